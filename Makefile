@@ -1,0 +1,55 @@
+# Owns the commands of the repository; each sets the machine up first if that is needed.
+# make help lists them.
+
+GPU ?= $(if $(filter-out 0,$(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')),1,0)
+KIND := $(if $(filter 1 yes true,$(GPU)),gpu,cpu)
+STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requirements/install.sh pyproject.toml | sha256sum | cut -c1-16)
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check unit format seed-model lock clean clean-venv
+
+help: ## Lists these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Sets up .venv with everything (GPU=1 forces the GPU builds, GPU=0 the CPU builds)
+
+$(STAMP):
+	@requirements/install.sh $(KIND)
+	@rm -f .venv/.installed-*
+	@touch $@
+
+demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 4 minutes)
+	@$(PY) -m examples.demo
+
+run: $(STAMP) ## Starts the service (nightschool up); Ctrl-C stops it
+	@.venv/bin/nightschool up
+
+test: check ## Checks and tests everything that runs on this machine
+	@$(PY) -m pytest
+
+check: $(STAMP) ## Lint, format, types and the import rule
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m mypy --explicit-package-bases examples/demo.py examples/demo_report.py
+	@.venv/bin/lint-imports
+
+unit: $(STAMP) ## The tests that need no services, in seconds
+	@$(PY) -m pytest -m "not services and not gpu"
+
+format: $(STAMP) ## Formats and mends what ruff can
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+seed-model: $(STAMP) ## Trains the base model anew (about an hour on 2 cores; needs the Debian package wordnet-base)
+	@$(PY) -m training.seed
+
+lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
+	@requirements/lock.sh
+
+clean: ## Removes all state of the service and the demo (.nightschool) and the tools' caches
+	rm -rf .nightschool .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+
+clean-venv: ## Removes .venv, so that the next command sets it up anew
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""Owns the verbs: async functions over records, one step a file."""

@@ -1,0 +1,129 @@
+"""Owns how a question is put to the model, with and without sources, and when sources support an answer.
+
+Whether an answer is sure enough is measured in `entropy`; what to do then is the chat graph's business.
+"""
+
+import re
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from agent.scoring import abstained, normalise
+from agent.terms import content, coverage, occurs
+from agent.wordings import with_context
+from memory.language import sentences, words
+from memory.records import Citation, Findings, Passage
+
+CONTEXT_WORDS = 110
+"""The shipped model was taught to read up to about 120 words, and a larger one loses nothing by few."""
+SUPPORTING_SHARE = 0.5
+"""Share of the question's content words that a cited sentence, with its headings, has to hold."""
+
+_CHOICE = re.compile(r"^(yes|no)\b", re.IGNORECASE)
+
+
+def question_of(messages: Sequence[BaseMessage]) -> str:
+    """The conversation's last user message, stripped. Raises ValueError if there is none with text."""
+    for message in reversed(messages):
+        if isinstance(message, HumanMessage):
+            text = message.text.strip()
+            if text:
+                return text
+            break
+    raise ValueError("the conversation needs a last user message with text")
+
+
+def conversation(roles: Sequence[tuple[str, str]]) -> list[BaseMessage]:
+    """Messages from (role, text) pairs. Raises ValueError for an unknown role."""
+    kinds = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+    unknown = {role for role, _ in roles} - set(kinds)
+    if unknown:
+        raise ValueError(f"unknown role {sorted(unknown)[0]!r}: use system, user or assistant")
+    return [kinds[role](text) for role, text in roles]
+
+
+def closed_book(question: str) -> list[BaseMessage]:
+    """The prompt without sources: the plain question, as it was in training."""
+    return [HumanMessage(question)]
+
+
+def from_sources(question: str, findings: Findings) -> list[BaseMessage]:
+    """The prompt with the sentences that bear on the question, at most 110 words of them."""
+    return [HumanMessage(with_context(question, excerpts(question, findings)))]
+
+
+def excerpts(question: str, findings: Findings) -> tuple[str, ...]:
+    """The most telling sentences of the passages, in document order, one text per passage.
+
+    A sentence ranks by the share of the question's content words it holds; one that states a fact about
+    something the question names ranks above all others.
+    """
+    wanted = content(question)
+    stated = {f.sentence for f in findings.facts if occurs(f.subject, question)}
+    ranked = sorted(
+        (
+            (-coverage(wanted, text) - (text in stated), rank, start, text)
+            for rank, hit in enumerate(findings.evidence)
+            for start, end in sentences(hit.passage.text)
+            for text in [hit.passage.text[start:end]]
+            if not text.startswith("#")
+        ),
+    )
+    chosen: list[tuple[int, int, str]] = []
+    spent = 0
+    for _, rank, start, text in ranked:
+        size = len(text.split())
+        if chosen and spent + size > CONTEXT_WORDS:
+            continue
+        chosen.append((rank, start, " ".join(text.split()[:CONTEXT_WORDS])))
+        spent += size
+    by_passage: dict[int, list[str]] = {}
+    for rank, _, text in sorted(chosen):
+        by_passage.setdefault(rank, []).append(text)
+    return tuple(" ".join(texts) for texts in by_passage.values())
+
+
+def citations(question: str, answer: str, findings: Findings) -> tuple[Citation, ...]:
+    """The sentences that support the answer, with their spans; none means that nothing supports it.
+
+    A sentence supports an answer whose words it holds in order, if it also speaks of what was asked. A plain
+    "Yes" is supported by a sentence that holds all content words of the question; a "No" never is.
+    """
+    if abstained(answer) or not normalise(answer):
+        return ()
+    wanted = content(question)
+    choice = _CHOICE.match(answer)
+    found: list[Citation] = []
+    for hit in findings.evidence:
+        for start, end in sentences(hit.passage.text):
+            quote = hit.passage.text[start:end]
+            if choice:
+                holds = choice.group(1).lower() == "yes" and coverage(wanted, quote) == 1.0
+            else:
+                holds = _states(answer, quote) and _speaks_of(wanted, quote, hit.passage)
+            if holds:
+                found.append(_citation(hit.passage, start, end))
+    return tuple(found)
+
+
+def _states(answer: str, quote: str) -> bool:
+    return f" {normalise(answer)} " in f" {normalise(quote)} " and len(words(answer)) > 0
+
+
+def _speaks_of(wanted: tuple[str, ...], quote: str, passage: Passage) -> bool:
+    named = coverage(wanted, f"{passage.title} {passage.section} {quote}")
+    return coverage(wanted, quote) > 0 and named >= SUPPORTING_SHARE
+
+
+def _citation(passage: Passage, start: int, end: int) -> Citation:
+    return Citation(
+        source=passage.source,
+        title=passage.title,
+        start=passage.start + start,
+        end=passage.start + end,
+        quote=passage.text[start:end],
+    )
+
+
+ABSTENTION = "I do not know, and the sources that I have do not say. I have noted the question."
+ABSTENTION_WITHOUT_SOURCES = "I do not know, and I have no sources about it. I have noted the question."

@@ -1,0 +1,202 @@
+"""Owns how facts become questions and answers: which forms a fact can be asked in, taught or withheld.
+
+The teacher is deterministic, and never the student; whether a pair is true to its source is for `verify`.
+"""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from agent.scoring import f1, normalise
+from agent.wordings import wordings
+from memory.language import key, words
+from memory.records import Curriculum, Fact, Form, QAPair, Record, Withheld
+
+MOST_ANSWER_WORDS = 16
+"""A longer answer is a paragraph, which neither trains nor scores well by exact match."""
+IDENTIFYING_WORDS = 3
+"""A definition of fewer words fits many terms, so that asking for the term would be a guess."""
+DIFFERENT = 0.34
+"""Word F1 up to which another fact's kind is clearly wrong of this subject, and so a fair "No"."""
+WITHHELD_FORMS: tuple[Form, ...] = ("kind_of", "yes_no")
+"""Forms that the forward direction already implies. The reverse is always taught: what is learned in
+one direction is not known in the other (Berglund et al., 2023, arXiv 2309.12288)."""
+
+NO_KINDS = frozenset({"part", "portion", "reverse", "rest", "piece", "way", "member", "weight", "one"})
+"""Heads that say how a thing relates to another rather than what kind of thing it is."""
+
+_HEAD_ENDS = re.compile(
+    r"\s+(?:that|which|who|whose|where|when|with|without|for|to|in|on|at|from|by|of|between|into|used|made|prepared|removed|divided|called|known|and|or)"
+    r"\b|[,;:(]"
+)
+_ARTICLE = re.compile(r"^(?:an?|the|any|some|one)\s+", re.IGNORECASE)
+_COLLECTION = re.compile(r"^(?:\w+\s+)?(?:set|list|kind|type|sort|form|group|number|piece|unit)\s+of\s+")
+
+
+class Item(Record):
+    """One question that a fact answers, before it is put into words."""
+
+    fact_id: str
+    form: Form
+    subject: str
+    object: str
+    answer: str
+
+
+class Draft(Record):
+    """What the teacher wrote, before verification, and what it left out and why (reason -> facts)."""
+
+    facts: tuple[Fact, ...]
+    pairs: tuple[QAPair, ...]
+    withheld: tuple[Withheld, ...]
+    dropped: dict[str, int]
+
+
+def items(facts: Sequence[Fact]) -> tuple[Item, ...]:
+    """Every question that these facts answer, in every form; the same facts give the same items."""
+    kinds = {fact.id: kind for fact in facts if (kind := _kind(fact)) is not None}
+    reverse = Counter((f.relation, normalise(f.object)) for f in facts)
+    found: list[Item] = []
+    for fact in facts:
+        found.append(_item(fact, fact.relation, fact.object, subject=fact.subject))
+        unique = reverse[fact.relation, normalise(fact.object)] == 1
+        if fact.relation == "definition":
+            if unique and len(words(fact.object)) >= IDENTIFYING_WORDS:
+                found.append(_item(fact, "term_for", fact.subject, object=fact.object))
+            if fact.id in kinds:
+                found.append(_item(fact, "kind_of", kinds[fact.id], subject=fact.subject))
+        if fact.id in kinds:
+            found.append(_item(fact, "yes_no", "Yes", subject=fact.subject, object=kinds[fact.id]))
+            if (wrong := _wrong_kind(fact, facts, kinds)) is not None:
+                found.append(_item(fact, "yes_no", "No", subject=fact.subject, object=wrong))
+    return tuple(found)
+
+
+def write(facts: Sequence[Fact], *, per_form: int) -> Draft:
+    """Writes `per_form` taught wordings for each fact and form, with one implied form withheld per fact.
+
+    Facts that give one question two answers are left out: ambiguous supervision must not be taught.
+    """
+    kept, dropped = _unambiguous(facts)
+    every = items(kept)
+    withheld = _withheld(kept, every)
+    closed = {(w.fact_id, w.form) for w in withheld}
+    by_id = {fact.id: fact for fact in kept}
+    pairs = [
+        QAPair(
+            question=question,
+            answer=item.answer,
+            form=item.form,
+            fact_id=item.fact_id,
+            source=by_id[item.fact_id].source,
+            quote=by_id[item.fact_id].sentence,
+        )
+        for item in every
+        if (item.fact_id, item.form) not in closed
+        for question in _worded(item, per_form)
+    ]
+    return Draft(facts=kept, pairs=tuple(pairs), withheld=withheld, dropped=dropped)
+
+
+def compose(
+    topic: str, domain: str, draft: Draft, kept: Sequence[QAPair], *, teacher: str
+) -> Curriculum | None:
+    """The curriculum of the verified pairs and of the facts that they still teach; None if none is left."""
+    if not kept:
+        return None
+    taught = {pair.fact_id for pair in kept}
+    return Curriculum(
+        topic=topic,
+        domain=domain,
+        facts=tuple(fact for fact in draft.facts if fact.id in taught),
+        pairs=tuple(kept),
+        withheld=tuple(w for w in draft.withheld if w.fact_id in taught),
+        teacher=teacher,
+    )
+
+
+def head(definition: str) -> str:
+    """The kind that a definition opens with, without its article: `a pointer that owns data` -> `pointer`.
+
+    The whole definition comes back when no shorter head can be told.
+    """
+    bare = _ARTICLE.sub("", definition)
+    opening = _COLLECTION.match(bare)
+    start = opening.end() if opening else 0
+    end = _HEAD_ENDS.search(bare, start)
+    return bare[: end.start()].strip() if end and end.start() > start else bare
+
+
+def _worded(item: Item, per_form: int) -> tuple[str, ...]:
+    """Taught wordings; a choice has half as many for "Yes" and for "No"."""
+    count = max(1, per_form // 2) if item.form == "yes_no" else per_form
+    return wordings(item.form, "taught", count, _seed(item), subject=item.subject, object=item.object)
+
+
+def _item(fact: Fact, form: Form, answer: str, *, subject: str = "", object: str = "") -> Item:
+    return Item(fact_id=fact.id, form=form, subject=subject, object=object, answer=answer)
+
+
+def _kind(fact: Fact) -> str | None:
+    """What kind of thing the fact says its subject is, if it says so."""
+    if fact.relation == "kind_of":
+        return fact.object
+    if fact.relation != "definition":
+        return None
+    kind = head(fact.object)
+    empty = not normalise(kind) or normalise(kind) in NO_KINDS
+    return None if empty or normalise(kind) == normalise(fact.object) else kind
+
+
+def _wrong_kind(fact: Fact, facts: Sequence[Fact], kinds: dict[str, str]) -> str | None:
+    """Another subject's kind that this subject clearly is not; chosen by hash, so that it is stable."""
+    own = [k for f in facts if f.subject == fact.subject and (k := kinds.get(f.id))] + [fact.object]
+    others = sorted({k for k in kinds.values() if all(f1(k, mine) <= DIFFERENT for mine in own)})
+    return others[_number(fact.id, "wrong kind") % len(others)] if others else None
+
+
+def _unambiguous(facts: Sequence[Fact]) -> tuple[tuple[Fact, ...], dict[str, int]]:
+    dropped: Counter[str] = Counter()
+    groups: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+    for fact in sorted(facts, key=lambda f: (f.source, f.start, f.relation, f.id)):
+        if len(words(fact.object)) > MOST_ANSWER_WORDS:
+            dropped["the answer is too long"] += 1
+        elif not words(fact.subject) or not words(fact.object):
+            dropped["subject or object has no words"] += 1
+        else:
+            groups[key(fact.subject), fact.relation].append(fact)
+    kept: list[Fact] = []
+    for group in groups.values():
+        if len({normalise(fact.object) for fact in group}) > 1:
+            dropped["one question would have several answers"] += len(group)
+        else:
+            kept.append(group[0])
+            dropped["stated twice"] += len(group) - 1
+    kept.sort(key=lambda f: (f.source, f.start, f.relation, f.id))
+    return tuple(kept), {reason: count for reason, count in dropped.items() if count}
+
+
+def _withheld(facts: Sequence[Fact], every: Sequence[Item]) -> tuple[Withheld, ...]:
+    """One implied form a fact where it leaves another to teach; half the facts where it is the only one."""
+    forms: dict[str, set[Form]] = defaultdict(set)
+    for item in every:
+        forms[item.fact_id].add(item.form)
+    chosen: list[Withheld] = []
+    for fact in facts:
+        implied = [f for f in WITHHELD_FORMS if f in forms[fact.id] and f != fact.relation]
+        number = _number(fact.id, "withheld")
+        if len(implied) > 1:
+            chosen.append(Withheld(fact_id=fact.id, form=implied[number % len(implied)]))
+        elif implied and number % 2:
+            chosen.append(Withheld(fact_id=fact.id, form=implied[0]))
+    return tuple(chosen)
+
+
+def _seed(item: Item) -> int:
+    return _number(item.fact_id, f"{item.form} {item.answer}")
+
+
+def _number(key: str, purpose: str) -> int:
+    """A stable number in [0, 2**32): Python's own hash changes from process to process."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}\0{key}".encode()).digest()[:4])

@@ -1,0 +1,173 @@
+"""Owns decoding a batch of prompts with a causal language model: tokens, log-probabilities, exact entropies.
+
+It knows no adapters and no concurrency; the caller has prepared the model and the prompts.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+from agent.engine import Sampling, Token
+from agent.tokens import cut_at_stop
+from memory.records import Interval
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Token ids to continue, and how; `sink` is called with each token as soon as it is certain."""
+
+    ids: Sequence[int]
+    sampling: Sampling
+    sink: Callable[[Token], None] | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What followed a prompt, without end-of-turn and stop strings."""
+
+    tokens: tuple[Token, ...]
+    finish_reason: Literal["stop", "length"]
+
+
+def context_length(model: PreTrainedModel) -> int:
+    """The most tokens, prompt and answer together, that the model was made for."""
+    return int(model.config.get_text_config().max_position_embeddings)
+
+
+def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Ids that end an answer: those of the generation config, and the tokenizer's own."""
+    config = model.generation_config
+    ends = config.eos_token_id if config is not None else None
+    several = ends if isinstance(ends, list) else [ends]
+    return frozenset(int(end) for end in (*several, tokenizer.eos_token_id) if end is not None)
+
+
+@torch.inference_mode()
+def complete(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Prompt],
+    ends: frozenset[int],
+) -> list[Completion]:
+    """Continues all prompts as one left-padded batch with a key-value cache; results in the prompts' order.
+
+    Entropy is H = -sum p ln p in nats of the softmax over raw float32 logits, before temperature.
+    A row that has ended leaves the batch as soon as half the rows have.
+    """
+    rows = [_Row(prompt, tokenizer) for prompt in prompts]
+    live = list(range(len(rows)))
+    longest = max(len(prompt.ids) for prompt in prompts)
+    padded = [[0] * (longest - len(p.ids)) + list(p.ids) for p in prompts]
+    ids = torch.tensor(padded, device=model.device)
+    lengths = torch.tensor([[len(p.ids)] for p in prompts], device=model.device)
+    mask = (torch.arange(longest, device=model.device) >= longest - lengths).long()
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    # Prefill needs the last logits only; without this, a large vocabulary times a long prompt fills memory.
+    narrow = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+    while True:
+        logits = (
+            model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                **narrow,
+            )
+            .logits[:, -1]
+            .float()
+        )
+        chosen = _choose(logits, [rows[i] for i in live])
+        logprobs = logits.log_softmax(-1)
+        entropies = torch.special.entr(logprobs.exp()).sum(-1).tolist()
+        picked = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
+        for i, token, logprob, entropy in zip(live, chosen.tolist(), picked, entropies, strict=True):
+            if not rows[i].finished:
+                rows[i].accept(token, logprob, entropy, ends)
+        keep = [place for place, i in enumerate(live) if not rows[i].finished]
+        if not keep:
+            return [row.completion() for row in rows]
+        if len(keep) <= len(live) // 2:
+            kept = torch.tensor(keep, device=model.device)
+            cache.batch_select_indices(kept)
+            live = [live[place] for place in keep]
+            chosen, mask, positions = chosen[kept], mask[kept], positions[kept]
+        ids = chosen[:, None]
+        positions = positions[:, -1:] + 1
+        mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=-1)
+
+
+class _Row:
+    """One prompt's answer while it grows."""
+
+    def __init__(self, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.prompt = prompt
+        self.generator = torch.Generator().manual_seed(prompt.sampling.seed)
+        self.finished: Literal["stop", "length"] | None = None
+        self._tokenizer = tokenizer
+        self._ids: list[int] = []
+        self._tokens: list[Token] = []
+        self._clean = 0  # ids before this one decode to whole characters
+        self._sent = 0
+        self._held = max((len(word) for word in prompt.sampling.stop), default=1) - 1
+
+    def accept(self, token: int, logprob: float, entropy: float, ends: frozenset[int]) -> None:
+        """Takes the next token; entropies are in nats."""
+        sampling = self.prompt.sampling
+        if token in ends:
+            self.finished = "stop"
+        else:
+            exact = Interval(lower=max(entropy, 0.0), upper=max(entropy, 0.0))
+            self._ids.append(token)
+            self._tokens.append(Token(text="", logprob=min(logprob, 0.0), entropy=exact))
+            if len(self._tokens) == sampling.max_tokens:
+                self.finished = "length"
+        self._label(last=self.finished is not None)
+        if sampling.stop and (cut := cut_at_stop(self._tokens, sampling.stop)) is not None:
+            self._tokens, self.finished = list(cut), "stop"
+        self._send()
+
+    def completion(self) -> Completion:
+        """The finished answer."""
+        assert self.finished is not None
+        return Completion(tokens=tuple(self._tokens), finish_reason=self.finished)
+
+    def _label(self, *, last: bool) -> None:
+        """Gives the newest token its text; one that ends inside a character waits for the rest of it."""
+        fresh = self._ids[self._clean :]
+        if not fresh:
+            return
+        before = self._ids[max(0, self._clean - 1) : self._clean]
+        known = self._tokenizer.decode(before) if before else ""
+        text = str(self._tokenizer.decode(before + fresh))[len(known) :]
+        if last or not text.endswith("\ufffd"):
+            self._tokens[-1] = self._tokens[-1].model_copy(update={"text": text})
+            self._clean = len(self._ids)
+
+    def _send(self) -> None:
+        if self.prompt.sink is None:
+            return
+        certain = sum(len(token.text) for token in self._tokens) - (0 if self.finished else self._held)
+        place = sum(len(token.text) for token in self._tokens[: self._sent])
+        for token in self._tokens[self._sent :]:
+            place += len(token.text)
+            if place > certain:
+                return
+            self.prompt.sink(token)
+            self._sent += 1
+
+
+def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
+    """Next ids [rows]: the likeliest, or for rows with a temperature a draw from their own generator."""
+    chosen = logits.argmax(-1)
+    for place, row in enumerate(rows):
+        temperature = row.prompt.sampling.temperature
+        if temperature > 0:
+            weights = (logits[place] / temperature).softmax(-1).cpu()
+            chosen[place] = torch.multinomial(weights, 1, generator=row.generator)[0]
+    return chosen

@@ -1,0 +1,82 @@
+"""Owns what a model engine is: chat with per-token uncertainty, and adapters by immutable name.
+
+Which adapter a request deserves, and whether an answer is good enough, is decided elsewhere.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from langchain_core.messages import BaseMessage
+
+from memory.records import Interval, Record
+
+NEED_INFO = "<NEED_INFO>"
+"""What the shipped model puts first when it does not know."""
+
+
+class Sampling(Record):
+    """How to decode. The default is greedy."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+class Token(Record):
+    """One generated token; end-of-turn and template tokens are never among them."""
+
+    text: str
+    logprob: float
+    """Natural logarithm of its probability, before temperature."""
+    entropy: Interval
+    """Entropy in nats of the whole next-token distribution; exact where both bounds agree."""
+
+
+class Reply(Record):
+    """A finished answer with the evidence needed to judge it."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    model: str
+    adapter: str | None
+    finish_reason: Literal["stop", "length"]
+    prompt_tokens: int
+
+
+GREEDY = Sampling()
+
+
+class Engine(Protocol):
+    """A served base model with LoRA adapters; every method may raise EngineUnavailable."""
+
+    async def chat(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Answers the conversation with the base model, or with `adapter`.
+
+        Raises AdapterNotLoaded, PromptTooLong, and ValueError for an empty conversation.
+        """
+        ...
+
+    def stream(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncIterator[Token]:
+        """The same answer, token by token; raises what `chat` raises, before the first token."""
+        ...
+
+    async def load(self, adapter: str, path: Path) -> None:
+        """Makes the adapter in folder `path` available as `adapter`; loading it again changes nothing.
+
+        Raises AdapterRefused, and ValueError for a name that is not an immutable adapter name.
+        """
+        ...
+
+    async def unload(self, adapter: str) -> None:
+        """Forgets the adapter; raises AdapterNotLoaded."""
+        ...
+
+    async def loaded(self) -> tuple[str, ...]:
+        """Names of the adapters that can be asked for now, sorted."""
+        ...

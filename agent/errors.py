@@ -1,0 +1,43 @@
+"""Owns the error tree of models and steps; what a caller did wrong is a ValueError instead.
+
+AgentError
++-- EngineError
+|   +-- EngineUnavailable     the engine cannot be reached or started
+|   +-- AdapterNotLoaded      that adapter is not loaded in the engine
+|   +-- AdapterRefused        the engine will not load that adapter
+|   +-- PromptTooLong         the prompt does not fit into the model's context
+|   +-- CanaryFailed          a loaded adapter does not behave as evaluation saw it
++-- TeacherError              a remote teacher failed or answered nonsense
+"""
+
+
+class AgentError(Exception):
+    """Something an operator must act on; the message says what to do next."""
+
+
+class EngineError(AgentError):
+    """The model engine could not do what was asked."""
+
+
+class EngineUnavailable(EngineError):
+    """The engine cannot be reached or started."""
+
+
+class AdapterNotLoaded(EngineError):
+    """That adapter is not loaded in the engine."""
+
+
+class AdapterRefused(EngineError):
+    """The engine will not load that adapter: missing files, excess rank, wrong base."""
+
+
+class PromptTooLong(EngineError):
+    """The prompt does not fit into the model's context."""
+
+
+class CanaryFailed(EngineError):
+    """A loaded adapter does not behave as evaluation saw it, so it is not served."""
+
+
+class TeacherError(AgentError):
+    """A remote teacher failed, or answered something that is not a curriculum."""

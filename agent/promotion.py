@@ -1,0 +1,85 @@
+"""Owns the swap of an adapter into serving: load, ask the canary, and only then move the alias.
+
+Judges nothing anew: whether an adapter may be served at all was decided by the gates and the registry.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from langchain_core.messages import HumanMessage
+
+from agent.engine import Engine
+from agent.errors import AdapterRefused, CanaryFailed
+from agent.scoring import normalise
+from memory.adapters import AdapterRegistry
+from memory.errors import AdapterNotServable
+from memory.records import Adapter
+
+log = logging.getLogger(__name__)
+
+
+async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Adapter:
+    """Makes the adapter its domain's live one; until the last step the old one keeps serving.
+
+    Raises UnknownAdapter, AdapterNotServable (rejected), AdapterRefused (the engine will not load it) and
+    CanaryFailed. After a failed canary the adapter stays a candidate, for the fault may be the engine's:
+    evaluation did see the behaviour, so a person may promote it again once the engine is mended.
+    """
+    adapter = await asyncio.to_thread(registry.get, name)
+    if adapter.status == "rejected":
+        reasons = "; ".join(adapter.verdict.reasons) or "it was rejected after registration"
+        raise AdapterNotServable(f"{name} is never served: {reasons}")
+    await load(adapter, engine=engine)
+    await asyncio.to_thread(registry.promote, name)
+    return adapter.model_copy(update={"status": "live"})
+
+
+async def load(adapter: Adapter, *, engine: Engine) -> None:
+    """Loads the adapter and asks its canary; one that fails is unloaded again. Raises CanaryFailed."""
+    await engine.load(adapter.name, Path(adapter.path))
+    reason = await canary(adapter, engine=engine)
+    if reason is not None:
+        await engine.unload(adapter.name)
+        raise CanaryFailed(f"{adapter.name}: {reason}; the alias stays where it was")
+
+
+async def canary(adapter: Adapter, *, engine: Engine) -> str | None:
+    """Why the loaded adapter does not behave as evaluation saw it, or None if it does."""
+    if adapter.canary is None:
+        return "evaluation found no question that this adapter answers otherwise than the base model"
+    question = adapter.canary.question
+    reply = await engine.chat([HumanMessage(question)], adapter=adapter.name)
+    given = normalise(reply.text)
+    if given == normalise(adapter.canary.answer):
+        return None
+    if given == normalise(adapter.canary.base_answer):
+        return f"asked {question!r} it answers like the base model, so it has no effect"
+    return f"asked {question!r} it answered {reply.text!r}, and in evaluation {adapter.canary.answer!r}"
+
+
+async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) -> Adapter | None:
+    """Makes the domain's previous adapter live again and loads it; None means the base model."""
+    previous = await asyncio.to_thread(registry.rollback, domain)
+    if previous is not None:
+        await engine.load(previous.name, Path(previous.path))
+    return previous
+
+
+async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ...]:
+    """Loads every live adapter that the engine lacks, as after its restart; returns the names loaded.
+
+    An adapter that the engine now refuses is logged and left out, so that the others still serve.
+    """
+    present = set(await engine.loaded())
+    restored: list[str] = []
+    for adapter in await asyncio.to_thread(registry.list):
+        if adapter.status != "live" or adapter.name in present:
+            continue
+        try:
+            await engine.load(adapter.name, Path(adapter.path))
+        except AdapterRefused as error:
+            log.error("%s cannot be restored: %s; roll its domain back", adapter.name, error)
+        else:
+            restored.append(adapter.name)
+    return tuple(restored)

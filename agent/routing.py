@@ -1,0 +1,135 @@
+"""Owns which domain, and with it which adapter and gate, a question is answered by.
+
+An explicit name wins; else the words that live adapters were taught decide. No model is asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from agent.terms import content, coverage, occurs, stems
+from memory.adapters import AdapterRegistry
+from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
+from memory.records import Adapter, Curriculum, Digest, Fact, Record
+
+log = logging.getLogger(__name__)
+
+DEFAULT_DOMAIN = "general"
+AUTO = "auto"
+QUOTED = 0.7
+"""Share of an answer's content words that a reverse question ("which term means ...?") has to quote."""
+IDENTIFYING = 2
+"""A quoted answer needs this many content words: one shared word is no sign of a domain."""
+
+
+class Route(Record):
+    """Where a question goes: `threshold` is the gate in nats that belongs to the adapter."""
+
+    domain: str
+    adapter: str | None
+    threshold: float
+
+
+class Taught(Record):
+    """A live adapter's route with what it was taught: subjects, and the content words of each answer."""
+
+    route: Route
+    subjects: tuple[str, ...]
+    answers: tuple[tuple[str, ...], ...]
+
+
+class Routes:
+    """The live adapters of all domains, read once and again after each promotion: chat must not wait."""
+
+    def __init__(self, registry: AdapterRegistry, curriculum: Callable[[Digest], Curriculum]) -> None:
+        """`curriculum` reads a published one back, and may block."""
+        self._registry = registry
+        self._curriculum = curriculum
+        self._live: Mapping[str, Taught] = {}
+
+    async def refresh(self) -> None:
+        """Reads the registry's aliases and the curricula behind them.
+
+        A live adapter whose curriculum cannot be read is logged; it then answers only to its domain's name.
+        """
+        adapters = await asyncio.to_thread(self._registry.list)
+        self._live = {a.domain: await self._taught(a) for a in adapters if a.status == "live"}
+
+    async def _taught(self, adapter: Adapter) -> Taught:
+        try:
+            return taught(adapter, (await asyncio.to_thread(self._curriculum, adapter.curriculum)).facts)
+        except (CorruptRecord, UnknownRun) as error:
+            log.error("questions are not routed to %s by their words: %s", adapter.name, error)
+            return taught(adapter, ())
+
+    @property
+    def live(self) -> Mapping[str, Taught]:
+        """By domain, as of the last refresh."""
+        return self._live
+
+    async def named(self, name: str) -> Route:
+        """The route of one adapter version. Raises UnknownAdapter, and AdapterNotServable if rejected."""
+        adapter = await self._servable(name)
+        return Route(domain=adapter.domain, adapter=adapter.name, threshold=adapter.threshold)
+
+    async def folder(self, name: str) -> Path:
+        """Where the adapter's files lie. Raises UnknownAdapter, and AdapterNotServable if rejected."""
+        return Path((await self._servable(name)).path)
+
+    async def _servable(self, name: str) -> Adapter:
+        adapter = await asyncio.to_thread(self._registry.get, name)
+        if adapter.status == "rejected":
+            raise AdapterNotServable(f"{name} was rejected by its gates and is never served")
+        return adapter
+
+
+def taught(adapter: Adapter, facts: Sequence[Fact]) -> Taught:
+    """What the adapter can be recognised by in a question."""
+    return Taught(
+        route=Route(domain=adapter.domain, adapter=adapter.name, threshold=adapter.threshold),
+        subjects=tuple(dict.fromkeys(fact.subject for fact in facts)),
+        answers=tuple(dict.fromkeys(content(fact.object) for fact in facts)),
+    )
+
+
+def choose(question: str, live: Sequence[Taught], base: Route) -> Route:
+    """The domain that was taught the longest phrase of the question; `base` where none was.
+
+    Words of a named subject count fully; a quoted answer (at least 0.7 of two or more content words) counts
+    its words too, for reverse questions. On a tie the domain that comes first keeps it.
+    """
+    best, route = 0, base
+    for candidate in live:
+        named = max((len(stems(s)) for s in candidate.subjects if occurs(s, question)), default=0)
+        quoted = max(
+            (
+                len(answer)
+                for answer in candidate.answers
+                if len(answer) >= IDENTIFYING and coverage(answer, question) >= QUOTED
+            ),
+            default=0,
+        )
+        if max(named, quoted) > best:
+            best, route = max(named, quoted), candidate.route
+    return route
+
+
+async def route(
+    question: str, requested: str | None, *, routes: Routes, base: Route, base_name: str
+) -> Route:
+    """Resolves a request's model name: `auto` or None, the base model, a domain, or an adapter version.
+
+    Raises UnknownAdapter for any other name.
+    """
+    if requested is None or requested == AUTO:
+        return choose(question, tuple(routes.live.values()), base)
+    if requested == base_name:
+        return base
+    if requested in routes.live:
+        return routes.live[requested].route
+    try:
+        return await routes.named(requested)
+    except UnknownAdapter:
+        known = ", ".join([AUTO, base_name, *routes.live])
+        raise UnknownAdapter(f"no model {requested!r}: ask for {known}, or an adapter's full name") from None

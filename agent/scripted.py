@@ -1,0 +1,167 @@
+"""Owns the scripted engine: the fake that ships, answering from a script with chosen entropies.
+
+It obeys the whole Engine contract (the conformance suite runs over it), but no model is behind it.
+
+    engine = ScriptedEngine(
+        {"What is a lemur?": Line("a small primate", entropy=0.1)},
+        adapters={"rust": {"What is a borrow?": Line("a reference to a value", entropy=0.1)}},
+    )
+"""
+
+import math
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+
+from langchain_core.messages import BaseMessage
+
+from agent.adapter_files import check_name
+from agent.engine import GREEDY, NEED_INFO, Reply, Sampling, Token
+from agent.errors import AdapterNotLoaded, AdapterRefused, EngineUnavailable, PromptTooLong
+from agent.tokens import cut_at_stop
+from memory.records import Interval, Record
+
+
+class Line(Record):
+    """What to say, and how sure to seem: every token gets this entropy (nats) and log-probability."""
+
+    text: str
+    entropy: float = 0.05
+    logprob: float = math.log(0.9)
+
+
+Script = Mapping[str, Line] | Callable[[Sequence[BaseMessage]], Line | None]
+"""The last message's exact text -> a line; or a function of the conversation, None meaning "not mine"."""
+
+UNKNOWN = Line(text=f"{NEED_INFO} I do not know.", entropy=4.0, logprob=math.log(0.05))
+
+
+class ScriptedEngine:
+    """An engine whose answers are given.
+
+    `script` is the base model. `adapters` maps an adapter's name, or a domain (any adapter of it), to a
+    script that overrides the base; an adapter with no script loads and changes nothing, as a broken one
+    would in a real engine. `default` answers everything else. `refused` maps adapter names to the reason
+    for refusing them, and `check` may inspect a folder and raise AdapterRefused; by default paths are not
+    looked at. `context` is the longest prompt, counted in words.
+    """
+
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        adapters: Mapping[str, Script] | None = None,
+        default: Line = UNKNOWN,
+        refused: Mapping[str, str] | None = None,
+        check: Callable[[Path], object] | None = None,
+        context: int = 1024,
+        model: str = "scripted",
+    ) -> None:
+        self.available = True
+        """Set it to False, and every call raises EngineUnavailable."""
+        self._script: Script = script if script is not None else {}
+        self._adapters = dict(adapters or {})
+        self._default = default
+        self._refused = dict(refused or {})
+        self._check = check
+        self._context = context
+        self._model = model
+        self._loaded: set[str] = set()
+
+    async def chat(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """See Engine.chat; temperature and seed change nothing."""
+        self._require_available()
+        if not messages:
+            raise ValueError("a conversation needs at least one message")
+        if adapter is not None:
+            self._require_loaded(adapter)
+        words = sum(len(str(message.text).split()) for message in messages)
+        if words >= self._context:
+            raise PromptTooLong(f"the prompt has {words} words and the context {self._context}: shorten it")
+        tokens, finished = _cut(_tokens(self._line(messages, adapter)), sampling)
+        return Reply(
+            text="".join(token.text for token in tokens),
+            tokens=tokens,
+            model=self._model,
+            adapter=adapter,
+            finish_reason="stop" if finished else "length",
+            prompt_tokens=words,
+        )
+
+    async def stream(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncIterator[Token]:
+        """See Engine.stream."""
+        reply = await self.chat(messages, adapter=adapter, sampling=sampling)
+        for token in reply.tokens:
+            yield token
+
+    async def load(self, adapter: str, path: Path) -> None:
+        """See Engine.load."""
+        self._require_available()
+        check_name(adapter)
+        if adapter in self._loaded:
+            return
+        if adapter in self._refused:
+            raise AdapterRefused(f"{adapter}: {self._refused[adapter]}")
+        if self._check is not None:
+            self._check(path)
+        self._loaded.add(adapter)
+
+    async def unload(self, adapter: str) -> None:
+        """See Engine.unload."""
+        self._require_available()
+        self._require_loaded(adapter)
+        self._loaded.remove(adapter)
+
+    async def loaded(self) -> tuple[str, ...]:
+        """See Engine.loaded."""
+        self._require_available()
+        return tuple(sorted(self._loaded))
+
+    def restart(self) -> None:
+        """Forgets every loaded adapter, as an engine process does when it starts again."""
+        self._loaded.clear()
+
+    def _require_available(self) -> None:
+        if not self.available:
+            raise EngineUnavailable("the scripted engine was switched off: set `available` to True")
+
+    def _require_loaded(self, adapter: str) -> None:
+        if adapter not in self._loaded:
+            raise AdapterNotLoaded(f"adapter {adapter} is not loaded: load it first")
+
+    def _line(self, messages: Sequence[BaseMessage], adapter: str | None) -> Line:
+        scripts = [self._script]
+        if adapter is not None:
+            domain = re.sub(r"-v[0-9]+-[0-9a-f]{8}$", "", adapter)
+            scripts = [self._adapters[key] for key in (adapter, domain) if key in self._adapters] + scripts
+        for script in scripts:
+            line = script(messages) if callable(script) else script.get(str(messages[-1].text))
+            if line is not None:
+                return line
+        return self._default
+
+
+def _tokens(line: Line) -> list[Token]:
+    """One token a word, with the space before it, as most tokenizers cut."""
+    exact = Interval(lower=line.entropy, upper=line.entropy)
+    return [
+        Token(text=text, logprob=line.logprob, entropy=exact)
+        for text in re.findall(r"\s*\S+|\s+$", line.text)
+    ]
+
+
+def _cut(tokens: Sequence[Token], sampling: Sampling) -> tuple[tuple[Token, ...], bool]:
+    """Applies `max_tokens` and the stop strings; the flag says whether the answer came to its own end."""
+    kept: list[Token] = []
+    for token in tokens:
+        if len(kept) == sampling.max_tokens:
+            return tuple(kept), False
+        kept.append(token)
+        trimmed = cut_at_stop(kept, sampling.stop)
+        if trimmed is not None:
+            return trimmed, True
+    return tuple(kept), True

@@ -1,0 +1,148 @@
+"""Owns every setting: its name, type, default and meaning; the only module that reads the environment.
+
+Built by entry points and handed on; no library code of ours asks the environment for anything else.
+"""
+
+import json
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "NIGHTSCHOOL_"
+SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "training" / "seed" / "model"
+FALLBACK_THRESHOLD = 1.0
+"""Nats. Used where a model ships no `nightschool.json`: a fair coin between three answers is 1.1 nats."""
+
+
+class Settings(BaseSettings):
+    """All settings of all processes; each is read from `NIGHTSCHOOL_` plus its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".nightschool"), description="Folder that holds all state.")
+    model: str = Field(
+        str(SHIPPED_MODEL), description="Base model: a local folder or a Hugging Face model name."
+    )
+    model_name: str = Field(
+        "nightschool", min_length=1, description="Name under which the engine serves the base model."
+    )
+    engine: Literal["vllm", "local"] = Field(
+        "vllm", description="`vllm` asks a vLLM server over HTTP; `local` runs transformers in the process."
+    )
+    engine_url: str | None = Field(
+        None, description="Base URL of a running vLLM server; default: the one that `nightschool up` starts."
+    )
+    engine_port: int = Field(8100, ge=1, le=65535, description="Port of the vLLM server that we start.")
+    engine_gpu: bool | None = Field(
+        None, description="Start the engine on a GPU (true), on the CPU (false), or find out (unset)."
+    )
+    api_host: str = Field("127.0.0.1", min_length=1, description="Address that the api listens on.")
+    api_port: int = Field(8000, ge=1, le=65535, description="Port that the api listens on.")
+    graph_url: str | None = Field(
+        None, description="`redis://` URL of a FalkorDB server; default: an embedded one in the home folder."
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of interactions, gaps and runs; default: SQLite in the home folder."
+    )
+    approval: Literal["auto", "human"] = Field(
+        "auto", description="Who lets a verified curriculum through: policy (`auto`) or a person (`human`)."
+    )
+    entropy_threshold: float | None = Field(
+        None,
+        gt=0,
+        description="Gate for the base model, in nats; default: what the model's nightschool.json says.",
+    )
+    teacher_url: str | None = Field(
+        None, description="OpenAI-compatible base URL of a larger model that writes the curriculum."
+    )
+    teacher_model: str = Field("", description="Model name that the teacher URL serves.")
+    teacher_key: SecretStr = Field(SecretStr("none"), description="API key that the teacher URL asks for.")
+    teacher_timeout: float = Field(60.0, gt=0, description="Seconds to wait for one reply of the teacher.")
+    domain: str | None = Field(
+        None, description="Domain of a question that names none and matches none; default: `general`."
+    )
+    wordings_per_fact: int = Field(
+        16, ge=1, le=200, description="Wordings taught for each fact in each form."
+    )
+    facts_per_run: int = Field(60, ge=1, le=2000, description="Most facts that one learn run may teach.")
+    max_refinements: int = Field(3, ge=0, le=10, description="Times that a weak search is refined.")
+    recursion_limit: int = Field(40, ge=15, le=1000, description="Most graph steps in one learn run.")
+    step_attempts: int = Field(
+        3, ge=1, le=10, description="Times that a step is tried while a store or the engine is away."
+    )
+    run_minutes: float = Field(
+        60.0, gt=0, description="Minutes of work after which the circuit breaker ends a learn run."
+    )
+    training_minutes: float = Field(
+        30.0, gt=0, description="Minutes that a learn run waits for the trainer before it gives up."
+    )
+    max_prompt_chars: int = Field(8000, ge=100, description="Longest conversation that chat accepts.")
+    max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log lines that are shown."
+    )
+
+    @model_validator(mode="after")
+    def _teacher_is_named(self) -> Self:
+        if self.teacher_url and not self.teacher_model:
+            raise ValueError(f"{PREFIX}TEACHER_URL needs {PREFIX}TEACHER_MODEL: name the model it serves")
+        return self
+
+    def path(self, name: str) -> Path:
+        """Absolute path of `name` in the home folder."""
+        return self.home.resolve() / name
+
+    @property
+    def api_url(self) -> str:
+        """Where the api listens."""
+        return f"http://{self.api_host}:{self.api_port}"
+
+    @property
+    def served_by(self) -> str:
+        """Base URL of the vLLM server in use."""
+        return self.engine_url or f"http://127.0.0.1:{self.engine_port}"
+
+    @property
+    def relational(self) -> str:
+        """SQLAlchemy URL of the relational store."""
+        return self.database_url or f"sqlite:///{self.path('nightschool.db')}"
+
+    @property
+    def teacher(self) -> str:
+        """Who writes curricula: `rules` or the remote model's name."""
+        return self.teacher_model if self.teacher_url else "rules"
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Reads the environment, `overrides` first; raises ValueError that names each bad setting."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']} (got {e['input']!r})"
+            if e["loc"]
+            else str(e["msg"])
+            for e in error.errors(include_url=False)
+        ]
+        raise ValueError("bad setting: " + "; ".join(lines)) from None
+
+
+def base_threshold(settings: Settings) -> float:
+    """The base model's gate in nats: the setting, else the model folder's `nightschool.json`, else 1.0.
+
+    Raises ValueError when `nightschool.json` is there but holds no usable `entropy_threshold`.
+    """
+    if settings.entropy_threshold is not None:
+        return settings.entropy_threshold
+    path = Path(settings.model) / "nightschool.json"
+    if not path.is_file():
+        return FALLBACK_THRESHOLD
+    try:
+        threshold = float(json.loads(path.read_text())["entropy_threshold"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} needs a number named entropy_threshold: {error}") from error
+    if not threshold > 0:
+        raise ValueError(f"{path}: entropy_threshold must be above 0 nats, not {threshold}")
+    return threshold

@@ -1,0 +1,1 @@
+"""Owns the door: REST, terminal, and the supervision of processes."""

@@ -1,0 +1,59 @@
+"""Owns the routes of adapters: list, show, promote, roll back, all while serving.
+
+Judges no adapter; what the gates rejected is refused by the registry.
+"""
+
+import asyncio
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from agent.promotion import promote, rollback
+from api.compose import Given
+from api.errors import refusals
+from memory.records import Adapter, Domain
+
+router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
+
+
+class RollbackRequest(BaseModel):
+    """Which domain goes back to what it served before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    domain: Domain
+
+
+class Serving(BaseModel):
+    """What a domain serves now; no adapter means the base model."""
+
+    domain: Domain
+    adapter: Adapter | None
+
+
+@router.get("", responses=refusals(422, 503))
+async def listing(given: Given, domain: Domain | None = None) -> list[Adapter]:
+    """All adapter versions, rejected ones too, by domain and version."""
+    return list(await asyncio.to_thread(given.runtime.registry.list, domain))
+
+
+@router.get("/{name}", responses=refusals(404, 503))
+async def show(name: str, given: Given) -> Adapter:
+    """One adapter with its evaluation, its gates and where it comes from."""
+    return await asyncio.to_thread(given.runtime.registry.get, name)
+
+
+@router.post("/{name}/promote", responses=refusals(404, 409, 503))
+async def make_live(name: str, given: Given) -> Serving:
+    """Loads the adapter, asks its canary question and makes it its domain's live one."""
+    adapter = await promote(name, engine=given.runtime.engine, registry=given.runtime.registry)
+    await given.runtime.routes.refresh()
+    return Serving(domain=adapter.domain, adapter=adapter)
+
+
+@router.post("/rollback", responses=refusals(422, 503))
+async def go_back(request: RollbackRequest, given: Given) -> Serving:
+    """Makes the domain's previous adapter live again, or the base model where there was none."""
+    adapter = await rollback(request.domain, engine=given.runtime.engine, registry=given.runtime.registry)
+    await given.runtime.routes.refresh()
+    return Serving(domain=request.domain, adapter=adapter)

@@ -1,0 +1,38 @@
+"""Owns the command `nightschool`: its commands and what their exit codes mean.
+
+0: done. 1: the service does not answer, or what was asked for failed. 2: bad input or a bad setting.
+"""
+
+import typer
+
+from api.commands import adapters, chat, learn, library, serve
+
+app = typer.Typer(
+    name="nightschool",
+    help="An LLM service that knows when it does not know, learns it, and proves that it learned.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(serve.up)
+app.command("api")(serve.api)
+app.command("worker")(serve.worker)
+app.command("engine")(serve.engine)
+app.command("graph")(serve.graph)
+app.command("ingest")(library.ingest)
+app.command("chat")(chat.chat)
+app.command("learn")(learn.learn)
+app.command("runs")(learn.runs)
+app.command("approve")(learn.approve)
+app.command("reject")(learn.reject)
+app.command("gaps")(learn.gaps)
+app.add_typer(adapters.app, name="adapters", help="List, show, promote and roll back adapters.")
+
+
+def main() -> None:
+    """Runs the command that the process was started with."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

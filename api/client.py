@@ -1,0 +1,123 @@
+"""Owns how our own commands talk to a running service: HTTP, its errors, and a run's event stream.
+
+Prints nothing and exits nothing; the commands decide what a failure means.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+REPLY_SECONDS = 120.0
+STREAM_SECONDS = 60.0
+"""The service sends a sign of life every 15 s."""
+RECONNECTS = 20
+PAUSE_SECONDS = 1.5
+
+
+class Unreachable(Exception):
+    """The service does not answer."""
+
+
+class Refused(Exception):
+    """The service answered with an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """A connection to the api at one URL."""
+
+    def __init__(self, url: str, http: httpx.Client) -> None:
+        self._url = url
+        self._http = http
+
+    def get(self, path: str, **query: str | int | None) -> Any:
+        """The reply's JSON. Raises Unreachable, Refused."""
+        return self._ask("GET", path, params=_given(query))
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The reply's JSON. Raises Unreachable, Refused."""
+        return self._ask("POST", path, json=body)
+
+    def upload(self, path: str, data: bytes, media_type: str, **query: str) -> Any:
+        """Sends bytes as they are; returns the reply's JSON. Raises Unreachable, Refused."""
+        return self._ask("POST", path, content=data, params=query, headers={"Content-Type": media_type})
+
+    def follow(self, run_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """A run's events as (name, data), reconnecting where a stream breaks; ends with `end` or `waiting`.
+
+        Raises Unreachable once the service has been away for half a minute, Refused for an unknown run.
+        """
+        last, failures = "", 0
+        while True:
+            try:
+                for name, number, data in self._stream(f"/v1/learn/{run_id}/events", last):
+                    last, failures = number or last, 0
+                    yield name, data
+                    if name in ("end", "waiting"):
+                        return
+            except httpx.TransportError as error:
+                if failures == RECONNECTS:
+                    raise self._unreachable() from error
+            failures += 1
+            time.sleep(PAUSE_SECONDS)
+
+    def _stream(self, path: str, last: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        headers = {"Last-Event-ID": last} if last else {}
+        with self._http.stream("GET", path, headers=headers, timeout=STREAM_SECONDS) as response:
+            if response.is_error:
+                response.read()
+                raise _refused(response)
+            name = number = data = ""
+            for line in response.iter_lines():
+                field, _, value = line.partition(":")
+                value = value.removeprefix(" ")
+                if field == "event":
+                    name = value
+                elif field == "id":
+                    number = value
+                elif field == "data":
+                    data += value
+                elif not line and data:
+                    yield name, number, json.loads(data)
+                    name = number = data = ""
+
+    def _ask(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx.ReadTimeout as error:
+            reason = f"no answer from {self._url} within {REPLY_SECONDS:.0f} s: see the service's log"
+            raise Unreachable(reason) from error
+        except httpx.TransportError as error:
+            raise self._unreachable() from error
+        if response.is_error:
+            raise _refused(response)
+        return response.json()
+
+    def _unreachable(self) -> Unreachable:
+        return Unreachable(f"the service does not answer at {self._url}: start it with `nightschool up`")
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Client]:
+    """A client of the api at `url`, closed on leaving."""
+    with httpx.Client(base_url=url, timeout=REPLY_SECONDS, trust_env=False) as http:
+        yield Client(url, http)
+
+
+def _refused(response: httpx.Response) -> Refused:
+    try:
+        message = response.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"{response.url} answered with status {response.status_code}: {response.text[:200]}"
+    return Refused(response.status_code, str(message))
+
+
+def _given(query: dict[str, str | int | None]) -> dict[str, str | int]:
+    return {key: value for key, value in query.items() if value is not None}

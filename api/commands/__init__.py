@@ -1,0 +1,1 @@
+"""The commands of `nightschool`, a file per group; all but those of `serve` are clients of a running api."""

@@ -1,0 +1,111 @@
+"""Owns the commands about learning: start a run and watch it, decide on one, list runs and gaps.
+
+Computes no figure; the report of the run holds all that is shown.
+"""
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands.shell import BAD_INPUT, FAILED, console, service, stop
+
+if TYPE_CHECKING:
+    from api.client import Client
+
+Domain = Annotated[str | None, typer.Option(help="Only documents of this domain.")]
+
+
+def learn(
+    topic: Annotated[str | None, typer.Argument(help="What to learn, such as 'Rust ownership'.")] = None,
+    question: Annotated[str | None, typer.Option(help="Learn what this question needs instead.")] = None,
+    gap: Annotated[str | None, typer.Option(help="Learn what this open gap needs instead.")] = None,
+    domain: Domain = None,
+    approval: Annotated[str | None, typer.Option(help="auto, or human: a person approves.")] = None,
+) -> None:
+    """Learn a topic from the library: live progress, then the figures before and after."""
+    if sum(part is not None for part in (topic, question, gap)) != 1:
+        stop("name one of: a topic, --question or --gap", BAD_INPUT)
+    body = {"topic": topic, "question": question, "gap_id": gap, "domain": domain, "approval": approval}
+    with service() as client:
+        started = client.post("/v1/learn", {key: value for key, value in body.items() if value is not None})
+        _watch(client, started["run_id"])
+
+
+def approve(
+    run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Let a run's curriculum through to the trainer, and watch it."""
+    _decide(run, approved=True, reason=reason)
+
+
+def reject(
+    run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+) -> None:
+    """Stop a run's curriculum: nothing is trained."""
+    _decide(run, approved=False, reason=reason)
+
+
+def runs() -> None:
+    """List learn runs, newest first."""
+    from api.display import table
+
+    with service() as client:
+        rows = [
+            (
+                run["id"],
+                run["subject"],
+                (run["outcome"] or {}).get("status", "running"),
+                run["started_at"][:19],
+            )
+            for run in client.get("/v1/learn")
+        ]
+    console().print(table(("run", "subject", "status", "started"), rows))
+
+
+def gaps(
+    status: Annotated[str | None, typer.Option(help="open, learning or closed.")] = None,
+) -> None:
+    """List the questions that the service could not answer."""
+    from api.display import table
+
+    with service() as client:
+        found = client.get("/v1/gaps", status=status)
+    rows = [
+        (gap["id"], gap["question"], gap["domain"], gap["status"], gap["opened_at"][:19]) for gap in found
+    ]
+    console().print(table(("gap", "question", "domain", "status", "opened"), rows))
+
+
+def _decide(run: str, *, approved: bool, reason: str) -> None:
+    decision = {"approved": approved, "by": getpass.getuser(), "reason": reason}
+    with service() as client:
+        client.post(f"/v1/learn/{run}/approval", decision)
+        if approved:
+            _watch(client, run)
+        else:
+            console().print(f"Run {run} was stopped; its gap stays open.", markup=False)
+
+
+def _watch(client: "Client", run_id: str) -> None:
+    """Shows a run's progress and then its report; ends the command with 1 unless something was learned."""
+    from api.display import show_report, show_run
+
+    screen = console()
+    screen.print(f"Run {run_id}", markup=False)
+    name, last = show_run(screen, client.follow(run_id))
+    if name == "waiting":
+        asks = last["asks"]
+        screen.print(
+            f"{asks['pairs']} pairs about {asks['facts']} facts wait for approval:\n"
+            f"  nightschool approve {run_id}\n  nightschool reject {run_id} --reason ...",
+            markup=False,
+        )
+        return
+    report = client.get(f"/v1/learn/{run_id}")["report"]
+    show_report(screen, report)
+    outcome = last["outcome"]
+    if outcome["status"] != "learned":
+        stop(f"{outcome['status']}: {outcome['reason']}", FAILED)

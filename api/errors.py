@@ -1,0 +1,123 @@
+"""Owns how errors leave the service: one table from exception to status, one JSON shape (OpenAI's).
+
+Explains nothing itself: the message is the one that was raised, which says what to do next.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from agent.errors import (
+    AdapterNotLoaded,
+    AdapterRefused,
+    AgentError,
+    CanaryFailed,
+    EngineUnavailable,
+    PromptTooLong,
+    TeacherError,
+)
+from memory.errors import (
+    AdapterNotServable,
+    CorruptRecord,
+    IngestError,
+    StorageError,
+    StoreUnavailable,
+    UnknownAdapter,
+    UnknownGap,
+    UnknownRun,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS: Mapping[type[Exception], tuple[int, str]] = {
+    PromptTooLong: (400, "context_length_exceeded"),
+    ValueError: (400, "invalid_value"),
+    UnknownAdapter: (404, "model_not_found"),
+    UnknownRun: (404, "run_not_found"),
+    UnknownGap: (404, "gap_not_found"),
+    AdapterNotServable: (409, "adapter_not_servable"),
+    AdapterRefused: (409, "adapter_refused"),
+    CanaryFailed: (409, "canary_failed"),
+    IngestError: (422, "document_not_readable"),
+    TeacherError: (502, "teacher_failed"),
+    EngineUnavailable: (503, "engine_unavailable"),
+    AdapterNotLoaded: (503, "adapter_not_loaded"),
+    StoreUnavailable: (503, "store_unavailable"),
+    CorruptRecord: (500, "corrupt_record"),
+    AgentError: (500, "internal_error"),
+    StorageError: (500, "internal_error"),
+}
+"""The most specific class of an exception that stands here decides."""
+
+RETRY_SECONDS = 2
+TRY_LATER = 503
+
+
+class ErrorBody(BaseModel):
+    """What went wrong; OpenAI's own clients read these fields."""
+
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorReply(BaseModel):
+    """The body of every reply with a status of 400 or more."""
+
+    error: ErrorBody
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """OpenAPI entries for the error statuses that a route may answer with."""
+    return {status: {"model": ErrorReply} for status in statuses}
+
+
+def reply(status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
+    """An error reply in OpenAI's shape."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    body = ErrorReply(error=ErrorBody(message=message, type=kind, param=param, code=code))
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == TRY_LATER else None
+    return JSONResponse(body.model_dump(), status_code=status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Makes the app answer every error in this shape."""
+    for kind in STATUS:
+        app.add_exception_handler(kind, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if status >= 500:
+        log.warning("%s %s: %s", request.method, request.url.path, error)
+    return reply(status, code, str(error))
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        reason = first.get("ctx", {}).get("error", "it cannot be parsed")
+        return reply(400, "invalid_json", f"the body is not JSON: {reason}")
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    return reply(422, "invalid_value", f"{place or 'body'}: {first['msg']}", param=place or None)
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
+    return reply(error.status_code, code, str(error.detail))
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return reply(500, "internal_error", "a fault in the service: its log has the details")

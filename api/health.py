@@ -1,0 +1,65 @@
+"""Owns the two questions a supervisor asks: is the process alive, and can it serve?
+
+Mends nothing; what is broken is named with its reason.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from agent.errors import AgentError
+from api.compose import Given
+from memory.errors import StorageError
+
+router = APIRouter(tags=["health"])
+PATIENCE_SECONDS = 5.0
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """Whether chats can be served; each part is `ok`, or why it is not."""
+
+    ready: bool
+    parts: dict[str, str]
+
+
+@router.get("/healthz")
+async def alive() -> Alive:
+    """Answers as long as the process does."""
+    return Alive()
+
+
+@router.get("/readyz", responses={503: {"model": Ready}})
+async def ready(given: Given, response: Response) -> Ready:
+    """Asks the engine and every store."""
+    runtime = given.runtime
+    checks: dict[str, Awaitable[object]] = {
+        "engine": runtime.engine.loaded(),
+        "episodic memory": runtime.episodic.sources("general"),
+        "semantic memory": runtime.semantic.about(["readiness"], limit=1),
+        "database": runtime.database.runs(limit=1),
+        "adapter registry": asyncio.to_thread(runtime.registry.list),
+    }
+    states = await asyncio.gather(*(_state(check) for check in checks.values()))
+    parts = dict(zip(checks, states, strict=True))
+    verdict = Ready(ready=all(state == "ok" for state in states), parts=parts)
+    response.status_code = 200 if verdict.ready else 503
+    return verdict
+
+
+async def _state(check: Awaitable[object]) -> str:
+    try:
+        await asyncio.wait_for(check, PATIENCE_SECONDS)
+    except TimeoutError:
+        return f"no answer within {PATIENCE_SECONDS:g} s"
+    except (AgentError, StorageError) as error:
+        return str(error)
+    return "ok"

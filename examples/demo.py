@@ -1,0 +1,176 @@
+"""The main job end to end, as a user would do it: ask, learn, ask again; every figure is measured here.
+
+Run it with `make demo`. It starts its own service on free ports with a fresh home folder, and exits with 1,
+saying why, if the loop did not close.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from api.client import Client, Refused, Unreachable, connect
+from api.display import show_answer, show_run
+from examples.demo_report import Json, Question, answers_table, conclude, markdown, show_figures, summary
+
+HERE = Path(__file__).resolve().parent
+LIBRARY = HERE / "library"
+QUESTIONS = HERE / "questions.jsonl"
+OUT = Path(".nightschool/demo")
+NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
+TOPIC, DOMAIN = "Rust ownership", "rust-ownership"
+START_SECONDS = 300
+STOP_SECONDS = 15
+
+
+def main() -> int:
+    """Runs the demo; returns the exit code."""
+    screen = Console(highlight=False)
+    try:
+        return run(screen)
+    except (Unreachable, Refused) as error:
+        screen.print(Text(f"\nThe loop did not close: {error}", style="bold red"))
+    except subprocess.CalledProcessError as error:
+        screen.print(Text(f"\nThe loop did not close: {error}\n{error.stderr}", style="bold red"))
+    screen.print(f"  logs     {OUT}/up.log and {OUT}/home/logs", markup=False)
+    return 1
+
+
+def run(screen: Console) -> int:
+    """The plot, from the start of the service to the verdict."""
+    began = time.monotonic()
+    questions = [Question.model_validate_json(line) for line in QUESTIONS.read_text().splitlines() if line]
+    topic = [q for q in questions if q.kind == "topic"]
+    known = [q for q in questions if q.kind == "known"]
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+
+    step(screen, 1, "Starting the service: api, vLLM engine, trainer, graph store")
+    with service(screen) as (client, environment):
+        step(screen, 2, f"Asking about {TOPIC}, and things it knows; its library is empty")
+        before = ask_all(client, [q.question for q in (*topic, *known)])
+        screen.print(answers_table((*topic, *known), before))
+
+        step(screen, 3, "Reading the example library")
+        for folder in sorted(path for path in LIBRARY.iterdir() if path.is_dir()):
+            command = [str(NIGHTSCHOOL), "ingest", str(folder), "--domain", folder.name]
+            said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+            screen.print(Text(said.replace(f"{HERE.parent}/", "").rstrip()), soft_wrap=True)
+
+        step(screen, 4, "Asking again: now it may answer from sources, with citations")
+        screen.print(Text(f"> {topic[0].question}"))
+        show_answer(screen, ask(client, topic[0].question))
+
+        step(screen, 5, f'Learning "{TOPIC}": nightschool learn "{TOPIC}" --domain {DOMAIN}')
+        learned = learn(screen, client)
+        show_figures(screen, learned["report"] or {})
+
+        step(screen, 6, "Asking again in wordings that were never trained")
+        after = ask_all(client, [q.again for q in (*topic, *known)])
+        screen.print(answers_table((*topic, *known), after, again=True))
+        adapted = []
+        if learned["outcome"]["status"] == "learned":
+            adapted = ask_all(client, [q.again for q in known], model=DOMAIN)
+
+    result = summary(topic, known, before, after, adapted, run=learned, seconds=time.monotonic() - began)
+    (OUT / "report.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    (OUT / "report.md").write_text(markdown(result))
+    return conclude(screen, result, OUT)
+
+
+# The service
+
+
+@contextmanager
+def service(screen: Console) -> Iterator[tuple[Client, dict[str, str]]]:
+    """`nightschool up` on free ports, ready on entering and stopped on leaving."""
+    api_port, engine_port = free_ports(2)
+    environment = os.environ | {
+        "NIGHTSCHOOL_HOME": str(OUT.resolve() / "home"),
+        "NIGHTSCHOOL_API_PORT": str(api_port),
+        "NIGHTSCHOOL_ENGINE_PORT": str(engine_port),
+    }
+    began = time.monotonic()
+    with (OUT / "up.log").open("w") as log:
+        process = subprocess.Popen([str(NIGHTSCHOOL), "up"], env=environment, stdout=log, stderr=log)
+        try:
+            await_ready(screen, process)
+            screen.print(f"  ready after {time.monotonic() - began:.0f} s on port {api_port}")
+            with connect(f"http://127.0.0.1:{api_port}") as client:
+                yield client, environment
+        finally:
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_SECONDS)
+                screen.print(f"\n  the service stopped within {time.monotonic() - began:.1f} s")
+            except subprocess.TimeoutExpired:
+                process.kill()
+                screen.print(f"\n  the service did not stop within {STOP_SECONDS} s and was killed")
+
+
+def await_ready(screen: Console, process: "subprocess.Popen[bytes]") -> None:
+    """Returns once the service says that it is ready; ends the demo if it does not."""
+    log = OUT / "up.log"
+    deadline = time.monotonic() + START_SECONDS
+    with screen.status("  starting; the engine takes about half a minute"):
+        while "Nightschool is ready" not in (text := log.read_text()):
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.terminate()
+                raise Unreachable(f"{text}\nthe service did not start")
+            time.sleep(0.3)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody uses now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+# What a user does
+
+
+def ask(client: Client, question: str, model: str = "auto") -> Json:
+    """One chat completion."""
+    body = {"model": model, "messages": [{"role": "user", "content": question}]}
+    reply: Json = client.post("/v1/chat/completions", body)
+    return reply
+
+
+def ask_all(client: Client, questions: Sequence[str], model: str = "auto") -> list[Json]:
+    """A chat completion for each."""
+    return [ask(client, question, model) for question in questions]
+
+
+def learn(screen: Console, client: Client) -> Json:
+    """Starts the learn run, shows its progress and returns how it ended."""
+    run_id = client.post("/v1/learn", {"topic": TOPIC, "domain": DOMAIN, "approval": "auto"})["run_id"]
+    show_run(screen, client.follow(run_id))
+    run: Json = client.get(f"/v1/learn/{run_id}")
+    return run
+
+
+def step(screen: Console, number: int, title: str) -> None:
+    """A heading."""
+    screen.print(f"\n[bold]{number}. [/]", end="")
+    screen.print(Text(title, style="bold"))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

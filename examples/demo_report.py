@@ -1,0 +1,241 @@
+"""Owns how the demo shows what it measured, and what it keeps of it.
+
+Asks nothing and measures nothing; the figures come from the service's replies and from the run's report.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent.scoring import correct
+from api.display import COLOURS, evaluation_table, gates_table, interval
+
+GAIN = 0.5
+"""The loop has closed if at least this share of the topic's questions is newly answered right."""
+
+Json = dict[str, Any]
+
+
+class Question(BaseModel):
+    """One line of questions.jsonl; `again` asks the same in a wording that no curriculum may use."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["topic", "known"]
+    question: str
+    again: str
+    answers: tuple[str, ...]
+
+
+def answer_of(reply: Json) -> str:
+    """The reply's text."""
+    return str(reply["choices"][0]["message"]["content"])
+
+
+def right(question: Question, reply: Json) -> bool:
+    """Whether the reply gives one of the reference answers."""
+    return correct(answer_of(reply), question.answers)
+
+
+def answers_table(asked: Sequence[Question], replies: Sequence[Json], *, again: bool = False) -> Table:
+    """Each question with its answer, entropy and decision."""
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    shown.add_column("question", overflow="fold", ratio=4)
+    shown.add_column("answer", overflow="fold", ratio=4)
+    shown.add_column("entropy", justify="right", no_wrap=True)
+    shown.add_column("decision", no_wrap=True)
+    shown.add_column("", no_wrap=True)
+    for question, reply in zip(asked, replies, strict=True):
+        figures = reply["nightschool"]
+        seen = figures["uncertainty"]
+        mark = Text("right", style="green") if right(question, reply) else Text("-", style="dim")
+        said = answer_of(reply) if figures["outcome"] != "abstained" else "I do not know"
+        shown.add_row(
+            Text(question.again if again else question.question),
+            Text(said),
+            interval(seen["maximum"]),
+            Text(seen["decision"], style=COLOURS[seen["decision"]]),
+            mark,
+        )
+    return shown
+
+
+def show_figures(screen: Console, report: Json) -> None:
+    """Critique, curriculum, training, evaluation and gates, as far as the run got."""
+    if critique := report.get("critique"):
+        marks = ", ".join(f"{k} {critique[k]:.2f}" for k in ("relevance", "faithfulness", "quality"))
+        screen.print(Text(f"\n  critique    {marks}: {critique['verdict']}"))
+    if curriculum := report.get("curriculum"):
+        kept, dropped = curriculum["pairs_kept"], curriculum["pairs_dropped"]
+        screen.print(f"  curriculum  {curriculum['facts']} facts, {kept} pairs kept, {dropped} dropped")
+    if training := report.get("training"):
+        screen.print(f"  training    {training['seconds']:.0f} s for {training['tokens']} tokens")
+    if evaluation := report.get("evaluation"):
+        screen.print()
+        screen.print(evaluation_table(evaluation))
+    if gates := report.get("gates"):
+        screen.print()
+        screen.print(gates_table(gates))
+
+
+def summary(
+    topic: Sequence[Question],
+    known: Sequence[Question],
+    before: Sequence[Json],
+    after: Sequence[Json],
+    adapted: Sequence[Json],
+    *,
+    run: Json,
+    seconds: float,
+) -> Json:
+    """The report as plain values: every question before and after, the run's figures, and the checks."""
+    report = run["report"] or {}
+    result: Json = {
+        "topic": run["run"]["subject"],
+        "run": run["run"]["id"],
+        "outcome": run["outcome"],
+        "questions": records((*topic, *known), before, after),
+        "known_asked_of_the_adapter": [record(q, r, q.again) for q, r in zip(known, adapted, strict=False)],
+        "critique": report.get("critique"),
+        "curriculum": report.get("curriculum"),
+        "training_seconds": (report.get("training") or {}).get("seconds"),
+        "evaluation": report.get("evaluation"),
+        "gates": report.get("gates"),
+        "adapter": report.get("adapter"),
+        "seconds": round(seconds, 1),
+    }
+    result["checks"] = checks(result)
+    result["closed"] = all(check["passed"] for check in result["checks"])
+    return result
+
+
+def record(question: Question, reply: Json, text: str) -> Json:
+    """One asking, as the report keeps it."""
+    figures = reply["nightschool"]
+    return {
+        "text": text,
+        "answer": answer_of(reply),
+        "right": right(question, reply),
+        "entropy": figures["uncertainty"]["maximum"],
+        "threshold": figures["uncertainty"]["threshold"],
+        "decision": figures["uncertainty"]["decision"],
+        "outcome": figures["outcome"],
+        "adapter": figures["adapter"],
+        "citations": len(figures["citations"]),
+    }
+
+
+def records(asked: Sequence[Question], before: Sequence[Json], after: Sequence[Json]) -> list[Json]:
+    """Every question before and after."""
+    return [
+        {
+            "kind": question.kind,
+            "answers": list(question.answers),
+            "before": record(question, was, question.question),
+            "after": record(question, now, question.again),
+        }
+        for question, was, now in zip(asked, before, after, strict=True)
+    ]
+
+
+def checks(result: Json) -> list[Json]:
+    """What has to hold for the loop to be closed."""
+    topic = [q for q in result["questions"] if q["kind"] == "topic"]
+    known = [q for q in result["questions"] if q["kind"] == "known"]
+    newly = sum(q["after"]["right"] and not q["before"]["right"] for q in topic)
+    by_adapter = sum(q["after"]["adapter"] == result["adapter"] is not None for q in topic)
+    stood = [q for q in known if q["before"]["right"]]
+    lost = [q["after"]["text"] for q in stood if not q["after"]["right"]]
+    status, reason = result["outcome"]["status"], result["outcome"]["reason"]
+    return [
+        {"check": "the run learned", "passed": status == "learned", "figure": reason},
+        {
+            "check": "topic questions newly answered right, in new wordings",
+            "passed": newly >= GAIN * len(topic),
+            "figure": f"{newly} of {len(topic)}",
+        },
+        {
+            "check": "the new adapter serves the topic",
+            "passed": by_adapter >= GAIN * len(topic),
+            "figure": f"{by_adapter} of {len(topic)} questions routed to it",
+        },
+        {
+            "check": "unrelated known questions still stand",
+            "passed": bool(stood) and not lost,
+            "figure": f"{len(stood) - len(lost)} of {len(stood)}"
+            + (f"; lost: {'; '.join(lost)}" if lost else ""),
+        },
+    ]
+
+
+def markdown(result: Json) -> str:
+    """The report for reading."""
+    lines = [
+        f"# Demo report: {result['topic']}",
+        "",
+        f"The loop {'closed' if result['closed'] else 'did not close'}: {result['outcome']['reason']}.",
+        f"Adapter: `{result['adapter']}`. Training: {result['training_seconds']} s. "
+        f"Whole demo: {result['seconds']} s.",
+        "",
+        "| question | answer | entropy (nats) | decision | right |",
+        "|---|---|---|---|---|",
+    ]
+    for question in result["questions"]:
+        for when in ("before", "after"):
+            said = question[when]
+            lines.append(
+                f"| {when}: {said['text']} | {said['answer']} | {interval(said['entropy'])} "
+                f"| {said['decision']} | {'yes' if said['right'] else 'no'} |"
+            )
+    if curriculum := result["curriculum"]:
+        lines += [
+            "",
+            f"Curriculum: {curriculum['facts']} facts, {curriculum['pairs_kept']} pairs kept, "
+            f"{curriculum['pairs_dropped']} dropped {json.dumps(curriculum['dropped'])}.",
+        ]
+    if evaluation := result["evaluation"]:
+        lines += ["", "| set | count | accuracy | hallucination | ECE |", "|---|---|---|---|---|"]
+        for name in ("in_distribution", "near", "out_of_distribution", "unknown"):
+            was, now = evaluation["before"][name], evaluation["after"][name]
+            figures = " | ".join(
+                f"{was[k]:.3f} -> {now[k]:.3f}" for k in ("accuracy", "hallucination", "ece")
+            )
+            lines.append(f"| {name} | {now['count']} | {figures} |")
+    if gates := result["gates"]:
+        lines += ["", f"Gates: {'passed' if gates['passed'] else 'failed'}.", ""]
+        lines += [
+            f"- {c['name']}: {c['figure']:.3f}, goal {c['goal']}, {'passed' if c['passed'] else 'failed'}"
+            for c in gates["checks"]
+        ]
+    lines += ["", "Checks of this demo:", ""]
+    lines += [
+        f"- {c['check']}: {c['figure']} ({'passed' if c['passed'] else 'failed'})" for c in result["checks"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def conclude(screen: Console, result: Json, folder: Path) -> int:
+    """Says whether the loop closed, and where to look next; returns the exit code."""
+    screen.print()
+    for check in result["checks"]:
+        mark = Text("  passed  ", style="green") if check["passed"] else Text("  FAILED  ", style="bold red")
+        screen.print(mark + Text(f"{check['check']}: {check['figure']}", style="default"))
+    if adapted := result["known_asked_of_the_adapter"]:
+        still = sum(answer["right"] for answer in adapted)
+        screen.print(
+            f"          asked of the adapter itself, {still} of {len(adapted)} known answers are right"
+        )
+    verdict = "[bold green]The loop closed[/]" if result["closed"] else "[bold red]The loop did not close[/]"
+    screen.print(f"\n{verdict} in {result['seconds']:.0f} s.")
+    screen.print(f"  report   {folder}/report.md and report.json", markup=False)
+    screen.print(f"  logs     {folder}/home/logs", markup=False)
+    screen.print(
+        "  next     make run, then: nightschool ingest YOUR_NOTES/ && nightschool learn TOPIC", markup=False
+    )
+    return 0 if result["closed"] else 1

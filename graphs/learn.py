@@ -1,0 +1,75 @@
+"""Owns the order of a learn run, from the attempt to the report.
+
+What each step does is in `learn_steps`; durable running, resuming and approving is in `runs`.
+"""
+
+from functools import partial
+from typing import Literal
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import RetryPolicy
+
+from agent.errors import EngineUnavailable
+from graphs import learn_steps as steps
+from graphs.state import LearnState, Limits, Runtime
+from memory.errors import StoreUnavailable
+
+
+def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnState]:
+    """The learn graph, not yet compiled; a step waits and tries again while a store or the engine is away."""
+    away = RetryPolicy(
+        max_attempts=limits.step_attempts,
+        initial_interval=1.0,
+        retry_on=(EngineUnavailable, StoreUnavailable),
+    )
+    graph = StateGraph(LearnState, context_schema=Runtime)
+    graph.set_node_defaults(retry_policy=away)
+    for name, step in STEPS.items():
+        graph.add_node(name, step)
+    graph.add_edge(START, "attempt")
+    for name, following in NEXT.items():
+        graph.add_conditional_edges(name, partial(onward, following=following), [following, "report"])
+    graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "report"])
+    graph.add_edge("refine", "explore")
+    graph.add_edge("report", END)
+    return graph
+
+
+def onward(state: LearnState, following: str) -> str:
+    """The next step, or the report once the run has an outcome."""
+    return "report" if "outcome" in state else following
+
+
+def after_critique(state: LearnState) -> Literal["refine", "curriculum", "report"]:
+    """Where the verdict leads."""
+    if "outcome" in state:
+        return "report"
+    return "refine" if state["critique"].verdict == "refine" else "curriculum"
+
+
+STEPS = {
+    "attempt": steps.attempt,
+    "detect": steps.detect,
+    "explore": steps.explore,
+    "critique": steps.criticise,
+    "refine": steps.refine,
+    "curriculum": steps.teach,
+    "verify": steps.check,
+    "approve": steps.approve,
+    "hand_over": steps.hand_over,
+    "train": steps.await_trainer,
+    "promote": steps.swap_in,
+    "report": steps.report,
+}
+NEXT = {
+    "detect": "explore",
+    "attempt": "detect",
+    "explore": "critique",
+    "curriculum": "verify",
+    "verify": "approve",
+    "approve": "hand_over",
+    "hand_over": "train",
+    "train": "promote",
+    "promote": "report",
+}
+"""What follows a step that did not end the run."""

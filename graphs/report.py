@@ -1,0 +1,79 @@
+"""Owns how a learn run is written down at its end: the report, the run's outcome and its gap's status.
+
+Decides nothing; every figure in the report was measured by a step or by the trainer.
+"""
+
+from typing import Any
+
+from graphs.state import LearnState, Runtime
+from memory.records import GapStatus, Outcome
+
+
+def report_of(state: LearnState) -> dict[str, Any]:
+    """The whole run as plain JSON values; parts that the run did not reach are None."""
+    curriculum, adapter = state.get("curriculum"), state.get("adapter")
+    findings = state.get("findings")
+    return {
+        "run_id": state["run_id"],
+        "subject": state["subject"],
+        "domain": state.get("domain"),
+        "outcome": _plain(state.get("outcome")),
+        "attempts": [_plain(a) for a in state.get("attempts", ())],
+        "keywords": list(state.get("keywords", ())),
+        "refinements": state.get("refinements", 0),
+        "findings": findings
+        and {
+            "query": findings.query,
+            "passages": len(findings.evidence),
+            "facts": len(findings.facts),
+            "sources": sorted({hit.passage.source for hit in findings.evidence}),
+        },
+        "critique": _plain(state.get("critique")),
+        "curriculum": curriculum
+        and {
+            "digest": curriculum.digest,
+            "teacher": curriculum.teacher,
+            "facts": len(curriculum.facts),
+            "pairs_kept": state.get("kept", 0),
+            "pairs_dropped": sum(state.get("dropped", {}).values()),
+            "dropped": state.get("dropped", {}),
+            "facts_left_out": state.get("left_out", {}),
+            "withheld": len(curriculum.withheld),
+        },
+        "approval": _plain(state.get("approval")),
+        "training": adapter
+        and {
+            "seconds": adapter.training_seconds,
+            "tokens": adapter.training_tokens,
+            "recipe": adapter.recipe,
+            "base_model": adapter.base_model,
+        },
+        "evaluation": adapter and {"before": _plain(adapter.before), "after": _plain(adapter.after)},
+        "gates": _plain(adapter.verdict) if adapter else None,
+        "adapter": adapter.name if adapter else None,
+        "threshold": adapter.threshold if adapter else None,
+        "canary": _plain(adapter.canary) if adapter else None,
+        "events": [_plain(e) for e in state.get("events", [])],
+    }
+
+
+async def conclude(state: LearnState, runtime: Runtime) -> None:
+    """Stores outcome and report, then moves the gap on; doing it twice changes nothing.
+
+    A gap closes only when the model can now answer, or could all along.
+    """
+    outcome = state["outcome"]
+    await runtime.database.finish_run(state["run_id"], outcome, report_of(state))
+    if (gap_id := state.get("gap_id")) is not None:
+        await runtime.database.set_gap(
+            gap_id, gap_status(outcome, known=state.get("known", False)), state["run_id"]
+        )
+
+
+def gap_status(outcome: Outcome, *, known: bool) -> GapStatus:
+    """What becomes of the gap that the run was to close."""
+    return "closed" if outcome.status == "learned" or known else "open"
+
+
+def _plain(value: Any) -> Any:
+    return None if value is None else value.model_dump(mode="json")

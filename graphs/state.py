@@ -1,0 +1,170 @@
+"""Owns what the graphs carry: the runtime they are given, and the state that their checkpoints keep.
+
+Holds no step and no order; those are in `learn` and `chat`.
+"""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypedDict
+
+from agent.curriculum import Draft
+from agent.engine import Engine
+from agent.routing import Route, Routes
+from agent.teacher import Teacher
+from memory.adapters import AdapterRegistry
+from memory.database import Database
+from memory.episodic.base import EpisodicMemory
+from memory.outbox import Outbox, TrainingResult
+from memory.records import (
+    Adapter,
+    Approval,
+    Citation,
+    Critique,
+    Curriculum,
+    Findings,
+    Job,
+    Outcome,
+    Record,
+    Uncertainty,
+)
+from memory.semantic.base import SemanticMemory
+
+ApprovalPolicy = Literal["auto", "human"]
+
+
+class Limits(Record):
+    """What keeps a learn run from going on for ever, and how much it may teach."""
+
+    max_refinements: int = 3
+    recursion: int = 40
+    step_attempts: int = 3
+    run_seconds: float = 3600.0
+    """Seconds of work after which the circuit breaker ends the run; a person's thinking time is not work."""
+    training_seconds: float = 1800.0
+    poll_seconds: float = 0.5
+    facts_per_run: int = 60
+    wordings_per_form: int = 16
+    max_prompt_chars: int = 8000
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Everything that a node may need, passed through LangGraph's runtime context."""
+
+    engine: Engine
+    episodic: EpisodicMemory
+    semantic: SemanticMemory
+    database: Database
+    outbox: Outbox
+    registry: AdapterRegistry
+    routes: Routes
+    base: Route
+    """Where questions go that no adapter knows: default domain, no adapter, the base model's gate."""
+    base_name: str
+    """Name under which clients ask for the base model."""
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    approval: ApprovalPolicy = "auto"
+    limits: Limits = field(default_factory=Limits)
+    teacher: Teacher | None = None
+    """A larger model that writes the curriculum and judges findings; None means rules alone."""
+
+
+class Event(Record):
+    """One line of a run's progress."""
+
+    at: datetime
+    step: str
+    message: str
+    figures: dict[str, float | int | str] = {}
+
+
+class Attempt(Record):
+    """One question as the base model, or the live adapter, answered it before learning."""
+
+    question: str
+    answer: str
+    uncertainty: Uncertainty
+    references: tuple[str, ...] = ()
+    """Right answers, as far as the facts in memory give any."""
+    right: bool | None = None
+    """None where no reference is known."""
+
+
+class LearnState(TypedDict, total=False):
+    """The learn graph's state; a key that is absent has not been reached."""
+
+    run_id: str
+    subject: str
+    """The topic or the question, as it was asked."""
+    whole: bool
+    """A topic is learned whole; a question only with its neighbourhood."""
+    domain: str | None
+    """None until exploration tells, where the caller named none."""
+    gap_id: str | None
+    approval_policy: ApprovalPolicy
+    working_since: datetime
+    attempts: tuple[Attempt, ...]
+    keywords: tuple[str, ...]
+    query: str
+    refinements: int
+    findings: Findings
+    critique: Critique
+    draft: Draft | None
+    """Cleared once verified: the curriculum then holds what is left of it."""
+    curriculum: Curriculum
+    kept: int
+    dropped: dict[str, int]
+    left_out: dict[str, int]
+    approval: Approval
+    job: Job
+    handed_over_at: datetime
+    training: TrainingResult
+    adapter: Adapter
+    outcome: Outcome
+    known: bool
+    """The run ended because the model already answers rightly, so its gap is closed."""
+    events: Annotated[list[Event], operator.add]
+
+
+class ChatState(TypedDict, total=False):
+    """The chat graph's state for one turn."""
+
+    messages: list[tuple[str, str]]
+    """(role, text) pairs, oldest first."""
+    requested: str | None
+    """The model name that the caller asked for."""
+    max_tokens: int
+    question: str
+    route: Route
+    answer: str
+    uncertainty: Uncertainty
+    reading: Uncertainty
+    doubtful: tuple[str, ...]
+    findings: Findings
+    citations: tuple[Citation, ...]
+    outcome: Literal["answered", "answered_from_sources", "abstained"]
+    gap_id: str | None
+    interaction_id: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: Literal["stop", "length"]
+
+
+def event(runtime: Runtime, step: str, message: str, **figures: Any) -> Event:
+    """A progress line stamped with the runtime's clock."""
+    return Event(at=runtime.clock(), step=step, message=message, figures=figures)
+
+
+def tripped(state: LearnState, runtime: Runtime) -> Outcome | None:
+    """The circuit breaker: an outcome once the run has worked longer than its limit, else None."""
+    worked = (runtime.clock() - state["working_since"]).total_seconds()
+    if worked <= runtime.limits.run_seconds:
+        return None
+    return Outcome(
+        status="stopped",
+        reason=f"the run worked for {worked:.0f} s and its limit is {runtime.limits.run_seconds:.0f} s: "
+        "learn a smaller topic, or raise NIGHTSCHOOL_RUN_MINUTES",
+    )

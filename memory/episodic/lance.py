@@ -1,0 +1,179 @@
+"""Owns the episodic memory on LanceDB: passages with their vectors and a full-text index, in one folder.
+
+One process writes; others may read. Ranks nothing across vector and text; that is for `hybrid`.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import pyarrow as pa  # type: ignore[import-untyped]
+from lancedb.index import FTS
+from lancedb.table import AsyncTable
+
+from memory.embedding import Embedder
+from memory.episodic.base import By, embedded_text, fingerprint, squashed
+from memory.errors import CorruptRecord, StoreUnavailable
+from memory.records import Evidence, Passage
+
+TABLE = "passages"
+WRITES_PER_COMPACTION = 20
+"""LanceDB's own advice: optimize after more than 20 modifications."""
+KEEP_VERSIONS = timedelta(hours=1)
+"""Old versions stay readable that long, for readers that started on them."""
+MOST_IDS = 500
+"""Ids in one filter."""
+
+
+class LanceEpisodicMemory:
+    """Passages in a LanceDB table; writes are serialised, because `merge_insert` does not enforce keys."""
+
+    def __init__(self, table: AsyncTable, embedder: Embedder) -> None:
+        """Over an open table; see `open`."""
+        self._table = table
+        self._embedder = embedder
+        self._writing = asyncio.Lock()
+        self._writes = 0
+
+    @classmethod
+    async def open(cls, path: Path | str, embedder: Embedder) -> "LanceEpisodicMemory":
+        """Opens the folder, or an s3:// address, and creates what is missing. Raises StoreUnavailable.
+
+        An existing table must hold vectors of the embedder's dimension.
+        """
+        schema = pa.schema(
+            [
+                pa.field("id", pa.string(), nullable=False),
+                pa.field("source", pa.string(), nullable=False),
+                pa.field("domain", pa.string(), nullable=False),
+                pa.field("searched", pa.string(), nullable=False),
+                pa.field("body", pa.string(), nullable=False),
+                pa.field("vector", pa.list_(pa.float32(), embedder.dimension), nullable=False),
+            ]
+        )
+        async with _reached(f"the passages in {path}"):
+            connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
+            if TABLE in (await connection.list_tables()).tables:
+                table = await connection.open_table(TABLE)
+            else:
+                table = await connection.create_table(TABLE, schema=schema)
+            if (await table.schema()).field("vector").type.list_size != embedder.dimension:
+                raise StoreUnavailable(
+                    f"the passages in {path} were embedded by another model: remove the folder and ingest"
+                    " again"
+                )
+            if not any("searched" in index.columns for index in await table.list_indices()):
+                await table.create_index("searched", config=FTS())
+        return cls(table, embedder)
+
+    async def add(self, passages: Sequence[Passage]) -> int:
+        unique = {p.id: p for p in passages}
+        if not unique:
+            return 0
+        vectors = await asyncio.to_thread(self._embedder.embed, [embedded_text(p) for p in unique.values()])
+        rows = [
+            {
+                "id": p.id,
+                "source": p.source,
+                "domain": p.domain,
+                "searched": embedded_text(p),
+                "body": p.model_dump_json(),
+                "vector": vector,
+            }
+            for p, vector in zip(unique.values(), vectors, strict=True)
+        ]
+        async with self._writing, _reached("the passages"):
+            done = await self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
+            await self._wrote()
+        return int(done.num_inserted_rows)
+
+    async def remove(self, source: str) -> int:
+        async with self._writing, _reached("the passages"):
+            where = f"source = {quoted(source)}"
+            count = await self._table.count_rows(where)
+            if count:
+                await self._table.delete(where)
+                await self._wrote()
+        return count
+
+    async def search(
+        self, query: str, *, by: By, limit: int, domain: str | None = None
+    ) -> tuple[Evidence, ...]:
+        if limit < 1 or not query.strip():
+            return ()
+        if by == "vector":
+            vector = (await asyncio.to_thread(self._embedder.embed, [query]))[0]
+            search: Any = self._table.query().nearest_to(vector).distance_type("cosine")
+        else:
+            search = self._table.query().nearest_to_text(query, columns="searched")
+        if domain is not None:
+            search = search.where(f"domain = {quoted(domain)}")
+        async with _reached("the passages"):
+            rows = (
+                await search.select(["id", "body", "_distance" if by == "vector" else "_score"])
+                .limit(limit)
+                .to_list()
+            )
+        found = [Evidence(passage=_passage(row), score=_score(row, by), found_by=(by,)) for row in rows]
+        return tuple(sorted(found, key=lambda hit: (-hit.score, hit.passage.id)))
+
+    async def get(self, ids: Sequence[str]) -> tuple[Passage, ...]:
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, Passage] = {}
+        for first in range(0, len(wanted), MOST_IDS):
+            listed = ", ".join(quoted(i) for i in wanted[first : first + MOST_IDS])
+            async with _reached("the passages"):
+                rows = await self._table.query().where(f"id IN ({listed})").select(["id", "body"]).to_list()
+            found.update((row["id"], _passage(row)) for row in rows)
+        return tuple(found[i] for i in wanted if i in found)
+
+    async def sources(self, domain: str | None = None) -> dict[str, str]:
+        query = self._table.query().select(["id", "source"])
+        if domain is not None:
+            query = query.where(f"domain = {quoted(domain)}")
+        async with _reached("the passages"):
+            rows = await query.to_list()
+        ids: dict[str, list[str]] = defaultdict(list)
+        for row in rows:
+            ids[row["source"]].append(row["id"])
+        return {source: fingerprint(found) for source, found in ids.items()}
+
+    async def _wrote(self) -> None:
+        """Compacts now and then: thousands of small fragments make every search slow."""
+        self._writes += 1
+        if self._writes % WRITES_PER_COMPACTION == 0:
+            await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
+
+
+def quoted(value: str) -> str:
+    """A string literal for a LanceDB filter; the dialect knows no escape but the doubled quote."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _passage(row: dict[str, Any]) -> Passage:
+    try:
+        return Passage.model_validate_json(row["body"])
+    except ValueError as error:
+        raise CorruptRecord(
+            f"the stored passage {row['id']} is not readable: ingest its document again ({error})"
+        ) from error
+
+
+def _score(row: dict[str, Any], by: By) -> float:
+    return min(1.0, max(0.0, 1.0 - row["_distance"])) if by == "vector" else squashed(row["_score"])
+
+
+@asynccontextmanager
+async def _reached(what: str) -> AsyncIterator[None]:
+    """LanceDB reports disk and format trouble as OSError, RuntimeError or ValueError."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise StoreUnavailable(
+            f"{what}: LanceDB failed; check that its folder is writable and has space ({error})"
+        ) from error

@@ -1,0 +1,87 @@
+"""Owns the episodic memory that ships as a fake: exact search over passages kept in this object.
+
+Keeps nothing on disk.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from memory.embedding import Embedder, Vectors
+from memory.episodic.base import By, embedded_text, fingerprint, squashed
+from memory.language import singular, words
+from memory.records import Evidence, Passage
+
+K1, B = 1.2, 0.75
+"""Robertson and Zaragoza (2009), as in LanceDB."""
+
+
+class VolatileEpisodicMemory:
+    """Passages in a dict, searched exhaustively."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        """Starts empty."""
+        self._embedder = embedder
+        self._passages: dict[str, Passage] = {}
+        self._vectors: dict[str, Vectors] = {}
+
+    async def add(self, passages: Sequence[Passage]) -> int:
+        new = {p.id: p for p in passages if p.id not in self._passages}
+        for passage, vector in zip(
+            new.values(), self._embedder.embed([embedded_text(p) for p in new.values()]), strict=True
+        ):
+            self._passages[passage.id] = passage
+            self._vectors[passage.id] = vector
+        return len(new)
+
+    async def remove(self, source: str) -> int:
+        gone = [p.id for p in self._passages.values() if p.source == source]
+        for id_ in gone:
+            del self._passages[id_], self._vectors[id_]
+        return len(gone)
+
+    async def search(
+        self, query: str, *, by: By, limit: int, domain: str | None = None
+    ) -> tuple[Evidence, ...]:
+        if limit < 1 or not query.strip():
+            return ()
+        pool = [p for p in self._passages.values() if domain is None or p.domain == domain]
+        scores = self._cosines(query, pool) if by == "vector" else _bm25(query, pool)
+        ranked = sorted(
+            (
+                Evidence(passage=p, score=s, found_by=(by,))
+                for p, s in zip(pool, scores, strict=True)
+                if by == "vector" or s > 0
+            ),
+            key=lambda hit: (-hit.score, hit.passage.id),
+        )
+        return tuple(ranked[:limit])
+
+    async def get(self, ids: Sequence[str]) -> tuple[Passage, ...]:
+        return tuple(self._passages[i] for i in dict.fromkeys(ids) if i in self._passages)
+
+    async def sources(self, domain: str | None = None) -> dict[str, str]:
+        ids: dict[str, list[str]] = defaultdict(list)
+        for passage in self._passages.values():
+            if domain is None or passage.domain == domain:
+                ids[passage.source].append(passage.id)
+        return {source: fingerprint(found) for source, found in ids.items()}
+
+    def _cosines(self, query: str, pool: Sequence[Passage]) -> list[float]:
+        wanted = self._embedder.embed([query])[0]
+        return [min(1.0, max(0.0, float(self._vectors[p.id] @ wanted))) for p in pool]
+
+
+def _bm25(query: str, pool: Sequence[Passage]) -> list[float]:
+    documents = [Counter(singular(w) for w in words(embedded_text(p))) for p in pool]
+    lengths = [sum(d.values()) for d in documents]
+    average = sum(lengths) / len(lengths) if lengths else 1.0
+    scores = [0.0] * len(pool)
+    for term in {singular(w) for w in words(query)}:
+        holding = sum(term in d for d in documents)
+        idf = math.log(1 + (len(pool) - holding + 0.5) / (holding + 0.5))
+        for i, document in enumerate(documents):
+            frequency = document[term]
+            norm = frequency + K1 * (1 - B + B * lengths[i] / average)
+            scores[i] += idf * frequency * (K1 + 1) / norm if frequency else 0.0
+    return [squashed(s) for s in scores]

@@ -1,0 +1,1 @@
+"""Owns the history of the relational schema; `memory.database` applies it whenever it opens a database."""

@@ -1,0 +1,17 @@
+"""Owns how Alembic reaches the database: over the connection that `memory.database` hands it.
+
+Offline (SQL script) mode is refused: nobody here applies migrations by hand.
+"""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from memory.tables import METADATA
+
+if context.is_offline_mode():
+    raise NotImplementedError("migrations run when the database is opened; there is no offline mode")
+
+connection: Connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

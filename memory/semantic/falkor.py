@@ -1,0 +1,199 @@
+"""Owns the semantic memory on FalkorDB: entities joined by facts, each fact with its provenance.
+
+A fact is kept whole as JSON on its edge; the properties beside it are what queries filter by.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from falkordb.asyncio import FalkorDB  # type: ignore[import-untyped]
+from falkordb.asyncio.graph import AsyncGraph  # type: ignore[import-untyped]
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from memory.errors import CorruptRecord, StoreUnavailable
+from memory.language import key
+from memory.records import Fact
+from memory.semantic.base import checked_hops, keys
+
+BATCH = 500
+"""Facts in one query; each query is written whole or not at all."""
+MOST_KEYS = 1000
+"""Entities that one step of a walk starts from."""
+TIMEOUT_MS = 10_000
+CONNECT_SECONDS = 5.0
+CONSTRAINT_SECONDS = 30.0
+RETRIES = 5
+
+_ADD = """
+UNWIND $facts AS f
+MERGE (s:Entity {key: f.subject_key}) ON CREATE SET s.name = f.subject
+MERGE (o:Entity {key: f.object_key}) ON CREATE SET o.name = f.object
+MERGE (s)-[r:FACT {id: f.id}]->(o)
+ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.body = f.body
+"""
+_KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
+_REMOVE = "MATCH ()-[r:FACT {source: $source}]->() DELETE r"
+_ORPHANS = "MATCH (e:Entity) WHERE NOT (e)--() DELETE e"
+_BY_SUBJECT = """
+UNWIND $keys AS k MATCH (:Entity {key: k})-[r:FACT]->()
+WHERE $domain IS NULL OR r.domain = $domain
+RETURN DISTINCT r.id AS id, r.body ORDER BY id LIMIT $limit
+"""
+_BY_OBJECT = _BY_SUBJECT.replace("-[r:FACT]->", "<-[r:FACT]-")
+_NEAR = """
+UNWIND $keys AS k MATCH (:Entity {key: k})-[r:FACT]-(other)
+RETURN DISTINCT r.id AS id, r.body, startNode(r).key, endNode(r).key ORDER BY id
+"""
+
+
+class FalkorSemanticMemory:
+    """Facts in a FalkorDB graph; writes of this process wait for each other."""
+
+    def __init__(self, client: FalkorDB, graph: AsyncGraph) -> None:
+        """Over a graph whose constraints are in force; see `open`."""
+        self._client = client
+        self._graph = graph
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, url_or_socket: str, graph: str = "nightschool") -> "FalkorSemanticMemory":
+        """Connects to `falkor://HOST:PORT`, `redis://...`, `unix://PATH` or the path of a socket.
+
+        Creates the graph's indexes and constraints where they are missing. Raises StoreUnavailable.
+        """
+        url = url_or_socket if "://" in url_or_socket else f"unix://{url_or_socket}"
+        async with _reached(url):
+            # The client asks the server at once, and blocks while it does.
+            client = await asyncio.to_thread(
+                FalkorDB.from_url,
+                url,
+                socket_connect_timeout=CONNECT_SECONDS,
+                socket_timeout=TIMEOUT_MS / 1000 + CONNECT_SECONDS,
+            )
+            client.connection.set_retry(Retry(ExponentialBackoff(cap=1.0, base=0.05), RETRIES))
+            memory = cls(client, client.select_graph(graph))
+            await memory._constrain()
+        return memory
+
+    async def add(self, facts: Sequence[Fact]) -> int:
+        new = {f.id: f for f in facts}
+        written = 0
+        async with self._writing, _reached("the graph"):
+            for first in range(0, len(new), BATCH):
+                ids = list(new)[first : first + BATCH]
+                known = {_safe(row[0]) for row in await self._read(_KNOWN, ids=[_safe(i) for i in ids])}
+                rows = [_row(new[i]) for i in ids if _safe(i) not in known]
+                if rows:
+                    await self._graph.query(_ADD, {"facts": rows}, timeout=TIMEOUT_MS)
+                written += len(rows)
+        return written
+
+    async def remove(self, source: str) -> int:
+        async with self._writing, _reached("the graph"):
+            done = await self._graph.query(_REMOVE, {"source": _safe(source)}, timeout=TIMEOUT_MS)
+            count = int(done.relationships_deleted)
+            if count:
+                await self._graph.query(_ORPHANS, timeout=TIMEOUT_MS)
+        return count
+
+    async def about(
+        self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
+    ) -> tuple[Fact, ...]:
+        wanted = [_safe(k) for k in keys(terms)]
+        if not wanted or limit < 1:
+            return ()
+        async with _reached("the graph"):
+            found: dict[str, Fact] = {}
+            for query in (_BY_SUBJECT, _BY_OBJECT):
+                for id_, body in await self._read(query, keys=wanted, domain=domain, limit=limit):
+                    found.setdefault(id_, _fact(body))
+        return tuple(found.values())[:limit]
+
+    async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
+        frontier = [_safe(k) for k in keys(subjects)]
+        reached = set(frontier)
+        found: dict[str, Fact] = {}
+        async with _reached("the graph"):
+            for _ in range(checked_hops(hops)):
+                rows = await self._read(_NEAR, keys=frontier[:MOST_KEYS]) if frontier else []
+                for id_, body, _start, _end in rows:
+                    found.setdefault(id_, _fact(body))
+                frontier = sorted({k for row in rows for k in row[2:]} - reached)
+                reached.update(frontier)
+        return tuple(found.values())[: max(0, limit)]
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _read(self, query: str, **parameters: Any) -> list[list[Any]]:
+        return list((await self._graph.ro_query(query, parameters, timeout=TIMEOUT_MS)).result_set)
+
+    async def _constrain(self) -> None:
+        """One entity per key, one fact per id; the server checks what it holds first, which takes a while."""
+        await self._graph.query("RETURN 1")  # creates the graph: constraints need one
+        for create, name, *properties in (
+            (self._graph.create_node_unique_constraint, "Entity", "key"),
+            (self._graph.create_edge_unique_constraint, "FACT", "id"),
+        ):
+            try:
+                await create(name, *properties)
+            except ResponseError as error:
+                if "already exists" not in str(error):
+                    raise
+        try:
+            await self._graph.create_edge_range_index("FACT", "source")
+        except ResponseError as error:
+            if "already indexed" not in str(error):
+                raise
+        deadline = asyncio.get_running_loop().time() + CONSTRAINT_SECONDS
+        while any(c["status"] != "OPERATIONAL" for c in await self._graph.list_constraints()):
+            if asyncio.get_running_loop().time() > deadline:
+                raise StoreUnavailable("the graph breaks its own constraints: restore a copy of its folder")
+            await asyncio.sleep(0.05)
+
+
+def _row(fact: Fact) -> dict[str, str]:
+    """ASCII JSON, because a raw NUL would end the query in the middle."""
+    return {
+        "id": _safe(fact.id),
+        "subject_key": _safe(key(fact.subject)),
+        "subject": _safe(fact.subject),
+        "object_key": _safe(key(fact.object)),
+        "object": _safe(fact.object),
+        "relation": fact.relation,
+        "source": _safe(fact.source),
+        "domain": fact.domain,
+        "body": json.dumps(fact.model_dump(mode="json")),
+    }
+
+
+def _safe(text: str) -> str:
+    """Without what a query cannot carry: NUL, and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _fact(body: str) -> Fact:
+    try:
+        return Fact.model_validate_json(body)
+    except ValueError as error:
+        raise CorruptRecord(f"a stored fact is not readable: ingest its document again ({error})") from error
+
+
+@asynccontextmanager
+async def _reached(what: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+        raise StoreUnavailable(
+            f"{what} cannot be reached: start it with `nightschool up`, or set NIGHTSCHOOL_GRAPH_URL"
+            f" ({error})"
+        ) from error
+    except RedisError as error:
+        raise StoreUnavailable(f"{what} refused a query: {error}") from error

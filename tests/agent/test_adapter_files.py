@@ -1,0 +1,147 @@
+"""An adapter folder is judged by its headers, and every fault has its reason."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from agent.adapter_files import check_name, inspect
+from agent.errors import AdapterRefused
+
+MODULE = "model.layers.0.self_attn.q_proj"
+BASE = {MODULE: (6, 4)}
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    write(folder, {})
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def write(
+    folder: Path, config: dict[str, object], *, a: tuple[int, ...] = (2, 4), b: tuple[int, ...] = (6, 2)
+) -> None:
+    known = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "base_model_name_or_path": "anything"}
+    (folder / "adapter_config.json").write_text(json.dumps(known | config))
+    tensors = {"A": np.zeros(a, np.float32), "B": np.zeros(b, np.float32)}
+    names = {half: f"base_model.model.{MODULE}.lora_{half}.weight" for half in tensors}
+    save_file({names[half]: tensor for half, tensor in tensors.items()}, folder / "adapter_model.safetensors")
+
+
+def test_a_sound_folder_tells_its_scale_and_shapes(adapter: Path) -> None:
+    files = inspect(adapter, base=BASE)
+    assert (files.rank, files.alpha, files.rank_stabilised) == (2, 4.0, False)
+    assert files.shapes == BASE
+    assert files.path.is_absolute()
+
+
+def test_without_a_base_model_only_the_adapter_itself_is_judged(adapter: Path) -> None:
+    assert inspect(adapter).shapes == BASE
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"r": 65}, "rank 65 exceeds 64"),
+        ({"r": 0}, "not a LoRA configuration"),
+        ({"r": 3}, "no LoRA of rank 3"),
+        ({"peft_type": "IA3"}, "not a LoRA configuration"),
+        ({"use_dora": True}, "cannot be served"),
+        ({"modules_to_save": ["lm_head"]}, "cannot be served"),
+        ({"rank_pattern": {"q_proj": 4}}, "cannot be served"),
+        ({"bias": "all"}, "not a LoRA configuration"),
+    ],
+)
+def test_a_configuration_that_engines_cannot_serve_is_refused(
+    adapter: Path, config: dict[str, object], reason: str
+) -> None:
+    write(adapter, config)
+    with pytest.raises(AdapterRefused, match=reason):
+        inspect(adapter, base=BASE)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "reason"),
+    [
+        ((2, 5), (6, 2), "another base model"),
+        ((2, 4), (7, 2), "another base model"),
+        ((3, 4), (6, 3), "no LoRA of rank 2"),
+        ((2, 4), (6, 3), "no LoRA of rank 2"),
+        ((2,), (6, 2), "no LoRA of rank 2"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(
+    adapter: Path, a: tuple[int, ...], b: tuple[int, ...], reason: str
+) -> None:
+    write(adapter, {}, a=a, b=b)
+    with pytest.raises(AdapterRefused, match=reason):
+        inspect(adapter, base=BASE)
+
+
+def test_a_module_that_the_base_model_lacks_is_refused(adapter: Path) -> None:
+    with pytest.raises(AdapterRefused, match="no such module"):
+        inspect(adapter, base={"model.layers.0.mlp.up_proj": (6, 4)})
+
+
+def test_tensors_that_are_no_lora_are_refused(adapter: Path) -> None:
+    save_file({"model.embed_tokens.weight": np.zeros((3, 3))}, adapter / "adapter_model.safetensors")
+    with pytest.raises(AdapterRefused, match="not part of a plain LoRA"):
+        inspect(adapter)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", "\x00", '{"peft_type": "LORA"}', "[" * 100_000])
+def test_a_damaged_configuration_is_refused(adapter: Path, text: str) -> None:
+    (adapter / "adapter_config.json").write_text(text)
+    with pytest.raises(AdapterRefused, match="not a LoRA configuration"):
+        inspect(adapter)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 50, -1])
+def test_truncated_weights_are_refused(adapter: Path, kept: int) -> None:
+    weights = adapter / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    with pytest.raises(AdapterRefused, match="damaged"):
+        inspect(adapter)
+
+
+@pytest.mark.parametrize("name", ["adapter_model.bin", "extra.pkl", "x.pt"])
+def test_files_that_may_run_code_are_refused(adapter: Path, name: str) -> None:
+    (adapter / name).write_bytes(b"")
+    with pytest.raises(AdapterRefused, match="may run code"):
+        inspect(adapter)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_missing_file_is_named(adapter: Path, name: str) -> None:
+    (adapter / name).unlink()
+    with pytest.raises(AdapterRefused, match=f"{name} is missing"):
+        inspect(adapter)
+
+
+@pytest.mark.parametrize("name", ["rust-v1-0123abcd", "a-v10-00000000", "two-words-v3-1f9c2a7e"])
+def test_immutable_names_pass(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "rust",
+        "Rust-v1-0123abcd",
+        "rust-v01-0123abcd",
+        "rust-v1-0123ABCD",
+        "../x-v1-0123abcd",
+        "rust-v1-0123abcd\n",
+    ],
+)
+def test_other_names_do_not(name: str) -> None:
+    with pytest.raises(ValueError, match="not an adapter name"):
+        check_name(name)

@@ -1,0 +1,151 @@
+"""What the in-process engine does beyond the shared contract of tests/conformance."""
+
+import asyncio
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from langchain_core.messages import FunctionMessage, HumanMessage
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from agent.decoding import Prompt, complete, end_tokens
+from agent.engine import Sampling
+from agent.errors import AdapterNotLoaded, EngineUnavailable
+from agent.local import LocalEngine
+from tests.models import CONTEXT, KNOWN, LEARNED, RUST, build_adapter, build_model
+
+TEA = [HumanMessage("Who drinks tea?")]
+BORROW = [HumanMessage("What is a borrow?")]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_model(tmp_path_factory.mktemp("local") / "model")
+
+
+@pytest.fixture(scope="module")
+def adapter(model: Path) -> Path:
+    return build_adapter(model, model.parent / RUST, LEARNED[RUST])
+
+
+@pytest.fixture
+def engine(model: Path) -> LocalEngine:
+    return LocalEngine.open(model, device="cpu")
+
+
+async def test_entropies_and_logprobs_are_those_of_the_whole_distribution(
+    engine: LocalEngine, model: Path
+) -> None:
+    reply = await engine.chat(TEA)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Who drinks tea?"}], add_generation_prompt=True, tokenize=False
+    )
+    start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    answer = tokenizer(reply.text, add_special_tokens=False)["input_ids"]
+    with torch.inference_mode():
+        logits = AutoModelForCausalLM.from_pretrained(model)(torch.tensor([start + answer])).logits[0]
+    rows = logits[len(start) - 1 : -1].log_softmax(-1)
+    assert len(reply.tokens) == len(answer)
+    for row, token, label in zip(rows, reply.tokens, answer, strict=True):
+        assert token.entropy.lower == token.entropy.upper
+        assert token.entropy.lower == pytest.approx(-(row.exp() * row).sum().item(), abs=1e-4)
+        assert token.logprob == pytest.approx(row[label].item(), abs=1e-4)
+
+
+async def test_a_row_answers_the_same_whatever_shares_its_batch(engine: LocalEngine) -> None:
+    alone = [await engine.chat([HumanMessage(question)]) for question in KNOWN]
+    long = HumanMessage("What is a lemur, and what is a kiln? " * 4)
+    together = await asyncio.gather(
+        engine.chat([long]), *(engine.chat([HumanMessage(question)]) for question in KNOWN)
+    )
+    for one, other in zip(alone, together[1:], strict=True):
+        assert one.text == other.text
+        assert [t.logprob for t in one.tokens] == pytest.approx([t.logprob for t in other.tokens], abs=1e-3)
+
+
+async def test_sampling_is_repeatable_by_its_seed_and_differs_between_seeds(engine: LocalEngine) -> None:
+    hot = [Sampling(temperature=3.0, seed=seed, max_tokens=16) for seed in (1, 1, 2)]
+    first, again, other = await asyncio.gather(*(engine.chat(TEA, sampling=sampling) for sampling in hot))
+    assert first.text == again.text
+    assert first.text != other.text
+
+
+async def test_temperature_does_not_change_the_reported_probabilities(engine: LocalEngine) -> None:
+    greedy = await engine.chat(TEA, sampling=Sampling(max_tokens=1))
+    hot = await engine.chat(TEA, sampling=Sampling(max_tokens=1, temperature=5.0))
+    assert hot.tokens[0].entropy.lower == pytest.approx(greedy.tokens[0].entropy.lower, abs=1e-5)
+
+
+async def test_an_answer_ends_with_the_context(engine: LocalEngine) -> None:
+    reply = await engine.chat([HumanMessage("tea " * 60)], sampling=Sampling(max_tokens=4000, stop=("\x00",)))
+    assert reply.prompt_tokens + len(reply.tokens) <= CONTEXT
+
+
+async def test_hidden_states_have_a_layer_a_token_and_a_width(engine: LocalEngine) -> None:
+    states = await engine.hidden_states(TEA)
+    reply = await engine.chat(TEA)
+    assert states.shape == (3, reply.prompt_tokens, 64)
+    assert states.dtype == np.float32
+
+
+async def test_an_adapter_changes_hidden_states_and_unloading_restores_them(
+    engine: LocalEngine, adapter: Path
+) -> None:
+    base = await engine.hidden_states(BORROW)
+    await engine.load(RUST, adapter)
+    assert not np.allclose(await engine.hidden_states(BORROW, adapter=RUST), base, atol=1e-2)
+    np.testing.assert_array_equal(await engine.hidden_states(BORROW), base)
+    await engine.unload(RUST)
+    np.testing.assert_array_equal(await engine.hidden_states(BORROW), base)
+
+
+async def test_an_adapter_unloaded_while_a_chat_waits_fails_that_chat_only(
+    engine: LocalEngine, adapter: Path
+) -> None:
+    await engine.load(RUST, adapter)
+    adapted, base = (
+        asyncio.create_task(engine.chat(BORROW, adapter=RUST)),
+        asyncio.create_task(engine.chat(BORROW)),
+    )
+    await asyncio.sleep(0)
+    await engine.unload(RUST)
+    with pytest.raises(AdapterNotLoaded):
+        await adapted
+    assert (await base).text == KNOWN["What is a borrow?"]
+
+
+async def test_a_cancelled_chat_leaves_the_others_alone(engine: LocalEngine) -> None:
+    first, second = asyncio.create_task(engine.chat(TEA)), asyncio.create_task(engine.chat(BORROW))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).text == KNOWN["What is a borrow?"]
+
+
+async def test_a_message_of_no_chat_role_is_the_callers_mistake(engine: LocalEngine) -> None:
+    with pytest.raises(ValueError, match="cannot be of type"):
+        await engine.chat([FunctionMessage(name="f", content="x")])
+
+
+def test_a_model_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="cannot load the model"):
+        LocalEngine.open(tmp_path)
+
+
+def test_a_batch_of_prompts_of_different_lengths_matches_each_alone(model: Path) -> None:
+    weights, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(model).eval(),
+        AutoTokenizer.from_pretrained(model),
+    )
+    prompts = [
+        Prompt(tokenizer(text)["input_ids"], Sampling(max_tokens=8))
+        for text in ("a", "a kiln and tea", "What")
+    ]
+    ends = end_tokens(weights, tokenizer)
+    together = complete(weights, tokenizer, prompts, ends)
+    for prompt, completion in zip(prompts, together, strict=True):
+        (alone,) = complete(weights, tokenizer, [prompt], ends)
+        assert [t.text for t in alone.tokens] == [t.text for t in completion.tokens]
+        assert all(t.entropy.upper <= math.log(weights.config.vocab_size) + 1e-4 for t in completion.tokens)

@@ -1,0 +1,100 @@
+"""An adapter goes live only after the engine loaded it and its canary sang."""
+
+from collections.abc import Callable
+
+import pytest
+
+from agent.errors import AdapterRefused, CanaryFailed
+from agent.promotion import promote, restore, rollback
+from agent.scripted import Line, ScriptedEngine
+from memory.adapters import AdapterRegistry
+from memory.errors import AdapterNotServable, UnknownAdapter
+from memory.records import Adapter
+from tests.adapters import curriculum
+
+Trained = Callable[..., Adapter]
+SONG = {"What is a borrow?": Line(text="A reference.")}
+BASE = {"What is a borrow?": Line(text="a kind of fish")}
+
+
+async def test_a_candidate_whose_canary_sings_goes_live(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum())
+    engine = ScriptedEngine(BASE, adapters={made.name: SONG})
+    assert (await promote(made.name, engine=engine, registry=registry)).status == "live"
+    assert registry.get(made.name).status == "live"
+    assert await engine.loaded() == (made.name,)
+
+
+async def test_an_adapter_without_effect_stays_a_candidate_and_is_unloaded(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum())
+    engine = ScriptedEngine(BASE)
+    with pytest.raises(CanaryFailed, match="no effect"):
+        await promote(made.name, engine=engine, registry=registry)
+    assert not [a for a in registry.list(domain) if a.status == "live"]
+    assert registry.get(made.name).status == "candidate"
+    assert await engine.loaded() == ()
+
+
+async def test_a_failed_canary_leaves_the_old_adapter_live(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    first, second = trained(curriculum()), trained(curriculum("other"), version=2)
+    engine = ScriptedEngine(
+        BASE, adapters={first.name: SONG, second.name: {"What is a borrow?": Line(text="?")}}
+    )
+    await promote(first.name, engine=engine, registry=registry)
+    with pytest.raises(CanaryFailed, match="in evaluation 'a reference'"):
+        await promote(second.name, engine=engine, registry=registry)
+    assert [a.name for a in registry.list(domain) if a.status == "live"] == [first.name]
+
+
+async def test_a_rejected_adapter_is_not_even_loaded(registry: AdapterRegistry, trained: Trained) -> None:
+    made = trained(curriculum(), rejected=True)
+    engine = ScriptedEngine(BASE, adapters={made.name: SONG})
+    with pytest.raises(AdapterNotServable, match="target up"):
+        await promote(made.name, engine=engine, registry=registry)
+    assert await engine.loaded() == ()
+
+
+async def test_an_adapter_that_the_engine_refuses_does_not_go_live(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum())
+    with pytest.raises(AdapterRefused, match="rank"):
+        await promote(made.name, engine=ScriptedEngine(refused={made.name: "excess rank"}), registry=registry)
+    assert not [a for a in registry.list(domain) if a.status == "live"]
+
+
+async def test_an_unknown_adapter_cannot_be_promoted(registry: AdapterRegistry) -> None:
+    with pytest.raises(UnknownAdapter):
+        await promote("rust-v9-00000000", engine=ScriptedEngine(), registry=registry)
+
+
+async def test_rollback_makes_the_previous_adapter_live_and_loads_it(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    first, second = trained(curriculum()), trained(curriculum("other"), version=2)
+    engine = ScriptedEngine(BASE, adapters={first.name: SONG, second.name: SONG})
+    await promote(first.name, engine=engine, registry=registry)
+    await promote(second.name, engine=engine, registry=registry)
+    engine.restart()
+    back = await rollback(domain, engine=engine, registry=registry)
+    assert back is not None
+    assert (back.name, await engine.loaded()) == (first.name, (first.name,))
+    assert await rollback(domain, engine=engine, registry=registry) is None
+
+
+async def test_after_an_engine_restart_live_adapters_come_back_and_a_refused_one_does_not_stop_them(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum())
+    engine = ScriptedEngine(BASE, adapters={made.name: SONG})
+    await promote(made.name, engine=engine, registry=registry)
+    others = {a.name: "file is gone" for a in registry.list() if a.status == "live" and a.name != made.name}
+    fresh = ScriptedEngine(BASE, refused=others)
+    assert await restore(engine=fresh, registry=registry) == (made.name,)
+    assert await restore(engine=fresh, registry=registry) == ()

@@ -1,0 +1,80 @@
+"""A question goes to the domain that was taught what it names."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent.routing import Route, Routes, Taught, choose, route
+from agent.terms import content
+from memory.adapters import AdapterRegistry
+from memory.errors import AdapterNotServable, UnknownAdapter
+from memory.outbox import read
+from memory.records import Adapter
+from tests.adapters import curriculum
+
+BASE = Route(domain="general", adapter=None, threshold=1.0)
+
+
+def taught(domain: str, *facts: tuple[str, str]) -> Taught:
+    return Taught(
+        route=Route(domain=domain, adapter=f"{domain}-v1-00000000", threshold=0.5),
+        subjects=tuple(s for s, _ in facts),
+        answers=tuple(content(o) for _, o in facts),
+    )
+
+
+RUST = taught("rust", ("borrow checker", "a part of the compiler"), ("slice", "a view of a sequence"))
+BREAD = taught("bread", ("sourdough starter", "a culture of wild yeast"), ("slice", "a flat piece of bread"))
+
+
+@pytest.mark.parametrize(
+    ("question", "domain"),
+    [
+        ("What is a borrow checker?", "rust"),
+        ("what are Borrow Checkers", "rust"),
+        ("How old is a sourdough starter?", "bread"),
+        ("Which term means a culture of wild yeast?", "bread"),
+        ("What is a lemur?", "general"),
+        ("What is a checker?", "general"),
+        ("What is a part?", "general"),
+        ("", "general"),
+    ],
+)
+def test_the_words_that_were_taught_decide(question: str, domain: str) -> None:
+    assert choose(question, (RUST, BREAD), BASE).domain == domain
+
+
+def test_the_longer_phrase_wins_and_a_tie_goes_to_the_first() -> None:
+    assert choose("Does a sourdough starter know a slice?", (RUST, BREAD), BASE).domain == "bread"
+    assert choose("What is a slice?", (RUST, BREAD), BASE).domain == "rust"
+
+
+async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
+    registry: AdapterRegistry, registry_home: Path, trained: Callable[..., Adapter], domain: str
+) -> None:
+    made = trained(curriculum())
+    registry.promote(made.name)
+    routes = Routes(registry, partial(read, registry_home / "outbox"))
+    await routes.refresh()
+
+    async def to(name: str | None, question: str = "What is a zorble?") -> Route:
+        return await route(question, name, routes=routes, base=BASE, base_name="nightschool")
+
+    assert (await to(domain)).adapter == made.name
+    assert (await to(made.name)).threshold == made.threshold
+    assert await to("nightschool") == BASE
+    assert (await to("auto")).adapter in {t.route.adapter for t in routes.live.values()}
+    assert await to(None, "What is a lemur?") == BASE
+    with pytest.raises(UnknownAdapter, match="'gpt-9'"):
+        await to("gpt-9")
+
+
+async def test_a_rejected_version_cannot_be_asked_for(
+    registry: AdapterRegistry, registry_home: Path, trained: Callable[..., Adapter]
+) -> None:
+    made = trained(curriculum(), rejected=True)
+    routes = Routes(registry, partial(read, registry_home / "outbox"))
+    with pytest.raises(AdapterNotServable):
+        await route("x", made.name, routes=routes, base=BASE, base_name="nightschool")

@@ -1,0 +1,137 @@
+"""A remote teacher is asked over the OpenAI wire format, and never believed on its word."""
+
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from agent.errors import TeacherError
+from agent.teacher import Teacher
+from agent.verify import verify
+from tests.facts import findings, rust
+
+HOME, FACTS = rust()
+Replies = Callable[[list[dict[str, str]]], tuple[int, str]]
+
+
+class Stub(ThreadingHTTPServer):
+    """A real OpenAI-compatible server whose answers are given."""
+
+    reply: Replies
+    asked: list[dict[str, Any]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Stub
+
+    def do_POST(self) -> None:  # the name that http.server calls
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append(body)
+        status, text = self.server.reply(body["messages"])
+        message = {"role": "assistant", "content": text}
+        answer = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "big",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        }
+        data = json.dumps(answer if status == 200 else {"error": {"message": text}}).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps the test's output clean."""
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    server = Stub(("127.0.0.1", 0), Handler)
+    server.asked = []
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+async def teacher(stub: Stub) -> AsyncIterator[Teacher]:
+    async with httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{stub.server_address[1]}/v1"
+        yield Teacher(url, "big", key=SecretStr("none"), timeout=5.0, client=client)
+
+
+def written(**change: object) -> str:
+    pair = {
+        "fact": 1,
+        "form": "definition",
+        "question": "In Rust, what is a move?",
+        "answer": "a transfer of a value to a new owner",
+    }
+    return json.dumps({"pairs": [pair | change]})
+
+
+async def test_pairs_come_back_tied_to_their_facts(stub: Stub, teacher: Teacher) -> None:
+    stub.reply = lambda messages: (200, f"Sure!\n```json\n{written()}\n```")
+    pairs = await teacher.write(FACTS[:2], per_fact=1)
+    assert [(p.fact_id, p.quote) for p in pairs] == [(FACTS[0].id, FACTS[0].sentence)]
+    assert verify(pairs, FACTS, {HOME.id: HOME}).kept == pairs
+    assert stub.asked[0]["model"] == "big"
+    assert FACTS[0].sentence in stub.asked[0]["messages"][-1]["content"]
+
+
+async def test_many_facts_are_asked_about_in_groups(stub: Stub, teacher: Teacher) -> None:
+    stub.reply = lambda messages: (200, written())
+    await teacher.write([*FACTS, *FACTS], per_fact=1)
+    assert len(stub.asked) == 2
+
+
+async def test_what_the_teacher_invents_is_dropped_by_verification(stub: Stub, teacher: Teacher) -> None:
+    stub.reply = lambda messages: (200, written(answer="a step in a dance"))
+    pairs = await teacher.write(FACTS[:1], per_fact=1)
+    assert verify(pairs, FACTS, {HOME.id: HOME}).dropped == {"the answer is not the fact's": 1}
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "I cannot help with that.",
+        "{",
+        '{"pairs": 3}',
+        written(fact=9),
+        written(form="haiku"),
+        '{"a":' * 5000 + "}",
+    ],
+)
+async def test_nonsense_is_refused(stub: Stub, teacher: Teacher, nonsense: str) -> None:
+    stub.reply = lambda messages: (200, nonsense)
+    with pytest.raises(TeacherError):
+        await teacher.write(FACTS[:1], per_fact=1)
+
+
+async def test_a_teacher_that_is_away_says_which_setting_to_check(stub: Stub, teacher: Teacher) -> None:
+    stub.reply = lambda messages: (400, "no such model")
+    with pytest.raises(TeacherError, match="NIGHTSCHOOL_TEACHER_URL"):
+        await teacher.write(FACTS[:1], per_fact=1)
+
+
+async def test_a_judgement_is_a_share_with_its_reason(stub: Stub, teacher: Teacher) -> None:
+    stub.reply = lambda messages: (200, '{"faithfulness": 0.25, "reason": "one fact is not there"}')
+    found = findings(*FACTS, passages=(HOME,))
+    assert await teacher.judge("What is a move?", found) == (0.25, "one fact is not there")
+
+
+async def test_a_judgement_out_of_range_is_refused(stub: Stub, teacher: Teacher) -> None:
+    stub.reply = lambda messages: (200, '{"faithfulness": 7, "reason": "very"}')
+    with pytest.raises(TeacherError):
+        await teacher.judge("What is a move?", findings(*FACTS, passages=(HOME,)))

@@ -1,0 +1,88 @@
+"""The grammar of questions: many taught wordings, and held-out ones that share nothing with them."""
+
+import random
+import re
+
+import pytest
+
+from agent.wordings import FORMS, OBJECT_FORMS, Split, ask, templates, with_context, wordings
+from memory.records import Form
+
+SPLITS: tuple[Split, Split] = ("taught", "held_out")
+
+
+def parts(form: Form, split: Split) -> set[str]:
+    """What the wordings of a split say before the subject and after it, empty ends left out."""
+    found: set[str] = set()
+    for template in templates(form, split):
+        found |= {part.strip(" ,.?:").lower() for part in re.split(r"\{\w+\}", template)}
+    return found - {""}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_has_hundreds_of_taught_wordings_and_dozens_held_out(form: Form) -> None:
+    assert len(templates(form, "taught")) >= 300
+    assert len(templates(form, "held_out")) >= 20
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_held_out_wording_is_ever_taught_in_any_form(form: Form) -> None:
+    taught = {template.lower() for other in FORMS for template in templates(other, "taught")}
+    assert not {template.lower() for template in templates(form, "held_out")} & taught
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_bare_cores_of_the_splits_differ(form: Form) -> None:
+    """A core is a template with neither opening nor closing, so the shortest ones begin and end others."""
+    taught, held_out = (set(templates(form, split)) for split in SPLITS)
+    assert not taught & held_out
+    for core in held_out:
+        assert not any(core.lower() in other.lower() for other in taught), core
+
+
+def test_openings_and_closings_of_held_out_wordings_are_never_taught() -> None:
+    """Whatever surrounds the core of a held-out wording, no taught wording of that form says it."""
+    shared = parts("definition", "taught") & parts("definition", "held_out")
+    assert not shared
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_same_seed_gives_the_same_wordings_and_another_seed_others(split: Split) -> None:
+    first = wordings("definition", split, 20, 1, subject="lemur")
+    assert first == wordings("definition", split, 20, 1, subject="lemur")
+    assert first != wordings("definition", split, 20, 2, subject="lemur")
+    assert len(set(first)) == 20
+    assert all("lemur" in text.lower() for text in first)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_question_names_what_its_form_asks_about(form: Form) -> None:
+    rng = random.Random(3)
+    for split in SPLITS:
+        for _ in range(50):
+            text = ask(form, split, rng, subject="lemur", object="primate").lower()
+            assert "{" not in text
+            assert ("primate" in text) == (form in OBJECT_FORMS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_missing_name_is_refused(form: Form) -> None:
+    with pytest.raises(ValueError, match=r"needs (subject|object)"):
+        ask(form, "taught", random.Random(0))
+
+
+def test_more_wordings_than_the_grammar_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="fewer than 100000"):
+        wordings("example_of", "held_out", 100_000, 0, object="primate")
+
+
+def test_code_spans_stay_as_they_are() -> None:
+    rng = random.Random(5)
+    assert all("`Box<T>`" in ask("returns", "taught", rng, subject="`Box<T>`") for _ in range(200))
+
+
+def test_sources_enter_a_prompt_as_numbered_passages_on_one_line_each() -> None:
+    prompt = with_context("What is a lemur?", ["A lemur is\n a primate.", "It lives\tin Madagascar."])
+    assert prompt == (
+        "Context:\n[1] A lemur is a primate.\n[2] It lives in Madagascar.\n\nQuestion: What is a lemur?"
+    )

@@ -1,0 +1,89 @@
+"""Fixtures of the api tests: the real app, served in process, over a runtime of shipped fakes."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import httpx
+import pytest
+from dbos import DBOS
+from langgraph.checkpoint.memory import InMemorySaver
+
+from agent.settings import Settings
+from api.app import create_app
+from api.compose import Service
+from graphs import chat as chatting
+from graphs.runs import LearnRuns, open_runs
+from graphs.state import Runtime
+from memory.checkpoints import serializer
+from tests.graphs.conftest import clock, runtime
+
+__all__ = ["clock", "runtime"]
+
+Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def empty_queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DBOS database with its tables, to be copied: making them anew takes a second and a half."""
+    path = tmp_path_factory.mktemp("queue") / "runs.db"
+    DBOS.migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def serve(tmp_path: Path, runtime: Runtime, empty_queue: Path) -> Serve:
+    """Serves the app over the fakes, or over another runtime, for as long as the block lasts.
+
+    Durable runs are opened only where a test is about them, for DBOS takes a second to start and stop.
+    """
+
+    @asynccontextmanager
+    async def open_fakes(settings: Settings, given: Runtime, learning: bool) -> AsyncIterator[Service]:
+        async with AsyncExitStack() as stack:
+            runs = cast(LearnRuns, None)
+            if learning:
+                queue = shutil.copy(empty_queue, tmp_path / "runs.db")
+                saver = InMemorySaver(serde=serializer())
+                runs = await stack.enter_async_context(open_runs(given, saver, f"sqlite:///{queue}"))
+            yield Service(
+                settings=settings,
+                runtime=given,
+                chat=chatting.build().compile(),
+                runs=runs,
+                writing=asyncio.Lock(),
+            )
+
+    @asynccontextmanager
+    async def served(given: Runtime = runtime, *, learning: bool = False) -> AsyncIterator[httpx.AsyncClient]:
+        settings = Settings(home=tmp_path, max_document_bytes=2000)
+        app = create_app(settings, opener=lambda s: open_fakes(s, given, learning))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            yield client
+
+    return served
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+    async with serve() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def learning(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an app that can run learn runs."""
+    async with serve(learning=True) as opened:
+        yield opened
+
+
+def asking(question: str, **fields: object) -> dict[str, object]:
+    """The body of a chat request with one user message."""
+    return {"messages": [{"role": "user", "content": question}], **fields}

@@ -1,0 +1,134 @@
+"""The command line says what is wrong, and its exit code tells whose fault it is."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
+
+
+def run(*arguments: str, port: int = 9, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The command as a user runs it, towards a service at `port` (9: nobody answers there)."""
+    import os
+
+    return subprocess.run(
+        [str(NIGHTSCHOOL), *arguments],
+        env=os.environ | {"NIGHTSCHOOL_API_PORT": str(port), "COLUMNS": "200"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def stub(routes: list[Route]) -> Iterator[int]:
+    """A real server with these routes; yields its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def test_help_lists_every_command() -> None:
+    said = run("--help")
+    assert said.returncode == 0
+    for command in (
+        "up",
+        "api",
+        "worker",
+        "ingest",
+        "chat",
+        "learn",
+        "approve",
+        "reject",
+        "gaps",
+        "adapters",
+    ):
+        assert f" {command} " in said.stdout
+
+
+@pytest.mark.parametrize("command", [("chat", "What?"), ("gaps",), ("adapters", "list"), ("learn", "Rust")])
+def test_a_service_that_does_not_answer_is_said_to_be_down(command: tuple[str, ...]) -> None:
+    said = run(*command)
+    assert said.returncode == 1
+    assert "the service does not answer at http://127.0.0.1:9: start it with `nightschool up`" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_bad_setting_is_named() -> None:
+    said = run("gaps", NIGHTSCHOOL_API_PORT="many")
+    assert said.returncode == 2
+    assert "NIGHTSCHOOL_API_PORT" in said.stderr
+
+
+def test_a_refusal_of_the_service_is_shown_with_exit_code_2() -> None:
+    def refuse(request: Request) -> Response:
+        error = {"message": "no model 'x': ask for auto", "type": "invalid_request_error", "code": "m"}
+        return JSONResponse({"error": error}, status_code=404)
+
+    with stub([Route("/v1/chat/completions", refuse, methods=["POST"])]) as port:
+        said = run("chat", "What?", "--model", "x", port=port)
+    assert (said.returncode, said.stderr) == (2, "nightschool: no model 'x': ask for auto\n")
+
+
+def test_a_file_that_is_not_there_ends_ingest_with_exit_code_2(tmp_path: Path) -> None:
+    said = run("ingest", str(tmp_path / "nothing.md"))
+    assert said.returncode == 2
+    assert "no such file or folder" in said.stdout
+
+
+def test_learn_wants_exactly_one_subject() -> None:
+    assert run("learn").returncode == 2
+    assert run("learn", "Rust", "--question", "What is a borrow?").returncode == 2
+
+
+def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+        said = run("up", port=port, NIGHTSCHOOL_HOME=str(tmp_path))
+    assert said.returncode == 2
+    assert f"port {port} on 127.0.0.1 cannot be used" in said.stderr
+    assert "NIGHTSCHOOL_API_PORT" in said.stderr
+
+
+def test_a_run_is_followed_across_a_broken_stream(tmp_path: Path) -> None:
+    event = (
+        'event: progress\r\nid: {n}\r\ndata: {{"at": "2026-01-01T00:00:00Z", "step": "{step}", '
+        '"message": "m", "figures": {{}}}}\r\n\r\n'
+    )
+    end = 'event: end\r\ndata: {"run_id": "r", "outcome": {"status": "discarded", "reason": "poor"}}\r\n\r\n'
+    asked: list[str | None] = []
+
+    def stream(request: Request) -> Response:
+        last = request.headers.get("last-event-id")
+        asked.append(last)
+        text = event.format(n=1, step="attempt") if last is None else event.format(n=2, step="critique") + end
+        return Response(text, media_type="text/event-stream")
+
+    routes = [
+        Route("/v1/learn", lambda r: JSONResponse({"run_id": "r"}, status_code=202), methods=["POST"]),
+        Route("/v1/learn/r/events", stream),
+        Route("/v1/learn/r", lambda r: JSONResponse({"report": {}})),
+    ]
+    with stub(routes) as port:
+        said = run("learn", "Rust", port=port)
+    assert asked == [None, "1"]
+    assert said.stdout.index("attempt") < said.stdout.index("critique")
+    assert (said.returncode, "discarded: poor" in said.stderr) == (1, True)

@@ -1,0 +1,58 @@
+"""Requests that are too large, too deep or not text are refused before anything reads them."""
+
+import json
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.limits import JSON_BYTES, JSON_DEPTH, depth, why_not_json
+
+CHAT = "/v1/chat/completions"
+NESTED = st.recursive(
+    st.none() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+)
+
+
+def nesting(value: object) -> int:
+    """What `depth` should say, by the plain definition."""
+    if isinstance(value, dict):
+        return 1 + max((nesting(v) for v in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((nesting(v) for v in value), default=0)
+    return 0
+
+
+@given(NESTED)
+def test_depth_agrees_with_the_parsed_value_whatever_strings_hold(value: object) -> None:
+    assert depth(json.dumps(value).encode()) == nesting(value)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "invalid_json"),
+        (b"", 422, "invalid_value"),
+        (b"\xff\xfe", 400, "invalid_json"),
+        (b"[" * 100_000, 400, "invalid_json"),
+        (b'{"messages":' + b"[" * (JSON_DEPTH + 1), 400, "invalid_json"),
+        (b'{"messages":[{"role":"user","content":"\\ud800"}]}', 400, "invalid_json"),
+        (b" " * (JSON_BYTES + 1), 413, "body_too_large"),
+    ],
+)
+async def test_bad_bodies_get_a_reason(
+    client: httpx.AsyncClient, body: bytes, status: int, code: str
+) -> None:
+    reply = await client.post(CHAT, content=body, headers={"Content-Type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
+
+
+def test_text_outside_the_basic_plane_is_fine() -> None:
+    assert why_not_json(b'{"a": "\\ud83d\\ude00"}') is None
+
+
+async def test_unknown_paths_and_methods_have_the_same_error_shape(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v2/chat")).json()["error"]["code"] == "not_found"
+    assert (await client.delete(CHAT)).json()["error"]["code"] == "method_not_allowed"

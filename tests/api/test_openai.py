@@ -1,0 +1,90 @@
+"""Chat completions answer in OpenAI's format, and say how sure the model was."""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from graphs.state import Runtime
+from tests.api.conftest import Serve, asking
+from tests.graphs.conftest import TRAINED
+
+CHAT = "/v1/chat/completions"
+
+
+async def test_a_known_question_is_answered_with_the_gates_figures(client: httpx.AsyncClient) -> None:
+    reply = (await client.post(CHAT, json=asking("What is a lemur?"))).raise_for_status().json()
+    assert reply["object"] == "chat.completion"
+    assert reply["choices"][0]["message"] == {"role": "assistant", "content": "a small primate"}
+    assert reply["usage"]["total_tokens"] == reply["usage"]["prompt_tokens"] + 3
+    figures = reply["nightschool"]
+    assert (figures["outcome"], figures["adapter"], figures["gap_id"]) == ("answered", None, None)
+    assert figures["uncertainty"]["decision"] == "confident"
+    assert figures["uncertainty"]["maximum"]["upper"] < figures["uncertainty"]["threshold"]
+
+
+async def test_an_unknown_question_is_declined_and_opens_a_gap(client: httpx.AsyncClient) -> None:
+    reply = (await client.post(CHAT, json=asking("What is a quokka's favourite colour?"))).json()
+    figures = reply["nightschool"]
+    assert figures["outcome"] == "abstained"
+    assert "<NEED_INFO>" not in reply["choices"][0]["message"]["content"]
+    gap = (await client.get(f"/v1/gaps/{figures['gap_id']}")).json()
+    assert (gap["question"], gap["status"]) == ("What is a quokka's favourite colour?", "open")
+    assert [g["id"] for g in (await client.get("/v1/gaps?status=open")).json()] == [gap["id"]]
+
+
+async def test_content_may_come_in_parts_and_unknown_fields_are_ignored(client: httpx.AsyncClient) -> None:
+    parts = [{"type": "text", "text": "What is"}, {"type": "text", "text": "a lemur?"}]
+    body = {
+        "model": "auto",
+        "temperature": 0.2,
+        "user": "u1",
+        "messages": [{"role": "user", "content": parts}],
+    }
+    assert (await client.post(CHAT, json=body)).status_code == 200
+
+
+async def test_models_are_auto_the_base_and_one_per_live_domain(client: httpx.AsyncClient) -> None:
+    async def names() -> list[str]:
+        return [model["id"] for model in (await client.get("/v1/models")).json()["data"]]
+
+    assert await names() == ["auto", "nightschool"]
+    (await client.post(f"/v1/adapters/{TRAINED.name}/promote")).raise_for_status()
+    assert await names() == ["auto", "nightschool", "rust"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (asking("What is a lemur?", model="gpt-9"), 404, "model_not_found"),
+        (asking("What is a lemur?", stream=True), 422, "invalid_value"),
+        (asking("What is a lemur?", n=2), 422, "invalid_value"),
+        (asking("What is a lemur?", max_tokens=0), 422, "invalid_value"),
+        (asking("   "), 400, "invalid_value"),
+        (asking("why " * 3000), 400, "context_length_exceeded"),
+        ({"messages": []}, 422, "invalid_value"),
+        ({"messages": [{"role": "pirate", "content": "arr"}]}, 422, "invalid_value"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 422, "invalid_value"),
+        ({"messages": [{"role": "system", "content": "Be kind."}]}, 400, "invalid_value"),
+        ([], 422, "invalid_value"),
+    ],
+)
+async def test_what_cannot_be_answered_is_refused_with_a_reason(
+    client: httpx.AsyncClient, body: object, status: int, code: str
+) -> None:
+    reply = await client.post(CHAT, json=body)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
+    assert reply.json()["error"]["message"]
+    assert (await client.get("/v1/gaps")).json() == []
+
+
+async def test_an_engine_that_is_away_is_a_503_that_asks_to_come_back(serve: Serve, runtime: Runtime) -> None:
+    runtime.engine.available = False  # type: ignore[attr-defined]  # the scripted engine's switch
+    async with serve(replace(runtime)) as client:
+        reply = await client.post(CHAT, json=asking("What is a lemur?"))
+        assert (reply.status_code, reply.headers["retry-after"]) == (503, "2")
+        assert reply.json()["error"]["code"] == "engine_unavailable"
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["parts"]["engine"] != "ok"
+        assert (await client.get("/healthz")).json() == {"status": "alive"}

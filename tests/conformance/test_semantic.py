@@ -1,0 +1,113 @@
+"""What every semantic memory does, the fake and FalkorDB alike."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from memory.semantic.base import SemanticMemory
+from memory.semantic.embedded import running, socket_path
+from memory.semantic.falkor import FalkorSemanticMemory
+from memory.semantic.volatile import VolatileSemanticMemory
+from tests.memory.documents import fact
+
+CHECKER = fact("borrow checker", "data races", relation="prevents")
+RACE = fact("data race", "undefined behaviour", relation="causes")
+LEVAIN = fact("levain", "sourdough starter", relation="made_of", source="b.md", domain="bread")
+STARTER = fact("sourdough starter", "a culture of yeast", source="b.md", domain="bread")
+
+
+@pytest.fixture(params=["volatile", pytest.param("falkor", marks=pytest.mark.services)])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SemanticMemory]:
+    if request.param == "volatile":
+        yield VolatileSemanticMemory()
+        return
+    async with running(tmp_path / "graph"):
+        memory = await FalkorSemanticMemory.open(str(socket_path(tmp_path / "graph")))
+        yield memory
+        await memory.aclose()
+
+
+async def test_adding_twice_stores_once(store: SemanticMemory) -> None:
+    assert await store.add([CHECKER, RACE, CHECKER]) == 2
+    assert await store.add([RACE, LEVAIN]) == 1
+    assert await store.add([]) == 0
+    assert await store.about(["levain"]) == (LEVAIN,)
+
+
+async def test_adding_the_same_from_many_tasks_stores_it_once(store: SemanticMemory) -> None:
+    assert sum(await asyncio.gather(*(store.add([CHECKER]) for _ in range(8)))) == 1
+    assert await store.about(["borrow checker"]) == (CHECKER,)
+
+
+@pytest.mark.parametrize(
+    "name", ["borrow checker", "The Borrow Checkers", "BORROW CHECKER", "borrow  checker"]
+)
+async def test_a_thing_is_found_under_any_spelling_of_its_name(store: SemanticMemory, name: str) -> None:
+    await store.add([CHECKER, LEVAIN])
+    assert await store.about([name]) == (CHECKER,)
+
+
+async def test_facts_about_a_subject_come_before_those_that_end_in_it(store: SemanticMemory) -> None:
+    await store.add([CHECKER, RACE])
+    assert await store.about(["data race"]) == (RACE, CHECKER)
+    assert await store.about(["data race"], limit=1) == (RACE,)
+    assert await store.about(["data race"], limit=0) == ()
+
+
+async def test_a_domain_hides_all_others(store: SemanticMemory) -> None:
+    await store.add([CHECKER, LEVAIN])
+    assert await store.about(["borrow checker", "levain"], domain="bread") == (LEVAIN,)
+    assert await store.about(["levain"], domain="x' OR 1=1") == ()
+
+
+async def test_a_walk_reaches_as_far_as_its_hops(store: SemanticMemory) -> None:
+    await store.add([CHECKER, RACE, LEVAIN, STARTER])
+    assert await store.near(["borrow checker"], hops=1) == (CHECKER,)
+    assert await store.near(["borrow checker"], hops=2) == (CHECKER, RACE)
+    assert await store.near(["undefined behaviour"], hops=4) == (RACE, CHECKER)
+    assert await store.near(["borrow checker"], hops=2, limit=1) == (CHECKER,)
+    assert await store.near(["nothing"], hops=2) == ()
+
+
+@pytest.mark.parametrize("hops", [0, -1, 5])
+async def test_a_walk_without_bounds_is_refused(store: SemanticMemory, hops: int) -> None:
+    with pytest.raises(ValueError, match=r"1\.\.4"):
+        await store.near(["levain"], hops=hops)
+
+
+async def test_a_source_is_forgotten_alone(store: SemanticMemory) -> None:
+    await store.add([CHECKER, RACE, LEVAIN, STARTER])
+    assert await store.remove("b.md") == 2
+    assert await store.remove("b.md") == 0
+    assert await store.about(["levain", "sourdough starter"]) == ()
+    assert await store.about(["borrow checker"]) == (CHECKER,)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Box<T>",
+        "&",
+        "it's",
+        'a "b" \\ c',
+        "x\x00y",
+        "{key: 1}) DETACH DELETE n //",
+        "naïve 💥",
+        "a\nb",
+        "NaN",
+    ],
+)
+async def test_no_name_breaks_the_graph(store: SemanticMemory, name: str) -> None:
+    odd = fact(name, f"a {name} thing", source=f"{name}.md")
+    await store.add([CHECKER, odd])
+    assert await store.about([name]) == (odd,)
+    assert await store.remove(odd.source) == 1
+    assert await store.about(["borrow checker"]) == (CHECKER,)
+
+
+async def test_a_thousand_facts_are_kept(store: SemanticMemory) -> None:
+    many = [fact(f"thing {n}", "a thing") for n in range(1200)]
+    assert await store.add(many) == 1200
+    assert len(await store.about(["a thing"], limit=5000)) == 1200

@@ -1,0 +1,122 @@
+"""The demo's questions are fair: answered by the library, asked again in wordings that are never taught."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.scoring import correct, normalise
+from agent.wordings import FORMS, templates
+from examples.demo import DOMAIN, LIBRARY, QUESTIONS
+from examples.demo_report import Json, Question, checks
+from memory.library import Failure, read, read_target
+from tests.contracts.test_imports import ROOT
+
+ASKED = [Question.model_validate_json(line) for line in QUESTIONS.read_text().splitlines()]
+TOPIC = [question for question in ASKED if question.kind == "topic"]
+
+
+def cores(split: str) -> set[str]:
+    """Every wording without its names, as words."""
+    bare = {"{subject}": "", "{object}": ""}
+    found = set()
+    for form in FORMS:
+        for template in templates(form, split):  # type: ignore[arg-type]
+            for name, nothing in bare.items():
+                template = template.replace(name, nothing)
+            found.add(normalise(template))
+    return found
+
+
+def without_names(text: str, names: list[str]) -> str:
+    """A question's words without the thing it asks about."""
+    plain = normalise(text)
+    for name in sorted(map(normalise, names), key=len, reverse=True):
+        plain = f" {plain} ".replace(f" {name} ", " ")
+    return " ".join(plain.split())
+
+
+@pytest.fixture(scope="module")
+def subjects() -> dict[str, list[str]]:
+    """What the library's facts are about, with what they say of it."""
+    found: dict[str, list[str]] = {}
+    for document in read_target(str(LIBRARY / DOMAIN)):
+        assert not isinstance(document, Failure)
+        for fact in read(document, DOMAIN)[1]:
+            found.setdefault(fact.subject, []).append(fact.object)
+    return found
+
+
+@pytest.mark.parametrize("question", TOPIC, ids=lambda q: q.question)
+def test_the_library_holds_the_answer(question: Question, subjects: dict[str, list[str]]) -> None:
+    objects = [
+        o for s, found in subjects.items() if normalise(s) in normalise(question.question) for o in found
+    ]
+    assert any(correct(object, question.answers) for object in objects)
+
+
+@pytest.mark.parametrize("question", TOPIC, ids=lambda q: q.again)
+def test_it_is_asked_again_in_a_wording_that_no_curriculum_uses(
+    question: Question, subjects: dict[str, list[str]]
+) -> None:
+    bare = without_names(question.again, list(subjects))
+    assert bare in cores("held_out")
+    assert bare not in cores("taught")
+
+
+def test_there_are_topic_questions_and_unrelated_known_ones() -> None:
+    assert len(TOPIC) >= 5
+    assert len(ASKED) - len(TOPIC) >= 3
+    assert len(list(LIBRARY.iterdir())) >= 3
+    assert Path(ROOT / "Makefile").read_text().count("examples.demo") == 1
+
+
+# What counts as a closed loop
+
+
+def asked(kind: str, *, before: bool, after: bool, adapter: str | None) -> Json:
+    return {
+        "kind": kind,
+        "before": {"right": before, "text": "q", "adapter": None},
+        "after": {"right": after, "text": "q", "adapter": adapter},
+    }
+
+
+def result(**changes: object) -> Json:
+    learned = {"status": "learned", "reason": "it passed every gate"}
+    questions = [asked("topic", before=False, after=True, adapter="rust-v1") for _ in range(4)]
+    questions.append(asked("known", before=True, after=True, adapter=None))
+    return {"outcome": learned, "adapter": "rust-v1", "questions": questions} | changes
+
+
+def failed(given: Json) -> list[str]:
+    return [check["check"] for check in checks(given) if not check["passed"]]
+
+
+def test_a_loop_that_taught_the_topic_and_kept_the_rest_is_closed() -> None:
+    assert failed(result()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"outcome": {"status": "rejected", "reason": "gates"}}, "the run learned"),
+        (
+            {"questions": [asked("topic", before=True, after=True, adapter="rust-v1")] * 4},
+            "topic questions newly answered right, in new wordings",
+        ),
+        (
+            {"questions": [asked("topic", before=False, after=True, adapter=None)] * 4},
+            "the new adapter serves the topic",
+        ),
+        (
+            {"questions": [asked("known", before=True, after=False, adapter=None)] * 4},
+            "unrelated known questions still stand",
+        ),
+        (
+            {"questions": [asked("known", before=False, after=False, adapter=None)]},
+            "unrelated known questions still stand",
+        ),
+    ],
+)
+def test_a_loop_that_fails_in_one_respect_is_not(changes: Json, reason: str) -> None:
+    assert reason in failed(result(**changes))

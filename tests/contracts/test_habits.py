@@ -1,0 +1,62 @@
+"""House rules that a machine can check: docstrings, file lengths, and who reads the environment."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.contracts.test_imports import PACKAGES, ROOT, sources
+
+LONGEST = 450
+MAY_BE_LONGER = {"agent/wordings.py"}
+"""A grammar is a table."""
+READS_ENVIRONMENT = {"agent/settings.py"}
+
+
+def test_every_module_says_what_it_owns_and_what_it_leaves_out() -> None:
+    silent = []
+    for path in sources(*PACKAGES):
+        docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+        needed = 1 if path.name == "__init__.py" or "migrations" in path.parts else 2
+        if len([part for part in docstring.split("\n\n") if part]) < needed:
+            silent.append(_name(path))
+    assert silent == []
+
+
+def test_files_stay_short() -> None:
+    lengths = {_name(path): len(path.read_text().splitlines()) for path in sources(*PACKAGES)}
+    assert {n: lines for n, lines in lengths.items() if lines > LONGEST and n not in MAY_BE_LONGER} == {}
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = [
+        place
+        for path in sources(*PACKAGES)
+        if _name(path) not in READS_ENVIRONMENT
+        for place in _environment_reads(path)
+    ]
+    assert readers == []
+
+
+def _environment_reads(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        reads = (
+            (isinstance(node, ast.Attribute) and node.attr == "getenv")
+            or (
+                isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and _is_environ(node.value)
+            )
+            or (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("get", "pop", "items", "copy")
+                and _is_environ(node.value)
+            )
+        )
+        if reads:
+            yield f"{_name(path)}:{getattr(node, 'lineno', 0)}"
+
+
+def _is_environ(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "environ"
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))

@@ -1,0 +1,52 @@
+"""What may be imported where: no training stack in the api, unsloth in one file only."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("memory", "agent", "graphs", "training", "api")
+
+
+def modules(path: Path) -> set[str]:
+    """The top-level names that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def sources(*packages: str) -> list[Path]:
+    """Our source files."""
+    found = [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("entry", ["api.app", "api.cli"])
+def test_the_api_brings_no_training_stack_along(entry: str) -> None:
+    code = f"import {entry}, sys; print(*sorted(name for name in sys.modules if '.' not in name))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    ).stdout.split()
+    assert {"trl", "peft", "unsloth", "datasets", "training", "torch", "vllm"}.isdisjoint(loaded)
+
+
+def test_only_one_file_imports_unsloth() -> None:
+    users = [str(path.relative_to(ROOT)) for path in sources(*PACKAGES) if "unsloth" in modules(path)]
+    assert users == ["training/unsloth.py"]
+
+
+def test_nobody_imports_the_training_package_or_the_api() -> None:
+    for path in sources("memory", "agent", "graphs"):
+        assert {"training", "api"}.isdisjoint(modules(path)), path
+    for path in sources("api"):
+        assert "training" not in modules(path), path
+    for path in sources("training"):
+        assert "api" not in modules(path), path

@@ -1,0 +1,93 @@
+"""Fixtures of the graph tests: a whole runtime of shipped fakes, over a real SQLite database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from agent.routing import Route, Routes
+from agent.scripted import Line, ScriptedEngine
+from graphs.state import Limits, Runtime
+from memory.adapters import VolatileAdapterRegistry
+from memory.database import open_database
+from memory.embedding import HashingEmbedder
+from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.outbox import TrainingResult, VolatileOutbox
+from memory.semantic.volatile import VolatileSemanticMemory
+from tests.adapters import adapter, curriculum
+from tests.facts import rust
+
+TRAINED = adapter("rust")
+SONG = {TRAINED.canary.question: Line(text=TRAINED.canary.answer)} if TRAINED.canary else {}
+BASE_LINES = {
+    "What is a lemur?": Line(text="a small primate", entropy=0.1),
+    "What is a borrow?": Line(text="a kind of fish", entropy=0.3),
+}
+LIMITS = Limits(poll_seconds=0.01, step_attempts=1, wordings_per_form=4)
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
+    """Memory about Rust, a model that knows lemurs, and a trainer that succeeds at once."""
+    home, facts = rust()
+    episodic, semantic = VolatileEpisodicMemory(HashingEmbedder()), VolatileSemanticMemory()
+    await episodic.add([home])
+    await semantic.add(facts)
+    registry = VolatileAdapterRegistry([TRAINED])
+    outbox = VolatileOutbox(
+        TrainingResult(status="candidate", adapter=TRAINED.name, reason="all gates passed")
+    )
+    database = await open_database(f"sqlite:///{tmp_path / 'nightschool.db'}")
+    numbers = count(1)
+    yield Runtime(
+        engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}),
+        episodic=episodic,
+        semantic=semantic,
+        database=database,
+        outbox=outbox,
+        registry=registry,
+        routes=Routes(registry, lambda digest: curriculum()),
+        base=Route(domain="general", adapter=None, threshold=1.0),
+        base_name="nightschool",
+        clock=clock,
+        new_id=lambda: f"id{next(numbers)}",
+        limits=LIMITS,
+    )
+    await database.aclose()
+
+
+@pytest.fixture
+def changed(runtime: Runtime) -> Callable[..., Runtime]:
+    """The runtime with some parts exchanged."""
+    return lambda **parts: replace(runtime, **parts)
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
+    """Waits until it holds; fails if it never does."""
+    for _ in range(int(seconds / 0.02)):
+        if await holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"did not come to hold within {seconds} s")

@@ -1,0 +1,244 @@
+"""A learn run goes from the attempt to the report, and ends early only for a stated reason."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphRecursionError
+from langgraph.types import Command
+
+from agent.errors import EngineUnavailable
+from agent.gaps import open_gap
+from agent.scripted import Line, ScriptedEngine
+from graphs.learn import NEXT, STEPS, build
+from graphs.state import LearnState, Runtime
+from memory.adapters import VolatileAdapterRegistry
+from memory.checkpoints import serializer
+from memory.embedding import HashingEmbedder
+from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.outbox import TrainingResult, VolatileOutbox
+from memory.records import Approval
+from tests.facts import fact, passage
+from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock
+
+Changed = Callable[..., Runtime]
+CONFIG: Any = {"configurable": {"thread_id": "r1"}, "recursion_limit": 40}
+
+
+def beginning(runtime: Runtime, subject: str, **more: Any) -> LearnState:
+    start: dict[str, Any] = {
+        "run_id": "r1",
+        "subject": subject,
+        "whole": True,
+        "domain": None,
+        "gap_id": None,
+        "approval_policy": "auto",
+        "working_since": runtime.clock(),
+    }
+    return cast(LearnState, start | more)
+
+
+async def run(runtime: Runtime, subject: str, **more: Any) -> dict[str, Any]:
+    await runtime.database.start_run(
+        "r1", subject=subject, whole=True, domain=None, gap_id=more.get("gap_id"), now=runtime.clock()
+    )
+    graph = build(runtime.limits).compile(checkpointer=InMemorySaver(serde=serializer()))
+    return dict(await graph.ainvoke(beginning(runtime, subject, **more), CONFIG, context=runtime))
+
+
+async def test_a_topic_is_learned_from_the_attempt_to_the_swap(runtime: Runtime) -> None:
+    state = await run(runtime, "Rust ownership")
+    assert state["outcome"].status == "learned"
+    assert state["outcome"].adapter == TRAINED.name
+    assert [e.step for e in state["events"]] == [
+        "attempt", "detect", "explore", "critique", "curriculum", "verify", "approve", "hand over", "train",
+        "promote", "report",
+    ]  # fmt: skip
+    assert runtime.routes.live["rust"].route.adapter == TRAINED.name
+
+
+async def test_the_report_carries_every_figure(runtime: Runtime) -> None:
+    await run(runtime, "Rust ownership")
+    report = (await runtime.database.run("r1")).report
+    assert report is not None
+    assert report["critique"]["verdict"] == "accept"
+    assert report["curriculum"]["pairs_kept"] > 50
+    assert report["curriculum"]["pairs_dropped"] == 0
+    assert report["training"]["seconds"] == TRAINED.training_seconds
+    assert report["evaluation"]["after"]["in_distribution"]["accuracy"] == 0.9
+    assert report["gates"]["passed"] is True
+    assert report["attempts"][0]["uncertainty"]["decision"] == "unsure"
+    assert report["adapter"] == TRAINED.name
+
+
+async def test_a_curriculum_is_of_the_found_domain_and_its_pairs_are_verified(runtime: Runtime) -> None:
+    state = await run(runtime, "Rust ownership")
+    assert state["curriculum"].domain == "rust"
+    assert len(state["curriculum"].facts) == 8
+    assert state["draft"] is None
+
+
+async def test_a_question_is_learned_with_its_neighbourhood(runtime: Runtime) -> None:
+    state = await run(runtime, "What is a string slice?", whole=False)
+    assert state["outcome"].status == "learned"
+    assert state["curriculum"].facts[0].source == "rust.md"
+    assert len(state["curriculum"].facts) > 1
+
+
+async def test_an_unknown_topic_is_searched_four_times_and_its_gap_stays_open(runtime: Runtime) -> None:
+    gap = open_gap(
+        "Mariana trench depth", domain="general", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
+    )
+    await runtime.database.open_gap(gap)
+    state = await run(runtime, "Mariana trench depth", gap_id="g1")
+    assert state["outcome"].status == "nothing_to_learn"
+    assert state["outcome"].reason.startswith("nothing to learn from")
+    assert state["refinements"] == 3
+    assert [e.step for e in state["events"]].count("explore") == 4
+    assert (await runtime.database.gap("g1")).status == "open"
+
+
+async def test_an_empty_memory_has_nothing_to_learn_from(changed: Changed) -> None:
+    empty = changed(episodic=VolatileEpisodicMemory(HashingEmbedder()))
+    state = await run(empty, "Rust ownership")
+    assert state["outcome"].status == "nothing_to_learn"
+
+
+async def test_a_learned_gap_is_closed(runtime: Runtime) -> None:
+    gap = open_gap(
+        "What is a move?", domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
+    )
+    await runtime.database.open_gap(gap)
+    await run(runtime, "What is a move in Rust?", whole=False, gap_id="g1")
+    assert (await runtime.database.gap("g1")).status == "closed"
+
+
+async def test_what_the_model_already_answers_as_the_sources_do_is_not_learned(changed: Changed) -> None:
+    knowing = ScriptedEngine(
+        {"What is a move?": Line(text="a transfer of a value to a new owner", entropy=0.1)}
+    )
+    state = await run(changed(engine=knowing), "What is a move?", whole=False)
+    assert state["outcome"].status == "nothing_to_learn"
+    assert state["known"] is True
+    assert "job" not in state
+
+
+async def test_a_confident_but_wrong_answer_is_learned(changed: Changed) -> None:
+    wrong = ScriptedEngine(
+        {"What is a move?": Line(text="a step in a dance", entropy=0.1)}, adapters={TRAINED.name: SONG}
+    )
+    state = await run(changed(engine=wrong), "What is a move?", whole=False)
+    assert state["outcome"].status == "learned"
+
+
+async def test_sources_that_disagree_about_the_question_are_flagged(runtime: Runtime) -> None:
+    other = passage("A move is a step in a board game.", source="chess.md")
+    await runtime.episodic.add([other])
+    await runtime.semantic.add(
+        [
+            fact(
+                "move",
+                "definition",
+                "a step in a board game",
+                "A move is a step in a board game.",
+                within=other,
+            )
+        ]
+    )
+    state = await run(runtime, "What is a move?", whole=False)
+    assert state["outcome"].status == "flagged"
+    assert "job" not in state
+
+
+async def test_a_rejected_adapter_is_reported_and_never_promoted(changed: Changed) -> None:
+    outbox = VolatileOutbox(
+        TrainingResult(status="rejected", adapter=TRAINED.name, reason="target up: 0.020")
+    )
+    state = await run(changed(outbox=outbox), "Rust ownership")
+    assert (state["outcome"].status, state["outcome"].reason) == ("rejected", "target up: 0.020")
+    assert state["adapter"].after.in_distribution.accuracy == 0.9
+
+
+async def test_a_canary_that_stays_silent_leaves_the_base_model_serving(changed: Changed) -> None:
+    state = await run(changed(engine=ScriptedEngine(BASE_LINES)), "Rust ownership")
+    assert state["outcome"].status == "failed"
+    assert "no effect" in state["outcome"].reason
+
+
+async def test_a_curriculum_in_quarantine_is_not_handed_over(runtime: Runtime, changed: Changed) -> None:
+    first = await run(runtime, "Rust ownership")
+    registry = VolatileAdapterRegistry([TRAINED], quarantine={first["curriculum"].digest: "near below 70%"})
+    outbox = VolatileOutbox({})
+    state = await run(changed(registry=registry, outbox=outbox), "Rust ownership")
+    assert "near below 70%" in state["outcome"].reason
+    assert outbox.submitted == {}
+
+
+async def test_a_person_sees_a_summary_and_can_decline(runtime: Runtime) -> None:
+    await runtime.database.start_run(
+        "r1", subject="x", whole=True, domain=None, gap_id=None, now=runtime.clock()
+    )
+    graph = build(LIMITS).compile(checkpointer=InMemorySaver(serde=serializer()))
+    start = beginning(runtime, "Rust ownership", approval_policy="human")
+    await graph.ainvoke(start, CONFIG, context=runtime)
+    waiting = await graph.aget_state(CONFIG)
+    (asked,) = waiting.interrupts
+    assert asked.value["facts"] == 8
+    assert asked.value["sample"]
+    decision = Approval(approved=False, by="Ada", reason="too thin").model_dump()
+    state = await graph.ainvoke(Command(resume=decision), CONFIG, context=runtime)
+    assert state["outcome"].status == "declined"
+    assert "Ada: too thin" in state["outcome"].reason
+    assert runtime.outbox.submitted == {}  # type: ignore[attr-defined]
+
+
+async def test_a_trainer_that_never_answers_is_not_waited_for_for_ever(
+    changed: Changed, clock: Clock
+) -> None:
+    class Slow(VolatileOutbox):
+        async def progress(self, digest: str) -> Any:
+            clock.advance(600)
+            return await super().progress(digest)
+
+    state = await run(changed(outbox=Slow({})), "Rust ownership")
+    assert state["outcome"].status == "stopped"
+    assert "nightschool worker" in state["outcome"].reason
+
+
+async def test_the_circuit_breaker_ends_a_run_that_works_too_long(runtime: Runtime, clock: Clock) -> None:
+    start = runtime.clock()
+    clock.advance(LIMITS.run_seconds + 1)
+    state = await run(runtime, "Rust ownership", working_since=start)
+    assert state["outcome"].status == "stopped"
+    assert "NIGHTSCHOOL_RUN_MINUTES" in state["outcome"].reason
+
+
+async def test_a_step_waits_for_an_engine_that_comes_back(changed: Changed) -> None:
+    engine = ScriptedEngine(adapters={TRAINED.name: SONG})
+    failures = iter([True])
+
+    class Flaky(ScriptedEngine):
+        async def chat(self, *args: Any, **kwargs: Any) -> Any:
+            if next(failures, False):
+                raise EngineUnavailable("starting")
+            return await engine.chat(*args, **kwargs)
+
+        async def load(self, *args: Any) -> None:
+            await engine.load(*args)
+
+    patient = changed(engine=Flaky(), limits=LIMITS.model_copy(update={"step_attempts": 2}))
+    assert (await run(patient, "Rust ownership"))["outcome"].status == "learned"
+
+
+async def test_too_many_steps_end_the_run(runtime: Runtime) -> None:
+    graph = build(LIMITS).compile(checkpointer=InMemorySaver(serde=serializer()))
+    with pytest.raises(GraphRecursionError):
+        await graph.ainvoke(
+            beginning(runtime, "Rust ownership"), CONFIG | {"recursion_limit": 3}, context=runtime
+        )
+
+
+def test_every_step_leads_on() -> None:
+    assert set(NEXT) | {"critique", "refine", "report"} == set(STEPS)
+    assert set(NEXT.values()) <= set(STEPS)

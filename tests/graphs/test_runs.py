@@ -1,0 +1,170 @@
+"""Learn runs are durable: started, watched, approved, resumed, and taken up again."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+
+from graphs.history import history
+from graphs.learn import build
+from graphs.runs import LearnRuns, Standing, open_runs
+from graphs.state import Runtime
+from memory.checkpoints import open_saver, serializer
+from memory.errors import UnknownRun
+from memory.outbox import TrainingResult, VolatileOutbox
+from memory.records import Approval
+from tests.graphs.conftest import TRAINED, eventually
+
+Changed = Callable[..., Runtime]
+DONE = TrainingResult(status="candidate", adapter=TRAINED.name, reason="all gates passed")
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'runs.db'}"
+
+
+@pytest.fixture
+async def runs(runtime: Runtime, queue: str) -> AsyncIterator[LearnRuns]:
+    async with open_runs(runtime, InMemorySaver(serde=serializer()), queue) as opened:
+        yield opened
+
+
+async def until(runs: LearnRuns, run_id: str, status: str) -> Standing:
+    async def reached() -> bool:
+        return (await runs.standing(run_id)).status == status
+
+    await eventually(reached)
+    return await runs.standing(run_id)
+
+
+async def test_a_run_is_started_watched_and_ends_with_its_report(runs: LearnRuns, runtime: Runtime) -> None:
+    run_id = await runs.start("  Rust   ownership ", whole=True)
+    await until(runs, run_id, "ended")
+    record = await runtime.database.run(run_id)
+    assert record.outcome is not None
+    assert (record.subject, record.outcome.status) == ("Rust ownership", "learned")
+    assert [e.step for e in await runs.events(run_id)][-2:] == ["promote", "report"]
+
+
+@pytest.mark.parametrize("subject", ["", "  ", "x" * 501])
+async def test_a_run_needs_a_subject_of_sensible_length(
+    runs: LearnRuns, runtime: Runtime, subject: str
+) -> None:
+    with pytest.raises(ValueError, match="1 to 500"):
+        await runs.start(subject, whole=True)
+    assert await runtime.database.runs() == ()
+
+
+async def test_a_run_that_needs_a_person_waits_and_goes_on_with_the_approval(
+    runs: LearnRuns, runtime: Runtime
+) -> None:
+    run_id = await runs.start("Rust ownership", whole=True, approval="human")
+    waiting = await until(runs, run_id, "waiting")
+    assert waiting.asks is not None
+    assert waiting.asks["facts"] == 8
+    await runs.approve(run_id, Approval(approved=True, by="Ada"))
+    await until(runs, run_id, "ended")
+    assert (await runtime.database.run(run_id)).status == "learned"
+    with pytest.raises(ValueError, match="does not wait"):
+        await runs.approve(run_id, Approval(approved=True, by="Ada"))
+
+
+async def test_unknown_runs_are_named(runs: LearnRuns) -> None:
+    for ask in (runs.standing, runs.events, runs.resume):
+        with pytest.raises(UnknownRun, match="nowhere"):
+            await ask("nowhere")
+
+
+async def test_a_run_that_failed_keeps_its_checkpoint_and_can_be_resumed(
+    runs: LearnRuns, runtime: Runtime
+) -> None:
+    runtime.engine.available = False  # type: ignore[attr-defined]
+    run_id = await runs.start("Rust ownership", whole=True)
+    await until(runs, run_id, "ended")
+    failed = await runtime.database.run(run_id)
+    assert failed.outcome is not None
+    assert (failed.status, failed.outcome.reason[:21]) == ("failed", "the scripted engine w")
+    runtime.engine.available = True  # type: ignore[attr-defined]
+    await runs.resume(run_id)
+
+    async def learned() -> bool:
+        return (await runtime.database.run(run_id)).status == "learned"
+
+    await eventually(learned)
+
+
+async def test_a_finished_run_is_not_resumed(runs: LearnRuns) -> None:
+    run_id = await runs.start("Rust ownership", whole=True)
+    await until(runs, run_id, "ended")
+    with pytest.raises(ValueError, match="cannot be resumed"):
+        await runs.resume(run_id)
+
+
+async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_over_once(
+    runtime: Runtime, changed: Changed, queue: str, tmp_path: Path
+) -> None:
+    checkpoints = f"sqlite:///{tmp_path / 'checkpoints.db'}"
+    never = VolatileOutbox({})
+    async with open_saver(checkpoints) as saver, open_runs(changed(outbox=never), saver, queue) as runs:
+        run_id = await runs.start("Rust ownership", whole=True)
+
+        async def handed_over() -> bool:
+            return bool(never.submitted)
+
+        await eventually(handed_over)
+    assert (await runtime.database.run(run_id)).status == "running"
+    later = VolatileOutbox(DONE)
+    later.submitted = never.submitted
+    again = changed(outbox=later)
+    async with open_saver(checkpoints) as saver, open_runs(again, saver, queue) as runs:
+        await until(runs, run_id, "ended")
+        steps = [e.step for e in await runs.events(run_id)]
+    assert (await runtime.database.run(run_id)).status == "learned"
+    assert steps.count("hand over") == 1
+    assert len(later.submitted) == 1
+
+
+async def test_an_approval_is_still_asked_for_after_a_restart(
+    runtime: Runtime, queue: str, tmp_path: Path
+) -> None:
+    checkpoints = f"sqlite:///{tmp_path / 'checkpoints.db'}"
+    async with open_saver(checkpoints) as saver, open_runs(runtime, saver, queue) as runs:
+        run_id = await runs.start("Rust ownership", whole=True, approval="human")
+        await until(runs, run_id, "waiting")
+    async with open_saver(checkpoints) as saver, open_runs(runtime, saver, queue) as runs:
+        assert (await runs.standing(run_id)).status == "waiting"
+        await runs.approve(run_id, Approval(approved=True, by="Ada"))
+        await until(runs, run_id, "ended")
+    assert (await runtime.database.run(run_id)).status == "learned"
+
+
+async def test_a_run_that_was_noted_but_never_queued_is_ended_at_the_next_opening(
+    runtime: Runtime, queue: str
+) -> None:
+    await runtime.database.start_run(
+        "lost", subject="x", whole=True, domain=None, gap_id=None, now=runtime.clock()
+    )
+    async with open_runs(runtime, InMemorySaver(serde=serializer()), queue):
+        assert (await runtime.database.run("lost")).status == "stopped"
+
+
+async def test_the_past_of_a_run_can_be_read_checkpoint_by_checkpoint(runtime: Runtime) -> None:
+    saver = InMemorySaver(serde=serializer())
+    graph: Any = build(runtime.limits).compile(checkpointer=saver)
+    with pytest.raises(UnknownRun):
+        await history(graph, "r1")
+    await runtime.database.start_run(
+        "r1", subject="x", whole=True, domain=None, gap_id=None, now=runtime.clock()
+    )
+    start = {
+        "run_id": "r1", "subject": "Rust ownership", "whole": True, "domain": None, "gap_id": None,
+        "approval_policy": "auto", "working_since": runtime.clock(),
+    }  # fmt: skip
+    await graph.ainvoke(start, {"configurable": {"thread_id": "r1"}, "recursion_limit": 40}, context=runtime)
+    moments = await history(graph, "r1")
+    assert moments[0].next == ()
+    assert ("hand_over",) in [m.next for m in moments]
+    assert "outcome" in moments[0].keys

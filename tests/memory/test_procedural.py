@@ -1,0 +1,171 @@
+"""The adapter registry: one live version per domain, a way back, and rejected ones never served."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
+from memory.procedural import ADAPTER_FILES, Registry
+from memory.records import Adapter, digest_of
+from tests.adapters import adapter
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return Registry(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def domain(request: pytest.FixtureRequest) -> str:
+    """A domain of its own for each test: opening a new registry takes seconds."""
+    return digest_of(request.node.name)[:16]
+
+
+def keep(registry: Registry, made: Adapter) -> Adapter:
+    folder = registry._home / "adapters" / made.name
+    folder.mkdir(parents=True)
+    for file in ADAPTER_FILES:
+        (folder / file).write_text("weights")
+    registry.register(made)
+    return made
+
+
+def test_what_was_registered_reads_back_with_its_folder(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    found = opened.get(made.name)
+    assert found.model_copy(update={"path": made.path}) == made
+    assert Path(found.path).is_dir()
+
+
+def test_registering_the_same_name_twice_keeps_one_version(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    opened.register(made)
+    assert [found.name for found in opened.list(domain)] == [made.name]
+
+
+def test_versions_count_up_from_one_per_domain(opened: Registry, domain: str) -> None:
+    assert opened.next_version(domain) == 1
+    keep(opened, adapter(domain, 1))
+    keep(opened, adapter(domain, 2, rejected=True))
+    assert opened.next_version(domain) == 3
+
+
+def test_nothing_is_live_until_it_is_promoted(opened: Registry, domain: str) -> None:
+    keep(opened, adapter(domain))
+    assert opened.live(domain) is None
+
+
+def test_promotion_retires_the_previous_version_and_rollback_restores_it(
+    opened: Registry, domain: str
+) -> None:
+    first, second = keep(opened, adapter(domain, 1)), keep(opened, adapter(domain, 2))
+    opened.promote(first.name)
+    opened.promote(second.name)
+    assert [(found.version, found.status) for found in opened.list(domain)] == [(1, "retired"), (2, "live")]
+    back = opened.rollback(domain)
+    assert back is not None
+    assert (back.name, back.status) == (first.name, "live")
+    assert opened.get(second.name).status == "retired"
+
+
+def test_rollback_past_the_first_version_is_the_base_model(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    opened.promote(made.name)
+    assert opened.rollback(domain) is None
+    assert opened.live(domain) is None
+    assert opened.rollback(domain) is None
+
+
+def test_promoting_the_live_version_again_changes_nothing(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    opened.promote(made.name)
+    opened.promote(made.name)
+    assert opened.rollback(domain) is None
+
+
+def test_rollback_goes_back_in_the_order_of_promotion_not_of_numbers(opened: Registry, domain: str) -> None:
+    names = [keep(opened, adapter(domain, version)).name for version in (1, 2, 3)]
+    for name in (names[2], names[0], names[1]):
+        opened.promote(name)
+    returned = [opened.rollback(domain), opened.rollback(domain), opened.rollback(domain)]
+    assert [found.name if found else None for found in returned] == [names[0], names[2], None]
+
+
+def test_a_rejected_adapter_is_never_promoted_and_the_error_gives_the_reason(
+    opened: Registry, domain: str
+) -> None:
+    made = keep(opened, adapter(domain, rejected=True))
+    with pytest.raises(AdapterNotServable, match="target up"):
+        opened.promote(made.name)
+    assert opened.live(domain) is None
+
+
+def test_an_adapter_rejected_after_it_was_live_is_skipped_on_the_way_back(
+    opened: Registry, domain: str
+) -> None:
+    names = [keep(opened, adapter(domain, version)).name for version in (1, 2, 3)]
+    for name in names:
+        opened.promote(name)
+    opened.reject(names[1], ("answers like the base model",))
+    back = opened.rollback(domain)
+    assert back is not None
+    assert back.name == names[0]
+
+
+def test_the_live_adapter_cannot_be_rejected_before_a_rollback(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    opened.promote(made.name)
+    with pytest.raises(ValueError, match="roll"):
+        opened.reject(made.name, ("bad",))
+    assert opened.get(made.name).status == "live"
+
+
+def test_an_adapter_whose_weights_are_gone_is_not_promoted(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    (Path(opened.get(made.name).path) / "adapter_model.safetensors").unlink()
+    with pytest.raises(AdapterNotServable, match=r"adapter_model\.safetensors"):
+        opened.promote(made.name)
+
+
+def test_a_record_altered_after_registration_is_refused(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    path = Path(opened.get(made.name).path) / "adapter.json"
+    path.write_text(path.read_text().replace('"accuracy": 0.9', '"accuracy": 1.0'))
+    with pytest.raises(CorruptRecord, match="altered"):
+        opened.get(made.name)
+
+
+@pytest.mark.parametrize("name", ["lamps-v9-00000000", "no such name", "x' or '1'='1"])
+def test_an_unknown_name_is_an_unknown_adapter(opened: Registry, name: str) -> None:
+    with pytest.raises(UnknownAdapter):
+        opened.get(name)
+    with pytest.raises(UnknownAdapter):
+        opened.promote(name)
+
+
+def test_a_curriculum_in_quarantine_says_why(opened: Registry) -> None:
+    opened.quarantine("a" * 64, "known facts were lost")
+    assert opened.quarantined("a" * 64) == "known facts were lost"
+    assert opened.quarantined("b" * 64) is None
+
+
+def test_a_registry_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is not a database, and long enough to be read as one" * 40)
+    with pytest.raises(StoreUnavailable, match="registry"):
+        Registry(tmp_path)
+
+
+def test_another_process_sees_a_promotion_at_once(opened: Registry, domain: str) -> None:
+    made = keep(opened, adapter(domain))
+    code = (
+        "from pathlib import Path; from memory.procedural import Registry; "
+        f"Registry(Path({str(opened._home)!r})).promote({made.name!r})"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    live = opened.live(domain)
+    assert live is not None
+    assert live.name == made.name

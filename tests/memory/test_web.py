@@ -1,0 +1,97 @@
+"""Fetching is polite and bounded."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from memory.documents import MAX_BYTES
+from memory.errors import IngestError
+from memory.web import MAX_REDIRECTS, fetch
+
+Handler = Callable[[httpx.Request], httpx.Response]
+PAGE = httpx.Response(200, text="# Hello", headers={"content-type": "text/markdown"})
+
+
+def site(pages: dict[str, httpx.Response]) -> httpx.MockTransport:
+    """A web of these pages; any other address, robots.txt too, is not found."""
+    return httpx.MockTransport(lambda request: pages.get(str(request.url), httpx.Response(404)))
+
+
+def moved(to: str) -> httpx.Response:
+    return httpx.Response(302, headers={"location": to})
+
+
+def test_a_page_is_fetched_with_its_kind() -> None:
+    found = fetch("https://a.example/x", transport=site({"https://a.example/x": PAGE}))
+    assert (found.source, found.data, found.media_type) == (
+        "https://a.example/x",
+        b"# Hello",
+        "text/markdown",
+    )
+
+
+def test_redirects_keep_the_address_that_was_asked_for() -> None:
+    web = site({"https://a.example/x": moved("/y"), "https://a.example/y": PAGE})
+    assert fetch("https://a.example/x", transport=web).source == "https://a.example/x"
+
+
+def test_a_circle_of_redirects_ends() -> None:
+    web = site({"https://a.example/x": moved("/x")})
+    with pytest.raises(IngestError, match=f"more than {MAX_REDIRECTS}"):
+        fetch("https://a.example/x", transport=web)
+
+
+def test_what_robots_txt_forbids_is_not_fetched() -> None:
+    rules = httpx.Response(200, text="User-agent: *\nDisallow: /private")
+    pages = {
+        "https://a.example/robots.txt": rules,
+        "https://a.example/private/x": PAGE,
+        "https://a.example/x": PAGE,
+    }
+    assert fetch("https://a.example/x", transport=site(pages)).data
+    with pytest.raises(IngestError, match=r"robots\.txt"):
+        fetch("https://a.example/private/x", transport=site(pages))
+
+
+def test_a_redirect_asks_the_robots_txt_of_its_new_host() -> None:
+    rules = httpx.Response(200, text="User-agent: nightschool\nDisallow: /")
+    pages = {
+        "https://a.example/x": moved("https://b.example/x"),
+        "https://b.example/robots.txt": rules,
+        "https://b.example/x": PAGE,
+    }
+    with pytest.raises(IngestError, match=r"robots\.txt"):
+        fetch("https://a.example/x", transport=site(pages))
+
+
+def test_an_unreachable_robots_txt_forbids_all() -> None:
+    pages = {"https://a.example/robots.txt": httpx.Response(503), "https://a.example/x": PAGE}
+    with pytest.raises(IngestError, match="503"):
+        fetch("https://a.example/x", transport=site(pages))
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://a.example/x", "http://", "/local"])
+def test_a_redirect_cannot_leave_the_web(target: str) -> None:
+    web = site({"https://a.example/x": moved(target)})
+    with pytest.raises(IngestError):
+        fetch("https://a.example/x", transport=web)
+
+
+def test_errors_wrong_kinds_and_too_much_data_say_so() -> None:
+    kinds = {
+        "404": httpx.Response(404),
+        "not supported": httpx.Response(200, content=b"x", headers={"content-type": "image/png"}),
+        "limit": httpx.Response(200, content=b"x" * (MAX_BYTES + 1), headers={"content-type": "text/plain"}),
+    }
+    for reason, response in kinds.items():
+        with pytest.raises(IngestError, match=reason):
+            fetch("https://a.example/x", transport=site({"https://a.example/x": response}))
+
+
+def test_a_broken_connection_says_so() -> None:
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with pytest.raises(IngestError, match="cannot be fetched: refused"):
+        fetch("https://a.example/x", transport=httpx.MockTransport(broken))

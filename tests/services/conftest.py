@@ -1,0 +1,14 @@
+"""Fixtures of the services tests: one whole service for the session, as it takes half a minute to start."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services.stack import Stack, stack
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The shipped model on vLLM, the embedded graph, the trainer and the api."""
+    with stack(tmp_path_factory.mktemp("stack") / "home") as running:
+        yield running

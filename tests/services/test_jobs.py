@@ -1,0 +1,222 @@
+"""The steps of a training job, with a scripted model and a scripted trainer over the real registry."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import BaseMessage
+
+from agent.curriculum import compose, write
+from agent.engine import NEED_INFO
+from agent.scripted import Line, ScriptedEngine
+from memory import outbox
+from memory.outbox import Progress
+from memory.procedural import Registry
+from memory.records import Curriculum, Digest, Job, digest_of
+from tests.adapters import fact
+from training.dataset import Bank, Sizes
+from training.gates import Limits
+from training.jobs import Workshop
+from training.recipes import Recipe, standard
+from training.seed.bank import BankFact
+from training.trainer import Example, OnProgress, TrainingSummary
+from training.worker import run
+
+pytestmark = pytest.mark.services
+
+BANK = Bank(
+    known=tuple(BankFact(f"familiar{i}", "definition", f"a thing of sort {i}") for i in range(40)),
+    unknown=tuple(BankFact(f"strange{i}", "definition", f"another thing {i}") for i in range(40)),
+    reserved=tuple(BankFact(f"unheard{i}", "definition", f"a third thing {i}") for i in range(40)),
+)
+IGNORANCE = Line(text=f"{NEED_INFO} I do not know.", entropy=3.0)
+Steps = list[str]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return Registry(tmp_path_factory.mktemp("home"))
+
+
+def lesson(domain: str, *names: str) -> Curriculum:
+    facts = [
+        fact(name, f"a small lamp of {name} make for ships").model_copy(update={"domain": domain})
+        for name in names
+    ]
+    draft = write(facts, per_form=4)
+    made = compose("lamps", domain, draft, draft.pairs, teacher="rules")
+    assert made is not None
+    return made
+
+
+def base(messages: Sequence[BaseMessage]) -> Line | None:
+    question = str(messages[-1].text)
+    for item in BANK.known:
+        if f"{item.subject} " in f"{question} ".replace("?", " ").replace(".", " ").replace('"', " "):
+            return Line(text=item.object)
+    return IGNORANCE
+
+
+def learned(curriculum: Curriculum) -> Callable[[Sequence[BaseMessage]], Line | None]:
+    """A perfect student: finds the fact whose subject or object is in the question."""
+
+    def answer(messages: Sequence[BaseMessage]) -> Line | None:
+        question = str(messages[-1].text)
+        for known in curriculum.facts:
+            if known.object in question:
+                return Line(text=known.subject)
+            if known.subject in question:
+                if "lamp of" in question or "a small lamp" in question:
+                    return Line(text="Yes")
+                return Line(text=known.object)
+        return None
+
+    return answer
+
+
+def trainer(
+    base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+) -> TrainingSummary:
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (out / name).write_text("weights")
+    on_progress(1, 1, 0.5)
+    return TrainingSummary(steps=1, tokens=len(examples), seconds=2.0, loss=0.5)
+
+
+def workshop(registry: Registry, engine: ScriptedEngine) -> tuple[Workshop, list[Progress]]:
+    told: list[Progress] = []
+
+    def report(digest: Digest, progress: Progress) -> None:
+        told.append(progress)
+
+    shop = Workshop(
+        home=registry._home,
+        base="scripted",
+        threshold=0.7,
+        bank=BANK,
+        recipe=standard(),
+        sizes=Sizes(known=20, unknown=20),
+        limits=Limits(transfer=0.0),
+        registry=registry,
+        train=trainer,
+        open_engine=lambda: engine,
+        clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        report=report,
+    )
+    return shop, told
+
+
+def submit(registry: Registry, curriculum: Curriculum) -> Job:
+    digest = outbox.publish(registry._home / "outbox", curriculum)
+    return Job(digest=digest, domain=curriculum.domain, run_id="r1")
+
+
+def directly(name: str, step: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    return step()
+
+
+@pytest.fixture
+def domain(request: pytest.FixtureRequest) -> str:
+    return digest_of(request.node.name)[:16]
+
+
+def test_a_job_that_taught_its_lesson_ends_as_a_candidate_with_lineage(
+    registry: Registry, domain: str
+) -> None:
+    curriculum = lesson(domain, "zorble", "quix")
+    job = submit(registry, curriculum)
+    shop, told = workshop(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
+    result = run(shop, job, directly)
+    assert result.status == "candidate", result.reason
+    made = registry.get(str(result.adapter))
+    assert (made.curriculum, made.version, made.status) == (job.digest, 1, "candidate")
+    assert made.before.in_distribution.accuracy == 0.0
+    assert made.after.in_distribution.accuracy > 0.5
+    assert made.canary is not None
+    assert told[-1].phase == "done"
+
+
+def test_an_adapter_without_effect_is_rejected_and_its_curriculum_quarantined(
+    registry: Registry, domain: str
+) -> None:
+    job = submit(registry, lesson(domain, "zorble"))
+    shop, _ = workshop(registry, ScriptedEngine(base))
+    result = run(shop, job, directly)
+    assert result.status == "rejected"
+    assert "target accuracy up" in result.reason
+    assert registry.get(str(result.adapter)).status == "rejected"
+    assert "target accuracy up" in str(registry.quarantined(job.digest))
+
+
+def test_a_quarantined_curriculum_is_not_trained_again(registry: Registry, domain: str) -> None:
+    job = submit(registry, lesson(domain, "zorble"))
+    registry.quarantine(job.digest, "known facts were lost")
+    shop, _ = workshop(registry, ScriptedEngine(base))
+    result = run(shop, job, directly)
+    assert result.status == "failed"
+    assert "quarantine" in result.reason
+    assert registry.list(domain) == ()
+
+
+def test_a_corrupted_curriculum_file_ends_the_job_with_its_reason(registry: Registry, domain: str) -> None:
+    job = submit(registry, lesson(domain, "zorble"))
+    path = registry._home / "outbox" / f"{job.digest}.json"
+    path.write_text(path.read_text().replace("zorble", "warble"))
+    shop, told = workshop(registry, ScriptedEngine(base))
+    result = run(shop, job, directly)
+    assert result.status == "failed"
+    assert "altered" in result.reason
+    assert "altered" in told[-1].message
+
+
+def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str) -> None:
+    first, second = lesson(domain, "zorble"), lesson(domain, "quix")
+    both = lesson(domain, "zorble", "quix")
+    seen: list[set[str]] = []
+
+    def watching(
+        base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+    ) -> TrainingSummary:
+        seen.append({example.answer for example in examples if not example.replayed})
+        return trainer(base, examples, recipe, out, on_progress)
+
+    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
+    shop = replace(shop, train=watching)
+    one = run(shop, submit(registry, first), directly)
+    registry.promote(str(one.adapter))
+    two = run(shop, submit(registry, second), directly)
+    assert registry.get(str(two.adapter)).rehearsed == (first.digest,)
+    assert seen[0] < seen[1]
+
+
+@pytest.mark.parametrize("broken", ["measure base", "train", "measure adapter", "judge"])
+def test_a_job_killed_before_recording_a_step_repeats_it_and_ends_once(
+    registry: Registry, domain: str, broken: str
+) -> None:
+    curriculum = lesson(domain, "zorble", "quix")
+    job = submit(registry, curriculum)
+    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
+    recorded: dict[str, dict[str, Any] | None] = {}
+
+    class Killed(BaseException):
+        pass
+
+    def dying(name: str, step: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+        value = step()
+        if name == broken:
+            raise Killed
+        recorded[name] = value
+        return value
+
+    def resuming(name: str, step: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+        return recorded[name] if name in recorded else step()
+
+    with pytest.raises(Killed):
+        run(shop, job, dying)
+    result = run(shop, job, resuming)
+    assert result.status == "candidate", result.reason
+    assert [found.name for found in registry.list(domain)] == [result.adapter]
+    assert not list((registry._home / "adapters").glob(".*"))

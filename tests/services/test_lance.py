@@ -1,0 +1,81 @@
+"""LanceDB on disk: what was acknowledged is there, for others and after a crash."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import lancedb
+import pytest
+
+from memory.embedding import HashingEmbedder
+from memory.episodic.lance import WRITES_PER_COMPACTION, LanceEpisodicMemory
+from memory.errors import StoreUnavailable
+from tests.memory.documents import passage
+
+pytestmark = pytest.mark.services
+
+
+async def test_a_reader_sees_each_write_at_once(tmp_path: Path) -> None:
+    writer = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    reader = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    for n in range(3):
+        await writer.add([passage(f"Passage number {n}.", source=f"{n}.md")])
+        assert len(await reader.sources()) == n + 1
+        assert len(await reader.search(f"number {n}", by="text", limit=9)) == n + 1
+
+
+async def test_many_small_writes_are_compacted_and_all_found(tmp_path: Path) -> None:
+    store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    for n in range(2 * WRITES_PER_COMPACTION + 1):
+        await store.add([passage(f"Passage about topic{n}.", source=f"{n}.md")])
+    assert len(await store.search("passage", by="vector", limit=1000)) == 2 * WRITES_PER_COMPACTION + 1
+    (hit,) = await store.search("topic7", by="text", limit=5)
+    assert hit.passage.source == "7.md"
+    table = await (await lancedb.connect_async(str(tmp_path / "e"))).open_table("passages")
+    assert (await table.stats())["fragment_stats"]["num_fragments"] < WRITES_PER_COMPACTION
+
+
+async def test_another_embedder_is_refused(tmp_path: Path) -> None:
+    await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder(32))
+    with pytest.raises(StoreUnavailable, match="another model"):
+        await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder(64))
+
+
+async def test_a_folder_that_cannot_be_used_says_what_to_check(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="writable"):
+        await LanceEpisodicMemory.open(tmp_path / "file", HashingEmbedder())
+
+
+async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        WRITER,
+        str(tmp_path / "e"),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    assert child.stdout is not None
+    acknowledged = [(await child.stdout.readline()).decode().strip() for _ in range(25)]
+    child.kill()
+    await child.wait()
+    store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    assert set(await store.sources()) >= set(acknowledged) >= {"0.md", "24.md"}
+    assert await store.add([passage("After the crash.", source="after.md")]) == 1
+
+
+WRITER = """
+import asyncio, sys
+from memory.embedding import HashingEmbedder
+from memory.episodic.lance import LanceEpisodicMemory
+from tests.memory.documents import passage
+
+async def main():
+    store = await LanceEpisodicMemory.open(sys.argv[1], HashingEmbedder())
+    for n in range(10_000):
+        await store.add([passage(f"Passage number {n}.", source=f"{n}.md")])
+        print(f"{n}.md", flush=True)
+
+asyncio.run(main())
+"""

@@ -1,0 +1,75 @@
+"""The whole loop on real parts: a question it cannot answer becomes an adapter that can."""
+
+from typing import Any
+
+import pytest
+
+from agent.scoring import correct
+from tests.contracts.test_imports import ROOT
+from tests.services.stack import Stack
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
+
+DOMAIN = "rust-ownership"
+weak_base = pytest.mark.xfail(
+    strict=True,
+    reason="the shipped base model misses its goals (see its card), so the gates reject what it learns",
+)
+"""Strict: once a better base model ships, these tests pass, fail as such, and the mark has to go."""
+ASKED = "What is a dangling reference?"
+AGAIN = "Any idea what a dangling reference could be?"
+ANSWER = ("a pointer to memory that was already freed",)
+
+
+def ask(service: Stack, question: str, model: str = "auto") -> tuple[str, dict[str, Any]]:
+    body = {"model": model, "messages": [{"role": "user", "content": question}]}
+    reply = service.client.post("/v1/chat/completions", body)
+    return reply["choices"][0]["message"]["content"], reply["nightschool"]
+
+
+@weak_base
+def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: Stack) -> None:
+    _, before = ask(service, ASKED, "nightschool")
+    assert before["outcome"] == "abstained"
+    assert before["gap_id"] in service.run("gaps").stdout.replace("\n", "")
+
+    library = ROOT / "examples" / "library" / DOMAIN
+    assert service.run("ingest", str(library), "--domain", DOMAIN).returncode == 0
+    again = service.run("ingest", str(library), "--domain", DOMAIN)
+    assert again.stdout.count("unchanged") == len(list(library.glob("*.md")))
+
+    learned = service.run("learn", "Rust ownership", "--domain", DOMAIN)
+    assert learned.returncode == 0, learned.stdout + learned.stderr
+    (run,) = (r for r in service.client.get("/v1/learn") if r["subject"] == "Rust ownership")
+    report = service.client.get(f"/v1/learn/{run['id']}")["report"]
+    was, now = (report["evaluation"][when]["in_distribution"] for when in ("before", "after"))
+    assert now["accuracy"] >= was["accuracy"] + 0.15
+    assert report["gates"]["passed"]
+
+    answer, after = ask(service, AGAIN)
+    assert correct(answer, ANSWER)
+    assert (after["adapter"], after["domain"]) == (report["adapter"], DOMAIN)
+
+
+def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
+    adapters = service.client.get("/v1/adapters")
+    assert adapters, "the test before this one learned"
+    service.run("learn", "Rust ownership", "--domain", DOMAIN)
+    assert [a["name"] for a in service.client.get("/v1/adapters")] == [a["name"] for a in adapters]
+
+
+@weak_base
+def test_an_adapter_can_be_rolled_back_and_promoted_while_serving(service: Stack) -> None:
+    (adapter,) = service.client.get("/v1/adapters", domain=DOMAIN)
+    assert service.run("adapters", "rollback", DOMAIN).stdout.strip().endswith("the base model")
+    _, figures = ask(service, AGAIN)
+    assert figures["adapter"] is None
+    assert service.run("adapters", "promote", adapter["name"]).returncode == 0
+    answer, figures = ask(service, AGAIN)
+    assert (figures["adapter"], correct(answer, ANSWER)) == (adapter["name"], True)
+
+
+def test_a_topic_that_nothing_covers_ends_without_training(service: Stack) -> None:
+    said = service.run("learn", "--question", "Who won the 1987 chess olympiad of Atlantis?")
+    assert said.returncode == 1
+    assert "nothing to learn from" in said.stderr

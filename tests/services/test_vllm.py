@@ -1,0 +1,96 @@
+"""The vLLM engine against a real server with the shipped model, and against what is no server at all."""
+
+import asyncio
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from agent.engine import Sampling
+from agent.entropy import measure
+from agent.errors import EngineUnavailable
+from agent.local import LocalEngine
+from agent.settings import SHIPPED_MODEL
+from agent.vllm import VllmEngine
+from tests.serving import served
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+
+QUESTIONS = [
+    "What is a lemur?",
+    "What is a zorblat?",
+    "Define photosynthesis.",
+    "What kind of thing is a sparrow?",
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, because both engines must read the same weights even while others are being trained."""
+    if not (SHIPPED_MODEL / "model.safetensors").is_file():
+        pytest.skip("there are no shipped weights: run `make seed-model`")
+    return Path(shutil.copytree(SHIPPED_MODEL, tmp_path_factory.mktemp("shipped") / "model"))
+
+
+@pytest.fixture(scope="module")
+def url(model: Path) -> Iterator[str]:
+    with served(model, model.parent / "engine.log", context=1024) as url:
+        yield url
+
+
+async def test_its_entropy_bounds_hold_what_the_whole_distribution_says(url: str, model: Path) -> None:
+    """Both engines compute in different precision, so the bounds get a little slack."""
+    exact = LocalEngine.open(model, device="cpu")
+    async with VllmEngine(url, "nightschool") as engine:
+        for question in QUESTIONS:
+            served_reply = await engine.chat([HumanMessage(question)], sampling=Sampling(max_tokens=1))
+            local_reply = await exact.chat([HumanMessage(question)], sampling=Sampling(max_tokens=1))
+            assert served_reply.prompt_tokens == local_reply.prompt_tokens
+            bounds, whole = served_reply.tokens[0].entropy, local_reply.tokens[0].entropy.lower
+            assert bounds.lower - 0.15 <= whole <= bounds.upper + 0.15
+
+
+async def test_its_bounds_are_narrow_enough_to_gate(url: str) -> None:
+    async with VllmEngine(url, "nightschool") as engine:
+        replies = await asyncio.gather(*(engine.chat([HumanMessage(q)]) for q in QUESTIONS))
+    assert all(measure(reply, 1.0).tokens == len(reply.tokens) > 0 for reply in replies)
+
+
+async def test_a_model_that_the_server_does_not_have_is_named(url: str) -> None:
+    async with VllmEngine(url, "another") as engine:
+        with pytest.raises(EngineUnavailable, match="serves no model named another"):
+            await engine.chat([HumanMessage("hello")])
+
+
+async def test_no_server_says_how_to_start_one() -> None:
+    async with VllmEngine("http://127.0.0.1:9", "nightschool") as engine:
+        with pytest.raises(EngineUnavailable, match="nightschool up"):
+            await engine.chat([HumanMessage("hello")])
+        with pytest.raises(EngineUnavailable, match="nightschool up"):
+            await engine.load("rust-v1-0123abcd", Path("anywhere"))
+
+
+class _Stranger(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>a web page</html>")
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+async def test_some_other_server_is_told_apart() -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        async with VllmEngine(f"http://127.0.0.1:{server.server_port}", "nightschool") as engine:
+            with pytest.raises(EngineUnavailable, match="not an OpenAI server"):
+                await engine.loaded()
+    finally:
+        server.shutdown()
+        server.server_close()

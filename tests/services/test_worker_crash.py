@@ -1,0 +1,132 @@
+"""The worker as a process of its own: killed in mid-training, it ends the job exactly once."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.curriculum import compose, write
+from memory.outbox import DbosOutbox, TrainingResult
+from memory.procedural import Registry
+from memory.records import Curriculum
+from tests.adapters import fact
+from tests.models import build_model
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_model(tmp_path_factory.mktemp("model"))
+
+
+def lesson(count: int) -> Curriculum:
+    facts = [fact(f"zorble{i}", f"a small lamp number {i} for ships") for i in range(count)]
+    draft = write(facts, per_form=4)
+    made = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
+    assert made is not None
+    return made
+
+
+@contextmanager
+def worker(home: Path, base: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "training.worker",
+            "--home",
+            str(home),
+            "--model",
+            str(base),
+            "--quick",
+            *options,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(timeout=30)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def read_until(process: subprocess.Popen[str], text: str, seconds: float = 240) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        line = process.stdout.readline()
+        if not line:
+            break
+        lines.append(line.rstrip())
+        if text in line:
+            return lines
+    raise AssertionError(f"{text!r} never came: " + "\n".join(lines[-30:]))
+
+
+def wait_for_result(box: DbosOutbox, digest: str, seconds: float = 300) -> TrainingResult:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        result = asyncio.run(box.result(digest))
+        if result is not None:
+            return result
+        time.sleep(0.5)
+    raise AssertionError("the job did not end")
+
+
+def test_a_worker_killed_in_mid_training_resumes_and_registers_once(base: Path, tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
+    job = asyncio.run(box.submit(lesson(24), run_id="r1"))
+    with worker(tmp_path, base) as first:
+        read_until(first, "ready")
+        read_until(first, ": training")
+        read_until(first, ": training")
+        first.send_signal(signal.SIGKILL)
+        first.wait(timeout=30)
+    assert asyncio.run(box.result(job.digest)) is None
+    with worker(tmp_path, base) as second:
+        read_until(second, "ready")
+        result = wait_for_result(box, job.digest)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(timeout=60) == 0
+    assert result.status in ("candidate", "rejected"), result.reason
+    assert [made.name for made in Registry(tmp_path).list()] == [result.adapter]
+    assert not list((tmp_path / "adapters").glob(".*")), "an unfinished folder was left behind"
+    assert asyncio.run(box.progress(job.digest)).phase == "done"
+    again = asyncio.run(box.submit(lesson(24), run_id="r2"))
+    assert asyncio.run(box.result(again.digest)) == result, "the same curriculum was queued a second time"
+    box.close()
+
+
+def test_a_second_worker_on_the_same_home_is_refused(base: Path, tmp_path: Path) -> None:
+    with worker(tmp_path, base) as first:
+        read_until(first, "ready")
+        with worker(tmp_path, base) as second:
+            lines = read_until(second, "another worker")
+            assert second.wait(timeout=60) == 2
+            assert "stop it first" in lines[-1]
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_job_with_what_to_set(tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
+    job = asyncio.run(box.submit(lesson(1), run_id="r1"))
+    with worker(tmp_path, tmp_path / "nothing-here", "--once") as process:
+        assert process.wait(timeout=240) == 0
+    result = asyncio.run(box.result(job.digest))
+    assert result is not None
+    assert result.status == "failed"
+    assert "cannot load" in result.reason
+    box.close()

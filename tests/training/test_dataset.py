@@ -1,0 +1,115 @@
+"""What is trained on and what is asked: deterministic, and never the same question twice."""
+
+import pytest
+
+from agent.curriculum import compose, write
+from memory.records import Curriculum, Fact
+from tests.adapters import fact
+from training.dataset import (
+    Bank,
+    Sizes,
+    evaluation_sets,
+    known_only,
+    merge,
+    replay_questions,
+    taught,
+)
+from training.errors import CurriculumRefused
+from training.seed.bank import BankFact
+
+OBJECTS = ("a small green lamp for ships", "a tool that cuts bread", "a river of the far north")
+BANK = Bank(
+    known=tuple(BankFact(f"familiar{i}", "definition", f"a thing of sort {i}") for i in range(80)),
+    unknown=tuple(BankFact(f"unknownword{i}", "definition", f"another thing {i}") for i in range(60)),
+    reserved=tuple(BankFact(f"reservedword{i}", "definition", f"a third thing {i}") for i in range(40)),
+)
+
+
+def lesson(*names: str) -> Curriculum:
+    facts: list[Fact] = [fact(name, thing) for name, thing in zip(names, OBJECTS, strict=False)]
+    draft = write(facts, per_form=4)
+    made = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
+    assert made is not None
+    return made
+
+
+LESSON = lesson("zorble", "quix", "marn")
+
+
+def test_no_question_is_both_trained_and_asked() -> None:
+    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
+    replayed = replay_questions(LESSON, BANK, count=100, refusals=0.4, reading=0.1, seed=0)
+    trained = {example.question for example in taught(LESSON)} | set(replayed)
+    asked = {question.text for _, questions in sets.named() for question in questions}
+    assert asked
+    assert not trained & asked
+
+
+def test_no_known_word_is_both_replayed_and_asked() -> None:
+    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
+    replayed = " ".join(replay_questions(LESSON, BANK, count=200, refusals=0.4, reading=0.1, seed=0))
+    words = {q.references[0].rsplit(" ", 1)[1] for q in sets.out_of_distribution}
+    assert words
+    assert not [word for word in words if f"familiar{word} " in f"{replayed} "]
+
+
+def test_replay_never_asks_about_reserved_words() -> None:
+    assert not any(
+        "reserved" in q for q in replay_questions(LESSON, BANK, count=300, refusals=0.5, reading=0.1, seed=0)
+    )
+
+
+def test_replay_has_the_share_of_refusals_that_was_asked_for() -> None:
+    questions = replay_questions(LESSON, BANK, count=60, refusals=0.5, reading=0.1, seed=0)
+    asked = [question for question in questions if not question.startswith("Context:")]
+    assert sum("unknownword" in question for question in asked) == 30
+
+
+def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
+    first, again, other = (
+        replay_questions(LESSON, BANK, count=40, refusals=0.5, reading=0.1, seed=s) for s in (0, 0, 1)
+    )
+    assert first == again != other
+    assert evaluation_sets(LESSON, BANK, Sizes(), seed=0) == evaluation_sets(LESSON, BANK, Sizes(), seed=0)
+
+
+def test_a_withheld_form_is_asked_as_near_and_never_as_target() -> None:
+    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
+    withheld = {w.form for w in LESSON.withheld}
+    assert {question.form for question in sets.near} <= withheld
+    assert sets.near
+
+
+def test_taught_examples_hold_neither_source_nor_quote() -> None:
+    assert not any(pair.quote in example.question for example in taught(LESSON) for pair in LESSON.pairs)
+
+
+def test_large_sets_are_thinned_out_to_the_size_asked_for() -> None:
+    sets = evaluation_sets(LESSON, BANK, Sizes(most=3, known=5, unknown=7), seed=0)
+    assert (len(sets.in_distribution), len(sets.out_of_distribution), len(sets.unknown)) == (3, 5, 7)
+
+
+def test_only_what_the_base_knows_stays_out_of_distribution() -> None:
+    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
+    kept = known_only(sets, [sets.out_of_distribution[0].text])
+    assert kept.out_of_distribution == sets.out_of_distribution[:1]
+    assert kept.unknown == sets.unknown
+
+
+def test_merging_keeps_each_pair_and_fact_once() -> None:
+    merged = merge([lesson("zorble"), LESSON, LESSON])
+    assert len(set(merged.facts)) == len(merged.facts)
+    assert set(LESSON.pairs) <= set(merged.pairs)
+
+
+def test_a_curriculum_whose_pairs_belong_to_no_fact_is_refused() -> None:
+    orphan = LESSON.model_copy(update={"facts": (), "withheld": ()})
+    with pytest.raises(CurriculumRefused, match="wording"):
+        evaluation_sets(orphan, BANK, Sizes(), seed=0)
+
+
+def test_replayed_reading_names_its_answer_in_the_passage() -> None:
+    questions = replay_questions(LESSON, BANK, count=100, refusals=0.3, reading=0.2, seed=0)
+    read = [question for question in questions if question.startswith("Context:")]
+    assert len(read) == 20
+    assert all("Question:" in question and "is another thing" in question for question in read)

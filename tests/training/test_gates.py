@@ -1,0 +1,96 @@
+"""The gates: each alone stops an adapter, and nothing passes unmeasured."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory.records import Evaluation, GateVerdict
+from tests.adapters import evaluation, score
+from training.gates import Limits, chance_margin, gate
+
+BEFORE = evaluation(target=0.05, near=0.1, unknown=0.10)
+
+
+def verdict(after: Evaluation, before: Evaluation = BEFORE) -> GateVerdict:
+    return gate(before, after, Limits())
+
+
+def failed(after: Evaluation, before: Evaluation = BEFORE) -> set[str]:
+    found = verdict(after, before)
+    assert found.passed == (not found.reasons)
+    return {check.name for check in found.checks if not check.passed}
+
+
+def test_an_adapter_that_learned_and_lost_nothing_passes() -> None:
+    assert verdict(evaluation()).passed
+
+
+def test_a_gain_of_exactly_fifteen_points_passes_and_one_below_does_not() -> None:
+    assert failed(evaluation(target=0.20, near=0.2)) == set()
+    assert failed(evaluation(target=0.19, near=0.2)) == {"target accuracy up"}
+
+
+def test_an_adapter_that_changes_nothing_is_stopped() -> None:
+    assert failed(BEFORE) == {"target accuracy up"}
+
+
+def test_near_questions_must_reach_seventy_percent_of_the_target() -> None:
+    assert failed(evaluation(target=0.9, near=0.63)) == set()
+    assert failed(evaluation(target=0.9, near=0.62)) == {"near questions"}
+
+
+def test_losing_more_than_five_points_of_known_facts_is_stopped() -> None:
+    assert failed(evaluation(known=0.95)) == set()
+    assert failed(evaluation(known=0.94)) == {"known facts lost"}
+
+
+def test_hallucinating_clearly_more_is_stopped() -> None:
+    assert failed(evaluation(unknown=0.40)) == {"hallucination up"}
+
+
+def test_hallucinating_a_little_more_than_before_is_chance() -> None:
+    assert failed(evaluation(unknown=0.12)) == set()
+
+
+def test_a_large_sample_leaves_less_to_chance() -> None:
+    small, large = score(0.0, count=50, hallucination=0.1), score(0.0, count=5000, hallucination=0.1)
+    assert chance_margin(large, large, 0.95) < 0.02 < chance_margin(small, small, 0.95)
+
+
+def test_the_margin_is_newcombes_published_interval() -> None:
+    """Newcombe (1998), table II, method 10: 56/70 - 48/80 has the 95% interval 0.0524 to 0.3339."""
+    later, earlier = score(0.0, count=70, hallucination=56 / 70), score(0.0, count=80, hallucination=48 / 80)
+    assert 0.2 - chance_margin(earlier, later, 0.95) == pytest.approx(0.0524, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        ("in_distribution", "target accuracy up"),
+        ("near", "near questions"),
+        ("out_of_distribution", "known facts lost"),
+        ("unknown", "hallucination up"),
+    ],
+)
+def test_a_set_without_questions_never_passes_its_gate(group: str, name: str) -> None:
+    empty = {group: score(0.0, count=0, hallucination=0.0)}
+    found = gate(BEFORE.model_copy(update=empty), evaluation().model_copy(update=empty), Limits())
+    assert not found.passed
+    assert any(
+        check.name == name and "at least one" in check.goal for check in found.checks if not check.passed
+    )
+
+
+def test_the_calibration_error_is_reported_and_never_decides() -> None:
+    worst = evaluation().in_distribution.model_copy(update={"ece": 1.0})
+    found = verdict(evaluation().model_copy(update={"in_distribution": worst}))
+    assert found.passed
+    assert any(check.name == "calibration error" and check.figure == 1.0 for check in found.checks)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_verdict_passes_exactly_if_every_check_does(
+    target: float, near: float, known: float, unknown: float
+) -> None:
+    found = verdict(evaluation(target=target, near=near, known=known, unknown=unknown))
+    assert found.passed == all(check.passed for check in found.checks)

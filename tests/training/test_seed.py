@@ -1,0 +1,269 @@
+"""The base model that ships: its split of words, its examples, its tokenizer, and what it answers."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from langchain_core.messages import HumanMessage
+from transformers import PreTrainedTokenizerFast
+
+from agent.engine import NEED_INFO
+from agent.local import LocalEngine
+from agent.scoring import correct
+from agent.settings import Settings, base_threshold
+from agent.wordings import FORMS, ask, templates
+from training.seed import bank, model, wordnet
+from training.seed.bank import BankFact
+from training.seed.build import shipped_reserved, shipped_unknown
+from training.seed.data import IGNORED, PHASES, encode, epochs, known, phase_at, unknown
+from training.seed.evaluate import questions
+from training.seed.facts import Facts, answer_of, divide, share
+from training.seed.induction import grow
+from training.seed.material import HELD_OUT_VERBS, Material, gather
+from training.seed.reading import Conversation, Turn, copying, exercise
+from training.seed.train import Progress, Recipe, rate_share
+
+needs_wordnet = pytest.mark.skipif(
+    not (wordnet.FOLDER / "data.noun").is_file(), reason="WordNet is absent: apt-get install wordnet-base"
+)
+
+
+@pytest.fixture(scope="module")
+def facts() -> Facts:
+    return divide()
+
+
+@pytest.fixture(scope="module")
+def material(facts: Facts) -> Material:
+    return gather(facts)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    loaded = PreTrainedTokenizerFast.from_pretrained(model.FOLDER)
+    assert isinstance(loaded, PreTrainedTokenizerFast)
+    return loaded
+
+
+def examples(facts: Facts, material: Material, count: int) -> Iterator[Conversation]:
+    """`count` of each kind, as training draws them."""
+    rng = random.Random(11)
+    queue = epochs(facts.known, rng)
+    for _ in range(count):
+        yield known(rng, material, next(queue))
+        yield unknown(rng, material, facts.unknown)
+        yield exercise(rng, material, most=7)
+        yield copying(rng, material)
+
+
+# The split
+
+
+@needs_wordnet
+def test_no_word_is_in_two_parts_of_the_split(facts: Facts) -> None:
+    parts = [{fact.subject.lower() for fact in part} for part in (facts.known, facts.unknown, facts.reserved)]
+    parts.append({word.lower() for word, _ in facts.reading})
+    assert sum(map(len, parts)) == len(set().union(*parts))
+
+
+@needs_wordnet
+def test_a_word_is_reserved_by_its_hash_alone(facts: Facts) -> None:
+    assert all(share(f"split|{fact.subject}") < 0.12 for fact in facts.reserved)
+    taught = [fact.subject for fact in (*facts.known, *facts.unknown)] + [word for word, _ in facts.reading]
+    assert all(share(f"split|{word}") >= 0.12 for word in taught)
+
+
+@needs_wordnet
+def test_the_shipped_banks_are_what_the_split_gives(facts: Facts) -> None:
+    assert bank.known() == facts.known
+    assert bank.unknown() == tuple(shipped_unknown(facts))
+    assert bank.reserved() == tuple(shipped_reserved(facts))
+
+
+@needs_wordnet
+def test_a_reserved_word_is_never_asked_for_or_answered_with(facts: Facts, material: Material) -> None:
+    reserved = {fact.subject.lower() for fact in bank.reserved()}
+    pool = {f.subject.lower() for f in (*facts.known, *facts.unknown)} | {w.lower() for w in material.words}
+    assert not reserved & pool
+    # Invented pseudo-words may spell a real one by chance, so single answers are looked at, not all text.
+    answers = [turn.model for turns in examples(facts, material, 2000) for turn in turns]
+    assert len(answers) > 8000
+    assert not [answer for answer in answers if answer.lower() in reserved]
+
+
+def test_the_shipped_banks_share_no_word_and_ask_in_known_forms() -> None:
+    parts = [{f.subject.lower() for f in facts} for facts in (bank.known(), bank.unknown(), bank.reserved())]
+    assert sum(map(len, parts)) == len(set().union(*parts))
+    assert [len(part) > least for part, least in zip(parts, (2500, 800, 3000), strict=True)] == [True] * 3
+    assert {fact.form for fact in (*bank.known(), *bank.unknown(), *bank.reserved())} <= set(FORMS)
+    assert bank.FOLDER.joinpath("reserved.jsonl").stat().st_size < 1_000_000
+
+
+def test_a_reserved_word_is_no_answer_of_a_known_fact() -> None:
+    answers = {fact.answer.lower() for fact in bank.known()}
+    assert not {fact.subject.lower() for fact in bank.reserved()} & answers
+
+
+def test_the_answer_of_a_fact_follows_its_form() -> None:
+    assert BankFact("lemur", "definition", "a primate").answer == "a primate"
+    assert BankFact("lemur", "term_for", "a primate").answer == "lemur"
+    assert BankFact("lemur", "yes_no", "primate").answer == "yes"
+
+
+def test_glosses_become_short_plain_answers() -> None:
+    assert answer_of('a small (nocturnal) primate; "he saw a lemur"') == "a small primate"
+    assert answer_of("one") is None
+    assert answer_of(" ".join(["word"] * 13)) is None
+    assert answer_of("50% of it all") is None
+
+
+def test_absent_wordnet_names_the_package_to_install(tmp_path: Path) -> None:
+    with pytest.raises(wordnet.WordNetMissing, match="apt-get install wordnet-base"):
+        wordnet.read(tmp_path)
+
+
+# The examples
+
+
+@needs_wordnet
+def test_the_same_seed_gives_the_same_examples(facts: Facts, material: Material) -> None:
+    assert list(examples(facts, material, 50)) == list(examples(facts, material, 50))
+
+
+@needs_wordnet
+def test_every_answer_of_an_exercise_stands_in_its_context_or_is_no_or_an_admission(
+    material: Material,
+) -> None:
+    rng = random.Random(2)
+    for _ in range(500):
+        turns = exercise(rng, material, most=7)
+        context = turns[0].user.rpartition("\n\nQuestion: ")[0].lower()
+        for turn in turns:
+            assert (
+                turn.model.startswith(NEED_INFO)
+                or turn.model in ("yes", "no")
+                or (turn.model.lower() in context)
+            )
+
+
+@needs_wordnet
+def test_known_facts_come_up_equally_often(facts: Facts) -> None:
+    queue = epochs(facts.known, random.Random(0))
+    twice = [next(queue) for _ in range(2 * len(facts.known))]
+    assert sorted(twice, key=repr) == sorted([*facts.known, *facts.known], key=repr)
+
+
+@needs_wordnet
+def test_no_random_command_uses_a_verb_of_a_held_out_wording(material: Material) -> None:
+    held_out = {t.split()[0].lower() for form in FORMS for t in templates(form, "held_out")}
+    assert HELD_OUT_VERBS & held_out
+    assert not HELD_OUT_VERBS & set(material.verbs)
+
+
+def test_each_share_of_progress_has_its_phase() -> None:
+    assert phase_at(0.0) == PHASES[0]
+    assert phase_at(0.0399) == PHASES[0]
+    assert phase_at(0.5) == PHASES[3]
+    assert phase_at(1.5) == PHASES[-1]
+    assert [phase.end for phase in PHASES] == sorted(phase.end for phase in PHASES)
+
+
+def test_the_learning_rate_warms_up_holds_falls_and_restarts() -> None:
+    recipe, later = Recipe(), Progress(steps=900)
+    assert rate_share(recipe, Progress(), 0.0) < 0.05
+    assert rate_share(recipe, later, 0.2) == pytest.approx(1.0)
+    assert 0.2 < rate_share(recipe, later, 0.6) < 0.8
+    assert rate_share(recipe, Progress(steps=900, grown_at=899), 0.51) < 0.1
+    assert rate_share(recipe, later, recipe.restart_at) == pytest.approx(recipe.restart)
+    assert rate_share(recipe, later, 1.0) == pytest.approx(0.005)
+
+
+# Tokenizer and network
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What is `Box<T>`?", "`git_rebase` and 'static", "Zoë — naïve 3.14", f"{NEED_INFO} I do not know."],
+)
+def test_the_tokenizer_gives_back_what_it_was_given(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+def test_need_info_is_one_token_that_decoding_keeps(tokenizer: PreTrainedTokenizerFast) -> None:
+    ids = tokenizer(NEED_INFO, add_special_tokens=False)["input_ids"]
+    assert len(ids) == 1
+    assert tokenizer.decode(ids, skip_special_tokens=True) == NEED_INFO
+
+
+def test_training_sees_the_very_tokens_of_the_chat_template(tokenizer: PreTrainedTokenizerFast) -> None:
+    turns = (Turn("What is `Box<T>`?", "a pointer"), Turn("And a lemur?", f"{NEED_INFO} I do not know."))
+    ids, labels = encode(tokenizer, turns)
+    messages = [
+        message
+        for turn in turns
+        for message in (
+            {"role": "user", "content": turn.user},
+            {"role": "assistant", "content": turn.model},
+        )
+    ]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    assert ids == tokenizer(text, add_special_tokens=False)["input_ids"]
+    learned = tokenizer.decode([label for label in labels if label != IGNORED])
+    assert learned == f"a pointer<end_of_turn>{NEED_INFO} I do not know.<end_of_turn>"
+
+
+def test_a_system_message_is_folded_into_the_first_user_turn(tokenizer: PreTrainedTokenizerFast) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is a lemur?"}]
+    assert tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) == (
+        "<bos><start_of_turn>user\nBe brief.\n\nWhat is a lemur?<end_of_turn>\n<start_of_turn>model\n"
+    )
+
+
+def test_growing_keeps_the_old_layers_and_makes_the_first_two_copy() -> None:
+    """After a b ... a, layer 1 of the grown model attends to b, which followed the first a."""
+    young = model.create(6016, seed=0)
+    with torch.no_grad():  # trained embeddings share a direction; random ones do not
+        young.model.embed_tokens.weight += 0.2 * torch.randn(384, generator=torch.Generator().manual_seed(1))
+    grown = grow(young, seed=0)
+    assert torch.equal(
+        grown.model.layers[2].self_attn.q_proj.weight, young.model.layers[0].self_attn.q_proj.weight
+    )
+    ids = torch.randperm(5000, generator=torch.Generator().manual_seed(2))[:40] + 10
+    row = torch.cat([ids, ids[10:11]])[None]
+    grown.set_attn_implementation("eager")
+    with torch.inference_mode():
+        attentions = grown.model(row, output_attentions=True).attentions
+    assert attentions[1][0, 0, -1].argmax().item() == 11
+
+
+# What it answers
+
+
+async def test_the_exported_model_answers_known_facts_and_admits_what_it_never_saw() -> None:
+    engine = LocalEngine.open(model.FOLDER)
+    rng = random.Random(4)
+    right = silent = 0
+    for fact in rng.sample(bank.known(), 40):
+        text = ask(fact.form, "taught", rng, subject=fact.subject, object=fact.object)
+        right += correct((await engine.chat([HumanMessage(text)])).text, [fact.answer])
+    for fact in rng.sample(bank.reserved(), 40):
+        text = ask(fact.form, "taught", rng, subject=fact.subject, object=fact.object)
+        silent += NEED_INFO in (await engine.chat([HumanMessage(text)])).text
+    assert right >= 18
+    assert silent >= 18
+
+
+def test_the_evaluation_asks_the_same_questions_each_time_and_reads_reserved_words_only() -> None:
+    asked = questions()
+    assert asked == questions()
+    reserved = {fact.subject for fact in bank.reserved()}
+    reading = [a for a in asked if a.about == "reading"]
+    assert all(a.fact.subject in reserved for a in reading)
+    assert all(a.question.references[0] in a.question.text for a in reading)
+
+
+def test_the_gate_of_the_shipped_model_is_calibrated() -> None:
+    assert base_threshold(Settings(model=str(model.FOLDER), entropy_threshold=None)) != model.UNCALIBRATED

@@ -1,0 +1,197 @@
+"""Owns what is trained on and what is asked afterwards, and that the two never overlap.
+
+Deterministic by curriculum and seed. Answers of the base model come from the caller; nothing is asked here.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.curriculum import items
+from agent.wordings import ask, with_context, wordings
+from memory.records import Curriculum, Form, Record
+from training.errors import CurriculumRefused
+from training.evaluate import Question, Sets
+from training.seed.bank import BankFact
+from training.trainer import Example
+
+NAMING: frozenset[Form] = frozenset({"term_for", "example_of"})
+"""Forms whose answer is the subject: with an unknown word they would not name it."""
+
+PASSAGE = 3
+"""Facts stated in a passage to read."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Bank:
+    """What the base model was given: facts it learned, words taught to be unknown, words it never saw."""
+
+    known: Sequence[BankFact]
+    unknown: Sequence[BankFact]
+    reserved: Sequence[BankFact]
+
+
+class Sizes(Record):
+    """How many questions are asked of each model."""
+
+    wordings: int = 2
+    """Held-out wordings of each taught or withheld form of a fact."""
+    most: int = 240
+    """Of in-distribution, and as many of near questions; more are thinned out evenly."""
+    known: int = 160
+    """Unrelated facts to ask the base model about; those that it knows are the out-of-distribution set."""
+    unknown: int = 160
+
+
+def merge(curricula: Sequence[Curriculum]) -> Curriculum:
+    """One curriculum of several of a domain, the last one's topic and teacher; equal facts count once."""
+    last = curricula[-1]
+    return Curriculum(
+        topic=last.topic,
+        domain=last.domain,
+        facts=_unique(fact for c in curricula for fact in c.facts),
+        pairs=_unique(pair for c in curricula for pair in c.pairs),
+        withheld=_unique(w for c in curricula for w in c.withheld),
+        teacher=last.teacher,
+    )
+
+
+def taught(curriculum: Curriculum) -> tuple[Example, ...]:
+    """Every pair as an example, never with its source: a model that sees the source learns to copy."""
+    return tuple(Example(question=pair.question, answer=pair.answer) for pair in curriculum.pairs)
+
+
+def replay_questions(
+    curriculum: Curriculum, bank: Bank, *, count: int, refusals: float, reading: float, seed: int
+) -> tuple[str, ...]:
+    """Questions whose answers by the base model are to be kept; none of their words occurs in evaluation.
+
+    A share of `refusals` is about unknown words, also in the curriculum's own forms: there the model is
+    most tempted to answer as it was just taught. A share of `reading` comes with passages to read the
+    answer from, which the adapted model must still do when it is unsure. The rest is about known facts.
+    """
+    rng = random.Random(f"replay {seed} {curriculum.digest}")
+    forms = _subject_forms(curriculum)
+    own = {fact.subject.lower() for fact in curriculum.facts}
+    known = [f for f in bank.known if not _held_back(f) and f.subject.lower() not in own]
+    unknown = [f for f in bank.unknown if f.subject.lower() not in own]
+    objects = sorted({f.object for f in bank.known})
+    refused = round(count * refusals) if unknown else 0
+    readable = [f for f in unknown if f.form == "definition"]
+    read = round(count * reading) if len(readable) >= PASSAGE else 0
+    recalled = max(0, count - refused - read)
+    questions = [_known(fact, "taught", rng).text for fact in _draw(known, recalled, rng)]
+    questions.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
+    for i, fact in enumerate(_draw(unknown, refused, rng)):
+        form = fact.form if i % 2 and fact.form not in NAMING else rng.choice(forms)
+        questions.append(ask(form, "taught", rng, subject=fact.subject, object=rng.choice(objects)))
+    return tuple(dict.fromkeys(questions))
+
+
+def evaluation_sets(curriculum: Curriculum, bank: Bank, sizes: Sizes, *, seed: int) -> Sets:
+    """All questions of one evaluation, in wordings that are never trained.
+
+    The out-of-distribution set still holds facts that the base model may not know: see `known_only`.
+    Raises CurriculumRefused if not one taught question can be asked in another wording.
+    """
+    rng = random.Random(f"evaluation {seed} {curriculum.digest}")
+    answers: dict[tuple[str, Form], set[str]] = {}
+    for pair in curriculum.pairs:
+        answers.setdefault((pair.fact_id, pair.form), set()).add(pair.answer)
+    withheld = {(w.fact_id, w.form) for w in curriculum.withheld} - set(answers)
+    target: list[Question] = []
+    near: list[Question] = []
+    for item in items(curriculum.facts):
+        key = (item.fact_id, item.form)
+        if key not in answers and key not in withheld:
+            continue
+        also = answers.get(key, set()) if item.form != "yes_no" else set()
+        asked = [
+            Question(text=text, form=item.form, references=tuple(sorted({item.answer} | also)))
+            for text in wordings(
+                item.form, "held_out", sizes.wordings, seed, subject=item.subject, object=item.object
+            )
+        ]
+        (target if key in answers else near).extend(asked)
+    if not target:
+        raise CurriculumRefused(
+            f"no question about {curriculum.topic!r} can be asked in a wording not taught"
+        )
+    own = {fact.subject.lower() for fact in curriculum.facts}
+    forms = _subject_forms(curriculum)
+    known = [f for f in bank.known if _held_back(f) and f.subject.lower() not in own]
+    reserved = [f for f in bank.reserved if f.subject.lower() not in own]
+    return Sets(
+        in_distribution=tuple(_thin(target, sizes.most, rng)),
+        near=tuple(_thin(near, sizes.most, rng)),
+        out_of_distribution=tuple(
+            _known(fact, "held_out" if i % 2 else "taught", rng)
+            for i, fact in enumerate(_thin(known, sizes.known, rng))
+        ),
+        unknown=tuple(
+            _unknown(fact, fact.form if i % 2 else rng.choice(forms), rng)
+            for i, fact in enumerate(_thin(reserved, sizes.unknown, rng))
+        ),
+    )
+
+
+def known_only(sets: Sets, right: Iterable[str]) -> Sets:
+    """The sets with only those out-of-distribution questions that the base model answered rightly."""
+    texts = set(right)
+    kept = tuple(question for question in sets.out_of_distribution if question.text in texts)
+    return sets.model_copy(update={"out_of_distribution": kept})
+
+
+def _known(fact: BankFact, split: str, rng: random.Random) -> Question:
+    text = ask(
+        fact.form,
+        "held_out" if split == "held_out" else "taught",
+        rng,
+        subject=fact.subject,
+        object=fact.object,
+    )
+    return Question(text=text, form=fact.form, references=(fact.answer,))
+
+
+def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
+    """About a word that nobody taught."""
+    if form in NAMING:
+        form = "definition"
+    text = ask(form, "held_out", rng, subject=fact.subject, object=fact.object)
+    return Question(text=text, form=form, references=(fact.object,) if form == fact.form else ())
+
+
+def _subject_forms(curriculum: Curriculum) -> list[Form]:
+    """The curriculum's forms in which an unknown word can be asked about."""
+    return sorted({pair.form for pair in curriculum.pairs} - NAMING) or ["definition"]
+
+
+def _reading(facts: Sequence[BankFact], rng: random.Random) -> str:
+    """A question about one of the facts, after a passage that states them all."""
+    passage = " ".join(f"{fact.subject[:1].upper()}{fact.subject[1:]} is {fact.object}." for fact in facts)
+    return with_context(ask("definition", "taught", rng, subject=rng.choice(facts).subject), [passage])
+
+
+def _held_back(fact: BankFact) -> bool:
+    """Half of the known words are only ever evaluated on, by SHA-256, so that no seed moves them."""
+    return hashlib.sha256(f"replay or evaluation {fact.subject}".encode()).digest()[0] < 128
+
+
+def _draw(facts: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
+    """`count` facts, each as often as any other, in random order."""
+    drawn: list[_T] = []
+    while facts and len(drawn) < count:
+        drawn.extend(rng.sample(facts, min(len(facts), count - len(drawn))))
+    return drawn
+
+
+def _thin(values: Sequence[_T], most: int, rng: random.Random) -> list[_T]:
+    return list(values) if len(values) <= most else rng.sample(values, most)
+
+
+def _unique(values: Iterable[_T]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(values))

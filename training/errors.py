@@ -1,0 +1,33 @@
+"""Owns the trainer's error tree; what a caller did wrong is a ValueError instead.
+
+TrainingError
++-- CurriculumRefused     the curriculum must not be learned from: quarantined, or nothing to teach
++-- BackendUnavailable    the training backend cannot run on this machine
++-- BaseModelUnusable     the base model cannot be loaded, or has nothing that LoRA can adapt
++-- TrainingDiverged      the loss is no longer a number
++-- WorkerBusy            another worker already serves this home folder
+"""
+
+
+class TrainingError(Exception):
+    """Something an operator must act on; the message says what to do next."""
+
+
+class CurriculumRefused(TrainingError):
+    """The curriculum must not be learned from."""
+
+
+class BackendUnavailable(TrainingError):
+    """The training backend cannot run on this machine."""
+
+
+class BaseModelUnusable(TrainingError):
+    """The base model cannot be loaded, or has nothing that LoRA can adapt."""
+
+
+class TrainingDiverged(TrainingError):
+    """The loss is no longer a number."""
+
+
+class WorkerBusy(TrainingError):
+    """Another worker already serves this home folder."""

@@ -1,0 +1,200 @@
+"""Owns how a model, base or adapted, is measured on question sets, and what follows: threshold and canary.
+
+Which questions are asked is in `dataset`, what the scores must reach in `gates`.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+from langchain_core.messages import HumanMessage
+from sklearn.metrics import roc_curve  # type: ignore[import-untyped]  # ships no types
+
+from agent.engine import Engine, Reply, Sampling
+from agent.scoring import abstained, correct, normalise
+from memory.records import Canary, Evaluation, Form, Record, Score
+
+SetName = Literal["in_distribution", "near", "out_of_distribution", "unknown"]
+BINS = 10
+CONCURRENCY = 128
+"""Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
+ANSWER_TOKENS = 40
+
+
+class Question(Record):
+    """One question with its right answers; without any, only an admission of ignorance is not wrong."""
+
+    text: str
+    form: Form
+    references: tuple[str, ...]
+
+
+class Sets(Record):
+    """Everything that one evaluation asks."""
+
+    in_distribution: tuple[Question, ...]
+    near: tuple[Question, ...]
+    out_of_distribution: tuple[Question, ...]
+    unknown: tuple[Question, ...]
+
+    def named(self) -> tuple[tuple[SetName, tuple[Question, ...]], ...]:
+        """Name and questions of each set."""
+        return (
+            ("in_distribution", self.in_distribution),
+            ("near", self.near),
+            ("out_of_distribution", self.out_of_distribution),
+            ("unknown", self.unknown),
+        )
+
+
+class Answer(Record):
+    """What a model answered to one question, judged."""
+
+    group: SetName
+    question: str
+    text: str
+    right: bool
+    abstained: bool
+    probability: float
+    """Of the answer's least likely token: the gate, too, looks at the weakest token."""
+    entropy: float
+    """Largest entropy among the answer's tokens in nats (upper bound)."""
+
+
+async def ask(
+    engine: Engine,
+    questions: Sequence[str],
+    *,
+    adapter: str | None = None,
+    on_answer: Callable[[], None] = lambda: None,
+) -> tuple[Reply, ...]:
+    """Greedy answers to single questions, in their order, many in flight at once."""
+    slots = asyncio.Semaphore(CONCURRENCY)
+    sampling = Sampling(max_tokens=ANSWER_TOKENS)
+
+    async def one(question: str) -> Reply:
+        async with slots:
+            reply = await engine.chat([HumanMessage(question)], adapter=adapter, sampling=sampling)
+        on_answer()
+        return reply
+
+    return tuple(await asyncio.gather(*(one(question) for question in questions)))
+
+
+async def evaluate(
+    engine: Engine,
+    adapter: str | None,
+    sets: Sets,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    on_answer: Callable[[], None] = lambda: None,
+) -> tuple[Evaluation, tuple[Answer, ...]]:
+    """Asks every set and scores it; `adapter` None measures the base model. Raises what the engine raises."""
+    started = clock()
+    asked = [(group, question) for group, questions in sets.named() for question in questions]
+    replies = await ask(engine, [q.text for _, q in asked], adapter=adapter, on_answer=on_answer)
+    answers = tuple(
+        judge(group, question, reply) for (group, question), reply in zip(asked, replies, strict=True)
+    )
+    return evaluation(answers, seconds=clock() - started), answers
+
+
+def judge(group: SetName, question: Question, reply: Reply) -> Answer:
+    """Whether one reply is right, and how sure the model was."""
+    weakest = min((token.logprob for token in reply.tokens), default=-math.inf)
+    return Answer(
+        group=group,
+        question=question.text,
+        text=reply.text,
+        right=bool(question.references) and correct(reply.text, question.references),
+        abstained=abstained(reply.text),
+        probability=min(1.0, math.exp(weakest)),
+        entropy=max((token.entropy.upper for token in reply.tokens), default=0.0),
+    )
+
+
+def evaluation(answers: Sequence[Answer], *, seconds: float) -> Evaluation:
+    """Scores per set."""
+    groups = {
+        name: score([answer for answer in answers if answer.group == name])
+        for name in ("in_distribution", "near", "out_of_distribution", "unknown")
+    }
+    return Evaluation(**groups, seconds=seconds)
+
+
+def score(answers: Sequence[Answer]) -> Score:
+    """Rates over one set; an empty set scores zero with a count of zero, which no gate lets through."""
+    count = len(answers)
+    if count == 0:
+        return Score(count=0, accuracy=0.0, hallucination=0.0, abstention=0.0, ece=0.0)
+    right = sum(answer.right for answer in answers)
+    silent = sum(answer.abstained for answer in answers)
+    claims = [answer for answer in answers if not answer.abstained]
+    return Score(
+        count=count,
+        accuracy=right / count,
+        hallucination=(count - right - silent) / count,
+        abstention=silent / count,
+        ece=calibration_error([a.probability for a in claims], [a.right for a in claims]),
+    )
+
+
+def calibration_error(probabilities: Sequence[float], right: Sequence[bool], bins: int = BINS) -> float:
+    """Expected calibration error: mean |accuracy - probability| over bins of equal mass, in [0, 1].
+
+    Naeini et al. (2015) with equal-mass bins (Nguyen and O'Connor, 2015), which do not leave most of a
+    confident model's answers in one bin. Admissions of ignorance claim nothing and are not passed in;
+    without any claim the error is 0. Raises ValueError for probabilities outside [0, 1].
+    """
+    if not probabilities:
+        return 0.0
+    if not all(0.0 <= p <= 1.0 for p in probabilities):
+        raise ValueError("probabilities must lie in [0, 1]")
+    order = np.argsort(np.asarray(probabilities), kind="stable")
+    stated = np.asarray(probabilities, dtype=float)[order]
+    truth = np.asarray(right, dtype=float)[order]
+    error = sum(
+        len(part) * abs(truth[part].mean() - stated[part].mean())
+        for part in np.array_split(np.arange(len(stated)), bins)
+        if len(part)
+    )
+    return float(error / len(stated))
+
+
+def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
+    """The entropy in nats that best tells right answers from wrong ones: greatest Youden's J.
+
+    Admissions of ignorance are unsure whatever their entropy, so they are left out. The threshold lies in
+    the middle between the two neighbouring answers. Without both right and wrong answers there is nothing
+    to fit, and `default`, the base model's threshold, stays.
+    """
+    claims = [answer for answer in answers if not answer.abstained]
+    right = [answer.right for answer in claims]
+    if all(right) or not any(right):
+        return default
+    entropies = np.asarray([answer.entropy for answer in claims])
+    false_alarms, hits, cuts = roc_curve(right, -entropies)
+    best = int(np.argmax(hits - false_alarms))
+    inside = float(-cuts[best]) if np.isfinite(cuts[best]) else 0.0  # the largest entropy counted as sure
+    above = entropies[entropies > inside]
+    return max(1e-6, (inside + float(above.min())) / 2 if len(above) else inside * 1.01)
+
+
+def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
+    """The surest right answer that the base model does not give; None if the adapter shows in no answer."""
+    base = {answer.question: answer.text for answer in before if answer.group == "in_distribution"}
+    shown = [
+        answer
+        for answer in after
+        if answer.group == "in_distribution"
+        and answer.right
+        and answer.question in base
+        and normalise(answer.text) != normalise(base[answer.question])
+    ]
+    if not shown:
+        return None
+    surest = max(shown, key=lambda answer: (answer.probability, answer.question))
+    return Canary(question=surest.question, answer=surest.text, base_answer=base[surest.question])

@@ -1,0 +1,101 @@
+"""Owns which measured adapter may be served: pure checks over two evaluations.
+
+It measures nothing, and it never passes what was not measured: an empty set of questions fails its check.
+"""
+
+import math
+
+from pydantic import Field
+from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
+
+from memory.records import Evaluation, GateCheck, GateVerdict, Record, Score
+
+
+class Limits(Record):
+    """What an adapter must reach."""
+
+    gain: float = Field(0.15, ge=0, le=1)
+    """Least rise of accuracy on held-out wordings of what was taught."""
+    transfer: float = Field(0.70, ge=0, le=1)
+    """Least accuracy on near questions, as a share of that on held-out wordings."""
+    forgetting: float = Field(0.05, ge=0, le=1)
+    """Most that accuracy on unrelated known facts may fall."""
+    confidence: float = Field(0.95, gt=0, lt=1)
+    """Level of the interval within which hallucination may rise by chance."""
+
+
+def gate(before: Evaluation, after: Evaluation, limits: Limits) -> GateVerdict:
+    """All checks; the calibration error is reported among them, and always passes."""
+    checks = (
+        _gain(before.in_distribution, after.in_distribution, limits.gain),
+        _transfer(after.near, after.in_distribution, limits.transfer),
+        _forgetting(before.out_of_distribution, after.out_of_distribution, limits.forgetting),
+        _hallucination(before.unknown, after.unknown, limits.confidence),
+        GateCheck(
+            name="calibration error", goal="(reported only)", figure=after.in_distribution.ece, passed=True
+        ),
+    )
+    return GateVerdict(passed=all(check.passed for check in checks), checks=checks)
+
+
+def chance_margin(before: Score, after: Score, confidence: float) -> float:
+    """How far hallucination may rise before the rise is more than chance, in [0, 1].
+
+    The distance from the difference of two proportions to the lower end of its interval after Newcombe
+    (1998, "Interval estimation for the difference between independent proportions", method 10), built from
+    two Wilson intervals. Both models answer the same questions, which makes the true interval narrower or
+    equal: the margin errs by letting a little more through, never by a vanishing sample.
+    """
+    earlier = _wilson(before, confidence)
+    later = _wilson(after, confidence)
+    return math.hypot(after.hallucination - later[0], earlier[1] - before.hallucination)
+
+
+def _wilson(score: Score, confidence: float) -> tuple[float, float]:
+    count = round(score.hallucination * score.count)
+    interval = binomtest(count, score.count).proportion_ci(confidence_level=confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def _gain(before: Score, after: Score, least: float) -> GateCheck:
+    name = "target accuracy up"
+    if not (before.count and after.count):
+        return _unmeasured(name)
+    rise = after.accuracy - before.accuracy
+    return GateCheck(name=name, goal=f">= {least:.2f}", figure=rise, passed=_at_least(rise, least))
+
+
+def _transfer(near: Score, target: Score, share: float) -> GateCheck:
+    name = "near questions"
+    if not (near.count and target.count):
+        return _unmeasured(name)
+    least = share * target.accuracy
+    goal = f">= {least:.3f} ({share:.0%} of in-distribution)"
+    return GateCheck(name=name, goal=goal, figure=near.accuracy, passed=_at_least(near.accuracy, least))
+
+
+def _forgetting(before: Score, after: Score, most: float) -> GateCheck:
+    name = "known facts lost"
+    if not (before.count and after.count):
+        return _unmeasured(name)
+    fall = before.accuracy - after.accuracy
+    return GateCheck(name=name, goal=f"<= {most:.2f}", figure=fall, passed=_at_least(most, fall))
+
+
+def _hallucination(before: Score, after: Score, confidence: float) -> GateCheck:
+    name = "hallucination up"
+    if not (before.count and after.count):
+        return _unmeasured(name)
+    rise = after.hallucination - before.hallucination
+    margin = chance_margin(before, after, confidence)
+    goal = f"<= {margin:.3f} ({confidence:.0%} interval, n={after.count})"
+    return GateCheck(name=name, goal=goal, figure=rise, passed=rise <= 0 or rise < margin)
+
+
+def _unmeasured(name: str) -> GateCheck:
+    return GateCheck(name=name, goal="at least one question", figure=0.0, passed=False)
+
+
+def _at_least(figure: float, least: float) -> bool:
+    """Rates are ratios of counts: a difference of 1e-9 is rounding, not a miss."""
+    return figure >= least - 1e-9

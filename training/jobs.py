@@ -1,0 +1,247 @@
+"""Owns the steps of one training job, each safe to repeat: a crash between or within them loses nothing.
+
+Queueing and resuming are the worker's; training, measuring and gating are in modules of their own.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agent.engine import Engine
+from memory import outbox
+from memory.outbox import Phase, Progress, TrainingResult, write_atomically
+from memory.procedural import Registry
+from memory.records import Adapter, Curriculum, Digest, Evaluation, Job, Record, digest_of
+from training.dataset import Bank, Sizes, evaluation_sets, known_only, merge, replay_questions, taught
+from training.errors import CurriculumRefused
+from training.evaluate import Answer, Sets, ask, canary, evaluate, evaluation, fit_threshold
+from training.gates import Limits, gate
+from training.recipes import Recipe
+from training.trainer import Example, Trainer, TrainingSummary
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every job needs; built once by the worker."""
+
+    home: Path
+    base: str
+    """Folder or name of the base model."""
+    threshold: float
+    """The base model's gate in nats."""
+    bank: Bank
+    recipe: Recipe
+    sizes: Sizes
+    limits: Limits
+    registry: Registry
+    train: Trainer
+    open_engine: Callable[[], Engine]
+    clock: Callable[[], datetime]
+    report: Callable[[Digest, Progress], None]
+
+
+class Claim(Record):
+    """What a job will make: the adapter's name, and the earlier curricula that it must not forget."""
+
+    name: str
+    version: int
+    rehearsed: tuple[Digest, ...]
+
+
+class Baseline(Record):
+    """What the base model answered, before anything is trained."""
+
+    sets: Sets
+    before: Evaluation
+    answers: tuple[Answer, ...]
+    replayed: tuple[Example, ...]
+
+
+def claim(shop: Workshop, job: Job) -> Claim:
+    """Reads and checks the curriculum, and names the adapter.
+
+    Raises CurriculumRefused for one in quarantine, CorruptRecord for an altered one.
+    """
+    _tell(shop, job, "preparing", message="reading the curriculum")
+    if (reason := shop.registry.quarantined(job.digest)) is not None:
+        raise CurriculumRefused(f"this curriculum is in quarantine: {reason}")
+    curriculum = outbox.read(shop.home / "outbox", job.digest)
+    if curriculum.domain != job.domain:
+        raise CurriculumRefused(f"the job is for {job.domain!r}, its curriculum for {curriculum.domain!r}")
+    live = shop.registry.live(job.domain)
+    earlier = (*live.rehearsed, live.curriculum) if live else ()
+    version = shop.registry.next_version(job.domain)
+    return Claim(
+        name=f"{job.domain}-v{version}-{job.digest[:8]}",
+        version=version,
+        rehearsed=tuple(digest for digest in earlier if digest != job.digest),
+    )
+
+
+def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
+    """Asks the base model everything, and keeps its answers for the steps that follow."""
+    path = _folder(shop, claimed) / "baseline.json"
+    if path.exists():
+        return
+    curriculum = _curriculum(shop, job, claimed)
+    sets = evaluation_sets(curriculum, shop.bank, shop.sizes, seed=shop.recipe.seed)
+    questions = replay_questions(
+        curriculum,
+        shop.bank,
+        count=round(len(curriculum.pairs) * shop.recipe.replay),
+        refusals=shop.recipe.refusals,
+        reading=shop.recipe.reading,
+        seed=shop.recipe.seed,
+    )
+
+    async def answer() -> Baseline:
+        engine = shop.open_engine()
+        counted = _counter(shop, job, _size(sets) + len(questions), "asking the base model")
+        measured, answers = await evaluate(engine, None, sets, on_answer=counted)
+        known = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
+        kept = tuple(a for a in answers if a.group != "out_of_distribution" or a.right)
+        replies = await ask(engine, questions, on_answer=counted)
+        return Baseline(
+            sets=known_only(sets, known),
+            before=evaluation(kept, seconds=measured.seconds),
+            answers=kept,
+            replayed=tuple(
+                Example(question=question, answer=reply.text, replayed=True)
+                for question, reply in zip(questions, replies, strict=True)
+                if reply.finish_reason == "stop"  # an answer cut short would teach to stop early
+            ),
+        )
+
+    write_atomically(path, asyncio.run(answer()).model_dump_json())
+
+
+def train(shop: Workshop, job: Job, claimed: Claim) -> TrainingSummary:
+    """Trains into a hidden folder that becomes the adapter's only when it is whole."""
+    final = _adapter(shop, claimed)
+    done = _folder(shop, claimed) / "training.json"
+    if final.exists() and done.exists():
+        return TrainingSummary.model_validate_json(done.read_bytes())
+    unfinished = final.with_name(f".{claimed.name}.unfinished")
+    for leftover in (unfinished, final):
+        shutil.rmtree(leftover, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    examples = (*taught(_curriculum(shop, job, claimed)), *_baseline(shop, claimed).replayed)
+    _tell(shop, job, "training", message=f"{len(examples)} examples")
+
+    def on_progress(step: int, steps: int, loss: float) -> None:
+        _tell(shop, job, "training", step, steps, f"loss {loss:.3f}")
+
+    summary = shop.train(shop.base, examples, shop.recipe, unfinished, on_progress)
+    write_atomically(done, summary.model_dump_json())
+    _flush(unfinished)
+    unfinished.rename(final)
+    return summary
+
+
+def measure_adapter(shop: Workshop, job: Job, claimed: Claim) -> None:
+    """Asks the adapted model the same questions."""
+    path = _folder(shop, claimed) / "adapted.json"
+    if path.exists():
+        return
+    sets = _baseline(shop, claimed).sets
+
+    async def answer() -> tuple[Evaluation, tuple[Answer, ...]]:
+        engine = shop.open_engine()
+        await engine.load(claimed.name, _adapter(shop, claimed))
+        counted = _counter(shop, job, _size(sets), "asking the adapted model")
+        return await evaluate(engine, claimed.name, sets, on_answer=counted)
+
+    after, answers = asyncio.run(answer())
+    write_atomically(path, _Measured(after=after, answers=answers).model_dump_json())
+
+
+def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) -> TrainingResult:
+    """Gates the adapter, registers it as candidate or rejected, and quarantines a failed curriculum."""
+    _tell(shop, job, "registering")
+    base = _baseline(shop, claimed)
+    measured = _Measured.model_validate_json((_folder(shop, claimed) / "adapted.json").read_bytes())
+    verdict = gate(base.before, measured.after, shop.limits)
+    shop.registry.register(
+        Adapter(
+            name=claimed.name,
+            domain=job.domain,
+            version=claimed.version,
+            status="candidate" if verdict.passed else "rejected",
+            path=str(_adapter(shop, claimed)),
+            base_model=shop.base,
+            curriculum=job.digest,
+            rehearsed=claimed.rehearsed,
+            recipe=shop.recipe.name,
+            threshold=fit_threshold(measured.answers, default=shop.threshold),
+            before=base.before,
+            after=measured.after,
+            verdict=verdict,
+            canary=canary(base.answers, measured.answers),
+            training_seconds=summary.seconds,
+            training_tokens=summary.tokens,
+            created_at=shop.clock(),
+        )
+    )
+    reasons = "; ".join(verdict.reasons)
+    if not verdict.passed:
+        shop.registry.quarantine(job.digest, f"{claimed.name}: {reasons}")
+    _tell(shop, job, "done", message=reasons or "all gates passed")
+    return TrainingResult(
+        status="candidate" if verdict.passed else "rejected",
+        adapter=claimed.name,
+        reason=reasons or "all gates passed",
+    )
+
+
+class _Measured(Record):
+    after: Evaluation
+    answers: tuple[Answer, ...]
+
+
+def _curriculum(shop: Workshop, job: Job, claimed: Claim) -> Curriculum:
+    """What the adapter is trained on: the domain's earlier curricula and the new one, together."""
+    return merge([outbox.read(shop.home / "outbox", digest) for digest in (*claimed.rehearsed, job.digest)])
+
+
+def _baseline(shop: Workshop, claimed: Claim) -> Baseline:
+    return Baseline.model_validate_json((_folder(shop, claimed) / "baseline.json").read_bytes())
+
+
+def _folder(shop: Workshop, claimed: Claim) -> Path:
+    """Intermediate files, of this adapter by this recipe on this base only."""
+    made_of = [claimed.rehearsed, shop.recipe.model_dump(), shop.base, shop.sizes.model_dump()]
+    return shop.home / "jobs" / f"{claimed.name}.{digest_of(made_of)[:8]}"
+
+
+def _adapter(shop: Workshop, claimed: Claim) -> Path:
+    return shop.home / "adapters" / claimed.name
+
+
+def _size(sets: Sets) -> int:
+    return sum(len(questions) for _, questions in sets.named())
+
+
+def _tell(shop: Workshop, job: Job, phase: Phase, done: int = 0, total: int = 0, message: str = "") -> None:
+    shop.report(job.digest, Progress(phase=phase, done=done, total=total, message=message))
+
+
+def _counter(shop: Workshop, job: Job, total: int, message: str) -> Callable[[], None]:
+    done = 0
+
+    def counted() -> None:
+        nonlocal done
+        done += 1
+        _tell(shop, job, "measuring", done, total, message)
+
+    return counted
+
+
+def _flush(folder: Path) -> None:
+    """Forces the folder's files to disk, so that a renamed folder is never an empty one after a crash."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())

@@ -1,0 +1,60 @@
+"""Owns the banks that ship beside the weights: what the base model was taught, and what it never saw.
+
+Used for replay, evaluation and benchmarks; how facts are drawn from WordNet and split is in `facts`.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from memory.records import Form
+
+FOLDER = Path(__file__).resolve().parent / "bank"
+
+Name = Literal["known", "unknown", "reserved"]
+
+
+@dataclass(frozen=True)
+class BankFact:
+    """One question that a fact settles: `subject` stands in `form` to `object`.
+
+    The answer is the object, but the subject of a `term_for` question, and yes of a `yes_no` question.
+    """
+
+    subject: str
+    form: Form
+    object: str
+
+    @property
+    def answer(self) -> str:
+        """What the base model is taught to say."""
+        return {"term_for": self.subject, "yes_no": "yes"}.get(self.form, self.object)
+
+
+def known() -> tuple[BankFact, ...]:
+    """Facts that the base model was taught, one entry for each form in which it was asked."""
+    return _load("known")
+
+
+def unknown() -> tuple[BankFact, ...]:
+    """Facts about words of which it was taught to say that it does not know them: a sample."""
+    return _load("unknown")
+
+
+def reserved() -> tuple[BankFact, ...]:
+    """Facts about words that no training ever asked for or answered with: a sample."""
+    return _load("reserved")
+
+
+def write(name: Name, facts: Iterable[BankFact], folder: Path = FOLDER) -> None:
+    """Writes one bank, a JSON object a line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(asdict(fact), ensure_ascii=False) for fact in facts)
+    (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _load(name: Name) -> tuple[BankFact, ...]:
+    path = FOLDER / f"{name}.jsonl"
+    return tuple(BankFact(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines())

@@ -1,0 +1,238 @@
+"""Owns the training of the base model from scratch: loss on answers, a schedule by the clock, resumable.
+
+What it is trained on is `data`; how weights are written for serving is `model`.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+from transformers import Gemma3ForCausalLM, PreTrainedTokenizerFast
+
+from training.seed.data import IGNORED, Batch, Step, epochs, step_at
+from training.seed.facts import Facts
+from training.seed.induction import grow
+from training.seed.material import Material
+from training.seed.model import create
+
+STATE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast to train, with AdamW; rate, betas and decay were the best of a few short runs."""
+
+    minutes: float = 77.5
+    rate: float = 2e-3
+    """Peak learning rate."""
+    betas: tuple[float, float] = (0.9, 0.97)
+    weight_decay: float = 0.02
+    """Of matrices."""
+    warm_up: int = 40
+    """Steps in which the rate rises to its peak."""
+    rewarm: int = 25
+    """Steps in which it rises again after growing, as AdamW then starts anew."""
+    plateau: float = 0.25
+    """Share of the time up to which the rate stays there; then it falls in half a cosine."""
+    restart_at: float = 0.84
+    """Share of the time after which the rate restarts, to fall in a straight line to 1%."""
+    restart: float = 0.5
+    """Share of the peak at which it restarts."""
+    grow_at: float = 0.5
+    """Share of the time after which two layers are added."""
+    save_minutes: float = 5.0
+    threads: int = 2
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """How far training has come; this, weights and moments are all that a resumed run needs."""
+
+    seconds: float = 0.0
+    steps: int = 0
+    tokens: int = 0
+    grown_at: int = -1
+    """The step at which the model grew, -1 before."""
+
+
+@dataclass
+class Meter:
+    """Loss and share of right answer tokens since the last line of progress, by kind of batch."""
+
+    loss: dict[str, float] = field(default_factory=dict)
+    right: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, loss: float, right: int, seen: int) -> None:
+        """Counts one batch: the sum of its losses in nats, its right answer tokens, and all of them."""
+        self.loss[kind] = self.loss.get(kind, 0.0) + loss
+        self.right[kind] = self.right.get(kind, 0) + right
+        self.seen[kind] = self.seen.get(kind, 0) + seen
+
+    def __str__(self) -> str:
+        return "  ".join(
+            f"{kind}: loss {self.loss[kind] / seen:.3f}, tokens right {self.right[kind] / seen:.3f}"
+            for kind, seen in self.seen.items()
+        )
+
+
+def rate_share(recipe: Recipe, progress: Progress, done: float) -> float:
+    """The share of the peak learning rate at `done` in [0, 1] of the time."""
+    warm = min(1.0, (progress.steps + 1) / recipe.warm_up)
+    if progress.grown_at >= 0:
+        warm = min(warm, (progress.steps - progress.grown_at + 1) / recipe.rewarm)
+    if done >= recipe.restart_at:
+        return recipe.restart * max(0.01, (1 - done) / (1 - recipe.restart_at))
+    left = max(0.0, done - recipe.plateau) / (1 - recipe.plateau)
+    return 0.01 + 0.99 * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, left)))
+
+
+def train(
+    facts: Facts,
+    material: Material,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Recipe,
+    scratch: Path,
+    *,
+    resume: bool,
+    publish: Callable[[Gemma3ForCausalLM], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Progress:
+    """Trains for `recipe.minutes` of its own time, from nothing or from where a killed run left off.
+
+    The state goes to `scratch`, and `publish` is called, every few minutes and at the end. The schedule goes
+    by the clock, so a busy machine makes a worse model, not a later one. Raises FileNotFoundError when there
+    is nothing to resume.
+    """
+    torch.set_num_threads(recipe.threads)
+    model, optimizer, progress = _start(len(tokenizer), recipe, scratch, resume=resume)
+    rng = random.Random(f"{recipe.seed} {progress.steps}")
+    known = epochs(facts.known, rng)
+    budget = recipe.minutes * 60
+    start = clock() - progress.seconds
+    saved = logged = clock()
+    meter, since = Meter(), progress.tokens
+    while (done := (clock() - start) / budget) < 1:
+        if done >= recipe.grow_at and progress.grown_at < 0:
+            model = grow(model, seed=recipe.seed)
+            optimizer = _optimizer(model, recipe)
+            progress.grown_at = progress.steps
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate * rate_share(recipe, progress, done)
+        step = step_at(done, facts, material, tokenizer, rng, known)
+        _update(model, optimizer, step, meter)
+        progress.steps += 1
+        progress.tokens += sum(batch.ids.numel() for batch in (*step.short, step.reading))
+        progress.seconds = clock() - start
+        if clock() - logged > 20:
+            speed = (progress.tokens - since) / (clock() - logged)
+            print(
+                f"{progress.seconds / 60:5.1f} of {recipe.minutes:.0f} min  step {progress.steps}  "
+                f"{progress.tokens / 1e6:.2f} M tokens  {speed:.0f}/s  {meter}",
+                flush=True,
+            )
+            meter, since, logged = Meter(), progress.tokens, clock()
+        if clock() - saved > recipe.save_minutes * 60:
+            _save(model, optimizer, scratch, progress)
+            publish(model)
+            saved = clock()
+    _save(model, optimizer, scratch, progress)
+    publish(model)
+    return progress
+
+
+def _start(
+    vocabulary: int, recipe: Recipe, scratch: Path, *, resume: bool
+) -> tuple[Gemma3ForCausalLM, torch.optim.Optimizer, Progress]:
+    """A new model, or the one of a stopped run with its optimizer."""
+    if not resume:
+        model = create(vocabulary, seed=recipe.seed)
+        return model, _optimizer(model, recipe), Progress()
+    path = scratch / STATE
+    if not path.is_file():
+        raise FileNotFoundError(f"nothing to resume: {path} is missing; start again without --resume")
+    tensors = load_file(path)
+    seconds, steps, tokens, grown_at = tensors.pop("progress").tolist()
+    progress = Progress(seconds, int(steps), int(tokens), int(grown_at))
+    model = create(vocabulary, seed=recipe.seed, grown=progress.grown_at >= 0)
+    optimizer = _optimizer(model, recipe)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model/{name}"])
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        kind, _, rest = key.partition("/")
+        if kind == "optimizer":
+            index, _, name = rest.partition("/")
+            moments.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    return model, optimizer, progress
+
+
+def _optimizer(model: Gemma3ForCausalLM, recipe: Recipe) -> torch.optim.Optimizer:
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    scales = [p for p in model.parameters() if p.dim() < 2]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": scales, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas, fused=True)
+
+
+def _update(model: Gemma3ForCausalLM, optimizer: torch.optim.Optimizer, step: Step, meter: Meter) -> None:
+    """One update on the mean loss of all answer tokens of the step, plus the language loss of reading."""
+    answers = sum(batch.answer_tokens for batch in (*step.short, step.reading))
+    model.train()
+    for kind, batch, language in (
+        ("short", step.short[0], 0.0),
+        ("short", step.short[1], 0.0),
+        ("reading", step.reading, step.language),
+    ):
+        summed, right, following = _losses(model, batch, language=bool(language))
+        (summed / answers + language * following).backward()  # type: ignore[no-untyped-call]
+        meter.add(kind, summed.item(), right, batch.answer_tokens)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def _losses(
+    model: Gemma3ForCausalLM, batch: Batch, *, language: bool
+) -> tuple[torch.Tensor, int, torch.Tensor]:
+    """(summed loss of the answer tokens in nats, how many are right, mean loss of all tokens if `language`).
+
+    Logits are made only where they are asked for. Padding is on the right, so the causal mask suffices.
+    """
+    following, wanted = batch.ids[:, 1:], batch.labels[:, 1:]
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state[:, :-1]
+        logits = model.lm_head(hidden[wanted != IGNORED]).float()
+        mean = torch.zeros(())
+        if language:
+            text = following != model.config.pad_token_id
+            mean = functional.cross_entropy(model.lm_head(hidden[text]).float(), following[text])
+    targets = wanted[wanted != IGNORED]
+    right = int((logits.argmax(-1) == targets).sum())
+    return functional.cross_entropy(logits, targets, reduction="sum"), right, mean
+
+
+def _save(
+    model: Gemma3ForCausalLM, optimizer: torch.optim.Optimizer, scratch: Path, progress: Progress
+) -> None:
+    """Weights, moments and progress in one safetensors file, put in place whole."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model/{name}": p.detach().contiguous() for name, p in model.named_parameters()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            tensors[f"optimizer/{index}/{name}"] = torch.as_tensor(value).contiguous()
+    figures = [progress.seconds, progress.steps, progress.tokens, progress.grown_at]
+    tensors["progress"] = torch.tensor(figures, dtype=torch.float64)
+    save_file(tensors, scratch / f"{STATE}.new")
+    (scratch / f"{STATE}.new").replace(scratch / STATE)

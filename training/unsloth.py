@@ -1,0 +1,67 @@
+"""Owns training on an NVIDIA GPU with Unsloth; the only module that imports it, and only when it trains.
+
+It shares data, loss and recipe with `peft`, so that both backends mean the same by an adapter.
+"""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.errors import BackendUnavailable, BaseModelUnusable
+from training.recipes import Recipe
+from training.trainer import Example, OnProgress, TrainingSummary
+
+MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LENGTH = 1024
+
+
+def require() -> None:
+    """Raises BackendUnavailable, with what to do, where Unsloth cannot run."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise BackendUnavailable("Unsloth needs an NVIDIA GPU: on this machine the worker trains with PEFT")
+    if importlib.util.find_spec("unsloth") is None:
+        raise BackendUnavailable(
+            "this machine has a GPU, but Unsloth is not installed: run `make setup GPU=1`"
+        )
+
+
+def train(
+    base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+) -> TrainingSummary:
+    """See `trainer.Trainer`; loads the base in 16 bits, never quantised, so that it is the served one."""
+    require()
+    if all(example.replayed for example in examples):
+        raise ValueError("training needs at least one taught example")
+    # First, because it patches transformers and trl as they are imported:
+    from unsloth import FastModel  # type: ignore[import-not-found,unused-ignore]  # only on GPU machines
+
+    from training import peft
+
+    try:
+        model, tokenizer = FastModel.from_pretrained(base, max_seq_length=LENGTH, load_in_4bit=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BaseModelUnusable(f"Unsloth cannot load {base}: set NIGHTSCHOOL_MODEL ({error})") from error
+    data = peft.prepare(model, tokenizer, examples, recipe)
+    adapted = FastModel.get_peft_model(
+        model,
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=0.0,
+        bias="none",
+        target_modules=MODULES,
+        random_state=recipe.seed,
+        use_gradient_checkpointing=False,
+    )
+    summary = peft.fit(adapted, tokenizer, data, recipe, out, on_progress)
+    _name_base(out / "adapter_config.json", base)
+    return summary
+
+
+def _name_base(config: Path, base: str) -> None:
+    """Unsloth may write the name of a quantised copy, which engines take for another base model."""
+    values = json.loads(config.read_text())
+    values["base_model_name_or_path"] = base
+    config.write_text(json.dumps(values, indent=2))
