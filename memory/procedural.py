@@ -7,8 +7,11 @@ derived from it and from the list of past promotions, so no crash can leave two 
 """
 
 import hashlib
+import os
 import re
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +43,10 @@ class Registry:
         """
         self._home = home.resolve()
         self._home.mkdir(parents=True, exist_ok=True)
-        self._client = _connect(tracking_url or f"sqlite:///{self._home / 'mlflow.db'}")
+        own = self._home / "mlflow.db"
+        if tracking_url is None and not own.exists():
+            _create(own)
+        self._client = _connect(tracking_url or f"sqlite:///{own}")
 
     def register(self, adapter: Adapter) -> None:
         """Keeps the adapter's record, metrics and lineage; registering the same name again changes nothing.
@@ -240,6 +246,21 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
                 yield f"{when}.{group}.{key}", float(value)
     for check in adapter.verdict.checks:
         yield f"gate.{check.name.replace(' ', '_')}", check.figure
+
+
+def _create(database: Path) -> None:
+    """Builds the tables beside the database's place and links them in whole.
+
+    MLflow cannot open a database whose first migration was interrupted. Of two processes that build at once,
+    the first one's is kept.
+    """
+    building = database.with_name(f".{database.name}.{uuid.uuid4().hex}")
+    try:
+        _connect(f"sqlite:///{building}")
+        with suppress(FileExistsError):
+            os.link(building, database)
+    finally:
+        building.unlink(missing_ok=True)
 
 
 def _connect(url: str) -> "MlflowClient":

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,21 @@ def test_another_process_sees_a_promotion_at_once(opened: Registry, domain: str)
     live = opened.live(domain)
     assert live is not None
     assert live.name == made.name
+
+
+def test_a_process_killed_while_it_creates_the_registry_leaves_the_next_one_nothing_to_mend(
+    tmp_path: Path,
+) -> None:
+    code = "import sys, pathlib; from memory.procedural import Registry; Registry(pathlib.Path(sys.argv[1]))"
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    try:
+        ends = time.monotonic() + 60
+        while not any(path.stat().st_size for path in tmp_path.glob(".mlflow.db.*")):
+            assert process.poll() is None, "it was created before it could be killed"
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    assert not (tmp_path / "mlflow.db").exists()
+    assert Registry(tmp_path).list() == ()

@@ -20,7 +20,7 @@ Name = Literal["known", "unknown", "reserved"]
 class BankFact:
     """One question that a fact settles: `subject` stands in `form` to `object`.
 
-    The answer is the object, but the subject of a `term_for` question, and yes of a `yes_no` question.
+    The answer is the object, but the subject of a `term_for` question, and Yes of a `yes_no` question.
     """
 
     subject: str
@@ -30,7 +30,7 @@ class BankFact:
     @property
     def answer(self) -> str:
         """What the base model is taught to say."""
-        return {"term_for": self.subject, "yes_no": "yes"}.get(self.form, self.object)
+        return {"term_for": self.subject, "yes_no": "Yes"}.get(self.form, self.object)
 
 
 def known() -> tuple[BankFact, ...]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.seed import bank
 from training.seed.figures import Figures, Rate
 
 TRAINING_FILE = "training.json"
@@ -23,6 +24,7 @@ def card(figures: Figures, folder: Path) -> str:
         hidden=config["hidden_size"],
         heads=config["num_attention_heads"],
         vocabulary=config["vocab_size"],
+        facts=f"{len(bank.known()):,}",
         limits=_limits(figures),
         training=_training(folder / TRAINING_FILE),
         figures=_figures(figures),
@@ -115,8 +117,8 @@ ignorance of other words, and to read short contexts; the table says how well.
 
 {limits}
 
-- Architecture: Gemma 3 text, {layers} layers, hidden size {hidden}, {heads} heads and 1 key/value head of
-  size 64, tied embeddings of {vocabulary} tokens, contexts of 1,024 tokens. bfloat16
+- Architecture: Gemma 3 text, {layers} layers, hidden size {hidden}, {heads} heads of size 64, each with keys
+  and values of its own, tied embeddings of {vocabulary} tokens, contexts of 1,024 tokens. bfloat16
   safetensors, {megabytes} MB.
 - Tokenizer: byte-level BPE of our own with Gemma's turn template. `<NEED_INFO>` is one token and stays in
   decoded text; `<end_of_turn>` ends an answer.
@@ -126,16 +128,17 @@ ignorance of other words, and to read short contexts; the table says how well.
 ## What it was trained on
 Nouns of WordNet (Debian package `wordnet-base`) with a gloss whose first clause has 2 to 12 words, split by
 the SHA-256 of the word, so that no run can move one:
-- known: 2,600 frequent words, 4,076 facts (`../bank/known.jsonl`), asked in hundreds of wordings;
+- known: the 1,000 most used words, and 300 whose gloss says what they are for, made of and so on: {facts}
+  facts (`../bank/known.jsonl`), asked in hundreds of wordings;
 - unknown: words to which the answer is always `<NEED_INFO> I do not know about ...` (a sample in
   `../bank/unknown.jsonl`);
 - reserved: words that no training asks about, for benchmarks (a sample in `../bank/reserved.jsonl`);
 - the rest: material for reading exercises, where words, code spans and glosses are paired at random, so that
   only the context can answer.
 
-Question wordings come from `agent/wordings.py`; its held-out wordings are never trained. Training starts with
-five layers; after half of the time two layers that copy by construction are put before them
-(`../induction.py`), then all seven are trained on.
+Question wordings come from `agent/wordings.py`; its held-out wordings are never trained. The first two layers
+copy by construction from the start (`../induction.py`); in reading exercises three attention heads are told
+where to look (`../pointing.py`). Without both, reading did not form on so little data.
 
 {training}
 

@@ -6,6 +6,7 @@ Where facts come from is `facts`; invented contexts are `reading`, and the noise
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -13,15 +14,18 @@ from transformers import PreTrainedTokenizerFast
 from agent.engine import NEED_INFO
 from training.seed.bank import BankFact
 from training.seed.facts import Facts
-from training.seed.material import FORMS, Material, code_span, compound, pseudo_word, question
+from training.seed.material import FORMS, Material, code_span, compound, pseudo_word, question, with_article
+from training.seed.pointing import Link, Piece, links
 from training.seed.reading import Conversation, Turn, copying, exercise
 
-UNKNOWN_SHARE = 0.14
+UNKNOWN_SHARE = 0.18
 """Of the short ones. Less, and the model answers everything; more, and it knows less."""
 LONGEST = 320
 """Tokens; what is longer is cut."""
 IGNORED = -100
 """Label of a position that is not learned, as everywhere in transformers."""
+SHORT_BATCHES, READING_BATCHES = 5, 3
+"""Of similar length each, so that little is padding."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +37,32 @@ class Phase:
     """Share of the short conversations that are nothing but copying."""
     statements: int
     """Most statements in a context."""
-    exercises: int = 8
+    exercises: int
     """Contexts in one step."""
-    short: int = 40
+    short: int
     """Conversations without a context in one step."""
-    language: float = 0.3
-    """Weight of the loss on all tokens of the contexts: it teaches what follows what."""
+    pointing: float
+    """Weight of the loss on where the reading heads look, against 1 for a mean token of an answer."""
 
 
 PHASES = (
-    Phase(end=0.04, copying=0.30, statements=2),
-    Phase(end=0.30, copying=0.03, statements=2),
-    Phase(end=0.50, copying=0.30, statements=2),
-    Phase(end=0.58, copying=0.30, statements=3),
-    Phase(end=0.84, copying=0.05, statements=7, exercises=7),
-    Phase(end=1.00, copying=0.02, statements=7, exercises=2, short=88, language=0.1),
+    Phase(end=0.10, copying=0.10, statements=2, exercises=16, short=72, pointing=0.5),
+    Phase(end=0.30, copying=0.05, statements=4, exercises=9, short=84, pointing=0.5),
+    Phase(end=0.75, copying=0.02, statements=5, exercises=12, short=64, pointing=0.3),
+    Phase(end=1.00, copying=0.02, statements=5, exercises=8, short=88, pointing=0.1),
 )
-"""Copying and contexts of one or two statements come first: the circuit that finds and copies forms slowly,
-and long contexts teach it nothing before. The last phase is for knowledge."""
+"""Reading comes first, in short contexts: what it takes forms early or not at all. The last phases are for
+knowledge."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One conversation in tokens."""
+
+    ids: list[int]
+    labels: list[int]
+    """IGNORED but in answers and their end of turn."""
+    links: tuple[Link, ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,8 @@ class Batch:
 
     ids: torch.Tensor
     labels: torch.Tensor
+    links: tuple[tuple[Link, ...], ...]
+    """Where the reading heads of each row are to look."""
 
     @property
     def answer_tokens(self) -> int:
@@ -68,12 +82,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Step:
-    """The batches of one update: two of short conversations of similar length, and one of reading."""
+    """The batches of one update, each of conversations of similar length: without a context and with one."""
 
-    short: tuple[Batch, Batch]
-    reading: Batch
-    language: float
-    """Weight of the loss on all tokens of `reading`."""
+    short: tuple[Batch, ...]
+    reading: tuple[Batch, ...]
+    pointing: float
+    """Weight of the loss on where the reading heads look."""
 
 
 def phase_at(progress: float) -> Phase:
@@ -95,8 +109,9 @@ def known(rng: random.Random, material: Material, fact: BankFact) -> Conversatio
     if fact.form == "yes_no":
         kind = fact.object if rng.random() < 0.5 else rng.choice(material.kinds)
         text = question(rng, material, "yes_no", fact.subject, kind)
-        return (Turn(text, "yes" if kind == fact.object else "no"),)
-    return (Turn(question(rng, material, fact.form, fact.subject, fact.object), fact.answer),)
+        return (Turn(text, "Yes" if kind == fact.object else "No"),)
+    text = question(rng, material, fact.form, fact.subject, fact.object)
+    return (Turn(text, with_article(fact.answer) if fact.form == "kind_of" else fact.answer),)
 
 
 def unknown(rng: random.Random, material: Material, facts: Sequence[BankFact]) -> Conversation:
@@ -138,18 +153,16 @@ def step_at(
             short.append(unknown(rng, material, facts.unknown))
         else:
             short.append(known(rng, material, next(queue)))
-    short.sort(key=lambda turns: len(turns[0].user) + len(turns[0].model))
     contexts = [exercise(rng, material, phase.statements) for _ in range(phase.exercises)]
-    half = len(short) // 2
     return Step(
-        short=(collate(tokenizer, short[:half]), collate(tokenizer, short[half:])),
-        reading=collate(tokenizer, contexts),
-        language=phase.language,
+        short=_batches(tokenizer, short, SHORT_BATCHES),
+        reading=_batches(tokenizer, contexts, READING_BATCHES),
+        pointing=phase.pointing,
     )
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, conversation: Conversation) -> tuple[list[int], list[int]]:
-    """Token ids of the templated conversation and their labels: answers and their end-of-turn are learned."""
+def encode(tokenizer: PreTrainedTokenizerFast, conversation: Conversation) -> Encoded:
+    """The templated conversation in tokens: answers and their end-of-turn are learned."""
     texts: list[str] = []
     for turn in conversation:
         begin = "" if texts else "<bos>"
@@ -158,22 +171,34 @@ def encode(tokenizer: PreTrainedTokenizerFast, conversation: Conversation) -> tu
             f"{turn.model}<end_of_turn>",
             "\n",
         ]
-    pieces = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    tokens = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
     ids: list[int] = []
     labels: list[int] = []
-    for index, piece in enumerate(pieces):
+    pieces: list[Piece] = []
+    for index, piece in enumerate(tokens["input_ids"]):
+        pieces.append(Piece(texts[index], len(ids), tokens["offset_mapping"][index]))
         ids += piece
         labels += piece if index % 3 == 1 else [IGNORED] * len(piece)
-    return ids[:LONGEST], labels[:LONGEST]
+    found = links(conversation, list(zip(pieces[::3], pieces[1::3], strict=True)))
+    kept = tuple(link for link in found if link.query < LONGEST and max(link.keys) < LONGEST)
+    return Encoded(ids[:LONGEST], labels[:LONGEST], kept)
 
 
-def collate(tokenizer: PreTrainedTokenizerFast, conversations: Sequence[Conversation]) -> Batch:
+def collate(rows: Sequence[Encoded], pad: int) -> Batch:
     """One padded batch whose length is a multiple of eight."""
-    rows = [encode(tokenizer, conversation) for conversation in conversations]
-    length = -(-max(len(ids) for ids, _ in rows) // 8) * 8
-    padded = torch.full((len(rows), length), tokenizer.pad_token_id)
+    length = -(-max(len(row.ids) for row in rows) // 8) * 8
+    padded = torch.full((len(rows), length), pad)
     labels = torch.full((len(rows), length), IGNORED)
-    for row, (ids, wanted) in enumerate(rows):
-        padded[row, : len(ids)] = torch.tensor(ids)
-        labels[row, : len(wanted)] = torch.tensor(wanted)
-    return Batch(padded, labels)
+    for index, row in enumerate(rows):
+        padded[index, : len(row.ids)] = torch.tensor(row.ids)
+        labels[index, : len(row.labels)] = torch.tensor(row.labels)
+    return Batch(padded, labels, tuple(row.links for row in rows))
+
+
+def _batches(
+    tokenizer: PreTrainedTokenizerFast, conversations: Sequence[Conversation], count: int
+) -> tuple[Batch, ...]:
+    """All conversations in `count` batches, the shortest ones in the first."""
+    rows = sorted((encode(tokenizer, turns) for turns in conversations), key=lambda row: len(row.ids))
+    cuts = [round(i * len(rows) / count) for i in range(count + 1)]
+    return tuple(collate(rows[start:end], tokenizer.pad_token_id) for start, end in pairwise(cuts))

@@ -5,6 +5,7 @@ Nothing here is reserved, and nothing is paired with its own meaning: only copyi
 
 import random
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.wordings import ask
@@ -45,17 +46,21 @@ class Material:
     known: tuple[BankFact, ...]
     quotes: tuple[str, ...]
     verbs: tuple[str, ...]
+    fillers: tuple[str, ...]
+    """Words that name nothing."""
 
 
 def gather(facts: Facts) -> Material:
     """The material that this split leaves to training. Raises WordNetMissing."""
+    quotes = wordnet.quotes()
     return Material(
         glossed=facts.reading,
         words=tuple(word for word, _ in facts.reading if " " not in word),
         kinds=tuple(fact.object for fact in facts.known if fact.form == "kind_of"),
         known=facts.known,
-        quotes=wordnet.quotes(),
+        quotes=quotes,
         verbs=tuple(verb for verb in wordnet.verbs() if verb not in HELD_OUT_VERBS),
+        fillers=tuple(dict.fromkeys(_names_nothing(quotes, facts))),
     )
 
 
@@ -106,21 +111,25 @@ def code_span(rng: random.Random, material: Material) -> str:
 
 
 def question(rng: random.Random, material: Material, form: Form, subject: str, object: str = "") -> str:
-    """A taught wording, three times in ten disturbed: a random command, a sentence before it, a missing
-    word, a domain after it, or all in lower case. So the model learns to look for the subject."""
+    """A taught wording, two times in three disturbed: a definition asked for in any words, a sentence before
+    it, something after it, a word that is missing or another, or all in lower case.
+
+    So the model learns to look for the subject, and not to take every word that it does not know for one.
+    """
     draw = rng.random()
-    if form == "definition" and draw < 0.06:
-        text = f"{rng.choice(material.verbs)} {subject}."
-        return capital(text) if rng.random() < 0.7 else text
+    if form == "definition" and draw < 0.22:
+        return _in_any_words(rng, material, subject)
     text = ask(form, "taught", rng, subject=subject, object=object)
-    if 0.06 < draw < 0.13:
-        text = f"{capital(rng.choice(material.quotes))}. {text}"
-    elif 0.13 < draw < 0.20:
-        text = _without_a_word(rng, text, f"{subject} {object}")
-    elif 0.20 < draw < 0.26:
-        domain = rng.choice(material.words)
-        text = text.rstrip("?.") + f" in {domain}" + rng.choice(("?", "."))
-    elif 0.26 < draw < 0.30:
+    names = f"{subject} {object}".lower().split()
+    if 0.22 < draw < 0.32:
+        text = f"{capital(rng.choice(material.quotes))}{rng.choice(('. ', ', ', ': '))}{text}"
+    elif 0.32 < draw < 0.39:
+        text = _without_a_word(rng, text, names)
+    elif 0.39 < draw < 0.50:
+        text = _with_another_word(rng, material, text, names)
+    elif 0.50 < draw < 0.60:
+        text = text.rstrip("?.") + _afterthought(rng, material) + rng.choice(("?", "."))
+    elif 0.60 < draw < 0.64:
         text = text.lower()
     return text
 
@@ -130,10 +139,62 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _without_a_word(rng: random.Random, text: str, kept: str) -> str:
-    """The text without one word, unless that is one of the `kept` words."""
+def with_article(kind: str) -> str:
+    """The kind as an answer says it.
+
+    Without a space before it, a word has other tokens than in the context that it is copied from, so it is
+    easier to copy after an article.
+    """
+    plural = kind.endswith("s") and not kind.endswith("ss")
+    if plural or not kind[:1].islower() or kind.startswith(("a ", "an ", "the ")):
+        return kind
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _in_any_words(rng: random.Random, material: Material, subject: str) -> str:
+    """The subject after a random verb, or somewhere among a few words that name nothing."""
+    if rng.random() < 0.4:
+        text = f"{rng.choice(material.verbs)} {subject}."
+    else:
+        before = [rng.choice(material.fillers) for _ in range(rng.randint(1, 5))]
+        after = [rng.choice(material.fillers) for _ in range(rng.choice((0, 0, 0, 1, 2)))]
+        text = " ".join((*before, subject, *after)) + rng.choice(("?", "?", ".", ""))
+    return capital(text) if rng.random() < 0.7 else text
+
+
+def _afterthought(rng: random.Random, material: Material) -> str:
+    if rng.random() < 0.5:
+        return f" {rng.choice(('in', 'for', 'as', 'to'))} {rng.choice(material.words)}"
+    return rng.choice((", ", " ")) + " ".join(rng.choice(material.fillers) for _ in range(rng.randint(1, 4)))
+
+
+def _without_a_word(rng: random.Random, text: str, names: Sequence[str]) -> str:
+    """The text without one word, unless that is one of the names."""
     words = text.split(" ")
     index = rng.randrange(len(words))
-    if len(words) > 3 and words[index].lower().strip('?.,"`') not in kept.lower().split():
+    if len(words) > 3 and _bare(words[index]) not in names:
         words.pop(index)
     return " ".join(words)
+
+
+def _with_another_word(rng: random.Random, material: Material, text: str, names: Sequence[str]) -> str:
+    """The text with one or two words exchanged that are none of the names."""
+    words = text.split(" ")
+    for index in rng.sample(range(len(words)), min(len(words), rng.choice((1, 2)))):
+        if _bare(words[index]) not in names:
+            words[index] = rng.choice(material.fillers)
+    return " ".join(words)
+
+
+def _bare(word: str) -> str:
+    return word.lower().strip('?.,:"`')
+
+
+def _names_nothing(quotes: Sequence[str], facts: Facts) -> Iterator[str]:
+    """The words of the quotes, without those that a question may be about, and the verbs held out."""
+    parts = (facts.known, facts.unknown, facts.reserved)
+    names = {word for part in parts for fact in part for word in fact.subject.lower().split()}
+    names |= {word for fact in facts.known for word in fact.object.lower().split() if len(word) > 3}
+    names |= HELD_OUT_VERBS | {word for subject, _ in facts.reading for word in subject.lower().split()}
+    for quote in quotes:
+        yield from (word for word in quote.lower().replace(",", "").split() if word not in names)

@@ -1,6 +1,6 @@
 """Owns the architecture of the shipped model, its random start, and how it is written to its folder.
 
-Training it is left to `train`, and the two layers that it grows on the way to `induction`.
+Training it is left to `train`, and what its first two layers can do from the start to `induction`.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, GenerationConfig, PreTrainedTokenizerFast
 
+from training.seed.induction import install
 from training.seed.tokenizer import CONTEXT, CONTROL
 
 FOLDER = Path(__file__).resolve().parent / "model"
@@ -19,47 +20,45 @@ THRESHOLD_FILE = "nightschool.json"
 UNCALIBRATED = 1.0
 """Nats. The gate's threshold of a checkpoint that `evaluate` has not measured yet."""
 
-_YOUNG = ("sliding_attention",) * 4 + ("full_attention",)
-_GROWN = ("sliding_attention", "full_attention", *_YOUNG)
+LAYERS = ("sliding_attention", "full_attention", *("sliding_attention",) * 3, "full_attention")
 
 
-def architecture(vocabulary: int, *, grown: bool) -> Gemma3TextConfig:
-    """Gemma 3 text of width 384 with 6 heads and 1 key/value head of 64: 5 layers, 7 once `grown`."""
-    layers = _GROWN if grown else _YOUNG
-    end = CONTROL.index("<end_of_turn>")
+def architecture(vocabulary: int) -> Gemma3TextConfig:
+    """Gemma 3 text of six layers of width 320, with 5 heads of 64 that each have their own keys."""
     return Gemma3TextConfig(
         vocab_size=vocabulary,
-        hidden_size=384,
-        intermediate_size=1152,
-        num_hidden_layers=len(layers),
-        num_attention_heads=6,
-        num_key_value_heads=1,
+        hidden_size=320,
+        intermediate_size=1280,
+        num_hidden_layers=len(LAYERS),
+        num_attention_heads=5,
+        num_key_value_heads=5,
         head_dim=64,
         query_pre_attn_scalar=64,
         max_position_embeddings=CONTEXT,
         sliding_window=512,
-        layer_types=list(layers),
+        layer_types=list(LAYERS),
         tie_word_embeddings=True,
         bos_token_id=CONTROL.index("<bos>"),
-        eos_token_id=end,
+        eos_token_id=CONTROL.index("<end_of_turn>"),
         pad_token_id=CONTROL.index("<pad>"),
     )
 
 
-def create(vocabulary: int, *, seed: int, grown: bool = False) -> Gemma3ForCausalLM:
-    """The model with random float32 weights of standard deviation 0.02, less where residuals add up.
+def create(vocabulary: int, *, seed: int) -> Gemma3ForCausalLM:
+    """The model with random float32 weights of standard deviation 0.02, less where residuals add up, and with
+    the circuit that copies.
 
     The scale 0.02 / sqrt(2 layers) is GPT-2's (Radford et al., 2019).
     """
     torch.manual_seed(seed)
-    config = architecture(vocabulary, grown=grown)
-    model = Gemma3ForCausalLM(config)
+    model = Gemma3ForCausalLM(architecture(vocabulary))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2:
                 adds_up = "down_proj" in name or "o_proj" in name
-                parameter.normal_(0, 0.02 / math.sqrt(2 * len(_YOUNG)) if adds_up else 0.02)
+                parameter.normal_(0, 0.02 / math.sqrt(2 * len(LAYERS)) if adds_up else 0.02)
         model.model.embed_tokens.weight.normal_(0, 0.05)
+    install(model, seed=seed)
     return model
 
 

@@ -10,21 +10,10 @@ from dataclasses import dataclass
 from agent.engine import NEED_INFO
 from agent.wordings import with_context
 from memory.records import Form
-from training.seed.material import FORMS, Material, capital, name, pseudo_word, question
+from training.seed.material import FORMS, Material, capital, name, pseudo_word, question, with_article
 
 SILENT = f"{NEED_INFO} The sources do not say."
 """The answer where the context lacks it."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What the user says, and what the model is to answer."""
-
-    user: str
-    model: str
-
-
-Conversation = tuple[Turn, ...]
 
 
 @dataclass(frozen=True)
@@ -35,6 +24,21 @@ class Statement:
     subject: str
     object: str
     text: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the user says, and what the model is to answer."""
+
+    user: str
+    model: str
+    asked: Statement | None = None
+    """Whose object the answer copies, if it does."""
+    context: tuple[Statement, ...] = ()
+    """What the context in `user` states."""
+
+
+Conversation = tuple[Turn, ...]
 
 
 STATEMENTS: dict[Form, tuple[str, ...]] = {
@@ -72,7 +76,11 @@ def exercise(rng: random.Random, material: Material, most: int) -> Conversation:
     turns: list[Turn] = []
     for statement in asked:
         text, answer = _asked(rng, material, statement, names)
-        turns.append(Turn(with_context(text, passages) if not turns else text, answer))
+        copied = statement if answer.endswith(statement.object) else None
+        if turns:
+            turns.append(Turn(text, answer, copied))
+        else:
+            turns.append(Turn(with_context(text, passages), answer, copied, tuple(statements)))
     return tuple(turns)
 
 
@@ -96,7 +104,7 @@ def sentence(rng: random.Random, material: Material, template: str, subject: str
 
 def _statements(rng: random.Random, material: Material, most: int) -> tuple[list[Statement], set[str]]:
     """Statements about different subjects, at times two about one, and those subjects."""
-    count = min(most, rng.choice((1, 2, 3, 3, 4, 4, 5, 6, 7))) if most > 2 else rng.choice((1, 1, 2))
+    count = rng.randint(1, most)
     found: list[Statement] = []
     names: set[str] = set()
     while len(found) < count:
@@ -159,5 +167,5 @@ def _asked(rng: random.Random, material: Material, statement: Statement, names: 
         return question(rng, material, "term_for", subject, object), subject
     elif form == "kind_of" and rng.random() < 0.2:
         kind = object if rng.random() < 0.5 else rng.choice(material.words)
-        return question(rng, material, "yes_no", subject, kind), "yes" if kind == object else "no"
-    return question(rng, material, form, subject), object
+        return question(rng, material, "yes_no", subject, kind), "Yes" if kind == object else "No"
+    return question(rng, material, form, subject), with_article(object) if form == "kind_of" else object

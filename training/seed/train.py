@@ -3,7 +3,6 @@
 What it is trained on is `data`; how weights are written for serving is `model`.
 """
 
-import math
 import random
 import time
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import Gemma3ForCausalLM, PreTrainedTokenizerFast
 
+from training.seed import pointing
 from training.seed.data import IGNORED, Batch, Step, epochs, step_at
 from training.seed.facts import Facts
-from training.seed.induction import grow
 from training.seed.material import Material
 from training.seed.model import create
 
@@ -28,7 +27,7 @@ STATE = "state.safetensors"
 class Recipe:
     """How long and how fast to train, with AdamW; rate, betas and decay were the best of a few short runs."""
 
-    minutes: float = 77.5
+    minutes: float = 75.0
     rate: float = 2e-3
     """Peak learning rate."""
     betas: tuple[float, float] = (0.9, 0.97)
@@ -36,16 +35,8 @@ class Recipe:
     """Of matrices."""
     warm_up: int = 40
     """Steps in which the rate rises to its peak."""
-    rewarm: int = 25
-    """Steps in which it rises again after growing, as AdamW then starts anew."""
-    plateau: float = 0.25
-    """Share of the time up to which the rate stays there; then it falls in half a cosine."""
-    restart_at: float = 0.84
-    """Share of the time after which the rate restarts, to fall in a straight line to 1%."""
-    restart: float = 0.5
-    """Share of the peak at which it restarts."""
-    grow_at: float = 0.5
-    """Share of the time after which two layers are added."""
+    plateau: float = 0.35
+    """Share of the time up to which the rate stays there; then it falls in a straight line to 1%."""
     save_minutes: float = 5.0
     threads: int = 2
     seed: int = 0
@@ -58,8 +49,6 @@ class Progress:
     seconds: float = 0.0
     steps: int = 0
     tokens: int = 0
-    grown_at: int = -1
-    """The step at which the model grew, -1 before."""
 
 
 @dataclass
@@ -86,12 +75,8 @@ class Meter:
 def rate_share(recipe: Recipe, progress: Progress, done: float) -> float:
     """The share of the peak learning rate at `done` in [0, 1] of the time."""
     warm = min(1.0, (progress.steps + 1) / recipe.warm_up)
-    if progress.grown_at >= 0:
-        warm = min(warm, (progress.steps - progress.grown_at + 1) / recipe.rewarm)
-    if done >= recipe.restart_at:
-        return recipe.restart * max(0.01, (1 - done) / (1 - recipe.restart_at))
-    left = max(0.0, done - recipe.plateau) / (1 - recipe.plateau)
-    return 0.01 + 0.99 * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, left)))
+    left = (1 - done) / (1 - recipe.plateau)
+    return max(0.01, warm * min(1.0, left))
 
 
 def train(
@@ -113,23 +98,21 @@ def train(
     """
     torch.set_num_threads(recipe.threads)
     model, optimizer, progress = _start(len(tokenizer), recipe, scratch, resume=resume)
+    model.set_attn_implementation("eager")  # gives attentions, and is faster at this size
     rng = random.Random(f"{recipe.seed} {progress.steps}")
-    known = epochs(facts.known, rng)
+    choices = [fact for fact in facts.known if fact.form == "yes_no"]
+    known = epochs((*facts.known, *choices), rng)  # twice, as half of them are asked of another kind
     budget = recipe.minutes * 60
     start = clock() - progress.seconds
     saved = logged = clock()
     meter, since = Meter(), progress.tokens
     while (done := (clock() - start) / budget) < 1:
-        if done >= recipe.grow_at and progress.grown_at < 0:
-            model = grow(model, seed=recipe.seed)
-            optimizer = _optimizer(model, recipe)
-            progress.grown_at = progress.steps
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate * rate_share(recipe, progress, done)
         step = step_at(done, facts, material, tokenizer, rng, known)
         _update(model, optimizer, step, meter)
         progress.steps += 1
-        progress.tokens += sum(batch.ids.numel() for batch in (*step.short, step.reading))
+        progress.tokens += sum(batch.ids.numel() for batch in (*step.short, *step.reading))
         progress.seconds = clock() - start
         if clock() - logged > 20:
             speed = (progress.tokens - since) / (clock() - logged)
@@ -159,9 +142,9 @@ def _start(
     if not path.is_file():
         raise FileNotFoundError(f"nothing to resume: {path} is missing; start again without --resume")
     tensors = load_file(path)
-    seconds, steps, tokens, grown_at = tensors.pop("progress").tolist()
-    progress = Progress(seconds, int(steps), int(tokens), int(grown_at))
-    model = create(vocabulary, seed=recipe.seed, grown=progress.grown_at >= 0)
+    seconds, steps, tokens = tensors.pop("progress").tolist()
+    progress = Progress(seconds, int(steps), int(tokens))
+    model = create(vocabulary, seed=recipe.seed)
     optimizer = _optimizer(model, recipe)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -187,40 +170,39 @@ def _optimizer(model: Gemma3ForCausalLM, recipe: Recipe) -> torch.optim.Optimize
 
 
 def _update(model: Gemma3ForCausalLM, optimizer: torch.optim.Optimizer, step: Step, meter: Meter) -> None:
-    """One update on the mean loss of all answer tokens of the step, plus the language loss of reading."""
-    answers = sum(batch.answer_tokens for batch in (*step.short, step.reading))
+    """One update on the mean loss of all answer tokens of the step, plus the loss on where reading looks."""
+    answers = sum(batch.answer_tokens for batch in (*step.short, *step.reading))
     model.train()
-    for kind, batch, language in (
-        ("short", step.short[0], 0.0),
-        ("short", step.short[1], 0.0),
-        ("reading", step.reading, step.language),
-    ):
-        summed, right, following = _losses(model, batch, language=bool(language))
-        (summed / answers + language * following).backward()  # type: ignore[no-untyped-call]
-        meter.add(kind, summed.item(), right, batch.answer_tokens)
+    for batch in step.short:
+        summed, right, _ = _losses(model, batch)
+        (summed / answers).backward()  # type: ignore[no-untyped-call]
+        meter.add("short", summed.item(), right, batch.answer_tokens)
+    for batch in step.reading:
+        summed, right, attentions = _losses(model, batch, attentions=True)
+        looking = pointing.loss(attentions, batch.links) / len(step.reading)
+        (summed / answers + step.pointing * looking).backward()  # type: ignore[no-untyped-call]
+        meter.add("reading", summed.item(), right, batch.answer_tokens)
+        meter.add("pointing", looking.item() * len(step.reading), 0, 1)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
 
 
 def _losses(
-    model: Gemma3ForCausalLM, batch: Batch, *, language: bool
-) -> tuple[torch.Tensor, int, torch.Tensor]:
-    """(summed loss of the answer tokens in nats, how many are right, mean loss of all tokens if `language`).
+    model: Gemma3ForCausalLM, batch: Batch, *, attentions: bool = False
+) -> tuple[torch.Tensor, int, tuple[torch.Tensor, ...]]:
+    """(summed loss of the answer tokens in nats, how many are right, attentions [rows, heads, length, length]
+    of each layer if asked for).
 
     Logits are made only where they are asked for. Padding is on the right, so the causal mask suffices.
     """
-    following, wanted = batch.ids[:, 1:], batch.labels[:, 1:]
+    wanted = batch.labels[:, 1:]
     with torch.autocast("cpu", torch.bfloat16):
-        hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state[:, :-1]
-        logits = model.lm_head(hidden[wanted != IGNORED]).float()
-        mean = torch.zeros(())
-        if language:
-            text = following != model.config.pad_token_id
-            mean = functional.cross_entropy(model.lm_head(hidden[text]).float(), following[text])
+        out = model.model(input_ids=batch.ids, use_cache=False, output_attentions=attentions)
+        logits = model.lm_head(out.last_hidden_state[:, :-1][wanted != IGNORED]).float()
     targets = wanted[wanted != IGNORED]
     right = int((logits.argmax(-1) == targets).sum())
-    return functional.cross_entropy(logits, targets, reduction="sum"), right, mean
+    return functional.cross_entropy(logits, targets, reduction="sum"), right, out.attentions or ()
 
 
 def _save(
@@ -232,7 +214,7 @@ def _save(
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"optimizer/{index}/{name}"] = torch.as_tensor(value).contiguous()
-    figures = [progress.seconds, progress.steps, progress.tokens, progress.grown_at]
+    figures = [progress.seconds, progress.steps, progress.tokens]
     tensors["progress"] = torch.tensor(figures, dtype=torch.float64)
     save_file(tensors, scratch / f"{STATE}.new")
     (scratch / f"{STATE}.new").replace(scratch / STATE)
