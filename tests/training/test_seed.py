@@ -1,6 +1,7 @@
 """The base model that ships: its split of words, its examples, its tokenizer, and what it answers."""
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -144,7 +145,8 @@ def test_every_answer_of_an_exercise_stands_in_its_context_or_is_no_or_an_admiss
             assert (
                 turn.model.startswith(NEED_INFO)
                 or turn.model in ("Yes", "No")
-                or (turn.model.lower() in context)
+                or turn.model.lower() in context
+                or re.sub(r"^an? ", "", turn.model.lower()) in context
             )
 
 
@@ -292,8 +294,8 @@ async def test_the_exported_model_answers_known_facts_and_admits_what_it_never_s
     for fact in rng.sample(bank.reserved(), 40):
         text = ask(fact.form, "taught", rng, subject=fact.subject, object=fact.object)
         silent += NEED_INFO in (await engine.chat([HumanMessage(text)])).text
-    assert right >= 18
-    assert silent >= 18
+    assert right >= 32
+    assert silent >= 28
 
 
 def test_the_evaluation_asks_the_same_questions_each_time_and_reads_reserved_words_only() -> None:
