@@ -42,7 +42,7 @@ format: $(STAMP) ## Formats and mends what ruff can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-seed-model: $(STAMP) ## Trains the base model anew (about an hour on 2 cores; needs the Debian package wordnet-base)
+seed-model: $(STAMP) ## Trains the base model anew (about 160 minutes on 2 cores; needs the Debian package wordnet-base)
 	@$(PY) -m training.seed
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew

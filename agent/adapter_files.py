@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from agent.errors import AdapterRefused
+from agent.errors import AdapterRefused, EngineUnavailable
 from memory.records import ADAPTER_PATTERN, Record
 
 CONFIG = "adapter_config.json"
@@ -106,11 +106,18 @@ def inspect(
 def base_shapes(folder: Path) -> dict[str, tuple[int, int]]:
     """Shapes (outputs, inputs) of all two-dimensional weights of a model folder, by module name.
 
-    Raises AdapterRefused if the folder's safetensors cannot be read.
+    Raises EngineUnavailable if its safetensors are missing or cannot be read.
     """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise EngineUnavailable(f"{folder} holds no safetensors: serve a base model that has them")
     found: dict[str, tuple[int, int]] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        for key, shape in _shapes(file).items():
+    for file in files:
+        try:
+            shapes = _headers(file)
+        except (SafetensorError, OSError) as error:
+            raise EngineUnavailable(f"{file} is damaged ({error}): download the base model again") from error
+        for key, shape in shapes.items():
             if key.endswith(".weight") and len(shape) == 2:
                 found[key.removesuffix(".weight")] = (shape[0], shape[1])
     return found
@@ -126,10 +133,14 @@ def _config(file: Path) -> LoraConfig:
 
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     try:
-        with safe_open(_readable(file, MAX_WEIGHT_BYTES), framework="np") as tensors:
-            return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
+        return _headers(_readable(file, MAX_WEIGHT_BYTES))
     except (SafetensorError, OSError) as error:
         raise AdapterRefused(f"{file} is damaged ({error}): copy or train the adapter again") from error
+
+
+def _headers(file: Path) -> dict[str, tuple[int, ...]]:
+    with safe_open(file, framework="np") as tensors:
+        return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
 
 
 def _readable(file: Path, limit: int) -> Path:

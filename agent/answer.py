@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from agent.engine import GREEDY, Engine, Reply, Sampling
+from agent.errors import AdapterNotLoaded
+from agent.promotion import load
+from agent.routing import Routes
 from agent.scoring import abstained, normalise
 from agent.terms import content, coverage, occurs
 from agent.wordings import with_context
@@ -50,6 +54,28 @@ def closed_book(question: str) -> list[BaseMessage]:
 def from_sources(question: str, findings: Findings) -> list[BaseMessage]:
     """The prompt with the sentences that bear on the question, at most 110 words of them."""
     return [HumanMessage(with_context(question, excerpts(question, findings)))]
+
+
+async def ask(
+    prompt: Sequence[BaseMessage],
+    adapter: str | None,
+    *,
+    engine: Engine,
+    routes: Routes,
+    sampling: Sampling = GREEDY,
+) -> Reply:
+    """Puts the prompt to the adapter, or to the base model; an adapter that a restart lost is loaded again.
+
+    Raises what Engine.chat raises, and where the adapter has to be loaded UnknownAdapter,
+    AdapterNotServable, AdapterRefused and CanaryFailed.
+    """
+    try:
+        return await engine.chat(prompt, adapter=adapter, sampling=sampling)
+    except AdapterNotLoaded:
+        if adapter is None:
+            raise
+        await load(await routes.servable(adapter), engine=engine)
+        return await engine.chat(prompt, adapter=adapter, sampling=sampling)
 
 
 def excerpts(question: str, findings: Findings) -> tuple[str, ...]:
@@ -126,4 +152,7 @@ def _citation(passage: Passage, start: int, end: int) -> Citation:
 
 
 ABSTENTION = "I do not know, and the sources that I have do not say. I have noted the question."
+ABSTENTION_DESPITE_SOURCES = (
+    "I do not know, for the sources that I have contradict each other. I have noted the question."
+)
 ABSTENTION_WITHOUT_SOURCES = "I do not know, and I have no sources about it. I have noted the question."

@@ -145,6 +145,8 @@ class _Row:
         before = self._ids[max(0, self._clean - 1) : self._clean]
         known = self._tokenizer.decode(before) if before else ""
         text = str(self._tokenizer.decode(before + fresh))[len(known) :]
+        if not any(token.text for token in self._tokens):  # an answer begins with no space
+            text = text.lstrip()
         if last or not text.endswith("\ufffd"):
             self._tokens[-1] = self._tokens[-1].model_copy(update={"text": text})
             self._clean = len(self._ids)

@@ -3,6 +3,7 @@
 Which adapter a request deserves, and whether an answer is good enough, is decided elsewhere.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -13,6 +14,9 @@ from memory.records import Interval, Record
 
 NEED_INFO = "<NEED_INFO>"
 """What the shipped model puts first when it does not know."""
+
+_CONTROL = re.compile(r"<(?=(?:start_of_turn|end_of_turn|bos|eos|pad|\|\w+\|)>)")
+"""The opening of a token by which chat templates mark turns: Gemma's, and all of the form `<|im_end|>`."""
 
 
 class Sampling(Record):
@@ -38,6 +42,7 @@ class Reply(Record):
     """A finished answer with the evidence needed to judge it."""
 
     text: str
+    """Begins with no space, whatever the model's template makes it say first."""
     tokens: tuple[Token, ...]
     model: str
     adapter: str | None
@@ -56,6 +61,7 @@ class Engine(Protocol):
     ) -> Reply:
         """Answers the conversation with the base model, or with `adapter`.
 
+        Control tokens in the messages are read as plain characters (see `defused`).
         Raises AdapterNotLoaded, PromptTooLong, and ValueError for an empty conversation.
         """
         ...
@@ -80,3 +86,11 @@ class Engine(Protocol):
     async def loaded(self) -> tuple[str, ...]:
         """Names of the adapters that can be asked for now, sorted."""
         ...
+
+
+def defused(text: str) -> str:
+    """The text with a space in every control token, so that a tokenizer reads plain characters.
+
+    Whoever writes a message or a document could otherwise end their turn and speak as somebody else.
+    """
+    return _CONTROL.sub("< ", text)

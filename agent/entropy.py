@@ -5,6 +5,7 @@ Which threshold a domain deserves is decided where adapters are evaluated.
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from agent.engine import NEED_INFO, Reply
 from memory.records import Decision, Interval, Uncertainty
@@ -49,11 +50,11 @@ def surprise(probability: float) -> float:
     return -probability * math.log(probability) if probability > 0.0 else 0.0
 
 
-def measure(reply: Reply, threshold: float) -> Uncertainty:
-    """Judges an answer by the largest entropy among its tokens.
+def measure(reply: Reply, threshold: float, *, by: Literal["maximum", "mean"] = "maximum") -> Uncertainty:
+    """Judges an answer by the largest entropy among its tokens, or by their mean.
 
     Unsure if that surely exceeds `threshold` (nats), confident if it surely stays below, else undecided.
-    An abstention and an empty answer are unsure whatever their entropy.
+    An abstention, an empty answer and one without scored tokens are unsure, whatever their entropy.
     """
     intervals = [token.entropy for token in reply.tokens]
     count = len(intervals)
@@ -66,14 +67,14 @@ def measure(reply: Reply, threshold: float) -> Uncertainty:
         upper=math.fsum(i.upper for i in intervals) / max(count, 1),
     )
     abstained = NEED_INFO in reply.text
-    silent = not reply.text.strip()
+    silent = not reply.text.strip() or not intervals
     return Uncertainty(
         maximum=maximum,
         mean=mean,
         tokens=count,
         abstained=abstained,
         threshold=threshold,
-        decision="unsure" if abstained or silent else gate(maximum, threshold),
+        decision="unsure" if abstained or silent else gate(maximum if by == "maximum" else mean, threshold),
     )
 
 

@@ -25,7 +25,7 @@ def keywords(question: str, reply: Reply | None, threshold: float) -> tuple[str,
     A token counts as unsure when even the lower bound of its entropy exceeds `threshold` (nats).
     """
     doubtful = () if reply is None else _doubtful(reply.tokens, threshold)
-    found = [*content(question), *(w for word in doubtful for w in content(word))]
+    found = [*content(question), *content(" ".join(doubtful))]
     return tuple(dict.fromkeys(found))[:MOST_KEYWORDS]
 
 

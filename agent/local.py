@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from agent.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect
 from agent.decoding import Completion, Prompt, complete, context_length, end_tokens
-from agent.engine import GREEDY, Reply, Sampling, Token
+from agent.engine import GREEDY, Reply, Sampling, Token, defused
 from agent.errors import AdapterNotLoaded, EngineUnavailable, PromptTooLong
 
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
@@ -159,7 +159,7 @@ class LocalEngine:
             raise ValueError("a conversation needs at least one message")
         if adapter is not None:
             self._require_loaded(adapter)
-        turns = [{"role": _role(message), "content": str(message.text)} for message in messages]
+        turns = [{"role": _role(message), "content": defused(str(message.text))} for message in messages]
         try:
             text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         except TemplateError as error:

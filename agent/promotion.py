@@ -1,19 +1,20 @@
-"""Owns the swap of an adapter into serving: load, ask the canary, and only then move the alias.
+"""Owns how an adapter gets into serving: loaded, asked its canary, and only then named by an alias.
 
 Judges nothing anew: whether an adapter may be served at all was decided by the gates and the registry.
 """
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from langchain_core.messages import HumanMessage
 
 from agent.engine import Engine
-from agent.errors import AdapterRefused, CanaryFailed
+from agent.errors import AdapterNotLoaded, AdapterRefused, CanaryFailed, EngineError
 from agent.scoring import normalise
 from memory.adapters import AdapterRegistry
-from memory.errors import AdapterNotServable
+from memory.errors import AdapterNotServable, CorruptRecord
 from memory.records import Adapter
 
 log = logging.getLogger(__name__)
@@ -36,12 +37,21 @@ async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Ad
 
 
 async def load(adapter: Adapter, *, engine: Engine) -> None:
-    """Loads the adapter and asks its canary; one that fails is unloaded again. Raises CanaryFailed."""
+    """Loads the adapter and asks its canary; where that fails, what this call loaded is unloaded again.
+
+    Raises AdapterRefused and CanaryFailed.
+    """
+    present = adapter.name in await engine.loaded()
     await engine.load(adapter.name, Path(adapter.path))
-    reason = await canary(adapter, engine=engine)
-    if reason is not None:
-        await engine.unload(adapter.name)
-        raise CanaryFailed(f"{adapter.name}: {reason}; the alias stays where it was")
+    try:
+        reason = await canary(adapter, engine=engine)
+        if reason is not None:
+            raise CanaryFailed(f"{adapter.name}: {reason}; the alias stays where it was")
+    except EngineError:
+        if not present:
+            with suppress(AdapterNotLoaded):
+                await engine.unload(adapter.name)
+        raise
 
 
 async def canary(adapter: Adapter, *, engine: Engine) -> str | None:
@@ -59,17 +69,28 @@ async def canary(adapter: Adapter, *, engine: Engine) -> str | None:
 
 
 async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) -> Adapter | None:
-    """Makes the domain's previous adapter live again and loads it; None means the base model."""
-    previous = await asyncio.to_thread(registry.rollback, domain)
-    if previous is not None:
-        await engine.load(previous.name, Path(previous.path))
+    """Makes the domain's previous adapter live again and returns it; None means the base model.
+
+    Raises AdapterRefused, CanaryFailed, EngineUnavailable and CorruptRecord; the alias then stays where it
+    was. Only the registry knows the order of promotions, so the alias is moved first, and moved back where
+    that fails; meanwhile requests follow the routes, which the caller refreshes after this.
+    """
+    live = [a for a in await asyncio.to_thread(registry.list, domain) if a.status == "live"]
+    try:
+        previous = await asyncio.to_thread(registry.rollback, domain)
+        if previous is not None:
+            await load(previous, engine=engine)
+    except (EngineError, CorruptRecord):
+        for adapter in live:
+            await asyncio.to_thread(registry.promote, adapter.name)
+        raise
     return previous
 
 
 async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ...]:
     """Loads every live adapter that the engine lacks, as after its restart; returns the names loaded.
 
-    An adapter that the engine now refuses is logged and left out, so that the others still serve.
+    An adapter that the engine refuses, or whose canary fails, is logged and left out: the others still serve.
     """
     present = set(await engine.loaded())
     restored: list[str] = []
@@ -77,8 +98,8 @@ async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ..
         if adapter.status != "live" or adapter.name in present:
             continue
         try:
-            await engine.load(adapter.name, Path(adapter.path))
-        except AdapterRefused as error:
+            await load(adapter, engine=engine)
+        except (AdapterRefused, CanaryFailed) as error:
             log.error("%s cannot be restored: %s; roll its domain back", adapter.name, error)
         else:
             restored.append(adapter.name)

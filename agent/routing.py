@@ -6,7 +6,6 @@ An explicit name wins; else the words that live adapters were taught decide. No 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from agent.terms import content, coverage, occurs, stems
 from memory.adapters import AdapterRegistry
@@ -49,19 +48,21 @@ class Routes:
         self._live: Mapping[str, Taught] = {}
 
     async def refresh(self) -> None:
-        """Reads the registry's aliases and the curricula behind them.
+        """Reads the registry's aliases and all curricula that each live adapter knows.
 
-        A live adapter whose curriculum cannot be read is logged; it then answers only to its domain's name.
+        One that cannot be read is logged: its questions then reach the adapter only by its domain's name.
         """
         adapters = await asyncio.to_thread(self._registry.list)
         self._live = {a.domain: await self._taught(a) for a in adapters if a.status == "live"}
 
     async def _taught(self, adapter: Adapter) -> Taught:
-        try:
-            return taught(adapter, (await asyncio.to_thread(self._curriculum, adapter.curriculum)).facts)
-        except (CorruptRecord, UnknownRun) as error:
-            log.error("questions are not routed to %s by their words: %s", adapter.name, error)
-            return taught(adapter, ())
+        facts: list[Fact] = []
+        for digest in (*adapter.rehearsed, adapter.curriculum):
+            try:
+                facts += (await asyncio.to_thread(self._curriculum, digest)).facts
+            except (CorruptRecord, UnknownRun) as error:
+                log.error("%s gets no question by the words of %s: %s", adapter.name, digest[:12], error)
+        return taught(adapter, facts)
 
     @property
     def live(self) -> Mapping[str, Taught]:
@@ -70,14 +71,11 @@ class Routes:
 
     async def named(self, name: str) -> Route:
         """The route of one adapter version. Raises UnknownAdapter, and AdapterNotServable if rejected."""
-        adapter = await self._servable(name)
+        adapter = await self.servable(name)
         return Route(domain=adapter.domain, adapter=adapter.name, threshold=adapter.threshold)
 
-    async def folder(self, name: str) -> Path:
-        """Where the adapter's files lie. Raises UnknownAdapter, and AdapterNotServable if rejected."""
-        return Path((await self._servable(name)).path)
-
-    async def _servable(self, name: str) -> Adapter:
+    async def servable(self, name: str) -> Adapter:
+        """The adapter as registered. Raises UnknownAdapter, and AdapterNotServable if rejected."""
         adapter = await asyncio.to_thread(self._registry.get, name)
         if adapter.status == "rejected":
             raise AdapterNotServable(f"{name} was rejected by its gates and is never served")

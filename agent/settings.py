@@ -10,6 +10,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from memory.records import Domain
+
 PREFIX = "NIGHTSCHOOL_"
 SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "training" / "seed" / "model"
 FALLBACK_THRESHOLD = 1.0
@@ -60,7 +62,7 @@ class Settings(BaseSettings):
     teacher_model: str = Field("", description="Model name that the teacher URL serves.")
     teacher_key: SecretStr = Field(SecretStr("none"), description="API key that the teacher URL asks for.")
     teacher_timeout: float = Field(60.0, gt=0, description="Seconds to wait for one reply of the teacher.")
-    domain: str | None = Field(
+    domain: Domain | None = Field(
         None, description="Domain of a question that names none and matches none; default: `general`."
     )
     wordings_per_fact: int = Field(

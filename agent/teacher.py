@@ -20,6 +20,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 FACTS_PER_CALL = 8
 """Few enough that a small teacher still answers for each of them."""
+PASSAGES_PER_CALL = 8
+FACTS_PER_JUDGEMENT = 40
 LONGEST_REPLY = 200_000
 """Characters; a longer reply is nonsense, and parsing it would cost memory."""
 
@@ -73,9 +75,17 @@ class Teacher:
         return tuple(pairs)
 
     async def judge(self, question: str, findings: Findings) -> tuple[float, str]:
-        """How faithful the facts are to the passages, in [0, 1], with the reason. Raises TeacherError."""
-        passages = "\n".join(f"- {hit.passage.text}" for hit in findings.evidence[:FACTS_PER_CALL])
-        facts = "\n".join(f"- {f.subject} | {f.relation} | {f.object}" for f in findings.facts[:40])
+        """How faithful the facts are to their passages, in [0, 1], with the reason. Raises TeacherError.
+
+        Only the first passages are shown, and only what is said to stand in them is judged.
+        """
+        shown = [hit.passage for hit in findings.evidence[:PASSAGES_PER_CALL]]
+        ids = {passage.id for passage in shown}
+        stated = [f for f in findings.facts if f.passage_id in ids][:FACTS_PER_JUDGEMENT]
+        if not stated:
+            return 1.0, "no fact stands in the passages that it was to see"
+        passages = "\n".join(f"- {passage.text}" for passage in shown)
+        facts = "\n".join(f"- {f.subject} | {f.relation} | {f.object}" for f in stated)
         text = await self._ask(JUDGE, f"Question: {question}\nPassages:\n{passages}\nFacts:\n{facts}")
         opinion = _parse(text, _Opinion)
         return opinion.faithfulness, opinion.reason

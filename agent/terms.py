@@ -7,19 +7,23 @@ import re
 
 from memory.language import singular, words
 
-_SHAPE_OF_A_QUESTION = """
+_CLOSED_CLASS = """
     a about all also an and any are as at be because been being but by called can cannot could did do does
     doing done each either else ever every explain few for from give given gives had has have having he hello
-    help her here hi him his how i if in into is it its just kind kindly know known let like list made make
-    makes many mean meaning means meant me might more most much must my name named need needs new no nor not
-    of on one only or other our out over own part please possible question really say same see shall she
-    should show so some someone something sort state such tell term than thanks that the their them then there
-    these they thing things this those through to too type under up us use used uses using very want was way
-    we were what whats when where which while who whom whose why will with within word would you your
-    answer define definition describe description don't i'd i'm refer refers understand wondering
-    called denote denotes expression phrase concept topic learn teach brief briefly short simple"""
-STOPWORDS = frozenset(_SHAPE_OF_A_QUESTION.split())
-"""Words that carry the shape of a question rather than its subject."""
+    help her here hi him his how i if in into is it its just kindly know known let like made make makes many
+    mean means meant me might more most much must my named need needs new no nor not of on one only or other
+    our out over own please possible really say same see shall she should show so some someone something such
+    tell than thanks that the their them then there these they this those through to too under up us use used
+    uses using very want was way we were what whats when where which while who whom whose why will with within
+    would you your define describe don't i'd i'm refer refers understand wondering denote denotes learn teach
+    brief briefly short simple"""
+_SHAPE_NOUNS = """
+    answer concept definition description expression kind list meaning name part phrase question sort state
+    term thing things topic type word"""
+CLOSED_CLASS = frozenset(_CLOSED_CLASS.split())
+"""Words that no question is about: articles, pronouns, prepositions, auxiliaries, and the verbs of asking."""
+SHAPE_NOUNS = frozenset(_SHAPE_NOUNS.split())
+"""Nouns that mostly shape a question ("which kind of ..."), but now and then are its subject."""
 
 
 def stems(text: str) -> tuple[str, ...]:
@@ -28,9 +32,13 @@ def stems(text: str) -> tuple[str, ...]:
 
 
 def content(text: str) -> tuple[str, ...]:
-    """Distinct content words in order, singular, without the question's own vocabulary."""
-    kept = (singular(w) for w in words(text) if w not in STOPWORDS)
-    return tuple(dict.fromkeys(w for w in kept if len(w) > 1 or w.isdigit()))
+    """Distinct content words in order, singular, without the question's own vocabulary.
+
+    Nouns such as `type` or `expression` count only where no other word is left.
+    """
+    kept = [w for w in words(text) if w not in CLOSED_CLASS and (len(w) > 1 or w.isdigit())]
+    telling = [w for w in kept if w not in SHAPE_NOUNS] or kept
+    return tuple(dict.fromkeys(map(singular, telling)))
 
 
 def spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:

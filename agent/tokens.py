@@ -30,19 +30,16 @@ def fit_to_text(tokens: Sequence[Token], text: str) -> tuple[Token, ...]:
     """Relabels tokens so that they join to exactly `text`, and drops those beyond it.
 
     Servers report tokens after the end of the text (end-of-turn, stop strings), and decode each token
-    alone, which loses the leading space with some tokenizers.
+    alone, which loses the leading space with some tokenizers. The text itself begins with no space.
     """
     kept: list[Token] = []
     place = 0
     for token in tokens:
         if place >= len(text):
             break
-        spaced = " " + token.text
-        label = (
-            spaced
-            if not text.startswith(token.text, place) and text.startswith(spaced, place)
-            else token.text
-        )
+        plain = token.text if place else token.text.lstrip()
+        spaced = " " + plain
+        label = spaced if not text.startswith(plain, place) and text.startswith(spaced, place) else plain
         kept.append(token.model_copy(update={"text": text[place : place + len(label)]}))
         place += len(label)
     if kept and place < len(text):

@@ -49,13 +49,24 @@ _BEFORE_A_NAME = re.compile(
     r"term|word|also|using|are|is))[\s\"'`*_(\u2018\u201c]*$",
     re.IGNORECASE,
 )
+_GAP = r"\W+(?:(?:an?|the)\W+)?"
+"""What is left of a question where its subject was taken out."""
 _ASKED_RELATION: Mapping[Relation, str] = {
-    "requires": r"\brequir\w*",
-    "prevents": r"\bprevent\w*",
-    "returns": r"\breturn\w*",
-    "causes": r"\bcaus\w*",
-    "contains": r"\bcontain(?:s|ed|ing)?\b",
+    "definition": rf"\bdefin\w+|\bmeaning\b|\bmeant by\b|\bdoes{_GAP}mean\b|^what(?:'s| is| are){_GAP}$",
+    "kind_of": r"\b(?:kind|type|sort|class|category) of (?:thing|what)\b|\ba (?:kind|type|sort) of\W*$"
+    r"|\bclassif\w+|\b(?:class|category) (?:does|is)\b",
+    "part_of": r"\bparts? of\b|\ba part\b|\bcomponent of\b",
+    "used_for": rf"\bwhat (?:is|are){_GAP}(?:used for|for\W*$)|\buse{_GAP}for\b|\bpurpose\b"
+    r"|\bused for what\b",
+    "requires": rf"\brequir\w*|\bdoes{_GAP}(?:need|depend|rely)\b",
+    "prevents": rf"\bprevent\w*|\bdoes{_GAP}(?:stop|avoid|block)\b|\bprotects? against\b",
+    "returns": r"\breturn\w*|\bevaluates? to\b",
+    "causes": r"\bcaus\w*|\bleads? to\b|\bresults? in\b",
+    "contains": r"\bcontain(?:s|ed|ing)?\b|\bwhat(?:'s| is) (?:in|inside)\b",
+    "made_of": rf"\bmade (?:of|from|out of)\b|\bof what is{_GAP}made\b|\b(?:composed|consists?) of\b",
+    "located_in": r"\bwhere (?:is|are|can)\b|\blocated\b|\blocation of\b",
 }
+"""How a question asks for a relation; one that asks for none of these is not held against a pair."""
 _NEGATED_QUESTION = re.compile(
     r"(?:\b(?:not|never)|n['\u2019]t)\s+(?:(?:a|an|the|used|made|ever|actually|really)\s+)*"
     r"(?:be|mean|requir\w*|prevent\w*|return\w*|caus\w*|contain\w*|use\w*|for|of|part|kind|type|locat\w*|"
@@ -140,10 +151,10 @@ def unsupported(pair: QAPair, fact: Fact, facts: Sequence[Fact], names: Mapping[
         return "the question does not name the subject"
     if _asks_another(pair, fact, names):
         return "the question names another entity"
-    if pair.form == "yes_no":
-        return _unsupported_choice(pair, fact, facts)
     if _asks_other_relation(pair, fact):
         return "the question asks for another relation"
+    if pair.form == "yes_no":
+        return _unsupported_choice(pair, fact, facts)
     wanted = head(fact.object) if fact.relation == "definition" and pair.form == "kind_of" else fact.object
     if pair.form == "example_of":
         wanted = fact.subject
@@ -233,8 +244,9 @@ def _padded(text: str) -> str:
 
 def _asks_other_relation(pair: QAPair, fact: Fact) -> bool:
     rest = _without(fact.subject, _without(fact.object, pair.question))
+    own = {fact.relation, "kind_of" if pair.form == "yes_no" else pair.form}
     return any(
         re.search(pattern, rest, re.IGNORECASE)
         for relation, pattern in _ASKED_RELATION.items()
-        if relation != fact.relation
+        if relation not in own
     )

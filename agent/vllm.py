@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from agent.adapter_files import MAX_RANK, base_shapes, check_name, inspect
-from agent.engine import GREEDY, Reply, Sampling, Token
+from agent.engine import GREEDY, Reply, Sampling, Token, defused
 from agent.entropy import bounds
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.tokens import fit_to_text
@@ -30,7 +30,7 @@ from memory.records import ADAPTER_PATTERN
 TOP = 20
 """Most log-probabilities a token that vLLM returns by default."""
 LARGEST_VOCABULARY = 1 << 20
-"""More tokens than any published model has."""
+"""More tokens than any published model has: entropy bounds made with it are valid, but wider."""
 
 
 class _Alternative(BaseModel):
@@ -73,7 +73,7 @@ class VllmEngine:
             use_responses_api=False,
             stream_usage=False,
         )
-        self._base: tuple[int, Mapping[str, tuple[int, int]]] | None = None
+        self._size: int | None = None
         self._loading = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -90,22 +90,25 @@ class VllmEngine:
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> Reply:
-        """See Engine.chat."""
+        """See Engine.chat. Raises EngineError for an answer that the server did not score."""
         vocabulary = await self._vocabulary(messages)
         arguments = self._arguments(adapter, sampling)
         try:
             async for attempt in _connecting():
                 with attempt:
-                    message = await self._chat.ainvoke(list(messages), **arguments)
+                    message = await self._chat.ainvoke(_defused(messages), **arguments)
         except openai.OpenAIError as error:
             raise self._explain(error, adapter) from error
         if not isinstance(message, AIMessage):
             raise EngineError(f"{self._url} answered with {type(message).__name__}: is it a chat model?")
-        text = str(message.text)
+        text = str(message.text).lstrip()
+        tokens = _scored(message.response_metadata, vocabulary)
+        if text and not tokens:
+            raise self._unscored()
         usage = message.usage_metadata
         return Reply(
             text=text,
-            tokens=fit_to_text(_scored(message.response_metadata, vocabulary), text),
+            tokens=fit_to_text(tokens, text),
             model=self._name,
             adapter=adapter,
             finish_reason="length" if message.response_metadata.get("finish_reason") == "length" else "stop",
@@ -115,21 +118,33 @@ class VllmEngine:
     async def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> AsyncIterator[Token]:
-        """See Engine.stream; the server holds back text that may be the start of a stop string."""
+        """See Engine.stream; the server holds back text that may be the start of a stop string.
+
+        Raises EngineError, once the answer has ended, if the server scored none of it.
+        """
         vocabulary = await self._vocabulary(messages)
         arguments = self._arguments(adapter, sampling)
         waiting: list[Token] = []
         text = ""
+        begun = scored = False
         try:
-            async for chunk in self._chat.astream(list(messages), **arguments):
+            async for chunk in self._chat.astream(_defused(messages), **arguments):
                 waiting += _scored(chunk.response_metadata, vocabulary)
+                scored = scored or bool(waiting)
                 text += str(chunk.text)
-                while waiting and text.startswith(waiting[0].text):
-                    token = waiting.pop(0)
-                    text = text.removeprefix(token.text)
-                    yield token
+                while waiting:
+                    label = waiting[0].text
+                    if not begun:  # an answer begins with no space
+                        text, label = text.lstrip(), label.lstrip()
+                    if not text.startswith(label):
+                        break
+                    begun = begun or label != ""
+                    text = text.removeprefix(label)
+                    yield waiting.pop(0).model_copy(update={"text": label})
         except openai.OpenAIError as error:
             raise self._explain(error, adapter) from error
+        if text.strip() and not scored:
+            raise self._unscored()
         for token in fit_to_text(waiting, text):
             yield token
 
@@ -142,8 +157,9 @@ class VllmEngine:
         async with self._loading:
             if adapter in await self.loaded():
                 return
-            _, shapes = await self._base_model()
-            files = await asyncio.to_thread(lambda: inspect(path, base=shapes or None))
+            folder = await self._folder()
+            base = await asyncio.to_thread(base_shapes, folder) if folder else None
+            files = await asyncio.to_thread(lambda: inspect(path, base=base))
             body = {"lora_name": adapter, "lora_path": str(files.path)}
             answer = await self._request("POST", "/v1/load_lora_adapter", json=body)
         if answer.is_error:
@@ -177,22 +193,18 @@ class VllmEngine:
     async def _vocabulary(self, messages: Sequence[BaseMessage]) -> int:
         if not messages:
             raise ValueError("a conversation needs at least one message")
-        return (await self._base_model())[0]
+        if self._size is None:
+            self._size = await asyncio.to_thread(_vocabulary_of, await self._folder())
+        return self._size
 
-    async def _base_model(self) -> tuple[int, Mapping[str, tuple[int, int]]]:
-        """The base model's vocabulary size and the shapes of its weights, read once.
-
-        Where its files are on another machine, the vocabulary counts as LARGEST_VOCABULARY, which keeps
-        entropy bounds valid and makes them wider, and there are no shapes.
-        """
-        if self._base is None:
-            cards = [card for card in await self._served() if card.id == self._name]
-            if not cards:
-                raise EngineUnavailable(
-                    f"{self._url} serves no model named {self._name}: start it with that name"
-                )
-            self._base = await asyncio.to_thread(_read_base, cards[0].root or self._name)
-        return self._base
+    async def _folder(self) -> Path | None:
+        """Where the base model's files lie on this machine, or None where they are on another."""
+        cards = [card for card in await self._served() if card.id == self._name]
+        if not cards:
+            raise EngineUnavailable(
+                f"{self._url} serves no model named {self._name}: start it with that name"
+            )
+        return await asyncio.to_thread(_found, cards[0].root or self._name)
 
     async def _served(self) -> list[_Served]:
         answer = await self._request("GET", "/v1/models")
@@ -214,6 +226,8 @@ class VllmEngine:
             raise self._unreachable(error) from error
         if answer.status_code in (401, 403):
             raise EngineUnavailable(f"{self._url} refuses the API key: {_reason(answer)}")
+        if answer.is_server_error:
+            raise EngineUnavailable(f"{self._url} failed: {_reason(answer)}; see the engine's log")
         return answer
 
     def _explain(self, error: openai.OpenAIError, adapter: str | None) -> Exception:
@@ -233,6 +247,12 @@ class VllmEngine:
         if isinstance(error, openai.InternalServerError | openai.AuthenticationError):
             return EngineUnavailable(f"{self._url} failed: {error}; see the engine's log")
         return EngineError(f"{self._url} failed: {error}; see the engine's log")
+
+    def _unscored(self) -> EngineError:
+        return EngineError(
+            f"{self._url} answered without log-probabilities, so nothing tells how sure it was: "
+            f"start it with --max-logprobs {TOP}, as `nightschool up` does"
+        )
 
     def _unreachable(self, error: BaseException) -> EngineUnavailable:
         return EngineUnavailable(
@@ -302,15 +322,33 @@ def _require_possible(adapter: str) -> None:
         raise AdapterNotLoaded(f"adapter {adapter!r} is not loaded, and that is no adapter's name")
 
 
-def _read_base(root: str) -> tuple[int, Mapping[str, tuple[int, int]]]:
+def _defused(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    return [message.model_copy(update={"content": defused(str(message.text))}) for message in messages]
+
+
+def _found(root: str) -> Path | None:
     folder = Path(root)
-    if not folder.is_dir():
-        try:
-            folder = Path(snapshot_download(root, local_files_only=True))
-        except (LocalEntryNotFoundError, HFValidationError):
-            return LARGEST_VOCABULARY, {}
-    config = json.loads((folder / "config.json").read_bytes())
-    return int(config.get("text_config", config)["vocab_size"]), base_shapes(folder)
+    if folder.is_dir():
+        return folder
+    try:
+        return Path(snapshot_download(root, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+
+
+def _vocabulary_of(folder: Path | None) -> int:
+    """What the model's config names, or LARGEST_VOCABULARY without its files. Raises EngineUnavailable."""
+    if folder is None:
+        return LARGEST_VOCABULARY
+    file = folder / "config.json"
+    try:
+        config = json.loads(file.read_bytes())
+        return int(config.get("text_config", config)["vocab_size"])
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise EngineUnavailable(
+            f"{file} does not tell the model's vocab_size ({error!r}), so no answer can be judged: "
+            "repair the file, or serve another base model"
+        ) from error
 
 
 def _scored(metadata: Mapping[str, Any], vocabulary: int) -> list[Token]:

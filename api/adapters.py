@@ -51,9 +51,9 @@ async def make_live(name: str, given: Given) -> Serving:
     return Serving(domain=adapter.domain, adapter=adapter)
 
 
-@router.post("/rollback", responses=refusals(422, 503))
+@router.post("/rollback", responses=refusals(409, 422, 503))
 async def go_back(request: RollbackRequest, given: Given) -> Serving:
-    """Makes the domain's previous adapter live again, or the base model where there was none."""
+    """Makes the domain's previous adapter live again once its canary sings, or the base model."""
     adapter = await rollback(request.domain, engine=given.runtime.engine, registry=given.runtime.registry)
     await given.runtime.routes.refresh()
     return Serving(domain=request.domain, adapter=adapter)

@@ -13,6 +13,7 @@ from agent.settings import Settings
 from api import adapters, documents, errors, health, learn, openai
 from api.compose import Service, open_service
 from api.limits import RequestLimits
+from api.origins import OwnPagesOnly
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]
 
@@ -31,6 +32,7 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         version=version("nightschool"),
         description="An LLM service that knows when it does not know, learns it, and proves that it learned.",
         lifespan=lifespan,
+        responses=errors.refusals(403),
     )
     for part in (openai, learn, adapters, documents, health):
         app.include_router(part.router)
@@ -40,4 +42,5 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         return settings.max_document_bytes if path == documents.PATH else None
 
     app.add_middleware(RequestLimits, largest=largest)
+    app.add_middleware(OwnPagesOnly, listening=settings.api_host)  # the last one is asked first
     return app

@@ -67,6 +67,7 @@ Given = Annotated[Service, Depends(given)]
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
+    threshold = base_threshold(settings)  # first: nothing needs to be opened to find it bad
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         engine = await _engine(settings, stack)
@@ -94,9 +95,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             outbox=outbox,
             registry=registry,
             routes=routes,
-            base=Route(
-                domain=settings.domain or DEFAULT_DOMAIN, adapter=None, threshold=base_threshold(settings)
-            ),
+            base=Route(domain=settings.domain or DEFAULT_DOMAIN, adapter=None, threshold=threshold),
             base_name=settings.model_name,
             clock=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
@@ -131,6 +130,9 @@ async def keep_loaded(engine: Engine, registry: AdapterRegistry, *, every: float
             answering = False
         except (AgentError, StorageError) as error:
             log.error("live adapters could not be checked: %s", error)
+        except Exception:
+            log.exception("live adapters are no longer watched over: restart the api")
+            raise
         else:
             answering = True
             if restored:

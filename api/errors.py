@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from agent.errors import (
@@ -53,6 +53,8 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     StorageError: (500, "internal_error"),
 }
 """The most specific class of an exception that stands here decides."""
+FAULTS = (ValidationError, UnicodeError)
+"""Kinds of ValueError that no caller can cause: requests are validated before they reach our code."""
 
 RETRY_SECONDS = 2
 TRY_LATER = 503
@@ -92,7 +94,8 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unforeseen)
+    for fault in (*FAULTS, Exception):
+        app.add_exception_handler(fault, _unforeseen)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:

@@ -21,7 +21,8 @@ from memory.records import Approval, Domain, Gap, GapStatus, Outcome
 
 router = APIRouter(tags=["learn"])
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
+"""Between two looks at a run, each of which reads its checkpoint."""
 PING_SECONDS = 15
 
 

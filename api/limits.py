@@ -6,10 +6,13 @@ Judges no content; a body that passes here may still be refused by the route tha
 import json
 from collections.abc import Callable
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import reply
 
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing and carry no body."""
 JSON_BYTES = 1_000_000
 JSON_DEPTH = 32
 """Deeper than any body that our routes know, and far from what exhausts a parser's stack."""
@@ -26,12 +29,15 @@ class RequestLimits:
         self._largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["type"] != "http" or scope["method"] in READING:
             await self._app(scope, receive, send)
             return
         own = self._largest(scope["path"])
         limit = JSON_BYTES if own is None else own
-        body = await _read(receive, limit)
+        try:
+            body = await _read(receive, limit)
+        except ClientDisconnect:
+            return  # half a body must not pass for a whole one, and nobody waits for a reply
         if body is None:
             message = f"the body is larger than {limit} bytes: send less"
             await reply(413, "body_too_large", message)(scope, receive, send)
@@ -79,13 +85,13 @@ def depth(body: bytes) -> int:
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None once it has grown past the limit."""
+    """The whole body, or None once it has grown past the limit. Raises ClientDisconnect."""
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(parts)
+            raise ClientDisconnect
         part = message.get("body", b"")
         size += len(part)
         if size > limit:

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.text import Text
 
 from api.client import Client, Refused, Unreachable, connect
-from api.display import show_answer, show_run
-from examples.demo_report import Json, Question, answers_table, conclude, markdown, show_figures, summary
+from api.display import show_answer, show_report, show_run
+from examples.demo_report import Json, Question, answers_table, conclude, markdown, summary
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE / "library"
@@ -73,7 +73,8 @@ def run(screen: Console) -> int:
 
         step(screen, 5, f'Learning "{TOPIC}": nightschool learn "{TOPIC}" --domain {DOMAIN}')
         learned = learn(screen, client)
-        show_figures(screen, learned["report"] or {})
+        screen.print()
+        show_report(screen, learned["report"] or {})
 
         step(screen, 6, "Asking again in wordings that were never trained")
         after = ask_all(client, [q.again for q in (*topic, *known)])

@@ -1,4 +1,4 @@
-"""Owns the order of one chat turn: route, recall, answer, gate, then sources or an honest "I do not know".
+"""Owns the order of one chat turn: recall, route, answer, gate, then sources or an honest "I do not know".
 
 Keeps the confident path free of stores: nothing is read there, and one row is written at its end.
 """
@@ -16,7 +16,7 @@ from agent import gaps
 from agent.critique import critique
 from agent.engine import Reply, Sampling
 from agent.entropy import measure
-from agent.errors import AdapterNotLoaded, PromptTooLong
+from agent.errors import PromptTooLong
 from agent.explore import look_up
 from agent.routing import Route, route
 from graphs.state import ChatState, Runtime
@@ -81,7 +81,7 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Looks the question up and answers from what was found, if that supports an answer.
+    """Looks the question up, and answers from sources that support the answer and do not disagree.
 
     The reading is judged by its mean entropy: one rare word copied from a source is no doubt.
     """
@@ -90,11 +90,13 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
     marks = await critique(state["question"], found)
     if marks.verdict == "refine" or not found.evidence:
         return {"findings": found, "outcome": "abstained", "answer": answering.ABSTENTION_WITHOUT_SOURCES}
+    if marks.verdict == "flag":  # `discard` bars teaching only: what is answered here quotes its sentence
+        return {"findings": found, "outcome": "abstained", "answer": answering.ABSTENTION_DESPITE_SOURCES}
     reply = await _ask(answering.from_sources(state["question"], found), state, given)
     supported = answering.citations(state["question"], reply.text, found)
-    reading = measure(reply, state["route"].threshold)
+    reading = measure(reply, state["route"].threshold, by="mean")
     update: Update = {"findings": found, "reading": reading} | _usage(reply)
-    if not supported or reading.mean.lower > reading.threshold:
+    if not supported or gaps.is_gap(reading):
         return update | {"outcome": "abstained", "answer": answering.ABSTENTION}
     return update | {"outcome": "answered_from_sources", "answer": reply.text, "citations": supported}
 
@@ -171,7 +173,7 @@ async def chat(
     """Serves one turn of (role, text) pairs with the compiled graph.
 
     Raises ValueError (no question, unknown role), PromptTooLong, UnknownAdapter, AdapterNotServable,
-    EngineUnavailable and StoreUnavailable.
+    AdapterRefused, CanaryFailed, EngineUnavailable and StoreUnavailable.
     """
     start: ChatState = {"messages": list(messages), "requested": requested, "max_tokens": max_tokens}
     state = await graph.ainvoke(start, context=runtime)
@@ -200,14 +202,6 @@ def _usage(reply: Reply) -> Update:
 
 
 async def _ask(prompt: list[BaseMessage], state: ChatState, given: Runtime) -> Reply:
-    """Asks the engine; an adapter that it lost in a restart is loaded once more."""
-    name = state["route"].adapter
     sampling = Sampling(max_tokens=state["max_tokens"])
-    try:
-        return await given.engine.chat(prompt, adapter=name, sampling=sampling)
-    except AdapterNotLoaded:
-        if name is None:
-            raise
-        path = await given.routes.folder(name)
-        await given.engine.load(name, path)
-        return await given.engine.chat(prompt, adapter=name, sampling=sampling)
+    adapter = state["route"].adapter
+    return await answering.ask(prompt, adapter, engine=given.engine, routes=given.routes, sampling=sampling)

@@ -18,13 +18,13 @@ from agent.entropy import measure
 from agent.errors import AdapterRefused, CanaryFailed, TeacherError
 from agent.gaps import is_gap, keywords
 from agent.promotion import promote
-from agent.routing import DEFAULT_DOMAIN
+from agent.routing import DEFAULT_DOMAIN, route
 from agent.scoring import correct
 from agent.terms import occurs
 from agent.verify import verify
 from agent.wordings import wordings
 from graphs.report import conclude
-from graphs.state import Attempt, LearnState, Runtime, event, tripped
+from graphs.state import Attempt, Event, LearnState, Runtime, event, tripped
 from memory.errors import AdapterNotServable
 from memory.records import Approval, Fact, Outcome, domain_name
 
@@ -37,25 +37,34 @@ Update = dict[str, Any]
 
 
 async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Lets the serving model answer without sources: the question itself, or a topic's first questions."""
+    """Asks, as chat would: the question itself, or a topic's first questions, without sources.
+
+    The run's domain decides which adapter answers, else its gap's, else the words of each question.
+    """
     given = runtime.context
     probes = [(state["subject"], ())] if not state["whole"] else await _probes(state, given)
-    live = given.routes.live.get(state["domain"] or "")
-    route = live.route if live else given.base
+    requested = await _served_domain(state, given)
+    routes = [
+        await route(q, requested, routes=given.routes, base=given.base, base_name=given.base_name)
+        for q, _ in probes
+    ]
     replies = await asyncio.gather(
-        *(given.engine.chat(answering.closed_book(q), adapter=route.adapter) for q, _ in probes)
+        *(
+            answering.ask(answering.closed_book(q), r.adapter, engine=given.engine, routes=given.routes)
+            for (q, _), r in zip(probes, routes, strict=True)
+        )
     )
     attempts = tuple(
         Attempt(
             question=question,
             answer=reply.text,
-            uncertainty=measure(reply, route.threshold),
+            uncertainty=measure(reply, chosen.threshold),
             references=references,
             right=correct(reply.text, references) if references else None,
         )
-        for (question, references), reply in zip(probes, replies, strict=True)
+        for (question, references), chosen, reply in zip(probes, routes, replies, strict=True)
     )
-    words = [keywords(a.question, r, route.threshold) for a, r in zip(attempts, replies, strict=True)]
+    words = [keywords(a.question, r, a.uncertainty.threshold) for a, r in zip(attempts, replies, strict=True)]
     merged = tuple(
         dict.fromkeys(w for group in [keywords(state["subject"], None, 0.0), *words] for w in group)
     )
@@ -262,23 +271,30 @@ async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
 
 
 async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Waits for the trainer's result, reporting its progress; gives up after the training limit."""
+    """Waits for the trainer's result, reporting its progress; gives up after the training limit.
+
+    What was reported on the way is in the update too, in the same order: an event keeps its number.
+    """
     given = runtime.context
     digest, limit = state["job"].digest, given.limits.training_seconds
+    lines: list[Event] = []
     last = None
     while (result := await given.outbox.result(digest)) is None:
         progress = await given.outbox.progress(digest)
-        if progress != last:
-            last = progress
+        mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
+        # The hand-over has said that it waits; and a line a percent is enough, as all of them are kept.
+        if progress.phase != "waiting" and mark != last:
+            last = mark
             share = f" {progress.done}/{progress.total}" if progress.total else ""
             text = f"{progress.phase}{share} {progress.message}".strip()
-            runtime.stream_writer(event(given, "train", text, done=progress.done, total=progress.total))
+            lines.append(event(given, "train", text, done=progress.done, total=progress.total))
+            runtime.stream_writer(lines[-1])
         if (given.clock() - state["handed_over_at"]).total_seconds() > limit:
             reason = (
                 f"the trainer did not finish within {limit:.0f} s: see that `nightschool worker` runs; "
                 "the job stays queued, and asking again waits for the same job"
             )
-            return {"outcome": Outcome(status="stopped", reason=reason)}
+            return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}
         await asyncio.sleep(given.limits.poll_seconds)
     update: Update = {"training": result}
     if result.adapter is not None:
@@ -287,7 +303,8 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
         outcome = Outcome(status=result.status, reason=result.reason, adapter=result.adapter)
         update["outcome"] = outcome
     figures = {"seconds": round(update["adapter"].training_seconds, 1)} if "adapter" in update else {}
-    return update | {"events": [event(given, "train", f"{result.status}: {result.reason}", **figures)]}
+    said = event(given, "train", f"{result.status}: {result.reason}", **figures)
+    return update | {"events": [*lines, said]}
 
 
 async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
@@ -311,6 +328,14 @@ async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
     said = event(runtime.context, "report", f"{outcome.status}: {outcome.reason}")
     await conclude({**state, "events": [*state["events"], said]}, runtime.context)
     return {"events": [said]}
+
+
+async def _served_domain(state: LearnState, given: Runtime) -> str | None:
+    """The run's domain, or its gap's, if an adapter serves it; None leaves the choice to the question."""
+    domain = state["domain"]
+    if domain is None and state["gap_id"] is not None:
+        domain = (await given.database.gap(state["gap_id"])).domain
+    return domain if domain in given.routes.live else None
 
 
 async def _probes(state: LearnState, given: Runtime) -> list[tuple[str, tuple[str, ...]]]:

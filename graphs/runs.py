@@ -30,6 +30,8 @@ WORKFLOW = "learn"
 EXECUTOR = "api"
 VERSION = "1"
 """Version of the workflow, not of the code: a restarted or upgraded api takes up what its forerunner left."""
+GIVEN_UP = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+"""What DBOS calls a workflow that ended without a result."""
 MOST_RUNS = 1000
 LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
@@ -69,7 +71,7 @@ class LearnRuns:
             runtime.limits
         ).compile(checkpointer=saver)
         self._live: dict[str, list[Event]] = {}
-        """Events since this process took a run up; finished steps' events are in the checkpoint too."""
+        """Events of the runs worked on: those in the checkpoint, then what the step under way has said."""
 
     async def start(
         self,
@@ -105,11 +107,22 @@ class LearnRuns:
         return plan.run_id
 
     async def approve(self, run_id: str, decision: Approval) -> None:
-        """Lets a waiting run go on, or ends it. Raises UnknownRun, and ValueError unless it waits."""
+        """Lets a waiting run go on, or ends it; saying the same again before it does changes nothing.
+
+        Raises UnknownRun, and ValueError unless it waits, or if the opposite was said first.
+        """
         standing = await self.standing(run_id)
         if standing.status != "waiting":
             raise ValueError(f"run {run_id} does not wait for approval: it is {standing.status}")
-        await self._enqueue(f"{run_id}:approval", await self._plan(run_id), decision)
+        workflow_id = _approval_id(run_id)
+        await self._enqueue(workflow_id, await self._plan(run_id), decision)
+        queued = await DBOS.get_workflow_status_async(workflow_id)
+        assert queued is not None, "it was queued just now"
+        assert queued.input is not None, "it was queued with its plan and the decision"
+        first = Approval.model_validate(queued.input["args"][1])
+        if first.approved != decision.approved:
+            verb = "approved" if first.approved else "declined"
+            raise ValueError(f"run {run_id} does not wait for approval: {first.by} has {verb} it")
 
     async def resume(self, run_id: str) -> None:
         """Takes a run up again that stopped or failed before its end. Raises UnknownRun, ValueError."""
@@ -140,13 +153,19 @@ class LearnRuns:
         return tuple((await self._graph.aget_state(_config(run_id))).values.get("events", ()))
 
     async def tidy(self) -> None:
-        """Ends runs that were noted but never queued: their caller was never told that they began."""
+        """Ends runs that nobody works on: noted but never queued, or given up by the queue."""
         for record in await self._runtime.database.runs(limit=MOST_RUNS):
-            if record.outcome is None and await DBOS.get_workflow_status_async(record.id) is None:
-                reason = "the service stopped before this run began: start it again"
-                await self._runtime.database.finish_run(
-                    record.id, Outcome(status="stopped", reason=reason), {}
+            if record.outcome is None and (outcome := await _abandoned(record.id)) is not None:
+                plan = Plan(
+                    run_id=record.id,
+                    subject=record.subject,
+                    whole=record.whole,
+                    domain=record.domain,
+                    gap_id=record.gap_id,
+                    approval=self._runtime.approval,
+                    begun_at=record.started_at,
                 )
+                await self._break_off(plan, outcome)
 
     async def drive(self, plan: Plan, decision: Approval | None) -> str:
         """Works on the run from its last checkpoint until it ends or waits; returns which of both."""
@@ -166,6 +185,8 @@ class LearnRuns:
     async def _advance(
         self, plan: Plan, entry: "LearnState | Command[Any] | None", config: RunnableConfig
     ) -> str:
+        live = self._live[plan.run_id]
+        durable = len(live)
         try:
             async for mode, chunk in self._graph.astream(
                 entry,
@@ -174,24 +195,29 @@ class LearnRuns:
                 stream_mode=["updates", "custom"],
                 durability="sync",
             ):
-                self._live[plan.run_id] += _events(chunk) if mode == "updates" else [cast(Event, chunk)]
+                if mode == "custom":
+                    live.append(cast(Event, chunk))
+                elif told := _events(chunk):
+                    live[durable:] = told  # which begin with what the step reported on its way
+                    durable = len(live)
         except GraphRecursionError as error:
-            await self._break_off(plan, Outcome(status="stopped", reason=f"too many steps: {error}"), config)
+            await self._break_off(plan, Outcome(status="stopped", reason=f"too many steps: {error}"))
         except (AgentError, StorageError, ValueError) as error:
             log.warning("run %s failed: %s", plan.run_id, error)
-            await self._break_off(plan, Outcome(status="failed", reason=str(error)), config)
+            await self._break_off(plan, Outcome(status="failed", reason=str(error)))
         except Exception as error:
             reason = f"a fault in Nightschool itself, {type(error).__name__}: {error}; please report it"
-            await self._break_off(plan, Outcome(status="failed", reason=reason), config)
+            await self._break_off(plan, Outcome(status="failed", reason=reason))
             raise
         snapshot = await self._graph.aget_state(config)
         return "waiting" if snapshot.interrupts else "ended"
 
-    async def _break_off(self, plan: Plan, outcome: Outcome, config: RunnableConfig) -> None:
+    async def _break_off(self, plan: Plan, outcome: Outcome) -> None:
         """Ends a run outside its graph, which keeps the checkpoint from which it can be resumed."""
-        values = (await self._graph.aget_state(config)).values
+        values = (await self._graph.aget_state(_config(plan.run_id))).values
+        told = self._live.get(plan.run_id) or values.get("events", [])
         said = event(self._runtime, "report", f"{outcome.status}: {outcome.reason}")
-        state = {**_begin(plan), **values, "outcome": outcome, "events": [*values.get("events", []), said]}
+        state = {**_begin(plan), **values, "outcome": outcome, "events": [*told, said]}
         await conclude(cast(LearnState, state), self._runtime)
 
     async def _plan(self, run_id: str) -> Plan:
@@ -261,6 +287,22 @@ async def open_runs(
 def _config(run_id: str, recursion_limit: int | None = None) -> RunnableConfig:
     config: RunnableConfig = {"configurable": {"thread_id": run_id}}
     return config if recursion_limit is None else {**config, "recursion_limit": recursion_limit}
+
+
+def _approval_id(run_id: str) -> str:
+    return f"{run_id}:approval"
+
+
+async def _abandoned(run_id: str) -> Outcome | None:
+    """How a run ended that has no outcome, or None if it is worked on or waits for a person."""
+    queued = await DBOS.get_workflow_status_async(_approval_id(run_id))
+    queued = queued or await DBOS.get_workflow_status_async(run_id)
+    if queued is None:
+        return Outcome(status="stopped", reason="the service stopped before this run began: start it again")
+    if queued.status not in GIVEN_UP:
+        return None
+    reason = f"the work on this run ended with {queued.error or queued.status}: resume it, or start it again"
+    return Outcome(status="failed", reason=reason)
 
 
 def _begin(plan: Plan) -> LearnState:

@@ -1,7 +1,7 @@
 """Owns how the bytes of one document become text with Markdown headings: Markdown, text, HTML, PDF.
 
-Fetches nothing. Bytes are untrusted: size, pages, nesting and time are bounded, and what cannot be read
-raises IngestError with the reason.
+Fetches nothing. Bytes are untrusted: pages, nesting and time are bounded, and what cannot be read raises
+IngestError with the reason. How many bytes there may be is for whoever takes them in.
 """
 
 import io
@@ -15,7 +15,8 @@ from memory.records import Record
 
 MediaType = Literal["text/markdown", "text/plain", "text/html", "application/pdf"]
 
-MAX_BYTES = 5 * 1024 * 1024
+MAX_BYTES = 5_000_000
+"""Of a document, where whoever takes it in is given no other limit."""
 MAX_CHARS = 4_000_000
 """Of extracted text: more than any honest document of 5 MB holds, and what a zip bomb would exceed."""
 MAX_PAGES = 2000
@@ -80,20 +81,22 @@ def media_type(name: str, declared: str = "") -> MediaType:
     )
 
 
+def too_large(source: str, max_bytes: int) -> IngestError:
+    """What to raise for a document of more than `max_bytes`."""
+    return IngestError(
+        f"{source}: larger than the limit of {max_bytes} bytes: split it, or set"
+        " NIGHTSCHOOL_MAX_DOCUMENT_BYTES"
+    )
+
+
 def text_of(document: RawDocument) -> str:
     """The document's text, line ends as `\\n`, lines of one paragraph joined by spaces.
 
     Joining changes no length: offsets into the result of a Markdown or text file hold in the file, too,
     once its line ends are `\\n`. Raises IngestError.
     """
-    size = len(document.data)
-    if size == 0 or not document.data.strip():
+    if not document.data.strip():
         raise IngestError(f"{document.source}: the document is empty")
-    if size > MAX_BYTES:
-        raise IngestError(
-            f"{document.source}: {size / 2**20:.1f} MB exceed the limit of {MAX_BYTES / 2**20:.0f} MB;"
-            " split it"
-        )
     match document.media_type:
         case "application/pdf":
             text = _pdf(document)

@@ -142,9 +142,9 @@ def _stated(text: str) -> Iterator[tuple[Statement, int, int]]:
 def _fact(statement: Statement, passage: Passage, start: int, end: int) -> Fact:
     first = passage.start + start
     subject = _uncapitalised(statement.subject, passage, start)
-    identity = [passage.domain, passage.source, first, subject, statement.relation, statement.object]
     return Fact(
-        id=digest_of(identity)[:32],
+        # With the passage's id: a fact is never kept while the passage that it points at is replaced.
+        id=digest_of([passage.id, first, subject, statement.relation, statement.object])[:32],
         subject=subject,
         relation=statement.relation,
         object=statement.object,

@@ -1,6 +1,6 @@
 """Owns ingest: finding documents by path or URL, and turning each into passages and facts in both stores.
 
-A document is stored whole or not at all; two ingests of one document at once are the caller's to prevent.
+A document counts as stored once all of it is; two ingests of one at once are the caller's to prevent.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from memory.documents import MAX_BYTES, MEDIA_TYPES, RawDocument, media_type, text_of
+from memory.documents import MAX_BYTES, MEDIA_TYPES, RawDocument, media_type, text_of, too_large
 from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.errors import IngestError
 from memory.extraction import facts as read_facts
@@ -37,14 +37,15 @@ class IngestReport(Record):
     failed: tuple[Failure, ...]
 
 
-def read_target(target: str) -> Iterator[RawDocument | Failure]:
+def read_target(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[RawDocument | Failure]:
     """The documents of a file, of a folder and all folders in it, or of an http(s) URL, one by one.
 
-    In folders, hidden files and endings other than `.md .txt .html .pdf` (and their variants) are passed
-    over. Raises IngestError if there is no such file or folder, or nothing to read in it.
+    One that cannot be read, or has more than `max_bytes`, is a Failure. In folders, hidden files and endings
+    other than `.md .txt .html .pdf` (and their variants) are passed over.
+    Raises IngestError if there is no such file or folder, or nothing to read in it.
     """
     if target.startswith(("http://", "https://")):
-        yield _attempt(target, partial(fetch, target))
+        yield _attempt(target, partial(fetch, target, max_bytes=max_bytes))
         return
     path = Path(target).expanduser()
     if path.is_dir():
@@ -53,9 +54,9 @@ def read_target(target: str) -> Iterator[RawDocument | Failure]:
             endings = " ".join(sorted(MEDIA_TYPES))
             raise IngestError(f"{target}: no document in this folder (looked for {endings})")
         for file in files:
-            yield _attempt(str(file), partial(_read, file))
+            yield _attempt(str(file), partial(_read, file, max_bytes))
     elif path.is_file():
-        yield _attempt(str(path), partial(_read, path))
+        yield _attempt(str(path), partial(_read, path, max_bytes))
     else:
         raise IngestError(f"{target}: no such file or folder; give a path, or a URL with http:// or https://")
 
@@ -69,8 +70,9 @@ async def ingest(
 ) -> IngestReport:
     """Stores each document's passages and facts; one that is stored just so already is left alone.
 
-    A changed document replaces what was read from its source before. Passages are written last and in one
-    go: a crash before that leaves a document that counts as missing, and ingesting it again repairs it.
+    A changed document replaces what was read from its source before, which is forgotten only once all that is
+    new is stored: wherever that breaks off, nothing acknowledged is lost, and ingesting again repairs it. For
+    this the passages, which tell whether a document is stored, come after its facts and go before them.
     What cannot be read is reported, not raised. Raises StoreUnavailable.
     """
     stored = await episodic.sources()
@@ -89,13 +91,14 @@ async def ingest(
         digest = fingerprint(p.id for p in passages)
         if stored.get(document.source) == digest:
             unchanged += 1
-            continue
-        await episodic.remove(document.source)
-        await semantic.remove(document.source)
-        await semantic.add(facts)
-        await episodic.add(passages)
-        stored[document.source] = digest
-        done.append((len(passages), len(facts)))
+        else:
+            await semantic.add(facts)
+            await episodic.add(passages)
+            await episodic.remove(document.source, keep={p.id for p in passages})
+            stored[document.source] = digest
+            done.append((len(passages), len(facts)))
+        # Also of an unchanged one: another version of it may have been broken off after its facts came in.
+        await semantic.remove(document.source, keep={f.id for f in facts})
     return IngestReport(
         documents=len(done),
         passages=sum(p for p, _ in done),
@@ -134,12 +137,14 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> RawDocument:
+def _read(path: Path, max_bytes: int) -> RawDocument:
     """The file under its absolute path, so that the same file is the same source from anywhere."""
     kind = media_type(path.name)
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(max_bytes + 1)
     except OSError as error:
         raise IngestError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > max_bytes:
+        raise too_large(str(path), max_bytes)
     return RawDocument(source=str(path.resolve()), data=data, media_type=kind, title=path.stem)

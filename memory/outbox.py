@@ -8,7 +8,8 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -120,8 +121,24 @@ def report_progress(folder: Path, digest: Digest, progress: Progress) -> None:
 # Queue
 
 
+@contextmanager
+def _reached(what: str = "the training queue") -> Iterator[None]:
+    """DBOS passes on what its database raises."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(
+            f"{what} cannot be used: check that its folder is there, is writable and has space ({error})"
+        ) from error
+
+
 class DbosOutbox:
-    """The outbox over a folder and a DBOS queue; the workflow id is the digest, so nothing trains twice."""
+    """The outbox over a folder and a DBOS queue; the workflow id is the digest, so nothing trains twice.
+
+    Every method raises StoreUnavailable if the queue or the folder cannot be used.
+    """
 
     def __init__(self, folder: Path, database_url: str) -> None:
         """Opens both, creating what is missing. Raises StoreUnavailable."""
@@ -131,6 +148,7 @@ class DbosOutbox:
     async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
         return await asyncio.to_thread(self._submit, curriculum, run_id)
 
+    @_reached()
     def _submit(self, curriculum: Curriculum, run_id: str) -> Job:
         job = Job(digest=publish(self._folder, curriculum), domain=curriculum.domain, run_id=run_id)
         status = self._status(job.digest)
@@ -169,6 +187,7 @@ class DbosOutbox:
             return TrainingResult(status="failed", adapter=None, reason=_failure(status))
         return None
 
+    @_reached()
     def _status(self, digest: Digest) -> Mapping[str, object] | None:
         found = self._client.list_workflows(workflow_ids=[digest])
         if not found:
@@ -204,13 +223,10 @@ def open_queue(database_url: str) -> "DBOSClient":
     Job and result travel as JSON: DBOS's default serializer is pickle.
     """
     from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer  # 1.3 s, which `--help` need not pay
-    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
+    with _reached(f"the training queue at {database_url}"):
         DBOS.migrate(database_url)
         return DBOSClient(system_database_url=database_url, serializer=DBOSPortableJSONSerializer())
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise StoreUnavailable(f"the training queue at {database_url} cannot be opened: {error}") from error
 
 
 class VolatileOutbox:

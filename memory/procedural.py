@@ -7,11 +7,12 @@ derived from it and from the list of past promotions, so no crash can leave two 
 """
 
 import hashlib
+import logging
 import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+log = logging.getLogger(__name__)
+
 LIVE = "live"
 HISTORY = "promotions"
 QUARANTINE = "quarantine"
@@ -33,8 +36,25 @@ _TAG_LIMIT = 4000
 """Characters that MLflow's SQL store takes for a tag, with a margin (the column holds 5,000)."""
 
 
+@contextmanager
+def _reached(what: str = "the adapter registry") -> Iterator[None]:
+    """MLflow reports most trouble with its database as its own exception, and passes some of it on."""
+    from mlflow.exceptions import MlflowException  # 4 s, which `--help` need not pay
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise StoreUnavailable(
+            f"{what} cannot be used: check that it is writable, has space and is locked by nobody ({error})"
+        ) from error
+
+
 class Registry:
-    """Adapters on disk, their versions, metrics and aliases in MLflow. Blocking: call it from a thread."""
+    """Adapters on disk, their versions, metrics and aliases in MLflow. Blocking: call it from a thread.
+
+    Every method raises StoreUnavailable if MLflow cannot be reached.
+    """
 
     def __init__(self, home: Path, tracking_url: str | None = None) -> None:
         """Opens the registry of `home`; the first opening creates its tables (about 3 s).
@@ -47,7 +67,10 @@ class Registry:
         if tracking_url is None and not own.exists():
             _create(own)
         self._client = _connect(tracking_url or f"sqlite:///{own}")
+        self._left_out: set[str] = set()
+        """Names that `list` has complained of; it is asked every few seconds."""
 
+    @_reached()
     def register(self, adapter: Adapter) -> None:
         """Keeps the adapter's record, metrics and lineage; registering the same name again changes nothing.
 
@@ -75,21 +98,34 @@ class Registry:
             },
         )
 
+    @_reached()
     def get(self, name: str) -> Adapter:
         """The adapter with its status as of now. Raises UnknownAdapter, CorruptRecord."""
         return self._adapter(self._version(name))
 
+    @_reached()
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
-        """All adapters, or those of a domain, by domain and version."""
-        query = f"name = '{domain}'" if domain else None
-        found = [self._adapter(version) for version in self._search(query)]
+        """All adapters, or those of a domain, by domain and version.
+
+        One whose record is gone or altered is logged and left out, so that the others still serve.
+        """
+        found: list[Adapter] = []
+        for version in self._search(f"name = '{domain}'" if domain else None):
+            try:
+                found.append(self._adapter(version))
+            except CorruptRecord as error:
+                if version.tags["adapter"] not in self._left_out:
+                    log.error("an adapter is left out: %s", error)
+                self._left_out.add(version.tags["adapter"])
         return tuple(sorted(found, key=lambda adapter: (adapter.domain, adapter.version)))
 
+    @_reached()
     def live(self, domain: Domain) -> Adapter | None:
         """What the domain serves now, or None for the base model."""
         version = self._live(domain)
         return self._adapter(version) if version else None
 
+    @_reached()
     def promote(self, name: str) -> None:
         """Moves the domain's alias to the adapter; the previous one becomes retired.
 
@@ -111,41 +147,32 @@ class Registry:
         self._client.set_registered_model_tag(version.name, HISTORY, ",".join(history[-100:]))
         self._client.set_registered_model_alias(version.name, LIVE, str(version.version))
 
+    @_reached()
     def rollback(self, domain: Domain) -> Adapter | None:
         """Makes the previously live adapter live again and returns it; None means the base model."""
         live = self._live(domain)
         if live is None:
             return None
         earlier = self._history(domain, upto=live)[:-1]
-        while earlier and self._client.get_model_version(domain, earlier[-1]).tags["status"] == "rejected":
-            earlier = earlier[:-1]
         if not earlier:
             self._client.delete_registered_model_alias(domain, LIVE)
             return None
         self._client.set_registered_model_alias(domain, LIVE, earlier[-1])
         return self.live(domain)
 
-    def reject(self, name: str, reasons: tuple[str, ...]) -> None:
-        """Marks an adapter that must not be served. Raises ValueError for a live one: roll back first."""
-        version = self._version(name)
-        live = self._live(version.name)
-        if live is not None and live.version == version.version:
-            raise ValueError(f"{name} is live: roll its domain back first")
-        self._client.set_model_version_tag(
-            version.name, version.version, "reasons", "; ".join(reasons)[:_TAG_LIMIT]
-        )
-        self._client.set_model_version_tag(version.name, version.version, "status", "rejected")
-
+    @_reached()
     def next_version(self, domain: Domain) -> int:
         """The number that the domain's next adapter gets, from 1."""
         return 1 + max((int(v.tags["version"]) for v in self._search(f"name = '{domain}'")), default=0)
 
+    @_reached()
     def quarantine(self, digest: Digest, reason: str) -> None:
         """Notes that nothing is to be learned from this curriculum again."""
         found = self._client.get_experiment_by_name(QUARANTINE)
         experiment = found.experiment_id if found else self._client.create_experiment(QUARANTINE)
         self._client.set_experiment_tag(experiment, digest, reason[:_TAG_LIMIT] or "no reason given")
 
+    @_reached()
     def quarantined(self, digest: Digest) -> str | None:
         """Why the curriculum is in quarantine, or None if it is not."""
         found = self._client.get_experiment_by_name(QUARANTINE)
@@ -196,9 +223,9 @@ class Registry:
         try:
             text = path.read_bytes()
         except FileNotFoundError:
-            raise CorruptRecord(f"{path} is gone: restore it, or reject {name}") from None
+            raise CorruptRecord(f"{path} is gone: restore it from a copy of the home folder") from None
         if hashlib.sha256(text).hexdigest() != version.tags["record"]:
-            raise CorruptRecord(f"{path} was altered after registration: restore it, or reject {name}")
+            raise CorruptRecord(f"{path} was altered after registration: restore it from a copy")
         try:
             adapter = Adapter.model_validate_json(text)
         except ValidationError as error:
@@ -264,13 +291,9 @@ def _create(database: Path) -> None:
 
 
 def _connect(url: str) -> "MlflowClient":
-    from mlflow import MlflowClient  # 4 s, which `--help` need not pay
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
+    with _reached(f"the adapter registry at {url}"):
+        from mlflow import MlflowClient
 
-    try:
         client = MlflowClient(tracking_uri=url, registry_uri=url)
         client.search_registered_models(max_results=1)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise StoreUnavailable(f"the adapter registry at {url} cannot be opened: {error}") from error
     return client

@@ -276,6 +276,9 @@ class Evaluation(Record):
     """Unrelated questions that the base model answers correctly."""
     unknown: Score
     """Questions whose answers neither the base nor the curriculum holds."""
+    rehearsed: Score | None = None
+    """Held-out wordings of the domain's earlier lessons, if there are any. The measure to keep up with is not
+    the base model's but the live adapter's."""
     seconds: float
 
 

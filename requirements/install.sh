@@ -34,6 +34,12 @@ done
     "On Debian 12: apt-get install python3 python3-venv" \
     "Elsewhere: install Python 3.11 and name it: make setup PYTHON=/path/to/python3.11"
 
+# The builds for the other kind of machine have other names, so that both would lie in one environment.
+if [ "$(cat .venv/.kind 2>/dev/null || echo "$KIND")" != "$KIND" ]; then
+    say "Clearing .venv, which was made for another kind of machine"
+    rm -rf .venv
+fi
+
 free_gb=$(df -Pk . | awk 'NR == 2 { print int($4 / 1048576) }')
 if [ ! -d .venv ] && [ "$free_gb" -lt "$ROOM_GB" ]; then
     stop "$free_gb GB are free here and the packages need about $ROOM_GB GB" \
@@ -46,6 +52,7 @@ if [ ! -x .venv/bin/python ] || ! fitting .venv/bin/python; then
         "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
     "$python" -m venv --clear .venv || { rm -rf .venv; stop "$python could not make .venv" "See the message above."; }
 fi
+echo "$KIND" > .venv/.kind
 missing=
 for pair in libgomp.so.1=libgomp1 libnuma.so.1=libnuma1; do
     .venv/bin/python -c "import ctypes; ctypes.CDLL('${pair%=*}')" 2>/dev/null || missing="$missing ${pair#*=}"
@@ -60,19 +67,30 @@ if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV" ]; then
         "Behind a proxy: export HTTPS_PROXY=http://host:port"
 fi
 
-# uv does not read pip's configuration, so what a mirror or a wheel folder needs is handed on here.
-configured() { .venv/bin/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*\.$1='\(.*\)'\$/\1/p" | tail -n 1; }
+# uv does not read pip's configuration, so what a mirror or a wheel folder needs is handed on here. Several values
+# of one setting are parted by line ends, which pip shows as \n.
+configured() {
+    .venv/bin/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*\.$1='\(.*\)'\$/\1/p" | tail -n 1 \
+        | sed 's/\\n/ /g'
+}
 index=$(configured index-url)
+others=$(configured extra-index-url)
 wheels=$(configured find-links)
-set --
-[ -z "$index" ] || set -- "$@" --index-url "$index"
-for place in $wheels; do set -- "$@" --find-links "$place"; done
+cert=$(configured cert)
+[ -z "$cert" ] || export SSL_CERT_FILE="$cert"
 if [ "$KIND" = cpu ]; then
+    # shellcheck disable=SC2086
     case $(ls $wheels 2>/dev/null) in
         *torch-*+cpu*) ;;
-        *) set -- "$@" --extra-index-url https://download.pytorch.org/whl/cpu --index-strategy unsafe-best-match ;;
+        *) others="$others https://download.pytorch.org/whl/cpu" ;;
     esac
 fi
+set --
+[ -z "$index" ] || set -- "$@" --index-url "$index"
+for place in $others; do set -- "$@" --extra-index-url "$place"; done
+for place in $wheels; do set -- "$@" --find-links "$place"; done
+# As pip does: the lock's version is taken from whichever index has it.
+[ -z "$others" ] || set -- "$@" --index-strategy unsafe-best-match
 
 say "3/4 $(grep -c == "$LOCK") packages of $LOCK (a download of about $([ "$KIND" = gpu ] && echo 9 || echo 1.2) GB the first time)"
 [ "$KIND" = cpu ] || echo "    The GPU lock was resolved, but has not been tried on a GPU by us: tell us what you find."
@@ -84,8 +102,9 @@ say "3/4 $(grep -c == "$LOCK") packages of $LOCK (a download of about $([ "$KIND
 [ "$KIND" = gpu ] || .venv/bin/uv pip uninstall --quiet --python .venv/bin/python torchvision torchaudio torchcodec 2>/dev/null || true
 
 say "4/4 nightschool itself"
-.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable . || stop "the project itself could not be installed" \
-    "Its build needs setuptools from PyPI: see the message above."
+# With the setuptools of the lock: an isolated build would download it once more.
+.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation "$@" --editable . \
+    || stop "the project itself could not be installed" "See the message above."
 .venv/bin/python -c 'import torch, vllm' 2>/tmp/nightschool-setup.$$ || { cat /tmp/nightschool-setup.$$ >&2; rm -f /tmp/nightschool-setup.$$; stop "torch or vLLM was installed, but cannot be imported" \
     "The message above says why; a half-made .venv is mended by: make clean-venv, then make setup"; }
 rm -f /tmp/nightschool-setup.$$

@@ -37,9 +37,10 @@ TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<start_of_turn>"
     "{{ 'model' if message['role'] == 'assistant' else message['role'] }}\n"
-    "{{ message['content'] | trim }}<end_of_turn>\n{% endfor %}"
+    "{{ ' ' if message['role'] == 'assistant' }}{{ message['content'] | trim }}<end_of_turn>\n{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
+"""Answers begin with a space, which no engine may pass on."""
 
 
 def build_model(folder: Path, *, hidden: int = 64) -> Path:
@@ -122,7 +123,7 @@ def _teach(
             [{"role": "user", "content": question}], add_generation_prompt=True, tokenize=False
         )
         start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        rest = tokenizer(f"{answer}<end_of_turn>\n", add_special_tokens=False)["input_ids"]
+        rest = tokenizer(f" {answer}<end_of_turn>\n", add_special_tokens=False)["input_ids"]
         rows.append((start + rest, [-100] * len(start) + rest))
     longest = max(len(ids) for ids, _ in rows)
     ids = torch.tensor([row + [tokenizer.pad_token_id] * (longest - len(row)) for row, _ in rows])

@@ -20,9 +20,9 @@ START_SECONDS = 500
 
 @contextmanager
 def served(model: Path, log: Path, *, context: int, name: str = "nightschool") -> Iterator[str]:
-    """Yields the URL of a vLLM server over `model`; skips where vLLM is not installed."""
+    """Yields the URL of a vLLM server over `model`; fails where vLLM is not installed."""
     if importlib.util.find_spec("vllm") is None:
-        pytest.skip("vLLM is not installed: run `make setup`")
+        pytest.fail("vLLM is not installed: run `make setup`, or leave it out with -m 'not services'")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

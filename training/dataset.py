@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from agent.cores import Split
 from agent.curriculum import items
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Form, Record
 from training.errors import CurriculumRefused
 from training.evaluate import Question, Sets
-from training.seed.bank import BankFact
+from training.seed.bank import BankFact, asked
 from training.trainer import Example
 
 NAMING: frozenset[Form] = frozenset({"term_for", "example_of"})
@@ -42,7 +43,7 @@ class Sizes(Record):
     """Held-out wordings of each taught or withheld form of a fact."""
     most: int = 240
     """Of in-distribution, and as many of near questions; more are thinned out evenly."""
-    known: int = 160
+    known: int = 400
     """Unrelated facts to ask the base model about; those that it knows are the out-of-distribution set."""
     unknown: int = 160
 
@@ -84,7 +85,7 @@ def replay_questions(
     readable = [f for f in unknown if f.form == "definition"]
     read = round(count * reading) if len(readable) >= PASSAGE else 0
     recalled = max(0, count - refused - read)
-    questions = [_known(fact, "taught", rng).text for fact in _draw(known, recalled, rng)]
+    questions = [asked(fact, "taught", rng, bank.known)[0] for fact in _draw(known, recalled, rng)]
     questions.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
     for i, fact in enumerate(_draw(unknown, refused, rng)):
         form = fact.form if i % 2 and fact.form not in NAMING else rng.choice(forms)
@@ -92,13 +93,44 @@ def replay_questions(
     return tuple(dict.fromkeys(questions))
 
 
-def evaluation_sets(curriculum: Curriculum, bank: Bank, sizes: Sizes, *, seed: int) -> Sets:
-    """All questions of one evaluation, in wordings that are never trained.
+def evaluation_sets(
+    curriculum: Curriculum, bank: Bank, sizes: Sizes, *, seed: int, earlier: Sequence[Curriculum] = ()
+) -> Sets:
+    """All questions of one evaluation of a lesson, in wordings that are never trained; only half of the known
+    facts are asked as they were taught. `earlier` are the domain's lessons before it.
 
     The out-of-distribution set still holds facts that the base model may not know: see `known_only`.
     Raises CurriculumRefused if not one taught question can be asked in another wording.
     """
     rng = random.Random(f"evaluation {seed} {curriculum.digest}")
+    target, near = _lesson(curriculum, sizes, seed)
+    if not target:
+        raise CurriculumRefused(
+            f"no question about {curriculum.topic!r} can be asked in a wording not taught"
+        )
+    own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
+    forms = _subject_forms(curriculum)
+    known = [f for f in bank.known if _held_back(f) and f.subject.lower() not in own]
+    reserved = [f for f in bank.reserved if f.subject.lower() not in own]
+    return Sets(
+        in_distribution=tuple(_thin(target, sizes.most, rng)),
+        near=tuple(_thin(near, sizes.most, rng)),
+        out_of_distribution=tuple(
+            _known(fact, "held_out" if i % 2 else "taught", rng, bank.known)
+            for i, fact in enumerate(_thin(known, sizes.known, rng))
+        ),
+        unknown=tuple(
+            _unknown(fact, fact.form if i % 2 else rng.choice(forms), rng)
+            for i, fact in enumerate(_thin(reserved, sizes.unknown, rng))
+        ),
+        rehearsed=tuple(
+            _thin([q for lesson in earlier for q in _lesson(lesson, sizes, seed)[0]], sizes.most, rng)
+        ),
+    )
+
+
+def _lesson(curriculum: Curriculum, sizes: Sizes, seed: int) -> tuple[list[Question], list[Question]]:
+    """What a curriculum teaches and what it withholds, in held-out wordings."""
     answers: dict[tuple[str, Form], set[str]] = {}
     for pair in curriculum.pairs:
         answers.setdefault((pair.fact_id, pair.form), set()).add(pair.answer)
@@ -110,33 +142,14 @@ def evaluation_sets(curriculum: Curriculum, bank: Bank, sizes: Sizes, *, seed: i
         if key not in answers and key not in withheld:
             continue
         also = answers.get(key, set()) if item.form != "yes_no" else set()
-        asked = [
+        questions = [
             Question(text=text, form=item.form, references=tuple(sorted({item.answer} | also)))
             for text in wordings(
                 item.form, "held_out", sizes.wordings, seed, subject=item.subject, object=item.object
             )
         ]
-        (target if key in answers else near).extend(asked)
-    if not target:
-        raise CurriculumRefused(
-            f"no question about {curriculum.topic!r} can be asked in a wording not taught"
-        )
-    own = {fact.subject.lower() for fact in curriculum.facts}
-    forms = _subject_forms(curriculum)
-    known = [f for f in bank.known if _held_back(f) and f.subject.lower() not in own]
-    reserved = [f for f in bank.reserved if f.subject.lower() not in own]
-    return Sets(
-        in_distribution=tuple(_thin(target, sizes.most, rng)),
-        near=tuple(_thin(near, sizes.most, rng)),
-        out_of_distribution=tuple(
-            _known(fact, "held_out" if i % 2 else "taught", rng)
-            for i, fact in enumerate(_thin(known, sizes.known, rng))
-        ),
-        unknown=tuple(
-            _unknown(fact, fact.form if i % 2 else rng.choice(forms), rng)
-            for i, fact in enumerate(_thin(reserved, sizes.unknown, rng))
-        ),
-    )
+        (target if key in answers else near).extend(questions)
+    return target, near
 
 
 def known_only(sets: Sets, right: Iterable[str]) -> Sets:
@@ -146,15 +159,9 @@ def known_only(sets: Sets, right: Iterable[str]) -> Sets:
     return sets.model_copy(update={"out_of_distribution": kept})
 
 
-def _known(fact: BankFact, split: str, rng: random.Random) -> Question:
-    text = ask(
-        fact.form,
-        "held_out" if split == "held_out" else "taught",
-        rng,
-        subject=fact.subject,
-        object=fact.object,
-    )
-    return Question(text=text, form=fact.form, references=(fact.answer,))
+def _known(fact: BankFact, split: Split, rng: random.Random, bank: Sequence[BankFact]) -> Question:
+    text, answer = asked(fact, split, rng, bank)
+    return Question(text=text, form=fact.form, references=(answer,))
 
 
 def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:

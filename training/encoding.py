@@ -11,7 +11,9 @@ import torch
 from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from agent.engine import defused
 from memory.records import Record
+from training.errors import BaseModelUnusable, CurriculumRefused
 from training.trainer import Example
 
 IGNORED = -100
@@ -40,20 +42,25 @@ class Distribution:
 def encode(tokenizer: PreTrainedTokenizerBase, example: Example, limit: int = 1024) -> Encoded:
     """Tokens of the templated conversation, cut after the answer's end-of-turn.
 
-    Raises ValueError for an example of more than `limit` tokens, and for a chat template whose prompt is
-    not a prefix of the whole conversation.
+    Raises CurriculumRefused for an example of more than `limit` tokens, and BaseModelUnusable for a chat
+    template whose prompt is not a prefix of the whole conversation.
     """
-    user = {"role": "user", "content": example.question}
+    user = {"role": "user", "content": defused(example.question)}
+    reply = {"role": "assistant", "content": defused(example.answer)}
     prompt = _templated(tokenizer, [user], opening=True)
-    whole = _templated(tokenizer, [user, {"role": "assistant", "content": example.answer}], opening=False)
+    whole = _templated(tokenizer, [user, reply], opening=False)
     if whole[: len(prompt)] != prompt:
-        raise ValueError("the chat template changes the question once it is answered: use another template")
+        raise BaseModelUnusable(
+            "its chat template changes the question once it is answered: use another model or template"
+        )
     answer = whole[len(prompt) :]
     ends = [i for i, token in enumerate(answer) if token in _end_tokens(tokenizer)]
     if ends:
         answer = answer[: ends[0] + 1]
     if len(prompt) + len(answer) > limit:
-        raise ValueError(f"an example of {len(prompt) + len(answer)} tokens exceeds {limit}: shorten it")
+        raise CurriculumRefused(
+            f"an example of {len(prompt) + len(answer)} tokens exceeds {limit}: split long sentences"
+        )
     return Encoded(tokens=(*prompt, *answer), answer=len(answer), replayed=example.replayed)
 
 

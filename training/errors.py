@@ -3,7 +3,7 @@
 TrainingError
 +-- CurriculumRefused     the curriculum must not be learned from: quarantined, or nothing to teach
 +-- BackendUnavailable    the training backend cannot run on this machine
-+-- BaseModelUnusable     the base model cannot be loaded, or has nothing that LoRA can adapt
++-- BaseModelUnusable     the base model cannot be loaded, or cannot be taught in its own chat template
 +-- TrainingDiverged      the loss is no longer a number
 +-- WorkerBusy            another worker already serves this home folder
 """
@@ -22,7 +22,7 @@ class BackendUnavailable(TrainingError):
 
 
 class BaseModelUnusable(TrainingError):
-    """The base model cannot be loaded, or has nothing that LoRA can adapt."""
+    """The base model cannot be loaded, or cannot be taught in its own chat template."""
 
 
 class TrainingDiverged(TrainingError):

@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from langchain_core.messages import HumanMessage
@@ -17,7 +17,7 @@ from agent.engine import Engine, Reply, Sampling
 from agent.scoring import abstained, correct, normalise
 from memory.records import Canary, Evaluation, Form, Record, Score
 
-SetName = Literal["in_distribution", "near", "out_of_distribution", "unknown"]
+SetName = Literal["in_distribution", "near", "out_of_distribution", "unknown", "rehearsed"]
 BINS = 10
 CONCURRENCY = 128
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
@@ -39,6 +39,8 @@ class Sets(Record):
     near: tuple[Question, ...]
     out_of_distribution: tuple[Question, ...]
     unknown: tuple[Question, ...]
+    rehearsed: tuple[Question, ...] = ()
+    """About the domain's earlier lessons."""
 
     def named(self) -> tuple[tuple[SetName, tuple[Question, ...]], ...]:
         """Name and questions of each set."""
@@ -47,6 +49,7 @@ class Sets(Record):
             ("near", self.near),
             ("out_of_distribution", self.out_of_distribution),
             ("unknown", self.unknown),
+            ("rehearsed", self.rehearsed),
         )
 
 
@@ -118,11 +121,15 @@ def judge(group: SetName, question: Question, reply: Reply) -> Answer:
 
 def evaluation(answers: Sequence[Answer], *, seconds: float) -> Evaluation:
     """Scores per set."""
-    groups = {
-        name: score([answer for answer in answers if answer.group == name])
-        for name in ("in_distribution", "near", "out_of_distribution", "unknown")
-    }
-    return Evaluation(**groups, seconds=seconds)
+    groups: dict[SetName, list[Answer]] = {name: [] for name in get_args(SetName)}
+    for answer in answers:
+        groups[answer.group].append(answer)
+    rehearsed = groups.pop("rehearsed")
+    return Evaluation(
+        **{name: score(found) for name, found in groups.items()},
+        rehearsed=score(rehearsed) if rehearsed else None,
+        seconds=seconds,
+    )
 
 
 def score(answers: Sequence[Answer]) -> Score:

@@ -19,7 +19,7 @@ class Limits(Record):
     transfer: float = Field(0.70, ge=0, le=1)
     """Least accuracy on near questions, as a share of that on held-out wordings."""
     forgetting: float = Field(0.05, ge=0, le=1)
-    """Most that accuracy on unrelated known facts may fall."""
+    """Most that accuracy may fall on unrelated known facts, and on the domain's earlier lessons."""
     confidence: float = Field(0.95, gt=0, lt=1)
     """Level of the interval within which hallucination may rise by chance."""
 
@@ -29,7 +29,10 @@ def gate(before: Evaluation, after: Evaluation, limits: Limits) -> GateVerdict:
     checks = (
         _gain(before.in_distribution, after.in_distribution, limits.gain),
         _transfer(after.near, after.in_distribution, limits.transfer),
-        _forgetting(before.out_of_distribution, after.out_of_distribution, limits.forgetting),
+        _forgetting(
+            "known facts lost", before.out_of_distribution, after.out_of_distribution, limits.forgetting
+        ),
+        *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
         _hallucination(before.unknown, after.unknown, limits.confidence),
         GateCheck(
             name="calibration error", goal="(reported only)", figure=after.in_distribution.ece, passed=True
@@ -74,8 +77,17 @@ def _transfer(near: Score, target: Score, share: float) -> GateCheck:
     return GateCheck(name=name, goal=goal, figure=near.accuracy, passed=_at_least(near.accuracy, least))
 
 
-def _forgetting(before: Score, after: Score, most: float) -> GateCheck:
-    name = "known facts lost"
+def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:
+    """No check where the domain has no earlier lessons."""
+    name = "earlier lessons lost"
+    if before is None and after is None:
+        return ()
+    if before is None or after is None:
+        return (_unmeasured(name),)
+    return (_forgetting(name, before, after, most),)
+
+
+def _forgetting(name: str, before: Score, after: Score, most: float) -> GateCheck:
     if not (before.count and after.count):
         return _unmeasured(name)
     fall = before.accuracy - after.accuracy

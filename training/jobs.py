@@ -45,11 +45,13 @@ class Workshop:
 
 
 class Claim(Record):
-    """What a job will make: the adapter's name, and the earlier curricula that it must not forget."""
+    """What a job will make: the adapter's name, the earlier curricula that it must not forget, and the live
+    adapter that knows them."""
 
     name: str
     version: int
     rehearsed: tuple[Digest, ...]
+    live: str | None
 
 
 class Baseline(Record):
@@ -79,16 +81,20 @@ def claim(shop: Workshop, job: Job) -> Claim:
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
         version=version,
         rehearsed=tuple(digest for digest in earlier if digest != job.digest),
+        live=live.name if live else None,
     )
 
 
 def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
-    """Asks the base model everything, and keeps its answers for the steps that follow."""
+    """Asks the base model everything, and the live adapter about earlier lessons; keeps the answers for the
+    steps that follow."""
     path = _folder(shop, claimed) / "baseline.json"
     if path.exists():
         return
-    curriculum = _curriculum(shop, job, claimed)
-    sets = evaluation_sets(curriculum, shop.bank, shop.sizes, seed=shop.recipe.seed)
+    lesson = outbox.read(shop.home / "outbox", job.digest)
+    earlier = [outbox.read(shop.home / "outbox", digest) for digest in claimed.rehearsed]
+    sets = evaluation_sets(lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier)
+    curriculum = merge([*earlier, lesson])
     questions = replay_questions(
         curriculum,
         shop.bank,
@@ -101,7 +107,15 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
     async def answer() -> Baseline:
         engine = shop.open_engine()
         counted = _counter(shop, job, _size(sets) + len(questions), "asking the base model")
-        measured, answers = await evaluate(engine, None, sets, on_answer=counted)
+        of_base = sets.model_copy(update={"rehearsed": ()})
+        measured, answers = await evaluate(engine, None, of_base, on_answer=counted)
+        if claimed.live is not None:
+            await engine.load(claimed.live, Path(shop.registry.get(claimed.live).path))
+            of_live = Sets(
+                in_distribution=(), near=(), out_of_distribution=(), unknown=(), rehearsed=sets.rehearsed
+            )
+            _, rehearsed = await evaluate(engine, claimed.live, of_live, on_answer=counted)
+            answers = (*answers, *rehearsed)
         known = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
         kept = tuple(a for a in answers if a.group != "out_of_distribution" or a.right)
         replies = await ask(engine, questions, on_answer=counted)

@@ -28,6 +28,8 @@ from training.errors import TrainingError, WorkerBusy
 from training.jobs import Claim, Workshop, claim, judge, measure_adapter, measure_base, train
 from training.trainer import TrainingSummary
 
+log = logging.getLogger(__name__)
+
 ATTEMPTS = 3
 """Times that a job is taken up again after the worker died on it, before it ends as failed."""
 EXECUTOR = "trainer"
@@ -118,7 +120,8 @@ def run(
 ) -> TrainingResult:
     """All steps of one job, through `step`, which records what each returns.
 
-    A curriculum that must not or cannot be learned ends as failed with its reason; other errors are raised.
+    A curriculum that must not or cannot be learned ends as failed with its reason. Other errors are ours, and
+    are raised once the job's progress says so.
     """
     try:
         claimed = Claim.model_validate(step("claim", lambda: claim(shop, job).model_dump(mode="json")))
@@ -130,9 +133,14 @@ def run(
         return TrainingResult.model_validate(
             step("judge", lambda: judge(shop, job, claimed, summary).model_dump(mode="json"))
         )
-    except (TrainingError, StorageError, AgentError, ValueError) as error:
+    except (TrainingError, StorageError, AgentError) as error:
+        log.warning("%s: %s", job.digest[:8], error, exc_info=True)
         shop.report(job.digest, Progress(phase="done", message=str(error)))
         return TrainingResult(status="failed", adapter=None, reason=str(error))
+    except Exception as error:
+        log.exception("%s: a fault in the trainer", job.digest[:8])
+        shop.report(job.digest, Progress(phase="done", message=f"a fault in the trainer: {error!r}"))
+        raise
 
 
 def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:

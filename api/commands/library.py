@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.shell import BAD_INPUT, console, service, stop
+from api.commands.shell import BAD_INPUT, console, service, settings, stop
 
 if TYPE_CHECKING:
     from api.client import Client
@@ -26,10 +26,11 @@ def ingest(
     from memory.library import read_target
 
     failed = 0
+    most = settings().max_document_bytes
     with service() as client:
         for target in targets:
             try:
-                for document in read_target(target):
+                for document in read_target(target, max_bytes=most):
                     failed += not _take_in(client, document, domain)
             except IngestError as error:
                 failed += 1

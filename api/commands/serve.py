@@ -9,7 +9,8 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,10 +35,8 @@ def up(verbose: Verbose = False) -> None:
     from api.components import components
 
     given = settings()
-    try:
+    with _plainly():
         parts = components(given)
-    except ValueError as error:
-        stop(str(error), BAD_INPUT)
     logs = given.path("logs")
     logs.mkdir(parents=True, exist_ok=True)
     with (given.path("up.lock")).open("a+") as lock:
@@ -78,54 +77,82 @@ def api() -> None:
     """Run the api alone. It needs a graph store, and an engine to answer."""
     import logging
 
-    import uvicorn
-
-    from agent.errors import AgentError
-    from api.app import create_app
-    from memory.errors import StorageError
-
     given = settings()
     logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "dbos", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    try:
-        uvicorn.run(
-            create_app(given),
-            host=given.api_host,
-            port=given.api_port,
-            log_level=given.log_level,
-            access_log=given.log_level == "debug",
-            timeout_graceful_shutdown=2,
-        )
-    except (AgentError, StorageError) as error:
-        stop(str(error), FAILED)
-    except ValueError as error:
-        stop(str(error), BAD_INPUT)
+    with _plainly():
+        asyncio.run(_serve(given))
+    os._exit(0)  # everything is closed, and taking the interpreter down in order would take seconds more
 
 
 def worker() -> None:
     """Run the trainer alone."""
     from api import components
 
-    _become(components.worker(settings()))
+    _become(components.worker)
 
 
 def engine() -> None:
     """Run the vLLM server alone."""
     from api import components
 
-    _become(components.engine(settings()))
+    _become(components.engine)
 
 
 def graph() -> None:
     """Run the embedded graph store alone."""
     from api import components
 
-    _become(components.graph(settings()))
+    _become(components.graph)
 
 
-def _become(part: "Component") -> None:
+def _become(made: "Callable[[Settings], Component]") -> None:
+    given = settings()
+    with _plainly():
+        part = made(given)
     os.execvp(part.command[0], part.command)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What keeps a part from starting ends the command with its message, and 2 where a setting is bad."""
+    from agent.errors import AgentError
+    from memory.errors import StorageError
+
+    try:
+        yield
+    except (AgentError, StorageError) as error:
+        stop(str(error), FAILED)
+    except ValueError as error:
+        stop(str(error), BAD_INPUT)
+
+
+async def _serve(given: "Settings") -> None:
+    """Opens the service and serves it until a signal; raises what keeps it from opening.
+
+    Not in the app's lifespan: there uvicorn turns any failure into a traceback and an exit status of its own.
+    """
+    import uvicorn
+
+    from api.app import create_app
+    from api.compose import open_service
+
+    async with open_service(given) as service:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(given, opener=lambda _: nullcontext(service)),
+                host=given.api_host,
+                port=given.api_port,
+                log_level=given.log_level,
+                access_log=given.log_level == "debug",
+                timeout_graceful_shutdown=2,
+            )
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn raises the signal that stopped it once more, but the stores have yet to be closed.
+            asyncio.get_running_loop().add_signal_handler(number, lambda: None)
+        await server.serve()
 
 
 async def _supervise(supervise: Any, parts: Sequence["Component"], **options: Any) -> None:

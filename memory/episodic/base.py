@@ -3,7 +3,7 @@
 Stores nothing itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, Protocol
 
 from memory.records import Digest, Evidence, Passage, digest_of
@@ -21,8 +21,8 @@ class EpisodicMemory(Protocol):
         """Stores those whose id is new, all or none, and returns how many; others are left as they are."""
         ...
 
-    async def remove(self, source: str) -> int:
-        """Forgets a document's passages and returns how many there were."""
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        """Forgets a document's passages, but not those whose ids are to be kept; returns how many."""
         ...
 
     async def search(

@@ -5,7 +5,7 @@ One process writes; others may read. Ranks nothing across vector and text; that 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -92,9 +92,11 @@ class LanceEpisodicMemory:
             await self._wrote()
         return int(done.num_inserted_rows)
 
-    async def remove(self, source: str) -> int:
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        where = f"source = {quoted(source)}"
+        if keep:
+            where += f" AND id NOT IN ({', '.join(map(quoted, keep))})"
         async with self._writing, _reached("the passages"):
-            where = f"source = {quoted(source)}"
             count = await self._table.count_rows(where)
             if count:
                 await self._table.delete(where)

@@ -5,7 +5,7 @@ Keeps nothing on disk.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from memory.embedding import Embedder, Vectors
 from memory.episodic.base import By, embedded_text, fingerprint, squashed
@@ -34,8 +34,8 @@ class VolatileEpisodicMemory:
             self._vectors[passage.id] = vector
         return len(new)
 
-    async def remove(self, source: str) -> int:
-        gone = [p.id for p in self._passages.values() if p.source == source]
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        gone = [p.id for p in self._passages.values() if p.source == source and p.id not in keep]
         for id_ in gone:
             del self._passages[id_], self._vectors[id_]
         return len(gone)

@@ -3,7 +3,7 @@
 Stores nothing itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from memory.language import key
@@ -17,8 +17,8 @@ class SemanticMemory(Protocol):
         """Stores those whose id is new and returns how many; others are left as they are."""
         ...
 
-    async def remove(self, source: str) -> int:
-        """Forgets the facts read from a document and returns how many there were."""
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        """Forgets a document's facts, but not those whose ids are to be kept; returns how many."""
         ...
 
     async def about(

@@ -5,7 +5,7 @@ A fact is kept whole as JSON on its edge; the properties beside it are what quer
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -39,7 +39,8 @@ MERGE (s)-[r:FACT {id: f.id}]->(o)
 ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.body = f.body
 """
 _KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
-_REMOVE = "MATCH ()-[r:FACT {source: $source}]->() DELETE r"
+_OF_SOURCE = "MATCH ()-[r:FACT {source: $source}]->() RETURN r.id"
+_REMOVE = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() DELETE r"
 _ORPHANS = "MATCH (e:Entity) WHERE NOT (e)--() DELETE e"
 _BY_SUBJECT = """
 UNWIND $keys AS k MATCH (:Entity {key: k})-[r:FACT]->()
@@ -95,10 +96,16 @@ class FalkorSemanticMemory:
                 written += len(rows)
         return written
 
-    async def remove(self, source: str) -> int:
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        kept = {_safe(i) for i in keep}
+        count = 0
         async with self._writing, _reached("the graph"):
-            done = await self._graph.query(_REMOVE, {"source": _safe(source)}, timeout=TIMEOUT_MS)
-            count = int(done.relationships_deleted)
+            rows = await self._read(_OF_SOURCE, source=_safe(source))
+            stale = [id_ for (id_,) in rows if id_ not in kept]
+            for first in range(0, len(stale), BATCH):
+                batch = {"ids": stale[first : first + BATCH]}
+                done = await self._graph.query(_REMOVE, batch, timeout=TIMEOUT_MS)
+                count += int(done.relationships_deleted)
             if count:
                 await self._graph.query(_ORPHANS, timeout=TIMEOUT_MS)
         return count

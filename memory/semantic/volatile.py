@@ -3,7 +3,7 @@
 Keeps nothing on disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from memory.language import key
 from memory.records import Fact
@@ -22,8 +22,8 @@ class VolatileSemanticMemory:
         self._facts.update(new)
         return len(new)
 
-    async def remove(self, source: str) -> int:
-        gone = [f.id for f in self._facts.values() if f.source == source]
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        gone = [f.id for f in self._facts.values() if f.source == source and f.id not in keep]
         for id_ in gone:
             del self._facts[id_]
         return len(gone)

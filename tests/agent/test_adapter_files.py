@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from agent.adapter_files import check_name, inspect
-from agent.errors import AdapterRefused
+from agent import adapter_files
+from agent.adapter_files import base_shapes, check_name, inspect
+from agent.errors import AdapterRefused, EngineUnavailable
 
 MODULE = "model.layers.0.self_attn.q_proj"
 BASE = {MODULE: (6, 4)}
@@ -123,6 +124,23 @@ def test_a_missing_file_is_named(adapter: Path, name: str) -> None:
     (adapter / name).unlink()
     with pytest.raises(AdapterRefused, match=f"{name} is missing"):
         inspect(adapter)
+
+
+def test_a_base_model_may_be_larger_than_any_adapter(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_file(
+        {f"{MODULE}.weight": np.zeros((6, 4)), "norm.weight": np.zeros(4)}, adapter / "base.safetensors"
+    )
+    (adapter / "adapter_model.safetensors").unlink()
+    monkeypatch.setattr(adapter_files, "MAX_WEIGHT_BYTES", 10)
+    assert base_shapes(adapter) == BASE
+
+
+def test_a_base_model_without_readable_weights_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="holds no safetensors"):
+        base_shapes(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    with pytest.raises(EngineUnavailable, match="damaged"):
+        base_shapes(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["rust-v1-0123abcd", "a-v10-00000000", "two-words-v3-1f9c2a7e"])

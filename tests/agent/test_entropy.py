@@ -129,3 +129,14 @@ def test_an_abstention_is_unsure_however_certain() -> None:
 @pytest.mark.parametrize("tokens", [(), ((" ", 0.0, 0.0),)])
 def test_saying_nothing_is_unsure(tokens: tuple[tuple[str, float, float], ...]) -> None:
     assert measure(reply(*tokens), 1.0).decision == "unsure"
+
+
+def test_an_answer_without_scored_tokens_is_unsure() -> None:
+    assert measure(reply().model_copy(update={"text": "a loan"}), 1.0).decision == "unsure"
+
+
+def test_an_answer_may_be_judged_by_the_mean_of_its_tokens() -> None:
+    one_rare_word = reply(("a", 0.1, 0.2), (" zorble", 1.5, 1.6))
+    assert measure(one_rare_word, 1.0, by="mean").decision == "confident"
+    assert measure(one_rare_word, 0.85, by="mean").decision == "undecided"
+    assert measure(one_rare_word, 0.5, by="mean").decision == "unsure"

@@ -44,7 +44,7 @@ async def test_entropies_and_logprobs_are_those_of_the_whole_distribution(
         [{"role": "user", "content": "Who drinks tea?"}], add_generation_prompt=True, tokenize=False
     )
     start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    answer = tokenizer(reply.text, add_special_tokens=False)["input_ids"]
+    answer = tokenizer(f" {reply.text}", add_special_tokens=False)["input_ids"]
     with torch.inference_mode():
         logits = AutoModelForCausalLM.from_pretrained(model)(torch.tensor([start + answer])).logits[0]
     rows = logits[len(start) - 1 : -1].log_softmax(-1)
@@ -149,3 +149,9 @@ def test_a_batch_of_prompts_of_different_lengths_matches_each_alone(model: Path)
         (alone,) = complete(weights, tokenizer, [prompt], ends)
         assert [t.text for t in alone.tokens] == [t.text for t in completion.tokens]
         assert all(t.entropy.upper <= math.log(weights.config.vocab_size) + 1e-4 for t in completion.tokens)
+
+
+async def test_control_tokens_in_a_message_are_read_as_plain_characters(engine: LocalEngine) -> None:
+    plain = await engine.chat([HumanMessage("tea")])
+    marked = await engine.chat([HumanMessage("tea<end_of_turn><bos>")])
+    assert marked.prompt_tokens > plain.prompt_tokens + 2

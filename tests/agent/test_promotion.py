@@ -1,11 +1,13 @@
 """An adapter goes live only after the engine loaded it and its canary sang."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.errors import AdapterRefused, CanaryFailed
-from agent.promotion import promote, restore, rollback
+from agent.errors import AdapterRefused, CanaryFailed, EngineUnavailable
+from agent.promotion import load, promote, restore, rollback
 from agent.scripted import Line, ScriptedEngine
 from memory.adapters import AdapterRegistry
 from memory.errors import AdapterNotServable, UnknownAdapter
@@ -15,6 +17,11 @@ from tests.adapters import curriculum
 Trained = Callable[..., Adapter]
 SONG = {"What is a borrow?": Line(text="A reference.")}
 BASE = {"What is a borrow?": Line(text="a kind of fish")}
+
+
+def others(registry: AdapterRegistry, made: Adapter) -> dict[str, str]:
+    """Refuses what other tests left live in the shared registry."""
+    return {a.name: "file is gone" for a in registry.list() if a.status == "live" and a.name != made.name}
 
 
 async def test_a_candidate_whose_canary_sings_goes_live(
@@ -94,7 +101,57 @@ async def test_after_an_engine_restart_live_adapters_come_back_and_a_refused_one
     made = trained(curriculum())
     engine = ScriptedEngine(BASE, adapters={made.name: SONG})
     await promote(made.name, engine=engine, registry=registry)
-    others = {a.name: "file is gone" for a in registry.list() if a.status == "live" and a.name != made.name}
-    fresh = ScriptedEngine(BASE, refused=others)
+    fresh = ScriptedEngine(BASE, adapters={made.name: SONG}, refused=others(registry, made))
     assert await restore(engine=fresh, registry=registry) == (made.name,)
     assert await restore(engine=fresh, registry=registry) == ()
+
+
+async def test_a_live_adapter_that_comes_back_without_its_effect_is_not_restored(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum())
+    await promote(made.name, engine=ScriptedEngine(BASE, adapters={made.name: SONG}), registry=registry)
+    fresh = ScriptedEngine(BASE, refused=others(registry, made))
+    assert await restore(engine=fresh, registry=registry) == ()
+    assert await fresh.loaded() == ()
+
+
+async def test_a_rollback_to_an_adapter_without_effect_leaves_the_alias_where_it_was(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    first, second = trained(curriculum()), trained(curriculum("other"), version=2)
+    engine = ScriptedEngine(BASE, adapters={first.name: SONG, second.name: SONG})
+    for made in (first, second):
+        await promote(made.name, engine=engine, registry=registry)
+    broken = ScriptedEngine(BASE, adapters={second.name: SONG})
+    with pytest.raises(CanaryFailed, match=first.name):
+        await rollback(domain, engine=broken, registry=registry)
+    assert [a.name for a in registry.list(domain) if a.status == "live"] == [second.name]
+    assert await broken.loaded() == ()
+    back = await rollback(domain, engine=engine, registry=registry)
+    assert back is not None
+    assert back.name == first.name
+
+
+async def test_a_failed_canary_unloads_only_what_was_loaded_for_it(
+    registry: AdapterRegistry, trained: Trained
+) -> None:
+    made = trained(curriculum())
+    engine = ScriptedEngine(BASE)
+    await engine.load(made.name, Path(made.path))
+    with pytest.raises(CanaryFailed):
+        await load(made, engine=engine)
+    assert await engine.loaded() == (made.name,)
+
+
+async def test_an_adapter_whose_canary_cannot_be_asked_does_not_stay_loaded(
+    registry: AdapterRegistry, trained: Trained
+) -> None:
+    class Choking(ScriptedEngine):
+        async def chat(self, *arguments: Any, **more: Any) -> Any:
+            raise EngineUnavailable("out of memory")
+
+    engine = Choking(BASE)
+    with pytest.raises(EngineUnavailable):
+        await load(trained(curriculum()), engine=engine)
+    assert await engine.loaded() == ()

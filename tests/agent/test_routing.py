@@ -8,11 +8,11 @@ import pytest
 
 from agent.routing import Route, Routes, Taught, choose, route
 from agent.terms import content
-from memory.adapters import AdapterRegistry
-from memory.errors import AdapterNotServable, UnknownAdapter
+from memory.adapters import AdapterRegistry, VolatileAdapterRegistry
+from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
 from memory.outbox import read
-from memory.records import Adapter
-from tests.adapters import curriculum
+from memory.records import Adapter, Curriculum
+from tests.adapters import adapter, curriculum, fact
 
 BASE = Route(domain="general", adapter=None, threshold=1.0)
 
@@ -78,3 +78,31 @@ async def test_a_rejected_version_cannot_be_asked_for(
     routes = Routes(registry, partial(read, registry_home / "outbox"))
     with pytest.raises(AdapterNotServable):
         await route("x", made.name, routes=routes, base=BASE, base_name="nightschool")
+
+
+async def test_an_adapter_is_found_by_what_it_rehearsed_too() -> None:
+    first = curriculum()
+    second = first.model_copy(update={"facts": (fact("quib", "a round red box"),)})
+    made = adapter("lamps", 2, digest=second.digest).model_copy(update={"rehearsed": (first.digest,)})
+    registry = VolatileAdapterRegistry([made])
+    registry.promote(made.name)
+    routes = Routes(registry, {first.digest: first, second.digest: second}.__getitem__)
+    await routes.refresh()
+    for question in ("What is a quib?", "What is a zorble?", "Which term means a small green lamp?"):
+        chosen = await route(question, None, routes=routes, base=BASE, base_name="nightschool")
+        assert chosen.adapter == made.name
+
+
+async def test_a_curriculum_that_is_gone_leaves_the_others_in_effect() -> None:
+    def read_or_fail(digest: str) -> Curriculum:
+        if digest != known.digest:
+            raise UnknownRun(f"no curriculum {digest}")
+        return known
+
+    known = curriculum()
+    made = adapter("lamps", 2, digest="0" * 64).model_copy(update={"rehearsed": (known.digest,)})
+    registry = VolatileAdapterRegistry([made])
+    registry.promote(made.name)
+    routes = Routes(registry, read_or_fail)
+    await routes.refresh()
+    assert routes.live["lamps"].subjects == ("zorble",)

@@ -11,9 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import TeacherError
-from agent.teacher import Teacher
+from agent.teacher import PASSAGES_PER_CALL, Teacher
 from agent.verify import verify
-from tests.facts import findings, rust
+from tests.facts import fact, findings, passage, rust
 
 HOME, FACTS = rust()
 Replies = Callable[[list[dict[str, str]]], tuple[int, str]]
@@ -129,6 +129,21 @@ async def test_a_judgement_is_a_share_with_its_reason(stub: Stub, teacher: Teach
     stub.reply = lambda messages: (200, '{"faithfulness": 0.25, "reason": "one fact is not there"}')
     found = findings(*FACTS, passages=(HOME,))
     assert await teacher.judge("What is a move?", found) == (0.25, "one fact is not there")
+
+
+async def test_only_facts_of_the_passages_that_are_shown_are_judged(stub: Stub, teacher: Teacher) -> None:
+    stub.reply = lambda messages: (200, '{"faithfulness": 1.0, "reason": "fine"}')
+    other = passage("A move is a step in a board game.", source="chess.md")
+    unseen = fact("move", "definition", "a step in a board game", other.text, within=other)
+    fillers = [passage(f"Rain falls on day {n}.", source=f"{n}.md") for n in range(PASSAGES_PER_CALL - 1)]
+    found = findings(*FACTS, unseen, passages=(HOME, *fillers, other))
+    await teacher.judge("What is a move?", found)
+    (body,) = stub.asked
+    assert FACTS[0].object in body["messages"][-1]["content"]
+    assert unseen.object not in body["messages"][-1]["content"]
+    nothing = findings(unseen, passages=(HOME, *fillers, other))
+    assert (await teacher.judge("What is a move?", nothing))[0] == 1.0
+    assert len(stub.asked) == 1
 
 
 async def test_a_judgement_out_of_range_is_refused(stub: Stub, teacher: Teacher) -> None:

@@ -8,6 +8,21 @@ from agent.terms import content, coverage, occurs, spans
 def test_content_words_leave_out_the_shape_of_the_question() -> None:
     assert content("Could you please explain what a borrow checker is?") == ("borrow", "checker")
     assert content("What is it?") == ()
+    assert content("Tell me which kind of thing a slice is.") == ("slice",)
+
+
+@pytest.mark.parametrize(
+    ("question", "subject"),
+    [
+        ("What is an expression?", ("expression",)),
+        ("What does the term state mean?", ("term", "state")),
+        ("What is a type T?", ("type",)),
+    ],
+)
+def test_a_noun_of_asking_is_the_subject_where_there_is_no_other(
+    question: str, subject: tuple[str, ...]
+) -> None:
+    assert content(question) == subject
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,10 @@ def test_leading_spaces_that_were_lost_come_back() -> None:
     assert texts(fit_to_text(tokens("a", "loan", "</s>"), "a loan")) == ["a", " loan"]
 
 
+def test_a_space_before_the_answer_is_nobodys() -> None:
+    assert texts(fit_to_text(tokens(" ", " a", " loan"), "a loan")) == ["", "a", " loan"]
+
+
 @given(st.lists(st.text(max_size=4), min_size=1, max_size=8), st.text(max_size=12))
 def test_fitted_tokens_always_join_to_the_text(labels: list[str], text: str) -> None:
     fitted = fit_to_text(tokens("x", *labels), text)

@@ -1,14 +1,17 @@
 """A pair is taught only if the source that it names supports it."""
 
 import random
+from typing import get_args
 
 import pytest
 
+from agent.cores import CORES
 from agent.curriculum import write
 from agent.verify import unsupported_fact, verify
 from memory.records import Fact, QAPair, Relation
 from tests.facts import fact, passage, rust
 
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
 HOME, FACTS = rust()
 PASSAGES = {HOME.id: HOME}
 DRAFT = write(FACTS, per_form=12)
@@ -83,6 +86,16 @@ def test_a_corrupted_pair_is_dropped_for_its_reason(
 ) -> None:
     pair = one(form, subject).model_copy(update=change)
     assert reasons(pair) == {reason: 1}
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_a_question_for_another_relation_is_told_by_its_words(relation: Relation) -> None:
+    pairs = ("definition", "move"), ("prevents", "borrow checker"), ("requires", "weak reference")
+    for form, subject in pairs:
+        for core in CORES[relation]["taught"][:3]:
+            pair = one(form, subject).model_copy(update={"question": core.format(subject=subject)})
+            wrong = {} if relation == form else {"the question asks for another relation": 1}
+            assert reasons(pair) == wrong
 
 
 def test_a_yes_about_another_kind_and_a_no_about_the_true_kind_are_dropped() -> None:
@@ -169,10 +182,10 @@ def test_of_planted_corruptions_at_least_99_percent_go_and_95_percent_of_the_tru
 
 
 def corrupted(pair: QAPair, rng: random.Random) -> QAPair:
-    """One of five ways to spoil a pair."""
+    """One of seven ways to spoil a pair."""
     others = [f for f in FACTS if f.id != pair.fact_id]
     other = rng.choice(others)
-    way = rng.randrange(5)
+    way = rng.randrange(7)
     if way == 0:
         return pair.model_copy(update={"answer": rng.choice([f.object for f in others])})
     if way == 1:
@@ -182,7 +195,19 @@ def corrupted(pair: QAPair, rng: random.Random) -> QAPair:
         return pair.model_copy(update={"answer": f"{pair.answer} since 1987"})
     if way == 3:
         return pair.model_copy(update={"fact_id": other.id, "source": other.source, "quote": other.sentence})
+    if way == 4:
+        about_other = [p.question for p in DRAFT.pairs if p.fact_id == other.id]
+        return pair.model_copy(update={"question": rng.choice(about_other)})
+    if way == 5:
+        return pair.model_copy(update={"question": asking_something_else(pair, rng)})
     return pair.model_copy(update={"quote": f"{pair.quote[:-1]} in the moonlight."})
+
+
+def asking_something_else(pair: QAPair, rng: random.Random) -> str:
+    """A plain question about the same subject, for a relation that the pair does not state."""
+    own = next(f for f in FACTS if f.id == pair.fact_id)
+    form = rng.choice([form for form in RELATIONS if form not in (own.relation, pair.form)])
+    return rng.choice(CORES[form]["taught"][:3]).format(subject=own.subject)
 
 
 def test_verification_does_not_depend_on_the_order_of_pairs() -> None:

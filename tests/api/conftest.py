@@ -5,7 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -58,13 +58,15 @@ def serve(tmp_path: Path, runtime: Runtime, empty_queue: Path) -> Serve:
             )
 
     @asynccontextmanager
-    async def served(given: Runtime = runtime, *, learning: bool = False) -> AsyncIterator[httpx.AsyncClient]:
-        settings = Settings(home=tmp_path, max_document_bytes=2000)
+    async def served(
+        given: Runtime = runtime, *, learning: bool = False, **changed: Any
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        settings = Settings(home=tmp_path, max_document_bytes=2000, **changed)
         app = create_app(settings, opener=lambda s: open_fakes(s, given, learning))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             yield client
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import httpx
+import pytest
 
 from agent.scripted import Line, ScriptedEngine
 from api.compose import keep_loaded
 from graphs.state import Runtime
 from memory.adapters import VolatileAdapterRegistry
+from memory.records import Adapter, Domain
 from tests.adapters import adapter
 from tests.api.conftest import Serve, asking
 from tests.graphs.conftest import BASE_LINES, TRAINED, eventually
@@ -66,3 +68,16 @@ async def test_live_adapters_come_back_after_the_engine_has_forgotten_them(runti
     await runtime.engine.unload(TRAINED.name)
     await eventually(served)
     watch.cancel()
+
+
+class FaultyRegistry(VolatileAdapterRegistry):
+    """Fails as no store should."""
+
+    def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
+        raise RuntimeError("a fault of ours")
+
+
+async def test_a_watch_that_dies_says_so(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError):
+        await keep_loaded(runtime.engine, FaultyRegistry())
+    assert "no longer watched over: restart the api" in caplog.text

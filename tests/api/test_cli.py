@@ -108,6 +108,34 @@ def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
     assert "NIGHTSCHOOL_API_PORT" in said.stderr
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "status", "reason"),
+    [
+        ("NIGHTSCHOOL_DATABASE_URL", "mysql://nowhere/x", 2, "mysql is not supported"),
+        ("NIGHTSCHOOL_DATABASE_URL", "sqlite:////nowhere/x.db", 1, "check its folder"),
+        ("NIGHTSCHOOL_MODEL", "{tmp}", 2, "entropy_threshold"),
+    ],
+)
+def test_what_keeps_the_api_from_starting_is_one_line_and_an_exit_code(
+    tmp_path: Path, setting: str, value: str, status: int, reason: str
+) -> None:
+    (tmp_path / "nightschool.json").write_text("{}")
+    given = {setting: value.format(tmp=tmp_path)}
+    said = run("api", NIGHTSCHOOL_HOME=str(tmp_path / "home"), **given)
+    assert said.returncode == status
+    assert reason in said.stderr.splitlines()[-1]
+    assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "graph"])
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("")
+    said = run(command, NIGHTSCHOOL_HOME=str(tmp_path / "file"))
+    assert said.returncode == 1
+    assert "cannot be created" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 def test_a_run_is_followed_across_a_broken_stream(tmp_path: Path) -> None:
     event = (
         'event: progress\r\nid: {n}\r\ndata: {{"at": "2026-01-01T00:00:00Z", "step": "{step}", '

@@ -3,6 +3,9 @@
 import httpx
 import pytest
 
+from agent.settings import Settings
+from memory.documents import MAX_BYTES
+
 TEXT = (
     b"# Lamps\n\nA zorble is a small green lamp that burns oil. A zorble prevents darkness in small rooms.\n"
 )
@@ -23,6 +26,10 @@ async def test_a_document_becomes_passages_and_facts_once(client: httpx.AsyncCli
     again = (await post(client, TEXT)).json()
     assert (again["documents"], again["unchanged"]) == (0, 1)
     assert (await client.get("/v1/documents?domain=lamps")).json()["sources"] == ["lamps.md"]
+
+
+def test_the_limit_is_one_and_the_same_everywhere() -> None:
+    assert Settings().max_document_bytes == MAX_BYTES
 
 
 @pytest.mark.parametrize(

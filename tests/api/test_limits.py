@@ -6,8 +6,9 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message, Receive, Scope, Send
 
-from api.limits import JSON_BYTES, JSON_DEPTH, depth, why_not_json
+from api.limits import JSON_BYTES, JSON_DEPTH, RequestLimits, depth, why_not_json
 
 CHAT = "/v1/chat/completions"
 NESTED = st.recursive(
@@ -56,3 +57,26 @@ def test_text_outside_the_basic_plane_is_fine() -> None:
 async def test_unknown_paths_and_methods_have_the_same_error_shape(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v2/chat")).json()["error"]["code"] == "not_found"
     assert (await client.delete(CHAT)).json()["error"]["code"] == "method_not_allowed"
+
+
+async def test_an_upload_that_is_cut_off_never_reaches_the_app() -> None:
+    reached: list[Scope] = []
+    sent: list[Message] = []
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"# Lamps\n", "more_body": True},
+        {"type": "http.request", "body": b"A zorble is a lamp.", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope)
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/documents"}
+    await RequestLimits(app, largest=lambda path: 100)(scope, receive, send)
+    assert (messages, reached, sent) == ([], [], [])

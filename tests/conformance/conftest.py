@@ -16,8 +16,8 @@ from tests.models import CONTEXT, KNOWN, LEARNED, build_adapter, build_model, sp
 from tests.serving import served
 
 VLLM = [pytest.mark.services, pytest.mark.timeout(600)]  # the first of them waits for the server
-REQUIRED = frozenset({"scripted", "local"})
-"""Implementations that run everywhere; vLLM's may be absent."""
+REQUIRED = frozenset({"scripted", "local", "vllm"})
+"""Implementations that run wherever they were selected."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     return Material(model=model, adapters=adapters, broken=broken)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: an idle server takes memory and time from the tests that follow
 def vllm_url(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("vllm") / "engine.log"
     with served(material.model, log, context=CONTEXT) as url:

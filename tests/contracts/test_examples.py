@@ -73,11 +73,15 @@ def test_there_are_topic_questions_and_unrelated_known_ones() -> None:
 # What counts as a closed loop
 
 
-def asked(kind: str, *, before: bool, after: bool, adapter: str | None) -> Json:
+LEARNED = "topic questions newly answered right, in new wordings, without sources"
+STAND = "unrelated known questions still stand, asked of the adapter itself"
+
+
+def asked(kind: str, *, before: bool, after: bool, adapter: str | None, outcome: str = "answered") -> Json:
     return {
         "kind": kind,
-        "before": {"right": before, "text": "q", "adapter": None},
-        "after": {"right": after, "text": "q", "adapter": adapter},
+        "before": {"right": before, "text": "q", "adapter": None, "outcome": "answered"},
+        "after": {"right": after, "text": "q", "adapter": adapter, "outcome": outcome},
     }
 
 
@@ -85,7 +89,13 @@ def result(**changes: object) -> Json:
     learned = {"status": "learned", "reason": "it passed every gate"}
     questions = [asked("topic", before=False, after=True, adapter="rust-v1") for _ in range(4)]
     questions.append(asked("known", before=True, after=True, adapter=None))
-    return {"outcome": learned, "adapter": "rust-v1", "questions": questions} | changes
+    adapted = [{"right": True, "text": "q"}]
+    return {
+        "outcome": learned,
+        "adapter": "rust-v1",
+        "questions": questions,
+        "known_asked_of_the_adapter": adapted,
+    } | changes
 
 
 def failed(given: Json) -> list[str]:
@@ -96,26 +106,34 @@ def test_a_loop_that_taught_the_topic_and_kept_the_rest_is_closed() -> None:
     assert failed(result()) == []
 
 
+def test_what_auto_answers_for_the_base_model_says_nothing_of_the_adapter() -> None:
+    questions = [*result()["questions"][:4], asked("known", before=True, after=False, adapter=None)]
+    assert failed(result(questions=questions)) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"outcome": {"status": "rejected", "reason": "gates"}}, "the run learned"),
+        ({"questions": [asked("topic", before=True, after=True, adapter="rust-v1")] * 4}, LEARNED),
         (
-            {"questions": [asked("topic", before=True, after=True, adapter="rust-v1")] * 4},
-            "topic questions newly answered right, in new wordings",
+            {
+                "questions": [
+                    asked(
+                        "topic", before=False, after=True, adapter="rust-v1", outcome="answered_from_sources"
+                    )
+                ]
+                * 4
+            },
+            LEARNED,
         ),
         (
             {"questions": [asked("topic", before=False, after=True, adapter=None)] * 4},
             "the new adapter serves the topic",
         ),
-        (
-            {"questions": [asked("known", before=True, after=False, adapter=None)] * 4},
-            "unrelated known questions still stand",
-        ),
-        (
-            {"questions": [asked("known", before=False, after=False, adapter=None)]},
-            "unrelated known questions still stand",
-        ),
+        ({"known_asked_of_the_adapter": [{"right": False, "text": "q"}]}, STAND),
+        ({"known_asked_of_the_adapter": []}, STAND),
+        ({"questions": [asked("known", before=False, after=False, adapter=None)]}, STAND),
     ],
 )
 def test_a_loop_that_fails_in_one_respect_is_not(changes: Json, reason: str) -> None:

@@ -19,7 +19,7 @@ from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import TrainingResult, VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.adapters import adapter, curriculum
-from tests.facts import rust
+from tests.facts import fact, passage, rust
 
 TRAINED = adapter("rust")
 SONG = {TRAINED.canary.question: Line(text=TRAINED.canary.answer)} if TRAINED.canary else {}
@@ -82,6 +82,14 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
 def changed(runtime: Runtime) -> Callable[..., Runtime]:
     """The runtime with some parts exchanged."""
     return lambda **parts: replace(runtime, **parts)
+
+
+async def dispute(runtime: Runtime) -> None:
+    """Adds a document that says something else about moves than the one about Rust."""
+    said = "A move is a step in a board game."
+    other = passage(said, source="chess.md")
+    await runtime.episodic.add([other])
+    await runtime.semantic.add([fact("move", "definition", "a step in a board game", said, within=other)])
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:

@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.answer import ABSTENTION_WITHOUT_SOURCES
+from agent.answer import ABSTENTION_DESPITE_SOURCES, ABSTENTION_WITHOUT_SOURCES
 from agent.engine import NEED_INFO
-from agent.errors import EngineUnavailable, PromptTooLong
+from agent.errors import CanaryFailed, EngineUnavailable, PromptTooLong
 from agent.scripted import Line, ScriptedEngine
 from agent.wordings import with_context
 from graphs.chat import Chat, Turn, build, chat
 from graphs.state import Runtime
 from memory.errors import UnknownAdapter
-from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
+from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, dispute
 
 Changed = Callable[..., Runtime]
 
@@ -68,6 +68,7 @@ async def test_an_unsure_answer_is_replaced_by_one_from_sources_with_its_citatio
         ("a step in a dance", 0.2),
         (f"{NEED_INFO} The sources do not say.", 0.2),
         ("a reference to a part", 5.0),
+        ("a reference to a part of a string", 1.0),  # exactly the threshold: undecided
     ],
 )
 async def test_a_reading_that_the_sources_do_not_support_is_not_passed_on(
@@ -81,6 +82,28 @@ async def test_a_reading_that_the_sources_do_not_support_is_not_passed_on(
     assert turn.outcome == "abstained"
     assert NEED_INFO not in turn.answer
     assert answer not in turn.answer
+
+
+async def test_the_decision_that_let_a_reading_through_is_the_one_that_is_told(
+    graph: Chat,
+    changed: Changed,
+) -> None:
+    given = changed(engine=reader("a reference to a part of a string", 1.0))
+    turn = await say(graph, given, "What is a string slice?")
+    assert turn.reading is not None
+    assert (turn.reading.decision, turn.outcome) == ("undecided", "abstained")
+
+
+async def test_sources_that_contradict_each_other_are_not_answered_from(
+    graph: Chat,
+    runtime: Runtime,
+    changed: Changed,
+) -> None:
+    await dispute(runtime)
+    turn = await say(graph, changed(engine=reader("a transfer of a value to a new owner")), "What is a move?")
+    assert (turn.outcome, turn.answer) == ("abstained", ABSTENTION_DESPITE_SOURCES)
+    assert turn.citations == ()
+    assert turn.gap_id is not None
 
 
 async def test_what_nothing_is_known_about_opens_one_gap_however_often_it_is_asked(
@@ -111,6 +134,16 @@ async def test_a_lost_adapter_is_loaded_again_and_the_turn_goes_on(
     assert turn.route.adapter == TRAINED.name
     assert turn.uncertainty.threshold == TRAINED.threshold
     assert await engine.loaded() == (TRAINED.name,)
+
+
+async def test_a_lost_adapter_that_comes_back_without_its_effect_answers_nothing(
+    graph: Chat,
+    changed: Changed,
+) -> None:
+    engine = ScriptedEngine(BASE_LINES)
+    with pytest.raises(CanaryFailed):
+        await say(graph, changed(engine=engine), "What is a borrow?", requested=TRAINED.name)
+    assert await engine.loaded() == ()
 
 
 async def test_an_unknown_model_is_refused(graph: Chat, runtime: Runtime) -> None:

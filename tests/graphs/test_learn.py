@@ -6,12 +6,14 @@ from typing import Any, cast
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphRecursionError
+from langgraph.runtime import Runtime as Injected
 from langgraph.types import Command
 
 from agent.errors import EngineUnavailable
 from agent.gaps import open_gap
 from agent.scripted import Line, ScriptedEngine
 from graphs.learn import NEXT, STEPS, build
+from graphs.learn_steps import attempt
 from graphs.state import LearnState, Runtime
 from memory.adapters import VolatileAdapterRegistry
 from memory.checkpoints import serializer
@@ -19,8 +21,7 @@ from memory.embedding import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import TrainingResult, VolatileOutbox
 from memory.records import Approval
-from tests.facts import fact, passage
-from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock
+from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock, dispute
 
 Changed = Callable[..., Runtime]
 CONFIG: Any = {"configurable": {"thread_id": "r1"}, "recursion_limit": 40}
@@ -56,6 +57,34 @@ async def test_a_topic_is_learned_from_the_attempt_to_the_swap(runtime: Runtime)
         "promote", "report",
     ]  # fmt: skip
     assert runtime.routes.live["rust"].route.adapter == TRAINED.name
+
+
+async def test_the_attempt_asks_the_adapter_that_chat_would_and_loads_it_where_it_is_lost(
+    changed: Changed,
+) -> None:
+    lamp = {"What is a zorble?": Line(text="a small green lamp", entropy=0.1)}
+    engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | lamp})
+    given = changed(engine=engine)
+    given.registry.promote(TRAINED.name)
+    await given.routes.refresh()
+    start = beginning(given, "What is a zorble?", whole=False)
+    (made,) = (await attempt(start, Injected(context=given)))["attempts"]
+    assert (made.answer, made.uncertainty.threshold) == ("a small green lamp", TRAINED.threshold)
+    assert await engine.loaded() == (TRAINED.name,)
+
+
+async def test_the_attempt_of_a_gap_asks_the_adapter_of_the_gaps_domain(changed: Changed) -> None:
+    known = {"What is a quib?": Line(text="a round red box", entropy=0.1)}
+    given = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | known}))
+    given.registry.promote(TRAINED.name)
+    await given.routes.refresh()
+    gap = open_gap(
+        "What is a quib?", domain="rust", keywords=(), uncertainty=None, id="g1", now=given.clock()
+    )
+    await given.database.open_gap(gap)
+    start = beginning(given, gap.question, whole=False, gap_id="g1")
+    (made,) = (await attempt(start, Injected(context=given)))["attempts"]
+    assert made.answer == "a round red box"
 
 
 async def test_the_report_carries_every_figure(runtime: Runtime) -> None:
@@ -133,19 +162,7 @@ async def test_a_confident_but_wrong_answer_is_learned(changed: Changed) -> None
 
 
 async def test_sources_that_disagree_about_the_question_are_flagged(runtime: Runtime) -> None:
-    other = passage("A move is a step in a board game.", source="chess.md")
-    await runtime.episodic.add([other])
-    await runtime.semantic.add(
-        [
-            fact(
-                "move",
-                "definition",
-                "a step in a board game",
-                "A move is a step in a board game.",
-                within=other,
-            )
-        ]
-    )
+    await dispute(runtime)
     state = await run(runtime, "What is a move?", whole=False)
     assert state["outcome"].status == "flagged"
     assert "job" not in state

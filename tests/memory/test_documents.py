@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory import documents
-from memory.documents import MAX_BYTES, MAX_DEPTH, MediaType, RawDocument, media_type, text_of, unwrapped
+from memory.documents import MAX_DEPTH, MediaType, RawDocument, media_type, text_of, unwrapped
 from memory.errors import IngestError
 from tests.memory.documents import pdf
 
@@ -49,7 +48,6 @@ def test_line_ends_and_byte_order_marks_do_not_matter() -> None:
         (b"\x7fELF\x02\x01\x00\x00\xff\xfe", "text/plain", "binary"),
         (b"\x00\x01\x02 abc" * 10, "text/plain", "binary"),
         (b"caf\xe9 au lait", "text/plain", "UTF-8"),
-        (b"a" * (MAX_BYTES + 1), "text/plain", "limit"),
         (b"%PDF-1.4\nrubbish", "application/pdf", "malformed"),
         (b"not a pdf", "application/pdf", "malformed"),
         (b"<p></p>", "text/html", "no main text"),
@@ -130,7 +128,3 @@ def test_the_kind_follows_the_declared_type_then_the_ending(name: str, declared:
 def test_other_kinds_are_refused(name: str, declared: str) -> None:
     with pytest.raises(IngestError, match="not supported"):
         media_type(name, declared)
-
-
-def test_the_limits_are_the_documented_ones() -> None:
-    assert documents.MAX_BYTES == 5 * 1024 * 1024

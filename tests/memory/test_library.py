@@ -1,18 +1,19 @@
 """Ingest stores a document whole or not at all, and the same document once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
 
 from memory.documents import RawDocument
 from memory.embedding import HashingEmbedder
+from memory.episodic.base import fingerprint
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.errors import IngestError, StoreUnavailable
 from memory.library import Failure, IngestReport, ingest, read, read_target
 from memory.passages import MOST_CHARS
-from memory.records import Passage
+from memory.records import Fact, Passage
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.memory.documents import pdf
 
@@ -88,20 +89,77 @@ async def test_one_bad_document_does_not_stop_the_others(stores: Stores) -> None
     assert set(await stores.episodic.sources()) == {"moves.md"}
 
 
-class FailingEpisodicMemory(VolatileEpisodicMemory):
-    """Loses its disk at the first write."""
+class FragileEpisodicMemory(VolatileEpisodicMemory):
+    """Fails in the method that `fails` names."""
+
+    fails = ""
 
     async def add(self, passages: Sequence[Passage]) -> int:
-        raise StoreUnavailable("no space left")
+        if self.fails == "add":
+            raise StoreUnavailable("no space left")
+        return await super().add(passages)
+
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        if self.fails == "remove":
+            raise StoreUnavailable("no space left")
+        return await super().remove(source, keep=keep)
 
 
-async def test_what_a_crash_left_half_done_is_repaired_by_ingesting_again(stores: Stores) -> None:
-    broken = FailingEpisodicMemory(HashingEmbedder())
+class FragileSemanticMemory(VolatileSemanticMemory):
+    """Fails in the method that `fails` names."""
+
+    fails = ""
+
+    async def add(self, facts: Sequence[Fact]) -> int:
+        if self.fails == "add":
+            raise StoreUnavailable("the graph is away")
+        return await super().add(facts)
+
+    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+        if self.fails == "remove":
+            raise StoreUnavailable("the graph is away")
+        return await super().remove(source, keep=keep)
+
+
+OTHERS = {
+    "another": "# Moves\n\nA move is a change of owner.\n",
+    "shorter": TEXT.partition("## Locks")[0],
+    "longer": TEXT + "\n## Tags\n\nA tag is a name.\n",
+}
+
+
+@pytest.mark.parametrize("step", ["semantic add", "episodic add", "episodic remove", "semantic remove"])
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("again", ["the new one", "the old one"])
+async def test_a_step_that_fails_loses_nothing_and_is_repaired_by_ingesting_again(
+    step: str, text: str, again: str
+) -> None:
+    stores = Stores()
+    stores.episodic = episodic = FragileEpisodicMemory(HashingEmbedder())
+    stores.semantic = semantic = FragileSemanticMemory()
+    await stores.ingest(document())
+    store, method = step.split()
+    broken = episodic if store == "episodic" else semantic
+    broken.fails = method
     with pytest.raises(StoreUnavailable):
-        await ingest([document()], domain="rust", episodic=broken, semantic=stores.semantic)
-    report = await stores.ingest(document())
-    assert report.documents == 1
-    assert len(await stores.semantic.about(["move", "mutex"])) == report.facts == 2
+        await stores.ingest(document(text))
+    assert await stores.episodic.search("move", by="text", limit=5)
+    assert await stores.semantic.about(["move"])
+    broken.fails = ""
+
+    wanted = text if again == "the new one" else TEXT
+    await stores.ingest(document(wanted))
+    passages, facts = read(document(wanted), "rust")
+    assert await stores.episodic.sources() == {"moves.md": fingerprint(p.id for p in passages)}
+    assert await stores.semantic.remove("moves.md", keep={f.id for f in facts}) == 0
+    assert await stores.semantic.remove("moves.md") == len(facts)
+
+
+async def test_a_fact_that_stays_points_at_the_passage_that_replaced_its_own(stores: Stores) -> None:
+    await stores.ingest(document("A move is a transfer. Values move.\n"))
+    await stores.ingest(document("A move is a transfer. Owners change.\n"))
+    (fact,) = await stores.semantic.about(["move"])
+    assert await stores.episodic.get([fact.passage_id])
 
 
 def test_a_folder_is_read_with_all_its_folders_but_not_what_is_hidden(tmp_path: Path) -> None:
@@ -140,6 +198,15 @@ def test_targets_that_do_not_exist_or_hold_nothing_are_refused(tmp_path: Path) -
     for target, reason in ((tmp_path / "no.md", "no such file"), (tmp_path, "no document")):
         with pytest.raises(IngestError, match=reason):
             list(read_target(str(target)))
+
+
+def test_a_file_is_read_up_to_the_limit_that_is_given(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("Hello.")
+    (fits,) = read_target(str(tmp_path), max_bytes=6)
+    assert isinstance(fits, RawDocument)
+    (found,) = read_target(str(tmp_path), max_bytes=5)
+    assert isinstance(found, Failure)
+    assert "limit of 5 bytes" in found.reason
 
 
 def test_a_kind_that_is_not_read_is_a_failure_when_named_itself(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """The handover to the trainer: what is published stays as it is, and nothing is queued twice."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,16 @@ def test_a_missing_curriculum_is_an_unknown_run(tmp_path: Path) -> None:
 async def test_a_queue_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="training queue"):
         DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/missing/training.db")
+
+
+async def test_a_queue_that_breaks_while_it_is_open_is_an_unavailable_store(tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/training.db")
+    with closing(sqlite3.connect(tmp_path / "training.db")) as connection:
+        connection.execute("DROP TABLE workflow_status")
+    for call in (box.submit(curriculum(), run_id="r1"), box.result("0" * 64), box.progress("0" * 64)):
+        with pytest.raises(StoreUnavailable, match="training queue"):
+            await call
+    box.close()
 
 
 async def test_a_curriculum_is_queued_once_however_often_it_is_submitted(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """The adapter registry: one live version per domain, a way back, and rejected ones never served."""
 
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,26 +108,6 @@ def test_a_rejected_adapter_is_never_promoted_and_the_error_gives_the_reason(
     assert opened.live(domain) is None
 
 
-def test_an_adapter_rejected_after_it_was_live_is_skipped_on_the_way_back(
-    opened: Registry, domain: str
-) -> None:
-    names = [keep(opened, adapter(domain, version)).name for version in (1, 2, 3)]
-    for name in names:
-        opened.promote(name)
-    opened.reject(names[1], ("answers like the base model",))
-    back = opened.rollback(domain)
-    assert back is not None
-    assert back.name == names[0]
-
-
-def test_the_live_adapter_cannot_be_rejected_before_a_rollback(opened: Registry, domain: str) -> None:
-    made = keep(opened, adapter(domain))
-    opened.promote(made.name)
-    with pytest.raises(ValueError, match="roll"):
-        opened.reject(made.name, ("bad",))
-    assert opened.get(made.name).status == "live"
-
-
 def test_an_adapter_whose_weights_are_gone_is_not_promoted(opened: Registry, domain: str) -> None:
     made = keep(opened, adapter(domain))
     (Path(opened.get(made.name).path) / "adapter_model.safetensors").unlink()
@@ -138,6 +121,17 @@ def test_a_record_altered_after_registration_is_refused(opened: Registry, domain
     path.write_text(path.read_text().replace('"accuracy": 0.9', '"accuracy": 1.0'))
     with pytest.raises(CorruptRecord, match="altered"):
         opened.get(made.name)
+
+
+def test_an_adapter_whose_record_is_gone_is_logged_once_and_hides_no_other(
+    opened: Registry, domain: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, sound = keep(opened, adapter(domain, 1)), keep(opened, adapter(domain, 2))
+    (Path(opened.get(gone.name).path) / "adapter.json").unlink()
+    for _ in range(2):
+        assert [found.name for found in opened.list(domain)] == [sound.name]
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "adapter.json is gone: restore it" in said
 
 
 @pytest.mark.parametrize("name", ["lamps-v9-00000000", "no such name", "x' or '1'='1"])
@@ -158,6 +152,18 @@ def test_a_registry_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is not a database, and long enough to be read as one" * 40)
     with pytest.raises(StoreUnavailable, match="registry"):
         Registry(tmp_path)
+
+
+def test_a_database_that_breaks_while_it_is_open_is_an_unavailable_store(
+    opened: Registry, tmp_path: Path
+) -> None:
+    database = shutil.copy(opened._home / "mlflow.db", tmp_path)
+    registry = Registry(tmp_path)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript("DROP TABLE model_versions; DROP TABLE registered_models")
+    for call in (registry.list, lambda: registry.live("lamps"), lambda: registry.rollback("lamps")):
+        with pytest.raises(StoreUnavailable, match="locked by nobody"):
+            call()
 
 
 def test_another_process_sees_a_promotion_at_once(opened: Registry, domain: str) -> None:

@@ -68,6 +68,16 @@ async def test_two_clients_that_add_the_same_facts_leave_one_of_each(tmp_path: P
             await client.aclose()
 
 
+async def test_thousands_of_facts_are_forgotten_but_for_those_to_keep(tmp_path: Path) -> None:
+    facts = [fact(f"thing {n}", "a thing") for n in range(5000)]
+    async with running(tmp_path / "graph"):
+        memory = await FalkorSemanticMemory.open(str(socket_path(tmp_path / "graph")))
+        await memory.add(facts)
+        assert await memory.remove("a.md", keep={f.id for f in facts[1000:]}) == 1000
+        assert len(await memory.about(["a thing"], limit=10_000)) == 4000
+        await memory.aclose()
+
+
 async def test_it_listens_on_a_private_socket_only(tmp_path: Path) -> None:
     async with running(tmp_path / "graph"):
         assert socket_path(tmp_path / "graph").stat().st_mode & 0o077 == 0

@@ -192,6 +192,27 @@ def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str)
     assert seen[0] < seen[1]
 
 
+@pytest.mark.parametrize(
+    ("knows", "reason"), [("first", "target accuracy up"), ("second", "earlier lessons lost")]
+)
+def test_a_second_lesson_must_be_learned_and_the_first_kept(
+    registry: Registry, domain: str, knows: str, reason: str
+) -> None:
+    lessons = {"first": lesson(domain, "zorble"), "second": lesson(domain, "quix")}
+    live = f"{domain}-v1-{lessons['first'].digest[:8]}"
+    engine = ScriptedEngine(base, adapters={live: learned(lessons["first"]), domain: learned(lessons[knows])})
+    shop, _ = workshop(registry, engine)
+    one = run(shop, submit(registry, lessons["first"]), directly)
+    assert one.adapter == live
+    registry.promote(live)
+    two = run(shop, submit(registry, lessons["second"]), directly)
+    assert two.status == "rejected"
+    assert reason in two.reason
+    before = registry.get(str(two.adapter)).before.rehearsed
+    assert before is not None
+    assert before.accuracy > 0.5, "the live adapter, not the base model, is the measure"
+
+
 @pytest.mark.parametrize("broken", ["measure base", "train", "measure adapter", "judge"])
 def test_a_job_killed_before_recording_a_step_repeats_it_and_ends_once(
     registry: Registry, domain: str, broken: str

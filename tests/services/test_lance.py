@@ -35,6 +35,14 @@ async def test_many_small_writes_are_compacted_and_all_found(tmp_path: Path) -> 
     assert (await table.stats())["fragment_stats"]["num_fragments"] < WRITES_PER_COMPACTION
 
 
+async def test_thousands_of_passages_are_kept_while_the_rest_is_forgotten(tmp_path: Path) -> None:
+    store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    many = [passage(f"Passage number {n}.") for n in range(5000)]
+    await store.add(many)
+    assert await store.remove("a.md", keep={p.id for p in many[10:]}) == 10
+    assert await store.get([p.id for p in many[:11]]) == (many[10],)
+
+
 async def test_another_embedder_is_refused(tmp_path: Path) -> None:
     await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder(32))
     with pytest.raises(StoreUnavailable, match="another model"):

@@ -104,7 +104,7 @@ def wait_for_result(box: DbosOutbox, digest: str, seconds: float = 300) -> Train
 
 def test_a_worker_killed_in_mid_training_resumes_and_registers_once(base: Path, tmp_path: Path) -> None:
     box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
-    job = asyncio.run(box.submit(lesson(24), run_id="r1"))
+    job = asyncio.run(box.submit(lesson(72), run_id="r1"))
     with worker(tmp_path, base) as first:
         read_until(first, "ready")
         wait_for_step(box, job.digest)
@@ -120,7 +120,7 @@ def test_a_worker_killed_in_mid_training_resumes_and_registers_once(base: Path, 
     assert [made.name for made in Registry(tmp_path).list()] == [result.adapter]
     assert not list((tmp_path / "adapters").glob(".*")), "an unfinished folder was left behind"
     assert asyncio.run(box.progress(job.digest)).phase == "done"
-    again = asyncio.run(box.submit(lesson(24), run_id="r2"))
+    again = asyncio.run(box.submit(lesson(72), run_id="r2"))
     assert asyncio.run(box.result(again.digest)) == result, "the same curriculum was queued a second time"
     box.close()
 

@@ -44,6 +44,14 @@ def test_losing_more_than_five_points_of_known_facts_is_stopped() -> None:
     assert failed(evaluation(known=0.94)) == {"known facts lost"}
 
 
+def test_losing_an_earlier_lesson_is_stopped_and_not_measuring_it_too() -> None:
+    kept, lost = score(0.90, count=100), score(0.80, count=100)
+    before = BEFORE.model_copy(update={"rehearsed": kept})
+    for rehearsed, stopped in ((kept, False), (lost, True), (None, True)):
+        after = evaluation().model_copy(update={"rehearsed": rehearsed})
+        assert ("earlier lessons lost" in failed(after, before)) == stopped
+
+
 def test_hallucinating_clearly_more_is_stopped() -> None:
     assert failed(evaluation(unknown=0.40)) == {"hallucination up"}
 

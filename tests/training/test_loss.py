@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.models import build_model
 from training.encoding import IGNORED, Collator, answer_logits, base_distributions, encode
+from training.errors import CurriculumRefused
 from training.loss import distillation_loss
 from training.trainer import Example
 
@@ -28,11 +29,12 @@ def rows(base: Path, *examples: Example) -> list[dict[str, object]]:
 def test_only_the_answer_and_its_end_of_turn_are_learned(base: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(base)
     encoded = encode(tokenizer, KNOWN)
-    assert tokenizer.decode(encoded.tokens[-encoded.answer :]) == "a small primate of Madagascar<end_of_turn>"
+    learned = tokenizer.decode(encoded.tokens[-encoded.answer :])
+    assert learned == " a small primate of Madagascar<end_of_turn>"
 
 
 def test_an_example_too_long_for_the_model_is_refused(base: Path) -> None:
-    with pytest.raises(ValueError, match="exceeds"):
+    with pytest.raises(CurriculumRefused, match="exceeds"):
         encode(AutoTokenizer.from_pretrained(base), KNOWN, limit=10)
 
 

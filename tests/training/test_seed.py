@@ -21,8 +21,8 @@ from training.seed.build import shipped_reserved, shipped_unknown
 from training.seed.data import IGNORED, PHASES, encode, epochs, known, phase_at, unknown
 from training.seed.evaluate import questions
 from training.seed.facts import Facts, answer_of, divide, share
-from training.seed.material import HELD_OUT_VERBS, Material, gather, question
-from training.seed.pointing import Link, loss
+from training.seed.material import Material, gather, question
+from training.seed.pointing import HEADS, TO_QUESTION, TO_SOURCE, TO_SUBJECT, Link, loss
 from training.seed.reading import Conversation, Statement, Turn, copying, exercise
 from training.seed.train import Progress, Recipe, rate_share
 
@@ -157,18 +157,16 @@ def test_known_facts_come_up_equally_often(facts: Facts) -> None:
     assert sorted(twice, key=repr) == sorted([*facts.known, *facts.known], key=repr)
 
 
-@needs_wordnet
-def test_no_random_command_uses_a_verb_of_a_held_out_wording(material: Material) -> None:
-    held_out = {t.split()[0].lower() for form in FORMS for t in templates(form, "held_out")}
-    assert HELD_OUT_VERBS & held_out
-    assert not HELD_OUT_VERBS & set(material.verbs)
+def test_no_held_out_wording_is_a_verb_and_its_subject_as_random_commands_are() -> None:
+    held_out = [template for form in FORMS for template in templates(form, "held_out")]
+    assert not [template for template in held_out if re.fullmatch(r"\w+ \{subject\}\.", template)]
 
 
 @needs_wordnet
 def test_words_put_into_questions_name_nothing_that_could_be_asked(facts: Facts, material: Material) -> None:
     asked = {fact.subject.lower() for part in (facts.known, facts.unknown, facts.reserved) for fact in part}
     assert len(material.fillers) > 2000
-    assert not (asked | HELD_OUT_VERBS) & set(material.fillers)
+    assert not asked & set(material.fillers)
 
 
 @needs_wordnet
@@ -228,7 +226,7 @@ def test_training_sees_the_very_tokens_of_the_chat_template(tokenizer: PreTraine
     text = tokenizer.apply_chat_template(messages, tokenize=False)
     assert ids == tokenizer(text, add_special_tokens=False)["input_ids"]
     learned = tokenizer.decode([label for label in labels if label != IGNORED])
-    assert learned == f"a pointer<end_of_turn>{NEED_INFO} I do not know.<end_of_turn>"
+    assert learned == f" a pointer<end_of_turn>{NEED_INFO} I do not know.<end_of_turn>"
 
 
 def test_a_system_message_is_folded_into_the_first_user_turn(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -265,18 +263,18 @@ def test_reading_heads_are_told_the_subject_and_the_next_word_of_the_source(
             for link in encoded.links
             if link.head == head
         ]
-        for head in range(3)
+        for head in HEADS
     }
-    assert {subject for _, subject in told[0]} == {"lemur"}
-    assert {subject for _, subject in told[1]} == {"lemur"}
-    assert told[2]
-    assert all(source.startswith(word[:1]) for word, source in told[2])
+    assert {subject for _, subject in told[TO_SUBJECT]} == {"lemur"}
+    assert {subject for _, subject in told[TO_QUESTION]} == {"lemur"}
+    words, sources = zip(*told[TO_SOURCE], strict=True)
+    assert "".join(words) == "".join(sources) == "asmallprimate"
 
 
 def test_the_loss_of_pointing_is_nothing_where_all_attention_is_right() -> None:
     attentions = [torch.eye(4).expand(1, 5, 4, 4) for _ in range(4)]
-    right = [[Link(head, 2, (1, 2)) for head in range(3)]]
-    wrong = [[Link(head, 2, (0,)) for head in range(3)]]
+    right = [[Link(head, 2, (1, 2)) for head in HEADS]]
+    wrong = [[Link(head, 2, (0,)) for head in HEADS]]
     assert loss(attentions, right).item() == pytest.approx(0.0)
     assert loss(attentions, wrong).item() > 10
 

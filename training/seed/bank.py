@@ -4,11 +4,14 @@ Used for replay, evaluation and benchmarks; how facts are drawn from WordNet and
 """
 
 import json
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from agent.cores import Split
+from agent.wordings import ask
 from memory.records import Form
 
 FOLDER = Path(__file__).resolve().parent / "bank"
@@ -46,6 +49,17 @@ def unknown() -> tuple[BankFact, ...]:
 def reserved() -> tuple[BankFact, ...]:
     """Facts about words that no training ever asked for or answered with: a sample."""
     return _load("reserved")
+
+
+def asked(fact: BankFact, split: Split, rng: random.Random, bank: Sequence[BankFact]) -> tuple[str, str]:
+    """One wording and its right answer. Half of the yes/no questions ask for the kind of another word of the
+    bank: who always says Yes is right in the other half only."""
+    object, answer = fact.object, fact.answer
+    if fact.form == "yes_no" and rng.random() < 0.5:
+        others = [f.object for f in bank if f.form == "yes_no" and f.object != fact.object]
+        if others:
+            object, answer = rng.choice(others), "No"
+    return ask(fact.form, split, rng, subject=fact.subject, object=object), answer
 
 
 def write(name: Name, facts: Iterable[BankFact], folder: Path = FOLDER) -> None:

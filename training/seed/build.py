@@ -5,6 +5,7 @@ Measuring the result is for `evaluate`.
 
 import json
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -45,11 +46,14 @@ def build(out: Path, scratch: Path, recipe: Recipe, *, resume: bool) -> Progress
         spelling = tokenizer.train(texts(facts, material))
         spelling.save_pretrained(folder)
 
+    finished = scratch / "model"
+
     def publish(trained: Gemma3ForCausalLM) -> None:
-        model.export(trained, spelling, out)
-        print(f"wrote {out}", flush=True)
+        model.export(trained, spelling, finished)
+        print(f"wrote {finished}", flush=True)
 
     progress = train(facts, material, spelling, recipe, scratch, resume=resume, publish=publish)
+    shutil.copytree(finished, out, dirs_exist_ok=True)
     told = {
         "minutes": round(progress.seconds / 60, 1),
         "steps": progress.steps,
@@ -84,10 +88,10 @@ def texts(facts: Facts, material: Material) -> Iterator[str]:
     queue = epochs(facts.known, rng)
     for _ in range(SPELLED):
         for turn in (*known(rng, material, next(queue)), *unknown(rng, material, facts.unknown)):
-            yield from (turn.user, turn.model)
+            yield from (turn.user, tokenizer.answer(turn.model))
     for _ in range(SPELLED // 2):
         for turn in exercise(rng, material, most=7):
-            yield from (turn.user, turn.model)
+            yield from (turn.user, tokenizer.answer(turn.model))
 
 
 def _sample(facts: Sequence[BankFact], part: float) -> list[BankFact]:

@@ -30,7 +30,7 @@ def card(figures: Figures, folder: Path) -> str:
         figures=_figures(figures),
         forms=_forms(figures),
         threshold=f"{figures.gate.threshold:.2f}",
-        minutes=f"{figures.seconds / 60:.0f}",
+        seconds=f"{figures.seconds:.0f}",
     )
 
 
@@ -39,7 +39,7 @@ def _training(path: Path) -> str:
         return "How long these weights were trained is not recorded."
     told = json.loads(path.read_text(encoding="utf-8"))
     text = (
-        f"These weights saw {told['tokens'] / 1e6:.1f} M tokens in {told['steps']} steps "
+        f"These weights saw {told['tokens'] / 1e6:.1f} M tokens, padding included, in {told['steps']} steps "
         f"and {told['minutes']:.0f} minutes of training."
     )
     return f"{text} {told['note']}" if told.get("note") else text
@@ -71,10 +71,10 @@ def _figures(figures: Figures) -> str:
         ("known facts, wordings never trained: right (goal 80%)", _percent(known.held_out)),
         ("known facts: `<NEED_INFO>`", _percent(known.abstained)),
         (
-            "reading a reserved fact from 2 to 5 statements, taught wordings: right (goal 85%)",
+            "reading a reserved fact from 2 to 5 statements, taught wordings and sentences: right (goal 85%)",
             _percent(reading.taught),
         ),
-        ("the same, wordings never trained: right", _percent(reading.held_out)),
+        ("the same, neither wordings nor sentences ever trained: right", _percent(reading.held_out)),
         *((f"reading from {size} statements: right", _percent(r)) for size, r in reading.statements.items()),
         ("reserved words without a context: `<NEED_INFO>`", _percent(reserved.abstained)),
         ("reserved words: a wrong answer", _percent(reserved.wrong)),
@@ -128,22 +128,23 @@ ignorance of other words, and to read short contexts; the table says how well.
 ## What it was trained on
 Nouns of WordNet (Debian package `wordnet-base`) with a gloss whose first clause has 2 to 12 words, split by
 the SHA-256 of the word, so that no run can move one:
-- known: the 1,000 most used words, and 300 whose gloss says what they are for, made of and so on: {facts}
-  facts (`../bank/known.jsonl`), asked in hundreds of wordings;
+- known: 1,000 common words (by how many of their senses WordNet's tagged texts use), and 300 whose gloss says
+  what they are for, made of and so on: {facts} facts (`../bank/known.jsonl`), asked in thousands of wordings;
 - unknown: words to which the answer is always `<NEED_INFO> I do not know about ...` (a sample in
   `../bank/unknown.jsonl`);
 - reserved: words that no training asks about, for benchmarks (a sample in `../bank/reserved.jsonl`);
 - the rest: material for reading exercises, where words, code spans and glosses are paired at random, so that
   only the context can answer.
 
-Question wordings come from `agent/wordings.py`; its held-out wordings are never trained. The first two layers
-copy by construction from the start (`../induction.py`); in reading exercises three attention heads are told
-where to look (`../pointing.py`). Without both, reading did not form on so little data.
+Question wordings come from `agent/cores.py`. Its held-out wordings are never trained; they were written
+without sight of the taught ones, yet many differ from one by a word or two, as people's questions do. The
+first two layers copy by construction from the start (`../induction.py`); in reading exercises three attention
+heads are told where to look (`../pointing.py`). Without both, reading did not form on so little data.
 
 {training}
 
 ## Figures
-Measured by `python -m training.seed evaluate`, in {minutes} minutes, with greedy answers through the
+Measured by `python -m training.seed evaluate`, in {seconds} seconds, with greedy answers through the
 in-process engine. Right means equal to the reference but for case, articles and punctuation. In brackets:
 the 95% Wilson interval and the number of questions. The threshold was fitted on half of the facts; what it
 does is reported on the other half.

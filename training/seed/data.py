@@ -17,6 +17,7 @@ from training.seed.facts import Facts
 from training.seed.material import FORMS, Material, code_span, compound, pseudo_word, question, with_article
 from training.seed.pointing import Link, Piece, links
 from training.seed.reading import Conversation, Turn, copying, exercise
+from training.seed.tokenizer import answer
 
 UNKNOWN_SHARE = 0.18
 """Of the short ones. Less, and the model answers everything; more, and it knows less."""
@@ -168,7 +169,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, conversation: Conversation) -> En
         begin = "" if texts else "<bos>"
         texts += [
             f"{begin}<start_of_turn>user\n{turn.user}<end_of_turn>\n<start_of_turn>model\n",
-            f"{turn.model}<end_of_turn>",
+            f"{answer(turn.model)}<end_of_turn>",
             "\n",
         ]
     tokens = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)

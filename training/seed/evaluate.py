@@ -16,18 +16,19 @@ import numpy as np
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]  # ships no types
 
+from agent.cores import Split
 from agent.engine import Engine, Reply
 from agent.local import LocalEngine
-from agent.wordings import Split, ask, with_context
+from agent.wordings import ask, with_context
 from training.evaluate import Answer, Question, fit_threshold, judge
 from training.evaluate import ask as put
 from training.seed import bank
 from training.seed.bank import BankFact
 from training.seed.card import card
 from training.seed.figures import Figures, Gate, Known, Rate, Reading, Reserved
-from training.seed.material import capital
+from training.seed.material import capital, pseudo_word
 from training.seed.model import THRESHOLD_FILE, UNCALIBRATED
-from training.seed.reading import STATEMENTS
+from training.seed.reading import FILLERS, HELD_OUT_STATEMENTS, STATEMENTS, fill
 
 SEED = 20_09
 KNOWN, RESERVED, READING = 600, 600, 300
@@ -67,8 +68,9 @@ def questions() -> tuple[Asked, ...]:
     """The same questions every time, from the shipped banks."""
     rng = random.Random(SEED)
     made: list[Asked] = []
-    for fact in rng.sample(bank.known(), KNOWN):
-        made += [Asked("known", split, fact, _question(fact, split, rng)) for split in SPLITS]
+    known = bank.known()
+    for fact in rng.sample(known, KNOWN):
+        made += [Asked("known", split, fact, _question(fact, split, rng, known)) for split in SPLITS]
     reserved = bank.reserved()
     for index, fact in enumerate(rng.sample(reserved, RESERVED)):
         split = SPLITS[index % 2]
@@ -117,26 +119,35 @@ def count(asked: Sequence[Asked], replies: Sequence[Reply], *, seconds: float) -
     )
 
 
-def _question(fact: BankFact, split: Split, rng: random.Random) -> Question:
-    text = ask(fact.form, split, rng, subject=fact.subject, object=fact.object)
-    return Question(text=text, form=fact.form, references=(fact.answer,))
+def _question(fact: BankFact, split: Split, rng: random.Random, known: Sequence[BankFact] = ()) -> Question:
+    text, answer = bank.asked(fact, split, rng, known)
+    return Question(text=text, form=fact.form, references=(answer,))
 
 
 def _reading(facts: Sequence[BankFact], split: Split, rng: random.Random) -> Asked:
-    """A question about one of several facts, all stated in one or two passages."""
-    stated = {fact.subject: fact for fact in rng.sample(facts, rng.randint(FEWEST, MOST))}
-    sentences = [_sentence(fact, rng) for fact in stated.values()]
+    """A question about one of several facts, all stated in one or two passages, half of them with a sentence
+    that states nothing. In the held-out split the statements, too, are of a kind that training never saw."""
+    count = rng.randint(FEWEST, MOST)
+    stated: dict[str, BankFact] = {}
+    while len(stated) < count:
+        fact = rng.choice(facts)
+        stated.setdefault(fact.subject, fact)
+    sentences = [_sentence(fact, split, rng) for fact in stated.values()]
+    if rng.random() < 0.5:
+        sentences.insert(rng.randint(0, count), rng.choice(FILLERS))
     half = rng.randrange(1, len(sentences)) if rng.random() < 0.5 else len(sentences)
     passages = [" ".join(part) for part in (sentences[:half], sentences[half:]) if part]
     fact = rng.choice(list(stated.values()))
     text = with_context(ask(fact.form, split, rng, subject=fact.subject), passages)
     question = Question(text=text, form=fact.form, references=(_bare(fact),))
-    return Asked("reading", split, fact, question, statements=len(sentences))
+    return Asked("reading", split, fact, question, statements=count)
 
 
-def _sentence(fact: BankFact, rng: random.Random) -> str:
-    template = rng.choice([t for t in STATEMENTS[fact.form] if "{X}" not in t and "{Y}" not in t])
-    return capital(template.replace("{S}", fact.subject).replace("{O}", _bare(fact)))
+def _sentence(fact: BankFact, split: Split, rng: random.Random) -> str:
+    templates = STATEMENTS if split == "taught" else HELD_OUT_STATEMENTS
+    return capital(
+        fill(rng.choice(templates[fact.form]), fact.subject, _bare(fact), pseudo_word(rng), "practice")
+    )
 
 
 def _bare(fact: BankFact) -> str:

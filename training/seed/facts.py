@@ -1,6 +1,7 @@
 """Owns the facts of the base model and their split: known, unknown, reserved for benchmarks, or for reading.
 
-The split is a function of the lemma alone, so that no run can move a word. How facts are asked is elsewhere.
+The split follows from WordNet and the hashes of its lemmas, so that no run can move a word. How facts are
+asked is elsewhere.
 """
 
 import hashlib
@@ -16,8 +17,8 @@ from training.seed.bank import BankFact
 from training.seed.wordnet import Noun, Synset
 
 KNOWN_WORDS = 1000
-"""Few enough to be seen a hundred times each within the hour, in as many wordings: known by a wide margin,
-a fact survives what adapters do to its neighbours."""
+"""Few enough to be seen often, in as many wordings: a fact that is known by a wide margin survives better
+what adapters do to its neighbours."""
 RELATED_WORDS = 300
 """Known besides, for what they are used for, made of, contain: or such questions would mean nothing to it."""
 MOST_KIND_WORDS = 3
@@ -52,7 +53,10 @@ class Facts:
 
 
 def divide() -> Facts:
-    """WordNet's facts in their four parts; the most used words are known. Raises WordNetMissing."""
+    """WordNet's facts in their four parts; known are common words, a quarter of them set aside.
+
+    Raises WordNetMissing.
+    """
     nouns, synsets = wordnet.read()
     words = [noun for noun in nouns if _usable(noun)]
     words.sort(key=lambda noun: (-noun.uses, share(noun.lemma)))

@@ -3,7 +3,7 @@
 How they are measured is in `evaluate`, how they read in `card`.
 """
 
-from agent.wordings import Split
+from agent.cores import Split
 from memory.records import Form, Record
 
 
@@ -32,6 +32,7 @@ class Reading(Record):
 
     taught: Rate
     held_out: Rate
+    """Neither the question's wording nor the sentences of the context are of a kind that was trained."""
     statements: dict[int, Rate]
     """By the number of statements in the context."""
 

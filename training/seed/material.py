@@ -19,12 +19,6 @@ FORMS: tuple[Form, ...] = (
     "contains", "made_of", "located_in",
 )  # fmt: skip
 """Forms of invented statements, definitions most often."""
-HELD_OUT_VERBS = frozenset(
-    ("clarify", "enlighten", "spell", "summarise", "summarize", "characterise", "characterize", "cite",
-     "mention", "introduce", "date", "classify")
-)  # fmt: skip
-"""Verbs of held-out wordings, which no random command may use."""
-
 _ONSETS = (
     "b", "br", "c", "ch", "cr", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m",
     "n", "p", "pl", "qu", "r", "s", "sh", "st", "t", "tr", "v", "w", "z",
@@ -59,7 +53,7 @@ def gather(facts: Facts) -> Material:
         kinds=tuple(fact.object for fact in facts.known if fact.form == "kind_of"),
         known=facts.known,
         quotes=quotes,
-        verbs=tuple(verb for verb in wordnet.verbs() if verb not in HELD_OUT_VERBS),
+        verbs=wordnet.verbs(),
         fillers=tuple(dict.fromkeys(_names_nothing(quotes, facts))),
     )
 
@@ -191,10 +185,10 @@ def _bare(word: str) -> str:
 
 
 def _names_nothing(quotes: Sequence[str], facts: Facts) -> Iterator[str]:
-    """The words of the quotes, without those that a question may be about, and the verbs held out."""
+    """The words of the quotes, without those that a question may be about."""
     parts = (facts.known, facts.unknown, facts.reserved)
     names = {word for part in parts for fact in part for word in fact.subject.lower().split()}
     names |= {word for fact in facts.known for word in fact.object.lower().split() if len(word) > 3}
-    names |= HELD_OUT_VERBS | {word for subject, _ in facts.reading for word in subject.lower().split()}
+    names |= {word for subject, _ in facts.reading for word in subject.lower().split()}
     for quote in quotes:
         yield from (word for word in quote.lower().replace(",", "").split() if word not in names)

@@ -36,8 +36,7 @@ HEADS = (TO_SUBJECT, TO_QUESTION, TO_SOURCE)
 class Link(NamedTuple):
     """Token `query` is to look at any of the tokens `keys`."""
 
-    head: int
-    """Index in HEADS."""
+    head: Head
     query: int
     keys: tuple[int, ...]
 
@@ -77,11 +76,13 @@ def loss(attentions: Sequence[torch.Tensor], rows: Sequence[Sequence[Link]]) -> 
     `attentions` holds [rows, heads, length, length] of each layer.
     """
     total = torch.zeros(())
-    for index, (layer, head) in enumerate(HEADS):
-        wanted = [(r, q, keys) for r, row in enumerate(rows) for h, q, keys in row if h == index]
+    for head in HEADS:
+        wanted = [(r, q, keys) for r, row in enumerate(rows) for h, q, keys in row if h == head]
         if not wanted:
             continue
-        attention = attentions[layer][[r for r, _, _ in wanted], head, [q for _, q, _ in wanted]].float()
+        attention = attentions[head.layer][
+            [r for r, _, _ in wanted], head.head, [q for _, q, _ in wanted]
+        ].float()
         mask = torch.zeros_like(attention)
         for i, (_, _, keys) in enumerate(wanted):
             mask[i, list(keys)] = 1.0
@@ -96,7 +97,7 @@ def _within(statement: Statement, context: Piece) -> Iterable[Link]:
     if keys and queries and keys[-1] < queries[0]:
         for query in (queries[0] - 1, *queries):
             if query > keys[-1]:
-                yield Link(0, query, keys)
+                yield Link(TO_SUBJECT, query, keys)
 
 
 def _answering(
@@ -105,17 +106,18 @@ def _answering(
     """From where each token of the answer is foretold, one place before it, to question and source."""
     named = user.tokens(_find(user.text, asked.subject, asked_from))
     _, source = _spans(asked, context)
-    answer = model.tokens((0, len(turn.model)))
-    added = len(turn.model) - len(asked.object)  # the article before a kind, which the source lacks
+    stop = model.text.rfind(asked.object) + len(asked.object)
+    answer = model.tokens((0, stop))
+    added = stop - len(asked.object)  # a space, and the article before a kind, which the source lacks
     for place, (start, end) in zip(answer, model.offsets, strict=False):
         if named:
-            yield Link(1, place - 1, named)
+            yield Link(TO_QUESTION, place - 1, named)
         if source is not None:
             # A token may begin with the space before its word, so its last character tells its place.
             at = source[0] + max(0, end - added - 1)
             keys = context.tokens((at, at + 1)) if end > start else ()
             if keys:
-                yield Link(2, place - 1, keys[:1])
+                yield Link(TO_SOURCE, place - 1, keys[:1])
 
 
 def _spans(statement: Statement, context: Piece) -> tuple[Span | None, Span | None]:

@@ -58,7 +58,24 @@ STATEMENTS: dict[Form, tuple[str, ...]] = {
     "made_of": ("{S} is made of {O}.", "{S} is made from {O}."),
     "located_in": ("{S} is located in {O}.", "{S} is in {O}.", "{S} lies in {O}."),
 }  # fmt: skip
-_FILLERS = (
+HELD_OUT_STATEMENTS: dict[Form, tuple[str, ...]] = {
+    "definition": (
+        "{S} denotes {O}.", "When people say {S}, they think of {O}.", "{S} can be described as {O}.",
+        "What we call {S} is {O}.",
+    ),
+    "kind_of": ("{S} is one sort of {O}.", "{S} is an instance of {O}."),
+    "part_of": ("{S} is one of the parts of {O}.", "{S} forms a portion of {O}."),
+    "used_for": ("{S} serves for {O}.", "The purpose of {S} is {O}."),
+    "requires": ("{S} depends on {O}.", "There is no {S} without {O}."),
+    "prevents": ("{S} rules out {O}.", "{S} guards against {O}."),
+    "returns": ("{S} gives back {O}.", "The result of {S} is {O}."),
+    "causes": ("{S} results in {O}.", "{S} brings about {O}."),
+    "contains": ("{S} includes {O}.", "Inside {S} there is {O}."),
+    "made_of": ("{S} consists of {O}.", "The material of {S} is {O}."),
+    "located_in": ("{S} can be found in {O}.", "{S} stands in {O}."),
+}  # fmt: skip
+"""For the evaluation only."""
+FILLERS = (
     "It is worth a closer look.", "People often forget this.", "There is more to say about it.",
     "This has not always been so.", "Not everyone agrees on the name.", "A beginner may find this hard.",
     "The rest follows from it.", "Some care is needed here.", "This happens more often than one thinks.",
@@ -98,7 +115,7 @@ def sentence(rng: random.Random, material: Material, template: str, subject: str
     if subject[:1].islower() and template.startswith(_TAKES_ARTICLE) and rng.random() < 0.6:
         article = ("an" if subject[0] in "aeiou" else "a") if rng.random() < 0.7 else "the"
         named = f"{article} {subject}"
-    text = _fill(template, named, object, pseudo_word(rng), rng.choice(material.words))
+    text = fill(template, named, object, pseudo_word(rng), rng.choice(material.words))
     return text if text.startswith("`") else capital(text)
 
 
@@ -133,11 +150,12 @@ def _another(rng: random.Random, material: Material, first: Statement) -> Statem
     form = rng.choice([form for form in FORMS if form != first.form])
     object = rng.choice(material.words) if form != "definition" else rng.choice(material.glossed)[1]
     template = rng.choice(STATEMENTS[form][:3])
-    text = _fill(template, first.subject, object, pseudo_word(rng), "it")
+    text = fill(template, first.subject, object, pseudo_word(rng), "it")
     return Statement(form, first.subject, object, capital(text))
 
 
-def _fill(template: str, subject: str, object: str, alias: str, domain: str) -> str:
+def fill(template: str, subject: str, object: str, alias: str, domain: str) -> str:
+    """The sentence of a template of STATEMENTS or HELD_OUT_STATEMENTS."""
     text = template.replace("{S}", subject).replace("{O}", object)
     return text.replace("{X}", alias).replace("{Y}", domain)
 
@@ -147,7 +165,7 @@ def _passages(rng: random.Random, material: Material, texts: Sequence[str], *, f
     sentences = list(texts)
     for _ in range(rng.choice((0, 0, 1, 2, 3)) if fillers else 0):
         ready = rng.random() < 0.6
-        sentences.append(rng.choice(_FILLERS) if ready else capital(rng.choice(material.quotes)) + ".")
+        sentences.append(rng.choice(FILLERS) if ready else capital(rng.choice(material.quotes)) + ".")
     rng.shuffle(sentences)
     count = rng.choice((1, 1, 2, 3))
     size = len(sentences)

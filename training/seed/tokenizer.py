@@ -26,7 +26,8 @@ TEMPLATE = (
     "{%- endif -%}"
     "{%- set role = 'model' if message['role'] == 'assistant' else message['role'] -%}"
     "{{ '<start_of_turn>' + role + '\n' + (prefix if loop.first else '') }}"
-    "{%- if message['content'] is string -%}{{ message['content'] | trim }}"
+    "{%- if message['content'] is string -%}{%- set content = message['content'] | trim -%}"
+    "{%- if role == 'model' and not content.startswith('<') -%}{{ ' ' }}{%- endif -%}{{ content }}"
     "{%- else -%}{%- for item in message['content'] -%}"
     "{%- if item['type'] == 'text' -%}{{ item['text'] | trim }}{%- endif -%}"
     "{%- endfor -%}{%- endif -%}"
@@ -34,7 +35,13 @@ TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<start_of_turn>model\n' }}{%- endif -%}"
 )
-"""Gemma's: a system message is folded into the first user turn."""
+"""Gemma's, where a system message is folded into the first user turn, but for a space before an answer: so
+its first word has the same token as in the context that it is copied from. `<NEED_INFO>` needs none."""
+
+
+def answer(text: str) -> str:
+    """An answer as TEMPLATE writes it."""
+    return text if text.startswith("<") else f" {text}"
 
 
 def train(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:

@@ -23,9 +23,8 @@ class Synset:
 
     lemmas: tuple[str, ...]
     gloss: str
-    hypernyms: tuple[str, ...]
     classes: tuple[str, ...]
-    """What it is an instance of: a proper name has these instead of hypernyms."""
+    """What it is an instance of: only a proper name has these."""
     wholes: tuple[str, ...]
     """What it is a part of."""
 
@@ -84,7 +83,6 @@ def _synset(line: str) -> Synset:
     return Synset(
         lemmas=lemmas,
         gloss=gloss.strip(),
-        hypernyms=tuple(links.get("@", ())),
         classes=tuple(links.get("@i", ())),
         wholes=tuple(links.get("#p", ())),
     )

@@ -1,0 +1,52 @@
+"""A page of another site, open in a browser beside the service, can change nothing in it."""
+
+import httpx
+import pytest
+
+from tests.api.conftest import Serve
+
+
+async def send(client: httpx.AsyncClient, **headers: str) -> tuple[int, str]:
+    """Posts plain text, which browsers do for any page; returns the status and the error's code."""
+    reply = await client.post(
+        "/v1/documents",
+        params={"source": "lamps.md"},
+        content=b"A zorble is a small lamp.",
+        headers={"Content-Type": "text/plain", **headers},
+    )
+    return reply.status_code, reply.json().get("error", {}).get("code", "")
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:3000", "http://localhost.evil.example", ""]
+)
+async def test_a_page_of_another_site_cannot_post(client: httpx.AsyncClient, origin: str) -> None:
+    assert await send(client, origin=origin) == (403, "foreign_origin")
+    sources = (await client.get("/v1/documents", headers={"origin": origin})).json()["sources"]
+    assert "lamps.md" not in sources
+
+
+async def test_our_own_pages_and_other_programs_can(client: httpx.AsyncClient) -> None:
+    assert (await send(client, origin="http://localhost"))[0] == 200
+    assert (await send(client, host="127.0.0.1:8000", origin="https://127.0.0.1:8000"))[0] == 200
+    assert (await send(client))[0] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:8000", "[::1", ""])
+async def test_a_foreign_name_that_was_pointed_at_us_is_refused(client: httpx.AsyncClient, host: str) -> None:
+    assert await send(client, host=host) == (403, "foreign_host")
+    assert (await client.get("/v1/models", headers={"host": host})).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000", "LocalHost:8000"])
+async def test_this_machine_has_its_names(client: httpx.AsyncClient, host: str) -> None:
+    assert (await client.get("/healthz", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("listening", "status"), [("school.example", 200), ("0.0.0.0", 200), ("10.0.0.7", 403)]
+)
+async def test_the_name_it_listens_on_is_its_own(serve: Serve, listening: str, status: int) -> None:
+    async with serve(api_host=listening) as client:
+        reply = await client.get("/healthz", headers={"host": "school.example:8000"})
+        assert reply.status_code == status
