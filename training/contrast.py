@@ -22,7 +22,7 @@ SPREAD = 0.6
 """Root mean square of A's outputs on taught inputs, about what PEFT's random start gives."""
 
 
-def start(adapted: PeftModel, rows: Sequence[Mapping[str, Any]], collator: Collator, *, seed: int) -> None:
+def start(adapted: PeftModel, rows: Sequence[Mapping[str, Any]], *, pad: int, seed: int) -> None:
     """Sets A of every adapted layer to the directions v of its input with the greatest v'Tv / v'Rv.
 
     T and R are the second moments of the inputs over taught and over replayed tokens, so these are
@@ -37,7 +37,7 @@ def start(adapted: PeftModel, rows: Sequence[Mapping[str, Any]], collator: Colla
         part = [row for row in rows if row["replayed"] == replayed]
         if not part:
             return
-        moments.append(_moments(adapted, layers, draw.sample(part, min(ROWS, len(part))), collator))
+        moments.append(_moments(adapted, layers, draw.sample(part, min(ROWS, len(part))), Collator(pad)))
     taught, kept = moments
     found: dict[int, torch.Tensor] = {}
     for name, layer in layers.items():

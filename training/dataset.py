@@ -40,7 +40,9 @@ class Sizes(Record):
     """How many questions are asked of each model."""
 
     wordings: int = 2
-    """Held-out wordings of each taught or withheld form of a fact."""
+    """Held-out wordings of each taught form of a fact."""
+    near: int = 6
+    """Held-out wordings of each withheld form, of which there are few."""
     most: int = 240
     """Of in-distribution, and as many of near questions; more are thinned out evenly."""
     known: int = 400
@@ -145,7 +147,12 @@ def _lesson(curriculum: Curriculum, sizes: Sizes, seed: int) -> tuple[list[Quest
         questions = [
             Question(text=text, form=item.form, references=tuple(sorted({item.answer} | also)))
             for text in wordings(
-                item.form, "held_out", sizes.wordings, seed, subject=item.subject, object=item.object
+                item.form,
+                "held_out",
+                sizes.wordings if key in answers else sizes.near,
+                seed,
+                subject=item.subject,
+                object=item.object,
             )
         ]
         (target if key in answers else near).extend(questions)

@@ -30,6 +30,8 @@ class Recipe(Record):
     """Share of the replay that reads its answer from a passage."""
     distillation: float = Field(ge=0)
     """Weight of the KL divergence from the base model on replayed answers, against cross-entropy's 1."""
+    interpolation: float = Field(gt=0, le=1)
+    """Share of the trained update that is kept: towards 0 it is the base model."""
     top_k: int = Field(ge=1)
     """Base log-probabilities kept for each replayed token; the rest is one tail bucket."""
     seed: int = 0
@@ -50,7 +52,7 @@ def standard() -> Recipe:
     4 kept no more. None has passed the gate on known facts (95%) yet.
     """
     return Recipe(
-        name="standard-2",
+        name="standard-3",
         rank=32,
         alpha=64,
         learning_rate=1.5e-3,
@@ -62,6 +64,7 @@ def standard() -> Recipe:
         refusals=0.4,
         reading=0.05,
         distillation=2.0,
+        interpolation=0.8,
         top_k=32,
     )
 
@@ -69,5 +72,5 @@ def standard() -> Recipe:
 def quick() -> Recipe:
     """A few steps of the standard recipe for tests of the machinery: it teaches next to nothing."""
     return standard().model_copy(
-        update={"name": "quick-2", "rank": 8, "alpha": 16, "epochs": 1, "replay": 0.5}
+        update={"name": "quick-3", "rank": 8, "alpha": 16, "epochs": 1, "replay": 0.5}
     )

@@ -161,7 +161,7 @@ def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
         threshold=base_threshold(settings),
         bank=Bank(known=bank.known(), unknown=bank.unknown(), reserved=bank.reserved()),
         recipe=quick_recipe() if quick else standard(),
-        sizes=Sizes(wordings=1, most=40, known=30, unknown=30) if quick else Sizes(),
+        sizes=Sizes(wordings=1, near=1, most=40, known=30, unknown=30) if quick else Sizes(),
         limits=Limits(),
         registry=Registry(home),
         train=choose_trainer(),
