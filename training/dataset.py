@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import Split
-from agent.curriculum import items
+from agent.curriculum import Item, items
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Form, Record
 from training.errors import CurriculumRefused
@@ -144,19 +144,17 @@ def _lesson(curriculum: Curriculum, sizes: Sizes, seed: int) -> tuple[list[Quest
         if key not in answers and key not in withheld:
             continue
         also = answers.get(key, set()) if item.form != "yes_no" else set()
-        questions = [
-            Question(text=text, form=item.form, references=tuple(sorted({item.answer} | also)))
-            for text in wordings(
-                item.form,
-                "held_out",
-                sizes.wordings if key in answers else sizes.near,
-                seed,
-                subject=item.subject,
-                object=item.object,
-            )
-        ]
-        (target if key in answers else near).extend(questions)
+        references = tuple(sorted({item.answer} | also))
+        if key in answers:
+            target += _worded(item, references, sizes.wordings, seed)
+        else:
+            near += _worded(item, references, sizes.near, seed)
     return target, near
+
+
+def _worded(item: Item, references: tuple[str, ...], count: int, seed: int) -> list[Question]:
+    texts = wordings(item.form, "held_out", count, seed, subject=item.subject, object=item.object)
+    return [Question(text=text, form=item.form, references=references) for text in texts]
 
 
 def known_only(sets: Sets, right: Iterable[str]) -> Sets:

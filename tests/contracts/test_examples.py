@@ -1,9 +1,11 @@
 """The demo's questions are fair: answered by the library, asked again in wordings that are never taught."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from agent.cores import Split
 from agent.scoring import correct, normalise
 from agent.wordings import FORMS, templates
 from examples.demo import DOMAIN, LIBRARY, QUESTIONS
@@ -15,16 +17,17 @@ ASKED = [Question.model_validate_json(line) for line in QUESTIONS.read_text().sp
 TOPIC = [question for question in ASKED if question.kind == "topic"]
 
 
-def cores(split: str) -> set[str]:
+@cache
+def cores(split: Split) -> frozenset[str]:
     """Every wording without its names, as words."""
     bare = {"{subject}": "", "{object}": ""}
     found = set()
     for form in FORMS:
-        for template in templates(form, split):  # type: ignore[arg-type]
+        for template in templates(form, split):
             for name, nothing in bare.items():
                 template = template.replace(name, nothing)
             found.add(normalise(template))
-    return found
+    return frozenset(found)
 
 
 def without_names(text: str, names: list[str]) -> str:
