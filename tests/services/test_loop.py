@@ -11,8 +11,10 @@ from tests.services.stack import Stack
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
 DOMAIN = "rust-ownership"
-MISSED = {"known facts lost", "near questions"}
-"""Gates that adapters on the shipped base miss or pass by a hair; a machine's arithmetic decides."""
+MISSED = "near questions"
+"""The gate that adapters on the shipped base pass or miss by a hair; a machine's arithmetic decides."""
+HAIR = 0.15
+"""How far it may be missed and still be excused."""
 ASKED = "What is a dangling reference?"
 AGAIN = "Any idea what a dangling reference is?"
 ANSWER = ("a pointer to memory that was already freed",)
@@ -25,11 +27,13 @@ def ask(service: Stack, question: str, model: str = "auto") -> tuple[str, dict[s
 
 
 def excuse_a_thin_margin(verdict: dict[str, Any]) -> None:
-    """Ends the test as an expected failure if these gates, and no others, rejected the adapter."""
-    failed = {check["name"]: check["figure"] for check in verdict["checks"] if not check["passed"]}
-    assert set(failed) <= MISSED
+    """Ends the test as an expected failure if that gate alone rejected the adapter, and only just."""
+    failed = {check["name"]: check for check in verdict["checks"] if not check["passed"]}
+    assert set(failed) <= {MISSED}
     if failed:
-        pytest.xfail(f"the shipped base model loses too much: {failed}")
+        least = float(failed[MISSED]["goal"].split()[1])
+        assert failed[MISSED]["figure"] >= least - HAIR
+        pytest.xfail(f"withheld forms: {failed[MISSED]}")
 
 
 def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: Stack) -> None:
@@ -47,11 +51,12 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: 
     report = service.client.get(f"/v1/learn/{run['id']}")["report"]
     was, now = (report["evaluation"][when]["in_distribution"] for when in ("before", "after"))
     assert now["accuracy"] >= was["accuracy"] + 0.15
+    assert learned.returncode == (0 if report["gates"]["passed"] else 1), learned.stdout + learned.stderr
     excuse_a_thin_margin(report["gates"])
-    assert learned.returncode == 0, learned.stdout + learned.stderr
 
     answer, after = ask(service, AGAIN)
     assert correct(answer, ANSWER)
+    assert after["outcome"] == "answered", "from a source, which shows nothing learned"
     assert (after["adapter"], after["domain"]) == (report["adapter"], DOMAIN)
 
 
@@ -65,7 +70,7 @@ def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
 def test_an_adapter_can_be_rolled_back_and_promoted_while_serving(service: Stack) -> None:
     (adapter,) = service.client.get("/v1/adapters", domain=DOMAIN)
     if not adapter["verdict"]["passed"]:
-        assert service.run("adapters", "promote", adapter["name"]).returncode == 1
+        assert service.run("adapters", "promote", adapter["name"]).returncode == 2
         assert ask(service, AGAIN)[1]["adapter"] is None, "a rejected adapter was served"
     excuse_a_thin_margin(adapter["verdict"])
     assert service.run("adapters", "rollback", DOMAIN).stdout.strip().endswith("the base model")
