@@ -47,8 +47,8 @@ def standard() -> Recipe:
     2109.01903).
 
     Measured on the shipped base with the 36 facts of examples/library/rust-ownership in 1,092 pairs, 12
-    wordings a form, one run each. Epochs, refusals, interpolation: taught facts in held-out wordings, withheld
-    forms (78 questions), known facts lost, rise of wrong answers about unknown words:
+    wordings a form, one run each. Epochs, refusals, interpolation: taught facts in held-out wordings,
+    withheld forms (78 questions), known facts lost, rise of wrong answers about unknown words:
     2, .4, 1: 85%, 55%, 4.5 and 4.4 points
     2, .25, 1: 86%, 56%, 3.7 and 5.0 points
     2, .25, .72 (chosen): 70%, 50%, 2.7 and 1.9 points
