@@ -155,7 +155,7 @@ def _wrong_kind(fact: Fact, facts: Sequence[Fact], kinds: dict[str, str]) -> str
     """Another subject's kind that this subject clearly is not; chosen by hash, so that it is stable."""
     own = [k for f in facts if f.subject == fact.subject and (k := kinds.get(f.id))] + [fact.object]
     others = sorted({k for k in kinds.values() if all(f1(k, mine) <= DIFFERENT for mine in own)})
-    return others[_number(fact.id, "wrong kind") % len(others)] if others else None
+    return others[_number(_said(fact), "wrong kind") % len(others)] if others else None
 
 
 def _unambiguous(facts: Sequence[Fact]) -> tuple[tuple[Fact, ...], dict[str, int]]:
@@ -182,13 +182,18 @@ def _unambiguous(facts: Sequence[Fact]) -> tuple[tuple[Fact, ...], dict[str, int
 def _withheld(facts: Sequence[Fact], every: Sequence[Item]) -> tuple[Withheld, ...]:
     """The implied form of half of the facts that have it beside another, and of one at least."""
     implied = {item.fact_id for item in every if item.form == IMPLIED}
-    able = [fact.id for fact in facts if fact.id in implied and fact.relation != IMPLIED]
-    chosen = [id for id in able if _number(id, "withheld") % 2] or able[:1]
-    return tuple(Withheld(fact_id=id, form=IMPLIED) for id in chosen)
+    able = [fact for fact in facts if fact.id in implied and fact.relation != IMPLIED]
+    chosen = [fact for fact in able if _number(_said(fact), "withheld") % 2] or able[:1]
+    return tuple(Withheld(fact_id=fact.id, form=IMPLIED) for fact in chosen)
 
 
 def _seed(item: Item) -> int:
-    return _number(item.fact_id, f"{item.form} {item.answer}")
+    return _number(f"{item.subject} {item.object}", f"{item.form} {item.answer}")
+
+
+def _said(fact: Fact) -> str:
+    """What a fact says, wherever it was read: its id depends on where the library lies."""
+    return f"{fact.subject} {fact.relation} {fact.object}"
 
 
 def _number(key: str, purpose: str) -> int:
