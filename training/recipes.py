@@ -53,9 +53,10 @@ def standard() -> Recipe:
     2, .25, 1: 86%, 56%, 3.7 and 5.0 points
     2, .25, .72 (chosen): 70%, 50%, 2.7 and 1.9 points
     3, .25, 1: 91%, 60%, 3.2 and 5.0 points
-    3, .25, .72: 75%, 54%, 2.4 and 3.1 points; the same on vLLM: 67%, 46%, 2.1 and 3.1 points
-    With refusals .12 it was no better. Withheld forms are the weak side: they are to reach 70% of the first
-    figure, which only interpolation below .8 did, by one question, and on vLLM missed by one.
+    3, .25, .72: 75%, 54%, 2.4 and 3.1 points
+    With refusals .12 it was no better. Which facts withhold their kind matters more than all of this: with
+    other choices of 13 and 17 facts, the chosen recipe on vLLM reached 69% and 27%, 62% and 22% (known facts
+    lost 0.8 and 1.8 points). The gate asks for 70% of the first figure.
     """
     return Recipe(
         name="standard-3",
