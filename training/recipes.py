@@ -57,6 +57,8 @@ def standard() -> Recipe:
     With refusals .12 it was no better. Which facts withhold their kind matters more than all of this: with
     other choices of 13 and 17 facts, the chosen recipe on vLLM reached 69% and 27%, 62% and 22% (known facts
     lost 0.8 and 1.8 points). The gate asks for 70% of the first figure.
+    The start by `contrast` against a random one, interpolation 1: taught 86% both, known facts lost 5.1 and
+    4.6 points, unknown words answered wrongly 16% and 23%.
     """
     return Recipe(
         name="standard-3",
