@@ -19,6 +19,7 @@ SETS = {
     "near": "taught facts, withheld forms",
     "out_of_distribution": "unrelated known facts",
     "unknown": "still unknown (hallucinated)",
+    "rehearsed": "earlier lessons",
 }
 QUIET_SECONDS = 10.0
 COLOURS = {"confident": "green", "undecided": "yellow", "unsure": "red"}
@@ -131,7 +132,9 @@ def evaluation_table(evaluation: Json) -> Table:
         shown.add_column(column, justify="right")
     before, after = evaluation["before"], evaluation["after"]
     for key, label in SETS.items():
-        was, now = before[key], after[key]
+        was, now = before.get(key), after.get(key)
+        if was is None or now is None:  # the domain has no earlier lessons
+            continue
         figure = "hallucination" if key == "unknown" else "accuracy"
         shown.add_row(
             label,

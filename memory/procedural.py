@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.outbox import write_atomically
-from memory.records import ADAPTER_PATTERN, Adapter, AdapterStatus, Digest, Domain
+from memory.records import ADAPTER_PATTERN, Adapter, AdapterStatus, Digest, Domain, Score
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -268,9 +268,10 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
     yield "training_tokens", float(adapter.training_tokens)
     for when, evaluation in (("before", adapter.before), ("after", adapter.after)):
         yield f"{when}.seconds", evaluation.seconds
-        for group in ("in_distribution", "near", "out_of_distribution", "unknown"):
-            for key, value in getattr(evaluation, group).model_dump().items():
-                yield f"{when}.{group}.{key}", float(value)
+        for group, found in evaluation:
+            if isinstance(found, Score):
+                for key, value in found:
+                    yield f"{when}.{group}.{key}", float(value)
     for check in adapter.verdict.checks:
         yield f"gate.{check.name.replace(' ', '_')}", check.figure
 

@@ -26,7 +26,6 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
-from training import contrast
 from training.encoding import Collator, answer_logits, base_distributions, encode
 from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import distillation_loss
@@ -52,7 +51,6 @@ def train(
     data = prepare(model, tokenizer, examples, recipe)
     torch.manual_seed(recipe.seed)
     adapted = get_peft_model(model, lora(recipe))
-    contrast.start(adapted, data.rows, pad=data.collator.pad, seed=recipe.seed)
     summary = fit(adapted, tokenizer, data, recipe, out, on_progress)
     return summary.model_copy(update={"seconds": time.monotonic() - started})
 

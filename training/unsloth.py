@@ -38,7 +38,7 @@ def train(
     # First, because it patches transformers and trl as they are imported:
     from unsloth import FastModel  # type: ignore[import-not-found,unused-ignore]  # only on GPU machines
 
-    from training import contrast, peft
+    from training import peft
 
     try:
         model, tokenizer = FastModel.from_pretrained(base, max_seq_length=LENGTH, load_in_4bit=False)
@@ -55,7 +55,6 @@ def train(
         random_state=recipe.seed,
         use_gradient_checkpointing=False,
     )
-    contrast.start(adapted, data.rows, pad=data.collator.pad, seed=recipe.seed)
     summary = peft.fit(adapted, tokenizer, data, recipe, out, on_progress)
     _name_base(out / "adapter_config.json", base)
     return summary

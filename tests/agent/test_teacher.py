@@ -1,9 +1,8 @@
 """A remote teacher is asked over the OpenAI wire format, and never believed on its word."""
 
 import json
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ from agent.errors import TeacherError
 from agent.teacher import PASSAGES_PER_CALL, Teacher
 from agent.verify import verify
 from tests.facts import fact, findings, passage, rust
+from tests.stub import JsonHandler, serving
 
 HOME, FACTS = rust()
 Replies = Callable[[list[dict[str, str]]], tuple[int, str]]
@@ -22,17 +22,17 @@ Replies = Callable[[list[dict[str, str]]], tuple[int, str]]
 class Stub(ThreadingHTTPServer):
     """A real OpenAI-compatible server whose answers are given."""
 
-    reply: Replies
+    say: Replies
     asked: list[dict[str, Any]]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     server: Stub
 
-    def do_POST(self) -> None:  # the name that http.server calls
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+    def do_POST(self) -> None:  # noqa: N802  # the name that http.server calls
+        body = self.received()
         self.server.asked.append(body)
-        status, text = self.server.reply(body["messages"])
+        status, text = self.server.say(body["messages"])
         message = {"role": "assistant", "content": text}
         answer = {
             "id": "x",
@@ -42,26 +42,15 @@ class Handler(BaseHTTPRequestHandler):
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
         }
-        data = json.dumps(answer if status == 200 else {"error": {"message": text}}).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keeps the test's output clean."""
+        self.reply(status, answer if status == 200 else {"error": {"message": text}})
 
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
     server = Stub(("127.0.0.1", 0), Handler)
     server.asked = []
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture
@@ -82,7 +71,7 @@ def written(**change: object) -> str:
 
 
 async def test_pairs_come_back_tied_to_their_facts(stub: Stub, teacher: Teacher) -> None:
-    stub.reply = lambda messages: (200, f"Sure!\n```json\n{written()}\n```")
+    stub.say = lambda messages: (200, f"Sure!\n```json\n{written()}\n```")
     pairs = await teacher.write(FACTS[:2], per_fact=1)
     assert [(p.fact_id, p.quote) for p in pairs] == [(FACTS[0].id, FACTS[0].sentence)]
     assert verify(pairs, FACTS, {HOME.id: HOME}).kept == pairs
@@ -91,13 +80,13 @@ async def test_pairs_come_back_tied_to_their_facts(stub: Stub, teacher: Teacher)
 
 
 async def test_many_facts_are_asked_about_in_groups(stub: Stub, teacher: Teacher) -> None:
-    stub.reply = lambda messages: (200, written())
+    stub.say = lambda messages: (200, written())
     await teacher.write([*FACTS, *FACTS], per_fact=1)
     assert len(stub.asked) == 2
 
 
 async def test_what_the_teacher_invents_is_dropped_by_verification(stub: Stub, teacher: Teacher) -> None:
-    stub.reply = lambda messages: (200, written(answer="a step in a dance"))
+    stub.say = lambda messages: (200, written(answer="a step in a dance"))
     pairs = await teacher.write(FACTS[:1], per_fact=1)
     assert verify(pairs, FACTS, {HOME.id: HOME}).dropped == {"the answer is not the fact's": 1}
 
@@ -114,25 +103,25 @@ async def test_what_the_teacher_invents_is_dropped_by_verification(stub: Stub, t
     ],
 )
 async def test_nonsense_is_refused(stub: Stub, teacher: Teacher, nonsense: str) -> None:
-    stub.reply = lambda messages: (200, nonsense)
+    stub.say = lambda messages: (200, nonsense)
     with pytest.raises(TeacherError):
         await teacher.write(FACTS[:1], per_fact=1)
 
 
 async def test_a_teacher_that_is_away_says_which_setting_to_check(stub: Stub, teacher: Teacher) -> None:
-    stub.reply = lambda messages: (400, "no such model")
+    stub.say = lambda messages: (400, "no such model")
     with pytest.raises(TeacherError, match="NIGHTSCHOOL_TEACHER_URL"):
         await teacher.write(FACTS[:1], per_fact=1)
 
 
 async def test_a_judgement_is_a_share_with_its_reason(stub: Stub, teacher: Teacher) -> None:
-    stub.reply = lambda messages: (200, '{"faithfulness": 0.25, "reason": "one fact is not there"}')
+    stub.say = lambda messages: (200, '{"faithfulness": 0.25, "reason": "one fact is not there"}')
     found = findings(*FACTS, passages=(HOME,))
     assert await teacher.judge("What is a move?", found) == (0.25, "one fact is not there")
 
 
 async def test_only_facts_of_the_passages_that_are_shown_are_judged(stub: Stub, teacher: Teacher) -> None:
-    stub.reply = lambda messages: (200, '{"faithfulness": 1.0, "reason": "fine"}')
+    stub.say = lambda messages: (200, '{"faithfulness": 1.0, "reason": "fine"}')
     other = passage("A move is a step in a board game.", source="chess.md")
     unseen = fact("move", "definition", "a step in a board game", other.text, within=other)
     fillers = [passage(f"Rain falls on day {n}.", source=f"{n}.md") for n in range(PASSAGES_PER_CALL - 1)]
@@ -147,6 +136,6 @@ async def test_only_facts_of_the_passages_that_are_shown_are_judged(stub: Stub, 
 
 
 async def test_a_judgement_out_of_range_is_refused(stub: Stub, teacher: Teacher) -> None:
-    stub.reply = lambda messages: (200, '{"faithfulness": 7, "reason": "very"}')
+    stub.say = lambda messages: (200, '{"faithfulness": 7, "reason": "very"}')
     with pytest.raises(TeacherError):
         await teacher.judge("What is a move?", findings(*FACTS, passages=(HOME,)))

@@ -1,9 +1,8 @@
 """What the vLLM engine makes of a server's replies, over a server whose replies are given."""
 
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from safetensors.numpy import save_file
 from agent.errors import AdapterRefused, EngineError, EngineUnavailable
 from agent.vllm import VllmEngine
 from tests.agent.test_adapter_files import MODULE, write
+from tests.stub import JsonHandler, serving
 
 RUST = "rust-v1-0123abcd"
 TEA = [HumanMessage("What is tea?")]
@@ -32,48 +32,35 @@ class Stub(ThreadingHTTPServer):
     asked: list[dict[str, Any]]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     server: Stub
 
-    def do_GET(self) -> None:  # the name that http.server calls
-        self._send(200, {"data": [{"id": "nightschool", "root": self.server.root}]})
+    def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+        self.reply(200, {"data": [{"id": "nightschool", "root": self.server.root}]})
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+    def do_POST(self) -> None:  # noqa: N802
+        body = self.received()
         if self.path != "/v1/chat/completions":
-            self._send(self.server.loading, {"message": "as you wished"})
+            self.reply(self.server.loading, {"message": "as you wished"})
             return
         self.server.asked.append(body)
         streamed = body.get("stream", False)
         choice = {"index": 0, "logprobs": self.server.logprobs, "finish_reason": "stop"}
         choice["delta" if streamed else "message"] = {"role": "assistant", "content": self.server.text}
         kind = "chat.completion.chunk" if streamed else "chat.completion"
-        reply = {"id": "x", "object": kind, "created": 0, "model": "nightschool", "choices": [choice]}
+        answer = {"id": "x", "object": kind, "created": 0, "model": "nightschool", "choices": [choice]}
         if streamed:
-            self._send(200, f"data: {json.dumps(reply)}\n\ndata: [DONE]\n\n", "text/event-stream")
+            self.reply(200, f"data: {json.dumps(answer)}\n\ndata: [DONE]\n\n", "text/event-stream")
         else:
-            self._send(200, reply)
-
-    def _send(self, status: int, body: object, kind: str = "application/json") -> None:
-        data = (body if isinstance(body, str) else json.dumps(body)).encode()
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keeps the test's output clean."""
+            self.reply(200, answer)
 
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
     server = Stub(("127.0.0.1", 0), Handler)
     server.asked = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture

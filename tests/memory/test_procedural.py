@@ -13,7 +13,7 @@ import pytest
 from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.procedural import ADAPTER_FILES, Registry
 from memory.records import Adapter, digest_of
-from tests.adapters import adapter
+from tests.adapters import adapter, score
 
 pytestmark = pytest.mark.services
 
@@ -43,6 +43,15 @@ def test_what_was_registered_reads_back_with_its_folder(opened: Registry, domain
     found = opened.get(made.name)
     assert found.model_copy(update={"path": made.path}) == made
     assert Path(found.path).is_dir()
+
+
+def test_what_was_measured_of_earlier_lessons_is_among_the_metrics(opened: Registry, domain: str) -> None:
+    plain = adapter(domain)
+    keep(opened, plain.model_copy(update={"after": plain.after.model_copy(update={"rehearsed": score(0.7)})}))
+    run = opened._client.get_run(str(opened._version(plain.name).run_id))
+    assert run.data.metrics["after.rehearsed.accuracy"] == 0.7
+    assert "before.rehearsed.accuracy" not in run.data.metrics
+    assert run.data.metrics["before.unknown.count"] == plain.before.unknown.count
 
 
 def test_registering_the_same_name_twice_keeps_one_version(opened: Registry, domain: str) -> None:
