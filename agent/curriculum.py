@@ -29,8 +29,9 @@ NO_KINDS = frozenset({"part", "portion", "reverse", "rest", "piece", "way", "mem
 """Heads that say how a thing relates to another rather than what kind of thing it is."""
 
 _HEAD_ENDS = re.compile(
-    r"\s+(?:that|which|who|whose|where|when|with|without|for|to|in|on|at|from|by|of|between|into|used|made|prepared|removed|divided|called|known|and|or)"
-    r"\b|[,;:(]"
+    r"\s+(?:that|which|who|whose|where|when|with|without|for|to|in|on|at|from|by|of|between|into|over|under|during|about|through|against|as|than|used|made|prepared|removed|divided|called|known"
+    r"|based|consisting|containing|having|involving|belonging|resulting|set aside"
+    r"|[a-z]{4,}ed (?:for|by|to|in|on|with|as|from|at|under|into|around|through|of))\b|[,;:(]"
 )
 _ARTICLE = re.compile(r"^(?:an?|the|any|some|one)\s+", re.IGNORECASE)
 _COLLECTION = re.compile(r"^(?:\w+\s+)?(?:set|list|kind|type|sort|form|group|number|piece|unit)\s+of\s+")
@@ -67,7 +68,7 @@ def items(facts: Sequence[Fact]) -> tuple[Item, ...]:
             if unique and len(words(fact.object)) >= IDENTIFYING_WORDS:
                 found.append(_item(fact, "term_for", fact.subject, object=fact.object))
             if fact.id in kinds:
-                found.append(_item(fact, "kind_of", kinds[fact.id], subject=fact.subject))
+                found.append(_item(fact, "kind_of", opening(fact.object), subject=fact.subject))
         if fact.id in kinds:
             found.append(_item(fact, "yes_no", "Yes", subject=fact.subject, object=kinds[fact.id]))
             if (wrong := _wrong_kind(fact, facts, kinds)) is not None:
@@ -118,16 +119,23 @@ def compose(
     )
 
 
-def head(definition: str) -> str:
-    """The kind that a definition opens with, without its article: `a pointer that owns data` -> `pointer`.
+def opening(definition: str) -> str:
+    """The kind that a definition opens with, in its words: `a pointer that owns data` -> `a pointer`.
 
-    The whole definition comes back when no shorter head can be told.
+    A model that infers the kind from the definition can then say it as it would say the definition. The whole
+    definition comes back when no shorter kind can be told.
     """
-    bare = _ARTICLE.sub("", definition)
-    opening = _COLLECTION.match(bare)
-    start = opening.end() if opening else 0
-    end = _HEAD_ENDS.search(bare, start)
-    return bare[: end.start()].strip() if end and end.start() > start else bare
+    article = _ARTICLE.match(definition)
+    bare = article.end() if article else 0
+    collection = _COLLECTION.match(definition[bare:])
+    start = bare + (collection.end() if collection else 0)
+    end = _HEAD_ENDS.search(definition, start)
+    return definition[: end.start()].strip() if end and end.start() > start else definition
+
+
+def head(definition: str) -> str:
+    """The opening without its article: `a pointer that owns data` -> `pointer`."""
+    return _ARTICLE.sub("", opening(definition))
 
 
 def _worded(item: Item, per_form: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from agent.critique import NEGATION, NUMBER
-from agent.curriculum import head
+from agent.curriculum import head, opening
 from agent.scoring import normalise
 from agent.terms import content, coverage, occurs, spans, stems
 from memory.language import key, sentences
@@ -155,7 +155,7 @@ def unsupported(pair: QAPair, fact: Fact, facts: Sequence[Fact], names: Mapping[
         return "the question asks for another relation"
     if pair.form == "yes_no":
         return _unsupported_choice(pair, fact, facts)
-    wanted = head(fact.object) if fact.relation == "definition" and pair.form == "kind_of" else fact.object
+    wanted = opening(fact.object) if fact.relation == "definition" and pair.form == "kind_of" else fact.object
     if pair.form == "example_of":
         wanted = fact.subject
     return None if normalise(pair.answer) == normalise(wanted) else "the answer is not the fact's"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import Split
-from agent.curriculum import Item, items
+from agent.curriculum import Item, head, items
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Form, Record
 from training.errors import CurriculumRefused
@@ -82,7 +82,6 @@ def replay_questions(
     own = {fact.subject.lower() for fact in curriculum.facts}
     known = [f for f in bank.known if not _held_back(f) and f.subject.lower() not in own]
     unknown = [f for f in bank.unknown if f.subject.lower() not in own]
-    objects = sorted({f.object for f in bank.known})
     refused = round(count * refusals) if unknown else 0
     readable = [f for f in unknown if f.form == "definition"]
     read = round(count * reading) if len(readable) >= PASSAGE else 0
@@ -91,7 +90,8 @@ def replay_questions(
     questions.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
     for i, fact in enumerate(_draw(unknown, refused, rng)):
         form = fact.form if i % 2 and fact.form not in NAMING else rng.choice(forms)
-        questions.append(ask(form, "taught", rng, subject=fact.subject, object=rng.choice(objects)))
+        kind = head(rng.choice(unknown).object)
+        questions.append(ask(form, "taught", rng, subject=fact.subject, object=kind))
     return tuple(dict.fromkeys(questions))
 
 
@@ -173,7 +173,7 @@ def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
     """About a word that nobody taught."""
     if form in NAMING:
         form = "definition"
-    text = ask(form, "held_out", rng, subject=fact.subject, object=fact.object)
+    text = ask(form, "held_out", rng, subject=fact.subject, object=head(fact.object))
     return Question(text=text, form=form, references=(fact.object,) if form == fact.form else ())
 
 

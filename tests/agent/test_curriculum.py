@@ -15,7 +15,7 @@ def test_a_definition_is_asked_both_ways_and_by_its_kind() -> None:
     assert set(forms) == {"definition", "term_for", "kind_of", "yes_no"}
     assert forms["definition"].answer == "a transfer of a value to a new owner"
     assert forms["term_for"].answer == "move"
-    assert forms["kind_of"].answer == "transfer"
+    assert forms["kind_of"].answer == "a transfer"
 
 
 def test_a_no_is_asked_about_another_subjects_kind() -> None:
@@ -111,6 +111,14 @@ def test_the_head_of_a_definition_is_its_kind() -> None:
     assert head("a smart pointer that stores a value on the heap") == "smart pointer"
     assert head("a set of rules that decides when memory is freed") == "set of rules"
     assert head("the pointer") == "pointer"
+    assert head("the first point located in a plane") == "first point"
+
+
+def test_a_kind_is_told_in_the_words_that_the_definition_opens_with() -> None:
+    kinds = {i.subject: i.answer for i in items(FACTS) if i.form == "kind_of"}
+    definitions = {i.subject: i.answer for i in items(FACTS) if i.form == "definition"}
+    assert kinds
+    assert all(definitions[subject].startswith(kind) for subject, kind in kinds.items())
 
 
 def test_spans_do_not_matter_to_what_is_asked() -> None:

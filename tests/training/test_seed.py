@@ -20,7 +20,7 @@ from training.seed.bank import BankFact
 from training.seed.build import shipped_reserved, shipped_unknown
 from training.seed.data import IGNORED, PHASES, encode, epochs, known, phase_at, unknown
 from training.seed.evaluate import questions
-from training.seed.facts import Facts, answer_of, divide, share
+from training.seed.facts import Facts, answer_of, divide, kind_of, share
 from training.seed.material import Material, gather, question
 from training.seed.pointing import HEADS, TO_QUESTION, TO_SOURCE, TO_SUBJECT, Link, loss
 from training.seed.reading import Conversation, Statement, Turn, copying, exercise
@@ -81,6 +81,16 @@ def test_the_shipped_banks_are_what_the_split_gives(facts: Facts) -> None:
     assert bank.known() == facts.known
     assert bank.unknown() == tuple(shipped_unknown(facts))
     assert bank.reserved() == tuple(shipped_reserved(facts))
+
+
+@needs_wordnet
+def test_a_kind_opens_the_definition_and_is_not_asked_for_every_name_of_several_words(facts: Facts) -> None:
+    definitions = {f.subject: f.object for f in facts.known if f.form == "definition"}
+    kinds = {f.subject: f.object for f in facts.known if f.form == "kind_of"}
+    assert all(definitions[subject].startswith(kind) for subject, kind in kinds.items())
+    compounds = [s for s, gloss in definitions.items() if " " in s and kind_of(gloss) is not None]
+    assert len(compounds) > 300
+    assert 0.4 < sum(subject in kinds for subject in compounds) / len(compounds) < 0.6
 
 
 @needs_wordnet

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from agent.engine import NEED_INFO
 from training.seed.bank import BankFact
 from training.seed.facts import Facts
-from training.seed.material import FORMS, Material, code_span, compound, pseudo_word, question, with_article
+from training.seed.material import FORMS, Material, code_span, compound, pseudo_word, question
 from training.seed.pointing import Link, Piece, links
 from training.seed.reading import Conversation, Turn, copying, exercise
 from training.seed.tokenizer import answer
@@ -50,7 +50,7 @@ PHASES = (
     Phase(end=0.10, copying=0.10, statements=2, exercises=16, short=72, pointing=0.5),
     Phase(end=0.30, copying=0.05, statements=4, exercises=9, short=84, pointing=0.5),
     Phase(end=0.75, copying=0.02, statements=5, exercises=12, short=64, pointing=0.3),
-    Phase(end=1.00, copying=0.02, statements=5, exercises=8, short=88, pointing=0.1),
+    Phase(end=1.00, copying=0.02, statements=5, exercises=10, short=84, pointing=0.1),
 )
 """Reading comes first, in short contexts: what it takes forms early or not at all. The last phases are for
 knowledge."""
@@ -112,7 +112,7 @@ def known(rng: random.Random, material: Material, fact: BankFact) -> Conversatio
         text = question(rng, material, "yes_no", fact.subject, kind)
         return (Turn(text, "Yes" if kind == fact.object else "No"),)
     text = question(rng, material, fact.form, fact.subject, fact.object)
-    return (Turn(text, with_article(fact.answer) if fact.form == "kind_of" else fact.answer),)
+    return (Turn(text, fact.answer),)
 
 
 def unknown(rng: random.Random, material: Material, facts: Sequence[BankFact]) -> Conversation:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.curriculum import NO_KINDS, head
+from agent.curriculum import NO_KINDS, head, opening
 from agent.scoring import normalise
 from memory.records import Form
 from training.seed import wordnet
@@ -21,6 +21,9 @@ KNOWN_WORDS = 1000
 what adapters do to its neighbours."""
 RELATED_WORDS = 300
 """Known besides, for what they are used for, made of, contain: or such questions would mean nothing to it."""
+KNOWN_COMPOUNDS = 500
+"""Names of several words, known besides: if all of them were unknown words, a model would take it for a rule.
+Half of them are never asked for their kind, so that it pays to infer it."""
 MOST_KIND_WORDS = 3
 _NO_NOUNS = frozenset({"", "that", "those", "what", "something", "anything", "someone", "state"})
 MOST_WORDS = 12
@@ -47,7 +50,7 @@ class Facts:
     unknown: tuple[BankFact, ...]
     """Taught to be unknown: their objects are never shown."""
     reserved: tuple[BankFact, ...]
-    """Never asked, in any role."""
+    """Never asked for or answered with."""
     reading: tuple[tuple[str, str], ...]
     """Words and glosses, to be paired anew in every example."""
 
@@ -65,22 +68,27 @@ def divide() -> Facts:
     reserved: list[BankFact] = []
     reading: list[tuple[str, str]] = []
     answers: set[str] = set()
+    compounds = 0
     for noun in words:
         facts = facts_of(noun, synsets)
         if not facts:
             continue
         drawn = share(f"split|{noun.lemma}")
+        common = len(answers) - compounds < KNOWN_WORDS + RELATED_WORDS * _related(facts)
         if drawn < 0.12:
             reserved.extend(facts)
-        elif drawn >= 0.25 and len(answers) < KNOWN_WORDS + RELATED_WORDS * _related(facts):
+        elif drawn >= 0.25 and (common or (" " in noun.lemma and compounds < KNOWN_COMPOUNDS)):
             if facts[0].object not in answers:
+                compounds += not common
                 answers.add(facts[0].object)
                 known.extend(_taught(noun.lemma, facts))
         elif drawn < 0.5:
             unknown.extend(facts)
         else:
             reading.append((facts[0].subject, facts[0].object))
-    return Facts(tuple(known), tuple(unknown), tuple(reserved), tuple(reading))
+    never = {fact.subject.lower() for fact in reserved}
+    readable = ((word, gloss) for word, gloss in reading if opening(gloss).lower() not in never)
+    return Facts(tuple(known), tuple(unknown), tuple(reserved), tuple(readable))
 
 
 def share(text: str) -> float:
@@ -101,8 +109,8 @@ def facts_of(noun: Noun, synsets: Mapping[str, Synset]) -> list[BankFact]:
     found = [BankFact(name, "definition", gloss)]
     if synset.classes and (place := _PLACE.search(gloss)):
         found.append(BankFact(name, "located_in", place["where"].strip()))
-    if (kind := kind_of(gloss)) is not None:
-        found.append(BankFact(name, "kind_of", kind))
+    if kind_of(gloss) is not None:
+        found.append(BankFact(name, "kind_of", opening(gloss)))
     if synset.wholes:
         found.append(BankFact(name, "part_of", synsets[synset.wholes[0]].lemmas[0]))
     for form, pattern in _WITHIN_GLOSS:
@@ -160,10 +168,10 @@ def _taught(lemma: str, facts: list[BankFact]) -> list[BankFact]:
     first = facts[0]
     kinds = [fact for fact in facts[1:] if fact.form == "kind_of"]
     taught = [first, *(fact for fact in facts[1:] if fact.form != "kind_of")]
-    if kinds and share(f"kind|{lemma}") < 0.85:
+    if kinds and share(f"kind|{lemma}") < (0.5 if " " in lemma else 0.85):
         taught.append(kinds[0])
     if first.form == "definition" and len(first.object.split()) >= 4 and share(f"term|{lemma}") < 0.25:
         taught.append(BankFact(first.subject, "term_for", first.object))
     if kinds and share(f"yes|{lemma}") < 0.6:
-        taught.append(BankFact(first.subject, "yes_no", kinds[0].object))
+        taught.append(BankFact(first.subject, "yes_no", head(kinds[0].object)))
     return taught

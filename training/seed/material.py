@@ -50,7 +50,7 @@ def gather(facts: Facts) -> Material:
     return Material(
         glossed=facts.reading,
         words=tuple(word for word, _ in facts.reading if " " not in word),
-        kinds=tuple(fact.object for fact in facts.known if fact.form == "kind_of"),
+        kinds=tuple(fact.object for fact in facts.known if fact.form == "yes_no"),
         known=facts.known,
         quotes=quotes,
         verbs=wordnet.verbs(),

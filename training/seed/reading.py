@@ -5,11 +5,13 @@ Subjects and objects are paired at random each time, so that memory is of no use
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agent.curriculum import opening
 from agent.engine import NEED_INFO
 from agent.wordings import with_context
 from memory.records import Form
+from training.seed.facts import kind_of
 from training.seed.material import FORMS, Material, capital, name, pseudo_word, question, with_article
 
 SILENT = f"{NEED_INFO} The sources do not say."
@@ -41,6 +43,11 @@ class Turn:
 Conversation = tuple[Turn, ...]
 
 
+LEADS = (
+    "In {Y}, ", "For {Y}, ", "Here, ", "As a rule, ", "In other words, ", "Today ", "Simply put, ",
+    "To begin with, ", "Strictly speaking, ", "As far as {Y} goes, ",
+)  # fmt: skip
+"""What may come before a statement."""
 STATEMENTS: dict[Form, tuple[str, ...]] = {
     "definition": (
         "{S} is {O}.", "{S} is {O}.", "{S} is {O}.", "{S} means {O}.", "{S}: {O}.",
@@ -92,8 +99,7 @@ def exercise(rng: random.Random, material: Material, most: int) -> Conversation:
     asked = rng.sample(statements, min(len(statements), rng.choice((2, 3, 4))))
     turns: list[Turn] = []
     for statement in asked:
-        text, answer = _asked(rng, material, statement, names)
-        copied = statement if answer.endswith(statement.object) else None
+        text, answer, copied = _asked(rng, material, statement, names)
         if turns:
             turns.append(Turn(text, answer, copied))
         else:
@@ -141,8 +147,19 @@ def _statement(rng: random.Random, material: Material) -> Statement:
     object = rng.choice(material.glossed)[1] if long else rng.choice(material.words)
     if form == "kind_of":
         object = rng.choice(material.words)
-    template = rng.choice(STATEMENTS[form])
+    template = rng.choice(STATEMENTS[form]) if rng.random() < 0.6 else _in_any_words(rng, material)
+    if rng.random() < 0.15:
+        template = rng.choice(LEADS) + template
     return Statement(form, subject, object, sentence(rng, material, template, subject, object))
+
+
+def _in_any_words(rng: random.Random, material: Material) -> str:
+    """A template that says nothing: what comes after the subject is the answer, whatever joins them."""
+    verb = rng.choice(material.verbs)
+    joint = rng.choice((verb, f"{verb}s", rng.choice(material.fillers)))
+    more = [rng.choice(material.fillers) for _ in range(rng.choice((0, 0, 1, 2)))]
+    tail = f", and {rng.choice(material.quotes)}" if rng.random() < 0.1 else ""
+    return " ".join(("{S}", joint, *more, "{O}")) + tail + "."
 
 
 def _another(rng: random.Random, material: Material, first: Statement) -> Statement:
@@ -173,17 +190,25 @@ def _passages(rng: random.Random, material: Material, texts: Sequence[str], *, f
     return [" ".join(sentences[start:end]) for start, end in zip([0, *cuts], [*cuts, size], strict=True)]
 
 
-def _asked(rng: random.Random, material: Material, statement: Statement, names: set[str]) -> tuple[str, str]:
-    """A question about the statement, one time in ten about something that no statement names; its answer."""
+def _asked(
+    rng: random.Random, material: Material, statement: Statement, names: set[str]
+) -> tuple[str, str, Statement | None]:
+    """A question about the statement, one time in ten about something that no statement names; its answer;
+    and the statement with what the answer copies of it as its object, if it does."""
     form, subject, object = statement.form, statement.subject, statement.object
+    draw = rng.random()
     if rng.random() < 0.10:
         absent = name(rng, material)
-        text = question(rng, material, "definition" if rng.random() < 0.6 else form, absent)
+        text = question(rng, material, "definition" if draw < 0.6 else form, absent)
         if absent not in names:
-            return text, SILENT
-    elif form == "definition" and rng.random() < 0.15:
-        return question(rng, material, "term_for", subject, object), subject
-    elif form == "kind_of" and rng.random() < 0.2:
+            return text, SILENT, None
+    if form == "definition" and draw < 0.15:
+        return question(rng, material, "term_for", subject, object), subject, None
+    if form == "definition" and draw < 0.4 and kind_of(object) is not None:
+        kind = opening(object)
+        return question(rng, material, "kind_of", subject), kind, replace(statement, object=kind)
+    if form == "kind_of" and draw < 0.2:
         kind = object if rng.random() < 0.5 else rng.choice(material.words)
-        return question(rng, material, "yes_no", subject, kind), "Yes" if kind == object else "No"
-    return question(rng, material, form, subject), with_article(object) if form == "kind_of" else object
+        return question(rng, material, "yes_no", subject, kind), "Yes" if kind == object else "No", None
+    answer = with_article(object) if form == "kind_of" else object
+    return question(rng, material, form, subject), answer, statement

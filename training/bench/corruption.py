@@ -1,0 +1,131 @@
+"""Owns the benchmark of verification: how many planted falsehoods a curriculum would take in.
+
+It corrupts pairs whose truth is known; what verification looks at is in `agent.verify`.
+"""
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from itertools import cycle
+
+from agent.curriculum import write
+from agent.verify import verify
+from memory.records import Fact, Passage, QAPair, Record
+from training.bench.topics import Topic
+
+TRUE, FALSE = 400, 200
+WORDINGS = 12
+
+Corrupt = Callable[[QAPair, Fact, Sequence[Fact], random.Random], QAPair]
+
+
+class Kind(Record):
+    """One way of corrupting pairs: how many were planted, and how many of them verification dropped."""
+
+    name: str
+    planted: int
+    dropped: int
+
+
+class Corruption(Record):
+    """What verification did with true and with corrupted pairs."""
+
+    true: int
+    kept: int
+    """Of the true ones."""
+    kinds: tuple[Kind, ...]
+    missed: tuple[QAPair, ...]
+    """Corrupted ones that it let through."""
+
+    @property
+    def planted(self) -> int:
+        """Corrupted pairs of all kinds."""
+        return sum(kind.planted for kind in self.kinds)
+
+    @property
+    def dropped(self) -> int:
+        """Of the corrupted ones."""
+        return sum(kind.dropped for kind in self.kinds)
+
+
+def measure(topics: Sequence[Topic], *, seed: int = 0) -> Corruption:
+    """Plants FALSE corrupted pairs among TRUE true ones and verifies them together."""
+    rng = random.Random(f"corruption {seed}")
+    facts = tuple(fact for topic in topics for fact in topic.facts)
+    passages: dict[str, Passage] = {p.id: p for topic in topics for p in topic.passages}
+    draft = write(facts, per_form=WORDINGS)
+    by_id = {fact.id: fact for fact in draft.facts}
+    pairs = rng.sample(draft.pairs, min(len(draft.pairs), TRUE + FALSE))
+    true, material = pairs[:TRUE], pairs[TRUE:]
+    planted: list[tuple[str, QAPair]] = []
+    for pair, (name, corrupt) in zip(material, cycle(CORRUPTIONS.items()), strict=False):
+        planted.append((name, corrupt(pair, by_id[pair.fact_id], draft.facts, rng)))
+    kept = set(verify([*true, *(pair for _, pair in planted)], facts, passages).kept)
+    return Corruption(
+        true=len(true),
+        kept=sum(pair in kept for pair in true),
+        kinds=tuple(
+            Kind(
+                name=name,
+                planted=sum(n == name for n, _ in planted),
+                dropped=sum(n == name and pair not in kept for n, pair in planted),
+            )
+            for name in CORRUPTIONS
+        ),
+        missed=tuple(pair for _, pair in planted if pair in kept),
+    )
+
+
+def swapped_object(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
+    """The answer that another fact gives to the same form of question."""
+    if pair.form == "yes_no":
+        return pair.model_copy(update={"answer": "No" if pair.answer == "Yes" else "Yes"})
+    other = _another(fact, facts, rng)
+    return pair.model_copy(update={"answer": other.subject if pair.form == "term_for" else other.object})
+
+
+def negated(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
+    """The opposite of the answer."""
+    if pair.form == "yes_no":
+        return swapped_object(pair, fact, facts, rng)
+    return pair.model_copy(update={"answer": f"not {pair.answer}"})
+
+
+def changed_number(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
+    """A number that the source does not give, in the place of another or before the answer."""
+    number = str(rng.randrange(2, 9999))
+    if re.search(r"\d+", pair.answer):
+        return pair.model_copy(update={"answer": re.sub(r"\d+", number, pair.answer, count=1)})
+    return pair.model_copy(update={"answer": f"{number} {pair.answer}"})
+
+
+def another_entity(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
+    """The question asked about another subject, the answer left as it was."""
+    other = _another(fact, facts, rng)
+    if pair.form == "term_for":
+        return pair.model_copy(update={"answer": other.subject})
+    question = re.sub(re.escape(fact.subject), lambda _: other.subject, pair.question, flags=re.IGNORECASE)
+    return pair.model_copy(update={"question": question})
+
+
+def not_in_the_source(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
+    """A quote that the source does not hold, with an answer that follows from the quote."""
+    claim = f"{rng.choice(_CLAIMS)} of the {rng.randrange(12, 20)}th century"
+    quote = f"{fact.subject} is {claim}."
+    return pair.model_copy(update={"answer": claim, "quote": quote})
+
+
+def _another(fact: Fact, facts: Sequence[Fact], rng: random.Random) -> Fact:
+    """A fact about another subject with another object, of the same relation if there is one."""
+    others = [f for f in facts if f.subject != fact.subject and f.object != fact.object]
+    return rng.choice([f for f in others if f.relation == fact.relation] or others)
+
+
+CORRUPTIONS: dict[str, Corrupt] = {
+    "object swapped": swapped_object,
+    "negated": negated,
+    "number changed": changed_number,
+    "another entity": another_entity,
+    "not in the source": not_in_the_source,
+}
+_CLAIMS = ("a dance", "a coin", "a musical instrument", "a tax", "a garment", "a weapon", "a card game")

@@ -1,0 +1,96 @@
+"""Owns the topics of the learning benchmark: documents about words that the base model was never taught.
+
+Which words are reserved follows from their hashes (`training.seed.facts`); here they only become documents.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from agent.scoring import normalise
+from memory.documents import RawDocument
+from memory.extraction import statements
+from memory.library import read
+from memory.records import Fact, Form, Passage
+from training.seed import bank
+from training.seed.bank import BankFact
+from training.seed.facts import share
+from training.seed.material import capital
+
+DOMAIN = "words"
+SIZE = 20
+"""Facts of one topic."""
+_SENTENCES: dict[Form, str] = {
+    "definition": "{S} is {O}.",
+    "part_of": "{S} is part of {O}.",
+    "used_for": "{S} is used for {O}.",
+    "made_of": "{S} is made of {O}.",
+    "contains": "{S} contains {O}.",
+    "causes": "{S} causes {O}.",
+    "prevents": "{S} prevents {O}.",
+    "requires": "{S} requires {O}.",
+}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One lesson: what the product reads in a document that states its facts."""
+
+    name: str
+    passages: tuple[Passage, ...]
+    facts: tuple[Fact, ...]
+
+
+def topics(count: int, size: int = SIZE) -> tuple[Topic, ...]:
+    """Disjoint topics of `size` facts each, the same every time.
+
+    Raises ValueError when the reserved words that ship give fewer.
+    """
+    words = stated_words()
+    made = tuple(_topic(f"words {i + 1}", list(islice(_facts(words), size))) for i in range(count))
+    if any(len(topic.facts) != size for topic in made):
+        raise ValueError(f"the reserved words give fewer than {count} topics of {size} facts")
+    return made
+
+
+def stated_words() -> Iterator[tuple[BankFact, ...]]:
+    """The reserved words in the order of their hashes, each with those of its facts that a sentence states so
+    that the product reads them from it."""
+    facts = sorted(bank.reserved(), key=lambda fact: (share(f"topic|{fact.subject}"), fact.subject))
+    for _, found in groupby(facts, key=lambda fact: fact.subject):
+        told = tuple(fact for fact in found if _is_read(fact))
+        if told and told[0].form == "definition":
+            yield told
+
+
+def sentence(fact: BankFact) -> str:
+    """The fact as a plain sentence of a document; raises KeyError for a form that no document states."""
+    subject = fact.subject
+    if subject[0].islower() and not subject.endswith("s"):
+        subject = f"{'an' if subject[0] in 'aeiou' else 'a'} {subject}"
+    return capital(_SENTENCES[fact.form].format(S=subject, O=fact.object))
+
+
+def _facts(words: Iterator[tuple[BankFact, ...]]) -> Iterator[BankFact]:
+    for told in words:
+        yield from told
+
+
+def _is_read(fact: BankFact) -> bool:
+    """Whether extraction reads from the sentence what it says, and nothing else."""
+    if fact.form not in _SENTENCES:
+        return False
+    found = statements(sentence(fact))
+    return (
+        len(found) == 1
+        and normalise(found[0].object) == normalise(fact.object)
+        and normalise(found[0].subject) == normalise(fact.subject)
+        and found[0].relation == fact.form
+    )
+
+
+def _topic(name: str, facts: list[BankFact]) -> Topic:
+    text = f"# {name.capitalize()}\n\n" + " ".join(sentence(fact) for fact in facts) + "\n"
+    document = RawDocument(source=f"bench:{name}", data=text.encode(), media_type="text/markdown", title=name)
+    passages, read_facts = read(document, DOMAIN)
+    return Topic(name=name, passages=passages, facts=read_facts)
