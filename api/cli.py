@@ -5,7 +5,7 @@
 
 import typer
 
-from api.commands import adapters, chat, learn, library, serve
+from api.commands import adapters, chat, learn, library, report, serve
 
 app = typer.Typer(
     name="nightschool",
@@ -26,6 +26,7 @@ app.command("runs")(learn.runs)
 app.command("approve")(learn.approve)
 app.command("reject")(learn.reject)
 app.command("gaps")(learn.gaps)
+app.command("report")(report.report)
 app.add_typer(adapters.app, name="adapters", help="List, show, promote and roll back adapters.")
 
 

@@ -147,6 +147,36 @@ def evaluation_table(evaluation: Json) -> Table:
     return shown
 
 
+def versions_table(domain: str, versions: Sequence[Json]) -> Table:
+    """A domain's versions, oldest first: what each knew of its lesson and of earlier ones, what it forgot of
+    the rest, how often it answered wrongly about words that nobody taught, and its calibration error."""
+    shown = Table(title=domain, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in ("version", "status", "lesson", "withheld", "earlier", "known", "hallucinated", "ECE"):
+        shown.add_column(column, no_wrap=True)
+    for version in versions:
+        after = version["after"]
+        earlier = after.get("rehearsed")
+        shown.add_row(
+            str(version["version"]),
+            version["status"],
+            bar(after["in_distribution"]["accuracy"]),
+            bar(after["near"]["accuracy"]),
+            bar(earlier["accuracy"]) if earlier else "",
+            bar(after["out_of_distribution"]["accuracy"]),
+            bar(after["unknown"]["hallucination"]),
+            f"{after['in_distribution']['ece']:.2f}",
+        )
+    return shown
+
+
+def bar(share: float, width: int = 10) -> str:
+    """A share in [0, 1] as a bar of `width` cells and in percent."""
+    eighths = round(share * width * 8)
+    whole, rest = divmod(eighths, 8)
+    drawn = "█" * whole + (chr(0x2590 - rest) if rest else "")
+    return f"{drawn:<{width}} {share:4.0%}"
+
+
 def gates_table(verdict: Json) -> Table:
     """Every gate with its goal and figure."""
     shown = Table(box=None, header_style="bold", pad_edge=False)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import Split
-from agent.curriculum import Item, head, items
+from agent.curriculum import IMPLIED, Item, head, items, opening
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Form, Record
 from training.errors import CurriculumRefused
 from training.evaluate import Question, Sets
+from training.recipes import Recipe
 from training.seed.bank import BankFact, asked
 from training.trainer import Example
 
@@ -68,25 +69,30 @@ def taught(curriculum: Curriculum) -> tuple[Example, ...]:
     return tuple(Example(question=pair.question, answer=pair.answer) for pair in curriculum.pairs)
 
 
-def replay_questions(
-    curriculum: Curriculum, bank: Bank, *, count: int, refusals: float, reading: float, seed: int
-) -> tuple[str, ...]:
+def replay_questions(curriculum: Curriculum, bank: Bank, recipe: Recipe) -> tuple[str, ...]:
     """Questions whose answers by the base model are to be kept; none of their words occurs in evaluation.
 
-    A share of `refusals` is about unknown words, also in the curriculum's own forms: there the model is
-    most tempted to answer as it was just taught. A share of `reading` comes with passages to read the
-    answer from, which the adapted model must still do when it is unsure. The rest is about known facts.
+    Those about unknown words (`recipe.refusals`) also come in the curriculum's own forms: there the model is
+    most tempted to answer as it was just taught. Those with passages to read (`reading`) keep what it does
+    when it is unsure. Those for kinds that it was never taught and can only infer (`inference`) keep it
+    inferring, where recalled facts would only keep what it knows by heart.
     """
-    rng = random.Random(f"replay {seed} {curriculum.digest}")
+    rng = random.Random(f"replay {recipe.seed} {curriculum.digest}")
+    count = round(len(curriculum.pairs) * recipe.replay)
     forms = _subject_forms(curriculum)
     own = {fact.subject.lower() for fact in curriculum.facts}
     known = [f for f in bank.known if not _held_back(f) and f.subject.lower() not in own]
     unknown = [f for f in bank.unknown if f.subject.lower() not in own]
-    refused = round(count * refusals) if unknown else 0
+    inferable = _inferable(known)
     readable = [f for f in unknown if f.form == "definition"]
-    read = round(count * reading) if len(readable) >= PASSAGE else 0
-    recalled = max(0, count - refused - read)
+    refused = round(count * recipe.refusals) if unknown else 0
+    read = round(count * recipe.reading) if len(readable) >= PASSAGE else 0
+    inferred = round(count * recipe.inference) if inferable else 0
+    recalled = max(0, count - refused - read - inferred)
     questions = [asked(fact, "taught", rng, bank.known)[0] for fact in _draw(known, recalled, rng)]
+    questions.extend(
+        ask(IMPLIED, "taught", rng, subject=fact.subject) for fact in _draw(inferable, inferred, rng)
+    )
     questions.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
     for i, fact in enumerate(_draw(unknown, refused, rng)):
         form = fact.form if i % 2 and fact.form not in NAMING else rng.choice(forms)
@@ -180,6 +186,16 @@ def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
 def _subject_forms(curriculum: Curriculum) -> list[Form]:
     """The curriculum's forms in which an unknown word can be asked about."""
     return sorted({pair.form for pair in curriculum.pairs} - NAMING) or ["definition"]
+
+
+def _inferable(known: Sequence[BankFact]) -> list[BankFact]:
+    """Definitions that tell a kind which the base model was never asked for."""
+    told = {fact.subject for fact in known if fact.form == IMPLIED}
+    return [
+        fact
+        for fact in known
+        if fact.form == "definition" and fact.subject not in told and opening(fact.object) != fact.object
+    ]
 
 
 def _reading(facts: Sequence[BankFact], rng: random.Random) -> str:

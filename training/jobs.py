@@ -95,14 +95,7 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
     earlier = [outbox.read(shop.home / "outbox", digest) for digest in claimed.rehearsed]
     sets = evaluation_sets(lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier)
     curriculum = merge([*earlier, lesson])
-    questions = replay_questions(
-        curriculum,
-        shop.bank,
-        count=round(len(curriculum.pairs) * shop.recipe.replay),
-        refusals=shop.recipe.refusals,
-        reading=shop.recipe.reading,
-        seed=shop.recipe.seed,
-    )
+    questions = replay_questions(curriculum, shop.bank, shop.recipe)
 
     async def answer() -> Baseline:
         engine = shop.open_engine()

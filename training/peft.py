@@ -104,7 +104,6 @@ def fit(
     trainer.remove_callback(PrinterCallback)  # progress goes through `watch`
     trainer.distillation = recipe.distillation
     trainer.train()
-    interpolate(adapted, recipe.interpolation)
     save(adapted, out)
     last = watch.losses[-max(1, len(watch.losses) // 10) :]
     return TrainingSummary(
@@ -211,18 +210,6 @@ class Watch(TrainerCallback):
             )
         self.losses.append(loss)
         self.on_progress(state.global_step, state.max_steps, loss)
-
-
-def interpolate(adapted: PeftModel, share: float) -> None:
-    """Keeps this share of the update, between the base model at 0 and the trained one at 1.
-
-    Fine-tuned weights pulled back towards the base lose less of what lies outside the training data (WiSE-FT,
-    Wortsman et al., 2021, arXiv 2109.01903).
-    """
-    with torch.no_grad():
-        for name, parameter in adapted.named_parameters():
-            if "lora_B" in name:
-                parameter.mul_(share)
 
 
 def save(adapted: PeftModel, out: Path) -> None:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from agent.curriculum import compose, head, items, write
 from agent.verify import verify
 from tests.facts import fact, passage, rust
@@ -115,10 +117,23 @@ def test_the_head_of_a_definition_is_its_kind() -> None:
 
 
 def test_a_kind_is_told_in_the_words_that_the_definition_opens_with() -> None:
-    kinds = {i.subject: i.answer for i in items(FACTS) if i.form == "kind_of"}
-    definitions = {i.subject: i.answer for i in items(FACTS) if i.form == "definition"}
+    told = {f.id: f.object for f in FACTS if f.relation == "definition"}
+    kinds = {i.fact_id: i.answer for i in items(FACTS) if i.form == "kind_of" and i.fact_id in told}
     assert kinds
-    assert all(definitions[subject].startswith(kind) for subject, kind in kinds.items())
+    assert all(told[fact_id].startswith(kind) for fact_id, kind in kinds.items())
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "the whole duration of the program",
+        "a thread safe version of the counter",
+        "a list of names and old numbers and the objects they point to",
+    ],
+)
+def test_a_definition_that_tells_no_kind_is_not_asked_for_one(definition: str) -> None:
+    told = fact("zorble", "definition", definition, f"A zorble is {definition}.")
+    assert {i.form for i in items([told])} <= {"definition", "term_for"}
 
 
 def test_spans_do_not_matter_to_what_is_asked() -> None:

@@ -59,6 +59,7 @@ def test_help_lists_every_command() -> None:
         "approve",
         "reject",
         "gaps",
+        "report",
         "adapters",
     ):
         assert f" {command} " in said.stdout

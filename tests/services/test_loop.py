@@ -11,8 +11,6 @@ from tests.services.stack import Stack
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
 DOMAIN = "rust-ownership"
-MISSED = "near questions"
-"""The gate that adapters on the shipped base mostly miss: it infers too few kinds from definitions."""
 ASKED = "What is a dangling reference?"
 AGAIN = "Any idea what a dangling reference is?"
 ANSWER = ("a pointer to memory that was already freed",)
@@ -22,14 +20,6 @@ def ask(service: Stack, question: str, model: str = "auto") -> tuple[str, dict[s
     body = {"model": model, "messages": [{"role": "user", "content": question}]}
     reply = service.client.post("/v1/chat/completions", body)
     return reply["choices"][0]["message"]["content"], reply["nightschool"]
-
-
-def excuse_the_gate_that_is_missed(verdict: dict[str, Any]) -> None:
-    """Ends the test as an expected failure if that gate alone rejected the adapter."""
-    failed = {check["name"]: check for check in verdict["checks"] if not check["passed"]}
-    assert set(failed) <= {MISSED}
-    if failed:
-        pytest.xfail(f"withheld forms: {failed[MISSED]}")
 
 
 def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: Stack) -> None:
@@ -47,8 +37,8 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: 
     report = service.client.get(f"/v1/learn/{run['id']}")["report"]
     was, now = (report["evaluation"][when]["in_distribution"] for when in ("before", "after"))
     assert now["accuracy"] >= was["accuracy"] + 0.15
-    assert learned.returncode == (0 if report["gates"]["passed"] else 1), learned.stdout + learned.stderr
-    excuse_the_gate_that_is_missed(report["gates"])
+    assert report["gates"]["passed"], report["gates"]
+    assert learned.returncode == 0, learned.stdout + learned.stderr
 
     answer, after = ask(service, AGAIN)
     assert correct(answer, ANSWER)
@@ -65,10 +55,6 @@ def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
 
 def test_an_adapter_can_be_rolled_back_and_promoted_while_serving(service: Stack) -> None:
     (adapter,) = service.client.get("/v1/adapters", domain=DOMAIN)
-    if not adapter["verdict"]["passed"]:
-        assert service.run("adapters", "promote", adapter["name"]).returncode == 2
-        assert ask(service, AGAIN)[1]["adapter"] is None, "a rejected adapter was served"
-    excuse_the_gate_that_is_missed(adapter["verdict"])
     assert service.run("adapters", "rollback", DOMAIN).stdout.strip().endswith("the base model")
     _, figures = ask(service, AGAIN)
     assert figures["adapter"] is None

@@ -1,5 +1,7 @@
 """What is trained on and what is asked: deterministic, and never the same question twice."""
 
+import re
+
 import pytest
 
 from agent.curriculum import compose, write
@@ -15,6 +17,7 @@ from training.dataset import (
     taught,
 )
 from training.errors import CurriculumRefused
+from training.recipes import standard
 from training.seed.bank import BankFact
 
 OBJECTS = ("a small green lamp for ships", "a tool that cuts bread", "a river of the far north")
@@ -36,9 +39,18 @@ def lesson(*names: str) -> Curriculum:
 LESSON = lesson("zorble", "quix", "marn")
 
 
+def replay(
+    count: int, *, refusals: float, reading: float, inference: float = 0.0, seed: int = 0
+) -> tuple[str, ...]:
+    """`count` questions to replay; fewer where one is drawn twice."""
+    mix = {"refusals": refusals, "reading": reading, "inference": inference, "seed": seed}
+    share = {"replay": count / len(LESSON.pairs)}
+    return replay_questions(LESSON, BANK, standard().model_copy(update=mix | share))
+
+
 def test_no_question_is_both_trained_and_asked() -> None:
     sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
-    replayed = replay_questions(LESSON, BANK, count=100, refusals=0.4, reading=0.1, seed=0)
+    replayed = replay(100, refusals=0.4, reading=0.1, seed=0)
     trained = {example.question for example in taught(LESSON)} | set(replayed)
     asked = {question.text for _, questions in sets.named() for question in questions}
     assert asked
@@ -47,29 +59,32 @@ def test_no_question_is_both_trained_and_asked() -> None:
 
 def test_no_known_word_is_both_replayed_and_asked() -> None:
     sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
-    replayed = " ".join(replay_questions(LESSON, BANK, count=200, refusals=0.4, reading=0.1, seed=0))
+    replayed = " ".join(replay(200, refusals=0.4, reading=0.1, seed=0))
     words = {q.references[0].rsplit(" ", 1)[1] for q in sets.out_of_distribution}
     assert words
     assert not [word for word in words if f"familiar{word} " in f"{replayed} "]
 
 
 def test_replay_never_asks_about_reserved_words() -> None:
-    assert not any(
-        "reserved" in q for q in replay_questions(LESSON, BANK, count=300, refusals=0.5, reading=0.1, seed=0)
-    )
+    assert not any("reserved" in q for q in replay(300, refusals=0.5, reading=0.1, seed=0))
 
 
 def test_replay_has_the_share_of_refusals_that_was_asked_for() -> None:
-    questions = replay_questions(LESSON, BANK, count=60, refusals=0.5, reading=0.1, seed=0)
+    questions = replay(60, refusals=0.5, reading=0.1, seed=0)
     asked = [question for question in questions if not question.startswith("Context:")]
     # A question that is drawn twice is asked once.
     assert 27 <= sum("unknownword" in question for question in asked) <= 30
 
 
+def test_kinds_that_can_only_be_inferred_are_asked_in_their_share() -> None:
+    questions = replay(60, refusals=0.0, reading=0.0, inference=0.5)
+    kinds = [q for q in questions if re.search(r"\b(?:kind|type|sort|class|category|group)\b", q)]
+    assert 10 <= len(kinds) <= 30
+    assert all("familiar" in q for q in questions)
+
+
 def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
-    first, again, other = (
-        replay_questions(LESSON, BANK, count=40, refusals=0.5, reading=0.1, seed=s) for s in (0, 0, 1)
-    )
+    first, again, other = (replay(40, refusals=0.5, reading=0.1, seed=s) for s in (0, 0, 1))
     assert first == again != other
     assert evaluation_sets(LESSON, BANK, Sizes(), seed=0) == evaluation_sets(LESSON, BANK, Sizes(), seed=0)
 
@@ -110,7 +125,7 @@ def test_a_curriculum_whose_pairs_belong_to_no_fact_is_refused() -> None:
 
 
 def test_replayed_reading_names_its_answer_in_the_passage() -> None:
-    questions = replay_questions(LESSON, BANK, count=100, refusals=0.3, reading=0.2, seed=0)
+    questions = replay(100, refusals=0.3, reading=0.2, seed=0)
     read = [question for question in questions if question.startswith("Context:")]
     assert len(read) == 20
     assert all("Question:" in question and "is another thing" in question for question in read)

@@ -128,9 +128,10 @@ ignorance of other words, and to read short contexts; the table says how well.
 ## What it was trained on
 Nouns of WordNet (Debian package `wordnet-base`) with a gloss whose first clause has 2 to 12 words, split by
 the SHA-256 of the word, so that no run can move one:
-- known: 1,000 common words (by how many of their senses WordNet's tagged texts use), 300 whose gloss says what
-  they are for, made of and so on, and 500 names of several words: {facts} facts (`../bank/known.jsonl`), asked
-  in thousands of wordings. The kind of a thing is not asked for every word, so that it pays to infer it;
+- known: 1,000 common words (by how many of their senses WordNet's tagged texts use), 300 whose gloss says
+  what they are for, made of and so on, and 500 names of several words: {facts} facts
+  (`../bank/known.jsonl`), asked in thousands of wordings. The kind of a thing is not asked for every word, so
+  that it pays to infer it;
 - unknown: words to which the answer is always `<NEED_INFO> I do not know about ...` (a sample in
   `../bank/unknown.jsonl`);
 - reserved: words that no training asks about, for benchmarks (a sample in `../bank/reserved.jsonl`);

@@ -17,6 +17,7 @@ from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no ty
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]  # ships no types
 
 from agent.cores import Split
+from agent.curriculum import head
 from agent.engine import Engine, Reply
 from agent.local import LocalEngine
 from agent.wordings import ask, with_context
@@ -151,8 +152,10 @@ def _sentence(fact: BankFact, split: Split, rng: random.Random) -> str:
 
 
 def _bare(fact: BankFact) -> str:
-    """The object as a statement holds it: the statement has its own `in`."""
-    return fact.object.partition(" ")[2] if fact.form == "located_in" else fact.object
+    """The object as a statement holds it: it has its own `in`, and a kind is told without an article."""
+    if fact.form == "located_in":
+        return fact.object.partition(" ")[2]
+    return head(fact.object) if fact.form == "kind_of" else fact.object
 
 
 def _known(pairs: Sequence[tuple[Asked, Answer]]) -> Known:

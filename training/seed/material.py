@@ -133,18 +133,6 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def with_article(kind: str) -> str:
-    """The kind as an answer says it.
-
-    Without a space before it, a word has other tokens than in the context that it is copied from, so it is
-    easier to copy after an article.
-    """
-    plural = kind.endswith("s") and not kind.endswith("ss")
-    if plural or not kind[:1].islower() or kind.startswith(("a ", "an ", "the ")):
-        return kind
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
 def _in_any_words(rng: random.Random, material: Material, subject: str) -> str:
     """The subject after a random verb, or somewhere among a few words that name nothing."""
     if rng.random() < 0.4:

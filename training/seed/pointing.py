@@ -108,7 +108,7 @@ def _answering(
     _, source = _spans(asked, context)
     stop = model.text.rfind(asked.object) + len(asked.object)
     answer = model.tokens((0, stop))
-    added = stop - len(asked.object)  # a space, and the article before a kind, which the source lacks
+    added = stop - len(asked.object)  # the space before an answer, which the source may lack
     for place, (start, end) in zip(answer, model.offsets, strict=False):
         if named:
             yield Link(TO_QUESTION, place - 1, named)

@@ -12,7 +12,7 @@ from agent.engine import NEED_INFO
 from agent.wordings import with_context
 from memory.records import Form
 from training.seed.facts import kind_of
-from training.seed.material import FORMS, Material, capital, name, pseudo_word, question, with_article
+from training.seed.material import FORMS, Material, capital, name, pseudo_word, question
 
 SILENT = f"{NEED_INFO} The sources do not say."
 """The answer where the context lacks it."""
@@ -52,18 +52,29 @@ STATEMENTS: dict[Form, tuple[str, ...]] = {
     "definition": (
         "{S} is {O}.", "{S} is {O}.", "{S} is {O}.", "{S} means {O}.", "{S}: {O}.",
         "The term {S} refers to {O}.", "By {S} people mean {O}.", "{S} is defined as {O}.",
-        "{S}, also known as {X}, is {O}.", "In {Y}, {S} is {O}.",
+        "{S}, also known as {X}, is {O}.", "In {Y}, {S} is {O}.", "{S} stands for {O}.", "{S} signifies {O}.",
+        "{S} is the name for {O}.", "The word {S} names {O}.",
     ),
-    "kind_of": ("{S} is a kind of {O}.", "{S} is a type of {O}.", "{S} belongs to the class of {O}."),
-    "part_of": ("{S} is part of {O}.", "{S} is a part of {O}.", "{S} belongs to {O}."),
-    "used_for": ("{S} is used for {O}.", "{S} is used to {O}.", "People use {S} for {O}."),
-    "requires": ("{S} requires {O}.", "{S} needs {O}."),
-    "prevents": ("{S} prevents {O}.", "{S} stops {O}.", "{S} protects against {O}."),
-    "returns": ("{S} returns {O}.",),
-    "causes": ("{S} causes {O}.", "{S} leads to {O}."),
-    "contains": ("{S} contains {O}.", "{S} holds {O}."),
-    "made_of": ("{S} is made of {O}.", "{S} is made from {O}."),
-    "located_in": ("{S} is located in {O}.", "{S} is in {O}.", "{S} lies in {O}."),
+    "kind_of": (
+        "{S} is a kind of {O}.", "{S} is a type of {O}.", "{S} belongs to the class of {O}.",
+        "{S} is a form of {O}.", "{S} is a variety of {O}.", "{S} is an example of {O}.",
+        "{S} counts as {O}.", "{S} falls under {O}.", "{S} is classed as {O}.",
+    ),
+    "part_of": (
+        "{S} is part of {O}.", "{S} is a part of {O}.", "{S} belongs to {O}.", "{S} is a component of {O}.",
+    ),
+    "used_for": (
+        "{S} is used for {O}.", "{S} is used to {O}.", "People use {S} for {O}.", "{S} helps with {O}.",
+    ),
+    "requires": ("{S} requires {O}.", "{S} needs {O}.", "{S} relies on {O}."),
+    "prevents": ("{S} prevents {O}.", "{S} stops {O}.", "{S} protects against {O}.", "{S} avoids {O}."),
+    "returns": ("{S} returns {O}.", "{S} yields {O}."),
+    "causes": ("{S} causes {O}.", "{S} leads to {O}.", "{S} triggers {O}."),
+    "contains": ("{S} contains {O}.", "{S} holds {O}.", "{S} has {O}."),
+    "made_of": ("{S} is made of {O}.", "{S} is made from {O}.", "{S} is composed of {O}."),
+    "located_in": (
+        "{S} is located in {O}.", "{S} is in {O}.", "{S} lies in {O}.", "{S} is situated in {O}.",
+    ),
 }  # fmt: skip
 HELD_OUT_STATEMENTS: dict[Form, tuple[str, ...]] = {
     "definition": (
@@ -147,19 +158,22 @@ def _statement(rng: random.Random, material: Material) -> Statement:
     object = rng.choice(material.glossed)[1] if long else rng.choice(material.words)
     if form == "kind_of":
         object = rng.choice(material.words)
-    template = rng.choice(STATEMENTS[form]) if rng.random() < 0.6 else _in_any_words(rng, material)
+    template = rng.choice(STATEMENTS[form]) if rng.random() < 0.6 else _in_any_words(rng, material, form)
     if rng.random() < 0.15:
         template = rng.choice(LEADS) + template
     return Statement(form, subject, object, sentence(rng, material, template, subject, object))
 
 
-def _in_any_words(rng: random.Random, material: Material) -> str:
+def _in_any_words(rng: random.Random, material: Material, form: Form) -> str:
     """A template that says nothing: what comes after the subject is the answer, whatever joins them."""
+    filler = rng.choice(material.fillers)
     verb = rng.choice(material.verbs)
-    joint = rng.choice((verb, f"{verb}s", rng.choice(material.fillers)))
+    joints = [verb, f"{verb}s", filler]
+    if form != "definition":  # which would be `the ... of` itself
+        joints.append(f"is {rng.choice(('a', 'one', 'the'))} {filler} of")
     more = [rng.choice(material.fillers) for _ in range(rng.choice((0, 0, 1, 2)))]
     tail = f", and {rng.choice(material.quotes)}" if rng.random() < 0.1 else ""
-    return " ".join(("{S}", joint, *more, "{O}")) + tail + "."
+    return " ".join(("{S}", rng.choice(joints), *more, "{O}")) + tail + "."
 
 
 def _another(rng: random.Random, material: Material, first: Statement) -> Statement:
@@ -210,5 +224,4 @@ def _asked(
     if form == "kind_of" and draw < 0.2:
         kind = object if rng.random() < 0.5 else rng.choice(material.words)
         return question(rng, material, "yes_no", subject, kind), "Yes" if kind == object else "No", None
-    answer = with_article(object) if form == "kind_of" else object
-    return question(rng, material, form, subject), answer, statement
+    return question(rng, material, form, subject), object, statement
