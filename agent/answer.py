@@ -16,7 +16,7 @@ from agent.scoring import abstained, normalise
 from agent.terms import content, coverage, occurs
 from agent.wordings import with_context
 from memory.language import sentences, words
-from memory.records import Citation, Findings, Passage
+from memory.records import Citation, Fact, Findings, Passage
 
 CONTEXT_WORDS = 110
 """The shipped model was taught to read up to about 120 words, and a larger one loses nothing by few."""
@@ -112,13 +112,15 @@ def excerpts(question: str, findings: Findings) -> tuple[str, ...]:
 def citations(question: str, answer: str, findings: Findings) -> tuple[Citation, ...]:
     """The sentences that support the answer, with their spans; none means that nothing supports it.
 
-    A sentence supports an answer whose words it holds in order, if it also speaks of what was asked. A plain
-    "Yes" is supported by a sentence that holds all content words of the question; a "No" never is.
+    A sentence supports an answer whose words it holds in order, if it also speaks of what was asked: of that
+    very thing where the question names one that memory has facts about. A plain "Yes" is supported by a
+    sentence that holds all content words of the question; a "No" never is.
     """
     if abstained(answer) or not normalise(answer):
         return ()
     wanted = content(question)
     choice = _CHOICE.match(answer)
+    named = _named(question, findings.facts)
     found: list[Citation] = []
     for hit in findings.evidence:
         for start, end in sentences(hit.passage.text):
@@ -126,7 +128,11 @@ def citations(question: str, answer: str, findings: Findings) -> tuple[Citation,
             if choice:
                 holds = choice.group(1).lower() == "yes" and coverage(wanted, quote) == 1.0
             else:
-                holds = _states(answer, quote) and _speaks_of(wanted, quote, hit.passage)
+                holds = (
+                    _states(answer, quote)
+                    and _speaks_of(wanted, quote, hit.passage)
+                    and (not named or any(_is_about(fact, quote) for fact in named))
+                )
             if holds:
                 found.append(_citation(hit.passage, start, end))
     return tuple(found)
@@ -139,6 +145,19 @@ def _states(answer: str, quote: str) -> bool:
 def _speaks_of(wanted: tuple[str, ...], quote: str, passage: Passage) -> bool:
     named = coverage(wanted, f"{passage.title} {passage.section} {quote}")
     return coverage(wanted, quote) > 0 and named >= SUPPORTING_SHARE
+
+
+def _named(question: str, facts: Sequence[Fact]) -> list[Fact]:
+    """The facts about what the question names; a name within another one that it names does not count."""
+    named = [fact for fact in facts if occurs(fact.subject, question)]
+    subjects = {fact.subject for fact in named}
+    within = {a for a in subjects for b in subjects if a != b and occurs(a, b)}
+    return [fact for fact in named if fact.subject not in within]
+
+
+def _is_about(fact: Fact, quote: str) -> bool:
+    """Whether the sentence names the fact's subject, or is the `It ...` of the fact's own quote."""
+    return occurs(fact.subject, quote) or quote in fact.sentence
 
 
 def _citation(passage: Passage, start: int, end: int) -> Citation:

@@ -21,6 +21,15 @@ SETS = {
     "unknown": "still unknown (hallucinated)",
     "rehearsed": "earlier lessons",
 }
+LONGITUDINAL = {
+    "its own lesson, new wordings": ("in_distribution", "accuracy"),
+    "its own lesson, withheld forms": ("near", "accuracy"),
+    "earlier lessons": ("rehearsed", "accuracy"),
+    "unrelated known facts": ("out_of_distribution", "accuracy"),
+    "hallucinated, still unknown": ("unknown", "hallucination"),
+    "calibration error": ("in_distribution", "ece"),
+}
+BLOCKS = "▁▂▃▄▅▆▇█"
 QUIET_SECONDS = 10.0
 COLOURS = {"confident": "green", "undecided": "yellow", "unsure": "red"}
 
@@ -148,33 +157,32 @@ def evaluation_table(evaluation: Json) -> Table:
 
 
 def versions_table(domain: str, versions: Sequence[Json]) -> Table:
-    """A domain's versions, oldest first: what each knew of its lesson and of earlier ones, what it forgot of
-    the rest, how often it answered wrongly about words that nobody taught, and its calibration error."""
-    shown = Table(title=domain, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in ("version", "status", "lesson", "withheld", "earlier", "known", "hallucinated", "ECE"):
-        shown.add_column(column, no_wrap=True)
-    for version in versions:
-        after = version["after"]
-        earlier = after.get("rehearsed")
-        shown.add_row(
-            str(version["version"]),
-            version["status"],
-            bar(after["in_distribution"]["accuracy"]),
-            bar(after["near"]["accuracy"]),
-            bar(earlier["accuracy"]) if earlier else "",
-            bar(after["out_of_distribution"]["accuracy"]),
-            bar(after["unknown"]["hallucination"]),
-            f"{after['in_distribution']['ece']:.2f}",
-        )
+    """A domain's versions, oldest first: one column of each drawing, and the figures of the first and last.
+
+    What each knew of its own lesson and of earlier ones, what it kept of the rest, how often it answered
+    wrongly about words that nobody taught, and its calibration error.
+    """
+    live = next(
+        (f"version {v['version']} is live" for v in versions if v["status"] == "live"), "none is live"
+    )
+    rejected = [str(v["version"]) for v in versions if v["status"] == "rejected"]
+    told = f"{domain}: {live}" + (f", rejected: {', '.join(rejected)}" if rejected else "")
+    shown = Table(title=told, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    shown.add_column("figure")
+    numbers = [version["version"] for version in versions]
+    shown.add_column(f"versions {numbers[0]} to {numbers[-1]}")
+    shown.add_column("first", justify="right")
+    shown.add_column("last", justify="right")
+    for label, (group, figure) in LONGITUDINAL.items():
+        found = [(version["after"].get(group) or {}).get(figure) for version in versions]
+        if measured := [share for share in found if share is not None]:
+            shown.add_row(label, drawn(found), f"{measured[0]:.1%}", f"{measured[-1]:.1%}")
     return shown
 
 
-def bar(share: float, width: int = 10) -> str:
-    """A share in [0, 1] as a bar of `width` cells and in percent."""
-    eighths = round(share * width * 8)
-    whole, rest = divmod(eighths, 8)
-    drawn = "█" * whole + (chr(0x2590 - rest) if rest else "")
-    return f"{drawn:<{width}} {share:4.0%}"
+def drawn(shares: Sequence[float | None]) -> str:
+    """One block for each share in [0, 1], as high as it is; a space where there is none."""
+    return "".join(" " if share is None else BLOCKS[round(share * (len(BLOCKS) - 1))] for share in shares)
 
 
 def gates_table(verdict: Json) -> Table:

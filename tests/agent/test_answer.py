@@ -4,7 +4,7 @@ import pytest
 
 from agent.answer import CONTEXT_WORDS, citations, conversation, excerpts, from_sources, question_of
 from agent.engine import NEED_INFO
-from tests.facts import findings, passage, rust
+from tests.facts import fact, findings, passage, rust
 
 HOME, FACTS = rust()
 FOUND = findings(*FACTS, passages=(HOME,))
@@ -60,6 +60,24 @@ def test_a_supported_answer_is_cited_with_its_exact_span() -> None:
 )
 def test_an_answer_that_no_sentence_about_the_subject_states_has_no_citation(answer: str) -> None:
     assert citations("What is a move?", answer, FOUND) == ()
+
+
+def test_a_sentence_about_another_thing_of_similar_name_supports_nothing() -> None:
+    text = (
+        "A mutable reference is a pointer that changes a value. A shared reference is a pointer that reads."
+    )
+    home = passage(text)
+    mutable, shared = (
+        fact(f"{name} reference", "definition", thing, f"A {name} reference is {thing}.", within=home)
+        for name, thing in (
+            ("mutable", "a pointer that changes a value"),
+            ("shared", "a pointer that reads"),
+        )
+    )
+    found = findings(mutable, shared, passages=(home,))
+    question = "What is a mutable reference?"
+    assert citations(question, mutable.object, found)
+    assert not citations(question, shared.object, found)
 
 
 def test_a_yes_needs_one_sentence_with_everything_asked() -> None:

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from api.display import bar, evaluation_table, versions_table
+from api.display import drawn, evaluation_table, versions_table
 from tests.adapters import adapter, evaluation, score
 
 
@@ -31,15 +31,15 @@ def test_a_domains_first_lesson_has_no_row_for_earlier_ones() -> None:
     assert "earlier lessons" not in text
 
 
-def test_every_version_of_a_domain_has_a_line_with_its_shares_drawn() -> None:
-    versions = [adapter(version=n).model_dump(mode="json") for n in (1, 2)]
-    lines = printed(versions_table("rust", versions)).splitlines()
-    assert lines[0].strip() == "rust"
-    assert [line.split()[0] for line in lines[2:]] == ["1", "2"]
-    assert "█████████   90%" in lines[2]
+def test_the_versions_of_a_domain_are_drawn_side_by_side() -> None:
+    bad = adapter(version=2, rejected=True).model_copy(update={"after": evaluation(target=0.0)})
+    versions = [adapter(), bad, adapter(version=3).model_copy(update={"status": "live"})]
+    lines = printed(versions_table("rust", [v.model_dump(mode="json") for v in versions])).splitlines()
+    assert lines[0].strip() == "rust: version 3 is live, rejected: 2"
+    assert lines[2].split("  ")[-1].strip() == "90.0%"
+    assert "▇▁▇" in lines[2]
+    assert not [line for line in lines if line.startswith("earlier lessons")]
 
 
-def test_a_bar_is_as_long_as_its_share() -> None:
-    assert bar(0.0) == "             0%"
-    assert bar(1.0) == "██████████ 100%"
-    assert bar(0.05) == "▌            5%"
+def test_a_share_is_drawn_as_high_as_it_is() -> None:
+    assert drawn([0.0, 0.5, 1.0, None]) == "▁▅█ "
