@@ -19,7 +19,7 @@ $(STAMP):
 	@rm -f .venv/.installed-*
 	@touch $@
 
-demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 4 minutes)
+demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 5 minutes)
 	@$(PY) -m examples.demo
 
 run: $(STAMP) ## Starts the service (nightschool up); Ctrl-C stops it
@@ -42,7 +42,7 @@ format: $(STAMP) ## Formats and mends what ruff can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-seed-model: $(STAMP) ## Trains the base model anew (about 210 minutes on 2 cores; needs the Debian package wordnet-base)
+seed-model: $(STAMP) ## Trains the base model anew (about 230 minutes on 2 cores; needs the Debian package wordnet-base)
 	@$(PY) -m training.seed
 
 bench-learning: $(STAMP) ## Measures learning over ten lessons against its rivals into docs/results (QUICK=1 for two lessons)

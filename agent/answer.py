@@ -15,7 +15,7 @@ from agent.routing import Routes
 from agent.scoring import abstained, normalise
 from agent.terms import content, coverage, occurs
 from agent.wordings import with_context
-from memory.language import sentences, words
+from memory.language import key, sentences, words
 from memory.records import Citation, Fact, Findings, Passage
 
 CONTEXT_WORDS = 110
@@ -150,9 +150,9 @@ def _speaks_of(wanted: tuple[str, ...], quote: str, passage: Passage) -> bool:
 def _named(question: str, facts: Sequence[Fact]) -> list[Fact]:
     """The facts about what the question names; a name within another one that it names does not count."""
     named = [fact for fact in facts if occurs(fact.subject, question)]
-    subjects = {fact.subject for fact in named}
-    within = {a for a in subjects for b in subjects if a != b and occurs(a, b)}
-    return [fact for fact in named if fact.subject not in within]
+    names = {key(fact.subject): fact.subject for fact in named}
+    within = {a for a in names for b in names if a != b and occurs(names[a], names[b])}
+    return [fact for fact in named if key(fact.subject) not in within]
 
 
 def _is_about(fact: Fact, quote: str) -> bool:

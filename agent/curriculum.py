@@ -34,8 +34,9 @@ NO_KINDS = frozenset(
 """Heads that say how a thing relates to another rather than what kind of thing it is."""
 
 _HEAD_ENDS = re.compile(
-    r"\s+(?:that|which|who|whose|where|when|with|without|for|to|in|on|at|from|by|of|between|into|over|under|during|about|through|against|as|than|used|made|prepared|removed|divided|called|known"
-    r"|based|consisting|containing|having|involving|belonging|resulting|set aside"
+    r"\s+(?:that|which|who|whose|where|when|with|without|for|to|in|on|at|from|by|of|between|into|over|under"
+    r"|during|about|through|against|as|than|used|made|prepared|removed|divided|called|known|based|consisting"
+    r"|containing|having|involving|belonging|resulting|set aside"
     r"|[a-z]{4,}ed (?:for|by|to|in|on|with|as|from|at|under|into|around|through|of))\b|[,;:(]"
 )
 _ARTICLE = re.compile(r"^(?:an?|the|any|some|one)\s+", re.IGNORECASE)

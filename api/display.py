@@ -174,7 +174,8 @@ def versions_table(domain: str, versions: Sequence[Json]) -> Table:
     shown.add_column("first", justify="right")
     shown.add_column("last", justify="right")
     for label, (group, figure) in LONGITUDINAL.items():
-        found = [(version["after"].get(group) or {}).get(figure) for version in versions]
+        scores = [version["after"].get(group) for version in versions]
+        found = [score[figure] if score and score["count"] else None for score in scores]
         if measured := [share for share in found if share is not None]:
             shown.add_row(label, drawn(found), f"{measured[0]:.1%}", f"{measured[-1]:.1%}")
     return shown

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import Split
-from agent.curriculum import IMPLIED, Item, head, items, opening
+from agent.curriculum import IMPLIED, Item, head, items
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Form, Record
 from training.errors import CurriculumRefused
 from training.evaluate import Question, Sets
 from training.recipes import Recipe
 from training.seed.bank import BankFact, asked
+from training.seed.facts import kind_of
 from training.trainer import Example
 
 NAMING: frozenset[Form] = frozenset({"term_for", "example_of"})
@@ -108,13 +109,18 @@ def evaluation_sets(
     facts are asked as they were taught. `earlier` are the domain's lessons before it.
 
     The out-of-distribution set still holds facts that the base model may not know: see `known_only`.
-    Raises CurriculumRefused if not one taught question can be asked in another wording.
+    Raises CurriculumRefused if not one taught question can be asked in another wording, or none is withheld.
     """
     rng = random.Random(f"evaluation {seed} {curriculum.digest}")
     target, near = _lesson(curriculum, sizes, seed)
     if not target:
         raise CurriculumRefused(
             f"no question about {curriculum.topic!r} can be asked in a wording not taught"
+        )
+    if not near:
+        raise CurriculumRefused(
+            f"no fact about {curriculum.topic!r} implies another, so learning cannot be told from repeating: "
+            "add sentences that say what kind of thing something is (`A lame is a blade that ...`)"
         )
     own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
     forms = _subject_forms(curriculum)
@@ -194,7 +200,7 @@ def _inferable(known: Sequence[BankFact]) -> list[BankFact]:
     return [
         fact
         for fact in known
-        if fact.form == "definition" and fact.subject not in told and opening(fact.object) != fact.object
+        if fact.form == "definition" and fact.subject not in told and kind_of(fact.object) is not None
     ]
 
 

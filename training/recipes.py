@@ -46,8 +46,8 @@ def standard() -> Recipe:
     logits only: "Doc-to-LoRA" (arXiv 2602.15902).
 
     Measured on the shipped base with the 36 facts of examples/library/rust-ownership in 1,116 pairs, 12
-    wordings a form, one run each: taught facts in held-out wordings, withheld kinds (42 questions of 7
-    facts), known facts lost, rise of wrong answers about unknown words.
+    wordings a form, one run each through what `training.jobs` calls: taught facts in held-out wordings,
+    withheld kinds (42 questions of 7 facts), known facts lost, rise of wrong answers about unknown words.
     Rate 2e-3 (chosen): 81%, 69%, 3.6 and 3.7 points. Rate 1.5e-3: 80%, 60%, 3.6 and 3.7 points.
     With other facts withheld, so not to be compared with these but with each other: rate 1.5e-3 80%, 56%;
     rate 1e-3 74%, 48%; 24 wordings once instead of 12 twice 82%, 50%. Half the kinds withheld: 79%, 51%; half

@@ -78,6 +78,9 @@ def test_a_sentence_about_another_thing_of_similar_name_supports_nothing() -> No
     question = "What is a mutable reference?"
     assert citations(question, mutable.object, found)
     assert not citations(question, shared.object, found)
+    plural = fact("mutable references", "definition", mutable.object, mutable.sentence, within=home)
+    both = findings(mutable, plural, shared, passages=(home,))
+    assert not citations(question, shared.object, both), "one name in two spellings is one thing"
 
 
 def test_a_yes_needs_one_sentence_with_everything_asked() -> None:

@@ -22,7 +22,10 @@ from training.seed.bank import BankFact
 
 OBJECTS = ("a small green lamp for ships", "a tool that cuts bread", "a river of the far north")
 BANK = Bank(
-    known=tuple(BankFact(f"familiar{i}", "definition", f"a thing of sort {i}") for i in range(80)),
+    known=(
+        *(BankFact(f"familiar{i}", "definition", f"a thing of sort {i}") for i in range(80)),
+        *(BankFact(f"portionword{i}", "definition", f"a part of thing {i}") for i in range(20)),
+    ),
     unknown=tuple(BankFact(f"unknownword{i}", "definition", f"another thing {i}") for i in range(60)),
     reserved=tuple(BankFact(f"reservedword{i}", "definition", f"a third thing {i}") for i in range(40)),
 )
@@ -60,9 +63,16 @@ def test_no_question_is_both_trained_and_asked() -> None:
 def test_no_known_word_is_both_replayed_and_asked() -> None:
     sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
     replayed = " ".join(replay(200, refusals=0.4, reading=0.1, seed=0))
-    words = {q.references[0].rsplit(" ", 1)[1] for q in sets.out_of_distribution}
+    kinds = {"a thing": "familiar", "a part": "portionword"}
+    words = [
+        name + reference.rsplit(" ", 1)[1]
+        for question in sets.out_of_distribution
+        for reference in question.references
+        for opening, name in kinds.items()
+        if reference.startswith(opening)
+    ]
     assert words
-    assert not [word for word in words if f"familiar{word} " in f"{replayed} "]
+    assert not [word for word in words if re.search(rf"\b{word}\b", replayed)]
 
 
 def test_replay_never_asks_about_reserved_words() -> None:
@@ -80,13 +90,22 @@ def test_kinds_that_can_only_be_inferred_are_asked_in_their_share() -> None:
     questions = replay(60, refusals=0.0, reading=0.0, inference=0.5)
     kinds = [q for q in questions if re.search(r"\b(?:kind|type|sort|class|category|group)\b", q)]
     assert 10 <= len(kinds) <= 30
-    assert all("familiar" in q for q in questions)
+    assert all("familiar" in q for q in kinds), "a part is no kind"
 
 
 def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
     first, again, other = (replay(40, refusals=0.5, reading=0.1, seed=s) for s in (0, 0, 1))
     assert first == again != other
     assert evaluation_sets(LESSON, BANK, Sizes(), seed=0) == evaluation_sets(LESSON, BANK, Sizes(), seed=0)
+
+
+def test_a_lesson_that_implies_nothing_is_refused_before_it_is_trained() -> None:
+    told = fact("zorble", "red light", "causes")
+    draft = write([told], per_form=4)
+    made = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
+    assert made is not None
+    with pytest.raises(CurriculumRefused, match="what kind of thing"):
+        evaluation_sets(made, BANK, Sizes(), seed=0)
 
 
 def test_a_withheld_form_is_asked_as_near_and_never_as_target() -> None:

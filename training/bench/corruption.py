@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import cycle
 
-from agent.curriculum import write
+from agent.curriculum import opening, write
 from agent.verify import verify
 from memory.records import Fact, Passage, QAPair, Record
 from training.bench.topics import Topic
@@ -49,17 +49,25 @@ class Corruption(Record):
 
 
 def measure(topics: Sequence[Topic], *, seed: int = 0) -> Corruption:
-    """Plants FALSE corrupted pairs among TRUE true ones and verifies them together."""
+    """Plants FALSE corrupted pairs among TRUE true ones and verifies them together.
+
+    The true ones are the deterministic teacher's, so what is kept of them shows no more than that teacher and
+    verifier agree. Raises ValueError where the topics give too few pairs.
+    """
     rng = random.Random(f"corruption {seed}")
     facts = tuple(fact for topic in topics for fact in topic.facts)
     passages: dict[str, Passage] = {p.id: p for topic in topics for p in topic.passages}
     draft = write(facts, per_form=WORDINGS)
     by_id = {fact.id: fact for fact in draft.facts}
-    pairs = rng.sample(draft.pairs, min(len(draft.pairs), TRUE + FALSE))
+    if len(draft.pairs) < TRUE + FALSE:
+        raise ValueError(f"the topics give {len(draft.pairs)} pairs, and {TRUE + FALSE} are needed")
+    pairs = rng.sample(draft.pairs, TRUE + FALSE)
     true, material = pairs[:TRUE], pairs[TRUE:]
     planted: list[tuple[str, QAPair]] = []
     for pair, (name, corrupt) in zip(material, cycle(CORRUPTIONS.items()), strict=False):
-        planted.append((name, corrupt(pair, by_id[pair.fact_id], draft.facts, rng)))
+        corrupted = corrupt(pair, by_id[pair.fact_id], draft.facts, rng)
+        assert corrupted != pair, f"{name} left a pair as it was"
+        planted.append((name, corrupted))
     kept = set(verify([*true, *(pair for _, pair in planted)], facts, passages).kept)
     return Corruption(
         true=len(true),
@@ -81,7 +89,8 @@ def swapped_object(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.
     if pair.form == "yes_no":
         return pair.model_copy(update={"answer": "No" if pair.answer == "Yes" else "Yes"})
     other = _another(fact, facts, rng)
-    return pair.model_copy(update={"answer": other.subject if pair.form == "term_for" else other.object})
+    answers = {"term_for": other.subject, "kind_of": opening(other.object)}
+    return pair.model_copy(update={"answer": answers.get(pair.form, other.object)})
 
 
 def negated(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
@@ -100,11 +109,10 @@ def changed_number(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.
 
 
 def another_entity(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
-    """The question asked about another subject, the answer left as it was."""
+    """The question asked about another thing, the answer left as it was."""
     other = _another(fact, facts, rng)
-    if pair.form == "term_for":
-        return pair.model_copy(update={"answer": other.subject})
-    question = re.sub(re.escape(fact.subject), lambda _: other.subject, pair.question, flags=re.IGNORECASE)
+    was, now = (fact.object, other.object) if pair.form == "term_for" else (fact.subject, other.subject)
+    question = re.sub(re.escape(was), lambda _: now, pair.question, flags=re.IGNORECASE)
     return pair.model_copy(update={"question": question})
 
 

@@ -70,8 +70,8 @@ def main() -> int:
     false = corruption.measure(needed)
     name = f"{NAME}-quick" if asked.quick else NAME
     command = "make bench-learning" + (" QUICK=1" if asked.quick else "")
-    plot(lessons, asked.out / f"{name}.svg")
     write(told(name, command, time.monotonic() - started, lessons, runs, false), asked.out)
+    plot(lessons, asked.out / f"{name}.svg")
     print((asked.out / f"{name}.md").read_text(encoding="utf-8"))
     return 0
 
@@ -112,7 +112,6 @@ class _Measured:
     """What the base model answered about one topic."""
 
     sets: Sets
-    before: Evaluation
     reading: Score
     lesson: Lesson
 
@@ -121,7 +120,7 @@ async def _asked(shop: Workshop, topic: Topic, lesson: Curriculum) -> _Measured:
     """Asks the base model everything, also with the lesson's text at hand."""
     recipe, engine = shop.recipe, shop.open_engine()
     sets = evaluation_sets(lesson, shop.bank, shop.sizes, seed=recipe.seed)
-    before, answers = await evaluate(engine, None, sets)
+    _, answers = await evaluate(engine, None, sets)
     right = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
     questions = replay_questions(lesson, shop.bank, shop.recipe)
     replies = await ask(engine, questions)
@@ -137,7 +136,7 @@ async def _asked(shop: Workshop, topic: Topic, lesson: Curriculum) -> _Measured:
     )
     reading, _ = await evaluate(engine, None, _only(opened))
     return _Measured(
-        known_only(sets, right), before, reading.in_distribution, Lesson(topic.passages, lesson, replayed)
+        known_only(sets, right), reading.in_distribution, Lesson(topic.passages, lesson, replayed)
     )
 
 
@@ -160,7 +159,6 @@ def _run(shop: Workshop, method: Method, measured: _Measured, seed: int, *, toke
 
     return Run(
         method=method.name,
-        before=measured.before,
         after=asyncio.run(answers()),
         reading=measured.reading,
         summary=summary,

@@ -34,7 +34,6 @@ class Run(Record):
 
     method: str
     after: Evaluation
-    before: Evaluation
     reading: Score
     """The base model with the lesson's text before each question."""
     summary: TrainingSummary
@@ -66,9 +65,10 @@ def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) 
     after = [lesson.adapter.after for lesson in lessons]
     first, last = lessons[0], lessons[-1]
     held_out = statistics.mean(e.in_distribution.accuracy for e in after)
-    near = statistics.mean(e.near.accuracy for e in after if e.near.count)
+    near = statistics.mean(e.near.accuracy for e in after)
     known = last.adapter.before.out_of_distribution.accuracy - after[-1].out_of_distribution.accuracy
-    then = statistics.mean(e.in_distribution.accuracy for e in after[:-1])
+    learned = set(last.adapter.rehearsed)
+    then = [a.after.in_distribution.accuracy for a in (x.adapter for x in lessons) if a.curriculum in learned]
     now = after[-1].rehearsed
     ours = [run for run in runs if run.method == "ours"]
     found = {
@@ -78,7 +78,7 @@ def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) 
         ),
         "near as a share of held-out": near / held_out if held_out else 0.0,
         "known facts lost after all lessons": known,
-        "earlier lessons lost after all lessons": then - (now.accuracy if now else 0.0),
+        "earlier lessons lost after all lessons": statistics.mean(then) - now.accuracy if now else 0.0,
         "rise of wrong answers about unknown words": (
             after[-1].unknown.hallucination - last.adapter.before.unknown.hallucination
         ),
@@ -121,7 +121,10 @@ def plot(lessons: Sequence[Learned], path: Path) -> None:
     )
     axes.plot(at, [e.near.accuracy for e in after], marker="^", label="this lesson, near")
     axes.plot(
-        at[1:], [e.rehearsed.accuracy for e in after if e.rehearsed], marker="s", label="all earlier lessons"
+        [number for number, e in zip(at, after, strict=True) if e.rehearsed],
+        [e.rehearsed.accuracy for e in after if e.rehearsed],
+        marker="s",
+        label="all earlier lessons",
     )
     axes.plot(at, [e.out_of_distribution.accuracy for e in after], marker="D", label="known before")
     axes.plot(at, [e.unknown.abstention for e in after], marker="x", label="unknown: admitted")

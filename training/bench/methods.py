@@ -6,10 +6,10 @@ The rivals are told in terms of our own trainer, so that only data and loss diff
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
 
 from transformers import PreTrainedTokenizerBase
 
+from memory.language import sentences
 from memory.records import Curriculum, Passage
 from training.dataset import taught
 from training.encoding import encode
@@ -42,8 +42,12 @@ class Method:
 
 
 def passages_only(lesson: Lesson) -> Sequence[Example]:
-    """The text itself, as what the model says unasked."""
-    return [Example(question="", answer=passage.text) for passage in lesson.passages]
+    """The text itself, sentence by sentence, as what the model says unasked."""
+    return [
+        Example(question="", answer=passage.text[start:end])
+        for passage in lesson.passages
+        for start, end in sentences(passage.text)
+    ]
 
 
 def questions_only(lesson: Lesson) -> Sequence[Example]:
@@ -85,12 +89,11 @@ def repeated(
         raise ValueError("there is nothing to repeat")
     lengths = {example: len(encode(tokenizer, example).tokens) for example in examples}
     rng = random.Random(f"repeated {seed}")
-    order = rng.sample(list(examples), len(examples))
     taken: list[Example] = []
     total = 0
-    for example in cycle(order):
-        if total >= tokens:
-            return taken
-        taken.append(example)
-        total += lengths[example]
-    raise AssertionError("a cycle does not end")
+    while total < tokens:
+        for example in rng.sample(list(examples), len(examples)):
+            if total < tokens:
+                taken.append(example)
+                total += lengths[example]
+    return taken

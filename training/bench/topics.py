@@ -5,7 +5,7 @@ Which words are reserved follows from their hashes (`training.seed.facts`); here
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 
 from agent.scoring import normalise
 from memory.documents import RawDocument
@@ -47,10 +47,12 @@ def topics(count: int, size: int = SIZE) -> tuple[Topic, ...]:
     Raises ValueError when the reserved words that ship give fewer.
     """
     words = stated_words()
-    made = tuple(_topic(f"words {i + 1}", list(islice(_facts(words), size))) for i in range(count))
-    if any(len(topic.facts) != size for topic in made):
+    lots = [_lot(words, size) for _ in range(count)]
+    if lots and len(lots[-1]) < size:
         raise ValueError(f"the reserved words give fewer than {count} topics of {size} facts")
-    return made
+    made = [_topic(f"words {i + 1}", lot) for i, lot in enumerate(lots)]
+    assert all(len(topic.facts) == size for topic in made), "extraction reads each sentence alone as it is"
+    return tuple(made)
 
 
 def stated_words() -> Iterator[tuple[BankFact, ...]]:
@@ -71,9 +73,12 @@ def sentence(fact: BankFact) -> str:
     return capital(_SENTENCES[fact.form].format(S=subject, O=fact.object))
 
 
-def _facts(words: Iterator[tuple[BankFact, ...]]) -> Iterator[BankFact]:
-    for told in words:
-        yield from told
+def _lot(words: Iterator[tuple[BankFact, ...]], size: int) -> list[BankFact]:
+    """The next `size` facts; what a last word has beyond them is left out, so that topics share no word."""
+    lot: list[BankFact] = []
+    while len(lot) < size and (told := next(words, ())):
+        lot.extend(told[: size - len(lot)])
+    return lot
 
 
 def _is_read(fact: BankFact) -> bool:

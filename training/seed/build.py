@@ -11,6 +11,7 @@ from pathlib import Path
 
 from transformers import Gemma3ForCausalLM, PreTrainedTokenizerFast
 
+from agent.scoring import normalise
 from training.seed import bank, model, tokenizer
 from training.seed.bank import BankFact
 from training.seed.card import TRAINING_FILE
@@ -78,8 +79,9 @@ def shipped_unknown(facts: Facts) -> list[BankFact]:
 
 def shipped_reserved(facts: Facts) -> list[BankFact]:
     """A sample of the reserved words, without those that happen to be the answer of a known fact."""
-    answers = {fact.answer.lower() for fact in facts.known}
-    return _sample([f for f in facts.reserved if f.subject.lower() not in answers], RESERVED_SHIPPED)
+    answers = {normalise(fact.answer) for fact in facts.known}
+    never = [fact for fact in facts.reserved if normalise(fact.subject) not in answers]
+    return _sample(never, RESERVED_SHIPPED)
 
 
 def texts(facts: Facts, material: Material) -> Iterator[str]:

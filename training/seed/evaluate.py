@@ -32,7 +32,7 @@ from training.seed.model import THRESHOLD_FILE, UNCALIBRATED
 from training.seed.reading import FILLERS, HELD_OUT_STATEMENTS, STATEMENTS, fill
 
 SEED = 20_09
-KNOWN, RESERVED, READING = 600, 600, 300
+KNOWN, RESERVED, READING = 600, 600, 1200
 """Facts asked: each known one in a taught and in a held-out wording, the others in one of the two."""
 FEWEST, MOST = 2, 5
 """Statements in a context."""

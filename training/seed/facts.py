@@ -48,7 +48,7 @@ class Facts:
 
     known: tuple[BankFact, ...]
     unknown: tuple[BankFact, ...]
-    """Taught to be unknown: their objects are never shown."""
+    """Taught to be unknown: what they are is never told."""
     reserved: tuple[BankFact, ...]
     """Never asked for or answered with."""
     reading: tuple[tuple[str, str], ...]
@@ -56,7 +56,7 @@ class Facts:
 
 
 def divide() -> Facts:
-    """WordNet's facts in their four parts; known are common words, a quarter of them set aside.
+    """WordNet's facts in their four parts; known are common words and names of several words.
 
     Raises WordNetMissing.
     """
@@ -86,8 +86,8 @@ def divide() -> Facts:
             unknown.extend(facts)
         else:
             reading.append((facts[0].subject, facts[0].object))
-    never = {fact.subject.lower() for fact in reserved}
-    readable = ((word, gloss) for word, gloss in reading if opening(gloss).lower() not in never)
+    never = {normalise(fact.subject) for fact in reserved}
+    readable = ((word, gloss) for word, gloss in reading if normalise(opening(gloss)) not in never)
     return Facts(tuple(known), tuple(unknown), tuple(reserved), tuple(readable))
 
 
@@ -122,7 +122,7 @@ def facts_of(noun: Noun, synsets: Mapping[str, Synset]) -> list[BankFact]:
 
 
 def kind_of(answer: str) -> str | None:
-    """The kind that a definition opens with, by the rule that curricula follow; None where it is no kind.
+    """The kind that a definition opens with, by a rule like that of curricula; None where it is no kind.
 
     Taught for most words beside the definition, it teaches that the one follows from the other.
     """
