@@ -12,7 +12,7 @@ from typing import TypeVar
 from agent.cores import Split
 from agent.curriculum import IMPLIED, Item, head, items
 from agent.wordings import ask, with_context, wordings
-from memory.records import Curriculum, Form, Record
+from memory.records import Curriculum, Digest, Form, Record, digest_of
 from training.errors import CurriculumRefused
 from training.evaluate import Question, Sets
 from training.recipes import Recipe
@@ -78,7 +78,7 @@ def replay_questions(curriculum: Curriculum, bank: Bank, recipe: Recipe) -> tupl
     when it is unsure. Those for kinds that it was never taught and can only infer (`inference`) keep it
     inferring, where recalled facts would only keep what it knows by heart.
     """
-    rng = random.Random(f"replay {recipe.seed} {curriculum.digest}")
+    rng = random.Random(f"replay {recipe.seed} {_said(curriculum)}")
     count = round(len(curriculum.pairs) * recipe.replay)
     forms = _subject_forms(curriculum)
     own = {fact.subject.lower() for fact in curriculum.facts}
@@ -111,7 +111,7 @@ def evaluation_sets(
     The out-of-distribution set still holds facts that the base model may not know: see `known_only`.
     Raises CurriculumRefused if not one taught question can be asked in another wording, or none is withheld.
     """
-    rng = random.Random(f"evaluation {seed} {curriculum.digest}")
+    rng = random.Random(f"evaluation {seed} {_said(curriculum)}")
     target, near = _lesson(curriculum, sizes, seed)
     if not target:
         raise CurriculumRefused(
@@ -187,6 +187,11 @@ def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
         form = "definition"
     text = ask(form, "held_out", rng, subject=fact.subject, object=head(fact.object))
     return Question(text=text, form=form, references=(fact.object,) if form == fact.form else ())
+
+
+def _said(curriculum: Curriculum) -> Digest:
+    """What it says, wherever it was read: its own digest depends on where the library lies."""
+    return digest_of([[fact.subject, fact.relation, fact.object] for fact in curriculum.facts])
 
 
 def _subject_forms(curriculum: Curriculum) -> list[Form]:
