@@ -7,7 +7,7 @@ STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requireme
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format seed-model bench-learning lock clean clean-venv
+.PHONY: help setup demo run test check unit format seed-model lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,9 +44,6 @@ format: $(STAMP) ## Formats and mends what ruff can
 
 seed-model: $(STAMP) ## Trains the base model anew (about 230 minutes on 2 cores; needs the Debian package wordnet-base)
 	@$(PY) -m training.seed
-
-bench-learning: $(STAMP) ## Measures learning over ten lessons against its rivals into docs/results (QUICK=1 for two lessons)
-	@$(PY) -m training.bench.learning $(if $(QUICK),--quick)
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh

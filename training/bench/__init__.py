@@ -1,4 +1,4 @@
-"""Owns the benchmarks of learning: what is measured in the open, and the tables that it is told in.
+"""Owns what learning is measured with: topics of words that no model was taught, and planted falsehoods.
 
-It trains and measures through the worker's own jobs; nothing of the service imports it.
+Nothing of the service imports it.
 """
