@@ -5,14 +5,16 @@ Deterministic by curriculum and seed. Answers of the base model come from the ca
 
 import hashlib
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from agent.cores import Split
+from agent.cores import CORES, Split
 from agent.curriculum import IMPLIED, Item, head, items
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Digest, Form, Record, digest_of
+from training.disturb import disturb
 from training.errors import CurriculumRefused
 from training.evaluate import Question, Sets
 from training.recipes import Recipe
@@ -26,6 +28,7 @@ NAMING: frozenset[Form] = frozenset({"term_for", "example_of"})
 PASSAGE = 3
 """Facts stated in a passage to read."""
 
+_LETTERS = re.compile(r"[A-Za-z]+")
 _T = TypeVar("_T")
 
 
@@ -65,23 +68,45 @@ def merge(curricula: Sequence[Curriculum]) -> Curriculum:
     )
 
 
-def taught(curriculum: Curriculum) -> tuple[Example, ...]:
-    """Every pair as an example, never with its source: a model that sees the source learns to copy."""
-    return tuple(Example(question=pair.question, answer=pair.answer) for pair in curriculum.pairs)
+def taught(
+    curriculum: Curriculum, bank: Bank, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
+) -> tuple[Example, ...]:
+    """Every pair as an example, never with its source: a model that sees the source learns to copy.
+
+    With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
+    (`recipe.rehearsal`), each lesson's as often as another's.
+    """
+    rng = random.Random(f"taught {recipe.seed} {_said(curriculum)}")
+    rehearsals = _draw(earlier, round(len(curriculum.pairs) * recipe.rehearsal), rng)
+    pairs = [*curriculum.pairs, *(rng.choice(lesson.pairs) for lesson in rehearsals)]
+    names = [
+        name
+        for lesson in (curriculum, *earlier)
+        for item in items(lesson.facts)
+        for name in (item.subject, item.object)
+    ]
+    words = _words(bank)
+    return tuple(
+        Example(question=_perhaps_disturbed(pair.question, names, words, recipe, rng), answer=pair.answer)
+        for pair in pairs
+    )
 
 
-def replay_questions(curriculum: Curriculum, bank: Bank, recipe: Recipe) -> tuple[str, ...]:
+def replay_questions(
+    curriculum: Curriculum, bank: Bank, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
+) -> tuple[str, ...]:
     """Questions whose answers by the base model are to be kept; none of their words occurs in evaluation.
 
-    Those about unknown words (`recipe.refusals`) also come in the curriculum's own forms: there the model is
-    most tempted to answer as it was just taught. Those with passages to read (`reading`) keep what it does
-    when it is unsure. Those for kinds that it was never taught and can only infer (`inference`) keep it
-    inferring, where recalled facts would only keep what it knows by heart.
+    They are about no subject of the curriculum or the `earlier` ones. Those about unknown words
+    (`recipe.refusals`) also come in the curriculum's own forms: there the model is most tempted to answer as
+    it was just taught. Those with passages to read (`reading`) keep what it does when it is unsure. Those for
+    kinds that it was never taught and can only infer (`inference`) keep it inferring, where recalled facts
+    would only keep what it knows by heart.
     """
     rng = random.Random(f"replay {recipe.seed} {_said(curriculum)}")
     count = round(len(curriculum.pairs) * recipe.replay)
     forms = _subject_forms(curriculum)
-    own = {fact.subject.lower() for fact in curriculum.facts}
+    own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
     known = [f for f in bank.known if not _held_back(f) and f.subject.lower() not in own]
     unknown = [f for f in bank.unknown if f.subject.lower() not in own]
     inferable = _inferable(known)
@@ -90,16 +115,20 @@ def replay_questions(curriculum: Curriculum, bank: Bank, recipe: Recipe) -> tupl
     read = round(count * recipe.reading) if len(readable) >= PASSAGE else 0
     inferred = round(count * recipe.inference) if inferable else 0
     recalled = max(0, count - refused - read - inferred)
-    questions = [asked(fact, "taught", rng, bank.known)[0] for fact in _draw(known, recalled, rng)]
+    questions = [(fact, asked(fact, "taught", rng, bank.known)[0]) for fact in _draw(known, recalled, rng)]
     questions.extend(
-        ask(IMPLIED, "taught", rng, subject=fact.subject) for fact in _draw(inferable, inferred, rng)
+        (fact, ask(IMPLIED, "taught", rng, subject=fact.subject)) for fact in _draw(inferable, inferred, rng)
     )
-    questions.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
     for i, fact in enumerate(_draw(unknown, refused, rng)):
         form = fact.form if i % 2 and fact.form not in NAMING else rng.choice(forms)
         kind = head(rng.choice(unknown).object)
-        questions.append(ask(form, "taught", rng, subject=fact.subject, object=kind))
-    return tuple(dict.fromkeys(questions))
+        questions.append((fact, ask(form, "taught", rng, subject=fact.subject, object=kind)))
+    words = _words(bank)
+    told = [
+        _perhaps_disturbed(text, (fact.subject, fact.object), words, recipe, rng) for fact, text in questions
+    ]
+    told.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
+    return tuple(dict.fromkeys(told))
 
 
 def evaluation_sets(
@@ -192,6 +221,22 @@ def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
 def _said(curriculum: Curriculum) -> Digest:
     """What it says, wherever it was read: its own digest depends on where the library lies."""
     return digest_of([[fact.subject, fact.relation, fact.object] for fact in curriculum.facts])
+
+
+def _perhaps_disturbed(
+    question: str, names: Sequence[str], words: Sequence[str], recipe: Recipe, rng: random.Random
+) -> str:
+    return disturb(question, names, words, rng) if rng.random() < recipe.disturbed else question
+
+
+def _words(bank: Bank) -> list[str]:
+    """What questions are disturbed with: words of taught questions, and of known names, which tempt to answer
+    about them instead."""
+    named = (fact.subject for fact in bank.known if not _held_back(fact))
+    asked_with = (
+        core.format(subject="", object="") for splits in CORES.values() for core in splits["taught"]
+    )
+    return sorted({word for text in (*named, *asked_with) for word in _LETTERS.findall(text)})
 
 
 def _subject_forms(curriculum: Curriculum) -> list[Form]:

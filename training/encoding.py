@@ -54,7 +54,8 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example, limit: int = 10
             "its chat template changes the question once it is answered: use another model or template"
         )
     answer = whole[len(prompt) :]
-    ends = [i for i, token in enumerate(answer) if token in _end_tokens(tokenizer)]
+    enders = _end_tokens(tokenizer)
+    ends = [i for i, token in enumerate(answer) if token in enders]
     if ends:
         answer = answer[: ends[0] + 1]
     if len(prompt) + len(answer) > limit:
@@ -72,9 +73,9 @@ def _templated(
 
 
 def _end_tokens(tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    names = {"<end_of_turn>", "<|im_end|>", "<|eot_id|>", tokenizer.eos_token}
-    known = tokenizer.get_vocab()
-    return {known[name] for name in names if name in known}
+    names = ("<end_of_turn>", "<|im_end|>", "<|eot_id|>", str(tokenizer.eos_token))
+    found = {tokenizer.convert_tokens_to_ids(name) for name in names}  # all of the vocabulary would take 2 ms
+    return {token for token in found if isinstance(token, int)} - {tokenizer.unk_token_id}
 
 
 @dataclass

@@ -45,13 +45,14 @@ class Workshop:
 
 
 class Claim(Record):
-    """What a job will make: the adapter's name, the earlier curricula that it must not forget, and the live
-    adapter that knows them."""
+    """What a job will make: the adapter's name, the earlier curricula that it must not forget, the live
+    adapter that knows them, and whether training goes on from that one."""
 
     name: str
     version: int
     rehearsed: tuple[Digest, ...]
     live: str | None
+    goes_on: bool
 
 
 class Baseline(Record):
@@ -76,12 +77,14 @@ def claim(shop: Workshop, job: Job) -> Claim:
         raise CurriculumRefused(f"the job is for {job.domain!r}, its curriculum for {curriculum.domain!r}")
     live = shop.registry.live(job.domain)
     earlier = (*live.rehearsed, live.curriculum) if live else ()
+    same = live is not None and (live.base_model, live.recipe) == (shop.base, shop.recipe.name)
     version = shop.registry.next_version(job.domain)
     return Claim(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
         version=version,
         rehearsed=tuple(digest for digest in earlier if digest != job.digest),
         live=live.name if live else None,
+        goes_on=same,
     )
 
 
@@ -91,11 +94,12 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
     path = _folder(shop, claimed) / "baseline.json"
     if path.exists():
         return
-    lesson = outbox.read(shop.home / "outbox", job.digest)
-    earlier = [outbox.read(shop.home / "outbox", digest) for digest in claimed.rehearsed]
+    lesson, earlier = _lessons(shop, job, claimed)
     sets = evaluation_sets(lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier)
-    curriculum = merge([*earlier, lesson])
-    questions = replay_questions(curriculum, shop.bank, shop.recipe)
+    if claimed.goes_on:
+        questions = replay_questions(lesson, shop.bank, shop.recipe, earlier=earlier)
+    else:
+        questions = replay_questions(merge([*earlier, lesson]), shop.bank, shop.recipe)
 
     async def answer() -> Baseline:
         engine = shop.open_engine()
@@ -136,13 +140,14 @@ def train(shop: Workshop, job: Job, claimed: Claim) -> TrainingSummary:
     for leftover in (unfinished, final):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    examples = (*taught(_curriculum(shop, job, claimed)), *_baseline(shop, claimed).replayed)
+    examples = (*_taught(shop, job, claimed), *_baseline(shop, claimed).replayed)
     _tell(shop, job, "training", message=f"{len(examples)} examples")
 
     def on_progress(step: int, steps: int, loss: float) -> None:
         _tell(shop, job, "training", step, steps, f"loss {loss:.3f}")
 
-    summary = shop.train(shop.base, examples, shop.recipe, unfinished, on_progress)
+    start = Path(shop.registry.get(claimed.live).path) if claimed.live and claimed.goes_on else None
+    summary = shop.train(shop.base, examples, shop.recipe, unfinished, on_progress, start=start)
     write_atomically(done, summary.model_dump_json())
     _flush(unfinished)
     unfinished.rename(final)
@@ -209,9 +214,18 @@ class _Measured(Record):
     answers: tuple[Answer, ...]
 
 
-def _curriculum(shop: Workshop, job: Job, claimed: Claim) -> Curriculum:
-    """What the adapter is trained on: the domain's earlier curricula and the new one, together."""
-    return merge([outbox.read(shop.home / "outbox", digest) for digest in (*claimed.rehearsed, job.digest)])
+def _taught(shop: Workshop, job: Job, claimed: Claim) -> tuple[Example, ...]:
+    """The new lesson with a rehearsal of the earlier ones; all of them where training starts at the base."""
+    lesson, earlier = _lessons(shop, job, claimed)
+    if claimed.goes_on:
+        return taught(lesson, shop.bank, shop.recipe, earlier=earlier)
+    return taught(merge([*earlier, lesson]), shop.bank, shop.recipe)
+
+
+def _lessons(shop: Workshop, job: Job, claimed: Claim) -> tuple[Curriculum, tuple[Curriculum, ...]]:
+    """The job's curriculum, and the domain's earlier ones."""
+    earlier = tuple(outbox.read(shop.home / "outbox", digest) for digest in claimed.rehearsed)
+    return outbox.read(shop.home / "outbox", job.digest), earlier
 
 
 def _baseline(shop: Workshop, claimed: Claim) -> Baseline:

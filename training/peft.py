@@ -41,7 +41,13 @@ class Prepared(NamedTuple):
 
 
 def train(
-    base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+    base: str,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    out: Path,
+    on_progress: OnProgress,
+    *,
+    start: Path | None = None,
 ) -> TrainingSummary:
     """See `trainer.Trainer`; deterministic on one machine for one recipe and one set of examples."""
     if all(example.replayed for example in examples):
@@ -50,7 +56,7 @@ def train(
     model, tokenizer = load(base)
     data = prepare(model, tokenizer, examples, recipe)
     torch.manual_seed(recipe.seed)
-    adapted = get_peft_model(model, lora(recipe))
+    adapted = adapt(model, recipe, start)
     summary = fit(adapted, tokenizer, data, recipe, out, on_progress)
     return summary.model_copy(update={"seconds": time.monotonic() - started})
 
@@ -112,6 +118,13 @@ def fit(
         seconds=time.monotonic() - started,
         loss=sum(last) / len(last),
     )
+
+
+def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftModel:
+    """The model with a new adapter, or with that of folder `start`, ready to be trained."""
+    if start is None:
+        return get_peft_model(model, lora(recipe))
+    return PeftModel.from_pretrained(model, str(start), is_trainable=True)
 
 
 def lora(recipe: Recipe) -> LoraConfig:

@@ -22,6 +22,10 @@ class Recipe(Record):
     """Times that each taught pair is seen."""
     batch: int = Field(ge=1)
     """Examples per step, taught and replayed together."""
+    disturbed: float = Field(ge=0, le=1)
+    """Share of the taught and replayed questions whose words are disturbed (see `training.disturb`)."""
+    rehearsal: float = Field(ge=0)
+    """Pairs of the domain's earlier lessons for each taught one, where an adapter that knows them goes on."""
     replay: float = Field(ge=0)
     """Replayed examples for each taught pair seen."""
     refusals: float = Field(ge=0, le=1)
@@ -67,6 +71,8 @@ def standard() -> Recipe:
         weight_decay=0.0,
         epochs=2,
         batch=32,
+        disturbed=0.5,
+        rehearsal=1.0,
         replay=2.0,
         refusals=0.35,
         reading=0.05,

@@ -39,12 +39,20 @@ class Trainer(Protocol):
     """Trains a LoRA adapter; every backend is a function of this shape."""
 
     def __call__(
-        self, base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+        self,
+        base: str,
+        examples: Sequence[Example],
+        recipe: Recipe,
+        out: Path,
+        on_progress: OnProgress,
+        *,
+        start: Path | None = None,
     ) -> TrainingSummary:
         """Writes `adapter_config.json` and `adapter_model.safetensors`, and nothing else, to folder `out`.
 
-        `base` is a model folder or name. Raises ValueError without taught examples, BaseModelUnusable,
-        BackendUnavailable, TrainingDiverged.
+        `base` is a model folder or name; `start` the folder of an adapter of the same recipe to go on from,
+        which is not changed. Replayed answers are held to what the base model says, whatever the start.
+        Raises ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
         """
         ...
 

@@ -29,7 +29,13 @@ def require() -> None:
 
 
 def train(
-    base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+    base: str,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    out: Path,
+    on_progress: OnProgress,
+    *,
+    start: Path | None = None,
 ) -> TrainingSummary:
     """See `trainer.Trainer`; loads the base in 16 bits, never quantised, so that it is the served one."""
     require()
@@ -45,16 +51,19 @@ def train(
     except (OSError, ValueError, RuntimeError) as error:
         raise BaseModelUnusable(f"Unsloth cannot load {base}: set NIGHTSCHOOL_MODEL ({error})") from error
     data = peft.prepare(model, tokenizer, examples, recipe)
-    adapted = FastModel.get_peft_model(
-        model,
-        r=recipe.rank,
-        lora_alpha=recipe.alpha,
-        lora_dropout=0.0,
-        bias="none",
-        target_modules=MODULES,
-        random_state=recipe.seed,
-        use_gradient_checkpointing=False,
-    )
+    if start is not None:
+        adapted = peft.adapt(model, recipe, start)
+    else:
+        adapted = FastModel.get_peft_model(
+            model,
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=0.0,
+            bias="none",
+            target_modules=MODULES,
+            random_state=recipe.seed,
+            use_gradient_checkpointing=False,
+        )
     summary = peft.fit(adapted, tokenizer, data, recipe, out, on_progress)
     _name_base(out / "adapter_config.json", base)
     return summary

@@ -78,7 +78,13 @@ def learned(curriculum: Curriculum) -> Callable[[Sequence[BaseMessage]], Line | 
 
 
 def trainer(
-    base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+    base: str,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    out: Path,
+    on_progress: OnProgress,
+    *,
+    start: Path | None = None,
 ) -> TrainingSummary:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         (out / name).write_text("weights")
@@ -176,11 +182,19 @@ def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str)
     first, second = lesson(domain, "zorble"), lesson(domain, "quix")
     both = lesson(domain, "zorble", "quix")
     seen: list[set[str]] = []
+    starts: list[Path | None] = []
 
     def watching(
-        base: str, examples: Sequence[Example], recipe: Recipe, out: Path, on_progress: OnProgress
+        base: str,
+        examples: Sequence[Example],
+        recipe: Recipe,
+        out: Path,
+        on_progress: OnProgress,
+        *,
+        start: Path | None = None,
     ) -> TrainingSummary:
         seen.append({example.answer for example in examples if not example.replayed})
+        starts.append(start)
         return trainer(base, examples, recipe, out, on_progress)
 
     shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
@@ -190,6 +204,24 @@ def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str)
     two = run(shop, submit(registry, second), directly)
     assert registry.get(str(two.adapter)).rehearsed == (first.digest,)
     assert seen[0] < seen[1]
+    assert starts == [None, Path(registry.get(str(one.adapter)).path)]
+
+
+def test_a_live_adapter_of_another_recipe_is_not_gone_on_from(registry: Registry, domain: str) -> None:
+    first, second = lesson(domain, "zorble"), lesson(domain, "quix")
+    both = lesson(domain, "zorble", "quix")
+    starts: list[Path | None] = []
+
+    def watching(*given: Any, start: Path | None = None) -> TrainingSummary:
+        starts.append(start)
+        return trainer(*given)
+
+    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
+    shop = replace(shop, train=watching)
+    registry.promote(str(run(shop, submit(registry, first), directly).adapter))
+    changed = shop.recipe.model_copy(update={"name": "another", "rank": 2})
+    run(replace(shop, recipe=changed), submit(registry, second), directly)
+    assert starts == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def replay(
     count: int, *, refusals: float, reading: float, inference: float = 0.0, seed: int = 0
 ) -> tuple[str, ...]:
     """`count` questions to replay; fewer where one is drawn twice."""
-    mix = {"refusals": refusals, "reading": reading, "inference": inference, "seed": seed}
+    mix = {"refusals": refusals, "reading": reading, "inference": inference, "seed": seed, "disturbed": 0.0}
     share = {"replay": count / len(LESSON.pairs)}
     return replay_questions(LESSON, BANK, standard().model_copy(update=mix | share))
 
@@ -54,10 +54,32 @@ def replay(
 def test_no_question_is_both_trained_and_asked() -> None:
     sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
     replayed = replay(100, refusals=0.4, reading=0.1, seed=0)
-    trained = {example.question for example in taught(LESSON)} | set(replayed)
+    trained = {example.question for example in taught(LESSON, BANK, standard())} | set(replayed)
     asked = {question.text for _, questions in sets.named() for question in questions}
     assert asked
     assert not trained & asked
+
+
+def test_the_share_of_disturbed_questions_is_as_asked_and_names_stay_whole() -> None:
+    plain = {pair.question for pair in LESSON.pairs}
+    for share, least, most in ((0.0, 0, 0), (0.5, 0.3, 0.6), (1.0, 0.7, 1.0)):
+        examples = taught(LESSON, BANK, standard().model_copy(update={"disturbed": share}))
+        changed = sum(example.question not in plain for example in examples) / len(examples)
+        assert least <= changed <= most
+        for example, pair in zip(examples, LESSON.pairs, strict=True):
+            assert example.answer == pair.answer
+            name = next(f.subject for f in LESSON.facts if f.id == pair.fact_id)
+            assert (name in example.question) == (name in pair.question)
+
+
+def test_earlier_lessons_are_rehearsed_in_equal_parts() -> None:
+    earlier = [lesson("glimmet", "frond", "cask"), lesson("tarrow", "vellow", "sprig")]
+    recipe = standard().model_copy(update={"rehearsal": 1.0, "disturbed": 0.0})
+    examples = taught(LESSON, BANK, recipe, earlier=earlier)
+    assert len(examples) == 2 * len(LESSON.pairs)
+    for each in earlier:
+        told = {pair.question for pair in each.pairs}
+        assert sum(example.question in told for example in examples) == len(LESSON.pairs) // 2
 
 
 def test_no_known_word_is_both_replayed_and_asked() -> None:
@@ -116,7 +138,11 @@ def test_a_withheld_form_is_asked_as_near_and_never_as_target() -> None:
 
 
 def test_taught_examples_hold_neither_source_nor_quote() -> None:
-    assert not any(pair.quote in example.question for example in taught(LESSON) for pair in LESSON.pairs)
+    assert not any(
+        pair.quote in example.question
+        for example in taught(LESSON, BANK, standard())
+        for pair in LESSON.pairs
+    )
 
 
 def test_large_sets_are_thinned_out_to_the_size_asked_for() -> None:
