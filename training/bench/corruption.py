@@ -14,6 +14,8 @@ from memory.records import Fact, Passage, QAPair, Record
 from training.bench.topics import Topic
 
 TRUE, FALSE = 400, 200
+TOPICS = 20
+"""Whose pairs give that many."""
 WORDINGS = 12
 
 Corrupt = Callable[[QAPair, Fact, Sequence[Fact], random.Random], QAPair]

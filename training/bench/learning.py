@@ -1,0 +1,137 @@
+"""Owns the benchmark of learning: `python -m training.bench.learning`.
+
+Lessons are learned in `sequence` and `prose`, rivals are in `methods`, planted falsehoods in `corruption`;
+what is told of them is in `learning_page`.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.local import LocalEngine
+from agent.settings import SHIPPED_MODEL, base_threshold, read_settings
+from memory.errors import IngestError
+from memory.procedural import Registry
+from memory.records import Curriculum
+from training import peft
+from training.bench import corruption
+from training.bench.learning_page import plot, told
+from training.bench.methods import OURS, RIVALS, side_by_side, whole_bank
+from training.bench.prose import learn_prose
+from training.bench.results import FOLDER, write
+from training.bench.sequence import curriculum, learn
+from training.bench.topics import DOMAIN, Topic, topics
+from training.dataset import Sizes
+from training.gates import Limits
+from training.jobs import Workshop
+from training.recipes import Recipe, standard
+from training.worker import Reporter
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much one run of the benchmark does."""
+
+    lessons: int
+    seeds: int
+    """Runs of each method, each on a topic of its own."""
+    facts: int
+    """Of a topic."""
+    sizes: Sizes
+
+
+FULL = Plan(
+    lessons=10,
+    seeds=3,
+    facts=20,
+    sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
+)
+QUICK = Plan(
+    lessons=2,
+    seeds=1,
+    facts=6,
+    sizes=Sizes(wordings=2, near=3, most=60, known=80, unknown=60),
+)
+
+
+def main() -> int:
+    """Measures and writes the results; 2 for a command line that makes no sense."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.bench.learning",
+        description="Measures what is learned and lost over ten lessons, beside other ways of learning.",
+    )
+    parser.add_argument("--quick", action="store_true", help="two small lessons and one seed, in 5 minutes")
+    parser.add_argument("--data", type=Path, help="folder of rust-book/ and squad/, to learn real prose too")
+    parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder of the results (default: {FOLDER})")
+    options = parser.parse_args()
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        return measure(QUICK if options.quick else FULL, options.data, options.out)
+    except IngestError as error:
+        print(f"bench-learning: {error}", file=sys.stderr)
+        return 2
+
+
+def measure(plan: Plan, data: Path | None, out: Path) -> int:
+    """Runs the plan and writes its JSON, page and plot to folder `out`. Raises IngestError."""
+    started = time.monotonic()
+    needed = topics(plan.lessons + plan.seeds, plan.facts)
+    with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as home:
+        shop = workshop(Path(home), plan.sizes, standard())
+        lessons = learn(shop, [_lesson(topic) for topic in needed[: plan.lessons]])
+        prose = learn_prose(shop, data) if data else ()
+    say("side by side")
+    runs = side_by_side(
+        shop.base,
+        [(topic, _lesson(topic)) for topic in needed[plan.lessons :]],
+        (OURS, *RIVALS),
+        shop.recipe,
+        plan.sizes,
+        say,
+    )
+    false = corruption.measure(topics(corruption.TOPICS))
+    quick = plan is QUICK
+    name = "learning-quick" if quick else "learning"
+    command = "make bench-learning" + (" QUICK=1" if quick else "") + (" DATA=..." if data else "")
+    write(told(name, command, time.monotonic() - started, lessons, runs, false, prose), out)
+    plot(lessons, out / f"{name}.svg")
+    print((out / f"{name}.md").read_text(encoding="utf-8"))
+    return 0
+
+
+def workshop(home: Path, sizes: Sizes, recipe: Recipe) -> Workshop:
+    """The worker's own on the shipped base model, with a home and questions of its own."""
+    settings = read_settings(home=home, model=str(SHIPPED_MODEL))
+    return Workshop(
+        home=home,
+        base=settings.model,
+        threshold=base_threshold(settings),
+        bank=whole_bank(),
+        recipe=recipe,
+        sizes=sizes,
+        limits=Limits(),
+        registry=Registry(home),
+        train=peft.train,
+        open_engine=lambda: LocalEngine.open(settings.model),
+        clock=lambda: datetime.now(UTC),
+        report=Reporter(home / "outbox", say),
+    )
+
+
+def _lesson(topic: Topic) -> Curriculum:
+    return curriculum(topic.name, DOMAIN, topic.facts, topic.passages)
+
+
+def say(line: str) -> None:
+    """Progress goes to standard error: what is written to standard output is the page."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,230 @@
+"""Owns what the benchmark of learning tells: its figures, goals, tables and plot.
+
+It computes nothing that was not measured in `sequence`, `methods`, `prose` and `corruption`.
+"""
+
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from training.bench.corruption import Corruption
+from training.bench.methods import OURS, Run
+from training.bench.prose import Prose
+from training.bench.results import Goal, Result, Table, rows
+from training.bench.sequence import Learned
+
+GOALS = {
+    "held-out wordings, mean over lessons": Goal(at=">=", bound=0.95),
+    "held-out wordings less reading": Goal(at=">=", bound=0.0),
+    "near as a share of held-out": Goal(at=">=", bound=0.90),
+    "known facts lost after all lessons": Goal(at="<=", bound=0.01),
+    "earlier lessons lost after all lessons": Goal(at="<=", bound=0.01),
+    "rise of wrong answers about unknown words": Goal(at="<=", bound=0.0),
+    "unknown words admitted": Goal(at=">=", bound=0.85),
+    "calibration error, mean over lessons": Goal(at="<=", bound=0.05),
+    "seconds of the first lesson": Goal(at="<=", bound=90),
+    "seconds of the last over linear growth": Goal(at="<=", bound=1.0),
+    "corrupted pairs dropped": Goal(at=">=", bound=0.99),
+    "true pairs kept": Goal(at=">=", bound=0.95),
+}
+
+
+def told(
+    name: str,
+    command: str,
+    seconds: float,
+    lessons: Sequence[Learned],
+    runs: Sequence[Run],
+    false: Corruption,
+    prose: Sequence[Prose],
+) -> Result:
+    """The whole result, without its commit and machine."""
+    return Result(
+        name=name,
+        title="What is taught is known, and what else is lost",
+        command=command,
+        seconds=seconds,
+        figures=figures(lessons, runs, false),
+        goals=GOALS,
+        tables=(
+            _sequence(lessons),
+            _methods(runs),
+            _corruption(false),
+            *((_prose(prose),) if prose else ()),
+        ),
+        plots=(f"{name}.svg",),
+    )
+
+
+def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) -> dict[str, float]:
+    """Every figure by its name; shares are in [0, 1]. What is kept after all lessons is that of the adapter
+    which is served in the end: the last that passed its gates, or the last of all if none did."""
+    after = [lesson.adapter.after for lesson in lessons]
+    first, last = lessons[0], lessons[-1]
+    served = ([each.adapter for each in lessons if each.adapter.verdict.passed] or [last.adapter])[-1]
+    held_out = statistics.mean(e.in_distribution.accuracy for e in after)
+    near = statistics.mean(e.near.accuracy for e in after)
+    known = served.before.out_of_distribution.accuracy - served.after.out_of_distribution.accuracy
+    learned = set(served.rehearsed)
+    then = [a.after.in_distribution.accuracy for a in (x.adapter for x in lessons) if a.curriculum in learned]
+    now = served.after.rehearsed
+    ours = [run for run in runs if run.method == OURS.name]
+    found = {
+        "held-out wordings, mean over lessons": held_out,
+        "held-out wordings less reading": statistics.mean(
+            run.after.in_distribution.accuracy - run.reading.accuracy for run in ours
+        ),
+        "near as a share of held-out": near / held_out if held_out else 0.0,
+        "known facts lost after all lessons": known,
+        "earlier lessons lost after all lessons": statistics.mean(then) - now.accuracy if now else 0.0,
+        "rise of wrong answers about unknown words": (
+            served.after.unknown.hallucination - served.before.unknown.hallucination
+        ),
+        "unknown words admitted": served.after.unknown.abstention,
+        "unknown words admitted by the base model": served.before.unknown.abstention,
+        "calibration error, mean over lessons": statistics.mean(e.in_distribution.ece for e in after),
+        "seconds of the first lesson": first.seconds,
+        "seconds of the last over linear growth": last.seconds / (len(lessons) * first.seconds),
+        "corrupted pairs dropped": false.dropped / false.planted,
+        "true pairs kept": false.kept / false.true,
+        "lessons that passed every gate": float(sum(each.adapter.verdict.passed for each in lessons)),
+        "megabytes of the last adapter": last.megabytes,
+    }
+    for method in dict.fromkeys(run.method for run in runs):
+        for label, value in COLUMNS.items():
+            found[f"{method}: {label}"] = statistics.mean(value(run) for run in runs if run.method == method)
+    return found
+
+
+COLUMNS: dict[str, Callable[[Run], float]] = {
+    "held-out": lambda run: run.after.in_distribution.accuracy,
+    "near": lambda run: run.after.near.accuracy,
+    "known kept": lambda run: run.after.out_of_distribution.accuracy,
+    "unknown: wrong": lambda run: run.after.unknown.hallucination,
+    "ECE": lambda run: run.after.in_distribution.ece,
+    "tokens": lambda run: float(run.summary.tokens),
+    "seconds": lambda run: run.summary.seconds,
+}
+
+
+def plot(lessons: Sequence[Learned], path: Path) -> None:
+    """Accuracy over the lessons as an SVG image."""
+    from matplotlib.figure import Figure
+
+    after = [lesson.adapter.after for lesson in lessons]
+    at = list(range(1, len(after) + 1))
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(
+        at, [e.in_distribution.accuracy for e in after], marker="o", label="this lesson, held-out wordings"
+    )
+    axes.plot(at, [e.near.accuracy for e in after], marker="^", label="this lesson, near")
+    axes.plot(
+        [number for number, e in zip(at, after, strict=True) if e.rehearsed],
+        [e.rehearsed.accuracy for e in after if e.rehearsed],
+        marker="s",
+        label="all earlier lessons",
+    )
+    axes.plot(at, [e.out_of_distribution.accuracy for e in after], marker="D", label="known before")
+    axes.plot(at, [e.unknown.abstention for e in after], marker="x", label="unknown: admitted")
+    axes.set(xlabel="lesson", ylabel="share of questions", ylim=(0, 1.02), xticks=at)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left", fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def _sequence(lessons: Sequence[Learned]) -> Table:
+    return Table(
+        title="One lesson after the other",
+        text=(
+            "Each lesson of 20 facts through the worker's own job, its gates and its registry, in one domain."
+            " Wordings are held out; `earlier` are all lessons before, `known` what the base model knew."
+        ),
+        head=(
+            "lesson", "held-out", "near", "earlier", "known", "unknown: admitted", "unknown: wrong", "ECE",
+            "seconds", "tokens", "MB", "gates",
+        ),
+        rows=rows(
+            [
+                (
+                    number,
+                    e.in_distribution.accuracy,
+                    e.near.accuracy,
+                    e.rehearsed.accuracy if e.rehearsed else "",
+                    e.out_of_distribution.accuracy,
+                    e.unknown.abstention,
+                    e.unknown.hallucination,
+                    e.in_distribution.ece,
+                    round(lesson.seconds),
+                    lesson.adapter.training_tokens,
+                    round(lesson.megabytes, 1),
+                    "; ".join(lesson.adapter.verdict.reasons) or "passed",
+                )
+                for number, lesson in enumerate(lessons, 1)
+                for e in [lesson.adapter.after]
+            ]
+        ),
+    )  # fmt: skip
+
+
+def _methods(runs: Sequence[Run]) -> Table:
+    found: list[tuple[object, ...]] = []
+    for method in dict.fromkeys(run.method for run in runs):
+        mine = [run for run in runs if run.method == method]
+        found.append((method, *(_spread([value(run) for run in mine]) for value in COLUMNS.values())))
+    reading = [run.reading.accuracy for run in runs if run.method == OURS.name]
+    found.append(("the base model reading the source", _spread(reading), *[""] * (len(COLUMNS) - 1)))
+    return Table(
+        title="Ways of learning, at equal tokens",
+        text="One lesson each, on topics of their own: mean and standard deviation over seeds.",
+        head=("method", *COLUMNS),
+        rows=rows(found),
+    )
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean = statistics.mean(values)
+    spread = f" ± {statistics.stdev(values):.3g}" if len(values) > 1 else ""
+    return f"{mean:.0f}{spread}" if mean >= 100 else f"{mean:.3f}{spread}"
+
+
+def _corruption(false: Corruption) -> Table:
+    kinds = [(kind.name, kind.planted, kind.dropped) for kind in false.kinds]
+    return Table(
+        title="Planted falsehoods",
+        text=f"{false.planted} corrupted pairs among {false.true} true ones; {false.kept} of these kept.",
+        head=("corruption", "planted", "dropped"),
+        rows=rows(kinds),
+    )
+
+
+def _prose(found: Sequence[Prose]) -> Table:
+    lines: list[tuple[object, ...]] = []
+    for prose in found:
+        adapter = prose.learned.adapter
+        before, after = adapter.before.in_distribution, adapter.after.in_distribution
+        lines += [
+            (
+                f"{prose.name}: {prose.facts} facts from {prose.passages} passages",
+                after.count,
+                before.accuracy,
+                after.accuracy,
+                "; ".join(adapter.verdict.reasons) or "passed",
+            )
+        ]
+        if prose.before and prose.after:
+            for name, was, now in (
+                ("exact", prose.before.exact, prose.after.exact),
+                ("word F1", prose.before.f1, prose.after.f1),
+            ):
+                lines.append((f"{prose.name}: its own questions, {name}", prose.after.count, was, now, ""))
+    return Table(
+        title="Real prose, closed-book",
+        text=(
+            "Facts that the product reads from the text, in held-out wordings; and the questions that people"
+            " wrote about the same text, most of which ask for what it did not read."
+        ),
+        head=("text", "questions", "before", "after", "gates"),
+        rows=rows(lines),
+    )

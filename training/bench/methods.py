@@ -1,0 +1,228 @@
+"""Owns the ways of learning that the benchmark sets side by side, each at the same number of tokens.
+
+The rivals are told in terms of our own trainer, so that only data and loss differ. Each run is a process of
+its own on one core: two at once take less time than one after the other on both.
+"""
+
+import asyncio
+import multiprocessing
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from agent.answer import excerpts
+from agent.local import LocalEngine
+from agent.wordings import with_context
+from memory.language import sentences
+from memory.records import Curriculum, Evaluation, Evidence, Fact, Findings, Passage, Record, Score
+from training import peft
+from training.bench.topics import Topic
+from training.dataset import Bank, Sizes, evaluation_sets, known_only, replay_questions, taught
+from training.encoding import encode
+from training.evaluate import Sets, ask, evaluate
+from training.recipes import Recipe
+from training.seed import bank
+from training.trainer import Example, TrainingSummary
+
+ADAPTER = "bench-v1-00000000"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What there is to learn from, for every method."""
+
+    passages: Sequence[Passage]
+    curriculum: Curriculum
+    replayed: Sequence[Example]
+    """The base model's own answers to questions that lie outside the lesson."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of learning: its examples, and how its recipe differs from ours."""
+
+    name: str
+    examples: Callable[[Lesson, Recipe], Sequence[Example]]
+    changes: dict[str, float] = field(default_factory=dict)
+    equal_tokens: bool = True
+    """Its examples are repeated or left out until they hold as many tokens as ours."""
+
+    def recipe(self, ours: Recipe, seed: int) -> Recipe:
+        """Its recipe for one run."""
+        return ours.model_copy(update={**self.changes, "name": self.name, "seed": seed})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the base model answered about one lesson."""
+
+    sets: Sets
+    reading: Score
+    """Of the base model with the sentences before it that bear on the question."""
+    lesson: Lesson
+
+
+class Run(Record):
+    """One method on one lesson."""
+
+    method: str
+    after: Evaluation
+    reading: Score
+    summary: TrainingSummary
+
+
+def passages_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
+    """The text itself, sentence by sentence, as what the model says unasked."""
+    return [
+        Example(question="", answer=passage.text[start:end])
+        for passage in lesson.passages
+        for start, end in sentences(passage.text)
+    ]
+
+
+def questions_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
+    """The verified pairs as they are, and nothing else."""
+    return [Example(question=pair.question, answer=pair.answer) for pair in lesson.curriculum.pairs]
+
+
+def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
+    """The pairs, and the base model's answers in words: no distributions."""
+    spoken = [example.model_copy(update={"replayed": False}) for example in lesson.replayed]
+    return [*questions_only(lesson, recipe), *spoken]
+
+
+def as_the_worker_does(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
+    """Disturbed pairs, and the base model's answers to hold to as it gave them."""
+    return [*taught(lesson.curriculum, whole_bank(), recipe), *lesson.replayed]
+
+
+OURS = Method("ours", as_the_worker_does, equal_tokens=False)
+_ROUNDS = {"epochs": 1.0}
+"""Rounds are made by `repeated`."""
+RIVALS = (
+    Method("passages", passages_only, _ROUNDS),
+    Method("questions", questions_only, _ROUNDS),
+    Method("questions and replay", with_replay, _ROUNDS),
+)
+
+
+def whole_bank() -> Bank:
+    """What the shipped base model was given."""
+    return Bank(known=bank.known(), unknown=bank.unknown(), reserved=bank.reserved())
+
+
+def side_by_side(
+    base: str,
+    lessons: Sequence[tuple[Topic, Curriculum]],
+    methods: Sequence[Method],
+    recipe: Recipe,
+    sizes: Sizes,
+    say: Callable[[str], None],
+) -> list[Run]:
+    """Every method on every lesson, which is also its seed, two at a time."""
+    runs: list[Run] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context, initializer=_on_one_core) as pool:
+        asked = [pool.submit(measure, base, topic, lesson, recipe, sizes) for topic, lesson in lessons]
+        started = [
+            pool.submit(run, base, method, each.result(), recipe, seed)
+            for seed, each in enumerate(asked)
+            for method in methods
+        ]
+        for number, each in enumerate(started, 1):
+            runs.append(each.result())
+            say(f"{number} of {len(started)}: {runs[-1].method}")
+    return runs
+
+
+def measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes) -> Measured:
+    """Asks the base model everything, also with the sentences at hand that bear on the question."""
+    return asyncio.run(_measure(base, topic, lesson, recipe, sizes))
+
+
+async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes) -> Measured:
+    given, engine = whole_bank(), LocalEngine.open(base)
+    sets = evaluation_sets(lesson, given, sizes, seed=recipe.seed)
+    _, answers = await evaluate(engine, None, sets)
+    right = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
+    questions = replay_questions(lesson, given, recipe)
+    replies = await ask(engine, questions)
+    replayed = [
+        Example(question=question, answer=reply.text, replayed=True)
+        for question, reply in zip(questions, replies, strict=True)
+        if reply.finish_reason == "stop"
+    ]
+    opened = tuple(
+        question.model_copy(update={"text": read(question.text, topic.passages, topic.facts)})
+        for question in sets.in_distribution
+    )
+    reading, _ = await evaluate(
+        engine, None, Sets(in_distribution=opened, near=(), out_of_distribution=(), unknown=())
+    )
+    return Measured(
+        known_only(sets, right), reading.in_distribution, Lesson(topic.passages, lesson, replayed)
+    )
+
+
+def read(question: str, passages: Sequence[Passage], facts: Sequence[Fact]) -> str:
+    """The question after the sentences that the service would show the model with it."""
+    evidence = tuple(Evidence(passage=passage, score=1.0, found_by=("text",)) for passage in passages)
+    return with_context(
+        question, excerpts(question, Findings(query=question, evidence=evidence, facts=tuple(facts)))
+    )
+
+
+def run(base: str, method: Method, measured: Measured, ours: Recipe, seed: int) -> Run:
+    """Trains once and asks again."""
+    recipe = method.recipe(ours, seed)
+    examples = list(method.examples(measured.lesson, recipe))
+    if method.equal_tokens:
+        _, tokenizer = peft.load(base)
+        tokens = ours.epochs * tokens_of(as_the_worker_does(measured.lesson, ours), tokenizer)
+        examples = repeated(examples, tokens, tokenizer, seed)
+    with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as name:
+        folder = Path(name)
+        summary = peft.train(base, examples, recipe, folder, lambda *_: None)
+        after = asyncio.run(_answers(base, folder, measured.sets))
+    return Run(method=method.name, after=after, reading=measured.reading, summary=summary)
+
+
+async def _answers(base: str, folder: Path, sets: Sets) -> Evaluation:
+    engine = LocalEngine.open(base)
+    await engine.load(ADAPTER, folder)
+    after, _ = await evaluate(engine, ADAPTER, sets)
+    return after
+
+
+def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens go through the model in one round."""
+    return sum(len(encode(tokenizer, example).tokens) for example in examples)
+
+
+def repeated(
+    examples: Sequence[Example], tokens: int, tokenizer: PreTrainedTokenizerBase, seed: int
+) -> list[Example]:
+    """The examples in shuffled rounds until they add up to `tokens`; raises ValueError without examples."""
+    if not examples:
+        raise ValueError("there is nothing to repeat")
+    lengths = {example: len(encode(tokenizer, example).tokens) for example in examples}
+    rng = random.Random(f"repeated {seed}")
+    taken: list[Example] = []
+    total = 0
+    while total < tokens:
+        for example in rng.sample(list(examples), len(examples)):
+            if total < tokens:
+                taken.append(example)
+                total += lengths[example]
+    return taken
+
+
+def _on_one_core() -> None:
+    import torch
+
+    torch.set_num_threads(1)

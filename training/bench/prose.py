@@ -1,0 +1,104 @@
+"""Owns learning from real prose: chapters of the Rust Book and passages of SQuAD, asked closed-book.
+
+The texts are not ours and do not ship: their folder is given on the command line.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.local import LocalEngine
+from agent.scoring import correct, f1
+from memory.documents import RawDocument
+from memory.errors import IngestError
+from memory.library import Failure, read, read_target
+from memory.records import Fact, Passage, Record
+from training.bench.sequence import Learned, curriculum, learn
+from training.evaluate import ask
+from training.jobs import Workshop
+
+SQUAD_PASSAGES = 100
+
+
+class Asked(Record):
+    """Questions that people wrote about a text, answered without it."""
+
+    count: int
+    exact: float
+    f1: float
+    """Mean word F1 with the reference, in [0, 1]."""
+
+
+class Prose(Record):
+    """What was learned from one body of text."""
+
+    name: str
+    passages: int
+    facts: int
+    """Read from it, verified and taught."""
+    pairs: int
+    learned: Learned
+    before: Asked | None = None
+    """The base model's answers to the text's own questions, where it has some."""
+    after: Asked | None = None
+
+
+def learn_prose(shop: Workshop, data: Path) -> tuple[Prose, ...]:
+    """Learns both texts, each in a domain of its own. Raises IngestError for a folder that lacks them."""
+    book = [each for each in read_target(str(data / "rust-book")) if not isinstance(each, Failure)]
+    rust = _learned(shop, "rust-book", book)
+    file = data / "squad" / "passages.jsonl"
+    if not file.is_file():
+        raise IngestError(f"{file} is missing: give the folder that holds rust-book/ and squad/")
+    lines = file.read_text(encoding="utf-8").splitlines()[:SQUAD_PASSAGES]
+    entries = [json.loads(line) for line in lines]
+    squad = _learned(shop, "squad", [_document(i, entry) for i, entry in enumerate(entries)])
+    questions = [(q["question"], q["answer"]) for entry in entries for q in entry["questions"]]
+    before, after = asyncio.run(_ask_both(shop, squad.learned, questions))
+    return rust, squad.model_copy(update={"before": before, "after": after})
+
+
+def _learned(shop: Workshop, name: str, documents: Sequence[RawDocument]) -> Prose:
+    passages: list[Passage] = []
+    facts: list[Fact] = []
+    for document in documents:
+        found, stated = read(document, name)
+        passages += found
+        facts += stated
+    lesson = curriculum(name, name, facts, passages)
+    [learned] = learn(shop, [lesson])
+    return Prose(
+        name=name,
+        passages=len(passages),
+        facts=len(lesson.facts),
+        pairs=len(lesson.pairs),
+        learned=learned,
+    )
+
+
+def _document(number: int, entry: dict[str, str]) -> RawDocument:
+    return RawDocument(
+        source=f"squad:{number}",
+        data=entry["context"].encode(),
+        media_type="text/plain",
+        title=entry["title"],
+    )
+
+
+async def _ask_both(
+    shop: Workshop, learned: Learned, questions: Sequence[tuple[str, str]]
+) -> tuple[Asked, Asked]:
+    engine = LocalEngine.open(shop.base)
+    await engine.load(learned.adapter.name, Path(learned.adapter.path))
+    return await _ask(engine, None, questions), await _ask(engine, learned.adapter.name, questions)
+
+
+async def _ask(engine: LocalEngine, adapter: str | None, questions: Sequence[tuple[str, str]]) -> Asked:
+    replies = await ask(engine, [text for text, _ in questions], adapter=adapter)
+    pairs = [(reply.text, answer) for reply, (_, answer) in zip(replies, questions, strict=True)]
+    return Asked(
+        count=len(pairs),
+        exact=sum(correct(given, [wanted]) for given, wanted in pairs) / len(pairs),
+        f1=sum(f1(given, wanted) for given, wanted in pairs) / len(pairs),
+    )
