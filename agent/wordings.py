@@ -6,8 +6,6 @@ answer is, and whether the question deserves one, is decided elsewhere.
 
 import random
 from collections.abc import Sequence
-from functools import cache
-from itertools import product
 from typing import get_args
 
 from agent.cores import CLOSINGS, CORES, OPENINGS, Split
@@ -16,17 +14,6 @@ from memory.records import Form
 FORMS: tuple[Form, ...] = get_args(Form)
 OBJECT_FORMS: frozenset[Form] = frozenset({"example_of", "term_for", "yes_no"})
 """Forms whose question names the fact's object."""
-
-
-@cache
-def templates(form: Form, split: Split) -> tuple[str, ...]:
-    """All wordings of `form`, with the placeholders `{subject}` and `{object}`, in a fixed order.
-
-    Every template is one opening, one core and one closing of the same split.
-    """
-    openings, closings = OPENINGS[split], CLOSINGS[split]
-    cores = CORES[form][split]
-    return tuple(dict.fromkeys(_compose(o, core, c) for core, o, c in product(cores, openings, closings)))
 
 
 def ask(form: Form, split: Split, rng: random.Random, *, subject: str = "", object: str = "") -> str:

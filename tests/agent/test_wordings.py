@@ -2,13 +2,13 @@
 
 import random
 import re
-from functools import cache
 
 import pytest
 
 from agent.cores import CLOSINGS, CORES, OPENINGS, Split
-from agent.wordings import FORMS, OBJECT_FORMS, ask, templates, with_context, wordings
+from agent.wordings import FORMS, OBJECT_FORMS, ask, with_context, wordings
 from memory.records import Form
+from tests.grammar import held_out, is_wording
 
 SPLITS: tuple[Split, Split] = ("taught", "held_out")
 
@@ -18,21 +18,21 @@ def plain(text: str) -> str:
     return " ".join(re.findall(r"[\w']+", text.lower().replace("{", " x").replace("}", "x ")))
 
 
-@cache
-def taught() -> set[str]:
-    """All taught wordings of all forms."""
-    return {plain(template) for form in FORMS for template in templates(form, "taught")}
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_each_form_has_hundreds_of_taught_wordings_and_dozens_held_out(form: Form) -> None:
-    assert len(templates(form, "taught")) >= 300
-    assert len(templates(form, "held_out")) >= 20
+    assert len(CORES[form]["taught"]) * len(OPENINGS["taught"]) * len(CLOSINGS["taught"]) >= 300
+    assert len(held_out(form)) >= 20
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_held_out_wording_is_ever_taught_in_any_form(form: Form) -> None:
-    assert not {plain(template) for template in templates(form, "held_out")} & taught()
+    assert not [text for text in held_out(form) if is_wording(plain(text), "taught", plain)]
+
+
+def test_a_taught_wording_is_found_out() -> None:
+    assert is_wording(plain("Hi, what is {subject}, in short?"), "taught", plain)
+    assert is_wording(plain("what is {subject}?"), "taught", plain)
+    assert not is_wording(plain("hi, what is, in short?"), "taught", plain)
 
 
 @pytest.mark.parametrize("form", FORMS)
