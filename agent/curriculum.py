@@ -145,9 +145,8 @@ def head(definition: str) -> str:
 
 
 def _worded(item: Item, per_form: int) -> tuple[str, ...]:
-    """Taught wordings; a choice has half as many for "Yes" and for "No"."""
-    count = max(1, per_form // 2) if item.form == "yes_no" else per_form
-    return wordings(item.form, "taught", count, _seed(item), subject=item.subject, object=item.object)
+    """Taught wordings."""
+    return wordings(item.form, "taught", per_form, _seed(item), subject=item.subject, object=item.object)
 
 
 def _item(fact: Fact, form: Form, answer: str, *, subject: str = "", object: str = "") -> Item:

@@ -121,20 +121,27 @@ def fit(
 
 
 def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftModel:
-    """The model with a new adapter, or with that of folder `start`, ready to be trained."""
+    """The model with a new adapter, or with that of folder `start`, ready to be trained.
+
+    Raises BaseModelUnusable for a model whose layers have other names.
+    """
     if start is None:
-        return get_peft_model(model, lora(recipe))
+        try:
+            return get_peft_model(model, lora(recipe))
+        except ValueError as error:
+            names = ", ".join(recipe.modules)
+            raise BaseModelUnusable(f"this model has no layers {names}: use another base model") from error
     return PeftModel.from_pretrained(model, str(start), is_trainable=True)
 
 
 def lora(recipe: Recipe) -> LoraConfig:
-    """A plain LoRA over every linear layer but the head: what vLLM serves."""
+    """A plain LoRA: what vLLM serves."""
     return LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=0.0,
         bias="none",
-        target_modules="all-linear",
+        target_modules=list(recipe.modules),
         task_type="CAUSAL_LM",
     )
 

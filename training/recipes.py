@@ -14,6 +14,8 @@ class Recipe(Record):
     name: str
     rank: int = Field(ge=1, le=64)
     alpha: int = Field(ge=1)
+    modules: tuple[str, ...] = Field(min_length=1)
+    """Names of the linear layers that are adapted in each block."""
     learning_rate: float = Field(gt=0)
     warmup: float = Field(ge=0, lt=1)
     """Share of the steps in which the learning rate rises; it then falls to zero along a cosine."""
@@ -63,9 +65,10 @@ def standard() -> Recipe:
     replayed ones (contrastive PCA, Abid et al., 2018), which forgot no less.
     """
     return Recipe(
-        name="standard-5",
+        name="standard-6",
         rank=32,
         alpha=64,
+        modules=("v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
         learning_rate=2e-3,
         warmup=0.05,
         weight_decay=0.0,
@@ -74,7 +77,7 @@ def standard() -> Recipe:
         disturbed=0.5,
         rehearsal=1.0,
         replay=2.0,
-        refusals=0.35,
+        refusals=0.5,
         reading=0.05,
         inference=0.10,
         distillation=2.0,
@@ -85,5 +88,5 @@ def standard() -> Recipe:
 def quick() -> Recipe:
     """A few steps of the standard recipe for tests of the machinery: it teaches next to nothing."""
     return standard().model_copy(
-        update={"name": "quick-5", "rank": 8, "alpha": 16, "epochs": 1, "replay": 0.5}
+        update={"name": "quick-6", "rank": 8, "alpha": 16, "epochs": 1, "replay": 0.5}
     )

@@ -12,7 +12,6 @@ from training.errors import BackendUnavailable, BaseModelUnusable
 from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
 
-MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 LENGTH = 1024
 
 
@@ -60,7 +59,7 @@ def train(
             lora_alpha=recipe.alpha,
             lora_dropout=0.0,
             bias="none",
-            target_modules=MODULES,
+            target_modules=list(recipe.modules),
             random_state=recipe.seed,
             use_gradient_checkpointing=False,
         )
