@@ -13,8 +13,8 @@ from langchain_core.messages import HumanMessage
 from agent.engine import Engine
 from agent.errors import AdapterNotLoaded, AdapterRefused, CanaryFailed, EngineError
 from agent.scoring import normalise
-from memory.adapters import AdapterRegistry
-from memory.errors import AdapterNotServable, CorruptRecord
+from memory.adapters import AdapterRegistry, barred
+from memory.errors import AdapterNotServable
 from memory.records import Adapter
 
 log = logging.getLogger(__name__)
@@ -23,14 +23,17 @@ log = logging.getLogger(__name__)
 async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Adapter:
     """Makes the adapter its domain's live one; until the last step the old one keeps serving.
 
-    Raises UnknownAdapter, AdapterNotServable (rejected), AdapterRefused (the engine will not load it) and
-    CanaryFailed. After a failed canary the adapter stays a candidate, for the fault may be the engine's:
-    evaluation did see the behaviour, so a person may promote it again once the engine is mended.
+    Raises UnknownAdapter, AdapterNotServable (rejected, or it learned what is in quarantine), AdapterRefused
+    (the engine will not load it) and CanaryFailed. After a failed canary the adapter stays a candidate, for
+    the fault may be the engine's: evaluation did see the behaviour, so a person may promote it again once the
+    engine is mended.
     """
     adapter = await asyncio.to_thread(registry.get, name)
     if adapter.status == "rejected":
         reasons = "; ".join(adapter.verdict.reasons) or "it was rejected after registration"
         raise AdapterNotServable(f"{name} is never served: {reasons}")
+    if (barring := await asyncio.to_thread(barred, adapter, registry)) is not None:
+        raise AdapterNotServable(barring)
     await load(adapter, engine=engine)
     await asyncio.to_thread(registry.promote, name)
     return adapter.model_copy(update={"status": "live"})
@@ -71,20 +74,13 @@ async def canary(adapter: Adapter, *, engine: Engine) -> str | None:
 async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) -> Adapter | None:
     """Makes the domain's previous adapter live again and returns it; None means the base model.
 
-    Raises AdapterRefused, CanaryFailed, EngineUnavailable and CorruptRecord; the alias then stays where it
-    was. Only the registry knows the order of promotions, so the alias is moved first, and moved back where
-    that fails; meanwhile requests follow the routes, which the caller refreshes after this.
+    Adapters that learned what is in quarantine are passed over. Raises AdapterRefused, CanaryFailed,
+    EngineUnavailable and CorruptRecord; the alias then stays where it was.
     """
-    live = [a for a in await asyncio.to_thread(registry.list, domain) if a.status == "live"]
-    try:
-        previous = await asyncio.to_thread(registry.rollback, domain)
-        if previous is not None:
-            await load(previous, engine=engine)
-    except (EngineError, CorruptRecord):
-        for adapter in live:
-            await asyncio.to_thread(registry.promote, adapter.name)
-        raise
-    return previous
+    previous = await asyncio.to_thread(registry.previous, domain)
+    if previous is not None:
+        await load(previous, engine=engine)
+    return await asyncio.to_thread(registry.rollback, domain)
 
 
 async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.terms import content, coverage, occurs, stems
-from memory.adapters import AdapterRegistry
+from memory.adapters import AdapterRegistry, barred
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
 from memory.records import Adapter, Curriculum, Digest, Fact, Record
 
@@ -70,15 +70,20 @@ class Routes:
         return self._live
 
     async def named(self, name: str) -> Route:
-        """The route of one adapter version. Raises UnknownAdapter, and AdapterNotServable if rejected."""
+        """The route of one adapter version. Raises what `servable` does."""
         adapter = await self.servable(name)
         return Route(domain=adapter.domain, adapter=adapter.name, threshold=adapter.threshold)
 
     async def servable(self, name: str) -> Adapter:
-        """The adapter as registered. Raises UnknownAdapter, and AdapterNotServable if rejected."""
+        """The adapter as registered. Raises UnknownAdapter, and AdapterNotServable if rejected, or if it
+        learned what is in quarantine and is live no more."""
         adapter = await asyncio.to_thread(self._registry.get, name)
         if adapter.status == "rejected":
             raise AdapterNotServable(f"{name} was rejected by its gates and is never served")
+        if adapter.status != "live":
+            barring = await asyncio.to_thread(barred, adapter, self._registry)
+            if barring is not None:
+                raise AdapterNotServable(barring)
         return adapter
 
 

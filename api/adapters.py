@@ -1,4 +1,4 @@
-"""Owns the routes of adapters: list, show, promote, roll back, all while serving.
+"""Owns the routes of adapters: list, show, promote, roll back, forget a lesson, all while serving.
 
 Judges no adapter; what the gates rejected is refused by the registry.
 """
@@ -6,11 +6,13 @@ Judges no adapter; what the gates rejected is refused by the registry.
 import asyncio
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from agent.forgetting import chosen
 from agent.promotion import promote, rollback
 from api.compose import Given
 from api.errors import refusals
+from api.learn import Started, links
 from memory.records import Adapter, Domain
 
 router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
@@ -22,6 +24,16 @@ class RollbackRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     domain: Domain
+
+
+class ForgetRequest(BaseModel):
+    """Which lesson a domain is to forget: its digest, or as much of it as tells it from the others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    domain: Domain
+    curriculum: str = Field(pattern=r"^[0-9a-f]{8,64}$")
+    reason: str = Field("", max_length=2000)
 
 
 class Serving(BaseModel):
@@ -53,7 +65,19 @@ async def make_live(name: str, given: Given) -> Serving:
 
 @router.post("/rollback", responses=refusals(409, 422, 503))
 async def go_back(request: RollbackRequest, given: Given) -> Serving:
-    """Makes the domain's previous adapter live again once its canary sings, or the base model."""
+    """Makes the domain's previous adapter live again once its canary sings, or the base model.
+
+    One that learned what is in quarantine is passed over.
+    """
     adapter = await rollback(request.domain, engine=given.runtime.engine, registry=given.runtime.registry)
     await given.runtime.routes.refresh()
     return Serving(domain=request.domain, adapter=adapter)
+
+
+@router.post("/forget", status_code=202, responses=refusals(400, 404, 422, 503))
+async def forget(request: ForgetRequest, given: Given) -> Started:
+    """Begins a run that quarantines a lesson and teaches the domain's others anew, and returns at once."""
+    registry = given.runtime.registry
+    digest = await asyncio.to_thread(chosen, request.domain, request.curriculum, registry)
+    run_id = await given.runs.forget(request.domain, digest, because=request.reason)
+    return Started(run_id=run_id, links=links(run_id))

@@ -27,7 +27,9 @@ app.command("approve")(learn.approve)
 app.command("reject")(learn.reject)
 app.command("gaps")(learn.gaps)
 app.command("report")(report.report)
-app.add_typer(adapters.app, name="adapters", help="List, show, promote and roll back adapters.")
+app.add_typer(
+    adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."
+)
 
 
 def main() -> None:

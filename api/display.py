@@ -20,6 +20,7 @@ SETS = {
     "out_of_distribution": "unrelated known facts",
     "unknown": "still unknown (hallucinated)",
     "rehearsed": "earlier lessons",
+    "forgotten": "forgotten facts",
 }
 LONGITUDINAL = {
     "its own lesson, new wordings": ("in_distribution", "accuracy"),
@@ -126,6 +127,8 @@ def show_adapter(screen: Console, adapter: Json) -> None:
     """One adapter whole."""
     for key in ("name", "domain", "status", "base_model", "recipe", "curriculum", "created_at", "path"):
         screen.print(Text(f"{key:<12}{adapter[key]}"), soft_wrap=True)
+    for digest in adapter["rehearsed"]:
+        screen.print(Text(f"{'rehearsed':<12}{digest}"), soft_wrap=True)
     screen.print(
         Text(f"{'training':<12}{adapter['training_seconds']:.0f} s, gate {adapter['threshold']:.2f} nats")
     )
@@ -134,15 +137,18 @@ def show_adapter(screen: Console, adapter: Json) -> None:
 
 
 def evaluation_table(evaluation: Json) -> Table:
-    """Every question set before and after, from a mapping with both evaluations."""
+    """Every question set before and after, from a mapping with both evaluations.
+
+    Before is the base model, but of earlier lessons and forgotten facts the adapter that was live.
+    """
     shown = Table(box=None, header_style="bold", pad_edge=False)
     shown.add_column("questions", overflow="fold")
     for column in ("count", "before", "after", "hallucinated", "ECE"):
         shown.add_column(column, justify="right")
     before, after = evaluation["before"], evaluation["after"]
     for key, label in SETS.items():
-        was, now = before.get(key), after.get(key)
-        if was is None or now is None:  # the domain has no earlier lessons
+        was, now = before.get(f"{key}_live") or before.get(key), after.get(key)
+        if was is None or now is None:  # there is none of its kind in this domain
             continue
         figure = "hallucination" if key == "unknown" else "accuracy"
         shown.add_row(

@@ -1,6 +1,6 @@
-"""Owns the order of a learn run, from the attempt to the report.
+"""Owns the order of a learn run, from the attempt to the report, and of one that forgets a lesson instead.
 
-What each step does is in `learn_steps`; durable running, resuming and approving is in `runs`.
+What each step does is in `learn_steps` and `forget`; durable running, resuming and approving is in `runs`.
 """
 
 from functools import partial
@@ -11,6 +11,7 @@ from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
 from graphs import learn_steps as steps
+from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime
 from memory.errors import StoreUnavailable
 
@@ -26,13 +27,18 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
     graph.set_node_defaults(retry_policy=away)
     for name, step in STEPS.items():
         graph.add_node(name, step)
-    graph.add_edge(START, "attempt")
+    graph.add_conditional_edges(START, entrance, ["attempt", "forget"])
     for name, following in NEXT.items():
         graph.add_conditional_edges(name, partial(onward, following=following), [following, "report"])
     graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "report"])
     graph.add_edge("refine", "explore")
     graph.add_edge("report", END)
     return graph
+
+
+def entrance(state: LearnState) -> Literal["attempt", "forget"]:
+    """Where a run begins: what is to be forgotten is known, and needs no attempt."""
+    return "forget" if "forget" in state else "attempt"
 
 
 def onward(state: LearnState, following: str) -> str:
@@ -48,6 +54,7 @@ def after_critique(state: LearnState) -> Literal["refine", "curriculum", "report
 
 
 STEPS = {
+    "forget": forget,
     "attempt": steps.attempt,
     "detect": steps.detect,
     "explore": steps.explore,
@@ -62,6 +69,7 @@ STEPS = {
     "report": steps.report,
 }
 NEXT = {
+    "forget": "hand_over",
     "detect": "explore",
     "attempt": "detect",
     "explore": "critique",

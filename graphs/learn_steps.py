@@ -16,6 +16,7 @@ from agent.critique import conflicts, critique
 from agent.curriculum import compose, items, write
 from agent.entropy import measure
 from agent.errors import AdapterRefused, CanaryFailed, TeacherError
+from agent.forgetting import afresh
 from agent.gaps import is_gap, keywords
 from agent.promotion import promote
 from agent.routing import DEFAULT_DOMAIN, route
@@ -23,7 +24,7 @@ from agent.scoring import correct
 from agent.terms import occurs
 from agent.verify import verify
 from agent.wordings import wordings
-from graphs.report import conclude
+from graphs.report import as_told, conclude
 from graphs.state import Attempt, Event, LearnState, Runtime, event, tripped
 from memory.errors import AdapterNotServable
 from memory.records import Approval, Fact, Outcome, domain_name
@@ -221,9 +222,9 @@ async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     quarantined = await asyncio.to_thread(given.registry.quarantined, curriculum.digest)
     if quarantined is not None:
-        reason = f"this very curriculum was rejected before: {quarantined}; change the sources first"
+        reason = f"this very curriculum is in quarantine: {quarantined}; change the sources first"
         return update | {"curriculum": curriculum, "outcome": Outcome(status="rejected", reason=reason)}
-    return update | {"curriculum": curriculum}
+    return update | {"curriculum": await asyncio.to_thread(afresh, curriculum, given.registry)}
 
 
 async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
@@ -319,14 +320,18 @@ async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
     await given.routes.refresh()
     reason = f"{name} passed every gate and its canary, and now serves {adapter.domain}"
     outcome = Outcome(status="learned", reason=reason, adapter=name)
+    if "forget" in state:
+        reason = f"{reason}: it never saw {state['forget'][:12]}"
+        outcome = Outcome(status="forgotten", reason=reason, adapter=name)
     return {"adapter": adapter, "outcome": outcome, "events": [event(given, "promote", reason)]}
 
 
 async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Writes the run's outcome and figures down, and closes or reopens its gap."""
-    outcome = state["outcome"]
+    outcome = as_told(state)
     said = event(runtime.context, "report", f"{outcome.status}: {outcome.reason}")
-    await conclude({**state, "events": [*state["events"], said]}, runtime.context)
+    ended: LearnState = {**state, "outcome": outcome, "events": [*state["events"], said]}
+    await conclude(ended, runtime.context)
     return {"events": [said]}
 
 

@@ -17,6 +17,7 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "run_id": state["run_id"],
         "subject": state["subject"],
         "domain": state.get("domain"),
+        "forget": state.get("forget"),
         "outcome": _plain(state.get("outcome")),
         "attempts": [_plain(a) for a in state.get("attempts", ())],
         "keywords": list(state.get("keywords", ())),
@@ -55,6 +56,18 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "canary": _plain(adapter.canary) if adapter else None,
         "events": [_plain(e) for e in state.get("events", [])],
     }
+
+
+def as_told(state: LearnState) -> Outcome:
+    """The outcome, with what an operator must know after a run that was to forget a lesson and did not."""
+    outcome = state["outcome"]
+    if "forget" not in state or outcome.status == "forgotten":
+        return outcome
+    still = (
+        f"the adapter that learned {state['forget'][:12]} is still live: "
+        f"`nightschool adapters rollback {state['domain']}` takes it off"
+    )
+    return outcome.model_copy(update={"reason": f"{outcome.reason}; {still}"})
 
 
 async def conclude(state: LearnState, runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""Owns learn runs as durable work: started, resumed, approved, and recovered after a crash.
+"""Owns runs that learn or forget as durable work: started, resumed, approved, and recovered after a crash.
 
 The order of steps is in `learn`. DBOS makes sure that a run is worked on; the checkpoint says where it was.
 """
@@ -19,10 +19,10 @@ from langgraph.types import Command, StateSnapshot
 
 from agent.errors import AgentError
 from graphs.learn import build
-from graphs.report import conclude
+from graphs.report import as_told, conclude
 from graphs.state import ApprovalPolicy, Event, LearnState, Runtime, event
 from memory.errors import StorageError
-from memory.records import Approval, Domain, Outcome, Record
+from memory.records import Approval, Digest, Domain, Outcome, Record
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ LONGEST_SUBJECT = 500
 
 
 class Plan(Record):
-    """What to learn: all that a run needs to begin."""
+    """What to learn, or to forget: all that a run needs to begin."""
 
     run_id: str
     subject: str
@@ -47,6 +47,8 @@ class Plan(Record):
     gap_id: str | None = None
     approval: ApprovalPolicy
     begun_at: datetime
+    forget: Digest | None = None
+    because: str = ""
 
 
 class Standing(Record):
@@ -98,13 +100,21 @@ class LearnRuns:
             approval=approval or self._runtime.approval,
             begun_at=self._runtime.clock(),
         )
-        await self._runtime.database.start_run(
-            plan.run_id, subject=subject, whole=whole, domain=domain, gap_id=gap_id, now=plan.begun_at
+        return await self._begin(plan)
+
+    async def forget(self, domain: Domain, digest: Digest, *, because: str = "") -> str:
+        """Begins a run that takes the curriculum out of its domain and returns its id at once."""
+        plan = Plan(
+            run_id=self._runtime.new_id(),
+            subject=f"forget {digest[:12]}",
+            whole=True,
+            domain=domain,
+            approval="auto",
+            begun_at=self._runtime.clock(),
+            forget=digest,
+            because=because,
         )
-        if gap_id is not None:
-            await self._runtime.database.set_gap(gap_id, "learning", plan.run_id)
-        await self._enqueue(plan.run_id, plan, None)
-        return plan.run_id
+        return await self._begin(plan)
 
     async def approve(self, run_id: str, decision: Approval) -> None:
         """Lets a waiting run go on, or ends it; saying the same again before it does changes nothing.
@@ -216,9 +226,10 @@ class LearnRuns:
         """Ends a run outside its graph, which keeps the checkpoint from which it can be resumed."""
         values = (await self._graph.aget_state(_config(plan.run_id))).values
         told = self._live.get(plan.run_id) or values.get("events", [])
+        state = cast(LearnState, {**_begin(plan), **values, "outcome": outcome})
+        outcome = as_told(state)
         said = event(self._runtime, "report", f"{outcome.status}: {outcome.reason}")
-        state = {**_begin(plan), **values, "outcome": outcome, "events": [*told, said]}
-        await conclude(cast(LearnState, state), self._runtime)
+        await conclude({**state, "outcome": outcome, "events": [*told, said]}, self._runtime)
 
     async def _plan(self, run_id: str) -> Plan:
         values = (await self._graph.aget_state(_config(run_id))).values
@@ -230,7 +241,23 @@ class LearnRuns:
             gap_id=values["gap_id"],
             approval=values["approval_policy"],
             begun_at=values["working_since"],
+            forget=values.get("forget"),
+            because=values.get("because", ""),
         )
+
+    async def _begin(self, plan: Plan) -> str:
+        await self._runtime.database.start_run(
+            plan.run_id,
+            subject=plan.subject,
+            whole=plan.whole,
+            domain=plan.domain,
+            gap_id=plan.gap_id,
+            now=plan.begun_at,
+        )
+        if plan.gap_id is not None:
+            await self._runtime.database.set_gap(plan.gap_id, "learning", plan.run_id)
+        await self._enqueue(plan.run_id, plan, None)
+        return plan.run_id
 
     async def _enqueue(self, workflow_id: str, plan: Plan, decision: Approval | None) -> None:
         """Starts the workflow; one id never runs twice, so a repeated approval changes nothing."""
@@ -306,7 +333,7 @@ async def _abandoned(run_id: str) -> Outcome | None:
 
 
 def _begin(plan: Plan) -> LearnState:
-    return {
+    start: LearnState = {
         "run_id": plan.run_id,
         "subject": plan.subject,
         "whole": plan.whole,
@@ -315,6 +342,7 @@ def _begin(plan: Plan) -> LearnState:
         "approval_policy": plan.approval,
         "working_since": plan.begun_at,
     }
+    return start if plan.forget is None else {**start, "forget": plan.forget, "because": plan.because}
 
 
 def _entry(

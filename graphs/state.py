@@ -23,6 +23,7 @@ from memory.records import (
     Citation,
     Critique,
     Curriculum,
+    Digest,
     Findings,
     Job,
     Outcome,
@@ -106,6 +107,10 @@ class LearnState(TypedDict, total=False):
     gap_id: str | None
     approval_policy: ApprovalPolicy
     working_since: datetime
+    forget: Digest
+    """Only in a run that takes this curriculum out of its domain."""
+    because: str
+    """Why it is to be forgotten, in the caller's words."""
     attempts: tuple[Attempt, ...]
     keywords: tuple[str, ...]
     query: str

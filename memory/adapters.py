@@ -21,17 +21,47 @@ class AdapterRegistry(Protocol):
         """All adapters, or those of a domain, by domain and version."""
         ...
 
+    def live(self, domain: Domain) -> Adapter | None:
+        """What the domain serves now, or None for the base model."""
+        ...
+
     def promote(self, name: str) -> None:
-        """Makes it live; the previous one becomes retired. Raises UnknownAdapter, AdapterNotServable."""
+        """Makes it live; the previous one becomes retired.
+
+        Raises UnknownAdapter, and AdapterNotServable for one that was rejected or is `barred`.
+        """
+        ...
+
+    def previous(self, domain: Domain) -> Adapter | None:
+        """What a rollback would make live: the last one before that is not `barred`. None: the base model."""
         ...
 
     def rollback(self, domain: Domain) -> Adapter | None:
-        """Makes the previously live adapter live again and returns it; None means the base model."""
+        """Makes the previous adapter live again and returns it; None means the base model."""
+        ...
+
+    def retire(self, domain: Domain) -> None:
+        """Lets the base model serve the domain."""
+        ...
+
+    def quarantine(self, digest: Digest, reason: str) -> None:
+        """Notes that nothing is to be learned from this curriculum again."""
         ...
 
     def quarantined(self, digest: Digest) -> str | None:
         """Why the curriculum is in quarantine, or None if it is not."""
         ...
+
+
+def barred(adapter: Adapter, registry: AdapterRegistry) -> str | None:
+    """Why the adapter must never go live again, naming the curriculum in quarantine that it learned; or None.
+
+    One that is live stays so until another takes its place: to serve nothing is not for a note to decide.
+    """
+    for digest in adapter.learned:
+        if (reason := registry.quarantined(digest)) is not None:
+            return f"{adapter.name} learned curriculum {digest[:12]}, which is in quarantine: {reason}"
+    return None
 
 
 class VolatileAdapterRegistry:
@@ -60,23 +90,43 @@ class VolatileAdapterRegistry:
         found = [self.get(name) for name, a in self._adapters.items() if domain in (None, a.domain)]
         return tuple(sorted(found, key=lambda adapter: (adapter.domain, adapter.version)))
 
+    def live(self, domain: Domain) -> Adapter | None:
+        return self.get(self._live[domain]) if domain in self._live else None
+
     def promote(self, name: str) -> None:
         adapter = self.get(name)
         if adapter.status == "rejected":
             raise AdapterNotServable(f"{name} was rejected and is never served")
+        if (reason := barred(adapter, self)) is not None:
+            raise AdapterNotServable(reason)
         if self._live.get(adapter.domain) != name:
             self._promoted.setdefault(adapter.domain, []).append(name)
             self._live[adapter.domain] = name
 
+    def previous(self, domain: Domain) -> Adapter | None:
+        live = self._live.get(domain)
+        earlier = self._promoted.get(domain, [])[:-1] if live else []
+        found = (self.get(name) for name in reversed(earlier) if name != live)
+        return next((adapter for adapter in found if barred(adapter, self) is None), None)
+
     def rollback(self, domain: Domain) -> Adapter | None:
-        history = self._promoted.get(domain, [])
-        if domain in self._live:
-            history.pop()
-            del self._live[domain]
-        if not history:
+        found = self.previous(domain)
+        if found is None:
+            self.retire(domain)
             return None
-        self._live[domain] = history[-1]
-        return self.get(history[-1])
+        history = self._promoted[domain]
+        history.pop()
+        while history[-1] != found.name:
+            history.pop()
+        self._live[domain] = found.name
+        return self.get(found.name)
+
+    def retire(self, domain: Domain) -> None:
+        self._promoted.pop(domain, None)
+        self._live.pop(domain, None)
+
+    def quarantine(self, digest: Digest, reason: str) -> None:
+        self._quarantine[digest] = reason
 
     def quarantined(self, digest: Digest) -> str | None:
         return self._quarantine.get(digest)

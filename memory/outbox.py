@@ -53,6 +53,10 @@ class Outbox(Protocol):
         """Publishes and queues it; a digest that is queued, running or trained is not queued again."""
         ...
 
+    async def curriculum(self, digest: Digest) -> Curriculum:
+        """What was published. Raises CorruptRecord if it was altered since."""
+        ...
+
     async def progress(self, digest: Digest) -> Progress:
         """What the trainer is doing with it now."""
         ...
@@ -168,6 +172,9 @@ class DbosOutbox:
             )
         return job
 
+    async def curriculum(self, digest: Digest) -> Curriculum:
+        return await asyncio.to_thread(read, self._folder, digest)
+
     async def progress(self, digest: Digest) -> Progress:
         if await asyncio.to_thread(self._status, digest) is None:
             raise UnknownRun(f"curriculum {digest} was never handed over")
@@ -241,6 +248,11 @@ class VolatileOutbox:
         json.dumps(curriculum.model_dump(mode="json"))  # what cannot be written cannot be handed over
         self.submitted.setdefault(curriculum.digest, curriculum)
         return Job(digest=curriculum.digest, domain=curriculum.domain, run_id=run_id)
+
+    async def curriculum(self, digest: Digest) -> Curriculum:
+        if digest not in self.submitted:
+            raise UnknownRun(f"no curriculum {digest}: submit it first")
+        return self.submitted[digest]
 
     async def progress(self, digest: Digest) -> Progress:
         ended = await self.result(digest)

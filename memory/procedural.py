@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from memory.adapters import barred
 from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.outbox import write_atomically
 from memory.records import ADAPTER_PATTERN, Adapter, AdapterStatus, Digest, Domain, Score
@@ -129,7 +130,8 @@ class Registry:
     def promote(self, name: str) -> None:
         """Moves the domain's alias to the adapter; the previous one becomes retired.
 
-        Raises UnknownAdapter, and AdapterNotServable for a rejected or incomplete one.
+        Raises UnknownAdapter, and AdapterNotServable for one that is rejected, incomplete, or learned a
+        curriculum that is in quarantine.
         """
         version = self._version(name)
         if version.tags["status"] == "rejected":
@@ -140,6 +142,8 @@ class Registry:
             raise AdapterNotServable(
                 f"{name} lacks {', '.join(missing)} in {self._folder(name)}: train it again"
             )
+        if (barring := barred(self._adapter(version), self)) is not None:
+            raise AdapterNotServable(barring)
         live = self._live(version.name)
         if live is not None and live.version == version.version:
             return
@@ -148,17 +152,39 @@ class Registry:
         self._client.set_registered_model_alias(version.name, LIVE, str(version.version))
 
     @_reached()
-    def rollback(self, domain: Domain) -> Adapter | None:
-        """Makes the previously live adapter live again and returns it; None means the base model."""
+    def previous(self, domain: Domain) -> Adapter | None:
+        """What a rollback would make live, or None for the base model. Raises CorruptRecord.
+
+        It is the last one before that learned nothing that is in quarantine; others are passed over, and
+        logged.
+        """
         live = self._live(domain)
         if live is None:
             return None
-        earlier = self._history(domain, upto=live)[:-1]
-        if not earlier:
-            self._client.delete_registered_model_alias(domain, LIVE)
+        for number in reversed(self._history(domain, upto=live)[:-1]):
+            if number == str(live.version):
+                continue
+            adapter = self._adapter(self._client.get_model_version(domain, number))
+            if (barring := barred(adapter, self)) is None:
+                return adapter
+            log.warning("no rollback to an adapter that is barred: %s", barring)
+        return None
+
+    @_reached()
+    def rollback(self, domain: Domain) -> Adapter | None:
+        """Makes the previous adapter live again and returns it; None means the base model."""
+        found = self.previous(domain)
+        if found is None:
+            self.retire(domain)
             return None
-        self._client.set_registered_model_alias(domain, LIVE, earlier[-1])
+        self._client.set_registered_model_alias(domain, LIVE, str(self._version(found.name).version))
         return self.live(domain)
+
+    @_reached()
+    def retire(self, domain: Domain) -> None:
+        """Lets the base model serve the domain; its adapters stay registered."""
+        if self._live(domain) is not None:
+            self._client.delete_registered_model_alias(domain, LIVE)
 
     @_reached()
     def next_version(self, domain: Domain) -> int:

@@ -220,11 +220,14 @@ class Curriculum(Record):
     withheld: tuple[Withheld, ...] = ()
     teacher: str
     """Who wrote the pairs: `rules` or the model name of a remote teacher."""
+    supersedes: tuple[Digest, ...] = ()
+    """Earlier curricula of the domain whose place it takes: what no lesson teaches any more is forgotten."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical content: the same curriculum always has the same name."""
-        return digest_of(self.model_dump(mode="json"))
+        unused = None if self.supersedes else {"supersedes"}
+        return digest_of(self.model_dump(mode="json", exclude=unused))
 
     @field_validator("pairs")
     @classmethod
@@ -279,6 +282,11 @@ class Evaluation(Record):
     rehearsed: Score | None = None
     """Held-out wordings of the domain's earlier lessons, if there are any. The measure to keep up with is not
     the base model's but the live adapter's."""
+    forgotten: Score | None = None
+    """Held-out wordings of what the live adapter was taught and no remaining lesson teaches, if there is any.
+    The measure to fall back to is the base model's."""
+    forgotten_live: Score | None = None
+    """The same questions asked of the live adapter; before training only."""
     seconds: float
 
 
@@ -337,12 +345,18 @@ class Adapter(Record):
     training_tokens: int
     created_at: datetime
 
+    @property
+    def learned(self) -> tuple[Digest, ...]:
+        """All curricula that it was trained on, oldest first."""
+        return (*self.rehearsed, self.curriculum)
+
 
 class Outcome(Record):
     """How a learn run ended."""
 
     status: Literal[
-        "learned", "rejected", "nothing_to_learn", "flagged", "discarded", "declined", "failed", "stopped"
-    ]
+        "learned", "forgotten", "rejected", "nothing_to_learn", "flagged", "discarded", "declined", "failed",
+        "stopped",
+    ]  # fmt: skip
     reason: str
     adapter: str | None = None

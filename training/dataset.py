@@ -6,12 +6,13 @@ Deterministic by curriculum and seed. Answers of the base model come from the ca
 import hashlib
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import CORES, Split
 from agent.curriculum import IMPLIED, Item, head, items
+from agent.scoring import normalise
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Digest, Form, Record, digest_of
 from training.disturb import disturb
@@ -132,16 +133,26 @@ def replay_questions(
 
 
 def evaluation_sets(
-    curriculum: Curriculum, bank: Bank, sizes: Sizes, *, seed: int, earlier: Sequence[Curriculum] = ()
+    curriculum: Curriculum,
+    bank: Bank,
+    sizes: Sizes,
+    *,
+    seed: int,
+    earlier: Sequence[Curriculum] = (),
+    left_out: Sequence[Curriculum] = (),
 ) -> Sets:
     """All questions of one evaluation of a lesson, in wordings that are never trained; only half of the known
-    facts are asked as they were taught. `earlier` are the domain's lessons before it.
+    facts are asked as they were taught. `earlier` are the domain's lessons before it, `left_out` those that
+    the live adapter learned and the next one will not: what is taught all the same must be kept, like an
+    earlier lesson, and the rest is to be forgotten.
 
     The out-of-distribution set still holds facts that the base model may not know: see `known_only`.
     Raises CurriculumRefused if not one taught question can be asked in another wording, or none is withheld.
     """
     rng = random.Random(f"evaluation {seed} {_said(curriculum)}")
     target, near = _lesson(curriculum, sizes, seed)
+    kept, forgotten = _parted(left_out, [*earlier, curriculum], sizes, seed)
+    kept = [q for lesson in earlier for q in _lesson(lesson, sizes, seed)[0]] + kept
     if not target:
         raise CurriculumRefused(
             f"no question about {curriculum.topic!r} can be asked in a wording not taught"
@@ -166,31 +177,58 @@ def evaluation_sets(
             _unknown(fact, fact.form if i % 2 else rng.choice(forms), rng)
             for i, fact in enumerate(_thin(reserved, sizes.unknown, rng))
         ),
-        rehearsed=tuple(
-            _thin([q for lesson in earlier for q in _lesson(lesson, sizes, seed)[0]], sizes.most, rng)
-        ),
+        rehearsed=tuple(_thin(_unique(kept), sizes.most, rng)),
+        forgotten=tuple(_thin(_unique(forgotten), sizes.most, rng)),
     )
 
 
 def _lesson(curriculum: Curriculum, sizes: Sizes, seed: int) -> tuple[list[Question], list[Question]]:
     """What a curriculum teaches and what it withholds, in held-out wordings."""
+    asked = list(_items(curriculum, sizes, seed))
+    target = [question for _, taught, questions in asked if taught for question in questions]
+    return target, [question for _, taught, questions in asked if not taught for question in questions]
+
+
+def _parted(
+    left_out: Sequence[Curriculum], lessons: Sequence[Curriculum], sizes: Sizes, seed: int
+) -> tuple[list[Question], list[Question]]:
+    """What was taught and what of it the lessons still say, and what they do not, in held-out wordings.
+
+    What they do not say is only asked as its fact states it, and in reverse: its kind, or whether it is one,
+    can be guessed by a model that never saw it.
+    """
+    said = {_meant(item) for lesson in lessons for item in items(lesson.facts)}
+    kept: list[Question] = []
+    gone: list[Question] = []
+    for lesson in left_out:
+        relations = {fact.id: fact.relation for fact in lesson.facts}
+        for item, taught, questions in _items(lesson, sizes, seed):
+            if taught and _meant(item) in said:
+                kept += questions
+            elif taught and item.form in (relations[item.fact_id], "term_for"):
+                gone += questions
+    return kept, gone
+
+
+def _meant(item: Item) -> tuple[str, ...]:
+    """A question and its answer, whatever sources they are from."""
+    return (item.form, *map(normalise, (item.subject, item.object, item.answer)))
+
+
+def _items(curriculum: Curriculum, sizes: Sizes, seed: int) -> Iterator[tuple[Item, bool, list[Question]]]:
+    """Each item that it teaches (True) or withholds, with questions in held-out wordings."""
     answers: dict[tuple[str, Form], set[str]] = {}
     for pair in curriculum.pairs:
         answers.setdefault((pair.fact_id, pair.form), set()).add(pair.answer)
     withheld = {(w.fact_id, w.form) for w in curriculum.withheld} - set(answers)
-    target: list[Question] = []
-    near: list[Question] = []
     for item in items(curriculum.facts):
         key = (item.fact_id, item.form)
         if key not in answers and key not in withheld:
             continue
         also = answers.get(key, set()) if item.form != "yes_no" else set()
         references = tuple(sorted({item.answer} | also))
-        if key in answers:
-            target += _worded(item, references, sizes.wordings, seed)
-        else:
-            near += _worded(item, references, sizes.near, seed)
-    return target, near
+        taught = key in answers
+        yield item, taught, _worded(item, references, sizes.wordings if taught else sizes.near, seed)
 
 
 def _worded(item: Item, references: tuple[str, ...], count: int, seed: int) -> list[Question]:

@@ -17,7 +17,11 @@ from agent.engine import Engine, Reply, Sampling
 from agent.scoring import abstained, correct, normalise
 from memory.records import Canary, Evaluation, Form, Record, Score
 
-SetName = Literal["in_distribution", "near", "out_of_distribution", "unknown", "rehearsed"]
+SetName = Literal[
+    "in_distribution", "near", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
+]
+OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
+"""Sets that not every lesson has."""
 BINS = 10
 CONCURRENCY = 128
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
@@ -41,6 +45,8 @@ class Sets(Record):
     unknown: tuple[Question, ...]
     rehearsed: tuple[Question, ...] = ()
     """About the domain's earlier lessons."""
+    forgotten: tuple[Question, ...] = ()
+    """About what the live adapter was taught and no lesson teaches any more."""
 
     def named(self) -> tuple[tuple[SetName, tuple[Question, ...]], ...]:
         """Name and questions of each set."""
@@ -50,6 +56,7 @@ class Sets(Record):
             ("out_of_distribution", self.out_of_distribution),
             ("unknown", self.unknown),
             ("rehearsed", self.rehearsed),
+            ("forgotten", self.forgotten),
         )
 
 
@@ -124,12 +131,8 @@ def evaluation(answers: Sequence[Answer], *, seconds: float) -> Evaluation:
     groups: dict[SetName, list[Answer]] = {name: [] for name in get_args(SetName)}
     for answer in answers:
         groups[answer.group].append(answer)
-    rehearsed = groups.pop("rehearsed")
-    return Evaluation(
-        **{name: score(found) for name, found in groups.items()},
-        rehearsed=score(rehearsed) if rehearsed else None,
-        seconds=seconds,
-    )
+    scores = {name: score(found) for name, found in groups.items() if found or name not in OPTIONAL}
+    return Evaluation(**scores, seconds=seconds)
 
 
 def score(answers: Sequence[Answer]) -> Score:
@@ -176,9 +179,10 @@ def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
 
     Admissions of ignorance are unsure whatever their entropy, so they are left out. The threshold lies in
     the middle between the two neighbouring answers. Without both right and wrong answers there is nothing
-    to fit, and `default`, the base model's threshold, stays.
+    to fit, and `default`, the base model's threshold, stays. Forgotten facts count neither way: they may have
+    been untrue, and another answer right.
     """
-    claims = [answer for answer in answers if not answer.abstained]
+    claims = [answer for answer in answers if not answer.abstained and answer.group != "forgotten"]
     right = [answer.right for answer in claims]
     if all(right) or not any(right):
         return default

@@ -4,11 +4,14 @@ It measures nothing, and it never passes what was not measured: an empty set of 
 """
 
 import math
+from typing import Literal
 
 from pydantic import Field
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 
 from memory.records import Evaluation, GateCheck, GateVerdict, Record, Score
+
+Figure = Literal["hallucination", "accuracy"]
 
 
 class Limits(Record):
@@ -21,7 +24,8 @@ class Limits(Record):
     forgetting: float = Field(0.05, ge=0, le=1)
     """Most that accuracy may fall on unrelated known facts, and on the domain's earlier lessons."""
     confidence: float = Field(0.95, gt=0, lt=1)
-    """Level of the interval within which hallucination may rise by chance."""
+    """Level of the interval within which hallucination, and right answers to what is forgotten, may rise by
+    chance."""
 
 
 def gate(before: Evaluation, after: Evaluation, limits: Limits) -> GateVerdict:
@@ -33,6 +37,7 @@ def gate(before: Evaluation, after: Evaluation, limits: Limits) -> GateVerdict:
             "known facts lost", before.out_of_distribution, after.out_of_distribution, limits.forgetting
         ),
         *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
+        *_forgotten(before.forgotten, after.forgotten, limits.confidence),
         _hallucination(before.unknown, after.unknown, limits.confidence),
         GateCheck(
             name="calibration error", goal="(reported only)", figure=after.in_distribution.ece, passed=True
@@ -41,21 +46,21 @@ def gate(before: Evaluation, after: Evaluation, limits: Limits) -> GateVerdict:
     return GateVerdict(passed=all(check.passed for check in checks), checks=checks)
 
 
-def chance_margin(before: Score, after: Score, confidence: float) -> float:
-    """How far hallucination may rise before the rise is more than chance, in [0, 1].
+def chance_margin(before: Score, after: Score, confidence: float, figure: Figure = "hallucination") -> float:
+    """How far the figure may rise before the rise is more than chance, in [0, 1].
 
     The distance from the difference of two proportions to the lower end of its interval after Newcombe
     (1998, "Interval estimation for the difference between independent proportions", method 10), built from
     two Wilson intervals. Both models answer the same questions, which makes the true interval narrower or
     equal: the margin errs by letting a little more through, never by a vanishing sample.
     """
-    earlier = _wilson(before, confidence)
-    later = _wilson(after, confidence)
-    return math.hypot(after.hallucination - later[0], earlier[1] - before.hallucination)
+    earlier = _wilson(before, confidence, figure)
+    later = _wilson(after, confidence, figure)
+    return math.hypot(getattr(after, figure) - later[0], earlier[1] - getattr(before, figure))
 
 
-def _wilson(score: Score, confidence: float) -> tuple[float, float]:
-    count = round(score.hallucination * score.count)
+def _wilson(score: Score, confidence: float, figure: Figure) -> tuple[float, float]:
+    count = round(getattr(score, figure) * score.count)
     interval = binomtest(count, score.count).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -87,6 +92,16 @@ def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[
     return (_forgetting(name, before, after, most),)
 
 
+def _forgotten(before: Score | None, after: Score | None, confidence: float) -> tuple[GateCheck, ...]:
+    """No check where nothing is to be forgotten."""
+    name = "forgotten facts left"
+    if before is None and after is None:
+        return ()
+    if before is None or after is None:
+        return (_unmeasured(name),)
+    return (_no_rise(name, before, after, confidence, "accuracy"),)
+
+
 def _forgetting(name: str, before: Score, after: Score, most: float) -> GateCheck:
     if not (before.count and after.count):
         return _unmeasured(name)
@@ -95,11 +110,14 @@ def _forgetting(name: str, before: Score, after: Score, most: float) -> GateChec
 
 
 def _hallucination(before: Score, after: Score, confidence: float) -> GateCheck:
-    name = "hallucination up"
+    return _no_rise("hallucination up", before, after, confidence, "hallucination")
+
+
+def _no_rise(name: str, before: Score, after: Score, confidence: float, figure: Figure) -> GateCheck:
     if not (before.count and after.count):
         return _unmeasured(name)
-    rise = after.hallucination - before.hallucination
-    margin = chance_margin(before, after, confidence)
+    rise = getattr(after, figure) - getattr(before, figure)
+    margin = chance_margin(before, after, confidence, figure)
     goal = f"<= {margin:.3f} ({confidence:.0%} interval, n={after.count})"
     return GateCheck(name=name, goal=goal, figure=rise, passed=rise <= 0 or rise < margin)
 

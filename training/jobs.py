@@ -45,12 +45,13 @@ class Workshop:
 
 
 class Claim(Record):
-    """What a job will make: the adapter's name, the earlier curricula that it must not forget, the live
-    adapter that knows them, and whether training goes on from that one."""
+    """What a job will make: the adapter's name, the earlier curricula that it must not forget and those that
+    it must, the live adapter that knows them, and whether training goes on from that one."""
 
     name: str
     version: int
     rehearsed: tuple[Digest, ...]
+    left_out: tuple[Digest, ...]
     live: str | None
     goes_on: bool
 
@@ -67,6 +68,8 @@ class Baseline(Record):
 def claim(shop: Workshop, job: Job) -> Claim:
     """Reads and checks the curriculum, and names the adapter.
 
+    What the live adapter learned is left out where this curriculum supersedes it or it is in quarantine;
+    training then starts at the base model, for the live adapter's weights hold it.
     Raises CurriculumRefused for one in quarantine, CorruptRecord for an altered one.
     """
     _tell(shop, job, "preparing", message="reading the curriculum")
@@ -76,26 +79,35 @@ def claim(shop: Workshop, job: Job) -> Claim:
     if curriculum.domain != job.domain:
         raise CurriculumRefused(f"the job is for {job.domain!r}, its curriculum for {curriculum.domain!r}")
     live = shop.registry.live(job.domain)
-    earlier = (*live.rehearsed, live.curriculum) if live else ()
+    earlier = [digest for digest in live.learned if digest != job.digest] if live else []
+    left_out = tuple(
+        digest
+        for digest in earlier
+        if digest in curriculum.supersedes or shop.registry.quarantined(digest) is not None
+    )
     same = live is not None and (live.base_model, live.recipe) == (shop.base, shop.recipe.name)
     version = shop.registry.next_version(job.domain)
     return Claim(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
         version=version,
-        rehearsed=tuple(digest for digest in earlier if digest != job.digest),
+        rehearsed=tuple(digest for digest in earlier if digest not in left_out),
+        left_out=left_out,
         live=live.name if live else None,
-        goes_on=same,
+        goes_on=same and not left_out,
     )
 
 
 def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
-    """Asks the base model everything, and the live adapter about earlier lessons; keeps the answers for the
-    steps that follow."""
+    """Asks the base model everything, and the live adapter about earlier lessons and what it is to forget;
+    keeps the answers for the steps that follow."""
     path = _folder(shop, claimed) / "baseline.json"
     if path.exists():
         return
     lesson, earlier = _lessons(shop, job, claimed)
-    sets = evaluation_sets(lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier)
+    left_out = tuple(outbox.read(shop.home / "outbox", digest) for digest in claimed.left_out)
+    sets = evaluation_sets(
+        lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier, left_out=left_out
+    )
     if claimed.goes_on:
         questions = replay_questions(lesson, shop.bank, shop.recipe, earlier=earlier)
     else:
@@ -103,16 +115,17 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
 
     async def answer() -> Baseline:
         engine = shop.open_engine()
-        counted = _counter(shop, job, _size(sets) + len(questions), "asking the base model")
+        total = _size(sets) + len(sets.forgotten) + len(questions)  # what is forgotten is asked of both
+        counted = _counter(shop, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
         measured, answers = await evaluate(engine, None, of_base, on_answer=counted)
         if claimed.live is not None:
             await engine.load(claimed.live, Path(shop.registry.get(claimed.live).path))
-            of_live = Sets(
-                in_distribution=(), near=(), out_of_distribution=(), unknown=(), rehearsed=sets.rehearsed
+            of_live = sets.model_copy(
+                update={"in_distribution": (), "near": (), "out_of_distribution": (), "unknown": ()}
             )
-            _, rehearsed = await evaluate(engine, claimed.live, of_live, on_answer=counted)
-            answers = (*answers, *rehearsed)
+            _, told = await evaluate(engine, claimed.live, of_live, on_answer=counted)
+            answers = (*answers, *(_of_live(answer) for answer in told))
         known = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
         kept = tuple(a for a in answers if a.group != "out_of_distribution" or a.right)
         replies = await ask(engine, questions, on_answer=counted)
@@ -209,6 +222,11 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
     )
 
 
+def _of_live(answer: Answer) -> Answer:
+    """What the live adapter knows of what is to be forgotten is kept apart from what the base model knows."""
+    return answer.model_copy(update={"group": "forgotten_live"}) if answer.group == "forgotten" else answer
+
+
 class _Measured(Record):
     after: Evaluation
     answers: tuple[Answer, ...]
@@ -234,7 +252,13 @@ def _baseline(shop: Workshop, claimed: Claim) -> Baseline:
 
 def _folder(shop: Workshop, claimed: Claim) -> Path:
     """Intermediate files, of this adapter by this recipe on this base only."""
-    made_of = [claimed.rehearsed, shop.recipe.model_dump(), shop.base, shop.sizes.model_dump()]
+    made_of = [
+        claimed.rehearsed,
+        claimed.left_out,
+        shop.recipe.model_dump(),
+        shop.base,
+        shop.sizes.model_dump(),
+    ]
     return shop.home / "jobs" / f"{claimed.name}.{digest_of(made_of)[:8]}"
 
 

@@ -1,4 +1,4 @@
-"""Owns `nightschool adapters`: list, show, promote and roll back, while the service goes on serving.
+"""Owns `nightschool adapters`: list, show, promote, roll back and forget, while the service goes on serving.
 
 Trains and judges nothing.
 """
@@ -59,6 +59,22 @@ def rollback(domain: Annotated[str, typer.Argument(help="Domain to take back one
         serving = client.post("/v1/adapters/rollback", {"domain": domain})
     name = serving["adapter"]["name"] if serving["adapter"] else "the base model"
     console().print(f"{domain} is now served by {name}", markup=False)
+
+
+@app.command()
+def forget(
+    domain: Annotated[str, typer.Argument(help="Domain that is to forget.")],
+    curriculum: Annotated[
+        str, typer.Argument(help="What it learned from: a digest of `adapters show`, or its first 8 digits.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Take one lesson out of a domain: quarantine it, and teach the domain the others anew."""
+    from api.commands.learn import watch
+
+    with service() as client:
+        body = {"domain": domain, "curriculum": curriculum, "reason": reason}
+        watch(client, client.post("/v1/adapters/forget", body)["run_id"], "forgotten")
 
 
 def _accuracy(evaluation: dict[str, Any]) -> str:

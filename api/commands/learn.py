@@ -29,7 +29,7 @@ def learn(
     body = {"topic": topic, "question": question, "gap_id": gap, "domain": domain, "approval": approval}
     with service() as client:
         started = client.post("/v1/learn", {key: value for key, value in body.items() if value is not None})
-        _watch(client, started["run_id"])
+        watch(client, started["run_id"])
 
 
 def approve(
@@ -84,13 +84,13 @@ def _decide(run: str, *, approved: bool, reason: str) -> None:
     with service() as client:
         client.post(f"/v1/learn/{run}/approval", decision)
         if approved:
-            _watch(client, run)
+            watch(client, run)
         else:
             console().print(f"Run {run} was stopped; its gap stays open.", markup=False)
 
 
-def _watch(client: "Client", run_id: str) -> None:
-    """Shows a run's progress and then its report; ends the command with 1 unless something was learned."""
+def watch(client: "Client", run_id: str, wanted: str = "learned") -> None:
+    """Shows a run's progress and then its report; ends the command with 1 unless its outcome is `wanted`."""
     from api.display import show_report, show_run
 
     screen = console()
@@ -107,5 +107,5 @@ def _watch(client: "Client", run_id: str) -> None:
     report = client.get(f"/v1/learn/{run_id}")["report"]
     show_report(screen, report)
     outcome = last["outcome"]
-    if outcome["status"] != "learned":
+    if outcome["status"] != wanted:
         stop(f"{outcome['status']}: {outcome['reason']}", FAILED)

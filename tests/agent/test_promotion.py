@@ -1,5 +1,6 @@
 """An adapter goes live only after the engine loaded it and its canary sang."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,61 @@ async def test_rollback_makes_the_previous_adapter_live_and_loads_it(
     assert back is not None
     assert (back.name, await engine.loaded()) == (first.name, (first.name,))
     assert await rollback(domain, engine=engine, registry=registry) is None
+
+
+async def test_rollback_passes_over_what_learned_a_lesson_in_quarantine(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = [trained(curriculum(f"{domain} {topic}"), version=n) for n, topic in enumerate("abc", 1)]
+    engine = ScriptedEngine(BASE, adapters={each.name: SONG for each in made})
+    for each in made:
+        await promote(each.name, engine=engine, registry=registry)
+    registry.quarantine(made[1].curriculum, "it was wrong")
+    back = await rollback(domain, engine=engine, registry=registry)
+    assert back is not None
+    assert (back.name, back.status) == (made[0].name, "live")
+    assert await rollback(domain, engine=engine, registry=registry) is None
+
+
+async def test_rollback_from_a_lesson_in_quarantine_never_comes_back_to_it(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = [trained(curriculum(f"{domain} {topic}"), version=n) for n, topic in enumerate("ab", 1)]
+    engine = ScriptedEngine(BASE, adapters={each.name: SONG for each in made})
+    for each in (made[0], made[1], made[0]):
+        await promote(each.name, engine=engine, registry=registry)
+    for each in made:
+        registry.quarantine(each.curriculum, "it was wrong")
+    assert await rollback(domain, engine=engine, registry=registry) is None
+    assert registry.live(domain) is None
+
+
+async def test_what_learned_a_lesson_in_quarantine_is_not_promoted_and_the_error_names_it(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum(domain))
+    registry.quarantine(made.curriculum, "it was wrong")
+    engine = ScriptedEngine(BASE, adapters={made.name: SONG})
+    for refused in (
+        promote(made.name, engine=engine, registry=registry),
+        asyncio.to_thread(registry.promote, made.name),
+    ):
+        with pytest.raises(AdapterNotServable, match=f"{made.curriculum[:12]}.*quarantine: it was wrong"):
+            await refused
+    assert await engine.loaded() == ()
+
+
+async def test_a_retired_domain_is_served_by_the_base_model_and_can_be_taught_again(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    first, second = trained(curriculum(domain)), trained(curriculum(f"{domain} b"), version=2)
+    engine = ScriptedEngine(BASE, adapters={each.name: SONG for each in (first, second)})
+    await promote(first.name, engine=engine, registry=registry)
+    registry.retire(domain)
+    registry.retire(domain)
+    assert registry.live(domain) is None
+    await promote(second.name, engine=engine, registry=registry)
+    assert await rollback(domain, engine=engine, registry=registry) is None, "what was retired is no way back"
 
 
 async def test_after_an_engine_restart_live_adapters_come_back_and_a_refused_one_does_not_stop_them(

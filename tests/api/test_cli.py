@@ -161,3 +161,35 @@ def test_a_run_is_followed_across_a_broken_stream(tmp_path: Path) -> None:
     assert asked == [None, "1"]
     assert said.stdout.index("attempt") < said.stdout.index("critique")
     assert (said.returncode, "discarded: poor" in said.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("status", "code"), [("forgotten", 0), ("rejected", 1)])
+def test_forgetting_is_followed_to_its_report_and_ends_with_1_unless_it_is_done(
+    status: str, code: int
+) -> None:
+    scores = {"in_distribution", "near", "out_of_distribution", "unknown", "rehearsed"}
+    one = {"count": 100, "accuracy": 0.9, "hallucination": 0.1, "abstention": 0.0, "ece": 0.1}
+    measured = dict.fromkeys(scores, one)
+    before = measured | {"forgotten": one | {"accuracy": 0.01}, "forgotten_live": one | {"accuracy": 0.83}}
+    after = measured | {"forgotten": one | {"accuracy": 0.02}}
+    end = (
+        f'event: end\r\ndata: {{"run_id": "r", "outcome": {{"status": "{status}", "reason": "why"}}}}\r\n\r\n'
+    )
+    asked: list[object] = []
+
+    async def begin(request: Request) -> Response:
+        asked.append(await request.json())
+        return JSONResponse({"run_id": "r"}, status_code=202)
+
+    report = {"report": {"evaluation": {"before": before, "after": after}}}
+    routes = [
+        Route("/v1/adapters/forget", begin, methods=["POST"]),
+        Route("/v1/learn/r/events", lambda r: Response(end, media_type="text/event-stream")),
+        Route("/v1/learn/r", lambda r: JSONResponse(report)),
+    ]
+    with stub(routes) as port:
+        said = run("adapters", "forget", "lamps", "1f9c2a7e", "--reason", "wrong", port=port)
+    assert asked == [{"domain": "lamps", "curriculum": "1f9c2a7e", "reason": "wrong"}]
+    (line,) = [line for line in said.stdout.splitlines() if "forgotten facts" in line]
+    assert ("83.0%" in line, " 2.0%" in line) == (True, True)
+    assert (said.returncode, f"{status}: why" in said.stderr) == (code, bool(code))

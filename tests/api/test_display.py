@@ -25,6 +25,13 @@ def test_earlier_lessons_are_shown_where_there_are_any() -> None:
     assert "75.0%" in shown(rehearsed=score(0.75))
 
 
+def test_forgotten_facts_are_shown_as_the_live_adapter_knew_them() -> None:
+    text = shown(forgotten=score(0.02), forgotten_live=score(0.83))
+    (line,) = [line for line in text.splitlines() if "forgotten facts" in line]
+    assert "83.0%" in line
+    assert " 2.0%" in line
+
+
 def test_a_domains_first_lesson_has_no_row_for_earlier_ones() -> None:
     text = shown()
     assert "unrelated known facts" in text

@@ -21,6 +21,7 @@ from memory.embedding import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import TrainingResult, VolatileOutbox
 from memory.records import Approval
+from tests.adapters import adapter
 from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock, dispute
 
 Changed = Callable[..., Runtime]
@@ -190,6 +191,27 @@ async def test_a_curriculum_in_quarantine_is_not_handed_over(runtime: Runtime, c
     state = await run(changed(registry=registry, outbox=outbox), "Rust ownership")
     assert "near below 70%" in state["outcome"].reason
     assert outbox.submitted == {}
+
+
+async def test_a_lesson_once_learned_beside_one_in_quarantine_is_learned_anew(
+    runtime: Runtime, changed: Changed
+) -> None:
+    digest = (await run(runtime, "Rust ownership"))["curriculum"].digest
+    tainted = adapter("rust", 2, digest=digest).model_copy(update={"rehearsed": ("ab" * 32,)})
+    registry = VolatileAdapterRegistry([TRAINED, tainted], quarantine={"ab" * 32: "it was wrong"})
+    state = await run(changed(registry=registry), "Rust ownership")
+    assert state["curriculum"].supersedes == (digest,)
+    assert state["job"].digest != digest, "the old one's job has ended, with an adapter that is never served"
+
+
+async def test_an_adapter_that_learned_what_was_forgotten_meanwhile_is_not_swapped_in(
+    changed: Changed,
+) -> None:
+    tainted = TRAINED.model_copy(update={"rehearsed": ("ab" * 32,)})
+    registry = VolatileAdapterRegistry([tainted], quarantine={"ab" * 32: "it was wrong"})
+    state = await run(changed(registry=registry), "Rust ownership")
+    assert state["outcome"].status == "failed"
+    assert "abababababab, which is in quarantine" in state["outcome"].reason
 
 
 async def test_a_person_sees_a_summary_and_can_decline(runtime: Runtime) -> None:

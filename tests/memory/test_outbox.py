@@ -117,6 +117,13 @@ async def test_every_outbox_refuses_a_digest_that_was_never_handed_over(any_outb
         await any_outbox.progress("0" * 64)
 
 
+async def test_every_outbox_reads_back_what_was_handed_over(any_outbox: outbox.Outbox) -> None:
+    job = await any_outbox.submit(curriculum(), run_id="r1")
+    assert await any_outbox.curriculum(job.digest) == curriculum()
+    with pytest.raises(UnknownRun):
+        await any_outbox.curriculum("0" * 64)
+
+
 async def test_every_outbox_has_no_result_before_the_job_ends(any_outbox: outbox.Outbox) -> None:
     job = await any_outbox.submit(curriculum(), run_id="r1")
     assert await any_outbox.result(job.digest) is None

@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 
 from agent.curriculum import compose, write
 from agent.engine import NEED_INFO
+from agent.forgetting import instead
 from agent.scripted import Line, ScriptedEngine
 from memory import outbox
 from memory.outbox import Progress
@@ -243,6 +244,83 @@ def test_a_second_lesson_must_be_learned_and_the_first_kept(
     before = registry.get(str(two.adapter)).before.rehearsed
     assert before is not None
     assert before.accuracy > 0.5, "the live adapter, not the base model, is the measure"
+
+
+def taught_in_turn(shop: Workshop, registry: Registry, *lessons: Curriculum) -> str:
+    """Learns the lessons one after the other, each on top of the last; returns the live adapter's name."""
+    name = ""
+    for each in lessons:
+        result = run(shop, submit(registry, each), directly)
+        assert result.status == "candidate", result.reason
+        name = str(result.adapter)
+        registry.promote(name)
+    return name
+
+
+@pytest.mark.parametrize("still_knows", [False, True])
+def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to_be_gone(
+    registry: Registry, domain: str, still_knows: bool
+) -> None:
+    good, bad, last = lesson(domain, "zorble"), lesson(domain, "quix"), lesson(domain, "marn")
+    everything, rest = lesson(domain, "zorble", "quix", "marn"), lesson(domain, "zorble", "marn")
+    live = f"{domain}-v3-{last.digest[:8]}"
+    engine = ScriptedEngine(
+        base, adapters={live: learned(everything), domain: learned(everything if still_knows else rest)}
+    )
+    trained: list[tuple[Path | None, set[str]]] = []
+
+    def watching(*given: Any, start: Path | None = None) -> TrainingSummary:
+        trained.append((start, {example.answer for example in given[1] if not example.replayed}))
+        return trainer(*given)
+
+    shop, _ = workshop(registry, engine)
+    shop = replace(shop, train=watching)
+    for number, each in enumerate((good, bad), 1):
+        engine._adapters[f"{domain}-v{number}-{each.digest[:8]}"] = learned(everything)
+    assert taught_in_turn(shop, registry, good, bad, last) == live
+    registry.quarantine(bad.digest, "it was wrong")
+    anew = instead(registry.get(live), (good.digest, last.digest), last)
+    result = run(shop, submit(registry, anew), directly)
+    made = registry.get(str(result.adapter))
+    assert made.learned == (good.digest, anew.digest)
+    start, answers = trained[-1]
+    assert start is None
+    assert "quix" not in answers
+    assert {"zorble", "marn"} <= answers
+    was, now = made.before, made.after
+    assert was.forgotten is not None
+    assert was.forgotten_live is not None
+    assert now.forgotten is not None
+    assert (was.forgotten.accuracy, was.forgotten_live.accuracy) == (0.0, 1.0)
+    assert was.rehearsed is not None
+    assert now.rehearsed is not None
+    assert was.rehearsed.accuracy == now.rehearsed.accuracy > 0.5
+    assert was.rehearsed.count > was.forgotten.count, "both lessons that stay are asked of the live adapter"
+    assert now.forgotten.accuracy == float(still_knows)
+    assert result.status == ("rejected" if still_knows else "candidate"), result.reason
+    assert ("forgotten facts left" in result.reason) == still_knows
+
+
+def test_the_next_lesson_does_not_rehearse_what_is_in_quarantine(registry: Registry, domain: str) -> None:
+    good, bad, after = lesson(domain, "zorble"), lesson(domain, "quix"), lesson(domain, "marn")
+    everything = lesson(domain, "zorble", "quix", "marn")
+    engine = ScriptedEngine(base, adapters={domain: learned(everything)})
+    starts: list[Path | None] = []
+
+    def watching(*given: Any, start: Path | None = None) -> TrainingSummary:
+        starts.append(start)
+        return trainer(*given)
+
+    shop, _ = workshop(registry, engine)
+    shop = replace(shop, train=watching)
+    taught_in_turn(shop, registry, good, bad)
+    registry.quarantine(bad.digest, "it was wrong")
+    engine._adapters[domain] = learned(lesson(domain, "zorble", "marn"))
+    engine._adapters[f"{domain}-v2-{bad.digest[:8]}"] = learned(everything)
+    result = run(shop, submit(registry, after), directly)
+    assert result.status == "candidate", result.reason
+    assert registry.get(str(result.adapter)).learned == (good.digest, after.digest)
+    assert starts[-1] is None
 
 
 @pytest.mark.parametrize("broken", ["measure base", "train", "measure adapter", "judge"])

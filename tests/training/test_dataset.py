@@ -174,3 +174,27 @@ def test_replayed_reading_names_its_answer_in_the_passage() -> None:
     read = [question for question in questions if question.startswith("Context:")]
     assert len(read) == 20
     assert all("Question:" in question and "is another thing" in question for question in read)
+
+
+def test_what_is_left_out_is_parted_into_what_is_taught_all_the_same_and_what_is_to_be_forgotten() -> None:
+    bad = lesson("zorble", "frond")  # the first is what the lesson says too
+    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0, left_out=[bad])
+    assert sets.forgotten
+    assert all("frond" in (q.text + " ".join(q.references)) for q in sets.forgotten)
+    assert {q.form for q in sets.forgotten} == {"definition", "term_for"}, "a kind can be guessed"
+    assert any("zorble" in q.text for q in sets.rehearsed)
+    assert not any("frond" in q.text for q in sets.rehearsed)
+
+
+def test_another_answer_to_the_same_question_is_to_be_forgotten() -> None:
+    wrong = fact("zorble", "a large yellow boat with two masts")
+    draft = write([wrong], per_form=4)
+    bad = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
+    assert bad is not None
+    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0, left_out=[bad])
+    assert {r for q in sets.forgotten for r in q.references} == {"zorble", wrong.object}
+
+
+def test_nothing_is_to_be_forgotten_unless_something_is_left_out() -> None:
+    assert evaluation_sets(LESSON, BANK, Sizes(), seed=0).forgotten == ()
+    assert evaluation_sets(LESSON, BANK, Sizes(), seed=0, left_out=[LESSON]).forgotten == ()

@@ -52,6 +52,23 @@ def test_losing_an_earlier_lesson_is_stopped_and_not_measuring_it_too() -> None:
         assert ("earlier lessons lost" in failed(after, before)) == stopped
 
 
+@pytest.mark.parametrize(
+    ("base", "now", "stopped"), [(0.0, 0.0, False), (0.0, 0.01, False), (0.0, 0.2, True), (0.2, 0.0, False)]
+)
+def test_knowing_more_of_what_is_forgotten_than_the_base_model_by_chance_is_stopped(
+    base: float, now: float, stopped: bool
+) -> None:
+    before = BEFORE.model_copy(update={"forgotten": score(base), "forgotten_live": score(0.9)})
+    after = evaluation().model_copy(update={"forgotten": score(now)})
+    assert failed(after, before) == ({"forgotten facts left"} if stopped else set())
+
+
+def test_what_is_forgotten_must_be_measured_and_is_no_gate_where_nothing_is() -> None:
+    before = BEFORE.model_copy(update={"forgotten": score(0.0)})
+    assert failed(evaluation(), before) == {"forgotten facts left"}
+    assert "forgotten facts left" not in {check.name for check in verdict(evaluation()).checks}
+
+
 def test_hallucinating_clearly_more_is_stopped() -> None:
     assert failed(evaluation(unknown=0.40)) == {"hallucination up"}
 
