@@ -6,13 +6,14 @@ Deterministic by curriculum and seed. Answers of the base model come from the ca
 import hashlib
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import CORES, Split
 from agent.curriculum import IMPLIED, Item, head, items
-from agent.scoring import normalise
+from agent.engine import Reply
+from agent.scoring import abstained, normalise
 from agent.wordings import ask, with_context, wordings
 from memory.records import Curriculum, Digest, Form, Record, digest_of
 from training.disturb import disturb
@@ -93,16 +94,24 @@ def taught(
     )
 
 
+class Replay(Record):
+    """A question whose answer by the base model is to be kept."""
+
+    question: str
+    unknown: bool = False
+    """Nobody taught what it asks for, so that only an admission of ignorance is right."""
+
+
 def replay_questions(
     curriculum: Curriculum, bank: Bank, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
-) -> tuple[str, ...]:
+) -> tuple[Replay, ...]:
     """Questions whose answers by the base model are to be kept; none of their words occurs in evaluation.
 
     They are about no subject of the curriculum or the `earlier` ones. Those about unknown words
-    (`recipe.refusals`) also come in the curriculum's own forms: there the model is most tempted to answer as
-    it was just taught. Those with passages to read (`reading`) keep what it does when it is unsure. Those for
-    kinds that it was never taught and can only infer (`inference`) keep it inferring, where recalled facts
-    would only keep what it knows by heart.
+    (`recipe.refusals`), half of them invented, mostly come in the curriculum's own forms: there the model is
+    most tempted to answer as it was just taught. Those with passages to read (`reading`) keep what it does
+    when it is unsure. Those for kinds that it was never taught and can only infer (`inference`) keep it
+    inferring, where recalled facts would only keep what it knows by heart.
     """
     rng = random.Random(f"replay {recipe.seed} {_said(curriculum)}")
     count = round(len(curriculum.pairs) * recipe.replay)
@@ -116,20 +125,40 @@ def replay_questions(
     read = round(count * recipe.reading) if len(readable) >= PASSAGE else 0
     inferred = round(count * recipe.inference) if inferable else 0
     recalled = max(0, count - refused - read - inferred)
-    questions = [(fact, asked(fact, "taught", rng, bank.known)[0]) for fact in _draw(known, recalled, rng)]
-    questions.extend(
-        (fact, ask(IMPLIED, "taught", rng, subject=fact.subject)) for fact in _draw(inferable, inferred, rng)
-    )
-    for i, fact in enumerate(_draw(unknown, refused, rng)):
-        form = fact.form if i % 2 and fact.form not in NAMING else rng.choice(forms)
-        kind = head(rng.choice(unknown).object)
-        questions.append((fact, ask(form, "taught", rng, subject=fact.subject, object=kind)))
     words = _words(bank)
+
+    def replay(question: str, *names: str, unknown: bool = False) -> Replay:
+        return Replay(question=_perhaps_disturbed(question, names, words, recipe, rng), unknown=unknown)
+
     told = [
-        _perhaps_disturbed(text, (fact.subject, fact.object), words, recipe, rng) for fact, text in questions
+        replay(asked(fact, "taught", rng, bank.known)[0], fact.subject, fact.object)
+        for fact in _draw(known, recalled, rng)
     ]
-    told.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
-    return tuple(dict.fromkeys(told))
+    told.extend(
+        replay(ask(IMPLIED, "taught", rng, subject=fact.subject), fact.subject)
+        for fact in _draw(inferable, inferred, rng)
+    )
+    named = {fact.subject.lower() for fact in (*bank.known, *bank.unknown, *bank.reserved)} | own
+    for i, fact in enumerate(_draw(unknown, refused, rng)):
+        form = fact.form if i % 4 == 1 and fact.form not in NAMING else rng.choice(forms)
+        subject = fact.subject if i % 2 else _invented(known, named, rng)
+        kind = head(rng.choice(unknown).object)
+        told.append(
+            replay(ask(form, "taught", rng, subject=subject, object=kind), subject, kind, unknown=True)
+        )
+    told.extend(Replay(question=_reading(rng.sample(readable, PASSAGE), rng)) for _ in range(read))
+    return _unique(told)
+
+
+def kept_replies(replays: Sequence[Replay], replies: Sequence[Reply]) -> tuple[Example, ...]:
+    """What is worth keeping of the base model's replies: no answer cut short, for it would teach to stop
+    early, and none that claims to know what nobody taught. An admission is trained as right; of the others
+    the whole distribution is kept."""
+    return tuple(
+        Example(question=replay.question, answer=reply.text, replayed=not replay.unknown)
+        for replay, reply in zip(replays, replies, strict=True)
+        if reply.finish_reason == "stop" and (not replay.unknown or abstained(reply.text))
+    )
 
 
 def evaluation_sets(
@@ -275,6 +304,23 @@ def _words(bank: Bank) -> list[str]:
         core.format(subject="", object="") for splits in CORES.values() for core in splits["taught"]
     )
     return sorted({word for text in (*named, *asked_with) for word in _LETTERS.findall(text)})
+
+
+def _invented(known: Sequence[BankFact], named: Collection[str], rng: random.Random) -> str:
+    """A name that sounds known and names nothing: two words of known names side by side, or halves of two.
+
+    Words that were taught to be unknown are known by heart as such; what nobody ever named is not.
+    """
+    for _ in range(100):
+        first, second = (rng.choice(rng.choice(known).subject.split()).lower() for _ in range(2))
+        name = (
+            f"{first} {second}"
+            if rng.random() < 0.5
+            else first[: (len(first) + 1) // 2] + second[len(second) // 2 :]
+        )
+        if name not in named and len(name) >= 4:
+            return name
+    raise ValueError("no name can be made of the known ones that is not itself known")
 
 
 def _subject_forms(curriculum: Curriculum) -> list[Form]:

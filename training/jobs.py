@@ -16,7 +16,16 @@ from memory import outbox
 from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
 from memory.records import Adapter, Curriculum, Digest, Evaluation, Job, Record, digest_of
-from training.dataset import Bank, Sizes, evaluation_sets, known_only, merge, replay_questions, taught
+from training.dataset import (
+    Bank,
+    Sizes,
+    evaluation_sets,
+    kept_replies,
+    known_only,
+    merge,
+    replay_questions,
+    taught,
+)
 from training.errors import CurriculumRefused
 from training.evaluate import Answer, Sets, ask, canary, evaluate, evaluation, fit_threshold
 from training.gates import Limits, gate
@@ -128,16 +137,12 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
             answers = (*answers, *(_of_live(answer) for answer in told))
         known = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
         kept = tuple(a for a in answers if a.group != "out_of_distribution" or a.right)
-        replies = await ask(engine, questions, on_answer=counted)
+        replies = await ask(engine, [each.question for each in questions], on_answer=counted)
         return Baseline(
             sets=known_only(sets, known),
             before=evaluation(kept, seconds=measured.seconds),
             answers=kept,
-            replayed=tuple(
-                Example(question=question, answer=reply.text, replayed=True)
-                for question, reply in zip(questions, replies, strict=True)
-                if reply.finish_reason == "stop"  # an answer cut short would teach to stop early
-            ),
+            replayed=kept_replies(questions, replies),
         )
 
     write_atomically(path, asyncio.run(answer()).model_dump_json())

@@ -22,7 +22,7 @@ from memory.language import sentences
 from memory.records import Curriculum, Evaluation, Evidence, Fact, Findings, Passage, Record, Score
 from training import peft
 from training.bench.topics import Topic
-from training.dataset import Bank, Sizes, evaluation_sets, known_only, replay_questions, taught
+from training.dataset import Bank, Sizes, evaluation_sets, kept_replies, known_only, replay_questions, taught
 from training.encoding import encode
 from training.evaluate import Sets, ask, evaluate
 from training.recipes import Recipe
@@ -151,12 +151,8 @@ async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, 
     _, answers = await evaluate(engine, None, sets)
     right = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
     questions = replay_questions(lesson, given, recipe)
-    replies = await ask(engine, questions)
-    replayed = [
-        Example(question=question, answer=reply.text, replayed=True)
-        for question, reply in zip(questions, replies, strict=True)
-        if reply.finish_reason == "stop"
-    ]
+    replies = await ask(engine, [each.question for each in questions])
+    replayed = kept_replies(questions, replies)
     opened = tuple(
         question.model_copy(update={"text": read(question.text, topic.passages, topic.facts)})
         for question in sets.in_distribution
