@@ -7,10 +7,10 @@ STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requireme
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format seed-model lock clean clean-venv
+.PHONY: help setup demo run test check unit format seed-model bench-learning lock clean clean-venv
 
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Sets up .venv with everything (GPU=1 forces the GPU builds, GPU=0 the CPU builds)
 
@@ -44,6 +44,9 @@ format: $(STAMP) ## Formats and mends what ruff can
 
 seed-model: $(STAMP) ## Trains the base model anew (about 230 minutes on 2 cores; needs the Debian package wordnet-base)
 	@$(PY) -m training.seed
+
+bench-learning: $(STAMP) ## Measures what is learned, kept and lost, into docs/results (QUICK=1: 5 minutes; DATA=folder: real prose too)
+	@$(PY) -m training.bench.learning $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA))
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh

@@ -76,7 +76,6 @@ def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) 
         ),
         "near as a share of held-out": near / held_out if held_out else 0.0,
         "known facts lost after all lessons": known,
-        "earlier lessons lost after all lessons": statistics.mean(then) - now.accuracy if now else 0.0,
         "rise of wrong answers about unknown words": (
             served.after.unknown.hallucination - served.before.unknown.hallucination
         ),
@@ -90,6 +89,8 @@ def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) 
         "lessons that passed every gate": float(sum(each.adapter.verdict.passed for each in lessons)),
         "megabytes of the last adapter": last.megabytes,
     }
+    if now:
+        found["earlier lessons lost after all lessons"] = statistics.mean(then) - now.accuracy
     for method in dict.fromkeys(run.method for run in runs):
         for label, value in COLUMNS.items():
             found[f"{method}: {label}"] = statistics.mean(value(run) for run in runs if run.method == method)
@@ -138,8 +139,9 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
     return Table(
         title="One lesson after the other",
         text=(
-            "Each lesson of 20 facts through the worker's own job, its gates and its registry, in one domain."
-            " Wordings are held out; `earlier` are all lessons before, `known` what the base model knew."
+            "Each lesson through the worker's own job, its gates and its registry, in one domain; training"
+            " goes on from the live adapter. Wordings are held out; `earlier` are all lessons before that"
+            " passed the gates, `known` what the base model knew."
         ),
         head=(
             "lesson", "held-out", "near", "earlier", "known", "unknown: admitted", "unknown: wrong", "ECE",

@@ -50,10 +50,7 @@ class Result(Record):
 
 
 def write(result: Result, folder: Path = FOLDER) -> None:
-    """Writes NAME.json and NAME.md. Raises ValueError for a goal whose figure was not measured."""
-    missing = sorted(set(result.goals) - set(result.figures))
-    if missing:
-        raise ValueError(f"goals without figures: {', '.join(missing)}")
+    """Writes NAME.json and NAME.md. A goal whose figure was not measured is not met."""
     folder.mkdir(parents=True, exist_ok=True)
     at, on = commit(), machine()
     told = {
@@ -63,7 +60,7 @@ def write(result: Result, folder: Path = FOLDER) -> None:
         "seconds": round(result.seconds, 1),
         "figures": {name: round(figure, 4) for name, figure in result.figures.items()},
         "goals": {
-            name: {"goal": _bound(goal), "figure": round(result.figures[name], 4), "met": met(result, name)}
+            name: {"goal": _bound(goal), "figure": _rounded(result, name), "met": met(result, name)}
             for name, goal in result.goals.items()
         },
     }
@@ -73,7 +70,9 @@ def write(result: Result, folder: Path = FOLDER) -> None:
 
 def met(result: Result, name: str) -> bool:
     """Whether the goal of this figure was reached; a difference of 1e-9 is rounding, not a miss."""
-    goal, figure = result.goals[name], result.figures[name]
+    goal, figure = result.goals[name], result.figures.get(name)
+    if figure is None:
+        return False
     return _COMPARE[goal.at](figure + (1e-9 if goal.at == ">=" else -1e-9), goal.bound)
 
 
@@ -84,7 +83,7 @@ def page(result: Result, at: str, on: str) -> str:
         text="What we set out to reach, and what was measured.",
         head=("figure", "goal", "measured", "met"),
         rows=tuple(
-            (name, _bound(goal), f"{result.figures[name]:.4g}", "yes" if met(result, name) else "**no**")
+            (name, _bound(goal), _told(result, name), "yes" if met(result, name) else "**no**")
             for name, goal in result.goals.items()
         ),
     )
@@ -126,6 +125,14 @@ def _processor() -> str:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def _rounded(result: Result, name: str) -> float | None:
+    return round(result.figures[name], 4) if name in result.figures else None
+
+
+def _told(result: Result, name: str) -> str:
+    return f"{result.figures[name]:.4g}" if name in result.figures else "not measured"
 
 
 def _bound(goal: Goal) -> str:
