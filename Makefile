@@ -42,7 +42,7 @@ format: $(STAMP) ## Formats and mends what ruff can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-seed-model: $(STAMP) ## Trains the base model anew (about 230 minutes on 2 cores; needs the Debian package wordnet-base)
+seed-model: $(STAMP) ## Trains the base model anew (about 265 minutes on 2 cores; needs the Debian package wordnet-base)
 	@$(PY) -m training.seed
 
 bench-learning: $(STAMP) ## Measures what is learned, kept and lost, into docs/results (QUICK=1: 5 minutes; DATA=folder: real prose too)

@@ -1,16 +1,20 @@
 """What is trained on and what is asked: deterministic, and never the same question twice."""
 
 import re
+from typing import Literal
 
 import pytest
 
 from agent.curriculum import compose, write
+from agent.engine import NEED_INFO, Reply
 from memory.records import Curriculum, Fact
 from tests.adapters import fact
 from training.dataset import (
     Bank,
+    Replay,
     Sizes,
     evaluation_sets,
+    kept_replies,
     known_only,
     merge,
     replay_questions,
@@ -19,6 +23,7 @@ from training.dataset import (
 from training.errors import CurriculumRefused
 from training.recipes import standard
 from training.seed.bank import BankFact
+from training.trainer import Example
 
 OBJECTS = ("a small green lamp for ships", "a tool that cuts bread", "a river of the far north")
 BANK = Bank(
@@ -46,6 +51,15 @@ def replay(
     count: int, *, refusals: float, reading: float, inference: float = 0.0, seed: int = 0
 ) -> tuple[str, ...]:
     """`count` questions to replay; fewer where one is drawn twice."""
+    return tuple(
+        each.question for each in replays(count, refusals, reading=reading, inference=inference, seed=seed)
+    )
+
+
+def replays(
+    count: int, refusals: float, *, reading: float = 0.0, inference: float = 0.0, seed: int = 0
+) -> tuple[Replay, ...]:
+    """The same with what is expected of their answers."""
     mix = {"refusals": refusals, "reading": reading, "inference": inference, "seed": seed, "disturbed": 0.0}
     share = {"replay": count / len(LESSON.pairs)}
     return replay_questions(LESSON, BANK, standard().model_copy(update=mix | share))
@@ -105,7 +119,31 @@ def test_replay_has_the_share_of_refusals_that_was_asked_for() -> None:
     questions = replay(60, refusals=0.5, reading=0.1, seed=0)
     asked = [question for question in questions if not question.startswith("Context:")]
     # A question that is drawn twice is asked once.
-    assert 27 <= sum("unknownword" in question for question in asked) <= 30
+    assert 13 <= sum("unknownword" in question.lower() for question in asked) <= 15
+
+
+def test_half_of_the_refusals_are_of_names_that_nobody_ever_gave() -> None:
+    asked = [each.question for each in replays(60, 1.0) if each.unknown]
+    invented = [question for question in asked if "unknownword" not in question.lower()]
+    assert 24 <= len(invented) <= 30
+    assert not [question for question in invented if "reserved" in question]
+
+
+def test_of_the_replies_to_unknown_words_only_admissions_are_kept_and_trained_as_right() -> None:
+    known, unknown = Replay(question="What is a car?"), Replay(question="A zizz?", unknown=True)
+    admission, claim = reply(f"{NEED_INFO} I do not know about zizz."), reply("a car")
+    cut = reply("a motor", finish="length")
+    assert kept_replies([known, unknown], [claim, admission]) == (
+        Example(question="What is a car?", answer="a car", replayed=True),
+        Example(question="A zizz?", answer=f"{NEED_INFO} I do not know about zizz."),
+    )
+    assert kept_replies([known, unknown, known], [admission, claim, cut]) == (
+        Example(question="What is a car?", answer=admission.text, replayed=True),
+    )
+
+
+def reply(text: str, finish: Literal["stop", "length"] = "stop") -> Reply:
+    return Reply(text=text, tokens=(), model="base", adapter=None, finish_reason=finish, prompt_tokens=1)
 
 
 def test_kinds_that_can_only_be_inferred_are_asked_in_their_share() -> None:
