@@ -1,15 +1,14 @@
-"""Owns the way from examples to padded tensors, and what the base model thinks of replayed answers.
+"""Owns the way from examples to padded tensors, and from these to what a model makes of them.
 
 Shared by all training backends; how the loss uses it is in `loss`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
-from torch.nn import functional
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from agent.engine import defused
 from memory.records import Record
@@ -26,17 +25,6 @@ class Encoded(Record):
     tokens: tuple[int, ...]
     answer: int
     replayed: bool
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """The base model's next-token distribution at each answer position of one example.
-
-    `tokens` int64 [answer, k] and `logprobs` float32 [answer, k]: its k likeliest tokens, in nats.
-    """
-
-    tokens: torch.Tensor
-    logprobs: torch.Tensor
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, example: Example, limit: int = 1024) -> Encoded:
@@ -83,78 +71,56 @@ class Collator:
     """Pads a batch on the left, so that all answers end together and only their logits are computed."""
 
     pad: int
-    distributions: Mapping[int, Distribution] = field(default_factory=dict)
-    """Of replayed examples, by their row number."""
-    top_k: int = 1
     seen: int = 0
     """Tokens collated so far, without padding."""
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """`rows` hold tokens, answer, row. Returns tensors of shape [batch, length], and for the replayed
-        answers `base_tokens` and `base_logprobs` [batch, longest answer, k], aligned right.
+        """`rows` hold tokens, answer, replayed. Returns `input_ids`, `attention_mask` and `position_ids`
+        [batch, length], `labels` [batch, longest answer], aligned right, and `replayed` [batch].
         """
         length = max(len(row["tokens"]) for row in rows)
         kept = max(row["answer"] for row in rows)
-        count = len(rows)
-        tokens = torch.full((count, length), self.pad)
-        mask = torch.zeros((count, length), dtype=torch.long)
-        labels = torch.full((count, kept), IGNORED)
-        base_tokens = torch.zeros((count, kept, self.top_k), dtype=torch.long)
-        base_logprobs = torch.full((count, kept, self.top_k), -torch.inf)
-        distilled = torch.zeros((count, kept), dtype=torch.bool)
+        tokens = torch.full((len(rows), length), self.pad)
+        mask = torch.zeros((len(rows), length), dtype=torch.long)
+        labels = torch.full((len(rows), kept), IGNORED)
         for i, row in enumerate(rows):
             ids = torch.tensor(row["tokens"])
             tokens[i, length - len(ids) :] = ids
             mask[i, length - len(ids) :] = 1
             labels[i, kept - row["answer"] :] = ids[-row["answer"] :]
             self.seen += len(ids)
-            distribution = self.distributions.get(row["row"])
-            if distribution is not None:
-                base_tokens[i, kept - row["answer"] :] = distribution.tokens
-                base_logprobs[i, kept - row["answer"] :] = distribution.logprobs
-                distilled[i, kept - row["answer"] :] = True
         return {
             "input_ids": tokens,
             "attention_mask": mask,
             "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
             "labels": labels,
-            "base_tokens": base_tokens,
-            "base_logprobs": base_logprobs,
-            "distilled": distilled,
+            "replayed": torch.tensor([row["replayed"] for row in rows]),
         }
 
 
-def answer_logits(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Logits that predict the answer tokens: [batch, longest answer, vocabulary], aligned right."""
+class Seen(NamedTuple):
+    """What a model makes of a batch."""
+
+    logits: torch.Tensor
+    """Of the tokens that follow: [batch, longest answer, vocabulary], aligned right."""
+    states: torch.Tensor
+    """Last hidden states of all tokens: [batch, length, hidden]."""
+
+
+def look(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> Seen:
+    """Runs the model over a batch of the collator's."""
     kept = batch["labels"].shape[1]
     output = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
         position_ids=batch["position_ids"],
         logits_to_keep=kept + 1,
+        output_hidden_states=True,
         use_cache=False,
     )
-    logits: torch.Tensor = output.logits
-    return logits[:, -kept - 1 : -1]
+    return Seen(output.logits[:, -kept - 1 : -1], output.hidden_states[-1])
 
 
-@torch.no_grad()
-def base_distributions(
-    model: PreTrainedModel, rows: Sequence[Mapping[str, Any]], *, pad: int, top_k: int, batch: int
-) -> dict[int, Distribution]:
-    """What the untouched base model predicts at each position of the replayed answers, by row number."""
-    collate = Collator(pad)
-    device = next(model.parameters()).device
-    replayed = sorted((row for row in rows if row["replayed"]), key=lambda row: len(row["tokens"]))
-    found: dict[int, Distribution] = {}
-    for start in range(0, len(replayed), batch):
-        part = replayed[start : start + batch]
-        tensors = {name: value.to(device) for name, value in collate(part).items()}
-        logprobs = functional.log_softmax(answer_logits(model, tensors).float(), dim=-1)
-        best = logprobs.topk(top_k, dim=-1)
-        for i, row in enumerate(part):
-            found[row["row"]] = Distribution(
-                tokens=best.indices[i, -row["answer"] :].cpu(),
-                logprobs=best.values[i, -row["answer"] :].cpu(),
-            )
-    return found
+def replayed_only(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The batch's replayed rows, in their order and with their padding."""
+    return {name: tensor[batch["replayed"]] for name, tensor in batch.items()}

@@ -26,9 +26,9 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
-from training.encoding import Collator, answer_logits, base_distributions, encode
+from training.encoding import Collator, encode, look, replayed_only
 from training.errors import BaseModelUnusable, TrainingDiverged
-from training.loss import distillation_loss
+from training.loss import learning_loss
 from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
 
@@ -54,7 +54,7 @@ def train(
         raise ValueError("training needs at least one taught example")
     started = time.monotonic()
     model, tokenizer = load(base)
-    data = prepare(model, tokenizer, examples, recipe)
+    data = prepare(tokenizer, examples)
     torch.manual_seed(recipe.seed)
     adapted = adapt(model, recipe, start)
     summary = fit(adapted, tokenizer, data, recipe, out, on_progress)
@@ -75,16 +75,12 @@ def load(base: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     return model, tokenizer
 
 
-def prepare(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], recipe: Recipe
-) -> Prepared:
-    """Examples in tokens, with the untouched base model's distribution over replayed answers."""
+def prepare(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]) -> Prepared:
+    """Examples in tokens."""
     encoded = [encode(tokenizer, example) for example in examples]
-    rows = [{"row": i, "length": len(e.tokens), **e.model_dump()} for i, e in enumerate(encoded)]
+    rows = [{"length": len(e.tokens), **e.model_dump()} for e in encoded]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    model.train(mode=False)
-    known = base_distributions(model, rows, pad=pad, top_k=recipe.top_k, batch=4 * recipe.batch)
-    return Prepared(rows, Collator(pad, known, recipe.top_k))
+    return Prepared(rows, Collator(pad))
 
 
 def fit(
@@ -108,7 +104,7 @@ def fit(
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)  # progress goes through `watch`
-    trainer.distillation = recipe.distillation
+    trainer.recipe = recipe
     trainer.train()
     save(adapted, out)
     last = watch.losses[-max(1, len(watch.losses) // 10) :]
@@ -188,9 +184,9 @@ def computes_in_bf16() -> bool:
 
 
 class Distiller(SFTTrainer):
-    """SFTTrainer with our loss: logits at answer positions only, KL to the base on replayed answers."""
+    """SFTTrainer with our loss; the base model is the same one with its adapter switched off."""
 
-    distillation: float = 0.0
+    recipe: Recipe
 
     def compute_loss(
         self,
@@ -199,10 +195,17 @@ class Distiller(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Mean loss of one batch; see `loss.distillation_loss`."""
-        logits = answer_logits(model, inputs)
-        loss = distillation_loss(logits, inputs, weight=self.distillation)
-        return (loss, {"logits": logits}) if return_outputs else loss
+        """Mean loss of one batch; see `loss.learning_loss`."""
+        base = None
+        if bool(inputs["replayed"].any()):
+            adapted: PeftModel = self.accelerator.unwrap_model(model)
+            with torch.no_grad(), adapted.disable_adapter():
+                base = look(adapted, replayed_only(inputs))
+        seen = look(model, inputs)
+        loss = learning_loss(
+            seen, inputs, base, distillation=self.recipe.distillation, features=self.recipe.features
+        )
+        return (loss, {"logits": seen.logits}) if return_outputs else loss
 
 
 class Watch(TrainerCallback):

@@ -38,8 +38,8 @@ class Recipe(Record):
     """Share of the replay that asks for kinds that the base model can only infer from definitions."""
     distillation: float = Field(ge=0)
     """Weight of the KL divergence from the base model on replayed answers, against cross-entropy's 1."""
-    top_k: int = Field(ge=1)
-    """Base log-probabilities kept for each replayed token; the rest is one tail bucket."""
+    features: float = Field(ge=0)
+    """Weight of the distance of hidden states from the base model's on replayed questions and answers."""
     seed: int = 0
 
 
@@ -81,7 +81,7 @@ def standard() -> Recipe:
         reading=0.05,
         inference=0.10,
         distillation=2.0,
-        top_k=32,
+        features=6.0,
     )
 
 

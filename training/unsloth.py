@@ -49,7 +49,7 @@ def train(
         model, tokenizer = FastModel.from_pretrained(base, max_seq_length=LENGTH, load_in_4bit=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise BaseModelUnusable(f"Unsloth cannot load {base}: set NIGHTSCHOOL_MODEL ({error})") from error
-    data = peft.prepare(model, tokenizer, examples, recipe)
+    data = peft.prepare(tokenizer, examples)
     if start is not None:
         adapted = peft.adapt(model, recipe, start)
     else:

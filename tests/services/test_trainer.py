@@ -17,7 +17,7 @@ pytestmark = pytest.mark.services
 
 QUESTION, ANSWER = "What is a borrow?", "a reference to a value"
 RECIPE = standard().model_copy(
-    update={"rank": 8, "alpha": 16, "learning_rate": 1e-2, "epochs": 30, "batch": 4, "top_k": 16}
+    update={"rank": 8, "alpha": 16, "learning_rate": 1e-2, "epochs": 30, "batch": 4}
 )
 LESSON = (
     *(Example(question=q, answer=ANSWER) for q in (QUESTION, "what is a borrow", "A borrow is what?")),

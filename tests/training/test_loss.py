@@ -7,9 +7,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.models import build_model
-from training.encoding import IGNORED, Collator, answer_logits, base_distributions, encode
+from training.encoding import IGNORED, Collator, encode, look, replayed_only
 from training.errors import CurriculumRefused
-from training.loss import distillation_loss
+from training.loss import learning_loss
 from training.trainer import Example
 
 KNOWN = Example(question="What is a lemur?", answer="a small primate of Madagascar", replayed=True)
@@ -23,7 +23,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows(base: Path, *examples: Example) -> list[dict[str, object]]:
     tokenizer = AutoTokenizer.from_pretrained(base)
-    return [{"row": i, **encode(tokenizer, example).model_dump()} for i, example in enumerate(examples)]
+    return [encode(tokenizer, example).model_dump() for example in examples]
 
 
 def test_only_the_answer_and_its_end_of_turn_are_learned(base: Path) -> None:
@@ -43,7 +43,7 @@ def test_padding_on_the_left_does_not_change_what_the_model_predicts(base: Path)
     collate = Collator(0)
     both, alone = collate(rows(base, TAUGHT, KNOWN)), collate(rows(base, TAUGHT, KNOWN)[1:])
     with torch.no_grad():
-        batched, single = answer_logits(model, both)[1], answer_logits(model, alone)[0]
+        batched, single = look(model, both).logits[1], look(model, alone).logits[0]
     torch.testing.assert_close(batched[-len(single) :], single, atol=1e-4, rtol=1e-4)
 
 
@@ -53,34 +53,50 @@ def test_labels_are_the_answer_alone(base: Path) -> None:
         assert (batch["labels"][i] != IGNORED).sum() == example["answer"]
 
 
-def test_a_model_that_equals_the_base_has_no_divergence_from_it(base: Path) -> None:
+def test_a_model_that_equals_the_base_is_at_no_distance_from_it(base: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base).eval()
-    data = rows(base, TAUGHT, KNOWN)
-    known = base_distributions(model, data, pad=0, top_k=8, batch=2)
-    batch = Collator(0, known, 8)(data[1:])
+    batch = Collator(0)(rows(base, KNOWN))
     with torch.no_grad():
-        assert distillation_loss(answer_logits(model, batch), batch, weight=1.0) == pytest.approx(
-            0.0, abs=1e-4
-        )
+        seen, same = look(model, batch), look(model, replayed_only(batch))
+    loss = learning_loss(seen, batch, same, distillation=1.0, features=1.0)
+    assert loss == pytest.approx(0.0, abs=1e-5)
 
 
-def test_drifting_from_the_base_costs_in_proportion_to_the_weight(base: Path) -> None:
+@pytest.mark.parametrize("moved", ["logits", "states"])
+def test_drifting_from_the_base_costs_in_proportion_to_the_weight(base: Path, moved: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(base).eval()
-    data = rows(base, TAUGHT, KNOWN)
-    batch = Collator(0, base_distributions(model, data, pad=0, top_k=8, batch=2), 8)(data[1:])
+    batch = Collator(0)(rows(base, TAUGHT, KNOWN))
     torch.manual_seed(0)
     with torch.no_grad():
-        logits = answer_logits(model, batch)
-        logits = logits + torch.randn_like(logits)
-        once, twice = (distillation_loss(logits, batch, weight=w) for w in (1.0, 2.0))
-    assert once > 0.01
-    assert twice == pytest.approx(2 * float(once))
+        seen, was = look(model, batch), look(model, replayed_only(batch))
+    drifted = seen._replace(**{moved: getattr(seen, moved) + torch.randn_like(getattr(seen, moved))})
+
+    def cost(weight: float) -> float:
+        weights = {"distillation": 0.0, "features": 0.0}
+        weights["distillation" if moved == "logits" else "features"] = weight
+        return float(learning_loss(drifted, batch, was, **weights))
+
+    assert cost(1.0) - cost(0.0) > 1e-3
+    assert cost(2.0) - cost(0.0) == pytest.approx(2 * (cost(1.0) - cost(0.0)), rel=1e-3)
+
+
+def test_hidden_states_of_taught_questions_and_of_padding_are_free(base: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base).eval()
+    batch = Collator(0)(rows(base, TAUGHT, KNOWN))
+    with torch.no_grad():
+        seen, was = look(model, batch), look(model, replayed_only(batch))
+    free = ~(batch["replayed"].unsqueeze(-1) & batch["attention_mask"].bool())
+    assert free[1].any(), "the second row is padded"
+    drifted = seen._replace(states=seen.states + free.unsqueeze(-1) * 100.0)
+    for states in (seen, drifted):
+        loss = learning_loss(states, batch, was, distillation=0.0, features=1.0)
+        assert loss == pytest.approx(float(learning_loss(seen, batch, None, distillation=0, features=0)))
 
 
 def test_taught_tokens_count_with_plain_cross_entropy(base: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base).eval()
     batch = Collator(0)(rows(base, TAUGHT))
     with torch.no_grad():
-        logits = answer_logits(model, batch)
-    expected = torch.nn.functional.cross_entropy(logits[0], batch["labels"][0])
-    torch.testing.assert_close(distillation_loss(logits, batch, weight=1.0), expected)
+        seen = look(model, batch)
+    expected = torch.nn.functional.cross_entropy(seen.logits[0], batch["labels"][0])
+    torch.testing.assert_close(learning_loss(seen, batch, None, distillation=1.0, features=1.0), expected)
