@@ -1,25 +1,34 @@
-"""Owns what makes an adapter folder safe to hand to an engine: its name, its files and their shapes.
+"""Owns what makes an adapter folder safe to hand to an engine: its name, its files, their shapes and numbers.
 
-It reads headers and JSON only: no tensor is loaded and nothing is ever unpickled.
+No tensor library reads the weights, which are looked through where they lie, and nothing is ever unpickled.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from agent.errors import AdapterRefused, EngineUnavailable
-from memory.records import ADAPTER_PATTERN, Record
+from memory.records import ADAPTER_PATTERN, Digest, Record
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 MAX_RANK = 64
 MAX_CONFIG_BYTES = 1 << 20
 MAX_WEIGHT_BYTES = 1 << 31
+_EXPONENTS = {
+    "F64": ("<u8", 0x7FF0_0000_0000_0000),
+    "F32": ("<u4", 0x7F80_0000),
+    "F16": ("<u2", 0x7C00),
+    "BF16": ("<u2", 0x7F80),
+}
+"""Types of weights: an integer of that width, and the bits that are all set in what is no finite number."""
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 _LORA = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<half>[AB])(?:\.[\w-]+)?\.weight$")
 
@@ -31,7 +40,7 @@ class LoraConfig(BaseModel):
 
     peft_type: Literal["LORA"]
     r: int = Field(ge=1)
-    lora_alpha: float
+    lora_alpha: FiniteFloat
     use_rslora: bool = False
     use_dora: bool = False
     bias: Literal["none"] = "none"
@@ -64,8 +73,8 @@ def inspect(
 
     `base` maps the base model's linear modules to their weight shapes (outputs, inputs), as `base_shapes`
     reads them; without it the fit to the base model is not checked. Raises AdapterRefused, with what to
-    do, for missing or truncated files, ranks above `max_rank`, features that engines do not serve, and
-    shapes that are not the base model's.
+    do, for missing or truncated files, ranks above `max_rank`, features that engines do not serve, shapes
+    that are not the base model's, and weights that are infinite or no numbers.
     """
     config = _config(path / CONFIG)
     pickled = sorted(file.name for file in path.iterdir() if file.suffix in _PICKLED)
@@ -94,6 +103,7 @@ def inspect(
                 f"{path}: {module} adapts a weight of shape {shape}, and the base model has {have}: "
                 "this adapter was trained on another base model"
             )
+    _require_numbers(path / WEIGHTS)
     return AdapterFiles(
         path=path.resolve(),
         rank=config.r,
@@ -101,6 +111,15 @@ def inspect(
         rank_stabilised=config.use_rslora,
         shapes=fitted,
     )
+
+
+def digest_of_files(path: Path) -> Digest:
+    """SHA-256 over an adapter's two files; raises AdapterRefused if one is missing or too large."""
+    sums = hashlib.sha256()
+    for name, limit in ((CONFIG, MAX_CONFIG_BYTES), (WEIGHTS, MAX_WEIGHT_BYTES)):
+        with _readable(path / name, limit).open("rb") as file:
+            sums.update(hashlib.file_digest(file, "sha256").digest())
+    return sums.hexdigest()
 
 
 def base_shapes(folder: Path) -> dict[str, tuple[int, int]]:
@@ -141,6 +160,27 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
 def _headers(file: Path) -> dict[str, tuple[int, ...]]:
     with safe_open(file, framework="np") as tensors:
         return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
+
+
+def _require_numbers(file: Path) -> None:
+    """One weight that is no number makes every answer none, and outlasts them in a served model's cache.
+
+    The file's own layout is read, as NumPy has no bfloat16: eight bytes of length, a JSON header, the data.
+    """
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header = json.loads(opened.read(length))
+    data = np.memmap(file, mode="r", offset=8 + length)
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        if entry["dtype"] not in _EXPONENTS:
+            raise AdapterRefused(f"{file}: {name} has type {entry['dtype']}: save it in float32 or bfloat16")
+        kind, exponent = _EXPONENTS[entry["dtype"]]
+        start, end = entry["data_offsets"]
+        bits = data[start:end].view(kind)
+        if np.any(bits & exponent == exponent):
+            raise AdapterRefused(f"{file}: {name} holds infinities or what is no number: train it again")
 
 
 def _readable(file: Path, limit: int) -> Path:

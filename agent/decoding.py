@@ -4,6 +4,7 @@ It knows no adapters and no concurrency; the caller has prepared the model and t
 """
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.engine import Sampling, Token
+from agent.errors import EngineError
 from agent.tokens import cut_at_stop
 from memory.records import Interval
 
@@ -56,7 +58,8 @@ def complete(
     """Continues all prompts as one left-padded batch with a key-value cache; results in the prompts' order.
 
     Entropy is H = -sum p ln p in nats of the softmax over raw float32 logits, before temperature.
-    A row that has ended leaves the batch as soon as half the rows have.
+    A row that has ended leaves the batch as soon as half the rows have. Raises EngineError if the model's
+    arithmetic overflows.
     """
     rows = [_Row(prompt, tokenizer) for prompt in prompts]
     live = list(range(len(rows)))
@@ -86,6 +89,10 @@ def complete(
         logprobs = logits.log_softmax(-1)
         entropies = torch.special.entr(logprobs.exp()).sum(-1).tolist()
         picked = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
+        if not all(math.isfinite(logprob) for logprob in picked):
+            raise EngineError(
+                "the model's answer is no number: its weights, or its adapter's, are damaged or far too large"
+            )
         for i, token, logprob, entropy in zip(live, chosen.tolist(), picked, entropies, strict=True):
             if not rows[i].finished:
                 rows[i].accept(token, logprob, entropy, ends)

@@ -123,7 +123,7 @@ class LocalEngine:
         check_name(adapter)
         async with self._turn:
             if adapter not in self._loaded:
-                await asyncio.to_thread(self._attach, adapter, inspect(path, base=self._linear))
+                await asyncio.to_thread(lambda: self._attach(adapter, inspect(path, base=self._linear)))
                 self._loaded.add(adapter)
 
     async def unload(self, adapter: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from langchain_core.messages import HumanMessage
 
+from agent.adapter_files import digest_of_files
 from agent.engine import Engine
 from agent.errors import AdapterNotLoaded, AdapterRefused, CanaryFailed, EngineError
 from agent.scoring import normalise
@@ -42,15 +43,22 @@ async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Ad
 async def load(adapter: Adapter, *, engine: Engine) -> None:
     """Loads the adapter and asks its canary; where that fails, what this call loaded is unloaded again.
 
+    Its files must still be those that evaluation measured: one canary cannot tell that for all answers.
     Raises AdapterRefused and CanaryFailed.
     """
+    if adapter.files is not None:
+        found = await asyncio.to_thread(digest_of_files, Path(adapter.path))
+        if found != adapter.files:
+            raise AdapterRefused(
+                f"{adapter.path} no longer holds what evaluation measured: restore it or learn again"
+            )
     present = adapter.name in await engine.loaded()
     await engine.load(adapter.name, Path(adapter.path))
     try:
         reason = await canary(adapter, engine=engine)
         if reason is not None:
             raise CanaryFailed(f"{adapter.name}: {reason}; the alias stays where it was")
-    except EngineError:
+    except Exception:  # whatever the fault, nothing unproven stays loaded
         if not present:
             with suppress(AdapterNotLoaded):
                 await engine.unload(adapter.name)

@@ -31,6 +31,8 @@ TOP = 20
 """Most log-probabilities a token that vLLM returns by default."""
 LARGEST_VOCABULARY = 1 << 20
 """More tokens than any published model has: entropy bounds made with it are valid, but wider."""
+REFUSAL = "Call to add_lora method failed"
+"""How vLLM says, with a status of 500, that it does not take an adapter, as for a rank above its limit."""
 
 
 class _Alternative(BaseModel):
@@ -226,7 +228,7 @@ class VllmEngine:
             raise self._unreachable(error) from error
         if answer.status_code in (401, 403):
             raise EngineUnavailable(f"{self._url} refuses the API key: {_reason(answer)}")
-        if answer.is_server_error:
+        if answer.is_server_error and REFUSAL not in answer.text:
             raise EngineUnavailable(f"{self._url} failed: {_reason(answer)}; see the engine's log")
         return answer
 
@@ -243,6 +245,11 @@ class VllmEngine:
         if isinstance(error, openai.BadRequestError):
             if "context length" in str(error) or "max_model_len" in str(error):
                 return PromptTooLong(f"shorten the conversation: {error}")
+            if "not JSON compliant" in str(error):
+                return EngineError(
+                    f"{self._url} answered what is no number: {adapter or self._name} is damaged or its "
+                    "weights are far too large. Restart the engine: its cache keeps that for other chats"
+                )
             return ValueError(f"vLLM does not take this request: {error}")
         if isinstance(error, openai.InternalServerError | openai.AuthenticationError):
             return EngineUnavailable(f"{self._url} failed: {error}; see the engine's log")

@@ -330,6 +330,8 @@ class Adapter(Record):
     status: AdapterStatus
     path: str
     """Folder with `adapter_config.json` and `adapter_model.safetensors`."""
+    files: Digest | None = None
+    """SHA-256 over both as they were measured; None in records of adapters from before it was kept."""
     base_model: str
     curriculum: Digest
     rehearsed: tuple[Digest, ...] = ()

@@ -13,20 +13,23 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent.adapter_files import MAX_RANK
 from agent.vllm import serve_command, serve_environment
 
 START_SECONDS = 500
 
 
 @contextmanager
-def served(model: Path, log: Path, *, context: int, name: str = "nightschool") -> Iterator[str]:
-    """Yields the URL of a vLLM server over `model`; fails where vLLM is not installed."""
+def served(
+    model: Path, log: Path, *, context: int, name: str = "nightschool", rank: int = MAX_RANK
+) -> Iterator[str]:
+    """Yields the URL of a vLLM server over `model` for adapters up to `rank`; fails without vLLM."""
     if importlib.util.find_spec("vllm") is None:
         pytest.fail("vLLM is not installed: run `make setup`, or leave it out with -m 'not services'")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = serve_command(str(model), port, name=name, context=context)
+    command = [*serve_command(str(model), port, name=name, context=context), "--max-lora-rank", str(rank)]
     environment = os.environ | serve_environment(str(model), cores=os.cpu_count() or 1)
     with log.open("w") as output:
         process = subprocess.Popen(

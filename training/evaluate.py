@@ -26,6 +26,8 @@ BINS = 10
 CONCURRENCY = 128
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
 ANSWER_TOKENS = 40
+CHOICES = frozenset({"yes", "no"})
+"""What an answer to a yes/no question comes to."""
 
 
 class Question(Record):
@@ -195,7 +197,10 @@ def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
 
 
 def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
-    """The surest right answer that the base model does not give; None if the adapter shows in no answer."""
+    """The surest right answer that the base model does not give; None if the adapter shows in no answer.
+
+    A bare Yes or No is taken only if there is nothing else: adapters out of place say one of the two as well.
+    """
     base = {answer.question: answer.text for answer in before if answer.group == "in_distribution"}
     shown = [
         answer
@@ -207,5 +212,8 @@ def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
     ]
     if not shown:
         return None
-    surest = max(shown, key=lambda answer: (answer.probability, answer.question))
+    surest = max(
+        shown,
+        key=lambda answer: (normalise(answer.text) not in CHOICES, answer.probability, answer.question),
+    )
     return Canary(question=surest.question, answer=surest.text, base_answer=base[surest.question])

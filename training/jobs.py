@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from agent.adapter_files import digest_of_files
 from agent.engine import Engine
+from agent.errors import EngineError, EngineUnavailable
 from memory import outbox
 from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
@@ -173,20 +175,33 @@ def train(shop: Workshop, job: Job, claimed: Claim) -> TrainingSummary:
 
 
 def measure_adapter(shop: Workshop, job: Job, claimed: Claim) -> None:
-    """Asks the adapted model the same questions."""
+    """Asks the adapted model the same questions.
+
+    Raises EngineError for an adapter that cannot be loaded or asked; it is removed, so that the same lesson
+    handed over again is trained anew.
+    """
     path = _folder(shop, claimed) / "adapted.json"
     if path.exists():
         return
     sets = _baseline(shop, claimed).sets
 
+    folder = _adapter(shop, claimed)
+
     async def answer() -> tuple[Evaluation, tuple[Answer, ...]]:
         engine = shop.open_engine()
-        await engine.load(claimed.name, _adapter(shop, claimed))
+        await engine.load(claimed.name, folder)
         counted = _counter(shop, job, _size(sets), "asking the adapted model")
         return await evaluate(engine, claimed.name, sets, on_answer=counted)
 
-    after, answers = asyncio.run(answer())
-    write_atomically(path, _Measured(after=after, answers=answers).model_dump_json())
+    try:
+        files = digest_of_files(folder)
+        after, answers = asyncio.run(answer())
+    except EngineUnavailable:
+        raise
+    except EngineError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    write_atomically(path, _Measured(after=after, answers=answers, files=files).model_dump_json())
 
 
 def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) -> TrainingResult:
@@ -202,6 +217,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
             version=claimed.version,
             status="candidate" if verdict.passed else "rejected",
             path=str(_adapter(shop, claimed)),
+            files=measured.files,
             base_model=shop.base,
             curriculum=job.digest,
             rehearsed=claimed.rehearsed,
@@ -235,6 +251,7 @@ def _of_live(answer: Answer) -> Answer:
 class _Measured(Record):
     after: Evaluation
     answers: tuple[Answer, ...]
+    files: Digest
 
 
 def _taught(shop: Workshop, job: Job, claimed: Claim) -> tuple[Example, ...]:

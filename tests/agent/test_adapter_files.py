@@ -1,16 +1,19 @@
-"""An adapter folder is judged by its headers, and every fault has its reason."""
+"""An adapter folder is judged by its headers and its numbers, and every fault has its reason."""
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch as torch_files
+import torch
 from safetensors.numpy import save_file
 
 from agent import adapter_files
-from agent.adapter_files import base_shapes, check_name, inspect
+from agent.adapter_files import WEIGHTS, base_shapes, check_name, digest_of_files, inspect
 from agent.errors import AdapterRefused, EngineUnavailable
 
 MODULE = "model.layers.0.self_attn.q_proj"
@@ -36,6 +39,17 @@ def write(
     save_file({names[half]: tensor for half, tensor in tensors.items()}, folder / "adapter_model.safetensors")
 
 
+def write_as(folder: Path, kind: torch.dtype, *, last: float = 1.0) -> None:
+    """A sound adapter whose weights are of a type, and one of them as told."""
+    a, b = torch.ones(2, 4), torch.ones(6, 2)
+    b[5, 1] = last
+    halves = {
+        f"base_model.model.{MODULE}.lora_{half}.weight": t.to(kind)
+        for half, t in zip("AB", (a, b), strict=True)
+    }
+    torch_files.save_file(halves, folder / WEIGHTS)
+
+
 def test_a_sound_folder_tells_its_scale_and_shapes(adapter: Path) -> None:
     files = inspect(adapter, base=BASE)
     assert (files.rank, files.alpha, files.rank_stabilised) == (2, 4.0, False)
@@ -58,6 +72,8 @@ def test_without_a_base_model_only_the_adapter_itself_is_judged(adapter: Path) -
         ({"modules_to_save": ["lm_head"]}, "cannot be served"),
         ({"rank_pattern": {"q_proj": 4}}, "cannot be served"),
         ({"bias": "all"}, "not a LoRA configuration"),
+        ({"lora_alpha": float("nan")}, "not a LoRA configuration"),
+        ({"lora_alpha": float("inf")}, "not a LoRA configuration"),
     ],
 )
 def test_a_configuration_that_engines_cannot_serve_is_refused(
@@ -110,6 +126,39 @@ def test_truncated_weights_are_refused(adapter: Path, kept: int) -> None:
     weights.write_bytes(weights.read_bytes()[:kept])
     with pytest.raises(AdapterRefused, match="damaged"):
         inspect(adapter)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_a_single_weight_that_is_no_number_is_refused(adapter: Path, kind: torch.dtype) -> None:
+    write_as(adapter, kind, last=-6e4)
+    inspect(adapter, base=BASE)
+    for value in (math.nan, math.inf, -math.inf):
+        write_as(adapter, kind, last=value)
+        with pytest.raises(AdapterRefused, match="no number"):
+            inspect(adapter, base=BASE)
+
+
+def test_weights_of_whole_numbers_are_refused(adapter: Path) -> None:
+    write_as(adapter, torch.int8)
+    with pytest.raises(AdapterRefused, match="has type I8"):
+        inspect(adapter, base=BASE)
+
+
+def test_an_adapters_digest_tells_every_change_of_either_file(adapter: Path) -> None:
+    known = digest_of_files(adapter)
+    (adapter / "adapter.json").write_text("a record beside it")
+    assert digest_of_files(adapter) == known
+    write(adapter, {"lora_alpha": 5})
+    assert digest_of_files(adapter) != known
+    write(adapter, {})
+    assert digest_of_files(adapter) == known
+    with (adapter / "adapter_model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x01")
+    assert digest_of_files(adapter) != known
+    (adapter / "adapter_model.safetensors").unlink()
+    with pytest.raises(AdapterRefused, match="missing"):
+        digest_of_files(adapter)
 
 
 @pytest.mark.parametrize("name", ["adapter_model.bin", "extra.pkl", "x.pt"])

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from agent.adapter_files import digest_of_files
 from agent.errors import AdapterRefused, CanaryFailed, EngineUnavailable
 from agent.promotion import load, promote, restore, rollback
 from agent.scripted import Line, ScriptedEngine
 from memory.adapters import AdapterRegistry
 from memory.errors import AdapterNotServable, UnknownAdapter
+from memory.procedural import ADAPTER_FILES
 from memory.records import Adapter
-from tests.adapters import curriculum
+from tests.adapters import adapter, curriculum
 
 Trained = Callable[..., Adapter]
 SONG = {"What is a borrow?": Line(text="A reference.")}
@@ -189,6 +191,20 @@ async def test_a_rollback_to_an_adapter_without_effect_leaves_the_alias_where_it
     assert back.name == first.name
 
 
+async def test_files_that_are_not_those_that_were_measured_are_not_even_loaded(tmp_path: Path) -> None:
+    for name in ADAPTER_FILES:
+        (tmp_path / name).write_text("{}")
+    measured = {"path": str(tmp_path), "files": digest_of_files(tmp_path)}
+    made = adapter().model_copy(update=measured)
+    engine = ScriptedEngine(BASE, adapters={made.name: SONG})
+    await load(made, engine=engine)
+    await engine.unload(made.name)
+    (tmp_path / ADAPTER_FILES[1]).write_text("{ }")
+    with pytest.raises(AdapterRefused, match="no longer holds what evaluation measured"):
+        await load(made, engine=engine)
+    assert await engine.loaded() == ()
+
+
 async def test_a_failed_canary_unloads_only_what_was_loaded_for_it(
     registry: AdapterRegistry, trained: Trained
 ) -> None:
@@ -200,14 +216,15 @@ async def test_a_failed_canary_unloads_only_what_was_loaded_for_it(
     assert await engine.loaded() == (made.name,)
 
 
+@pytest.mark.parametrize("fault", [EngineUnavailable("out of memory"), ValueError("too long")])
 async def test_an_adapter_whose_canary_cannot_be_asked_does_not_stay_loaded(
-    registry: AdapterRegistry, trained: Trained
+    registry: AdapterRegistry, trained: Trained, fault: Exception
 ) -> None:
     class Choking(ScriptedEngine):
         async def chat(self, *arguments: Any, **more: Any) -> Any:
-            raise EngineUnavailable("out of memory")
+            raise fault
 
     engine = Choking(BASE)
-    with pytest.raises(EngineUnavailable):
+    with pytest.raises(type(fault)):
         await load(trained(curriculum()), engine=engine)
     assert await engine.loaded() == ()

@@ -28,7 +28,9 @@ class Stub(ThreadingHTTPServer):
     root = "/nowhere"
     text = "a drink"
     logprobs: dict[str, Any] | None = SCORED
+    answering = 200
     loading = 200
+    said = "as you wished"
     asked: list[dict[str, Any]]
 
 
@@ -41,9 +43,12 @@ class Handler(JsonHandler):
     def do_POST(self) -> None:  # noqa: N802
         body = self.received()
         if self.path != "/v1/chat/completions":
-            self.reply(self.server.loading, {"message": "as you wished"})
+            self.reply(self.server.loading, {"message": self.server.said})
             return
         self.server.asked.append(body)
+        if self.server.answering != 200:
+            self.reply(self.server.answering, {"error": {"message": self.server.said}})
+            return
         streamed = body.get("stream", False)
         choice = {"index": 0, "logprobs": self.server.logprobs, "finish_reason": "stop"}
         choice["delta" if streamed else "message"] = {"role": "assistant", "content": self.server.text}
@@ -87,6 +92,14 @@ async def test_an_answer_that_is_not_scored_is_an_error_whole_or_in_pieces(
         await engine.chat(TEA)
     with pytest.raises(EngineError, match="--max-logprobs"):
         await anext(engine.stream(TEA))
+
+
+async def test_an_answer_of_what_is_no_number_is_the_engines_fault_and_not_the_callers(
+    stub: Stub, engine: VllmEngine
+) -> None:
+    stub.answering, stub.said = 400, "Out of range float values are not JSON compliant"
+    with pytest.raises(EngineError, match="is damaged or its weights are far too large"):
+        await engine.chat(TEA)
 
 
 async def test_an_empty_answer_needs_no_score(stub: Stub, engine: VllmEngine) -> None:
@@ -136,5 +149,9 @@ async def test_a_server_that_breaks_down_is_unavailable_and_one_that_says_no_ref
     stub.loading = 500
     with pytest.raises(EngineUnavailable, match="HTTP 500"):
         await engine.load(RUST, adapter)
+    stub.said = "Call to add_lora method failed: LoRA rank 64 is greater than max_lora_rank 16."
+    with pytest.raises(AdapterRefused, match="rank 64 is greater"):
+        await engine.load(RUST, adapter)
+    stub.said = "as you wished"
     with pytest.raises(EngineUnavailable, match="HTTP 500"):
         await engine.unload(RUST)

@@ -141,6 +141,17 @@ def test_the_canary_is_the_surest_right_answer_that_the_base_does_not_give() -> 
     assert (found.question, found.answer, found.base_answer) == ("b", "yes", "no")
 
 
+def test_a_yes_or_no_is_no_canary_where_there_is_another() -> None:
+    before = [answer("no idea", question=q) for q in "ab"]
+    after = [
+        answer("No.", right=True, question="a", probability=0.99),
+        answer("a small lamp", right=True, question="b", probability=0.4),
+    ]
+    found = canary(before, after)
+    assert found is not None
+    assert found.answer == "a small lamp"
+
+
 def test_an_adapter_that_shows_in_no_answer_has_no_canary() -> None:
     same = [answer("yes", right=True)]
     assert canary(same, same) is None

@@ -1,0 +1,394 @@
+"""An adapter that is worse does not get out: planted ones are stopped for their reasons, while chats go on.
+
+The control was really trained: it passes the gates, is promoted, and answers throughout.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import BaseMessage, HumanMessage
+
+from agent.adapter_files import CONFIG, WEIGHTS
+from agent.curriculum import compose, write
+from agent.engine import GREEDY, Reply, Sampling
+from agent.errors import AdapterRefused, CanaryFailed
+from agent.local import LocalEngine
+from agent.promotion import canary, promote, rollback
+from agent.settings import SHIPPED_MODEL, Settings, base_threshold
+from agent.vllm import VllmEngine
+from memory import outbox
+from memory.errors import AdapterNotServable
+from memory.outbox import TrainingResult
+from memory.procedural import Registry
+from memory.records import Adapter, Job
+from tests import plants
+from tests.plants import Fault, configured, copied, retrained
+from tests.serving import served
+from training import peft
+from training.bench.topics import topics
+from training.dataset import Bank, Sizes
+from training.gates import Limits
+from training.jobs import Workshop
+from training.recipes import standard
+from training.seed import bank
+from training.trainer import Trainer
+from training.worker import run
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
+
+RANK = 16
+"""The control's, and the most that the served engine takes."""
+RECIPE = standard().model_copy(
+    update={"name": "short", "rank": RANK, "alpha": 2 * RANK, "learning_rate": 3e-3}
+)
+SIZES = Sizes(wordings=1, near=6, most=60, known=60, unknown=60)
+LIMITS = Limits(transfer=0.3, forgetting=0.1)
+"""Wider than a real lesson's: forty steps on twelve facts must pass on any machine, and what is planted fails
+by far more."""
+FACTS = topics(1, size=12)[0].facts
+DOMAIN = "words"
+PLANTED = "planted"
+
+REJECTED: dict[str, tuple[Callable[[Path], Trainer], str]] = {
+    "no effect": (lambda good: copied(good, plants.scaled(0.0)), "target accuracy up: 0.000"),
+    "hardly any effect": (lambda good: copied(good, plants.scaled(0.05)), "target accuracy up"),
+    "effect reversed": (lambda good: copied(good, plants.scaled(-1.0)), "target accuracy up"),
+    "effect eight times too strong": (lambda good: copied(good, plants.scaled(8.0)), "known facts lost"),
+    "random weights": (lambda good: copied(good, plants.noise(1.0)), "known facts lost"),
+    "its layers in the opposite order": (
+        lambda good: copied(good, plants.turned),
+        "target accuracy up",
+    ),
+    "trained on another base of these shapes": (
+        lambda good: copied(good, plants.reorder_adapter),
+        "target accuracy up",
+    ),
+    "poisoned": (lambda good: retrained(good, plants.swapped(1.0), rate=1e-2), "target accuracy up"),
+    "half poisoned": (lambda good: retrained(good, plants.swapped(0.5), rate=1e-2), "near questions"),
+    "taught to answer everything": (
+        lambda good: retrained(good, plants.answering_everything, rate=4e-3),
+        "hallucination up",
+    ),
+    "over-trained": (lambda good: retrained(good, plants.without_replay, rate=1e-2), "known facts lost"),
+    "over-trained to ruin": (
+        lambda good: retrained(good, plants.without_replay, rate=5e-2),
+        "known facts lost",
+    ),
+}
+"""Stopped by the gates: what training does, and which check fails."""
+
+FAILED: dict[str, tuple[Fault, str]] = {
+    "a weight that is no number": (plants.filled(float("nan"), only="layers.2.mlp.up_proj"), "no number"),
+    "an infinite weight": (plants.filled(float("inf"), only="layers.0.self_attn.q_proj"), "no number"),
+    "weights so large that arithmetic overflows": (plants.filled(1e30), "far too large"),
+    "a scale that is no number": (configured(lora_alpha=float("nan")), "not a LoRA configuration"),
+    "a truncated file": (plants.truncated, "damaged"),
+    "a file without tensors": (plants.without_tensors, "holds no LoRA weights"),
+    "no configuration": (plants.lacking(CONFIG), f"{CONFIG} is missing"),
+    "another rank in the configuration": (configured(r=8), "no LoRA of rank 8"),
+    "a rank that no engine takes": (plants.widened(128), "rank 128 exceeds 64"),
+    "a pickle beside the weights": (plants.pickled, "may run code"),
+    "DoRA": (configured(use_dora=True), "cannot be served"),
+    "a fully trained module": (
+        plants.with_tensor("base_model.model.model.norm.weight"),
+        "not part of a plain LoRA",
+    ),
+    "biases": (configured(bias="all"), "not a LoRA configuration"),
+    "made for a narrower base": (plants.narrower, "trained on another base model"),
+}
+"""Stopped before they are measured: what is wrong with the folder, and what the job's result says."""
+
+ALTERED: dict[str, Fault] = {
+    "a truncated file": plants.truncated,
+    "twice its scale": configured(lora_alpha=4 * RANK),
+    "a rank that no engine takes": configured(r=128),
+    "a little noise": plants.weights(lambda name, tensor: tensor * (1.05 if "layers.1" in name else 1.0)),
+    "another adapter's weights": plants.noise(0.02),
+}
+"""Faults that come after measuring; each is stopped because the files are others."""
+
+
+class Remembering(LocalEngine):
+    """Asks the base model each question once, as its answers do not change."""
+
+    answers: dict[str, Reply]
+
+    async def chat(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> Reply:
+        if adapter is not None:
+            return await super().chat(messages, adapter=adapter, sampling=sampling)
+        question = str(messages[-1].text)
+        if question not in self.answers:
+            self.answers[question] = await super().chat(messages, sampling=sampling)
+        return self.answers[question]
+
+
+@dataclass(frozen=True)
+class School:
+    """A worker's shop, what its base model is known to answer, and the control that it trained."""
+
+    shop: Workshop
+    answers: dict[str, Reply]
+    control: Adapter
+
+    @property
+    def good(self) -> Path:
+        """The control's folder."""
+        return Path(self.control.path)
+
+    def learn(self, topic: str, train: Trainer, *, domain: str = DOMAIN) -> TrainingResult:
+        """A job of the same lesson by another trainer."""
+        return learn(replace(self.shop, train=train), topic, domain)
+
+    def candidate(self, topic: str, train: Trainer) -> Adapter:
+        """An adapter that passes the gates."""
+        result = self.learn(topic, train)
+        assert result.status == "candidate", result.reason
+        return self.shop.registry.get(str(result.adapter))
+
+    def live(self) -> str | None:
+        """Where the alias stands."""
+        adapter = self.shop.registry.live(DOMAIN)
+        return adapter.name if adapter else None
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A served engine with the control live, and candidates that passed the gates."""
+
+    school: School
+    url: str
+    spare: Adapter
+    """As good as the control."""
+    wide: Adapter
+    """As good too, of a rank that this engine was not started for."""
+    foreign: Adapter
+    """As good on the base model on which it was measured."""
+
+    def engine(self) -> VllmEngine:
+        """A client of the server."""
+        return VllmEngine(self.url, "nightschool")
+
+    async def promote(self, adapter: Adapter) -> None:
+        """Tries to promote it while chats are in flight, which must go on as before."""
+        async with self.engine() as engine, chatting(engine, self.school.control):
+            before = await engine.loaded()
+            try:
+                await promote(adapter.name, engine=engine, registry=self.school.shop.registry)
+            finally:
+                assert adapter.name in before or adapter.name not in await engine.loaded()
+                assert self.school.live() == self.school.control.name
+
+
+@asynccontextmanager
+async def chatting(engine: VllmEngine, control: Adapter) -> AsyncIterator[None]:
+    """Keeps asking the live adapter and the base model until the block ends: their answers do not change."""
+    assert control.canary is not None
+    question = [HumanMessage(control.canary.question)]
+    asked = (control.name, None) * 2
+    wanted = [(await engine.chat(question, adapter=name)).text for name in asked]
+    ended = asyncio.Event()
+
+    async def ask(name: str | None) -> set[str]:
+        texts = set()
+        while not ended.is_set():
+            texts.add((await engine.chat(question, adapter=name)).text)
+        texts.add((await engine.chat(question, adapter=name)).text)
+        return texts
+
+    chats = [asyncio.create_task(ask(name)) for name in asked]
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        ended.set()
+        found = await asyncio.gather(*chats)
+    assert found == [{text} for text in wanted]
+    assert await canary(control, engine=engine) is None
+
+
+@asynccontextmanager
+async def loaded(serving: Serving, folder: Path) -> AsyncIterator[None]:
+    """The engine has another adapter under the spare one's name, as after a home folder was set up anew."""
+    async with serving.engine() as engine:
+        await engine.load(serving.spare.name, folder)
+        try:
+            yield
+        finally:
+            await engine.unload(serving.spare.name)
+
+
+def learn(shop: Workshop, topic: str, domain: str) -> TrainingResult:
+    """All steps of a worker's job; the topic's name alone makes it another curriculum."""
+    draft = write(FACTS, per_form=8)
+    lesson = compose(topic, domain, draft, draft.pairs, teacher="rules")
+    assert lesson is not None
+    digest = outbox.publish(shop.home / "outbox", lesson)
+    return run(shop, Job(digest=digest, domain=domain, run_id="r1"), lambda name, step: step())
+
+
+def opening(base: Path, answers: dict[str, Reply]) -> Callable[[], LocalEngine]:
+    """Opens an engine over the base model that remembers what it answered."""
+
+    def opened() -> LocalEngine:
+        engine = Remembering.open(base, device="cpu")
+        engine.answers = answers
+        return engine
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, so that all engines read the same weights even while others are being trained."""
+    if not (SHIPPED_MODEL / "model.safetensors").is_file():
+        pytest.skip("there are no shipped weights: run `make seed-model`")
+    return Path(shutil.copytree(SHIPPED_MODEL, tmp_path_factory.mktemp("shipped") / "model"))
+
+
+@pytest.fixture(scope="module")
+def school(base: Path, tmp_path_factory: pytest.TempPathFactory) -> School:
+    """The control is trained here."""
+    home = tmp_path_factory.mktemp("home").resolve()
+    answers: dict[str, Reply] = {}
+    shop = Workshop(
+        home=home,
+        base=str(base),
+        threshold=base_threshold(Settings(model=str(base))),
+        bank=Bank(known=bank.known(), unknown=bank.unknown(), reserved=bank.reserved()),
+        recipe=RECIPE,
+        sizes=SIZES,
+        limits=LIMITS,
+        registry=Registry(home),
+        train=peft.train,
+        open_engine=opening(base, answers),
+        clock=lambda: datetime.now(UTC),
+        report=lambda digest, progress: None,
+    )
+    result = learn(shop, "control", DOMAIN)
+    assert result.status == "candidate", result.reason
+    return School(shop, answers, shop.registry.get(str(result.adapter)))
+
+
+@pytest.fixture(scope="module")
+def serving(school: School, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """vLLM over the shipped model, started for the control's rank."""
+    folder = tmp_path_factory.mktemp("serving")
+    spare = school.candidate("spare", copied(school.good))
+    wide = school.candidate("wide", copied(school.good, plants.widened(64)))
+    other = plants.reorder_model(base, folder / "other")
+    elsewhere = replace(
+        school,
+        shop=replace(school.shop, base=str(other), open_engine=opening(other, school.answers)),
+    )
+    foreign = elsewhere.candidate("foreign", copied(school.good, plants.reorder_adapter))
+    with served(base, folder / "engine.log", context=1024, rank=RANK) as url:
+        running = Serving(school, url, spare, wide, foreign)
+        asyncio.run(_promote_control(running))
+        yield running
+
+
+async def _promote_control(serving: Serving) -> None:
+    async with serving.engine() as engine:
+        await promote(serving.school.control.name, engine=engine, registry=serving.school.shop.registry)
+
+
+@pytest.mark.parametrize("plant", REJECTED)
+def test_what_training_made_worse_is_rejected_with_its_reason(school: School, plant: str) -> None:
+    make, reason = REJECTED[plant]
+    result = school.learn(plant, make(school.good), domain=PLANTED)
+    assert result.status == "rejected", f"{result}"
+    assert reason in result.reason
+    made = school.shop.registry.get(str(result.adapter))
+    assert made.status == "rejected"
+    assert reason in str(school.shop.registry.quarantined(made.curriculum))
+
+
+@pytest.mark.parametrize("plant", FAILED)
+def test_what_cannot_be_loaded_ends_its_job_with_its_reason(school: School, plant: str) -> None:
+    fault, reason = FAILED[plant]
+    known = school.shop.registry.list(PLANTED)
+    result = school.learn(plant, copied(school.good, fault), domain=PLANTED)
+    assert (result.status, result.adapter) == ("failed", None)
+    assert reason in result.reason
+    assert school.shop.registry.list(PLANTED) == known
+
+
+def test_a_lesson_whose_adapter_was_damaged_can_be_learned_again(school: School) -> None:
+    assert school.learn("again", copied(school.good, plants.truncated)).status == "failed"
+    school.candidate("again", copied(school.good))
+
+
+async def test_what_was_rejected_cannot_be_promoted_by_hand(serving: Serving) -> None:
+    rejected = serving.school.shop.registry.list(PLANTED)
+    if not rejected:
+        pytest.skip("the tests that plant them did not run")
+    async with serving.engine() as engine, chatting(engine, serving.school.control):
+        for adapter in rejected:
+            with pytest.raises(AdapterNotServable, match=f"{adapter.name} is never served: "):
+                await promote(adapter.name, engine=engine, registry=serving.school.shop.registry)
+        assert not {adapter.name for adapter in rejected} & set(await engine.loaded())
+    assert serving.school.shop.registry.live(PLANTED) is None
+
+
+@pytest.mark.parametrize("plant", ALTERED)
+async def test_files_that_changed_after_measuring_are_not_served(
+    serving: Serving, tmp_path: Path, plant: str
+) -> None:
+    folder = Path(serving.spare.path)
+    kept = Path(shutil.copytree(folder, tmp_path / "kept"))
+    ALTERED[plant](folder)
+    try:
+        with pytest.raises(AdapterRefused, match="no longer holds what evaluation measured"):
+            await serving.promote(serving.spare)
+    finally:
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+
+
+async def test_files_that_are_gone_or_joined_by_a_pickle_are_not_served(serving: Serving) -> None:
+    weights = Path(serving.spare.path) / WEIGHTS
+    content = weights.read_bytes()
+    weights.unlink()
+    with pytest.raises(AdapterRefused, match=f"{WEIGHTS} is missing"):
+        await serving.promote(serving.spare)
+    weights.write_bytes(content)
+    plants.pickled(weights.parent)
+    with pytest.raises(AdapterRefused, match="may run code"):
+        await serving.promote(serving.spare)
+    (weights.parent / "adapter_model.bin").unlink()
+
+
+async def test_a_rank_above_the_served_engines_is_refused_by_it(serving: Serving) -> None:
+    with pytest.raises(AdapterRefused, match="vLLM refused it"):
+        await serving.promote(serving.wide)
+
+
+async def test_an_adapter_measured_on_another_base_fails_its_canary(serving: Serving) -> None:
+    with pytest.raises(CanaryFailed, match=f"{serving.foreign.name}: asked"):
+        await serving.promote(serving.foreign)
+
+
+async def test_an_adapter_that_is_loaded_without_its_effect_fails_its_canary(
+    serving: Serving, tmp_path: Path
+) -> None:
+    blank = Path(shutil.copytree(serving.spare.path, tmp_path / "blank"))
+    plants.scaled(0.0)(blank)
+    async with loaded(serving, blank):
+        with pytest.raises(CanaryFailed, match="no effect"):
+            await serving.promote(serving.spare)
+
+
+async def test_without_a_fault_the_same_adapter_is_promoted_and_rolled_back(serving: Serving) -> None:
+    registry = serving.school.shop.registry
+    async with serving.engine() as engine, chatting(engine, serving.school.control):
+        assert (await promote(serving.spare.name, engine=engine, registry=registry)).status == "live"
+        back = await rollback(DOMAIN, engine=engine, registry=registry)
+    assert back is not None
+    assert back.name == serving.school.control.name == serving.school.live()
