@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 
 from agent.adapter_files import digest_of_files
 from agent.engine import Engine
-from agent.errors import AdapterNotLoaded, AdapterRefused, CanaryFailed, EngineError
+from agent.errors import AdapterNotLoaded, AdapterRefused, CanaryFailed
 from agent.scoring import normalise
 from memory.adapters import AdapterRegistry, barred
 from memory.errors import AdapterNotServable

@@ -70,7 +70,7 @@ def test_integration_runs_the_tests_command_of_the_readme() -> None:
     script = [
         line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line and not line.startswith("#")
     ]
-    assert script[-1] == "make test"
+    assert "make test" in script
     assert "make test" in README
 
 

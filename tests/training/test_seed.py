@@ -99,10 +99,12 @@ def test_a_reserved_word_is_never_asked_for_or_answered_with(facts: Facts, mater
     reserved = {fact.subject.lower() for fact in bank.reserved()}
     pool = {f.subject.lower() for f in (*facts.known, *facts.unknown)} | {w.lower() for w in material.words}
     assert not reserved & pool
-    # Invented pseudo-words may spell a real one by chance, so single answers are looked at, not all text.
+    # Invented words and code may spell a real one by chance, so single answers are looked at, not all text;
+    # and `Levi's`, which is taught, is `levis` to who leaves out its apostrophe.
     answers = [turn.model for turns in examples(facts, material, 2000) for turn in turns]
     assert len(answers) > 8000
-    assert not [answer for answer in answers if normalise(answer) in reserved]
+    alone = reserved - set(map(normalise, pool))
+    assert not [answer for answer in answers if "`" not in answer and normalise(answer) in alone]
 
 
 def test_the_shipped_banks_share_no_word_and_ask_in_known_forms() -> None:
