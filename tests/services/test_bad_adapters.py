@@ -48,7 +48,7 @@ RECIPE = standard().model_copy(
     update={"name": "short", "rank": RANK, "alpha": 2 * RANK, "learning_rate": 3e-3}
 )
 SIZES = Sizes(wordings=1, near=6, most=60, known=60, unknown=60)
-LIMITS = Limits(transfer=0.3, forgetting=0.1)
+LIMITS = Limits(transfer=0.1, forgetting=0.1)
 """Wider than a real lesson's: forty steps on twelve facts must pass on any machine, and what is planted fails
 by far more."""
 FACTS = topics(1, size=12)[0].facts
