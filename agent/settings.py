@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         None, description="`redis://` URL of a FalkorDB server; default: an embedded one in the home folder."
     )
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL of interactions, gaps and runs; default: SQLite in the home folder."
+        None, description="PostgreSQL URL of all tables, runs and checkpoints; default: SQLite files at home."
     )
     approval: Literal["auto", "human"] = Field(
         "auto", description="Who lets a verified curriculum through: policy (`auto`) or a person (`human`)."
@@ -108,6 +108,13 @@ class Settings(BaseSettings):
     def relational(self) -> str:
         """SQLAlchemy URL of the relational store."""
         return self.database_url or f"sqlite:///{self.path('nightschool.db')}"
+
+    @property
+    def checkpoints(self) -> str:
+        """SQLAlchemy URL of the graphs' checkpoints: beside the relational store, in a SQLite file of its own."""
+        if self.relational.startswith("sqlite"):
+            return f"sqlite:///{self.path('checkpoints.db')}"
+        return self.relational
 
     @property
     def teacher(self) -> str:

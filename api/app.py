@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from agent.settings import Settings
-from api import adapters, documents, errors, health, learn, openai
+from api import adapters, assistants, documents, errors, health, learn, openai, thread_runs, threads
 from api.compose import Service, open_service
 from api.limits import RequestLimits
 from api.origins import OwnPagesOnly
@@ -34,7 +34,7 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         lifespan=lifespan,
         responses=errors.refusals(403),
     )
-    for part in (openai, learn, adapters, documents, health):
+    for part in (openai, learn, adapters, documents, health, assistants, threads, thread_runs):
         app.include_router(part.router)
     errors.install(app)
 

@@ -25,9 +25,13 @@ from agent.teacher import Teacher
 from agent.vllm import VllmEngine
 from api.components import graph_address
 from graphs import chat as chatting
-from graphs.runs import LearnRuns, open_runs
+from graphs import threads
+from graphs.executor import Executor, open_executor
+from graphs.runs import LearnRuns, ServedLearn
+from graphs.served import ServedChat
 from graphs.state import Limits, Runtime
 from memory.adapters import AdapterRegistry
+from memory.assistants import Assistants
 from memory.checkpoints import open_saver
 from memory.database import open_database
 from memory.embedding import SentenceEmbedder
@@ -35,6 +39,7 @@ from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError
 from memory.outbox import DbosOutbox, read
 from memory.procedural import Registry
+from memory.savers import Saver
 from memory.semantic.falkor import FalkorSemanticMemory
 
 log = logging.getLogger(__name__)
@@ -49,6 +54,8 @@ class Service:
     settings: Settings
     runtime: Runtime
     chat: chatting.Chat
+    executor: Executor
+    assistants: Assistants
     runs: LearnRuns
     writing: asyncio.Lock
     """Held while a document is taken in: two ingests of one document at once would mix."""
@@ -103,19 +110,40 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             limits=_limits(settings),
             teacher=await _teacher(settings, stack),
         )
-        saver = await stack.enter_async_context(open_saver(f"sqlite:///{settings.path('checkpoints.db')}"))
-        runs = await stack.enter_async_context(
-            open_runs(runtime, saver, f"sqlite:///{settings.path('runs.db')}")
-        )
+        saver = await stack.enter_async_context(open_saver(settings.checkpoints))
+        durable = await stack.enter_async_context(open_durable(runtime, saver))
         watch = asyncio.create_task(keep_loaded(engine, registry))
         stack.push_async_callback(_end, watch)
         yield Service(
             settings=settings,
             runtime=runtime,
             chat=chatting.build().compile(),
-            runs=runs,
+            executor=durable.executor,
+            assistants=durable.assistants,
+            runs=durable.runs,
             writing=asyncio.Lock(),
         )
+
+
+@dataclass(frozen=True)
+class Durable:
+    """What outlives the process, over one database and one saver."""
+
+    executor: Executor
+    assistants: Assistants
+    runs: LearnRuns
+
+
+@asynccontextmanager
+async def open_durable(runtime: Runtime, saver: Saver) -> AsyncIterator[Durable]:
+    """Opens the runs on threads and all that starts them, and takes up what was left unfinished."""
+    served = (ServedChat(saver), ServedLearn(runtime, saver))
+    assistants = Assistants(runtime.database, [graph.name for graph in served])
+    await assistants.ship()
+    async with open_executor(runtime, saver, served, chores=[threads.expire]) as executor:
+        runs = LearnRuns(runtime, executor)
+        await runs.tidy()
+        yield Durable(executor=executor, assistants=assistants, runs=runs)
 
 
 async def keep_loaded(engine: Engine, registry: AdapterRegistry, *, every: float = WATCH_SECONDS) -> None:

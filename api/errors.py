@@ -1,4 +1,4 @@
-"""Owns how errors leave the service: one table from exception to status, one JSON shape (OpenAI's).
+"""Owns how errors leave the service: one table from exception to status, OpenAI's JSON shape and LangGraph's.
 
 Explains nothing itself: the message is the one that was raised, which says what to do next.
 """
@@ -23,13 +23,18 @@ from agent.errors import (
 )
 from memory.errors import (
     AdapterNotServable,
+    AlreadyExists,
     CorruptRecord,
     IngestError,
     StorageError,
     StoreUnavailable,
+    ThreadBusy,
     UnknownAdapter,
+    UnknownAssistant,
+    UnknownCheckpoint,
     UnknownGap,
     UnknownRun,
+    UnknownThread,
 )
 
 log = logging.getLogger(__name__)
@@ -40,6 +45,11 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     UnknownAdapter: (404, "model_not_found"),
     UnknownRun: (404, "run_not_found"),
     UnknownGap: (404, "gap_not_found"),
+    UnknownAssistant: (404, "assistant_not_found"),
+    UnknownThread: (404, "thread_not_found"),
+    UnknownCheckpoint: (404, "checkpoint_not_found"),
+    AlreadyExists: (409, "already_exists"),
+    ThreadBusy: (409, "thread_busy"),
     AdapterNotServable: (409, "adapter_not_servable"),
     AdapterRefused: (409, "adapter_refused"),
     CanaryFailed: (409, "canary_failed"),
@@ -56,6 +66,8 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
 FAULTS = (ValidationError, UnicodeError)
 """Kinds of ValueError that no caller can cause: requests are validated before they reach our code."""
 
+LANGGRAPH = ("/threads", "/runs", "/assistants", "/store", "/info", "/ok")
+"""Paths whose errors have LangGraph's shape, in which a caller's mistake is always a 422."""
 RETRY_SECONDS = 2
 TRY_LATER = 503
 
@@ -75,16 +87,29 @@ class ErrorReply(BaseModel):
     error: ErrorBody
 
 
+class Detail(BaseModel):
+    """What went wrong, where LangGraph's own clients look for it."""
+
+    detail: str
+
+
 def refusals(*statuses: int) -> dict[int | str, dict[str, object]]:
     """OpenAPI entries for the error statuses that a route may answer with."""
     return {status: {"model": ErrorReply} for status in statuses}
 
 
-def reply(status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
-    """An error reply in OpenAI's shape."""
+def details(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """The same for routes of LangGraph's surface."""
+    return {status: {"model": Detail} for status in statuses}
+
+
+def reply(path: str, status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
+    """An error reply in the shape that clients of the path expect."""
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == TRY_LATER else None
+    if path.startswith(LANGGRAPH):
+        return JSONResponse(Detail(detail=message).model_dump(), status_code=status, headers=headers)
     kind = "invalid_request_error" if status < 500 else "server_error"
     body = ErrorReply(error=ErrorBody(message=message, type=kind, param=param, code=code))
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == TRY_LATER else None
     return JSONResponse(body.model_dump(), status_code=status, headers=headers)
 
 
@@ -102,25 +127,28 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status >= 500:
         log.warning("%s %s: %s", request.method, request.url.path, error)
-    return reply(status, code, str(error))
+    if code == "invalid_value" and request.url.path.startswith(LANGGRAPH):
+        status = 422
+    return reply(request.url.path, status, code, str(error))
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "it cannot be parsed")
-        return reply(400, "invalid_json", f"the body is not JSON: {reason}")
+        return reply(request.url.path, 400, "invalid_json", f"the body is not JSON: {reason}")
     place = ".".join(str(part) for part in first["loc"] if part != "body")
-    return reply(422, "invalid_value", f"{place or 'body'}: {first['msg']}", param=place or None)
+    message = f"{place or 'body'}: {first['msg']}"
+    return reply(request.url.path, 422, "invalid_value", message, param=place or None)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    return reply(error.status_code, code, str(error.detail))
+    return reply(request.url.path, error.status_code, code, str(error.detail))
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return reply(500, "internal_error", "a fault in the service: its log has the details")
+    return reply(request.url.path, 500, "internal_error", "a fault in the service: its log has the details")

@@ -40,10 +40,10 @@ class RequestLimits:
             return  # half a body must not pass for a whole one, and nobody waits for a reply
         if body is None:
             message = f"the body is larger than {limit} bytes: send less"
-            await reply(413, "body_too_large", message)(scope, receive, send)
+            await reply(scope["path"], 413, "body_too_large", message)(scope, receive, send)
             return
         if own is None and (reason := why_not_json(body)) is not None:
-            await reply(400, "invalid_json", reason)(scope, receive, send)
+            await reply(scope["path"], 400, "invalid_json", reason)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 

@@ -34,13 +34,13 @@ class OwnPagesOnly:
             host, origin = headers.get("host", ""), headers.get("origin")
             if self._hosts is not None and _name(host) not in self._hosts:
                 message = f"{host!r} is no name of this service: ask localhost, or set NIGHTSCHOOL_API_HOST"
-                await reply(403, "foreign_host", message)(scope, receive, send)
+                await reply(scope["path"], 403, "foreign_host", message)(scope, receive, send)
                 return
             if scope["method"] not in READING and origin is not None and not _same(origin, host):
                 message = (
                     f"a page of {origin!r} may not change anything here: send no Origin, or {host}'s own"
                 )
-                await reply(403, "foreign_origin", message)(scope, receive, send)
+                await reply(scope["path"], 403, "foreign_origin", message)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

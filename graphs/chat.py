@@ -4,9 +4,10 @@ Keeps the confident path free of stores: nothing is read there, and one row is w
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from itertools import takewhile
+from typing import Any, Literal, cast
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime as Injected
@@ -46,12 +47,18 @@ class Turn(Record):
 
 
 async def recall(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Takes the question out of the conversation. Raises ValueError, and PromptTooLong past the limit."""
+    """Takes the question out of the conversation, and forgets what was found out about the one before.
+
+    What stands before the last answer is not counted: a long thread stays usable. Raises ValueError, and
+    PromptTooLong past the limit.
+    """
     limit = runtime.context.limits.max_prompt_chars
-    size = sum(len(text) for _, text in state["messages"])
+    since = takewhile(lambda message: not isinstance(message, AIMessage), reversed(state["messages"]))
+    size = sum(len(message.text) for message in since)
     if size > limit:
         raise PromptTooLong(f"the conversation has {size} characters and the limit is {limit}: shorten it")
-    return {"question": answering.question_of(answering.conversation(state["messages"]))}
+    question = answering.question_of(state["messages"])
+    return {"question": question, "findings": None, "reading": None, "citations": (), "gap_id": None}
 
 
 async def direct(state: ChatState, runtime: Injected[Runtime]) -> Update:
@@ -116,7 +123,7 @@ async def note(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Keeps the turn."""
+    """Keeps the turn, and puts the answer to the conversation."""
     given = runtime.context
     interaction = Interaction(
         id=given.new_id(),
@@ -130,7 +137,16 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
         created_at=given.clock(),
     )
     await given.database.save_interaction(interaction)
-    return {"interaction_id": interaction.id}
+    said = AIMessage(
+        state["answer"],
+        id=interaction.id,
+        response_metadata={
+            "model_name": state["route"].adapter or given.base_name,
+            "finish_reason": state["finish_reason"],
+            "outcome": state["outcome"],
+        },
+    )
+    return {"interaction_id": interaction.id, "messages": [said]}
 
 
 def gate(state: ChatState) -> Literal["consult", "remember"]:
@@ -175,7 +191,8 @@ async def chat(
     Raises ValueError (no question, unknown role), PromptTooLong, UnknownAdapter, AdapterNotServable,
     AdapterRefused, CanaryFailed, EngineUnavailable and StoreUnavailable.
     """
-    start: ChatState = {"messages": list(messages), "requested": requested, "max_tokens": max_tokens}
+    spoken = answering.conversation(messages)
+    start = ChatState(messages=cast(list[AnyMessage], spoken), requested=requested, max_tokens=max_tokens)
     state = await graph.ainvoke(start, context=runtime)
     return Turn(
         id=state["interaction_id"],
@@ -202,6 +219,6 @@ def _usage(reply: Reply) -> Update:
 
 
 async def _ask(prompt: list[BaseMessage], state: ChatState, given: Runtime) -> Reply:
-    sampling = Sampling(max_tokens=state["max_tokens"])
+    sampling = Sampling(max_tokens=state.get("max_tokens") or Sampling().max_tokens)
     adapter = state["route"].adapter
     return await answering.ask(prompt, adapter, engine=given.engine, routes=given.routes, sampling=sampling)

@@ -1,37 +1,31 @@
-"""Owns runs that learn or forget as durable work: started, resumed, approved, and recovered after a crash.
+"""Owns runs that learn or forget: started, approved, resumed, and told of, each on a thread of its own id.
 
-The order of steps is in `learn`. DBOS makes sure that a run is worked on; the checkpoint says where it was.
+The order of steps is in `learn`; that they are worked on, and survive a crash, is the executor's business.
 """
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+import uuid
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.errors import GraphRecursionError
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, StateSnapshot
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agent.errors import AgentError
+from graphs.executor import Executor
 from graphs.learn import build
+from graphs.orders import Order, Steer
 from graphs.report import as_told, conclude
+from graphs.served import BrokeOff, Graph, changed, valid
 from graphs.state import ApprovalPolicy, Event, LearnState, Runtime, event
-from memory.errors import StorageError
+from memory.errors import AlreadyExists, UnknownRun
 from memory.records import Approval, Digest, Domain, Outcome, Record
+from memory.savers import Saver
+from memory.thread_runs import RunEvent
+from memory.threads import Json
 
-log = logging.getLogger(__name__)
-
-WORKFLOW = "learn"
-EXECUTOR = "api"
-VERSION = "1"
-"""Version of the workflow, not of the code: a restarted or upgraded api takes up what its forerunner left."""
-GIVEN_UP = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
-"""What DBOS calls a workflow that ended without a result."""
+GRAPH = "learn"
+KEPT = ("custom",)
+"""Events that progress within a step is told from."""
 MOST_RUNS = 1000
 LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
@@ -59,21 +53,110 @@ class Standing(Record):
     asks: dict[str, Any] | None = None
 
 
-Work = Callable[[dict[str, Any], dict[str, Any] | None], Coroutine[Any, Any, str]]
+class LearnOptions(BaseModel):
+    """What an assistant of `learn` may set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    domain: Domain | None = None
+    approval: ApprovalPolicy | None = None
+
+
+class LearnInput(LearnOptions):
+    """What to learn: a topic whole, or what one question needs (asked anew, or an open gap)."""
+
+    topic: str | None = Field(None, max_length=LONGEST_SUBJECT)
+    question: str | None = Field(None, max_length=LONGEST_SUBJECT)
+    gap_id: str | None = Field(None, max_length=100)
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Self:
+        if sum(part is not None for part in (self.topic, self.question, self.gap_id)) != 1:
+            raise ValueError("name one of topic, question and gap_id")
+        return self
+
+
+class ServedLearn:
+    """The learn graph on threads; a thread holds one learn run, and has its id."""
+
+    name = GRAPH
+    description = "Explores a topic or a gap, writes a verified curriculum, and has an adapter trained on it."
+    kept = KEPT
+    input: type[BaseModel] = LearnInput
+    options: type[BaseModel] = LearnOptions
+
+    def __init__(self, runtime: Runtime, saver: Saver) -> None:
+        self._runtime = runtime
+        self.recursion_limit = runtime.limits.recursion
+        self.graph: Graph = build(runtime.limits).compile(checkpointer=saver)
+
+    async def accept(self, thread_id: str, given: Json, options: Json) -> Json:
+        """See Served.accept: the plan. Raises AlreadyExists, UnknownGap."""
+        asked: LearnInput = valid(LearnInput, options | given, "input")
+        try:
+            await self._runtime.database.run(thread_id)
+        except UnknownRun:
+            subject = asked.topic or asked.question or ""
+            if asked.gap_id is not None:
+                subject = (await self._runtime.database.gap(asked.gap_id)).question
+            plan = Plan(
+                run_id=thread_id,
+                subject=named(subject),
+                whole=asked.topic is not None,
+                domain=asked.domain,
+                gap_id=asked.gap_id,
+                approval=asked.approval or self._runtime.approval,
+                begun_at=self._runtime.clock(),
+            )
+            return plan.model_dump(mode="json")
+        raise AlreadyExists(
+            f"thread {thread_id} holds a learn run already: resume it without input, or take another thread"
+        )
+
+    async def enter(self, thread_id: str, accepted: Json) -> Json:
+        """See Served.enter; notes the run, which noting it again does not change."""
+        plan = Plan.model_validate(accepted)
+        await note(plan, self._runtime)
+        return dict(_begin(plan))
+
+    def answer(self, value: Any) -> Any:
+        """See Served.answer: a person's decision."""
+        return valid(Approval, value, "command.resume").model_dump(mode="json")
+
+    def change(self, values: Json) -> Json:
+        """See Served.change."""
+        return changed(LearnState, values)
+
+    async def broke_off(self, thread_id: str, status: BrokeOff, reason: str) -> None:
+        """See Served.broke_off: the run's outcome and report; its checkpoint stays, to be resumed from."""
+        try:
+            record = await self._runtime.database.run(thread_id)
+        except UnknownRun:
+            return  # it had not begun
+        begun: LearnState = {
+            "run_id": record.id,
+            "subject": record.subject,
+            "whole": record.whole,
+            "domain": record.domain,
+            "gap_id": record.gap_id,
+            "approval_policy": self._runtime.approval,
+            "working_since": record.started_at,
+        }
+        values = (await self.graph.aget_state(_config(thread_id))).values
+        state: LearnState = {**begun, **values, "outcome": Outcome(status=status, reason=reason)}  # type: ignore[typeddict-item]
+        outcome = as_told(state)
+        said = event(self._runtime, "report", f"{outcome.status}: {outcome.reason}")
+        events = [*values.get("events", []), said]
+        await conclude({**state, "outcome": outcome, "events": events}, self._runtime)
 
 
 class LearnRuns:
-    """The learn runs of one process, over the graph compiled with its saver."""
+    """The learn runs, as the REST surface and the commands start, decide on and tell of them."""
 
-    def __init__(self, runtime: Runtime, saver: BaseCheckpointSaver[str], work: Work) -> None:
-        """`work` is the durable form of `drive`: plan and decision as JSON values."""
+    def __init__(self, runtime: Runtime, executor: Executor) -> None:
         self._runtime = runtime
-        self._work = work
-        self._graph: CompiledStateGraph[LearnState, Runtime, LearnState, LearnState] = build(
-            runtime.limits
-        ).compile(checkpointer=saver)
-        self._live: dict[str, list[Event]] = {}
-        """Events of the runs worked on: those in the checkpoint, then what the step under way has said."""
+        self._executor = executor
+        self._graph = executor.served[GRAPH].graph
 
     async def start(
         self,
@@ -88,33 +171,32 @@ class LearnRuns:
 
         Raises ValueError for an empty or over-long subject.
         """
-        subject = " ".join(subject.split())
-        if not 0 < len(subject) <= LONGEST_SUBJECT:
-            raise ValueError(f"a topic or question needs 1 to {LONGEST_SUBJECT} characters")
-        plan = Plan(
-            run_id=self._runtime.new_id(),
-            subject=subject,
-            whole=whole,
-            domain=domain,
-            gap_id=gap_id,
-            approval=approval or self._runtime.approval,
-            begun_at=self._runtime.clock(),
+        return await self._start(
+            Plan(
+                run_id=self._runtime.new_id(),
+                subject=named(subject),
+                whole=whole,
+                domain=domain,
+                gap_id=gap_id,
+                approval=approval or self._runtime.approval,
+                begun_at=self._runtime.clock(),
+            )
         )
-        return await self._begin(plan)
 
     async def forget(self, domain: Domain, digest: Digest, *, because: str = "") -> str:
         """Begins a run that takes the curriculum out of its domain and returns its id at once."""
-        plan = Plan(
-            run_id=self._runtime.new_id(),
-            subject=f"forget {digest[:12]}",
-            whole=True,
-            domain=domain,
-            approval="auto",
-            begun_at=self._runtime.clock(),
-            forget=digest,
-            because=because,
+        return await self._start(
+            Plan(
+                run_id=self._runtime.new_id(),
+                subject=f"forget {digest[:12]}",
+                whole=True,
+                domain=domain,
+                approval="auto",
+                begun_at=self._runtime.clock(),
+                forget=digest,
+                because=because,
+            )
         )
-        return await self._begin(plan)
 
     async def approve(self, run_id: str, decision: Approval) -> None:
         """Lets a waiting run go on, or ends it; saying the same again before it does changes nothing.
@@ -122,214 +204,103 @@ class LearnRuns:
         Raises UnknownRun, and ValueError unless it waits, or if the opposite was said first.
         """
         standing = await self.standing(run_id)
-        if standing.status != "waiting":
-            raise ValueError(f"run {run_id} does not wait for approval: it is {standing.status}")
-        workflow_id = _approval_id(run_id)
-        await self._enqueue(workflow_id, await self._plan(run_id), decision)
-        queued = await DBOS.get_workflow_status_async(workflow_id)
-        assert queued is not None, "it was queued just now"
-        assert queued.input is not None, "it was queued with its plan and the decision"
-        first = Approval.model_validate(queued.input["args"][1])
-        if first.approved != decision.approved:
-            verb = "approved" if first.approved else "declined"
-            raise ValueError(f"run {run_id} does not wait for approval: {first.by} has {verb} it")
+        deciding = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run_id}:approval"))
+        if standing.status == "waiting":
+            answer = Steer(answers=True, resume=decision.model_dump(mode="json"))
+            try:
+                order = Order(command=answer)
+                await self._executor.start(run_id, GRAPH, order, assistant_id=GRAPH, run_id=deciding)
+                return
+            except AlreadyExists:
+                pass  # somebody was quicker
+        try:
+            first = Order.model_validate((await self._executor.runs.get(deciding)).request)
+        except UnknownRun:
+            raise ValueError(f"run {run_id} does not wait for approval: it is {standing.status}") from None
+        assert first.command is not None, "it is what the run is about"
+        said = Approval.model_validate(first.command.resume)
+        if standing.status == "ended" or said.approved != decision.approved:
+            verb = "approved" if said.approved else "declined"
+            raise ValueError(f"run {run_id} does not wait for approval: {said.by} has {verb} it")
 
     async def resume(self, run_id: str) -> None:
         """Takes a run up again that stopped or failed before its end. Raises UnknownRun, ValueError."""
         standing = await self.standing(run_id)
         if standing.status != "ended" or not standing.next:
             raise ValueError(f"run {run_id} cannot be resumed: it is {standing.status}")
-        await self._enqueue(f"{run_id}:resume:{self._runtime.new_id()}", await self._plan(run_id), None)
+        await self._executor.start(run_id, GRAPH, Order(), assistant_id=GRAPH)
 
     async def standing(self, run_id: str) -> Standing:
         """Where the run is now. Raises UnknownRun."""
+        active = await self._executor.runs.unfinished(run_id)
         record = await self._runtime.database.run(run_id)
         snapshot = await self._graph.aget_state(_config(run_id))
-        if run_id in self._live:
+        if active or (record.outcome is None and not snapshot.next):
             return Standing(status="running", next=snapshot.next)
-        if record.outcome is not None:
-            return Standing(status="ended", next=snapshot.next)
-        if snapshot.interrupts:
+        if record.outcome is None and snapshot.interrupts:
             return Standing(status="waiting", next=snapshot.next, asks=snapshot.interrupts[0].value)
-        return Standing(status="running", next=snapshot.next)
+        return Standing(status="ended", next=snapshot.next)
 
     async def events(self, run_id: str) -> tuple[Event, ...]:
         """The run's progress so far, oldest first. Raises UnknownRun."""
-        if run_id in self._live:
-            return tuple(self._live[run_id])
         record = await self._runtime.database.run(run_id)
-        if record.report is not None:
+        active = await self._executor.runs.unfinished(run_id)
+        if record.report is not None and not active:
             return tuple(Event.model_validate(line) for line in record.report["events"])
-        return tuple((await self._graph.aget_state(_config(run_id))).values.get("events", ()))
+        told = (await self._executor.runs.events(active[0].run_id))[1] if active else ()
+        # Read after them: what a step had said on its way is then among its events, or still to be added.
+        durable = (await self._graph.aget_state(_config(run_id))).values.get("events", [])
+        return (*durable, *(line for line in underway(told) if line not in durable))
 
     async def tidy(self) -> None:
-        """Ends runs that nobody works on: noted but never queued, or given up by the queue."""
+        """Ends runs that were noted, but whose start a crash cut off before they were queued."""
         for record in await self._runtime.database.runs(limit=MOST_RUNS):
-            if record.outcome is None and (outcome := await _abandoned(record.id)) is not None:
-                plan = Plan(
-                    run_id=record.id,
-                    subject=record.subject,
-                    whole=record.whole,
-                    domain=record.domain,
-                    gap_id=record.gap_id,
-                    approval=self._runtime.approval,
-                    begun_at=record.started_at,
-                )
-                await self._break_off(plan, outcome)
+            if record.outcome is None and not await self._executor.runs.list(record.id, limit=1):
+                reason = "the service stopped before this run began: start it again"
+                await self._executor.served[GRAPH].broke_off(record.id, "stopped", reason)
 
-    async def drive(self, plan: Plan, decision: Approval | None) -> str:
-        """Works on the run from its last checkpoint until it ends or waits; returns which of both."""
-        config = _config(plan.run_id, self._runtime.limits.recursion)
-        snapshot = await self._graph.aget_state(config)
-        if snapshot.interrupts and decision is None:
-            return "waiting"
-        if snapshot.values and not snapshot.next:
-            return "ended"
-        self._live[plan.run_id] = list(snapshot.values.get("events", ()))
-        try:
-            outcome = await self._advance(plan, _entry(plan, snapshot, decision), config)
-        finally:
-            self._live.pop(plan.run_id, None)
-        return outcome
-
-    async def _advance(
-        self, plan: Plan, entry: "LearnState | Command[Any] | None", config: RunnableConfig
-    ) -> str:
-        live = self._live[plan.run_id]
-        durable = len(live)
-        try:
-            async for mode, chunk in self._graph.astream(
-                entry,
-                config,
-                context=self._runtime,
-                stream_mode=["updates", "custom"],
-                durability="sync",
-            ):
-                if mode == "custom":
-                    live.append(cast(Event, chunk))
-                elif told := _events(chunk):
-                    live[durable:] = told  # which begin with what the step reported on its way
-                    durable = len(live)
-        except GraphRecursionError as error:
-            await self._break_off(plan, Outcome(status="stopped", reason=f"too many steps: {error}"))
-        except (AgentError, StorageError, ValueError) as error:
-            log.warning("run %s failed: %s", plan.run_id, error)
-            await self._break_off(plan, Outcome(status="failed", reason=str(error)))
-        except Exception as error:
-            reason = f"a fault in Nightschool itself, {type(error).__name__}: {error}; please report it"
-            await self._break_off(plan, Outcome(status="failed", reason=reason))
-            raise
-        snapshot = await self._graph.aget_state(config)
-        return "waiting" if snapshot.interrupts else "ended"
-
-    async def _break_off(self, plan: Plan, outcome: Outcome) -> None:
-        """Ends a run outside its graph, which keeps the checkpoint from which it can be resumed."""
-        values = (await self._graph.aget_state(_config(plan.run_id))).values
-        told = self._live.get(plan.run_id) or values.get("events", [])
-        state = cast(LearnState, {**_begin(plan), **values, "outcome": outcome})
-        outcome = as_told(state)
-        said = event(self._runtime, "report", f"{outcome.status}: {outcome.reason}")
-        await conclude({**state, "outcome": outcome, "events": [*told, said]}, self._runtime)
-
-    async def _plan(self, run_id: str) -> Plan:
-        values = (await self._graph.aget_state(_config(run_id))).values
-        return Plan(
-            run_id=run_id,
-            subject=values["subject"],
-            whole=values["whole"],
-            domain=values["domain"],
-            gap_id=values["gap_id"],
-            approval=values["approval_policy"],
-            begun_at=values["working_since"],
-            forget=values.get("forget"),
-            because=values.get("because", ""),
-        )
-
-    async def _begin(self, plan: Plan) -> str:
-        await self._runtime.database.start_run(
-            plan.run_id,
-            subject=plan.subject,
-            whole=plan.whole,
-            domain=plan.domain,
-            gap_id=plan.gap_id,
-            now=plan.begun_at,
-        )
-        if plan.gap_id is not None:
-            await self._runtime.database.set_gap(plan.gap_id, "learning", plan.run_id)
-        await self._enqueue(plan.run_id, plan, None)
+    async def _start(self, plan: Plan) -> str:
+        await note(plan, self._runtime)
+        order = Order(input=plan.model_dump(mode="json"))
+        await self._executor.start(plan.run_id, GRAPH, order, assistant_id=GRAPH, create_thread=True)
         return plan.run_id
 
-    async def _enqueue(self, workflow_id: str, plan: Plan, decision: Approval | None) -> None:
-        """Starts the workflow; one id never runs twice, so a repeated approval changes nothing."""
-        with SetWorkflowID(workflow_id):
-            await DBOS.start_workflow_async(
-                self._work,
-                plan.model_dump(mode="json"),
-                decision.model_dump(mode="json") if decision else None,
-            )
+
+async def note(plan: Plan, runtime: Runtime) -> None:
+    """Notes that a run was asked for; noting it again changes nothing. Raises UnknownGap."""
+    await runtime.database.start_run(
+        plan.run_id,
+        subject=plan.subject,
+        whole=plan.whole,
+        domain=plan.domain,
+        gap_id=plan.gap_id,
+        now=plan.begun_at,
+    )
+    if plan.gap_id is not None:
+        await runtime.database.set_gap(plan.gap_id, "learning", plan.run_id)
 
 
-@asynccontextmanager
-async def open_runs(
-    runtime: Runtime, saver: BaseCheckpointSaver[str], database_url: str
-) -> AsyncIterator[LearnRuns]:
-    """Opens the durable runs over a DBOS database and takes up those that a crash left unfinished.
-
-    One per process, for DBOS allows one. Work in progress at closing is left as it stands in its
-    checkpoint, and the next opening takes it up. `database_url` is a SQLAlchemy URL.
-    """
-    config: DBOSConfig = {
-        "name": "nightschool",
-        "system_database_url": database_url,
-        "application_version": VERSION,
-        "executor_id": EXECUTOR,
-        "serializer": DBOSPortableJSONSerializer(),  # DBOS's own default is pickle
-        "console_log_level": "ERROR",
-        "enable_otlp": False,
-    }
-    DBOS(config=config)
-    working: set[asyncio.Task[Any]] = set()
-
-    @DBOS.workflow(name=WORKFLOW)
-    async def work(plan: dict[str, Any], decision: dict[str, Any] | None) -> str:
-        task = asyncio.current_task()
-        assert task is not None, "DBOS runs workflows as tasks of the loop that launched it"
-        working.add(task)
-        task.add_done_callback(working.discard)
-        given = Approval.model_validate(decision) if decision else None
-        return await runs.drive(Plan.model_validate(plan), given)
-
-    runs = LearnRuns(runtime, saver, work)
-    DBOS.launch()
-    try:
-        await runs.tidy()
-        yield runs
-    finally:
-        for task in tuple(working):
-            task.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
-        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+def named(subject: str) -> str:
+    """A topic or question in one line. Raises ValueError for an empty or over-long one."""
+    subject = " ".join(subject.split())
+    if not 0 < len(subject) <= LONGEST_SUBJECT:
+        raise ValueError(f"a topic or question needs 1 to {LONGEST_SUBJECT} characters")
+    return subject
 
 
-def _config(run_id: str, recursion_limit: int | None = None) -> RunnableConfig:
-    config: RunnableConfig = {"configurable": {"thread_id": run_id}}
-    return config if recursion_limit is None else {**config, "recursion_limit": recursion_limit}
+def underway(events: Sequence[RunEvent]) -> list[Event]:
+    """What the latest attempt has reported on its way, in finished steps too."""
+    lines: list[Event] = []
+    for told in events:
+        if told.name == "metadata":  # another attempt: what the step under way had said was lost
+            lines = []
+        elif told.name == "custom":
+            lines.append(Event.model_validate_json(told.data))
+    return lines
 
 
-def _approval_id(run_id: str) -> str:
-    return f"{run_id}:approval"
-
-
-async def _abandoned(run_id: str) -> Outcome | None:
-    """How a run ended that has no outcome, or None if it is worked on or waits for a person."""
-    queued = await DBOS.get_workflow_status_async(_approval_id(run_id))
-    queued = queued or await DBOS.get_workflow_status_async(run_id)
-    if queued is None:
-        return Outcome(status="stopped", reason="the service stopped before this run began: start it again")
-    if queued.status not in GIVEN_UP:
-        return None
-    reason = f"the work on this run ended with {queued.error or queued.status}: resume it, or start it again"
-    return Outcome(status="failed", reason=reason)
+def _config(run_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": run_id}}
 
 
 def _begin(plan: Plan) -> LearnState:
@@ -343,21 +314,3 @@ def _begin(plan: Plan) -> LearnState:
         "working_since": plan.begun_at,
     }
     return start if plan.forget is None else {**start, "forget": plan.forget, "because": plan.because}
-
-
-def _entry(
-    plan: Plan, snapshot: StateSnapshot, decision: Approval | None
-) -> LearnState | Command[Any] | None:
-    """What to enter the graph with: a new state, a person's decision, or None to go on where it was."""
-    if not snapshot.values:
-        return _begin(plan)
-    if snapshot.interrupts and decision is not None:
-        return Command(resume=decision.model_dump(mode="json"))
-    return None
-
-
-def _events(update: Any) -> list[Event]:
-    """The progress lines in one chunk of updates, which maps a node's name to what it changed."""
-    return [
-        line for change in update.values() if isinstance(change, dict) for line in change.get("events", ())
-    ]

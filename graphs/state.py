@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+
 from agent.curriculum import Draft
 from agent.engine import Engine
 from agent.routing import Route, Routes
@@ -135,20 +138,20 @@ class LearnState(TypedDict, total=False):
 
 
 class ChatState(TypedDict, total=False):
-    """The chat graph's state for one turn."""
+    """The chat graph's state: the conversation, and what is known of its last turn."""
 
-    messages: list[tuple[str, str]]
-    """(role, text) pairs, oldest first."""
+    messages: Annotated[list[AnyMessage], add_messages]
+    """Oldest first; on a thread they accumulate, and the last one answers."""
     requested: str | None
     """The model name that the caller asked for."""
-    max_tokens: int
+    max_tokens: int | None
     question: str
     route: Route
     answer: str
     uncertainty: Uncertainty
-    reading: Uncertainty
+    reading: Uncertainty | None
     doubtful: tuple[str, ...]
-    findings: Findings
+    findings: Findings | None
     citations: tuple[Citation, ...]
     outcome: Literal["answered", "answered_from_sources", "abstained"]
     gap_id: str | None

@@ -3,34 +3,45 @@
 Reads back only our own records and LangGraph's own types: a checkpoint cannot name code to run.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiosqlite
-from langgraph.checkpoint.base import BaseCheckpointSaver
+import psycopg
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory.database import BUSY_SECONDS, parse_url
 from memory.errors import StoreUnavailable
 from memory.records import Record
+from memory.savers import PostgresSaver, Saver, SqliteSaver
+
+CONNECTIONS = 4
+"""The saver takes turns on one of them; the others replace those that the server has dropped."""
+CONNECT_SECONDS = 10.0
+MAKING_TABLES = 0x636865636B
+"""Number of a PostgreSQL advisory lock."""
 
 
 @asynccontextmanager
-async def open_saver(url: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+async def open_saver(url: str) -> AsyncIterator[Saver]:
     """A saver over `sqlite:///PATH` or `postgresql://...`, closed on leaving.
 
     Records defined anywhere may be saved; import their modules before opening. Raises ValueError for
-    another URL, StoreUnavailable if the store cannot be opened or its driver is not installed.
+    another URL, StoreUnavailable if the store cannot be opened.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        opened = _sqlite(parsed.database or ":memory:")
+        async with _sqlite(parsed.database or ":memory:") as sqlite:
+            yield sqlite
     else:
-        opened = _postgresql(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
-    async with opened as saver:
-        yield saver
+        plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        async with _postgresql(plain) as postgres:
+            yield postgres
 
 
 def serializer() -> JsonPlusSerializer:
@@ -41,10 +52,10 @@ def serializer() -> JsonPlusSerializer:
 
 
 @asynccontextmanager
-async def _sqlite(path: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+async def _sqlite(path: str) -> AsyncIterator[SqliteSaver]:
     try:
         async with aiosqlite.connect(path, timeout=BUSY_SECONDS) as connection:
-            saver = AsyncSqliteSaver(connection, serde=serializer())
+            saver = SqliteSaver(connection, serde=serializer())
             await saver.setup()
             await connection.execute("PRAGMA synchronous=FULL")
             yield saver
@@ -55,18 +66,45 @@ async def _sqlite(path: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
 
 
 @asynccontextmanager
-async def _postgresql(url: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+async def _postgresql(url: str) -> AsyncIterator[PostgresSaver]:
+    options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=CONNECTIONS,
+        kwargs=options,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
     try:
-        from langgraph.checkpoint.postgres.aio import (  # type: ignore[import-not-found]
-            AsyncPostgresSaver,
-        )
-    except ImportError as error:
-        raise StoreUnavailable(
-            "checkpoints in PostgreSQL need the package langgraph-checkpoint-postgres: pip install it"
-        ) from error
-    async with AsyncPostgresSaver.from_conn_string(url, serde=serializer()) as saver:
-        await saver.setup()
+        await pool.open(wait=True, timeout=CONNECT_SECONDS)
+        saver = PostgresSaver(pool, serde=serializer())
+        async with pool.connection() as connection, _alone(connection):
+            await saver.setup()
         yield saver
+    except (psycopg.Error, PoolTimeout) as error:
+        raise StoreUnavailable(
+            f"checkpoints in PostgreSQL: {error}; check its URL, and that it runs"
+        ) from error
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def _alone(connection: psycopg.AsyncConnection[dict[str, Any]]) -> AsyncIterator[None]:
+    """Lets one process at a time make the tables.
+
+    Asks again and again: whoever waited in the database would keep `CREATE INDEX CONCURRENTLY` waiting too.
+    """
+    while True:
+        taken = await connection.execute("SELECT pg_try_advisory_lock(%s) AS mine", (MAKING_TABLES,))
+        if (row := await taken.fetchone()) is not None and row["mine"]:
+            break
+        await asyncio.sleep(0.05)
+    try:
+        yield
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock(%s)", (MAKING_TABLES,))
 
 
 def _records(base: type[Record]) -> Iterable[type[Record]]:

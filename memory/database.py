@@ -13,7 +13,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, RowMapping, Select, event, insert, select, update
+from sqlalchemy import URL, Connection, RowMapping, Select, event, insert, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -26,6 +26,8 @@ from memory.tables import GAPS, INTERACTIONS, NOT_CLOSED, RUNS
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10.0
 """How long a write waits for another process's write to end."""
+MIGRATING = 0x6D696772617465
+"""Number of the PostgreSQL advisory lock under which processes bring the schema up to date, one by one."""
 
 Clock = Callable[[], datetime]
 
@@ -64,7 +66,7 @@ class Database:
 
     async def save_interaction(self, interaction: Interaction) -> None:
         """Keeps a chat turn; saving it again changes nothing."""
-        async with self._begin() as connection:
+        async with self.begin() as connection:
             await _insert_once(
                 connection,
                 insert(INTERACTIONS).values(
@@ -87,7 +89,7 @@ class Database:
 
         Only a closed gap makes room for another; spelling variants of a question count as one.
         """
-        async with self._begin() as connection:
+        async with self.begin() as connection:
             await _insert_once(
                 connection,
                 insert(GAPS).values(
@@ -127,7 +129,7 @@ class Database:
         """
         values = {"status": status} | ({} if run_id is None else {"run_id": run_id})
         try:
-            async with self._begin() as connection:
+            async with self.begin() as connection:
                 await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(values))
         except IntegrityError:
             pass
@@ -142,7 +144,7 @@ class Database:
         """
         if gap_id is not None:
             await self.gap(gap_id)
-        async with self._begin() as connection:
+        async with self.begin() as connection:
             await _insert_once(
                 connection,
                 insert(RUNS).values(
@@ -162,7 +164,7 @@ class Database:
             "report": report,
             "finished_at": self._clock().timestamp(),
         }
-        async with self._begin() as connection:
+        async with self.begin() as connection:
             done = await connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(values))
         if done.rowcount == 0:
             raise UnknownRun(f"no run {run_id}: it was never started here")
@@ -179,17 +181,21 @@ class Database:
             raise UnknownRun(f"no run {run_id}: `GET /v1/learn` lists those that were started")
         return _run(rows[0])
 
+    def now(self) -> datetime:
+        """The time, by the clock that the database was opened with."""
+        return self._clock()
+
     async def aclose(self) -> None:
         """Closes all connections."""
         await self._engine.dispose()
 
     async def _rows(self, query: Select[Any]) -> list[RowMapping]:
-        async with self._begin() as connection:
+        async with self.begin() as connection:
             return list((await connection.execute(query)).mappings())
 
     @asynccontextmanager
-    async def _begin(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed whole, or not at all."""
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed whole, or not at all. IntegrityError is for the caller to explain."""
         try:
             async with self._engine.begin() as connection:
                 yield connection
@@ -205,7 +211,7 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
     `sqlite:///PATH` creates the file. Raises ValueError for a URL that is none, StoreUnavailable when the
     database cannot be opened or was written by a later version.
     """
-    engine = create_async_engine(async_url(url))
+    engine = create_async_engine(async_url(url), pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _configure)
     try:
@@ -265,6 +271,8 @@ def _configure(connection: Any, _record: object) -> None:
 
 
 def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

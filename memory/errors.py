@@ -8,6 +8,12 @@ StorageError
 +-- AdapterNotServable    the adapter exists, but must not be served
 +-- UnknownRun            no run of that id exists
 +-- UnknownGap            no gap of that id exists
++-- UnknownThread         no thread of that id exists
++-- UnknownAssistant      no assistant of that id or name exists
++-- UnknownCheckpoint     the thread has no checkpoint of that id
++-- AlreadyExists         something of that id exists already
++-- ThreadBusy            a thread's active run does not allow what was asked for
++-- RunLost               another process works on the run now
 """
 
 
@@ -41,3 +47,27 @@ class UnknownRun(StorageError):
 
 class UnknownGap(StorageError):
     """No gap of that id exists."""
+
+
+class UnknownThread(StorageError):
+    """No thread of that id exists."""
+
+
+class UnknownAssistant(StorageError):
+    """No assistant of that id or name exists."""
+
+
+class UnknownCheckpoint(StorageError):
+    """The thread has no checkpoint of that id."""
+
+
+class AlreadyExists(StorageError):
+    """Something of that id exists already."""
+
+
+class ThreadBusy(StorageError):
+    """A thread's active run does not allow what was asked for."""
+
+
+class RunLost(StorageError):
+    """Another process works on the run now, so this one must stop."""

@@ -4,7 +4,7 @@ A record is kept whole as JSON in `body`; columns beside it are what queries fil
 Times are seconds since 1970, because SQLite knows no time zones.
 """
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, MetaData, Table, Text, text
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
 METADATA = MetaData()
 
@@ -53,4 +53,84 @@ RUNS = Table(
     Column("outcome", JSON(none_as_null=True)),
     Column("report", JSON(none_as_null=True)),
     Index("runs_by_time", "started_at"),
+)
+
+THREADS = Table(
+    "threads",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("state_updated_at", Float, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("values", JSON(none_as_null=True)),
+    Column("interrupts", JSON, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("ttl_minutes", Float),
+    Column("ttl_strategy", Text),
+    Column("expires_at", Float),
+    Index("threads_by_time", "updated_at"),
+    Index("threads_that_expire", "expires_at"),
+)
+
+RUNNING = text("status = 'running'")
+UNFINISHED = text("status IN ('pending', 'running')")
+
+THREAD_RUNS = Table(
+    "thread_runs",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("thread_id", Text, ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
+    Column("assistant_id", Text, nullable=False),
+    Column("graph_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("starts_at", Float, nullable=False),
+    Column("cancel", Text),
+    Column("owner", Text),
+    Column("seen_at", Float),
+    Column("attempt", Integer, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("checkpoint_id", Text),
+    Index(
+        "one_active_run_per_thread",
+        "thread_id",
+        unique=True,
+        sqlite_where=RUNNING,
+        postgresql_where=RUNNING,
+    ),
+    Index("runs_of_thread", "thread_id", "created_at"),
+    Index("unfinished_runs", "status", "starts_at", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
+)
+
+RUN_EVENTS = Table(
+    "run_events",
+    METADATA,
+    Column("run_id", Text, ForeignKey("thread_runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+ASSISTANTS = Table(
+    "assistants",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+ASSISTANT_VERSIONS = Table(
+    "assistant_versions",
+    METADATA,
+    Column("assistant_id", Text, ForeignKey("assistants.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
 )

@@ -1,7 +1,6 @@
 """Fixtures of the api tests: the real app, served in process, over a runtime of shipped fakes."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,16 +8,13 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from dbos import DBOS
-from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.settings import Settings
 from api.app import create_app
-from api.compose import Service
+from api.compose import Durable, Service, open_durable
 from graphs import chat as chatting
-from graphs.runs import LearnRuns, open_runs
 from graphs.state import Runtime
-from memory.checkpoints import serializer
+from memory.checkpoints import open_saver
 from tests.graphs.conftest import clock, runtime
 
 __all__ = ["clock", "runtime"]
@@ -26,34 +22,27 @@ __all__ = ["clock", "runtime"]
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
-@pytest.fixture(scope="session")
-def empty_queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DBOS database with its tables, to be copied: making them anew takes a second and a half."""
-    path = tmp_path_factory.mktemp("queue") / "runs.db"
-    DBOS.migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def serve(tmp_path: Path, runtime: Runtime, empty_queue: Path) -> Serve:
+def serve(tmp_path: Path, runtime: Runtime) -> Serve:
     """Serves the app over the fakes, or over another runtime, for as long as the block lasts.
 
-    Durable runs are opened only where a test is about them, for DBOS takes a second to start and stop.
+    Durable runs are opened only where a test is about them.
     """
 
     @asynccontextmanager
     async def open_fakes(settings: Settings, given: Runtime, learning: bool) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
-            runs = cast(LearnRuns, None)
+            durable = Durable(*[cast(Any, None)] * 3)
             if learning:
-                queue = shutil.copy(empty_queue, tmp_path / "runs.db")
-                saver = InMemorySaver(serde=serializer())
-                runs = await stack.enter_async_context(open_runs(given, saver, f"sqlite:///{queue}"))
+                saver = await stack.enter_async_context(open_saver(f"sqlite:///{tmp_path}/checkpoints.db"))
+                durable = await stack.enter_async_context(open_durable(given, saver))
             yield Service(
                 settings=settings,
                 runtime=given,
                 chat=chatting.build().compile(),
-                runs=runs,
+                executor=durable.executor,
+                assistants=durable.assistants,
+                runs=durable.runs,
                 writing=asyncio.Lock(),
             )
 

@@ -1,0 +1,235 @@
+"""Owns the routes of runs, on threads and without one, in LangGraph's wire format.
+
+Runs nothing itself: `graphs.executor` does, and a client that goes away changes nothing unless it asked for it.
+"""
+
+import uuid
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Query, Response
+from fastapi.responses import StreamingResponse
+from sse_starlette import EventSourceResponse
+
+from api.compose import Given, Service
+from api.langgraph import RunId, Select, ThreadId, checkpoint_of, picked, surface
+from api.run_requests import BatchedRun, CancelMany, RunAsked, check_modes
+from api.streams import events, eventually, links, outcome
+from graphs import threads
+from memory.errors import ThreadBusy, UnknownRun
+from memory.thread_runs import RunStatus, ThreadRun
+from memory.threads import Json
+
+router = surface("runs")
+
+MOST_IN_BATCH = 100
+LastEventId = Annotated[str | None, Header()]
+Action = Literal["interrupt", "rollback"]
+
+
+@router.post("/threads/{thread_id}/runs")
+async def create(thread_id: ThreadId, asked: RunAsked, given: Given, response: Response) -> Json:
+    """Queues a run on a thread and returns at once."""
+    run = await start(given, asked, thread_id)
+    response.headers["Content-Location"] = links(run, "join")["Content-Location"]
+    return run_reply(run)
+
+
+@router.post("/threads/{thread_id}/runs/stream", response_class=EventSourceResponse)
+async def stream(thread_id: ThreadId, asked: RunAsked, given: Given) -> EventSourceResponse:
+    """Queues a run on a thread and streams its events."""
+    return _stream(given, asked, await start(given, asked, thread_id))
+
+
+@router.post("/threads/{thread_id}/runs/wait")
+async def wait(thread_id: ThreadId, asked: RunAsked, given: Given) -> StreamingResponse:
+    """Queues a run on a thread and answers with the values that it ends with."""
+    return _wait(given, asked, await start(given, asked, thread_id))
+
+
+@router.post("/runs")
+async def create_stateless(asked: RunAsked, given: Given, response: Response) -> Json:
+    """Queues a run on a thread of its own, which is deleted at its end unless it is to be kept."""
+    run = await start(given, asked, None)
+    response.headers["Content-Location"] = links(run, "join")["Content-Location"]
+    return run_reply(run)
+
+
+@router.post("/runs/stream", response_class=EventSourceResponse)
+async def stream_stateless(asked: RunAsked, given: Given) -> EventSourceResponse:
+    """The same, and streams its events."""
+    return _stream(given, asked, await start(given, asked, None))
+
+
+@router.post("/runs/wait")
+async def wait_stateless(asked: RunAsked, given: Given) -> StreamingResponse:
+    """The same, and answers with the values that it ends with."""
+    return _wait(given, asked, await start(given, asked, None))
+
+
+@router.post("/runs/batch")
+async def batch(asked: list[BatchedRun], given: Given) -> list[Json]:
+    """Queues several runs; if one is refused, those before it are queued already."""
+    if not 0 < len(asked) <= MOST_IN_BATCH:
+        raise ValueError(f"a batch has 1 to {MOST_IN_BATCH} runs")
+    return [run_reply(await start(given, one, one.thread_id)) for one in asked]
+
+
+@router.post("/runs/cancel", status_code=204)
+async def cancel_many(asked: CancelMany, given: Given, action: Action = "interrupt") -> None:
+    """Cancels several runs: those named of one thread, or all in a state; ended ones are left out."""
+    named = asked.thread_id is not None and asked.run_ids is not None
+    if named == (asked.status is not None):
+        raise ValueError("send thread_id and run_ids, or status")
+    if asked.run_ids is not None:
+        found = [await given.executor.runs.get(run_id, asked.thread_id) for run_id in asked.run_ids]
+    else:
+        unfinished = await given.executor.runs.unfinished()
+        found = [run for run in unfinished if asked.status in ("all", run.status)]
+    for run in found:
+        try:
+            await given.executor.cancel(run.run_id, action)
+        except (ThreadBusy, UnknownRun):
+            continue  # it has ended meanwhile
+
+
+@router.get("/threads/{thread_id}/runs")
+async def listing(
+    thread_id: ThreadId,
+    given: Given,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    status: RunStatus | None = None,
+    select: Annotated[Select | None, Query()] = None,
+) -> list[Json]:
+    """A thread's runs, newest first."""
+    await given.executor.threads.get(thread_id)
+    runs = await given.executor.runs.list(thread_id, status=status, limit=limit, offset=offset)
+    return [picked(run_reply(run), select) for run in runs]
+
+
+@router.get("/threads/{thread_id}/runs/{run_id}")
+async def show(thread_id: ThreadId, run_id: RunId, given: Given) -> Json:
+    """One run."""
+    return run_reply(await given.executor.runs.get(run_id, thread_id))
+
+
+@router.delete("/threads/{thread_id}/runs/{run_id}", status_code=204)
+async def delete(thread_id: ThreadId, run_id: RunId, given: Given) -> None:
+    """Deletes a run that has ended, with its events; the thread keeps what it made of it."""
+    await given.executor.runs.get(run_id, thread_id)
+    await given.executor.runs.delete(run_id)
+
+
+@router.get("/threads/{thread_id}/runs/{run_id}/join")
+async def join(thread_id: ThreadId, run_id: RunId, given: Given) -> StreamingResponse:
+    """Waits for a run and answers with the values that it ends with."""
+    run = await given.executor.runs.get(run_id, thread_id)
+    return eventually(run, outcome(given.executor, run))
+
+
+@router.get("/threads/{thread_id}/runs/{run_id}/stream", response_class=EventSourceResponse)
+async def join_stream(
+    thread_id: ThreadId,
+    run_id: RunId,
+    given: Given,
+    stream_mode: Annotated[list[str] | None, Query()] = None,
+    cancel_on_disconnect: bool = False,
+    last_event_id: LastEventId = None,
+) -> EventSourceResponse:
+    """A run's events from the first, or past Last-Event-ID, until it ends."""
+    modes = [mode for mode in stream_mode or [] if mode]
+    if modes:
+        check_modes(modes)
+    run = await given.executor.runs.get(run_id, thread_id)
+    leave = partial(given.executor.cancel, run_id) if cancel_on_disconnect else None
+    asked = modes or run.request["modes"]
+    return events(given.executor, run, modes=asked, after=number(last_event_id), on_leave=leave)
+
+
+@router.post("/threads/{thread_id}/runs/{run_id}/cancel", status_code=202)
+async def cancel(
+    thread_id: ThreadId, run_id: RunId, given: Given, wait: bool = False, action: Action = "interrupt"
+) -> Any:
+    """Ends a run; `rollback` deletes it with all that it changed. With `wait`, answers once it has ended."""
+    run = await given.executor.runs.get(run_id, thread_id)
+    await given.executor.cancel(run_id, action)
+    if wait:
+        return eventually(run, outcome(given.executor, run))
+    return Response(status_code=202)
+
+
+async def start(given: Service, asked: RunAsked, thread_id: str | None) -> ThreadRun:
+    """Queues what is asked for. Raises what `Executor.start` and `Served.accept` raise."""
+    assistant = await given.assistants.get(asked.assistant_id)
+    served = given.executor.served[assistant.graph_id]
+    stateless = thread_id is None
+    thread_id = thread_id or str(uuid.uuid4())
+    create = stateless or asked.if_not_exists == "create"
+    checkpoint_id = checkpoint_of(thread_id, asked.checkpoint, asked.checkpoint_id)
+    if stateless and checkpoint_id is not None:
+        raise ValueError("a run without a thread has no checkpoint to begin at: name its thread")
+    if not stateless and asked.on_completion == "delete":
+        raise ValueError("on_completion=delete is for runs without a thread: use the thread's ttl")
+    if asked.input is not None and asked.command is not None:
+        raise ValueError("send input or command, not both")
+    if not create:
+        await given.executor.threads.get(thread_id)
+    if checkpoint_id is not None:
+        await threads.state(given.executor, thread_id, checkpoint_id)
+    accepted = None
+    if asked.input is not None:
+        if not isinstance(asked.input, dict):
+            raise ValueError("input: must be an object")
+        options = assistant.options | asked.options
+        accepted = await served.accept(thread_id, asked.input, options)
+    order = asked.order(accepted, checkpoint_id, stateless=stateless)
+    return await given.executor.start(
+        thread_id,
+        assistant.graph_id,
+        order,
+        assistant_id=assistant.assistant_id,
+        strategy=asked.multitask_strategy,
+        metadata=asked.config.metadata | asked.metadata,
+        create_thread=create,
+        after_seconds=asked.after_seconds,
+    )
+
+
+def run_reply(run: ThreadRun) -> Json:
+    """A run as clients know it."""
+    told = run.model_dump(
+        mode="json",
+        include={
+            "run_id",
+            "thread_id",
+            "assistant_id",
+            "created_at",
+            "updated_at",
+            "status",
+            "metadata",
+        },
+    )
+    reason = {"cancel_reason": run.cancel} if run.cancel else {}
+    return told | {"kwargs": run.request, "multitask_strategy": run.strategy} | reason
+
+
+def number(last_event_id: str | None) -> int:
+    """The event after which to go on; `-1`, like none, means from the first. Raises ValueError."""
+    if last_event_id in (None, "", "-1"):
+        return 0
+    if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 10):
+        raise ValueError("Last-Event-ID must be the id of an event of this run")
+    return int(last_event_id)
+
+
+def _stream(given: Service, asked: RunAsked, run: ThreadRun) -> EventSourceResponse:
+    return events(given.executor, run, modes=asked.modes, on_leave=_leave(given, asked, run))
+
+
+def _wait(given: Service, asked: RunAsked, run: ThreadRun) -> StreamingResponse:
+    return eventually(run, outcome(given.executor, run), _leave(given, asked, run))
+
+
+def _leave(given: Service, asked: RunAsked, run: ThreadRun) -> Any:
+    return partial(given.executor.cancel, run.run_id) if asked.on_disconnect == "cancel" else None

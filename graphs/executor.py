@@ -1,0 +1,365 @@
+"""Owns how runs on threads are worked on: one at a time per thread, streamed into the store, cancelled, resumed.
+
+The run's row is a durable queue entry with an owner and a lease: what a dead process leaves, another takes up
+from the last checkpoint. Which graphs there are is in `served`, what a run was asked to do in `orders`.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import EmptyInputError, GraphRecursionError, InvalidUpdateError
+from langgraph.types import StateSnapshot
+
+from agent.errors import AgentError
+from graphs import orders, wire
+from graphs.journal import Bell, Journal
+from graphs.orders import Order
+from graphs.served import BrokeOff, Served
+from graphs.state import Runtime
+from graphs.streaming import stream
+from memory.errors import RunLost, StorageError, StoreUnavailable, ThreadBusy, UnknownRun
+from memory.savers import Saver
+from memory.thread_runs import UNFINISHED, CancelAction, RunEvent, RunStatus, Strategy, ThreadRun, ThreadRuns
+from memory.threads import Json, Threads
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+"""Between two looks for what other processes ask, or leave."""
+BEAT_SECONDS = 2.0
+LONG_SECONDS = 5.0
+"""Between two looks at a run that is worked on here, and so is heard of."""
+MOST_AT_ONCE = 200
+"""Runs that one process works on; others wait for their turn."""
+FAILURES = (AgentError, StorageError, ValueError, GraphRecursionError, EmptyInputError, InvalidUpdateError)
+"""What may end a run without being a fault of ours."""
+
+Chore = Callable[["Executor"], Awaitable[None]]
+Ended = Callable[[ThreadRun, RunStatus, Json], Awaitable[None]]
+
+
+@dataclass
+class _Work:
+    """One run under way: the task that sees it to its end, and within it the one that runs the graph."""
+
+    task: "asyncio.Task[None]"
+    graph: "asyncio.Task[None] | None" = None
+    stop: CancelAction | None = None
+
+
+class Executor:
+    """The runs on threads, as this process starts, works on and follows them."""
+
+    def __init__(self, runtime: Runtime, saver: Saver, served: Sequence[Served]) -> None:
+        """The graphs have to be compiled with the saver."""
+        self._runtime = runtime
+        self.saver = saver
+        self.served: Mapping[str, Served] = {graph.name: graph for graph in served}
+        database = runtime.database
+        self.threads = Threads(database)
+        self.runs = ThreadRuns(database, owner=uuid.uuid4().hex)
+        self._database = database
+        self._bell = Bell()
+        self._working: dict[str, _Work] = {}
+        self._ended: list[Ended] = []
+
+    def on_end(self, told: Ended) -> None:
+        """Has `told` called with each run that this process has ended, and its values."""
+        self._ended.append(told)
+
+    async def start(
+        self,
+        thread_id: str,
+        graph_id: str,
+        order: Order,
+        *,
+        assistant_id: str = "",
+        strategy: Strategy = "enqueue",
+        metadata: Json | None = None,
+        create_thread: bool = False,
+        after_seconds: float = 0.0,
+        run_id: str | None = None,
+    ) -> ThreadRun:
+        """Queues a run and returns at once; it begins as soon as its thread is free.
+
+        Raises ValueError, UnknownThread unless `create_thread`, ThreadBusy as `reject` has it, AlreadyExists.
+        """
+        order = orders.check(order, self.served[graph_id])
+        now = self._database.now()
+        run = ThreadRun(
+            run_id=run_id or str(uuid.uuid4()),
+            thread_id=thread_id,
+            assistant_id=assistant_id,
+            graph_id=graph_id,
+            metadata=metadata or {},
+            request=order.model_dump(mode="json"),
+            strategy=strategy,
+            created_at=now,
+            updated_at=now,
+            starts_at=now + timedelta(seconds=after_seconds),
+        )
+        labels = {"graph_id": graph_id, "assistant_id": assistant_id}
+        others = await self.runs.add(run, create_thread=create_thread, thread_metadata=labels)
+        if strategy in ("interrupt", "rollback"):
+            for other in others:
+                await self._cancel(other.run_id, "interrupt" if strategy == "interrupt" else "rollback")
+        await self._advance(thread_id)
+        return run
+
+    async def cancel(self, run_id: str, action: CancelAction = "interrupt") -> None:
+        """Ends a run; rolled back, nothing is left of it. Raises UnknownRun, ThreadBusy if it has ended."""
+        await self.runs.get(run_id)
+        if not await self._cancel(run_id, action):
+            raise ThreadBusy(f"run {run_id} has ended already")
+
+    async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[RunEvent]:
+        """The run's events past number `after`, those to come too, until it has ended or is gone.
+
+        Holds no connection while it waits.
+        """
+        while True:
+            with self._bell.listening(run_id) as rung:
+                status, events = await self.runs.events(run_id, after)
+                if not events and status in UNFINISHED:
+                    await rung(LONG_SECONDS if run_id in self._working else TICK_SECONDS)
+            for event in events:
+                after = event.number
+                yield event
+            if status not in UNFINISHED:
+                return
+
+    async def ended(self, run_id: str) -> ThreadRun | None:
+        """The run once it has ended; None if it is gone then."""
+        async for _ in self.follow(run_id, after=2**31 - 1):
+            pass
+        try:
+            return await self.runs.get(run_id)
+        except UnknownRun:
+            return None
+
+    async def outcome(self, run: ThreadRun) -> Json:
+        """The values that a run ended with, or `__error__`."""
+        if run.status == "error":
+            return {"__error__": run.error}
+        return wire.outcome(await self.state(run.graph_id, run.thread_id, run.checkpoint_id))
+
+    async def state(
+        self, graph_id: str, thread_id: str, checkpoint_id: str | None = None, *, subgraphs: bool = False
+    ) -> StateSnapshot:
+        """The thread's state, now or at a checkpoint."""
+        config = thread_config(thread_id, checkpoint_id)
+        return await self.served[graph_id].graph.aget_state(config, subgraphs=subgraphs)
+
+    async def settle(self, thread_id: str, *, seconds: float = 10.0) -> None:
+        """Ends all that is going on on the thread, and waits for it. Raises ThreadBusy if it does not end."""
+        deadline = time.monotonic() + seconds
+        while unfinished := await self.runs.unfinished(thread_id):
+            if time.monotonic() > deadline:
+                raise ThreadBusy(f"run {unfinished[0].run_id} does not end: try again later")
+            for run in unfinished:
+                if run.cancel is None:
+                    await self._cancel(run.run_id, "interrupt")
+            await asyncio.sleep(0.02)
+
+    async def watch(self, chores: Sequence[Chore]) -> None:
+        """Begins what has become due, takes up what was left, heeds what other processes ask; never returns."""
+        beaten = 0.0
+        while True:
+            try:
+                if self._working:
+                    for run in await self.runs.to_cancel():
+                        assert run.cancel is not None, "it was asked for by that"
+                        self._stop(run.run_id, run.cancel)
+                if time.monotonic() - beaten > BEAT_SECONDS:
+                    beaten = time.monotonic()
+                    if self._working:
+                        await self.runs.beat()
+                    for run in await self.runs.adopt(frozenset(self._working)):
+                        self._begin(run)
+                    for chore in chores:
+                        await chore(self)
+                for thread_id in await self.runs.due():
+                    await self._advance(thread_id)
+            except StoreUnavailable as error:
+                log.warning("runs are not looked after for now: %s", error)
+            except Exception:
+                log.exception("runs are no longer looked after: restart the api")
+                raise
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def aclose(self) -> None:
+        """Stops working; runs stay as they stand in their checkpoints, for the next process to take up."""
+        tasks = tuple(work.task for work in self._working.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.runs.release()
+
+    async def _cancel(self, run_id: str, action: CancelAction) -> bool:
+        run = await self.runs.cancel(run_id, action)
+        if run is not None and run.status == "running":
+            self._stop(run_id, action)
+        self._bell.ring(run_id)
+        return run is not None
+
+    def _stop(self, run_id: str, action: CancelAction) -> None:
+        work = self._working.get(run_id)
+        if work is not None and work.stop is None:
+            work.stop = action
+            if work.graph is not None:
+                work.graph.cancel()
+
+    async def _advance(self, thread_id: str) -> None:
+        if len(self._working) < MOST_AT_ONCE and (run := await self.runs.claim(thread_id)) is not None:
+            self._begin(run)
+
+    def _begin(self, run: ThreadRun) -> None:
+        if run.run_id not in self._working:
+            task = asyncio.create_task(self._work(run), name=f"run {run.run_id}")
+            self._working[run.run_id] = _Work(task)
+            task.add_done_callback(lambda _: self._leave(run.run_id))
+
+    def _leave(self, run_id: str) -> None:
+        del self._working[run_id]
+        self._bell.ring(run_id)
+
+    async def _work(self, run: ThreadRun) -> None:
+        order = Order.model_validate(run.request)
+        try:
+            async with Journal(run.run_id, self.runs, self._bell, self._lost) as journal:
+                journal.say("metadata", {"run_id": run.run_id, "attempt": run.attempt})
+                status, error = await self._drive(run, order, journal)
+            await self._finish(run, order, status, error)
+        except RunLost as lost:
+            log.warning("stopped working: %s", lost)
+        except StoreUnavailable as unavailable:
+            log.error("run %s is left where it was for now: %s", run.run_id, unavailable)
+        else:
+            self._bell.ring(run.run_id)
+            await self._advance(run.thread_id)
+
+    async def _drive(self, run: ThreadRun, order: Order, journal: Journal) -> tuple[RunStatus, Json | None]:
+        """Works through the graph; returns how it ended, and why if it failed."""
+        served, work = self.served[run.graph_id], self._working[run.run_id]
+        if work.stop is None:
+            work.graph = asyncio.create_task(self._stream(run, order, served, journal))
+        try:
+            if work.graph is not None:
+                await work.graph
+        except asyncio.CancelledError:
+            if work.stop is None:
+                raise  # the process closes, or the run was lost
+        except FAILURES as error:
+            log.warning("run %s failed: %s", run.run_id, error)
+            stopped = isinstance(error, GraphRecursionError)
+            reason = f"too many steps: {error}" if stopped else str(error)
+            return await self._failed(run, journal, error, "stopped" if stopped else "failed", reason)
+        except Exception as error:
+            log.exception("run %s failed", run.run_id)
+            reason = f"a fault in Nightschool itself, {type(error).__name__}: {error}; please report it"
+            return await self._failed(run, journal, error, "failed", reason)
+        finally:
+            if work.graph is not None and not work.graph.done():
+                work.graph.cancel()
+                await asyncio.gather(work.graph, return_exceptions=True)
+            work.graph = None
+        if work.stop is None:
+            return "success", None
+        await served.broke_off(run.thread_id, "stopped", "it was cancelled")
+        return "interrupted", None
+
+    async def _stream(self, run: ThreadRun, order: Order, served: Served, journal: Journal) -> None:
+        config = orders.config(order, run, served)
+        snapshot = await served.graph.aget_state(thread_config(run.thread_id))
+        begun = (snapshot.metadata or {}).get("run_id") == run.run_id
+        if begun and set(snapshot.next) <= _nodes(order.interrupt_before, served):
+            return  # it had come to its end, which was not noted, or to where it was to stop
+        if order.command is not None and order.command.answers and not (begun or snapshot.interrupts):
+            raise ValueError("there is nothing to resume: the thread does not wait at an interrupt")
+        if not begun and order.checkpoint_id is not None:
+            config["configurable"]["checkpoint_id"] = order.checkpoint_id
+        config["run_id"] = uuid.uuid4()
+        async for name, data in stream(
+            served.graph,
+            None if begun else await orders.entry(order, run, served),
+            config,
+            context=self._runtime,
+            modes=(*order.modes, *served.kept),
+            subgraphs=order.subgraphs,
+            durability=order.durability,
+            interrupt_before=_plain(order.interrupt_before),
+            interrupt_after=_plain(order.interrupt_after),
+        ):
+            journal.say(name, data)
+
+    async def _failed(
+        self, run: ThreadRun, journal: Journal, error: Exception, kind: BrokeOff, reason: str
+    ) -> tuple[RunStatus, Json]:
+        await self.served[run.graph_id].broke_off(run.thread_id, kind, reason)
+        told = {"error": type(error).__name__, "message": reason}
+        journal.say("error", told)
+        return "error", told
+
+    async def _finish(self, run: ThreadRun, order: Order, status: RunStatus, error: Json | None) -> None:
+        served = self.served[run.graph_id]
+        rolled_back = status == "interrupted" and self._working[run.run_id].stop == "rollback"
+        if rolled_back:
+            await self.saver.aforget_run(run.thread_id, run.run_id)
+        snapshot = await served.graph.aget_state(thread_config(run.thread_id))
+        await self.runs.finish(
+            run,
+            status,
+            wire.standing(snapshot, error),
+            checkpoint_id=snapshot.config["configurable"].get("checkpoint_id"),
+            forget=rolled_back,
+            expire=order.on_completion == "delete",
+        )
+        if not rolled_back:
+            values: Json = {"__error__": error} if error else wire.outcome(snapshot)
+            for told in self._ended:
+                await told(run, status, values)
+
+    def _lost(self, run_id: str) -> None:
+        """Stops work on a run that another process writes the events of."""
+        if (work := self._working.get(run_id)) is not None:
+            work.task.cancel()
+
+
+@asynccontextmanager
+async def open_executor(
+    runtime: Runtime, saver: Saver, served: Sequence[Served], chores: Sequence[Chore] = ()
+) -> AsyncIterator[Executor]:
+    """Opens the runs on threads and takes up those that were left unfinished; `chores` run every 2 seconds.
+
+    Work in progress at closing is left as it stands in its checkpoint, and the next opening takes it up.
+    """
+    executor = Executor(runtime, saver, served)
+    watching = asyncio.create_task(executor.watch(chores))
+    try:
+        yield executor
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await executor.aclose()
+
+
+def thread_config(thread_id: str, checkpoint_id: str | None = None) -> RunnableConfig:
+    """LangGraph's name for a thread's state, now or at a checkpoint."""
+    named = {"thread_id": thread_id, "checkpoint_ns": ""}
+    return {"configurable": named if checkpoint_id is None else {**named, "checkpoint_id": checkpoint_id}}
+
+
+def _nodes(nodes: orders.Nodes, served: Served) -> set[str]:
+    return set(served.graph.nodes if nodes == "*" else nodes)
+
+
+def _plain(nodes: orders.Nodes) -> Any:
+    return nodes if nodes == "*" else list(nodes)

@@ -1,0 +1,134 @@
+"""Owns what our LangGraph savers can do beyond LangGraph's own: copy a thread, thin it out, undo one run.
+
+Opens nothing (`checkpoints` does), and never looks into a checkpoint's values.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+RESUME = "__resume__"
+"""Channel under which LangGraph keeps the answer to an interrupt."""
+SQLITE_COLUMNS = {
+    "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+    "writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
+}
+POSTGRES_COLUMNS = {
+    "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+    "checkpoint_blobs": "checkpoint_ns, channel, version, type, blob",
+    "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob",
+}
+
+
+class SqliteSaver(AsyncSqliteSaver):
+    """The SQLite saver, with the methods that LangGraph's contract names and its own saver lacks."""
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copies all checkpoints and writes of one thread to another."""
+        await self._run(
+            *(
+                (
+                    f"INSERT INTO {table} (thread_id, {columns}) SELECT ?, {columns} FROM {table}"
+                    " WHERE thread_id = ?",
+                    (target_thread_id, source_thread_id),
+                )
+                for table, columns in SQLITE_COLUMNS.items()
+            )
+        )
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Deletes the threads' checkpoints, all but the latest in each namespace if it is to be kept."""
+        for thread_id in thread_ids:
+            if strategy == "delete":
+                await self.adelete_thread(thread_id)
+                continue
+            latest = (
+                "(SELECT max(checkpoint_id) FROM checkpoints AS newer WHERE newer.thread_id = {0}.thread_id"
+                " AND newer.checkpoint_ns = {0}.checkpoint_ns)"
+            )
+            await self._run(
+                *(
+                    (
+                        f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < {latest.format(table)}",
+                        (thread_id,),
+                    )
+                    for table in ("writes", "checkpoints")
+                ),
+                ("UPDATE checkpoints SET parent_checkpoint_id = NULL WHERE thread_id = ?", (thread_id,)),
+            )
+
+    async def aforget_run(self, thread_id: str, run_id: str) -> None:
+        """Deletes what one run left on its thread, and the answer that it gave to an interrupt before it."""
+        made = "SELECT checkpoint_id FROM checkpoints WHERE thread_id = ? AND json_extract(metadata, '$.run_id') = ?"
+        head = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ''"
+        await self._run(
+            (
+                f"DELETE FROM writes WHERE thread_id = ? AND checkpoint_id IN ({made})",
+                (thread_id, thread_id, run_id),
+            ),
+            (
+                "DELETE FROM checkpoints WHERE thread_id = ? AND json_extract(metadata, '$.run_id') = ?",
+                (thread_id, run_id),
+            ),
+            (
+                f"DELETE FROM writes WHERE thread_id = ? AND channel = ? AND checkpoint_id IN ({head})",
+                (thread_id, RESUME, thread_id),
+            ),
+        )
+
+    async def _run(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
+        await self.setup()
+        async with self.lock, self.conn.cursor() as cursor:
+            for statement, parameters in statements:
+                await cursor.execute(statement, parameters)
+            await self.conn.commit()
+
+
+class PostgresSaver(AsyncPostgresSaver):
+    """The PostgreSQL saver, with the methods that LangGraph's contract names and its own saver lacks."""
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copies all checkpoints, blobs and writes of one thread to another."""
+        await self._run(
+            *(
+                (
+                    f"INSERT INTO {table} (thread_id, {columns}) SELECT %s, {columns} FROM {table}"
+                    " WHERE thread_id = %s",
+                    (target_thread_id, source_thread_id),
+                )
+                for table, columns in POSTGRES_COLUMNS.items()
+            )
+        )
+
+    async def aforget_run(self, thread_id: str, run_id: str) -> None:
+        """Deletes what one run left on its thread, and the answer that it gave to an interrupt before it.
+
+        Values that only it wrote stay behind until the thread is pruned or deleted.
+        """
+        made = "SELECT checkpoint_id FROM checkpoints WHERE thread_id = %s AND metadata ->> 'run_id' = %s"
+        head = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = %s AND checkpoint_ns = ''"
+        await self._run(
+            (
+                f"DELETE FROM checkpoint_writes WHERE thread_id = %s AND checkpoint_id IN ({made})",
+                (thread_id, thread_id, run_id),
+            ),
+            (
+                "DELETE FROM checkpoints WHERE thread_id = %s AND metadata ->> 'run_id' = %s",
+                (thread_id, run_id),
+            ),
+            (
+                f"DELETE FROM checkpoint_writes WHERE thread_id = %s AND channel = %s AND checkpoint_id IN ({head})",
+                (thread_id, RESUME, thread_id),
+            ),
+        )
+
+    async def _run(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
+        async with self._cursor() as cursor, cursor.connection.transaction():
+            for statement, parameters in statements:
+                await cursor.execute(statement, parameters)
+
+
+Saver = SqliteSaver | PostgresSaver
+"""Either does the same."""

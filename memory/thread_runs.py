@@ -1,0 +1,356 @@
+"""Owns the runs on threads and their events in the relational store: a durable queue, one thread at a time.
+
+A run that is worked on has an owner, who has to show up again and again; nothing here knows what it does.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import RowMapping, Select, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from memory.database import Database
+from memory.errors import AlreadyExists, RunLost, ThreadBusy, UnknownRun
+from memory.records import Record
+from memory.tables import RUN_EVENTS, THREAD_RUNS, THREADS
+from memory.threads import Json, Standing, add_thread, leave, lock, moment
+
+RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
+Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+CancelAction = Literal["interrupt", "rollback"]
+UNFINISHED = ("pending", "running")
+LEASE_SECONDS = 10.0
+"""An owner that has not been seen for so long is taken for dead, and its runs for anybody's."""
+
+
+class ThreadRun(Record):
+    """One run on a thread, as it was asked for and as far as it came."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    graph_id: str
+    status: RunStatus = "pending"
+    metadata: Json = {}
+    request: Json = {}
+    """The body of the request that asked for it."""
+    strategy: Strategy = "enqueue"
+    created_at: datetime
+    updated_at: datetime
+    starts_at: datetime
+    cancel: CancelAction | None = None
+    """What its owner has been asked to do with it."""
+    owner: str | None = None
+    attempt: int = 0
+    error: Json | None = None
+    checkpoint_id: str | None = None
+    """The last checkpoint that it left."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it is still to come."""
+        return self.status not in UNFINISHED
+
+
+class RunEvent(Record):
+    """One event of a run; `data` is JSON text, ready to be sent."""
+
+    number: int
+    name: str
+    data: str
+
+
+class ThreadRuns:
+    """The runs on threads of one database, as one owner of runs sees them."""
+
+    def __init__(self, database: Database, owner: str) -> None:
+        """`owner` names this process; no other one may have the same."""
+        self._database = database
+        self._owner = owner
+
+    async def add(
+        self, run: ThreadRun, *, create_thread: bool, thread_metadata: Json
+    ) -> tuple[ThreadRun, ...]:
+        """Queues the run and returns the unfinished ones before it, which its strategy may end.
+
+        Raises UnknownThread unless `create_thread`, ThreadBusy if it is not to wait, AlreadyExists.
+        """
+        now = self._now()
+        async with self._database.begin() as connection:
+            if create_thread:
+                await _add_missing_thread(connection, run.thread_id, thread_metadata, now)
+            before = await lock(connection, run.thread_id, now)
+            others = await _runs(connection, _of(run.thread_id).where(THREAD_RUNS.c.status.in_(UNFINISHED)))
+            if others and run.strategy == "reject":
+                raise ThreadBusy(
+                    f"thread {run.thread_id} is busy with run {others[0].run_id}: wait for it, or send another"
+                    " multitask_strategy"
+                )
+            try:
+                async with connection.begin_nested():
+                    await connection.execute(insert(THREAD_RUNS).values(_columns(run)))
+            except IntegrityError:
+                raise AlreadyExists(f"run {run.run_id} exists already") from None
+            values = {"status": "busy", "metadata": thread_metadata | before["metadata"]}
+            await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(values))
+            return others
+
+    async def claim(self, thread_id: str) -> ThreadRun | None:
+        """The thread's next run that is due, now running and ours; None if there is none, or one is running.
+
+        That no two run at once is for the database's index to see to, whatever two processes believe.
+        """
+        now = self._now()
+        try:
+            async with self._database.begin() as connection:
+                await lock(connection, thread_id, now)
+                waiting = await _runs(connection, _of(thread_id).where(THREAD_RUNS.c.status.in_(UNFINISHED)))
+                due = [run for run in waiting if run.starts_at.timestamp() <= now]
+                if not due or any(run.status == "running" for run in waiting):
+                    return None
+                return await self._own(connection, due[0], now)
+        except IntegrityError:
+            return None
+
+    async def due(self) -> tuple[str, ...]:
+        """Threads on which a run could begin now."""
+        running = select(THREAD_RUNS.c.thread_id).where(THREAD_RUNS.c.status == "running")
+        query = (
+            select(THREAD_RUNS.c.thread_id)
+            .where(THREAD_RUNS.c.status == "pending", THREAD_RUNS.c.starts_at <= self._now())
+            .where(THREAD_RUNS.c.thread_id.not_in(running))
+            .distinct()
+        )
+        async with self._database.begin() as connection:
+            return tuple((await connection.execute(query)).scalars())
+
+    async def adopt(self, held: Collection[str]) -> tuple[ThreadRun, ...]:
+        """Takes over the runs of owners who have let go of them, or have not been seen for too long.
+
+        And our own, but for those that we hold.
+        """
+        unseen = THREAD_RUNS.c.seen_at < self._now() - LEASE_SECONDS
+        gone = or_(THREAD_RUNS.c.owner.is_(None), THREAD_RUNS.c.owner == self._owner, unseen)
+        async with self._database.begin() as connection:
+            orphans = select(THREAD_RUNS).where(THREAD_RUNS.c.status == "running", gone)
+            found = [run for run in await _runs(connection, orphans) if run.run_id not in held]
+        return tuple([own for run in found if (own := await self._take_over(run)) is not None])
+
+    async def beat(self) -> None:
+        """Says that this owner lives."""
+        mine = update(THREAD_RUNS).where(
+            THREAD_RUNS.c.status == "running", THREAD_RUNS.c.owner == self._owner
+        )
+        async with self._database.begin() as connection:
+            await connection.execute(mine.values(seen_at=self._now()))
+
+    async def release(self) -> None:
+        """Lets go of all runs that are ours, as they stand in their checkpoints."""
+        mine = update(THREAD_RUNS).where(
+            THREAD_RUNS.c.status == "running", THREAD_RUNS.c.owner == self._owner
+        )
+        async with self._database.begin() as connection:
+            await connection.execute(mine.values(owner=None))
+
+    async def to_cancel(self) -> tuple[ThreadRun, ...]:
+        """Our runs that somebody asked to cancel."""
+        query = select(THREAD_RUNS).where(
+            THREAD_RUNS.c.status == "running",
+            THREAD_RUNS.c.owner == self._owner,
+            THREAD_RUNS.c.cancel.is_not(None),
+        )
+        async with self._database.begin() as connection:
+            return await _runs(connection, query)
+
+    async def cancel(self, run_id: str, action: CancelAction) -> ThreadRun | None:
+        """Asks the owner of a running run to end it, and ends a waiting one at once; None if it has ended."""
+        run = await self.get(run_id)
+        now = self._now()
+        this = THREAD_RUNS.c.id == run_id
+        async with self._database.begin() as connection:
+            before = await lock(connection, run.thread_id, now)
+            (run,) = await _runs(connection, select(THREAD_RUNS).where(this)) or (None,)
+            if run is None or run.finished:
+                return None
+            if run.status == "running":
+                await connection.execute(
+                    update(THREAD_RUNS).where(this).values(cancel=action, updated_at=now)
+                )
+                return run
+            if action == "rollback":
+                await connection.execute(delete(THREAD_RUNS).where(this))
+            else:
+                values = {"status": "interrupted", "cancel": action, "updated_at": now}
+                await connection.execute(update(THREAD_RUNS).where(this).values(values))
+            if not await _is_busy(connection, run.thread_id):
+                values = {"status": _standing(before).status}
+                await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(values))
+            return run
+
+    async def finish(
+        self,
+        run: ThreadRun,
+        status: RunStatus,
+        standing: Standing,
+        *,
+        checkpoint_id: str | None,
+        forget: bool = False,
+        expire: bool = False,
+    ) -> None:
+        """Ends a run of ours with what it left of the thread; `forget` deletes it, `expire` its thread.
+
+        Raises RunLost if it is no longer ours.
+        """
+        now = self._now()
+        this = (THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.owner == self._owner)
+        values = {
+            "status": status,
+            "error": standing.error,
+            "checkpoint_id": checkpoint_id,
+            "updated_at": now,
+            "owner": None,
+        }
+        async with self._database.begin() as connection:
+            before = await lock(connection, run.thread_id, now)
+            change = delete(THREAD_RUNS) if forget else update(THREAD_RUNS).values(values)
+            done = await connection.execute(change.where(*this))
+            if done.rowcount == 0:
+                raise RunLost(f"run {run.run_id} has another owner")
+            busy = await _is_busy(connection, run.thread_id)
+            await leave(connection, before, standing, "busy" if busy else standing.status, now)
+            if expire and not busy:
+                gone = {"ttl_strategy": "delete", "expires_at": now}
+                await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(gone))
+
+    async def get(self, run_id: str, thread_id: str | None = None) -> ThreadRun:
+        """Raises UnknownRun, for a run of another thread too."""
+        query = select(THREAD_RUNS).where(THREAD_RUNS.c.id == run_id)
+        async with self._database.begin() as connection:
+            found = await _runs(connection, query)
+        if not found or thread_id not in (None, found[0].thread_id):
+            raise UnknownRun(f"no run {run_id} on this thread" if thread_id else f"no run {run_id}")
+        return found[0]
+
+    async def list(
+        self, thread_id: str, *, status: RunStatus | None = None, limit: int = 10, offset: int = 0
+    ) -> tuple[ThreadRun, ...]:
+        """A thread's runs, newest first."""
+        query = select(THREAD_RUNS).where(THREAD_RUNS.c.thread_id == thread_id)
+        if status is not None:
+            query = query.where(THREAD_RUNS.c.status == status)
+        order = (THREAD_RUNS.c.created_at.desc(), THREAD_RUNS.c.id)
+        async with self._database.begin() as connection:
+            return await _runs(connection, query.order_by(*order).offset(offset).limit(limit))
+
+    async def unfinished(self, thread_id: str | None = None) -> tuple[ThreadRun, ...]:
+        """Runs that wait or are worked on, oldest first."""
+        query = select(THREAD_RUNS) if thread_id is None else _of(thread_id)
+        query = query.where(THREAD_RUNS.c.status.in_(UNFINISHED))
+        async with self._database.begin() as connection:
+            return await _runs(connection, query)
+
+    async def delete(self, run_id: str) -> None:
+        """Deletes a finished run with its events. Raises UnknownRun, ThreadBusy."""
+        if not (await self.get(run_id)).finished:
+            raise ThreadBusy(f"run {run_id} has not ended: cancel it first")
+        async with self._database.begin() as connection:
+            await connection.execute(delete(THREAD_RUNS).where(THREAD_RUNS.c.id == run_id))
+
+    async def append(self, run_id: str, events: Sequence[RunEvent]) -> None:
+        """Keeps events. Raises RunLost if another owner has written some of these numbers, or it is gone."""
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(
+                    insert(RUN_EVENTS), [{"run_id": run_id, **event.model_dump()} for event in events]
+                )
+        except IntegrityError:
+            raise RunLost(f"run {run_id} was deleted, or has another owner") from None
+
+    async def events(self, run_id: str, after: int = 0) -> tuple[RunStatus | None, tuple[RunEvent, ...]]:
+        """How the run stands (None: it is gone), and its events past number `after`.
+
+        All events that the status implies are among them.
+        """
+        status = select(THREAD_RUNS.c.status).where(THREAD_RUNS.c.id == run_id)
+        query = (
+            select(RUN_EVENTS)
+            .where(RUN_EVENTS.c.run_id == run_id, RUN_EVENTS.c.number > after)
+            .order_by(RUN_EVENTS.c.number)
+        )
+        async with self._database.begin() as connection:
+            now = (await connection.execute(status)).scalar_one_or_none()
+            rows = (await connection.execute(query)).mappings().all()
+        return now, tuple(RunEvent(number=r["number"], name=r["name"], data=r["data"]) for r in rows)
+
+    async def last_number(self, run_id: str) -> int:
+        """The number of the run's last event, or 0."""
+        query = select(func.max(RUN_EVENTS.c.number)).where(RUN_EVENTS.c.run_id == run_id)
+        async with self._database.begin() as connection:
+            return (await connection.execute(query)).scalar_one() or 0
+
+    async def _take_over(self, run: ThreadRun) -> ThreadRun | None:
+        """Ours, if nobody else was quicker."""
+        now = self._now()
+        async with self._database.begin() as connection:
+            await lock(connection, run.thread_id, now)
+            (still,) = await _runs(connection, select(THREAD_RUNS).where(THREAD_RUNS.c.id == run.run_id)) or (
+                None,
+            )
+            same = still is not None and (still.owner, still.attempt) == (run.owner, run.attempt)
+            return await self._own(connection, run, now) if same and not run.finished else None
+
+    async def _own(self, connection: AsyncConnection, run: ThreadRun, now: float) -> ThreadRun:
+        values = {"status": "running", "owner": self._owner, "seen_at": now, "attempt": run.attempt + 1}
+        this = THREAD_RUNS.c.id == run.run_id
+        await connection.execute(update(THREAD_RUNS).where(this).values(values | {"updated_at": now}))
+        (own,) = await _runs(connection, select(THREAD_RUNS).where(this))
+        return own
+
+    def _now(self) -> float:
+        return self._database.now().timestamp()
+
+
+async def _add_missing_thread(
+    connection: AsyncConnection, thread_id: str, metadata: Json, now: float
+) -> None:
+    try:
+        async with connection.begin_nested():
+            await add_thread(connection, thread_id, metadata, now)
+    except IntegrityError:
+        return
+
+
+async def _is_busy(connection: AsyncConnection, thread_id: str) -> bool:
+    query = _of(thread_id).where(THREAD_RUNS.c.status.in_(UNFINISHED)).limit(1)
+    return bool(await _runs(connection, query))
+
+
+async def _runs(connection: AsyncConnection, query: Select[Any]) -> tuple[ThreadRun, ...]:
+    return tuple(_run(row) for row in (await connection.execute(query)).mappings())
+
+
+def _of(thread_id: str) -> Select[Any]:
+    """The thread's runs in the order in which they were asked for."""
+    order = (THREAD_RUNS.c.created_at, THREAD_RUNS.c.id)
+    return select(THREAD_RUNS).where(THREAD_RUNS.c.thread_id == thread_id).order_by(*order)
+
+
+def _standing(row: RowMapping) -> Standing:
+    unfinished = bool(row["interrupts"])
+    return Standing(
+        values=row["values"], interrupts=row["interrupts"], unfinished=unfinished, error=row["error"]
+    )
+
+
+def _columns(run: ThreadRun) -> Json:
+    values = run.model_dump(exclude={"run_id", "created_at", "updated_at", "starts_at"})
+    times = {name: getattr(run, name).timestamp() for name in ("created_at", "updated_at", "starts_at")}
+    return values | times | {"id": run.run_id}
+
+
+def _run(row: RowMapping) -> ThreadRun:
+    values = {name: row[name] for name in ThreadRun.model_fields if name in row}
+    times = {name: moment(row[name]) for name in ("created_at", "updated_at", "starts_at")}
+    return ThreadRun(**values | times | {"run_id": row["id"]})
