@@ -28,7 +28,7 @@ from graphs.streaming import stream
 from memory.errors import RunLost, StorageError, StoreUnavailable, ThreadBusy, UnknownRun
 from memory.savers import Saver
 from memory.thread_runs import UNFINISHED, CancelAction, RunEvent, RunStatus, Strategy, ThreadRun, ThreadRuns
-from memory.threads import Json, Threads
+from memory.threads import Json, Standing, Threads
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,8 @@ LONG_SECONDS = 5.0
 """Between two looks at a run that is worked on here, and so is heard of."""
 MOST_AT_ONCE = 200
 """Runs that one process works on; others wait for their turn."""
+MOST_ATTEMPTS = 50
+"""A run that has taken so many processes with it, or outlived them, is not taken up again."""
 FAILURES = (AgentError, StorageError, ValueError, GraphRecursionError, EmptyInputError, InvalidUpdateError)
 """What may end a run without being a fault of ours."""
 
@@ -242,6 +244,9 @@ class Executor:
             log.warning("stopped working: %s", lost)
         except StoreUnavailable as unavailable:
             log.error("run %s is left where it was for now: %s", run.run_id, unavailable)
+        except Exception as error:
+            log.exception("run %s cannot be worked on", run.run_id)
+            await self._give_up(run, error)
         else:
             self._bell.ring(run.run_id)
             await self._advance(run.thread_id)
@@ -249,6 +254,9 @@ class Executor:
     async def _drive(self, run: ThreadRun, order: Order, journal: Journal) -> tuple[RunStatus, Json | None]:
         """Works through the graph; returns how it ended, and why if it failed."""
         served, work = self.served[run.graph_id], self._working[run.run_id]
+        if run.attempt > MOST_ATTEMPTS:
+            gone = RuntimeError(f"the process ended {MOST_ATTEMPTS} times while it worked on this run")
+            return await self._failed(run, journal, gone, "failed", str(gone))
         if work.stop is None:
             work.graph = asyncio.create_task(self._stream(run, order, served, journal))
         try:
@@ -264,8 +272,7 @@ class Executor:
             return await self._failed(run, journal, error, "stopped" if stopped else "failed", reason)
         except Exception as error:
             log.exception("run %s failed", run.run_id)
-            reason = f"a fault in Nightschool itself, {type(error).__name__}: {error}; please report it"
-            return await self._failed(run, journal, error, "failed", reason)
+            return await self._failed(run, journal, error, "failed", _fault(error))
         finally:
             if work.graph is not None and not work.graph.done():
                 work.graph.cancel()
@@ -327,6 +334,11 @@ class Executor:
             for told in self._ended:
                 await told(run, status, values)
 
+    async def _give_up(self, run: ThreadRun, error: Exception) -> None:
+        """Ends a run that cannot even be ended in order, as when its checkpoints cannot be read."""
+        told = {"error": type(error).__name__, "message": _fault(error)}
+        await self.runs.finish(run, "error", Standing(values=None, error=told), checkpoint_id=None)
+
     def _lost(self, run_id: str) -> None:
         """Stops work on a run that another process writes the events of."""
         if (work := self._working.get(run_id)) is not None:
@@ -355,6 +367,10 @@ def thread_config(thread_id: str, checkpoint_id: str | None = None) -> RunnableC
     """LangGraph's name for a thread's state, now or at a checkpoint."""
     named = {"thread_id": thread_id, "checkpoint_ns": ""}
     return {"configurable": named if checkpoint_id is None else {**named, "checkpoint_id": checkpoint_id}}
+
+
+def _fault(error: Exception) -> str:
+    return f"a fault in Nightschool itself, {type(error).__name__}: {error}; please report it"
 
 
 def _nodes(nodes: orders.Nodes, served: Served) -> set[str]:

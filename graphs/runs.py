@@ -253,11 +253,16 @@ class LearnRuns:
         return (*durable, *(line for line in underway(told) if line not in durable))
 
     async def tidy(self) -> None:
-        """Ends runs that were noted, but whose start a crash cut off before they were queued."""
+        """Ends runs that nobody works on: noted but never queued, or given up outside their graph."""
         for record in await self._runtime.database.runs(limit=MOST_RUNS):
-            if record.outcome is None and not await self._executor.runs.list(record.id, limit=1):
+            if record.outcome is not None:
+                continue
+            latest = await self._executor.runs.list(record.id, limit=1)
+            if not latest:
                 reason = "the service stopped before this run began: start it again"
                 await self._executor.served[GRAPH].broke_off(record.id, "stopped", reason)
+            elif latest[0].error is not None:
+                await self._executor.served[GRAPH].broke_off(record.id, "failed", latest[0].error["message"])
 
     async def _start(self, plan: Plan) -> str:
         await note(plan, self._runtime)

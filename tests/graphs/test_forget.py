@@ -4,20 +4,19 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.forgetting import chosen, plain
 from agent.routing import Routes
 from agent.scripted import Line, ScriptedEngine
-from graphs.runs import LearnRuns, open_runs
+from graphs.runs import LearnRuns
 from graphs.state import Runtime
 from memory.adapters import VolatileAdapterRegistry
-from memory.checkpoints import open_saver, serializer
 from memory.errors import UnknownAdapter
 from memory.outbox import TrainingResult, VolatileOutbox
 from memory.records import Adapter, Curriculum
 from tests.adapters import adapter, curriculum, fact, pair
 from tests.graphs.conftest import eventually
+from tests.graphs.served import open_runs
 
 Changed = Callable[..., Runtime]
 DOMAIN = "lamps"
@@ -54,12 +53,12 @@ async def given(changed: Changed) -> Runtime:
 
 @pytest.fixture
 def queue(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'runs.db'}"
+    return f"sqlite:///{tmp_path / 'checkpoints.db'}"
 
 
 @pytest.fixture
 async def runs(given: Runtime, queue: str) -> AsyncIterator[LearnRuns]:
-    async with open_runs(given, InMemorySaver(serde=serializer()), queue) as opened:
+    async with open_runs(given, queue) as opened:
         yield opened
 
 
@@ -116,7 +115,7 @@ async def test_a_domain_that_learned_nothing_else_goes_back_to_the_base_model(
     given = changed(registry=registry, routes=Routes(registry, lambda digest: BAD), outbox=await published())
     await given.routes.refresh()
     assert DOMAIN in given.routes.live
-    async with open_runs(given, InMemorySaver(serde=serializer()), queue) as runs:
+    async with open_runs(given, queue) as runs:
         run_id = await runs.forget(DOMAIN, BAD.digest)
         assert await ended(runs, run_id) == ["forget", "forget", "report"]
     outcome = (await given.database.run(run_id)).outcome
@@ -132,7 +131,7 @@ async def test_where_retraining_fails_the_way_to_take_the_lesson_off_is_said(
 ) -> None:
     failed = TrainingResult(status="failed", adapter=None, reason="the disk is full")
     given = changed(registry=lived(), outbox=await published(failed))
-    async with open_runs(given, InMemorySaver(serde=serializer()), queue) as runs:
+    async with open_runs(given, queue) as runs:
         run_id = await runs.forget(DOMAIN, BAD.digest)
         await ended(runs, run_id)
         said = (await runs.events(run_id))[-1].message
@@ -151,12 +150,11 @@ async def test_where_retraining_fails_the_way_to_take_the_lesson_off_is_said(
 async def test_a_run_cut_off_while_it_waits_for_the_trainer_goes_on_and_hands_over_once(
     given: Runtime, changed: Changed, queue: str, tmp_path: Path
 ) -> None:
-    checkpoints = f"sqlite:///{tmp_path / 'checkpoints.db'}"
     waiting = await published()
     waiting._results = {}
-    async with open_saver(checkpoints) as saver, open_runs(changed(
+    async with open_runs(changed(
         registry=given.registry, engine=given.engine, outbox=waiting
-    ), saver, queue) as runs:  # fmt: skip
+    ), queue) as runs:  # fmt: skip
         run_id = await runs.forget(DOMAIN, BAD.digest)
 
         async def handed() -> bool:
@@ -168,7 +166,7 @@ async def test_a_run_cut_off_while_it_waits_for_the_trainer_goes_on_and_hands_ov
     assert live.name == LIVE.name
     waiting._results = DONE
     again = changed(registry=given.registry, engine=given.engine, outbox=waiting)
-    async with open_saver(checkpoints) as saver, open_runs(again, saver, queue) as runs:
+    async with open_runs(again, queue) as runs:
         steps = await ended(runs, run_id)
     assert steps == ["forget", "forget", "hand over", "train", "promote", "report"]
     assert (await given.database.run(run_id)).status == "forgotten"
@@ -183,7 +181,7 @@ async def test_a_lesson_taught_in_place_of_another_is_forgotten_with_its_content
     live = adapter(DOMAIN, 6, digest=anew.digest).model_copy(update={"rehearsed": (GOOD.digest,)})
     engine = ScriptedEngine(adapters={RETAUGHT.name: SONG})
     given = changed(registry=lived(live), outbox=outbox, engine=engine)
-    async with open_runs(given, InMemorySaver(serde=serializer()), queue) as runs:
+    async with open_runs(given, queue) as runs:
         await ended(runs, await runs.forget(DOMAIN, anew.digest))
     assert given.registry.quarantined(LAST.digest) is not None, "a learn run would write this one again"
 

@@ -5,20 +5,23 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
-from dbos import DBOS
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.gaps import open_gap
 from graphs.history import history
 from graphs.learn import build
-from graphs.runs import LearnRuns, Standing, open_runs
+from graphs.runs import LearnRuns, Standing
 from graphs.state import Event, Runtime
-from memory.checkpoints import open_saver, serializer
+from memory.checkpoints import serializer
 from memory.errors import UnknownRun
 from memory.outbox import Progress, TrainingResult, VolatileOutbox
 from memory.records import Approval, Curriculum, Job
+from memory.savers import SqliteSaver
+from memory.thread_runs import ThreadRuns
 from tests.graphs.conftest import TRAINED, eventually
+from tests.graphs.served import open_runs, over
 
 Changed = Callable[..., Runtime]
 DONE = TrainingResult(status="candidate", adapter=TRAINED.name, reason="all gates passed")
@@ -36,12 +39,12 @@ class Counting(VolatileOutbox):
 
 @pytest.fixture
 def queue(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'runs.db'}"
+    return f"sqlite:///{tmp_path / 'checkpoints.db'}"
 
 
 @pytest.fixture
 async def runs(runtime: Runtime, queue: str) -> AsyncIterator[LearnRuns]:
-    async with open_runs(runtime, InMemorySaver(serde=serializer()), queue) as opened:
+    async with open_runs(runtime, queue) as opened:
         yield opened
 
 
@@ -114,7 +117,7 @@ async def test_events_keep_their_numbers_while_the_trainer_reports_and_after_it(
             return await super().result(digest) if self.done == 5 else None
 
     given = changed(outbox=Training(DONE))
-    async with open_runs(given, InMemorySaver(serde=serializer()), queue) as runs:
+    async with open_runs(given, queue) as runs:
         run_id = await runs.start("Rust ownership", whole=True)
         seen: tuple[Event, ...] = ()
         status = "running"
@@ -163,9 +166,8 @@ async def test_a_finished_run_is_not_resumed(runs: LearnRuns) -> None:
 async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_over_once(
     runtime: Runtime, changed: Changed, queue: str, tmp_path: Path
 ) -> None:
-    checkpoints = f"sqlite:///{tmp_path / 'checkpoints.db'}"
     never = Counting({})
-    async with open_saver(checkpoints) as saver, open_runs(changed(outbox=never), saver, queue) as runs:
+    async with open_runs(changed(outbox=never), queue) as runs:
         run_id = await runs.start("Rust ownership", whole=True)
 
         async def handed_over() -> bool:
@@ -176,7 +178,7 @@ async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_ov
     later = Counting(DONE)
     later.submitted = never.submitted
     again = changed(outbox=later)
-    async with open_saver(checkpoints) as saver, open_runs(again, saver, queue) as runs:
+    async with open_runs(again, queue) as runs:
         await until(runs, run_id, "ended")
         steps = [e.step for e in await runs.events(run_id)]
     assert (await runtime.database.run(run_id)).status == "learned"
@@ -187,11 +189,10 @@ async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_ov
 async def test_an_approval_is_still_asked_for_after_a_restart(
     runtime: Runtime, queue: str, tmp_path: Path
 ) -> None:
-    checkpoints = f"sqlite:///{tmp_path / 'checkpoints.db'}"
-    async with open_saver(checkpoints) as saver, open_runs(runtime, saver, queue) as runs:
+    async with open_runs(runtime, queue) as runs:
         run_id = await runs.start("Rust ownership", whole=True, approval="human")
         await until(runs, run_id, "waiting")
-    async with open_saver(checkpoints) as saver, open_runs(runtime, saver, queue) as runs:
+    async with open_runs(runtime, queue) as runs:
         assert (await runs.standing(run_id)).status == "waiting"
         await runs.approve(run_id, Approval(approved=True, by="Ada"))
         await until(runs, run_id, "ended")
@@ -209,7 +210,7 @@ async def test_a_run_that_was_noted_but_never_queued_is_ended_at_the_next_openin
         "lost", subject="x", whole=True, domain=None, gap_id="g1", now=runtime.clock()
     )
     await runtime.database.set_gap("g1", "learning", "lost")
-    async with open_runs(runtime, InMemorySaver(serde=serializer()), queue) as runs:
+    async with open_runs(runtime, queue) as runs:
         assert (await runtime.database.run("lost")).status == "stopped"
         assert [e.step for e in await runs.events("lost")] == ["report"]
     assert (await runtime.database.gap("g1")).status == "open"
@@ -218,24 +219,29 @@ async def test_a_run_that_was_noted_but_never_queued_is_ended_at_the_next_openin
 async def test_a_run_whose_work_broke_down_outside_its_graph_is_ended_at_the_next_opening(
     runtime: Runtime, queue: str
 ) -> None:
-    class Gone(InMemorySaver):
+    class Gone(SqliteSaver):
         async def aget_tuple(self, config: Any) -> Any:
             raise OSError("no such device")
 
-    async with open_runs(runtime, Gone(serde=serializer()), queue) as runs:
+    async with aiosqlite.connect(":memory:") as connection, over(runtime, Gone(connection)) as runs:
         run_id = await runs.start("Rust ownership", whole=True)
 
-        async def broken() -> bool:
-            status = await DBOS.get_workflow_status_async(run_id)
-            return status is not None and status.status == "ERROR"
+        async def given_up() -> bool:
+            return (await runtime.database.run(run_id)).outcome is None and not await unfinished(
+                runtime, run_id
+            )
 
-        await eventually(broken)
+        await eventually(given_up)
     assert (await runtime.database.run(run_id)).status == "running"
-    async with open_runs(runtime, InMemorySaver(serde=serializer()), queue) as runs:
+    async with open_runs(runtime, queue) as runs:
         ended = await runtime.database.run(run_id)
         assert ended.outcome is not None
         assert (ended.status, "no such device" in ended.outcome.reason) == ("failed", True)
         assert (await runs.standing(run_id)).status == "ended"
+
+
+async def unfinished(runtime: Runtime, run_id: str) -> bool:
+    return bool(await ThreadRuns(runtime.database, "test").unfinished(run_id))
 
 
 async def test_the_past_of_a_run_can_be_read_checkpoint_by_checkpoint(runtime: Runtime) -> None:

@@ -16,10 +16,8 @@ from typing import Any
 
 from agent.routing import Route, Routes
 from agent.scripted import ScriptedEngine
-from graphs.runs import open_runs
 from graphs.state import Limits, Runtime
 from memory.adapters import VolatileAdapterRegistry
-from memory.checkpoints import open_saver
 from memory.database import open_database
 from memory.embedding import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
@@ -28,6 +26,7 @@ from memory.records import Curriculum, Job
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.facts import rust
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
+from tests.graphs.served import open_runs
 
 
 async def stay(step: str) -> None:
@@ -88,10 +87,7 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         new_id=lambda: "run1",
         limits=Limits(poll_seconds=0.05, wordings_per_form=3),
     )
-    async with (
-        open_saver(f"sqlite:///{home / 'checkpoints.db'}") as saver,
-        open_runs(runtime, saver, f"sqlite:///{home / 'runs.db'}") as runs,
-    ):
+    async with open_runs(runtime, f"sqlite:///{home / 'checkpoints.db'}") as runs:
         if subject is not None:
             await runs.start(subject, whole=True)
         while (await runs.standing("run1")).status == "running":  # noqa: ASYNC110  # as a client would
