@@ -1,0 +1,75 @@
+"""Serves the app over shipped fakes in a process of its own, for tests that kill it or start two.
+
+    python -m tests.services.langgraph_process HOME DATABASE_URL PORT
+
+The engine answers nothing until the file `allowed` is in HOME.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from langchain_core.messages import BaseMessage
+
+from agent.engine import GREEDY, Reply, Sampling
+from agent.routing import Route, Routes
+from agent.scripted import ScriptedEngine
+from graphs.state import Limits, Runtime
+from memory.adapters import VolatileAdapterRegistry
+from memory.database import open_database
+from memory.embedding import HashingEmbedder
+from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.outbox import TrainingResult, VolatileOutbox
+from memory.semantic.volatile import VolatileSemanticMemory
+from tests.adapters import curriculum
+from tests.facts import rust
+from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
+from tests.services.langgraph_server import serving
+
+
+class WaitingEngine(ScriptedEngine):
+    def __init__(self, home: Path) -> None:
+        super().__init__(BASE_LINES, adapters={TRAINED.name: SONG})
+        self._allowed = home / "allowed"
+
+    async def chat(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> Reply:
+        print("asked", flush=True)
+        while not self._allowed.exists():  # noqa: ASYNC110, ASYNC240  # another process makes it
+            await asyncio.sleep(0.02)
+        return await super().chat(messages, adapter=adapter, sampling=sampling)
+
+
+async def main(home: Path, database_url: str, port: int) -> None:
+    logging.disable(logging.WARNING)
+    passage, facts = rust()
+    episodic, semantic = VolatileEpisodicMemory(HashingEmbedder()), VolatileSemanticMemory()
+    await episodic.add([passage])
+    await semantic.add(facts)
+    registry = VolatileAdapterRegistry([TRAINED])
+    numbers = iter(range(1, 1_000_000))
+    runtime = Runtime(
+        engine=WaitingEngine(home),
+        episodic=episodic,
+        semantic=semantic,
+        database=await open_database(database_url),
+        outbox=VolatileOutbox(TrainingResult(status="candidate", adapter=TRAINED.name, reason="all passed")),
+        registry=registry,
+        routes=Routes(registry, lambda digest: curriculum()),
+        base=Route(domain="general", adapter=None, threshold=1.0),
+        base_name="nightschool",
+        clock=lambda: datetime.now(UTC),
+        new_id=lambda: f"{port}-{next(numbers)}-{datetime.now(UTC).timestamp()}",
+        limits=Limits(poll_seconds=0.05, wordings_per_form=3),
+    )
+    async with serving(runtime, home, database_url, port=port) as url:
+        print(f"serving {url}", flush=True)
+        await asyncio.sleep(3600)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,54 @@
+"""Owns how tests serve the real app over shipped fakes, on loopback, for LangGraph's own client.
+
+Threads, runs, checkpoints and the relational store are real; the engine is scripted and the memory about Rust.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+
+from agent.settings import Settings
+from api.app import create_app
+from api.compose import Service, open_durable
+from graphs import chat as chatting
+from graphs.state import Runtime
+from memory.checkpoints import open_saver
+
+
+@asynccontextmanager
+async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Service]:
+    """The service over the runtime, whose database has to be the one of the settings."""
+    async with open_saver(settings.checkpoints) as saver, open_durable(runtime, saver) as durable:
+        yield Service(
+            settings=settings,
+            runtime=runtime,
+            chat=chatting.build().compile(),
+            executor=durable.executor,
+            assistants=durable.assistants,
+            runs=durable.runs,
+            writing=asyncio.Lock(),
+        )
+
+
+@asynccontextmanager
+async def serving(
+    runtime: Runtime, home: Path, database_url: str, *, port: int = 0, on_ready: Callable[[str], None] = print
+) -> AsyncIterator[str]:
+    """Serves until the block ends; gives the URL."""
+    settings = Settings(home=home, database_url=database_url)
+    app = create_app(settings, opener=lambda given: open_fakes(given, runtime))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        if serving.done():
+            serving.result()
+        await asyncio.sleep(0.01)
+    bound = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{bound}"
+    finally:
+        server.should_exit = True
+        await serving
