@@ -19,7 +19,7 @@ from langgraph.errors import EmptyInputError, GraphRecursionError, InvalidUpdate
 from langgraph.types import StateSnapshot
 
 from agent.errors import AgentError
-from graphs import orders, wire
+from graphs import orders, recovery, wire
 from graphs.journal import Bell, Journal
 from graphs.orders import Order
 from graphs.served import BrokeOff, Served
@@ -287,6 +287,8 @@ class Executor:
         config = orders.config(order, run, served)
         snapshot = await served.graph.aget_state(thread_config(run.thread_id))
         begun = (snapshot.metadata or {}).get("run_id") == run.run_id
+        if begun:
+            await self._catch_up(run, order, served, journal)
         if begun and set(snapshot.next) <= _nodes(order.interrupt_before, served):
             return  # it had come to its end, which was not noted, or to where it was to stop
         if order.command is not None and order.command.answers and not (begun or snapshot.interrupts):
@@ -305,6 +307,13 @@ class Executor:
             interrupt_before=_plain(order.interrupt_before),
             interrupt_after=_plain(order.interrupt_after),
         ):
+            journal.say(name, data)
+
+    async def _catch_up(self, run: ThreadRun, order: Order, served: Served, journal: Journal) -> None:
+        past = served.graph.aget_state_history(thread_config(run.thread_id))
+        steps = await recovery.own_steps(past, run.run_id)
+        _, kept = await self.runs.events(run.run_id)
+        for name, data in recovery.missed(steps, kept, order.modes):
             journal.say(name, data)
 
     async def _failed(

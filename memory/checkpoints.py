@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from memory.database import BUSY_SECONDS, parse_url
 from memory.errors import StoreUnavailable
 from memory.records import Record
-from memory.savers import PostgresSaver, Saver, SqliteSaver
+from memory.savers import Pool, PostgresSaver, Saver, SqliteSaver
 
 CONNECTIONS = 4
 """The saver takes turns on one of them; the others replace those that the server has dropped."""
@@ -68,7 +68,7 @@ async def _sqlite(path: str) -> AsyncIterator[SqliteSaver]:
 @asynccontextmanager
 async def _postgresql(url: str) -> AsyncIterator[PostgresSaver]:
     options: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    pool: AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
+    pool: Pool = AsyncConnectionPool(
         url,
         min_size=1,
         max_size=CONNECTIONS,

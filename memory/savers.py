@@ -3,12 +3,19 @@
 Opens nothing (`checkpoints` does), and never looks into a checkpoint's values.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from psycopg_pool import AsyncConnectionPool
 
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
 RESUME = "__resume__"
 """Channel under which LangGraph keeps the answer to an interrupt."""
 SQLITE_COLUMNS = {
@@ -87,7 +94,33 @@ class SqliteSaver(AsyncSqliteSaver):
 
 
 class PostgresSaver(AsyncPostgresSaver):
-    """The PostgreSQL saver, with the methods that LangGraph's contract names and its own saver lacks."""
+    """The PostgreSQL saver, with the methods that LangGraph's contract names and its own saver lacks.
+
+    And with one promise more: what a step wrote is kept before the checkpoint that follows from it, so that
+    after a crash no step is without its result. LangGraph's own writes them in any order.
+    """
+
+    def __init__(self, pool: Pool, serde: SerializerProtocol) -> None:
+        super().__init__(pool, serde=serde)
+        self._in_turn = asyncio.Lock()
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """See the base class."""
+        async with self._in_turn:
+            return await super().aput(config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """See the base class."""
+        async with self._in_turn:
+            await super().aput_writes(config, writes, task_id, task_path)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copies all checkpoints, blobs and writes of one thread to another."""

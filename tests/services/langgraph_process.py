@@ -2,7 +2,7 @@
 
     python -m tests.services.langgraph_process HOME DATABASE_URL PORT
 
-The engine answers nothing until the file `allowed` is in HOME.
+It opens once it is told to by a line of input, and its engine answers nothing until `allowed` is in HOME.
 """
 
 import asyncio
@@ -72,4 +72,5 @@ async def main(home: Path, database_url: str, port: int) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdin.readline()
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,4 +1,4 @@
-"""A killed api's runs go on where they were; two apis on one database see each other's threads, runs and streams."""
+"""A killed api's runs go on where they were; two apis on one database see each other's threads and runs."""
 
 import asyncio
 import signal
@@ -33,13 +33,14 @@ def port() -> int:
 
 @pytest.fixture
 def start(tmp_path: Path, database_url: str) -> Iterator[Start]:
-    """Starts an api on the test's home folder and database; whatever still runs at the end is killed."""
+    """Loads an api on the test's home folder and database; whatever still runs at the end is killed."""
     running: list[subprocess.Popen[str]] = []
 
     def begin(port: int = 0) -> "subprocess.Popen[str]":
         module = "tests.services.langgraph_process"
         command = [sys.executable, "-m", module, str(tmp_path), database_url, str(port)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         running.append(process)
         return process
 
@@ -60,6 +61,10 @@ async def line(process: "subprocess.Popen[str]", beginning: str) -> str:
 
 
 async def connected(process: "subprocess.Popen[str]") -> LangGraphClient:
+    """Lets it open, which takes a second once it is loaded."""
+    assert process.stdin is not None
+    process.stdin.write("open\n")
+    process.stdin.flush()
     return get_client(url=await line(process, "serving "))
 
 
@@ -71,7 +76,7 @@ async def rest(stream: AsyncIterator[Any], into: list[Any]) -> None:
 async def test_a_killed_run_goes_on_from_its_last_checkpoint_and_its_stream_misses_nothing(
     start: Start, port: int, tmp_path: Path
 ) -> None:
-    first = start(port)
+    first, second = start(port), start(port)
     client = await connected(first)
     thread = (await client.threads.create())["thread_id"]
     parts: list[Any] = []
@@ -81,8 +86,8 @@ async def test_a_killed_run_goes_on_from_its_last_checkpoint_and_its_stream_miss
     first.send_signal(signal.SIGKILL)
     await asyncio.to_thread(first.wait, 10)
     (tmp_path / "allowed").touch()
-    later = await connected(start(port))
-    await asyncio.wait_for(reading, 60)  # the client came back by itself
+    later = await connected(second)
+    await asyncio.wait_for(reading, 120)  # the client came back by itself
     (run,) = await later.runs.list(thread)
     joined: Any = await later.runs.join(thread, run["run_id"])
     assert joined["messages"][-1]["content"] == "a small primate"
@@ -109,7 +114,7 @@ async def test_two_processes_on_one_database_are_one_service(start: Start, tmp_p
     reading = asyncio.create_task(rest(two.runs.join_stream(thread, run["run_id"]), seen))
     await two.runs.cancel(thread, run["run_id"], wait=True)
     assert (await one.runs.get(thread, run["run_id"]))["status"] == "interrupted"
-    await asyncio.wait_for(reading, 10)
+    await asyncio.wait_for(reading, 60)
     assert seen[0].event == "metadata"
     (tmp_path / "allowed").touch()
     values: Any = await one.runs.join(thread, queued["run_id"])
