@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="PostgreSQL URL of all tables, runs and checkpoints; default: SQLite files at home."
     )
+    allowed_origins: str = Field(
+        "", description="Web pages of other sites that may use the api: origins, separated by commas."
+    )
     approval: Literal["auto", "human"] = Field(
         "auto", description="Who lets a verified curriculum through: policy (`auto`) or a person (`human`)."
     )
@@ -100,6 +103,11 @@ class Settings(BaseSettings):
         return f"http://{self.api_host}:{self.api_port}"
 
     @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may use the api besides its own."""
+        return frozenset(part.strip().lower() for part in self.allowed_origins.split(",") if part.strip())
+
+    @property
     def served_by(self) -> str:
         """Base URL of the vLLM server in use."""
         return self.engine_url or f"http://127.0.0.1:{self.engine_port}"
@@ -111,7 +119,7 @@ class Settings(BaseSettings):
 
     @property
     def checkpoints(self) -> str:
-        """SQLAlchemy URL of the graphs' checkpoints: beside the relational store, in a SQLite file of its own."""
+        """SQLAlchemy URL of the graphs' checkpoints: a SQLite file of their own, or the one PostgreSQL."""
         if self.relational.startswith("sqlite"):
             return f"sqlite:///{self.path('checkpoints.db')}"
         return self.relational

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
 from api import adapters, assistants, documents, errors, health, learn, openai, thread_runs, threads
@@ -42,5 +43,15 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         return settings.max_document_bytes if path == documents.PATH else None
 
     app.add_middleware(RequestLimits, largest=largest)
-    app.add_middleware(OwnPagesOnly, listening=settings.api_host)  # the last one is asked first
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Content-Location", "Location", "X-Pagination-Next"],
+        )
+    app.add_middleware(  # the last one is asked first
+        OwnPagesOnly, listening=settings.api_host, allowed=settings.origins
+    )
     return app

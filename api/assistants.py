@@ -200,7 +200,7 @@ async def subgraph(assistant_id: Named, namespace: str, given: Given, recurse: b
 @router.get("/info")
 async def info() -> Json:
     """What this is, for clients that ask before they begin."""
-    flags = {"assistants": True, "crons": True, "langsmith": False}
+    flags = {"assistants": True, "crons": False, "langsmith": False}
     return {"version": version("nightschool"), "langgraph_py_version": version("langgraph"), "flags": flags}
 
 

@@ -1,6 +1,6 @@
 """Owns what the routes of LangGraph's surface share: ids, checkpoints, and what a body may hold.
 
-Its routes are in `threads`, `thread_runs`, `assistants`, `store` and `crons`; errors are `{"detail": ...}`.
+Its routes are in `threads`, `thread_runs` and `assistants`; errors are `{"detail": ...}`.
 """
 
 import re

@@ -1,8 +1,9 @@
-"""Owns which web pages may speak to the service: its own only, under a name that is its own.
+"""Owns which web pages may speak to the service: its own and those that are allowed, under a name of its own.
 
 Knows no users: whoever reaches the port without a browser is not kept out here.
 """
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -23,8 +24,9 @@ class OwnPagesOnly:
     another site, from which plain text may be posted without asking us first.
     """
 
-    def __init__(self, app: ASGIApp, listening: str) -> None:
-        """`listening` is the address or name that the api listens on."""
+    def __init__(self, app: ASGIApp, listening: str, allowed: Collection[str] = ()) -> None:
+        """`listening` is the address or name that the api listens on, `allowed` whose pages are welcome."""
+        self._allowed = frozenset(allowed)
         self._app = app
         self._hosts = None if listening in EVERYWHERE else LOOPBACK | {listening.lower()}
 
@@ -36,13 +38,17 @@ class OwnPagesOnly:
                 message = f"{host!r} is no name of this service: ask localhost, or set NIGHTSCHOOL_API_HOST"
                 await reply(scope["path"], 403, "foreign_host", message)(scope, receive, send)
                 return
-            if scope["method"] not in READING and origin is not None and not _same(origin, host):
+            if scope["method"] not in READING and origin is not None and not self._welcome(origin, host):
                 message = (
-                    f"a page of {origin!r} may not change anything here: send no Origin, or {host}'s own"
+                    f"a page of {origin!r} may not change anything here: send no Origin, {host}'s own, or one"
+                    " of NIGHTSCHOOL_ALLOWED_ORIGINS"
                 )
                 await reply(scope["path"], 403, "foreign_origin", message)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _welcome(self, origin: str, host: str) -> bool:
+        return _same(origin, host) or origin.lower() in self._allowed
 
 
 def _name(host: str) -> str | None:

@@ -10,7 +10,6 @@ from pydantic import Field, field_validator
 from api.langgraph import Body, Checkpoint, Id
 from graphs.orders import Jump, Order, Steer
 from graphs.streaming import MODES
-from memory.records import Record
 from memory.thread_runs import Strategy
 from memory.threads import Json
 
@@ -80,14 +79,14 @@ class RunAsked(Body):
     on_completion: Literal["delete", "keep"] | None = None
     after_seconds: float = Field(0.0, ge=0, le=MOST_SECONDS)
     durability: Literal["sync", "async", "exit"] = "sync"
-    webhook: Annotated[str, Field(max_length=2000)] | None = None
     strict_resume: Literal[True] | None = None
     """A command that resumes always needs an interrupt to answer."""
     checkpoint_during: None = None
     feedback_keys: None = None
+    webhook: None = None
     langsmith_tracer: None = None
 
-    @field_validator("checkpoint_during", "feedback_keys", "langsmith_tracer", mode="before")
+    @field_validator("checkpoint_during", "feedback_keys", "webhook", "langsmith_tracer", mode="before")
     @classmethod
     def _unsupported(cls, value: object) -> None:
         if value is not None:
@@ -138,7 +137,6 @@ class RunAsked(Body):
             tags=tuple(self.config.tags),
             durability=self.durability,
             on_completion=self.on_completion or ("delete" if stateless else "keep"),
-            webhook=self.webhook,
         )
 
 
@@ -154,16 +152,6 @@ class CancelMany(Body):
     thread_id: Id | None = None
     run_ids: Annotated[list[Id], Field(max_length=1000)] | None = None
     status: Literal["pending", "running", "all"] | None = None
-
-
-class Asked(Record):
-    """Where a run is to run, and how."""
-
-    thread_id: str
-    stateless: bool
-    graph_id: str
-    assistant_id: str
-    order: Order
 
 
 def check_modes(modes: list[str]) -> None:

@@ -32,7 +32,7 @@ def links(run: ThreadRun, ending: str) -> dict[str, str]:
 def events(
     executor: Executor, run: ThreadRun, *, modes: Sequence[str], after: int = 0, on_leave: Left | None = None
 ) -> EventSourceResponse:
-    """The run's events past number `after`; each has its number as id, so a client that comes back misses none.
+    """The run's events past number `after`; a client that comes back with the last one's id misses none.
 
     `on_leave` is called if the client goes away before the end.
     """
@@ -98,4 +98,4 @@ def _detached(left: Left) -> None:
 
     task = asyncio.ensure_future(quietly())
     _leaving.add(task)  # type: ignore[arg-type]
-    task.add_done_callback(_leaving.discard)  # type: ignore[arg-type]
+    task.add_done_callback(_leaving.discard)

@@ -1,6 +1,6 @@
 """Owns the routes of runs, on threads and without one, in LangGraph's wire format.
 
-Runs nothing itself: `graphs.executor` does, and a client that goes away changes nothing unless it asked for it.
+Runs nothing itself: `graphs.executor` does. A client that goes away changes nothing unless it asked for that.
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""Owns how runs on threads are worked on: one at a time per thread, streamed into the store, cancelled, resumed.
+"""Owns how runs on threads are worked on: one at a time on each, streamed into the store, cancelled, resumed.
 
 The run's row is a durable queue entry with an owner and a lease: what a dead process leaves, another takes up
 from the last checkpoint. Which graphs there are is in `served`, what a run was asked to do in `orders`.
@@ -25,7 +25,7 @@ from graphs.orders import Order
 from graphs.served import BrokeOff, Served
 from graphs.state import Runtime
 from graphs.streaming import stream
-from memory.errors import RunLost, StorageError, StoreUnavailable, ThreadBusy, UnknownRun
+from memory.errors import RunLost, StorageError, StoreUnavailable, ThreadBusy, UnknownRun, UnknownThread
 from memory.savers import Saver
 from memory.thread_runs import UNFINISHED, CancelAction, RunEvent, RunStatus, Strategy, ThreadRun, ThreadRuns
 from memory.threads import Json, Standing, Threads
@@ -45,7 +45,6 @@ FAILURES = (AgentError, StorageError, ValueError, GraphRecursionError, EmptyInpu
 """What may end a run without being a fault of ours."""
 
 Chore = Callable[["Executor"], Awaitable[None]]
-Ended = Callable[[ThreadRun, RunStatus, Json], Awaitable[None]]
 
 
 @dataclass
@@ -71,11 +70,6 @@ class Executor:
         self._database = database
         self._bell = Bell()
         self._working: dict[str, _Work] = {}
-        self._ended: list[Ended] = []
-
-    def on_end(self, told: Ended) -> None:
-        """Has `told` called with each run that this process has ended, and its values."""
-        self._ended.append(told)
 
     async def start(
         self,
@@ -172,7 +166,7 @@ class Executor:
             await asyncio.sleep(0.02)
 
     async def watch(self, chores: Sequence[Chore]) -> None:
-        """Begins what has become due, takes up what was left, heeds what other processes ask; never returns."""
+        """Begins what is due, takes up what was left, heeds what other processes ask; never returns."""
         beaten = 0.0
         while True:
             try:
@@ -190,7 +184,7 @@ class Executor:
                         await chore(self)
                 for thread_id in await self.runs.due():
                     await self._advance(thread_id)
-            except StoreUnavailable as error:
+            except StorageError as error:
                 log.warning("runs are not looked after for now: %s", error)
             except Exception:
                 log.exception("runs are no longer looked after: restart the api")
@@ -226,7 +220,7 @@ class Executor:
     def _begin(self, run: ThreadRun) -> None:
         if run.run_id not in self._working:
             task = asyncio.create_task(self._work(run), name=f"run {run.run_id}")
-            self._working[run.run_id] = _Work(task)
+            self._working[run.run_id] = _Work(task, stop=run.cancel)
             task.add_done_callback(lambda _: self._leave(run.run_id))
 
     def _leave(self, run_id: str) -> None:
@@ -240,7 +234,7 @@ class Executor:
                 journal.say("metadata", {"run_id": run.run_id, "attempt": run.attempt})
                 status, error = await self._drive(run, order, journal)
             await self._finish(run, order, status, error)
-        except RunLost as lost:
+        except (RunLost, UnknownThread) as lost:
             log.warning("stopped working: %s", lost)
         except StoreUnavailable as unavailable:
             log.error("run %s is left where it was for now: %s", run.run_id, unavailable)
@@ -338,10 +332,6 @@ class Executor:
             forget=rolled_back,
             expire=order.on_completion == "delete",
         )
-        if not rolled_back:
-            values: Json = {"__error__": error} if error else wire.outcome(snapshot)
-            for told in self._ended:
-                await told(run, status, values)
 
     async def _give_up(self, run: ThreadRun, error: Exception) -> None:
         """Ends a run that cannot even be ended in order, as when its checkpoints cannot be read."""

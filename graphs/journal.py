@@ -22,7 +22,7 @@ class Bell:
 
     @contextmanager
     def listening(self, run_id: str) -> Iterator[Callable[[float], Awaitable[None]]]:
-        """Listens within the block; what it gives waits for news, those since it was entered too, or so long."""
+        """Listens within the block; what it gives waits so long, or until there is news since the entry."""
         event = asyncio.Event()
         self._listeners.setdefault(run_id, set()).add(event)
 

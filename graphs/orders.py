@@ -48,7 +48,6 @@ class Order(Record):
     tags: tuple[str, ...] = ()
     durability: Literal["sync", "async", "exit"] = "sync"
     on_completion: Literal["keep", "delete"] = "keep"
-    webhook: str | None = None
 
 
 def check(order: Order, served: Served) -> Order:

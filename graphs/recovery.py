@@ -1,6 +1,6 @@
 """Owns what a run that is taken up again still has to tell: of steps whose checkpoint outlived their events.
 
-Speaks of `values` and `updates` only, which checkpoints hold; what else was under way is lost with its process.
+Speaks of `values` and `updates` only, which checkpoints hold; what else was on its way is lost.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -26,9 +26,9 @@ async def own_steps(history: AsyncIterator[StateSnapshot], run_id: str) -> list[
 def missed(steps: Sequence[StateSnapshot], kept: Sequence[RunEvent], modes: Sequence[str]) -> list[Event]:
     """The events of those steps that were not kept."""
     told: dict[str, int] = {}
-    for event in kept:
-        if not event.data.startswith(INTERRUPT):
-            told[event.name] = told.get(event.name, 0) + 1
+    for line in kept:
+        if not line.data.startswith(INTERRUPT):
+            told[line.name] = told.get(line.name, 0) + 1
     missing: list[Event] = []
     for event in (event for snapshot in steps for event in _events(snapshot) if event[0] in modes):
         if told.get(event[0], 0) > 0:

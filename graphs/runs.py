@@ -81,7 +81,7 @@ class ServedLearn:
 
     name = GRAPH
     description = "Explores a topic or a gap, writes a verified curriculum, and has an adapter trained on it."
-    kept = KEPT
+    kept: tuple[str, ...] = KEPT
     input: type[BaseModel] = LearnInput
     options: type[BaseModel] = LearnOptions
 

@@ -79,7 +79,7 @@ class _Messages:
         if isinstance(message, BaseMessageChunk) and isinstance(
             before := self._parts.get(key), BaseMessageChunk
         ):
-            message = before + message  # type: ignore[assignment]  # two chunks make a chunk
+            message = before + message  # two chunks make a chunk
         self._parts[key] = message
         kind = "messages/partial" if isinstance(message, BaseMessageChunk) else "messages/complete"
         first: list[Event] = [("messages/metadata", {key: {"metadata": metadata}})] if new else []

@@ -3,9 +3,9 @@
 Runs are the executor's; how states look on the wire is the api's.
 """
 
-import logging
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -18,8 +18,6 @@ from graphs.served import Served
 from memory.errors import ThreadBusy, UnknownCheckpoint, UnknownThread
 from memory.records import Record
 from memory.threads import Json, Thread, Ttl
-
-log = logging.getLogger(__name__)
 
 
 class Update(Record):
@@ -171,7 +169,8 @@ async def expire(executor: Executor) -> None:
             await executor.saver.aprune([thread_id], strategy="keep_latest")
             await executor.threads.renew(thread_id)
         else:
-            await _remove(executor, thread_id)
+            with suppress(UnknownThread):  # another process was quicker
+                await _remove(executor, thread_id)
 
 
 async def graph_of(executor: Executor, thread_id: str) -> Served | None:

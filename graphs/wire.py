@@ -33,6 +33,6 @@ def standing(snapshot: StateSnapshot, error: Json | None = None) -> Standing:
 
 
 def outcome(snapshot: StateSnapshot) -> Json:
-    """The values that a run ends with, and the interrupts that it waits at, as the client's `wait` has them."""
+    """The values that a run ends with, and the interrupts that it waits at, as clients have them."""
     values: Json = plain(snapshot.values) if snapshot.values else {}
     return values | ({"__interrupt__": plain(snapshot.interrupts)} if snapshot.interrupts else {})

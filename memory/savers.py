@@ -11,8 +11,8 @@ import psycopg
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg_pool import AsyncConnectionPool
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
@@ -68,15 +68,16 @@ class SqliteSaver(AsyncSqliteSaver):
 
     async def aforget_run(self, thread_id: str, run_id: str) -> None:
         """Deletes what one run left on its thread, and the answer that it gave to an interrupt before it."""
-        made = "SELECT checkpoint_id FROM checkpoints WHERE thread_id = ? AND json_extract(metadata, '$.run_id') = ?"
+        its = "thread_id = ? AND json_extract(metadata, '$.run_id') = ?"
         head = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ''"
         await self._run(
             (
-                f"DELETE FROM writes WHERE thread_id = ? AND checkpoint_id IN ({made})",
+                "DELETE FROM writes WHERE thread_id = ?"
+                f" AND checkpoint_id IN (SELECT checkpoint_id FROM checkpoints WHERE {its})",
                 (thread_id, thread_id, run_id),
             ),
             (
-                "DELETE FROM checkpoints WHERE thread_id = ? AND json_extract(metadata, '$.run_id') = ?",
+                f"DELETE FROM checkpoints WHERE {its}",
                 (thread_id, run_id),
             ),
             (
@@ -152,7 +153,8 @@ class PostgresSaver(AsyncPostgresSaver):
                 (thread_id, run_id),
             ),
             (
-                f"DELETE FROM checkpoint_writes WHERE thread_id = %s AND channel = %s AND checkpoint_id IN ({head})",
+                "DELETE FROM checkpoint_writes"
+                f" WHERE thread_id = %s AND channel = %s AND checkpoint_id IN ({head})",
                 (thread_id, RESUME, thread_id),
             ),
         )

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database import Database
-from memory.errors import AlreadyExists, RunLost, ThreadBusy, UnknownRun
+from memory.errors import AlreadyExists, RunLost, ThreadBusy, UnknownRun, UnknownThread
 from memory.records import Record
 from memory.tables import RUN_EVENTS, THREAD_RUNS, THREADS
 from memory.threads import Json, Standing, add_thread, leave, lock, moment
@@ -75,18 +75,21 @@ class ThreadRuns:
     ) -> tuple[ThreadRun, ...]:
         """Queues the run and returns the unfinished ones before it, which its strategy may end.
 
-        Raises UnknownThread unless `create_thread`, ThreadBusy if it is not to wait, AlreadyExists.
+        Raises UnknownThread unless `create_thread`, ValueError for a thread of another graph, ThreadBusy if it
+        is not to wait, AlreadyExists.
         """
         now = self._now()
         async with self._database.begin() as connection:
             if create_thread:
                 await _add_missing_thread(connection, run.thread_id, thread_metadata, now)
             before = await lock(connection, run.thread_id, now)
+            if (holds := before["metadata"].get("graph_id", run.graph_id)) != run.graph_id:
+                raise ValueError(f"thread {run.thread_id} belongs to graph {holds!r}: take another thread")
             others = await _runs(connection, _of(run.thread_id).where(THREAD_RUNS.c.status.in_(UNFINISHED)))
             if others and run.strategy == "reject":
                 raise ThreadBusy(
-                    f"thread {run.thread_id} is busy with run {others[0].run_id}: wait for it, or send another"
-                    " multitask_strategy"
+                    f"thread {run.thread_id} is busy with run {others[0].run_id}: wait for it, or send"
+                    " another multitask_strategy"
                 )
             try:
                 async with connection.begin_nested():
@@ -111,7 +114,7 @@ class ThreadRuns:
                 if not due or any(run.status == "running" for run in waiting):
                     return None
                 return await self._own(connection, due[0], now)
-        except IntegrityError:
+        except (IntegrityError, UnknownThread):
             return None
 
     async def due(self) -> tuple[str, ...]:
@@ -171,9 +174,10 @@ class ThreadRuns:
         this = THREAD_RUNS.c.id == run_id
         async with self._database.begin() as connection:
             before = await lock(connection, run.thread_id, now)
-            (run,) = await _runs(connection, select(THREAD_RUNS).where(this)) or (None,)
-            if run is None or run.finished:
+            found = await _runs(connection, select(THREAD_RUNS).where(this))
+            if not found or found[0].finished:
                 return None
+            (run,) = found
             if run.status == "running":
                 await connection.execute(
                     update(THREAD_RUNS).where(this).values(cancel=action, updated_at=now)

@@ -204,7 +204,7 @@ class Threads:
 
     async def _page(self, query: Select[Any]) -> Sequence[RowMapping]:
         async with self._database.begin() as connection:
-            return (await connection.execute(query)).mappings().all()
+            return list((await connection.execute(query)).mappings())
 
 
 def contains(value: Any, wanted: Any) -> bool:

@@ -50,3 +50,19 @@ async def test_the_name_it_listens_on_is_its_own(serve: Serve, listening: str, s
     async with serve(api_host=listening) as client:
         reply = await client.get("/healthz", headers={"host": "school.example:8000"})
         assert reply.status_code == status
+
+
+async def test_pages_that_are_allowed_can_use_the_api_and_read_where_a_run_is(serve: Serve) -> None:
+    page = "http://localhost:3000"
+    async with serve(allowed_origins=f"{page}, https://chat.example") as client:
+        assert (await send(client, origin=page))[0] == 200
+        assert await send(client, origin="http://localhost:3001") == (403, "foreign_origin")
+        info = await client.get("/info", headers={"origin": page})
+        assert info.headers["access-control-allow-origin"] == page
+        assert "Content-Location" in info.headers["access-control-expose-headers"]
+        asked = {"origin": page, "access-control-request-method": "POST"}
+        assert (await client.options("/threads", headers=asked)).status_code == 200
+    async with serve() as client:
+        assert (
+            "access-control-allow-origin" not in (await client.get("/info", headers={"origin": page})).headers
+        )

@@ -14,6 +14,7 @@ from api.openai import ChatRequest
 from tests.contracts.test_imports import ROOT
 
 README = (ROOT / "README.md").read_text()
+LANGGRAPH = (ROOT / "docs" / "langgraph.md").read_text()
 BLOCKS = re.findall(r"```(?:sh|bash)\n(.*?)```", README, re.DOTALL)
 
 
@@ -43,7 +44,7 @@ def test_every_endpoint_is_documented() -> None:
     paths = create_app(Settings()).openapi()["paths"]
     for path, methods in paths.items():
         for method in methods:
-            assert f"`{method.upper()} {path}`" in README, f"{method.upper()} {path}"
+            assert f"`{method.upper()} {path}`" in README + LANGGRAPH, f"{method.upper()} {path}"
 
 
 def test_every_command_in_a_snippet_exists() -> None:

@@ -39,7 +39,7 @@ class WaitingEngine(ScriptedEngine):
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> Reply:
         print("asked", flush=True)
-        while not self._allowed.exists():  # noqa: ASYNC110, ASYNC240  # another process makes it
+        while not self._allowed.exists():  # noqa: ASYNC110  # another process makes it
             await asyncio.sleep(0.02)
         return await super().chat(messages, adapter=adapter, sampling=sampling)
 

@@ -1,6 +1,6 @@
 """Owns how tests serve the real app over shipped fakes, on loopback, for LangGraph's own client.
 
-Threads, runs, checkpoints and the relational store are real; the engine is scripted and the memory about Rust.
+Threads, runs, checkpoints and the relational store are real; the engine is scripted.
 """
 
 import asyncio

@@ -69,8 +69,8 @@ async def connected(process: "subprocess.Popen[str]") -> LangGraphClient:
 
 
 async def rest(stream: AsyncIterator[Any], into: list[Any]) -> None:
-    async for part in stream:
-        into.append(part)
+    async for part in stream:  # one by one, for the stream may break off
+        into.append(part)  # noqa: PERF401
 
 
 async def test_a_killed_run_goes_on_from_its_last_checkpoint_and_its_stream_misses_nothing(

@@ -267,6 +267,7 @@ async def test_no_two_runs_of_a_thread_run_at_once_even_past_our_code(
         {"assistant_id": "chat", "input": LEMUR, "stream_mode": "tools"},
         {"assistant_id": "chat", "input": LEMUR, "context": {"a": 1}},
         {"assistant_id": "chat", "input": LEMUR, "feedback_keys": ["a"]},
+        {"assistant_id": "chat", "input": LEMUR, "webhook": "https://example.org"},
         {"assistant_id": "chat", "input": LEMUR, "command": {"resume": 1}},
         {"assistant_id": "chat", "command": {"resume": 1}},
         {"assistant_id": "chat", "command": {"goto": "nowhere"}},

@@ -16,7 +16,7 @@ from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEnti
 from graphs.state import Runtime
 from memory.database import open_database
 from tests.databases import database_url, postgresql
-from tests.graphs.conftest import clock, runtime
+from tests.graphs.conftest import clock, eventually, runtime
 from tests.services.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "postgresql", "runtime"]
@@ -58,7 +58,10 @@ async def test_threads_are_made_found_counted_copied_changed_and_deleted(client:
     assert await client.threads.count(metadata={"tags": {"a": "1"}}) == 0
     (found,) = await client.threads.search(metadata={"user": "ada"}, select=["thread_id", "status"])
     assert found == {"thread_id": thread["thread_id"], "status": "idle"}
-    assert [t["metadata"]["user"] for t in await client.threads.search(sort_by="created_at")] == ["bob", "ada"]
+    assert [t["metadata"]["user"] for t in await client.threads.search(sort_by="created_at")] == [
+        "bob",
+        "ada",
+    ]
     amended = await client.threads.update(thread["thread_id"], metadata={"user": "eve"})
     assert amended["metadata"] == {"user": "eve", "tags": {"a": 1}}
     assert await client.threads.update(thread["thread_id"], metadata={}, return_minimal=True) is None
@@ -105,12 +108,26 @@ async def test_a_conversation_accumulates_on_its_thread(client: LangGraphClient)
 
 async def test_every_stream_mode_sends_its_events(client: LangGraphClient) -> None:
     thread = (await client.threads.create())["thread_id"]
-    modes = ["values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug", "events"]
+    modes = [
+        "values",
+        "updates",
+        "messages",
+        "messages-tuple",
+        "custom",
+        "tasks",
+        "checkpoints",
+        "debug",
+        "events",
+    ]
     created: list[Any] = []
     parts = [
         part
         async for part in client.runs.stream(
-            thread, "chat", input=LEMUR, stream_mode=modes, on_run_created=created.append  # type: ignore[arg-type]
+            thread,
+            "chat",
+            input=LEMUR,
+            stream_mode=modes,
+            on_run_created=created.append,  # type: ignore[arg-type]
         )
     ]
     names = {part.event for part in parts}
@@ -130,7 +147,9 @@ async def test_every_stream_mode_sends_its_events(client: LangGraphClient) -> No
         async for part in client.runs.join_stream(thread, created[0]["run_id"], last_event_id=parts[-3].id)
     ]
     assert tail == parts[-2:]
-    only = [p.event async for p in client.runs.join_stream(thread, created[0]["run_id"], stream_mode="updates")]
+    only = [
+        p.event async for p in client.runs.join_stream(thread, created[0]["run_id"], stream_mode="updates")
+    ]
     assert set(only) == {"metadata", "updates"}
 
 
@@ -235,7 +254,9 @@ async def test_assistants_are_found_by_graph_and_changed_version_by_version(clie
     terse = await client.assistants.create("chat", options, name="terse")
     values: Any = await client.runs.wait(None, terse["assistant_id"], input=LEMUR)
     assert values["answer"] == "a small"
-    changed = await client.assistants.update(terse["assistant_id"], config={"configurable": {"max_tokens": 1}})
+    changed = await client.assistants.update(
+        terse["assistant_id"], config={"configurable": {"max_tokens": 1}}
+    )
     assert changed["version"] == 2
     versions = await client.assistants.get_versions(terse["assistant_id"])
     assert [v["version"] for v in versions] == [2, 1]
@@ -264,3 +285,39 @@ async def test_the_synchronous_client_works_too(url: str) -> None:
             assert client.threads.get_state(thread)["next"] == []
 
     await asyncio.to_thread(talk)
+
+
+async def test_a_thread_is_deleted_or_thinned_out_once_its_time_is_over(client: LangGraphClient) -> None:
+    short = 0.02  # of a minute
+    gone = (await client.threads.create(ttl=short))["thread_id"]  # type: ignore[arg-type]
+    kept = (await client.threads.create(ttl={"ttl": short, "strategy": "keep_latest"}))["thread_id"]
+    values: Any = await client.runs.wait(kept, "chat", input=LEMUR)
+    assert (await client.threads.get(kept, include=["ttl"]))["ttl"]["ttl_minutes"] == short  # type: ignore[typeddict-item]
+
+    async def thinned_out() -> bool:
+        return len(await client.threads.get_history(kept, limit=100)) == 1
+
+    await eventually(thinned_out)
+    assert (await client.threads.get_state(kept))["values"] == values
+    with pytest.raises(NotFoundError):
+        await client.threads.get(gone)
+    assert await client.threads.count() == 1
+
+
+async def test_a_thread_belongs_to_one_graph(client: LangGraphClient) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "chat", input=LEMUR)
+    with pytest.raises(UnprocessableEntityError, match="belongs to graph 'chat'"):
+        await client.runs.create(thread, "learn", input=TOPIC)
+
+
+async def test_a_thread_can_be_made_with_a_past(client: LangGraphClient) -> None:
+    said = [{"role": "user", "content": "What is a lemur?"}, {"role": "assistant", "content": "a primate"}]
+    steps: Any = [
+        {"updates": [{"values": {"messages": said[:1]}, "as_node": "__start__"}]},
+        {"updates": [{"values": {"messages": said[1:]}, "as_node": "remember"}]},
+    ]
+    thread = await client.threads.create(graph_id="chat", supersteps=steps)
+    assert [m["content"] for m in thread["values"]["messages"]] == [m["content"] for m in said]  # type: ignore[index]
+    values: Any = await client.runs.wait(thread["thread_id"], "chat", input=LEMUR)
+    assert len(values["messages"]) == 4
