@@ -75,7 +75,7 @@ class ThreadRuns:
     ) -> tuple[ThreadRun, ...]:
         """Queues the run and returns the unfinished ones before it, which its strategy may end.
 
-        Raises UnknownThread unless `create_thread`, ValueError for a thread of another graph, ThreadBusy if it
+        Raises UnknownThread unless `create_thread`, ValueError for another graph's thread, ThreadBusy if it
         is not to wait, AlreadyExists.
         """
         now = self._now()

@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from pydantic import BaseModel
 
 from memory.checkpoints import open_saver, serializer
 from memory.errors import StoreUnavailable
 from memory.records import Findings, Outcome
+from memory.savers import Saver
+from tests.databases import database_url, postgresql
 from tests.memory.documents import fact
+
+__all__ = ["database_url", "postgresql"]
 
 
 class State(TypedDict, total=False):
@@ -41,26 +46,86 @@ async def conclude(state: State) -> State:
     return {"outcome": Outcome(status="learned", reason="x"), "steps": ["conclude"]}
 
 
+def builder() -> "StateGraph[State, None, State, State]":
+    """Two steps."""
+    graph = StateGraph(State)
+    graph.add_node("explore", explore)
+    graph.add_node("conclude", conclude)
+    graph.add_edge(START, "explore")
+    graph.add_edge("explore", "conclude")
+    graph.add_edge("conclude", END)
+    return graph
+
+
 async def test_state_survives_a_restart_as_the_same_records(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    builder = StateGraph(State)
-    builder.add_node("explore", explore)
-    builder.add_node("conclude", conclude)
-    builder.add_edge(START, "explore")
-    builder.add_edge("explore", "conclude")
-    builder.add_edge("conclude", END)
-    url = f"sqlite:///{tmp_path}/checkpoints.db"
+    url = database_url
     config = {"configurable": {"thread_id": "t"}}
     with caplog.at_level(logging.WARNING):
         async with open_saver(url) as saver:
-            stopped = builder.compile(checkpointer=saver, interrupt_before=["conclude"])
+            stopped = builder().compile(checkpointer=saver, interrupt_before=["conclude"])
             await stopped.ainvoke({"steps": []}, config)  # type: ignore[call-overload]
         async with open_saver(url) as saver:
-            done = await builder.compile(checkpointer=saver).ainvoke(None, config)  # type: ignore[call-overload]
+            done = await builder().compile(checkpointer=saver).ainvoke(None, config)  # type: ignore[call-overload]
     assert done["steps"] == ["explore", "conclude"]
     assert done["outcome"] == Outcome(status="learned", reason="x")
     assert caplog.records == []
+
+
+async def ran(saver: Saver, run_id: str, thread_id: str = "t") -> None:
+    """Runs the graph once on the thread."""
+    config = {"configurable": {"thread_id": thread_id}, "metadata": {"run_id": run_id}}
+    await builder().compile(checkpointer=saver).ainvoke({"steps": [run_id]}, config)  # type: ignore[call-overload]
+
+
+async def steps(saver: Saver, thread_id: str = "t") -> list[list[str]]:
+    """The steps in each of the thread's states, newest first."""
+    past = builder().compile(checkpointer=saver).aget_state_history(thread(thread_id))
+    return [snapshot.values.get("steps", []) async for snapshot in past]
+
+
+def thread(thread_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread_id}}
+
+
+async def test_a_copied_thread_has_the_same_past_and_a_future_of_its_own(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        await ran(saver, "one")
+        await saver.acopy_thread("t", "twin")
+        assert await steps(saver, "twin") == await steps(saver)
+        await ran(saver, "two", "twin")
+        assert (await steps(saver))[0] == ["one", "explore", "conclude"]
+
+
+async def test_pruning_keeps_the_latest_state_and_it_can_be_gone_on_from(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        await ran(saver, "one")
+        latest = (await steps(saver))[0]
+        await saver.aprune(["t"], strategy="keep_latest")
+        assert await steps(saver) == [latest]
+        await ran(saver, "two")
+        assert (await steps(saver))[0] == [*latest, "two", "explore", "conclude"]
+        await saver.aprune(["t"], strategy="delete")
+        assert await steps(saver) == []
+
+
+async def test_a_forgotten_run_leaves_the_state_before_it(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        await ran(saver, "one")
+        before = await steps(saver)
+        await ran(saver, "two")
+        await saver.aforget_run("t", "two")
+        assert await steps(saver) == before
+
+
+async def test_what_a_step_wrote_is_kept_before_the_checkpoint_that_follows(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        await ran(saver, "one")
+        past = builder().compile(checkpointer=saver).aget_state_history(thread("t"))
+        results = [task.result async for snapshot in past for task in snapshot.tasks]
+        assert len(results) == 3
+        assert all(result is not None for result in results)
 
 
 def test_a_checkpoint_cannot_name_other_classes() -> None:
