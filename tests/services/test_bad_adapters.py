@@ -85,7 +85,7 @@ REJECTED: dict[str, tuple[Callable[[Path], Trainer], str]] = {
 
 FAILED: dict[str, tuple[Fault, str]] = {
     "a weight that is no number": (plants.filled(float("nan"), only="layers.2.mlp.up_proj"), "no number"),
-    "an infinite weight": (plants.filled(float("inf"), only="layers.0.self_attn.q_proj"), "no number"),
+    "an infinite weight": (plants.filled(float("inf"), only="layers.0.self_attn.v_proj"), "no number"),
     "weights so large that arithmetic overflows": (plants.filled(1e30), "far too large"),
     "a scale that is no number": (configured(lora_alpha=float("nan")), "not a LoRA configuration"),
     "a truncated file": (plants.truncated, "damaged"),
