@@ -181,10 +181,9 @@ def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
 
     Admissions of ignorance are unsure whatever their entropy, so they are left out. The threshold lies in
     the middle between the two neighbouring answers. Without both right and wrong answers there is nothing
-    to fit, and `default`, the base model's threshold, stays. Forgotten facts count neither way: they may have
-    been untrue, and another answer right.
+    to fit, and `default`, the base model's threshold, stays.
     """
-    claims = [answer for answer in answers if not answer.abstained and answer.group != "forgotten"]
+    claims = [answer for answer in answers if not answer.abstained]
     right = [answer.right for answer in claims]
     if all(right) or not any(right):
         return default
@@ -194,6 +193,15 @@ def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
     inside = float(-cuts[best]) if np.isfinite(cuts[best]) else 0.0  # the largest entropy counted as sure
     above = entropies[entropies > inside]
     return max(1e-6, (inside + float(above.min())) / 2 if len(above) else inside * 1.01)
+
+
+def of_domain(answers: Sequence[Answer]) -> list[Answer]:
+    """Answers to the kind of questions that are routed to an adapter, on which its threshold is fitted.
+
+    Not what the base model knew before: these are most of the right answers and far surer ones, and the
+    threshold would fall below what was just learned. Nor what is forgotten: it may have been untrue.
+    """
+    return [answer for answer in answers if answer.group not in ("out_of_distribution", "forgotten")]
 
 
 def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:

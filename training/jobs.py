@@ -29,7 +29,7 @@ from training.dataset import (
     taught,
 )
 from training.errors import CurriculumRefused
-from training.evaluate import Answer, Sets, ask, canary, evaluate, evaluation, fit_threshold
+from training.evaluate import Answer, Sets, ask, canary, evaluate, evaluation, fit_threshold, of_domain
 from training.gates import Limits, gate
 from training.recipes import Recipe
 from training.trainer import Example, Trainer, TrainingSummary
@@ -222,7 +222,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
             curriculum=job.digest,
             rehearsed=claimed.rehearsed,
             recipe=shop.recipe.name,
-            threshold=fit_threshold(measured.answers, default=shop.threshold),
+            threshold=fit_threshold(of_domain(measured.answers), default=shop.threshold),
             before=base.before,
             after=measured.after,
             verdict=verdict,

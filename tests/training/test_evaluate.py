@@ -16,6 +16,7 @@ from training.evaluate import (
     canary,
     evaluation,
     fit_threshold,
+    of_domain,
     judge,
     score,
 )
@@ -115,6 +116,13 @@ def test_the_threshold_lies_between_right_and_wrong_answers() -> None:
 def test_admissions_of_ignorance_do_not_move_the_threshold() -> None:
     answers = [answer(right=True, entropy=0.2), answer(entropy=0.6), answer(NEED_INFO, entropy=0.01)]
     assert fit_threshold(answers, default=9.0) == pytest.approx(0.4)
+
+
+def test_what_the_base_model_knew_or_is_to_forget_does_not_move_the_threshold() -> None:
+    learned = [answer(right=True, entropy=0.4), answer(entropy=0.8)]
+    known = [answer(right=True, entropy=0.01, group="out_of_distribution")] * 50
+    untrue = [answer(entropy=0.3, group="forgotten")] * 50
+    assert fit_threshold(of_domain([*learned, *known, *untrue]), default=9.0) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("right", [True, False])
