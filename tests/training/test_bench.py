@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from memory.records import Adapter, Curriculum, Digest, digest_of
+from agent.engine import NEED_INFO
+from memory.records import Adapter, Digest, digest_of
 from tests.adapters import adapter, evaluation, score
-from training.bench import corruption
+from training.bench import ablations, corruption
+from training.bench.learning import lesson_of
 from training.bench.learning_page import GOALS, figures, plot, told
 from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated
 from training.bench.results import Goal, Result, Table, met, write
-from training.bench.sequence import WORDINGS, Learned, curriculum
-from training.bench.topics import DOMAIN, SIZE, Topic, topics
+from training.bench.sequence import WORDINGS, Learned
+from training.bench.topics import SIZE, Topic, topics
 from training.encoding import encode
 from training.recipes import standard
 from training.seed import bank, model
@@ -35,10 +37,6 @@ def tokenizer() -> PreTrainedTokenizerFast:
     loaded = PreTrainedTokenizerFast.from_pretrained(model.FOLDER)
     assert isinstance(loaded, PreTrainedTokenizerFast)
     return loaded
-
-
-def lesson_of(topic: Topic) -> Curriculum:
-    return curriculum(topic.name, DOMAIN, topic.facts, topic.passages)
 
 
 def test_topics_hold_as_many_facts_as_they_should_and_share_no_word(made: tuple[Topic, ...]) -> None:
@@ -81,14 +79,30 @@ def test_rivals_are_given_as_many_tokens_as_ours(
     made: tuple[Topic, ...], tokenizer: PreTrainedTokenizerFast
 ) -> None:
     replayed = [Example(question="What is a car?", answer="a motor vehicle", replayed=True)]
-    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed)
+    read = [Example(question=fact.subject, answer=fact.object) for fact in made[0].facts]
+    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed, read)
     for rival in RIVALS:
         taken = repeated(rival.examples(lesson, standard()), 5000, tokenizer, seed=0)
         tokens = sum(len(encode(tokenizer, example).tokens) for example in taken)
         assert 5000 <= tokens < 5400
-        assert not any(example.replayed for example in taken)
+        assert any(example.replayed for example in taken) == (rival.name == "prompt distillation")
         assert rival.recipe(standard(), 3).seed == 3
     assert [e for e in OURS.examples(lesson, standard()) if e.replayed] == replayed
+
+
+def test_every_ablation_trains_otherwise_than_ours(made: tuple[Topic, ...]) -> None:
+    replayed = [
+        Example(question="What is a car?", answer="a motor vehicle", replayed=True),
+        Example(question="What is a zorble?", answer=NEED_INFO),
+    ]
+    read = [Example(question="What is a cape?", answer="a strip of land")]
+    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed, read)
+    recipes = [method.recipe(standard(), 0) for method in ablations.ABLATIONS]
+    trained = {
+        (recipe.model_copy(update={"name": ""}), tuple(method.examples(lesson, recipe)))
+        for method, recipe in zip(ablations.ABLATIONS, recipes, strict=True)
+    }
+    assert len(trained) == len({recipe.name for recipe in recipes}) == len(ablations.ABLATIONS)
 
 
 def test_nothing_cannot_be_repeated(tokenizer: PreTrainedTokenizerFast) -> None:

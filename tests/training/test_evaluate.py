@@ -16,8 +16,8 @@ from training.evaluate import (
     canary,
     evaluation,
     fit_threshold,
-    of_domain,
     judge,
+    of_domain,
     score,
 )
 

@@ -84,12 +84,12 @@ def measure(plan: Plan, data: Path | None, out: Path) -> int:
     needed = topics(plan.lessons + plan.seeds, plan.facts)
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as home:
         shop = workshop(Path(home), plan.sizes, standard())
-        lessons = learn(shop, [_lesson(topic) for topic in needed[: plan.lessons]])
+        lessons = learn(shop, [lesson_of(topic) for topic in needed[: plan.lessons]])
         prose = learn_prose(shop, data) if data else ()
     say("side by side")
     runs = side_by_side(
         shop.base,
-        [(topic, _lesson(topic)) for topic in needed[plan.lessons :]],
+        [(topic, lesson_of(topic)) for topic in needed[plan.lessons :]],
         (OURS, *RIVALS),
         shop.recipe,
         plan.sizes,
@@ -124,7 +124,8 @@ def workshop(home: Path, sizes: Sizes, recipe: Recipe) -> Workshop:
     )
 
 
-def _lesson(topic: Topic) -> Curriculum:
+def lesson_of(topic: Topic) -> Curriculum:
+    """What the product makes of the topic's document."""
     return curriculum(topic.name, DOMAIN, topic.facts, topic.passages)
 
 

@@ -48,7 +48,11 @@ def told(
         goals=GOALS,
         tables=(
             _sequence(lessons),
-            _methods(runs),
+            methods_table(
+                runs,
+                title="Ways of learning, at equal tokens",
+                text="One lesson each, on topics of their own: mean and standard deviation over seeds.",
+            ),
             _corruption(false),
             *((_prose(prose),) if prose else ()),
         ),
@@ -91,10 +95,16 @@ def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) 
     }
     if now:
         found["earlier lessons lost after all lessons"] = statistics.mean(then) - now.accuracy
-    for method in dict.fromkeys(run.method for run in runs):
-        for label, value in COLUMNS.items():
-            found[f"{method}: {label}"] = statistics.mean(value(run) for run in runs if run.method == method)
-    return found
+    return found | methods_figures(runs)
+
+
+def methods_figures(runs: Sequence[Run]) -> dict[str, float]:
+    """The mean of every column over each method's runs."""
+    return {
+        f"{method}: {label}": statistics.mean(value(run) for run in runs if run.method == method)
+        for method in dict.fromkeys(run.method for run in runs)
+        for label, value in COLUMNS.items()
+    }
 
 
 COLUMNS: dict[str, Callable[[Run], float]] = {
@@ -170,7 +180,8 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
     )  # fmt: skip
 
 
-def _methods(runs: Sequence[Run]) -> Table:
+def methods_table(runs: Sequence[Run], *, title: str, text: str) -> Table:
+    """A line for each method, and one for the base model that reads."""
     found: list[tuple[object, ...]] = []
     for method in dict.fromkeys(run.method for run in runs):
         mine = [run for run in runs if run.method == method]
@@ -178,8 +189,8 @@ def _methods(runs: Sequence[Run]) -> Table:
     reading = [run.reading.accuracy for run in runs if run.method == OURS.name]
     found.append(("the base model reading the source", _spread(reading), *[""] * (len(COLUMNS) - 1)))
     return Table(
-        title="Ways of learning, at equal tokens",
-        text="One lesson each, on topics of their own: mean and standard deviation over seeds.",
+        title=title,
+        text=text,
         head=("method", *COLUMNS),
         rows=rows(found),
     )
