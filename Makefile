@@ -25,8 +25,9 @@ demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks
 run: $(STAMP) ## Starts the service (nightschool up); Ctrl-C stops it
 	@.venv/bin/nightschool up
 
+# Two processes, each file in one of them: much of the time goes into waiting for servers to start.
 test: check ## Checks and tests everything that runs on this machine
-	@$(PY) -m pytest
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 check: $(STAMP) ## Lint, format, types and the import rule
 	@$(PY) -m ruff check .

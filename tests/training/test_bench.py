@@ -143,6 +143,20 @@ LESSONS = (
 )
 
 
+UNLEARNED = LESSONS[0].model_copy(
+    update={
+        "adapter": LESSONS[0].adapter.model_copy(
+            update={
+                "before": evaluation().model_copy(
+                    update={"forgotten": score(0.1), "forgotten_live": score(0.9)}
+                ),
+                "after": evaluation(target=0.8).model_copy(update={"forgotten": score(0.2)}),
+            }
+        )
+    }
+)
+
+
 def ran(method: str, target: float, reading: float) -> Run:
     return Run(
         method=method,
@@ -158,7 +172,7 @@ RUNS = (ran("ours", 0.9, 0.5), ran("ours", 0.7, 0.5), ran("passages", 0.1, 0.5))
 def test_what_is_kept_in_the_end_is_told_of_the_adapter_that_is_served(
     false: corruption.Corruption,
 ) -> None:
-    found = figures(LESSONS, RUNS, false)
+    found = figures(LESSONS, UNLEARNED, RUNS, false)
     assert found["held-out wordings, mean over lessons"] == pytest.approx(0.7)
     assert found["known facts lost after all lessons"] == pytest.approx(0.02)
     assert found["earlier lessons lost after all lessons"] == pytest.approx(0.8 - 0.7)
@@ -167,10 +181,12 @@ def test_what_is_kept_in_the_end_is_told_of_the_adapter_that_is_served(
     assert found["lessons that passed every gate"] == 2
     assert found["seconds of the last over linear growth"] == pytest.approx(1.0)
     assert found["passages: held-out"] == pytest.approx(0.1)
+    assert found["unlearning: left above the base model"] == pytest.approx(0.1)
+    assert found["unlearning: facts that stay, after"] == pytest.approx(0.8)
 
 
 def test_what_was_not_measured_is_no_goal_met(false: corruption.Corruption, tmp_path: Path) -> None:
-    write(told("lone", "make bench", 1.0, LESSONS[:1], RUNS, false, ()), tmp_path)
+    write(told("lone", "make bench", 1.0, LESSONS[:1], UNLEARNED, RUNS, false, ()), tmp_path)
     goals = json.loads((tmp_path / "lone.json").read_text())["goals"]
     assert set(goals) == set(GOALS)
     assert goals["earlier lessons lost after all lessons"]["figure"] is None
@@ -181,7 +197,7 @@ def test_what_was_not_measured_is_no_goal_met(false: corruption.Corruption, tmp_
 
 
 def test_the_plot_is_an_image_and_the_page_shows_it(false: corruption.Corruption, tmp_path: Path) -> None:
-    write(told("lessons", "make bench", 1.0, LESSONS, RUNS, false, ()), tmp_path)
+    write(told("lessons", "make bench", 1.0, LESSONS, UNLEARNED, RUNS, false, ()), tmp_path)
     plot(LESSONS, tmp_path / "lessons.svg")
     assert "<svg" in (tmp_path / "lessons.svg").read_text()
     page = (tmp_path / "lessons.md").read_text()

@@ -30,7 +30,7 @@ from training.recipes import Recipe, standard
 from training.trainer import Example
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-FIRST_TOPIC = FULL.lessons + FULL.seeds
+FIRST_TOPIC = FULL.lessons + FULL.seeds + 2
 """Those before it are `bench-learning`'s."""
 
 

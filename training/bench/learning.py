@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from training.bench.learning_page import plot, told
 from training.bench.methods import OURS, RIVALS, side_by_side, whole_bank
 from training.bench.prose import learn_prose
 from training.bench.results import FOLDER, write
-from training.bench.sequence import curriculum, learn
+from training.bench.sequence import Learned, curriculum, forget, learn
 from training.bench.topics import DOMAIN, Topic, topics
 from training.dataset import Sizes
 from training.gates import Limits
@@ -81,15 +82,16 @@ def main() -> int:
 def measure(plan: Plan, data: Path | None, out: Path) -> int:
     """Runs the plan and writes its JSON, page and plot to folder `out`. Raises IngestError."""
     started = time.monotonic()
-    needed = topics(plan.lessons + plan.seeds, plan.facts)
+    needed = topics(plan.lessons + plan.seeds + 2, plan.facts)
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as home:
         shop = workshop(Path(home), plan.sizes, standard())
         lessons = learn(shop, [lesson_of(topic) for topic in needed[: plan.lessons]])
+        unlearned = unlearn(shop, [lesson_of(topic) for topic in needed[-2:]])
         prose = learn_prose(shop, data) if data else ()
     say("side by side")
     runs = side_by_side(
         shop.base,
-        [(topic, lesson_of(topic)) for topic in needed[plan.lessons :]],
+        [(topic, lesson_of(topic)) for topic in needed[plan.lessons : -2]],
         (OURS, *RIVALS),
         shop.recipe,
         plan.sizes,
@@ -99,10 +101,17 @@ def measure(plan: Plan, data: Path | None, out: Path) -> int:
     quick = plan is QUICK
     name = "learning-quick" if quick else "learning"
     command = "make bench-learning" + (" QUICK=1" if quick else "") + (" DATA=..." if data else "")
-    write(told(name, command, time.monotonic() - started, lessons, runs, false, prose), out)
+    write(told(name, command, time.monotonic() - started, lessons, unlearned, runs, false, prose), out)
     plot(lessons, out / f"{name}.svg")
     print((out / f"{name}.md").read_text(encoding="utf-8"))
     return 0
+
+
+def unlearn(shop: Workshop, lessons: Sequence[Curriculum]) -> Learned:
+    """Learns them in a domain of their own and then forgets the last: the adapter without it."""
+    own = [lesson.model_copy(update={"domain": "unlearning"}) for lesson in lessons]
+    learn(shop, own)
+    return forget(shop, own[-1])
 
 
 def workshop(home: Path, sizes: Sizes, recipe: Recipe) -> Workshop:

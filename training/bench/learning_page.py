@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from memory.records import Adapter
 from training.bench.corruption import Corruption
 from training.bench.methods import OURS, Run
 from training.bench.prose import Prose
@@ -26,6 +27,8 @@ GOALS = {
     "seconds of the last over linear growth": Goal(at="<=", bound=1.0),
     "corrupted pairs dropped": Goal(at=">=", bound=0.99),
     "true pairs kept": Goal(at=">=", bound=0.95),
+    "unlearning: left above the base model": Goal(at="<=", bound=0.02),
+    "unlearning: facts that stay, after": Goal(at=">=", bound=0.95),
 }
 
 
@@ -34,6 +37,7 @@ def told(
     command: str,
     seconds: float,
     lessons: Sequence[Learned],
+    unlearned: Learned,
     runs: Sequence[Run],
     false: Corruption,
     prose: Sequence[Prose],
@@ -44,10 +48,11 @@ def told(
         title="What is taught is known, and what else is lost",
         command=command,
         seconds=seconds,
-        figures=figures(lessons, runs, false),
+        figures=figures(lessons, unlearned, runs, false),
         goals=GOALS,
         tables=(
             _sequence(lessons),
+            _unlearning(unlearned.adapter),
             methods_table(
                 runs,
                 title="Ways of learning, at equal tokens",
@@ -60,7 +65,9 @@ def told(
     )
 
 
-def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) -> dict[str, float]:
+def figures(
+    lessons: Sequence[Learned], unlearned: Learned, runs: Sequence[Run], false: Corruption
+) -> dict[str, float]:
     """Every figure by its name; shares are in [0, 1]. What is kept after all lessons is that of the adapter
     which is served in the end: the last that passed its gates, or the last of all if none did."""
     after = [lesson.adapter.after for lesson in lessons]
@@ -93,6 +100,7 @@ def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) 
         "lessons that passed every gate": float(sum(each.adapter.verdict.passed for each in lessons)),
         "megabytes of the last adapter": last.megabytes,
     }
+    found |= {f"unlearning: {name}": share for name, share in _unlearned(unlearned.adapter).items()}
     if now:
         found["earlier lessons lost after all lessons"] = statistics.mean(then) - now.accuracy
     return found | methods_figures(runs)
@@ -178,6 +186,33 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
             ]
         ),
     )  # fmt: skip
+
+
+def _unlearned(adapter: Adapter) -> dict[str, float]:
+    """Accuracy on what was to go and on what was to stay, by whom it was asked."""
+    before, after = adapter.before, adapter.after
+    asked = {
+        "forgotten facts, before": before.forgotten_live,
+        "forgotten facts, after": after.forgotten,
+        "forgotten facts, base model": before.forgotten,
+        "facts that stay, after": after.in_distribution,
+    }
+    found = {name: score.accuracy for name, score in asked.items() if score is not None}
+    if before.forgotten and after.forgotten:
+        found["left above the base model"] = after.forgotten.accuracy - before.forgotten.accuracy
+    return found
+
+
+def _unlearning(adapter: Adapter) -> Table:
+    return Table(
+        title="Unlearning",
+        text=(
+            "Two lessons of one domain, the second forgotten again: the first is taught anew, from the base."
+            f" Gates: {'; '.join(adapter.verdict.reasons) or 'passed'}."
+        ),
+        head=("held-out wordings", "accuracy"),
+        rows=rows(list(_unlearned(adapter).items())),
+    )
 
 
 def methods_table(runs: Sequence[Run], *, title: str, text: str) -> Table:
