@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     domain: Domain | None = Field(
         None, description="Domain of a question that names none and matches none; default: `general`."
     )
-    wordings_per_fact: int = Field(9, ge=1, le=200, description="Wordings taught for each fact in each form.")
+    wordings_per_fact: int = Field(
+        12, ge=1, le=200, description="Wordings taught for each fact in each form."
+    )
     facts_per_run: int = Field(60, ge=1, le=2000, description="Most facts that one learn run may teach.")
     max_refinements: int = Field(3, ge=0, le=10, description="Times that a weak search is refined.")
     recursion_limit: int = Field(40, ge=15, le=1000, description="Most graph steps in one learn run.")
