@@ -50,18 +50,20 @@ def standard() -> Recipe:
     for our base is 600 times smaller. Batches of at most 32 and rates of about ten times full fine-tuning's:
     "LoRA Without Regret" (Schulman et al., 2025). Closeness of hidden states: FitNets (arXiv 1412.6550).
 
-    Measured on the shipped base, one run each; `make bench-ablations` measures one change at a time anew. Four
-    figures: held-out wordings, withheld kinds, known facts lost, rise of wrong answers on unknown words.
-    20 facts of reserved words (topic 1 of `training.bench.topics`): 3 epochs, 1.2 replayed for a taught pair,
-    .4 of them refusals, .2 for inferred kinds (chosen) 96%, 88%, 0.7, 2.7. With 1.5, .3 and .1: 4 epochs, a
-    quarter disturbed 96%, 92%, 0.2, 2.0; 3 epochs, a tenth disturbed 96%, 88%, 0.2, 3.0; 9 wordings instead of
-    12, 4 epochs 93%, 92%, 0.5, 4.0. With 1.0 replayed, half of it refusals, .1 for kinds: 96%, 67%, 0.5, 2.7:
-    without replayed kinds the model answers with the definition that it was just taught.
-    36 facts of prose (examples/library/rust-ownership): 5 epochs on 9 wordings 91%, 62%, 0.9, -0.7; 4 epochs on
-    12 90%, 67%, 1.2, -1.7; 3 epochs with weight 4 on hidden states 89%, 71%, 1.7, -1.7.
-    Hidden states held with weight 0, 1, 6 on the recipe before (topic 1, 1,962 known facts): 3.2, 2.3, 1.4
-    lost; over the first lessons that go on from each other 2.4, 4.8 and 10.3 without, 1.2 and 1.2 with weight 6.
-    Layers (topic 11, the recipe before): all linear ones 96%, 78%, 3.0, 3.0; values, outputs and MLP (chosen)
+    Measured on the shipped base, one run each; `make bench-ablations` measures one change at a time anew.
+    The figures are held-out wordings, withheld kinds, known facts lost, rise of wrong answers on unknown
+    words.
+    20 facts of reserved words (topic 1 of `training.bench.topics`): 3 epochs, 1.2 replayed for a taught
+    pair, .4 of them refusals, .2 for inferred kinds (chosen) 96%, 88%, 0.7, 2.7. With 1.5, .3 and .1: 4
+    epochs, a quarter disturbed 96%, 92%, 0.2, 2.0; 3 epochs, a tenth disturbed 96%, 88%, 0.2, 3.0; 9
+    wordings instead of 12, 4 epochs 93%, 92%, 0.5, 4.0. With 1.0 replayed, half of it refusals, .1 for
+    kinds: 96%, 67%, 0.5, 2.7: with fewer replayed kinds the model answers with the definition that it was
+    just taught.
+    36 facts of prose (examples/library/rust-ownership): 5 epochs on 9 wordings 91%, 62%, 0.9, -0.7; 4
+    epochs on 12 90%, 67%, 1.2, -1.7; 3 epochs with weight 4 on hidden states 89%, 71%, 1.7, -1.7.
+    On the recipe before: hidden states held with weight 0, 1, 6 (1,962 known facts of topic 1) lost 3.2,
+    2.3, 1.4; over the first lessons that go on from each other 2.4, 4.8 and 10.3 without it, 1.2 and 1.2
+    with weight 6. Layers (topic 11): all linear ones 96%, 78%, 3.0, 3.0; values, outputs and MLP (chosen)
     95%, 89%, 2.0, 5.3. Rank 8 on all: 76%, 47%, 4.2, 9.0; rank 64: 96%, 83%, 6.5, 5.0.
     Left out: interpolation towards the base (WiSE-FT, arXiv 2109.01903), which kept more of what was known
     and lost much of what was taught; a start of A in the directions in which taught inputs differ most from
