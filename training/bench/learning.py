@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +32,10 @@ from training.gates import Limits
 from training.jobs import Workshop
 from training.recipes import Recipe, standard
 from training.worker import Reporter
+
+
+UNLEARNING = "unlearning"
+"""A domain of its own, of lessons half as long: three are learned to forget one."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def measure(plan: Plan, data: Path | None, out: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as home:
         shop = workshop(Path(home), plan.sizes, standard())
         lessons = learn(shop, [lesson_of(topic) for topic in needed[: plan.lessons]])
-        unlearned = unlearn(shop, [lesson_of(topic) for topic in needed[-2:]])
+        unlearned = unlearn(shop, [lesson_of(half(topic)) for topic in needed[-2:]])
         prose = learn_prose(shop, data) if data else ()
     say("side by side")
     runs = side_by_side(
@@ -109,7 +113,7 @@ def measure(plan: Plan, data: Path | None, out: Path) -> int:
 
 def unlearn(shop: Workshop, lessons: Sequence[Curriculum]) -> Learned:
     """Learns them in a domain of their own and then forgets the last: the adapter without it."""
-    own = [lesson.model_copy(update={"domain": "unlearning"}) for lesson in lessons]
+    own = [lesson.model_copy(update={"domain": UNLEARNING}) for lesson in lessons]
     learn(shop, own)
     return forget(shop, own[-1])
 
@@ -131,6 +135,11 @@ def workshop(home: Path, sizes: Sizes, recipe: Recipe) -> Workshop:
         clock=lambda: datetime.now(UTC),
         report=Reporter(home / "outbox", say),
     )
+
+
+def half(topic: Topic) -> Topic:
+    """The topic with every second fact."""
+    return replace(topic, facts=topic.facts[::2])
 
 
 def lesson_of(topic: Topic) -> Curriculum:
