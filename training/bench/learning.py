@@ -33,7 +33,6 @@ from training.jobs import Workshop
 from training.recipes import Recipe, standard
 from training.worker import Reporter
 
-
 UNLEARNING = "unlearning"
 """A domain of its own, of lessons half as long: three are learned to forget one."""
 
