@@ -114,6 +114,9 @@ def test_the_head_of_a_definition_is_its_kind() -> None:
     assert head("a set of rules that decides when memory is freed") == "set of rules"
     assert head("the pointer") == "pointer"
     assert head("the first point located in a plane") == "first point"
+    assert head("a doctor specializing in old bones") == "doctor"
+    assert head("an imaginary creature usually having many parts") == "imaginary creature"
+    assert head("a small living organism") == "small living organism"
 
 
 def test_a_kind_is_told_in_the_words_that_the_definition_opens_with() -> None:

@@ -43,7 +43,7 @@ class Plan:
 
     lessons: int
     seeds: int
-    """Runs of each method, each on a topic of its own."""
+    """Runs of each method, each on half a topic of its own."""
     facts: int
     """Of a topic."""
     sizes: Sizes
@@ -94,7 +94,7 @@ def measure(plan: Plan, data: Path | None, out: Path) -> int:
     say("side by side")
     runs = side_by_side(
         shop.base,
-        [(topic, lesson_of(topic)) for topic in needed[plan.lessons : -2]],
+        [(each, lesson_of(each)) for each in map(half, needed[plan.lessons : -2])],
         (OURS, *RIVALS),
         shop.recipe,
         plan.sizes,

@@ -56,7 +56,7 @@ def told(
             methods_table(
                 runs,
                 title="Ways of learning, at equal tokens",
-                text="One lesson each, on topics of their own: mean and standard deviation over seeds.",
+                text="One short lesson each, on topics of their own: mean and standard deviation over seeds.",
             ),
             _corruption(false),
             *((_prose(prose),) if prose else ()),
