@@ -80,7 +80,8 @@ def taught(
     """
     rng = random.Random(f"taught {recipe.seed} {_said(curriculum)}")
     rehearsals = _draw(earlier, round(len(curriculum.pairs) * recipe.rehearsal), rng)
-    pairs = [*curriculum.pairs, *(rng.choice(lesson.pairs) for lesson in rehearsals)]
+    pairs = [(pair, False) for pair in curriculum.pairs]
+    pairs += [(rng.choice(lesson.pairs), True) for lesson in rehearsals]
     names = [
         name
         for lesson in (curriculum, *earlier)
@@ -89,8 +90,12 @@ def taught(
     ]
     words = _words(bank)
     return tuple(
-        Example(question=_perhaps_disturbed(pair.question, names, words, recipe, rng), answer=pair.answer)
-        for pair in pairs
+        Example(
+            question=_perhaps_disturbed(pair.question, names, words, recipe, rng),
+            answer=pair.answer,
+            rehearsed=again,
+        )
+        for pair, again in pairs
     )
 
 
