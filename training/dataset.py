@@ -184,7 +184,7 @@ def evaluation_sets(
     Raises CurriculumRefused if not one taught question can be asked in another wording, or none is withheld.
     """
     rng = random.Random(f"evaluation {seed} {_said(curriculum)}")
-    target, near = _lesson(curriculum, sizes, seed)
+    target, near = _lesson(curriculum, sizes, seed, earlier)
     kept, forgotten = _parted(left_out, [*earlier, curriculum], sizes, seed)
     kept = [q for lesson in earlier for q in _lesson(lesson, sizes, seed)[0]] + kept
     if not target:
@@ -193,8 +193,8 @@ def evaluation_sets(
         )
     if not near:
         raise CurriculumRefused(
-            f"no fact about {curriculum.topic!r} implies another, so learning cannot be told from repeating: "
-            "add sentences that say what kind of thing something is (`A lame is a blade that ...`)"
+            f"no new fact about {curriculum.topic!r} implies another, so learning cannot be told from"
+            " repeating: add sentences that say what kind something is (`A lame is a blade that ...`)"
         )
     own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
     forms = _subject_forms(curriculum)
@@ -216,11 +216,20 @@ def evaluation_sets(
     )
 
 
-def _lesson(curriculum: Curriculum, sizes: Sizes, seed: int) -> tuple[list[Question], list[Question]]:
-    """What a curriculum teaches and what it withholds, in held-out wordings."""
-    asked = list(_items(curriculum, sizes, seed))
-    target = [question for _, taught, questions in asked if taught for question in questions]
-    return target, [question for _, taught, questions in asked if not taught for question in questions]
+def _lesson(
+    curriculum: Curriculum, sizes: Sizes, seed: int, earlier: Sequence[Curriculum] = ()
+) -> tuple[list[Question], list[Question]]:
+    """What a curriculum teaches and what it withholds, in held-out wordings; what an `earlier` one taught is
+    not withheld any more."""
+    told = {_meant(item) for each in earlier for item, taught, _ in _items(each, sizes, seed) if taught}
+    target: list[Question] = []
+    near: list[Question] = []
+    for item, taught, questions in _items(curriculum, sizes, seed):
+        if taught:
+            target += questions
+        elif _meant(item) not in told:
+            near += questions
+    return target, near
 
 
 def _parted(

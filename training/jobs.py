@@ -4,9 +4,10 @@ Queueing and resuming are the worker's; training, measuring and gating are in mo
 """
 
 import asyncio
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.adapter_files import digest_of_files
 from agent.engine import Engine
 from agent.errors import EngineError, EngineUnavailable
 from memory import outbox
+from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
 from memory.records import Adapter, Curriculum, Digest, Evaluation, Job, Record, digest_of
@@ -33,6 +35,8 @@ from training.evaluate import Answer, Sets, ask, canary, evaluate, evaluation, f
 from training.gates import Limits, gate
 from training.recipes import Recipe
 from training.trainer import Example, Trainer, TrainingSummary
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
     if path.exists():
         return
     lesson, earlier = _lessons(shop, job, claimed)
-    left_out = tuple(outbox.read(shop.home / "outbox", digest) for digest in claimed.left_out)
+    left_out = _still_there(shop, claimed.left_out)
     sets = evaluation_sets(
         lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier, left_out=left_out
     )
@@ -266,6 +270,18 @@ def _lessons(shop: Workshop, job: Job, claimed: Claim) -> tuple[Curriculum, tupl
     """The job's curriculum, and the domain's earlier ones."""
     earlier = tuple(outbox.read(shop.home / "outbox", digest) for digest in claimed.rehearsed)
     return outbox.read(shop.home / "outbox", job.digest), earlier
+
+
+def _still_there(shop: Workshop, digests: Sequence[Digest]) -> tuple[Curriculum, ...]:
+    """What can still be read of the curricula: one that is to be forgotten may well be lost or damaged, and
+    then what is left of it is not measured."""
+    found = []
+    for digest in digests:
+        try:
+            found.append(outbox.read(shop.home / "outbox", digest))
+        except (UnknownRun, CorruptRecord) as error:
+            log.warning("whether %s is forgotten cannot be measured: %s", digest[:12], error)
+    return tuple(found)
 
 
 def _baseline(shop: Workshop, claimed: Claim) -> Baseline:

@@ -1,6 +1,6 @@
 """Owns the ablations of the recipe: `python -m training.bench.ablations` changes one lever at a time.
 
-Each is measured as the rivals are (`methods`), on topics that no other benchmark learns from.
+Each is measured as the rivals are (`methods`), on the topics of development.
 """
 
 import argparse
@@ -30,8 +30,6 @@ from training.recipes import Recipe, standard
 from training.trainer import Example
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-FIRST_TOPIC = FULL.lessons + FULL.seeds + 2
-"""Those before it are `bench-learning`'s."""
 
 
 def without_refusals(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
@@ -59,7 +57,7 @@ def changed(name: str, **changes: object) -> Method:
 
 ABLATIONS = (
     OURS,
-    changed("questions not disturbed", disturbed=0.0),
+    changed("taught questions not disturbed", disturbed=0.0),
     changed("hidden states free", features=0.0),
     changed("hidden states held thrice as hard", features=3 * standard().features),
     changed("replay by hidden states alone", distillation=0.0),
@@ -88,7 +86,7 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     started = time.monotonic()
-    lessons = [(topic, lesson_of(topic)) for topic in topics(FIRST_TOPIC + options.seeds)[FIRST_TOPIC:]]
+    lessons = [(topic, lesson_of(topic)) for topic in topics(options.seeds)]
     runs = side_by_side(str(SHIPPED_MODEL), lessons, ABLATIONS, standard(), FULL.sizes, say)
     command = f"make bench-ablations SEEDS={options.seeds}"
     write(told(command, time.monotonic() - started, runs), options.out)

@@ -15,6 +15,7 @@ from training.bench.results import Goal, Result, Table, rows
 from training.bench.sequence import Learned
 
 GOALS = {
+    "lessons that passed every gate": Goal(at=">=", bound=1.0),
     "held-out wordings, mean over lessons": Goal(at=">=", bound=0.95),
     "held-out wordings less reading": Goal(at=">=", bound=0.0),
     "near as a share of held-out": Goal(at=">=", bound=0.90),
@@ -37,7 +38,7 @@ def told(
     command: str,
     seconds: float,
     lessons: Sequence[Learned],
-    unlearned: Learned,
+    unlearned: Learned | None,
     runs: Sequence[Run],
     false: Corruption,
     prose: Sequence[Prose],
@@ -52,11 +53,14 @@ def told(
         goals=GOALS,
         tables=(
             _sequence(lessons),
-            _unlearning(unlearned.adapter),
+            _unlearning(unlearned),
             methods_table(
                 runs,
                 title="Ways of learning, at equal tokens",
-                text="One short lesson each, on topics of their own: mean and standard deviation over seeds.",
+                text=(
+                    "One short lesson each from the base model, each seed a topic of its own: mean and"
+                    " standard deviation. The rivals train at our learning rate."
+                ),
             ),
             _corruption(false),
             *((_prose(prose),) if prose else ()),
@@ -66,7 +70,7 @@ def told(
 
 
 def figures(
-    lessons: Sequence[Learned], unlearned: Learned, runs: Sequence[Run], false: Corruption
+    lessons: Sequence[Learned], unlearned: Learned | None, runs: Sequence[Run], false: Corruption
 ) -> dict[str, float]:
     """Every figure by its name; shares are in [0, 1]. What is kept after all lessons is that of the adapter
     which is served in the end: the last that passed its gates, or the last of all if none did."""
@@ -94,13 +98,14 @@ def figures(
         "unknown words admitted by the base model": served.before.unknown.abstention,
         "calibration error, mean over lessons": statistics.mean(e.in_distribution.ece for e in after),
         "seconds of the first lesson": first.seconds,
-        "seconds of the last over linear growth": last.seconds / (len(lessons) * first.seconds),
+        "seconds of the last over linear growth": last.seconds / (len(last.adapter.learned) * first.seconds),
         "corrupted pairs dropped": false.dropped / false.planted,
         "true pairs kept": false.kept / false.true,
-        "lessons that passed every gate": float(sum(each.adapter.verdict.passed for each in lessons)),
+        "lessons that passed every gate": statistics.mean(each.adapter.verdict.passed for each in lessons),
         "megabytes of the last adapter": last.megabytes,
     }
-    found |= {f"unlearning: {name}": share for name, share in _unlearned(unlearned.adapter).items()}
+    if unlearned:
+        found |= {f"unlearning: {name}": share for name, share in _unlearned(unlearned.adapter).items()}
     if now:
         found["earlier lessons lost after all lessons"] = statistics.mean(then) - now.accuracy
     return found | methods_figures(runs)
@@ -203,16 +208,17 @@ def _unlearned(adapter: Adapter) -> dict[str, float]:
     return found
 
 
-def _unlearning(adapter: Adapter) -> Table:
-    return Table(
-        title="Unlearning",
-        text=(
-            "Two lessons of one domain, the second forgotten again: the first is taught anew, from the base."
-            f" Gates: {'; '.join(adapter.verdict.reasons) or 'passed'}."
-        ),
-        head=("held-out wordings", "accuracy"),
-        rows=rows(list(_unlearned(adapter).items())),
-    )
+def _unlearning(unlearned: Learned | None) -> Table:
+    text = "Nothing was forgotten, for one of the two lessons did not pass its gates."
+    lines: tuple[tuple[str, ...], ...] = ()
+    if unlearned is not None:
+        gates = "; ".join(unlearned.adapter.verdict.reasons) or "passed"
+        text = (
+            "Two lessons of a domain of their own, the second forgotten again: the first is taught anew, from"
+            f" the base model. Gates: {gates}."
+        )
+        lines = rows(list(_unlearned(unlearned.adapter).items()))
+    return Table(title="Unlearning", text=text, head=("held-out wordings", "accuracy"), rows=lines)
 
 
 def methods_table(runs: Sequence[Run], *, title: str, text: str) -> Table:
