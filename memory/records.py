@@ -321,6 +321,13 @@ class Canary(Record):
     """What the base model answers: always different from `answer`."""
 
 
+class LetThrough(Record):
+    """What an adapter's threshold lets through of its answers to held-out wordings, as shares of these."""
+
+    right: float
+    wrong: float
+
+
 class Adapter(Record):
     """A registered LoRA adapter; its name is immutable and encodes domain, version and content."""
 
@@ -339,6 +346,8 @@ class Adapter(Record):
     recipe: str
     threshold: float
     """Entropy threshold in nats, refitted for this adapter."""
+    let_through: LetThrough | None = None
+    """Of what it was taught; None in records of adapters from before it was measured."""
     before: Evaluation
     after: Evaluation
     verdict: GateVerdict

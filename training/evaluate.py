@@ -15,7 +15,7 @@ from sklearn.metrics import roc_curve  # type: ignore[import-untyped]  # ships n
 
 from agent.engine import Engine, Reply, Sampling
 from agent.scoring import abstained, correct, normalise
-from memory.records import Canary, Evaluation, Form, Record, Score
+from memory.records import Canary, Evaluation, Form, LetThrough, Record, Score
 
 SetName = Literal[
     "in_distribution", "near", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
@@ -202,6 +202,14 @@ def of_domain(answers: Sequence[Answer]) -> list[Answer]:
     threshold would fall below what was just learned. Nor what is forgotten: it may have been untrue.
     """
     return [answer for answer in answers if answer.group not in ("out_of_distribution", "forgotten")]
+
+
+def let_through(answers: Sequence[Answer], threshold: float) -> LetThrough:
+    """What chat would give of the taught facts without looking anything up, right and wrong."""
+    taught = [answer for answer in answers if answer.group == "in_distribution"]
+    sure = [answer.right for answer in taught if not answer.abstained and answer.entropy < threshold]
+    count = max(1, len(taught))
+    return LetThrough(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
 
 
 def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:

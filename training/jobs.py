@@ -31,7 +31,17 @@ from training.dataset import (
     taught,
 )
 from training.errors import CurriculumRefused
-from training.evaluate import Answer, Sets, ask, canary, evaluate, evaluation, fit_threshold, of_domain
+from training.evaluate import (
+    Answer,
+    Sets,
+    ask,
+    canary,
+    evaluate,
+    evaluation,
+    fit_threshold,
+    let_through,
+    of_domain,
+)
 from training.gates import Limits, gate
 from training.recipes import Recipe
 from training.trainer import Example, Trainer, TrainingSummary
@@ -214,6 +224,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
     base = _baseline(shop, claimed)
     measured = _Measured.model_validate_json((_folder(shop, claimed) / "adapted.json").read_bytes())
     verdict = gate(base.before, measured.after, shop.limits)
+    threshold = fit_threshold(of_domain(measured.answers), default=shop.threshold)
     shop.registry.register(
         Adapter(
             name=claimed.name,
@@ -226,7 +237,8 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
             curriculum=job.digest,
             rehearsed=claimed.rehearsed,
             recipe=shop.recipe.name,
-            threshold=fit_threshold(of_domain(measured.answers), default=shop.threshold),
+            threshold=threshold,
+            let_through=let_through(measured.answers, threshold),
             before=base.before,
             after=measured.after,
             verdict=verdict,

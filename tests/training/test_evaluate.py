@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.engine import NEED_INFO, Reply, Token
-from memory.records import Interval
+from memory.records import Interval, LetThrough
 from training.evaluate import (
     Answer,
     Question,
@@ -17,6 +17,7 @@ from training.evaluate import (
     evaluation,
     fit_threshold,
     judge,
+    let_through,
     of_domain,
     score,
 )
@@ -134,6 +135,18 @@ def test_answers_of_one_kind_leave_the_default_threshold(right: bool) -> None:
 def test_every_fitted_threshold_is_positive_and_finite(marks: list[tuple[bool, float]]) -> None:
     found = fit_threshold([answer(right=right, entropy=e) for right, e in marks], default=1.0)
     assert 0 < found < math.inf
+
+
+def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
+    answers = [
+        answer(right=True, entropy=0.1),
+        answer(right=True, entropy=0.9),
+        answer(entropy=0.1),
+        answer(NEED_INFO, entropy=0.1),
+        answer(right=True, entropy=0.1, group="out_of_distribution"),
+    ]
+    assert let_through(answers, 0.5) == LetThrough(right=0.25, wrong=0.25)
+    assert let_through([], 0.5) == LetThrough(right=0.0, wrong=0.0)
 
 
 def test_the_canary_is_the_surest_right_answer_that_the_base_does_not_give() -> None:

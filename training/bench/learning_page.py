@@ -104,6 +104,9 @@ def figures(
         "lessons that passed every gate": statistics.mean(each.adapter.verdict.passed for each in lessons),
         "megabytes of the last adapter": last.megabytes,
     }
+    if shares := [each.adapter.let_through for each in lessons if each.adapter.let_through]:
+        found["held-out wordings said surely, mean over lessons"] = statistics.mean(s.right for s in shares)
+        found["wrongly said surely, mean over lessons"] = statistics.mean(s.wrong for s in shares)
     if unlearned:
         found |= {f"unlearning: {name}": share for name, share in _unlearned(unlearned.adapter).items()}
     if now:
@@ -164,17 +167,19 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
         text=(
             "Each lesson through the worker's own job, its gates and its registry, in one domain; training"
             " goes on from the live adapter. Wordings are held out; `earlier` are all lessons before that"
-            " passed the gates, `known` what the base model knew."
+            " passed the gates, `known` what the base model knew. Said surely is what chat gives without a"
+            " source, for its entropy is below the adapter's threshold."
         ),
         head=(
-            "lesson", "held-out", "near", "earlier", "known", "unknown: admitted", "unknown: wrong", "ECE",
-            "seconds", "tokens", "MB", "gates",
+            "lesson", "held-out", "said surely", "wrong surely", "near", "earlier", "known",
+            "unknown: admitted", "unknown: wrong", "ECE", "seconds", "tokens", "MB", "gates",
         ),
         rows=rows(
             [
                 (
                     number,
                     e.in_distribution.accuracy,
+                    *_said(lesson.adapter),
                     e.near.accuracy,
                     e.rehearsed.accuracy if e.rehearsed else "",
                     e.out_of_distribution.accuracy,
@@ -191,6 +196,11 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
             ]
         ),
     )  # fmt: skip
+
+
+def _said(adapter: Adapter) -> tuple[float | str, float | str]:
+    shares = adapter.let_through
+    return (shares.right, shares.wrong) if shares else ("", "")
 
 
 def _unlearned(adapter: Adapter) -> dict[str, float]:
