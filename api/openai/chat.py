@@ -1,178 +1,90 @@
-"""Owns the OpenAI surface: chat completions (whole) and the list of models, with our figures alongside.
+"""Owns the route of chat completions: whole, or as a stream that begins once the gate has decided.
 
-Decides nothing about an answer; the chat graph does. Decoding is greedy: sampling fields are ignored.
+Decides nothing about an answer; the chat graph does. A client that goes away ends the work.
 """
 
-from datetime import datetime
-from typing import Annotated, Literal
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from fastapi import APIRouter, Header, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from agent.routing import AUTO
+from agent.errors import AgentError
 from api.compose import Given
-from api.errors import refusals
-from graphs.chat import Turn, chat
-from memory.records import Citation, Uncertainty
+from api.errors import explain, refusals
+from api.leaving import drawn, unless_gone
+from api.openai.replies import Chunk, Completion, Envelope
+from api.openai.requests import UNIT_CHARACTERS, ChatRequest
+from graphs.chat import Piece, Turn, chat, stream
+from graphs.state import ChatState
+from memory.errors import StorageError
 
 router = APIRouter(tags=["chat"])
 
-MOST_MESSAGES = 200
-DEFAULT_TOKENS = 64
+PING_SECONDS = 15
+ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
 
 
-class TextPart(BaseModel):
-    """One part of a message's content; text is the only kind that we read."""
-
-    type: Literal["text"]
-    text: str
-
-
-class Message(BaseModel):
-    """One message of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
-
-    @property
-    def text(self) -> str:
-        """The whole content as one text."""
-        if isinstance(self.content, str):
-            return self.content
-        return "\n".join(part.text for part in self.content)
-
-
-class ChatRequest(BaseModel):
-    """A chat completion request; fields that we do not know are ignored, as OpenAI does."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    model: str = Field(AUTO, max_length=200)
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
-    max_tokens: int | None = Field(None, ge=1, le=4096)
-    max_completion_tokens: int | None = Field(None, ge=1, le=4096)
-    n: int = 1
-    stream: bool = False
-
-    @field_validator("stream")
-    @classmethod
-    def _whole(cls, stream: bool) -> bool:
-        if stream:
-            raise ValueError("streaming is not supported yet: send stream=false")
-        return stream
-
-    @field_validator("n")
-    @classmethod
-    def _one(cls, n: int) -> int:
-        if n != 1:
-            raise ValueError("only n=1 is supported")
-        return n
-
-
-class Figures(BaseModel):
-    """What the gate saw and did, where the answer comes from, and under which id it is kept."""
-
-    run_id: str
-    """Id of this turn, under which the interaction is kept."""
-    domain: str
-    adapter: str | None
-    outcome: Literal["answered", "answered_from_sources", "abstained"]
-    uncertainty: Uncertainty
-    citations: tuple[Citation, ...]
-    gap_id: str | None
-
-
-class Answer(BaseModel):
-    """The assistant's message."""
-
-    role: Literal["assistant"] = "assistant"
-    content: str
-
-
-class Choice(BaseModel):
-    """The one choice of a completion."""
-
-    index: Literal[0] = 0
-    message: Answer
-    finish_reason: Literal["stop", "length"]
-    logprobs: None = None
-
-
-class Usage(BaseModel):
-    """Tokens of the last prompt and its answer."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-
-
-class Completion(BaseModel):
-    """A chat completion in OpenAI's format, with our figures in `nightschool`."""
-
-    id: str
-    object: Literal["chat.completion"] = "chat.completion"
-    created: int
-    model: str
-    choices: tuple[Choice]
-    usage: Usage
-    nightschool: Figures
-
-
-class Model(BaseModel):
-    """A name that a chat may ask for."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int = 0
-    owned_by: Literal["nightschool"] = "nightschool"
-
-
-class Models(BaseModel):
-    """All names that a chat may ask for."""
-
-    object: Literal["list"] = "list"
-    data: list[Model]
-
-
-@router.post("/v1/chat/completions", responses=refusals(400, 404, 409, 413, 422, 503))
-async def complete(request: ChatRequest, given: Given) -> Completion:
+@router.post(
+    "/v1/chat/completions",
+    response_model=Completion,
+    responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
+)
+async def complete(
+    request: ChatRequest, http: Request, given: Given, x_conversation_id: ConversationHeader = None
+) -> Completion | EventSourceResponse:
     """Answers the conversation's last question: directly, from sources with citations, or not at all."""
-    turn = await chat(
-        given.chat,
-        given.runtime,
-        [("system" if m.role == "developer" else m.role, m.text) for m in request.messages],
-        requested=request.model,
-        max_tokens=request.max_completion_tokens or request.max_tokens or DEFAULT_TOKENS,
+    runtime = given.runtime
+    envelope = Envelope.of(
+        base=runtime.base_name,
+        now=runtime.clock(),
+        scored=bool(request.logprobs),
+        usage=request.stream_options is not None and request.stream_options.include_usage,
     )
-    return completion(turn, base=given.runtime.base_name, now=given.runtime.clock())
+    unit = request.unit(x_conversation_id)
+    if not request.stream:
+        turn = chat(
+            given.chat,
+            runtime,
+            request.conversation,
+            requested=request.model,
+            sampling=request.sampling,
+            unit=unit,
+        )
+        return envelope.completion(await unless_gone(http, turn))
+    start: ChatState = {
+        "messages": list(request.conversation),
+        "requested": request.model,
+        "sampling": request.sampling,
+        "streamed": True,
+        "unit": unit,
+    }
+    parts = drawn(stream(given.chat, runtime, start))
+    first = await unless_gone(http, anext(parts))  # what is refused still has a status of its own
+    return EventSourceResponse(_events(first, parts, envelope), ping=PING_SECONDS, sep="\n")
 
 
-@router.get("/v1/models")
-async def models(given: Given) -> Models:
-    """`auto`, the base model, and one name per domain that has a live adapter."""
-    names = [AUTO, given.runtime.base_name, *given.runtime.routes.live]
-    return Models(data=[Model(id=name) for name in names])
+async def _events(
+    part: Piece | Turn, rest: AsyncGenerator[Piece | Turn, None], envelope: Envelope
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """The stream of one turn: an opening, its pieces, its figures, `[DONE]`; or an error in its middle."""
+    async with aclosing(rest):
+        yield _event(envelope.opening(part))
+        if isinstance(part, Turn):  # nothing was said yet: the gate let no beginning through
+            yield _event(envelope.text(part))
+        try:
+            while isinstance(part, Piece):
+                yield _event(envelope.text(part))
+                part = await anext(rest)
+        except (AgentError, StorageError) as error:
+            yield ServerSentEvent(explain(error)[1].model_dump_json(), sep="\n")
+            return
+    for chunk in envelope.closing(part):
+        yield _event(chunk)
+    yield ServerSentEvent("[DONE]", sep="\n")
 
 
-def completion(turn: Turn, *, base: str, now: datetime) -> Completion:
-    """A finished turn in OpenAI's format."""
-    return Completion(
-        id=f"chatcmpl-{turn.id}",
-        created=int(now.timestamp()),
-        model=turn.route.adapter or base,
-        choices=(Choice(message=Answer(content=turn.answer), finish_reason=turn.finish_reason),),
-        usage=Usage(
-            prompt_tokens=turn.prompt_tokens,
-            completion_tokens=turn.completion_tokens,
-            total_tokens=turn.prompt_tokens + turn.completion_tokens,
-        ),
-        nightschool=Figures(
-            run_id=turn.id,
-            domain=turn.route.domain,
-            adapter=turn.route.adapter,
-            outcome=turn.outcome,
-            uncertainty=turn.uncertainty,
-            citations=turn.citations,
-            gap_id=turn.gap_id,
-        ),
-    )
+def _event(chunk: Chunk) -> ServerSentEvent:
+    unset = {"nightschool"} if chunk.nightschool is None else set[str]()
+    return ServerSentEvent(chunk.model_dump_json(exclude=unset), sep="\n")
