@@ -138,7 +138,7 @@ def base_threshold(settings: Settings) -> float:
     """
     if settings.entropy_threshold is not None:
         return settings.entropy_threshold
-    path = Path(settings.model) / "nightschool.json"
+    path = _card(settings)
     if not path.is_file():
         return FALLBACK_THRESHOLD
     try:
@@ -148,3 +148,25 @@ def base_threshold(settings: Settings) -> float:
     if not threshold > 0:
         raise ValueError(f"{path}: entropy_threshold must be above 0 nats, not {threshold}")
     return threshold
+
+
+def single_turn(settings: Settings) -> bool:
+    """Whether the base model answers single questions only, which its `nightschool.json` then says.
+
+    Raises ValueError when that file is there but says neither true nor false.
+    """
+    path = _card(settings)
+    if not path.is_file():
+        return False
+    try:
+        said = json.loads(path.read_text()).get("single_turn", False)
+    except (AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is no JSON object: {error}") from error
+    if not isinstance(said, bool):
+        raise ValueError(f"{path}: single_turn must be true or false, not {said!r}")
+    return said
+
+
+def _card(settings: Settings) -> Path:
+    """What a model's folder says of it to us."""
+    return Path(settings.model) / "nightschool.json"

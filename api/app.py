@@ -10,9 +10,10 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from agent.settings import Settings
-from api import adapters, documents, errors, health, learn, openai
+from api import adapters, documents, errors, health, learn
 from api.compose import Service, open_service
 from api.limits import RequestLimits
+from api.openai import chat, embeddings, models
 from api.origins import OwnPagesOnly
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]
@@ -34,7 +35,7 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         lifespan=lifespan,
         responses=errors.refusals(403),
     )
-    for part in (openai, learn, adapters, documents, health):
+    for part in (chat, models, embeddings, learn, adapters, documents, health):
         app.include_router(part.router)
     errors.install(app)
 

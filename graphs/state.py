@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
 from agent.curriculum import Draft
-from agent.engine import Engine
+from agent.engine import Engine, Sampling
 from agent.routing import Route, Routes
 from agent.teacher import Teacher
 from memory.adapters import AdapterRegistry
@@ -20,6 +20,7 @@ from memory.outbox import Outbox, TrainingResult
 from memory.records import (
     Adapter,
     Approval,
+    ChatOutcome,
     Citation,
     Critique,
     Curriculum,
@@ -69,6 +70,8 @@ class Runtime:
     new_id: Callable[[], str]
     approval: ApprovalPolicy = "auto"
     limits: Limits = field(default_factory=Limits)
+    single_turn: bool = False
+    """The base model answers single questions only: what was said before would make it unsure."""
     teacher: Teacher | None = None
     """A larger model that writes the curriculum and judges findings; None means rules alone."""
 
@@ -141,7 +144,10 @@ class ChatState(TypedDict, total=False):
     """(role, text) pairs, oldest first."""
     requested: str | None
     """The model name that the caller asked for."""
-    max_tokens: int
+    sampling: Sampling
+    streamed: bool
+    """The caller reads the answer as it comes, so that an unsure end cannot be taken back."""
+    unit: str | None
     question: str
     route: Route
     answer: str
@@ -150,7 +156,7 @@ class ChatState(TypedDict, total=False):
     doubtful: tuple[str, ...]
     findings: Findings
     citations: tuple[Citation, ...]
-    outcome: Literal["answered", "answered_from_sources", "abstained"]
+    outcome: ChatOutcome
     gap_id: str | None
     interaction_id: str
     prompt_tokens: int

@@ -22,6 +22,8 @@ Form = Literal[
 """The shape of a question: one per relation, and those that ask a fact another way round."""
 
 Decision = Literal["confident", "undecided", "unsure"]
+ChatOutcome = Literal["answered", "answered_unsure", "answered_from_sources", "abstained"]
+"""`answered_unsure`: the answer was already flowing to the caller when its uncertainty showed."""
 Verdict = Literal["accept", "refine", "flag", "discard"]
 GapStatus = Literal["open", "learning", "closed"]
 AdapterStatus = Literal["candidate", "live", "retired", "rejected"]
@@ -160,8 +162,10 @@ class Interaction(Record):
     domain: Domain
     adapter: str | None
     uncertainty: Uncertainty | None
-    outcome: Literal["answered", "answered_from_sources", "abstained"]
+    outcome: ChatOutcome
     citations: tuple[Citation, ...] = ()
+    unit: str | None = None
+    """Whom or what the turn belongs to, where the caller said so: a user, or else a conversation."""
     created_at: datetime
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any, cast
 
 import httpx
 import pytest
+import uvicorn
 from dbos import DBOS
+from fastapi import FastAPI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.settings import Settings
@@ -19,11 +22,13 @@ from graphs import chat as chatting
 from graphs.runs import LearnRuns, open_runs
 from graphs.state import Runtime
 from memory.checkpoints import serializer
+from memory.embedding import Embedder, HashingEmbedder
 from tests.graphs.conftest import clock, runtime
 
 __all__ = ["clock", "runtime"]
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Listen = Callable[..., AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture(scope="session")
@@ -35,14 +40,16 @@ def empty_queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def serve(tmp_path: Path, runtime: Runtime, empty_queue: Path) -> Serve:
-    """Serves the app over the fakes, or over another runtime, for as long as the block lasts.
+def build(tmp_path: Path, runtime: Runtime, empty_queue: Path) -> Callable[..., FastAPI]:
+    """Makes the app over the fakes, or over another runtime.
 
     Durable runs are opened only where a test is about them, for DBOS takes a second to start and stop.
     """
 
     @asynccontextmanager
-    async def open_fakes(settings: Settings, given: Runtime, learning: bool) -> AsyncIterator[Service]:
+    async def open_fakes(
+        settings: Settings, given: Runtime, learning: bool, embedder: Embedder
+    ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
             runs = cast(LearnRuns, None)
             if learning:
@@ -54,15 +61,33 @@ def serve(tmp_path: Path, runtime: Runtime, empty_queue: Path) -> Serve:
                 runtime=given,
                 chat=chatting.build().compile(),
                 runs=runs,
+                embedder=embedder,
                 writing=asyncio.Lock(),
+                embedding=asyncio.Lock(),
             )
 
-    @asynccontextmanager
-    async def served(
-        given: Runtime = runtime, *, learning: bool = False, **changed: Any
-    ) -> AsyncIterator[httpx.AsyncClient]:
+    def built(
+        given: Runtime = runtime,
+        *,
+        learning: bool = False,
+        embedder: Embedder | None = None,
+        **changed: Any,
+    ) -> FastAPI:
         settings = Settings(home=tmp_path, max_document_bytes=2000, **changed)
-        app = create_app(settings, opener=lambda s: open_fakes(s, given, learning))
+        return create_app(
+            settings, opener=lambda s: open_fakes(s, given, learning, embedder or HashingEmbedder())
+        )
+
+    return built
+
+
+@pytest.fixture
+def serve(build: Callable[..., FastAPI]) -> Serve:
+    """Serves the app in this process for as long as the block lasts."""
+
+    @asynccontextmanager
+    async def served(*given: Runtime, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = build(*given, **changed)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
@@ -71,6 +96,26 @@ def serve(tmp_path: Path, runtime: Runtime, empty_queue: Path) -> Serve:
             yield client
 
     return served
+
+
+@pytest.fixture
+def listen(build: Callable[..., FastAPI]) -> Listen:
+    """Serves the app with uvicorn on a free port of loopback, and yields its URL: clients stream from it."""
+
+    @asynccontextmanager
+    async def listening(*given: Runtime, **changed: Any) -> AsyncIterator[str]:
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            server = uvicorn.Server(uvicorn.Config(build(*given, **changed), log_level="warning"))
+            serving = asyncio.create_task(server.serve(sockets=[door]))
+            while not server.started:
+                assert not serving.done(), "the server did not start"
+                await asyncio.sleep(0.01)
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+            server.should_exit = True
+            await serving
+
+    return listening
 
 
 @pytest.fixture
