@@ -57,7 +57,7 @@ async def _sqlite(path: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
 @asynccontextmanager
 async def _postgresql(url: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
     try:
-        from langgraph.checkpoint.postgres.aio import (  # type: ignore[import-not-found]
+        from langgraph.checkpoint.postgres.aio import (  # type: ignore[import-not-found,unused-ignore]
             AsyncPostgresSaver,
         )
     except ImportError as error:
