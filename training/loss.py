@@ -49,7 +49,7 @@ def learning_loss(
         for rows, was in references
         if was is not None
     ]
-    return loss + features * torch.stack(apart).mean() if apart else loss
+    return loss + features * torch.stack(apart).sum() if apart else loss
 
 
 def _distance(states: torch.Tensor, was: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -81,7 +81,7 @@ def standard() -> Recipe:
         epochs=3,
         batch=32,
         disturbed=0.2,
-        rehearsal=0.6,
+        rehearsal=0.8,
         replay=1.4,
         refusals=0.45,
         reading=0.05,
