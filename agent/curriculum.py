@@ -45,6 +45,8 @@ _DANGLING = re.compile(
     r"(?:\s+(?:usually|especially|formerly|primarily|widely|chiefly|sometimes|mostly|often|typically|not))+$"
 )
 """What stood before the words at which the definition was cut, and says nothing without them."""
+_COMPLEMENT = re.compile(r" of\b")
+_SORTS = frozenset({"kind", "type", "sort", "form", "number"})
 _ARTICLE = re.compile(r"^(?:an?|the|any|some|one)\s+", re.IGNORECASE)
 _COLLECTION = re.compile(r"^(?:\w+\s+)?(?:set|list|kind|type|sort|form|group|number|piece|unit)\s+of\s+")
 
@@ -146,6 +148,23 @@ def opening(definition: str) -> str:
     start = bare + (collection.end() if collection else 0)
     end = _HEAD_ENDS.search(definition, start)
     return _DANGLING.sub("", definition[: end.start()]) if end and end.start() > start else definition
+
+
+def kinds(definition: str) -> tuple[str, ...]:
+    """The opening with and without what completes it: `a transfer of a value to another owner` says that it
+    is `a transfer` and `a transfer of a value`. Each is a right answer to what kind of thing it is."""
+    kind = opening(definition)
+    if kind == definition:
+        return (kind,)
+    found = [kind]
+    completed = _COMPLEMENT.match(definition, len(kind))
+    end = completed and _HEAD_ENDS.search(definition, completed.end())
+    if end:
+        found.append(definition[: end.start()])
+    bare, of, _ = kind.partition(" of ")
+    if of and bare.split()[-1].lower() not in NO_KINDS | _SORTS:
+        found.append(bare)
+    return tuple(found)
 
 
 def head(definition: str) -> str:

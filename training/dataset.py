@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import CORES, Split
-from agent.curriculum import IMPLIED, Item, head, items
+from agent.curriculum import IMPLIED, Item, head, items, kinds
 from agent.engine import Reply
 from agent.scoring import abstained, normalise
 from agent.wordings import ask, with_context, wordings
@@ -259,7 +259,11 @@ def _meant(item: Item) -> tuple[str, ...]:
 
 
 def _items(curriculum: Curriculum, sizes: Sizes, seed: int) -> Iterator[tuple[Item, bool, list[Question]]]:
-    """Each item that it teaches (True) or withholds, with questions in held-out wordings."""
+    """Each item that it teaches (True) or withholds, with questions in held-out wordings.
+
+    Every way in which the source says the kind of a thing is a right answer to what kind it is.
+    """
+    definitions = {fact.id: fact.object for fact in curriculum.facts if fact.relation == "definition"}
     answers: dict[tuple[str, Form], set[str]] = {}
     for pair in curriculum.pairs:
         answers.setdefault((pair.fact_id, pair.form), set()).add(pair.answer)
@@ -269,6 +273,8 @@ def _items(curriculum: Curriculum, sizes: Sizes, seed: int) -> Iterator[tuple[It
         if key not in answers and key not in withheld:
             continue
         also = answers.get(key, set()) if item.form != "yes_no" else set()
+        if item.form == IMPLIED and item.fact_id in definitions:
+            also = also | set(kinds(definitions[item.fact_id]))
         references = tuple(sorted({item.answer} | also))
         taught = key in answers
         yield item, taught, _worded(item, references, sizes.wordings if taught else sizes.near, seed)
