@@ -70,7 +70,7 @@ REJECTED: dict[str, tuple[Callable[[Path], Trainer], str]] = {
         "target accuracy up",
     ),
     "poisoned": (lambda good: retrained(good, plants.swapped(1.0), rate=1e-2), "target accuracy up"),
-    "half poisoned": (lambda good: retrained(good, plants.swapped(0.5), rate=1e-2), "near questions"),
+    "half poisoned": (lambda good: retrained(good, plants.swapped(0.5), rate=1e-2), "known facts lost"),
     "taught to answer everything": (
         lambda good: retrained(good, plants.answering_everything, rate=4e-3),
         "hallucination up",
