@@ -38,9 +38,9 @@ from training.evaluate import (
     canary,
     evaluate,
     evaluation,
-    fit_threshold,
     let_through,
     of_domain,
+    selective_threshold,
 )
 from training.gates import Limits, gate
 from training.recipes import Recipe
@@ -224,7 +224,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
     base = _baseline(shop, claimed)
     measured = _Measured.model_validate_json((_folder(shop, claimed) / "adapted.json").read_bytes())
     verdict = gate(base.before, measured.after, shop.limits)
-    threshold = fit_threshold(of_domain(measured.answers), default=shop.threshold)
+    threshold = selective_threshold(of_domain(measured.answers), default=shop.threshold)
     shop.registry.register(
         Adapter(
             name=claimed.name,

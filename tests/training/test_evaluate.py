@@ -20,6 +20,7 @@ from training.evaluate import (
     let_through,
     of_domain,
     score,
+    selective_threshold,
 )
 
 ASKED = Question(text="What is a zorble?", form="definition", references=("a small lamp",))
@@ -126,6 +127,16 @@ def test_what_the_base_model_knew_or_is_to_forget_does_not_move_the_threshold() 
     assert fit_threshold(of_domain([*learned, *known, *untrue]), default=9.0) == pytest.approx(0.6)
 
 
+def test_a_selective_threshold_lets_through_as_much_as_the_risk_allows() -> None:
+    right = [answer(right=True, entropy=e / 100) for e in range(1, 19)]
+    answers = [*right, answer(entropy=0.2), answer(entropy=0.3), answer(entropy=0.5)]
+    found = selective_threshold([*answers, answer(NEED_INFO, entropy=0.01)], default=9.0)
+    assert found == pytest.approx(0.4), "two wrong ones of twenty are a tenth, three of 21 are more"
+    assert selective_threshold([answer(), answer(right=True)], default=9.0) == 9.0
+    assert selective_threshold([], default=9.0) == 9.0
+    assert selective_threshold(right, default=9.0) > 0.18
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_answers_of_one_kind_leave_the_default_threshold(right: bool) -> None:
     assert fit_threshold([answer(right=right), answer(right=right)], default=0.7) == 0.7
@@ -133,8 +144,9 @@ def test_answers_of_one_kind_leave_the_default_threshold(right: bool) -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 8)), min_size=1))
 def test_every_fitted_threshold_is_positive_and_finite(marks: list[tuple[bool, float]]) -> None:
-    found = fit_threshold([answer(right=right, entropy=e) for right, e in marks], default=1.0)
-    assert 0 < found < math.inf
+    answers = [answer(right=right, entropy=e) for right, e in marks]
+    for fit in (fit_threshold, selective_threshold):
+        assert 0 < fit(answers, default=1.0) < math.inf
 
 
 def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
