@@ -69,9 +69,9 @@ FULL = Plan(
 )
 QUICK = Plan(
     lessons=2,
-    facts=6,
+    facts=5,
     seeds=1,
-    short=6,
+    short=4,
     sizes=Sizes(wordings=2, near=3, most=60, known=80, unknown=60),
 )
 
