@@ -22,7 +22,7 @@ from memory.records import Curriculum
 from training import peft
 from training.bench import corruption
 from training.bench.learning_page import plot, told
-from training.bench.methods import OURS, RIVALS, side_by_side, whole_bank
+from training.bench.methods import OURS, RIVALS, Method, side_by_side, whole_bank
 from training.bench.prose import learn_prose, read_prose
 from training.bench.results import FOLDER, write
 from training.bench.sequence import Learned, curriculum, forget, learn
@@ -48,6 +48,7 @@ class Plan:
     """Runs of each method, each on a topic of its own."""
     short: int
     """Facts of the topics that methods are compared on, and of those of unlearning."""
+    methods: Sequence[Method]
     sizes: Sizes
 
     def lots(self) -> tuple[tuple[Topic, ...], tuple[Topic, ...], tuple[Topic, ...]]:
@@ -65,13 +66,15 @@ FULL = Plan(
     facts=20,
     seeds=3,
     short=12,
+    methods=(OURS, *RIVALS),
     sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
 )
 QUICK = Plan(
     lessons=2,
-    facts=5,
+    facts=4,
     seeds=1,
-    short=4,
+    short=6,
+    methods=(OURS, *RIVALS[:2]),
     sizes=Sizes(wordings=2, near=3, most=60, known=80, unknown=60),
 )
 
@@ -106,7 +109,7 @@ def measure(plan: Plan, data: Path | None, out: Path) -> int:
         unlearned = unlearn(shop, [lesson for _, lesson in forgotten])
         prose = [learn_prose(shop, text) for text in texts]
     say("side by side")
-    runs = side_by_side(shop.base, compared, (OURS, *RIVALS), shop.recipe, plan.sizes, say)
+    runs = side_by_side(shop.base, compared, plan.methods, shop.recipe, plan.sizes, say)
     false = corruption.measure(topics(corruption.TOPICS))
     quick = plan is QUICK
     name = "learning-quick" if quick else "learning"
