@@ -19,7 +19,7 @@ $(STAMP):
 	@rm -f .venv/.installed-*
 	@touch $@
 
-demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 5 minutes)
+demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 6 minutes)
 	@$(PY) -m examples.demo
 
 run: $(STAMP) ## Starts the service (nightschool up); Ctrl-C stops it
@@ -49,7 +49,7 @@ seed-model: $(STAMP) ## Trains the base model anew (about 265 minutes on 2 cores
 bench-learning: $(STAMP) ## Measures what is learned, kept and lost, into docs/results (QUICK=1: 5 minutes; DATA=folder: real prose too)
 	@$(PY) -m training.bench.learning $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA))
 
-bench-ablations: $(STAMP) ## Measures what each lever of the recipe does, into docs/results (SEEDS=2: about 20 minutes)
+bench-ablations: $(STAMP) ## Measures what each lever of the recipe does, into docs/results (SEEDS=2)
 	@$(PY) -m training.bench.ablations $(if $(SEEDS),--seeds $(SEEDS))
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew

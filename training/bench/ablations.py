@@ -79,11 +79,13 @@ def main() -> int:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(
         prog="python -m training.bench.ablations",
-        description="Trains with one lever of the recipe changed at a time: about 70 s each and seed.",
+        description="Trains with one lever of the recipe changed at a time; progress goes to standard error.",
     )
     parser.add_argument("--seeds", type=int, default=2, help="lessons that each is trained on (default: 2)")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder of the results (default: {FOLDER})")
     options = parser.parse_args()
+    if options.seeds < 1:
+        parser.error("--seeds must be at least 1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     started = time.monotonic()
     lessons = [(topic, lesson_of(topic)) for topic in topics(options.seeds)]
