@@ -45,7 +45,6 @@ _DANGLING = re.compile(
     r"(?:\s+(?:usually|especially|formerly|primarily|widely|chiefly|sometimes|mostly|often|typically|not))+$"
 )
 """What stood before the words at which the definition was cut, and says nothing without them."""
-_COMPLEMENT = re.compile(r" of\b")
 _SORTS = frozenset({"kind", "type", "sort", "form", "number"})
 _ARTICLE = re.compile(r"^(?:an?|the|any|some|one)\s+", re.IGNORECASE)
 _COLLECTION = re.compile(r"^(?:\w+\s+)?(?:set|list|kind|type|sort|form|group|number|piece|unit)\s+of\s+")
@@ -157,10 +156,9 @@ def kinds(definition: str) -> tuple[str, ...]:
     if kind == definition:
         return (kind,)
     found = [kind]
-    completed = _COMPLEMENT.match(definition, len(kind))
-    end = completed and _HEAD_ENDS.search(definition, completed.end())
-    if end:
-        found.append(definition[: end.start()])
+    if definition.startswith(" of ", len(kind)):
+        end = _HEAD_ENDS.search(definition, len(kind) + len(" of"))
+        found += [definition[: end.start()]] if end else []
     bare, of, _ = kind.partition(" of ")
     if of and bare.split()[-1].lower() not in NO_KINDS | _SORTS:
         found.append(bare)
