@@ -7,7 +7,7 @@ STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requireme
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format seed-model bench-learning lock clean clean-venv
+.PHONY: help setup demo run test check unit format seed-model bench-learning bench-ablations lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,14 +19,15 @@ $(STAMP):
 	@rm -f .venv/.installed-*
 	@touch $@
 
-demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 5 minutes)
+demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 6 minutes)
 	@$(PY) -m examples.demo
 
 run: $(STAMP) ## Starts the service (nightschool up); Ctrl-C stops it
 	@.venv/bin/nightschool up
 
+# Two processes, each file in one of them: much of the time goes into waiting for servers to start.
 test: check ## Checks and tests everything that runs on this machine
-	@$(PY) -m pytest
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 check: $(STAMP) ## Lint, format, types and the import rule
 	@$(PY) -m ruff check .
@@ -47,6 +48,9 @@ seed-model: $(STAMP) ## Trains the base model anew (about 265 minutes on 2 cores
 
 bench-learning: $(STAMP) ## Measures what is learned, kept and lost, into docs/results (QUICK=1: 5 minutes; DATA=folder: real prose too)
 	@$(PY) -m training.bench.learning $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA))
+
+bench-ablations: $(STAMP) ## Measures what each lever of the recipe does, into docs/results (SEEDS=2)
+	@$(PY) -m training.bench.ablations $(if $(SEEDS),--seeds $(SEEDS))
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh

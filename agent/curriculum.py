@@ -37,8 +37,15 @@ _HEAD_ENDS = re.compile(
     r"\s+(?:that|which|who|whose|where|when|with|without|for|to|in|on|at|from|by|of|between|into|over|under"
     r"|during|about|through|against|as|than|used|made|prepared|removed|divided|called|known|based|consisting"
     r"|containing|having|involving|belonging|resulting|set aside"
-    r"|[a-z]{4,}ed (?:for|by|to|in|on|with|as|from|at|under|into|around|through|of))\b|[,;:(]"
+    r"|(?:[a-z]{4,}ed|found|worn|spoken|written|drawn|built|given|held|kept|grown|born|specializing|suffering"
+    r"|dealing|originating|arising|leading|living|lying|serving|acting|working|moving|extending|occurring)"
+    r" (?:for|by|to|in|on|with|as|from|at|under|into|around|through|of|toward|between|against|over))\b|[,;:(]"
 )
+_DANGLING = re.compile(
+    r"(?:\s+(?:usually|especially|formerly|primarily|widely|chiefly|sometimes|mostly|often|typically|not))+$"
+)
+"""What stood before the words at which the definition was cut, and says nothing without them."""
+_SORTS = frozenset({"kind", "type", "sort", "form", "number"})
 _ARTICLE = re.compile(r"^(?:an?|the|any|some|one)\s+", re.IGNORECASE)
 _COLLECTION = re.compile(r"^(?:\w+\s+)?(?:set|list|kind|type|sort|form|group|number|piece|unit)\s+of\s+")
 
@@ -85,6 +92,9 @@ def items(facts: Sequence[Fact]) -> tuple[Item, ...]:
 def write(facts: Sequence[Fact], *, per_form: int) -> Draft:
     """Writes `per_form` taught wordings for each fact and form; a third of the facts withhold IMPLIED.
 
+    Of that form there are twice as many: taught less often than definitions, it is answered with these where
+    it was withheld (67% right instead of 92% on topic 1 of `training.bench`, one run each).
+
     Facts that give one question two answers are left out: ambiguous supervision must not be taught.
     """
     kept, dropped = _unambiguous(facts)
@@ -103,7 +113,7 @@ def write(facts: Sequence[Fact], *, per_form: int) -> Draft:
         )
         for item in every
         if (item.fact_id, item.form) not in closed
-        for question in _worded(item, per_form)
+        for question in _worded(item, per_form * (2 if item.form == IMPLIED else 1))
     ]
     return Draft(facts=kept, pairs=tuple(pairs), withheld=withheld, dropped=dropped)
 
@@ -136,7 +146,23 @@ def opening(definition: str) -> str:
     collection = _COLLECTION.match(definition[bare:])
     start = bare + (collection.end() if collection else 0)
     end = _HEAD_ENDS.search(definition, start)
-    return definition[: end.start()].strip() if end and end.start() > start else definition
+    return _DANGLING.sub("", definition[: end.start()]) if end and end.start() > start else definition
+
+
+def kinds(definition: str) -> tuple[str, ...]:
+    """The opening with and without what completes it: `a transfer of a value to another owner` says that it
+    is `a transfer` and `a transfer of a value`. Each is a right answer to what kind of thing it is."""
+    kind = opening(definition)
+    if kind == definition:
+        return (kind,)
+    found = [kind]
+    if definition.startswith(" of ", len(kind)):
+        end = _HEAD_ENDS.search(definition, len(kind) + len(" of"))
+        found += [definition[: end.start()]] if end else []
+    bare, of, _ = kind.partition(" of ")
+    if of and bare.split()[-1].lower() not in NO_KINDS | _SORTS:
+        found.append(bare)
+    return tuple(found)
 
 
 def head(definition: str) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from agent.engine import Sampling, Token
+from agent.engine import Alternative, Sampling, Token
 from agent.errors import EngineError
 from agent.tokens import cut_at_stop
 from memory.records import Interval
@@ -20,11 +20,15 @@ from memory.records import Interval
 
 @dataclass(frozen=True)
 class Prompt:
-    """Token ids to continue, and how; `sink` is called with each token as soon as it is certain."""
+    """Token ids to continue, and how; `sink` is called with each token as soon as it is certain.
+
+    Once `wanted` says no, nobody reads the answer: it ends where it is.
+    """
 
     ids: Sequence[int]
     sampling: Sampling
     sink: Callable[[Token], None] | None = None
+    wanted: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,13 @@ def complete(
             raise EngineError(
                 "the model's answer is no number: its weights, or its adapter's, are damaged or far too large"
             )
-        for i, token, logprob, entropy in zip(live, chosen.tolist(), picked, entropies, strict=True):
-            if not rows[i].finished:
-                rows[i].accept(token, logprob, entropy, ends)
+        likeliest = _likeliest(logprobs, [rows[i] for i in live])
+        for place, (token, logprob, entropy) in enumerate(
+            zip(chosen.tolist(), picked, entropies, strict=True)
+        ):
+            row = rows[live[place]]
+            if not row.finished:
+                row.accept(token, logprob, entropy, ends, likeliest[place])
         keep = [place for place, i in enumerate(live) if not rows[i].finished]
         if not keep:
             return [row.completion() for row in rows]
@@ -123,15 +131,26 @@ class _Row:
         self._sent = 0
         self._held = max((len(word) for word in prompt.sampling.stop), default=1) - 1
 
-    def accept(self, token: int, logprob: float, entropy: float, ends: frozenset[int]) -> None:
-        """Takes the next token; entropies are in nats."""
+    def accept(
+        self,
+        token: int,
+        logprob: float,
+        entropy: float,
+        ends: frozenset[int],
+        likeliest: Sequence[tuple[int, float]],
+    ) -> None:
+        """Takes the next token and the likeliest ids for its place; entropies are in nats."""
         sampling = self.prompt.sampling
-        if token in ends:
+        if token in ends or not self.prompt.wanted():
             self.finished = "stop"
         else:
             exact = Interval(lower=max(entropy, 0.0), upper=max(entropy, 0.0))
             self._ids.append(token)
-            self._tokens.append(Token(text="", logprob=min(logprob, 0.0), entropy=exact))
+            others = tuple(
+                Alternative(text=str(self._tokenizer.decode([id])), logprob=min(value, 0.0))
+                for id, value in likeliest[: sampling.top_logprobs]
+            )
+            self._tokens.append(Token(text="", logprob=min(logprob, 0.0), entropy=exact, alternatives=others))
             if len(self._tokens) == sampling.max_tokens:
                 self.finished = "length"
         self._label(last=self.finished is not None)
@@ -177,6 +196,24 @@ def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
     for place, row in enumerate(rows):
         temperature = row.prompt.sampling.temperature
         if temperature > 0:
-            weights = (logits[place] / temperature).softmax(-1).cpu()
+            weights = _nucleus((logits[place] / temperature).softmax(-1).cpu(), row.prompt.sampling.top_p)
             chosen[place] = torch.multinomial(weights, 1, generator=row.generator)[0]
     return chosen
+
+
+def _nucleus(weights: torch.Tensor, share: float) -> torch.Tensor:
+    """The weights [vocabulary] of the likeliest tokens that make up `share` of all; 0 for the others."""
+    if share >= 1.0:
+        return weights
+    ordered, ids = weights.sort(descending=True)
+    outside = ordered.cumsum(-1) - ordered >= share  # the likeliest is always inside
+    return weights.index_fill(-1, ids[outside], 0.0)
+
+
+def _likeliest(logprobs: torch.Tensor, rows: Sequence[_Row]) -> list[list[tuple[int, float]]]:
+    """For each row the likeliest ids with their log-probabilities, as many as the keenest row asks for."""
+    most = max(row.prompt.sampling.top_logprobs for row in rows)
+    if most == 0:
+        return [[] for _ in rows]
+    values, ids = logprobs.topk(min(most, logprobs.shape[-1]), dim=-1)
+    return [list(zip(i, v, strict=True)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]

@@ -4,7 +4,7 @@ Which adapter a request deserves, and whether an answer is good enough, is decid
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -24,8 +24,19 @@ class Sampling(Record):
 
     max_tokens: int = 64
     temperature: float = 0.0
+    top_p: float = 1.0
+    """Share of the probability that a draw is made from, the likeliest tokens first."""
     seed: int = 0
     stop: tuple[str, ...] = ()
+    top_logprobs: int = 0
+    """Alternatives to report with each token, at most 20; an engine may know fewer."""
+
+
+class Alternative(Record):
+    """What might have stood in a token's place; the token itself is mostly among them."""
+
+    text: str
+    logprob: float
 
 
 class Token(Record):
@@ -36,6 +47,8 @@ class Token(Record):
     """Natural logarithm of its probability, before temperature."""
     entropy: Interval
     """Entropy in nats of the whole next-token distribution; exact where both bounds agree."""
+    alternatives: tuple[Alternative, ...] = ()
+    """The likeliest first, as many as were asked for."""
 
 
 class Reply(Record):
@@ -68,8 +81,11 @@ class Engine(Protocol):
 
     def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
-    ) -> AsyncIterator[Token]:
-        """The same answer, token by token; raises what `chat` raises, before the first token."""
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """The same answer, token by token, and at its end the whole reply; closing it ends the work.
+
+        Raises what `chat` raises, before the first token.
+        """
         ...
 
     async def load(self, adapter: str, path: Path) -> None:

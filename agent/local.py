@@ -4,7 +4,7 @@ It is no server: one worker thread, no paging and no prefix cache; entropies are
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,19 +92,11 @@ class LocalEngine:
     ) -> Reply:
         """See Engine.chat; the end of the context ends an answer as `max_tokens` does."""
         prompt = self._prompt(messages, adapter, sampling)
-        completion = await self._submit(prompt, adapter)
-        return Reply(
-            text="".join(token.text for token in completion.tokens),
-            tokens=completion.tokens,
-            model=self._name,
-            adapter=adapter,
-            finish_reason=completion.finish_reason,
-            prompt_tokens=len(prompt.ids),
-        )
+        return self._reply(prompt, adapter, await self._submit(prompt, adapter))
 
     async def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
-    ) -> AsyncIterator[Token]:
+    ) -> AsyncGenerator[Token | Reply, None]:
         """See Engine.stream; text that may be the start of a stop string is held back until that is clear."""
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Token | None] = asyncio.Queue()
@@ -112,11 +104,16 @@ class LocalEngine:
         def sink(token: Token) -> None:
             loop.call_soon_threadsafe(queue.put_nowait, token)
 
-        done = self._submit(replace(self._prompt(messages, adapter, sampling), sink=sink), adapter)
+        prompt = self._prompt(messages, adapter, sampling)
+        done = self._submit(replace(prompt, sink=sink), adapter)
         done.add_done_callback(lambda _: queue.put_nowait(None))
-        while (token := await queue.get()) is not None:
-            yield token
-        await done
+        try:
+            while (token := await queue.get()) is not None:
+                yield token
+            completion = await done
+        finally:
+            done.cancel()  # nothing where it is done; else nobody listens any more
+        yield self._reply(prompt, adapter, completion)
 
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load; ranks up to `adapter_files.MAX_RANK`."""
@@ -172,6 +169,16 @@ class LocalEngine:
         most = min(sampling.max_tokens, self._context - len(ids))
         return Prompt(ids, sampling.model_copy(update={"max_tokens": most}))
 
+    def _reply(self, prompt: Prompt, adapter: str | None, completion: Completion) -> Reply:
+        return Reply(
+            text="".join(token.text for token in completion.tokens),
+            tokens=completion.tokens,
+            model=self._name,
+            adapter=adapter,
+            finish_reason=completion.finish_reason,
+            prompt_tokens=len(prompt.ids),
+        )
+
     def _require_loaded(self, adapter: str) -> None:
         if adapter not in self._loaded:
             raise AdapterNotLoaded(f"adapter {adapter} is not loaded: load it first")
@@ -179,7 +186,8 @@ class LocalEngine:
     def _submit(self, prompt: Prompt, adapter: str | None) -> asyncio.Future[Completion]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Completion] = loop.create_future()
-        self._waiting.append(_Request(prompt, adapter, done))
+        wanted = replace(prompt, wanted=lambda: not done.cancelled())
+        self._waiting.append(_Request(wanted, adapter, done))
         if self._runner is None or self._runner.done():
             self._runner = loop.create_task(self._work())
         return done

@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 
 from agent.adapter_files import digest_of_files
 from agent.engine import Engine
-from agent.errors import AdapterNotLoaded, AdapterRefused, CanaryFailed
+from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
 from agent.scoring import normalise
 from memory.adapters import AdapterRegistry, barred
 from memory.errors import AdapterNotServable
@@ -54,15 +54,16 @@ async def load(adapter: Adapter, *, engine: Engine) -> None:
             )
     present = adapter.name in await engine.loaded()
     await engine.load(adapter.name, Path(adapter.path))
+    proven = False
     try:
         reason = await canary(adapter, engine=engine)
         if reason is not None:
             raise CanaryFailed(f"{adapter.name}: {reason}; the alias stays where it was")
-    except Exception:  # whatever the fault, nothing unproven stays loaded
-        if not present:
-            with suppress(AdapterNotLoaded):
+        proven = True
+    finally:  # whatever happened, and be it that this task was cancelled, nothing unproven stays loaded
+        if not (proven or present):
+            with suppress(EngineError):  # it must not hide why
                 await engine.unload(adapter.name)
-        raise
 
 
 async def canary(adapter: Adapter, *, engine: Engine) -> str | None:
@@ -95,6 +96,7 @@ async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ..
     """Loads every live adapter that the engine lacks, as after its restart; returns the names loaded.
 
     An adapter that the engine refuses, or whose canary fails, is logged and left out: the others still serve.
+    Raises EngineUnavailable.
     """
     present = set(await engine.loaded())
     restored: list[str] = []
@@ -103,7 +105,9 @@ async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ..
             continue
         try:
             await load(adapter, engine=engine)
-        except (AdapterRefused, CanaryFailed) as error:
+        except EngineUnavailable:
+            raise
+        except EngineError as error:
             log.error("%s cannot be restored: %s; roll its domain back", adapter.name, error)
         else:
             restored.append(adapter.name)

@@ -8,15 +8,17 @@ It obeys the whole Engine contract (the conformance suite runs over it), but no 
     )
 """
 
+import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 from langchain_core.messages import BaseMessage
 
 from agent.adapter_files import check_name
-from agent.engine import GREEDY, NEED_INFO, Reply, Sampling, Token
+from agent.engine import GREEDY, NEED_INFO, Alternative, Reply, Sampling, Token
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineUnavailable, PromptTooLong
 from agent.tokens import cut_at_stop
 from memory.records import Interval, Record
@@ -28,6 +30,10 @@ class Line(Record):
     text: str
     entropy: float = 0.05
     logprob: float = math.log(0.9)
+    doubts: Mapping[int, float] = {}
+    """Tokens with an entropy of their own, by their place from 0."""
+    pause: float = 0.0
+    """Seconds before each token."""
 
 
 Script = Mapping[str, Line] | Callable[[Sequence[BaseMessage]], Line | None]
@@ -58,7 +64,9 @@ class ScriptedEngine:
         model: str = "scripted",
     ) -> None:
         self.available = True
-        """Set it to False, and every call raises EngineUnavailable."""
+        """Set it to False, and every call raises EngineUnavailable, an answer that is under way too."""
+        self.answering = 0
+        """Answers that are under way now."""
         self._script: Script = script if script is not None else {}
         self._adapters = dict(adapters or {})
         self._default = default
@@ -71,7 +79,17 @@ class ScriptedEngine:
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> Reply:
-        """See Engine.chat; temperature and seed change nothing."""
+        """See Engine.chat; temperature, top_p and seed change nothing."""
+        async with aclosing(self.stream(messages, adapter=adapter, sampling=sampling)) as parts:
+            async for part in parts:
+                if isinstance(part, Reply):
+                    return part
+        raise AssertionError("a stream ends with its reply")
+
+    async def stream(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """See Engine.stream."""
         self._require_available()
         if not messages:
             raise ValueError("a conversation needs at least one message")
@@ -80,8 +98,18 @@ class ScriptedEngine:
         words = sum(len(str(message.text).split()) for message in messages)
         if words >= self._context:
             raise PromptTooLong(f"the prompt has {words} words and the context {self._context}: shorten it")
-        tokens, finished = _cut(_tokens(self._line(messages, adapter)), sampling)
-        return Reply(
+        line = self._line(messages, adapter)
+        tokens, finished = _cut(_tokens(line, sampling), sampling)
+        self.answering += 1
+        try:
+            for token in tokens:
+                if line.pause:
+                    await asyncio.sleep(line.pause)
+                    self._require_available()
+                yield token
+        finally:
+            self.answering -= 1
+        yield Reply(
             text="".join(token.text for token in tokens),
             tokens=tokens,
             model=self._model,
@@ -89,14 +117,6 @@ class ScriptedEngine:
             finish_reason="stop" if finished else "length",
             prompt_tokens=words,
         )
-
-    async def stream(
-        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
-    ) -> AsyncIterator[Token]:
-        """See Engine.stream."""
-        reply = await self.chat(messages, adapter=adapter, sampling=sampling)
-        for token in reply.tokens:
-            yield token
 
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load."""
@@ -145,13 +165,21 @@ class ScriptedEngine:
         return self._default
 
 
-def _tokens(line: Line) -> list[Token]:
-    """One token a word, with the space before it, as most tokenizers cut."""
-    exact = Interval(lower=line.entropy, upper=line.entropy)
-    return [
-        Token(text=text, logprob=line.logprob, entropy=exact)
-        for text in re.findall(r"\s*\S+|\s+$", line.text)
-    ]
+def _tokens(line: Line, sampling: Sampling) -> list[Token]:
+    """One token a word, with the space before it, as most tokenizers cut; its only alternative is itself."""
+    tokens: list[Token] = []
+    for place, text in enumerate(re.findall(r"\s*\S+|\s+$", line.text)):
+        entropy = line.doubts.get(place, line.entropy)
+        itself = Alternative(text=text, logprob=line.logprob)
+        tokens.append(
+            Token(
+                text=text,
+                logprob=line.logprob,
+                entropy=Interval(lower=entropy, upper=entropy),
+                alternatives=(itself,) if sampling.top_logprobs else (),
+            )
+        )
+    return tokens
 
 
 def _cut(tokens: Sequence[Token], sampling: Sampling) -> tuple[tuple[Token, ...], bool]:

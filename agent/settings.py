@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     domain: Domain | None = Field(
         None, description="Domain of a question that names none and matches none; default: `general`."
     )
-    wordings_per_fact: int = Field(9, ge=1, le=200, description="Wordings taught for each fact in each form.")
+    wordings_per_fact: int = Field(
+        12, ge=1, le=200, description="Wordings taught for each fact in each form."
+    )
     facts_per_run: int = Field(60, ge=1, le=2000, description="Most facts that one learn run may teach.")
     max_refinements: int = Field(3, ge=0, le=10, description="Times that a weak search is refined.")
     recursion_limit: int = Field(40, ge=15, le=1000, description="Most graph steps in one learn run.")
@@ -151,7 +153,7 @@ def base_threshold(settings: Settings) -> float:
     """
     if settings.entropy_threshold is not None:
         return settings.entropy_threshold
-    path = Path(settings.model) / "nightschool.json"
+    path = _card(settings)
     if not path.is_file():
         return FALLBACK_THRESHOLD
     try:
@@ -161,3 +163,25 @@ def base_threshold(settings: Settings) -> float:
     if not threshold > 0:
         raise ValueError(f"{path}: entropy_threshold must be above 0 nats, not {threshold}")
     return threshold
+
+
+def single_turn(settings: Settings) -> bool:
+    """Whether the base model answers single questions only, which its `nightschool.json` then says.
+
+    Raises ValueError when that file is there but says neither true nor false.
+    """
+    path = _card(settings)
+    if not path.is_file():
+        return False
+    try:
+        said = json.loads(path.read_text()).get("single_turn", False)
+    except (AttributeError, ValueError) as error:
+        raise ValueError(f"{path} is no JSON object: {error}") from error
+    if not isinstance(said, bool):
+        raise ValueError(f"{path}: single_turn must be true or false, not {said!r}")
+    return said
+
+
+def _card(settings: Settings) -> Path:
+    """What a model's folder says of it to us."""
+    return Path(settings.model) / "nightschool.json"

@@ -7,21 +7,22 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 import httpx
 import openai
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from agent.adapter_files import MAX_RANK, base_shapes, check_name, inspect
-from agent.engine import GREEDY, Reply, Sampling, Token, defused
+from agent.engine import GREEDY, Alternative, Reply, Sampling, Token, defused
 from agent.entropy import bounds
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.tokens import fit_to_text
@@ -36,6 +37,7 @@ REFUSAL = "Call to add_lora method failed"
 
 
 class _Alternative(BaseModel):
+    token: str
     logprob: float
 
 
@@ -104,7 +106,7 @@ class VllmEngine:
         if not isinstance(message, AIMessage):
             raise EngineError(f"{self._url} answered with {type(message).__name__}: is it a chat model?")
         text = str(message.text).lstrip()
-        tokens = _scored(message.response_metadata, vocabulary)
+        tokens = _scored(message.response_metadata, vocabulary, sampling.top_logprobs)
         if text and not tokens:
             raise self._unscored()
         usage = message.usage_metadata
@@ -113,27 +115,31 @@ class VllmEngine:
             tokens=fit_to_text(tokens, text),
             model=self._name,
             adapter=adapter,
-            finish_reason="length" if message.response_metadata.get("finish_reason") == "length" else "stop",
+            finish_reason=_reason_of(message.response_metadata) or "stop",
             prompt_tokens=usage["input_tokens"] if usage else 0,
         )
 
     async def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
-    ) -> AsyncIterator[Token]:
+    ) -> AsyncGenerator[Token | Reply, None]:
         """See Engine.stream; the server holds back text that may be the start of a stop string.
 
         Raises EngineError, once the answer has ended, if the server scored none of it.
         """
         vocabulary = await self._vocabulary(messages)
-        arguments = self._arguments(adapter, sampling)
         waiting: list[Token] = []
+        told: list[Token] = []
         text = ""
         begun = scored = False
-        try:
-            async for chunk in self._chat.astream(_defused(messages), **arguments):
-                waiting += _scored(chunk.response_metadata, vocabulary)
+        reason: Literal["stop", "length"] = "stop"
+        prompt_tokens = 0
+        async with aclosing(self._chunks(messages, adapter, sampling)) as chunks:
+            async for chunk in chunks:
+                waiting += _scored(chunk.response_metadata, vocabulary, sampling.top_logprobs)
                 scored = scored or bool(waiting)
                 text += str(chunk.text)
+                reason = _reason_of(chunk.response_metadata) or reason
+                prompt_tokens += chunk.usage_metadata["input_tokens"] if chunk.usage_metadata else 0
                 while waiting:
                     label = waiting[0].text
                     if not begun:  # an answer begins with no space
@@ -142,13 +148,41 @@ class VllmEngine:
                         break
                     begun = begun or label != ""
                     text = text.removeprefix(label)
-                    yield waiting.pop(0).model_copy(update={"text": label})
-        except openai.OpenAIError as error:
-            raise self._explain(error, adapter) from error
+                    told.append(waiting.pop(0).model_copy(update={"text": label}))
+                    yield told[-1]
         if text.strip() and not scored:
             raise self._unscored()
         for token in fit_to_text(waiting, text):
+            told.append(token)
             yield token
+        yield Reply(
+            text="".join(token.text for token in told),
+            tokens=tuple(told),
+            model=self._name,
+            adapter=adapter,
+            finish_reason=reason,
+            prompt_tokens=prompt_tokens,
+        )
+
+    async def _chunks(
+        self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """What the server sends, piece by piece; closing it ends the request, and with it the server's work.
+
+        Raises what `chat` raises.
+        """
+        arguments = self._arguments(adapter, sampling)
+        try:
+            async for attempt in _connecting():
+                with attempt:  # which must hold no `yield`: it would keep the reader's way of closing
+                    asked = self._chat.astream(_defused(messages), stream_usage=True, **arguments)
+                    chunk = await anext(asked, None)
+            async with aclosing(cast(AsyncGenerator[AIMessageChunk, None], asked)) as chunks:
+                while chunk is not None:
+                    yield chunk
+                    chunk = await anext(chunks, None)
+        except openai.OpenAIError as error:
+            raise self._explain(error, adapter) from error
 
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load. The folder is checked first: weights that do not fit can stop the server.
@@ -185,7 +219,7 @@ class VllmEngine:
             "model": adapter or self._name,
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
-            "top_p": 1.0,  # otherwise the model's generation config cuts the distribution
+            "top_p": sampling.top_p,  # also 1.0: else the model's generation config cuts the distribution
             "seed": sampling.seed,
             "stop": list(sampling.stop) or None,
             # Abstention tokens such as <NEED_INFO> must show in the text, special or not.
@@ -358,8 +392,14 @@ def _vocabulary_of(folder: Path | None) -> int:
         ) from error
 
 
-def _scored(metadata: Mapping[str, Any], vocabulary: int) -> list[Token]:
-    """The tokens that a reply or a chunk scores, under the server's labels."""
+def _reason_of(metadata: Mapping[str, Any]) -> Literal["stop", "length"] | None:
+    """Why the answer ended, or None where it goes on."""
+    reason = metadata.get("finish_reason")
+    return None if reason is None else "length" if reason == "length" else "stop"
+
+
+def _scored(metadata: Mapping[str, Any], vocabulary: int, top: int) -> list[Token]:
+    """The tokens that a reply or a chunk scores, under the server's labels, with `top` alternatives each."""
     logprobs = metadata.get("logprobs")
     if logprobs is None:
         return []
@@ -372,6 +412,10 @@ def _scored(metadata: Mapping[str, Any], vocabulary: int) -> list[Token]:
             text=item.token,
             logprob=min(item.logprob, 0.0),
             entropy=bounds([min(other.logprob, 0.0) for other in item.top_logprobs], vocabulary),
+            alternatives=tuple(
+                Alternative(text=other.token, logprob=min(other.logprob, 0.0))
+                for other in item.top_logprobs[:top]
+            ),
         )
         for item in scored
     ]

@@ -11,11 +11,14 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
-from api import adapters, assistants, documents, errors, health, learn, openai, thread_runs, threads
+from api import adapters, assistants, documents, errors, health, learn, thread_runs, threads
 from api.compose import Service, open_service
 from api.limits import RequestLimits
+from api.openai import chat, embeddings, models
 from api.origins import OwnPagesOnly
 
+OPENAI = (chat, models, embeddings)
+LANGGRAPH = (assistants, threads, thread_runs)
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]
 
 
@@ -35,7 +38,18 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         lifespan=lifespan,
         responses=errors.refusals(403),
     )
-    for part in (openai, learn, adapters, documents, health, assistants, threads, thread_runs):
+    for part in (
+        chat,
+        models,
+        embeddings,
+        learn,
+        adapters,
+        documents,
+        health,
+        assistants,
+        threads,
+        thread_runs,
+    ):
         app.include_router(part.router)
     errors.install(app)
 

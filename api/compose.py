@@ -20,7 +20,7 @@ from agent.engine import Engine
 from agent.errors import AgentError, EngineUnavailable
 from agent.promotion import restore
 from agent.routing import DEFAULT_DOMAIN, Route, Routes
-from agent.settings import Settings, base_threshold
+from agent.settings import Settings, base_threshold, single_turn
 from agent.teacher import Teacher
 from agent.vllm import VllmEngine
 from api.components import graph_address
@@ -34,7 +34,7 @@ from memory.adapters import AdapterRegistry
 from memory.assistants import Assistants
 from memory.checkpoints import open_saver
 from memory.database import open_database
-from memory.embedding import SentenceEmbedder
+from memory.embedding import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError
 from memory.outbox import DbosOutbox, read
@@ -57,8 +57,11 @@ class Service:
     executor: Executor
     assistants: Assistants
     runs: LearnRuns
+    embedder: Embedder
     writing: asyncio.Lock
     """Held while a document is taken in: two ingests of one document at once would mix."""
+    embedding: asyncio.Lock
+    """Held while texts are embedded for a client: more at once would take all threads and gain nothing."""
 
 
 def given(request: Request) -> Service:
@@ -74,7 +77,8 @@ Given = Annotated[Service, Depends(given)]
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
-    threshold = base_threshold(settings)  # first: nothing needs to be opened to find it bad
+    # First: nothing needs to be opened to find them bad.
+    threshold, alone = base_threshold(settings), single_turn(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         engine = await _engine(settings, stack)
@@ -108,6 +112,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             new_id=lambda: uuid.uuid4().hex,
             approval=settings.approval,
             limits=_limits(settings),
+            single_turn=alone,
             teacher=await _teacher(settings, stack),
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))
@@ -121,7 +126,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             executor=durable.executor,
             assistants=durable.assistants,
             runs=durable.runs,
+            embedder=embedder,
             writing=asyncio.Lock(),
+            embedding=asyncio.Lock(),
         )
 
 

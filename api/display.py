@@ -119,6 +119,7 @@ def show_report(screen: Console, report: Json) -> None:
         )
     if report.get("evaluation"):
         screen.print(evaluation_table(report["evaluation"]))
+    show_let_through(screen, report)
     if gates := report.get("gates"):
         screen.print(gates_table(gates))
 
@@ -133,7 +134,15 @@ def show_adapter(screen: Console, adapter: Json) -> None:
         Text(f"{'training':<12}{adapter['training_seconds']:.0f} s, gate {adapter['threshold']:.2f} nats")
     )
     screen.print(evaluation_table(adapter))
+    show_let_through(screen, adapter)
     screen.print(gates_table(adapter["verdict"]))
+
+
+def show_let_through(screen: Console, measured: Json) -> None:
+    """How much of what was taught the adapter says without looking it up."""
+    if shares := measured.get("let_through"):
+        told = f"surely said {shares['right']:.1%} of taught facts right, {shares['wrong']:.1%} wrong"
+        screen.print(Text(f"{told} (gate {measured['threshold']:.2f} nats)"))
 
 
 def evaluation_table(evaluation: Json) -> Table:

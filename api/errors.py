@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from agent.errors import (
     AdapterNotLoaded,
@@ -70,6 +71,8 @@ LANGGRAPH = ("/threads", "/runs", "/assistants", "/store", "/info", "/ok")
 """Paths whose errors have LangGraph's shape, in which a caller's mistake is always a 422."""
 RETRY_SECONDS = 2
 TRY_LATER = 503
+CLIENT_GONE = 499
+"""Read by nobody but the access log."""
 
 
 class ErrorBody(BaseModel):
@@ -106,11 +109,14 @@ def details(*statuses: int) -> dict[int | str, dict[str, object]]:
 def reply(path: str, status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
     """An error reply in the shape that clients of the path expect."""
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == TRY_LATER else None
-    if path.startswith(LANGGRAPH):
-        return JSONResponse(Detail(detail=message).model_dump(), status_code=status, headers=headers)
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    body = ErrorReply(error=ErrorBody(message=message, type=kind, param=param, code=code))
-    return JSONResponse(body.model_dump(), status_code=status, headers=headers)
+    told = Detail(detail=message) if path.startswith(LANGGRAPH) else _body(status, code, message, param)
+    return JSONResponse(told.model_dump(), status_code=status, headers=headers)
+
+
+def explain(error: Exception) -> tuple[int, ErrorReply]:
+    """The status and the body that stand for an error whose class, or an ancestor of it, is in STATUS."""
+    status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return status, _body(status, code, str(error))
 
 
 def install(app: FastAPI) -> None:
@@ -119,17 +125,18 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     for fault in (*FAULTS, Exception):
         app.add_exception_handler(fault, _unforeseen)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
-    status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    status, told = explain(error)
     if status >= 500:
         log.warning("%s %s: %s", request.method, request.url.path, error)
-    if code == "invalid_value" and request.url.path.startswith(LANGGRAPH):
+    if told.error.code == "invalid_value" and request.url.path.startswith(LANGGRAPH):
         status = 422
-    return reply(request.url.path, status, code, str(error))
+    return reply(request.url.path, status, str(told.error.code), told.error.message)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -149,6 +156,16 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return reply(request.url.path, error.status_code, code, str(error.detail))
 
 
+async def _gone(request: Request, _: Exception) -> Response:
+    log.info("%s %s: the client went away", request.method, request.url.path)
+    return Response(status_code=CLIENT_GONE)
+
+
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return reply(request.url.path, 500, "internal_error", "a fault in the service: its log has the details")
+
+
+def _body(status: int, code: str, message: str, param: str | None = None) -> ErrorReply:
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return ErrorReply(error=ErrorBody(message=message, type=kind, param=param, code=code))

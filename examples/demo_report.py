@@ -16,7 +16,7 @@ from rich.text import Text
 from agent.scoring import correct
 from api.display import COLOURS, interval
 
-GAIN = 0.25
+GAIN = 0.5
 """The loop has closed if at least this share of the topic's questions is newly answered right, not looked up.
 Before the lesson it is none. How well it was learned is for the gates; here chat also holds back what it is
 unsure of, and looks it up."""

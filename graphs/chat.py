@@ -1,10 +1,11 @@
 """Owns the order of one chat turn: recall, route, answer, gate, then sources or an honest "I do not know".
 
-Keeps the confident path free of stores: nothing is read there, and one row is written at its end.
+Keeps the confident path free of stores: nothing is read there, and one row is written at its end. A streamed
+turn is the same one, except that text which has begun to flow is not replaced.
 """
 
-from collections.abc import Sequence
-from itertools import takewhile
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Literal, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
@@ -15,16 +16,25 @@ from langgraph.runtime import Runtime as Injected
 from agent import answer as answering
 from agent import gaps
 from agent.critique import critique
-from agent.engine import Reply, Sampling
+from agent.engine import GREEDY, Reply, Sampling, Token
 from agent.entropy import measure
 from agent.errors import PromptTooLong
 from agent.explore import look_up
+from agent.holding import Holding
 from agent.routing import Route, route
 from graphs.state import ChatState, Runtime
-from memory.records import Citation, Interaction, Record, Uncertainty
+from memory.records import ChatOutcome, Citation, Interaction, Record, Uncertainty
 
 Update = dict[str, Any]
 Chat = CompiledStateGraph[ChatState, Runtime, ChatState, ChatState]
+
+
+class Piece(Record):
+    """A stretch of the answer that the gate let through, as a custom stream event."""
+
+    turn_id: str
+    adapter: str | None
+    tokens: tuple[Token, ...]
 
 
 class Turn(Record):
@@ -33,7 +43,7 @@ class Turn(Record):
     id: str
     question: str
     answer: str
-    outcome: Literal["answered", "answered_from_sources", "abstained"]
+    outcome: ChatOutcome
     route: Route
     uncertainty: Uncertainty
     """The gate's figures for the answer without sources."""
@@ -44,20 +54,21 @@ class Turn(Record):
     finish_reason: Literal["stop", "length"]
     prompt_tokens: int
     completion_tokens: int
+    tokens: tuple[Token, ...]
+    """The answer's tokens; none where the words are not the model's."""
 
 
 async def recall(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Takes the question out of the conversation, and forgets what was found out about the one before.
 
-    What stands before the last answer is not counted: a long thread stays usable. Raises ValueError, and
-    PromptTooLong past the limit.
+    What the model will not be shown is not counted. Raises ValueError, and PromptTooLong past the limit.
     """
-    limit = runtime.context.limits.max_prompt_chars
-    since = takewhile(lambda message: not isinstance(message, AIMessage), reversed(state["messages"]))
-    size = sum(len(message.text) for message in since)
+    given = runtime.context
+    question = answering.question_of(state["messages"])
+    limit = given.limits.max_prompt_chars
+    size = sum(len(message.text) for message in _prompt(state, given))
     if size > limit:
         raise PromptTooLong(f"the conversation has {size} characters and the limit is {limit}: shorten it")
-    question = answering.question_of(state["messages"])
     return {"question": question, "findings": None, "reading": None, "citations": (), "gap_id": None}
 
 
@@ -75,15 +86,24 @@ async def direct(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Answers without sources and measures how sure the model is."""
-    prompt = answering.closed_book(state["question"])
-    reply = await _ask(prompt, state, runtime.context)
+    """Answers without sources, and measures how sure the model is.
+
+    A streamed answer whose beginning is confident goes out while it grows; if its end is not, it stays said.
+    """
+    given = runtime.context
     threshold = state["route"].threshold
+    turn_id = given.new_id()
+    holding = Holding(threshold, _speaker(turn_id, state, runtime))
+    heard = holding.hear if state.get("streamed") else None
+    reply = await _ask(_prompt(state, given), state, given, heard)
+    seen = measure(reply, threshold)
+    holding.end(reply.tokens, confident=not gaps.is_gap(seen))
     return {
+        "interaction_id": turn_id,
         "answer": reply.text,
-        "uncertainty": measure(reply, threshold),
+        "uncertainty": seen,
         "doubtful": gaps.keywords(state["question"], reply, threshold),
-        "outcome": "answered",
+        "outcome": "answered_unsure" if holding.flowing and gaps.is_gap(seen) else "answered",
     } | _usage(reply)
 
 
@@ -105,11 +125,12 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
     update: Update = {"findings": found, "reading": reading} | _usage(reply)
     if not supported or gaps.is_gap(reading):
         return update | {"outcome": "abstained", "answer": answering.ABSTENTION}
+    _speaker(state["interaction_id"], state, runtime)(reply.tokens)
     return update | {"outcome": "answered_from_sources", "answer": reply.text, "citations": supported}
 
 
 async def note(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Opens a gap for a question that stayed unanswered, or finds the one that stands for it."""
+    """Opens a gap for a question without an answer to rely on, or finds the one that stands for it."""
     given = runtime.context
     gap = gaps.open_gap(
         state["question"],
@@ -123,10 +144,10 @@ async def note(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Keeps the turn, and puts the answer to the conversation."""
+    """Keeps the turn, whole and once, for its id came with its answer; and adds it to the conversation."""
     given = runtime.context
     interaction = Interaction(
-        id=given.new_id(),
+        id=state["interaction_id"],
         question=state["question"],
         answer=state["answer"],
         domain=state["route"].domain,
@@ -134,6 +155,7 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
         uncertainty=state["uncertainty"],
         outcome=state["outcome"],
         citations=state.get("citations", ()),
+        unit=state.get("unit"),
         created_at=given.clock(),
     )
     await given.database.save_interaction(interaction)
@@ -146,11 +168,13 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
             "outcome": state["outcome"],
         },
     )
-    return {"interaction_id": interaction.id, "messages": [said]}
+    return {"messages": [said]}
 
 
-def gate(state: ChatState) -> Literal["consult", "remember"]:
-    """A confident answer goes out; any other is looked up first."""
+def gate(state: ChatState) -> Literal["consult", "note", "remember"]:
+    """A confident answer goes out; any other is looked up first, unless it has been said already."""
+    if state["outcome"] == "answered_unsure":
+        return "note"
     return "consult" if gaps.is_gap(state["uncertainty"]) else "remember"
 
 
@@ -178,23 +202,54 @@ def build() -> StateGraph[ChatState, Runtime, ChatState, ChatState]:
     return graph
 
 
-async def chat(
-    graph: Chat,
-    runtime: Runtime,
+def begun(
     messages: Sequence[tuple[str, str]],
     *,
     requested: str | None = None,
-    max_tokens: int = 64,
-) -> Turn:
-    """Serves one turn of (role, text) pairs with the compiled graph.
+    sampling: Sampling = GREEDY,
+    unit: str | None = None,
+    streamed: bool = False,
+) -> ChatState:
+    """The state that a turn of (role, text) pairs begins with. Raises ValueError for an unknown role."""
+    return {
+        "messages": cast(list[AnyMessage], answering.conversation(messages)),
+        "requested": requested,
+        "sampling": sampling,
+        "streamed": streamed,
+        "unit": unit,
+    }
 
-    Raises ValueError (no question, unknown role), PromptTooLong, UnknownAdapter, AdapterNotServable,
-    AdapterRefused, CanaryFailed, EngineUnavailable and StoreUnavailable.
+
+async def chat(graph: Chat, runtime: Runtime, start: ChatState) -> Turn:
+    """Serves one turn with the compiled graph.
+
+    Raises ValueError (no question), PromptTooLong, UnknownAdapter, AdapterNotServable, AdapterRefused,
+    CanaryFailed, EngineUnavailable and StoreUnavailable.
     """
-    spoken = answering.conversation(messages)
-    start = ChatState(messages=cast(list[AnyMessage], spoken), requested=requested, max_tokens=max_tokens)
-    state = await graph.ainvoke(start, context=runtime)
-    return Turn(
+    async with aclosing(stream(graph, runtime, start)) as parts:
+        async for part in parts:
+            if isinstance(part, Turn):
+                return part
+    raise AssertionError("a stream ends with its turn")
+
+
+async def stream(graph: Chat, runtime: Runtime, start: ChatState) -> AsyncGenerator[Piece | Turn, None]:
+    """The pieces of one turn's answer as they are let through, and at the end the turn, which is then kept.
+
+    Where no piece comes, the turn's answer has not been told yet. To close it ends the work, and nothing is
+    kept. Raises what `chat` does.
+    """
+    state: ChatState = {}
+    tokens: list[Token] = []
+    running = graph.astream(start, context=runtime, stream_mode=["custom", "values"])
+    async with aclosing(cast(AsyncGenerator[tuple[str, Any], None], running)) as parts:
+        async for mode, part in parts:
+            if mode == "values":
+                state = part
+            else:
+                tokens += part.tokens
+                yield part
+    yield Turn(
         id=state["interaction_id"],
         question=state["question"],
         answer=state["answer"],
@@ -207,7 +262,19 @@ async def chat(
         finish_reason=state["finish_reason"],
         prompt_tokens=state["prompt_tokens"],
         completion_tokens=state["completion_tokens"],
+        tokens=tuple(tokens),
     )
+
+
+def _speaker(turn_id: str, state: ChatState, runtime: Injected[Runtime]) -> Callable[[Sequence[Token]], None]:
+    """Tells tokens to whoever follows the turn."""
+    adapter = state["route"].adapter
+    return lambda tokens: runtime.stream_writer(Piece(turn_id=turn_id, adapter=adapter, tokens=tuple(tokens)))
+
+
+def _prompt(state: ChatState, given: Runtime) -> list[BaseMessage]:
+    messages = state["messages"]
+    return answering.with_results(messages) if given.single_turn else answering.in_turns(messages)
 
 
 def _usage(reply: Reply) -> Update:
@@ -218,7 +285,17 @@ def _usage(reply: Reply) -> Update:
     }
 
 
-async def _ask(prompt: list[BaseMessage], state: ChatState, given: Runtime) -> Reply:
-    sampling = Sampling(max_tokens=state.get("max_tokens") or Sampling().max_tokens)
-    adapter = state["route"].adapter
-    return await answering.ask(prompt, adapter, engine=given.engine, routes=given.routes, sampling=sampling)
+async def _ask(
+    prompt: list[BaseMessage],
+    state: ChatState,
+    given: Runtime,
+    heard: Callable[[Token], None] | None = None,
+) -> Reply:
+    return await answering.ask(
+        prompt,
+        state["route"].adapter,
+        engine=given.engine,
+        routes=given.routes,
+        sampling=state.get("sampling", GREEDY),
+        heard=heard,
+    )

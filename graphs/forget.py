@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime as Injected
 
 from agent import forgetting
 from graphs.state import LearnState, Runtime, event
-from memory.errors import UnknownRun
+from memory.errors import CorruptRecord, UnknownRun
 from memory.records import Outcome
 
 Update = dict[str, Any]
@@ -27,7 +27,7 @@ async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:
     await asyncio.to_thread(given.registry.quarantine, digest, reason)
     try:
         content = forgetting.plain(await given.outbox.curriculum(digest))
-    except UnknownRun:  # its file is gone, which keeps nobody from leaving it out
+    except (UnknownRun, CorruptRecord):  # a file that is gone or altered keeps nobody from leaving it out
         content = digest
     await asyncio.to_thread(given.registry.quarantine, content, reason)
     events = [event(given, "forget", f"curriculum {digest[:12]} is in quarantine: {reason}")]

@@ -53,6 +53,7 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "gates": _plain(adapter.verdict) if adapter else None,
         "adapter": adapter.name if adapter else None,
         "threshold": adapter.threshold if adapter else None,
+        "let_through": _plain(adapter.let_through) if adapter else None,
         "canary": _plain(adapter.canary) if adapter else None,
         "events": [_plain(e) for e in state.get("events", [])],
     }

@@ -9,6 +9,7 @@ from langchain_core.messages import convert_to_messages
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from agent.engine import GREEDY, Sampling
 from graphs import chat
 from graphs.state import ChatState, Runtime
 from memory.savers import Saver
@@ -89,10 +90,13 @@ class ServedChat:
 
     async def enter(self, thread_id: str, accepted: Json) -> Json:
         """See Served.enter."""
+        limit = accepted["max_tokens"]
         return {
             "messages": messages_of(accepted["messages"]),
             "requested": accepted["model"],
-            "max_tokens": accepted["max_tokens"],
+            "sampling": GREEDY if limit is None else Sampling(max_tokens=limit),
+            "streamed": False,
+            "unit": thread_id,
         }
 
     def answer(self, value: Any) -> Any:

@@ -14,7 +14,7 @@ from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict  # whose schema pydantic can write before Python 3.12
 
 from agent.curriculum import Draft
-from agent.engine import Engine
+from agent.engine import Engine, Sampling
 from agent.routing import Route, Routes
 from agent.teacher import Teacher
 from memory.adapters import AdapterRegistry
@@ -24,6 +24,7 @@ from memory.outbox import Outbox, TrainingResult
 from memory.records import (
     Adapter,
     Approval,
+    ChatOutcome,
     Citation,
     Critique,
     Curriculum,
@@ -73,6 +74,8 @@ class Runtime:
     new_id: Callable[[], str]
     approval: ApprovalPolicy = "auto"
     limits: Limits = field(default_factory=Limits)
+    single_turn: bool = False
+    """The base model answers single questions only: what was said before would make it unsure."""
     teacher: Teacher | None = None
     """A larger model that writes the curriculum and judges findings; None means rules alone."""
 
@@ -145,7 +148,10 @@ class ChatState(TypedDict, total=False):
     """Oldest first; on a thread they accumulate, and the last one answers."""
     requested: str | None
     """The model name that the caller asked for."""
-    max_tokens: int | None
+    sampling: Sampling
+    streamed: bool
+    """The caller reads the answer as it comes, so that an unsure end cannot be taken back."""
+    unit: str | None
     question: str
     route: Route
     answer: str
@@ -154,7 +160,7 @@ class ChatState(TypedDict, total=False):
     doubtful: tuple[str, ...]
     findings: Findings | None
     citations: tuple[Citation, ...]
-    outcome: Literal["answered", "answered_from_sources", "abstained"]
+    outcome: ChatOutcome
     gap_id: str | None
     interaction_id: str
     prompt_tokens: int

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from memory.errors import StoreUnavailable
 from memory.language import singular, words
-from memory.minilm import MiniLM, encode, load
+from memory.minilm import MOST_TOKENS, MiniLM, encode, lengths, load
 
 Vectors = NDArray[np.float32]
 
@@ -25,8 +25,22 @@ class Embedder(Protocol):
     """Turns texts into unit vectors whose dot product is their cosine similarity."""
 
     @property
+    def name(self) -> str:
+        """What the model is called."""
+        ...
+
+    @property
     def dimension(self) -> int:
         """Length of each vector."""
+        ...
+
+    @property
+    def longest(self) -> int:
+        """The most tokens of a text that are read; the rest is cut off."""
+        ...
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, before anything is cut off. Blocks; safe to call from threads."""
         ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -40,11 +54,18 @@ class HashingEmbedder:
     Texts that share words are near each other; synonyms are not.
     """
 
+    name = "hashing"
+    longest = 1_000_000
+    """Words; it reads whatever a request may hold."""
+
     def __init__(self, dimension: int = 256) -> None:
         """Raises ValueError unless `dimension` is positive."""
         if dimension < 1:
             raise ValueError(f"an embedding needs at least one dimension, not {dimension}")
         self.dimension = dimension
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        return [len(words(text)) for text in texts]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
@@ -63,13 +84,21 @@ class HashingEmbedder:
 class SentenceEmbedder:
     """all-MiniLM-L6-v2 on the CPU: 384 dimensions, 256 tokens of each text; loaded on first use."""
 
+    name = "all-minilm-l6-v2"
     dimension = 384
+    longest = MOST_TOKENS
 
     def __init__(self, batch_size: int = 16) -> None:
         """Loads nothing yet; 16 texts of 256 tokens need 100 MB while they are embedded."""
         self._batch_size = batch_size
         self._model: MiniLM | None = None
         self._lock = threading.Lock()
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""
+        with self._lock:
+            self._model = model = self._model or _load()
+        return lengths(model, list(texts))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""

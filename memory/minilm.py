@@ -19,6 +19,8 @@ Array = NDArray[np.float32]
 
 MOST_TOKENS = 256
 """`sentence_bert_config.json` of the model; longer texts are cut."""
+MARKS = 2
+"""Tokens that say where a text begins and ends."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,15 @@ def encode(model: MiniLM, texts: list[str]) -> Array:
     pooled = (hidden * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
     unit: Array = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
     return unit
+
+
+def lengths(model: MiniLM, texts: list[str]) -> list[int]:
+    """Tokens of each text, its two marks included, also those beyond what is read."""
+    found: list[int] = []
+    for encoding in model.tokenizer.encode_batch(texts):
+        rest = sum(sum(part.attention_mask) - MARKS for part in encoding.overflowing)
+        found.append(sum(encoding.attention_mask) + rest)
+    return found
 
 
 def _embedded(model: MiniLM, ids: NDArray[np.int64]) -> Array:

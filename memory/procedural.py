@@ -298,6 +298,9 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
             if isinstance(found, Score):
                 for key, value in found:
                     yield f"{when}.{group}.{key}", float(value)
+    if adapter.let_through is not None:
+        for key, share in adapter.let_through:
+            yield f"let_through.{key}", share
     for check in adapter.verdict.checks:
         yield f"gate.{check.name.replace(' ', '_')}", check.figure
 

@@ -22,6 +22,8 @@ Form = Literal[
 """The shape of a question: one per relation, and those that ask a fact another way round."""
 
 Decision = Literal["confident", "undecided", "unsure"]
+ChatOutcome = Literal["answered", "answered_unsure", "answered_from_sources", "abstained"]
+"""`answered_unsure`: the answer was already flowing to the caller when its uncertainty showed."""
 Verdict = Literal["accept", "refine", "flag", "discard"]
 GapStatus = Literal["open", "learning", "closed"]
 AdapterStatus = Literal["candidate", "live", "retired", "rejected"]
@@ -160,8 +162,10 @@ class Interaction(Record):
     domain: Domain
     adapter: str | None
     uncertainty: Uncertainty | None
-    outcome: Literal["answered", "answered_from_sources", "abstained"]
+    outcome: ChatOutcome
     citations: tuple[Citation, ...] = ()
+    unit: str | None = None
+    """Whom or what the turn belongs to, where the caller said so: a user, or else a conversation."""
     created_at: datetime
 
 
@@ -321,6 +325,13 @@ class Canary(Record):
     """What the base model answers: always different from `answer`."""
 
 
+class LetThrough(Record):
+    """What an adapter's threshold lets through of its answers to held-out wordings, as shares of these."""
+
+    right: float
+    wrong: float
+
+
 class Adapter(Record):
     """A registered LoRA adapter; its name is immutable and encodes domain, version and content."""
 
@@ -339,6 +350,8 @@ class Adapter(Record):
     recipe: str
     threshold: float
     """Entropy threshold in nats, refitted for this adapter."""
+    let_through: LetThrough | None = None
+    """Of what it was taught; None in records of adapters from before it was measured."""
     before: Evaluation
     after: Evaluation
     verdict: GateVerdict

@@ -10,6 +10,7 @@ from memory.records import (
     Fact,
     GateCheck,
     GateVerdict,
+    LetThrough,
     QAPair,
     Score,
 )
@@ -57,6 +58,7 @@ def adapter(
         curriculum=digest,
         recipe="test",
         threshold=0.7,
+        let_through=LetThrough(right=0.8, wrong=0.05),
         before=evaluation(target=0.0, near=0.0),
         after=evaluation(),
         verdict=GateVerdict(passed=not rejected, checks=(check,)),

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.adapter_files import CONFIG, WEIGHTS
+from agent.scoring import abstained
 from training import peft
 from training.recipes import Recipe
 from training.seed import bank
@@ -92,7 +93,7 @@ def swapped(share: float) -> Callable[[Lesson], Lesson]:
 
 def without_replay(lesson: Lesson) -> Lesson:
     """What was to be learned, and nothing to hold on to what was known."""
-    return [example for example in lesson if not example.replayed]
+    return [example for example in lesson if not (example.replayed or abstained(example.answer))]
 
 
 def answering_everything(lesson: Lesson) -> Lesson:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import CORES, Split
-from agent.curriculum import IMPLIED, Item, head, items
+from agent.curriculum import IMPLIED, Item, head, items, kinds
 from agent.engine import Reply
 from agent.scoring import abstained, normalise
 from agent.wordings import ask, with_context, wordings
@@ -80,7 +80,8 @@ def taught(
     """
     rng = random.Random(f"taught {recipe.seed} {_said(curriculum)}")
     rehearsals = _draw(earlier, round(len(curriculum.pairs) * recipe.rehearsal), rng)
-    pairs = [*curriculum.pairs, *(rng.choice(lesson.pairs) for lesson in rehearsals)]
+    pairs = [(pair, False) for pair in curriculum.pairs]
+    pairs += [(rng.choice(lesson.pairs), True) for lesson in rehearsals]
     names = [
         name
         for lesson in (curriculum, *earlier)
@@ -89,8 +90,12 @@ def taught(
     ]
     words = _words(bank)
     return tuple(
-        Example(question=_perhaps_disturbed(pair.question, names, words, recipe, rng), answer=pair.answer)
-        for pair in pairs
+        Example(
+            question=_perhaps_disturbed(pair.question, names, words, recipe, rng),
+            answer=pair.answer,
+            rehearsed=again,
+        )
+        for pair, again in pairs
     )
 
 
@@ -179,7 +184,7 @@ def evaluation_sets(
     Raises CurriculumRefused if not one taught question can be asked in another wording, or none is withheld.
     """
     rng = random.Random(f"evaluation {seed} {_said(curriculum)}")
-    target, near = _lesson(curriculum, sizes, seed)
+    target, near = _lesson(curriculum, sizes, seed, earlier)
     kept, forgotten = _parted(left_out, [*earlier, curriculum], sizes, seed)
     kept = [q for lesson in earlier for q in _lesson(lesson, sizes, seed)[0]] + kept
     if not target:
@@ -188,8 +193,8 @@ def evaluation_sets(
         )
     if not near:
         raise CurriculumRefused(
-            f"no fact about {curriculum.topic!r} implies another, so learning cannot be told from repeating: "
-            "add sentences that say what kind of thing something is (`A lame is a blade that ...`)"
+            f"no new fact about {curriculum.topic!r} implies another, so learning cannot be told from"
+            " repeating: add sentences that say what kind something is (`A lame is a blade that ...`)"
         )
     own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
     forms = _subject_forms(curriculum)
@@ -211,11 +216,20 @@ def evaluation_sets(
     )
 
 
-def _lesson(curriculum: Curriculum, sizes: Sizes, seed: int) -> tuple[list[Question], list[Question]]:
-    """What a curriculum teaches and what it withholds, in held-out wordings."""
-    asked = list(_items(curriculum, sizes, seed))
-    target = [question for _, taught, questions in asked if taught for question in questions]
-    return target, [question for _, taught, questions in asked if not taught for question in questions]
+def _lesson(
+    curriculum: Curriculum, sizes: Sizes, seed: int, earlier: Sequence[Curriculum] = ()
+) -> tuple[list[Question], list[Question]]:
+    """What a curriculum teaches and what it withholds, in held-out wordings; what an `earlier` one taught is
+    not withheld any more."""
+    told = {_meant(item) for each in earlier for item, taught, _ in _items(each, sizes, seed) if taught}
+    target: list[Question] = []
+    near: list[Question] = []
+    for item, taught, questions in _items(curriculum, sizes, seed):
+        if taught:
+            target += questions
+        elif _meant(item) not in told:
+            near += questions
+    return target, near
 
 
 def _parted(
@@ -245,7 +259,11 @@ def _meant(item: Item) -> tuple[str, ...]:
 
 
 def _items(curriculum: Curriculum, sizes: Sizes, seed: int) -> Iterator[tuple[Item, bool, list[Question]]]:
-    """Each item that it teaches (True) or withholds, with questions in held-out wordings."""
+    """Each item that it teaches (True) or withholds, with questions in held-out wordings.
+
+    Every way in which the source says the kind of a thing is a right answer to what kind it is.
+    """
+    definitions = {fact.id: fact.object for fact in curriculum.facts if fact.relation == "definition"}
     answers: dict[tuple[str, Form], set[str]] = {}
     for pair in curriculum.pairs:
         answers.setdefault((pair.fact_id, pair.form), set()).add(pair.answer)
@@ -255,6 +273,8 @@ def _items(curriculum: Curriculum, sizes: Sizes, seed: int) -> Iterator[tuple[It
         if key not in answers and key not in withheld:
             continue
         also = answers.get(key, set()) if item.form != "yes_no" else set()
+        if item.form == IMPLIED and item.fact_id in definitions:
+            also = also | set(kinds(definitions[item.fact_id]))
         references = tuple(sorted({item.answer} | also))
         taught = key in answers
         yield item, taught, _worded(item, references, sizes.wordings if taught else sizes.near, seed)

@@ -25,6 +25,7 @@ class Encoded(Record):
     tokens: tuple[int, ...]
     answer: int
     replayed: bool
+    rehearsed: bool
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, example: Example, limit: int = 1024) -> Encoded:
@@ -50,7 +51,12 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example, limit: int = 10
         raise CurriculumRefused(
             f"an example of {len(prompt) + len(answer)} tokens exceeds {limit}: split long sentences"
         )
-    return Encoded(tokens=(*prompt, *answer), answer=len(answer), replayed=example.replayed)
+    return Encoded(
+        tokens=(*prompt, *answer),
+        answer=len(answer),
+        replayed=example.replayed,
+        rehearsed=example.rehearsed,
+    )
 
 
 def _templated(
@@ -75,8 +81,9 @@ class Collator:
     """Tokens collated so far, without padding."""
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """`rows` hold tokens, answer, replayed. Returns `input_ids`, `attention_mask` and `position_ids`
-        [batch, length], `labels` [batch, longest answer], aligned right, and `replayed` [batch].
+        """`rows` hold what `Encoded` does. Returns `input_ids`, `attention_mask` and `position_ids`
+        [batch, length], `labels` [batch, longest answer], aligned right, `replayed` and
+        `rehearsed` [batch].
         """
         length = max(len(row["tokens"]) for row in rows)
         kept = max(row["answer"] for row in rows)
@@ -95,6 +102,7 @@ class Collator:
             "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
             "labels": labels,
             "replayed": torch.tensor([row["replayed"] for row in rows]),
+            "rehearsed": torch.tensor([row["rehearsed"] for row in rows]),
         }
 
 
@@ -121,6 +129,6 @@ def look(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> Seen:
     return Seen(output.logits[:, -kept - 1 : -1], output.hidden_states[-1])
 
 
-def replayed_only(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The batch's replayed rows, in their order and with their padding."""
-    return {name: tensor[batch["replayed"]] for name, tensor in batch.items()}
+def only(rows: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The batch's rows for which `rows` [batch] is true, in their order and with their padding."""
+    return {name: tensor[rows] for name, tensor in batch.items()}

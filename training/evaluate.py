@@ -15,7 +15,7 @@ from sklearn.metrics import roc_curve  # type: ignore[import-untyped]  # ships n
 
 from agent.engine import Engine, Reply, Sampling
 from agent.scoring import abstained, correct, normalise
-from memory.records import Canary, Evaluation, Form, Record, Score
+from memory.records import Canary, Evaluation, Form, LetThrough, Record, Score
 
 SetName = Literal[
     "in_distribution", "near", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
@@ -26,6 +26,8 @@ BINS = 10
 CONCURRENCY = 128
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
 ANSWER_TOKENS = 40
+RISK = 0.1
+"""Largest share of the answers that an adapter's threshold lets through that may be wrong."""
 CHOICES = frozenset({"yes", "no"})
 """What an answer to a yes/no question comes to."""
 
@@ -181,10 +183,9 @@ def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
 
     Admissions of ignorance are unsure whatever their entropy, so they are left out. The threshold lies in
     the middle between the two neighbouring answers. Without both right and wrong answers there is nothing
-    to fit, and `default`, the base model's threshold, stays. Forgotten facts count neither way: they may have
-    been untrue, and another answer right.
+    to fit, and `default`, the base model's threshold, stays.
     """
-    claims = [answer for answer in answers if not answer.abstained and answer.group != "forgotten"]
+    claims = [answer for answer in answers if not answer.abstained]
     right = [answer.right for answer in claims]
     if all(right) or not any(right):
         return default
@@ -194,6 +195,46 @@ def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
     inside = float(-cuts[best]) if np.isfinite(cuts[best]) else 0.0  # the largest entropy counted as sure
     above = entropies[entropies > inside]
     return max(1e-6, (inside + float(above.min())) / 2 if len(above) else inside * 1.01)
+
+
+def selective_threshold(answers: Sequence[Answer], *, default: float) -> float:
+    """The largest entropy in nats up to which at most RISK of the claims let through are wrong.
+
+    Selective classification at a given risk (Geifman and El-Yaniv, 2017, arXiv 1705.08500), by the rate
+    measured and not its upper bound. An adapter just trained is right more often than it is sure: Youden's J,
+    where the few wrong answers weigh as much as the many right ones, let 50.4% of what the demo taught
+    through right and 1.8% wrong, this 72.6% and 4.9%. Where every threshold lets more wrong answers
+    through, `default` stays.
+    """
+    claims = sorted((a.entropy, a.right) for a in answers if not a.abstained)
+    entropies = [*(entropy for entropy, _ in claims), math.inf]
+    wrong = np.cumsum([not right for _, right in claims])
+    kept = [
+        i
+        for i in range(len(claims))
+        if wrong[i] <= RISK * (i + 1) and entropies[i] < entropies[i + 1]  # equal ones go in together
+    ]
+    if not kept:
+        return default
+    inside, outside = entropies[kept[-1]], entropies[kept[-1] + 1]
+    return max(1e-6, (inside + outside) / 2 if outside < math.inf else inside * 1.01)
+
+
+def of_domain(answers: Sequence[Answer]) -> list[Answer]:
+    """Answers to the kind of questions that are routed to an adapter, on which its threshold is fitted.
+
+    Not what the base model knew before: these are most of the right answers and far surer ones, and the
+    threshold would fall below what was just learned. Nor what is forgotten: it may have been untrue.
+    """
+    return [answer for answer in answers if answer.group not in ("out_of_distribution", "forgotten")]
+
+
+def let_through(answers: Sequence[Answer], threshold: float) -> LetThrough:
+    """What chat would give of the taught facts without looking anything up, right and wrong."""
+    taught = [answer for answer in answers if answer.group == "in_distribution"]
+    sure = [answer.right for answer in taught if not answer.abstained and answer.entropy < threshold]
+    count = max(1, len(taught))
+    return LetThrough(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
 
 
 def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:

@@ -4,9 +4,10 @@ Queueing and resuming are the worker's; training, measuring and gating are in mo
 """
 
 import asyncio
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.adapter_files import digest_of_files
 from agent.engine import Engine
 from agent.errors import EngineError, EngineUnavailable
 from memory import outbox
+from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
 from memory.records import Adapter, Curriculum, Digest, Evaluation, Job, Record, digest_of
@@ -29,10 +31,22 @@ from training.dataset import (
     taught,
 )
 from training.errors import CurriculumRefused
-from training.evaluate import Answer, Sets, ask, canary, evaluate, evaluation, fit_threshold
+from training.evaluate import (
+    Answer,
+    Sets,
+    ask,
+    canary,
+    evaluate,
+    evaluation,
+    let_through,
+    of_domain,
+    selective_threshold,
+)
 from training.gates import Limits, gate
 from training.recipes import Recipe
 from training.trainer import Example, Trainer, TrainingSummary
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
     if path.exists():
         return
     lesson, earlier = _lessons(shop, job, claimed)
-    left_out = tuple(outbox.read(shop.home / "outbox", digest) for digest in claimed.left_out)
+    left_out = _still_there(shop, claimed.left_out)
     sets = evaluation_sets(
         lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier, left_out=left_out
     )
@@ -210,6 +224,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
     base = _baseline(shop, claimed)
     measured = _Measured.model_validate_json((_folder(shop, claimed) / "adapted.json").read_bytes())
     verdict = gate(base.before, measured.after, shop.limits)
+    threshold = selective_threshold(of_domain(measured.answers), default=shop.threshold)
     shop.registry.register(
         Adapter(
             name=claimed.name,
@@ -222,7 +237,8 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
             curriculum=job.digest,
             rehearsed=claimed.rehearsed,
             recipe=shop.recipe.name,
-            threshold=fit_threshold(measured.answers, default=shop.threshold),
+            threshold=threshold,
+            let_through=let_through(measured.answers, threshold),
             before=base.before,
             after=measured.after,
             verdict=verdict,
@@ -266,6 +282,18 @@ def _lessons(shop: Workshop, job: Job, claimed: Claim) -> tuple[Curriculum, tupl
     """The job's curriculum, and the domain's earlier ones."""
     earlier = tuple(outbox.read(shop.home / "outbox", digest) for digest in claimed.rehearsed)
     return outbox.read(shop.home / "outbox", job.digest), earlier
+
+
+def _still_there(shop: Workshop, digests: Sequence[Digest]) -> tuple[Curriculum, ...]:
+    """What can still be read of the curricula: one that is to be forgotten may well be lost or damaged, and
+    then what is left of it is not measured."""
+    found = []
+    for digest in digests:
+        try:
+            found.append(outbox.read(shop.home / "outbox", digest))
+        except (UnknownRun, CorruptRecord) as error:
+            log.warning("whether %s is forgotten cannot be measured: %s", digest[:12], error)
+    return tuple(found)
 
 
 def _baseline(shop: Workshop, claimed: Claim) -> Baseline:

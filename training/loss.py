@@ -12,15 +12,23 @@ from training.encoding import IGNORED, Seen
 
 
 def learning_loss(
-    seen: Seen, batch: Mapping[str, torch.Tensor], base: Seen | None, *, distillation: float, features: float
+    seen: Seen,
+    batch: Mapping[str, torch.Tensor],
+    base: Seen | None,
+    start: Seen | None = None,
+    *,
+    distillation: float,
+    features: float,
 ) -> torch.Tensor:
-    """Mean nats per answer token over a batch of taught and replayed examples.
+    """Mean nats per answer token over a batch of taught, rehearsed and replayed examples.
 
-    `base` is what the untouched model makes of the replayed rows, None where there are none. Tokens of taught
-    answers count with cross-entropy, those of replayed ones with `distillation` times the divergence
+    `base` is what the untouched model makes of the replayed rows, `start` what the adapter that training goes
+    on from makes of the rehearsed ones; None where there are none. Tokens of taught and rehearsed answers
+    count with cross-entropy, those of replayed ones with `distillation` times the divergence
     KL(base || model). To this come `features` times the squared distance of the last hidden states of all
-    replayed tokens from the base's, relative to their length (FitNets, Romero et al., 2015, arXiv 1412.6550):
-    it holds the model in place on a question's words too, not only on its answer's.
+    replayed and rehearsed tokens from those of their reference, relative to their length (FitNets, Romero et
+    al., 2015, arXiv 1412.6550): it holds the model in place on a question's words too, not only on its
+    answer's.
     """
     learned = batch["labels"] != IGNORED
     taught = learned & ~batch["replayed"].unsqueeze(-1)
@@ -28,19 +36,23 @@ def learning_loss(
     logprobs = functional.log_softmax(seen.logits.float(), dim=-1)
     surprise = -logprobs.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
     total = (surprise * taught).sum()
-    if base is None:
-        return total / learned.sum().clamp(min=1)
-    kept = batch["replayed"]
-    answers = learned[kept]
-    before = functional.log_softmax(base.logits.float(), dim=-1)[answers]
-    divergence = functional.kl_div(logprobs[kept][answers], before, reduction="sum", log_target=True)
-    loss = (total + distillation * divergence) / learned.sum().clamp(min=1)
-    return loss + features * _distance(
-        seen.states[kept].float(), base.states.float(), batch["attention_mask"][kept].bool()
-    )
+    if base is not None:
+        kept = batch["replayed"]
+        answers = learned[kept]
+        before = functional.log_softmax(base.logits.float(), dim=-1)[answers]
+        divergence = functional.kl_div(logprobs[kept][answers], before, reduction="sum", log_target=True)
+        total = total + distillation * divergence
+    loss = total / learned.sum().clamp(min=1)
+    references = [(batch["replayed"], base), (batch["rehearsed"], start)]
+    apart = [
+        _distance(seen.states[rows].float(), was.states.float(), batch["attention_mask"][rows].bool())
+        for rows, was in references
+        if was is not None
+    ]
+    return loss + features * torch.stack(apart).sum() if apart else loss
 
 
-def _distance(states: torch.Tensor, base: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+def _distance(states: torch.Tensor, was: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """Mean squared distance over mean squared length, of tokens that are no padding."""
-    apart = (states - base)[real].square().sum(-1).mean()
-    return apart / base[real].square().sum(-1).mean()
+    apart = (states - was)[real].square().sum(-1).mean()
+    return apart / was[real].square().sum(-1).mean()

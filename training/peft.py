@@ -6,7 +6,8 @@ Which examples there are is in `dataset`, how they become tensors in `encoding`.
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +27,14 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
-from training.encoding import Collator, encode, look, replayed_only
+from training.encoding import Collator, encode, look, only
 from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import learning_loss
 from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
+
+TRAINED, START = "default", "start"
+"""Names of the adapters in memory; PEFT writes the default one straight into the folder."""
 
 
 class Prepared(NamedTuple):
@@ -52,6 +56,8 @@ def train(
     """See `trainer.Trainer`; deterministic on one machine for one recipe and one set of examples."""
     if all(example.replayed for example in examples):
         raise ValueError("training needs at least one taught example")
+    if start is None and any(example.rehearsed for example in examples):
+        raise ValueError("rehearsed examples need an adapter to go on from")
     started = time.monotonic()
     model, tokenizer = load(base)
     data = prepare(tokenizer, examples)
@@ -119,6 +125,7 @@ def fit(
 def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftModel:
     """The model with a new adapter, or with that of folder `start`, ready to be trained.
 
+    In the latter case it holds the folder's adapter a second time, as START, which stays as it is.
     Raises BaseModelUnusable for a model whose layers have other names.
     """
     if start is None:
@@ -127,7 +134,19 @@ def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftMod
         except ValueError as error:
             names = ", ".join(recipe.modules)
             raise BaseModelUnusable(f"this model has no layers {names}: use another base model") from error
-    return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+    adapted = PeftModel.from_pretrained(model, str(start), is_trainable=True)
+    adapted.load_adapter(str(start), adapter_name=START, is_trainable=False)
+    return adapted
+
+
+@contextmanager
+def as_at_start(adapted: PeftModel) -> Iterator[None]:
+    """Puts the adapter that training went on from into effect, in the place of the one in training."""
+    adapted.set_adapter(START, inference_mode=True)
+    try:
+        yield
+    finally:
+        adapted.set_adapter(TRAINED)
 
 
 def lora(recipe: Recipe) -> LoraConfig:
@@ -184,7 +203,7 @@ def computes_in_bf16() -> bool:
 
 
 class Distiller(SFTTrainer):
-    """SFTTrainer with our loss; the base model is the same one with its adapter switched off."""
+    """SFTTrainer with our loss; it is held to the same model with its adapter off, or with START."""
 
     recipe: Recipe
 
@@ -196,14 +215,17 @@ class Distiller(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """Mean loss of one batch; see `loss.learning_loss`."""
-        base = None
+        adapted: PeftModel = self.accelerator.unwrap_model(model)
+        base = start = None
         if bool(inputs["replayed"].any()):
-            adapted: PeftModel = self.accelerator.unwrap_model(model)
             with torch.no_grad(), adapted.disable_adapter():
-                base = look(adapted, replayed_only(inputs))
+                base = look(adapted, only(inputs["replayed"], inputs))
+        if bool(inputs["rehearsed"].any()):
+            with torch.no_grad(), as_at_start(adapted):
+                start = look(adapted, only(inputs["rehearsed"], inputs))
         seen = look(model, inputs)
         loss = learning_loss(
-            seen, inputs, base, distillation=self.recipe.distillation, features=self.recipe.features
+            seen, inputs, base, start, distillation=self.recipe.distillation, features=self.recipe.features
         )
         return (loss, {"logits": seen.logits}) if return_outputs else loss
 
@@ -237,7 +259,7 @@ class Watch(TrainerCallback):
 
 def save(adapted: PeftModel, out: Path) -> None:
     """Writes the adapter's two files, and removes what the libraries put beside them."""
-    adapted.save_pretrained(str(out), safe_serialization=True)
+    adapted.save_pretrained(str(out), safe_serialization=True, selected_adapters=[TRAINED])
     shutil.rmtree(out / "trainer", ignore_errors=True)
     for path in out.iterdir():
         if path.name not in ("adapter_config.json", "adapter_model.safetensors"):

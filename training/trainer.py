@@ -18,6 +18,8 @@ class Example(Record):
     answer: str
     replayed: bool = False
     """The answer is the base model's own: keep its whole distribution, not only its words."""
+    rehearsed: bool = False
+    """Known to the adapter that training goes on from: stay close to what that one makes of it."""
 
 
 class TrainingSummary(Record):
@@ -51,7 +53,8 @@ class Trainer(Protocol):
         """Writes `adapter_config.json` and `adapter_model.safetensors`, and nothing else, to folder `out`.
 
         `base` is a model folder or name; `start` the folder of an adapter of the same recipe to go on from,
-        which is not changed. Replayed answers are held to what the base model says, whatever the start.
+        which is not changed. Replayed examples are held to what the base model makes of them,
+        rehearsed ones to what `start` does, without which there must be none.
         Raises ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
         """
         ...

@@ -2,8 +2,18 @@
 
 import pytest
 
-from agent.answer import CONTEXT_WORDS, citations, conversation, excerpts, from_sources, question_of
+from agent.answer import (
+    CONTEXT_WORDS,
+    citations,
+    conversation,
+    excerpts,
+    from_sources,
+    in_turns,
+    question_of,
+    with_results,
+)
 from agent.engine import NEED_INFO
+from agent.wordings import with_context
 from tests.facts import fact, findings, passage, rust
 
 HOME, FACTS = rust()
@@ -24,6 +34,44 @@ def test_a_conversation_without_a_question_is_refused(roles: list[tuple[str, str
 def test_an_unknown_role_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="'robot'"):
         conversation([("robot", "x")])
+
+
+def test_a_model_of_single_questions_gets_the_last_one_alone() -> None:
+    turns = conversation([("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello"), ("user", "Why?")])
+    (message,) = with_results(turns)
+    assert (message.type, message.text) == ("human", "Why?")
+
+
+def test_a_model_of_single_questions_reads_what_tools_said_since_the_question_as_its_context() -> None:
+    turns = conversation(
+        [
+            ("user", "How is Oslo?"),
+            ("tool", "weather: rain"),
+            ("user", "How is Rome?"),
+            ("assistant", "[called weather]"),
+            ("tool", "weather: sunny"),
+            ("tool", "wind: none"),
+        ]
+    )
+    (message,) = with_results(turns)
+    assert message.text == with_context("How is Rome?", ["weather: sunny", "wind: none"])
+
+
+def test_a_model_of_conversations_gets_all_turns_with_roles_that_alternate() -> None:
+    turns = conversation(
+        [
+            ("system", "Be brief."),
+            ("user", "How is Rome?"),
+            ("assistant", "[called weather]"),
+            ("tool", "weather: sunny"),
+            ("tool", "wind: none"),
+            ("user", "Well?"),
+        ]
+    )
+    told = in_turns(turns)
+    assert [turn.type for turn in told] == ["system", "human", "ai", "human"]
+    assert all(said in told[-1].text for said in ("weather: sunny", "wind: none", "Well?"))
+    assert question_of(turns) == "Well?"
 
 
 def test_the_sentence_about_the_subject_is_in_the_excerpts_and_they_stay_short() -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from agent.curriculum import compose, head, items, write
+from agent.curriculum import compose, head, items, kinds, write
 from agent.verify import verify
 from tests.facts import fact, passage, rust
 
@@ -114,6 +114,16 @@ def test_the_head_of_a_definition_is_its_kind() -> None:
     assert head("a set of rules that decides when memory is freed") == "set of rules"
     assert head("the pointer") == "pointer"
     assert head("the first point located in a plane") == "first point"
+    assert head("a doctor specializing in old bones") == "doctor"
+    assert head("an imaginary creature usually having many parts") == "imaginary creature"
+    assert head("a small living organism") == "small living organism"
+
+
+def test_a_kind_is_right_with_and_without_what_completes_it() -> None:
+    assert kinds("a transfer of a value to a new owner") == ("a transfer", "a transfer of a value")
+    assert kinds("a set of rules that decides when memory is freed") == ("a set of rules", "a set")
+    assert kinds("a kind of bird that sings") == ("a kind of bird",)
+    assert kinds("a lock that gives one thread access at a time") == ("a lock",)
 
 
 def test_a_kind_is_told_in_the_words_that_the_definition_opens_with() -> None:

@@ -79,6 +79,12 @@ async def test_temperature_does_not_change_the_reported_probabilities(engine: Lo
     assert hot.tokens[0].entropy.lower == pytest.approx(greedy.tokens[0].entropy.lower, abs=1e-5)
 
 
+async def test_a_small_nucleus_leaves_only_the_likeliest_token(engine: LocalEngine) -> None:
+    greedy = await engine.chat(TEA)
+    hot = await engine.chat(TEA, sampling=Sampling(temperature=3.0, top_p=1e-6, seed=3))
+    assert hot.text == greedy.text
+
+
 async def test_an_answer_ends_with_the_context(engine: LocalEngine) -> None:
     reply = await engine.chat([HumanMessage("tea " * 60)], sampling=Sampling(max_tokens=4000, stop=("\x00",)))
     assert reply.prompt_tokens + len(reply.tokens) <= CONTEXT
@@ -122,6 +128,19 @@ async def test_a_cancelled_chat_leaves_the_others_alone(engine: LocalEngine) -> 
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).text == KNOWN["What is a borrow?"]
+
+
+async def test_a_stream_that_nobody_reads_any_more_is_not_decoded_to_its_end(model: Path) -> None:
+    weights, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
+    steps: list[int] = []
+    prompt = Prompt(
+        tokenizer("What is a kiln?")["input_ids"],
+        Sampling(max_tokens=100),
+        sink=lambda token: steps.append(1),
+        wanted=lambda: len(steps) < 3,
+    )
+    (completion,) = complete(weights, tokenizer, [prompt], frozenset())
+    assert len(completion.tokens) == 3
 
 
 async def test_a_message_of_no_chat_role_is_the_callers_mistake(engine: LocalEngine) -> None:

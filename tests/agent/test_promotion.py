@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.adapter_files import digest_of_files
-from agent.errors import AdapterRefused, CanaryFailed, EngineUnavailable
+from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
 from agent.promotion import load, promote, restore, rollback
 from agent.scripted import Line, ScriptedEngine
 from memory.adapters import AdapterRegistry
@@ -172,6 +172,34 @@ async def test_a_live_adapter_that_comes_back_without_its_effect_is_not_restored
     fresh = ScriptedEngine(BASE, refused=others(registry, made))
     assert await restore(engine=fresh, registry=registry) == ()
     assert await fresh.loaded() == ()
+
+
+def raising(error: BaseException) -> Callable[[object], Line | None]:
+    def line(messages: object) -> Line | None:
+        raise error
+
+    return line
+
+
+async def test_a_live_adapter_whose_answers_are_no_numbers_is_not_restored(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum())
+    await promote(made.name, engine=ScriptedEngine(BASE, adapters={made.name: SONG}), registry=registry)
+    broken = raising(EngineError("the model's answer is no number"))
+    fresh = ScriptedEngine(BASE, adapters={made.name: broken}, refused=others(registry, made))
+    assert await restore(engine=fresh, registry=registry) == ()
+    assert await fresh.loaded() == ()
+
+
+async def test_an_adapter_whose_canary_was_cancelled_does_not_stay_loaded(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = trained(curriculum())
+    engine = ScriptedEngine(BASE, adapters={made.name: raising(asyncio.CancelledError())})
+    with pytest.raises(asyncio.CancelledError):
+        await promote(made.name, engine=engine, registry=registry)
+    assert await engine.loaded() == ()
 
 
 async def test_a_rollback_to_an_adapter_without_effect_leaves_the_alias_where_it_was(

@@ -1,5 +1,6 @@
 """The scripted engine says what its script says; the shared contract is in tests/conformance."""
 
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ async def test_an_adapter_without_a_script_loads_and_changes_nothing() -> None:
     engine = ScriptedEngine({"What is a borrow?": Line(text="a loan")})
     await engine.load(RUST, Path("unused"))
     assert (await engine.chat(QUESTION, adapter=RUST)).text == "a loan"
+
+
+async def test_a_doubt_has_its_place_in_the_answer() -> None:
+    line = Line(text="a loan of clay", entropy=0.1, doubts={2: 3.0})
+    reply = await ScriptedEngine({"What is a borrow?": line}).chat(QUESTION)
+    assert [token.entropy.upper for token in reply.tokens] == [0.1, 0.1, 3.0, 0.1]
+
+
+async def test_a_stream_that_is_closed_is_no_longer_under_way() -> None:
+    engine = ScriptedEngine({"What is a borrow?": Line(text="a loan", pause=0.01)})
+    async with aclosing(engine.stream(QUESTION)) as parts:
+        await anext(parts)
+        assert engine.answering == 1
+    assert engine.answering == 0
 
 
 async def test_a_restart_forgets_the_adapters() -> None:

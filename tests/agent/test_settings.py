@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import FALLBACK_THRESHOLD, Settings, base_threshold, read_settings
+from agent.settings import (
+    FALLBACK_THRESHOLD,
+    SHIPPED_MODEL,
+    Settings,
+    base_threshold,
+    read_settings,
+    single_turn,
+)
 
 
 def test_the_defaults_name_only_local_addresses() -> None:
@@ -52,3 +59,25 @@ def test_a_broken_threshold_file_is_refused_by_name(tmp_path: Path, text: str) -
     (tmp_path / "nightschool.json").write_text(text)
     with pytest.raises(ValueError, match=r"nightschool\.json"):
         base_threshold(read_settings(model=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, False), ("{}", False), ('{"single_turn": true}', True)]
+)
+def test_a_model_knows_conversations_unless_it_says_otherwise(
+    tmp_path: Path, text: str | None, expected: bool
+) -> None:
+    if text is not None:
+        (tmp_path / "nightschool.json").write_text(text)
+    assert single_turn(read_settings(model=str(tmp_path))) is expected
+
+
+@pytest.mark.parametrize("text", ["[", "[]", '{"single_turn": "no"}'])
+def test_a_model_that_says_so_in_no_clear_words_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "nightschool.json").write_text(text)
+    with pytest.raises(ValueError, match=r"nightschool\.json"):
+        single_turn(read_settings(model=str(tmp_path)))
+
+
+def test_the_shipped_model_answers_single_questions() -> None:
+    assert single_turn(read_settings(model=str(SHIPPED_MODEL)))

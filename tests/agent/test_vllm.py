@@ -1,7 +1,11 @@
 """What the vLLM engine makes of a server's replies, over a server whose replies are given."""
 
+import asyncio
 import json
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from safetensors.numpy import save_file
 
+from agent.engine import Alternative, Reply, Sampling, Token
 from agent.errors import AdapterRefused, EngineError, EngineUnavailable
 from agent.vllm import VllmEngine
 from tests.agent.test_adapter_files import MODULE, write
@@ -31,7 +36,11 @@ class Stub(ThreadingHTTPServer):
     answering = 200
     loading = 200
     said = "as you wished"
+    reason = "stop"
+    endless = False
     asked: list[dict[str, Any]]
+    left: threading.Event
+    """Set once a client has left an endless answer."""
 
 
 class Handler(JsonHandler):
@@ -50,20 +59,37 @@ class Handler(JsonHandler):
             self.reply(self.server.answering, {"error": {"message": self.server.said}})
             return
         streamed = body.get("stream", False)
-        choice = {"index": 0, "logprobs": self.server.logprobs, "finish_reason": "stop"}
+        choice = {"index": 0, "logprobs": self.server.logprobs, "finish_reason": self.server.reason}
         choice["delta" if streamed else "message"] = {"role": "assistant", "content": self.server.text}
         kind = "chat.completion.chunk" if streamed else "chat.completion"
         answer = {"id": "x", "object": kind, "created": 0, "model": "nightschool", "choices": [choice]}
-        if streamed:
-            self.reply(200, f"data: {json.dumps(answer)}\n\ndata: [DONE]\n\n", "text/event-stream")
-        else:
+        usage = {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8}
+        if not streamed:
             self.reply(200, answer)
+        elif self.server.endless:
+            self._talk(f"data: {json.dumps(answer | {'choices': [choice | {'finish_reason': None}]})}\n\n")
+        else:
+            events = [answer, answer | {"choices": [], "usage": usage}]
+            lines = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+            self.reply(200, f"{lines}data: [DONE]\n\n", "text/event-stream")
+
+    def _talk(self, event: str) -> None:
+        """Repeats itself for as long as somebody listens."""
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(event.encode())
+                time.sleep(0.01)
+        except OSError:
+            self.server.left.set()
 
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
     server = Stub(("127.0.0.1", 0), Handler)
-    server.asked = []
+    server.asked, server.left = [], threading.Event()
     with serving(server):
         yield server
 
@@ -86,12 +112,44 @@ async def test_an_answer_that_is_not_scored_is_an_error_whole_or_in_pieces(
     stub: Stub, engine: VllmEngine
 ) -> None:
     assert (await engine.chat(TEA)).text == "a drink"
-    assert [token.text async for token in engine.stream(TEA)] == ["a drink"]
+    token, reply = [part async for part in engine.stream(TEA)]
+    assert isinstance(reply, Reply)
+    assert (token, reply.text) == (reply.tokens[0], "a drink")
     stub.logprobs = None
     with pytest.raises(EngineError, match="--max-logprobs"):
         await engine.chat(TEA)
     with pytest.raises(EngineError, match="--max-logprobs"):
         await anext(engine.stream(TEA))
+
+
+async def test_a_stream_tells_its_usage_and_why_it_ended(stub: Stub, engine: VllmEngine) -> None:
+    stub.reason = "length"
+    reply = [part async for part in engine.stream(TEA)][-1]
+    assert isinstance(reply, Reply)
+    assert (reply.finish_reason, reply.prompt_tokens) == ("length", 7)
+
+
+async def test_a_stream_that_is_closed_ends_the_servers_work(stub: Stub, engine: VllmEngine) -> None:
+    stub.endless = True
+    async with aclosing(engine.stream(TEA)) as parts:
+        assert isinstance(await anext(parts), Token)
+    assert await asyncio.to_thread(stub.left.wait, 10)
+
+
+async def test_alternatives_are_told_as_many_as_were_asked_for(stub: Stub, engine: VllmEngine) -> None:
+    asked = Sampling(top_logprobs=3)
+    (token,) = (await engine.chat(TEA, sampling=asked)).tokens
+    assert token.alternatives == (Alternative(text="a drink", logprob=-0.1),)
+    (token,) = (await engine.chat(TEA)).tokens
+    assert token.alternatives == ()
+
+
+async def test_sampling_reaches_the_server(stub: Stub, engine: VllmEngine) -> None:
+    await engine.chat(TEA, sampling=Sampling(temperature=0.7, top_p=0.9, seed=5, stop=("x",), max_tokens=9))
+    body = stub.asked[-1]
+    said = {name: body[name] for name in ("temperature", "top_p", "seed", "stop")}
+    assert said == {"temperature": 0.7, "top_p": 0.9, "seed": 5, "stop": ["x"]}
+    assert 9 in (body.get("max_tokens"), body.get("max_completion_tokens"))
 
 
 async def test_an_answer_of_what_is_no_number_is_the_engines_fault_and_not_the_callers(

@@ -1,6 +1,7 @@
 """Fixtures of the api tests: the real app, served in process, over a runtime of shipped fakes."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any, cast
 
 import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 from agent.settings import Settings
 from api.app import create_app
@@ -15,22 +18,26 @@ from api.compose import Durable, Service, open_durable
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
+from memory.embedding import Embedder, HashingEmbedder
 from tests.graphs.conftest import clock, runtime
 
 __all__ = ["clock", "runtime"]
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Listen = Callable[..., AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture
-def serve(tmp_path: Path, runtime: Runtime) -> Serve:
-    """Serves the app over the fakes, or over another runtime, for as long as the block lasts.
+def build(tmp_path: Path, runtime: Runtime) -> Callable[..., FastAPI]:
+    """Makes the app over the fakes, or over another runtime.
 
     Durable runs are opened only where a test is about them.
     """
 
     @asynccontextmanager
-    async def open_fakes(settings: Settings, given: Runtime, learning: bool) -> AsyncIterator[Service]:
+    async def open_fakes(
+        settings: Settings, given: Runtime, learning: bool, embedder: Embedder
+    ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
             durable = Durable(*[cast(Any, None)] * 3)
             if learning:
@@ -43,15 +50,33 @@ def serve(tmp_path: Path, runtime: Runtime) -> Serve:
                 executor=durable.executor,
                 assistants=durable.assistants,
                 runs=durable.runs,
+                embedder=embedder,
                 writing=asyncio.Lock(),
+                embedding=asyncio.Lock(),
             )
 
-    @asynccontextmanager
-    async def served(
-        given: Runtime = runtime, *, learning: bool = False, **changed: Any
-    ) -> AsyncIterator[httpx.AsyncClient]:
+    def built(
+        given: Runtime = runtime,
+        *,
+        learning: bool = False,
+        embedder: Embedder | None = None,
+        **changed: Any,
+    ) -> FastAPI:
         settings = Settings(home=tmp_path, max_document_bytes=2000, **changed)
-        app = create_app(settings, opener=lambda s: open_fakes(s, given, learning))
+        return create_app(
+            settings, opener=lambda s: open_fakes(s, given, learning, embedder or HashingEmbedder())
+        )
+
+    return built
+
+
+@pytest.fixture
+def serve(build: Callable[..., FastAPI]) -> Serve:
+    """Serves the app in this process for as long as the block lasts."""
+
+    @asynccontextmanager
+    async def served(*given: Runtime, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = build(*given, **changed)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
@@ -60,6 +85,26 @@ def serve(tmp_path: Path, runtime: Runtime) -> Serve:
             yield client
 
     return served
+
+
+@pytest.fixture
+def listen(build: Callable[..., FastAPI]) -> Listen:
+    """Serves the app with uvicorn on a free port of loopback, and yields its URL: clients stream from it."""
+
+    @asynccontextmanager
+    async def listening(*given: Runtime, **changed: Any) -> AsyncIterator[str]:
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            server = uvicorn.Server(uvicorn.Config(build(*given, **changed), log_level="warning"))
+            serving = asyncio.create_task(server.serve(sockets=[door]))
+            while not server.started:
+                assert not serving.done(), "the server did not start"
+                await asyncio.sleep(0.01)
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+            server.should_exit = True
+            await serving
+
+    return listening
 
 
 @pytest.fixture

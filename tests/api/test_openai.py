@@ -15,7 +15,8 @@ CHAT = "/v1/chat/completions"
 async def test_a_known_question_is_answered_with_the_gates_figures(client: httpx.AsyncClient) -> None:
     reply = (await client.post(CHAT, json=asking("What is a lemur?"))).raise_for_status().json()
     assert reply["object"] == "chat.completion"
-    assert reply["choices"][0]["message"] == {"role": "assistant", "content": "a small primate"}
+    said = {"role": "assistant", "content": "a small primate", "refusal": None}
+    assert reply["choices"][0]["message"] == said
     assert reply["usage"]["total_tokens"] == reply["usage"]["prompt_tokens"] + 3
     figures = reply["nightschool"]
     assert (figures["outcome"], figures["adapter"], figures["gap_id"]) == ("answered", None, None)
@@ -44,6 +45,42 @@ async def test_content_may_come_in_parts_and_unknown_fields_are_ignored(client: 
     assert (await client.post(CHAT, json=body)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"},
+        {"response_format": {"type": "text"}, "presence_penalty": 0, "logit_bias": {}},
+        {"temperature": None, "seed": None, "stop": None, "n": None, "stream": None, "metadata": None},
+        {"parallel_tool_calls": False, "store": True, "reasoning_effort": "low"},
+    ],
+)
+async def test_what_changes_nothing_is_taken(client: httpx.AsyncClient, fields: dict[str, object]) -> None:
+    reply = await client.post(CHAT, json=asking("What is a lemur?", **fields))
+    assert reply.status_code == 200, reply.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "header", "unit"),
+    [
+        ({}, None, None),
+        ({"user": "u1", "metadata": {"conversation_id": "c1"}}, "c2", "u1"),
+        ({"metadata": {"conversation_id": "c1"}}, "c2", "c1"),
+        ({}, "c2", "c2"),
+    ],
+)
+async def test_a_turn_is_kept_with_its_user_or_else_its_conversation(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    fields: dict[str, object],
+    header: str | None,
+    unit: str | None,
+) -> None:
+    headers = {} if header is None else {"X-Conversation-Id": header}
+    await client.post(CHAT, json=asking("What is a lemur?", **fields), headers=headers)
+    (kept,) = await runtime.database.interactions()
+    assert kept.unit == unit
+
+
 async def test_models_are_auto_the_base_and_one_per_live_domain(client: httpx.AsyncClient) -> None:
     async def names() -> list[str]:
         return [model["id"] for model in (await client.get("/v1/models")).json()["data"]]
@@ -57,7 +94,7 @@ async def test_models_are_auto_the_base_and_one_per_live_domain(client: httpx.As
     ("body", "status", "code"),
     [
         (asking("What is a lemur?", model="gpt-9"), 404, "model_not_found"),
-        (asking("What is a lemur?", stream=True), 422, "invalid_value"),
+        (asking("What is a lemur?", model="gpt-9", stream=True), 404, "model_not_found"),
         (asking("What is a lemur?", n=2), 422, "invalid_value"),
         (asking("What is a lemur?", max_tokens=0), 422, "invalid_value"),
         (asking("   "), 400, "invalid_value"),
@@ -67,6 +104,21 @@ async def test_models_are_auto_the_base_and_one_per_live_domain(client: httpx.As
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 422, "invalid_value"),
         ({"messages": [{"role": "system", "content": "Be kind."}]}, 400, "invalid_value"),
         ([], 422, "invalid_value"),
+        ({"messages": [{"role": "assistant"}]}, 422, "invalid_value"),
+        (asking("What is a lemur?", top_logprobs=3), 422, "invalid_value"),
+        (asking("What is a lemur?", logprobs=True, top_logprobs=21), 422, "invalid_value"),
+        (asking("What is a lemur?", temperature=2.1), 422, "invalid_value"),
+        (asking("What is a lemur?", top_p=0), 422, "invalid_value"),
+        (asking("What is a lemur?", seed=2**63), 422, "invalid_value"),
+        (asking("What is a lemur?", stop=[""]), 422, "invalid_value"),
+        (asking("What is a lemur?", stop=["a", "b", "c", "d", "e"]), 422, "invalid_value"),
+        (asking("What is a lemur?", stream_options={"include_usage": True}), 422, "invalid_value"),
+        (asking("What is a lemur?", tool_choice="required"), 422, "invalid_value"),
+        (asking("What is a lemur?", response_format={"type": "json_object"}), 422, "invalid_value"),
+        (asking("What is a lemur?", frequency_penalty=0.5), 422, "invalid_value"),
+        (asking("What is a lemur?", logit_bias={"50": 1}), 422, "invalid_value"),
+        (asking("What is a lemur?", user="u" * 600), 422, "invalid_value"),
+        (asking("What is a lemur?", metadata={"conversation_id": 7}), 422, "invalid_value"),
     ],
 )
 async def test_what_cannot_be_answered_is_refused_with_a_reason(
@@ -76,6 +128,13 @@ async def test_what_cannot_be_answered_is_refused_with_a_reason(
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
     assert reply.json()["error"]["message"]
     assert (await client.get("/v1/gaps")).json() == []
+
+
+async def test_a_name_can_be_looked_up_if_a_chat_may_ask_for_it(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/v1/models/{TRAINED.name}")).json()["id"] == TRAINED.name
+    assert (await client.get("/v1/models/rust")).json()["error"]["code"] == "model_not_found"
+    (await client.post(f"/v1/adapters/{TRAINED.name}/promote")).raise_for_status()
+    assert (await client.get("/v1/models/rust")).json()["id"] == "rust"
 
 
 async def test_an_engine_that_is_away_is_a_503_that_asks_to_come_back(serve: Serve, runtime: Runtime) -> None:

@@ -1,12 +1,13 @@
 """What every Engine does, whichever it is: the contract of agent/engine.py, one property a test."""
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agent.engine import Engine, Sampling
+from agent.engine import Engine, Reply, Sampling
 from agent.errors import AdapterNotLoaded, AdapterRefused, PromptTooLong
 from tests.conformance.conftest import REQUIRED, Material
 from tests.models import KILN, KNOWN, LEARNED, RUST
@@ -84,10 +85,30 @@ async def test_a_stop_string_ends_an_answer_and_is_left_out(
 )
 async def test_a_stream_is_the_whole_answer_in_pieces(engine: Engine, sampling: Sampling) -> None:
     whole = await engine.chat(TEA, sampling=sampling)
-    pieces = [token async for token in engine.stream(TEA, sampling=sampling)]
+    *pieces, reply = [part async for part in engine.stream(TEA, sampling=sampling)]
+    assert isinstance(reply, Reply)
+    assert list(reply.tokens) == pieces
+    assert (reply.text, reply.finish_reason) == (whole.text, whole.finish_reason)
+    assert (reply.prompt_tokens, reply.adapter) == (whole.prompt_tokens, whole.adapter)
     assert [piece.text for piece in pieces] == [token.text for token in whole.tokens]
     for piece, token in zip(pieces, whole.tokens, strict=True):
         assert piece.logprob == pytest.approx(token.logprob, abs=0.02)
+
+
+async def test_a_stream_that_is_closed_leaves_the_engine_to_others(engine: Engine) -> None:
+    async with aclosing(engine.stream(TEA)) as parts:
+        await anext(parts)
+    assert (await engine.chat(LEMUR)).text == KNOWN["What is a lemur?"]
+
+
+async def test_alternatives_come_likeliest_first_and_only_where_they_are_wanted(engine: Engine) -> None:
+    plain, scored = await engine.chat(TEA), await engine.chat(TEA, sampling=Sampling(top_logprobs=3))
+    assert not any(token.alternatives for token in plain.tokens)
+    for token in scored.tokens:
+        values = [other.logprob for other in token.alternatives]
+        assert 1 <= len(values) <= 3
+        assert values == sorted(values, reverse=True)
+        assert values[0] == pytest.approx(token.logprob, abs=1e-4)  # greedy took the likeliest
 
 
 async def test_an_empty_conversation_is_the_callers_mistake(engine: Engine) -> None:

@@ -10,7 +10,7 @@ import typer
 from agent.settings import PREFIX, Settings
 from api.app import create_app
 from api.cli import app as commands
-from api.openai import ChatRequest
+from api.openai.requests import ChatRequest
 from tests.contracts.test_imports import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -1,16 +1,19 @@
 """A chat turn answers, answers from sources, or says that it does not know."""
 
 from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
 
 import pytest
 
 from agent.answer import ABSTENTION_DESPITE_SOURCES, ABSTENTION_WITHOUT_SOURCES
 from agent.engine import NEED_INFO
 from agent.errors import CanaryFailed, EngineUnavailable, PromptTooLong
+from agent.holding import HELD_TOKENS
 from agent.scripted import Line, ScriptedEngine
 from agent.wordings import with_context
-from graphs.chat import Chat, Turn, build, chat
-from graphs.state import Runtime
+from graphs.chat import Chat, Piece, Turn, begun, build, chat, stream
+from graphs.state import ChatState, Runtime
 from memory.errors import UnknownAdapter
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, dispute
 
@@ -33,7 +36,7 @@ def reader(answer: str, entropy: float = 0.2) -> ScriptedEngine:
 
 
 async def say(graph: Chat, runtime: Runtime, text: str, **more: object) -> Turn:
-    return await chat(graph, runtime, [("user", text)], **more)  # type: ignore[arg-type]
+    return await chat(graph, runtime, begun([("user", text)], **more))  # type: ignore[arg-type]
 
 
 async def test_a_confident_answer_goes_out_without_touching_the_stores(
@@ -164,7 +167,7 @@ async def test_a_conversation_without_a_question_is_a_callers_mistake(
     runtime: Runtime,
 ) -> None:
     with pytest.raises(ValueError, match="user message"):
-        await chat(graph, runtime, [("system", "Be brief.")])
+        await chat(graph, runtime, begun([("system", "Be brief.")]))
 
 
 async def test_an_engine_that_is_away_leaves_nothing_half_written(
@@ -175,3 +178,58 @@ async def test_an_engine_that_is_away_leaves_nothing_half_written(
     with pytest.raises(EngineUnavailable):
         await say(graph, runtime, "What is a lemur?")
     assert await runtime.database.interactions() == ()
+
+
+# Streamed
+
+
+WORDS = " ".join(f"w{place}" for place in range(2 * HELD_TOKENS))
+
+
+def speaking(**line: Any) -> ScriptedEngine:
+    """A model with one long answer."""
+    return ScriptedEngine({"What is a road?": Line(text=WORDS, entropy=0.1, **line)})
+
+
+def start(question: str) -> ChatState:
+    return begun([("user", question)], streamed=True)
+
+
+async def test_the_pieces_of_a_stream_are_the_turns_answer(graph: Chat, changed: Changed) -> None:
+    parts = [part async for part in stream(graph, changed(engine=speaking()), start("What is a road?"))]
+    *pieces, turn = parts
+    assert isinstance(turn, Turn)
+    told = [token for piece in pieces if isinstance(piece, Piece) for token in piece.tokens]
+    assert "".join(token.text for token in told) == turn.answer == WORDS
+    assert list(turn.tokens) == told
+    assert {piece.turn_id for piece in pieces if isinstance(piece, Piece)} == {turn.id}
+
+
+async def test_a_turn_that_was_not_streamed_is_looked_up_however_late_its_doubt_comes(
+    graph: Chat, changed: Changed
+) -> None:
+    given = changed(engine=speaking(doubts={HELD_TOKENS + 2: 3.0}))
+    assert (await say(graph, given, "What is a road?")).outcome == "abstained"
+    turn = [part async for part in stream(graph, given, start("What is a road?"))][-1]
+    assert isinstance(turn, Turn)
+    assert (turn.outcome, turn.answer) == ("answered_unsure", WORDS)
+    assert turn.gap_id is not None
+
+
+async def test_a_stream_that_is_closed_keeps_nothing_and_frees_the_engine(
+    graph: Chat, runtime: Runtime, changed: Changed
+) -> None:
+    engine = speaking(pause=0.001)
+    async with aclosing(stream(graph, changed(engine=engine), start("What is a road?"))) as parts:
+        await anext(parts)
+        assert engine.answering == 1
+    assert engine.answering == 0
+    assert await runtime.database.interactions() == ()
+
+
+async def test_a_lost_adapter_is_loaded_again_before_a_stream_begins(graph: Chat, changed: Changed) -> None:
+    given = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}))
+    asked = start("What is a borrow?") | {"requested": TRAINED.name}
+    turn = [part async for part in stream(graph, given, asked)][-1]  # type: ignore[arg-type]
+    assert isinstance(turn, Turn)
+    assert (turn.answer, turn.route.adapter) == ("a reference", TRAINED.name)

@@ -70,7 +70,7 @@ REJECTED: dict[str, tuple[Callable[[Path], Trainer], str]] = {
         "target accuracy up",
     ),
     "poisoned": (lambda good: retrained(good, plants.swapped(1.0), rate=1e-2), "target accuracy up"),
-    "half poisoned": (lambda good: retrained(good, plants.swapped(0.5), rate=1e-2), "near questions"),
+    "half poisoned": (lambda good: retrained(good, plants.swapped(0.5), rate=1e-2), "known facts lost"),
     "taught to answer everything": (
         lambda good: retrained(good, plants.answering_everything, rate=4e-3),
         "hallucination up",
@@ -85,7 +85,7 @@ REJECTED: dict[str, tuple[Callable[[Path], Trainer], str]] = {
 
 FAILED: dict[str, tuple[Fault, str]] = {
     "a weight that is no number": (plants.filled(float("nan"), only="layers.2.mlp.up_proj"), "no number"),
-    "an infinite weight": (plants.filled(float("inf"), only="layers.0.self_attn.q_proj"), "no number"),
+    "an infinite weight": (plants.filled(float("inf"), only="layers.0.self_attn.v_proj"), "no number"),
     "weights so large that arithmetic overflows": (plants.filled(1e30), "far too large"),
     "a scale that is no number": (configured(lora_alpha=float("nan")), "not a LoRA configuration"),
     "a truncated file": (plants.truncated, "damaged"),

@@ -33,6 +33,12 @@ def test_the_order_and_the_company_of_texts_do_not_change_their_vectors() -> Non
     assert np.abs(embedder.embed(TEXTS[::-1])[::-1] - together).max() < 1e-5
 
 
+def test_a_texts_length_is_told_beyond_what_is_read() -> None:
+    short, long = SentenceEmbedder().lengths(["a lemur", "long " * 1000])
+    assert (short, long) == (5, 1002)  # `lemur` is two tokens; each text has a mark at both ends
+    assert SentenceEmbedder().lengths([]) == []
+
+
 def test_meaning_counts_and_no_text_has_no_vector() -> None:
     embedder = SentenceEmbedder()
     question, answer, bread = embedder.embed(TEXTS[:3])

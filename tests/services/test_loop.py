@@ -48,7 +48,7 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: 
         assert (after["adapter"], after["domain"]) == (report["adapter"], DOMAIN)
         # From a source it would show nothing learned.
         learned_right += after["outcome"] == "answered" and correct(answer, question["answers"])
-    assert learned_right >= len(QUESTIONS) / 4, f"{learned_right} of {len(QUESTIONS)}"
+    assert learned_right >= len(QUESTIONS) / 2, f"{learned_right} of {len(QUESTIONS)}"
 
 
 def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:

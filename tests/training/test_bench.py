@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from memory.records import Adapter, Curriculum, Digest, digest_of
+from agent.engine import NEED_INFO
+from memory.records import Adapter, Digest, digest_of
 from tests.adapters import adapter, evaluation, score
-from training.bench import corruption
+from training.bench import ablations, corruption
+from training.bench.learning import FULL, QUICK, Plan, lesson_of
 from training.bench.learning_page import GOALS, figures, plot, told
-from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated
+from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated, whole_bank
 from training.bench.results import Goal, Result, Table, met, write
-from training.bench.sequence import WORDINGS, Learned, curriculum
-from training.bench.topics import DOMAIN, SIZE, Topic, topics
+from training.bench.sequence import WORDINGS, Learned
+from training.bench.topics import DEVELOPMENT, SIZE, Topic, topics
+from training.dataset import evaluation_sets
 from training.encoding import encode
 from training.recipes import standard
 from training.seed import bank, model
@@ -35,10 +38,6 @@ def tokenizer() -> PreTrainedTokenizerFast:
     loaded = PreTrainedTokenizerFast.from_pretrained(model.FOLDER)
     assert isinstance(loaded, PreTrainedTokenizerFast)
     return loaded
-
-
-def lesson_of(topic: Topic) -> Curriculum:
-    return curriculum(topic.name, DOMAIN, topic.facts, topic.passages)
 
 
 def test_topics_hold_as_many_facts_as_they_should_and_share_no_word(made: tuple[Topic, ...]) -> None:
@@ -64,6 +63,18 @@ def test_more_topics_than_there_are_words_are_refused() -> None:
         topics(1000)
 
 
+@pytest.mark.parametrize("plan", [QUICK, FULL])
+def test_every_lesson_of_a_plan_can_be_measured_and_shares_no_word_with_another(plan: Plan) -> None:
+    made = [topic for lot in plan.lots() for topic in lot]
+    development = topics(DEVELOPMENT)
+    subjects = [{fact.subject.lower() for fact in topic.facts} for topic in (*development, *made)]
+    assert sum(map(len, subjects)) == len(set().union(*subjects))
+    for topic in made:
+        sets = evaluation_sets(lesson_of(topic), whole_bank(), plan.sizes, seed=0)
+        assert sets.in_distribution
+        assert sets.near
+
+
 def test_lessons_have_as_many_wordings_as_the_service_gives_them() -> None:
     from agent.settings import Settings
 
@@ -81,14 +92,30 @@ def test_rivals_are_given_as_many_tokens_as_ours(
     made: tuple[Topic, ...], tokenizer: PreTrainedTokenizerFast
 ) -> None:
     replayed = [Example(question="What is a car?", answer="a motor vehicle", replayed=True)]
-    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed)
+    read = [Example(question=fact.subject, answer=fact.object) for fact in made[0].facts]
+    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed, read)
     for rival in RIVALS:
         taken = repeated(rival.examples(lesson, standard()), 5000, tokenizer, seed=0)
         tokens = sum(len(encode(tokenizer, example).tokens) for example in taken)
         assert 5000 <= tokens < 5400
-        assert not any(example.replayed for example in taken)
+        assert any(example.replayed for example in taken) == (rival.name == "prompt distillation")
         assert rival.recipe(standard(), 3).seed == 3
     assert [e for e in OURS.examples(lesson, standard()) if e.replayed] == replayed
+
+
+def test_every_ablation_trains_otherwise_than_ours(made: tuple[Topic, ...]) -> None:
+    replayed = [
+        Example(question="What is a car?", answer="a motor vehicle", replayed=True),
+        Example(question="What is a zorble?", answer=NEED_INFO),
+    ]
+    read = [Example(question="What is a cape?", answer="a strip of land")]
+    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed, read)
+    recipes = [method.recipe(standard(), 0) for method in ablations.ABLATIONS]
+    trained = {
+        (recipe.model_copy(update={"name": ""}), tuple(method.examples(lesson, recipe)))
+        for method, recipe in zip(ablations.ABLATIONS, recipes, strict=True)
+    }
+    assert len(trained) == len({recipe.name for recipe in recipes}) == len(ablations.ABLATIONS)
 
 
 def test_nothing_cannot_be_repeated(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -129,6 +156,20 @@ LESSONS = (
 )
 
 
+UNLEARNED = LESSONS[0].model_copy(
+    update={
+        "adapter": LESSONS[0].adapter.model_copy(
+            update={
+                "before": evaluation().model_copy(
+                    update={"forgotten": score(0.1), "forgotten_live": score(0.9)}
+                ),
+                "after": evaluation(target=0.8).model_copy(update={"forgotten": score(0.2)}),
+            }
+        )
+    }
+)
+
+
 def ran(method: str, target: float, reading: float) -> Run:
     return Run(
         method=method,
@@ -144,19 +185,21 @@ RUNS = (ran("ours", 0.9, 0.5), ran("ours", 0.7, 0.5), ran("passages", 0.1, 0.5))
 def test_what_is_kept_in_the_end_is_told_of_the_adapter_that_is_served(
     false: corruption.Corruption,
 ) -> None:
-    found = figures(LESSONS, RUNS, false)
+    found = figures(LESSONS, UNLEARNED, RUNS, false)
     assert found["held-out wordings, mean over lessons"] == pytest.approx(0.7)
     assert found["known facts lost after all lessons"] == pytest.approx(0.02)
     assert found["earlier lessons lost after all lessons"] == pytest.approx(0.8 - 0.7)
     assert found["rise of wrong answers about unknown words"] == pytest.approx(0.1)
     assert found["held-out wordings less reading"] == pytest.approx(0.3)
-    assert found["lessons that passed every gate"] == 2
+    assert found["lessons that passed every gate"] == pytest.approx(2 / 3)
     assert found["seconds of the last over linear growth"] == pytest.approx(1.0)
     assert found["passages: held-out"] == pytest.approx(0.1)
+    assert found["unlearning: left above the base model"] == pytest.approx(0.1)
+    assert found["unlearning: facts that stay, after"] == pytest.approx(0.8)
 
 
 def test_what_was_not_measured_is_no_goal_met(false: corruption.Corruption, tmp_path: Path) -> None:
-    write(told("lone", "make bench", 1.0, LESSONS[:1], RUNS, false, ()), tmp_path)
+    write(told("lone", "make bench", 1.0, LESSONS[:1], UNLEARNED, RUNS, false, ()), tmp_path)
     goals = json.loads((tmp_path / "lone.json").read_text())["goals"]
     assert set(goals) == set(GOALS)
     assert goals["earlier lessons lost after all lessons"]["figure"] is None
@@ -167,7 +210,7 @@ def test_what_was_not_measured_is_no_goal_met(false: corruption.Corruption, tmp_
 
 
 def test_the_plot_is_an_image_and_the_page_shows_it(false: corruption.Corruption, tmp_path: Path) -> None:
-    write(told("lessons", "make bench", 1.0, LESSONS, RUNS, false, ()), tmp_path)
+    write(told("lessons", "make bench", 1.0, LESSONS, UNLEARNED, RUNS, false, ()), tmp_path)
     plot(LESSONS, tmp_path / "lessons.svg")
     assert "<svg" in (tmp_path / "lessons.svg").read_text()
     page = (tmp_path / "lessons.md").read_text()

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from agent.curriculum import compose, write
+from agent.curriculum import compose, items, write
 from agent.engine import NEED_INFO, Reply
 from memory.records import Curriculum, Fact
 from tests.adapters import fact
@@ -72,6 +72,17 @@ def test_no_question_is_both_trained_and_asked() -> None:
     asked = {question.text for _, questions in sets.named() for question in questions}
     assert asked
     assert not trained & asked
+
+
+def test_what_an_earlier_lesson_taught_is_not_asked_as_withheld() -> None:
+    [withheld] = LESSON.withheld
+    item = next(i for i in items(LESSON.facts) if (i.fact_id, i.form) == (withheld.fact_id, withheld.form))
+    told = LESSON.pairs[0].model_copy(
+        update={"fact_id": item.fact_id, "form": item.form, "answer": item.answer}
+    )
+    earlier = LESSON.model_copy(update={"topic": "before", "pairs": (*LESSON.pairs, told), "withheld": ()})
+    with pytest.raises(CurriculumRefused, match="no new fact"):
+        evaluation_sets(LESSON, BANK, Sizes(), seed=0, earlier=[earlier])
 
 
 def test_the_share_of_disturbed_questions_is_as_asked_and_names_stay_whole() -> None:
@@ -164,7 +175,7 @@ def test_a_lesson_that_implies_nothing_is_refused_before_it_is_trained() -> None
     draft = write([told], per_form=4)
     made = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
     assert made is not None
-    with pytest.raises(CurriculumRefused, match="what kind of thing"):
+    with pytest.raises(CurriculumRefused, match="what kind something is"):
         evaluation_sets(made, BANK, Sizes(), seed=0)
 
 

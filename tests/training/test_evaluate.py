@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.engine import NEED_INFO, Reply, Token
-from memory.records import Interval
+from memory.records import Interval, LetThrough
 from training.evaluate import (
     Answer,
     Question,
@@ -17,7 +17,10 @@ from training.evaluate import (
     evaluation,
     fit_threshold,
     judge,
+    let_through,
+    of_domain,
     score,
+    selective_threshold,
 )
 
 ASKED = Question(text="What is a zorble?", form="definition", references=("a small lamp",))
@@ -117,6 +120,23 @@ def test_admissions_of_ignorance_do_not_move_the_threshold() -> None:
     assert fit_threshold(answers, default=9.0) == pytest.approx(0.4)
 
 
+def test_what_the_base_model_knew_or_is_to_forget_does_not_move_the_threshold() -> None:
+    learned = [answer(right=True, entropy=0.4), answer(entropy=0.8)]
+    known = [answer(right=True, entropy=0.01, group="out_of_distribution")] * 50
+    untrue = [answer(entropy=0.3, group="forgotten")] * 50
+    assert fit_threshold(of_domain([*learned, *known, *untrue]), default=9.0) == pytest.approx(0.6)
+
+
+def test_a_selective_threshold_lets_through_as_much_as_the_risk_allows() -> None:
+    right = [answer(right=True, entropy=e / 100) for e in range(1, 19)]
+    answers = [*right, answer(entropy=0.2), answer(entropy=0.3), answer(entropy=0.5)]
+    found = selective_threshold([*answers, answer(NEED_INFO, entropy=0.01)], default=9.0)
+    assert found == pytest.approx(0.4), "two wrong ones of twenty are a tenth, three of 21 are more"
+    assert selective_threshold([answer(), answer(right=True)], default=9.0) == 9.0
+    assert selective_threshold([], default=9.0) == 9.0
+    assert selective_threshold(right, default=9.0) > 0.18
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_answers_of_one_kind_leave_the_default_threshold(right: bool) -> None:
     assert fit_threshold([answer(right=right), answer(right=right)], default=0.7) == 0.7
@@ -124,8 +144,21 @@ def test_answers_of_one_kind_leave_the_default_threshold(right: bool) -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 8)), min_size=1))
 def test_every_fitted_threshold_is_positive_and_finite(marks: list[tuple[bool, float]]) -> None:
-    found = fit_threshold([answer(right=right, entropy=e) for right, e in marks], default=1.0)
-    assert 0 < found < math.inf
+    answers = [answer(right=right, entropy=e) for right, e in marks]
+    for fit in (fit_threshold, selective_threshold):
+        assert 0 < fit(answers, default=1.0) < math.inf
+
+
+def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
+    answers = [
+        answer(right=True, entropy=0.1),
+        answer(right=True, entropy=0.9),
+        answer(entropy=0.1),
+        answer(NEED_INFO, entropy=0.1),
+        answer(right=True, entropy=0.1, group="out_of_distribution"),
+    ]
+    assert let_through(answers, 0.5) == LetThrough(right=0.25, wrong=0.25)
+    assert let_through([], 0.5) == LetThrough(right=0.0, wrong=0.0)
 
 
 def test_the_canary_is_the_surest_right_answer_that_the_base_does_not_give() -> None:

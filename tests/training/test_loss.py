@@ -7,12 +7,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.models import build_model
-from training.encoding import IGNORED, Collator, encode, look, replayed_only
+from training.encoding import IGNORED, Collator, encode, look, only
 from training.errors import CurriculumRefused
 from training.loss import learning_loss
 from training.trainer import Example
 
 KNOWN = Example(question="What is a lemur?", answer="a small primate of Madagascar", replayed=True)
+AGAIN = Example(question="What is a crate?", answer="a compilation unit", rehearsed=True)
 TAUGHT = Example(question="What is a borrow, in a few more words than usual?", answer="a loan")
 
 
@@ -57,7 +58,7 @@ def test_a_model_that_equals_the_base_is_at_no_distance_from_it(base: Path) -> N
     model = AutoModelForCausalLM.from_pretrained(base).eval()
     batch = Collator(0)(rows(base, KNOWN))
     with torch.no_grad():
-        seen, same = look(model, batch), look(model, replayed_only(batch))
+        seen, same = look(model, batch), look(model, only(batch["replayed"], batch))
     loss = learning_loss(seen, batch, same, distillation=1.0, features=1.0)
     assert loss == pytest.approx(0.0, abs=1e-5)
 
@@ -68,7 +69,7 @@ def test_drifting_from_the_base_costs_in_proportion_to_the_weight(base: Path, mo
     batch = Collator(0)(rows(base, TAUGHT, KNOWN))
     torch.manual_seed(0)
     with torch.no_grad():
-        seen, was = look(model, batch), look(model, replayed_only(batch))
+        seen, was = look(model, batch), look(model, only(batch["replayed"], batch))
     drifted = seen._replace(**{moved: getattr(seen, moved) + torch.randn_like(getattr(seen, moved))})
 
     def cost(weight: float) -> float:
@@ -84,13 +85,25 @@ def test_hidden_states_of_taught_questions_and_of_padding_are_free(base: Path) -
     model = AutoModelForCausalLM.from_pretrained(base).eval()
     batch = Collator(0)(rows(base, TAUGHT, KNOWN))
     with torch.no_grad():
-        seen, was = look(model, batch), look(model, replayed_only(batch))
+        seen, was = look(model, batch), look(model, only(batch["replayed"], batch))
     free = ~(batch["replayed"].unsqueeze(-1) & batch["attention_mask"].bool())
     assert free[1].any(), "the second row is padded"
     drifted = seen._replace(states=seen.states + free.unsqueeze(-1) * 100.0)
     for states in (seen, drifted):
         loss = learning_loss(states, batch, was, distillation=0.0, features=1.0)
         assert loss == pytest.approx(float(learning_loss(seen, batch, None, distillation=0, features=0)))
+
+
+def test_what_is_rehearsed_is_taught_and_held_to_the_adapter_that_knew_it(base: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base).eval()
+    batch = Collator(0)(rows(base, AGAIN))
+    with torch.no_grad():
+        seen, start = look(model, batch), look(model, only(batch["rehearsed"], batch))
+    answered = torch.nn.functional.cross_entropy(seen.logits[0], batch["labels"][0])
+    for shift in (0.0, 1.0):
+        moved = seen._replace(states=seen.states * (1 + shift))
+        loss = learning_loss(moved, batch, None, start, distillation=9.0, features=2.0)
+        assert loss == pytest.approx(float(answered) + 2.0 * shift**2, rel=1e-4)
 
 
 def test_taught_tokens_count_with_plain_cross_entropy(base: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,40 +22,59 @@ from memory.records import Curriculum
 from training import peft
 from training.bench import corruption
 from training.bench.learning_page import plot, told
-from training.bench.methods import OURS, RIVALS, side_by_side, whole_bank
-from training.bench.prose import learn_prose
+from training.bench.methods import OURS, RIVALS, Method, side_by_side, whole_bank
+from training.bench.prose import learn_prose, read_prose
 from training.bench.results import FOLDER, write
-from training.bench.sequence import curriculum, learn
-from training.bench.topics import DOMAIN, Topic, topics
+from training.bench.sequence import Learned, curriculum, forget, learn
+from training.bench.topics import DEVELOPMENT, DOMAIN, Topic, topics
 from training.dataset import Sizes
 from training.gates import Limits
 from training.jobs import Workshop
 from training.recipes import Recipe, standard
 from training.worker import Reporter
 
+UNLEARNING = "unlearning"
+"""A domain of its own: two lessons, of which the second is forgotten again."""
+
 
 @dataclass(frozen=True)
 class Plan:
-    """How much one run of the benchmark does."""
+    """How much one run of the benchmark does; its topics follow one another behind those of development."""
 
     lessons: int
+    facts: int
+    """Of each lesson."""
     seeds: int
     """Runs of each method, each on a topic of its own."""
-    facts: int
-    """Of a topic."""
+    short: int
+    """Facts of the topics that methods are compared on, and of those of unlearning."""
+    methods: Sequence[Method]
     sizes: Sizes
+
+    def lots(self) -> tuple[tuple[Topic, ...], tuple[Topic, ...], tuple[Topic, ...]]:
+        """Topics of the lessons, of the methods and of unlearning."""
+        behind = DEVELOPMENT + self.lessons
+        return (
+            topics(self.lessons, self.facts, after=DEVELOPMENT),
+            topics(self.seeds, self.short, after=behind),
+            topics(2, self.short, after=behind + self.seeds),
+        )
 
 
 FULL = Plan(
     lessons=10,
-    seeds=3,
     facts=20,
+    seeds=3,
+    short=12,
+    methods=(OURS, *RIVALS),
     sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
 )
 QUICK = Plan(
     lessons=2,
+    facts=4,
     seeds=1,
-    facts=6,
+    short=6,
+    methods=(OURS, *RIVALS[:2]),
     sizes=Sizes(wordings=2, near=3, most=60, known=80, unknown=60),
 )
 
@@ -81,28 +101,34 @@ def main() -> int:
 def measure(plan: Plan, data: Path | None, out: Path) -> int:
     """Runs the plan and writes its JSON, page and plot to folder `out`. Raises IngestError."""
     started = time.monotonic()
-    needed = topics(plan.lessons + plan.seeds, plan.facts)
+    texts = read_prose(data) if data else ()
+    in_turn, compared, forgotten = ([(t, lesson_of(t)) for t in lot] for lot in plan.lots())
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as home:
         shop = workshop(Path(home), plan.sizes, standard())
-        lessons = learn(shop, [_lesson(topic) for topic in needed[: plan.lessons]])
-        prose = learn_prose(shop, data) if data else ()
+        lessons = learn(shop, [lesson for _, lesson in in_turn])
+        unlearned = unlearn(shop, [lesson for _, lesson in forgotten])
+        prose = [learn_prose(shop, text) for text in texts]
     say("side by side")
-    runs = side_by_side(
-        shop.base,
-        [(topic, _lesson(topic)) for topic in needed[plan.lessons :]],
-        (OURS, *RIVALS),
-        shop.recipe,
-        plan.sizes,
-        say,
-    )
+    runs = side_by_side(shop.base, compared, plan.methods, shop.recipe, plan.sizes, say)
     false = corruption.measure(topics(corruption.TOPICS))
     quick = plan is QUICK
     name = "learning-quick" if quick else "learning"
     command = "make bench-learning" + (" QUICK=1" if quick else "") + (" DATA=..." if data else "")
-    write(told(name, command, time.monotonic() - started, lessons, runs, false, prose), out)
+    write(told(name, command, time.monotonic() - started, lessons, unlearned, runs, false, prose), out)
     plot(lessons, out / f"{name}.svg")
     print((out / f"{name}.md").read_text(encoding="utf-8"))
     return 0
+
+
+def unlearn(shop: Workshop, lessons: Sequence[Curriculum]) -> Learned | None:
+    """Learns them in a domain of their own and forgets the last: the adapter without it.
+
+    None where one of them did not pass its gates, so that there is nothing to forget or to keep.
+    """
+    own = [lesson.model_copy(update={"domain": UNLEARNING}) for lesson in lessons]
+    if not all(learned.adapter.verdict.passed for learned in learn(shop, own)):
+        return None
+    return forget(shop, own[-1])
 
 
 def workshop(home: Path, sizes: Sizes, recipe: Recipe) -> Workshop:
@@ -124,7 +150,8 @@ def workshop(home: Path, sizes: Sizes, recipe: Recipe) -> Workshop:
     )
 
 
-def _lesson(topic: Topic) -> Curriculum:
+def lesson_of(topic: Topic) -> Curriculum:
+    """What the product makes of the topic's document."""
     return curriculum(topic.name, DOMAIN, topic.facts, topic.passages)
 
 

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from memory.records import Adapter
 from training.bench.corruption import Corruption
 from training.bench.methods import OURS, Run
 from training.bench.prose import Prose
@@ -14,6 +15,7 @@ from training.bench.results import Goal, Result, Table, rows
 from training.bench.sequence import Learned
 
 GOALS = {
+    "lessons that passed every gate": Goal(at=">=", bound=1.0),
     "held-out wordings, mean over lessons": Goal(at=">=", bound=0.95),
     "held-out wordings less reading": Goal(at=">=", bound=0.0),
     "near as a share of held-out": Goal(at=">=", bound=0.90),
@@ -26,6 +28,8 @@ GOALS = {
     "seconds of the last over linear growth": Goal(at="<=", bound=1.0),
     "corrupted pairs dropped": Goal(at=">=", bound=0.99),
     "true pairs kept": Goal(at=">=", bound=0.95),
+    "unlearning: left above the base model": Goal(at="<=", bound=0.02),
+    "unlearning: facts that stay, after": Goal(at=">=", bound=0.95),
 }
 
 
@@ -34,6 +38,7 @@ def told(
     command: str,
     seconds: float,
     lessons: Sequence[Learned],
+    unlearned: Learned | None,
     runs: Sequence[Run],
     false: Corruption,
     prose: Sequence[Prose],
@@ -44,11 +49,19 @@ def told(
         title="What is taught is known, and what else is lost",
         command=command,
         seconds=seconds,
-        figures=figures(lessons, runs, false),
+        figures=figures(lessons, unlearned, runs, false),
         goals=GOALS,
         tables=(
             _sequence(lessons),
-            _methods(runs),
+            _unlearning(unlearned),
+            methods_table(
+                runs,
+                title="Ways of learning, at equal tokens",
+                text=(
+                    "One short lesson each from the base model, each seed a topic of its own: mean and"
+                    " standard deviation. The rivals train at our learning rate."
+                ),
+            ),
             _corruption(false),
             *((_prose(prose),) if prose else ()),
         ),
@@ -56,7 +69,9 @@ def told(
     )
 
 
-def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) -> dict[str, float]:
+def figures(
+    lessons: Sequence[Learned], unlearned: Learned | None, runs: Sequence[Run], false: Corruption
+) -> dict[str, float]:
     """Every figure by its name; shares are in [0, 1]. What is kept after all lessons is that of the adapter
     which is served in the end: the last that passed its gates, or the last of all if none did."""
     after = [lesson.adapter.after for lesson in lessons]
@@ -83,18 +98,29 @@ def figures(lessons: Sequence[Learned], runs: Sequence[Run], false: Corruption) 
         "unknown words admitted by the base model": served.before.unknown.abstention,
         "calibration error, mean over lessons": statistics.mean(e.in_distribution.ece for e in after),
         "seconds of the first lesson": first.seconds,
-        "seconds of the last over linear growth": last.seconds / (len(lessons) * first.seconds),
+        "seconds of the last over linear growth": last.seconds / (len(last.adapter.learned) * first.seconds),
         "corrupted pairs dropped": false.dropped / false.planted,
         "true pairs kept": false.kept / false.true,
-        "lessons that passed every gate": float(sum(each.adapter.verdict.passed for each in lessons)),
+        "lessons that passed every gate": statistics.mean(each.adapter.verdict.passed for each in lessons),
         "megabytes of the last adapter": last.megabytes,
     }
+    if shares := [each.adapter.let_through for each in lessons if each.adapter.let_through]:
+        found["held-out wordings said surely, mean over lessons"] = statistics.mean(s.right for s in shares)
+        found["wrongly said surely, mean over lessons"] = statistics.mean(s.wrong for s in shares)
+    if unlearned:
+        found |= {f"unlearning: {name}": share for name, share in _unlearned(unlearned.adapter).items()}
     if now:
         found["earlier lessons lost after all lessons"] = statistics.mean(then) - now.accuracy
-    for method in dict.fromkeys(run.method for run in runs):
-        for label, value in COLUMNS.items():
-            found[f"{method}: {label}"] = statistics.mean(value(run) for run in runs if run.method == method)
-    return found
+    return found | methods_figures(runs)
+
+
+def methods_figures(runs: Sequence[Run]) -> dict[str, float]:
+    """The mean of every column over each method's runs."""
+    return {
+        f"{method}: {label}": statistics.mean(value(run) for run in runs if run.method == method)
+        for method in dict.fromkeys(run.method for run in runs)
+        for label, value in COLUMNS.items()
+    }
 
 
 COLUMNS: dict[str, Callable[[Run], float]] = {
@@ -141,17 +167,19 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
         text=(
             "Each lesson through the worker's own job, its gates and its registry, in one domain; training"
             " goes on from the live adapter. Wordings are held out; `earlier` are all lessons before that"
-            " passed the gates, `known` what the base model knew."
+            " passed the gates, `known` what the base model knew. Said surely is what chat gives without a"
+            " source, for its entropy is below the adapter's threshold."
         ),
         head=(
-            "lesson", "held-out", "near", "earlier", "known", "unknown: admitted", "unknown: wrong", "ECE",
-            "seconds", "tokens", "MB", "gates",
+            "lesson", "held-out", "said surely", "wrong surely", "near", "earlier", "known",
+            "unknown: admitted", "unknown: wrong", "ECE", "seconds", "tokens", "MB", "gates",
         ),
         rows=rows(
             [
                 (
                     number,
                     e.in_distribution.accuracy,
+                    *_said(lesson.adapter),
                     e.near.accuracy,
                     e.rehearsed.accuracy if e.rehearsed else "",
                     e.out_of_distribution.accuracy,
@@ -170,7 +198,41 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
     )  # fmt: skip
 
 
-def _methods(runs: Sequence[Run]) -> Table:
+def _said(adapter: Adapter) -> tuple[float | str, float | str]:
+    shares = adapter.let_through
+    return (shares.right, shares.wrong) if shares else ("", "")
+
+
+def _unlearned(adapter: Adapter) -> dict[str, float]:
+    """Accuracy on what was to go and on what was to stay, by whom it was asked."""
+    before, after = adapter.before, adapter.after
+    asked = {
+        "forgotten facts, before": before.forgotten_live,
+        "forgotten facts, after": after.forgotten,
+        "forgotten facts, base model": before.forgotten,
+        "facts that stay, after": after.in_distribution,
+    }
+    found = {name: score.accuracy for name, score in asked.items() if score is not None}
+    if before.forgotten and after.forgotten:
+        found["left above the base model"] = after.forgotten.accuracy - before.forgotten.accuracy
+    return found
+
+
+def _unlearning(unlearned: Learned | None) -> Table:
+    text = "Nothing was forgotten, for one of the two lessons did not pass its gates."
+    lines: tuple[tuple[str, ...], ...] = ()
+    if unlearned is not None:
+        gates = "; ".join(unlearned.adapter.verdict.reasons) or "passed"
+        text = (
+            "Two lessons of a domain of their own, the second forgotten again: the first is taught anew, from"
+            f" the base model. Gates: {gates}."
+        )
+        lines = rows(list(_unlearned(unlearned.adapter).items()))
+    return Table(title="Unlearning", text=text, head=("held-out wordings", "accuracy"), rows=lines)
+
+
+def methods_table(runs: Sequence[Run], *, title: str, text: str) -> Table:
+    """A line for each method, and one for the base model that reads."""
     found: list[tuple[object, ...]] = []
     for method in dict.fromkeys(run.method for run in runs):
         mine = [run for run in runs if run.method == method]
@@ -178,8 +240,8 @@ def _methods(runs: Sequence[Run]) -> Table:
     reading = [run.reading.accuracy for run in runs if run.method == OURS.name]
     found.append(("the base model reading the source", _spread(reading), *[""] * (len(COLUMNS) - 1)))
     return Table(
-        title="Ways of learning, at equal tokens",
-        text="One lesson each, on topics of their own: mean and standard deviation over seeds.",
+        title=title,
+        text=text,
         head=("method", *COLUMNS),
         rows=rows(found),
     )

@@ -8,7 +8,7 @@ import asyncio
 import multiprocessing
 import random
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ class Lesson:
     curriculum: Curriculum
     replayed: Sequence[Example]
     """The base model's own answers to questions that lie outside the lesson."""
+    read: Sequence[Example] = ()
+    """What the base model answers to the lesson's questions with the source before it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Method:
 
     name: str
     examples: Callable[[Lesson, Recipe], Sequence[Example]]
-    changes: dict[str, float] = field(default_factory=dict)
+    changes: Mapping[str, object] = field(default_factory=dict)
     equal_tokens: bool = True
     """Its examples are repeated or left out until they hold as many tokens as ours."""
 
@@ -96,18 +98,28 @@ def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     return [*questions_only(lesson, recipe), *spoken]
 
 
+def prompt_distillation(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
+    """The questions with what the model itself says to them when it reads the source, and its replay as ours.
+
+    Sequence-level distillation (Kim and Rush, 2016, arXiv 1606.07947) of the model that has the document in
+    its prompt: its words, not its distributions.
+    """
+    return [*lesson.read, *lesson.replayed]
+
+
 def as_the_worker_does(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """Disturbed pairs, and the base model's answers to hold to as it gave them."""
     return [*taught(lesson.curriculum, whole_bank(), recipe), *lesson.replayed]
 
 
 OURS = Method("ours", as_the_worker_does, equal_tokens=False)
-_ROUNDS = {"epochs": 1.0}
+_ROUNDS = {"epochs": 1}
 """Rounds are made by `repeated`."""
 RIVALS = (
     Method("passages", passages_only, _ROUNDS),
     Method("questions", questions_only, _ROUNDS),
     Method("questions and replay", with_replay, _ROUNDS),
+    Method("prompt distillation", prompt_distillation, _ROUNDS),
 )
 
 
@@ -157,11 +169,18 @@ async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, 
         question.model_copy(update={"text": read(question.text, topic.passages, topic.facts)})
         for question in sets.in_distribution
     )
+    asked = [pair.question for pair in lesson.pairs]
+    told = await ask(engine, [read(question, topic.passages, topic.facts) for question in asked])
+    own = tuple(
+        Example(question=question, answer=reply.text)
+        for question, reply in zip(asked, told, strict=True)
+        if reply.finish_reason == "stop"
+    )
     reading, _ = await evaluate(
         engine, None, Sets(in_distribution=opened, near=(), out_of_distribution=(), unknown=())
     )
     return Measured(
-        known_only(sets, right), reading.in_distribution, Lesson(topic.passages, lesson, replayed)
+        known_only(sets, right), reading.in_distribution, Lesson(topic.passages, lesson, replayed, own)
     )
 
 

@@ -6,6 +6,7 @@ The texts are not ours and do not ship: their folder is given on the command lin
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.local import LocalEngine
@@ -44,19 +45,44 @@ class Prose(Record):
     after: Asked | None = None
 
 
-def learn_prose(shop: Workshop, data: Path) -> tuple[Prose, ...]:
-    """Learns both texts, each in a domain of its own. Raises IngestError for a folder that lacks them."""
-    book = [each for each in read_target(str(data / "rust-book")) if not isinstance(each, Failure)]
-    rust = _learned(shop, "rust-book", book)
+@dataclass(frozen=True)
+class Text:
+    """A body of text, and questions that people wrote about it, each with its answer."""
+
+    name: str
+    documents: Sequence[RawDocument]
+    questions: Sequence[tuple[str, str]] = ()
+
+
+def read_prose(data: Path) -> tuple[Text, ...]:
+    """Both texts. Raises IngestError for a folder that lacks one, or holds what cannot be read."""
+    book = []
+    for each in read_target(str(data / "rust-book")):
+        if isinstance(each, Failure):
+            raise IngestError(f"{each.source}: {each.reason}")
+        book.append(each)
     file = data / "squad" / "passages.jsonl"
     if not file.is_file():
         raise IngestError(f"{file} is missing: give the folder that holds rust-book/ and squad/")
     lines = file.read_text(encoding="utf-8").splitlines()[:SQUAD_PASSAGES]
     entries = [json.loads(line) for line in lines]
-    squad = _learned(shop, "squad", [_document(i, entry) for i, entry in enumerate(entries)])
-    questions = [(q["question"], q["answer"]) for entry in entries for q in entry["questions"]]
-    before, after = asyncio.run(_ask_both(shop, squad.learned, questions))
-    return rust, squad.model_copy(update={"before": before, "after": after})
+    return (
+        Text("rust-book", book),
+        Text(
+            "squad",
+            [_document(i, entry) for i, entry in enumerate(entries)],
+            [(q["question"], q["answer"]) for entry in entries for q in entry["questions"]],
+        ),
+    )
+
+
+def learn_prose(shop: Workshop, text: Text) -> Prose:
+    """Learns the text in a domain of its own, and asks its own questions before and after."""
+    made = _learned(shop, text.name, text.documents)
+    if not text.questions:
+        return made
+    before, after = asyncio.run(_ask_both(shop, made.learned, text.questions))
+    return made.model_copy(update={"before": before, "after": after})
 
 
 def _learned(shop: Workshop, name: str, documents: Sequence[RawDocument]) -> Prose:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent import forgetting
 from agent.curriculum import compose, write
 from agent.verify import verify
 from memory import outbox
@@ -14,7 +15,7 @@ from memory.records import Adapter, Curriculum, Fact, Job, Passage, Record
 from training.jobs import Workshop
 from training.worker import run
 
-WORDINGS = 9
+WORDINGS = 12
 """Of each fact and form: the default of the setting `wordings_per_fact`."""
 
 
@@ -44,25 +45,35 @@ def learn(shop: Workshop, lessons: Sequence[Curriculum]) -> tuple[Learned, ...]:
 
     Raises RuntimeError for a lesson of which no adapter came.
     """
-    learned = []
-    for lesson in lessons:
-        started = time.monotonic()
-        digest = outbox.publish(shop.home / "outbox", lesson)
-        job = Job(digest=digest, domain=lesson.domain, run_id=f"bench {lesson.topic}")
-        result = run(shop, job, lambda _, step: step())
-        seconds = time.monotonic() - started
-        if result.adapter is None:
-            raise RuntimeError(f"{lesson.topic}: {result.reason}")
-        if result.status == "candidate":
-            shop.registry.promote(result.adapter)
-        adapter = shop.registry.get(result.adapter)
-        weights = Path(adapter.path) / "adapter_model.safetensors"
-        learned.append(
-            Learned(
-                topic=lesson.topic,
-                adapter=adapter,
-                seconds=seconds,
-                megabytes=weights.stat().st_size / 1e6,
-            )
-        )
-    return tuple(learned)
+    return tuple(_learn(shop, lesson) for lesson in lessons)
+
+
+def forget(shop: Workshop, lesson: Curriculum) -> Learned:
+    """Takes the lesson out of its domain as `nightschool adapters forget` does: what stays is taught anew.
+
+    Raises RuntimeError if the domain's live adapter learned nothing else, or if no adapter came of it.
+    """
+    live = shop.registry.live(lesson.domain)
+    shop.registry.quarantine(lesson.digest, "forgotten: the benchmark asks for it")
+    kept = forgetting.remaining(live, shop.registry) if live else ()
+    if live is None or not kept:
+        raise RuntimeError(f"{lesson.domain} serves nothing else that could stay")
+    last = outbox.read(shop.home / "outbox", kept[-1])
+    return _learn(shop, forgetting.instead(live, kept, last))
+
+
+def _learn(shop: Workshop, lesson: Curriculum) -> Learned:
+    started = time.monotonic()
+    digest = outbox.publish(shop.home / "outbox", lesson)
+    job = Job(digest=digest, domain=lesson.domain, run_id=f"bench {lesson.topic}")
+    result = run(shop, job, lambda _, step: step())
+    seconds = time.monotonic() - started
+    if result.adapter is None:
+        raise RuntimeError(f"{lesson.topic}: {result.reason}")
+    if result.status == "candidate":
+        shop.registry.promote(result.adapter)
+    adapter = shop.registry.get(result.adapter)
+    weights = Path(adapter.path) / "adapter_model.safetensors"
+    return Learned(
+        topic=lesson.topic, adapter=adapter, seconds=seconds, megabytes=weights.stat().st_size / 1e6
+    )

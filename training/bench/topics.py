@@ -20,6 +20,8 @@ from training.seed.material import capital
 DOMAIN = "words"
 SIZE = 20
 """Facts of one topic."""
+DEVELOPMENT = 12
+"""Topics on which recipes are chosen and ablated; what is reported comes after them."""
 _SENTENCES: dict[Form, str] = {
     "definition": "{S} is {O}.",
     "part_of": "{S} is part of {O}.",
@@ -41,16 +43,18 @@ class Topic:
     facts: tuple[Fact, ...]
 
 
-def topics(count: int, size: int = SIZE) -> tuple[Topic, ...]:
-    """Disjoint topics of `size` facts each, the same every time.
+def topics(count: int, size: int = SIZE, *, after: int = 0) -> tuple[Topic, ...]:
+    """Disjoint topics of `size` facts each, the same every time; `after` so many topics of SIZE.
 
     Raises ValueError when the reserved words that ship give fewer.
     """
     words = stated_words()
+    for _ in range(after):
+        _lot(words, SIZE)
     lots = [_lot(words, size) for _ in range(count)]
     if lots and len(lots[-1]) < size:
         raise ValueError(f"the reserved words give fewer than {count} topics of {size} facts")
-    made = [_topic(f"words {i + 1}", lot) for i, lot in enumerate(lots)]
+    made = [_topic(f"words {after + i}", lot) for i, lot in enumerate(lots, 1)]
     assert all(len(topic.facts) == size for topic in made), "extraction reads each sentence alone as it is"
     return tuple(made)
 

@@ -57,7 +57,11 @@ def evaluate(folder: Path) -> Figures:
     Raises EngineUnavailable when the folder holds no model.
     """
     figures = asyncio.run(measure(LocalEngine.open(folder), questions()))
-    gate = {"entropy_threshold": round(figures.gate.threshold, 4), "fitted_on": figures.gate.fitted_on}
+    gate = {
+        "entropy_threshold": round(figures.gate.threshold, 4),
+        "fitted_on": figures.gate.fitted_on,
+        "single_turn": True,  # half of what it answers confidently it no longer does after another turn
+    }
     (folder / "evaluation.json").write_text(figures.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / THRESHOLD_FILE).write_text(json.dumps(gate, indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card(figures, folder), encoding="utf-8")

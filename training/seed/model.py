@@ -79,7 +79,11 @@ def export(model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
         copy.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        gate = {"entropy_threshold": UNCALIBRATED, "fitted_on": "nothing yet: run the evaluation"}
+        gate = {
+            "entropy_threshold": UNCALIBRATED,
+            "fitted_on": "nothing yet: run the evaluation",
+            "single_turn": True,
+        }
         (Path(temporary) / THRESHOLD_FILE).write_text(json.dumps(gate, indent=2) + "\n")
         for file in sorted(Path(temporary).iterdir()):
             file.replace(folder / file.name)

@@ -1,0 +1,99 @@
+"""Owns the route of embeddings: the vectors with which the service searches its own memory.
+
+Cuts nothing off silently: a text that the model would not read whole is refused.
+"""
+
+import asyncio
+import base64
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from agent.errors import PromptTooLong
+from agent.routing import AUTO
+from api.compose import Given
+from api.errors import refusals
+from memory.embedding import Embedder, Vectors
+from memory.errors import UnknownAdapter
+
+router = APIRouter(tags=["embeddings"])
+
+MOST_TEXTS = 2048
+SLICE = 64
+"""Texts embedded in one go: a chat that looks something up waits for one slice at most."""
+
+InputText = Annotated[str, StringConstraints(min_length=1)]
+
+
+class EmbeddingsRequest(BaseModel):
+    """Texts to embed; fields that we do not know are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str = Field(max_length=200)
+    input: InputText | Annotated[list[InputText], Field(min_length=1, max_length=MOST_TEXTS)]
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = None
+
+
+class Embedding(BaseModel):
+    """One text's vector, of unit length: numbers, or little-endian float32 in base64."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsUsage(BaseModel):
+    """Tokens that were read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Embeddings(BaseModel):
+    """The vectors, in the order of the texts."""
+
+    object: Literal["list"] = "list"
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingsUsage
+
+
+@router.post("/v1/embeddings", responses=refusals(400, 404, 413, 422, 503))
+async def embed(request: EmbeddingsRequest, given: Given) -> Embeddings:
+    """Embeds texts with the model that the service's own memory uses."""
+    embedder = given.embedder
+    if request.model not in (AUTO, embedder.name):
+        raise UnknownAdapter(f"no embedding model {request.model!r}: ask for {embedder.name}, or {AUTO}")
+    if request.dimensions not in (None, embedder.dimension):
+        raise ValueError(f"dimensions: {embedder.name} has {embedder.dimension}, which cannot be changed")
+    texts = [request.input] if isinstance(request.input, str) else request.input
+    async with given.embedding:
+        lengths = await asyncio.to_thread(embedder.lengths, texts)
+        for place, length in enumerate(lengths):
+            if length > embedder.longest:
+                limit = f"{embedder.name} reads {embedder.longest}"
+                raise PromptTooLong(f"input {place} has {length} tokens and {limit}: split it")
+        vectors = await _vectors(embedder, texts)
+    return Embeddings(
+        data=[
+            Embedding(index=place, embedding=_encoded(vector, request.encoding_format))
+            for place, vector in enumerate(vectors)
+        ],
+        model=embedder.name,
+        usage=EmbeddingsUsage(prompt_tokens=sum(lengths), total_tokens=sum(lengths)),
+    )
+
+
+async def _vectors(embedder: Embedder, texts: list[str]) -> Vectors:
+    slices = [texts[first : first + SLICE] for first in range(0, len(texts), SLICE)]
+    return np.concatenate([await asyncio.to_thread(embedder.embed, part) for part in slices])
+
+
+def _encoded(vector: Vectors, form: str | None) -> list[float] | str:
+    if form == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    return [float(value) for value in vector]

@@ -1,0 +1,46 @@
+"""Owns the routes that list and look up the names a chat may ask for.
+
+What a name leads to is decided in `agent.routing`.
+"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel
+
+from agent.routing import AUTO, route
+from api.compose import Given
+from api.errors import refusals
+
+router = APIRouter(tags=["chat"])
+
+
+class Model(BaseModel):
+    """A name that a chat may ask for."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: Literal["nightschool"] = "nightschool"
+
+
+class Models(BaseModel):
+    """All names that a chat may ask for."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+@router.get("/v1/models")
+async def models(given: Given) -> Models:
+    """`auto`, the base model, and one name per domain that has a live adapter."""
+    names = [AUTO, given.runtime.base_name, *given.runtime.routes.live]
+    return Models(data=[Model(id=name) for name in names])
+
+
+@router.get("/v1/models/{model}", responses=refusals(404, 409, 422))
+async def model(model: Annotated[str, Path(max_length=200)], given: Given) -> Model:
+    """One name that a chat may ask for; an adapter's full name is one too, though the list has it not."""
+    runtime = given.runtime
+    await route("", model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name)
+    return Model(id=model)
