@@ -127,6 +127,13 @@ class Settings(BaseSettings):
         return self.relational
 
     @property
+    def durable(self) -> str:
+        """SQLAlchemy URL of what DBOS knows of runs: a SQLite file of their own, or the one PostgreSQL."""
+        if self.relational.startswith("sqlite"):
+            return f"sqlite:///{self.path('runs.db')}"
+        return self.relational
+
+    @property
     def teacher(self) -> str:
         """Who writes curricula: `rules` or the remote model's name."""
         return self.teacher_model if self.teacher_url else "rules"

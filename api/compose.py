@@ -116,7 +116,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             teacher=await _teacher(settings, stack),
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))
-        durable = await stack.enter_async_context(open_durable(runtime, saver))
+        durable = await stack.enter_async_context(open_durable(runtime, saver, settings.durable))
         watch = asyncio.create_task(keep_loaded(engine, registry))
         stack.push_async_callback(_end, watch)
         yield Service(
@@ -142,12 +142,15 @@ class Durable:
 
 
 @asynccontextmanager
-async def open_durable(runtime: Runtime, saver: Saver) -> AsyncIterator[Durable]:
-    """Opens the runs on threads and all that starts them, and takes up what was left unfinished."""
+async def open_durable(runtime: Runtime, saver: Saver, url: str) -> AsyncIterator[Durable]:
+    """Opens the runs on threads and all that starts them, and takes up what was left unfinished.
+
+    `url` is the SQLAlchemy URL of DBOS's own tables. Raises StoreUnavailable.
+    """
     served = (ServedChat(saver), ServedLearn(runtime, saver))
     assistants = Assistants(runtime.database, [graph.name for graph in served])
     await assistants.ship()
-    async with open_executor(runtime, saver, served, chores=[threads.expire]) as executor:
+    async with open_executor(runtime, saver, served, url, chores=[threads.expire]) as executor:
         runs = LearnRuns(runtime, executor)
         await runs.tidy()
         yield Durable(executor=executor, assistants=assistants, runs=runs)

@@ -1,7 +1,7 @@
 """Owns how runs on threads are worked on: one at a time on each, streamed into the store, cancelled, resumed.
 
-The run's row is a durable queue entry with an owner and a lease: what a dead process leaves, another takes up
-from the last checkpoint. Which graphs there are is in `served`, what a run was asked to do in `orders`.
+What a dead process leaves is taken up from the last checkpoint, which `durable` sees to. Which graphs there
+are is in `served`, what a run was asked to do in `orders`.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import EmptyInputError, GraphRecursionError, InvalidUpdateError
 from langgraph.types import StateSnapshot
+from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
 from agent.errors import AgentError
 from graphs import orders, recovery, wire
+from graphs.durable import MOST_ATTEMPTS, Durable, open_durable
 from graphs.journal import Bell, Journal
 from graphs.orders import Order
 from graphs.served import BrokeOff, Served
@@ -34,13 +36,13 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
 """Between two looks for what other processes ask, or leave."""
-BEAT_SECONDS = 2.0
+CHORE_SECONDS = 2.0
 LONG_SECONDS = 5.0
 """Between two looks at a run that is worked on here, and so is heard of."""
+LONGEST_WAIT = 30
+"""Seconds between two attempts at a run whose events or end cannot be kept."""
 MOST_AT_ONCE = 200
 """Runs that one process works on; others wait for their turn."""
-MOST_ATTEMPTS = 50
-"""A run that has taken so many processes with it, or outlived them, is not taken up again."""
 FAILURES = (AgentError, StorageError, ValueError, GraphRecursionError, EmptyInputError, InvalidUpdateError)
 """What may end a run without being a fault of ours."""
 
@@ -51,7 +53,7 @@ Chore = Callable[["Executor"], Awaitable[None]]
 class _Work:
     """One run under way: the task that sees it to its end, and within it the one that runs the graph."""
 
-    task: "asyncio.Task[None]"
+    task: "asyncio.Task[Any]"
     graph: "asyncio.Task[None] | None" = None
     stop: CancelAction | None = None
 
@@ -59,15 +61,16 @@ class _Work:
 class Executor:
     """The runs on threads, as this process starts, works on and follows them."""
 
-    def __init__(self, runtime: Runtime, saver: Saver, served: Sequence[Served]) -> None:
-        """The graphs have to be compiled with the saver."""
+    def __init__(self, runtime: Runtime, saver: Saver, served: Sequence[Served], durable: Durable) -> None:
+        """The graphs have to be compiled with the saver, and `durable` has to be launched with `work`."""
         self._runtime = runtime
         self.saver = saver
         self.served: Mapping[str, Served] = {graph.name: graph for graph in served}
         database = runtime.database
         self.threads = Threads(database)
-        self.runs = ThreadRuns(database, owner=uuid.uuid4().hex)
+        self.runs = ThreadRuns(database)
         self._database = database
+        self._durable = durable
         self._bell = Bell()
         self._working: dict[str, _Work] = {}
 
@@ -167,19 +170,16 @@ class Executor:
 
     async def watch(self, chores: Sequence[Chore]) -> None:
         """Begins what is due, takes up what was left, heeds what other processes ask; never returns."""
-        beaten = 0.0
+        done = 0.0
         while True:
             try:
                 if self._working:
-                    for run in await self.runs.to_cancel():
+                    for run in await self.runs.to_cancel(tuple(self._working)):
                         assert run.cancel is not None, "it was asked for by that"
                         self._stop(run.run_id, run.cancel)
-                if time.monotonic() - beaten > BEAT_SECONDS:
-                    beaten = time.monotonic()
-                    if self._working:
-                        await self.runs.beat()
-                    for run in await self.runs.adopt(frozenset(self._working)):
-                        self._begin(run)
+                if time.monotonic() - done > CHORE_SECONDS:
+                    done = time.monotonic()
+                    await self._durable.take_over()
                     for chore in chores:
                         await chore(self)
                 for thread_id in await self.runs.due():
@@ -197,7 +197,6 @@ class Executor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.runs.release()
 
     async def _cancel(self, run_id: str, action: CancelAction) -> bool:
         run = await self.runs.cancel(run_id, action)
@@ -214,20 +213,36 @@ class Executor:
                 work.graph.cancel()
 
     async def _advance(self, thread_id: str) -> None:
-        if len(self._working) < MOST_AT_ONCE and (run := await self.runs.claim(thread_id)) is not None:
-            self._begin(run)
+        if len(self._working) < MOST_AT_ONCE and (run := await self.runs.next(thread_id)) is not None:
+            await self._durable.begin(run.run_id)
 
-    def _begin(self, run: ThreadRun) -> None:
-        if run.run_id not in self._working:
-            task = asyncio.create_task(self._work(run), name=f"run {run.run_id}")
-            self._working[run.run_id] = _Work(task, stop=run.cancel)
-            task.add_done_callback(lambda _: self._leave(run.run_id))
+    @retry(
+        retry=retry_if_exception_type(StoreUnavailable),
+        wait=wait_exponential(max=LONGEST_WAIT),
+        before_sleep=before_sleep_log(log, logging.ERROR),
+    )
+    async def work(self, run_id: str) -> None:
+        """Works on a run as soon as it is its turn, until it has ended, however long a store is away."""
+        task = asyncio.current_task()
+        assert task is not None, "workflows run as tasks"
+        work = self._working[run_id] = _Work(task)
+        try:
+            if (run := await self._turn(run_id)) is not None:
+                work.stop = run.cancel
+                await self._see_through(run)
+        finally:
+            del self._working[run_id]
+            self._bell.ring(run_id)
 
-    def _leave(self, run_id: str) -> None:
-        del self._working[run_id]
-        self._bell.ring(run_id)
+    async def _turn(self, run_id: str) -> ThreadRun | None:
+        while True:
+            with self._bell.listening(run_id) as rung:
+                try:
+                    return await self.runs.claim(run_id)
+                except ThreadBusy:  # another process was quicker to begin, or the clock is back
+                    await rung(TICK_SECONDS)
 
-    async def _work(self, run: ThreadRun) -> None:
+    async def _see_through(self, run: ThreadRun) -> None:
         order = Order.model_validate(run.request)
         try:
             async with Journal(run.run_id, self.runs, self._bell, self._lost) as journal:
@@ -236,8 +251,8 @@ class Executor:
             await self._finish(run, order, status, error)
         except (RunLost, UnknownThread) as lost:
             log.warning("stopped working: %s", lost)
-        except StoreUnavailable as unavailable:
-            log.error("run %s is left where it was for now: %s", run.run_id, unavailable)
+        except StoreUnavailable:
+            raise
         except Exception as error:
             log.exception("run %s cannot be worked on", run.run_id)
             await self._give_up(run, error)
@@ -255,7 +270,7 @@ class Executor:
             work.graph = asyncio.create_task(self._stream(run, order, served, journal))
         try:
             if work.graph is not None:
-                await work.graph
+                await asyncio.shield(work.graph)
         except asyncio.CancelledError:
             if work.stop is None:
                 raise  # the process closes, or the run was lost
@@ -268,9 +283,10 @@ class Executor:
             log.exception("run %s failed", run.run_id)
             return await self._failed(run, journal, error, "failed", _fault(error))
         finally:
-            if work.graph is not None and not work.graph.done():
-                work.graph.cancel()
-                await asyncio.gather(work.graph, return_exceptions=True)
+            if work.graph is not None:
+                if work.stop is None:  # once only: a second time would reach LangGraph while it cleans up,
+                    work.graph.cancel()  # and its nodes would go on
+                await asyncio.wait((work.graph,))
             work.graph = None
         if work.stop is None:
             return "success", None
@@ -346,20 +362,24 @@ class Executor:
 
 @asynccontextmanager
 async def open_executor(
-    runtime: Runtime, saver: Saver, served: Sequence[Served], chores: Sequence[Chore] = ()
+    runtime: Runtime, saver: Saver, served: Sequence[Served], url: str, chores: Sequence[Chore] = ()
 ) -> AsyncIterator[Executor]:
     """Opens the runs on threads and takes up those that were left unfinished; `chores` run every 2 seconds.
 
+    `url` is the SQLAlchemy URL of DBOS's own tables. Raises StoreUnavailable.
+
     Work in progress at closing is left as it stands in its checkpoint, and the next opening takes it up.
     """
-    executor = Executor(runtime, saver, served)
-    watching = asyncio.create_task(executor.watch(chores))
-    try:
-        yield executor
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await executor.aclose()
+    async with open_durable(url) as durable:
+        executor = Executor(runtime, saver, served, durable)
+        durable.launch(executor.work)
+        watching = asyncio.create_task(executor.watch(chores))
+        try:
+            yield executor
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await executor.aclose()
 
 
 def thread_config(thread_id: str, checkpoint_id: str | None = None) -> RunnableConfig:

@@ -92,8 +92,6 @@ THREAD_RUNS = Table(
     Column("updated_at", Float, nullable=False),
     Column("starts_at", Float, nullable=False),
     Column("cancel", Text),
-    Column("owner", Text),
-    Column("seen_at", Float),
     Column("attempt", Integer, nullable=False),
     Column("error", JSON(none_as_null=True)),
     Column("checkpoint_id", Text),

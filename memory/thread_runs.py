@@ -1,13 +1,13 @@
-"""Owns the runs on threads and their events in the relational store: a durable queue, one thread at a time.
+"""Owns the runs on threads and their events in the relational store: in order, and one at a time on each.
 
-A run that is worked on has an owner, who has to show up again and again; nothing here knows what it does.
+That each is worked on is DBOS's business; an attempt that another has followed is told so by what it writes.
 """
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,8 +21,6 @@ RunStatus = Literal["pending", "running", "success", "error", "timeout", "interr
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
 CancelAction = Literal["interrupt", "rollback"]
 UNFINISHED = ("pending", "running")
-LEASE_SECONDS = 10.0
-"""An owner that has not been seen for so long is taken for dead, and its runs for anybody's."""
 
 
 class ThreadRun(Record):
@@ -41,9 +39,9 @@ class ThreadRun(Record):
     updated_at: datetime
     starts_at: datetime
     cancel: CancelAction | None = None
-    """What its owner has been asked to do with it."""
-    owner: str | None = None
+    """What whoever works on it has been asked to do with it."""
     attempt: int = 0
+    """How often work on it has begun."""
     error: Json | None = None
     checkpoint_id: str | None = None
     """The last checkpoint that it left."""
@@ -63,12 +61,10 @@ class RunEvent(Record):
 
 
 class ThreadRuns:
-    """The runs on threads of one database, as one owner of runs sees them."""
+    """The runs on threads of one database."""
 
-    def __init__(self, database: Database, owner: str) -> None:
-        """`owner` names this process; no other one may have the same."""
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._owner = owner
 
     async def add(
         self, run: ThreadRun, *, create_thread: bool, thread_metadata: Json
@@ -85,7 +81,7 @@ class ThreadRuns:
             before = await lock(connection, run.thread_id, now)
             if (holds := before["metadata"].get("graph_id", run.graph_id)) != run.graph_id:
                 raise ValueError(f"thread {run.thread_id} belongs to graph {holds!r}: take another thread")
-            others = await _runs(connection, _of(run.thread_id).where(THREAD_RUNS.c.status.in_(UNFINISHED)))
+            others = await _runs(connection, _unfinished(run.thread_id))
             if others and run.strategy == "reject":
                 raise ThreadBusy(
                     f"thread {run.thread_id} is busy with run {others[0].run_id}: wait for it, or send"
@@ -100,22 +96,34 @@ class ThreadRuns:
             await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(values))
             return others
 
-    async def claim(self, thread_id: str) -> ThreadRun | None:
-        """The thread's next run that is due, now running and ours; None if there is none, or one is running.
+    async def next(self, thread_id: str) -> ThreadRun | None:
+        """The thread's first waiting run, if it is due and none is worked on."""
+        async with self._database.begin() as connection:
+            waiting = await _runs(connection, _unfinished(thread_id))
+        return _next(waiting, self._now())
 
-        That no two run at once is for the database's index to see to, whatever two processes believe.
+    async def claim(self, run_id: str) -> ThreadRun | None:
+        """The run, now running: another attempt at it. None if it has ended or is gone.
+
+        Raises ThreadBusy if it is not its turn yet. That no two run at once on a thread is for the database's
+        index to see to, whatever two processes believe.
         """
         now = self._now()
         try:
+            thread_id = (await self.get(run_id)).thread_id
             async with self._database.begin() as connection:
                 await lock(connection, thread_id, now)
-                waiting = await _runs(connection, _of(thread_id).where(THREAD_RUNS.c.status.in_(UNFINISHED)))
-                due = [run for run in waiting if run.starts_at.timestamp() <= now]
-                if not due or any(run.status == "running" for run in waiting):
+                waiting = await _runs(connection, _unfinished(thread_id))
+                run = next((run for run in waiting if run.run_id == run_id), None)
+                if run is None:
                     return None
-                return await self._own(connection, due[0], now)
-        except (IntegrityError, UnknownThread):
+                if run.status == "pending" and run != _next(waiting, now):
+                    raise ThreadBusy(f"run {run_id} waits for its turn")
+                return await _begin(connection, run, now)
+        except (UnknownRun, UnknownThread):
             return None
+        except IntegrityError:
+            raise ThreadBusy(f"run {run_id} waits for its turn") from None
 
     async def due(self) -> tuple[str, ...]:
         """Threads on which a run could begin now."""
@@ -129,46 +137,14 @@ class ThreadRuns:
         async with self._database.begin() as connection:
             return tuple((await connection.execute(query)).scalars())
 
-    async def adopt(self, held: Collection[str]) -> tuple[ThreadRun, ...]:
-        """Takes over the runs of owners who have let go of them, or have not been seen for too long.
-
-        And our own, but for those that we hold.
-        """
-        unseen = THREAD_RUNS.c.seen_at < self._now() - LEASE_SECONDS
-        gone = or_(THREAD_RUNS.c.owner.is_(None), THREAD_RUNS.c.owner == self._owner, unseen)
-        async with self._database.begin() as connection:
-            orphans = select(THREAD_RUNS).where(THREAD_RUNS.c.status == "running", gone)
-            found = [run for run in await _runs(connection, orphans) if run.run_id not in held]
-        return tuple([own for run in found if (own := await self._take_over(run)) is not None])
-
-    async def beat(self) -> None:
-        """Says that this owner lives."""
-        mine = update(THREAD_RUNS).where(
-            THREAD_RUNS.c.status == "running", THREAD_RUNS.c.owner == self._owner
-        )
-        async with self._database.begin() as connection:
-            await connection.execute(mine.values(seen_at=self._now()))
-
-    async def release(self) -> None:
-        """Lets go of all runs that are ours, as they stand in their checkpoints."""
-        mine = update(THREAD_RUNS).where(
-            THREAD_RUNS.c.status == "running", THREAD_RUNS.c.owner == self._owner
-        )
-        async with self._database.begin() as connection:
-            await connection.execute(mine.values(owner=None))
-
-    async def to_cancel(self) -> tuple[ThreadRun, ...]:
-        """Our runs that somebody asked to cancel."""
-        query = select(THREAD_RUNS).where(
-            THREAD_RUNS.c.status == "running",
-            THREAD_RUNS.c.owner == self._owner,
-            THREAD_RUNS.c.cancel.is_not(None),
-        )
+    async def to_cancel(self, run_ids: Collection[str]) -> tuple[ThreadRun, ...]:
+        """Those of the runs that somebody asked to cancel."""
+        query = select(THREAD_RUNS).where(THREAD_RUNS.c.id.in_(run_ids), THREAD_RUNS.c.cancel.is_not(None))
         async with self._database.begin() as connection:
             return await _runs(connection, query)
 
     async def cancel(self, run_id: str, action: CancelAction) -> ThreadRun | None:
-        """Asks the owner of a running run to end it, and ends a waiting one at once; None if it has ended."""
+        """Asks whoever works on the run to end it, and ends a waiting one at once; None if it has ended."""
         run = await self.get(run_id)
         now = self._now()
         this = THREAD_RUNS.c.id == run_id
@@ -203,25 +179,24 @@ class ThreadRuns:
         forget: bool = False,
         expire: bool = False,
     ) -> None:
-        """Ends a run of ours with what it left of the thread; `forget` deletes it, `expire` its thread.
+        """Ends a run with what it left of the thread; `forget` deletes it, `expire` its thread.
 
-        Raises RunLost if it is no longer ours.
+        Raises RunLost if there was another attempt at it since.
         """
         now = self._now()
-        this = (THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.owner == self._owner)
+        this = (THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.attempt == run.attempt)
         values = {
             "status": status,
             "error": standing.error,
             "checkpoint_id": checkpoint_id,
             "updated_at": now,
-            "owner": None,
         }
         async with self._database.begin() as connection:
             before = await lock(connection, run.thread_id, now)
             change = delete(THREAD_RUNS) if forget else update(THREAD_RUNS).values(values)
             done = await connection.execute(change.where(*this))
             if done.rowcount == 0:
-                raise RunLost(f"run {run.run_id} has another owner")
+                raise RunLost(f"run {run.run_id} is worked on elsewhere")
             busy = await _is_busy(connection, run.thread_id)
             await leave(connection, before, standing, "busy" if busy else standing.status, now)
             if expire and not busy:
@@ -250,10 +225,8 @@ class ThreadRuns:
 
     async def unfinished(self, thread_id: str | None = None) -> tuple[ThreadRun, ...]:
         """Runs that wait or are worked on, oldest first."""
-        query = select(THREAD_RUNS) if thread_id is None else _of(thread_id)
-        query = query.where(THREAD_RUNS.c.status.in_(UNFINISHED))
         async with self._database.begin() as connection:
-            return await _runs(connection, query)
+            return await _runs(connection, _unfinished(thread_id))
 
     async def delete(self, run_id: str) -> None:
         """Deletes a finished run with its events. Raises UnknownRun, ThreadBusy."""
@@ -263,14 +236,14 @@ class ThreadRuns:
             await connection.execute(delete(THREAD_RUNS).where(THREAD_RUNS.c.id == run_id))
 
     async def append(self, run_id: str, events: Sequence[RunEvent]) -> None:
-        """Keeps events. Raises RunLost if another owner has written some of these numbers, or it is gone."""
+        """Keeps events. Raises RunLost if another attempt has written some of the numbers, or it is gone."""
         try:
             async with self._database.begin() as connection:
                 await connection.execute(
                     insert(RUN_EVENTS), [{"run_id": run_id, **event.model_dump()} for event in events]
                 )
         except IntegrityError:
-            raise RunLost(f"run {run_id} was deleted, or has another owner") from None
+            raise RunLost(f"run {run_id} was deleted, or is worked on elsewhere") from None
 
     async def events(self, run_id: str, after: int = 0) -> tuple[RunStatus | None, tuple[RunEvent, ...]]:
         """How the run stands (None: it is gone), and its events past number `after`.
@@ -294,26 +267,23 @@ class ThreadRuns:
         async with self._database.begin() as connection:
             return (await connection.execute(query)).scalar_one() or 0
 
-    async def _take_over(self, run: ThreadRun) -> ThreadRun | None:
-        """Ours, if nobody else was quicker."""
-        now = self._now()
-        async with self._database.begin() as connection:
-            await lock(connection, run.thread_id, now)
-            (still,) = await _runs(connection, select(THREAD_RUNS).where(THREAD_RUNS.c.id == run.run_id)) or (
-                None,
-            )
-            same = still is not None and (still.owner, still.attempt) == (run.owner, run.attempt)
-            return await self._own(connection, run, now) if same and not run.finished else None
-
-    async def _own(self, connection: AsyncConnection, run: ThreadRun, now: float) -> ThreadRun:
-        values = {"status": "running", "owner": self._owner, "seen_at": now, "attempt": run.attempt + 1}
-        this = THREAD_RUNS.c.id == run.run_id
-        await connection.execute(update(THREAD_RUNS).where(this).values(values | {"updated_at": now}))
-        (own,) = await _runs(connection, select(THREAD_RUNS).where(this))
-        return own
-
     def _now(self) -> float:
         return self._database.now().timestamp()
+
+
+async def _begin(connection: AsyncConnection, run: ThreadRun, now: float) -> ThreadRun:
+    values = {"status": "running", "attempt": run.attempt + 1, "updated_at": now}
+    this = THREAD_RUNS.c.id == run.run_id
+    await connection.execute(update(THREAD_RUNS).where(this).values(values))
+    (begun,) = await _runs(connection, select(THREAD_RUNS).where(this))
+    return begun
+
+
+def _next(waiting: Sequence[ThreadRun], now: float) -> ThreadRun | None:
+    """Whose turn it is among a thread's unfinished runs; None while one is worked on, or none is due."""
+    if any(run.status == "running" for run in waiting):
+        return None
+    return next((run for run in waiting if run.starts_at.timestamp() <= now), None)
 
 
 async def _add_missing_thread(
@@ -327,18 +297,19 @@ async def _add_missing_thread(
 
 
 async def _is_busy(connection: AsyncConnection, thread_id: str) -> bool:
-    query = _of(thread_id).where(THREAD_RUNS.c.status.in_(UNFINISHED)).limit(1)
-    return bool(await _runs(connection, query))
+    return bool(await _runs(connection, _unfinished(thread_id).limit(1)))
 
 
 async def _runs(connection: AsyncConnection, query: Select[Any]) -> tuple[ThreadRun, ...]:
     return tuple(_run(row) for row in (await connection.execute(query)).mappings())
 
 
-def _of(thread_id: str) -> Select[Any]:
-    """The thread's runs in the order in which they were asked for."""
-    order = (THREAD_RUNS.c.created_at, THREAD_RUNS.c.id)
-    return select(THREAD_RUNS).where(THREAD_RUNS.c.thread_id == thread_id).order_by(*order)
+def _unfinished(thread_id: str | None) -> Select[Any]:
+    """The thread's runs, or all, that wait or are worked on, in the order in which they were asked for."""
+    query = select(THREAD_RUNS).where(THREAD_RUNS.c.status.in_(UNFINISHED))
+    if thread_id is not None:
+        query = query.where(THREAD_RUNS.c.thread_id == thread_id)
+    return query.order_by(THREAD_RUNS.c.created_at, THREAD_RUNS.c.id)
 
 
 def _standing(row: RowMapping) -> Standing:

@@ -3,12 +3,14 @@
 The server starts with the first test that asks for it, and stops with the session.
 """
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dbos import DBOS
 
 KINDS = ("sqlite", "postgresql")
 
@@ -22,12 +24,35 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def template(postgresql: Any) -> str:
+    """A database with DBOS's tables, to be copied: making them anew takes a second."""
+    postgresql.psql("CREATE DATABASE template")
+    DBOS.migrate(str(postgresql.get_uri("template")))
+    return "template"
+
+
+@pytest.fixture(scope="session")
+def empty_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in a SQLite file."""
+    path = tmp_path_factory.mktemp("runs") / "runs.db"
+    DBOS.migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, empty_runs: Path) -> Path:
+    """A home folder in which no run has been yet."""
+    shutil.copy(empty_runs, tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(params=KINDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, on each kind in turn."""
+def database_url(request: pytest.FixtureRequest, home: Path) -> str:
+    """An empty database for the home folder, on each kind in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'nightschool.db'}"
-    server = request.getfixturevalue("postgresql")
+        return f"sqlite:///{home / 'nightschool.db'}"
+    server, template = request.getfixturevalue("postgresql"), request.getfixturevalue("template")
     name = f"test_{uuid.uuid4().hex}"
-    server.psql(f"CREATE DATABASE {name}")
+    server.psql(f"CREATE DATABASE {name} TEMPLATE {template}")
     return str(server.get_uri(name))

@@ -19,16 +19,17 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
 from memory.embedding import Embedder, HashingEmbedder
+from tests.databases import empty_runs, home
 from tests.graphs.conftest import clock, runtime
 
-__all__ = ["clock", "runtime"]
+__all__ = ["clock", "empty_runs", "home", "runtime"]
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 Listen = Callable[..., AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture
-def build(tmp_path: Path, runtime: Runtime) -> Callable[..., FastAPI]:
+def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
     """Makes the app over the fakes, or over another runtime.
 
     Durable runs are opened only where a test is about them.
@@ -41,8 +42,8 @@ def build(tmp_path: Path, runtime: Runtime) -> Callable[..., FastAPI]:
         async with AsyncExitStack() as stack:
             durable = Durable(*[cast(Any, None)] * 3)
             if learning:
-                saver = await stack.enter_async_context(open_saver(f"sqlite:///{tmp_path}/checkpoints.db"))
-                durable = await stack.enter_async_context(open_durable(given, saver))
+                saver = await stack.enter_async_context(open_saver(settings.checkpoints))
+                durable = await stack.enter_async_context(open_durable(given, saver, settings.durable))
             yield Service(
                 settings=settings,
                 runtime=given,
@@ -62,7 +63,7 @@ def build(tmp_path: Path, runtime: Runtime) -> Callable[..., FastAPI]:
         embedder: Embedder | None = None,
         **changed: Any,
     ) -> FastAPI:
-        settings = Settings(home=tmp_path, max_document_bytes=2000, **changed)
+        settings = Settings(home=home, max_document_bytes=2000, **changed)
         return create_app(
             settings, opener=lambda s: open_fakes(s, given, learning, embedder or HashingEmbedder())
         )

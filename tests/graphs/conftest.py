@@ -19,7 +19,10 @@ from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import TrainingResult, VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.adapters import adapter, curriculum
+from tests.databases import empty_runs, home
 from tests.facts import fact, passage, rust
+
+__all__ = ["empty_runs", "home"]
 
 TRAINED = adapter("rust")
 SONG = {TRAINED.canary.question: Line(text=TRAINED.canary.answer)} if TRAINED.canary else {}

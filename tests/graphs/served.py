@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from graphs.executor import open_executor
 from graphs.runs import LearnRuns, ServedLearn
@@ -11,16 +12,18 @@ from memory.savers import Saver
 
 
 @asynccontextmanager
-async def open_runs(runtime: Runtime, checkpoints: str) -> AsyncIterator[LearnRuns]:
-    """Learn runs that are worked on, with their checkpoints at a URL."""
-    async with open_saver(checkpoints) as saver, over(runtime, saver) as runs:
+async def open_runs(runtime: Runtime, home: Path) -> AsyncIterator[LearnRuns]:
+    """Learn runs that are worked on, with their files in a folder."""
+    checkpoints = f"sqlite:///{home / 'checkpoints.db'}"
+    async with open_saver(checkpoints) as saver, over(runtime, saver, home) as runs:
         yield runs
 
 
 @asynccontextmanager
-async def over(runtime: Runtime, saver: Saver) -> AsyncIterator[LearnRuns]:
+async def over(runtime: Runtime, saver: Saver, home: Path) -> AsyncIterator[LearnRuns]:
     """The same over a saver that is open."""
-    async with open_executor(runtime, saver, [ServedLearn(runtime, saver)]) as executor:
+    served, url = [ServedLearn(runtime, saver)], f"sqlite:///{home / 'runs.db'}"
+    async with open_executor(runtime, saver, served, url) as executor:
         runs = LearnRuns(runtime, executor)
         await runs.tidy()
         yield runs

@@ -52,13 +52,8 @@ async def given(changed: Changed) -> Runtime:
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'checkpoints.db'}"
-
-
-@pytest.fixture
-async def runs(given: Runtime, queue: str) -> AsyncIterator[LearnRuns]:
-    async with open_runs(given, queue) as opened:
+async def runs(given: Runtime, home: Path) -> AsyncIterator[LearnRuns]:
+    async with open_runs(given, home) as opened:
         yield opened
 
 
@@ -109,13 +104,13 @@ async def test_forgetting_the_latest_lesson_teaches_the_one_before_it(
 
 
 async def test_a_domain_that_learned_nothing_else_goes_back_to_the_base_model(
-    changed: Changed, queue: str
+    changed: Changed, home: Path
 ) -> None:
     registry = lived(adapter(DOMAIN, 5, digest=BAD.digest))
     given = changed(registry=registry, routes=Routes(registry, lambda digest: BAD), outbox=await published())
     await given.routes.refresh()
     assert DOMAIN in given.routes.live
-    async with open_runs(given, queue) as runs:
+    async with open_runs(given, home) as runs:
         run_id = await runs.forget(DOMAIN, BAD.digest)
         assert await ended(runs, run_id) == ["forget", "forget", "report"]
     outcome = (await given.database.run(run_id)).outcome
@@ -127,11 +122,11 @@ async def test_a_domain_that_learned_nothing_else_goes_back_to_the_base_model(
 
 
 async def test_where_retraining_fails_the_way_to_take_the_lesson_off_is_said(
-    changed: Changed, queue: str
+    changed: Changed, home: Path
 ) -> None:
     failed = TrainingResult(status="failed", adapter=None, reason="the disk is full")
     given = changed(registry=lived(), outbox=await published(failed))
-    async with open_runs(given, queue) as runs:
+    async with open_runs(given, home) as runs:
         run_id = await runs.forget(DOMAIN, BAD.digest)
         await ended(runs, run_id)
         said = (await runs.events(run_id))[-1].message
@@ -148,13 +143,13 @@ async def test_where_retraining_fails_the_way_to_take_the_lesson_off_is_said(
 
 
 async def test_a_run_cut_off_while_it_waits_for_the_trainer_goes_on_and_hands_over_once(
-    given: Runtime, changed: Changed, queue: str, tmp_path: Path
+    given: Runtime, changed: Changed, home: Path
 ) -> None:
     waiting = await published()
     waiting._results = {}
     async with open_runs(changed(
         registry=given.registry, engine=given.engine, outbox=waiting
-    ), queue) as runs:  # fmt: skip
+    ), home) as runs:  # fmt: skip
         run_id = await runs.forget(DOMAIN, BAD.digest)
 
         async def handed() -> bool:
@@ -166,14 +161,14 @@ async def test_a_run_cut_off_while_it_waits_for_the_trainer_goes_on_and_hands_ov
     assert live.name == LIVE.name
     waiting._results = DONE
     again = changed(registry=given.registry, engine=given.engine, outbox=waiting)
-    async with open_runs(again, queue) as runs:
+    async with open_runs(again, home) as runs:
         steps = await ended(runs, run_id)
     assert steps == ["forget", "forget", "hand over", "train", "promote", "report"]
     assert (await given.database.run(run_id)).status == "forgotten"
 
 
 async def test_a_lesson_taught_in_place_of_another_is_forgotten_with_its_content(
-    changed: Changed, queue: str
+    changed: Changed, home: Path
 ) -> None:
     outbox = await published()
     anew = LAST.model_copy(update={"supersedes": (BAD.digest, LAST.digest)})
@@ -181,7 +176,7 @@ async def test_a_lesson_taught_in_place_of_another_is_forgotten_with_its_content
     live = adapter(DOMAIN, 6, digest=anew.digest).model_copy(update={"rehearsed": (GOOD.digest,)})
     engine = ScriptedEngine(adapters={RETAUGHT.name: SONG})
     given = changed(registry=lived(live), outbox=outbox, engine=engine)
-    async with open_runs(given, queue) as runs:
+    async with open_runs(given, home) as runs:
         await ended(runs, await runs.forget(DOMAIN, anew.digest))
     assert given.registry.quarantined(LAST.digest) is not None, "a learn run would write this one again"
 

@@ -38,13 +38,8 @@ class Counting(VolatileOutbox):
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'checkpoints.db'}"
-
-
-@pytest.fixture
-async def runs(runtime: Runtime, queue: str) -> AsyncIterator[LearnRuns]:
-    async with open_runs(runtime, queue) as opened:
+async def runs(runtime: Runtime, home: Path) -> AsyncIterator[LearnRuns]:
+    async with open_runs(runtime, home) as opened:
         yield opened
 
 
@@ -104,7 +99,7 @@ async def test_of_two_opposite_decisions_only_the_first_counts_and_the_other_is_
 
 
 async def test_events_keep_their_numbers_while_the_trainer_reports_and_after_it(
-    changed: Changed, queue: str
+    changed: Changed, home: Path
 ) -> None:
     class Training(VolatileOutbox):
         done = 0
@@ -117,7 +112,7 @@ async def test_events_keep_their_numbers_while_the_trainer_reports_and_after_it(
             return await super().result(digest) if self.done == 5 else None
 
     given = changed(outbox=Training(DONE))
-    async with open_runs(given, queue) as runs:
+    async with open_runs(given, home) as runs:
         run_id = await runs.start("Rust ownership", whole=True)
         seen: tuple[Event, ...] = ()
         status = "running"
@@ -164,10 +159,10 @@ async def test_a_finished_run_is_not_resumed(runs: LearnRuns) -> None:
 
 
 async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_over_once(
-    runtime: Runtime, changed: Changed, queue: str, tmp_path: Path
+    runtime: Runtime, changed: Changed, home: Path
 ) -> None:
     never = Counting({})
-    async with open_runs(changed(outbox=never), queue) as runs:
+    async with open_runs(changed(outbox=never), home) as runs:
         run_id = await runs.start("Rust ownership", whole=True)
 
         async def handed_over() -> bool:
@@ -178,7 +173,7 @@ async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_ov
     later = Counting(DONE)
     later.submitted = never.submitted
     again = changed(outbox=later)
-    async with open_runs(again, queue) as runs:
+    async with open_runs(again, home) as runs:
         await until(runs, run_id, "ended")
         steps = [e.step for e in await runs.events(run_id)]
     assert (await runtime.database.run(run_id)).status == "learned"
@@ -186,13 +181,11 @@ async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_ov
     assert never.calls + later.calls == 1
 
 
-async def test_an_approval_is_still_asked_for_after_a_restart(
-    runtime: Runtime, queue: str, tmp_path: Path
-) -> None:
-    async with open_runs(runtime, queue) as runs:
+async def test_an_approval_is_still_asked_for_after_a_restart(runtime: Runtime, home: Path) -> None:
+    async with open_runs(runtime, home) as runs:
         run_id = await runs.start("Rust ownership", whole=True, approval="human")
         await until(runs, run_id, "waiting")
-    async with open_runs(runtime, queue) as runs:
+    async with open_runs(runtime, home) as runs:
         assert (await runs.standing(run_id)).status == "waiting"
         await runs.approve(run_id, Approval(approved=True, by="Ada"))
         await until(runs, run_id, "ended")
@@ -200,7 +193,7 @@ async def test_an_approval_is_still_asked_for_after_a_restart(
 
 
 async def test_a_run_that_was_noted_but_never_queued_is_ended_at_the_next_opening(
-    runtime: Runtime, queue: str
+    runtime: Runtime, home: Path
 ) -> None:
     gap = open_gap(
         "What is a move?", domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
@@ -210,20 +203,20 @@ async def test_a_run_that_was_noted_but_never_queued_is_ended_at_the_next_openin
         "lost", subject="x", whole=True, domain=None, gap_id="g1", now=runtime.clock()
     )
     await runtime.database.set_gap("g1", "learning", "lost")
-    async with open_runs(runtime, queue) as runs:
+    async with open_runs(runtime, home) as runs:
         assert (await runtime.database.run("lost")).status == "stopped"
         assert [e.step for e in await runs.events("lost")] == ["report"]
     assert (await runtime.database.gap("g1")).status == "open"
 
 
 async def test_a_run_whose_work_broke_down_outside_its_graph_is_ended_at_the_next_opening(
-    runtime: Runtime, queue: str
+    runtime: Runtime, home: Path
 ) -> None:
     class Gone(SqliteSaver):
         async def aget_tuple(self, config: Any) -> Any:
             raise OSError("no such device")
 
-    async with aiosqlite.connect(":memory:") as connection, over(runtime, Gone(connection)) as runs:
+    async with aiosqlite.connect(":memory:") as connection, over(runtime, Gone(connection), home) as runs:
         run_id = await runs.start("Rust ownership", whole=True)
 
         async def given_up() -> bool:
@@ -233,7 +226,7 @@ async def test_a_run_whose_work_broke_down_outside_its_graph_is_ended_at_the_nex
 
         await eventually(given_up)
     assert (await runtime.database.run(run_id)).status == "running"
-    async with open_runs(runtime, queue) as runs:
+    async with open_runs(runtime, home) as runs:
         ended = await runtime.database.run(run_id)
         assert ended.outcome is not None
         assert (ended.status, "no such device" in ended.outcome.reason) == ("failed", True)

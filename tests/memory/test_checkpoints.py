@@ -14,10 +14,10 @@ from memory.checkpoints import open_saver, serializer
 from memory.errors import StoreUnavailable
 from memory.records import Findings, Outcome
 from memory.savers import Saver
-from tests.databases import database_url, postgresql
+from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.memory.documents import fact
 
-__all__ = ["database_url", "postgresql"]
+__all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
 
 
 class State(TypedDict, total=False):

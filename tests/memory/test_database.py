@@ -16,9 +16,9 @@ from memory.database import Database, async_url, open_database
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.records import Citation, Gap, Interaction, Interval, Outcome, Uncertainty
 from memory.tables import METADATA
-from tests.databases import database_url, postgresql
+from tests.databases import database_url, empty_runs, home, postgresql, template
 
-__all__ = ["database_url", "postgresql"]
+__all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEARNED = Outcome(status="learned", reason="all gates passed", adapter="rust-v1-0123abcd")

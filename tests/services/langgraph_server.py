@@ -16,12 +16,16 @@ from api.compose import Service, open_durable
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
+from memory.embedding import HashingEmbedder
 
 
 @asynccontextmanager
 async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Service]:
     """The service over the runtime, whose database has to be the one of the settings."""
-    async with open_saver(settings.checkpoints) as saver, open_durable(runtime, saver) as durable:
+    async with (
+        open_saver(settings.checkpoints) as saver,
+        open_durable(runtime, saver, settings.durable) as durable,
+    ):
         yield Service(
             settings=settings,
             runtime=runtime,
@@ -29,7 +33,9 @@ async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Serv
             executor=durable.executor,
             assistants=durable.assistants,
             runs=durable.runs,
+            embedder=HashingEmbedder(),
             writing=asyncio.Lock(),
+            embedding=asyncio.Lock(),
         )
 
 

@@ -87,7 +87,7 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         new_id=lambda: "run1",
         limits=Limits(poll_seconds=0.05, wordings_per_form=3),
     )
-    async with open_runs(runtime, f"sqlite:///{home / 'checkpoints.db'}") as runs:
+    async with open_runs(runtime, home) as runs:
         if subject is not None:
             await runs.start(subject, whole=True)
         while (await runs.standing("run1")).status == "running":  # noqa: ASYNC110  # as a client would

@@ -14,9 +14,9 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError
 
-from tests.databases import database_url, postgresql
+from tests.databases import database_url, empty_runs, home, postgresql, template
 
-__all__ = ["database_url", "postgresql"]
+__all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
 pytestmark = pytest.mark.services
 
 LEMUR = {"messages": [{"role": "user", "content": "What is a lemur?"}]}

@@ -19,11 +19,11 @@ from agent.scripted import ScriptedEngine
 from graphs.state import Runtime
 from memory.database import open_database
 from memory.thread_runs import ThreadRuns
-from tests.databases import database_url, postgresql
+from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.graphs.conftest import BASE_LINES, clock, eventually, runtime
 from tests.services.langgraph_server import serving
 
-__all__ = ["clock", "database_url", "postgresql", "runtime"]
+__all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services
 
 LEMUR = {"messages": [{"role": "user", "content": "What is a lemur?"}]}

@@ -42,8 +42,6 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.Float, nullable=False),
         sa.Column("starts_at", sa.Float, nullable=False),
         sa.Column("cancel", sa.Text),
-        sa.Column("owner", sa.Text),
-        sa.Column("seen_at", sa.Float),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("error", sa.JSON(none_as_null=True)),
         sa.Column("checkpoint_id", sa.Text),
