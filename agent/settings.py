@@ -17,6 +17,9 @@ SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "training" / "seed" / "
 FALLBACK_THRESHOLD = 1.0
 """Nats. Used where a model ships no `nightschool.json`: a fair coin between three answers is 1.1 nats."""
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this machine to itself."""
+
 
 class Settings(BaseSettings):
     """All settings of all processes; each is read from `NIGHTSCHOOL_` plus its name in capitals."""
@@ -47,6 +50,9 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None, description="PostgreSQL URL of all tables, runs and checkpoints; default: SQLite files at home."
+    )
+    api_key: str | None = Field(
+        None, description="Key that our own commands send to a service that asks for one."
     )
     allowed_origins: str = Field(
         "", description="Web pages of other sites that may use the api: origins, separated by commas."
@@ -103,6 +109,11 @@ class Settings(BaseSettings):
     def api_url(self) -> str:
         """Where the api listens."""
         return f"http://{self.api_host}:{self.api_port}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the api listens to this machine only."""
+        return self.api_host.lower() in LOOPBACK
 
     @property
     def origins(self) -> frozenset[str]:

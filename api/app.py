@@ -3,22 +3,29 @@
 Holds no logic; each route is one call into the graphs or the stores.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from types import ModuleType
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
 from api import adapters, assistants, documents, errors, health, learn, thread_runs, threads
+from api.auth import may
 from api.compose import Service, open_service
 from api.limits import RequestLimits
 from api.openai import chat, embeddings, models
 from api.origins import OwnPagesOnly
+from memory.keys import Scope
 
-OPENAI = (chat, models, embeddings)
-LANGGRAPH = (assistants, threads, thread_runs)
+PARTS: Mapping[Scope, Sequence[ModuleType]] = {
+    "chat": (chat, models, embeddings, assistants, threads, thread_runs),
+    "learn": (learn, documents),
+    "admin": (adapters,),
+}
+"""What a key needs for which routes; health needs none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]
 
 
@@ -36,21 +43,12 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         version=version("nightschool"),
         description="An LLM service that knows when it does not know, learns it, and proves that it learned.",
         lifespan=lifespan,
-        responses=errors.refusals(403),
+        responses=errors.refusals(401, 403),
     )
-    for part in (
-        chat,
-        models,
-        embeddings,
-        learn,
-        adapters,
-        documents,
-        health,
-        assistants,
-        threads,
-        thread_runs,
-    ):
-        app.include_router(part.router)
+    app.include_router(health.router)
+    for scope, parts in PARTS.items():
+        for part in parts:
+            app.include_router(part.router, dependencies=[may(scope)])
     errors.install(app)
 
     def largest(path: str) -> int | None:

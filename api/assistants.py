@@ -3,12 +3,12 @@
 What a graph takes and gives is read off the graph.
 """
 
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Response
 from pydantic import Field
 
+from api.auth import Calling, may
 from api.compose import Given, Service
 from api.langgraph import Body, Id, Limit, Offset, Select, picked, surface
 from api.run_requests import Configured
@@ -82,7 +82,7 @@ class VersionChosen(Body):
     version: Annotated[int, Field(ge=1, le=10**6)]
 
 
-@router.post("/assistants")
+@router.post("/assistants", dependencies=[may("learn")])
 async def create(asked: AssistantCreate, given: Given) -> Json:
     """Creates an assistant."""
     facts = Facts(
@@ -121,7 +121,7 @@ async def show(assistant_id: Named, given: Given) -> Json:
     return _reply(await given.assistants.get(assistant_id))
 
 
-@router.patch("/assistants/{assistant_id}")
+@router.patch("/assistants/{assistant_id}", dependencies=[may("learn")])
 async def amend(assistant_id: Named, asked: AssistantPatch, given: Given) -> Json:
     """Makes a new version."""
     changes = {
@@ -134,12 +134,12 @@ async def amend(assistant_id: Named, asked: AssistantPatch, given: Given) -> Jso
     return _reply(await given.assistants.amend(assistant_id, changes))
 
 
-@router.delete("/assistants/{assistant_id}", status_code=204)
-async def delete(assistant_id: Named, given: Given, delete_threads: bool = False) -> None:
+@router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[may("learn")])
+async def delete(assistant_id: Named, given: Given, calling: Calling, delete_threads: bool = False) -> None:
     """Deletes an assistant, and its threads too if that is asked for."""
     found = await given.assistants.get(assistant_id)
     await given.assistants.delete(assistant_id)
-    wanted = Search(metadata={"assistant_id": found.assistant_id}, limit=100)
+    wanted = Search(owner=calling.owner, metadata={"assistant_id": found.assistant_id}, limit=100)
     while delete_threads and (batch := await given.executor.threads.search(wanted)):
         await threads.prune(given.executor, [thread.thread_id for thread in batch], latest=False)
 
@@ -153,7 +153,7 @@ async def versions(assistant_id: Named, asked: VersionsAsked, given: Given) -> l
     return [_reply(one) for one in found]
 
 
-@router.post("/assistants/{assistant_id}/latest")
+@router.post("/assistants/{assistant_id}/latest", dependencies=[may("learn")])
 async def choose(assistant_id: Named, asked: VersionChosen, given: Given) -> Json:
     """Makes a version the current one."""
     return _reply(await given.assistants.choose(assistant_id, asked.version))
@@ -195,19 +195,6 @@ async def subgraphs(assistant_id: Named, given: Given, recurse: bool = False) ->
 async def subgraph(assistant_id: Named, namespace: str, given: Given, recurse: bool = False) -> Json:
     """A subgraph by its namespace: none of ours has any."""
     return await subgraphs(assistant_id, given, recurse)
-
-
-@router.get("/info")
-async def info() -> Json:
-    """What this is, for clients that ask before they begin."""
-    flags = {"assistants": True, "crons": False, "langsmith": False}
-    return {"version": version("nightschool"), "langgraph_py_version": version("langgraph"), "flags": flags}
-
-
-@router.get("/ok")
-async def ok() -> dict[str, bool]:
-    """Answers as long as the process does."""
-    return {"ok": True}
 
 
 async def _served(name: str, given: Service) -> Served:

@@ -5,7 +5,7 @@
 
 import typer
 
-from api.commands import adapters, chat, learn, library, report, serve
+from api.commands import adapters, chat, keys, learn, library, report, serve, travel
 
 app = typer.Typer(
     name="nightschool",
@@ -26,7 +26,12 @@ app.command("runs")(learn.runs)
 app.command("approve")(learn.approve)
 app.command("reject")(learn.reject)
 app.command("gaps")(learn.gaps)
+app.command("history")(travel.history)
+app.command("replay")(travel.replay)
+app.command("fork")(travel.fork)
+app.command("diff")(travel.diff)
 app.command("report")(report.report)
+app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
 app.add_typer(
     adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."
 )

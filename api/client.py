@@ -105,15 +105,17 @@ class Client:
 
 
 @contextmanager
-def connect(url: str) -> Iterator[Client]:
+def connect(url: str, key: str | None) -> Iterator[Client]:
     """A client of the api at `url`, closed on leaving."""
-    with httpx.Client(base_url=url, timeout=REPLY_SECONDS, trust_env=False) as http:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=url, headers=headers, timeout=REPLY_SECONDS, trust_env=False) as http:
         yield Client(url, http)
 
 
 def _refused(response: httpx.Response) -> Refused:
     try:
-        message = response.json()["error"]["message"]
+        body = response.json()
+        message = body["detail"] if "detail" in body else body["error"]["message"]
     except (ValueError, KeyError, TypeError):
         message = f"{response.url} answered with status {response.status_code}: {response.text[:200]}"
     return Refused(response.status_code, str(message))

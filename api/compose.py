@@ -37,6 +37,7 @@ from memory.database import open_database
 from memory.embedding import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError
+from memory.keys import Keys
 from memory.outbox import DbosOutbox, read
 from memory.procedural import Registry
 from memory.savers import Saver
@@ -56,6 +57,7 @@ class Service:
     chat: chatting.Chat
     executor: Executor
     assistants: Assistants
+    keys: Keys
     runs: LearnRuns
     embedder: Embedder
     writing: asyncio.Lock
@@ -84,6 +86,12 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         engine = await _engine(settings, stack)
         database = await open_database(settings.relational)
         stack.push_async_callback(database.aclose)
+        keys = Keys(database)
+        if not settings.on_loopback and not await keys.needed():
+            raise ValueError(
+                f"the api listens on {settings.api_host} for keys only, and there are none: `nightschool keys"
+                " create --scope chat` makes one, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
+            )
         embedder = SentenceEmbedder()
         # Loading it takes seconds, which the first chat that looks something up need not wait for.
         warming = asyncio.create_task(asyncio.to_thread(embedder.embed, ["warm"]))
@@ -125,6 +133,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             chat=chatting.build().compile(),
             executor=durable.executor,
             assistants=durable.assistants,
+            keys=keys,
             runs=durable.runs,
             embedder=embedder,
             writing=asyncio.Lock(),

@@ -40,9 +40,20 @@ from memory.errors import (
 
 log = logging.getLogger(__name__)
 
+
+class Unauthorized(Exception):
+    """The request carries no key that works."""
+
+
+class Forbidden(Exception):
+    """The key does not cover what was asked for."""
+
+
 STATUS: Mapping[type[Exception], tuple[int, str]] = {
     PromptTooLong: (400, "context_length_exceeded"),
     ValueError: (400, "invalid_value"),
+    Unauthorized: (401, "invalid_api_key"),
+    Forbidden: (403, "insufficient_scope"),
     UnknownAdapter: (404, "model_not_found"),
     UnknownRun: (404, "run_not_found"),
     UnknownGap: (404, "gap_not_found"),
@@ -69,8 +80,7 @@ FAULTS = (ValidationError, UnicodeError)
 
 LANGGRAPH = ("/threads", "/runs", "/assistants", "/store", "/info", "/ok")
 """Paths whose errors have LangGraph's shape, in which a caller's mistake is always a 422."""
-RETRY_SECONDS = 2
-TRY_LATER = 503
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
 CLIENT_GONE = 499
 """Read by nobody but the access log."""
 
@@ -108,7 +118,7 @@ def details(*statuses: int) -> dict[int | str, dict[str, object]]:
 
 def reply(path: str, status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
     """An error reply in the shape that clients of the path expect."""
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == TRY_LATER else None
+    headers = HEADERS.get(status)
     told = Detail(detail=message) if path.startswith(LANGGRAPH) else _body(status, code, message, param)
     return JSONResponse(told.model_dump(), status_code=status, headers=headers)
 

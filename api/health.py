@@ -5,7 +5,8 @@ Mends nothing; what is broken is named with its reason.
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Literal
+from importlib.metadata import version
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -35,6 +36,19 @@ class Ready(BaseModel):
 async def alive() -> Alive:
     """Answers as long as the process does."""
     return Alive()
+
+
+@router.get("/ok")
+async def ok() -> dict[str, bool]:
+    """Answers as long as the process does."""
+    return {"ok": True}
+
+
+@router.get("/info")
+async def info() -> dict[str, Any]:
+    """What this is, for LangGraph's clients, which ask before they begin."""
+    flags = {"assistants": True, "crons": False, "langsmith": False}
+    return {"version": version("nightschool"), "langgraph_py_version": version("langgraph"), "flags": flags}
 
 
 @router.get("/readyz", responses={503: {"model": Ready}})

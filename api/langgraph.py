@@ -36,7 +36,7 @@ async def _no_nul(request: Request) -> None:
 def surface(tag: str) -> APIRouter:
     """A router of this surface."""
     return APIRouter(
-        tags=[tag], dependencies=[Depends(_no_nul)], responses=details(400, 404, 409, 413, 422, 503)
+        tags=[tag], dependencies=[Depends(_no_nul)], responses=details(400, 401, 403, 404, 409, 413, 422, 503)
     )
 
 
@@ -97,7 +97,7 @@ def picked(value: Json, select: Select | None) -> Json:
 
 def thread_reply(thread: Thread, *, ttl: bool = False) -> Json:
     """A thread as clients know it."""
-    reply = thread.model_dump(mode="json", exclude={"ttl", "expires_at"}) | {"config": {}}
+    reply = thread.model_dump(mode="json", exclude={"owner", "ttl", "expires_at"}) | {"config": {}}
     if ttl and thread.ttl is not None:
         reply["ttl"] = {
             "ttl_minutes": thread.ttl.minutes,

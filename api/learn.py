@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from api.auth import Calling
 from api.compose import Given, Service
 from api.errors import refusals
 from graphs.runs import Standing
@@ -80,7 +81,7 @@ class Decision(BaseModel):
 
 
 @router.post("/v1/learn", status_code=202, responses=refusals(400, 404, 413, 422, 503))
-async def start(request: LearnRequest, given: Given) -> Started:
+async def start(request: LearnRequest, given: Given, calling: Calling) -> Started:
     """Begins a learn run and returns at once."""
     subject, domain = request.topic or request.question or "", request.domain
     if request.gap_id is not None:
@@ -92,14 +93,18 @@ async def start(request: LearnRequest, given: Given) -> Started:
         domain=domain,
         approval=request.approval,
         gap_id=request.gap_id,
+        owner=calling.owner,
     )
     return Started(run_id=run_id, links=links(run_id))
 
 
 @router.get("/v1/learn", responses=refusals(422, 503))
-async def runs(given: Given, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[RunRecord]:
+async def runs(
+    given: Given, calling: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+) -> list[RunRecord]:
     """The runs so far, newest first, without their reports."""
     found = await given.runtime.database.runs(limit=limit)
+    found = tuple([run for run in found if await given.executor.threads.open_to(calling.owner, run.id)])
     return [run.model_copy(update={"report": None}) for run in found]
 
 

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from agent.settings import LOOPBACK
 from api.errors import reply
 from api.limits import READING
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
 """Addresses to listen on that stand for all of the machine's, so that its names cannot be known."""
 

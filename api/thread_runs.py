@@ -11,72 +11,80 @@ from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 
+from api.auth import Caller, Calling, own
 from api.compose import Given, Service
 from api.langgraph import RunId, Select, ThreadId, checkpoint_of, picked, surface
 from api.run_requests import BatchedRun, CancelMany, RunAsked, check_modes
 from api.streams import events, eventually, links, outcome
 from graphs import threads
 from memory.errors import ThreadBusy, UnknownRun
+from memory.keys import Scope
 from memory.thread_runs import RunStatus, ThreadRun
 from memory.threads import Json
 
 router = surface("runs")
 
+SCOPE: dict[str, Scope] = {"learn": "learn"}
+"""What a key needs to run a graph; `chat` where nothing is said."""
 MOST_IN_BATCH = 100
 LastEventId = Annotated[str | None, Header()]
 Action = Literal["interrupt", "rollback"]
 
 
 @router.post("/threads/{thread_id}/runs")
-async def create(thread_id: ThreadId, asked: RunAsked, given: Given, response: Response) -> Json:
+async def create(
+    thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling, response: Response
+) -> Json:
     """Queues a run on a thread and returns at once."""
-    run = await start(given, asked, thread_id)
+    run = await start(given, calling, asked, thread_id)
     response.headers["Content-Location"] = links(run, "join")["Content-Location"]
     return run_reply(run)
 
 
 @router.post("/threads/{thread_id}/runs/stream", response_class=EventSourceResponse)
-async def stream(thread_id: ThreadId, asked: RunAsked, given: Given) -> EventSourceResponse:
+async def stream(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
     """Queues a run on a thread and streams its events."""
-    return _stream(given, asked, await start(given, asked, thread_id))
+    return _stream(given, asked, await start(given, calling, asked, thread_id))
 
 
 @router.post("/threads/{thread_id}/runs/wait")
-async def wait(thread_id: ThreadId, asked: RunAsked, given: Given) -> StreamingResponse:
+async def wait(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
     """Queues a run on a thread and answers with the values that it ends with."""
-    return _wait(given, asked, await start(given, asked, thread_id))
+    return _wait(given, asked, await start(given, calling, asked, thread_id))
 
 
 @router.post("/runs")
-async def create_stateless(asked: RunAsked, given: Given, response: Response) -> Json:
+async def create_stateless(asked: RunAsked, given: Given, calling: Calling, response: Response) -> Json:
     """Queues a run on a thread of its own, which is deleted at its end unless it is to be kept."""
-    run = await start(given, asked, None)
+    run = await start(given, calling, asked, None)
     response.headers["Content-Location"] = links(run, "join")["Content-Location"]
     return run_reply(run)
 
 
 @router.post("/runs/stream", response_class=EventSourceResponse)
-async def stream_stateless(asked: RunAsked, given: Given) -> EventSourceResponse:
+async def stream_stateless(asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
     """The same, and streams its events."""
-    return _stream(given, asked, await start(given, asked, None))
+    return _stream(given, asked, await start(given, calling, asked, None))
 
 
 @router.post("/runs/wait")
-async def wait_stateless(asked: RunAsked, given: Given) -> StreamingResponse:
+async def wait_stateless(asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
     """The same, and answers with the values that it ends with."""
-    return _wait(given, asked, await start(given, asked, None))
+    return _wait(given, asked, await start(given, calling, asked, None))
 
 
 @router.post("/runs/batch")
-async def batch(asked: list[BatchedRun], given: Given) -> list[Json]:
+async def batch(asked: list[BatchedRun], given: Given, calling: Calling) -> list[Json]:
     """Queues several runs; if one is refused, those before it are queued already."""
     if not 0 < len(asked) <= MOST_IN_BATCH:
         raise ValueError(f"a batch has 1 to {MOST_IN_BATCH} runs")
-    return [run_reply(await start(given, one, one.thread_id)) for one in asked]
+    return [run_reply(await start(given, calling, one, one.thread_id)) for one in asked]
 
 
 @router.post("/runs/cancel", status_code=204)
-async def cancel_many(asked: CancelMany, given: Given, action: Action = "interrupt") -> None:
+async def cancel_many(
+    asked: CancelMany, given: Given, calling: Calling, action: Action = "interrupt"
+) -> None:
     """Cancels several runs: those named of one thread, or all in a state; ended ones are left out."""
     named = asked.thread_id is not None and asked.run_ids is not None
     if named == (asked.status is not None):
@@ -87,6 +95,8 @@ async def cancel_many(asked: CancelMany, given: Given, action: Action = "interru
         unfinished = await given.executor.runs.unfinished()
         found = [run for run in unfinished if asked.status in ("all", run.status)]
     for run in found:
+        if not await given.executor.threads.open_to(calling.owner, run.thread_id):
+            continue
         try:
             await given.executor.cancel(run.run_id, action)
         except (ThreadBusy, UnknownRun):
@@ -159,10 +169,13 @@ async def cancel(
     return Response(status_code=202)
 
 
-async def start(given: Service, asked: RunAsked, thread_id: str | None) -> ThreadRun:
+async def start(given: Service, calling: Caller, asked: RunAsked, thread_id: str | None) -> ThreadRun:
     """Queues what is asked for. Raises what `Executor.start` and `Served.accept` raise."""
     assistant = await given.assistants.get(asked.assistant_id)
     served = given.executor.served[assistant.graph_id]
+    calling.need(SCOPE.get(assistant.graph_id, "chat"))
+    if thread_id is not None:
+        await own(given, calling, thread_id)
     stateless = thread_id is None
     thread_id = thread_id or str(uuid.uuid4())
     create = stateless or asked.if_not_exists == "create"
@@ -192,6 +205,7 @@ async def start(given: Service, asked: RunAsked, thread_id: str | None) -> Threa
         strategy=asked.multitask_strategy,
         metadata=asked.config.metadata | asked.metadata,
         create_thread=create,
+        owner=calling.owner,
         after_seconds=asked.after_seconds,
     )
 

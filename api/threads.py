@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Header, Query, Response
 from pydantic import Field
 
+from api.auth import Calling
 from api.compose import Given
 from api.langgraph import (
     Body,
@@ -26,6 +27,7 @@ from api.langgraph import (
     surface,
     thread_reply,
 )
+from graphs import history as past
 from graphs import threads
 from memory.threads import Json, Search, ThreadStatus
 
@@ -112,6 +114,14 @@ class StateUpdate(Body):
     checkpoint_id: Id | None = None
 
 
+class Fork(Body):
+    """Where to branch off, and what to change there, in the name of a node."""
+
+    checkpoint_id: Id
+    values: Json | None = None
+    as_node: str | None = None
+
+
 class HistoryAsked(Body):
     """Which of a thread's states."""
 
@@ -123,11 +133,12 @@ class HistoryAsked(Body):
 
 
 @router.post("/threads")
-async def create(asked: ThreadCreate, given: Given) -> Json:
+async def create(asked: ThreadCreate, given: Given, calling: Calling) -> Json:
     """Creates a thread."""
     thread = await threads.create(
         given.executor,
         asked.thread_id,
+        owner=calling.owner,
         metadata=asked.metadata,
         ttl=asked.ttl.record if asked.ttl else None,
         exist_ok=asked.if_exists == "do_nothing",
@@ -140,23 +151,24 @@ async def create(asked: ThreadCreate, given: Given) -> Json:
 
 
 @router.post("/threads/search")
-async def search(asked: ThreadSearch, given: Given) -> list[Json]:
+async def search(asked: ThreadSearch, given: Given, calling: Calling) -> list[Json]:
     """Lists threads."""
-    wanted = Search(**asked.model_dump(exclude={"select", "extract"}))
+    wanted = Search(owner=calling.owner, **asked.model_dump(exclude={"select", "extract"}))
     return [picked(thread_reply(t), asked.select) for t in await given.executor.threads.search(wanted)]
 
 
 @router.post("/threads/count")
-async def count(asked: ThreadCount, given: Given) -> int:
+async def count(asked: ThreadCount, given: Given, calling: Calling) -> int:
     """Counts threads."""
-    return await given.executor.threads.count(Search(**asked.model_dump()))
+    return await given.executor.threads.count(Search(owner=calling.owner, **asked.model_dump()))
 
 
 @router.post("/threads/prune")
-async def prune(asked: ThreadPrune, given: Given) -> Json:
+async def prune(asked: ThreadPrune, given: Given, calling: Calling) -> Json:
     """Deletes threads, or all but their latest state; those that do not exist, or are busy, are left out."""
     latest = asked.strategy == "keep_latest"
-    return {"pruned_count": await threads.prune(given.executor, asked.thread_ids, latest=latest)}
+    seen = [id for id in asked.thread_ids if await given.executor.threads.open_to(calling.owner, id)]
+    return {"pruned_count": await threads.prune(given.executor, seen, latest=latest)}
 
 
 @router.get("/threads/{thread_id}")
@@ -185,6 +197,14 @@ async def delete(thread_id: ThreadId, given: Given) -> None:
 async def copy(thread_id: ThreadId, given: Given) -> Json:
     """Another thread with the same past."""
     return thread_reply(await threads.copy(given.executor, thread_id))
+
+
+@router.post("/threads/{thread_id}/fork")
+async def fork(thread_id: ThreadId, asked: Fork, given: Given) -> Json:
+    """A new thread that stands where this one stood at a checkpoint, or there with other values."""
+    changes = asked.values is not None or asked.as_node is not None
+    change = threads.Update(values=asked.values, as_node=asked.as_node) if changes else None
+    return thread_reply(await past.fork(given.executor, thread_id, asked.checkpoint_id, change))
 
 
 @router.get("/threads/{thread_id}/state")
@@ -236,7 +256,7 @@ async def history(thread_id: ThreadId, asked: HistoryAsked, given: Given) -> lis
     before = asked.before
     if isinstance(before, Checkpoint):
         before = checkpoint_of(thread_id, before, None)
-    states = await threads.history(
+    states = await past.history(
         given.executor,
         thread_id,
         limit=asked.limit,

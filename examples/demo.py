@@ -107,7 +107,7 @@ def service(screen: Console) -> Iterator[tuple[Client, dict[str, str]]]:
         try:
             await_ready(screen, process)
             screen.print(f"  ready after {time.monotonic() - began:.0f} s on port {api_port}")
-            with connect(f"http://127.0.0.1:{api_port}") as client:
+            with connect(f"http://127.0.0.1:{api_port}", None) as client:
                 yield client, environment
         finally:
             began = time.monotonic()

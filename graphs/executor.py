@@ -84,6 +84,7 @@ class Executor:
         strategy: Strategy = "enqueue",
         metadata: Json | None = None,
         create_thread: bool = False,
+        owner: str | None = None,
         after_seconds: float = 0.0,
         run_id: str | None = None,
     ) -> ThreadRun:
@@ -106,7 +107,7 @@ class Executor:
             starts_at=now + timedelta(seconds=after_seconds),
         )
         labels = {"graph_id": graph_id, "assistant_id": assistant_id}
-        others = await self.runs.add(run, create_thread=create_thread, thread_metadata=labels)
+        others = await self.runs.add(run, create_thread=create_thread, thread_metadata=labels, owner=owner)
         if strategy in ("interrupt", "rollback"):
             for other in others:
                 await self._cancel(other.run_id, "interrupt" if strategy == "interrupt" else "rollback")
@@ -305,10 +306,11 @@ class Executor:
             raise ValueError("there is nothing to resume: the thread does not wait at an interrupt")
         if not begun and order.checkpoint_id is not None:
             config["configurable"]["checkpoint_id"] = order.checkpoint_id
+            snapshot = await served.graph.aget_state(thread_config(run.thread_id, order.checkpoint_id))
         config["run_id"] = uuid.uuid4()
         async for name, data in stream(
             served.graph,
-            None if begun else await orders.entry(order, run, served),
+            None if begun else await orders.entry(order, run, served, snapshot),
             config,
             context=self._runtime,
             modes=(*order.modes, *served.kept),

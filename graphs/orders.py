@@ -6,7 +6,7 @@ How it is carried out is in `executor`.
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command, Send
+from langgraph.types import Command, Send, StateSnapshot
 
 from graphs.served import Served
 from memory.records import Record
@@ -69,15 +69,18 @@ def check(order: Order, served: Served) -> Order:
     return order.model_copy(update={"command": command})
 
 
-async def entry(order: Order, run: ThreadRun, served: Served) -> Any:
-    """What to enter the graph with: a state, a command, or None to go on."""
-    if (command := order.command) is not None:
-        return Command(
-            resume=command.resume if command.answers else None,
-            update=served.change(command.update) if command.update is not None else None,
-            goto=[j if isinstance(j, str) else Send(j.node, j.input) for j in command.goto],
-        )
-    return None if order.input is None else await served.enter(run.thread_id, order.input)
+async def entry(order: Order, run: ThreadRun, served: Served, snapshot: StateSnapshot) -> Any:
+    """What to enter the graph with: a state, or a command to go on from the snapshot, if only by None."""
+    if order.input is not None:
+        return await served.enter(run.thread_id, order.input)
+    first = await served.resume(run.thread_id, snapshot.values) if snapshot.next and snapshot.values else {}
+    if (command := order.command) is None:
+        return Command(update=first) if first else None
+    return Command(
+        resume=command.resume if command.answers else None,
+        update=(first | served.change(command.update or {})) or None,
+        goto=[j if isinstance(j, str) else Send(j.node, j.input) for j in command.goto],
+    )
 
 
 def config(order: Order, run: ThreadRun, served: Served) -> RunnableConfig:

@@ -119,6 +119,21 @@ class ServedLearn:
         await note(plan, self._runtime)
         return dict(_begin(plan))
 
+    async def resume(self, thread_id: str, values: Json) -> Json:
+        """See Served.resume: the clock starts anew; a branch is a run of its own, and closes no gap."""
+        now: Json = {"working_since": self._runtime.clock()}
+        if values["run_id"] == thread_id:
+            return now
+        await self._runtime.database.start_run(
+            thread_id,
+            subject=values["subject"],
+            whole=values["whole"],
+            domain=values["domain"],
+            gap_id=None,
+            now=now["working_since"],
+        )
+        return now | {"run_id": thread_id, "gap_id": None}
+
     def answer(self, value: Any) -> Any:
         """See Served.answer: a person's decision."""
         return valid(Approval, value, "command.resume").model_dump(mode="json")
@@ -166,6 +181,7 @@ class LearnRuns:
         domain: Domain | None = None,
         approval: ApprovalPolicy | None = None,
         gap_id: str | None = None,
+        owner: str | None = None,
     ) -> str:
         """Begins a run about a topic (`whole`) or a question and returns its id at once.
 
@@ -180,7 +196,8 @@ class LearnRuns:
                 gap_id=gap_id,
                 approval=approval or self._runtime.approval,
                 begun_at=self._runtime.clock(),
-            )
+            ),
+            owner,
         )
 
     async def forget(self, domain: Domain, digest: Digest, *, because: str = "") -> str:
@@ -264,10 +281,12 @@ class LearnRuns:
             elif latest[0].error is not None:
                 await self._executor.served[GRAPH].broke_off(record.id, "failed", latest[0].error["message"])
 
-    async def _start(self, plan: Plan) -> str:
+    async def _start(self, plan: Plan, owner: str | None = None) -> str:
         await note(plan, self._runtime)
         order = Order(input=plan.model_dump(mode="json"))
-        await self._executor.start(plan.run_id, GRAPH, order, assistant_id=GRAPH, create_thread=True)
+        await self._executor.start(
+            plan.run_id, GRAPH, order, assistant_id=GRAPH, create_thread=True, owner=owner
+        )
         return plan.run_id
 
 

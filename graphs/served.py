@@ -40,6 +40,10 @@ class Served(Protocol):
         """The state to enter the graph with."""
         ...
 
+    async def resume(self, thread_id: str, values: Json) -> Json:
+        """What to change first when a run goes on from a state, which may be another thread's copied."""
+        ...
+
     def answer(self, value: Any) -> Any:
         """The checked answer to one of its interrupts."""
         ...
@@ -98,6 +102,10 @@ class ServedChat:
             "streamed": False,
             "unit": thread_id,
         }
+
+    async def resume(self, thread_id: str, values: Json) -> Json:
+        """See Served.resume: nothing in its state names its thread."""
+        return {}
 
     def answer(self, value: Any) -> Any:
         """See Served.answer: it asks nothing."""

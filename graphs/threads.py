@@ -31,6 +31,7 @@ async def create(
     executor: Executor,
     thread_id: str | None,
     *,
+    owner: str | None,
     metadata: Json,
     ttl: Ttl | None,
     exist_ok: bool,
@@ -43,7 +44,9 @@ async def create(
     thread_id = thread_id or str(uuid.uuid4())
     if supersteps and metadata.get("graph_id") not in executor.served:
         raise ValueError("supersteps need metadata.graph_id: name one of " + ", ".join(executor.served))
-    thread = await executor.threads.create(thread_id, metadata=metadata, ttl=ttl, exist_ok=exist_ok)
+    thread = await executor.threads.create(
+        thread_id, owner=owner, metadata=metadata, ttl=ttl, exist_ok=exist_ok
+    )
     if not supersteps:
         return thread
     served = executor.served[metadata["graph_id"]]
@@ -53,7 +56,7 @@ async def create(
     except (InvalidUpdateError, EmptyInputError, ValueError) as error:
         await executor.threads.delete(thread_id)
         raise ValueError(f"supersteps: {error}") from error
-    await _restate(executor, served, thread_id)
+    await restate(executor, thread_id)
     return await executor.threads.get(thread_id)
 
 
@@ -75,28 +78,6 @@ async def state(
     if checkpoint_id is not None:
         raise unknown(checkpoint_id)
     return None
-
-
-async def history(
-    executor: Executor,
-    thread_id: str,
-    *,
-    limit: int,
-    before: str | None = None,
-    metadata: Json | None = None,
-    checkpoint_id: str | None = None,
-) -> tuple[StateSnapshot, ...]:
-    """The thread's states, newest first; only that of a checkpoint if one is given. Raises UnknownThread."""
-    served = await graph_of(executor, thread_id)
-    if served is None:
-        return ()
-    states = served.graph.aget_state_history(
-        thread_config(thread_id, checkpoint_id),
-        filter=metadata or None,
-        before=thread_config(thread_id, before) if before is not None else None,
-        limit=limit,
-    )
-    return tuple([snapshot async for snapshot in states])
 
 
 async def update(
@@ -124,17 +105,16 @@ async def update(
         )
     except (InvalidUpdateError, EmptyInputError, ValueError) as error:
         raise ValueError(f"the state cannot be changed so: {error}") from error
-    await _restate(executor, served, thread_id)
+    await restate(executor, thread_id)
     return config
 
 
 async def copy(executor: Executor, thread_id: str) -> Thread:
     """Another thread with the same past; its runs are not copied. Raises UnknownThread."""
     original = await executor.threads.get(thread_id)
-    twin = await executor.threads.create(str(uuid.uuid4()), metadata=original.metadata)
+    twin = await executor.threads.create(str(uuid.uuid4()), owner=original.owner, metadata=original.metadata)
     await executor.saver.acopy_thread(thread_id, twin.thread_id)
-    if (served := _served(executor, original)) is not None:
-        await _restate(executor, served, twin.thread_id)
+    await restate(executor, twin.thread_id)
     return await executor.threads.get(twin.thread_id)
 
 
@@ -178,6 +158,12 @@ async def graph_of(executor: Executor, thread_id: str) -> Served | None:
     return _served(executor, await executor.threads.get(thread_id))
 
 
+async def restate(executor: Executor, thread_id: str) -> None:
+    """Notes where the thread stands, after its state was changed outside a run. Raises UnknownThread."""
+    if (served := await graph_of(executor, thread_id)) is not None:
+        await executor.threads.stand(thread_id, wire.standing(await executor.state(served.name, thread_id)))
+
+
 def unknown(checkpoint_id: str) -> UnknownCheckpoint:
     """What to raise for a checkpoint that the thread does not have."""
     return UnknownCheckpoint(
@@ -195,11 +181,6 @@ def _state_update(change: Update, served: Served) -> StateUpdate:
         raise ValueError(f"{served.name} has no node {change.as_node!r}: it has {', '.join(sorted(nodes))}")
     values: Any = served.change(change.values) if change.values is not None else None
     return StateUpdate(values, change.as_node)
-
-
-async def _restate(executor: Executor, served: Served, thread_id: str) -> None:
-    snapshot = await executor.state(served.name, thread_id)
-    await executor.threads.stand(thread_id, wire.standing(snapshot))
 
 
 async def _remove(executor: Executor, thread_id: str) -> None:

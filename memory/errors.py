@@ -69,5 +69,9 @@ class ThreadBusy(StorageError):
     """A thread's active run does not allow what was asked for."""
 
 
+class UnknownKey(StorageError):
+    """No API key has this id."""
+
+
 class RunLost(StorageError):
     """Another process works on the run now, so this one must stop."""

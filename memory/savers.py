@@ -28,18 +28,31 @@ POSTGRES_COLUMNS = {
     "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob",
 }
 
+UNTIL = {
+    "checkpoints": "checkpoint_id <=",
+    "writes": "checkpoint_id <",
+    "checkpoint_writes": "checkpoint_id <",
+    "checkpoint_blobs": "'' <=",
+}
+"""What a copy up to a checkpoint takes: its writes are what was done from it on, and blobs are shared."""
+
 
 class SqliteSaver(AsyncSqliteSaver):
     """The SQLite saver, with the methods that LangGraph's contract names and its own saver lacks."""
 
-    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copies all checkpoints and writes of one thread to another."""
+    async def acopy_thread(
+        self, source_thread_id: str, target_thread_id: str, *, until: str | None = None
+    ) -> None:
+        """Copies the checkpoints and writes of one thread to another.
+
+        `until` is the last checkpoint to copy; what was written from there on is left out.
+        """
         await self._run(
             *(
                 (
                     f"INSERT INTO {table} (thread_id, {columns}) SELECT ?, {columns} FROM {table}"
-                    " WHERE thread_id = ?",
-                    (target_thread_id, source_thread_id),
+                    f" WHERE thread_id = ? AND (? IS NULL OR {UNTIL[table]} ?)",
+                    (target_thread_id, source_thread_id, until, until),
                 )
                 for table, columns in SQLITE_COLUMNS.items()
             )
@@ -123,14 +136,19 @@ class PostgresSaver(AsyncPostgresSaver):
         async with self._in_turn:
             await super().aput_writes(config, writes, task_id, task_path)
 
-    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copies all checkpoints, blobs and writes of one thread to another."""
+    async def acopy_thread(
+        self, source_thread_id: str, target_thread_id: str, *, until: str | None = None
+    ) -> None:
+        """Copies the checkpoints and writes of one thread to another, with all blobs.
+
+        `until` is the last checkpoint to copy; what was written from there on is left out.
+        """
         await self._run(
             *(
                 (
                     f"INSERT INTO {table} (thread_id, {columns}) SELECT %s, {columns} FROM {table}"
-                    " WHERE thread_id = %s",
-                    (target_thread_id, source_thread_id),
+                    f" WHERE thread_id = %s AND (%s::text IS NULL OR {UNTIL[table]} %s)",
+                    (target_thread_id, source_thread_id, until, until),
                 )
                 for table, columns in POSTGRES_COLUMNS.items()
             )

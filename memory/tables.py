@@ -59,6 +59,7 @@ THREADS = Table(
     "threads",
     METADATA,
     Column("id", Text, primary_key=True),
+    Column("owner", Text),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Column("state_updated_at", Float, nullable=False),
@@ -113,6 +114,17 @@ RUN_EVENTS = Table(
     Column("number", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("data", Text, nullable=False),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float),
 )
 
 ASSISTANTS = Table(

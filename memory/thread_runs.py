@@ -67,9 +67,11 @@ class ThreadRuns:
         self._database = database
 
     async def add(
-        self, run: ThreadRun, *, create_thread: bool, thread_metadata: Json
+        self, run: ThreadRun, *, create_thread: bool, thread_metadata: Json, owner: str | None = None
     ) -> tuple[ThreadRun, ...]:
         """Queues the run and returns the unfinished ones before it, which its strategy may end.
+
+        `owner` is whose thread is created.
 
         Raises UnknownThread unless `create_thread`, ValueError for another graph's thread, ThreadBusy if it
         is not to wait, AlreadyExists.
@@ -77,7 +79,7 @@ class ThreadRuns:
         now = self._now()
         async with self._database.begin() as connection:
             if create_thread:
-                await _add_missing_thread(connection, run.thread_id, thread_metadata, now)
+                await _add_missing_thread(connection, run.thread_id, owner, thread_metadata, now)
             before = await lock(connection, run.thread_id, now)
             if (holds := before["metadata"].get("graph_id", run.graph_id)) != run.graph_id:
                 raise ValueError(f"thread {run.thread_id} belongs to graph {holds!r}: take another thread")
@@ -287,11 +289,11 @@ def _next(waiting: Sequence[ThreadRun], now: float) -> ThreadRun | None:
 
 
 async def _add_missing_thread(
-    connection: AsyncConnection, thread_id: str, metadata: Json, now: float
+    connection: AsyncConnection, thread_id: str, owner: str | None, metadata: Json, now: float
 ) -> None:
     try:
         async with connection.begin_nested():
-            await add_thread(connection, thread_id, metadata, now)
+            await add_thread(connection, thread_id, owner, metadata, now)
     except IntegrityError:
         return
 

@@ -38,6 +38,8 @@ class Thread(Record):
     """A thread as lists show it; `values` and `interrupts` are plain JSON, as of its last run or update."""
 
     thread_id: str
+    owner: str | None = None
+    """Who made it; None where nobody was asked for a key."""
     created_at: datetime
     updated_at: datetime
     state_updated_at: datetime
@@ -53,6 +55,8 @@ class Thread(Record):
 class Search(Record):
     """Which threads, in which order."""
 
+    owner: str | None = None
+    """Only this one's; None for everybody's."""
     ids: tuple[str, ...] = ()
     status: ThreadStatus | None = None
     metadata: Json = {}
@@ -87,15 +91,21 @@ class Threads:
         self._database = database
 
     async def create(
-        self, thread_id: str, *, metadata: Json, ttl: Ttl | None = None, exist_ok: bool = False
+        self,
+        thread_id: str,
+        *,
+        owner: str | None,
+        metadata: Json,
+        ttl: Ttl | None = None,
+        exist_ok: bool = False,
     ) -> Thread:
-        """A new thread, or the one that is there if `exist_ok`. Raises AlreadyExists."""
+        """A new thread, or the owner's that is there if `exist_ok`. Raises AlreadyExists."""
         now = self._database.now().timestamp()
         try:
             async with self._database.begin() as connection:
-                await add_thread(connection, thread_id, metadata, now, ttl)
+                await add_thread(connection, thread_id, owner, metadata, now, ttl)
         except IntegrityError:
-            if not exist_ok:
+            if not (exist_ok and await self.open_to(owner, thread_id)):
                 raise AlreadyExists(
                     f"thread {thread_id} exists: send if_exists=do_nothing to use it"
                 ) from None
@@ -109,6 +119,13 @@ class Threads:
         if row is None:
             raise unknown(thread_id)
         return _thread(row)
+
+    async def open_to(self, owner: str | None, thread_id: str) -> bool:
+        """Whether the thread is the owner's, or is not there; to None all are open."""
+        query = select(THREADS.c.owner).where(THREADS.c.id == thread_id)
+        async with self._database.begin() as connection:
+            row = (await connection.execute(query)).first()
+        return owner is None or row is None or row[0] == owner
 
     async def amend(self, thread_id: str, *, metadata: Json, ttl: Ttl | None = None) -> Thread:
         """Merges the metadata into the thread's, and sets a new time to live if one is given."""
@@ -185,6 +202,8 @@ class Threads:
 
     def _query(self, wanted: Search) -> Select[Any]:
         query = select(THREADS).where(self._visible())
+        if wanted.owner is not None:
+            query = query.where(THREADS.c.owner == wanted.owner)
         if wanted.ids:
             query = query.where(THREADS.c.id.in_(wanted.ids))
         if wanted.status is not None:
@@ -217,11 +236,17 @@ def contains(value: Any, wanted: Any) -> bool:
 
 
 async def add_thread(
-    connection: AsyncConnection, thread_id: str, metadata: Json, now: float, ttl: Ttl | None = None
+    connection: AsyncConnection,
+    thread_id: str,
+    owner: str | None,
+    metadata: Json,
+    now: float,
+    ttl: Ttl | None = None,
 ) -> None:
     """Inserts a new thread. Raises IntegrityError if it is there."""
     values = {
         "id": thread_id,
+        "owner": owner,
         "created_at": now,
         "updated_at": now,
         "state_updated_at": now,
@@ -287,6 +312,7 @@ def _ttl(row: RowMapping) -> Ttl | None:
 def _thread(row: RowMapping) -> Thread:
     return Thread(
         thread_id=row["id"],
+        owner=row["owner"],
         created_at=moment(row["created_at"]),
         updated_at=moment(row["updated_at"]),
         state_updated_at=moment(row["state_updated_at"]),

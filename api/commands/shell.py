@@ -42,7 +42,8 @@ def service() -> "Iterator[Client]":
     from api.client import Refused, Unreachable, connect
 
     try:
-        with connect(settings().api_url) as client:
+        given = settings()
+        with connect(given.api_url, given.api_key) as client:
             yield client
     except Unreachable as error:
         stop(str(error), FAILED)

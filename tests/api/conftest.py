@@ -19,6 +19,7 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
 from memory.embedding import Embedder, HashingEmbedder
+from memory.keys import Keys
 from tests.databases import empty_runs, home
 from tests.graphs.conftest import clock, runtime
 
@@ -50,6 +51,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 chat=chatting.build().compile(),
                 executor=durable.executor,
                 assistants=durable.assistants,
+                keys=Keys(given.database),
                 runs=durable.runs,
                 embedder=embedder,
                 writing=asyncio.Lock(),

@@ -46,6 +46,19 @@ def stub(routes: list[Route]) -> Iterator[int]:
         thread.join(10)
 
 
+def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
+    home = {"NIGHTSCHOOL_HOME": str(tmp_path)}
+    made = run("keys", "create", "--scope", "chat", "--owner", "ada", **home)
+    assert made.stdout.startswith("nsk_")
+    listed = run("keys", "list", **home).stdout
+    assert "ada" in listed
+    assert made.stdout.strip() not in listed
+    key = made.stderr.split()[1]
+    assert run("keys", "revoke", key, **home).returncode == 0
+    assert run("keys", "revoke", "nobody", **home).returncode == 2
+    assert run("keys", "create", "--scope", "everything", **home).returncode == 2
+
+
 def test_help_lists_every_command() -> None:
     said = run("--help")
     assert said.returncode == 0
@@ -115,6 +128,7 @@ def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
         ("NIGHTSCHOOL_DATABASE_URL", "mysql://nowhere/x", 2, "mysql is not supported"),
         ("NIGHTSCHOOL_DATABASE_URL", "sqlite:////nowhere/x.db", 1, "check its folder"),
         ("NIGHTSCHOOL_MODEL", "{tmp}", 2, "entropy_threshold"),
+        ("NIGHTSCHOOL_API_HOST", "0.0.0.0", 2, "nightschool keys create"),
     ],
 )
 def test_what_keeps_the_api_from_starting_is_one_line_and_an_exit_code(

@@ -17,6 +17,7 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
 from memory.embedding import HashingEmbedder
+from memory.keys import Keys
 
 
 @asynccontextmanager
@@ -32,6 +33,7 @@ async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Serv
             chat=chatting.build().compile(),
             executor=durable.executor,
             assistants=durable.assistants,
+            keys=Keys(runtime.database),
             runs=durable.runs,
             embedder=HashingEmbedder(),
             writing=asyncio.Lock(),

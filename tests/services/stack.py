@@ -73,7 +73,7 @@ def stack(home: Path, **settings: str) -> Iterator[Stack]:
     with (
         log.open("wb") as output,
         subprocess.Popen([str(NIGHTSCHOOL), "up"], env=environment, stdout=output, stderr=output) as process,
-        connect(f"http://127.0.0.1:{api_port}") as client,
+        connect(f"http://127.0.0.1:{api_port}", None) as client,
     ):
         running = Stack(client=client, process=process, log=log, environment=environment)
         try:

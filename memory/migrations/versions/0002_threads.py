@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "threads",
         sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("owner", sa.Text),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("updated_at", sa.Float, nullable=False),
         sa.Column("state_updated_at", sa.Float, nullable=False),
