@@ -133,16 +133,20 @@ class Settings(BaseSettings):
     @property
     def checkpoints(self) -> str:
         """SQLAlchemy URL of the graphs' checkpoints: a SQLite file of their own, or the one PostgreSQL."""
-        if self.relational.startswith("sqlite"):
-            return f"sqlite:///{self.path('checkpoints.db')}"
-        return self.relational
+        return self._beside("checkpoints.db")
+
+    @property
+    def items(self) -> str:
+        """SQLAlchemy URL of what clients keep in the store: a SQLite file of its own, or the one PostgreSQL."""
+        return self._beside("items.db")
 
     @property
     def durable(self) -> str:
         """SQLAlchemy URL of what DBOS knows of runs: a SQLite file of their own, or the one PostgreSQL."""
-        if self.relational.startswith("sqlite"):
-            return f"sqlite:///{self.path('runs.db')}"
-        return self.relational
+        return self._beside("runs.db")
+
+    def _beside(self, name: str) -> str:
+        return f"sqlite:///{self.path(name)}" if self.relational.startswith("sqlite") else self.relational
 
     @property
     def teacher(self) -> str:

@@ -37,6 +37,7 @@ from memory.database import open_database
 from memory.embedding import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError
+from memory.items import Items, open_items
 from memory.keys import Keys
 from memory.outbox import DbosOutbox, read
 from memory.procedural import Registry
@@ -60,6 +61,7 @@ class Service:
     keys: Keys
     runs: LearnRuns
     embedder: Embedder
+    items: Items
     writing: asyncio.Lock
     """Held while a document is taken in: two ingests of one document at once would mix."""
     embedding: asyncio.Lock
@@ -136,6 +138,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             keys=keys,
             runs=durable.runs,
             embedder=embedder,
+            items=await stack.enter_async_context(open_items(settings.items, embedder)),
             writing=asyncio.Lock(),
             embedding=asyncio.Lock(),
         )

@@ -79,7 +79,7 @@ async def _postgresql(url: str) -> AsyncIterator[PostgresSaver]:
     try:
         await pool.open(wait=True, timeout=CONNECT_SECONDS)
         saver = PostgresSaver(pool, serde=serializer())
-        async with pool.connection() as connection, _alone(connection):
+        async with pool.connection() as connection, alone(connection):
             await saver.setup()
         yield saver
     except (psycopg.Error, PoolTimeout) as error:
@@ -91,7 +91,7 @@ async def _postgresql(url: str) -> AsyncIterator[PostgresSaver]:
 
 
 @asynccontextmanager
-async def _alone(connection: psycopg.AsyncConnection[dict[str, Any]]) -> AsyncIterator[None]:
+async def alone(connection: psycopg.AsyncConnection[dict[str, Any]]) -> AsyncIterator[None]:
     """Lets one process at a time make the tables.
 
     Asks again and again: whoever waited in the database would keep `CREATE INDEX CONCURRENTLY` waiting too.

@@ -1,4 +1,7 @@
-"""Owns API keys in the relational store: whose they are and what they may do. It keeps their digests only."""
+"""Owns API keys in the relational store: whose they are, and what they may do.
+
+Keeps digests of them only; what a scope opens is the api's business.
+"""
 
 import hashlib
 import secrets

@@ -1,4 +1,7 @@
-"""Owns the commands about API keys. They work on the database itself, whether the service runs or not."""
+"""Owns the commands about API keys.
+
+None of them asks the service: they work on its database, whether it runs or not.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

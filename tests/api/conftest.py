@@ -19,6 +19,7 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
 from memory.embedding import Embedder, HashingEmbedder
+from memory.items import open_items
 from memory.keys import Keys
 from tests.databases import empty_runs, home
 from tests.graphs.conftest import clock, runtime
@@ -41,10 +42,12 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
         settings: Settings, given: Runtime, learning: bool, embedder: Embedder
     ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
+            items = cast(Any, None)
             durable = Durable(*[cast(Any, None)] * 3)
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints))
                 durable = await stack.enter_async_context(open_durable(given, saver, settings.durable))
+                items = await stack.enter_async_context(open_items(settings.items, embedder))
             yield Service(
                 settings=settings,
                 runtime=given,
@@ -54,6 +57,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 keys=Keys(given.database),
                 runs=durable.runs,
                 embedder=embedder,
+                items=items,
                 writing=asyncio.Lock(),
                 embedding=asyncio.Lock(),
             )

@@ -17,6 +17,7 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
 from memory.embedding import HashingEmbedder
+from memory.items import open_items
 from memory.keys import Keys
 
 
@@ -26,6 +27,7 @@ async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Serv
     async with (
         open_saver(settings.checkpoints) as saver,
         open_durable(runtime, saver, settings.durable) as durable,
+        open_items(settings.items, HashingEmbedder()) as items,
     ):
         yield Service(
             settings=settings,
@@ -36,6 +38,7 @@ async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Serv
             keys=Keys(runtime.database),
             runs=durable.runs,
             embedder=HashingEmbedder(),
+            items=items,
             writing=asyncio.Lock(),
             embedding=asyncio.Lock(),
         )

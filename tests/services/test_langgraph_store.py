@@ -1,0 +1,74 @@
+"""What clients keep is found again by name, by value and by meaning, on every database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph_sdk import get_client
+from langgraph_sdk.client import LangGraphClient
+from langgraph_sdk.errors import UnprocessableEntityError
+
+from graphs.state import Runtime
+from memory.keys import Keys
+from tests.databases import database_url, empty_runs, home, postgresql, template
+from tests.graphs.conftest import clock, runtime
+from tests.services.langgraph_server import serving
+
+__all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture
+async def url(runtime: Runtime, home: Path, database_url: str) -> AsyncIterator[str]:
+    async with serving(runtime, home, database_url) as address:
+        yield address
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[LangGraphClient]:
+    async with get_client(url=url) as opened:
+        yield opened
+
+
+async def test_an_item_is_kept_replaced_and_deleted(client: LangGraphClient) -> None:
+    await client.store.put_item(["users", "ada"], key="likes", value={"food": "figs"})
+    await client.store.put_item(["users", "ada"], key="likes", value={"food": "dates"})
+    item: Any = await client.store.get_item(["users", "ada"], key="likes")
+    assert (item["namespace"], item["key"], item["value"]) == (["users", "ada"], "likes", {"food": "dates"})
+    await client.store.delete_item(["users", "ada"], key="likes")
+    assert await client.store.get_item(["users", "ada"], key="likes") is None
+    await client.store.delete_item(["users", "ada"], key="likes")
+
+
+async def test_items_are_found_by_prefix_value_and_meaning(client: LangGraphClient) -> None:
+    for key, said in (("1", "a borrow is a reference"), ("2", "figs are sweet fruit")):
+        await client.store.put_item(["notes", "ada"], key=key, value={"said": said})
+    await client.store.put_item(["notes", "bob"], key="3", value={"said": "rain"}, index=False)
+    found: Any = await client.store.search_items(["notes", "ada"], query="sweet figs")
+    assert [item["key"] for item in found["items"]] == ["2", "1"]
+    assert found["items"][0]["score"] > found["items"][1]["score"]
+    by_value: Any = await client.store.search_items(["notes"], filter={"said": "rain"})
+    assert [item["key"] for item in by_value["items"]] == ["3"]
+    places = await client.store.list_namespaces(prefix=["notes"])
+    assert sorted(places["namespaces"]) == [["notes", "ada"], ["notes", "bob"]]
+    assert (await client.store.list_namespaces(max_depth=1))["namespaces"] == [["notes"]]
+
+
+async def test_an_owner_sees_no_other_ones_items(client: LangGraphClient, runtime: Runtime, url: str) -> None:
+    await client.store.put_item(["notes"], key="1", value={"said": "before there were keys"})
+    _, ada = await Keys(runtime.database).create("ada", "chat")
+    _, bob = await Keys(runtime.database).create("bob", "chat")
+    await asyncio.sleep(0)
+    async with get_client(url=url, api_key=ada) as hers, get_client(url=url, api_key=bob) as his:
+        await hers.store.put_item(["notes"], key="1", value={"said": "hers"})
+        assert await his.store.get_item(["notes"], key="1") is None
+        assert (await his.store.list_namespaces())["namespaces"] == []
+
+
+@pytest.mark.parametrize("namespace", [[], ["a.b"], [""]])
+async def test_a_namespace_that_cannot_be_is_refused(client: LangGraphClient, namespace: list[str]) -> None:
+    body = {"namespace": namespace, "key": "1", "value": {}}
+    with pytest.raises(UnprocessableEntityError):
+        await client.http.put("/store/items", json=body)
