@@ -137,7 +137,7 @@ class Settings(BaseSettings):
 
     @property
     def items(self) -> str:
-        """SQLAlchemy URL of what clients keep in the store: a SQLite file of its own, or the one PostgreSQL."""
+        """SQLAlchemy URL of what clients keep in the store: a SQLite file, or the one PostgreSQL."""
         return self._beside("items.db")
 
     @property

@@ -18,6 +18,7 @@ from agent.engine import GREEDY, Reply, Sampling
 from agent.scripted import ScriptedEngine
 from graphs.state import Runtime
 from memory.database import open_database
+from memory.errors import ThreadBusy
 from memory.thread_runs import ThreadRuns
 from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.graphs.conftest import BASE_LINES, clock, eventually, runtime
@@ -247,13 +248,15 @@ async def test_no_two_runs_of_a_thread_run_at_once_even_past_our_code(
 ) -> None:
     await client.runs.create(thread, "chat", input=LEMUR)
     await asking(engine)
-    runs = ThreadRuns(given.database, "rogue")
+    runs = ThreadRuns(given.database)
     (running,) = await runs.unfinished(thread)
     rogue = running.model_copy(update={"run_id": "rogue", "status": "running"})
     with pytest.raises(Exception, match="exists") as refused:
         await runs.add(rogue, create_thread=False, thread_metadata={})
     assert not isinstance(refused.value, IntegrityError)
-    assert await runs.claim(thread) is None
+    queued = await client.runs.create(thread, "chat", input=LEMUR)
+    with pytest.raises(ThreadBusy):
+        await runs.claim(queued["run_id"])
 
 
 @pytest.mark.parametrize(
