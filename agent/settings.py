@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="PostgreSQL URL of all tables, runs and checkpoints; default: SQLite files at home."
     )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signs webhooks (Standard Webhooks); without it, runs that name a webhook are refused.",
+    )
     api_key: str | None = Field(
         None, description="Key that our own commands send to a service that asks for one."
     )

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
-from api import adapters, assistants, documents, errors, health, learn, store, thread_runs, threads
+from api import adapters, assistants, crons, documents, errors, health, learn, store, thread_runs, threads
 from api.auth import may
 from api.compose import Service, open_service
 from api.limits import RequestLimits
@@ -21,7 +21,7 @@ from api.origins import OwnPagesOnly
 from memory.keys import Scope
 
 PARTS: Mapping[Scope, Sequence[ModuleType]] = {
-    "chat": (chat, models, embeddings, assistants, threads, thread_runs, store),
+    "chat": (chat, models, embeddings, assistants, threads, thread_runs, store, crons),
     "learn": (learn, documents),
     "admin": (adapters,),
 }

@@ -3,15 +3,14 @@
 A service without keys asks nobody; it is for one machine, and listens nowhere else.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from api.callers import Caller
 from api.compose import Given, Service
-from api.errors import Forbidden, Unauthorized
+from api.errors import Unauthorized
 from memory.keys import Scope
 from memory.threads import unknown
 
@@ -21,20 +20,6 @@ BEARER = HTTPBearer(
 HEADER = APIKeyHeader(
     name="x-api-key", auto_error=False, description="The same, as LangGraph's clients send it."
 )
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks."""
-
-    owner: str | None
-    """Whose threads it sees and makes; None sees all: an operator, or anybody where there are no keys."""
-    may: Callable[[Scope], bool]
-
-    def need(self, scope: Scope) -> None:
-        """Raises Forbidden unless its key covers the scope."""
-        if not self.may(scope):
-            raise Forbidden(f"this needs a key of scope {scope}: `nightschool keys create --scope {scope}`")
 
 
 async def caller(

@@ -24,8 +24,10 @@ from agent.settings import Settings, base_threshold, single_turn
 from agent.teacher import Teacher
 from agent.vllm import VllmEngine
 from api.components import graph_address
+from api.starting import Starting
 from graphs import chat as chatting
 from graphs import threads
+from graphs.durable import Deliver, Work
 from graphs.executor import Executor, open_executor
 from graphs.runs import LearnRuns, ServedLearn
 from graphs.served import ServedChat
@@ -33,6 +35,7 @@ from graphs.state import Limits, Runtime
 from memory.adapters import AdapterRegistry
 from memory.assistants import Assistants
 from memory.checkpoints import open_saver
+from memory.crons import Crons
 from memory.database import open_database
 from memory.embedding import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
@@ -43,6 +46,7 @@ from memory.outbox import DbosOutbox, read
 from memory.procedural import Registry
 from memory.savers import Saver
 from memory.semantic.falkor import FalkorSemanticMemory
+from memory.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +62,8 @@ class Service:
     chat: chatting.Chat
     executor: Executor
     assistants: Assistants
+    starting: Starting
+    crons: Crons
     keys: Keys
     runs: LearnRuns
     embedder: Embedder
@@ -126,7 +132,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             teacher=await _teacher(settings, stack),
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))
-        durable = await stack.enter_async_context(open_durable(runtime, saver, settings.durable))
+        durable = await stack.enter_async_context(
+            open_durable(runtime, saver, settings.durable, _webhooks(settings))
+        )
         watch = asyncio.create_task(keep_loaded(engine, registry))
         stack.push_async_callback(_end, watch)
         yield Service(
@@ -135,6 +143,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             chat=chatting.build().compile(),
             executor=durable.executor,
             assistants=durable.assistants,
+            starting=durable.starting,
+            crons=durable.crons,
             keys=keys,
             runs=durable.runs,
             embedder=embedder,
@@ -150,11 +160,15 @@ class Durable:
 
     executor: Executor
     assistants: Assistants
+    starting: Starting
+    crons: Crons
     runs: LearnRuns
 
 
 @asynccontextmanager
-async def open_durable(runtime: Runtime, saver: Saver, url: str) -> AsyncIterator[Durable]:
+async def open_durable(
+    runtime: Runtime, saver: Saver, url: str, webhooks: Webhooks | None = None
+) -> AsyncIterator[Durable]:
     """Opens the runs on threads and all that starts them, and takes up what was left unfinished.
 
     `url` is the SQLAlchemy URL of DBOS's own tables. Raises StoreUnavailable.
@@ -162,10 +176,22 @@ async def open_durable(runtime: Runtime, saver: Saver, url: str) -> AsyncIterato
     served = (ServedChat(saver), ServedLearn(runtime, saver))
     assistants = Assistants(runtime.database, [graph.name for graph in served])
     await assistants.ship()
-    async with open_executor(runtime, saver, served, url, chores=[threads.expire]) as executor:
+    crons = Crons(runtime.database)
+
+    def outside(executor: Executor) -> tuple[Deliver, Work]:
+        starting = Starting(executor, assistants, webhooks)
+        return starting.deliver, partial(starting.fire, crons=crons)
+
+    async with open_executor(runtime, saver, served, url, [threads.expire], outside) as executor:
         runs = LearnRuns(runtime, executor)
         await runs.tidy()
-        yield Durable(executor=executor, assistants=assistants, runs=runs)
+        yield Durable(
+            executor=executor,
+            assistants=assistants,
+            starting=Starting(executor, assistants, webhooks),
+            crons=crons,
+            runs=runs,
+        )
 
 
 async def keep_loaded(engine: Engine, registry: AdapterRegistry, *, every: float = WATCH_SECONDS) -> None:
@@ -216,6 +242,12 @@ async def _teacher(settings: Settings, stack: AsyncExitStack) -> Teacher | None:
         timeout=settings.teacher_timeout,
         client=client,
     )
+
+
+def _webhooks(settings: Settings) -> Webhooks | None:
+    if settings.webhook_secret is None:
+        return None
+    return Webhooks(settings.webhook_secret.get_secret_value(), lambda: datetime.now(UTC))
 
 
 def _limits(settings: Settings) -> Limits:

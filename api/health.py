@@ -47,7 +47,7 @@ async def ok() -> dict[str, bool]:
 @router.get("/info")
 async def info() -> dict[str, Any]:
     """What this is, for LangGraph's clients, which ask before they begin."""
-    flags = {"assistants": True, "crons": False, "langsmith": False}
+    flags = {"assistants": True, "crons": True, "langsmith": False}
     return {"version": version("nightschool"), "langgraph_py_version": version("langgraph"), "flags": flags}
 
 

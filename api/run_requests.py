@@ -83,10 +83,10 @@ class RunAsked(Body):
     """A command that resumes always needs an interrupt to answer."""
     checkpoint_during: None = None
     feedback_keys: None = None
-    webhook: None = None
+    webhook: Annotated[str, Field(max_length=2000)] | None = None
     langsmith_tracer: None = None
 
-    @field_validator("checkpoint_during", "feedback_keys", "webhook", "langsmith_tracer", mode="before")
+    @field_validator("checkpoint_during", "feedback_keys", "langsmith_tracer", mode="before")
     @classmethod
     def _unsupported(cls, value: object) -> None:
         if value is not None:
@@ -137,6 +137,7 @@ class RunAsked(Body):
             tags=tuple(self.config.tags),
             durability=self.durability,
             on_completion=self.on_completion or ("delete" if stateless else "keep"),
+            webhook=self.webhook,
         )
 
 

@@ -3,7 +3,6 @@
 Runs nothing itself: `graphs.executor` does. A client that goes away changes nothing unless it asked for that.
 """
 
-import uuid
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -11,21 +10,18 @@ from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 
-from api.auth import Caller, Calling, own
+from api.auth import Calling
 from api.compose import Given, Service
-from api.langgraph import RunId, Select, ThreadId, checkpoint_of, picked, surface
+from api.langgraph import RunId, Select, ThreadId, picked, surface
 from api.run_requests import BatchedRun, CancelMany, RunAsked, check_modes
+from api.starting import run_reply
 from api.streams import events, eventually, links, outcome
-from graphs import threads
 from memory.errors import ThreadBusy, UnknownRun
-from memory.keys import Scope
 from memory.thread_runs import RunStatus, ThreadRun
 from memory.threads import Json
 
 router = surface("runs")
 
-SCOPE: dict[str, Scope] = {"learn": "learn"}
-"""What a key needs to run a graph; `chat` where nothing is said."""
 MOST_IN_BATCH = 100
 LastEventId = Annotated[str | None, Header()]
 Action = Literal["interrupt", "rollback"]
@@ -36,7 +32,7 @@ async def create(
     thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling, response: Response
 ) -> Json:
     """Queues a run on a thread and returns at once."""
-    run = await start(given, calling, asked, thread_id)
+    run = await given.starting.start(calling, asked, thread_id)
     response.headers["Content-Location"] = links(run, "join")["Content-Location"]
     return run_reply(run)
 
@@ -44,19 +40,19 @@ async def create(
 @router.post("/threads/{thread_id}/runs/stream", response_class=EventSourceResponse)
 async def stream(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
     """Queues a run on a thread and streams its events."""
-    return _stream(given, asked, await start(given, calling, asked, thread_id))
+    return _stream(given, asked, await given.starting.start(calling, asked, thread_id))
 
 
 @router.post("/threads/{thread_id}/runs/wait")
 async def wait(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
     """Queues a run on a thread and answers with the values that it ends with."""
-    return _wait(given, asked, await start(given, calling, asked, thread_id))
+    return _wait(given, asked, await given.starting.start(calling, asked, thread_id))
 
 
 @router.post("/runs")
 async def create_stateless(asked: RunAsked, given: Given, calling: Calling, response: Response) -> Json:
     """Queues a run on a thread of its own, which is deleted at its end unless it is to be kept."""
-    run = await start(given, calling, asked, None)
+    run = await given.starting.start(calling, asked, None)
     response.headers["Content-Location"] = links(run, "join")["Content-Location"]
     return run_reply(run)
 
@@ -64,13 +60,13 @@ async def create_stateless(asked: RunAsked, given: Given, calling: Calling, resp
 @router.post("/runs/stream", response_class=EventSourceResponse)
 async def stream_stateless(asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
     """The same, and streams its events."""
-    return _stream(given, asked, await start(given, calling, asked, None))
+    return _stream(given, asked, await given.starting.start(calling, asked, None))
 
 
 @router.post("/runs/wait")
 async def wait_stateless(asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
     """The same, and answers with the values that it ends with."""
-    return _wait(given, asked, await start(given, calling, asked, None))
+    return _wait(given, asked, await given.starting.start(calling, asked, None))
 
 
 @router.post("/runs/batch")
@@ -78,7 +74,7 @@ async def batch(asked: list[BatchedRun], given: Given, calling: Calling) -> list
     """Queues several runs; if one is refused, those before it are queued already."""
     if not 0 < len(asked) <= MOST_IN_BATCH:
         raise ValueError(f"a batch has 1 to {MOST_IN_BATCH} runs")
-    return [run_reply(await start(given, calling, one, one.thread_id)) for one in asked]
+    return [run_reply(await given.starting.start(calling, one, one.thread_id)) for one in asked]
 
 
 @router.post("/runs/cancel", status_code=204)
@@ -167,65 +163,6 @@ async def cancel(
     if wait:
         return eventually(run, outcome(given.executor, run))
     return Response(status_code=202)
-
-
-async def start(given: Service, calling: Caller, asked: RunAsked, thread_id: str | None) -> ThreadRun:
-    """Queues what is asked for. Raises what `Executor.start` and `Served.accept` raise."""
-    assistant = await given.assistants.get(asked.assistant_id)
-    served = given.executor.served[assistant.graph_id]
-    calling.need(SCOPE.get(assistant.graph_id, "chat"))
-    if thread_id is not None:
-        await own(given, calling, thread_id)
-    stateless = thread_id is None
-    thread_id = thread_id or str(uuid.uuid4())
-    create = stateless or asked.if_not_exists == "create"
-    checkpoint_id = checkpoint_of(thread_id, asked.checkpoint, asked.checkpoint_id)
-    if stateless and checkpoint_id is not None:
-        raise ValueError("a run without a thread has no checkpoint to begin at: name its thread")
-    if not stateless and asked.on_completion == "delete":
-        raise ValueError("on_completion=delete is for runs without a thread: use the thread's ttl")
-    if asked.input is not None and asked.command is not None:
-        raise ValueError("send input or command, not both")
-    if not create:
-        await given.executor.threads.get(thread_id)
-    if checkpoint_id is not None:
-        await threads.state(given.executor, thread_id, checkpoint_id)
-    accepted = None
-    if asked.input is not None:
-        if not isinstance(asked.input, dict):
-            raise ValueError("input: must be an object")
-        options = assistant.options | asked.options
-        accepted = await served.accept(thread_id, asked.input, options)
-    order = asked.order(accepted, checkpoint_id, stateless=stateless)
-    return await given.executor.start(
-        thread_id,
-        assistant.graph_id,
-        order,
-        assistant_id=assistant.assistant_id,
-        strategy=asked.multitask_strategy,
-        metadata=asked.config.metadata | asked.metadata,
-        create_thread=create,
-        owner=calling.owner,
-        after_seconds=asked.after_seconds,
-    )
-
-
-def run_reply(run: ThreadRun) -> Json:
-    """A run as clients know it."""
-    told = run.model_dump(
-        mode="json",
-        include={
-            "run_id",
-            "thread_id",
-            "assistant_id",
-            "created_at",
-            "updated_at",
-            "status",
-            "metadata",
-        },
-    )
-    reason = {"cancel_reason": run.cancel} if run.cancel else {}
-    return told | {"kwargs": run.request, "multitask_strategy": run.strategy} | reason
 
 
 def number(last_event_id: str | None) -> int:

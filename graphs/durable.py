@@ -6,19 +6,26 @@ Knows a run by its id only; what is done with it is in `executor`.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos.error import DBOSException
 
 from memory.presence import Presence, open_presence
 
 WORKFLOW = "run"
+DELIVERY = "webhook"
+CRON = "cron"
+DELIVERIES = 8
+"""Times that a webhook is tried, waiting 2 seconds at first and then twice as long each time: 4 minutes."""
 VERSION = "2"
 """Version of the workflow, not of the code: a restarted or upgraded api takes up what its forerunner left."""
 MOST_ATTEMPTS = 50
 """A run that has taken so many processes with it, or outlived them, is not taken up again."""
 
 Work = Callable[[str], Awaitable[None]]
+Deliver = Callable[[str, str, str], Awaitable[None]]
 
 
 class Durable:
@@ -26,25 +33,64 @@ class Durable:
 
     def __init__(self, presence: Presence) -> None:
         self._presence = presence
-        self._workflow: Callable[[str], Coroutine[Any, Any, None]]
+        self._work: Callable[[str], Coroutine[Any, Any, None]]
+        self._deliver: Callable[[str, str, str], Coroutine[Any, Any, None]]
+        self._fire: Callable[[datetime, Any], Coroutine[Any, Any, None]]
 
-    def launch(self, work: Work) -> None:
+    def launch(self, work: Work, deliver: Deliver, fire: Work) -> None:
         """Begins to work, on what was left at first. Has to be called before all else, and in the event loop.
 
-        `work` is done again from its beginning if its process ends before it does, but not if it raises.
+        `work` and `fire` (on a cron) are done again from their beginning if their process ends before they
+        do, but not if they raise; `deliver` (url, id and body of a webhook) is tried again if it raises.
         """
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MOST_ATTEMPTS)
-        async def workflow(run_id: str) -> None:
+        async def working(run_id: str) -> None:
             await work(run_id)
 
-        self._workflow = workflow
+        @DBOS.step(name="send", retries_allowed=True, interval_seconds=2, max_attempts=DELIVERIES)
+        async def sending(url: str, message_id: str, body: str) -> None:
+            await deliver(url, message_id, body)
+
+        @DBOS.workflow(name=DELIVERY)
+        async def delivering(url: str, message_id: str, body: str) -> None:
+            await sending(url, message_id, body)
+
+        @DBOS.workflow(name=CRON)
+        async def firing(scheduled: datetime, context: Any) -> None:
+            await fire(context["cron_id"])
+
+        self._work, self._deliver, self._fire = working, delivering, firing
         DBOS.launch()
 
     async def begin(self, run_id: str) -> None:
         """Works on the run, unless somebody does already, or did until it ended."""
         with SetWorkflowID(run_id):
-            await DBOS.start_workflow_async(self._workflow, run_id)
+            await DBOS.start_workflow_async(self._work, run_id)
+
+    async def tell(self, run_id: str, url: str, body: str) -> None:
+        """Delivers a webhook about the run, once however often it is told to."""
+        message_id = f"{run_id}:ended"
+        with SetWorkflowID(message_id):
+            await DBOS.start_workflow_async(self._deliver, url, message_id, body)
+
+    async def schedule(self, cron_id: str, cron: str, timezone: str | None) -> None:
+        """Fires the cron when its expression says, from now on. Raises ValueError for a bad one."""
+        await self.unschedule(cron_id)
+        try:
+            await DBOS.create_schedule_async(
+                schedule_name=cron_id,
+                workflow_fn=self._fire,
+                schedule=cron,
+                context={"cron_id": cron_id},
+                cron_timezone=timezone,
+            )
+        except DBOSException as error:
+            raise ValueError(f"schedule: {error}") from error
+
+    async def unschedule(self, cron_id: str) -> None:
+        """Fires it no more; again changes nothing."""
+        await DBOS.delete_schedule_async(cron_id)
 
     async def take_over(self) -> None:
         """Takes up what processes left that are no more; two that do so at once do it once."""

@@ -21,7 +21,7 @@ from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_expo
 
 from agent.errors import AgentError
 from graphs import orders, recovery, wire
-from graphs.durable import MOST_ATTEMPTS, Durable, open_durable
+from graphs.durable import MOST_ATTEMPTS, Deliver, Durable, Work, open_durable
 from graphs.journal import Bell, Journal
 from graphs.orders import Order
 from graphs.served import BrokeOff, Served
@@ -70,7 +70,7 @@ class Executor:
         self.threads = Threads(database)
         self.runs = ThreadRuns(database)
         self._database = database
-        self._durable = durable
+        self.durable = durable
         self._bell = Bell()
         self._working: dict[str, _Work] = {}
 
@@ -180,7 +180,7 @@ class Executor:
                         self._stop(run.run_id, run.cancel)
                 if time.monotonic() - done > CHORE_SECONDS:
                     done = time.monotonic()
-                    await self._durable.take_over()
+                    await self.durable.take_over()
                     for chore in chores:
                         await chore(self)
                 for thread_id in await self.runs.due():
@@ -215,7 +215,7 @@ class Executor:
 
     async def _advance(self, thread_id: str) -> None:
         if len(self._working) < MOST_AT_ONCE and (run := await self.runs.next(thread_id)) is not None:
-            await self._durable.begin(run.run_id)
+            await self.durable.begin(run.run_id)
 
     @retry(
         retry=retry_if_exception_type(StoreUnavailable),
@@ -231,9 +231,23 @@ class Executor:
             if (run := await self._turn(run_id)) is not None:
                 work.stop = run.cancel
                 await self._see_through(run)
+            await self._tell(run_id)
         finally:
             del self._working[run_id]
             self._bell.ring(run_id)
+
+    async def _tell(self, run_id: str) -> None:
+        """Has the run's webhook told of its end, if it has one; a run that was undone has ended nowhere."""
+        try:
+            run = await self.runs.get(run_id)
+        except UnknownRun:
+            return
+        url = Order.model_validate(run.request).webhook
+        if url is not None and run.finished:
+            ended = {"run_id": run_id, "thread_id": run.thread_id, "status": run.status}
+            told = run.model_dump(include={"assistant_id", "metadata", "created_at", "updated_at"})
+            body = wire.text(told | ended | {"values": await self.outcome(run)})
+            await self.durable.tell(run_id, url, body)
 
     async def _turn(self, run_id: str) -> ThreadRun | None:
         while True:
@@ -364,17 +378,23 @@ class Executor:
 
 @asynccontextmanager
 async def open_executor(
-    runtime: Runtime, saver: Saver, served: Sequence[Served], url: str, chores: Sequence[Chore] = ()
+    runtime: Runtime,
+    saver: Saver,
+    served: Sequence[Served],
+    url: str,
+    chores: Sequence[Chore] = (),
+    outside: "Callable[[Executor], tuple[Deliver, Work]] | None" = None,
 ) -> AsyncIterator[Executor]:
     """Opens the runs on threads and takes up those that were left unfinished; `chores` run every 2 seconds.
 
-    `url` is the SQLAlchemy URL of DBOS's own tables. Raises StoreUnavailable.
+    `url` is the SQLAlchemy URL of DBOS's own tables. `outside` makes what delivers webhooks and what fires
+    crons, where there are any. Raises StoreUnavailable.
 
     Work in progress at closing is left as it stands in its checkpoint, and the next opening takes it up.
     """
     async with open_durable(url) as durable:
         executor = Executor(runtime, saver, served, durable)
-        durable.launch(executor.work)
+        durable.launch(executor.work, *(_nowhere if outside is None else outside(executor)))
         watching = asyncio.create_task(executor.watch(chores))
         try:
             yield executor
@@ -388,6 +408,13 @@ def thread_config(thread_id: str, checkpoint_id: str | None = None) -> RunnableC
     """LangGraph's name for a thread's state, now or at a checkpoint."""
     named = {"thread_id": thread_id, "checkpoint_ns": ""}
     return {"configurable": named if checkpoint_id is None else {**named, "checkpoint_id": checkpoint_id}}
+
+
+async def _nobody(*_: str) -> None:
+    raise AssertionError("there are no webhooks and no crons here")
+
+
+_nowhere = (_nobody, _nobody)
 
 
 def _fault(error: Exception) -> str:

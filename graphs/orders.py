@@ -48,6 +48,8 @@ class Order(Record):
     tags: tuple[str, ...] = ()
     durability: Literal["sync", "async", "exit"] = "sync"
     on_completion: Literal["keep", "delete"] = "keep"
+    webhook: str | None = None
+    """URL that is told of the run's end."""
 
 
 def check(order: Order, served: Served) -> Order:

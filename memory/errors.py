@@ -73,5 +73,13 @@ class UnknownKey(StorageError):
     """No API key has this id."""
 
 
+class UnknownCron(StorageError):
+    """No cron has this id."""
+
+
+class WebhookFailed(StorageError):
+    """Whoever was to be told of a run's end did not take it."""
+
+
 class RunLost(StorageError):
     """Another process works on the run now, so this one must stop."""

@@ -127,6 +127,16 @@ API_KEYS = Table(
     Column("revoked_at", Float),
 )
 
+CRONS = Table(
+    "crons",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
 ASSISTANTS = Table(
     "assistants",
     METADATA,

@@ -38,6 +38,12 @@ def addresses(host: str) -> Sequence[str]:
         return ()
 
 
+def is_public(found: Sequence[str]) -> bool:
+    """Whether none of the IP addresses is this machine's or in a private network."""
+    ips = [ipaddress.ip_address(address) for address in found]
+    return all((getattr(ip, "ipv4_mapped", None) or ip).is_global for ip in ips)
+
+
 def fetch(
     url: str,
     *,
@@ -118,8 +124,7 @@ class _Visit:
         return self._is_public(httpx.URL(self._url).host)
 
     def _is_public(self, host: str) -> bool:
-        found = [ipaddress.ip_address(address) for address in self._resolve(host)]
-        return all((getattr(ip, "ipv4_mapped", None) or ip).is_global for ip in found)
+        return is_public(self._resolve(host))
 
 
 def _target(response: httpx.Response, url: str) -> str:

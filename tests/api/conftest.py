@@ -43,7 +43,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
     ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
             items = cast(Any, None)
-            durable = Durable(*[cast(Any, None)] * 3)
+            durable = Durable(*[cast(Any, None)] * 5)
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints))
                 durable = await stack.enter_async_context(open_durable(given, saver, settings.durable))
@@ -54,6 +54,8 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 chat=chatting.build().compile(),
                 executor=durable.executor,
                 assistants=durable.assistants,
+                starting=durable.starting,
+                crons=durable.crons,
                 keys=Keys(given.database),
                 runs=durable.runs,
                 embedder=embedder,

@@ -4,7 +4,7 @@ Threads, runs, checkpoints and the relational store are real; the engine is scri
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,14 +19,17 @@ from memory.checkpoints import open_saver
 from memory.embedding import HashingEmbedder
 from memory.items import open_items
 from memory.keys import Keys
+from memory.webhooks import Webhooks
 
 
 @asynccontextmanager
-async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Service]:
+async def open_fakes(
+    settings: Settings, runtime: Runtime, webhooks: Webhooks | None = None
+) -> AsyncIterator[Service]:
     """The service over the runtime, whose database has to be the one of the settings."""
     async with (
         open_saver(settings.checkpoints) as saver,
-        open_durable(runtime, saver, settings.durable) as durable,
+        open_durable(runtime, saver, settings.durable, webhooks) as durable,
         open_items(settings.items, HashingEmbedder()) as items,
     ):
         yield Service(
@@ -35,6 +38,8 @@ async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Serv
             chat=chatting.build().compile(),
             executor=durable.executor,
             assistants=durable.assistants,
+            starting=durable.starting,
+            crons=durable.crons,
             keys=Keys(runtime.database),
             runs=durable.runs,
             embedder=HashingEmbedder(),
@@ -46,11 +51,11 @@ async def open_fakes(settings: Settings, runtime: Runtime) -> AsyncIterator[Serv
 
 @asynccontextmanager
 async def serving(
-    runtime: Runtime, home: Path, database_url: str, *, port: int = 0, on_ready: Callable[[str], None] = print
+    runtime: Runtime, home: Path, database_url: str, *, port: int = 0, webhooks: Webhooks | None = None
 ) -> AsyncIterator[str]:
     """Serves until the block ends; gives the URL."""
     settings = Settings(home=home, database_url=database_url)
-    app = create_app(settings, opener=lambda given: open_fakes(given, runtime))
+    app = create_app(settings, opener=lambda given: open_fakes(given, runtime, webhooks))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
     while not server.started:

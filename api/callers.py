@@ -1,0 +1,24 @@
+"""Owns what a caller is: whose threads it sees, and what its key covers.
+
+How a request tells who calls is in `auth`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.errors import Forbidden
+from memory.keys import Scope
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks."""
+
+    owner: str | None
+    """Whose threads it sees and makes; None sees all: an operator, or anybody where there are no keys."""
+    may: Callable[[Scope], bool]
+
+    def need(self, scope: Scope) -> None:
+        """Raises Forbidden unless its key covers the scope."""
+        if not self.may(scope):
+            raise Forbidden(f"this needs a key of scope {scope}: `nightschool keys create --scope {scope}`")
