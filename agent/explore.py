@@ -4,7 +4,7 @@ Marks nothing: whether the findings are any good is for `critique`.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.terms import content
 from memory.episodic.base import EpisodicMemory
@@ -37,8 +37,11 @@ async def explore(
     semantic: SemanticMemory,
     domain: str | None = None,
     whole: bool,
+    only: Collection[str] = frozenset(),
 ) -> Findings:
     """The first look, widened to the documents that it hit; `whole` takes every close document.
+
+    `only` names the documents to learn from; none stand for all.
 
     A question learns from the document of its best passage, a topic from all documents close to it: a
     single fact trained alone is remembered worse than among its neighbours.
@@ -47,7 +50,7 @@ async def explore(
     if not first.evidence:
         return first
     home = main_domain(first.evidence)
-    sources = _sources(first.evidence, whole=whole)
+    sources = frozenset(only) or _sources(first.evidence, whole=whole)
     near = await episodic.search(query, by="vector", limit=MOST_PASSAGES, domain=domain or home)
     known = {hit.passage.id for hit in first.evidence}
     kept = [hit for hit in first.evidence if hit.passage.source in sources]

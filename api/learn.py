@@ -6,43 +6,25 @@ Runs nothing itself: `graphs.runs` makes the work durable, and a client that goe
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.auth import Calling
 from api.compose import Given, Service
 from api.errors import refusals
-from graphs.runs import Standing
+from graphs.runs import LearnInput, Standing
 from graphs.state import Event
 from memory.database import RunRecord
-from memory.records import Approval, Domain, Gap, GapStatus, Outcome
+from memory.records import Approval, Gap, GapStatus, Outcome
 
 router = APIRouter(tags=["learn"])
 
 POLL_SECONDS = 1.0
 """Between two looks at a run, each of which reads its checkpoint."""
 PING_SECONDS = 15
-
-
-class LearnRequest(BaseModel):
-    """What to learn: a topic whole, or what one question needs (asked anew, or an open gap)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    topic: str | None = Field(None, max_length=500)
-    question: str | None = Field(None, max_length=500)
-    gap_id: str | None = Field(None, max_length=100)
-    domain: Domain | None = None
-    approval: Literal["auto", "human"] | None = None
-
-    @model_validator(mode="after")
-    def _one_subject(self) -> Self:
-        if sum(part is not None for part in (self.topic, self.question, self.gap_id)) != 1:
-            raise ValueError("name one of topic, question and gap_id")
-        return self
 
 
 class Links(BaseModel):
@@ -80,8 +62,17 @@ class Decision(BaseModel):
     reason: str = Field("", max_length=2000)
 
 
+class Cancelled(BaseModel):
+    """Who does not want a run to go on, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field("", max_length=2000)
+
+
 @router.post("/v1/learn", status_code=202, responses=refusals(400, 404, 413, 422, 503))
-async def start(request: LearnRequest, given: Given, calling: Calling) -> Started:
+async def start(request: LearnInput, given: Given, calling: Calling) -> Started:
     """Begins a learn run and returns at once."""
     subject, domain = request.topic or request.question or "", request.domain
     if request.gap_id is not None:
@@ -93,6 +84,9 @@ async def start(request: LearnRequest, given: Given, calling: Calling) -> Starte
         domain=domain,
         approval=request.approval,
         gap_id=request.gap_id,
+        sources=request.sources,
+        questions=request.questions,
+        bounds=request.limits,
         owner=calling.owner,
     )
     return Started(run_id=run_id, links=links(run_id))
@@ -144,6 +138,13 @@ async def decide(run_id: str, decision: Decision, given: Given) -> Started:
     await given.runs.approve(
         run_id, Approval(approved=decision.approved, by=decision.by, reason=decision.reason)
     )
+    return Started(run_id=run_id, links=links(run_id))
+
+
+@router.post("/v1/learn/{run_id}/cancel", status_code=202, responses=refusals(400, 404, 422, 503))
+async def cancel(run_id: str, asked: Cancelled, given: Given) -> Started:
+    """Ends a run where it is; it can be resumed, unless it waited for a person, who then has declined."""
+    await given.runs.cancel(run_id, by=asked.by, reason=asked.reason)
     return Started(run_id=run_id, links=links(run_id))
 
 

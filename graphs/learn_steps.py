@@ -25,7 +25,7 @@ from agent.terms import occurs
 from agent.verify import verify
 from agent.wordings import wordings
 from graphs.report import as_told, conclude
-from graphs.state import Attempt, Event, LearnState, Runtime, event, tripped
+from graphs.state import Attempt, Event, LearnState, Runtime, event, limits_of, tripped
 from memory.errors import AdapterNotServable
 from memory.records import Approval, Fact, Outcome, domain_name
 
@@ -38,12 +38,14 @@ Update = dict[str, Any]
 
 
 async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Asks, as chat would: the question itself, or a topic's first questions, without sources.
+    """Asks, as chat would: the question itself, a topic's first ones or the caller's, without sources.
 
     The run's domain decides which adapter answers, else its gap's, else the words of each question.
     """
     given = runtime.context
-    probes = [(state["subject"], ())] if not state["whole"] else await _probes(state, given)
+    probes = [(question, ()) for question in state.get("questions", ())]
+    if not probes:
+        probes = [(state["subject"], ())] if not state["whole"] else await _probes(state, given)
     requested = await _served_domain(state, given)
     routes = [
         await route(q, requested, routes=given.routes, base=given.base, base_name=given.base_name)
@@ -107,6 +109,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         semantic=given.semantic,
         domain=state["domain"],
         whole=state["whole"],
+        only=frozenset(state.get("sources", ())),
     )
     passages, facts = len(found.evidence), len(found.facts)
     said = event(
@@ -135,7 +138,7 @@ async def criticise(state: LearnState, runtime: Injected[Runtime]) -> Update:
     )
     update: Update = {"critique": marks, "events": [said]}
     why = "; ".join(marks.reasons)
-    if marks.verdict == "refine" and state["refinements"] >= given.limits.max_refinements:
+    if marks.verdict == "refine" and state["refinements"] >= limits_of(state, given).max_refinements:
         reason = f"nothing to learn from: {why}; ingest documents about it and try again"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     if marks.verdict == "flag":
@@ -162,10 +165,9 @@ async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
         return _known(given, "curriculum")
     disputed = {f.id for pair in conflicts(found.facts) for f in pair}
     usable = [f for f in found.facts if f.id not in disputed]
+    most = limits_of(state, given).facts_per_run
     central = sorted(usable, key=lambda f: not occurs(f.subject, state["subject"]))
-    draft = await asyncio.to_thread(
-        write, central[: given.limits.facts_per_run], per_form=given.limits.wordings_per_form
-    )
+    draft = await asyncio.to_thread(write, central[:most], per_form=given.limits.wordings_per_form)
     if given.teacher is not None:
         try:
             written = await given.teacher.write(draft.facts, per_fact=given.limits.wordings_per_form)
@@ -175,8 +177,8 @@ async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
     left_out = dict(draft.dropped)
     if disputed:
         left_out["disputed between sources"] = len(disputed)
-    if len(central) > given.limits.facts_per_run:
-        left_out["over the limit of facts per run"] = len(central) - given.limits.facts_per_run
+    if len(central) > most:
+        left_out["over the limit of facts per run"] = len(central) - most
     said = event(
         given,
         "curriculum",

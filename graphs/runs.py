@@ -6,7 +6,7 @@ The order of steps is in `learn`; that they are worked on, and survive a crash, 
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,7 +16,7 @@ from graphs.learn import build
 from graphs.orders import Order, Steer
 from graphs.report import as_told, conclude
 from graphs.served import BrokeOff, Graph, changed, valid
-from graphs.state import ApprovalPolicy, Event, LearnState, Runtime, event
+from graphs.state import UNBOUND, ApprovalPolicy, Bounds, Event, LearnState, Runtime, event
 from memory.errors import AlreadyExists, UnknownRun
 from memory.records import Approval, Digest, Domain, Outcome, Record
 from memory.savers import Saver
@@ -29,6 +29,7 @@ KEPT = ("custom",)
 MOST_RUNS = 1000
 LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
+Named = Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
 
 
 class Plan(Record):
@@ -41,6 +42,9 @@ class Plan(Record):
     gap_id: str | None = None
     approval: ApprovalPolicy
     begun_at: datetime
+    sources: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    bounds: Bounds = UNBOUND
     forget: Digest | None = None
     because: str = ""
 
@@ -68,6 +72,11 @@ class LearnInput(LearnOptions):
     topic: str | None = Field(None, max_length=LONGEST_SUBJECT)
     question: str | None = Field(None, max_length=LONGEST_SUBJECT)
     gap_id: str | None = Field(None, max_length=100)
+    sources: tuple[Named, ...] = Field((), max_length=100)
+    """Documents to learn from, by the names under which they were read; none stand for all."""
+    questions: tuple[Named, ...] = Field((), max_length=50)
+    """Asked before and after, in place of the topic's own first questions."""
+    limits: Bounds = UNBOUND
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
@@ -107,6 +116,9 @@ class ServedLearn:
                 gap_id=asked.gap_id,
                 approval=asked.approval or self._runtime.approval,
                 begun_at=self._runtime.clock(),
+                sources=asked.sources,
+                questions=asked.questions,
+                bounds=asked.limits,
             )
             return plan.model_dump(mode="json")
         raise AlreadyExists(
@@ -181,6 +193,9 @@ class LearnRuns:
         domain: Domain | None = None,
         approval: ApprovalPolicy | None = None,
         gap_id: str | None = None,
+        sources: Sequence[str] = (),
+        questions: Sequence[str] = (),
+        bounds: Bounds = UNBOUND,
         owner: str | None = None,
     ) -> str:
         """Begins a run about a topic (`whole`) or a question and returns its id at once.
@@ -196,6 +211,9 @@ class LearnRuns:
                 gap_id=gap_id,
                 approval=approval or self._runtime.approval,
                 begun_at=self._runtime.clock(),
+                sources=tuple(sources),
+                questions=tuple(questions),
+                bounds=bounds,
             ),
             owner,
         )
@@ -239,6 +257,21 @@ class LearnRuns:
         if standing.status == "ended" or said.approved != decision.approved:
             verb = "approved" if said.approved else "declined"
             raise ValueError(f"run {run_id} does not wait for approval: {said.by} has {verb} it")
+
+    async def cancel(self, run_id: str, *, by: str, reason: str = "") -> None:
+        """Ends a run where it is, from where it can be resumed; one that waits for a person is declined.
+
+        Raises UnknownRun, and ValueError for a run that has ended.
+        """
+        standing = await self.standing(run_id)
+        if standing.status == "waiting":
+            await self.approve(run_id, Approval(approved=False, by=by, reason=reason or "cancelled"))
+            return
+        active = await self._executor.runs.unfinished(run_id)
+        if not active:
+            raise ValueError(f"run {run_id} cannot be cancelled: it has ended")
+        for run in active:
+            await self._executor.cancel(run.run_id)
 
     async def resume(self, run_id: str) -> None:
         """Takes a run up again that stopped or failed before its end. Raises UnknownRun, ValueError."""
@@ -336,5 +369,8 @@ def _begin(plan: Plan) -> LearnState:
         "gap_id": plan.gap_id,
         "approval_policy": plan.approval,
         "working_since": plan.begun_at,
+        "sources": plan.sources,
+        "questions": plan.questions,
+        "bounds": plan.bounds,
     }
     return start if plan.forget is None else {**start, "forget": plan.forget, "because": plan.because}

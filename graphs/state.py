@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
+from pydantic import Field
 from typing_extensions import TypedDict  # whose schema pydantic can write before Python 3.12
 
 from agent.curriculum import Draft
@@ -53,6 +54,31 @@ class Limits(Record):
     facts_per_run: int = 60
     wordings_per_form: int = 16
     max_prompt_chars: int = 8000
+
+
+class Bounds(Record):
+    """What one run asks for; it may ask for less than the service allows, and not for more."""
+
+    minutes: float | None = Field(None, gt=0)
+    """Of work."""
+    refinements: int | None = Field(None, ge=0)
+    facts: int | None = Field(None, ge=1)
+
+    def within(self, limits: Limits) -> Limits:
+        """The service's limits, where this run does not ask for less."""
+        seconds = limits.run_seconds if self.minutes is None else 60 * self.minutes
+        refinements = limits.max_refinements if self.refinements is None else self.refinements
+        facts = limits.facts_per_run if self.facts is None else self.facts
+        return limits.model_copy(
+            update={
+                "run_seconds": min(seconds, limits.run_seconds),
+                "max_refinements": min(refinements, limits.max_refinements),
+                "facts_per_run": min(facts, limits.facts_per_run),
+            }
+        )
+
+
+UNBOUND = Bounds()
 
 
 @dataclass(frozen=True)
@@ -113,6 +139,11 @@ class LearnState(TypedDict, total=False):
     """None until exploration tells, where the caller named none."""
     gap_id: str | None
     approval_policy: ApprovalPolicy
+    sources: tuple[str, ...]
+    """Documents to learn from; none stand for all."""
+    questions: tuple[str, ...]
+    """Asked before and after, in place of the topic's own first questions."""
+    bounds: Bounds
     working_since: datetime
     forget: Digest
     """Only in a run that takes this curriculum out of its domain."""
@@ -173,13 +204,19 @@ def event(runtime: Runtime, step: str, message: str, **figures: Any) -> Event:
     return Event(at=runtime.clock(), step=step, message=message, figures=figures)
 
 
+def limits_of(state: LearnState, runtime: Runtime) -> Limits:
+    """What keeps this run within bounds: the service's limits, or its own smaller ones."""
+    return state.get("bounds", UNBOUND).within(runtime.limits)
+
+
 def tripped(state: LearnState, runtime: Runtime) -> Outcome | None:
     """The circuit breaker: an outcome once the run has worked longer than its limit, else None."""
     worked = (runtime.clock() - state["working_since"]).total_seconds()
-    if worked <= runtime.limits.run_seconds:
+    limit = limits_of(state, runtime).run_seconds
+    if worked <= limit:
         return None
     return Outcome(
         status="stopped",
-        reason=f"the run worked for {worked:.0f} s and its limit is {runtime.limits.run_seconds:.0f} s: "
+        reason=f"the run worked for {worked:.0f} s and its limit is {limit:.0f} s: "
         "learn a smaller topic, or raise NIGHTSCHOOL_RUN_MINUTES",
     )

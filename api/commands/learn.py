@@ -22,11 +22,16 @@ def learn(
     gap: Annotated[str | None, typer.Option(help="Learn what this open gap needs instead.")] = None,
     domain: Domain = None,
     approval: Annotated[str | None, typer.Option(help="auto, or human: a person approves.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only this document; repeatable.")] = None,
+    ask: Annotated[list[str] | None, typer.Option(help="Ask this before and after; repeatable.")] = None,
 ) -> None:
     """Learn a topic from the library: live progress, then the figures before and after."""
     if sum(part is not None for part in (topic, question, gap)) != 1:
         stop("name one of: a topic, --question or --gap", BAD_INPUT)
-    body = {"topic": topic, "question": question, "gap_id": gap, "domain": domain, "approval": approval}
+    body: dict[str, object] = {
+        "topic": topic, "question": question, "gap_id": gap, "domain": domain, "approval": approval,
+        "sources": source, "questions": ask,
+    }  # fmt: skip
     with service() as client:
         started = client.post("/v1/learn", {key: value for key, value in body.items() if value is not None})
         watch(client, started["run_id"])
@@ -46,6 +51,16 @@ def reject(
 ) -> None:
     """Stop a run's curriculum: nothing is trained."""
     _decide(run, approved=False, reason=reason)
+
+
+def cancel(
+    run: Annotated[str, typer.Argument(help="Id of a run that goes on, or waits for approval.")],
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """End a run where it is."""
+    with service() as client:
+        client.post(f"/v1/learn/{run}/cancel", {"by": getpass.getuser(), "reason": reason})
+    console().print(f"Run {run} is being ended.", markup=False)
 
 
 def runs() -> None:

@@ -14,7 +14,7 @@ from agent.gaps import open_gap
 from agent.scripted import Line, ScriptedEngine
 from graphs.learn import NEXT, STEPS, build
 from graphs.learn_steps import attempt
-from graphs.state import LearnState, Runtime
+from graphs.state import Bounds, LearnState, Runtime
 from memory.adapters import VolatileAdapterRegistry
 from memory.checkpoints import serializer
 from memory.embedding import HashingEmbedder
@@ -281,3 +281,19 @@ async def test_too_many_steps_end_the_run(runtime: Runtime) -> None:
 def test_every_step_leads_on() -> None:
     assert set(NEXT) | {"critique", "refine", "report"} == set(STEPS)
     assert set(NEXT.values()) <= set(STEPS)
+
+
+async def test_a_run_may_be_narrowed_to_documents_and_asked_questions_of_its_callers(
+    runtime: Runtime,
+) -> None:
+    questions = ("What is a lemur?", "What is a move?")
+    state = await run(runtime, "Rust ownership", questions=questions)
+    assert tuple(attempt.question for attempt in state["attempts"]) == questions
+    elsewhere = await run(runtime, "Rust ownership", sources=("no such document",))
+    assert elsewhere["outcome"].status == "nothing_to_learn"
+
+
+async def test_a_run_may_ask_for_less_than_the_service_allows_and_not_for_more(runtime: Runtime) -> None:
+    fewer = await run(runtime, "Rust ownership", bounds=Bounds(facts=2))
+    assert len(fewer["curriculum"].facts) <= 2
+    assert Bounds(minutes=10**6, refinements=99, facts=10**6).within(LIMITS) == LIMITS

@@ -231,3 +231,36 @@ async def test_a_run_whose_work_broke_down_outside_its_graph_is_ended_at_the_nex
 
 async def unfinished(runtime: Runtime, run_id: str) -> bool:
     return bool(await ThreadRuns(runtime.database).unfinished(run_id))
+
+
+async def test_a_run_is_cancelled_where_it_is_and_can_be_resumed(
+    changed: Changed, home: Path, runtime: Runtime
+) -> None:
+    never = VolatileOutbox({})
+    async with open_runs(changed(outbox=never), home) as runs:
+        run_id = await runs.start("Rust ownership", whole=True)
+
+        async def handed_over() -> bool:
+            return bool(never.submitted)
+
+        await eventually(handed_over)
+        await runs.cancel(run_id, by="Ada")
+        await until(runs, run_id, "ended")
+        record = await runtime.database.run(run_id)
+        assert (record.status, record.outcome and record.outcome.reason) == ("stopped", "it was cancelled")
+        assert (await runs.standing(run_id)).next == ("train",)
+        with pytest.raises(ValueError, match="has ended"):
+            await runs.cancel(run_id, by="Ada")
+
+
+async def test_a_run_that_waits_for_a_person_is_declined_when_it_is_cancelled(
+    runs: LearnRuns, runtime: Runtime
+) -> None:
+    run_id = await runs.start("Rust ownership", whole=True, approval="human")
+    await until(runs, run_id, "waiting")
+    await runs.cancel(run_id, by="Ada", reason="not today")
+    await until(runs, run_id, "ended")
+    record = await runtime.database.run(run_id)
+    assert record.status == "declined"
+    assert record.outcome is not None
+    assert "Ada: not today" in record.outcome.reason
