@@ -7,7 +7,7 @@ STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requireme
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format seed-model bench-learning bench-ablations lock clean clean-venv
+.PHONY: help setup demo run test check unit format seed-model bench-learning bench-ablations bench-api lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ seed-model: $(STAMP) ## Trains the base model anew (about 265 minutes on 2 cores
 
 bench-learning: $(STAMP) ## Measures what is learned, kept and lost, into docs/results (QUICK=1: 5 minutes; DATA=folder: real prose too)
 	@$(PY) -m training.bench.learning $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA))
+
+bench-api: $(STAMP) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
+	@$(PY) -m api.bench $(if $(QUICK),--quick)
 
 bench-ablations: $(STAMP) ## Measures what each lever of the recipe does, into docs/results (SEEDS=2)
 	@$(PY) -m training.bench.ablations $(if $(SEEDS),--seeds $(SEEDS))

@@ -6,7 +6,7 @@ The only place that turns settings into objects; it decides nothing about reques
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from graphs import threads
 from graphs.durable import Deliver, Work
 from graphs.executor import Executor, open_executor
 from graphs.runs import LearnRuns, ServedLearn
-from graphs.served import ServedChat
+from graphs.served import Served, ServedChat
 from graphs.state import Limits, Runtime
 from memory.adapters import AdapterRegistry
 from memory.assistants import Assistants
@@ -84,8 +84,16 @@ def given(request: Request) -> Service:
 Given = Annotated[Service, Depends(given)]
 
 
+Graphs = Callable[[Runtime, Saver], Sequence[Served]]
+
+
+def shipped(runtime: Runtime, saver: Saver) -> Sequence[Served]:
+    """The graphs that clients may run."""
+    return ServedChat(saver), ServedLearn(runtime, saver)
+
+
 @asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIterator[Service]:
     """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
     # First: nothing needs to be opened to find them bad.
     threshold, alone = base_threshold(settings), single_turn(settings)
@@ -133,7 +141,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))
         durable = await stack.enter_async_context(
-            open_durable(runtime, saver, settings.durable, _webhooks(settings))
+            open_durable(runtime, saver, settings.durable, _webhooks(settings), graphs)
         )
         watch = asyncio.create_task(keep_loaded(engine, registry))
         stack.push_async_callback(_end, watch)
@@ -167,13 +175,13 @@ class Durable:
 
 @asynccontextmanager
 async def open_durable(
-    runtime: Runtime, saver: Saver, url: str, webhooks: Webhooks | None = None
+    runtime: Runtime, saver: Saver, url: str, webhooks: Webhooks | None = None, graphs: Graphs = shipped
 ) -> AsyncIterator[Durable]:
     """Opens the runs on threads and all that starts them, and takes up what was left unfinished.
 
     `url` is the SQLAlchemy URL of DBOS's own tables. Raises StoreUnavailable.
     """
-    served = (ServedChat(saver), ServedLearn(runtime, saver))
+    served = graphs(runtime, saver)
     assistants = Assistants(runtime.database, [graph.name for graph in served])
     await assistants.ship()
     crons = Crons(runtime.database)

@@ -8,12 +8,12 @@ from transformers import PreTrainedTokenizerFast
 
 from agent.engine import NEED_INFO
 from memory.records import Adapter, Digest, digest_of
+from memory.results import Goal, Result, Table, met, write
 from tests.adapters import adapter, evaluation, score
 from training.bench import ablations, corruption
 from training.bench.learning import FULL, QUICK, Plan, lesson_of
 from training.bench.learning_page import GOALS, figures, plot, told
 from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated, whole_bank
-from training.bench.results import Goal, Result, Table, met, write
 from training.bench.sequence import WORDINGS, Learned
 from training.bench.topics import DEVELOPMENT, SIZE, Topic, topics
 from training.dataset import evaluation_sets

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.scoring import abstained
 from agent.settings import SHIPPED_MODEL
+from memory.results import FOLDER, Result, write
 from training.bench.learning import FULL, lesson_of, say
 from training.bench.learning_page import methods_figures, methods_table
 from training.bench.methods import (
@@ -23,7 +24,6 @@ from training.bench.methods import (
     side_by_side,
     whole_bank,
 )
-from training.bench.results import FOLDER, Result, write
 from training.bench.topics import topics
 from training.dataset import NAMING, taught
 from training.recipes import Recipe, standard

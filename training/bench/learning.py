@@ -19,12 +19,12 @@ from agent.settings import SHIPPED_MODEL, base_threshold, read_settings
 from memory.errors import IngestError
 from memory.procedural import Registry
 from memory.records import Curriculum
+from memory.results import FOLDER, write
 from training import peft
 from training.bench import corruption
 from training.bench.learning_page import plot, told
 from training.bench.methods import OURS, RIVALS, Method, side_by_side, whole_bank
 from training.bench.prose import learn_prose, read_prose
-from training.bench.results import FOLDER, write
 from training.bench.sequence import Learned, curriculum, forget, learn
 from training.bench.topics import DEVELOPMENT, DOMAIN, Topic, topics
 from training.dataset import Sizes

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from memory.records import Adapter
+from memory.results import Goal, Result, Table, rows
 from training.bench.corruption import Corruption
 from training.bench.methods import OURS, Run
 from training.bench.prose import Prose
-from training.bench.results import Goal, Result, Table, rows
 from training.bench.sequence import Learned
 
 GOALS = {
