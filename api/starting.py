@@ -54,8 +54,6 @@ class Starting:
             raise ValueError("on_completion=delete is for runs without a thread: use the thread's ttl")
         if asked.input is not None and asked.command is not None:
             raise ValueError("send input or command, not both")
-        if not create:
-            await self.executor.threads.get(thread_id)
         if checkpoint_id is not None:
             await threads.state(self.executor, thread_id, checkpoint_id)
         accepted = None

@@ -72,6 +72,9 @@ class Executor:
         self._database = database
         self.durable = durable
         self._bell = Bell()
+        """Rung for each event."""
+        self._ends = Bell()
+        """Rung for each end."""
         self._working: dict[str, _Work] = {}
 
     async def start(
@@ -111,7 +114,10 @@ class Executor:
         if strategy in ("interrupt", "rollback"):
             for other in others:
                 await self._cancel(other.run_id, "interrupt" if strategy == "interrupt" else "rollback")
-        await self._advance(thread_id)
+        if not others and after_seconds == 0 and len(self._working) < MOST_AT_ONCE:
+            await self.durable.begin(run.run_id)
+        else:
+            await self._advance(thread_id)
         return run
 
     async def cancel(self, run_id: str, action: CancelAction = "interrupt") -> None:
@@ -138,12 +144,15 @@ class Executor:
 
     async def ended(self, run_id: str) -> ThreadRun | None:
         """The run once it has ended; None if it is gone then."""
-        async for _ in self.follow(run_id, after=2**31 - 1):
-            pass
-        try:
-            return await self.runs.get(run_id)
-        except UnknownRun:
-            return None
+        while True:
+            with self._ends.listening(run_id) as rung:
+                try:
+                    run = await self.runs.get(run_id)
+                except UnknownRun:
+                    return None
+                if run.finished:
+                    return run
+                await rung(LONG_SECONDS if run_id in self._working else TICK_SECONDS)
 
     async def outcome(self, run: ThreadRun) -> Json:
         """The values that a run ended with, or `__error__`."""
@@ -204,6 +213,7 @@ class Executor:
         if run is not None and run.status == "running":
             self._stop(run_id, action)
         self._bell.ring(run_id)
+        self._ends.ring(run_id)
         return run is not None
 
     def _stop(self, run_id: str, action: CancelAction) -> None:
@@ -231,10 +241,12 @@ class Executor:
             if (run := await self._turn(run_id)) is not None:
                 work.stop = run.cancel
                 await self._see_through(run)
-            await self._tell(run_id)
+            if run is None or run.request.get("webhook") is not None:
+                await self._tell(run_id)
         finally:
             del self._working[run_id]
             self._bell.ring(run_id)
+            self._ends.ring(run_id)
 
     async def _tell(self, run_id: str) -> None:
         """Has the run's webhook told of its end, if it has one; a run that was undone has ended nowhere."""
@@ -260,10 +272,10 @@ class Executor:
     async def _see_through(self, run: ThreadRun) -> None:
         order = Order.model_validate(run.request)
         try:
-            async with Journal(run.run_id, self.runs, self._bell, self._lost) as journal:
+            async with Journal(run, self.runs, self._bell, self._lost) as journal:
                 journal.say("metadata", {"run_id": run.run_id, "attempt": run.attempt})
                 status, error = await self._drive(run, order, journal)
-            await self._finish(run, order, status, error)
+            others = await self._finish(run, order, status, error)
         except (RunLost, UnknownThread) as lost:
             log.warning("stopped working: %s", lost)
         except StoreUnavailable:
@@ -273,7 +285,9 @@ class Executor:
             await self._give_up(run, error)
         else:
             self._bell.ring(run.run_id)
-            await self._advance(run.thread_id)
+            self._ends.ring(run.run_id)
+            if others:
+                await self._advance(run.thread_id)
 
     async def _drive(self, run: ThreadRun, order: Order, journal: Journal) -> tuple[RunStatus, Json | None]:
         """Works through the graph; returns how it ended, and why if it failed."""
@@ -350,13 +364,14 @@ class Executor:
         journal.say("error", told)
         return "error", told
 
-    async def _finish(self, run: ThreadRun, order: Order, status: RunStatus, error: Json | None) -> None:
+    async def _finish(self, run: ThreadRun, order: Order, status: RunStatus, error: Json | None) -> bool:
+        """Returns whether others wait on the thread."""
         served = self.served[run.graph_id]
         rolled_back = status == "interrupted" and self._working[run.run_id].stop == "rollback"
         if rolled_back:
             await self.saver.aforget_run(run.thread_id, run.run_id)
         snapshot = await served.graph.aget_state(thread_config(run.thread_id))
-        await self.runs.finish(
+        return await self.runs.finish(
             run,
             status,
             wire.standing(snapshot, error),

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from graphs import wire
 from memory.errors import RunLost
-from memory.thread_runs import RunEvent, ThreadRuns
+from memory.thread_runs import RunEvent, ThreadRun, ThreadRuns
 
 
 class Bell:
@@ -47,9 +47,10 @@ class Bell:
 class Journal:
     """The events of one run while it is worked on; leaving it waits until all of them are kept."""
 
-    def __init__(self, run_id: str, runs: ThreadRuns, bell: Bell, lost: Callable[[str], None]) -> None:
+    def __init__(self, run: ThreadRun, runs: ThreadRuns, bell: Bell, lost: Callable[[str], None]) -> None:
         """`lost` is called once if the events cannot be kept because the run is no longer ours."""
-        self._run_id = run_id
+        self._run_id = run.run_id
+        self._first = run.attempt == 1
         self._runs = runs
         self._bell = bell
         self._lost = lost
@@ -65,7 +66,8 @@ class Journal:
         self._news.set()
 
     async def __aenter__(self) -> Self:
-        self._number = await self._runs.last_number(self._run_id)
+        if not self._first:
+            self._number = await self._runs.last_number(self._run_id)
         self._writing = asyncio.create_task(self._write())
         return self
 

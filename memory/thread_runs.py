@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import RowMapping, ScalarSelect, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database import Database
-from memory.errors import AlreadyExists, RunLost, ThreadBusy, UnknownRun, UnknownThread
+from memory.errors import AlreadyExists, RunLost, ThreadBusy, UnknownRun
 from memory.records import Record
 from memory.tables import RUN_EVENTS, THREAD_RUNS, THREADS
 from memory.threads import Json, Standing, add_thread, leave, lock, moment
@@ -111,19 +111,18 @@ class ThreadRuns:
         index to see to, whatever two processes believe.
         """
         now = self._now()
+        its = select(THREAD_RUNS.c.thread_id).where(THREAD_RUNS.c.id == run_id).scalar_subquery()
         try:
-            thread_id = (await self.get(run_id)).thread_id
             async with self._database.begin() as connection:
-                await lock(connection, thread_id, now)
-                waiting = await _runs(connection, _unfinished(thread_id))
+                # Written first, as `lock` does, for SQLite locks on writing only.
+                await connection.execute(update(THREADS).where(THREADS.c.id == its).values(updated_at=now))
+                waiting = await _runs(connection, _unfinished(its))
                 run = next((run for run in waiting if run.run_id == run_id), None)
                 if run is None:
                     return None
                 if run.status == "pending" and run != _next(waiting, now):
                     raise ThreadBusy(f"run {run_id} waits for its turn")
                 return await _begin(connection, run, now)
-        except (UnknownRun, UnknownThread):
-            return None
         except IntegrityError:
             raise ThreadBusy(f"run {run_id} waits for its turn") from None
 
@@ -180,10 +179,10 @@ class ThreadRuns:
         checkpoint_id: str | None,
         forget: bool = False,
         expire: bool = False,
-    ) -> None:
+    ) -> bool:
         """Ends a run with what it left of the thread; `forget` deletes it, `expire` its thread.
 
-        Raises RunLost if there was another attempt at it since.
+        Returns whether others wait on the thread. Raises RunLost if there was another attempt at it since.
         """
         now = self._now()
         this = (THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.attempt == run.attempt)
@@ -204,6 +203,7 @@ class ThreadRuns:
             if expire and not busy:
                 gone = {"ttl_strategy": "delete", "expires_at": now}
                 await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(gone))
+        return busy
 
     async def get(self, run_id: str, thread_id: str | None = None) -> ThreadRun:
         """Raises UnknownRun, for a run of another thread too."""
@@ -306,7 +306,7 @@ async def _runs(connection: AsyncConnection, query: Select[Any]) -> tuple[Thread
     return tuple(_run(row) for row in (await connection.execute(query)).mappings())
 
 
-def _unfinished(thread_id: str | None) -> Select[Any]:
+def _unfinished(thread_id: "str | ScalarSelect[str] | None") -> Select[Any]:
     """The thread's runs, or all, that wait or are worked on, in the order in which they were asked for."""
     query = select(THREAD_RUNS).where(THREAD_RUNS.c.status.in_(UNFINISHED))
     if thread_id is not None:

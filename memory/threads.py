@@ -122,10 +122,12 @@ class Threads:
 
     async def open_to(self, owner: str | None, thread_id: str) -> bool:
         """Whether the thread is the owner's, or is not there; to None all are open."""
+        if owner is None:
+            return True
         query = select(THREADS.c.owner).where(THREADS.c.id == thread_id)
         async with self._database.begin() as connection:
             row = (await connection.execute(query)).first()
-        return owner is None or row is None or row[0] == owner
+        return row is None or row[0] == owner
 
     async def amend(self, thread_id: str, *, metadata: Json, ttl: Ttl | None = None) -> Thread:
         """Merges the metadata into the thread's, and sets a new time to live if one is given."""
