@@ -9,6 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send, StateSnapshot
 
 from graphs.served import Served
+from graphs.streaming import speaks
 from memory.records import Record
 from memory.thread_runs import ThreadRun
 from memory.threads import Json
@@ -74,7 +75,7 @@ def check(order: Order, served: Served) -> Order:
 async def entry(order: Order, run: ThreadRun, served: Served, snapshot: StateSnapshot) -> Any:
     """What to enter the graph with: a state, or a command to go on from the snapshot, if only by None."""
     if order.input is not None:
-        return await served.enter(run.thread_id, order.input)
+        return await served.enter(run.thread_id, order.input, streamed=speaks(order.modes))
     first = await served.resume(run.thread_id, snapshot.values) if snapshot.next and snapshot.values else {}
     if (command := order.command) is None:
         return Command(update=first) if first else None

@@ -125,7 +125,7 @@ class ServedLearn:
             f"thread {thread_id} holds a learn run already: resume it without input, or take another thread"
         )
 
-    async def enter(self, thread_id: str, accepted: Json) -> Json:
+    async def enter(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
         """See Served.enter; notes the run, which noting it again does not change."""
         plan = Plan.model_validate(accepted)
         await note(plan, self._runtime)

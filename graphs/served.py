@@ -36,8 +36,8 @@ class Served(Protocol):
         """The checked input as JSON values, to be kept until the run begins. May raise AlreadyExists too."""
         ...
 
-    async def enter(self, thread_id: str, accepted: Json) -> Json:
-        """The state to enter the graph with."""
+    async def enter(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+        """The state to enter the graph with; `streamed` where an answer is read while it grows."""
         ...
 
     async def resume(self, thread_id: str, values: Json) -> Json:
@@ -92,14 +92,14 @@ class ServedChat:
         messages_of(checked.messages)
         return checked.model_dump(mode="json")
 
-    async def enter(self, thread_id: str, accepted: Json) -> Json:
+    async def enter(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
         """See Served.enter."""
         limit = accepted["max_tokens"]
         return {
             "messages": messages_of(accepted["messages"]),
             "requested": accepted["model"],
             "sampling": GREEDY if limit is None else Sampling(max_tokens=limit),
-            "streamed": False,
+            "streamed": streamed,
             "unit": thread_id,
         }
 

@@ -6,9 +6,10 @@ Sends nothing; `executor` keeps the events, and the api passes them on.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, BaseMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.runnables import RunnableConfig
 
+from graphs.chat import Piece
 from graphs.served import Graph
 from graphs.state import Runtime
 
@@ -19,6 +20,11 @@ UNASKED = frozenset(("metadata", "error"))
 """Events that every stream has."""
 
 Event = tuple[str, Any]
+
+
+def speaks(modes: Sequence[str]) -> bool:
+    """Whether whoever asked reads an answer while it grows."""
+    return "messages" in modes or "messages-tuple" in modes
 
 
 def wanted(name: str, modes: Sequence[str]) -> bool:
@@ -39,9 +45,10 @@ async def stream(
     **options: Any,
 ) -> AsyncIterator[Event]:
     """Runs the graph and yields its events. `config` has to hold a `run_id`. Raises what its nodes raise."""
-    inner = sorted({"messages" if mode == "messages-tuple" else mode for mode in modes} - {"events"})
+    inner = {"messages" if mode == "messages-tuple" else mode for mode in modes} - {"events"}
+    inner |= {"custom"} if speaks(modes) else set()  # in which an answer comes piece by piece
     messages = _Messages()
-    given = {"stream_mode": inner, "subgraphs": subgraphs, "context": context, **options}
+    given = {"stream_mode": sorted(inner), "subgraphs": subgraphs, "context": context, **options}
     if "events" not in modes:
         async for chunk in graph.astream(entry, config, **given):
             for event in _events(chunk, modes, subgraphs, messages):
@@ -59,9 +66,13 @@ async def stream(
 def _events(chunk: Any, modes: Sequence[str], subgraphs: bool, messages: "_Messages") -> list[Event]:
     namespace, mode, data = chunk if subgraphs else ((), *chunk)
     suffix = "".join(f"|{part}" for part in namespace)
-    if mode != "messages":
-        return [(f"{mode}{suffix}", data)]
-    events: list[Event] = [(f"messages{suffix}", list(data))] if "messages-tuple" in modes else []
+    events: list[Event] = [(f"{mode}{suffix}", data)] if mode in modes and mode != "messages" else []
+    if mode == "custom" and isinstance(data, Piece) and speaks(modes):
+        data = messages.piece(data)
+    elif mode != "messages" or messages.was_told(data[0]):
+        return events
+    if "messages-tuple" in modes:
+        events.append((f"messages{suffix}", list(data)))
     if "messages" in modes:
         events += [(f"{name}{suffix}", told) for name, told in messages.told(*data)]
     return events
@@ -72,6 +83,18 @@ class _Messages:
 
     def __init__(self) -> None:
         self._parts: dict[str, BaseMessage] = {}
+        self._pieces: set[str] = set()
+
+    def piece(self, piece: Piece) -> tuple[BaseMessage, Mapping[str, Any]]:
+        """A stretch of an answer as LangGraph would tell it of a chat model that it knows."""
+        self._pieces.add(piece.turn_id)
+        text = "".join(token.text for token in piece.tokens)
+        metadata = {"langgraph_node": "answer", "model_name": piece.adapter}
+        return AIMessageChunk(text, id=piece.turn_id), metadata
+
+    def was_told(self, message: BaseMessage) -> bool:
+        """Whether it has been told piece by piece, so that it must not be told whole."""
+        return message.id in self._pieces
 
     def told(self, message: BaseMessage, metadata: Mapping[str, Any]) -> list[Event]:
         key = message.id or ""

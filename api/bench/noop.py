@@ -63,7 +63,7 @@ class ServedNoop:
         """Takes what fits."""
         return Said.model_validate(given).model_dump()
 
-    async def enter(self, thread_id: str, accepted: dict[str, Any]) -> dict[str, Any]:
+    async def enter(self, thread_id: str, accepted: dict[str, Any], *, streamed: bool) -> dict[str, Any]:
         """As it came."""
         return accepted
 

@@ -321,3 +321,14 @@ async def test_a_thread_can_be_made_with_a_past(client: LangGraphClient) -> None
     assert [m["content"] for m in thread["values"]["messages"]] == [m["content"] for m in said]  # type: ignore[index]
     values: Any = await client.runs.wait(thread["thread_id"], "chat", input=LEMUR)
     assert len(values["messages"]) == 4
+
+
+async def test_an_answer_comes_in_pieces_of_one_message_and_is_told_once(client: LangGraphClient) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    stream = client.runs.stream(thread, "chat", input=LEMUR, stream_mode=["messages-tuple", "values"])
+    parts = [part async for part in stream]
+    said = [part.data[0] for part in parts if part.event == "messages" and part.data[0]["type"] != "human"]
+    assert "".join(piece["content"] for piece in said) == "a small primate"
+    assert {piece["type"] for piece in said} == {"AIMessageChunk"}
+    (message,) = {piece["id"] for piece in said}
+    assert parts[-1].data["messages"][-1]["id"] == message
