@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import croniter
+from croniter import croniter  # type: ignore[import-untyped]
 from fastapi import Response
 from pydantic import Field, field_validator
 
@@ -38,7 +38,7 @@ class When(Body):
 
     @field_validator("timezone")
     @classmethod
-    def _known(cls, name: str | None) -> str | None:
+    def _somewhere(cls, name: str | None) -> str | None:
         if name is not None:
             try:
                 ZoneInfo(name)
@@ -169,7 +169,7 @@ async def _schedule(given: Service, cron: Cron) -> None:
 async def _create(asked: CronAsked, given: Service, calling: Caller, thread_id: str | None) -> Json:
     assistant = await given.assistants.get(asked.assistant_id)
     calling.need(SCOPE.get(assistant.graph_id, "chat"))
-    sent = asked.model_dump(mode="json", exclude_unset=True, exclude=OF_THE_CRON | {"assistant_id"})
+    sent = asked.model_dump(mode="json", exclude_unset=True, exclude={*OF_THE_CRON, "assistant_id"})
     plan = Plan(
         **asked.model_dump(include=set(OF_THE_CRON)),
         assistant_id=assistant.assistant_id,

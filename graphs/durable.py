@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
-from dbos.error import DBOSException
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 
 from memory.presence import Presence, open_presence
 
@@ -85,8 +84,8 @@ class Durable:
                 context={"cron_id": cron_id},
                 cron_timezone=timezone,
             )
-        except DBOSException as error:
-            raise ValueError(f"schedule: {error}") from error
+        except error.DBOSException as bad:
+            raise ValueError(f"schedule: {bad}") from bad
 
     async def unschedule(self, cron_id: str) -> None:
         """Fires it no more; again changes nothing."""

@@ -43,7 +43,7 @@ async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
     The run's domain decides which adapter answers, else its gap's, else the words of each question.
     """
     given = runtime.context
-    probes = [(question, ()) for question in state.get("questions", ())]
+    probes: list[tuple[str, tuple[str, ...]]] = [(question, ()) for question in state.get("questions", ())]
     if not probes:
         probes = [(state["subject"], ())] if not state["whole"] else await _probes(state, given)
     requested = await _served_domain(state, given)

@@ -90,7 +90,7 @@ class _Messages:
         self._pieces.add(piece.turn_id)
         text = "".join(token.text for token in piece.tokens)
         metadata = {"langgraph_node": "answer", "model_name": piece.adapter}
-        return AIMessageChunk(text, id=piece.turn_id), metadata
+        return AIMessageChunk(content=text, id=piece.turn_id), metadata
 
     def was_told(self, message: BaseMessage) -> bool:
         """Whether it has been told piece by piece, so that it must not be told whole."""

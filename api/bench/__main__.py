@@ -149,9 +149,10 @@ async def turns(url: str, checkpoints: Path, scale: Scale) -> dict[str, float]:
     figures: dict[str, float] = {}
     async with get_client(url=url) as sdk:
         thread = (await sdk.threads.create())["thread_id"]
+        asked: Any = {"messages": QUESTION}
         kept = [_bytes(checkpoints, thread)]
         for _ in range(scale.turns):
-            await sdk.runs.wait(thread, "chat", input={"messages": QUESTION})
+            await sdk.runs.wait(thread, "chat", input=asked)
             kept.append(_bytes(checkpoints, thread))
     left = np.diff(kept)
     figures["checkpoint bytes of turn 10"] = float(left[9])

@@ -7,8 +7,9 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from api.bench import noop
 from api.bench.processes import free_port, running
@@ -19,7 +20,7 @@ PLACE = Path(".nightschool/bench-langgraph")
 
 
 def compared(
-    home: Path, measure: Callable[[str, str], Awaitable[dict[str, float]]], ours: dict[str, float]
+    home: Path, measure: Callable[[str, str], Coroutine[Any, Any, dict[str, float]]], ours: dict[str, float]
 ) -> dict[str, float]:
     """Its figures, and ours beside them. Raises CalledProcessError where it cannot be installed."""
     python = _installed()

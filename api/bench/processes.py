@@ -89,4 +89,4 @@ def _await(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise RuntimeError(f"{process.args} does not answer: {log.read_text(errors='replace')[-2000:]}")
+    raise RuntimeError(f"{process.args!r} does not answer: {log.read_text(errors='replace')[-2000:]}")
