@@ -17,6 +17,7 @@ from api.compose import Given, Service
 from api.langgraph import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
 from api.run_requests import Configured, Nodes, RunAsked
 from api.starting import SCOPE
+from graphs.served import valid
 from memory.crons import Cron, Plan
 from memory.threads import Json
 
@@ -137,7 +138,8 @@ async def amend(cron_id: str, asked: CronPatch, given: Given, calling: Calling) 
     sent = asked.model_dump(mode="json", exclude_unset=True)
     changes = {key: value for key, value in sent.items() if key in OF_THE_CRON}
     payload = before.payload | {key: value for key, value in sent.items() if key not in OF_THE_CRON}
-    CronAsked.model_validate(payload | {"schedule": before.schedule} | changes)
+    named = {"assistant_id": before.assistant_id, "schedule": before.schedule}
+    valid(CronAsked, payload | named | changes, "cron")
     cron = await given.crons.amend(cron_id, changes | {"payload": payload})
     await _schedule(given, cron)
     return _reply(cron)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
 
 from graphs.state import Runtime
+from memory.database import open_database
 from memory.webhooks import Webhooks
 from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.graphs.conftest import clock, eventually, runtime
@@ -26,13 +28,21 @@ EVERY_SECOND = "* * * * * *"
 
 
 @pytest.fixture
+async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
+    """The runtime on the database of the test."""
+    database = await open_database(database_url)
+    yield replace(runtime, database=database)
+    await database.aclose()
+
+
+@pytest.fixture
 def told() -> list[httpx.Request]:
     return []
 
 
 @pytest.fixture
 async def client(
-    runtime: Runtime, home: Path, database_url: str, told: list[httpx.Request]
+    given: Runtime, home: Path, database_url: str, told: list[httpx.Request]
 ) -> AsyncIterator[LangGraphClient]:
     def answer(request: httpx.Request) -> httpx.Response:
         told.append(request)
@@ -45,7 +55,7 @@ async def client(
         transport=httpx.MockTransport(answer),
     )
     async with (
-        serving(runtime, home, database_url, webhooks=webhooks) as url,
+        serving(given, home, database_url, webhooks=webhooks) as url,
         get_client(url=url) as opened,
     ):
         yield opened

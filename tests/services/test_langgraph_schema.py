@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
@@ -18,6 +20,7 @@ from agent.settings import Settings
 from api.app import create_app
 from api.errors import LANGGRAPH
 from graphs.state import Runtime
+from memory.database import open_database
 from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.graphs.conftest import clock, runtime
 from tests.services.langgraph_server import serving
@@ -39,8 +42,16 @@ def operations() -> Iterator[Any]:
 
 
 @pytest.fixture
-async def url(runtime: Runtime, home: Path, database_url: str) -> AsyncIterator[str]:
-    async with serving(runtime, home, database_url) as address:
+async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
+    """The runtime on the database of the test."""
+    database = await open_database(database_url)
+    yield replace(runtime, database=database)
+    await database.aclose()
+
+
+@pytest.fixture
+async def url(given: Runtime, home: Path, database_url: str) -> AsyncIterator[str]:
+    async with serving(given, home, database_url) as address:
         async with httpx.AsyncClient(base_url=address) as http:
             await http.post("/threads", json={"thread_id": "0"})  # an id that is easily guessed
         yield address
@@ -53,8 +64,10 @@ async def test_no_request_brings_the_service_down_or_is_answered_with_another_st
     statuses: list[int] = []
 
     def attack(operation: Any) -> None:
-        @given(operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @hypothesis.given(operation.as_strategy(generation_mode=mode))
+        @hypothesis.settings(
+            max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )
         def send(case: Case) -> None:
             statuses.append(case.call_and_validate(base_url=url, checks=CHECKS).status_code)
 

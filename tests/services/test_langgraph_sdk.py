@@ -23,6 +23,7 @@ __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime
 pytestmark = pytest.mark.services
 
 LEMUR = {"messages": [{"role": "user", "content": "What is a lemur?"}]}
+BORROW = {"messages": [{"role": "user", "content": "What is a borrow?"}]}
 TOPIC = {"topic": "Rust ownership"}
 
 
@@ -30,7 +31,7 @@ TOPIC = {"topic": "Rust ownership"}
 async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
-    yield replace(runtime, database=database)
+    yield replace(runtime, database=database, single_turn=True)
     await database.aclose()
 
 
@@ -132,15 +133,15 @@ async def test_every_stream_mode_sends_its_events(client: LangGraphClient) -> No
     ]
     names = {part.event for part in parts}
     assert names == {
-        "metadata", "values", "updates", "messages", "messages/metadata", "messages/complete", "tasks",
-        "checkpoints", "debug", "events",
+        "metadata", "values", "updates", "messages", "messages/metadata", "messages/partial", "custom",
+        "tasks", "checkpoints", "debug", "events",
     }  # fmt: skip
     assert parts[0].event == "metadata"
     assert parts[0].data["attempt"] == 1
     assert parts[0].data["run_id"] == created[0]["run_id"]
     said = [part.data for part in parts if part.event == "messages"]
     assert said[-1][0]["content"] == "a small primate"  # type: ignore[index]
-    assert said[-1][1]["langgraph_node"] == "remember"  # type: ignore[index]
+    assert said[-1][1]["langgraph_node"] == "answer"  # type: ignore[index]
     assert [int(part.id or 0) for part in parts] == list(range(1, len(parts) + 1))
     tail = [
         part
@@ -223,15 +224,15 @@ async def test_a_past_state_is_replayed_and_forked_and_the_original_stays(client
     replayed: Any = await client.runs.wait(thread, "chat", checkpoint=unanswered["checkpoint"])
     assert replayed["answer"] == "a small primate"
     fork = await client.threads.update_state(
-        thread, {"question": "What is a borrow?"}, checkpoint=unanswered["checkpoint"]
+        thread,
+        {"messages": [{"role": "user", "content": "What is a borrow?"}]},
+        checkpoint=unanswered["checkpoint"],
     )
     forked: Any = await client.runs.wait(thread, "chat", checkpoint=fork["checkpoint"])
     assert forked["answer"] == "a kind of fish"
     still: Any = await client.threads.get_state(thread, checkpoint=history[0]["checkpoint"])
     assert still["values"]["answer"] == "a small primate"
-    steered: Any = await client.runs.wait(
-        thread, "chat", command={"update": {"question": "What is a lemur?"}, "goto": "answer"}
-    )
+    steered: Any = await client.runs.wait(thread, "chat", command={"update": LEMUR, "goto": "answer"})
     assert steered["answer"] == "a small primate"
 
 

@@ -1,6 +1,7 @@
 """What clients keep is found again by name, by value and by meaning, on every database."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import UnprocessableEntityError
 
 from graphs.state import Runtime
+from memory.database import open_database
 from memory.keys import Keys
 from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.graphs.conftest import clock, runtime
@@ -20,8 +22,16 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-async def url(runtime: Runtime, home: Path, database_url: str) -> AsyncIterator[str]:
-    async with serving(runtime, home, database_url) as address:
+async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
+    """The runtime on the database of the test."""
+    database = await open_database(database_url)
+    yield replace(runtime, database=database)
+    await database.aclose()
+
+
+@pytest.fixture
+async def url(given: Runtime, home: Path, database_url: str) -> AsyncIterator[str]:
+    async with serving(given, home, database_url) as address:
         yield address
 
 
@@ -55,9 +65,9 @@ async def test_items_are_found_by_prefix_value_and_meaning(client: LangGraphClie
     assert (await client.store.list_namespaces(max_depth=1))["namespaces"] == [["notes"]]
 
 
-async def test_an_owner_sees_no_other_ones_items(runtime: Runtime, url: str) -> None:
-    _, ada = await Keys(runtime.database).create("ada", "chat")
-    _, bob = await Keys(runtime.database).create("bob", "chat")
+async def test_an_owner_sees_no_other_ones_items(given: Runtime, url: str) -> None:
+    _, ada = await Keys(given.database).create("ada", "chat")
+    _, bob = await Keys(given.database).create("bob", "chat")
     async with get_client(url=url, api_key=ada) as hers, get_client(url=url, api_key=bob) as his:
         await hers.store.put_item(["notes"], key="1", value={"said": "hers"})
         assert await his.store.get_item(["notes"], key="1") is None

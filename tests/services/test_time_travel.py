@@ -65,7 +65,9 @@ async def executor(given: Runtime, home: Path, database_url: str) -> AsyncIterat
 
 async def chatted(executor: Executor) -> str:
     """A thread with one finished turn."""
-    thread = await threads.create(executor, None, metadata={"graph_id": "chat"}, ttl=None, exist_ok=False)
+    thread = await threads.create(
+        executor, None, owner=None, metadata={"graph_id": "chat"}, ttl=None, exist_ok=False
+    )
     asked = await executor.served["chat"].accept(thread.thread_id, {"messages": "What is a lemur?"}, {})
     await finished(executor, thread.thread_id, "chat", Order(input=asked))
     return thread.thread_id
