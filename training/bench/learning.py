@@ -65,7 +65,7 @@ FULL = Plan(
     lessons=10,
     facts=20,
     seeds=3,
-    short=12,
+    short=10,
     methods=(OURS, *RIVALS),
     sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
 )
