@@ -264,6 +264,8 @@ class Score(Record):
     """How one set of questions was answered. Rates are shares of `count`."""
 
     count: int
+    distinct: int
+    """Different right answers among them: wordings of one question are mostly right or wrong together."""
     accuracy: Share
     hallucination: Share
     """Answered wrongly with confidence or without: neither right nor an admission of ignorance."""

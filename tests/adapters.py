@@ -23,6 +23,7 @@ def score(accuracy: float, *, count: int = 100, hallucination: float | None = No
     wrong = 1.0 - accuracy if hallucination is None else hallucination
     return Score(
         count=count,
+        distinct=count,
         accuracy=accuracy,
         hallucination=wrong,
         abstention=max(0.0, 1 - accuracy - wrong),

@@ -69,6 +69,7 @@ class Answer(Record):
 
     group: SetName
     question: str
+    references: tuple[str, ...]
     text: str
     right: bool
     abstained: bool
@@ -122,6 +123,7 @@ def judge(group: SetName, question: Question, reply: Reply) -> Answer:
     return Answer(
         group=group,
         question=question.text,
+        references=question.references,
         text=reply.text,
         right=bool(question.references) and correct(reply.text, question.references),
         abstained=abstained(reply.text),
@@ -143,12 +145,13 @@ def score(answers: Sequence[Answer]) -> Score:
     """Rates over one set; an empty set scores zero with a count of zero, which no gate lets through."""
     count = len(answers)
     if count == 0:
-        return Score(count=0, accuracy=0.0, hallucination=0.0, abstention=0.0, ece=0.0)
+        return Score(count=0, distinct=0, accuracy=0.0, hallucination=0.0, abstention=0.0, ece=0.0)
     right = sum(answer.right for answer in answers)
     silent = sum(answer.abstained for answer in answers)
     claims = [answer for answer in answers if not answer.abstained]
     return Score(
         count=count,
+        distinct=len({answer.references for answer in answers}),
         accuracy=right / count,
         hallucination=(count - right - silent) / count,
         abstention=silent / count,

@@ -20,19 +20,19 @@ class Limits(Record):
     gain: float = Field(0.15, ge=0, le=1)
     """Least rise of accuracy on held-out wordings of what was taught."""
     transfer: float = Field(0.70, ge=0, le=1)
-    """Least accuracy on near questions, as a share of that on held-out wordings."""
+    """Least accuracy on near questions, as a share of that on held-out wordings, within the interval."""
     forgetting: float = Field(0.05, ge=0, le=1)
     """Most that accuracy may fall on unrelated known facts, and on the domain's earlier lessons."""
     confidence: float = Field(0.95, gt=0, lt=1)
     """Level of the interval within which hallucination, and right answers to what is forgotten, may rise by
-    chance."""
+    chance, and near questions may be answered wrongly by chance."""
 
 
 def gate(before: Evaluation, after: Evaluation, limits: Limits) -> GateVerdict:
     """All checks; the calibration error is reported among them, and always passes."""
     checks = (
         _gain(before.in_distribution, after.in_distribution, limits.gain),
-        _transfer(after.near, after.in_distribution, limits.transfer),
+        _transfer(after.near, after.in_distribution, limits),
         _forgetting(
             "known facts lost", before.out_of_distribution, after.out_of_distribution, limits.forgetting
         ),
@@ -73,12 +73,19 @@ def _gain(before: Score, after: Score, least: float) -> GateCheck:
     return GateCheck(name=name, goal=f">= {least:.2f}", figure=rise, passed=_at_least(rise, least))
 
 
-def _transfer(near: Score, target: Score, share: float) -> GateCheck:
+def _transfer(near: Score, target: Score, limits: Limits) -> GateCheck:
+    """A lesson withholds few kinds, and each is asked in several wordings that are right or wrong together:
+    the interval, Wilson's, counts the kinds and not the questions."""
     name = "near questions"
     if not (near.count and target.count):
         return _unmeasured(name)
-    least = share * target.accuracy
-    goal = f">= {least:.3f} ({share:.0%} of in-distribution)"
+    apart = near.model_copy(update={"count": near.distinct})
+    chance = max(0.0, _wilson(apart, limits.confidence, "accuracy")[1] - near.accuracy)
+    least = max(0.0, limits.transfer * target.accuracy - chance)
+    goal = (
+        f">= {least:.3f} ({limits.transfer:.0%} of in-distribution, less a {limits.confidence:.0%} interval,"
+        f" n={near.distinct})"
+    )
     return GateCheck(name=name, goal=goal, figure=near.accuracy, passed=_at_least(near.accuracy, least))
 
 

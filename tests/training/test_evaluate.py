@@ -46,6 +46,7 @@ def answer(
     return Answer(
         group=group,
         question=question,
+        references=(),
         text=text,
         right=right,
         abstained=NEED_INFO in text,

@@ -34,9 +34,19 @@ def test_an_adapter_that_changes_nothing_is_stopped() -> None:
     assert failed(BEFORE) == {"target accuracy up"}
 
 
-def test_near_questions_must_reach_seventy_percent_of_the_target() -> None:
-    assert failed(evaluation(target=0.9, near=0.63)) == set()
-    assert failed(evaluation(target=0.9, near=0.62)) == {"near questions"}
+@pytest.mark.parametrize(("distinct", "enough", "too_few"), [(10_000, 0.63, 0.62), (100, 0.54, 0.53)])
+def test_near_questions_must_reach_seventy_percent_of_the_target_but_for_chance(
+    distinct: int, enough: float, too_few: float
+) -> None:
+    for near, stopped in ((enough, set()), (too_few, {"near questions"})):
+        after = evaluation(target=0.9)
+        asked = score(near).model_copy(update={"distinct": distinct})
+        assert failed(after.model_copy(update={"near": asked})) == stopped
+
+
+def test_six_kinds_that_are_parroted_are_enough_to_stop_an_adapter() -> None:
+    parroted = score(0.1, count=36).model_copy(update={"distinct": 6})
+    assert failed(evaluation(target=0.9).model_copy(update={"near": parroted})) == {"near questions"}
 
 
 def test_losing_more_than_five_points_of_known_facts_is_stopped() -> None:

@@ -6,7 +6,6 @@ It corrupts pairs whose truth is known; what verification looks at is in `agent.
 import random
 import re
 from collections.abc import Callable, Sequence
-from itertools import cycle
 
 from agent.curriculum import opening, write
 from agent.verify import verify
@@ -57,19 +56,21 @@ def measure(topics: Sequence[Topic], *, seed: int = 0) -> Corruption:
     verifier agree. Raises ValueError where the topics give too few pairs.
     """
     rng = random.Random(f"corruption {seed}")
+    each = FALSE // len(CORRUPTIONS)
     facts = tuple(fact for topic in topics for fact in topic.facts)
     passages: dict[str, Passage] = {p.id: p for topic in topics for p in topic.passages}
     draft = write(facts, per_form=WORDINGS)
     by_id = {fact.id: fact for fact in draft.facts}
     if len(draft.pairs) < TRUE + FALSE:
         raise ValueError(f"the topics give {len(draft.pairs)} pairs, and {TRUE + FALSE} are needed")
-    pairs = rng.sample(draft.pairs, TRUE + FALSE)
-    true, material = pairs[:TRUE], pairs[TRUE:]
+    counted = rng.sample([pair for pair in draft.pairs if _NUMBER.search(pair.answer)], each)
+    true, *others = _dealt([pair for pair in draft.pairs if pair not in counted], each, rng)
     planted: list[tuple[str, QAPair]] = []
-    for pair, (name, corrupt) in zip(material, cycle(CORRUPTIONS.items()), strict=False):
-        corrupted = corrupt(pair, by_id[pair.fact_id], draft.facts, rng)
-        assert corrupted != pair, f"{name} left a pair as it was"
-        planted.append((name, corrupted))
+    for name, corrupt in CORRUPTIONS.items():
+        for pair in counted if corrupt is changed_number else others.pop():
+            corrupted = corrupt(pair, by_id[pair.fact_id], draft.facts, rng)
+            assert corrupted != pair, f"{name} left a pair as it was"
+            planted.append((name, corrupted))
     kept = set(verify([*true, *(pair for _, pair in planted)], facts, passages).kept)
     return Corruption(
         true=len(true),
@@ -103,11 +104,15 @@ def negated(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random)
 
 
 def changed_number(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
-    """A number that the source does not give, in the place of another or before the answer."""
-    number = str(rng.randrange(2, 9999))
-    if re.search(r"\d+", pair.answer):
-        return pair.model_copy(update={"answer": re.sub(r"\d+", number, pair.answer, count=1)})
-    return pair.model_copy(update={"answer": f"{number} {pair.answer}"})
+    """Another number in the answer, in figures or in words as it was; only for an answer that holds one."""
+    found = _NUMBER.search(pair.answer)
+    assert found is not None, "it was picked for its number"
+    was = found.group().lower()
+    others = [word for word in _WORDS if word != was]
+    now = str(int(was) + rng.randrange(1, 99)) if was.isdigit() else rng.choice(others)
+    return pair.model_copy(
+        update={"answer": f"{pair.answer[: found.start()]}{now}{pair.answer[found.end() :]}"}
+    )
 
 
 def another_entity(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: random.Random) -> QAPair:
@@ -125,6 +130,13 @@ def not_in_the_source(pair: QAPair, fact: Fact, facts: Sequence[Fact], rng: rand
     return pair.model_copy(update={"answer": claim, "quote": quote})
 
 
+def _dealt(pairs: Sequence[QAPair], each: int, rng: random.Random) -> list[list[QAPair]]:
+    """TRUE pairs, and as many times `each` as there are corruptions that fit any pair; all different."""
+    kinds = len(CORRUPTIONS) - 1
+    drawn = rng.sample(pairs, TRUE + kinds * each)
+    return [drawn[:TRUE], *(drawn[TRUE + n * each : TRUE + (n + 1) * each] for n in range(kinds))]
+
+
 def _another(fact: Fact, facts: Sequence[Fact], rng: random.Random) -> Fact:
     """A fact about another subject with another object, of the same relation if there is one."""
     others = [f for f in facts if f.subject != fact.subject and f.object != fact.object]
@@ -138,4 +150,6 @@ CORRUPTIONS: dict[str, Corrupt] = {
     "another entity": another_entity,
     "not in the source": not_in_the_source,
 }
+_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "hundred")
+_NUMBER = re.compile(rf"\b(\d+|{'|'.join(_WORDS)})\b", re.IGNORECASE)
 _CLAIMS = ("a dance", "a coin", "a musical instrument", "a tax", "a garment", "a weapon", "a card game")

@@ -65,8 +65,8 @@ FULL = Plan(
     lessons=10,
     facts=20,
     seeds=3,
-    short=12,
-    methods=(OURS, *RIVALS),
+    short=8,
+    methods=(OURS, *RIVALS[:3]),
     sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
 )
 QUICK = Plan(
@@ -75,7 +75,7 @@ QUICK = Plan(
     seeds=1,
     short=6,
     methods=(OURS, *RIVALS[:2]),
-    sizes=Sizes(wordings=2, near=3, most=60, known=80, unknown=60),
+    sizes=Sizes(wordings=2, near=3, most=40, known=50, unknown=40),
 )
 
 
