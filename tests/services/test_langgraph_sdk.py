@@ -223,11 +223,7 @@ async def test_a_past_state_is_replayed_and_forked_and_the_original_stays(client
     unanswered = next(s for s in history if s["next"] == ["answer"])
     replayed: Any = await client.runs.wait(thread, "chat", checkpoint=unanswered["checkpoint"])
     assert replayed["answer"] == "a small primate"
-    fork = await client.threads.update_state(
-        thread,
-        {"messages": [{"role": "user", "content": "What is a borrow?"}]},
-        checkpoint=unanswered["checkpoint"],
-    )
+    fork = await client.threads.update_state(thread, BORROW, checkpoint=unanswered["checkpoint"])
     forked: Any = await client.runs.wait(thread, "chat", checkpoint=fork["checkpoint"])
     assert forked["answer"] == "a kind of fish"
     still: Any = await client.threads.get_state(thread, checkpoint=history[0]["checkpoint"])
