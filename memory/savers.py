@@ -1,11 +1,11 @@
 """Owns what our LangGraph savers can do beyond LangGraph's own: copy a thread, thin it out, undo one run.
 
-Opens nothing (`checkpoints` does), and never looks into a checkpoint's values.
+Opens nothing (`checkpoints` does). How messages are kept is in `chains`.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
@@ -15,30 +15,25 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg_pool import AsyncConnectionPool
 
+from memory import chains
+from memory.chains import ChainedSaver, Statement
+
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
 RESUME = "__resume__"
 """Channel under which LangGraph keeps the answer to an interrupt."""
-SQLITE_COLUMNS = {
-    "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
-    "writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
-}
-POSTGRES_COLUMNS = {
-    "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
-    "checkpoint_blobs": "checkpoint_ns, channel, version, type, blob",
-    "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob",
-}
-
-UNTIL = {
-    "checkpoints": "checkpoint_id <=",
-    "writes": "checkpoint_id <",
-    "checkpoint_writes": "checkpoint_id <",
-    "checkpoint_blobs": "'' <=",
-}
-"""What a copy up to a checkpoint takes: its writes are what was done from it on, and blobs are shared."""
+CHECKPOINTS = "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata"
+WRITES = "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, {}"
 
 
-class SqliteSaver(AsyncSqliteSaver):
-    """The SQLite saver, with the methods that LangGraph's contract names and its own saver lacks."""
+class _Saver(ChainedSaver):
+    """What both do alike; they differ in names, and in how JSON is read."""
+
+    TABLES: ClassVar[Mapping[str, str]]
+    """The columns of each table, without its thread."""
+    WRITES: ClassVar[str]
+    """The table of what steps wrote."""
+    RUN_ID: ClassVar[str]
+    """The run that made a checkpoint."""
 
     async def acopy_thread(
         self, source_thread_id: str, target_thread_id: str, *, until: str | None = None
@@ -47,16 +42,48 @@ class SqliteSaver(AsyncSqliteSaver):
 
         `until` is the last checkpoint to copy; what was written from there on is left out.
         """
+        ends = dict.fromkeys(self.TABLES, "'' <=")
+        ends |= {"checkpoints": "checkpoint_id <=", self.WRITES: "checkpoint_id <"}
         await self._run(
             *(
                 (
                     f"INSERT INTO {table} (thread_id, {columns}) SELECT ?, {columns} FROM {table}"
-                    f" WHERE thread_id = ? AND (? IS NULL OR {UNTIL[table]} ?)",
+                    f" WHERE thread_id = ? AND (CAST(? AS TEXT) IS NULL OR {ends[table]} ?)",
                     (target_thread_id, source_thread_id, until, until),
                 )
-                for table, columns in SQLITE_COLUMNS.items()
+                for table, columns in self.TABLES.items()
             )
         )
+        if until is not None:
+            await self.drop_loose_links(target_thread_id)
+
+    async def aforget_run(self, thread_id: str, run_id: str) -> None:
+        """Deletes what one run left on its thread, and the answer that it gave to an interrupt before it.
+
+        On PostgreSQL values that only it wrote, messages aside, stay until the thread is pruned or deleted.
+        """
+        its = f"thread_id = ? AND {self.RUN_ID} = ?"
+        made = f"SELECT checkpoint_id FROM checkpoints WHERE {its}"
+        head = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ''"
+        delete = f"DELETE FROM {self.WRITES} WHERE thread_id = ?"
+        await self._run(
+            (f"{delete} AND checkpoint_id IN ({made})", (thread_id, thread_id, run_id)),
+            (f"DELETE FROM checkpoints WHERE {its}", (thread_id, run_id)),
+            (f"{delete} AND channel = ? AND checkpoint_id IN ({head})", (thread_id, RESUME, thread_id)),
+        )
+        await self.drop_loose_links(thread_id)
+
+
+class SqliteSaver(_Saver, AsyncSqliteSaver):
+    """The SQLite saver, with the methods that LangGraph's contract names and its own saver lacks."""
+
+    TABLES: ClassVar = {
+        "checkpoints": CHECKPOINTS,
+        "writes": WRITES.format("value"),
+        chains.TABLE: chains.COLUMNS,
+    }
+    WRITES: ClassVar = "writes"
+    RUN_ID: ClassVar = "json_extract(metadata, '$.run_id')"
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Deletes the threads' checkpoints, all but the latest in each namespace if it is to be kept."""
@@ -78,41 +105,34 @@ class SqliteSaver(AsyncSqliteSaver):
                 ),
                 ("UPDATE checkpoints SET parent_checkpoint_id = NULL WHERE thread_id = ?", (thread_id,)),
             )
+            await self.drop_loose_links(thread_id)
 
-    async def aforget_run(self, thread_id: str, run_id: str) -> None:
-        """Deletes what one run left on its thread, and the answer that it gave to an interrupt before it."""
-        its = "thread_id = ? AND json_extract(metadata, '$.run_id') = ?"
-        head = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ''"
-        await self._run(
-            (
-                "DELETE FROM writes WHERE thread_id = ?"
-                f" AND checkpoint_id IN (SELECT checkpoint_id FROM checkpoints WHERE {its})",
-                (thread_id, thread_id, run_id),
-            ),
-            (
-                f"DELETE FROM checkpoints WHERE {its}",
-                (thread_id, run_id),
-            ),
-            (
-                f"DELETE FROM writes WHERE thread_id = ? AND channel = ? AND checkpoint_id IN ({head})",
-                (thread_id, RESUME, thread_id),
-            ),
-        )
-
-    async def _run(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
-        await self.setup()
+    async def _run(self, *statements: Statement) -> None:
         async with self.lock, self.conn.cursor() as cursor:
             for statement, parameters in statements:
                 await cursor.execute(statement, parameters)
             await self.conn.commit()
 
+    async def _rows(self, query: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        async with self.lock, self.conn.execute(query, parameters) as cursor:
+            return [tuple(row) for row in await cursor.fetchall()]
 
-class PostgresSaver(AsyncPostgresSaver):
+
+class PostgresSaver(_Saver, AsyncPostgresSaver):
     """The PostgreSQL saver, with the methods that LangGraph's contract names and its own saver lacks.
 
     And with one promise more: what a step wrote is kept before the checkpoint that follows from it, so that
     after a crash no step is without its result. LangGraph's own writes them in any order.
     """
+
+    TABLES: ClassVar = {
+        "checkpoints": CHECKPOINTS,
+        "checkpoint_blobs": "checkpoint_ns, channel, version, type, blob",
+        "checkpoint_writes": WRITES.format("blob"),
+        chains.TABLE: chains.COLUMNS,
+    }
+    WRITES: ClassVar = "checkpoint_writes"
+    RUN_ID: ClassVar = "metadata ->> 'run_id'"
 
     def __init__(self, pool: Pool, serde: SerializerProtocol) -> None:
         super().__init__(pool, serde=serde)
@@ -136,51 +156,21 @@ class PostgresSaver(AsyncPostgresSaver):
         async with self._in_turn:
             await super().aput_writes(config, writes, task_id, task_path)
 
-    async def acopy_thread(
-        self, source_thread_id: str, target_thread_id: str, *, until: str | None = None
-    ) -> None:
-        """Copies the checkpoints and writes of one thread to another, with all blobs.
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """See the base class."""
+        await super().aprune(thread_ids, strategy=strategy)
+        for thread_id in thread_ids:
+            await self.drop_loose_links(thread_id)
 
-        `until` is the last checkpoint to copy; what was written from there on is left out.
-        """
-        await self._run(
-            *(
-                (
-                    f"INSERT INTO {table} (thread_id, {columns}) SELECT %s, {columns} FROM {table}"
-                    f" WHERE thread_id = %s AND (%s::text IS NULL OR {UNTIL[table]} %s)",
-                    (target_thread_id, source_thread_id, until, until),
-                )
-                for table, columns in POSTGRES_COLUMNS.items()
-            )
-        )
-
-    async def aforget_run(self, thread_id: str, run_id: str) -> None:
-        """Deletes what one run left on its thread, and the answer that it gave to an interrupt before it.
-
-        Values that only it wrote stay behind until the thread is pruned or deleted.
-        """
-        made = "SELECT checkpoint_id FROM checkpoints WHERE thread_id = %s AND metadata ->> 'run_id' = %s"
-        head = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = %s AND checkpoint_ns = ''"
-        await self._run(
-            (
-                f"DELETE FROM checkpoint_writes WHERE thread_id = %s AND checkpoint_id IN ({made})",
-                (thread_id, thread_id, run_id),
-            ),
-            (
-                "DELETE FROM checkpoints WHERE thread_id = %s AND metadata ->> 'run_id' = %s",
-                (thread_id, run_id),
-            ),
-            (
-                "DELETE FROM checkpoint_writes"
-                f" WHERE thread_id = %s AND channel = %s AND checkpoint_id IN ({head})",
-                (thread_id, RESUME, thread_id),
-            ),
-        )
-
-    async def _run(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
+    async def _run(self, *statements: Statement) -> None:
         async with self._cursor() as cursor, cursor.connection.transaction():
             for statement, parameters in statements:
-                await cursor.execute(statement, parameters)
+                await cursor.execute(statement.replace("?", "%s"), parameters)
+
+    async def _rows(self, query: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        async with self._cursor() as cursor:
+            await cursor.execute(query.replace("?", "%s"), parameters)
+            return [tuple(row.values()) for row in await cursor.fetchall()]
 
 
 Saver = SqliteSaver | PostgresSaver

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 import pytest
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel
 
 from memory.checkpoints import open_saver, serializer
@@ -126,6 +129,112 @@ async def test_what_a_step_wrote_is_kept_before_the_checkpoint_that_follows(data
         results = [task.result async for snapshot in past for task in snapshot.tasks]
         assert len(results) == 3
         assert all(result is not None for result in results)
+
+
+class Talk(TypedDict, total=False):
+    """A conversation."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+async def reply(state: Talk) -> Talk:
+    said = state["messages"][-1]
+    return {"messages": [AIMessage(f"{said.text}?", id=f"re {said.id}", response_metadata={"b": 1, "a": 2})]}
+
+
+def talk(saver: Saver) -> "CompiledStateGraph[Talk, None, Talk, Talk]":
+    """One reply a turn."""
+    graph = StateGraph(Talk)
+    graph.add_node("reply", reply)
+    graph.add_edge(START, "reply")
+    graph.add_edge("reply", END)
+    return graph.compile(checkpointer=saver)
+
+
+async def say(saver: Saver, number: int, thread_id: str = "t") -> None:
+    config: RunnableConfig = {**thread(thread_id), "metadata": {"run_id": str(number)}}
+    await talk(saver).ainvoke({"messages": [HumanMessage(f"say {number:03}", id=f"{number}")]}, config)
+
+
+async def said(saver: Saver, thread_id: str = "t") -> list[list[str]]:
+    """The conversation in each of the thread's states, newest first."""
+    past = talk(saver).aget_state_history(thread(thread_id))
+    return [[message.text for message in snapshot.values.get("messages", [])] async for snapshot in past]
+
+
+async def kept(saver: Saver, thread_id: str = "t") -> int:
+    """How many messages the store holds for the thread."""
+    query = "SELECT count(*) FROM message_links WHERE thread_id = ?"
+    ((count,),) = await saver._rows(query, (thread_id,))
+    return int(count)
+
+
+async def size(saver: Saver) -> int:
+    """Bytes of all checkpoints, writes and messages."""
+    total = 0
+    for table, columns in saver.TABLES.items():
+        lengths = " + ".join(f"coalesce(length(CAST({column} AS TEXT)), 0)" for column in columns.split(", "))
+        ((found,),) = await saver._rows(f"SELECT sum({lengths}) FROM {table}", ())
+        total += int(found or 0)
+    return total
+
+
+async def test_a_turn_costs_the_same_however_long_the_conversation(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        grown = [0]
+        for number in range(40):
+            await say(saver, number)
+            grown.append(await size(saver))
+        assert grown[40] - grown[39] < 1.02 * (grown[5] - grown[4])
+        assert await kept(saver) == 80
+        latest = (await said(saver))[0]
+        assert latest == [text for n in range(40) for text in (f"say {n:03}", f"say {n:03}?")]
+
+
+async def test_each_state_of_a_conversation_holds_what_had_been_said(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        await say(saver, 0)
+        await say(saver, 1)
+        first, second = ["say 000", "say 000?"], ["say 001", "say 001?"]
+        assert await said(saver) == [
+            first + second,
+            [*first, "say 001"],
+            first,
+            first,
+            ["say 000"],
+            [],
+        ]
+
+
+async def test_what_is_no_longer_said_is_no_longer_kept(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        for number in range(3):
+            await say(saver, number)
+        past = [snapshot async for snapshot in talk(saver).aget_state_history(thread("t"))]
+        after_first = next(snapshot for snapshot in past if len(snapshot.values["messages"]) == 2)
+        await saver.acopy_thread("t", "fork", until=after_first.config["configurable"]["checkpoint_id"])
+        assert (await said(saver, "fork"))[0] == ["say 000", "say 000?"]
+        assert await kept(saver, "fork") == 2
+
+        await saver.aforget_run("t", "2")
+        assert await kept(saver) == 4
+        await talk(saver).aupdate_state(thread("t"), {"messages": [RemoveMessage("0")]})
+        assert (await said(saver))[0] == ["say 000?", "say 001", "say 001?"]
+        assert await kept(saver) == 7, "the older states still hold what was removed"
+        await saver.aprune(["t"], strategy="keep_latest")
+        assert await kept(saver) == 3
+        await say(saver, 3)
+        assert (await said(saver))[0] == ["say 000?", "say 001", "say 001?", "say 003", "say 003?"]
+        await saver.adelete_thread("t")
+        assert await kept(saver) == 0
+
+
+async def test_a_lost_message_is_no_shorter_conversation(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        await say(saver, 0)
+        await saver._run(("DELETE FROM message_links WHERE parent IS NULL", ()))
+        with pytest.raises(ValueError, match="missing"):
+            await saver.aget_tuple(thread("t"))
 
 
 def test_a_checkpoint_cannot_name_other_classes() -> None:
