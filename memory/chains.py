@@ -136,9 +136,7 @@ class ChainedSaver(BaseCheckpointSaver[str]):
                 chain = [known[digest] for digest in _walk(tip, parents, {None})]
                 messages = [self.serde.loads_typed((link.type, link.message)) for link in reversed(chain)]
                 values = found.checkpoint["channel_values"] | {CHANNEL: messages}
-                found = found._replace(
-                    checkpoint={**found.checkpoint, "channel_values": values}
-                )
+                found = found._replace(checkpoint={**found.checkpoint, "channel_values": values})
             joined.append(found)
         return joined
 
