@@ -3,6 +3,7 @@
 Its routes are in `threads`, `thread_runs` and `assistants`; errors are `{"detail": ...}`.
 """
 
+import json
 import re
 from typing import Annotated, Any, Literal
 
@@ -25,18 +26,30 @@ Select = list[Annotated[str, Field(max_length=200)]]
 
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_LONG = re.compile(rb"\d{19}")
 
 
-async def _no_nul(request: Request) -> None:
-    """PostgreSQL can store no NUL, and finds that out too late."""
-    if _NUL.search(await request.body()):
-        raise ValueError("the body holds a NUL character (\\u0000), which cannot be stored: leave it out")
+async def _storable(request: Request) -> None:
+    """Stores take no NUL and no integer beyond 64 bits, and find that out too late."""
+    body = await request.body()
+    if _NUL.search(body) or any("\0" in value for value in request.query_params.values()):
+        raise ValueError("the request holds a NUL character (\\u0000), which cannot be stored: leave it out")
+    if _LONG.search(body):
+        json.loads(body, parse_int=_integer)
+
+
+def _integer(digits: str) -> int:
+    if not -(2**63) <= (number := int(digits)) < 2**63:
+        raise ValueError("the body holds an integer beyond 64 bits, which cannot be stored: send it as text")
+    return number
 
 
 def surface(tag: str) -> APIRouter:
     """A router of this surface."""
     return APIRouter(
-        tags=[tag], dependencies=[Depends(_no_nul)], responses=details(400, 401, 403, 404, 409, 413, 422, 503)
+        tags=[tag],
+        dependencies=[Depends(_storable)],
+        responses=details(400, 401, 403, 404, 409, 413, 422, 503),
     )
 
 

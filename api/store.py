@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from langgraph.store.base import Item
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from api.auth import Calling
 from api.compose import Given
@@ -20,6 +20,18 @@ router = surface("store")
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^.]+$")]
 Namespace = Annotated[list[Label], Field(max_length=20)]
 Key = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _apart(paths: list[str]) -> list[str]:
+    """PostgreSQL's store numbers the texts of a path: `a.0` may be the first of `a`."""
+    for path in paths:
+        before, _, last = path.rpartition(".")
+        if paths.count(path) > 1 or (last.isdecimal() and before in paths):
+            raise ValueError(f"index names {path!r} twice")
+    return paths
+
+
+Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], AfterValidator(_apart)]
 MOST_NAMESPACES = 1000
 NOBODY = "-"
 """Whose the items are where nobody is asked for a key."""
@@ -31,8 +43,8 @@ class Put(Body):
     namespace: Annotated[Namespace, Field(min_length=1)]
     key: Key
     value: Json
-    index: Literal[False] | Annotated[list[str], Field(max_length=100)] | None = None
-    ttl: Annotated[float, Field(gt=0, le=60 * 24 * 366 * 10)] | None = None
+    index: Literal[False] | Annotated[Paths, Field(max_length=100)] | None = None
+    ttl: Annotated[float, Field(ge=0.001, le=60 * 24 * 366 * 10)] | None = None
     """Minutes."""
 
 

@@ -130,14 +130,6 @@ async def _swept(items: Items) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _sqlite(path: str, embedder: Embedder) -> AsyncIterator[SqliteItems]:
-    async with aiosqlite.connect(path, timeout=BUSY_SECONDS, isolation_level=None) as connection:
-        items = SqliteItems(connection, embedder)
-        await items.setup()
-        yield items
-
-
-@asynccontextmanager
 async def _postgresql(place: URL, embedder: Embedder) -> AsyncIterator[AsyncPostgresStore]:
     async def embed(texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = (await asyncio.to_thread(embedder.embed, list(texts))).tolist()

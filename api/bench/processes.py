@@ -1,4 +1,7 @@
-"""Owns the processes of the benchmark: each started on a free port, waited for, and ended with the block."""
+"""Owns the processes of the benchmark: each started on a free port, waited for, and ended with the block.
+
+Asks them nothing but whether they are there.
+"""
 
 import os
 import socket

@@ -79,3 +79,20 @@ async def test_a_namespace_that_cannot_be_is_refused(client: LangGraphClient, na
     body = {"namespace": namespace, "key": "1", "value": {}}
     with pytest.raises(UnprocessableEntityError):
         await client.http.put("/store/items", json=body)
+
+
+async def test_a_field_is_indexed_once(client: LangGraphClient) -> None:
+    for index in (["a", "a"], ["a", "a.0"], [""]):
+        with pytest.raises(UnprocessableEntityError, match="index"):
+            await client.store.put_item(["notes"], key="1", value={"a": "x"}, index=index)
+
+
+@pytest.mark.parametrize("value", [{"n": 2**63}, {"text": "a\0b"}])
+async def test_what_no_store_can_hold_is_refused(client: LangGraphClient, value: dict[str, object]) -> None:
+    with pytest.raises(UnprocessableEntityError, match="cannot be stored"):
+        await client.store.put_item(["notes"], key="1", value=value)
+    with pytest.raises(UnprocessableEntityError, match="cannot be stored"):
+        await client.store.get_item(["notes"], key="a\0b")
+    await client.store.put_item(["notes"], key="1", value={"n": 2**63 - 1})
+    item: Any = await client.store.get_item(["notes"], key="1")
+    assert item["value"] == {"n": 2**63 - 1}
