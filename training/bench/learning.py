@@ -71,10 +71,10 @@ FULL = Plan(
 )
 QUICK = Plan(
     lessons=2,
-    facts=4,
+    facts=3,
     seeds=1,
-    short=6,
-    methods=(OURS, *RIVALS[:2]),
+    short=3,
+    methods=(OURS, RIVALS[1]),
     sizes=Sizes(wordings=2, near=3, most=40, known=50, unknown=40),
 )
 
