@@ -66,7 +66,7 @@ async def test_no_request_brings_the_service_down_or_is_answered_with_another_st
     def attack(operation: Any) -> None:
         @hypothesis.given(operation.as_strategy(generation_mode=mode))
         @hypothesis.settings(
-            max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck)
         )
         def send(case: Case) -> None:
             statuses.append(case.call_and_validate(base_url=url, checks=CHECKS).status_code)
