@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 import httpx
 
 from agent.settings import PREFIX, Settings
-from agent.vllm import serve_command, serve_environment
+from agent.vllm_server import serve_command, serve_environment
 from api.supervisor import Check, Component
 from memory.errors import StoreUnavailable
 from memory.semantic import embedded

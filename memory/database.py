@@ -211,8 +211,11 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
     `sqlite:///PATH` creates the file. Raises ValueError for a URL that is none, StoreUnavailable when the
     database cannot be opened or was written by a later version.
     """
-    engine = create_async_engine(async_url(url), pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
+    sqlite = parse_url(url).get_backend_name() == "sqlite"
+    # SQLite has one writer at a time: taking turns here is quicker than finding the file locked.
+    options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if sqlite else {"pool_pre_ping": True}
+    engine = create_async_engine(async_url(url), **options)
+    if sqlite:
         event.listen(engine.sync_engine, "connect", _configure)
     try:
         async with engine.begin() as connection:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from agent.adapter_files import MAX_RANK
-from agent.vllm import serve_command, serve_environment
+from agent.vllm_server import serve_command, serve_environment
 
 START_SECONDS = 500
 

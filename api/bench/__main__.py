@@ -18,7 +18,7 @@ import numpy as np
 from langgraph_sdk import get_client
 
 from agent.settings import SHIPPED_MODEL
-from agent.vllm import serve_command, serve_environment
+from agent.vllm_server import serve_command, serve_environment
 from api.bench import noop, official
 from api.bench.load import Ask, in_turn, together
 from api.bench.processes import free_port, resident_megabytes, running, service

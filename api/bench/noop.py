@@ -5,11 +5,9 @@
 LangGraph's own server is given the same graph for comparison, as `noop.py:graph`.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import uvicorn
 from langgraph.graph import END, START, StateGraph
 from pydantic import BaseModel
 from typing_extensions import TypedDict
@@ -83,13 +81,11 @@ class ServedNoop:
         """Nothing to note."""
 
 
-async def main() -> None:
+def main() -> None:
     """Serves until a signal."""
-    from contextlib import nullcontext
-
     from agent.settings import read_settings
-    from api.app import create_app
-    from api.compose import open_service, shipped
+    from api.compose import shipped
+    from api.serving import serve
     from graphs.served import Served
     from graphs.state import Runtime
     from memory.savers import Saver
@@ -97,12 +93,8 @@ async def main() -> None:
     def graphs(runtime: Runtime, saver: Saver) -> Sequence[Served]:
         return (*shipped(runtime, saver), ServedNoop(saver))
 
-    settings = read_settings()
-    async with open_service(settings, graphs) as service:
-        app = create_app(settings, opener=lambda _: nullcontext(service))
-        config = uvicorn.Config(app, host=settings.api_host, port=settings.api_port, log_level="warning")
-        await uvicorn.Server(config).serve()
+    serve(read_settings(), graphs)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

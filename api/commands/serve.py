@@ -10,7 +10,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -81,8 +81,10 @@ def api() -> None:
     logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "dbos", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    from api.serving import serve
+
     with _plainly():
-        asyncio.run(_serve(given))
+        serve(given)
     os._exit(0)  # everything is closed, and taking the interpreter down in order would take seconds more
 
 
@@ -126,33 +128,6 @@ def _plainly() -> Iterator[None]:
         stop(str(error), FAILED)
     except ValueError as error:
         stop(str(error), BAD_INPUT)
-
-
-async def _serve(given: "Settings") -> None:
-    """Opens the service and serves it until a signal; raises what keeps it from opening.
-
-    Not in the app's lifespan: there uvicorn turns any failure into a traceback and an exit status of its own.
-    """
-    import uvicorn
-
-    from api.app import create_app
-    from api.compose import open_service
-
-    async with open_service(given) as service:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(given, opener=lambda _: nullcontext(service)),
-                host=given.api_host,
-                port=given.api_port,
-                log_level=given.log_level,
-                access_log=given.log_level == "debug",
-                timeout_graceful_shutdown=2,
-            )
-        )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # uvicorn raises the signal that stopped it once more, but the stores have yet to be closed.
-            asyncio.get_running_loop().add_signal_handler(number, lambda: None)
-        await server.serve()
 
 
 async def _supervise(supervise: Any, parts: Sequence["Component"], **options: Any) -> None:

@@ -1,0 +1,151 @@
+"""Owns what vLLM's OpenAI server is sent and sends: a chat, its answer whole or in chunks, its models.
+
+Read without OpenAI's client, which takes longer over an answer than the rest of a turn does. Asks nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from langchain_core.messages import BaseMessage, convert_to_openai_messages
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.engine import Alternative, Sampling, Token, defused
+from agent.entropy import bounds
+from agent.errors import EngineError
+
+TOP = 20
+"""Most log-probabilities a token that vLLM returns by default."""
+DATA = b"data:"
+DONE = b"[DONE]"
+
+
+class _Alternative(BaseModel):
+    token: str
+    logprob: float
+
+
+class _Scored(_Alternative):
+    top_logprobs: list[_Alternative]
+
+
+class _Scores(BaseModel):
+    content: list[_Scored] | None = None
+
+
+class _Message(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+    message: _Message = Field(_Message(), alias="delta")
+    logprobs: _Scores | None = None
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+
+
+class Answer(BaseModel):
+    """An answer, or a chunk of one."""
+
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return "".join(choice.message.content or "" for choice in self.choices)
+
+    @property
+    def finish_reason(self) -> Literal["stop", "length"] | None:
+        """Why the answer ended, or None where it goes on."""
+        reason = self.choices[0].finish_reason if self.choices else None
+        return None if reason is None else "length" if reason == "length" else "stop"
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the conversation, or 0 where the server does not say."""
+        return self.usage.prompt_tokens if self.usage else 0
+
+    def tokens(self, vocabulary: int, top: int) -> list[Token]:
+        """The tokens that it scores, under the server's labels, with `top` alternatives each."""
+        return [
+            Token(
+                text=item.token,
+                logprob=min(item.logprob, 0.0),
+                entropy=bounds([min(other.logprob, 0.0) for other in item.top_logprobs], vocabulary),
+                alternatives=tuple(
+                    Alternative(text=other.token, logprob=min(other.logprob, 0.0))
+                    for other in item.top_logprobs[:top]
+                ),
+            )
+            for choice in self.choices
+            if choice.logprobs is not None
+            for item in choice.logprobs.content or ()
+        ]
+
+
+class _Failure(BaseModel):
+    error: dict[str, Any]
+
+
+class Card(BaseModel):
+    """A model, or an adapter, which has a parent."""
+
+    id: str
+    root: str | None = None
+    parent: str | None = None
+
+
+class Cards(BaseModel):
+    """All that a server serves."""
+
+    data: list[Card]
+
+
+def asked(
+    messages: Sequence[BaseMessage], model: str, sampling: Sampling, *, streamed: bool
+) -> dict[str, Any]:
+    """The body of a request for an answer, with all that its entropies are measured by."""
+    plain = [message.model_copy(update={"content": defused(str(message.text))}) for message in messages]
+    more = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
+    return {
+        "model": model,
+        "messages": convert_to_openai_messages(plain),
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,  # also 1.0: else the model's generation config cuts the distribution
+        "seed": sampling.seed,
+        "stop": list(sampling.stop),
+        "logprobs": True,
+        "top_logprobs": TOP,
+        # Abstention tokens such as <NEED_INFO> must show in the text, special or not.
+        "skip_special_tokens": False,
+        "top_k": 0,
+        "min_p": 0.0,
+    } | more
+
+
+def read(body: bytes) -> Answer:
+    """An answer or a chunk from its JSON. Raises EngineError for anything else, with what it says."""
+    try:
+        return Answer.model_validate_json(body)
+    except ValidationError as error:
+        wrong = error
+    try:
+        said = _Failure.model_validate_json(body).error.get("message")
+    except ValidationError:
+        first = wrong.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise EngineError(f"it sent no answer ({place}: {first['msg']}): is it a chat model?") from wrong
+    raise EngineError(f"it broke off: {said}")
+
+
+def data(line: bytes) -> bytes | None:
+    """What a line of a stream carries; None for the empty line between two events, comments and the end."""
+    if not line.startswith(DATA) or (carried := line.removeprefix(DATA).strip()) == DONE:
+        return None
+    return carried
