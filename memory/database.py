@@ -4,7 +4,7 @@ Graph state and training jobs are kept elsewhere (`checkpoints`, `outbox`).
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, RowMapping, Select, event, insert, select, text, update
+from sqlalchemy import URL, Connection, RowMapping, Select, Table, event, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
+from memory.group_commit import GroupCommit
 from memory.language import key
 from memory.records import Gap, GapStatus, Interaction, Outcome, Record
 from memory.tables import GAPS, INTERACTIONS, NOT_CLOSED, RUNS
@@ -63,19 +65,24 @@ class Database:
         """Over an engine whose database is at the latest migration; see `open_database`."""
         self._engine = engine
         self._clock = clock
+        self._interactions = GroupCommit(self._save_interactions)
 
     async def save_interaction(self, interaction: Interaction) -> None:
         """Keeps a chat turn; saving it again changes nothing."""
+        await self._interactions.add(interaction)
+
+    async def _save_interactions(self, interactions: Sequence[Interaction]) -> None:
+        rows = [
+            {
+                "id": interaction.id,
+                "domain": interaction.domain,
+                "created_at": interaction.created_at.timestamp(),
+                "body": interaction.model_dump(mode="json"),
+            }
+            for interaction in interactions
+        ]
         async with self.begin() as connection:
-            await _insert_once(
-                connection,
-                insert(INTERACTIONS).values(
-                    id=interaction.id,
-                    domain=interaction.domain,
-                    created_at=interaction.created_at.timestamp(),
-                    body=interaction.model_dump(mode="json"),
-                ),
-            )
+            await connection.execute(self._insert_once(INTERACTIONS), rows)
 
     async def interactions(self, *, domain: str | None = None, limit: int = 100) -> tuple[Interaction, ...]:
         """Chat turns, newest first."""
@@ -90,9 +97,8 @@ class Database:
         Only a closed gap makes room for another; spelling variants of a question count as one.
         """
         async with self.begin() as connection:
-            await _insert_once(
-                connection,
-                insert(GAPS).values(
+            await connection.execute(
+                self._insert_once(GAPS).values(
                     id=gap.id,
                     domain=gap.domain,
                     question_key=key(gap.question),
@@ -100,7 +106,7 @@ class Database:
                     run_id=gap.run_id,
                     opened_at=gap.opened_at.timestamp(),
                     body=gap.model_dump(mode="json"),
-                ),
+                )
             )
             standing = select(GAPS).where(
                 GAPS.c.domain == gap.domain, GAPS.c.question_key == key(gap.question), NOT_CLOSED
@@ -145,16 +151,15 @@ class Database:
         if gap_id is not None:
             await self.gap(gap_id)
         async with self.begin() as connection:
-            await _insert_once(
-                connection,
-                insert(RUNS).values(
+            await connection.execute(
+                self._insert_once(RUNS).values(
                     id=run_id,
                     subject=subject,
                     whole=whole,
                     domain=domain,
                     gap_id=gap_id,
                     started_at=now.timestamp(),
-                ),
+                )
             )
 
     async def finish_run(self, run_id: str, outcome: Outcome, report: dict[str, Any]) -> None:
@@ -189,6 +194,11 @@ class Database:
         """Closes all connections."""
         await self._engine.dispose()
 
+    def _insert_once(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An insert that changes nothing where a constraint says that it is there already."""
+        made = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        return made(table).on_conflict_do_nothing()
+
     async def _rows(self, query: Select[Any]) -> list[RowMapping]:
         async with self.begin() as connection:
             return list((await connection.execute(query)).mappings())
@@ -211,11 +221,11 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
     `sqlite:///PATH` creates the file. Raises ValueError for a URL that is none, StoreUnavailable when the
     database cannot be opened or was written by a later version.
     """
-    sqlite = parse_url(url).get_backend_name() == "sqlite"
+    in_file = parse_url(url).get_backend_name() == "sqlite"
     # SQLite has one writer at a time: taking turns here is quicker than finding the file locked.
-    options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if sqlite else {"pool_pre_ping": True}
+    options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if in_file else {"pool_pre_ping": True}
     engine = create_async_engine(async_url(url), **options)
-    if sqlite:
+    if in_file:
         event.listen(engine.sync_engine, "connect", _configure)
     try:
         async with engine.begin() as connection:
@@ -280,15 +290,6 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-async def _insert_once(connection: AsyncConnection, statement: Any) -> None:
-    """Inserts unless a constraint says that it is there already; the transaction goes on either way."""
-    try:
-        async with connection.begin_nested():
-            await connection.execute(statement)
-    except IntegrityError:
-        return
 
 
 def _gap(row: RowMapping) -> Gap:
