@@ -146,13 +146,16 @@ class Executor:
         """The run once it has ended; None if it is gone then."""
         while True:
             with self._ends.listening(run_id) as rung:
+                if run_id in self._working:
+                    await rung(LONG_SECONDS)
                 try:
                     run = await self.runs.get(run_id)
                 except UnknownRun:
                     return None
                 if run.finished:
                     return run
-                await rung(LONG_SECONDS if run_id in self._working else TICK_SECONDS)
+                if run_id not in self._working:
+                    await rung(TICK_SECONDS)
 
     async def outcome(self, run: ThreadRun) -> Json:
         """The values that a run ended with, or `__error__`."""

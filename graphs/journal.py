@@ -13,6 +13,9 @@ from graphs import wire
 from memory.errors import RunLost
 from memory.thread_runs import RunEvent, ThreadRun, ThreadRuns
 
+TOGETHER_SECONDS = 0.005
+"""What is said within it is written together: nobody reads faster, and each write waits for the disk."""
+
 
 class Bell:
     """Tells those in this process who wait for a run that there is news of it."""
@@ -57,7 +60,7 @@ class Journal:
         self._said: list[RunEvent] = []
         self._number = 0
         self._news = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
 
     def say(self, name: str, data: Any) -> None:
         """Adds an event; it is turned into JSON now, for a graph goes on changing what it holds."""
@@ -75,7 +78,7 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Raises RunLost, StoreUnavailable, unless something else was raised within."""
-        self._closing = True
+        self._closing.set()
         self._news.set()
         if error is None:
             await self._writing
@@ -83,8 +86,10 @@ class Journal:
             await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _write(self) -> None:
-        while not (self._closing and not self._said):
+        while not (self._closing.is_set() and not self._said):
             await self._news.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), TOGETHER_SECONDS)
             self._news.clear()
             batch, self._said = self._said, []
             if batch:

@@ -82,7 +82,7 @@ class Database:
             for interaction in interactions
         ]
         async with self.begin() as connection:
-            await connection.execute(self._insert_once(INTERACTIONS), rows)
+            await connection.execute(self.insert_once(INTERACTIONS), rows)
 
     async def interactions(self, *, domain: str | None = None, limit: int = 100) -> tuple[Interaction, ...]:
         """Chat turns, newest first."""
@@ -98,7 +98,7 @@ class Database:
         """
         async with self.begin() as connection:
             await connection.execute(
-                self._insert_once(GAPS).values(
+                self.insert_once(GAPS).values(
                     id=gap.id,
                     domain=gap.domain,
                     question_key=key(gap.question),
@@ -152,7 +152,7 @@ class Database:
             await self.gap(gap_id)
         async with self.begin() as connection:
             await connection.execute(
-                self._insert_once(RUNS).values(
+                self.insert_once(RUNS).values(
                     id=run_id,
                     subject=subject,
                     whole=whole,
@@ -194,7 +194,7 @@ class Database:
         """Closes all connections."""
         await self._engine.dispose()
 
-    def _insert_once(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+    def insert_once(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An insert that changes nothing where a constraint says that it is there already."""
         made = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         return made(table).on_conflict_do_nothing()

@@ -10,12 +10,13 @@ from typing import Any, Literal
 from sqlalchemy import RowMapping, ScalarSelect, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from memory.database import Database
 from memory.errors import AlreadyExists, RunLost, ThreadBusy, UnknownRun
 from memory.records import Record
 from memory.tables import RUN_EVENTS, THREAD_RUNS, THREADS
-from memory.threads import Json, Standing, add_thread, leave, lock, moment
+from memory.threads import Json, Standing, leave, lock, moment, new_thread
 
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -79,7 +80,8 @@ class ThreadRuns:
         now = self._now()
         async with self._database.begin() as connection:
             if create_thread:
-                await _add_missing_thread(connection, run.thread_id, owner, thread_metadata, now)
+                thread = new_thread(run.thread_id, owner, thread_metadata, now)
+                await connection.execute(self._database.insert_once(THREADS).values(thread))
             before = await lock(connection, run.thread_id, now)
             if (holds := before["metadata"].get("graph_id", run.graph_id)) != run.graph_id:
                 raise ValueError(f"thread {run.thread_id} belongs to graph {holds!r}: take another thread")
@@ -89,11 +91,9 @@ class ThreadRuns:
                     f"thread {run.thread_id} is busy with run {others[0].run_id}: wait for it, or send"
                     " another multitask_strategy"
                 )
-            try:
-                async with connection.begin_nested():
-                    await connection.execute(insert(THREAD_RUNS).values(_columns(run)))
-            except IntegrityError:
-                raise AlreadyExists(f"run {run.run_id} exists already") from None
+            added = await connection.execute(self._database.insert_once(THREAD_RUNS).values(_columns(run)))
+            if added.rowcount == 0:
+                raise AlreadyExists(f"run {run.run_id} exists already")
             values = {"status": "busy", "metadata": thread_metadata | before["metadata"]}
             await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(values))
             return others
@@ -275,9 +275,8 @@ class ThreadRuns:
 
 async def _begin(connection: AsyncConnection, run: ThreadRun, now: float) -> ThreadRun:
     values = {"status": "running", "attempt": run.attempt + 1, "updated_at": now}
-    this = THREAD_RUNS.c.id == run.run_id
-    await connection.execute(update(THREAD_RUNS).where(this).values(values))
-    (begun,) = await _runs(connection, select(THREAD_RUNS).where(this))
+    change = update(THREAD_RUNS).where(THREAD_RUNS.c.id == run.run_id).values(values)
+    (begun,) = await _runs(connection, change.returning(THREAD_RUNS))
     return begun
 
 
@@ -288,21 +287,13 @@ def _next(waiting: Sequence[ThreadRun], now: float) -> ThreadRun | None:
     return next((run for run in waiting if run.starts_at.timestamp() <= now), None)
 
 
-async def _add_missing_thread(
-    connection: AsyncConnection, thread_id: str, owner: str | None, metadata: Json, now: float
-) -> None:
-    try:
-        async with connection.begin_nested():
-            await add_thread(connection, thread_id, owner, metadata, now)
-    except IntegrityError:
-        return
-
-
 async def _is_busy(connection: AsyncConnection, thread_id: str) -> bool:
     return bool(await _runs(connection, _unfinished(thread_id).limit(1)))
 
 
-async def _runs(connection: AsyncConnection, query: Select[Any]) -> tuple[ThreadRun, ...]:
+async def _runs(
+    connection: AsyncConnection, query: Select[Any] | ReturningUpdate[Any]
+) -> tuple[ThreadRun, ...]:
     return tuple(_run(row) for row in (await connection.execute(query)).mappings())
 
 

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database import Database
@@ -101,14 +100,14 @@ class Threads:
     ) -> Thread:
         """A new thread, or the owner's that is there if `exist_ok`. Raises AlreadyExists."""
         now = self._database.now().timestamp()
-        try:
-            async with self._database.begin() as connection:
-                await add_thread(connection, thread_id, owner, metadata, now, ttl)
-        except IntegrityError:
-            if not (exist_ok and await self.open_to(owner, thread_id)):
-                raise AlreadyExists(
-                    f"thread {thread_id} exists: send if_exists=do_nothing to use it"
-                ) from None
+        values = new_thread(thread_id, owner, metadata, now, ttl)
+        add = self._database.insert_once(THREADS).values(values).returning(THREADS)
+        async with self._database.begin() as connection:
+            row = (await connection.execute(add)).mappings().first()
+        if row is not None:
+            return _thread(row)
+        if not (exist_ok and await self.open_to(owner, thread_id)):
+            raise AlreadyExists(f"thread {thread_id} exists: send if_exists=do_nothing to use it")
         return await self.get(thread_id)
 
     async def get(self, thread_id: str) -> Thread:
@@ -237,16 +236,11 @@ def contains(value: Any, wanted: Any) -> bool:
     return type(value) is type(wanted) and bool(value == wanted)
 
 
-async def add_thread(
-    connection: AsyncConnection,
-    thread_id: str,
-    owner: str | None,
-    metadata: Json,
-    now: float,
-    ttl: Ttl | None = None,
-) -> None:
-    """Inserts a new thread. Raises IntegrityError if it is there."""
-    values = {
+def new_thread(
+    thread_id: str, owner: str | None, metadata: Json, now: float, ttl: Ttl | None = None
+) -> dict[str, Any]:
+    """The row of a new thread, idle."""
+    return {
         "id": thread_id,
         "owner": owner,
         "created_at": now,
@@ -256,16 +250,15 @@ async def add_thread(
         "metadata": metadata,
         "interrupts": {},
     } | (lifetime(ttl, now) if ttl is not None else {})
-    await connection.execute(insert(THREADS).values(values))
 
 
 async def lock(connection: AsyncConnection, thread_id: str, now: float) -> RowMapping:
     """The thread's row, held until the transaction ends: whatever else concerns the thread waits.
 
-    It is written first, for SQLite locks on writing only. Raises UnknownThread.
+    It is written to read it, for SQLite locks on writing only. Raises UnknownThread.
     """
-    await connection.execute(update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now))
-    row = (await connection.execute(select(THREADS).where(THREADS.c.id == thread_id))).mappings().first()
+    touch = update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now).returning(THREADS)
+    row: RowMapping | None = (await connection.execute(touch)).mappings().first()
     if row is None:
         raise unknown(thread_id)
     return row

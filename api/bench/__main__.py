@@ -5,6 +5,7 @@ Everything is measured in one run on one machine, beside a direct call or anothe
 
 import argparse
 import asyncio
+import os
 import sqlite3
 import sys
 import tempfile
@@ -13,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
+from aiohttp import ClientSession
 from langgraph_sdk import get_client
 
 from agent.settings import SHIPPED_MODEL
@@ -102,7 +103,7 @@ def main() -> int:
 async def chats(upstream: str, url: str, pid: int, scale: Scale) -> dict[str, float]:
     """What stands between a client and an engine that answers at once; then memory."""
     figures: dict[str, float] = {}
-    async with client(upstream) as direct, client(url) as through:
+    async with ClientSession(upstream) as direct, ClientSession(url) as through:
         for streamed in (False, True):
             asks = [whole(direct, DIRECT, streamed), whole(through, THROUGH, streamed)]
             await in_turn(asks, 20)
@@ -151,10 +152,14 @@ async def turns(url: str, checkpoints: Path, scale: Scale) -> dict[str, float]:
         thread = (await sdk.threads.create())["thread_id"]
         asked: Any = {"messages": QUESTION}
         kept = [_bytes(checkpoints, thread)]
+        took = []
         for _ in range(scale.turns):
+            started = time.perf_counter()
             await sdk.runs.wait(thread, "chat", input=asked)
+            took.append(time.perf_counter() - started)
             kept.append(_bytes(checkpoints, thread))
     left = np.diff(kept)
+    figures["chat turn on a thread p50 ms"] = float(np.percentile(took, 50) * 1000)
     figures["checkpoint bytes of turn 10"] = float(left[9])
     figures[f"checkpoint bytes of turn {scale.turns}"] = float(left[-1])
     figures["bytes of turn 100 over turn 10"] = float(left[-1] / left[9])
@@ -163,7 +168,6 @@ async def turns(url: str, checkpoints: Path, scale: Scale) -> dict[str, float]:
 
 def engine(home: Path, scale: Scale) -> dict[str, float]:
     """Throughput towards vLLM itself, with and without us."""
-    import os
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -178,7 +182,7 @@ def engine(home: Path, scale: Scale) -> dict[str, float]:
 
 
 async def _shared(url: str, ours: str, scale: Scale) -> dict[str, float]:
-    async with client(url) as direct, client(ours) as through:
+    async with ClientSession(url) as direct, ClientSession(ours) as through:
         alone, with_us = whole(direct, DIRECT, False), whole(through, THROUGH, False)
         rates: dict[str, list[float]] = {"alone": [], "through": []}
         await together(with_us, CLIENTS, CLIENTS)
@@ -190,19 +194,14 @@ async def _shared(url: str, ours: str, scale: Scale) -> dict[str, float]:
     return figures | {"share of vLLM's own throughput": share}
 
 
-def client(url: str) -> httpx.AsyncClient:
-    """A client with a connection for each of those that ask at once."""
-    limits = httpx.Limits(max_connections=CLIENTS, max_keepalive_connections=CLIENTS)
-    return httpx.AsyncClient(base_url=url, limits=limits, timeout=120.0, trust_env=False)
-
-
-def whole(http: httpx.AsyncClient, body: dict[str, Any], streamed: bool) -> Ask:
+def whole(http: ClientSession, body: dict[str, Any], streamed: bool) -> Ask:
     """Asks and reads the reply to its end."""
     asked = body | ({"stream": True} if streamed else {})
 
     async def ask() -> None:
-        reply = await http.post(PATH, json=asked)
-        reply.raise_for_status()
+        async with http.post(PATH, json=asked) as reply:
+            reply.raise_for_status()
+            await reply.read()
 
     return ask
 
@@ -220,7 +219,10 @@ def _bytes(path: Path, thread: str) -> int:
         (writes,) = database.execute(
             "SELECT coalesce(sum(length(value)), 0) FROM writes WHERE thread_id = ?", (thread,)
         ).fetchone()
-    return int(checkpoints) + int(writes)
+        (messages,) = database.execute(
+            "SELECT coalesce(sum(length(message)), 0) FROM message_links WHERE thread_id = ?", (thread,)
+        ).fetchone()
+    return int(checkpoints) + int(writes) + int(messages)
 
 
 def told(name: str, command: str, seconds: float, figures: dict[str, float]) -> Result:
