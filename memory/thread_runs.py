@@ -91,8 +91,8 @@ class ThreadRuns:
                     f"thread {run.thread_id} is busy with run {others[0].run_id}: wait for it, or send"
                     " another multitask_strategy"
                 )
-            added = await connection.execute(self._database.insert_once(THREAD_RUNS).values(_columns(run)))
-            if added.rowcount == 0:
+            add = self._database.insert_once(THREAD_RUNS).values(_columns(run))
+            if (await connection.execute(add.returning(THREAD_RUNS.c.id))).first() is None:
                 raise AlreadyExists(f"run {run.run_id} exists already")
             values = {"status": "busy", "metadata": thread_metadata | before["metadata"]}
             await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(values))
