@@ -12,6 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from graphs import wire
 from graphs.executor import Executor
+from graphs.following import Done, Place, follow_thread
 from graphs.streaming import wanted
 from memory.errors import StorageError
 from memory.thread_runs import ThreadRun
@@ -39,6 +40,25 @@ def events(
     return EventSourceResponse(
         _events(executor, run, modes, after, on_leave), ping=SIGN_SECONDS, headers=links(run, "stream")
     )
+
+
+def thread_events(
+    executor: Executor, thread_id: str, *, all_of_them: bool, after: Place | None
+) -> EventSourceResponse:
+    """The events of the thread's runs, or only when each begins and ends, until the client goes away."""
+    return EventSourceResponse(_thread_events(executor, thread_id, all_of_them, after), ping=SIGN_SECONDS)
+
+
+async def _thread_events(
+    executor: Executor, thread_id: str, all_of_them: bool, after: Place | None
+) -> AsyncIterator[ServerSentEvent]:
+    async for place, event in follow_thread(executor, thread_id, after):
+        name = f"{place.run_id}:{'done' if place.number is None else place.number}"
+        if isinstance(event, Done):
+            ended = {"run_id": place.run_id, "status": event.status}
+            yield ServerSentEvent(event="run_done", data=wire.text(ended), id=name)
+        elif all_of_them or event.name == "metadata":
+            yield ServerSentEvent(event=event.name, data=event.data, id=name)
 
 
 def eventually(run: ThreadRun, result: Awaitable[object], on_leave: Left | None = None) -> StreamingResponse:

@@ -3,6 +3,7 @@
 Runs nothing itself: `graphs.executor` does. A client that goes away changes nothing unless it asked for that.
 """
 
+import re
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -12,10 +13,11 @@ from sse_starlette import EventSourceResponse
 
 from api.auth import Calling
 from api.compose import Given, Service
-from api.langgraph import RunId, Select, ThreadId, picked, surface
+from api.langgraph import ID, RunId, Select, ThreadId, picked, surface
 from api.run_requests import BatchedRun, CancelMany, RunAsked, check_modes
 from api.starting import run_reply
-from api.streams import events, eventually, links, outcome
+from api.streams import events, eventually, links, outcome, thread_events
+from graphs.following import Place
 from memory.errors import ThreadBusy, UnknownRun
 from memory.thread_runs import RunStatus, ThreadRun
 from memory.threads import Json
@@ -153,6 +155,22 @@ async def join_stream(
     return events(given.executor, run, modes=asked, after=number(last_event_id), on_leave=leave)
 
 
+@router.get("/threads/{thread_id}/stream", response_class=EventSourceResponse)
+async def thread_stream(
+    thread_id: ThreadId,
+    given: Given,
+    stream_mode: Annotated[list[Literal["run_modes", "lifecycle"]] | None, Query()] = None,
+    last_event_id: LastEventId = None,
+) -> EventSourceResponse:
+    """The events of a thread's runs, those to come too; with `lifecycle` only that they begin and end."""
+    await given.executor.threads.get(thread_id)
+    after = place(last_event_id)
+    if after is not None:
+        await given.executor.runs.get(after.run_id, thread_id)
+    all_of_them = not stream_mode or "run_modes" in stream_mode
+    return thread_events(given.executor, thread_id, all_of_them=all_of_them, after=after)
+
+
 @router.post("/threads/{thread_id}/runs/{run_id}/cancel", status_code=202)
 async def cancel(
     thread_id: ThreadId, run_id: RunId, given: Given, wait: bool = False, action: Action = "interrupt"
@@ -172,6 +190,16 @@ def number(last_event_id: str | None) -> int:
     if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 10):
         raise ValueError("Last-Event-ID must be the id of an event of this run")
     return int(last_event_id)
+
+
+def place(last_event_id: str | None) -> Place | None:
+    """The event of a thread's stream after which to go on. Raises ValueError."""
+    if last_event_id in (None, ""):
+        return None
+    run_id, colon, last = last_event_id.rpartition(":")
+    if not (colon and re.fullmatch(ID, run_id)):
+        raise ValueError("Last-Event-ID must be the id of an event of this thread")
+    return Place(run_id, None if last == "done" else number(last))
 
 
 def _stream(given: Service, asked: RunAsked, run: ThreadRun) -> EventSourceResponse:

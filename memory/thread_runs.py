@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, ScalarSelect, Select, delete, func, insert, select, update
+from sqlalchemy import RowMapping, ScalarSelect, Select, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -224,6 +224,15 @@ class ThreadRuns:
         order = (THREAD_RUNS.c.created_at.desc(), THREAD_RUNS.c.id)
         async with self._database.begin() as connection:
             return await _runs(connection, query.order_by(*order).offset(offset).limit(limit))
+
+    async def since(self, thread_id: str, run: ThreadRun | None) -> tuple[ThreadRun, ...]:
+        """A thread's runs that were asked for after that one, or all, oldest first."""
+        query = select(THREAD_RUNS).where(THREAD_RUNS.c.thread_id == thread_id)
+        if run is not None:
+            order = tuple_(THREAD_RUNS.c.created_at, THREAD_RUNS.c.id)
+            query = query.where(order > tuple_(run.created_at.timestamp(), run.run_id))
+        async with self._database.begin() as connection:
+            return await _runs(connection, query.order_by(THREAD_RUNS.c.created_at, THREAD_RUNS.c.id))
 
     async def unfinished(self, thread_id: str | None = None) -> tuple[ThreadRun, ...]:
         """Runs that wait or are worked on, oldest first."""

@@ -25,7 +25,8 @@ from api.bench.load import Ask, in_turn, together
 from api.bench.processes import free_port, resident_megabytes, running, service
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
-QUESTION = [{"role": "user", "content": "What is a lemur?"}]
+QUESTION = [{"role": "user", "content": "What is a library?"}]
+"""Which the shipped model answers surely: what is measured is the way of most answers."""
 DIRECT = {
     "model": "nightschool",
     "messages": QUESTION,

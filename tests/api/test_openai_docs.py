@@ -1,9 +1,6 @@
 """Every example of docs/openai.md runs as it stands, and prints what stands below it."""
 
 import asyncio
-import contextlib
-import io
-import re
 from dataclasses import replace
 
 import pytest
@@ -15,22 +12,15 @@ from graphs.state import Runtime
 from memory.embedding import SentenceEmbedder
 from tests.api.conftest import Listen
 from tests.contracts.test_imports import ROOT
+from tests.pages import ADDRESS, examples, printed
 
 PAGE = (ROOT / "docs" / "openai.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", PAGE, re.DOTALL)
-ADDRESS = "http://127.0.0.1:8000"
+EXAMPLES = examples(ROOT / "docs" / "openai.md")
 ROAD = "a way on which people, animals and carts can go from one place to another, mostly paved"
 LINES = {
     "What is a library?": Line(text="a room where books are kept", entropy=0.1),
     "What is a road?": Line(text=ROAD, entropy=0.1),
 }
-
-
-def printed(code: str) -> str:
-    """What a script prints."""
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        exec(compile(code, "docs/openai.md", "exec"), {})
-    return output.getvalue()
 
 
 def test_the_page_has_examples_for_each_client() -> None:

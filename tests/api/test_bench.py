@@ -1,0 +1,67 @@
+"""The benchmark's stub answers as an engine does, and its load asks as often as it says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from langchain_core.messages import HumanMessage
+
+from agent.engine import Reply
+from agent.entropy import measure
+from agent.settings import SHIPPED_MODEL
+from agent.vllm import VllmEngine
+from api.bench.__main__ import GOALS, told
+from api.bench.load import in_turn, together
+from api.bench.upstream import MODEL, Upstream
+
+ASKED = [HumanMessage("What is a library?")]
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[VllmEngine]:
+    server = uvicorn.Server(uvicorn.Config(Upstream(str(SHIPPED_MODEL)), port=0, log_level="warning"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with VllmEngine(f"http://127.0.0.1:{port}", MODEL) as opened:
+        yield opened
+    server.should_exit = True
+    await serving
+
+
+async def test_the_stub_answers_whole_and_in_pieces_what_the_gate_lets_through(engine: VllmEngine) -> None:
+    whole = await engine.chat(ASKED)
+    reply = [part async for part in engine.stream(ASKED)][-1]
+    assert isinstance(reply, Reply)
+    assert (reply.text, reply.tokens) == (whole.text, whole.tokens)
+    assert measure(whole, 0.2).decision == "confident"
+
+
+async def test_load_asks_as_often_as_it_says() -> None:
+    asked: list[str] = []
+
+    async def ask(name: str) -> None:
+        asked.append(name)
+        await asyncio.sleep(0)
+
+    took = await in_turn([lambda: ask("a"), lambda: ask("b")], 3)
+    assert (asked, [len(seconds) for seconds in took]) == (["a", "b"] * 3, [3, 3])
+    assert await together(lambda: ask("c"), 4, 10) > 0
+    assert asked.count("c") == 10
+
+
+async def test_a_request_that_fails_ends_the_measurement() -> None:
+    async def fail() -> None:
+        raise RuntimeError("503")
+
+    with pytest.raises(RuntimeError, match="503"):
+        await together(fail, 2, 10)
+
+
+def test_the_page_names_every_goal_of_the_full_form_and_those_measured_of_the_small() -> None:
+    figures = dict.fromkeys(GOALS, 1.0)
+    assert told("api", "make bench-api", 1.0, figures).goals == GOALS
+    del figures["official p50 over ours"]
+    assert "official p50 over ours" not in told("api-quick", "make bench-api QUICK=1", 1.0, figures).goals
