@@ -23,6 +23,8 @@ async def engine() -> AsyncIterator[VllmEngine]:
     server = uvicorn.Server(uvicorn.Config(Upstream(str(SHIPPED_MODEL)), port=0, log_level="warning"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
+        if serving.done():
+            serving.result()
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with VllmEngine(f"http://127.0.0.1:{port}", MODEL) as opened:
