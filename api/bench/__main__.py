@@ -5,8 +5,10 @@ Everything is measured in one run on one machine, beside a direct call or anothe
 
 import argparse
 import asyncio
+import json
 import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +24,7 @@ from agent.settings import SHIPPED_MODEL
 from agent.vllm_server import serve_command, serve_environment
 from api.bench import noop, official
 from api.bench.load import Ask, in_turn, together
-from api.bench.processes import free_port, resident_megabytes, running, service
+from api.bench.processes import free_port, resident_megabytes, running, service, settings
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
 QUESTION = [{"role": "user", "content": "What is a library?"}]
@@ -86,19 +88,40 @@ def main() -> int:
         stub = [sys.executable, "-m", "api.bench.upstream", str(port), str(SHIPPED_MODEL)]
         upstream = f"http://127.0.0.1:{port}"
         with running(stub, home / "stub.log", ready=f"{upstream}/v1/models"):
+            say("chats over an engine that answers at once")
             with service(home / "chats", upstream) as (url, pid):
                 figures |= asyncio.run(chats(upstream, url, pid, scale))
+            say("where their time goes")
+            figures |= dissected(home / "parts", upstream, scale)
+            say("runs of a graph that does nothing, and a long conversation")
             with service(home / "runs", upstream, ("api.bench.noop",)) as (url, pid):
                 figures |= asyncio.run(runs(url, pid, scale))
                 figures |= asyncio.run(turns(url, home / "runs" / "checkpoints.db", scale))
         if not options.quick:
+            say("chats over vLLM")
             figures |= engine(home, scale)
+            say("the same runs in LangGraph's own server")
             figures |= official.compared(home, partial(waits, scale=scale), figures)
     name = "api-quick" if options.quick else "api"
     command = "make bench-api" + (" QUICK=1" if options.quick else "")
     write(told(name, command, time.monotonic() - started, figures), options.out)
     print((options.out / f"{name}.md").read_text(encoding="utf-8"))
     return 0
+
+
+def say(what: str) -> None:
+    """Shows what is measured next."""
+    print(f"measuring {what}", flush=True)
+
+
+def dissected(home: Path, upstream: str, scale: Scale) -> dict[str, float]:
+    """What the parts of a turn take, in a process of their own."""
+    env = settings(home, upstream)
+    command = [sys.executable, "-m", "api.bench.parts", QUESTION[0]["content"], str(scale.single)]
+    with running([sys.executable, "-m", "api.cli", "graph"], home / "graph.log", env=env):
+        done = subprocess.run(command, env=os.environ | env, check=True, capture_output=True, text=True)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 async def chats(upstream: str, url: str, pid: int, scale: Scale) -> dict[str, float]:

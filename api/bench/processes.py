@@ -57,13 +57,7 @@ def service(
 ) -> Iterator[tuple[str, int]]:
     """Our api with its graph store; gives its URL and process id."""
     port = free_port()
-    env = {
-        "NIGHTSCHOOL_HOME": str(home),
-        "NIGHTSCHOOL_ENGINE_URL": engine_url,
-        "NIGHTSCHOOL_API_PORT": str(port),
-        "NIGHTSCHOOL_LOG_LEVEL": "warning",
-    }
-    home.mkdir(parents=True, exist_ok=True)
+    env = settings(home, engine_url) | {"NIGHTSCHOOL_API_PORT": str(port)}
     python = [sys.executable, "-m"]
     url = f"http://127.0.0.1:{port}"
     with (
@@ -71,6 +65,16 @@ def service(
         running([*python, *module], home / "api.log", ready=f"{url}/healthz", env=env) as process,
     ):
         yield url, process.pid
+
+
+def settings(home: Path, engine_url: str) -> dict[str, str]:
+    """Our settings, for a home of its own, which is made."""
+    home.mkdir(parents=True, exist_ok=True)
+    return {
+        "NIGHTSCHOOL_HOME": str(home),
+        "NIGHTSCHOOL_ENGINE_URL": engine_url,
+        "NIGHTSCHOOL_LOG_LEVEL": "warning",
+    }
 
 
 def resident_megabytes(pid: int) -> float:
