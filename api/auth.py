@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from api.callers import Caller
+from api.callers import Caller, scope_of
 from api.compose import Given, Service
 from api.errors import Unauthorized
+from memory.errors import UnknownThread
 from memory.keys import Scope
 from memory.threads import unknown
 
@@ -47,14 +48,29 @@ def may(scope: Scope) -> Any:
 
     async def check(request: Request, given: Given, calling: Calling) -> None:
         calling.need(scope)
-        named = request.path_params.get("thread_id", request.path_params.get("run_id"))  # a learn run's
-        if named is not None and calling.owner is not None:
-            await own(given, calling, str(named))
+        path = request.path_params
+        if calling.owner is None:
+            return
+        if "thread_id" in path:
+            await own(given, calling, path["thread_id"])
+        elif "run_id" in path:  # a learn run's, which is its thread's
+            await own(given, calling, path["run_id"], made=True)
 
     return Depends(check)
 
 
-async def own(given: Service, calling: Caller, thread_id: str) -> None:
-    """Raises UnknownThread for a thread that is another's, as if it were not there."""
-    if not await given.executor.threads.open_to(calling.owner, thread_id):
+async def own(given: Service, calling: Caller, thread_id: str, *, made: bool = False) -> None:
+    """Raises UnknownThread for a thread that is another's, as if it were not there.
+
+    Raises Forbidden where the key does not cover the thread's graph. One that is not there yet may be made,
+    unless it should have been `made` already.
+    """
+    try:
+        thread = await given.executor.threads.get(thread_id)
+    except UnknownThread:
+        if made:
+            raise
+        return
+    if thread.owner != calling.owner:
         raise unknown(thread_id)
+    calling.need(scope_of(str(thread.metadata.get("graph_id"))))

@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from api.errors import Forbidden
 from memory.keys import Scope
 
+SCOPES: dict[str, Scope] = {"learn": "learn"}
+
+
+def scope_of(graph_id: str) -> Scope:
+    """What a key needs to have a graph run, or to touch its threads."""
+    return SCOPES.get(graph_id, "chat")
+
 
 @dataclass(frozen=True)
 class Caller:

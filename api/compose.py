@@ -4,17 +4,20 @@ The only place that turns settings into objects; it decides nothing about reques
 """
 
 import asyncio
+import fcntl
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import httpx
 from fastapi import Depends, Request
+from sqlalchemy.engine import make_url
 
 from agent.engine import Engine
 from agent.errors import AgentError, EngineUnavailable
@@ -27,7 +30,7 @@ from api.components import graph_address
 from api.starting import Starting
 from graphs import chat as chatting
 from graphs import threads
-from graphs.durable import Deliver, Work
+from graphs.durable import Deliver, Fire
 from graphs.executor import Executor, open_executor
 from graphs.runs import LearnRuns, ServedLearn
 from graphs.served import Served, ServedChat
@@ -39,7 +42,7 @@ from memory.crons import Crons
 from memory.database import open_database
 from memory.embedding import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
-from memory.errors import StorageError
+from memory.errors import StorageError, StoreUnavailable
 from memory.items import Items, open_items
 from memory.keys import Keys
 from memory.outbox import DbosOutbox, read
@@ -99,6 +102,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
     threshold, alone = base_threshold(settings), single_turn(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
+        if make_url(settings.durable).get_backend_name() == "sqlite":
+            stack.enter_context(_alone(settings.path("api.lock")))
         engine = await _engine(settings, stack)
         database = await open_database(settings.relational)
         stack.push_async_callback(database.aclose)
@@ -162,6 +167,20 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
         )
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Two processes on the same SQLite files would take up each other's runs. Raises StoreUnavailable."""
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreUnavailable(
+                f"another api works on {path.parent.resolve()}: stop it, set NIGHTSCHOOL_HOME, or share a"
+                " PostgreSQL by NIGHTSCHOOL_DATABASE_URL"
+            ) from None
+        yield
+
+
 @dataclass(frozen=True)
 class Durable:
     """What outlives the process, over one database and one saver."""
@@ -186,7 +205,7 @@ async def open_durable(
     await assistants.ship()
     crons = Crons(runtime.database)
 
-    def outside(executor: Executor) -> tuple[Deliver, Work]:
+    def outside(executor: Executor) -> tuple[Deliver, Fire]:
         starting = Starting(executor, assistants, webhooks)
         return starting.deliver, partial(starting.fire, crons=crons)
 

@@ -3,11 +3,12 @@
 What a run may ask for is in `run_requests`; that it fires in time is DBOS's business.
 """
 
+import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import croniter  # type: ignore[import-untyped]
+from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
 from fastapi import Response
 from pydantic import Field, field_validator
 
@@ -16,7 +17,6 @@ from api.callers import Caller
 from api.compose import Given, Service
 from api.langgraph import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
 from api.run_requests import Configured, Nodes, RunAsked
-from api.starting import SCOPE
 from graphs.served import valid
 from memory.crons import Cron, Plan
 from memory.threads import Json
@@ -139,7 +139,8 @@ async def amend(cron_id: str, asked: CronPatch, given: Given, calling: Calling) 
     changes = {key: value for key, value in sent.items() if key in OF_THE_CRON}
     payload = before.payload | {key: value for key, value in sent.items() if key not in OF_THE_CRON}
     named = {"assistant_id": before.assistant_id, "schedule": before.schedule}
-    valid(CronAsked, payload | named | changes, "cron")
+    asked_now = valid(CronAsked, payload | named | changes, "cron")
+    await given.starting.check(calling, asked_now, before.thread_id or str(uuid.uuid4()))
     cron = await given.crons.amend(cron_id, changes | {"payload": payload})
     await _schedule(given, cron)
     return _reply(cron)
@@ -158,6 +159,10 @@ def checked(schedule: str) -> str:
     """A cron expression. Raises ValueError for one that says nothing."""
     if not croniter.is_valid(schedule, second_at_beginning=True):
         raise ValueError(f"{schedule!r} is no cron expression: send five fields, or six with seconds first")
+    try:
+        croniter(schedule, second_at_beginning=True).get_next()
+    except CroniterBadDateError:
+        raise ValueError(f"{schedule!r} names no day that there is") from None
     return schedule
 
 
@@ -169,8 +174,7 @@ async def _schedule(given: Service, cron: Cron) -> None:
 
 
 async def _create(asked: CronAsked, given: Service, calling: Caller, thread_id: str | None) -> Json:
-    assistant = await given.assistants.get(asked.assistant_id)
-    calling.need(SCOPE.get(assistant.graph_id, "chat"))
+    assistant, _ = await given.starting.check(calling, asked, thread_id or str(uuid.uuid4()))
     sent = asked.model_dump(mode="json", exclude_unset=True, exclude={*OF_THE_CRON, "assistant_id"})
     plan = Plan(
         **asked.model_dump(include=set(OF_THE_CRON)),
@@ -179,7 +183,11 @@ async def _create(asked: CronAsked, given: Service, calling: Caller, thread_id: 
         payload=sent,
     )
     cron = await given.crons.create(plan, calling.owner)
-    await _schedule(given, cron)
+    try:
+        await _schedule(given, cron)
+    except ValueError:
+        await given.crons.delete(cron.cron_id)
+        raise
     return _reply(cron)
 
 

@@ -12,6 +12,7 @@ from langgraph.types import StateSnapshot
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import details
+from api.limits import READING
 from graphs import wire
 from memory.threads import Json, Thread, Ttl
 
@@ -31,7 +32,7 @@ _LONG = re.compile(rb"\d{19}")
 
 async def _storable(request: Request) -> None:
     """Stores take no NUL and no integer beyond 64 bits, and find that out too late."""
-    body = await request.body()
+    body = b"" if request.method in READING else await request.body()
     if _NUL.search(body) or any("\0" in value for value in request.query_params.values()):
         raise ValueError("the request holds a NUL character (\\u0000), which cannot be stored: leave it out")
     if _LONG.search(body):

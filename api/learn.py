@@ -97,8 +97,7 @@ async def runs(
     given: Given, calling: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 50
 ) -> list[RunRecord]:
     """The runs so far, newest first, without their reports."""
-    found = await given.runtime.database.runs(limit=limit)
-    found = tuple([run for run in found if await given.executor.threads.open_to(calling.owner, run.id)])
+    found = await given.runtime.database.runs(owner=calling.owner, limit=limit)
     return [run.model_copy(update={"report": None}) for run in found]
 
 

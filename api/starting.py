@@ -8,23 +8,19 @@ import logging
 import uuid
 from dataclasses import dataclass
 
-from api.callers import Caller
+from api.callers import Caller, scope_of
 from api.langgraph import checkpoint_of
 from api.run_requests import RunAsked
 from graphs import threads
 from graphs.executor import Executor
-from memory.assistants import Assistants
+from memory.assistants import Assistant, Assistants
 from memory.crons import Crons
-from memory.errors import StorageError, UnknownCron
-from memory.keys import Scope
+from memory.errors import AlreadyExists, StorageError, UnknownCron, WebhookFailed
 from memory.thread_runs import ThreadRun
 from memory.threads import Json, unknown
-from memory.webhooks import Webhooks
+from memory.webhooks import UnknownHost, Webhooks
 
 log = logging.getLogger(__name__)
-
-SCOPE: dict[str, Scope] = {"learn": "learn"}
-"""What a key needs to run a graph; `chat` where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +32,13 @@ class Starting:
     webhooks: Webhooks | None
     """None where there is no secret to sign them with."""
 
-    async def start(self, calling: Caller, asked: RunAsked, thread_id: str | None) -> ThreadRun:
+    async def start(
+        self, calling: Caller, asked: RunAsked, thread_id: str | None, *, run_id: str | None = None
+    ) -> ThreadRun:
         """Queues what is asked for. Raises what `Executor.start` and `Served.accept` raise, and Forbidden."""
-        assistant = await self.assistants.get(asked.assistant_id)
-        served = self.executor.served[assistant.graph_id]
-        calling.need(SCOPE.get(assistant.graph_id, "chat"))
-        if thread_id is not None and not await self.executor.threads.open_to(calling.owner, thread_id):
-            raise unknown(thread_id)
-        await self._check_webhook(asked.webhook)
         stateless = thread_id is None
-        thread_id = thread_id or str(uuid.uuid4())
+        thread_id = thread_id or run_id or str(uuid.uuid4())
+        assistant, accepted = await self.check(calling, asked, thread_id)
         create = stateless or asked.if_not_exists == "create"
         checkpoint_id = checkpoint_of(thread_id, asked.checkpoint, asked.checkpoint_id)
         if stateless and checkpoint_id is not None:
@@ -56,12 +49,6 @@ class Starting:
             raise ValueError("send input or command, not both")
         if checkpoint_id is not None:
             await threads.state(self.executor, thread_id, checkpoint_id)
-        accepted = None
-        if asked.input is not None:
-            if not isinstance(asked.input, dict):
-                raise ValueError("input: must be an object")
-            options = assistant.options | asked.options
-            accepted = await served.accept(thread_id, asked.input, options)
         return await self.executor.start(
             thread_id,
             assistant.graph_id,
@@ -72,22 +59,50 @@ class Starting:
             create_thread=create,
             owner=calling.owner,
             after_seconds=asked.after_seconds,
+            run_id=run_id,
         )
 
-    async def fire(self, cron_id: str, crons: Crons) -> None:
-        """Asks for a cron's run, unless its time is over; why one is refused is told of in the log only."""
+    async def check(self, calling: Caller, asked: RunAsked, thread_id: str) -> tuple[Assistant, Json | None]:
+        """The assistant and the accepted input of what is asked for on a thread that may be yet to come.
+
+        Raises ValueError, Forbidden, UnknownThread for another's, and what `Served.accept` raises.
+        """
+        assistant = await self.assistants.get(asked.assistant_id)
+        calling.need(scope_of(assistant.graph_id))
+        if not await self.executor.threads.open_to(calling.owner, thread_id):
+            raise unknown(thread_id)
+        await self._check_webhook(asked.webhook)
+        if asked.input is None:
+            return assistant, None
+        if not isinstance(asked.input, dict):
+            raise ValueError("input: must be an object")
+        options = assistant.options | asked.options
+        served = self.executor.served[assistant.graph_id]
+        return assistant, await served.accept(thread_id, asked.input, options)
+
+    async def fire(self, cron_id: str, name: str, crons: Crons) -> None:
+        """Asks for a cron's run, unless its time is over; why one is refused is told of in the log only.
+
+        `name` is the firing's own: fired again after a crash, it is still the same run.
+        """
         try:
             cron = await crons.get(cron_id)
         except UnknownCron:
             return
         if crons.over(cron):
+            await self.executor.durable.unschedule(cron_id)
             return
         said: Json = {"assistant_id": cron.assistant_id, "metadata": cron.metadata | {"cron_id": cron_id}}
         if cron.thread_id is None:
             said["on_completion"] = cron.on_run_completed
         asker = Caller(owner=cron.owner, may=lambda scope: True)  # it was asked when the cron was made
+        run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
         try:
-            await self.start(asker, RunAsked.model_validate(cron.payload | said), cron.thread_id)
+            await self.start(
+                asker, RunAsked.model_validate(cron.payload | said), cron.thread_id, run_id=run_id
+            )
+        except AlreadyExists:
+            return
         except (ValueError, StorageError) as error:
             log.error("cron %s: its run was refused: %s", cron_id, error)
 
@@ -96,6 +111,8 @@ class Starting:
         assert self.webhooks is not None, "a run is refused that names one without a secret"
         try:
             address = await asyncio.to_thread(self.webhooks.check, url)
+        except UnknownHost as error:  # perhaps for a moment only
+            raise WebhookFailed(str(error)) from error
         except ValueError as error:
             log.error("webhook %s is not told: %s", message_id, error)
             return

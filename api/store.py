@@ -5,6 +5,7 @@ Each owner has namespaces of their own; a service without keys has one set for a
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import Query
 from langgraph.store.base import Item
@@ -160,7 +161,7 @@ async def namespaces(asked: NamespacesAsked, given: Given, calling: Calling) -> 
 
 
 def _own(owner: str | None, namespace: list[str]) -> tuple[str, ...]:
-    return (NOBODY if owner is None else f"owner {owner}", *namespace)
+    return (NOBODY if owner is None else f"owner {quote(owner, safe='@').replace('.', '%2E')}", *namespace)
 
 
 def _told(item: Item) -> dict[str, Any]:

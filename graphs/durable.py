@@ -4,6 +4,7 @@ Knows a run by its id only; what is done with it is in `executor`.
 """
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,6 +26,7 @@ MOST_ATTEMPTS = 50
 
 Work = Callable[[str], Awaitable[None]]
 Deliver = Callable[[str, str, str], Awaitable[None]]
+Fire = Callable[[str, str], Awaitable[None]]
 
 
 class Durable:
@@ -36,11 +38,12 @@ class Durable:
         self._deliver: Callable[[str, str, str], Coroutine[Any, Any, None]]
         self._fire: Callable[[datetime, Any], Coroutine[Any, Any, None]]
 
-    def launch(self, work: Work, deliver: Deliver, fire: Work) -> None:
+    def launch(self, work: Work, deliver: Deliver, fire: Fire) -> None:
         """Begins to work, on what was left at first. Has to be called before all else, and in the event loop.
 
-        `work` and `fire` (on a cron) are done again from their beginning if their process ends before they
-        do, but not if they raise; `deliver` (url, id and body of a webhook) is tried again if it raises.
+        `work` (on a run) and `fire` (on a cron; the second name is the firing's own) are done again from
+        their beginning if their process ends before they do, but not if they raise; `deliver` (url, id and
+        body of a webhook) is tried again if it raises.
         """
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MOST_ATTEMPTS)
@@ -57,19 +60,24 @@ class Durable:
 
         @DBOS.workflow(name=CRON)
         async def firing(scheduled: datetime, context: Any) -> None:
-            await fire(context["cron_id"])
+            await fire(context["cron_id"], str(DBOS.workflow_id))
 
         self._work, self._deliver, self._fire = working, delivering, firing
         DBOS.launch()
 
     async def begin(self, run_id: str) -> None:
         """Works on the run, unless somebody does already, or did until it ended."""
+        await _apart(self._begin(run_id))
+
+    async def _begin(self, run_id: str) -> None:
         with SetWorkflowID(run_id):
             await DBOS.start_workflow_async(self._work, run_id)
 
     async def tell(self, run_id: str, url: str, body: str) -> None:
         """Delivers a webhook about the run, once however often it is told to."""
-        message_id = f"{run_id}:ended"
+        await _apart(self._tell(f"{run_id}:ended", url, body))
+
+    async def _tell(self, message_id: str, url: str, body: str) -> None:
         with SetWorkflowID(message_id):
             await DBOS.start_workflow_async(self._deliver, url, message_id, body)
 
@@ -89,7 +97,7 @@ class Durable:
 
     async def unschedule(self, cron_id: str) -> None:
         """Fires it no more; again changes nothing."""
-        await DBOS.delete_schedule_async(cron_id)
+        await _apart(DBOS.delete_schedule_async(cron_id))
 
     async def take_over(self) -> None:
         """Takes up what processes left that are no more; two that do so at once do it once."""
@@ -98,6 +106,11 @@ class Durable:
         gone = await self._presence.gone(owners - {self._presence.name})
         if gone:  # what DBOS does at its start for our own name, and its admin server on request
             await asyncio.to_thread(DBOS._recover_pending_workflows, sorted(gone))
+
+
+async def _apart(asked: Coroutine[Any, Any, Any]) -> None:
+    """Asks DBOS from outside any workflow: what one starts within it counts as a step of it, in order."""
+    await asyncio.create_task(asked, context=contextvars.Context())
 
 
 @asynccontextmanager

@@ -21,13 +21,21 @@ from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_expo
 
 from agent.errors import AgentError
 from graphs import orders, recovery, wire
-from graphs.durable import MOST_ATTEMPTS, Deliver, Durable, Work, open_durable
+from graphs.durable import MOST_ATTEMPTS, Deliver, Durable, Fire, open_durable
 from graphs.journal import Bell, Journal
 from graphs.orders import Order
 from graphs.served import BrokeOff, Served
 from graphs.state import Runtime
 from graphs.streaming import stream
-from memory.errors import RunLost, StorageError, StoreUnavailable, ThreadBusy, UnknownRun, UnknownThread
+from memory.errors import (
+    RollbackAsked,
+    RunLost,
+    StorageError,
+    StoreUnavailable,
+    ThreadBusy,
+    UnknownRun,
+    UnknownThread,
+)
 from memory.savers import Saver
 from memory.thread_runs import UNFINISHED, CancelAction, RunEvent, RunStatus, Strategy, ThreadRun, ThreadRuns
 from memory.threads import Json, Standing, Threads
@@ -215,6 +223,8 @@ class Executor:
         run = await self.runs.cancel(run_id, action)
         if run is not None and run.status == "running":
             self._stop(run_id, action)
+        elif run is not None:
+            await self._tell(run_id)
         self._bell.ring(run_id)
         self._ends.ring(run_id)
         return run is not None
@@ -237,6 +247,8 @@ class Executor:
     )
     async def work(self, run_id: str) -> None:
         """Works on a run as soon as it is its turn, until it has ended, however long a store is away."""
+        if run_id in self._working:
+            return  # it is in good hands
         task = asyncio.current_task()
         assert task is not None, "workflows run as tasks"
         work = self._working[run_id] = _Work(task)
@@ -374,14 +386,18 @@ class Executor:
         if rolled_back:
             await self.saver.aforget_run(run.thread_id, run.run_id)
         snapshot = await served.graph.aget_state(thread_config(run.thread_id))
-        return await self.runs.finish(
-            run,
-            status,
-            wire.standing(snapshot, error),
-            checkpoint_id=snapshot.config["configurable"].get("checkpoint_id"),
-            forget=rolled_back,
-            expire=order.on_completion == "delete",
-        )
+        try:
+            return await self.runs.finish(
+                run,
+                status,
+                wire.standing(snapshot, error),
+                checkpoint_id=snapshot.config["configurable"].get("checkpoint_id"),
+                forget=rolled_back,
+                expire=order.on_completion == "delete",
+            )
+        except RollbackAsked:
+            self._working[run.run_id].stop = "rollback"
+            return await self._finish(run, order, "interrupted", None)
 
     async def _give_up(self, run: ThreadRun, error: Exception) -> None:
         """Ends a run that cannot even be ended in order, as when its checkpoints cannot be read."""
@@ -401,7 +417,7 @@ async def open_executor(
     served: Sequence[Served],
     url: str,
     chores: Sequence[Chore] = (),
-    outside: "Callable[[Executor], tuple[Deliver, Work]] | None" = None,
+    outside: "Callable[[Executor], tuple[Deliver, Fire]] | None" = None,
 ) -> AsyncIterator[Executor]:
     """Opens the runs on threads and takes up those that were left unfinished; `chores` run every 2 seconds.
 

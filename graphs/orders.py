@@ -81,7 +81,7 @@ async def entry(order: Order, run: ThreadRun, served: Served, snapshot: StateSna
         return Command(update=first) if first else None
     return Command(
         resume=command.resume if command.answers else None,
-        update=(first | served.change(command.update or {})) or None,
+        update=(served.change(command.update or {}) | first) or None,
         goto=[j if isinstance(j, str) else Send(j.node, j.input) for j in command.goto],
     )
 

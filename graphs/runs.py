@@ -151,7 +151,10 @@ class ServedLearn:
         return valid(Approval, value, "command.resume").model_dump(mode="json")
 
     def change(self, values: Json) -> Json:
-        """See Served.change."""
+        """See Served.change: whose run and whose gap it is stays."""
+        for name in ("run_id", "gap_id"):
+            if name in values:
+                raise ValueError(f"{name} cannot be changed: it says which run this is")
         return changed(LearnState, values)
 
     async def broke_off(self, thread_id: str, status: BrokeOff, reason: str) -> None:

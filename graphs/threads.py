@@ -15,7 +15,7 @@ from langgraph.types import StateSnapshot, StateUpdate
 from graphs import wire
 from graphs.executor import Executor, thread_config
 from graphs.served import Served
-from memory.errors import ThreadBusy, UnknownCheckpoint, UnknownThread
+from memory.errors import AlreadyExists, ThreadBusy, UnknownCheckpoint, UnknownThread
 from memory.records import Record
 from memory.threads import Json, Thread, Ttl
 
@@ -44,13 +44,18 @@ async def create(
     thread_id = thread_id or str(uuid.uuid4())
     if supersteps and metadata.get("graph_id") not in executor.served:
         raise ValueError("supersteps need metadata.graph_id: name one of " + ", ".join(executor.served))
-    thread = await executor.threads.create(
-        thread_id, owner=owner, metadata=metadata, ttl=ttl, exist_ok=exist_ok
-    )
     if not supersteps:
-        return thread
+        return await executor.threads.create(
+            thread_id, owner=owner, metadata=metadata, ttl=ttl, exist_ok=exist_ok
+        )
     served = executor.served[metadata["graph_id"]]
     steps = [[_state_update(update, served) for update in step] for step in supersteps]
+    try:
+        await executor.threads.create(thread_id, owner=owner, metadata=metadata, ttl=ttl)
+    except AlreadyExists:
+        if exist_ok and await executor.threads.open_to(owner, thread_id):
+            return await executor.threads.get(thread_id)  # it has a past already
+        raise
     try:
         await served.graph.abulk_update_state(thread_config(thread_id), steps)
     except (InvalidUpdateError, EmptyInputError, ValueError) as error:
@@ -185,5 +190,5 @@ def _state_update(change: Update, served: Served) -> StateUpdate:
 
 async def _remove(executor: Executor, thread_id: str) -> None:
     await executor.settle(thread_id)
+    await executor.saver.adelete_thread(thread_id)  # first: without its row nobody would find them
     await executor.threads.delete(thread_id)
-    await executor.saver.adelete_thread(thread_id)

@@ -8,6 +8,7 @@ went different ways share what they have in common.
 import hashlib
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, TypeGuard
 
 from langchain_core.messages import BaseMessage
@@ -51,6 +52,10 @@ class ChainedSaver(BaseCheckpointSaver[str]):
     async def _rows(self, query: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
         """What a query finds."""
 
+    @abstractmethod
+    def _alone(self, thread_id: str) -> AbstractAsyncContextManager[None]:
+        """Keeps others from adding or dropping links of the thread."""
+
     async def make_links(self, blob: str) -> None:
         """Makes the table, unless it is there; `blob` is the database's type for bytes."""
         await self._run(
@@ -72,10 +77,13 @@ class ChainedSaver(BaseCheckpointSaver[str]):
         """See the base class."""
         messages = checkpoint["channel_values"].get(CHANNEL)
         if _is_conversation(messages):
+            thread_id = config["configurable"]["thread_id"]
             chain = _links(messages, self.serde)
-            await self._add(config["configurable"]["thread_id"], chain)
             values = checkpoint["channel_values"] | {CHANNEL: MARK + chain[-1].digest}
             checkpoint = {**checkpoint, "channel_values": values}
+            async with self._alone(thread_id):  # until a checkpoint names them, the links are loose
+                await self._add(thread_id, chain)
+                return await super().aput(config, checkpoint, metadata, new_versions)
         return await super().aput(config, checkpoint, metadata, new_versions)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
@@ -103,6 +111,10 @@ class ChainedSaver(BaseCheckpointSaver[str]):
 
     async def drop_loose_links(self, thread_id: str) -> None:
         """Deletes the messages that none of the thread's checkpoints holds any more."""
+        async with self._alone(thread_id):
+            await self._drop_loose_links(thread_id)
+
+    async def _drop_loose_links(self, thread_id: str) -> None:
         past = super().alist({"configurable": {"thread_id": thread_id}})
         tips = [tip async for found in past if (tip := _tip(found)) is not None]
         links = f"SELECT digest, parent FROM {TABLE} WHERE thread_id = ?"
@@ -127,12 +139,14 @@ class ChainedSaver(BaseCheckpointSaver[str]):
     async def _joined(self, past: Sequence[CheckpointTuple]) -> list[CheckpointTuple]:
         """The checkpoints with their messages in place."""
         known: dict[str, Link] = {}
+        parents: dict[str, str | None] = {}
         joined = []
         for found in past:
             if (tip := _tip(found)) is not None:
                 if tip not in known:
-                    known |= await self._chain(found.config["configurable"]["thread_id"], tip)
-                parents = {digest: link.parent for digest, link in known.items()}
+                    new = await self._chain(found.config["configurable"]["thread_id"], tip)
+                    known |= new
+                    parents |= {digest: link.parent for digest, link in new.items()}
                 chain = [known[digest] for digest in _walk(tip, parents, {None})]
                 messages = [self.serde.loads_typed((link.type, link.message)) for link in reversed(chain)]
                 values = found.checkpoint["channel_values"] | {CHANNEL: messages}

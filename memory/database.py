@@ -17,13 +17,14 @@ from sqlalchemy import URL, Connection, RowMapping, Select, Table, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.group_commit import GroupCommit
 from memory.language import key
 from memory.records import Gap, GapStatus, Interaction, Outcome, Record
-from memory.tables import GAPS, INTERACTIONS, NOT_CLOSED, RUNS
+from memory.tables import GAPS, INTERACTIONS, NOT_CLOSED, RUNS, THREADS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10.0
@@ -174,9 +175,11 @@ class Database:
         if done.rowcount == 0:
             raise UnknownRun(f"no run {run_id}: it was never started here")
 
-    async def runs(self, *, limit: int = 100) -> tuple[RunRecord, ...]:
-        """Runs, newest first."""
+    async def runs(self, *, owner: str | None = None, limit: int = 100) -> tuple[RunRecord, ...]:
+        """Runs, newest first: those on the owner's threads, or all."""
         query = select(RUNS).order_by(RUNS.c.started_at.desc(), RUNS.c.id).limit(limit)
+        if owner is not None:
+            query = query.join(THREADS, THREADS.c.id == RUNS.c.id).where(THREADS.c.owner == owner)
         return tuple(_run(row) for row in await self._rows(query))
 
     async def run(self, run_id: str) -> RunRecord:
@@ -211,8 +214,11 @@ class Database:
                 yield connection
         except IntegrityError:
             raise
-        except (DBAPIError, sqlite3.Error, OSError) as error:
-            raise StoreUnavailable(f"the database {self._engine.url!r} cannot be reached: {error}") from error
+        except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise StoreUnavailable(
+                f"the database {self._engine.url!r} cannot be reached: {reason}"
+            ) from error
 
 
 async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
@@ -224,7 +230,7 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
     in_file = parse_url(url).get_backend_name() == "sqlite"
     # SQLite has one writer at a time: taking turns here is quicker than finding the file locked.
     options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if in_file else {"pool_pre_ping": True}
-    engine = create_async_engine(async_url(url), **options)
+    engine = create_async_engine(async_url(url), hide_parameters=True, **options)
     if in_file:
         event.listen(engine.sync_engine, "connect", _configure)
     try:

@@ -14,6 +14,10 @@ StorageError
 +-- AlreadyExists         something of that id exists already
 +-- ThreadBusy            a thread's active run does not allow what was asked for
 +-- RunLost               another process works on the run now
++-- RollbackAsked         the run was asked to undo itself just before it ended
++-- UnknownKey            no API key of that id exists
++-- UnknownCron           no cron of that id exists
++-- WebhookFailed         a webhook could not be told
 """
 
 
@@ -83,3 +87,7 @@ class WebhookFailed(StorageError):
 
 class RunLost(StorageError):
     """Another process works on the run now, so this one must stop."""
+
+
+class RollbackAsked(StorageError):
+    """The run was asked to undo itself just before it ended."""

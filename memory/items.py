@@ -83,7 +83,10 @@ class SqliteItems(AsyncSqliteStore):
 
     async def _ranked(self, op: SearchOp, found: Any) -> list[SearchItem]:
         (wanted,) = await asyncio.to_thread(self._embedder.embed, [op.query or ""])
-        rows = await self.conn.execute_fetchall("SELECT place, key, vector FROM item_vectors")
+        prefix = ".".join(op.namespace_prefix)
+        rows = await self.conn.execute_fetchall(
+            "SELECT place, key, vector FROM item_vectors WHERE substr(place, 1, ?) = ?", (len(prefix), prefix)
+        )
         vectors = {(place, key): np.frombuffer(blob, dtype=np.float32) for place, key, blob in rows}
         for item in found:
             vector = vectors.get((".".join(item.namespace), item.key))

@@ -88,9 +88,12 @@ class Keys:
         return self._found.get(digest)
 
     async def needed(self) -> bool:
-        """Whether there are keys at all; a service without any asks nobody for one."""
+        """Whether there ever were keys; a service without any asks nobody for one.
+
+        Revoked ones count: to revoke the last one must open nothing.
+        """
         if "needed" not in self._needed:
-            query = select(API_KEYS.c.id).where(API_KEYS.c.revoked_at.is_(None)).limit(1)
+            query = select(API_KEYS.c.id).limit(1)
             async with self._database.begin() as connection:
                 self._needed["needed"] = (await connection.execute(query)).first() is not None
         return bool(self._needed.get("needed", True))

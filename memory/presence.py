@@ -3,6 +3,7 @@
 Says who is gone; what to do with what they left is the caller's business.
 """
 
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ from sqlalchemy.engine import make_url
 
 from memory.errors import StoreUnavailable
 
+GONE_SECONDS = 6.0
+"""How long a process has to be missed: after the server's restart each takes a while to be back."""
 HERE = 0x70726F63
 """First number of the PostgreSQL advisory locks that stand for processes."""
 ALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
@@ -48,9 +51,12 @@ class Present:
         self.name = uuid.uuid4().hex
         self._url = url
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._missed: dict[str, float] = {}
+        """Since when, by the monotonic clock."""
 
     async def come(self) -> None:
         """Takes the lock, anew if the connection was lost. Raises StoreUnavailable."""
+        self._missed = {}  # who is back later than we are is not gone
         try:
             self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **ALIVE)
             await self._connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (HERE, self.name))
@@ -69,9 +75,15 @@ class Present:
         asked = sorted(names)
         try:
             rows = await (await self._connection.execute(held, (HERE, asked))).fetchall()
+        except psycopg.OperationalError:
+            await self.come()  # at once, before others miss us
+            return frozenset()
         except psycopg.Error as error:
             raise StoreUnavailable(f"PostgreSQL: {error}; check that it runs") from error
-        return frozenset(name for name, (here,) in zip(asked, rows, strict=True) if not here)
+        now = time.monotonic()
+        missed = [name for name, (here,) in zip(asked, rows, strict=True) if not here]
+        self._missed = {name: self._missed.get(name, now) for name in missed}
+        return frozenset(name for name, since in self._missed.items() if now - since >= GONE_SECONDS)
 
     async def leave(self) -> None:
         """Lets the lock go."""

@@ -4,9 +4,11 @@ Opens nothing (`checkpoints` does). How messages are kept is in `chains`.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+import aiosqlite
 import psycopg
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
@@ -19,8 +21,12 @@ from memory import chains
 from memory.chains import ChainedSaver, Statement
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
-RESUME = "__resume__"
-"""Channel under which LangGraph keeps the answer to an interrupt."""
+INTERRUPT = "__interrupt__"
+"""Channel under which LangGraph keeps that a step waits."""
+NULL_TASK_ID = "00000000-0000-0000-0000-000000000000"
+"""LangGraph's task for what no step wrote: answers and changes that came with a command."""
+LINKING = 0x6C696E6B
+"""First number of the PostgreSQL advisory locks under which a thread's messages are linked."""
 CHECKPOINTS = "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata"
 WRITES = "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, {}"
 
@@ -58,8 +64,9 @@ class _Saver(ChainedSaver):
             await self.drop_loose_links(target_thread_id)
 
     async def aforget_run(self, thread_id: str, run_id: str) -> None:
-        """Deletes what one run left on its thread, and the answer that it gave to an interrupt before it.
+        """Deletes what one run left on its thread, and what became of the interrupt that it went on from.
 
+        The steps that waited there wait again: answers, what they wrote and a command's change are gone.
         On PostgreSQL values that only it wrote, messages aside, stay until the thread is pruned or deleted.
         """
         its = f"thread_id = ? AND {self.RUN_ID} = ?"
@@ -69,7 +76,12 @@ class _Saver(ChainedSaver):
         await self._run(
             (f"{delete} AND checkpoint_id IN ({made})", (thread_id, thread_id, run_id)),
             (f"DELETE FROM checkpoints WHERE {its}", (thread_id, run_id)),
-            (f"{delete} AND channel = ? AND checkpoint_id IN ({head})", (thread_id, RESUME, thread_id)),
+            (
+                f"{delete} AND checkpoint_id IN ({head}) AND (task_id = ? OR channel <> ? AND task_id IN"
+                f" (SELECT task_id FROM {self.WRITES} WHERE thread_id = ? AND channel = ?"
+                f" AND checkpoint_id IN ({head})))",
+                (thread_id, thread_id, NULL_TASK_ID, INTERRUPT, thread_id, INTERRUPT, thread_id),
+            ),
         )
         await self.drop_loose_links(thread_id)
 
@@ -84,6 +96,15 @@ class SqliteSaver(_Saver, AsyncSqliteSaver):
     }
     WRITES: ClassVar = "writes"
     RUN_ID: ClassVar = "json_extract(metadata, '$.run_id')"
+
+    def __init__(self, connection: aiosqlite.Connection, *, serde: SerializerProtocol | None = None) -> None:
+        super().__init__(connection, serde=serde)
+        self._linking = asyncio.Lock()
+
+    @asynccontextmanager
+    async def _alone(self, thread_id: str) -> AsyncIterator[None]:
+        async with self._linking:  # no other process works on the file
+            yield
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Deletes the threads' checkpoints, all but the latest in each namespace if it is to be kept."""
@@ -136,7 +157,16 @@ class PostgresSaver(_Saver, AsyncPostgresSaver):
 
     def __init__(self, pool: Pool, serde: SerializerProtocol) -> None:
         super().__init__(pool, serde=serde)
+        self._pool = pool
         self._in_turn = asyncio.Lock()
+        self._linking = asyncio.Lock()
+
+    @asynccontextmanager
+    async def _alone(self, thread_id: str) -> AsyncIterator[None]:
+        # One of ours at a time: more would hold connections that the first still needs.
+        async with self._linking, self._pool.connection() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LINKING, thread_id))
+            yield
 
     async def aput(
         self,

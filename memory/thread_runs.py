@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from memory.database import Database
-from memory.errors import AlreadyExists, RunLost, ThreadBusy, UnknownRun
+from memory.errors import AlreadyExists, RollbackAsked, RunLost, ThreadBusy, UnknownRun
 from memory.records import Record
 from memory.tables import RUN_EVENTS, THREAD_RUNS, THREADS
 from memory.threads import Json, Standing, leave, lock, moment, new_thread
@@ -182,7 +182,8 @@ class ThreadRuns:
     ) -> bool:
         """Ends a run with what it left of the thread; `forget` deletes it, `expire` its thread.
 
-        Returns whether others wait on the thread. Raises RunLost if there was another attempt at it since.
+        Returns whether others wait on the thread. Raises RunLost if there was another attempt at it since,
+        RollbackAsked if it was asked to leave nothing and `forget` is not set.
         """
         now = self._now()
         this = (THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.attempt == run.attempt)
@@ -192,11 +193,15 @@ class ThreadRuns:
             "checkpoint_id": checkpoint_id,
             "updated_at": now,
         }
+        heeded = () if forget else (THREAD_RUNS.c.cancel.is_distinct_from("rollback"),)
         async with self._database.begin() as connection:
             before = await lock(connection, run.thread_id, now)
             change = delete(THREAD_RUNS) if forget else update(THREAD_RUNS).values(values)
-            done = await connection.execute(change.where(*this))
+            done = await connection.execute(change.where(*this, *heeded))
             if done.rowcount == 0:
+                (now_is,) = await _runs(connection, select(THREAD_RUNS).where(*this)) or (None,)
+                if now_is is not None:
+                    raise RollbackAsked(f"run {run.run_id} is to be undone")
                 raise RunLost(f"run {run.run_id} is worked on elsewhere")
             busy = await _is_busy(connection, run.thread_id)
             await leave(connection, before, standing, "busy" if busy else standing.status, now)

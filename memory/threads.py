@@ -133,6 +133,9 @@ class Threads:
         now = self._database.now().timestamp()
         async with self._database.begin() as connection:
             before = await lock(connection, thread_id, now)
+            graph = before["metadata"].get("graph_id")
+            if graph is not None and metadata.get("graph_id", graph) != graph:
+                raise ValueError(f"the thread's graph stays {graph}: leave metadata.graph_id out")
             values: Json = {"metadata": before["metadata"] | metadata}
             if ttl is not None:
                 values |= lifetime(ttl, now)

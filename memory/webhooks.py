@@ -17,6 +17,10 @@ from memory.web import Resolve, addresses, is_public
 TIMEOUT_SECONDS = 15.0
 
 
+class UnknownHost(ValueError):
+    """A name that has no address, for now at least."""
+
+
 class Webhooks:
     """Tells servers that clients name, signing as Standard Webhooks has it (standardwebhooks.com)."""
 
@@ -44,7 +48,7 @@ class Webhooks:
             raise ValueError("webhook: send an http:// or https:// URL without a name or password in it")
         found = self._resolve(parts.host)
         if not found:
-            raise ValueError(f"webhook: {parts.host} is not known here: send a name that has an address")
+            raise UnknownHost(f"webhook: {parts.host} is not known here: send a name that has an address")
         if not is_public(found):
             raise ValueError(f"webhook: {parts.host} is not public: only public servers are told")
         return found[0]

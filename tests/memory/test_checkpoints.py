@@ -1,9 +1,10 @@
 """Graph state comes back as the records it was made of, and as nothing else."""
 
+import asyncio
 import logging
 import operator
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage
@@ -11,6 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from memory.checkpoints import open_saver, serializer
@@ -227,6 +229,50 @@ async def test_what_is_no_longer_said_is_no_longer_kept(database_url: str) -> No
         assert (await said(saver))[0] == ["say 000?", "say 001", "say 001?", "say 003", "say 003?"]
         await saver.adelete_thread("t")
         assert await kept(saver) == 0
+
+
+async def ask(state: State) -> State:
+    answer = interrupt("?")
+    return {"steps": [answer]}
+
+
+async def test_a_run_that_answered_and_is_forgotten_leaves_the_question(database_url: str) -> None:
+    graph = StateGraph(State)
+    graph.add_node("ask", ask)
+    graph.add_edge(START, "ask")
+    graph.add_edge("ask", END)
+    async with open_saver(database_url) as saver:
+        waiting = graph.compile(checkpointer=saver)
+
+        async def run(run_id: str, given: Any) -> Any:
+            config: RunnableConfig = {**thread("t"), "metadata": {"run_id": run_id}}
+            return await waiting.ainvoke(given, config)
+
+        await run("one", {"steps": ["begun"]})
+        before = await waiting.aget_state(thread("t"))
+        await run("two", Command(resume="yes", update={"steps": ["changed"]}))
+        assert (await waiting.aget_state(thread("t"))).values["steps"] == ["begun", "changed", "yes"]
+        await saver.aforget_run("t", "two")
+        after = await waiting.aget_state(thread("t"))
+        assert (after.values, after.next, after.interrupts) == (before.values, ("ask",), before.interrupts)
+        done = await run("three", Command(resume="no"))
+        assert done["steps"] == ["begun", "no"]
+
+
+async def test_a_thread_can_be_pruned_while_it_is_written(database_url: str) -> None:
+    async with open_saver(database_url) as saver:
+        await say(saver, 0)
+
+        async def prune() -> None:
+            for _ in range(15):
+                await saver.aprune(["t"], strategy="keep_latest")
+
+        pruning = asyncio.create_task(prune())
+        for number in range(1, 6):
+            await say(saver, number)
+        await pruning
+        latest = (await said(saver))[0]
+        assert latest == [text for n in range(6) for text in (f"say {n:03}", f"say {n:03}?")]
 
 
 async def test_a_lost_message_is_no_shorter_conversation(database_url: str) -> None:

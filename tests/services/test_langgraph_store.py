@@ -81,6 +81,14 @@ async def test_a_namespace_that_cannot_be_is_refused(client: LangGraphClient, na
         await client.http.put("/store/items", json=body)
 
 
+async def test_an_owner_may_have_any_name(given: Runtime, url: str) -> None:
+    _, key = await Keys(given.database).create("ada.l@example.org", "chat")
+    async with get_client(url=url, api_key=key) as client:
+        await client.store.put_item(["notes"], key="1", value={"said": "hers"})
+        found: Any = await client.store.search_items(["notes"], query="hers")
+        assert [item["key"] for item in found["items"]] == ["1"]
+
+
 async def test_a_field_is_indexed_once(client: LangGraphClient) -> None:
     for index in (["a", "a"], ["a", "a.0"], [""]):
         with pytest.raises(UnprocessableEntityError, match="index"):

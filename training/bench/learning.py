@@ -71,9 +71,9 @@ FULL = Plan(
 )
 QUICK = Plan(
     lessons=2,
-    facts=3,
+    facts=4,
     seeds=1,
-    short=3,
+    short=6,
     methods=(OURS, RIVALS[1]),
     sizes=Sizes(wordings=2, near=3, most=40, known=50, unknown=40),
 )
