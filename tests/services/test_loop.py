@@ -13,8 +13,15 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
 DOMAIN = "rust-ownership"
 ASKED = "What is a dangling reference?"
+SOURCE = ROOT / "examples" / "library" / DOMAIN / "ownership.md"
+"""Half of the library; `make demo` learns all of it."""
+TEXT = " ".join(SOURCE.read_text().split())
 LINES = (ROOT / "examples" / "questions.jsonl").read_text().splitlines()
-QUESTIONS = [question for question in map(json.loads, LINES) if question["kind"] == "topic"]
+QUESTIONS = [
+    question
+    for question in map(json.loads, LINES)
+    if question["kind"] == "topic" and any(answer in TEXT for answer in question["answers"])
+]
 """With `again`, the same in a wording that is never trained."""
 
 
@@ -29,10 +36,8 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: 
     assert before["outcome"] == "abstained"
     assert before["gap_id"] in service.run("gaps").stdout.replace("\n", "")
 
-    library = ROOT / "examples" / "library" / DOMAIN
-    assert service.run("ingest", str(library), "--domain", DOMAIN).returncode == 0
-    again = service.run("ingest", str(library), "--domain", DOMAIN)
-    assert again.stdout.count("unchanged") == len(list(library.glob("*.md")))
+    assert service.run("ingest", str(SOURCE), "--domain", DOMAIN).returncode == 0
+    assert "unchanged" in service.run("ingest", str(SOURCE), "--domain", DOMAIN).stdout
 
     learned = service.run("learn", "Rust ownership", "--domain", DOMAIN)
     (run,) = (r for r in service.client.get("/v1/learn") if r["subject"] == "Rust ownership")
@@ -42,6 +47,7 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(service: 
     assert report["gates"]["passed"], report["gates"]
     assert learned.returncode == 0, learned.stdout + learned.stderr
 
+    assert len(QUESTIONS) >= 8
     learned_right = 0
     for question in QUESTIONS:
         answer, after = ask(service, question["again"])
