@@ -26,8 +26,9 @@ run: $(STAMP) ## Starts the service (nightschool up); Ctrl-C stops it
 	@.venv/bin/nightschool up
 
 # Two processes, each file in one of them: much of the time goes into waiting for servers to start.
+# In the order of tests/conftest.py, not the one by number of tests that xdist would make of it.
 test: check ## Checks and tests everything that runs on this machine
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## Lint, format, types and the import rule
 	@$(PY) -m ruff check .

@@ -1,25 +1,46 @@
-"""Owns the LoRA arithmetic of vLLM on CPUs: a plugin that vLLM itself loads in each of its processes.
+"""Owns what we change in vLLM on CPUs, its LoRA arithmetic and how it starts: a plugin that it loads itself.
 
 vLLM 0.32 indexes its adapter slots with -1 for rows without an adapter, so that a base model's request next
 to an adapted one silently gets the last slot's adapter (vllm-project/vllm#48421, open). It also copies a
 whole weight for every token; here each adapter is multiplied once with all of its rows.
+And it spawns its engine process, which then imports for 27 seconds what the server imported before it; here
+that process is forked, which halves the start.
 Nothing else of ours imports this module, and it changes nothing on other platforms.
 """
 
+import ctypes
+import os
+import signal
 from typing import Any
 
 import torch
+from vllm.config import VllmConfig
 from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
 from vllm.platforms import current_platform
 from vllm.platforms.cpu import CpuPlatform
+
+_PR_SET_PDEATHSIG = 1
+_settle = CpuPlatform.check_and_update_config.__func__  # type: ignore[attr-defined]
 
 
 def register() -> None:
     """Entry point of the group `vllm.general_plugins`; may be called again."""
     if current_platform.is_cpu():
+        CpuPlatform.check_and_update_config = classmethod(_settle_to_fork)  # type: ignore[method-assign, assignment]
         CpuPlatform.get_punica_wrapper = classmethod(  # type: ignore[method-assign, assignment]
             lambda cls: f"{__name__}.{PunicaWrapperByAdapter.__name__}"
         )
+
+
+def _settle_to_fork(cls: type[CpuPlatform], vllm_config: VllmConfig) -> None:
+    _settle(cls, vllm_config)
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    # A forked engine holds the pipe whose end tells it that its server has died, and the server's socket.
+    os.register_at_fork(after_in_child=_die_with_server)
+
+
+def _die_with_server() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class PunicaWrapperByAdapter(PunicaWrapperCPU):

@@ -1,7 +1,8 @@
 """Owns how runs on threads are worked on: one at a time on each, streamed into the store, cancelled, resumed.
 
-What a dead process leaves is taken up from the last checkpoint, which `durable` sees to. Which graphs there
-are is in `served`, what a run was asked to do in `orders`.
+How one is driven through its graph is in `driving`. What a dead process leaves is taken up from the last
+checkpoint, which `durable` sees to. Which graphs there are is in `served`, what a run was asked to do in
+`orders`.
 """
 
 import asyncio
@@ -10,23 +11,18 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.errors import EmptyInputError, GraphRecursionError, InvalidUpdateError
 from langgraph.types import StateSnapshot
 from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
-from agent.errors import AgentError
-from graphs import orders, recovery, wire
-from graphs.durable import MOST_ATTEMPTS, Deliver, Durable, Fire, open_durable
+from graphs import orders, wire
+from graphs.driving import Drive, Work, fault, thread_config
+from graphs.durable import Deliver, Durable, Fire, open_durable
 from graphs.journal import Bell, Journal
 from graphs.orders import Order
-from graphs.served import BrokeOff, Served
+from graphs.served import Served
 from graphs.state import Runtime
-from graphs.streaming import stream
 from memory.errors import (
     RollbackAsked,
     RunLost,
@@ -51,19 +47,8 @@ LONGEST_WAIT = 30
 """Seconds between two attempts at a run whose events or end cannot be kept."""
 MOST_AT_ONCE = 200
 """Runs that one process works on; others wait for their turn."""
-FAILURES = (AgentError, StorageError, ValueError, GraphRecursionError, EmptyInputError, InvalidUpdateError)
-"""What may end a run without being a fault of ours."""
 
 Chore = Callable[["Executor"], Awaitable[None]]
-
-
-@dataclass
-class _Work:
-    """One run under way: the task that sees it to its end, and within it the one that runs the graph."""
-
-    task: "asyncio.Task[Any]"
-    graph: "asyncio.Task[None] | None" = None
-    stop: CancelAction | None = None
 
 
 class Executor:
@@ -83,7 +68,7 @@ class Executor:
         """Rung for each event."""
         self._ends = Bell()
         """Rung for each end."""
-        self._working: dict[str, _Work] = {}
+        self._working: dict[str, Work] = {}
 
     async def start(
         self,
@@ -230,11 +215,8 @@ class Executor:
         return run is not None
 
     def _stop(self, run_id: str, action: CancelAction) -> None:
-        work = self._working.get(run_id)
-        if work is not None and work.stop is None:
-            work.stop = action
-            if work.graph is not None:
-                work.graph.cancel()
+        if (work := self._working.get(run_id)) is not None:
+            work.stop(action)
 
     async def _advance(self, thread_id: str) -> None:
         if len(self._working) < MOST_AT_ONCE and (run := await self.runs.next(thread_id)) is not None:
@@ -251,10 +233,10 @@ class Executor:
             return  # it is in good hands
         task = asyncio.current_task()
         assert task is not None, "workflows run as tasks"
-        work = self._working[run_id] = _Work(task)
+        work = self._working[run_id] = Work(task)
         try:
             if (run := await self._turn(run_id)) is not None:
-                work.stop = run.cancel
+                work.stopped = run.cancel
                 await self._see_through(run)
             if run is None or run.request.get("webhook") is not None:
                 await self._tell(run_id)
@@ -289,7 +271,8 @@ class Executor:
         try:
             async with Journal(run, self.runs, self._bell, self._lost) as journal:
                 journal.say("metadata", {"run_id": run.run_id, "attempt": run.attempt})
-                status, error = await self._drive(run, order, journal)
+                drive = Drive(run, order, self.served[run.graph_id], journal, self.runs, self._runtime)
+                status, error = await drive.through(self._working[run.run_id])
             others = await self._finish(run, order, status, error)
         except (RunLost, UnknownThread) as lost:
             log.warning("stopped working: %s", lost)
@@ -304,85 +287,10 @@ class Executor:
             if others:
                 await self._advance(run.thread_id)
 
-    async def _drive(self, run: ThreadRun, order: Order, journal: Journal) -> tuple[RunStatus, Json | None]:
-        """Works through the graph; returns how it ended, and why if it failed."""
-        served, work = self.served[run.graph_id], self._working[run.run_id]
-        if run.attempt > MOST_ATTEMPTS:
-            gone = RuntimeError(f"the process ended {MOST_ATTEMPTS} times while it worked on this run")
-            return await self._failed(run, journal, gone, "failed", str(gone))
-        if work.stop is None:
-            work.graph = asyncio.create_task(self._stream(run, order, served, journal))
-        try:
-            if work.graph is not None:
-                await asyncio.shield(work.graph)
-        except asyncio.CancelledError:
-            if work.stop is None:
-                raise  # the process closes, or the run was lost
-        except FAILURES as error:
-            log.warning("run %s failed: %s", run.run_id, error)
-            stopped = isinstance(error, GraphRecursionError)
-            reason = f"too many steps: {error}" if stopped else str(error)
-            return await self._failed(run, journal, error, "stopped" if stopped else "failed", reason)
-        except Exception as error:
-            log.exception("run %s failed", run.run_id)
-            return await self._failed(run, journal, error, "failed", _fault(error))
-        finally:
-            if work.graph is not None:
-                if work.stop is None:  # once only: a second time would reach LangGraph while it cleans up,
-                    work.graph.cancel()  # and its nodes would go on
-                await asyncio.wait((work.graph,))
-            work.graph = None
-        if work.stop is None:
-            return "success", None
-        await served.broke_off(run.thread_id, "stopped", "it was cancelled")
-        return "interrupted", None
-
-    async def _stream(self, run: ThreadRun, order: Order, served: Served, journal: Journal) -> None:
-        config = orders.config(order, run, served)
-        snapshot = await served.graph.aget_state(thread_config(run.thread_id))
-        begun = (snapshot.metadata or {}).get("run_id") == run.run_id
-        if begun:
-            await self._catch_up(run, order, served, journal)
-        if begun and set(snapshot.next) <= _nodes(order.interrupt_before, served):
-            return  # it had come to its end, which was not noted, or to where it was to stop
-        if order.command is not None and order.command.answers and not (begun or snapshot.interrupts):
-            raise ValueError("there is nothing to resume: the thread does not wait at an interrupt")
-        if not begun and order.checkpoint_id is not None:
-            config["configurable"]["checkpoint_id"] = order.checkpoint_id
-            snapshot = await served.graph.aget_state(thread_config(run.thread_id, order.checkpoint_id))
-        config["run_id"] = uuid.uuid4()
-        async for name, data in stream(
-            served.graph,
-            None if begun else await orders.entry(order, run, served, snapshot),
-            config,
-            context=self._runtime,
-            modes=(*order.modes, *served.kept),
-            subgraphs=order.subgraphs,
-            durability=order.durability,
-            interrupt_before=_plain(order.interrupt_before),
-            interrupt_after=_plain(order.interrupt_after),
-        ):
-            journal.say(name, data)
-
-    async def _catch_up(self, run: ThreadRun, order: Order, served: Served, journal: Journal) -> None:
-        past = served.graph.aget_state_history(thread_config(run.thread_id))
-        steps = await recovery.own_steps(past, run.run_id)
-        _, kept = await self.runs.events(run.run_id)
-        for name, data in recovery.missed(steps, kept, order.modes):
-            journal.say(name, data)
-
-    async def _failed(
-        self, run: ThreadRun, journal: Journal, error: Exception, kind: BrokeOff, reason: str
-    ) -> tuple[RunStatus, Json]:
-        await self.served[run.graph_id].broke_off(run.thread_id, kind, reason)
-        told = {"error": type(error).__name__, "message": reason}
-        journal.say("error", told)
-        return "error", told
-
     async def _finish(self, run: ThreadRun, order: Order, status: RunStatus, error: Json | None) -> bool:
         """Returns whether others wait on the thread."""
         served = self.served[run.graph_id]
-        rolled_back = status == "interrupted" and self._working[run.run_id].stop == "rollback"
+        rolled_back = status == "interrupted" and self._working[run.run_id].stopped == "rollback"
         if rolled_back:
             await self.saver.aforget_run(run.thread_id, run.run_id)
         snapshot = await served.graph.aget_state(thread_config(run.thread_id))
@@ -396,12 +304,12 @@ class Executor:
                 expire=order.on_completion == "delete",
             )
         except RollbackAsked:
-            self._working[run.run_id].stop = "rollback"
+            self._working[run.run_id].stopped = "rollback"
             return await self._finish(run, order, "interrupted", None)
 
     async def _give_up(self, run: ThreadRun, error: Exception) -> None:
         """Ends a run that cannot even be ended in order, as when its checkpoints cannot be read."""
-        told = {"error": type(error).__name__, "message": _fault(error)}
+        told = {"error": type(error).__name__, "message": fault(error)}
         await self.runs.finish(run, "error", Standing(values=None, error=told), checkpoint_id=None)
 
     def _lost(self, run_id: str) -> None:
@@ -438,26 +346,8 @@ async def open_executor(
             await executor.aclose()
 
 
-def thread_config(thread_id: str, checkpoint_id: str | None = None) -> RunnableConfig:
-    """LangGraph's name for a thread's state, now or at a checkpoint."""
-    named = {"thread_id": thread_id, "checkpoint_ns": ""}
-    return {"configurable": named if checkpoint_id is None else {**named, "checkpoint_id": checkpoint_id}}
-
-
 async def _nobody(*_: str) -> None:
     raise AssertionError("there are no webhooks and no crons here")
 
 
 _nowhere = (_nobody, _nobody)
-
-
-def _fault(error: Exception) -> str:
-    return f"a fault in Nightschool itself, {type(error).__name__}: {error}; please report it"
-
-
-def _nodes(nodes: orders.Nodes, served: Served) -> set[str]:
-    return set(served.graph.nodes if nodes == "*" else nodes)
-
-
-def _plain(nodes: orders.Nodes) -> Any:
-    return nodes if nodes == "*" else list(nodes)

@@ -7,7 +7,8 @@ import uuid
 
 from langgraph.types import StateSnapshot
 
-from graphs.executor import Executor, thread_config
+from graphs.driving import thread_config
+from graphs.executor import Executor
 from graphs.threads import Update, delete, graph_of, restate, state, unknown, update
 from memory.threads import Json, Thread
 

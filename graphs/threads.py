@@ -13,7 +13,8 @@ from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.types import StateSnapshot, StateUpdate
 
 from graphs import wire
-from graphs.executor import Executor, thread_config
+from graphs.driving import thread_config
+from graphs.executor import Executor
 from graphs.served import Served
 from memory.errors import AlreadyExists, ThreadBusy, UnknownCheckpoint, UnknownThread
 from memory.records import Record

@@ -1,8 +1,13 @@
 """The vLLM engine against a real server with the shipped model, and against what is no server at all."""
 
 import http.server
+import os
 import shutil
+import signal
+import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +79,24 @@ async def test_a_model_that_the_server_does_not_have_is_named(url: str) -> None:
     async with VllmEngine(url, "another") as engine:
         with pytest.raises(EngineUnavailable, match="serves no model named another"):
             await engine.chat([HumanMessage("hello")])
+
+
+def test_a_killed_server_takes_its_engine_along(url: str) -> None:
+    """The last of these tests: nothing serves `url` after it. An engine left behind would hold the port."""
+    port = url.rpartition(":")[2]
+    pgrep = ["pgrep", "-f", f"vllm.*--port {port}"]
+    found = subprocess.run(pgrep, capture_output=True, text=True, check=True)
+    for pid in found.stdout.split():
+        os.kill(int(pid), signal.SIGKILL)
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        try:
+            socket.create_server(("127.0.0.1", int(port))).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"port {port} is still held")
 
 
 async def test_no_server_says_how_to_start_one() -> None:
