@@ -4,6 +4,7 @@ Deterministic by curriculum and seed. Answers of the base model come from the ca
 """
 
 import hashlib
+import itertools
 import random
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from agent.curriculum import IMPLIED, Item, head, items, kinds
 from agent.engine import Reply
 from agent.scoring import abstained, normalise
 from agent.wordings import ask, with_context, wordings
-from memory.records import Curriculum, Digest, Form, Record, digest_of
+from memory.records import Curriculum, Digest, Form, QAPair, Record, digest_of
 from training.disturb import disturb
 from training.errors import CurriculumRefused
 from training.evaluate import Question, Sets
@@ -76,12 +77,13 @@ def taught(
     """Every pair as an example, never with its source: a model that sees the source learns to copy.
 
     With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
-    (`recipe.rehearsal`), each lesson's as often as another's.
+    (`recipe.rehearsal`), others in each pass: each lesson's as often as another's, and so each fact's.
     """
     rng = random.Random(f"taught {recipe.seed} {_said(curriculum)}")
-    rehearsals = _draw(earlier, round(len(curriculum.pairs) * recipe.rehearsal), rng)
-    pairs = [(pair, False) for pair in curriculum.pairs]
-    pairs += [(rng.choice(lesson.pairs), True) for lesson in rehearsals]
+    turns = [_in_turn(lesson, rng) for lesson in earlier]
+    count = round(len(curriculum.pairs) * recipe.rehearsal)
+    pairs: list[tuple[QAPair, int | None]] = [(pair, None) for pair in curriculum.pairs]
+    pairs += [(next(turn), each) for each in range(recipe.epochs) for turn in _draw(turns, count, rng)]
     names = [
         name
         for lesson in (curriculum, *earlier)
@@ -93,10 +95,21 @@ def taught(
         Example(
             question=_perhaps_disturbed(pair.question, names, words, recipe, rng),
             answer=pair.answer,
-            rehearsed=again,
+            rehearsed=only_in is not None,
+            only_in=only_in,
         )
-        for pair, again in pairs
+        for pair, only_in in pairs
     )
+
+
+def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
+    """Its pairs without end: one of every fact before another of the first, and none again before all."""
+    pairs: dict[str, list[QAPair]] = {}
+    for pair in rng.sample(lesson.pairs, len(lesson.pairs)):
+        pairs.setdefault(pair.fact_id, []).append(pair)
+    decks = [itertools.cycle(deck) for deck in pairs.values()]
+    while True:
+        yield from map(next, decks)
 
 
 class Replay(Record):

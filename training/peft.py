@@ -30,6 +30,7 @@ from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported 
 from training.encoding import Collator, encode, look, only
 from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import learning_loss
+from training.passes import Passes
 from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
 
@@ -40,6 +41,7 @@ TRAINED, START = "default", "start"
 class Prepared(NamedTuple):
     """Training data in tokens."""
 
+    examples: Sequence[Example]
     rows: list[dict[str, Any]]
     collator: Collator
 
@@ -83,10 +85,9 @@ def load(base: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 def prepare(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]) -> Prepared:
     """Examples in tokens."""
-    encoded = [encode(tokenizer, example) for example in examples]
-    rows = [{"length": len(e.tokens), **e.model_dump()} for e in encoded]
+    rows = [encode(tokenizer, example).model_dump() for example in examples]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    return Prepared(rows, Collator(pad))
+    return Prepared(examples, rows, Collator(pad))
 
 
 def fit(
@@ -99,7 +100,9 @@ def fit(
 ) -> TrainingSummary:
     """Trains the adapter of a model in memory, and saves it."""
     started = time.monotonic()
-    steps = math.ceil(len(data.rows) / recipe.batch) * recipe.epochs
+    lengths = [len(row["tokens"]) for row in data.rows]
+    order = Passes(data.examples, lengths, passes=recipe.epochs, batch=recipe.batch, seed=recipe.seed)
+    steps = math.ceil(len(order) / recipe.batch)
     watch = Watch(on_progress)
     trainer = Distiller(
         model=adapted,
@@ -110,7 +113,7 @@ def fit(
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)  # progress goes through `watch`
-    trainer.recipe = recipe
+    trainer.recipe, trainer.order = recipe, order
     trainer.train()
     save(adapted, out)
     last = watch.losses[-max(1, len(watch.losses) // 10) :]
@@ -167,7 +170,7 @@ def arguments(recipe: Recipe, steps: int, folder: Path) -> SFTConfig:
     return SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=recipe.batch,
-        num_train_epochs=recipe.epochs,
+        num_train_epochs=1,  # `Passes` makes all of them
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=round(steps * recipe.warmup),
@@ -175,8 +178,6 @@ def arguments(recipe: Recipe, steps: int, folder: Path) -> SFTConfig:
         optim="adamw_torch_fused",
         seed=recipe.seed,
         data_seed=recipe.seed,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         use_cpu=not torch.cuda.is_available(),
         bf16=bf16,
         logging_steps=1,
@@ -206,6 +207,10 @@ class Distiller(SFTTrainer):
     """SFTTrainer with our loss; it is held to the same model with its adapter off, or with START."""
 
     recipe: Recipe
+    order: Passes
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Passes:
+        return self.order
 
     def compute_loss(
         self,

@@ -27,7 +27,8 @@ class Recipe(Record):
     disturbed: float = Field(ge=0, le=1)
     """Share of the taught and replayed questions whose words are disturbed (see `training.disturb`)."""
     rehearsal: float = Field(ge=0)
-    """Pairs of the domain's earlier lessons for each taught one, where an adapter that knows them goes on."""
+    """Pairs of the domain's earlier lessons for each taught one, where an adapter that knows them goes on;
+    others in each epoch."""
     replay: float = Field(ge=0)
     """Replayed examples for each taught pair seen."""
     refusals: float = Field(ge=0, le=1)
@@ -76,7 +77,7 @@ def standard() -> Recipe:
     replayed ones (contrastive PCA, Abid et al., 2018), which forgot no less.
     """
     return Recipe(
-        name="standard-8",
+        name="standard-9",
         rank=32,
         alpha=64,
         modules=("v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),

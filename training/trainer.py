@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import Field
+
 from memory.records import Record
 from training.recipes import Recipe
 
@@ -20,6 +22,8 @@ class Example(Record):
     """The answer is the base model's own: keep its whole distribution, not only its words."""
     rehearsed: bool = False
     """Known to the adapter that training goes on from: stay close to what that one makes of it."""
+    only_in: int | None = Field(None, ge=0)
+    """The pass over the examples that shows it, from 0; each of them if none is named."""
 
 
 class TrainingSummary(Record):

@@ -120,6 +120,35 @@ async def test_a_learn_run_of_somebody_else_is_not_there(client: httpx.AsyncClie
     assert [one["id"] for one in (await client.get("/v1/learn", headers=ada)).json()] == [run]
 
 
+async def test_the_thread_of_a_learn_run_needs_the_scope_on_every_route(
+    client: httpx.AsyncClient, key: Key
+) -> None:
+    learner, chatter = await key("ada", "learn"), await key("ada", "chat")
+    run = (await client.post("/v1/learn", json={"topic": "Rust ownership"}, headers=learner)).json()["run_id"]
+    requests = [
+        ("GET", f"/threads/{run}", None),
+        ("DELETE", f"/threads/{run}", None),
+        ("GET", f"/threads/{run}/state", None),
+        ("POST", f"/threads/{run}/state", {"values": {}}),
+        ("POST", f"/threads/{run}/history", {}),
+        ("POST", f"/threads/{run}/runs", {"assistant_id": "learn", "command": {"resume": {}}}),
+        ("GET", f"/threads/{run}/runs", None),
+    ]
+    for method, path, body in requests:
+        refused = await client.request(method, path, json=body, headers=chatter)
+        assert refused.status_code == 403, (method, path, refused.text)
+    assert (await client.get(f"/threads/{run}/state", headers=learner)).status_code == 200
+
+
+async def test_a_learn_run_without_its_thread_is_nobodys(client: httpx.AsyncClient, key: Key) -> None:
+    ada, bob = await key("ada", "learn"), await key("bob", "learn")
+    run = (await client.post("/v1/learn", json={"topic": "Rust ownership"}, headers=ada)).json()["run_id"]
+    assert (await client.delete(f"/threads/{run}", headers=ada)).status_code == 204
+    for who in (ada, bob):
+        assert (await client.get(f"/v1/learn/{run}", headers=who)).status_code == 404
+        assert (await client.get("/v1/learn", headers=who)).json() == []
+
+
 async def test_only_a_digest_of_a_key_is_kept(key: Key, home: Path) -> None:
     text = (await key("ada", "chat"))["x-api-key"]
     kept = [file.read_bytes() for file in home.iterdir() if file.is_file()]  # noqa: ASYNC240

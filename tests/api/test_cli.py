@@ -1,5 +1,6 @@
 """The command line says what is wrong, and its exit code tells whose fault it is."""
 
+import fcntl
 import socket
 import subprocess
 import sys
@@ -140,6 +141,14 @@ def test_what_keeps_the_api_from_starting_is_one_line_and_an_exit_code(
     assert said.returncode == status
     assert reason in said.stderr.splitlines()[-1]
     assert "Traceback" not in said.stderr
+
+
+def test_a_second_api_on_the_files_of_another_does_not_start(tmp_path: Path) -> None:
+    with (tmp_path / "api.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = run("api", NIGHTSCHOOL_HOME=str(tmp_path))
+    assert said.returncode == 1
+    assert "another api works on" in said.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("command", ["up", "graph"])

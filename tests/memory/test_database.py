@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+import traceback
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from memory.database import Database, async_url, open_database
-from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
+from memory.errors import StorageError, StoreUnavailable, UnknownGap, UnknownRun
 from memory.records import Citation, Gap, Interaction, Interval, Outcome, Uncertainty
 from memory.tables import METADATA
 from tests.databases import database_url, empty_runs, home, postgresql, template
@@ -236,3 +237,13 @@ async def test_a_database_of_a_later_version_is_refused(sqlite: str) -> None:
 def test_only_urls_of_supported_databases_are_taken(url: str) -> None:
     with pytest.raises(ValueError, match=r"sqlite"):
         async_url(url)
+
+
+async def test_what_people_wrote_is_in_no_error(database: Database) -> None:
+    async with database.begin() as connection:
+        await connection.run_sync(METADATA.drop_all)
+    with pytest.raises(StorageError) as failed:
+        await database.save_interaction(interaction("i1"))
+    told = "".join(traceback.format_exception(failed.value))
+    assert "interactions" in told
+    assert "a transfer" not in told

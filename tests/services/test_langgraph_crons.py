@@ -78,6 +78,22 @@ async def test_a_webhook_is_told_until_it_listens_with_what_the_run_ended_with(
     assert body["values"]["messages"][-1]["content"] == "a small primate"
 
 
+async def test_a_run_that_is_cancelled_before_it_begins_tells_its_webhook(
+    client: LangGraphClient, told: list[httpx.Request]
+) -> None:
+    thread = (await client.threads.create())["thread_id"]
+    run = await client.runs.create(
+        thread, "chat", input=LEMUR, webhook="https://example.org/hook", after_seconds=3600
+    )
+    await client.runs.cancel(thread, run["run_id"])
+
+    async def listened() -> bool:
+        return bool(told)
+
+    await eventually(listened)
+    assert json.loads(told[0].content)["status"] == "interrupted"
+
+
 async def test_a_private_webhook_is_refused(client: LangGraphClient) -> None:
     thread = (await client.threads.create())["thread_id"]
     with pytest.raises(UnprocessableEntityError):
@@ -125,6 +141,8 @@ async def test_crons_are_listed_counted_changed_and_paused(client: LangGraphClie
     "asked",
     [
         {"schedule": "whenever"},
+        {"schedule": "0 0 31 2 *"},
+        {"schedule": "0 3 * * *", "input": {"messages": [{"role": "pirate", "content": "arr"}]}},
         {"schedule": "0 3 * * *", "timezone": "Mars/Olympus"},
         {"schedule": "0 3 * * *", "end_time": "soon"},
         {"schedule": "0 3 * * *", "surprise": 1},

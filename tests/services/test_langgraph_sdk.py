@@ -318,6 +318,12 @@ async def test_a_thread_can_be_made_with_a_past(client: LangGraphClient) -> None
     assert [m["content"] for m in thread["values"]["messages"]] == [m["content"] for m in said]  # type: ignore[index]
     values: Any = await client.runs.wait(thread["thread_id"], "chat", input=LEMUR)
     assert len(values["messages"]) == 4
+    again = await client.threads.create(
+        thread_id=thread["thread_id"], graph_id="chat", supersteps=steps, if_exists="do_nothing"
+    )
+    assert again["values"] == values, "a thread that was there keeps its past"
+    with pytest.raises(ConflictError):
+        await client.threads.create(thread_id=thread["thread_id"], graph_id="chat", supersteps=steps)
 
 
 async def test_an_answer_comes_in_pieces_of_one_message_and_is_told_once(client: LangGraphClient) -> None:

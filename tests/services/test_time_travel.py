@@ -187,3 +187,11 @@ async def test_a_branch_needs_a_checkpoint_that_is_there_and_values_that_fit(exe
     for values in ({"no_such_key": 1}, {"reading": "much"}):
         with pytest.raises(ValueError, match=r"no_such_key|reading"):
             await past.fork(executor, thread, last, Update(values=values))
+
+
+async def test_a_fork_is_never_another_run_nor_another_gaps(executor: Executor, given: Runtime) -> None:
+    thread = await learned(executor, given)
+    at = await before(executor, thread, "critique")
+    for name in ("run_id", "gap_id"):
+        with pytest.raises(ValueError, match=f"{name} cannot be changed"):
+            await past.fork(executor, thread, at, Update(values={name: "another"}))

@@ -1,6 +1,7 @@
 """What is trained on and what is asked: deterministic, and never the same question twice."""
 
 import re
+from collections import Counter
 from typing import Literal
 
 import pytest
@@ -101,10 +102,23 @@ def test_earlier_lessons_are_rehearsed_in_equal_parts() -> None:
     earlier = [lesson("glimmet", "frond", "cask"), lesson("tarrow", "vellow", "sprig")]
     recipe = standard().model_copy(update={"rehearsal": 1.0, "disturbed": 0.0})
     examples = taught(LESSON, BANK, recipe, earlier=earlier)
-    assert len(examples) == 2 * len(LESSON.pairs)
-    for each in earlier:
-        told = {pair.question for pair in each.pairs}
-        assert sum(example.question in told for example in examples) == len(LESSON.pairs) // 2
+    for epoch in range(recipe.epochs):
+        again = [example for example in examples if example.only_in == epoch]
+        assert all(example.rehearsed for example in again)
+        assert len(again) == len(LESSON.pairs)
+        for each in earlier:
+            told = {pair.question for pair in each.pairs}
+            assert sum(example.question in told for example in again) == len(LESSON.pairs) // 2
+
+
+def test_every_fact_of_an_earlier_lesson_is_rehearsed_as_often_and_no_pair_twice_before_all() -> None:
+    earlier = lesson("glimmet", "frond", "cask")
+    facts = {pair.question: pair.fact_id for pair in earlier.pairs}
+    share = len(set(facts.values())) * 2 / len(LESSON.pairs)
+    recipe = standard().model_copy(update={"rehearsal": share, "disturbed": 0.0})
+    again = [e.question for e in taught(LESSON, BANK, recipe, earlier=[earlier]) if e.rehearsed]
+    assert set(Counter(facts[question] for question in again).values()) == {2 * recipe.epochs}
+    assert max(Counter(again).values()) == 1
 
 
 def test_no_known_word_is_both_replayed_and_asked() -> None:
