@@ -9,8 +9,6 @@ from typing import TypeVar
 
 import httpx
 from langchain_core.messages import HumanMessage, SystemMessage
-from langchain_openai import ChatOpenAI
-from openai import OpenAIError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from agent.errors import TeacherError
@@ -50,6 +48,8 @@ class Teacher:
     def __init__(
         self, url: str, name: str, *, key: SecretStr, timeout: float, client: httpx.AsyncClient
     ) -> None:
+        from langchain_openai import ChatOpenAI  # a second to import, which those without a teacher save
+
         self.name = name
         self._model = ChatOpenAI(
             base_url=url,
@@ -91,6 +91,8 @@ class Teacher:
         return opinion.faithfulness, opinion.reason
 
     async def _ask(self, instruction: str, text: str) -> str:
+        from openai import OpenAIError
+
         try:
             reply = await self._model.ainvoke([SystemMessage(instruction), HumanMessage(text)])
         except (OpenAIError, httpx.HTTPError, ValueError) as error:

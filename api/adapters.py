@@ -12,7 +12,7 @@ from agent.forgetting import chosen
 from agent.promotion import promote, rollback
 from api.compose import Given
 from api.errors import refusals
-from api.learn import Started, links
+from api.learn import Started, begun
 from memory.records import Adapter, Domain
 
 router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
@@ -80,4 +80,4 @@ async def forget(request: ForgetRequest, given: Given) -> Started:
     registry = given.runtime.registry
     digest = await asyncio.to_thread(chosen, request.domain, request.curriculum, registry)
     run_id = await given.runs.forget(request.domain, digest, because=request.reason)
-    return Started(run_id=run_id, links=links(run_id))
+    return begun(run_id)

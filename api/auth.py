@@ -10,7 +10,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 
 from api.callers import Caller, scope_of
 from api.compose import Given, Service
-from api.errors import Unauthorized
+from api.errors import Forbidden, Unauthorized
 from memory.errors import UnknownThread
 from memory.keys import Scope
 from memory.threads import unknown
@@ -49,8 +49,6 @@ def may(scope: Scope) -> Any:
     async def check(request: Request, given: Given, calling: Calling) -> None:
         calling.need(scope)
         path = request.path_params
-        if calling.owner is None:
-            return
         if "thread_id" in path:
             await own(given, calling, path["thread_id"])
         elif "run_id" in path:  # a learn run's, which is its thread's
@@ -65,6 +63,8 @@ async def own(given: Service, calling: Caller, thread_id: str, *, made: bool = F
     Raises Forbidden where the key does not cover the thread's graph. One that is not there yet may be made,
     unless it should have been `made` already.
     """
+    if calling.owner is None:
+        return
     try:
         thread = await given.executor.threads.get(thread_id)
     except UnknownThread:
@@ -74,3 +74,12 @@ async def own(given: Service, calling: Caller, thread_id: str, *, made: bool = F
     if thread.owner != calling.owner:
         raise unknown(thread_id)
     calling.need(scope_of(str(thread.metadata.get("graph_id"))))
+
+
+async def opens(given: Service, calling: Caller, thread_id: str) -> bool:
+    """Whether the caller may do anything with the thread, or it is not there."""
+    try:
+        await own(given, calling, thread_id)
+    except (UnknownThread, Forbidden):
+        return False
+    return True

@@ -25,6 +25,11 @@ class Caller:
     """Whose threads it sees and makes; None sees all: an operator, or anybody where there are no keys."""
     may: Callable[[Scope], bool]
 
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Graphs whose threads its key does not cover."""
+        return tuple(graph for graph, scope in SCOPES.items() if not self.may(scope))
+
     def need(self, scope: Scope) -> None:
         """Raises Forbidden unless its key covers the scope."""
         if not self.may(scope):

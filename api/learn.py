@@ -39,6 +39,8 @@ class Started(BaseModel):
     """A run that has begun."""
 
     run_id: str
+    thread_id: str
+    """Of the same name: its checkpoints are the run's."""
     links: Links
 
 
@@ -89,7 +91,7 @@ async def start(request: LearnInput, given: Given, calling: Calling) -> Started:
         bounds=request.limits,
         owner=calling.owner,
     )
-    return Started(run_id=run_id, links=links(run_id))
+    return begun(run_id)
 
 
 @router.get("/v1/learn", responses=refusals(422, 503))
@@ -137,21 +139,21 @@ async def decide(run_id: str, decision: Decision, given: Given) -> Started:
     await given.runs.approve(
         run_id, Approval(approved=decision.approved, by=decision.by, reason=decision.reason)
     )
-    return Started(run_id=run_id, links=links(run_id))
+    return begun(run_id)
 
 
 @router.post("/v1/learn/{run_id}/cancel", status_code=202, responses=refusals(400, 404, 422, 503))
 async def cancel(run_id: str, asked: Cancelled, given: Given) -> Started:
     """Ends a run where it is; it can be resumed, unless it waited for a person, who then has declined."""
     await given.runs.cancel(run_id, by=asked.by, reason=asked.reason)
-    return Started(run_id=run_id, links=links(run_id))
+    return begun(run_id)
 
 
 @router.post("/v1/learn/{run_id}/resume", status_code=202, responses=refusals(400, 404, 503))
 async def resume(run_id: str, given: Given) -> Started:
     """Takes up a run again that was stopped or failed, at the step where it was."""
     await given.runs.resume(run_id)
-    return Started(run_id=run_id, links=links(run_id))
+    return begun(run_id)
 
 
 @router.get("/v1/gaps", responses=refusals(422, 503))
@@ -166,6 +168,11 @@ async def gaps(
 async def gap(gap_id: str, given: Given) -> Gap:
     """One gap."""
     return await given.runtime.database.gap(gap_id)
+
+
+def begun(run_id: str) -> Started:
+    """What is said of a run at once."""
+    return Started(run_id=run_id, thread_id=run_id, links=links(run_id))
 
 
 def links(run_id: str) -> Links:

@@ -11,7 +11,7 @@ from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 
-from api.auth import Calling
+from api.auth import Calling, opens
 from api.compose import Given, Service
 from api.langgraph import ID, RunId, Select, ThreadId, picked, surface
 from api.run_requests import BatchedRun, CancelMany, RunAsked, check_modes
@@ -93,7 +93,7 @@ async def cancel_many(
         unfinished = await given.executor.runs.unfinished()
         found = [run for run in unfinished if asked.status in ("all", run.status)]
     for run in found:
-        if not await given.executor.threads.open_to(calling.owner, run.thread_id):
+        if not await opens(given, calling, run.thread_id):
             continue
         try:
             await given.executor.cancel(run.run_id, action)

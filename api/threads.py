@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Header, Query, Response
 from pydantic import Field
 
-from api.auth import Calling
+from api.auth import Calling, opens
 from api.compose import Given
 from api.langgraph import (
     Body,
@@ -153,21 +153,23 @@ async def create(asked: ThreadCreate, given: Given, calling: Calling) -> Json:
 @router.post("/threads/search")
 async def search(asked: ThreadSearch, given: Given, calling: Calling) -> list[Json]:
     """Lists threads."""
-    wanted = Search(owner=calling.owner, **asked.model_dump(exclude={"select", "extract"}))
+    asks = asked.model_dump(exclude={"select", "extract"})
+    wanted = Search(owner=calling.owner, hidden=calling.hidden, **asks)
     return [picked(thread_reply(t), asked.select) for t in await given.executor.threads.search(wanted)]
 
 
 @router.post("/threads/count")
 async def count(asked: ThreadCount, given: Given, calling: Calling) -> int:
     """Counts threads."""
-    return await given.executor.threads.count(Search(owner=calling.owner, **asked.model_dump()))
+    wanted = Search(owner=calling.owner, hidden=calling.hidden, **asked.model_dump())
+    return await given.executor.threads.count(wanted)
 
 
 @router.post("/threads/prune")
 async def prune(asked: ThreadPrune, given: Given, calling: Calling) -> Json:
     """Deletes threads, or all but their latest state; those that do not exist, or are busy, are left out."""
     latest = asked.strategy == "keep_latest"
-    seen = [id for id in asked.thread_ids if await given.executor.threads.open_to(calling.owner, id)]
+    seen = [id for id in asked.thread_ids if await opens(given, calling, id)]
     return {"pruned_count": await threads.prune(given.executor, seen, latest=latest)}
 
 

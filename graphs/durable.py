@@ -7,7 +7,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
@@ -23,6 +23,11 @@ VERSION = "2"
 """Version of the workflow, not of the code: a restarted or upgraded api takes up what its forerunner left."""
 MOST_ATTEMPTS = 50
 """A run that has taken so many processes with it, or outlived them, is not taken up again."""
+
+KEPT = timedelta(days=1)
+"""How long DBOS keeps its note of what has ended; the run itself stays as long as its thread."""
+MOST_AT_ONCE = 1000
+"""Notes that are dropped in one go."""
 
 Work = Callable[[str], Awaitable[None]]
 Deliver = Callable[[str, str, str], Awaitable[None]]
@@ -106,6 +111,15 @@ class Durable:
         gone = await self._presence.gone(owners - {self._presence.name})
         if gone:  # what DBOS does at its start for our own name, and its admin server on request
             await asyncio.to_thread(DBOS._recover_pending_workflows, sorted(gone))
+
+    async def collect(self, before: datetime) -> int:
+        """Drops DBOS's notes of what ended before then, some at a time; returns how many."""
+        ended = await DBOS.list_workflows_async(
+            completed_before=before.isoformat(), limit=MOST_AT_ONCE, load_input=False, load_output=False
+        )
+        if ended:
+            await DBOS.delete_workflows_async([each.workflow_id for each in ended])
+        return len(ended)
 
 
 async def _apart(asked: Coroutine[Any, Any, Any]) -> None:

@@ -18,7 +18,7 @@ from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_expo
 
 from graphs import orders, wire
 from graphs.driving import Drive, Work, fault, thread_config
-from graphs.durable import Deliver, Durable, Fire, open_durable
+from graphs.durable import KEPT, Deliver, Durable, Fire, open_durable
 from graphs.journal import Bell, Journal
 from graphs.orders import Order
 from graphs.served import Served
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 """Between two looks for what other processes ask, or leave."""
 CHORE_SECONDS = 2.0
+COLLECT_SECONDS = 600.0
 LONG_SECONDS = 5.0
 """Between two looks at a run that is worked on here, and so is heard of."""
 LONGEST_WAIT = 30
@@ -176,7 +177,7 @@ class Executor:
 
     async def watch(self, chores: Sequence[Chore]) -> None:
         """Begins what is due, takes up what was left, heeds what other processes ask; never returns."""
-        done = 0.0
+        done = collected = 0.0
         while True:
             try:
                 if self._working:
@@ -188,6 +189,10 @@ class Executor:
                     await self.durable.take_over()
                     for chore in chores:
                         await chore(self)
+                if time.monotonic() - collected > COLLECT_SECONDS:
+                    collected = time.monotonic()
+                    while await self.durable.collect(self._database.now() - KEPT):
+                        pass
                 for thread_id in await self.runs.due():
                     await self._advance(thread_id)
             except StorageError as error:

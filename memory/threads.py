@@ -56,6 +56,8 @@ class Search(Record):
 
     owner: str | None = None
     """Only this one's; None for everybody's."""
+    hidden: tuple[str, ...] = ()
+    """Graphs whose threads stay out of sight."""
     ids: tuple[str, ...] = ()
     status: ThreadStatus | None = None
     metadata: Json = {}
@@ -208,6 +210,9 @@ class Threads:
         query = select(THREADS).where(self._visible())
         if wanted.owner is not None:
             query = query.where(THREADS.c.owner == wanted.owner)
+        if wanted.hidden:
+            graph = THREADS.c.metadata["graph_id"].as_string()
+            query = query.where(or_(graph.is_(None), graph.not_in(wanted.hidden)))
         if wanted.ids:
             query = query.where(THREADS.c.id.in_(wanted.ids))
         if wanted.status is not None:

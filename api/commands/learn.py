@@ -4,7 +4,7 @@ Computes no figure; the report of the run holds all that is shown.
 """
 
 import getpass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -69,15 +69,17 @@ def runs() -> None:
 
     with service() as client:
         rows = [
-            (
-                run["id"],
-                run["subject"],
-                (run["outcome"] or {}).get("status", "running"),
-                run["started_at"][:19],
-            )
+            (run["id"], run["subject"], _status(client, run), run["started_at"][:19])
             for run in client.get("/v1/learn")
         ]
     console().print(table(("run", "subject", "status", "started"), rows))
+
+
+def _status(client: "Client", run: dict[str, Any]) -> str:
+    """How it ended, or whether it works or waits for a person."""
+    if run["outcome"] is not None:
+        return str(run["outcome"]["status"])
+    return str(client.get(f"/v1/learn/{run['id']}")["standing"]["status"])
 
 
 def gaps(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 BAD_INPUT = 2
+UNAUTHORIZED = 401
 
 
 def stop(message: str, code: int) -> NoReturn:
@@ -48,7 +49,8 @@ def service() -> "Iterator[Client]":
     except Unreachable as error:
         stop(str(error), FAILED)
     except Refused as error:
-        stop(str(error), BAD_INPUT if error.status < 500 else FAILED)
+        hint = "; for this command, set NIGHTSCHOOL_API_KEY to it" if error.status == UNAUTHORIZED else ""
+        stop(f"{error}{hint}", BAD_INPUT if error.status < 500 else FAILED)
 
 
 def console() -> "Console":

@@ -137,6 +137,11 @@ async def test_the_thread_of_a_learn_run_needs_the_scope_on_every_route(
     for method, path, body in requests:
         refused = await client.request(method, path, json=body, headers=chatter)
         assert refused.status_code == 403, (method, path, refused.text)
+    for who, seen in ((chatter, 0), (learner, 1)):
+        assert (await client.post("/threads/count", json={}, headers=who)).json() == seen
+        assert len((await client.post("/threads/search", json={}, headers=who)).json()) == seen
+    pruned = await client.post("/threads/prune", json={"thread_ids": [run]}, headers=chatter)
+    assert pruned.json() == {"pruned_count": 0}
     assert (await client.get(f"/threads/{run}/state", headers=learner)).status_code == 200
 
 

@@ -109,6 +109,29 @@ def test_a_file_that_is_not_there_ends_ingest_with_exit_code_2(tmp_path: Path) -
     assert "no such file or folder" in said.stdout
 
 
+def test_runs_tells_one_that_waits_for_a_person_from_one_that_works() -> None:
+    def listed(id: str, outcome: dict[str, str] | None) -> dict[str, object]:
+        return {"id": id, "subject": "Rust", "outcome": outcome, "started_at": "2026-01-02T03:04:05Z"}
+
+    runs = [listed("one", None), listed("two", {"status": "learned"})]
+    routes = [
+        Route("/v1/learn", lambda r: JSONResponse(runs)),
+        Route("/v1/learn/one", lambda r: JSONResponse({"standing": {"status": "waiting"}})),
+    ]
+    with stub(routes) as port:
+        said = run("runs", port=port)
+    states = [line.split()[2] for line in said.stdout.splitlines()[1:]]
+    assert (said.returncode, states) == (0, ["waiting", "learned"])
+
+
+def test_a_command_without_a_key_says_how_to_send_one() -> None:
+    refused = {"error": {"message": "no key: send one"}}
+    with stub([Route("/v1/learn", lambda r: JSONResponse(refused, status_code=401))]) as port:
+        said = run("runs", port=port)
+    assert said.returncode == 2
+    assert "NIGHTSCHOOL_API_KEY" in said.stderr
+
+
 def test_learn_wants_exactly_one_subject() -> None:
     assert run("learn").returncode == 2
     assert run("learn", "Rust", "--question", "What is a borrow?").returncode == 2

@@ -23,6 +23,7 @@ async def started(learning: httpx.AsyncClient, **body: object) -> str:
     reply = await learning.post("/v1/learn", json=body)
     assert reply.status_code == 202
     assert reply.json()["links"]["report"] == f"/v1/learn/{reply.json()['run_id']}"
+    assert reply.json()["thread_id"] == reply.json()["run_id"]
     return str(reply.json()["run_id"])
 
 
