@@ -118,6 +118,8 @@ class Replay(Record):
     question: str
     unknown: bool = False
     """Nobody taught what it asks for, so that only an admission of ignorance is right."""
+    only_in: int | None = None
+    """The pass that shows it; each of them if none is named."""
 
 
 def replay_questions(
@@ -127,7 +129,8 @@ def replay_questions(
 
     They are about no subject of the curriculum or the `earlier` ones. Those about unknown words
     (`recipe.refusals`), half of them invented, mostly come in the curriculum's own forms: there the model is
-    most tempted to answer as it was just taught. Those with passages to read (`reading`) keep what it does
+    most tempted to answer as it was just taught. They are others in each pass, lest it learns the words that
+    it does not know. Those with passages to read (`reading`) keep what it does
     when it is unsure. Those for kinds that it was never taught and can only infer (`inference`) keep it
     inferring, where recalled facts would only keep what it knows by heart.
     """
@@ -145,8 +148,9 @@ def replay_questions(
     recalled = max(0, count - refused - read - inferred)
     words = _words(bank)
 
-    def replay(question: str, *names: str, unknown: bool = False) -> Replay:
-        return Replay(question=_perhaps_disturbed(question, names, words, recipe, rng), unknown=unknown)
+    def replay(question: str, *names: str, unknown: bool = False, only_in: int | None = None) -> Replay:
+        disturbed = _perhaps_disturbed(question, names, words, recipe, rng)
+        return Replay(question=disturbed, unknown=unknown, only_in=only_in)
 
     told = [
         replay(asked(fact, "taught", rng, bank.known)[0], fact.subject, fact.object)
@@ -157,13 +161,12 @@ def replay_questions(
         for fact in _draw(inferable, inferred, rng)
     )
     named = {fact.subject.lower() for fact in (*bank.known, *bank.unknown, *bank.reserved)} | own
-    for i, fact in enumerate(_draw(unknown, refused, rng)):
+    for i, fact in enumerate(_draw(unknown, refused * recipe.epochs, rng)):
         form = fact.form if i % 4 == 1 and fact.form not in NAMING else rng.choice(forms)
         subject = fact.subject if i % 2 else _invented(known, named, rng)
         kind = head(rng.choice(unknown).object)
-        told.append(
-            replay(ask(form, "taught", rng, subject=subject, object=kind), subject, kind, unknown=True)
-        )
+        question = ask(form, "taught", rng, subject=subject, object=kind)
+        told.append(replay(question, subject, kind, unknown=True, only_in=i % recipe.epochs))
     told.extend(Replay(question=_reading(rng.sample(readable, PASSAGE), rng)) for _ in range(read))
     return _unique(told)
 
@@ -173,7 +176,12 @@ def kept_replies(replays: Sequence[Replay], replies: Sequence[Reply]) -> tuple[E
     early, and none that claims to know what nobody taught. An admission is trained as right; of the others
     the whole distribution is kept."""
     return tuple(
-        Example(question=replay.question, answer=reply.text, replayed=not replay.unknown)
+        Example(
+            question=replay.question,
+            answer=reply.text,
+            replayed=not replay.unknown,
+            only_in=replay.only_in,
+        )
         for replay, reply in zip(replays, replies, strict=True)
         if reply.finish_reason == "stop" and (not replay.unknown or abstained(reply.text))
     )

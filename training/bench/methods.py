@@ -94,7 +94,7 @@ def questions_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 
 def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """The pairs, and the base model's answers in words: no distributions."""
-    spoken = [example.model_copy(update={"replayed": False}) for example in lesson.replayed]
+    spoken = [each.model_copy(update={"replayed": False, "only_in": None}) for each in lesson.replayed]
     return [*questions_only(lesson, recipe), *spoken]
 
 
@@ -104,7 +104,7 @@ def prompt_distillation(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     Sequence-level distillation (Kim and Rush, 2016, arXiv 1606.07947) of the model that has the document in
     its prompt: its words, not its distributions.
     """
-    return [*lesson.read, *lesson.replayed]
+    return [*lesson.read, *(each.model_copy(update={"only_in": None}) for each in lesson.replayed)]
 
 
 def as_the_worker_does(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
@@ -198,7 +198,7 @@ def run(base: str, method: Method, measured: Measured, ours: Recipe, seed: int) 
     examples = list(method.examples(measured.lesson, recipe))
     if method.equal_tokens:
         _, tokenizer = peft.load(base)
-        tokens = ours.epochs * tokens_of(as_the_worker_does(measured.lesson, ours), tokenizer)
+        tokens = tokens_of(as_the_worker_does(measured.lesson, ours), tokenizer, passes=ours.epochs)
         examples = repeated(examples, tokens, tokenizer, seed)
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as name:
         folder = Path(name)
@@ -214,9 +214,12 @@ async def _answers(base: str, folder: Path, sets: Sets) -> Evaluation:
     return after
 
 
-def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> int:
-    """How many tokens go through the model in one round."""
-    return sum(len(encode(tokenizer, example).tokens) for example in examples)
+def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, *, passes: int) -> int:
+    """How many tokens go through the model in that many passes."""
+    return sum(
+        len(encode(tokenizer, example).tokens) * (passes if example.only_in is None else 1)
+        for example in examples
+    )
 
 
 def repeated(
