@@ -1,4 +1,7 @@
-"""Owns the order in which examples are seen: pass by pass, and in each those of like length side by side."""
+"""Owns the order in which examples are seen: pass by pass, and in each those of like length side by side.
+
+Which examples a pass has is in `dataset`.
+"""
 
 from collections.abc import Iterator, Sequence
 
