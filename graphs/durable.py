@@ -138,6 +138,8 @@ async def open_durable(url: str) -> AsyncIterator[Durable]:
             "executor_id": presence.name,
             "serializer": DBOSPortableJSONSerializer(),  # DBOS's own default is pickle
             "console_log_level": "ERROR",
+            # Nobody here waits for its notifications, but closing waits for one round of looking for them.
+            "notification_listener_polling_interval_sec": 0.1,
             "enable_otlp": False,
         }
         DBOS(config=config)
