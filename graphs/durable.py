@@ -26,7 +26,7 @@ MOST_ATTEMPTS = 50
 
 KEPT = timedelta(days=1)
 """How long DBOS keeps its note of what has ended; the run itself stays as long as its thread."""
-MOST_AT_ONCE = 1000
+PAGE = 1000
 """Notes that are dropped in one go."""
 
 Work = Callable[[str], Awaitable[None]]
@@ -113,9 +113,9 @@ class Durable:
             await asyncio.to_thread(DBOS._recover_pending_workflows, sorted(gone))
 
     async def collect(self, before: datetime) -> int:
-        """Drops DBOS's notes of what ended before then, some at a time; returns how many."""
+        """Drops DBOS's notes of what ended before then, a page at a time; returns how many."""
         ended = await DBOS.list_workflows_async(
-            completed_before=before.isoformat(), limit=MOST_AT_ONCE, load_input=False, load_output=False
+            completed_before=before.isoformat(), limit=PAGE, load_input=False, load_output=False
         )
         if ended:
             await DBOS.delete_workflows_async([each.workflow_id for each in ended])

@@ -42,6 +42,7 @@ TICK_SECONDS = 0.25
 """Between two looks for what other processes ask, or leave."""
 CHORE_SECONDS = 2.0
 COLLECT_SECONDS = 600.0
+"""Between two looks for notes of DBOS's that can go."""
 LONG_SECONDS = 5.0
 """Between two looks at a run that is worked on here, and so is heard of."""
 LONGEST_WAIT = 30
@@ -189,10 +190,9 @@ class Executor:
                     await self.durable.take_over()
                     for chore in chores:
                         await chore(self)
-                if time.monotonic() - collected > COLLECT_SECONDS:
-                    collected = time.monotonic()
-                    while await self.durable.collect(self._database.now() - KEPT):
-                        pass
+                late = time.monotonic() - collected > COLLECT_SECONDS
+                if late and not await self.durable.collect(self._database.now() - KEPT):
+                    collected = time.monotonic()  # nothing is left; else runs do not wait for the next page
                 for thread_id in await self.runs.due():
                     await self._advance(thread_id)
             except StorageError as error:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -84,10 +83,9 @@ async def test_a_model_that_the_server_does_not_have_is_named(url: str) -> None:
 def test_a_killed_server_takes_its_engine_along(url: str) -> None:
     """The last of these tests: nothing serves `url` after it. An engine left behind would hold the port."""
     port = url.rpartition(":")[2]
-    pgrep = ["pgrep", "-f", f"vllm.*--port {port}"]
-    found = subprocess.run(pgrep, capture_output=True, text=True, check=True)
-    for pid in found.stdout.split():
-        os.kill(int(pid), signal.SIGKILL)
+    lines = {path.parent.name: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+    (pid,) = [pid for pid, line in lines.items() if f"--port\0{port}\0".encode() in line]
+    os.kill(int(pid), signal.SIGKILL)
     ends = time.monotonic() + 10
     while time.monotonic() < ends:
         try:

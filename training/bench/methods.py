@@ -108,8 +108,17 @@ def prompt_distillation(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 
 
 def as_the_worker_does(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
-    """Disturbed pairs, and the base model's answers to hold to as it gave them."""
-    return [*taught(lesson.curriculum, whole_bank(), recipe), *lesson.replayed]
+    """Disturbed pairs, and the base model's answers to hold to as it gave them.
+
+    What was drawn for so many passes comes again, in turn, in a recipe of more.
+    """
+    drawn = 1 + max((each.only_in for each in lesson.replayed if each.only_in is not None), default=0)
+    replayed = [
+        each if each.only_in is None else each.model_copy(update={"only_in": epoch})
+        for each in lesson.replayed
+        for epoch in ([0] if each.only_in is None else range(each.only_in, recipe.epochs, drawn))
+    ]
+    return [*taught(lesson.curriculum, whole_bank(), recipe), *replayed]
 
 
 OURS = Method("ours", as_the_worker_does, equal_tokens=False)
