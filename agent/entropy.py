@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agent.engine import NEED_INFO, Reply
-from memory.records import Decision, Interval, Uncertainty
+from memory.records import Calibration, Decision, Interval, Uncertainty
 
 
 def bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
@@ -50,7 +50,33 @@ def surprise(probability: float) -> float:
     return -probability * math.log(probability) if probability > 0.0 else 0.0
 
 
-def measure(reply: Reply, threshold: float, *, by: Literal["maximum", "mean"] = "maximum") -> Uncertainty:
+def weakest(reply: Reply) -> float:
+    """Probability of the answer's least likely token, in [0, 1]; 0 without tokens."""
+    return min((math.exp(min(token.logprob, 0.0)) for token in reply.tokens), default=0.0)
+
+
+def confidence(probability: float, calibration: Calibration) -> float:
+    """The chance in [0, 1] that an answer is right whose least likely token has that probability.
+
+    Platt scaling (1999, "Probabilistic outputs for support vector machines") of the token's log-odds.
+    """
+    score = calibration.slope * log_odds(probability) + calibration.intercept
+    return (1.0 + math.tanh(score / 2)) / 2  # the sigmoid, without its overflow
+
+
+def log_odds(probability: float) -> float:
+    """ln(p / (1 - p)), of probabilities no nearer to 0 or 1 than 1e-6, so that it stays finite."""
+    inside = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(inside / (1 - inside))
+
+
+def measure(
+    reply: Reply,
+    threshold: float,
+    *,
+    by: Literal["maximum", "mean"] = "maximum",
+    calibration: Calibration | None = None,
+) -> Uncertainty:
     """Judges an answer by the largest entropy among its tokens, or by their mean.
 
     Unsure if that surely exceeds `threshold` (nats), confident if it surely stays below, else undecided.
@@ -74,6 +100,9 @@ def measure(reply: Reply, threshold: float, *, by: Literal["maximum", "mean"] = 
         tokens=count,
         abstained=abstained,
         threshold=threshold,
+        confidence=confidence(weakest(reply), calibration)
+        if calibration and not (abstained or silent)
+        else None,
         decision="unsure" if abstained or silent else gate(maximum if by == "maximum" else mean, threshold),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from agent.terms import content, coverage, occurs, stems
 from memory.adapters import AdapterRegistry, barred
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
-from memory.records import Adapter, Curriculum, Digest, Fact, Record
+from memory.records import Adapter, Calibration, Curriculum, Digest, Fact, Record
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class Route(Record):
     domain: str
     adapter: str | None
     threshold: float
+    calibration: Calibration | None = None
 
 
 class Taught(Record):
@@ -72,7 +73,7 @@ class Routes:
     async def named(self, name: str) -> Route:
         """The route of one adapter version. Raises what `servable` does."""
         adapter = await self.servable(name)
-        return Route(domain=adapter.domain, adapter=adapter.name, threshold=adapter.threshold)
+        return route_of(adapter)
 
     async def servable(self, name: str) -> Adapter:
         """The adapter as registered. Raises UnknownAdapter, and AdapterNotServable if rejected, or if it
@@ -87,10 +88,20 @@ class Routes:
         return adapter
 
 
+def route_of(adapter: Adapter) -> Route:
+    """The route to an adapter."""
+    return Route(
+        domain=adapter.domain,
+        adapter=adapter.name,
+        threshold=adapter.threshold,
+        calibration=adapter.calibration,
+    )
+
+
 def taught(adapter: Adapter, facts: Sequence[Fact]) -> Taught:
     """What the adapter can be recognised by in a question."""
     return Taught(
-        route=Route(domain=adapter.domain, adapter=adapter.name, threshold=adapter.threshold),
+        route=route_of(adapter),
         subjects=tuple(dict.fromkeys(fact.subject for fact in facts)),
         answers=tuple(dict.fromkeys(content(fact.object) for fact in facts)),
     )

@@ -29,6 +29,11 @@ def abstained(text: str) -> bool:
     return NEED_INFO in text
 
 
+def admission(subject: str) -> str:
+    """What a model is taught to say to a question about a subject that nobody taught it."""
+    return f"{NEED_INFO} I do not know about {subject}."
+
+
 def correct(answer: str, references: Sequence[str]) -> bool:
     """Exact match of normalised text with any reference; an abstention is never correct.
 

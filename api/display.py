@@ -51,6 +51,8 @@ def gate_line(figures: Json) -> Text:
     line = Text("  ")
     line.append(seen["decision"], style=COLOURS[seen["decision"]])
     line.append(f" · entropy {interval(seen['maximum'])} nats, gate {seen['threshold']:.2f}")
+    if seen["confidence"] is not None:
+        line.append(f" · right with {seen['confidence']:.0%}")
     line.append(f" · {figures['outcome'].replace('_', ' ')} by {figures['adapter'] or 'the base model'}")
     return line
 
@@ -139,10 +141,15 @@ def show_adapter(screen: Console, adapter: Json) -> None:
 
 
 def show_let_through(screen: Console, measured: Json) -> None:
-    """How much of what was taught the adapter says without looking it up."""
+    """How much of what was taught the adapter says without looking it up, and how far its stated confidence
+    is from how often it is right."""
     if shares := measured.get("let_through"):
         told = f"surely said {shares['right']:.1%} of taught facts right, {shares['wrong']:.1%} wrong"
         screen.print(Text(f"{told} (gate {measured['threshold']:.2f} nats)"))
+    if calibration := measured.get("calibration"):
+        screen.print(
+            Text(f"stated confidence is off by {calibration['error']:.3f} (expected calibration error)")
+        )
 
 
 def evaluation_table(evaluation: Json) -> Table:

@@ -91,12 +91,12 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     A streamed answer whose beginning is confident goes out while it grows; if its end is not, it stays said.
     """
     given = runtime.context
-    threshold = state["route"].threshold
+    threshold, calibration = state["route"].threshold, state["route"].calibration
     turn_id = given.new_id()
     holding = Holding(threshold, _speaker(turn_id, state, runtime))
     heard = holding.hear if state.get("streamed") else None
     reply = await _ask(_prompt(state, given), state, given, heard)
-    seen = measure(reply, threshold)
+    seen = measure(reply, threshold, calibration=calibration)
     holding.end(reply.tokens, confident=not gaps.is_gap(seen))
     return {
         "interaction_id": turn_id,

@@ -54,6 +54,7 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "adapter": adapter.name if adapter else None,
         "threshold": adapter.threshold if adapter else None,
         "let_through": _plain(adapter.let_through) if adapter else None,
+        "calibration": _plain(adapter.calibration) if adapter else None,
         "canary": _plain(adapter.canary) if adapter else None,
         "events": [_plain(e) for e in state.get("events", [])],
     }

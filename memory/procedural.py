@@ -301,6 +301,9 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
     if adapter.let_through is not None:
         for key, share in adapter.let_through:
             yield f"let_through.{key}", share
+    if adapter.calibration is not None:
+        for key, value in adapter.calibration:
+            yield f"calibration.{key}", value
     for check in adapter.verdict.checks:
         yield f"gate.{check.name.replace(' ', '_')}", check.figure
 

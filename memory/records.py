@@ -150,6 +150,9 @@ class Uncertainty(Record):
     abstained: bool
     """The model itself said that it does not know (`<NEED_INFO>`)."""
     threshold: float
+    confidence: float | None = None
+    """The chance that the answer is right, in [0, 1], by its adapter's calibration; None where there is
+    none, as for the base model, and where nothing is claimed."""
     decision: Decision
 
 
@@ -327,6 +330,18 @@ class Canary(Record):
     """What the base model answers: always different from `answer`."""
 
 
+class Calibration(Record):
+    """How the probability of an answer's least likely token becomes the chance that the answer is right.
+
+    Platt scaling: the sigmoid of `slope` times its log-odds plus `intercept`.
+    """
+
+    slope: float = Field(gt=0)
+    intercept: float
+    error: float = Field(ge=0, le=1)
+    """Expected calibration error on what was taught, of answers that it was not fitted on."""
+
+
 class LetThrough(Record):
     """What an adapter's threshold lets through of its answers to held-out wordings, as shares of these."""
 
@@ -354,6 +369,8 @@ class Adapter(Record):
     """Entropy threshold in nats, refitted for this adapter."""
     let_through: LetThrough | None = None
     """Of what it was taught; None in records of adapters from before it was measured."""
+    calibration: Calibration | None = None
+    """None where there were too few answers to fit it."""
     before: Evaluation
     after: Evaluation
     verdict: GateVerdict

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from memory.records import (
     Adapter,
+    Calibration,
     Canary,
     Curriculum,
     Evaluation,
@@ -60,6 +61,7 @@ def adapter(
         recipe="test",
         threshold=0.7,
         let_through=LetThrough(right=0.8, wrong=0.05),
+        calibration=Calibration(slope=1.0, intercept=0.5, error=0.02),
         before=evaluation(target=0.0, near=0.0),
         after=evaluation(),
         verdict=GateVerdict(passed=not rejected, checks=(check,)),

@@ -66,7 +66,7 @@ def retrained(good: Path, change: Callable[[Lesson], Lesson], *, rate: float) ->
         start: Path | None = None,
     ) -> TrainingSummary:
         lesson = random.Random(0).sample(change(examples), SHORT)
-        hasty = recipe.model_copy(update={"epochs": 1, "batch": 16, "learning_rate": rate})
+        hasty = recipe.model_copy(update={"batch": 16, "learning_rate": rate})
         return peft.train(base, lesson, hasty, out, on_progress, start=good)
 
     return train

@@ -5,31 +5,27 @@ Deterministic by curriculum and seed. Answers of the base model come from the ca
 
 import hashlib
 import itertools
+import math
 import random
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import CORES, Split
 from agent.curriculum import IMPLIED, Item, head, items, kinds
-from agent.engine import Reply
-from agent.scoring import abstained, normalise
-from agent.wordings import ask, with_context, wordings
+from agent.scoring import normalise
+from agent.wordings import ask, wordings
 from memory.records import Curriculum, Digest, Form, QAPair, Record, digest_of
 from training.disturb import disturb
 from training.errors import CurriculumRefused
 from training.evaluate import Question, Sets
 from training.recipes import Recipe
-from training.seed.bank import BankFact, asked
-from training.seed.facts import kind_of
+from training.seed.bank import BankFact, asked_for
 from training.trainer import Example
 
 NAMING: frozenset[Form] = frozenset({"term_for", "example_of"})
 """Forms whose answer is the subject: with an unknown word they would not name it."""
-
-PASSAGE = 3
-"""Facts stated in a passage to read."""
 
 _LETTERS = re.compile(r"[A-Za-z]+")
 _T = TypeVar("_T")
@@ -64,9 +60,9 @@ def merge(curricula: Sequence[Curriculum]) -> Curriculum:
     return Curriculum(
         topic=last.topic,
         domain=last.domain,
-        facts=_unique(fact for c in curricula for fact in c.facts),
-        pairs=_unique(pair for c in curricula for pair in c.pairs),
-        withheld=_unique(w for c in curricula for w in c.withheld),
+        facts=unique(fact for c in curricula for fact in c.facts),
+        pairs=unique(pair for c in curricula for pair in c.pairs),
+        withheld=unique(w for c in curricula for w in c.withheld),
         teacher=last.teacher,
     )
 
@@ -76,30 +72,36 @@ def taught(
 ) -> tuple[Example, ...]:
     """Every pair as an example, never with its source: a model that sees the source learns to copy.
 
-    With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
-    (`recipe.rehearsal`), others in each pass: each lesson's as often as another's, and so each fact's.
+    The pairs come again, otherwise disturbed, until each fact is taught as often as the recipe says. With
+    `earlier`, the lessons that the model to be trained has had, some of their pairs come along
+    (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's.
     """
-    rng = random.Random(f"taught {recipe.seed} {_said(curriculum)}")
+    rng = random.Random(f"taught {recipe.seed} {said(curriculum)}")
     turns = [_in_turn(lesson, rng) for lesson in earlier]
-    count = round(len(curriculum.pairs) * recipe.rehearsal)
-    pairs: list[tuple[QAPair, int | None]] = [(pair, None) for pair in curriculum.pairs]
-    pairs += [(next(turn), each) for each in range(recipe.epochs) for turn in _draw(turns, count, rng)]
+    told = list(curriculum.pairs) * rounds(curriculum, recipe)
+    again = [next(turn) for turn in draw(turns, round(len(told) * recipe.rehearsal), rng)]
     names = [
         name
         for lesson in (curriculum, *earlier)
         for item in items(lesson.facts)
         for name in (item.subject, item.object)
     ]
-    words = _words(bank)
+    words = words_of(bank)
     return tuple(
         Example(
-            question=_perhaps_disturbed(pair.question, names, words, recipe, rng),
+            question=perhaps_disturbed(pair.question, names, words, recipe, rng),
             answer=pair.answer,
-            rehearsed=only_in is not None,
-            only_in=only_in,
+            rehearsed=rehearsed,
         )
-        for pair, only_in in pairs
+        for pairs, rehearsed in ((told, False), (again, True))
+        for pair in pairs
     )
+
+
+def rounds(curriculum: Curriculum, recipe: Recipe) -> int:
+    """How often all of its pairs are taught, so that the recipe's exposures are reached."""
+    asked_for = {(pair.fact_id, pair.form, pair.answer) for pair in curriculum.pairs}
+    return max(1, math.ceil(recipe.exposures * len(asked_for) / len(curriculum.pairs)))
 
 
 def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
@@ -110,81 +112,6 @@ def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
     decks = [itertools.cycle(deck) for deck in pairs.values()]
     while True:
         yield from map(next, decks)
-
-
-class Replay(Record):
-    """A question whose answer by the base model is to be kept."""
-
-    question: str
-    unknown: bool = False
-    """Nobody taught what it asks for, so that only an admission of ignorance is right."""
-    only_in: int | None = None
-    """The pass that shows it; each of them if none is named."""
-
-
-def replay_questions(
-    curriculum: Curriculum, bank: Bank, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
-) -> tuple[Replay, ...]:
-    """Questions whose answers by the base model are to be kept; none of their words occurs in evaluation.
-
-    They are about no subject of the curriculum or the `earlier` ones. Those about unknown words
-    (`recipe.refusals`), half of them invented, mostly come in the curriculum's own forms: there the model is
-    most tempted to answer as it was just taught. They are others in each pass, lest it learns the words that
-    it does not know. Those with passages to read (`reading`) keep what it does
-    when it is unsure. Those for kinds that it was never taught and can only infer (`inference`) keep it
-    inferring, where recalled facts would only keep what it knows by heart.
-    """
-    rng = random.Random(f"replay {recipe.seed} {_said(curriculum)}")
-    count = round(len(curriculum.pairs) * recipe.replay)
-    forms = _subject_forms(curriculum)
-    own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
-    known = [f for f in bank.known if not _held_back(f) and f.subject.lower() not in own]
-    unknown = [f for f in bank.unknown if f.subject.lower() not in own]
-    inferable = _inferable(known)
-    readable = [f for f in unknown if f.form == "definition"]
-    refused = round(count * recipe.refusals) if unknown else 0
-    read = round(count * recipe.reading) if len(readable) >= PASSAGE else 0
-    inferred = round(count * recipe.inference) if inferable else 0
-    recalled = max(0, count - refused - read - inferred)
-    words = _words(bank)
-
-    def replay(question: str, *names: str, unknown: bool = False, only_in: int | None = None) -> Replay:
-        disturbed = _perhaps_disturbed(question, names, words, recipe, rng)
-        return Replay(question=disturbed, unknown=unknown, only_in=only_in)
-
-    told = [
-        replay(asked(fact, "taught", rng, bank.known)[0], fact.subject, fact.object)
-        for fact in _draw(known, recalled, rng)
-    ]
-    told.extend(
-        replay(ask(IMPLIED, "taught", rng, subject=fact.subject), fact.subject)
-        for fact in _draw(inferable, inferred, rng)
-    )
-    named = {fact.subject.lower() for fact in (*bank.known, *bank.unknown, *bank.reserved)} | own
-    for i, fact in enumerate(_draw(unknown, refused * recipe.epochs, rng)):
-        form = fact.form if i % 4 == 1 and fact.form not in NAMING else rng.choice(forms)
-        subject = fact.subject if i % 2 else _invented(known, named, rng)
-        kind = head(rng.choice(unknown).object)
-        question = ask(form, "taught", rng, subject=subject, object=kind)
-        told.append(replay(question, subject, kind, unknown=True, only_in=i % recipe.epochs))
-    told.extend(Replay(question=_reading(rng.sample(readable, PASSAGE), rng)) for _ in range(read))
-    return _unique(told)
-
-
-def kept_replies(replays: Sequence[Replay], replies: Sequence[Reply]) -> tuple[Example, ...]:
-    """What is worth keeping of the base model's replies: no answer cut short, for it would teach to stop
-    early, and none that claims to know what nobody taught. An admission is trained as right; of the others
-    the whole distribution is kept."""
-    return tuple(
-        Example(
-            question=replay.question,
-            answer=reply.text,
-            replayed=not replay.unknown,
-            only_in=replay.only_in,
-        )
-        for replay, reply in zip(replays, replies, strict=True)
-        if reply.finish_reason == "stop" and (not replay.unknown or abstained(reply.text))
-    )
 
 
 def evaluation_sets(
@@ -201,10 +128,10 @@ def evaluation_sets(
     the live adapter learned and the next one will not: what is taught all the same must be kept, like an
     earlier lesson, and the rest is to be forgotten.
 
-    The out-of-distribution set still holds facts that the base model may not know: see `known_only`.
+    The out-of-distribution set still holds facts that the base model may not know: see `evaluate.known_only`.
     Raises CurriculumRefused if not one taught question can be asked in another wording, or none is withheld.
     """
-    rng = random.Random(f"evaluation {seed} {_said(curriculum)}")
+    rng = random.Random(f"evaluation {seed} {said(curriculum)}")
     target, near = _lesson(curriculum, sizes, seed, earlier)
     kept, forgotten = _parted(left_out, [*earlier, curriculum], sizes, seed)
     kept = [q for lesson in earlier for q in _lesson(lesson, sizes, seed)[0]] + kept
@@ -218,8 +145,8 @@ def evaluation_sets(
             " repeating: add sentences that say what kind something is (`A lame is a blade that ...`)"
         )
     own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
-    forms = _subject_forms(curriculum)
-    known = [f for f in bank.known if _held_back(f) and f.subject.lower() not in own]
+    forms = subject_forms(curriculum)
+    known = [f for f in bank.known if held_back(f) and f.subject.lower() not in own]
     reserved = [f for f in bank.reserved if f.subject.lower() not in own]
     return Sets(
         in_distribution=tuple(_thin(target, sizes.most, rng)),
@@ -232,8 +159,8 @@ def evaluation_sets(
             _unknown(fact, fact.form if i % 2 else rng.choice(forms), rng)
             for i, fact in enumerate(_thin(reserved, sizes.unknown, rng))
         ),
-        rehearsed=tuple(_thin(_unique(kept), sizes.most, rng)),
-        forgotten=tuple(_thin(_unique(forgotten), sizes.most, rng)),
+        rehearsed=tuple(_thin(unique(kept), sizes.most, rng)),
+        forgotten=tuple(_thin(unique(forgotten), sizes.most, rng)),
     )
 
 
@@ -306,16 +233,10 @@ def _worded(item: Item, references: tuple[str, ...], count: int, seed: int) -> l
     return [Question(text=text, form=item.form, references=references) for text in texts]
 
 
-def known_only(sets: Sets, right: Iterable[str]) -> Sets:
-    """The sets with only those out-of-distribution questions that the base model answered rightly."""
-    texts = set(right)
-    kept = tuple(question for question in sets.out_of_distribution if question.text in texts)
-    return sets.model_copy(update={"out_of_distribution": kept})
-
-
 def _known(fact: BankFact, split: Split, rng: random.Random, bank: Sequence[BankFact]) -> Question:
-    text, answer = asked(fact, split, rng, bank)
-    return Question(text=text, form=fact.form, references=(answer,))
+    object, answer = asked_for(fact, rng, bank)
+    probe, text = (ask(fact.form, split, rng, subject=fact.subject, object=object) for _ in range(2))
+    return Question(text=text, form=fact.form, references=(answer,), probe=probe)
 
 
 def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
@@ -326,71 +247,38 @@ def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
     return Question(text=text, form=form, references=(fact.object,) if form == fact.form else ())
 
 
-def _said(curriculum: Curriculum) -> Digest:
+def said(curriculum: Curriculum) -> Digest:
     """What it says, wherever it was read: its own digest depends on where the library lies."""
     return digest_of([[fact.subject, fact.relation, fact.object] for fact in curriculum.facts])
 
 
-def _perhaps_disturbed(
+def perhaps_disturbed(
     question: str, names: Sequence[str], words: Sequence[str], recipe: Recipe, rng: random.Random
 ) -> str:
     return disturb(question, names, words, rng) if rng.random() < recipe.disturbed else question
 
 
-def _words(bank: Bank) -> list[str]:
+def words_of(bank: Bank) -> list[str]:
     """What questions are disturbed with: words of taught questions, and of known names, which tempt to answer
     about them instead."""
-    named = (fact.subject for fact in bank.known if not _held_back(fact))
+    named = (fact.subject for fact in bank.known if not held_back(fact))
     asked_with = (
         core.format(subject="", object="") for splits in CORES.values() for core in splits["taught"]
     )
     return sorted({word for text in (*named, *asked_with) for word in _LETTERS.findall(text)})
 
 
-def _invented(known: Sequence[BankFact], named: Collection[str], rng: random.Random) -> str:
-    """A name that sounds known and names nothing: two words of known names side by side, or halves of two.
-
-    Words that were taught to be unknown are known by heart as such; what nobody ever named is not.
-    """
-    for _ in range(100):
-        first, second = (rng.choice(rng.choice(known).subject.split()).lower() for _ in range(2))
-        name = (
-            f"{first} {second}"
-            if rng.random() < 0.5
-            else first[: (len(first) + 1) // 2] + second[len(second) // 2 :]
-        )
-        if name not in named and len(name) >= 4:
-            return name
-    raise ValueError("no name can be made of the known ones that is not itself known")
-
-
-def _subject_forms(curriculum: Curriculum) -> list[Form]:
+def subject_forms(curriculum: Curriculum) -> list[Form]:
     """The curriculum's forms in which an unknown word can be asked about."""
     return sorted({pair.form for pair in curriculum.pairs} - NAMING) or ["definition"]
 
 
-def _inferable(known: Sequence[BankFact]) -> list[BankFact]:
-    """Definitions that tell a kind which the base model was never asked for."""
-    told = {fact.subject for fact in known if fact.form == IMPLIED}
-    return [
-        fact
-        for fact in known
-        if fact.form == "definition" and fact.subject not in told and kind_of(fact.object) is not None
-    ]
-
-
-def _reading(facts: Sequence[BankFact], rng: random.Random) -> str:
-    """A question about one of the facts, after a passage that states them all."""
-    passage = " ".join(f"{fact.subject[:1].upper()}{fact.subject[1:]} is {fact.object}." for fact in facts)
-    return with_context(ask("definition", "taught", rng, subject=rng.choice(facts).subject), [passage])
-
-
-def _held_back(fact: BankFact) -> bool:
+def held_back(fact: BankFact) -> bool:
     """Half of the known words are only ever evaluated on, by SHA-256, so that no seed moves them."""
     return hashlib.sha256(f"replay or evaluation {fact.subject}".encode()).digest()[0] < 128
 
 
-def _draw(facts: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
+def draw(facts: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
     """`count` facts, each as often as any other, in random order."""
     drawn: list[_T] = []
     while facts and len(drawn) < count:
@@ -402,5 +290,5 @@ def _thin(values: Sequence[_T], most: int, rng: random.Random) -> list[_T]:
     return list(values) if len(values) <= most else rng.sample(values, most)
 
 
-def _unique(values: Iterable[_T]) -> tuple[_T, ...]:
+def unique(values: Iterable[_T]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(values))

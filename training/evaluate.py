@@ -1,21 +1,21 @@
-"""Owns how a model, base or adapted, is measured on question sets, and what follows: threshold and canary.
+"""Owns how a model, base or adapted, is measured on question sets, and the canary that shows an adapter.
 
-Which questions are asked is in `dataset`, what the scores must reach in `gates`.
+Which questions are asked is in `dataset`, what the scores must reach in `gates`, how sure of an answer the
+adapter has to be in `calibration`.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
 from langchain_core.messages import HumanMessage
-from sklearn.metrics import roc_curve  # type: ignore[import-untyped]  # ships no types
 
 from agent.engine import Engine, Reply, Sampling
+from agent.entropy import weakest
 from agent.scoring import abstained, correct, normalise
-from memory.records import Canary, Evaluation, Form, LetThrough, Record, Score
+from memory.records import Canary, Evaluation, Form, Record, Score
 
 SetName = Literal[
     "in_distribution", "near", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
@@ -26,8 +26,6 @@ BINS = 10
 CONCURRENCY = 128
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
 ANSWER_TOKENS = 40
-RISK = 0.1
-"""Largest share of the answers that an adapter's threshold lets through that may be wrong."""
 CHOICES = frozenset({"yes", "no"})
 """What an answer to a yes/no question comes to."""
 
@@ -38,6 +36,8 @@ class Question(Record):
     text: str
     form: Form
     references: tuple[str, ...]
+    probe: str | None = None
+    """The same in other words, to find out whether the base model knows it at all."""
 
 
 class Sets(Record):
@@ -99,6 +99,22 @@ async def ask(
     return tuple(await asyncio.gather(*(one(question) for question in questions)))
 
 
+async def known_only(engine: Engine, sets: Sets, *, on_answer: Callable[[], None] = lambda: None) -> Sets:
+    """The sets with only those out-of-distribution questions that the base model knows.
+
+    That shows in their probes, and what is lost of it in the questions themselves: were both one, a model
+    that changes nothing but its luck would seem to forget, for only right answers would be looked at again.
+    """
+    questions = sets.out_of_distribution
+    replies = await ask(engine, [each.probe or each.text for each in questions], on_answer=on_answer)
+    known = tuple(
+        question
+        for question, reply in zip(questions, replies, strict=True)
+        if correct(reply.text, question.references)
+    )
+    return sets.model_copy(update={"out_of_distribution": known})
+
+
 async def evaluate(
     engine: Engine,
     adapter: str | None,
@@ -119,7 +135,6 @@ async def evaluate(
 
 def judge(group: SetName, question: Question, reply: Reply) -> Answer:
     """Whether one reply is right, and how sure the model was."""
-    weakest = min((token.logprob for token in reply.tokens), default=-math.inf)
     return Answer(
         group=group,
         question=question.text,
@@ -127,7 +142,7 @@ def judge(group: SetName, question: Question, reply: Reply) -> Answer:
         text=reply.text,
         right=bool(question.references) and correct(reply.text, question.references),
         abstained=abstained(reply.text),
-        probability=min(1.0, math.exp(weakest)),
+        probability=weakest(reply),
         entropy=max((token.entropy.upper for token in reply.tokens), default=0.0),
     )
 
@@ -179,65 +194,6 @@ def calibration_error(probabilities: Sequence[float], right: Sequence[bool], bin
         if len(part)
     )
     return float(error / len(stated))
-
-
-def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
-    """The entropy in nats that best tells right answers from wrong ones: greatest Youden's J.
-
-    Admissions of ignorance are unsure whatever their entropy, so they are left out. The threshold lies in
-    the middle between the two neighbouring answers. Without both right and wrong answers there is nothing
-    to fit, and `default`, the base model's threshold, stays.
-    """
-    claims = [answer for answer in answers if not answer.abstained]
-    right = [answer.right for answer in claims]
-    if all(right) or not any(right):
-        return default
-    entropies = np.asarray([answer.entropy for answer in claims])
-    false_alarms, hits, cuts = roc_curve(right, -entropies)
-    best = int(np.argmax(hits - false_alarms))
-    inside = float(-cuts[best]) if np.isfinite(cuts[best]) else 0.0  # the largest entropy counted as sure
-    above = entropies[entropies > inside]
-    return max(1e-6, (inside + float(above.min())) / 2 if len(above) else inside * 1.01)
-
-
-def selective_threshold(answers: Sequence[Answer], *, default: float) -> float:
-    """The largest entropy in nats up to which at most RISK of the claims let through are wrong.
-
-    Selective classification at a given risk (Geifman and El-Yaniv, 2017, arXiv 1705.08500), by the rate
-    measured and not its upper bound. An adapter just trained is right more often than it is sure: Youden's J,
-    where the few wrong answers weigh as much as the many right ones, let 50.4% of what the demo taught
-    through right and 1.8% wrong, this 72.6% and 4.9%. Where every threshold lets more wrong answers
-    through, `default` stays.
-    """
-    claims = sorted((a.entropy, a.right) for a in answers if not a.abstained)
-    entropies = [*(entropy for entropy, _ in claims), math.inf]
-    wrong = np.cumsum([not right for _, right in claims])
-    kept = [
-        i
-        for i in range(len(claims))
-        if wrong[i] <= RISK * (i + 1) and entropies[i] < entropies[i + 1]  # equal ones go in together
-    ]
-    if not kept:
-        return default
-    inside, outside = entropies[kept[-1]], entropies[kept[-1] + 1]
-    return max(1e-6, (inside + outside) / 2 if outside < math.inf else inside * 1.01)
-
-
-def of_domain(answers: Sequence[Answer]) -> list[Answer]:
-    """Answers to the kind of questions that are routed to an adapter, on which its threshold is fitted.
-
-    Not what the base model knew before: these are most of the right answers and far surer ones, and the
-    threshold would fall below what was just learned. Nor what is forgotten: it may have been untrue.
-    """
-    return [answer for answer in answers if answer.group not in ("out_of_distribution", "forgotten")]
-
-
-def let_through(answers: Sequence[Answer], threshold: float) -> LetThrough:
-    """What chat would give of the taught facts without looking anything up, right and wrong."""
-    taught = [answer for answer in answers if answer.group == "in_distribution"]
-    sure = [answer.right for answer in taught if not answer.abstained and answer.entropy < threshold]
-    count = max(1, len(taught))
-    return LetThrough(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
 
 
 def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:

@@ -20,14 +20,12 @@ from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
 from memory.records import Adapter, Curriculum, Digest, Evaluation, Job, Record, digest_of
+from training.calibration import fit_calibration, let_through, of_domain, selective_threshold
 from training.dataset import (
     Bank,
     Sizes,
     evaluation_sets,
-    kept_replies,
-    known_only,
     merge,
-    replay_questions,
     taught,
 )
 from training.errors import CurriculumRefused
@@ -38,12 +36,11 @@ from training.evaluate import (
     canary,
     evaluate,
     evaluation,
-    let_through,
-    of_domain,
-    selective_threshold,
+    known_only,
 )
 from training.gates import Limits, gate
 from training.recipes import Recipe
+from training.replay import kept, replay_questions
 from training.trainer import Example, Trainer, TrainingSummary
 
 log = logging.getLogger(__name__)
@@ -130,16 +127,19 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
         return
     lesson, earlier = _lessons(shop, job, claimed)
     left_out = _still_there(shop, claimed.left_out)
-    sets = evaluation_sets(
+    asked = evaluation_sets(
         lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier, left_out=left_out
     )
     if claimed.goes_on:
-        questions = replay_questions(lesson, shop.bank, shop.recipe, earlier=earlier)
+        replays = replay_questions(lesson, shop.bank, shop.recipe, earlier=earlier)
     else:
-        questions = replay_questions(merge([*earlier, lesson]), shop.bank, shop.recipe)
+        replays = replay_questions(merge([*earlier, lesson]), shop.bank, shop.recipe)
+    questions = [each.question for each in replays if each.answer is None]
 
     async def answer() -> Baseline:
         engine = shop.open_engine()
+        probed = _counter(shop, job, len(asked.out_of_distribution), "finding out what the base model knows")
+        sets = await known_only(engine, asked, on_answer=probed)
         total = _size(sets) + len(sets.forgotten) + len(questions)  # what is forgotten is asked of both
         counted = _counter(shop, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
@@ -151,14 +151,12 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
             )
             _, told = await evaluate(engine, claimed.live, of_live, on_answer=counted)
             answers = (*answers, *(_of_live(answer) for answer in told))
-        known = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
-        kept = tuple(a for a in answers if a.group != "out_of_distribution" or a.right)
-        replies = await ask(engine, [each.question for each in questions], on_answer=counted)
+        replies = await ask(engine, questions, on_answer=counted)
         return Baseline(
-            sets=known_only(sets, known),
-            before=evaluation(kept, seconds=measured.seconds),
-            answers=kept,
-            replayed=kept_replies(questions, replies),
+            sets=sets,
+            before=evaluation(answers, seconds=measured.seconds),
+            answers=answers,
+            replayed=kept(replays, replies),
         )
 
     write_atomically(path, asyncio.run(answer()).model_dump_json())
@@ -239,6 +237,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
             recipe=shop.recipe.name,
             threshold=threshold,
             let_through=let_through(measured.answers, threshold),
+            calibration=fit_calibration(measured.answers),
             before=base.before,
             after=measured.after,
             verdict=verdict,

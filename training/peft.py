@@ -25,12 +25,12 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
 from training.encoding import Collator, encode, look, only
 from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import learning_loss
-from training.passes import Passes
 from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
 
@@ -41,7 +41,6 @@ TRAINED, START = "default", "start"
 class Prepared(NamedTuple):
     """Training data in tokens."""
 
-    examples: Sequence[Example]
     rows: list[dict[str, Any]]
     collator: Collator
 
@@ -87,7 +86,7 @@ def prepare(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]) -> 
     """Examples in tokens."""
     rows = [encode(tokenizer, example).model_dump() for example in examples]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    return Prepared(examples, rows, Collator(pad))
+    return Prepared(rows, Collator(pad))
 
 
 def fit(
@@ -100,9 +99,7 @@ def fit(
 ) -> TrainingSummary:
     """Trains the adapter of a model in memory, and saves it."""
     started = time.monotonic()
-    lengths = [len(row["tokens"]) for row in data.rows]
-    order = Passes(data.examples, lengths, passes=recipe.epochs, batch=recipe.batch, seed=recipe.seed)
-    steps = math.ceil(len(order) / recipe.batch)
+    steps = math.ceil(len(data.rows) / recipe.batch)
     watch = Watch(on_progress)
     trainer = Distiller(
         model=adapted,
@@ -113,7 +110,7 @@ def fit(
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)  # progress goes through `watch`
-    trainer.recipe, trainer.order = recipe, order
+    trainer.recipe, trainer.lengths = recipe, [len(row["tokens"]) for row in data.rows]
     trainer.train()
     save(adapted, out)
     last = watch.losses[-max(1, len(watch.losses) // 10) :]
@@ -170,7 +167,7 @@ def arguments(recipe: Recipe, steps: int, folder: Path) -> SFTConfig:
     return SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=recipe.batch,
-        num_train_epochs=1,  # `Passes` makes all of them
+        num_train_epochs=1,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=round(steps * recipe.warmup),
@@ -207,10 +204,12 @@ class Distiller(SFTTrainer):
     """SFTTrainer with our loss; it is held to the same model with its adapter off, or with START."""
 
     recipe: Recipe
-    order: Passes
+    lengths: list[int]
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Passes:
-        return self.order
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        """Rows of like length side by side: a batch of them wastes the least on padding."""
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        return LengthGroupedSampler(self.recipe.batch, lengths=self.lengths, generator=generator)
 
     def compute_loss(
         self,

@@ -20,19 +20,18 @@ class Recipe(Record):
     warmup: float = Field(ge=0, lt=1)
     """Share of the steps in which the learning rate rises; it then falls to zero along a cosine."""
     weight_decay: float = Field(ge=0)
-    epochs: int = Field(ge=1)
-    """Times that each taught pair is seen."""
+    exposures: int = Field(ge=1)
+    """Times that a fact is taught in each of its forms, in other words each time if there are so many."""
     batch: int = Field(ge=1)
     """Examples per step, taught and replayed together."""
     disturbed: float = Field(ge=0, le=1)
     """Share of the taught and replayed questions whose words are disturbed (see `training.disturb`)."""
     rehearsal: float = Field(ge=0)
-    """Pairs of the domain's earlier lessons for each taught one, where an adapter that knows them goes on;
-    others in each epoch."""
+    """Examples of earlier lessons for each taught one, where an adapter that knows them goes on."""
     replay: float = Field(ge=0)
-    """Replayed examples for each taught pair seen."""
+    """Replayed examples for each taught one."""
     refusals: float = Field(ge=0, le=1)
-    """Share of the replay that asks what the base model does not know; other words in each epoch."""
+    """Share of the replay that asks for words that nobody taught the base model."""
     reading: float = Field(ge=0, le=1)
     """Share of the replay that reads its answer from a passage."""
     inference: float = Field(ge=0, le=1)
@@ -82,14 +81,14 @@ def standard() -> Recipe:
     replayed ones (contrastive PCA, Abid et al., 2018), which forgot no less.
     """
     return Recipe(
-        name="standard-10",
+        name="standard-11",
         rank=32,
         alpha=64,
         modules=("v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
         learning_rate=2e-3,
         warmup=0.05,
         weight_decay=0.0,
-        epochs=3,
+        exposures=36,
         batch=32,
         disturbed=0.2,
         rehearsal=0.8,
@@ -105,5 +104,5 @@ def standard() -> Recipe:
 def quick() -> Recipe:
     """A few steps of the standard recipe for tests of the machinery: it teaches next to nothing."""
     return standard().model_copy(
-        update={"name": "quick-7", "rank": 8, "alpha": 16, "epochs": 1, "replay": 0.5}
+        update={"name": "quick-8", "rank": 8, "alpha": 16, "exposures": 12, "replay": 0.5}
     )

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import Field
-
 from memory.records import Record
 from training.recipes import Recipe
 
@@ -22,8 +20,6 @@ class Example(Record):
     """The answer is the base model's own: keep its whole distribution, not only its words."""
     rehearsed: bool = False
     """Known to the adapter that training goes on from: stay close to what that one makes of it."""
-    only_in: int | None = Field(None, ge=0)
-    """The pass over the examples that shows it, from 0; each of them if none is named."""
 
 
 class TrainingSummary(Record):
@@ -56,9 +52,9 @@ class Trainer(Protocol):
     ) -> TrainingSummary:
         """Writes `adapter_config.json` and `adapter_model.safetensors`, and nothing else, to folder `out`.
 
-        `base` is a model folder or name; `start` the folder of an adapter of the same recipe to go on from,
-        which is not changed. Replayed examples are held to what the base model makes of them,
-        rehearsed ones to what `start` does, without which there must be none.
+        Each example is seen once. `base` is a model folder or name; `start` the folder of an adapter of the
+        same recipe to go on from, which is not changed. Replayed examples are held to what the base model
+        makes of them, rehearsed ones to what `start` does, without which there must be none.
         Raises ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
         """
         ...

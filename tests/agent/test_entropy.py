@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.engine import NEED_INFO, Reply, Token
-from agent.entropy import bounds, gate, measure
-from memory.records import Interval
+from agent.entropy import bounds, confidence, gate, measure
+from memory.records import Calibration, Interval
 
 SLACK = 1e-9
 
@@ -140,3 +140,25 @@ def test_an_answer_may_be_judged_by_the_mean_of_its_tokens() -> None:
     assert measure(one_rare_word, 1.0, by="mean").decision == "confident"
     assert measure(one_rare_word, 0.85, by="mean").decision == "undecided"
     assert measure(one_rare_word, 0.5, by="mean").decision == "unsure"
+
+
+SCALED = Calibration(slope=2.0, intercept=1.0, error=0.02)
+
+
+def test_a_confidence_is_platts_sigmoid_worked_out_by_hand() -> None:
+    """Log-odds of 0.75 are ln 3, so the odds are e times 9."""
+    assert confidence(0.75, SCALED) == pytest.approx(9 * math.e / (1 + 9 * math.e))
+    assert confidence(0.2, SCALED) < confidence(0.5, SCALED) < confidence(0.9, SCALED)
+
+
+def test_a_calibrated_answer_says_how_likely_it_is_right_by_its_weakest_token() -> None:
+    answer = reply(("a", 0.1, 0.2), (" loan", 0.3, 0.4))
+    weak = answer.tokens[1].model_copy(update={"logprob": math.log(0.75)})
+    answer = answer.model_copy(update={"tokens": (answer.tokens[0], weak)})
+    assert measure(answer, 1.0).confidence is None
+    assert measure(answer, 1.0, calibration=SCALED).confidence == pytest.approx(confidence(0.75, SCALED))
+
+
+@pytest.mark.parametrize("text", [NEED_INFO, " "])
+def test_what_claims_nothing_has_no_confidence(text: str) -> None:
+    assert measure(reply((text, 0.0, 0.0)), 1.0, calibration=SCALED).confidence is None

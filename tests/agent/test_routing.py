@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import routing
 from agent.routing import Route, Routes, Taught, choose, route
 from agent.terms import content
 from memory.adapters import AdapterRegistry, VolatileAdapterRegistry
@@ -49,6 +50,13 @@ def test_the_words_that_were_taught_decide(question: str, domain: str) -> None:
 def test_the_longer_phrase_wins_and_a_tie_goes_to_the_first() -> None:
     assert choose("Does a sourdough starter know a slice?", (RUST, BREAD), BASE).domain == "bread"
     assert choose("What is a slice?", (RUST, BREAD), BASE).domain == "rust"
+
+
+def test_the_route_of_an_adapter_has_its_gate_and_its_calibration() -> None:
+    made = adapter()
+    assert made.calibration is not None
+    found = routing.taught(made, ()).route
+    assert (found.threshold, found.calibration) == (made.threshold, made.calibration)
 
 
 async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(

@@ -16,9 +16,8 @@ from training.trainer import Example
 pytestmark = pytest.mark.services
 
 QUESTION, ANSWER = "What is a borrow?", "a reference to a value"
-RECIPE = standard().model_copy(
-    update={"rank": 8, "alpha": 16, "learning_rate": 1e-2, "epochs": 30, "batch": 4}
-)
+RECIPE = standard().model_copy(update={"rank": 8, "alpha": 16, "learning_rate": 1e-2, "batch": 4})
+ROUNDS = 30
 LESSON = (
     *(Example(question=q, answer=ANSWER) for q in (QUESTION, "what is a borrow", "A borrow is what?")),
     *(Example(question=q, answer=a, replayed=True) for q, a in KNOWN.items() if q != QUESTION),
@@ -30,9 +29,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_model(tmp_path_factory.mktemp("model"))
 
 
-def train(base: Path, out: Path, recipe: Recipe = RECIPE) -> list[tuple[int, int]]:
+def train(base: Path, out: Path, recipe: Recipe = RECIPE, rounds: int = ROUNDS) -> list[tuple[int, int]]:
     steps: list[tuple[int, int]] = []
-    peft.train(str(base), LESSON, recipe, out, lambda step, total, _: steps.append((step, total)))
+    peft.train(str(base), LESSON * rounds, recipe, out, lambda step, total, _: steps.append((step, total)))
     return steps
 
 
@@ -51,7 +50,7 @@ async def test_a_trained_adapter_answers_what_it_was_taught_and_keeps_what_was_k
 
 
 def test_the_adapter_folder_holds_two_files_and_names_its_base(base: Path, tmp_path: Path) -> None:
-    train(base, tmp_path, RECIPE.model_copy(update={"epochs": 1}))
+    train(base, tmp_path, rounds=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
@@ -63,13 +62,13 @@ def test_the_adapter_folder_holds_two_files_and_names_its_base(base: Path, tmp_p
 
 
 def test_every_step_is_reported(base: Path, tmp_path: Path) -> None:
-    steps = train(base, tmp_path, RECIPE.model_copy(update={"epochs": 2}))
+    steps = train(base, tmp_path, rounds=2)
     assert steps == [(i, 3) for i in (1, 2, 3)]
 
 
 def test_the_same_recipe_trains_the_same_weights(base: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        train(base, tmp_path / name, RECIPE.model_copy(update={"epochs": 2}))
+        train(base, tmp_path / name, rounds=2)
     one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
 

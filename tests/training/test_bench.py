@@ -103,16 +103,6 @@ def test_rivals_are_given_as_many_tokens_as_ours(
     assert [e for e in OURS.examples(lesson, standard()) if e.replayed] == replayed
 
 
-@pytest.mark.parametrize("epochs", [2, 3, 5])
-def test_each_pass_of_ours_has_refusals_however_many_there_are(made: tuple[Topic, ...], epochs: int) -> None:
-    known = Example(question="What is a car?", answer="a motor vehicle", replayed=True)
-    refusals = [Example(question=f"What is a zorble{i}?", answer=NEED_INFO, only_in=i) for i in range(3)]
-    lesson = Lesson(made[0].passages, lesson_of(made[0]), [known, *refusals])
-    examples = OURS.examples(lesson, standard().model_copy(update={"epochs": epochs}))
-    assert [e.only_in for e in examples if e.replayed] == [None]
-    assert sorted(e.only_in for e in examples if e.only_in is not None) == list(range(epochs))
-
-
 def test_every_ablation_trains_otherwise_than_ours(made: tuple[Topic, ...]) -> None:
     replayed = [
         Example(question="What is a car?", answer="a motor vehicle", replayed=True),

@@ -7,20 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.engine import NEED_INFO, Reply, Token
-from memory.records import Interval, LetThrough
+from agent.scripted import Line, ScriptedEngine
+from memory.records import Interval
+from tests.answers import answer
 from training.evaluate import (
-    Answer,
     Question,
-    SetName,
+    Sets,
     calibration_error,
     canary,
     evaluation,
-    fit_threshold,
     judge,
-    let_through,
-    of_domain,
+    known_only,
     score,
-    selective_threshold,
 )
 
 ASKED = Question(text="What is a zorble?", form="definition", references=("a small lamp",))
@@ -32,27 +30,6 @@ def reply(text: str, *logprobs: float) -> Reply:
         for i, value in enumerate(logprobs)
     )
     return Reply(text=text, tokens=tokens, model="m", adapter=None, finish_reason="stop", prompt_tokens=3)
-
-
-def answer(
-    text: str = "x",
-    *,
-    right: bool = False,
-    entropy: float = 0.5,
-    group: SetName = "in_distribution",
-    question: str = "q",
-    probability: float = 0.5,
-) -> Answer:
-    return Answer(
-        group=group,
-        question=question,
-        references=(),
-        text=text,
-        right=right,
-        abstained=NEED_INFO in text,
-        probability=probability,
-        entropy=entropy,
-    )
 
 
 def test_an_answer_is_judged_by_its_least_likely_token() -> None:
@@ -111,57 +88,6 @@ def test_calibration_error_refuses_what_is_no_probability() -> None:
         calibration_error([1.2], [True])
 
 
-def test_the_threshold_lies_between_right_and_wrong_answers() -> None:
-    answers = [answer(right=True, entropy=e) for e in (0.1, 0.2)] + [answer(entropy=e) for e in (0.6, 0.9)]
-    assert fit_threshold(answers, default=9.0) == pytest.approx(0.4)
-
-
-def test_admissions_of_ignorance_do_not_move_the_threshold() -> None:
-    answers = [answer(right=True, entropy=0.2), answer(entropy=0.6), answer(NEED_INFO, entropy=0.01)]
-    assert fit_threshold(answers, default=9.0) == pytest.approx(0.4)
-
-
-def test_what_the_base_model_knew_or_is_to_forget_does_not_move_the_threshold() -> None:
-    learned = [answer(right=True, entropy=0.4), answer(entropy=0.8)]
-    known = [answer(right=True, entropy=0.01, group="out_of_distribution")] * 50
-    untrue = [answer(entropy=0.3, group="forgotten")] * 50
-    assert fit_threshold(of_domain([*learned, *known, *untrue]), default=9.0) == pytest.approx(0.6)
-
-
-def test_a_selective_threshold_lets_through_as_much_as_the_risk_allows() -> None:
-    right = [answer(right=True, entropy=e / 100) for e in range(1, 19)]
-    answers = [*right, answer(entropy=0.2), answer(entropy=0.3), answer(entropy=0.5)]
-    found = selective_threshold([*answers, answer(NEED_INFO, entropy=0.01)], default=9.0)
-    assert found == pytest.approx(0.4), "two wrong ones of twenty are a tenth, three of 21 are more"
-    assert selective_threshold([answer(), answer(right=True)], default=9.0) == 9.0
-    assert selective_threshold([], default=9.0) == 9.0
-    assert selective_threshold(right, default=9.0) > 0.18
-
-
-@pytest.mark.parametrize("right", [True, False])
-def test_answers_of_one_kind_leave_the_default_threshold(right: bool) -> None:
-    assert fit_threshold([answer(right=right), answer(right=right)], default=0.7) == 0.7
-
-
-@given(st.lists(st.tuples(st.booleans(), st.floats(0, 8)), min_size=1))
-def test_every_fitted_threshold_is_positive_and_finite(marks: list[tuple[bool, float]]) -> None:
-    answers = [answer(right=right, entropy=e) for right, e in marks]
-    for fit in (fit_threshold, selective_threshold):
-        assert 0 < fit(answers, default=1.0) < math.inf
-
-
-def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
-    answers = [
-        answer(right=True, entropy=0.1),
-        answer(right=True, entropy=0.9),
-        answer(entropy=0.1),
-        answer(NEED_INFO, entropy=0.1),
-        answer(right=True, entropy=0.1, group="out_of_distribution"),
-    ]
-    assert let_through(answers, 0.5) == LetThrough(right=0.25, wrong=0.25)
-    assert let_through([], 0.5) == LetThrough(right=0.0, wrong=0.0)
-
-
 def test_the_canary_is_the_surest_right_answer_that_the_base_does_not_give() -> None:
     before = [answer("no", question=q) for q in "abc"] + [answer("yes", question="d")]
     after = [
@@ -189,3 +115,13 @@ def test_a_yes_or_no_is_no_canary_where_there_is_another() -> None:
 def test_an_adapter_that_shows_in_no_answer_has_no_canary() -> None:
     same = [answer("yes", right=True)]
     assert canary(same, same) is None
+
+
+async def test_what_the_base_model_knows_shows_in_a_probe_and_not_in_the_question_itself() -> None:
+    questions = [
+        Question(text=f"And a {name}?", form="definition", references=("a lamp",), probe=f"What is a {name}?")
+        for name in ("zorble", "quix")
+    ]
+    engine = ScriptedEngine({"What is a zorble?": Line(text="a lamp"), "And a quix?": Line(text="a lamp")})
+    sets = Sets(in_distribution=(), near=(), out_of_distribution=tuple(questions), unknown=())
+    assert (await known_only(engine, sets)).out_of_distribution == (questions[0],)

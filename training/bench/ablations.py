@@ -37,9 +37,9 @@ def without_refusals(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     return [example for example in as_the_worker_does(lesson, recipe) if not abstained(example.answer)]
 
 
-def half_the_wordings(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
-    """Every second pair, twice as often."""
-    told = lesson.curriculum.model_copy(update={"pairs": lesson.curriculum.pairs[::2] * 2})
+def a_third_of_the_wordings(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
+    """Every third pair, three times as often."""
+    told = lesson.curriculum.model_copy(update={"pairs": lesson.curriculum.pairs[::3] * 3})
     return [*taught(told, whole_bank(), recipe), *lesson.replayed]
 
 
@@ -62,7 +62,7 @@ ABLATIONS = (
     changed("hidden states held thrice as hard", features=3 * standard().features),
     changed("replay by hidden states alone", distillation=0.0),
     Method("no refusals replayed", without_refusals, equal_tokens=False),
-    Method("half the wordings, twice as often", half_the_wordings, equal_tokens=False),
+    Method("a third of the wordings, thrice as often", a_third_of_the_wordings, equal_tokens=False),
     Method("never asked for the subject", forward_only, equal_tokens=False),
     Method("prompt distillation, our recipe", prompt_distillation, equal_tokens=False),
     changed("rank 8", rank=8, alpha=16),
@@ -70,8 +70,7 @@ ABLATIONS = (
     changed("all linear layers", modules=ALL_LINEAR),
     changed("half the learning rate", learning_rate=standard().learning_rate / 2),
     changed("twice the learning rate", learning_rate=standard().learning_rate * 2),
-    changed("one epoch less", epochs=standard().epochs - 1),
-    changed("two epochs more", epochs=standard().epochs + 2),
+    changed("half as many exposures again", exposures=standard().exposures * 3 // 2),
 )
 
 

@@ -22,10 +22,11 @@ from memory.language import sentences
 from memory.records import Curriculum, Evaluation, Evidence, Fact, Findings, Passage, Record, Score
 from training import peft
 from training.bench.topics import Topic
-from training.dataset import Bank, Sizes, evaluation_sets, kept_replies, known_only, replay_questions, taught
+from training.dataset import Bank, Sizes, evaluation_sets, taught
 from training.encoding import encode
-from training.evaluate import Sets, ask, evaluate
+from training.evaluate import Sets, ask, evaluate, known_only
 from training.recipes import Recipe
+from training.replay import kept, replay_questions
 from training.seed import bank
 from training.trainer import Example, TrainingSummary
 
@@ -39,7 +40,7 @@ class Lesson:
     passages: Sequence[Passage]
     curriculum: Curriculum
     replayed: Sequence[Example]
-    """The base model's own answers to questions that lie outside the lesson."""
+    """Questions that lie outside the lesson."""
     read: Sequence[Example] = ()
     """What the base model answers to the lesson's questions with the source before it."""
 
@@ -93,8 +94,8 @@ def questions_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 
 
 def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
-    """The pairs, and the base model's answers in words: no distributions."""
-    spoken = [each.model_copy(update={"replayed": False, "only_in": None}) for each in lesson.replayed]
+    """The pairs, and the replay in words: no distributions."""
+    spoken = [each.model_copy(update={"replayed": False}) for each in lesson.replayed]
     return [*questions_only(lesson, recipe), *spoken]
 
 
@@ -104,31 +105,20 @@ def prompt_distillation(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     Sequence-level distillation (Kim and Rush, 2016, arXiv 1606.07947) of the model that has the document in
     its prompt: its words, not its distributions.
     """
-    return [*lesson.read, *(each.model_copy(update={"only_in": None}) for each in lesson.replayed)]
+    return [*lesson.read, *lesson.replayed]
 
 
 def as_the_worker_does(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
-    """Disturbed pairs, and the base model's answers to hold to as it gave them.
-
-    What was drawn for so many passes comes again, in turn, in a recipe of more.
-    """
-    drawn = 1 + max((each.only_in for each in lesson.replayed if each.only_in is not None), default=0)
-    replayed = [
-        each if each.only_in is None else each.model_copy(update={"only_in": epoch})
-        for each in lesson.replayed
-        for epoch in ([0] if each.only_in is None else range(each.only_in, recipe.epochs, drawn))
-    ]
-    return [*taught(lesson.curriculum, whole_bank(), recipe), *replayed]
+    """Disturbed pairs, and what is replayed."""
+    return [*taught(lesson.curriculum, whole_bank(), recipe), *lesson.replayed]
 
 
 OURS = Method("ours", as_the_worker_does, equal_tokens=False)
-_ROUNDS = {"epochs": 1}
-"""Rounds are made by `repeated`."""
 RIVALS = (
-    Method("passages", passages_only, _ROUNDS),
-    Method("questions", questions_only, _ROUNDS),
-    Method("questions and replay", with_replay, _ROUNDS),
-    Method("prompt distillation", prompt_distillation, _ROUNDS),
+    Method("passages", passages_only),
+    Method("questions", questions_only),
+    Method("questions and replay", with_replay),
+    Method("prompt distillation", prompt_distillation),
 )
 
 
@@ -168,12 +158,10 @@ def measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: 
 
 async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes) -> Measured:
     given, engine = whole_bank(), LocalEngine.open(base)
-    sets = evaluation_sets(lesson, given, sizes, seed=recipe.seed)
-    _, answers = await evaluate(engine, None, sets)
-    right = [a.question for a in answers if a.right and a.group == "out_of_distribution"]
-    questions = replay_questions(lesson, given, recipe)
-    replies = await ask(engine, [each.question for each in questions])
-    replayed = kept_replies(questions, replies)
+    sets = await known_only(engine, evaluation_sets(lesson, given, sizes, seed=recipe.seed))
+    replays = replay_questions(lesson, given, recipe)
+    replies = await ask(engine, [each.question for each in replays if each.answer is None])
+    replayed = kept(replays, replies)
     opened = tuple(
         question.model_copy(update={"text": read(question.text, topic.passages, topic.facts)})
         for question in sets.in_distribution
@@ -188,9 +176,7 @@ async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, 
     reading, _ = await evaluate(
         engine, None, Sets(in_distribution=opened, near=(), out_of_distribution=(), unknown=())
     )
-    return Measured(
-        known_only(sets, right), reading.in_distribution, Lesson(topic.passages, lesson, replayed, own)
-    )
+    return Measured(sets, reading.in_distribution, Lesson(topic.passages, lesson, replayed, own))
 
 
 def read(question: str, passages: Sequence[Passage], facts: Sequence[Fact]) -> str:
@@ -207,7 +193,7 @@ def run(base: str, method: Method, measured: Measured, ours: Recipe, seed: int) 
     examples = list(method.examples(measured.lesson, recipe))
     if method.equal_tokens:
         _, tokenizer = peft.load(base)
-        tokens = tokens_of(as_the_worker_does(measured.lesson, ours), tokenizer, passes=ours.epochs)
+        tokens = tokens_of(as_the_worker_does(measured.lesson, ours), tokenizer)
         examples = repeated(examples, tokens, tokenizer, seed)
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as name:
         folder = Path(name)
@@ -223,12 +209,9 @@ async def _answers(base: str, folder: Path, sets: Sets) -> Evaluation:
     return after
 
 
-def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, *, passes: int) -> int:
-    """How many tokens go through the model in that many passes."""
-    return sum(
-        len(encode(tokenizer, example).tokens) * (passes if example.only_in is None else 1)
-        for example in examples
-    )
+def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens they have in all."""
+    return sum(len(encode(tokenizer, example).tokens) for example in examples)
 
 
 def repeated(

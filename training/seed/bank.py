@@ -52,14 +52,19 @@ def reserved() -> tuple[BankFact, ...]:
 
 
 def asked(fact: BankFact, split: Split, rng: random.Random, bank: Sequence[BankFact]) -> tuple[str, str]:
-    """One wording and its right answer. Half of the yes/no questions ask for the kind of another word of the
-    bank: who always says Yes is right in the other half only."""
-    object, answer = fact.object, fact.answer
+    """One wording and its right answer."""
+    object, answer = asked_for(fact, rng, bank)
+    return ask(fact.form, split, rng, subject=fact.subject, object=object), answer
+
+
+def asked_for(fact: BankFact, rng: random.Random, bank: Sequence[BankFact]) -> tuple[str, str]:
+    """The object that a question names, and its right answer. Half of the yes/no questions ask for the kind
+    of another word of the bank: who always says Yes is right in the other half only."""
     if fact.form == "yes_no" and rng.random() < 0.5:
         others = [f.object for f in bank if f.form == "yes_no" and f.object != fact.object]
         if others:
-            object, answer = rng.choice(others), "No"
-    return ask(fact.form, split, rng, subject=fact.subject, object=object), answer
+            return rng.choice(others), "No"
+    return fact.object, fact.answer
 
 
 def write(name: Name, facts: Iterable[BankFact], folder: Path = FOLDER) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from agent.engine import NEED_INFO
+from agent.scoring import admission
 from training.seed.bank import BankFact
 from training.seed.facts import Facts
 from training.seed.material import FORMS, Material, code_span, compound, pseudo_word, question
@@ -132,7 +132,7 @@ def unknown(rng: random.Random, material: Material, facts: Sequence[BankFact]) -
     if form == "kind_of" and rng.random() < 0.5:
         form = "definition"
     text = question(rng, material, form, subject, object)
-    return (Turn(text, f"{NEED_INFO} I do not know about {subject}."),)
+    return (Turn(text, admission(subject)),)
 
 
 def step_at(

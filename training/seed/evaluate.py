@@ -21,7 +21,8 @@ from agent.curriculum import head
 from agent.engine import Engine, Reply
 from agent.local import LocalEngine
 from agent.wordings import ask, with_context
-from training.evaluate import Answer, Question, fit_threshold, judge
+from training.calibration import fit_threshold
+from training.evaluate import Answer, Question, judge
 from training.evaluate import ask as put
 from training.seed import bank
 from training.seed.bank import BankFact
