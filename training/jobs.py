@@ -32,7 +32,6 @@ from training.errors import CurriculumRefused
 from training.evaluate import (
     Answer,
     Sets,
-    ask,
     canary,
     evaluate,
     evaluation,
@@ -40,7 +39,7 @@ from training.evaluate import (
 )
 from training.gates import Limits, gate
 from training.recipes import Recipe
-from training.replay import kept, replay_questions
+from training.replay import replay
 from training.trainer import Example, Trainer, TrainingSummary
 
 log = logging.getLogger(__name__)
@@ -84,7 +83,6 @@ class Baseline(Record):
     sets: Sets
     before: Evaluation
     answers: tuple[Answer, ...]
-    replayed: tuple[Example, ...]
 
 
 def claim(shop: Workshop, job: Job) -> Claim:
@@ -130,17 +128,12 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
     asked = evaluation_sets(
         lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier, left_out=left_out
     )
-    if claimed.goes_on:
-        replays = replay_questions(lesson, shop.bank, shop.recipe, earlier=earlier)
-    else:
-        replays = replay_questions(merge([*earlier, lesson]), shop.bank, shop.recipe)
-    questions = [each.question for each in replays if each.answer is None]
 
     async def answer() -> Baseline:
         engine = shop.open_engine()
         probed = _counter(shop, job, len(asked.out_of_distribution), "finding out what the base model knows")
         sets = await known_only(engine, asked, on_answer=probed)
-        total = _size(sets) + len(sets.forgotten) + len(questions)  # what is forgotten is asked of both
+        total = _size(sets) + len(sets.forgotten)  # which is asked of both
         counted = _counter(shop, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
         measured, answers = await evaluate(engine, None, of_base, on_answer=counted)
@@ -151,12 +144,10 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
             )
             _, told = await evaluate(engine, claimed.live, of_live, on_answer=counted)
             answers = (*answers, *(_of_live(answer) for answer in told))
-        replies = await ask(engine, questions, on_answer=counted)
         return Baseline(
             sets=sets,
             before=evaluation(answers, seconds=measured.seconds),
             answers=answers,
-            replayed=kept(replays, replies),
         )
 
     write_atomically(path, asyncio.run(answer()).model_dump_json())
@@ -172,7 +163,7 @@ def train(shop: Workshop, job: Job, claimed: Claim) -> TrainingSummary:
     for leftover in (unfinished, final):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    examples = (*_taught(shop, job, claimed), *_baseline(shop, claimed).replayed)
+    examples = _examples(shop, job, claimed)
     _tell(shop, job, "training", message=f"{len(examples)} examples")
 
     def on_progress(step: int, steps: int, loss: float) -> None:
@@ -269,12 +260,16 @@ class _Measured(Record):
     files: Digest
 
 
-def _taught(shop: Workshop, job: Job, claimed: Claim) -> tuple[Example, ...]:
-    """The new lesson with a rehearsal of the earlier ones; all of them where training starts at the base."""
+def _examples(shop: Workshop, job: Job, claimed: Claim) -> tuple[Example, ...]:
+    """The new lesson with a rehearsal of the earlier ones, or all of them where training starts at the base;
+    and what is replayed beside them."""
     lesson, earlier = _lessons(shop, job, claimed)
-    if claimed.goes_on:
-        return taught(lesson, shop.bank, shop.recipe, earlier=earlier)
-    return taught(merge([*earlier, lesson]), shop.bank, shop.recipe)
+    if not claimed.goes_on:
+        lesson, earlier = merge([*earlier, lesson]), ()
+    return (
+        *taught(lesson, shop.bank, shop.recipe, earlier=earlier),
+        *replay(lesson, shop.bank, shop.recipe, earlier=earlier),
+    )
 
 
 def _lessons(shop: Workshop, job: Job, claimed: Claim) -> tuple[Curriculum, tuple[Curriculum, ...]]:

@@ -104,5 +104,5 @@ def standard() -> Recipe:
 def quick() -> Recipe:
     """A few steps of the standard recipe for tests of the machinery: it teaches next to nothing."""
     return standard().model_copy(
-        update={"name": "quick-8", "rank": 8, "alpha": 16, "exposures": 12, "replay": 0.5}
+        update={"name": "quick-8", "rank": 8, "alpha": 16, "exposures": 4, "replay": 0.5}
     )

@@ -1,17 +1,16 @@
-"""Owns what is replayed beside a lesson: questions that lie outside it, and what is to be answered to them.
+"""Owns what is replayed beside a lesson: questions that lie outside it, with their right answers.
 
-Some have one right answer, which is trained; to the others the base model's own is kept, whatever it is.
-Deterministic by curriculum and seed. Nothing is asked here: the base model's answers come from the caller.
+Where the model is to stay as it was, `replayed` examples hold it to what the base makes of them; where it is
+to be right whatever the base makes of them, they are trained. Deterministic by curriculum and seed.
 """
 
 import random
 from collections.abc import Collection, Sequence
 
 from agent.curriculum import IMPLIED, head, opening
-from agent.engine import Reply
 from agent.scoring import admission
 from agent.wordings import ask, with_context
-from memory.records import Curriculum, Record
+from memory.records import Curriculum
 from training.dataset import (
     NAMING,
     Bank,
@@ -33,25 +32,18 @@ PASSAGE = 3
 """Facts stated in a passage to read."""
 
 
-class Replay(Record):
-    """A question that lies outside the lesson."""
-
-    question: str
-    answer: str | None = None
-    """The one right answer, which is trained; without one, what the base model makes of it is kept."""
-
-
-def replay_questions(
+def replay(
     curriculum: Curriculum, bank: Bank, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
-) -> tuple[Replay, ...]:
-    """What is replayed; none of their words occurs in evaluation.
+) -> tuple[Example, ...]:
+    """What is replayed; none of its words occurs in evaluation.
 
-    They are about no subject of the curriculum or the `earlier` ones. To unknown words
-    (`recipe.refusals`), half of them invented, only an admission is right, above all where the base model
-    would claim to know them. They mostly come in the curriculum's own forms: there the model is most tempted
-    to answer as it was just taught. Kinds that the base model was never taught, but whose definitions it was
-    (`inference`), keep it inferring, where recalled facts would only keep what it knows by heart. Passages to
-    read (`reading`) keep what it does when it is unsure.
+    It is about no subject of the curriculum or the `earlier` ones. To unknown words (`recipe.refusals`), half
+    of them invented, only an admission is right, above all where the base model would claim to know them:
+    this is trained. They mostly come in the curriculum's own forms: there the model is most tempted to answer
+    as it was just taught. Kinds that the base model was never taught, but whose definitions it was
+    (`inference`), are trained too and keep it inferring, where recalled facts would only keep what it knows
+    by heart. With these, and with passages to read (`reading`), which keep what it does when it is unsure, it
+    is held to its own.
     """
     rng = random.Random(f"replay {recipe.seed} {said(curriculum)}")
     count = round(len(curriculum.pairs) * rounds(curriculum, recipe) * recipe.replay)
@@ -71,45 +63,30 @@ def replay_questions(
     def disturbed(question: str, *names: str) -> str:
         return perhaps_disturbed(question, names, words, recipe, rng)
 
-    def recall(fact: BankFact) -> Replay:
-        question, _ = asked(fact, "taught", rng, bank.known)
-        return Replay(question=disturbed(question, fact.subject, fact.object))
+    def recall(fact: BankFact) -> Example:
+        question, answer = asked(fact, "taught", rng, bank.known)
+        return Example(question=disturbed(question, fact.subject, fact.object), answer=answer, replayed=True)
 
-    def infer(fact: BankFact) -> Replay:
+    def infer(fact: BankFact) -> Example:
         question = disturbed(ask(IMPLIED, "taught", rng, subject=fact.subject), fact.subject)
-        return Replay(question=question, answer=opening(fact.object))
+        return Example(question=question, answer=opening(fact.object))
 
-    def refuse(fact: BankFact) -> Replay:
+    def refuse(fact: BankFact) -> Example:
         invented = rng.random() < 0.5
         subject = _invented((*known, *unknown), named, rng) if invented else fact.subject
         own_form = not invented and rng.random() < 0.5 and fact.form not in NAMING
         kind = head(rng.choice(unknown).object)
         form = fact.form if own_form else rng.choice(forms)
         question = disturbed(ask(form, "taught", rng, subject=subject, object=kind), subject, kind)
-        return Replay(question=question, answer=admission(subject))
+        return Example(question=question, answer=admission(subject))
 
     told = [
         *map(recall, draw(known, recalled, rng)),
         *map(infer, draw(inferable, inferred, rng)),
         *map(refuse, draw(unknown, refused, rng)),
     ]
-    told.extend(Replay(question=_reading(rng.sample(readable, PASSAGE), rng)) for _ in range(read))
+    told.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
     return unique(told)
-
-
-def kept(replays: Sequence[Replay], replies: Sequence[Reply]) -> tuple[Example, ...]:
-    """The examples; `replies` are the base model's to those without an answer, in their order.
-
-    An answer that was cut short is left out, for it would teach to stop early.
-    """
-    own = iter(replies)
-    examples: list[Example] = []
-    for replay in replays:
-        if replay.answer is not None:
-            examples.append(Example(question=replay.question, answer=replay.answer))
-        elif (reply := next(own)).finish_reason == "stop":
-            examples.append(Example(question=replay.question, answer=reply.text, replayed=True))
-    return tuple(examples)
 
 
 def _invented(given: Sequence[BankFact], named: Collection[str], rng: random.Random) -> str:
@@ -139,7 +116,9 @@ def _inferable(known: Sequence[BankFact]) -> list[BankFact]:
     ]
 
 
-def _reading(facts: Sequence[BankFact], rng: random.Random) -> str:
+def _reading(facts: Sequence[BankFact], rng: random.Random) -> Example:
     """A question about one of the facts, after a passage that states them all."""
     passage = " ".join(f"{fact.subject[:1].upper()}{fact.subject[1:]} is {fact.object}." for fact in facts)
-    return with_context(ask("definition", "taught", rng, subject=rng.choice(facts).subject), [passage])
+    fact = rng.choice(facts)
+    question = with_context(ask("definition", "taught", rng, subject=fact.subject), [passage])
+    return Example(question=question, answer=fact.object, replayed=True)

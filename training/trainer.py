@@ -17,7 +17,7 @@ class Example(Record):
     question: str
     answer: str
     replayed: bool = False
-    """The answer is the base model's own: keep its whole distribution, not only its words."""
+    """Stay close to what the base model makes of it: its whole distribution, not only its words."""
     rehearsed: bool = False
     """Known to the adapter that training goes on from: stay close to what that one makes of it."""
 

@@ -1,24 +1,22 @@
 """What is replayed beside a lesson: never what is asked afterwards."""
 
 import re
-from typing import Literal
 
-from agent.engine import Reply
 from agent.scoring import abstained
 from tests.lessons import BANK, LESSON
 from training.dataset import Sizes, evaluation_sets, rounds, taught
 from training.recipes import standard
-from training.replay import Replay, kept, replay_questions
+from training.replay import replay
 from training.trainer import Example
 
 
 def replays(
     count: int, *, refusals: float = 0.0, reading: float = 0.0, inference: float = 0.0, seed: int = 0
-) -> tuple[Replay, ...]:
+) -> tuple[Example, ...]:
     """`count` of them; fewer where one is drawn twice."""
     mix = {"refusals": refusals, "reading": reading, "inference": inference, "seed": seed, "disturbed": 0.0}
     share = {"replay": count / len(LESSON.pairs) / rounds(LESSON, standard())}
-    return replay_questions(LESSON, BANK, standard().model_copy(update=mix | share))
+    return replay(LESSON, BANK, standard().model_copy(update=mix | share))
 
 
 def test_no_question_is_both_trained_and_asked() -> None:
@@ -53,14 +51,12 @@ def test_each_kind_of_question_has_the_share_that_was_asked_for() -> None:
     told = replays(200, refusals=0.5, inference=0.1, reading=0.1)
     # A question that is drawn twice is asked once.
     assert 185 <= len(told) <= 200
-    assert 95 <= sum(abstained(each.answer or "") for each in told) <= 100
-    assert 50 <= sum(each.answer is None for each in told) <= 80
+    assert 95 <= sum(abstained(each.answer) for each in told) <= 100
+    assert 50 <= sum(each.replayed for each in told) <= 80
 
 
 def test_some_half_of_the_refusals_are_of_names_that_nobody_ever_gave() -> None:
-    asked = [
-        (each.answer or "").removesuffix(".").rsplit(" about ", 1)[1] for each in replays(60, refusals=1.0)
-    ]
+    asked = [each.answer.removesuffix(".").rsplit(" about ", 1)[1] for each in replays(60, refusals=1.0)]
     named = {fact.subject for facts in (BANK.known, BANK.unknown, BANK.reserved) for fact in facts}
     unknown = {fact.subject for fact in BANK.unknown}
     invented = [name for name in asked if name not in unknown]
@@ -70,13 +66,12 @@ def test_some_half_of_the_refusals_are_of_names_that_nobody_ever_gave() -> None:
 
 def test_an_unknown_word_is_answered_with_an_admission_that_names_it() -> None:
     for each in replays(60, refusals=1.0):
-        assert each.answer is not None
         assert abstained(each.answer)
         assert each.answer.removesuffix(".").rsplit(" about ", 1)[1] in each.question.lower()
 
 
 def test_an_inferred_kind_is_the_opening_of_its_definition() -> None:
-    asked = [each for each in replays(30, inference=0.5) if each.answer is not None]
+    asked = [each for each in replays(30, inference=0.5) if not each.replayed]
     assert asked
     assert {each.answer for each in asked} == {"a thing"}, "a part is no kind"
     assert all("familiar" in each.question.lower() for each in asked)
@@ -94,15 +89,8 @@ def test_replayed_reading_names_its_answer_in_the_passage() -> None:
     assert all("Question:" in question and "is another thing" in question for question in read)
 
 
-def test_a_right_answer_is_trained_and_what_the_base_model_says_is_held_to() -> None:
-    right = Replay(question="A zizz?", answer="<NEED_INFO> I do not know about zizz.")
-    known, cut = Replay(question="What is a car?"), Replay(question="What is a bus?")
-    assert kept([known, right, cut, known], [reply("a car"), reply("a mo", "length"), reply("a van")]) == (
-        Example(question="What is a car?", answer="a car", replayed=True),
-        Example(question="A zizz?", answer="<NEED_INFO> I do not know about zizz."),
-        Example(question="What is a car?", answer="a van", replayed=True),
-    )
-
-
-def reply(text: str, finish: Literal["stop", "length"] = "stop") -> Reply:
-    return Reply(text=text, tokens=(), model="base", adapter=None, finish_reason=finish, prompt_tokens=1)
+def test_what_the_base_model_is_to_stay_with_is_held_to_and_what_it_may_get_wrong_is_trained() -> None:
+    held = [each for each in replays(100, refusals=0.4, reading=0.2, inference=0.1) if each.replayed]
+    assert any(each.question.startswith("Context:") for each in held)
+    assert not any(abstained(each.answer) for each in held)
+    assert all(each.answer in each.question for each in held if each.question.startswith("Context:"))

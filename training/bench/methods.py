@@ -26,7 +26,7 @@ from training.dataset import Bank, Sizes, evaluation_sets, taught
 from training.encoding import encode
 from training.evaluate import Sets, ask, evaluate, known_only
 from training.recipes import Recipe
-from training.replay import kept, replay_questions
+from training.replay import replay
 from training.seed import bank
 from training.trainer import Example, TrainingSummary
 
@@ -159,9 +159,7 @@ def measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: 
 async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes) -> Measured:
     given, engine = whole_bank(), LocalEngine.open(base)
     sets = await known_only(engine, evaluation_sets(lesson, given, sizes, seed=recipe.seed))
-    replays = replay_questions(lesson, given, recipe)
-    replies = await ask(engine, [each.question for each in replays if each.answer is None])
-    replayed = kept(replays, replies)
+    replayed = replay(lesson, given, recipe)
     opened = tuple(
         question.model_copy(update={"text": read(question.text, topic.passages, topic.facts)})
         for question in sets.in_distribution
