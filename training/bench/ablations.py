@@ -64,7 +64,7 @@ ABLATIONS = (
     Method("no refusals replayed", without_refusals, equal_tokens=False),
     Method("a third of the wordings, thrice as often", a_third_of_the_wordings, equal_tokens=False),
     Method("never asked for the subject", forward_only, equal_tokens=False),
-    Method("prompt distillation, our recipe", prompt_distillation, equal_tokens=False),
+    Method("prompt distillation, our recipe", prompt_distillation, equal_tokens=False, reads=True),
     changed("rank 8", rank=8, alpha=16),
     changed("rank 64", rank=64, alpha=128),
     changed("all linear layers", modules=ALL_LINEAR),

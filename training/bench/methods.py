@@ -54,6 +54,8 @@ class Method:
     changes: Mapping[str, object] = field(default_factory=dict)
     equal_tokens: bool = True
     """Its examples are repeated or left out until they hold as many tokens as ours."""
+    reads: bool = False
+    """It learns from what the base model answers with the source before it, which must be asked first."""
 
     def recipe(self, ours: Recipe, seed: int) -> Recipe:
         """Its recipe for one run."""
@@ -118,7 +120,7 @@ RIVALS = (
     Method("passages", passages_only),
     Method("questions", questions_only),
     Method("questions and replay", with_replay),
-    Method("prompt distillation", prompt_distillation),
+    Method("prompt distillation", prompt_distillation, reads=True),
 )
 
 
@@ -139,7 +141,8 @@ def side_by_side(
     runs: list[Run] = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context, initializer=_on_one_core) as pool:
-        asked = [pool.submit(measure, base, topic, lesson, recipe, sizes) for topic, lesson in lessons]
+        reads = any(method.reads for method in methods)
+        asked = [pool.submit(measure, base, topic, lesson, recipe, sizes, reads) for topic, lesson in lessons]
         started = [
             pool.submit(run, base, method, each.result(), recipe, seed)
             for seed, each in enumerate(asked)
@@ -151,12 +154,17 @@ def side_by_side(
     return runs
 
 
-def measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes) -> Measured:
-    """Asks the base model everything, also with the sentences at hand that bear on the question."""
-    return asyncio.run(_measure(base, topic, lesson, recipe, sizes))
+def measure(
+    base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes, reads: bool
+) -> Measured:
+    """Asks the base model everything, also with the sentences at hand that bear on the question; if it
+    `reads`, the lesson's own questions too."""
+    return asyncio.run(_measure(base, topic, lesson, recipe, sizes, reads))
 
 
-async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes) -> Measured:
+async def _measure(
+    base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes, reads: bool
+) -> Measured:
     given, engine = whole_bank(), LocalEngine.open(base)
     sets = await known_only(engine, evaluation_sets(lesson, given, sizes, seed=recipe.seed))
     replayed = replay(lesson, given, recipe)
@@ -164,7 +172,7 @@ async def _measure(base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, 
         question.model_copy(update={"text": read(question.text, topic.passages, topic.facts)})
         for question in sets.in_distribution
     )
-    asked = [pair.question for pair in lesson.pairs]
+    asked = [pair.question for pair in lesson.pairs] if reads else []
     told = await ask(engine, [read(question, topic.passages, topic.facts) for question in asked])
     own = tuple(
         Example(question=question, answer=reply.text)
