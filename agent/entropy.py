@@ -55,12 +55,12 @@ def weakest(reply: Reply) -> float:
     return min((math.exp(min(token.logprob, 0.0)) for token in reply.tokens), default=0.0)
 
 
-def confidence(probability: float, calibration: Calibration) -> float:
+def confidence(probability: float, slope: float, intercept: float) -> float:
     """The chance in [0, 1] that an answer is right whose least likely token has that probability.
 
     Platt scaling (1999, "Probabilistic outputs for support vector machines") of the token's log-odds.
     """
-    score = calibration.slope * log_odds(probability) + calibration.intercept
+    score = slope * log_odds(probability) + intercept
     return (1.0 + math.tanh(score / 2)) / 2  # the sigmoid, without its overflow
 
 
@@ -100,9 +100,9 @@ def measure(
         tokens=count,
         abstained=abstained,
         threshold=threshold,
-        confidence=confidence(weakest(reply), calibration)
-        if calibration and not (abstained or silent)
-        else None,
+        confidence=None
+        if calibration is None or abstained or silent
+        else confidence(weakest(reply), calibration.slope, calibration.intercept),
         decision="unsure" if abstained or silent else gate(maximum if by == "maximum" else mean, threshold),
     )
 

@@ -285,7 +285,7 @@ class Evaluation(Record):
     near: Score
     """Taught facts asked in a form that was withheld from training."""
     out_of_distribution: Score
-    """Unrelated questions that the base model answers correctly."""
+    """Unrelated facts that the base model knows; which these are, it showed in other wordings."""
     unknown: Score
     """Questions whose answers neither the base nor the curriculum holds."""
     rehearsed: Score | None = None
@@ -336,7 +336,7 @@ class Calibration(Record):
     Platt scaling: the sigmoid of `slope` times its log-odds plus `intercept`.
     """
 
-    slope: float = Field(gt=0)
+    slope: float = Field(ge=0)
     intercept: float
     error: float = Field(ge=0, le=1)
     """Expected calibration error on what was taught, of answers that it was not fitted on."""

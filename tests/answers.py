@@ -13,12 +13,14 @@ def answer(
     question: str = "q",
     probability: float = 0.5,
     references: tuple[str, ...] = (),
+    fact_id: str = "",
 ) -> Answer:
     """An answer in every respect but those that are given."""
     return Answer(
         group=group,
         question=question,
         references=references,
+        fact_id=fact_id,
         text=text,
         right=right,
         abstained=NEED_INFO in text,

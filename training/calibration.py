@@ -18,8 +18,11 @@ from training.evaluate import Answer, SetName, calibration_error
 RISK = 0.1
 """Largest share of the answers that an adapter's threshold lets through that may be wrong."""
 FOLDS = 5
+CLAIMS = 30
+"""Fewer than these tell nothing about how often the adapter is right."""
 LEARNED: frozenset[SetName] = frozenset({"in_distribution", "near", "rehearsed"})
-"""What questions that reach an adapter ask for: they name what this lesson or an earlier one taught."""
+"""What this lesson or an earlier one taught or implies. A threshold has to bar unknown words, which the name
+of a domain may bring to the adapter, and is fitted on them too; a confidence is of what was taught."""
 
 
 def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
@@ -85,13 +88,13 @@ def fit_calibration(answers: Sequence[Answer]) -> Calibration | None:
     """How sure the adapter is of what it was taught, turned into how often it is right.
 
     Fitted on its claims about what was LEARNED. Its error is that of claims about this lesson, each by a fit
-    that saw no question with the same right answers (cross-validation, FOLDS-fold). None for too few claims,
+    that saw no answer about the same fact (cross-validation, FOLDS-fold). None for too few claims or facts,
     or if what it is surer of is not right more often.
     """
     claims = [answer for answer in answers if answer.group in LEARNED and not answer.abstained]
-    facts = np.unique([repr(claim.references) for claim in claims], return_inverse=True)[1]
+    facts = np.unique([claim.fact_id for claim in claims], return_inverse=True)[1]
     folds = min(FOLDS, len(set(facts.tolist())))
-    if folds < 2:
+    if len(claims) < CLAIMS or folds < 2:
         return None
     told: list[tuple[float, bool]] = []
     for others, these in GroupKFold(folds).split(claims, groups=facts):
@@ -99,17 +102,25 @@ def fit_calibration(answers: Sequence[Answer]) -> Calibration | None:
         if fitted is None:
             return None
         held = [claims[i] for i in these if claims[i].group == "in_distribution"]
-        told += [(confidence(a.probability, fitted), a.right) for a in held]
+        told += [(confidence(a.probability, *fitted), a.right) for a in held]
     whole = _platt(claims)
+    if whole is None or not told:
+        return None
     error = calibration_error([p for p, _ in told], [right for _, right in told])
-    return whole and whole.model_copy(update={"error": error})
+    return Calibration(slope=whole[0], intercept=whole[1], error=error)
 
 
-def _platt(claims: Sequence[Answer]) -> Calibration | None:
-    """Platt's targets, (right + 1) / (right + 2) and 1 / (wrong + 2) instead of 1 and 0, keep the fit finite
-    where all are right or all wrong: each claim counts as both, with these weights."""
+def _platt(claims: Sequence[Answer]) -> tuple[float, float] | None:
+    """Slope and intercept; None for a slope below 0.
+
+    Platt's targets, (right + 1) / (right + 2) and 1 / (wrong + 2) instead of 1 and 0, keep the fit finite:
+    each claim counts as both, with these weights. Where all are right, or all wrong, how sure the model was
+    tells nothing, and the slope is 0.
+    """
     right = np.asarray([claim.right for claim in claims])
     target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
+    if right.all() or not right.any():
+        return 0.0, log_odds(float(target[0]))
     sure = np.asarray([[log_odds(claim.probability)] for claim in claims])
     fit = LogisticRegression(C=1e6).fit(
         np.concatenate([sure, sure]),
@@ -117,4 +128,4 @@ def _platt(claims: Sequence[Answer]) -> Calibration | None:
         sample_weight=np.concatenate([target, 1 - target]),
     )
     slope, intercept = float(fit.coef_[0, 0]), float(fit.intercept_[0])
-    return Calibration(slope=slope, intercept=intercept, error=0.0) if slope > 0 else None
+    return (slope, intercept) if slope >= 0 else None

@@ -1,11 +1,10 @@
 """Owns what is trained on and what is asked afterwards, and that the two never overlap.
 
-Deterministic by curriculum and seed. Answers of the base model come from the caller; nothing is asked here.
+Deterministic by curriculum and seed; nothing is asked here. What is replayed beside a lesson is in `replay`.
 """
 
 import hashlib
 import itertools
-import math
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.cores import CORES, Split
-from agent.curriculum import IMPLIED, Item, head, items, kinds
+from agent.curriculum import IMPLIED, Item, head, items, kinds, times
 from agent.scoring import normalise
 from agent.wordings import ask, wordings
 from memory.records import Curriculum, Digest, Form, QAPair, Record, digest_of
@@ -72,14 +71,13 @@ def taught(
 ) -> tuple[Example, ...]:
     """Every pair as an example, never with its source: a model that sees the source learns to copy.
 
-    The pairs come again, otherwise disturbed, until each fact is taught as often as the recipe says. With
-    `earlier`, the lessons that the model to be trained has had, some of their pairs come along
+    With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
     (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's.
     """
     rng = random.Random(f"taught {recipe.seed} {said(curriculum)}")
     turns = [_in_turn(lesson, rng) for lesson in earlier]
-    told = list(curriculum.pairs) * rounds(curriculum, recipe)
-    again = [next(turn) for turn in draw(turns, round(len(told) * recipe.rehearsal), rng)]
+    told = as_often(curriculum, recipe)
+    again = [next(turn) for turn in draw(turns, rehearsed(curriculum, recipe, earlier), rng)]
     names = [
         name
         for lesson in (curriculum, *earlier)
@@ -91,17 +89,29 @@ def taught(
         Example(
             question=perhaps_disturbed(pair.question, names, words, recipe, rng),
             answer=pair.answer,
-            rehearsed=rehearsed,
+            rehearsed=known,
         )
-        for pairs, rehearsed in ((told, False), (again, True))
+        for pairs, known in ((told, False), (again, True))
         for pair in pairs
     )
 
 
-def rounds(curriculum: Curriculum, recipe: Recipe) -> int:
-    """How often all of its pairs are taught, so that the recipe's exposures are reached."""
-    asked_for = {(pair.fact_id, pair.form, pair.answer) for pair in curriculum.pairs}
-    return max(1, math.ceil(recipe.exposures * len(asked_for) / len(curriculum.pairs)))
+def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
+    """The pairs as often as the recipe teaches them: those of one fact in one form in turn, whatever their
+    number, until there are enough."""
+    groups: dict[tuple[str, Form, str], list[QAPair]] = {}
+    for pair in curriculum.pairs:
+        groups.setdefault((pair.fact_id, pair.form, normalise(pair.answer)), []).append(pair)
+    return [
+        pair
+        for (_, form, _), pairs in groups.items()
+        for pair in itertools.islice(itertools.cycle(pairs), recipe.exposures * times(form))
+    ]
+
+
+def rehearsed(curriculum: Curriculum, recipe: Recipe, earlier: Sequence[Curriculum]) -> int:
+    """How many pairs of the earlier lessons come along."""
+    return round(len(as_often(curriculum, recipe)) * recipe.rehearsal) if earlier else 0
 
 
 def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
@@ -188,13 +198,13 @@ def _parted(
     What they do not say is only asked as its fact states it, and in reverse: its kind, or whether it is one,
     can be guessed by a model that never saw it.
     """
-    said = {_meant(item) for lesson in lessons for item in items(lesson.facts)}
+    stated = {_meant(item) for lesson in lessons for item in items(lesson.facts)}
     kept: list[Question] = []
     gone: list[Question] = []
     for lesson in left_out:
         relations = {fact.id: fact.relation for fact in lesson.facts}
         for item, taught, questions in _items(lesson, sizes, seed):
-            if taught and _meant(item) in said:
+            if taught and _meant(item) in stated:
                 kept += questions
             elif taught and item.form in (relations[item.fact_id], "term_for"):
                 gone += questions
@@ -230,12 +240,15 @@ def _items(curriculum: Curriculum, sizes: Sizes, seed: int) -> Iterator[tuple[It
 
 def _worded(item: Item, references: tuple[str, ...], count: int, seed: int) -> list[Question]:
     texts = wordings(item.form, "held_out", count, seed, subject=item.subject, object=item.object)
-    return [Question(text=text, form=item.form, references=references) for text in texts]
+    return [
+        Question(text=text, form=item.form, references=references, fact_id=item.fact_id) for text in texts
+    ]
 
 
 def _known(fact: BankFact, split: Split, rng: random.Random, bank: Sequence[BankFact]) -> Question:
     object, answer = asked_for(fact, rng, bank)
-    probe, text = (ask(fact.form, split, rng, subject=fact.subject, object=object) for _ in range(2))
+    seed = rng.randrange(2**32)
+    probe, text = wordings(fact.form, split, 2, seed, subject=fact.subject, object=object)
     return Question(text=text, form=fact.form, references=(answer,), probe=probe)
 
 
@@ -255,6 +268,7 @@ def said(curriculum: Curriculum) -> Digest:
 def perhaps_disturbed(
     question: str, names: Sequence[str], words: Sequence[str], recipe: Recipe, rng: random.Random
 ) -> str:
+    """The question, or in the recipe's share of cases a disturbed one."""
     return disturb(question, names, words, rng) if rng.random() < recipe.disturbed else question
 
 

@@ -38,6 +38,8 @@ class Question(Record):
     references: tuple[str, ...]
     probe: str | None = None
     """The same in other words, to find out whether the base model knows it at all."""
+    fact_id: str = ""
+    """Of the taught fact that it asks for."""
 
 
 class Sets(Record):
@@ -70,6 +72,7 @@ class Answer(Record):
     group: SetName
     question: str
     references: tuple[str, ...]
+    fact_id: str = ""
     text: str
     right: bool
     abstained: bool
@@ -139,6 +142,7 @@ def judge(group: SetName, question: Question, reply: Reply) -> Answer:
         group=group,
         question=question.text,
         references=question.references,
+        fact_id=question.fact_id,
         text=reply.text,
         right=bool(question.references) and correct(reply.text, question.references),
         abstained=abstained(reply.text),

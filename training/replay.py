@@ -14,10 +14,11 @@ from memory.records import Curriculum
 from training.dataset import (
     NAMING,
     Bank,
+    as_often,
     draw,
     held_back,
     perhaps_disturbed,
-    rounds,
+    rehearsed,
     said,
     subject_forms,
     unique,
@@ -46,7 +47,8 @@ def replay(
     is held to its own.
     """
     rng = random.Random(f"replay {recipe.seed} {said(curriculum)}")
-    count = round(len(curriculum.pairs) * rounds(curriculum, recipe) * recipe.replay)
+    learned = len(as_often(curriculum, recipe)) + rehearsed(curriculum, recipe, earlier)
+    count = round(learned * recipe.replay)
     forms = subject_forms(curriculum)
     own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
     known = [f for f in bank.known if not held_back(f) and f.subject.lower() not in own]

@@ -147,8 +147,8 @@ SCALED = Calibration(slope=2.0, intercept=1.0, error=0.02)
 
 def test_a_confidence_is_platts_sigmoid_worked_out_by_hand() -> None:
     """Log-odds of 0.75 are ln 3, so the odds are e times 9."""
-    assert confidence(0.75, SCALED) == pytest.approx(9 * math.e / (1 + 9 * math.e))
-    assert confidence(0.2, SCALED) < confidence(0.5, SCALED) < confidence(0.9, SCALED)
+    assert confidence(0.75, 2.0, 1.0) == pytest.approx(9 * math.e / (1 + 9 * math.e))
+    assert confidence(0.2, 2.0, 1.0) < confidence(0.5, 2.0, 1.0) < confidence(0.9, 2.0, 1.0)
 
 
 def test_a_calibrated_answer_says_how_likely_it_is_right_by_its_weakest_token() -> None:
@@ -156,7 +156,7 @@ def test_a_calibrated_answer_says_how_likely_it_is_right_by_its_weakest_token() 
     weak = answer.tokens[1].model_copy(update={"logprob": math.log(0.75)})
     answer = answer.model_copy(update={"tokens": (answer.tokens[0], weak)})
     assert measure(answer, 1.0).confidence is None
-    assert measure(answer, 1.0, calibration=SCALED).confidence == pytest.approx(confidence(0.75, SCALED))
+    assert measure(answer, 1.0, calibration=SCALED).confidence == pytest.approx(confidence(0.75, 2.0, 1.0))
 
 
 @pytest.mark.parametrize("text", [NEED_INFO, " "])

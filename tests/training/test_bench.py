@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from agent.engine import NEED_INFO
 from memory.records import Adapter, Digest, digest_of
 from memory.results import Goal, Result, Table, met, write
 from tests.adapters import adapter, evaluation, score
@@ -91,25 +90,20 @@ def test_planted_falsehoods_are_dropped_and_true_pairs_kept(false: corruption.Co
 def test_rivals_are_given_as_many_tokens_as_ours(
     made: tuple[Topic, ...], tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    replayed = [Example(question="What is a car?", answer="a motor vehicle", replayed=True)]
     read = [Example(question=fact.subject, answer=fact.object) for fact in made[0].facts]
-    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed, read)
+    lesson = Lesson(made[0].passages, lesson_of(made[0]), read)
     for rival in RIVALS:
         taken = repeated(rival.examples(lesson, standard()), 5000, tokenizer, seed=0)
         tokens = sum(len(encode(tokenizer, example).tokens) for example in taken)
         assert 5000 <= tokens < 5400
         assert any(example.replayed for example in taken) == (rival.name == "prompt distillation")
         assert rival.recipe(standard(), 3).seed == 3
-    assert [e for e in OURS.examples(lesson, standard()) if e.replayed] == replayed
+    assert any(example.replayed for example in OURS.examples(lesson, standard()))
 
 
 def test_every_ablation_trains_otherwise_than_ours(made: tuple[Topic, ...]) -> None:
-    replayed = [
-        Example(question="What is a car?", answer="a motor vehicle", replayed=True),
-        Example(question="What is a zorble?", answer=NEED_INFO),
-    ]
     read = [Example(question="What is a cape?", answer="a strip of land")]
-    lesson = Lesson(made[0].passages, lesson_of(made[0]), replayed, read)
+    lesson = Lesson(made[0].passages, lesson_of(made[0]), read)
     recipes = [method.recipe(standard(), 0) for method in ablations.ABLATIONS]
     trained = {
         (recipe.model_copy(update={"name": ""}), tuple(method.examples(lesson, recipe)))
@@ -173,6 +167,7 @@ UNLEARNED = LESSONS[0].model_copy(
 def ran(method: str, target: float, reading: float) -> Run:
     return Run(
         method=method,
+        before=evaluation(known=1.0, unknown=0.1),
         after=evaluation(target=target),
         reading=score(reading),
         summary=TrainingSummary(steps=1, tokens=100, seconds=2.0, loss=0.1),

@@ -4,7 +4,7 @@ import re
 
 from agent.scoring import abstained
 from tests.lessons import BANK, LESSON
-from training.dataset import Sizes, evaluation_sets, rounds, taught
+from training.dataset import Sizes, as_often, evaluation_sets, taught
 from training.recipes import standard
 from training.replay import replay
 from training.trainer import Example
@@ -15,7 +15,7 @@ def replays(
 ) -> tuple[Example, ...]:
     """`count` of them; fewer where one is drawn twice."""
     mix = {"refusals": refusals, "reading": reading, "inference": inference, "seed": seed, "disturbed": 0.0}
-    share = {"replay": count / len(LESSON.pairs) / rounds(LESSON, standard())}
+    share = {"replay": count / len(as_often(LESSON, standard()))}
     return replay(LESSON, BANK, standard().model_copy(update=mix | share))
 
 
@@ -23,7 +23,7 @@ def test_no_question_is_both_trained_and_asked() -> None:
     sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
     replayed = {each.question for each in replays(100, refusals=0.4, reading=0.1, inference=0.2)}
     trained = {example.question for example in taught(LESSON, BANK, standard())} | replayed
-    asked = {question.text for _, questions in sets.named() for question in questions}
+    asked = {text for _, questions in sets.named() for q in questions for text in (q.text, q.probe) if text}
     assert asked
     assert not trained & asked
 

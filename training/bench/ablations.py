@@ -7,6 +7,7 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agent.scoring import abstained
@@ -22,10 +23,9 @@ from training.bench.methods import (
     as_the_worker_does,
     prompt_distillation,
     side_by_side,
-    whole_bank,
 )
 from training.bench.topics import topics
-from training.dataset import NAMING, taught
+from training.dataset import NAMING
 from training.recipes import Recipe, standard
 from training.trainer import Example
 
@@ -33,21 +33,21 @@ ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "d
 
 
 def without_refusals(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
-    """Nothing that the base model admits not to know is replayed."""
+    """No unknown words are replayed."""
     return [example for example in as_the_worker_does(lesson, recipe) if not abstained(example.answer)]
 
 
 def a_third_of_the_wordings(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """Every third pair, three times as often."""
     told = lesson.curriculum.model_copy(update={"pairs": lesson.curriculum.pairs[::3] * 3})
-    return [*taught(told, whole_bank(), recipe), *lesson.replayed]
+    return as_the_worker_does(replace(lesson, curriculum=told), recipe)
 
 
 def forward_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """No pair that asks for the subject."""
     pairs = tuple(pair for pair in lesson.curriculum.pairs if pair.form not in NAMING)
     told = lesson.curriculum.model_copy(update={"pairs": pairs})
-    return [*taught(told, whole_bank(), recipe), *lesson.replayed]
+    return as_the_worker_does(replace(lesson, curriculum=told), recipe)
 
 
 def changed(name: str, **changes: object) -> Method:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from memory.records import Adapter
+from memory.records import Adapter, Evaluation
 from memory.results import Goal, Result, Table, rows
 from training.bench.corruption import Corruption
 from training.bench.methods import OURS, Run
@@ -79,7 +79,6 @@ def figures(
     served = ([each.adapter for each in lessons if each.adapter.verdict.passed] or [last.adapter])[-1]
     held_out = statistics.mean(e.in_distribution.accuracy for e in after)
     near = statistics.mean(e.near.accuracy for e in after)
-    known = served.before.out_of_distribution.accuracy - served.after.out_of_distribution.accuracy
     learned = set(served.rehearsed)
     then = [a.after.in_distribution.accuracy for a in (x.adapter for x in lessons) if a.curriculum in learned]
     now = served.after.rehearsed
@@ -90,13 +89,10 @@ def figures(
             run.after.in_distribution.accuracy - run.reading.accuracy for run in ours
         ),
         "near as a share of held-out": near / held_out if held_out else 0.0,
-        "known facts lost after all lessons": known,
-        "rise of wrong answers about unknown words": (
-            served.after.unknown.hallucination - served.before.unknown.hallucination
-        ),
+        "known facts lost after all lessons": known_lost(served.before, served.after),
+        "rise of wrong answers about unknown words": rise(served.before, served.after),
         "unknown words admitted": served.after.unknown.abstention,
         "unknown words admitted by the base model": served.before.unknown.abstention,
-        "calibration error of stated confidence": statistics.mean(_stated(each.adapter) for each in lessons),
         "calibration error of token probabilities": statistics.mean(e.in_distribution.ece for e in after),
         "seconds of the first lesson": first.seconds,
         "seconds of the last over linear growth": last.seconds / (len(last.adapter.learned) * first.seconds),
@@ -108,6 +104,8 @@ def figures(
     if shares := [each.adapter.let_through for each in lessons if each.adapter.let_through]:
         found["held-out wordings said surely, mean over lessons"] = statistics.mean(s.right for s in shares)
         found["wrongly said surely, mean over lessons"] = statistics.mean(s.wrong for s in shares)
+    if stated := [each.adapter.calibration.error for each in lessons if each.adapter.calibration]:
+        found["calibration error of stated confidence"] = statistics.mean(stated)
     if unlearned:
         found |= {f"unlearning: {name}": share for name, share in _unlearned(unlearned.adapter).items()}
     if now:
@@ -127,8 +125,9 @@ def methods_figures(runs: Sequence[Run]) -> dict[str, float]:
 COLUMNS: dict[str, Callable[[Run], float]] = {
     "held-out": lambda run: run.after.in_distribution.accuracy,
     "near": lambda run: run.after.near.accuracy,
-    "known kept": lambda run: run.after.out_of_distribution.accuracy,
+    "known lost": lambda run: known_lost(run.before, run.after),
     "unknown: wrong": lambda run: run.after.unknown.hallucination,
+    "rise": lambda run: rise(run.before, run.after),
     "ECE, raw": lambda run: run.after.in_distribution.ece,
     "tokens": lambda run: float(run.summary.tokens),
     "seconds": lambda run: run.summary.seconds,
@@ -153,7 +152,8 @@ def plot(lessons: Sequence[Learned], path: Path) -> None:
         marker="s",
         label="all earlier lessons",
     )
-    axes.plot(at, [e.out_of_distribution.accuracy for e in after], marker="D", label="known before")
+    kept = [1 - known_lost(each.adapter.before, each.adapter.after) for each in lessons]
+    axes.plot(at, kept, marker="D", label="known before, kept")
     axes.plot(at, [e.unknown.abstention for e in after], marker="x", label="unknown: admitted")
     axes.set(xlabel="lesson", ylabel="share of questions", ylim=(0, 1.02), xticks=at)
     axes.grid(alpha=0.3)
@@ -168,13 +168,15 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
         text=(
             "Each lesson through the worker's own job, its gates and its registry, in one domain; training"
             " goes on from the live adapter. Wordings are held out; `earlier` are all lessons before that"
-            " passed the gates, `known` what the base model knew. Said surely is what chat gives without a"
-            " source, for its entropy is below the adapter's threshold. ECE is that of the confidence that it"
-            " states, of answers on which that was not fitted; raw is that of its least likely tokens."
+            " passed the gates; known is what the base model knew, and rise how much oftener than that one it"
+            " is wrong about unknown words, which are others in each lesson. Said surely is what chat gives"
+            " without a source, for its entropy is below the adapter's threshold. ECE is that of the confidence"
+            " that it states, of answers on which that was not fitted; raw is that of its least likely tokens."
         ),
         head=(
-            "lesson", "held-out", "said surely", "wrong surely", "near", "earlier", "known",
-            "unknown: admitted", "unknown: wrong", "ECE", "ECE, raw", "seconds", "tokens", "MB", "gates",
+            "lesson", "held-out", "said surely", "wrong surely", "near", "earlier", "known lost",
+            "unknown: admitted", "unknown: wrong", "rise", "ECE", "ECE, raw", "seconds", "tokens", "MB",
+            "gates",
         ),
         rows=rows(
             [
@@ -184,10 +186,11 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
                     *_said(lesson.adapter),
                     e.near.accuracy,
                     e.rehearsed.accuracy if e.rehearsed else "",
-                    e.out_of_distribution.accuracy,
+                    known_lost(lesson.adapter.before, e),
                     e.unknown.abstention,
                     e.unknown.hallucination,
-                    _stated(lesson.adapter),
+                    rise(lesson.adapter.before, e),
+                    lesson.adapter.calibration.error if lesson.adapter.calibration else "",
                     e.in_distribution.ece,
                     round(lesson.seconds),
                     lesson.adapter.training_tokens,
@@ -201,14 +204,19 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
     )  # fmt: skip
 
 
+def known_lost(before: Evaluation, after: Evaluation) -> float:
+    """How much less often than the base model it is right about what that one knew."""
+    return before.out_of_distribution.accuracy - after.out_of_distribution.accuracy
+
+
+def rise(before: Evaluation, after: Evaluation) -> float:
+    """How much oftener than the base model it is wrong about unknown words."""
+    return after.unknown.hallucination - before.unknown.hallucination
+
+
 def _said(adapter: Adapter) -> tuple[float | str, float | str]:
     shares = adapter.let_through
     return (shares.right, shares.wrong) if shares else ("", "")
-
-
-def _stated(adapter: Adapter) -> float:
-    """The calibration error of its stated confidence, or of bare probabilities where there is none."""
-    return adapter.calibration.error if adapter.calibration else adapter.after.in_distribution.ece
 
 
 def _unlearned(adapter: Adapter) -> dict[str, float]:

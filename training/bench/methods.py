@@ -39,8 +39,6 @@ class Lesson:
 
     passages: Sequence[Passage]
     curriculum: Curriculum
-    replayed: Sequence[Example]
-    """Questions that lie outside the lesson."""
     read: Sequence[Example] = ()
     """What the base model answers to the lesson's questions with the source before it."""
 
@@ -67,6 +65,8 @@ class Measured:
     """What the base model answered about one lesson."""
 
     sets: Sets
+    before: Evaluation
+    """Of the base model on what it knows and what nobody taught it."""
     reading: Score
     """Of the base model with the sentences before it that bear on the question."""
     lesson: Lesson
@@ -76,6 +76,8 @@ class Run(Record):
     """One method on one lesson."""
 
     method: str
+    before: Evaluation
+    """Of the base model; of the lesson itself it was not asked."""
     after: Evaluation
     reading: Score
     summary: TrainingSummary
@@ -97,7 +99,8 @@ def questions_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 
 def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """The pairs, and the replay in words: no distributions."""
-    spoken = [each.model_copy(update={"replayed": False}) for each in lesson.replayed]
+    replayed = replay(lesson.curriculum, whole_bank(), recipe)
+    spoken = [each.model_copy(update={"replayed": False}) for each in replayed]
     return [*questions_only(lesson, recipe), *spoken]
 
 
@@ -107,12 +110,13 @@ def prompt_distillation(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     Sequence-level distillation (Kim and Rush, 2016, arXiv 1606.07947) of the model that has the document in
     its prompt: its words, not its distributions.
     """
-    return [*lesson.read, *lesson.replayed]
+    return [*lesson.read, *replay(lesson.curriculum, whole_bank(), recipe)]
 
 
 def as_the_worker_does(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """Disturbed pairs, and what is replayed."""
-    return [*taught(lesson.curriculum, whole_bank(), recipe), *lesson.replayed]
+    bank = whole_bank()
+    return [*taught(lesson.curriculum, bank, recipe), *replay(lesson.curriculum, bank, recipe)]
 
 
 OURS = Method("ours", as_the_worker_does, equal_tokens=False)
@@ -167,7 +171,7 @@ async def _measure(
 ) -> Measured:
     given, engine = whole_bank(), LocalEngine.open(base)
     sets = await known_only(engine, evaluation_sets(lesson, given, sizes, seed=recipe.seed))
-    replayed = replay(lesson, given, recipe)
+    before, _ = await evaluate(engine, None, sets.model_copy(update={"in_distribution": (), "near": ()}))
     opened = tuple(
         question.model_copy(update={"text": read(question.text, topic.passages, topic.facts)})
         for question in sets.in_distribution
@@ -182,7 +186,7 @@ async def _measure(
     reading, _ = await evaluate(
         engine, None, Sets(in_distribution=opened, near=(), out_of_distribution=(), unknown=())
     )
-    return Measured(sets, reading.in_distribution, Lesson(topic.passages, lesson, replayed, own))
+    return Measured(sets, before, reading.in_distribution, Lesson(topic.passages, lesson, own))
 
 
 def read(question: str, passages: Sequence[Passage], facts: Sequence[Fact]) -> str:
@@ -205,7 +209,9 @@ def run(base: str, method: Method, measured: Measured, ours: Recipe, seed: int) 
         folder = Path(name)
         summary = peft.train(base, examples, recipe, folder, lambda *_: None)
         after = asyncio.run(_answers(base, folder, measured.sets))
-    return Run(method=method.name, after=after, reading=measured.reading, summary=summary)
+    return Run(
+        method=method.name, before=measured.before, after=after, reading=measured.reading, summary=summary
+    )
 
 
 async def _answers(base: str, folder: Path, sets: Sets) -> Evaluation:
