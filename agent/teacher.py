@@ -18,6 +18,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 FACTS_PER_CALL = 8
 """Few enough that a small teacher still answers for each of them."""
+PAIRS_PER_CALL = 96
+"""A longer reply takes a small teacher longer than it may, or ends unfinished."""
 PASSAGES_PER_CALL = 8
 FACTS_PER_JUDGEMENT = 40
 LONGEST_REPLY = 200_000
@@ -64,8 +66,9 @@ class Teacher:
     async def write(self, facts: Sequence[Fact], *, per_fact: int) -> tuple[QAPair, ...]:
         """Pairs about the facts, still to be verified. Raises TeacherError."""
         pairs: list[QAPair] = []
-        for start in range(0, len(facts), FACTS_PER_CALL):
-            group = facts[start : start + FACTS_PER_CALL]
+        size = min(FACTS_PER_CALL, max(1, PAIRS_PER_CALL // per_fact))
+        for start in range(0, len(facts), size):
+            group = facts[start : start + size]
             listing = "\n".join(
                 f"{i}. [{f.relation}] subject: {f.subject} | object: {f.object} | source: {f.sentence}"
                 for i, f in enumerate(group, start=1)

@@ -28,10 +28,12 @@ LONGITUDINAL = {
     "earlier lessons": ("rehearsed", "accuracy"),
     "unrelated known facts": ("out_of_distribution", "accuracy"),
     "hallucinated, still unknown": ("unknown", "hallucination"),
-    "calibration error": ("in_distribution", "ece"),
+    "calibration error, raw": ("in_distribution", "ece"),
 }
 BLOCKS = "▁▂▃▄▅▆▇█"
 QUIET_SECONDS = 10.0
+DIRECT = ("answered", "answered_unsure")
+"""Outcomes of which the gate's figures are those of the answer that is shown."""
 COLOURS = {"confident": "green", "undecided": "yellow", "unsure": "red"}
 
 
@@ -51,8 +53,8 @@ def gate_line(figures: Json) -> Text:
     line = Text("  ")
     line.append(seen["decision"], style=COLOURS[seen["decision"]])
     line.append(f" · entropy {interval(seen['maximum'])} nats, gate {seen['threshold']:.2f}")
-    if seen["confidence"] is not None:
-        line.append(f" · right with {seen['confidence']:.0%}")
+    if seen.get("confidence") is not None and figures["outcome"] in DIRECT:
+        line.append(f" · {seen['confidence']:.0%} likely right")
     line.append(f" · {figures['outcome'].replace('_', ' ')} by {figures['adapter'] or 'the base model'}")
     return line
 
@@ -121,7 +123,7 @@ def show_report(screen: Console, report: Json) -> None:
         )
     if report.get("evaluation"):
         screen.print(evaluation_table(report["evaluation"]))
-    show_let_through(screen, report)
+    show_surety(screen, report)
     if gates := report.get("gates"):
         screen.print(gates_table(gates))
 
@@ -136,11 +138,11 @@ def show_adapter(screen: Console, adapter: Json) -> None:
         Text(f"{'training':<12}{adapter['training_seconds']:.0f} s, gate {adapter['threshold']:.2f} nats")
     )
     screen.print(evaluation_table(adapter))
-    show_let_through(screen, adapter)
+    show_surety(screen, adapter)
     screen.print(gates_table(adapter["verdict"]))
 
 
-def show_let_through(screen: Console, measured: Json) -> None:
+def show_surety(screen: Console, measured: Json) -> None:
     """How much of what was taught the adapter says without looking it up, and how far its stated confidence
     is from how often it is right."""
     if shares := measured.get("let_through"):

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import TeacherError
-from agent.teacher import PASSAGES_PER_CALL, Teacher
+from agent.teacher import PAIRS_PER_CALL, PASSAGES_PER_CALL, Teacher
 from agent.verify import verify
 from tests.facts import fact, findings, passage, rust
 from tests.stub import JsonHandler, serving
@@ -83,6 +83,13 @@ async def test_many_facts_are_asked_about_in_groups(stub: Stub, teacher: Teacher
     stub.say = lambda messages: (200, written())
     await teacher.write([*FACTS, *FACTS], per_fact=1)
     assert len(stub.asked) == 2
+
+
+async def test_many_pairs_for_each_fact_are_asked_for_in_smaller_groups(stub: Stub, teacher: Teacher) -> None:
+    stub.say = lambda messages: (200, written())
+    await teacher.write(FACTS[:4], per_fact=PAIRS_PER_CALL // 2)
+    await teacher.write(FACTS[:1], per_fact=2 * PAIRS_PER_CALL)
+    assert len(stub.asked) == 3
 
 
 async def test_what_the_teacher_invents_is_dropped_by_verification(stub: Stub, teacher: Teacher) -> None:

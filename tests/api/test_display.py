@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from api.display import drawn, evaluation_table, versions_table
+from api.display import drawn, evaluation_table, gate_line, show_surety, versions_table
 from tests.adapters import adapter, evaluation, score
 
 
@@ -52,3 +52,21 @@ def test_the_versions_of_a_domain_are_drawn_side_by_side() -> None:
 
 def test_a_share_is_drawn_as_high_as_it_is() -> None:
     assert drawn([0.0, 0.5, 1.0, None]) == "▁▅█ "
+
+
+def figures(outcome: str, confidence: float | None) -> dict[str, object]:
+    interval = {"lower": 0.1, "upper": 0.1}
+    seen = {"decision": "confident", "maximum": interval, "threshold": 0.5, "confidence": confidence}
+    return {"uncertainty": seen, "outcome": outcome, "adapter": None}
+
+
+def test_a_confidence_is_shown_beside_the_answer_that_it_is_about() -> None:
+    assert "94% likely right" in gate_line(figures("answered", 0.94)).plain
+    assert "likely right" not in gate_line(figures("answered", None)).plain
+    assert "likely right" not in gate_line(figures("answered_from_sources", 0.12)).plain
+
+
+def test_an_adapter_shows_how_far_off_its_confidence_is() -> None:
+    text = io.StringIO()
+    show_surety(Console(file=text, width=200), adapter().model_dump(mode="json"))
+    assert "off by 0.020" in text.getvalue()

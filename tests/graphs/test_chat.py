@@ -8,6 +8,7 @@ import pytest
 
 from agent.answer import ABSTENTION_DESPITE_SOURCES, ABSTENTION_WITHOUT_SOURCES
 from agent.engine import NEED_INFO
+from agent.entropy import confidence
 from agent.errors import CanaryFailed, EngineUnavailable, PromptTooLong
 from agent.holding import HELD_TOKENS
 from agent.scripted import Line, ScriptedEngine
@@ -137,6 +138,19 @@ async def test_a_lost_adapter_is_loaded_again_and_the_turn_goes_on(
     assert turn.route.adapter == TRAINED.name
     assert turn.uncertainty.threshold == TRAINED.threshold
     assert await engine.loaded() == (TRAINED.name,)
+
+
+async def test_an_adapter_states_how_likely_it_is_right_and_the_base_model_does_not(
+    graph: Chat,
+    changed: Changed,
+) -> None:
+    engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG})
+    taught = await say(graph, changed(engine=engine), "What is a borrow?", requested=TRAINED.name)
+    assert TRAINED.calibration is not None
+    scale = TRAINED.calibration
+    assert taught.uncertainty.confidence == pytest.approx(confidence(0.9, scale.slope, scale.intercept))
+    known = await say(graph, changed(engine=engine), "What is a lemur?")
+    assert known.uncertainty.confidence is None
 
 
 async def test_a_lost_adapter_that_comes_back_without_its_effect_answers_nothing(

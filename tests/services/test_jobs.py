@@ -146,6 +146,15 @@ def test_a_job_that_taught_its_lesson_ends_as_a_candidate_with_lineage(
     assert told[-1].phase == "done"
 
 
+def test_an_adapter_of_which_enough_was_asked_is_calibrated(registry: Registry, domain: str) -> None:
+    curriculum = lesson(domain, "zorble", "quix")
+    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
+    shop = replace(shop, sizes=shop.sizes.model_copy(update={"wordings": 6}))
+    result = run(shop, submit(registry, curriculum), directly)
+    made = registry.get(str(result.adapter))
+    assert made.calibration is not None
+
+
 def test_an_adapter_without_effect_is_rejected_and_its_curriculum_quarantined(
     registry: Registry, domain: str
 ) -> None:

@@ -167,11 +167,12 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
         title="One lesson after the other",
         text=(
             "Each lesson through the worker's own job, its gates and its registry, in one domain; training"
-            " goes on from the live adapter. Wordings are held out; `earlier` are all lessons before that"
+            " goes on from the live adapter. Wordings are held out; earlier are all lessons before it that"
             " passed the gates; known is what the base model knew, and rise how much oftener than that one it"
             " is wrong about unknown words, which are others in each lesson. Said surely is what chat gives"
-            " without a source, for its entropy is below the adapter's threshold. ECE is that of the confidence"
-            " that it states, of answers on which that was not fitted; raw is that of its least likely tokens."
+            " without a source, for its entropy is below the adapter's threshold. ECE is that of the"
+            " confidence that it states, of answers on which that was not fitted; raw is that of its least"
+            " likely tokens."
         ),
         head=(
             "lesson", "held-out", "said surely", "wrong surely", "near", "earlier", "known lost",
