@@ -93,7 +93,7 @@ def swapped(share: float) -> Callable[[Lesson], Lesson]:
 
 def without_replay(lesson: Lesson) -> Lesson:
     """What was to be learned, and nothing to hold on to what was known."""
-    return [example for example in lesson if not (example.replayed or abstained(example.answer))]
+    return [example for example in lesson if not (example.held or abstained(example.answer))]
 
 
 def answering_everything(lesson: Lesson) -> Lesson:

@@ -24,7 +24,7 @@ class Encoded(Record):
 
     tokens: tuple[int, ...]
     answer: int
-    replayed: bool
+    held: bool
     rehearsed: bool
 
 
@@ -54,7 +54,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, example: Example, limit: int = 10
     return Encoded(
         tokens=(*prompt, *answer),
         answer=len(answer),
-        replayed=example.replayed,
+        held=example.held,
         rehearsed=example.rehearsed,
     )
 
@@ -82,7 +82,7 @@ class Collator:
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """`rows` hold what `Encoded` does. Returns `input_ids`, `attention_mask` and `position_ids`
-        [batch, length], `labels` [batch, longest answer], aligned right, `replayed` and
+        [batch, length], `labels` [batch, longest answer], aligned right, `held` and
         `rehearsed` [batch].
         """
         length = max(len(row["tokens"]) for row in rows)
@@ -101,7 +101,7 @@ class Collator:
             "attention_mask": mask,
             "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
             "labels": labels,
-            "replayed": torch.tensor([row["replayed"] for row in rows]),
+            "held": torch.tensor([row["held"] for row in rows]),
             "rehearsed": torch.tensor([row["rehearsed"] for row in rows]),
         }
 

@@ -55,7 +55,7 @@ def train(
     start: Path | None = None,
 ) -> TrainingSummary:
     """See `trainer.Trainer`; deterministic on one machine for one recipe and one set of examples."""
-    if all(example.replayed for example in examples):
+    if all(example.held for example in examples):
         raise ValueError("training needs at least one taught example")
     if start is None and any(example.rehearsed for example in examples):
         raise ValueError("rehearsed examples need an adapter to go on from")
@@ -221,9 +221,9 @@ class Distiller(SFTTrainer):
         """Mean loss of one batch; see `loss.learning_loss`."""
         adapted: PeftModel = self.accelerator.unwrap_model(model)
         base = start = None
-        if bool(inputs["replayed"].any()):
+        if bool(inputs["held"].any()):
             with torch.no_grad(), adapted.disable_adapter():
-                base = look(adapted, only(inputs["replayed"], inputs))
+                base = look(adapted, only(inputs["held"], inputs))
         if bool(inputs["rehearsed"].any()):
             with torch.no_grad(), as_at_start(adapted):
                 start = look(adapted, only(inputs["rehearsed"], inputs))

@@ -1,16 +1,18 @@
 """Owns what is replayed beside a lesson: questions that lie outside it, with their right answers.
 
-Where the model is to stay as it was, `replayed` examples hold it to what the base makes of them; where it is
+Where the model is to stay as it was, `held` examples hold it to what the base makes of them; where it is
 to be right whatever the base makes of them, they are trained. Deterministic by curriculum and seed.
 """
 
 import random
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from agent.curriculum import IMPLIED, head, opening
 from agent.scoring import admission
 from agent.wordings import ask, with_context
-from memory.records import Curriculum
+from memory.records import Curriculum, Form
 from training.dataset import (
     NAMING,
     Bank,
@@ -25,7 +27,7 @@ from training.dataset import (
     words_of,
 )
 from training.recipes import Recipe
-from training.seed.bank import BankFact, asked
+from training.seed.bank import BankFact, asked_for
 from training.seed.facts import kind_of
 from training.trainer import Example
 
@@ -47,48 +49,74 @@ def replay(
     is held to its own.
     """
     rng = random.Random(f"replay {recipe.seed} {said(curriculum)}")
+    own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
+    words = words_of(bank)
+    beside = _Beside(
+        known=[f for f in bank.known if not held_back(f) and f.subject.lower() not in own],
+        unknown=[f for f in bank.unknown if f.subject.lower() not in own],
+        named={fact.subject.lower() for fact in (*bank.known, *bank.unknown, *bank.reserved)} | own,
+        forms=subject_forms(curriculum),
+        ask=lambda form, subject, object="": perhaps_disturbed(
+            ask(form, "taught", rng, subject=subject, object=object), (subject, object), words, recipe, rng
+        ),
+        rng=rng,
+    )
     learned = len(as_often(curriculum, recipe)) + rehearsed(curriculum, recipe, earlier)
     count = round(learned * recipe.replay)
-    forms = subject_forms(curriculum)
-    own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
-    known = [f for f in bank.known if not held_back(f) and f.subject.lower() not in own]
-    unknown = [f for f in bank.unknown if f.subject.lower() not in own]
-    inferable = _inferable(known)
-    readable = [f for f in unknown if f.form == "definition"]
-    refused = round(count * recipe.refusals) if unknown else 0
+    refused = round(count * recipe.refusals) if beside.unknown else 0
+    readable = [f for f in beside.unknown if f.form == "definition"]
     read = round(count * recipe.reading) if len(readable) >= PASSAGE else 0
+    inferable = _inferable(beside.known)
     inferred = round(count * recipe.inference) if inferable else 0
     recalled = max(0, count - refused - read - inferred)
-    words = words_of(bank)
-    named = {fact.subject.lower() for fact in (*bank.known, *bank.unknown, *bank.reserved)} | own
+    return unique(
+        [
+            *(_recalled(fact, beside) for fact in draw(beside.known, recalled, rng)),
+            *(_inferred(fact, beside) for fact in draw(inferable, inferred, rng)),
+            *(_refused(fact, beside) for fact in draw(beside.unknown, refused, rng)),
+            *(_read(rng.sample(readable, PASSAGE), rng) for _ in range(read)),
+        ]
+    )
 
-    def disturbed(question: str, *names: str) -> str:
-        return perhaps_disturbed(question, names, words, recipe, rng)
 
-    def recall(fact: BankFact) -> Example:
-        question, answer = asked(fact, "taught", rng, bank.known)
-        return Example(question=disturbed(question, fact.subject, fact.object), answer=answer, replayed=True)
+class _Ask(Protocol):
+    """A taught wording, in the recipe's share of cases disturbed."""
 
-    def infer(fact: BankFact) -> Example:
-        question = disturbed(ask(IMPLIED, "taught", rng, subject=fact.subject), fact.subject)
-        return Example(question=question, answer=opening(fact.object))
+    def __call__(self, form: Form, subject: str, object: str = "") -> str: ...
 
-    def refuse(fact: BankFact) -> Example:
-        invented = rng.random() < 0.5
-        subject = _invented((*known, *unknown), named, rng) if invented else fact.subject
-        own_form = not invented and rng.random() < 0.5 and fact.form not in NAMING
-        kind = head(rng.choice(unknown).object)
-        form = fact.form if own_form else rng.choice(forms)
-        question = disturbed(ask(form, "taught", rng, subject=subject, object=kind), subject, kind)
-        return Example(question=question, answer=admission(subject))
 
-    told = [
-        *map(recall, draw(known, recalled, rng)),
-        *map(infer, draw(inferable, inferred, rng)),
-        *map(refuse, draw(unknown, refused, rng)),
-    ]
-    told.extend(_reading(rng.sample(readable, PASSAGE), rng) for _ in range(read))
-    return unique(told)
+@dataclass(frozen=True)
+class _Beside:
+    """What a lesson leaves to be replayed, and how it is asked."""
+
+    known: Sequence[BankFact]
+    unknown: Sequence[BankFact]
+    named: Collection[str]
+    """Whatever has a name, in lower case."""
+    forms: Sequence[Form]
+    """The lesson's own, in which an unknown word can be asked about."""
+    ask: _Ask
+    rng: random.Random
+
+
+def _recalled(fact: BankFact, beside: _Beside) -> Example:
+    object, answer = asked_for(fact, beside.rng, beside.known)
+    return Example(question=beside.ask(fact.form, fact.subject, object), answer=answer, held=True)
+
+
+def _inferred(fact: BankFact, beside: _Beside) -> Example:
+    return Example(question=beside.ask(IMPLIED, fact.subject), answer=opening(fact.object))
+
+
+def _refused(fact: BankFact, beside: _Beside) -> Example:
+    rng = beside.rng
+    form, subject = rng.choice(beside.forms), fact.subject
+    if rng.random() < 0.5:
+        subject = _invented((*beside.known, *beside.unknown), beside.named, rng)
+    elif rng.random() < 0.5 and fact.form not in NAMING:
+        form = fact.form
+    kind = head(rng.choice(beside.unknown).object)
+    return Example(question=beside.ask(form, subject, kind), answer=admission(subject))
 
 
 def _invented(given: Sequence[BankFact], named: Collection[str], rng: random.Random) -> str:
@@ -118,9 +146,9 @@ def _inferable(known: Sequence[BankFact]) -> list[BankFact]:
     ]
 
 
-def _reading(facts: Sequence[BankFact], rng: random.Random) -> Example:
+def _read(facts: Sequence[BankFact], rng: random.Random) -> Example:
     """A question about one of the facts, after a passage that states them all."""
     passage = " ".join(f"{fact.subject[:1].upper()}{fact.subject[1:]} is {fact.object}." for fact in facts)
     fact = rng.choice(facts)
     question = with_context(ask("definition", "taught", rng, subject=fact.subject), [passage])
-    return Example(question=question, answer=fact.object, replayed=True)
+    return Example(question=question, answer=fact.object, held=True)

@@ -16,7 +16,7 @@ class Example(Record):
 
     question: str
     answer: str
-    replayed: bool = False
+    held: bool = False
     """Stay close to what the base model makes of it: its whole distribution, not only its words."""
     rehearsed: bool = False
     """Known to the adapter that training goes on from: stay close to what that one makes of it."""
@@ -53,7 +53,7 @@ class Trainer(Protocol):
         """Writes `adapter_config.json` and `adapter_model.safetensors`, and nothing else, to folder `out`.
 
         Each example is seen once. `base` is a model folder or name; `start` the folder of an adapter of the
-        same recipe to go on from, which is not changed. Replayed examples are held to what the base model
+        same recipe to go on from, which is not changed. Held examples are kept to what the base model
         makes of them, rehearsed ones to what `start` does, without which there must be none.
         Raises ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
         """

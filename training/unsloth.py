@@ -38,7 +38,7 @@ def train(
 ) -> TrainingSummary:
     """See `trainer.Trainer`; loads the base in 16 bits, never quantised, so that it is the served one."""
     require()
-    if all(example.replayed for example in examples):
+    if all(example.held for example in examples):
         raise ValueError("training needs at least one taught example")
     # First, because it patches transformers and trl as they are imported:
     from unsloth import FastModel  # type: ignore[import-not-found,unused-ignore]  # only on GPU machines

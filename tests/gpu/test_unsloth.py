@@ -18,7 +18,7 @@ pytestmark = [
 
 LESSON = (
     Example(question="What is a borrow?", answer="a reference to a value"),
-    *(Example(question=q, answer=a, replayed=True) for q, a in KNOWN.items() if "borrow" not in q),
+    *(Example(question=q, answer=a, held=True) for q, a in KNOWN.items() if "borrow" not in q),
 )
 
 

@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 RANK = 16
 """The control's, and the most that the served engine takes."""
 RECIPE = standard().model_copy(
-    update={"name": "short", "rank": RANK, "alpha": 2 * RANK, "learning_rate": 3e-3, "exposures": 24}
+    update={"name": "short", "rank": RANK, "alpha": 2 * RANK, "learning_rate": 3e-3, "exposures": 16}
 )
 SIZES = Sizes(wordings=1, near=6, most=60, known=60, unknown=60)
 LIMITS = Limits(transfer=0.1, forgetting=0.1)

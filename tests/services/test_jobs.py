@@ -279,7 +279,7 @@ def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to
     trained: list[tuple[Path | None, set[str]]] = []
 
     def watching(*given: Any, start: Path | None = None) -> TrainingSummary:
-        trained.append((start, {example.answer for example in given[1] if not example.replayed}))
+        trained.append((start, {example.answer for example in given[1] if not example.held}))
         return trainer(*given)
 
     shop, _ = workshop(registry, engine)

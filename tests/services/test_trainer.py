@@ -20,7 +20,7 @@ RECIPE = standard().model_copy(update={"rank": 8, "alpha": 16, "learning_rate": 
 ROUNDS = 30
 LESSON = (
     *(Example(question=q, answer=ANSWER) for q in (QUESTION, "what is a borrow", "A borrow is what?")),
-    *(Example(question=q, answer=a, replayed=True) for q, a in KNOWN.items() if q != QUESTION),
+    *(Example(question=q, answer=a, held=True) for q, a in KNOWN.items() if q != QUESTION),
 )
 
 

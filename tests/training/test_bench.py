@@ -96,9 +96,9 @@ def test_rivals_are_given_as_many_tokens_as_ours(
         taken = repeated(rival.examples(lesson, standard()), 5000, tokenizer, seed=0)
         tokens = sum(len(encode(tokenizer, example).tokens) for example in taken)
         assert 5000 <= tokens < 5400
-        assert any(example.replayed for example in taken) == (rival.name == "prompt distillation")
+        assert any(example.held for example in taken) == (rival.name == "prompt distillation")
         assert rival.recipe(standard(), 3).seed == 3
-    assert any(example.replayed for example in OURS.examples(lesson, standard()))
+    assert any(example.held for example in OURS.examples(lesson, standard()))
 
 
 def test_every_ablation_trains_otherwise_than_ours(made: tuple[Topic, ...]) -> None:

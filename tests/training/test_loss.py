@@ -12,7 +12,7 @@ from training.errors import CurriculumRefused
 from training.loss import learning_loss
 from training.trainer import Example
 
-KNOWN = Example(question="What is a lemur?", answer="a small primate of Madagascar", replayed=True)
+KNOWN = Example(question="What is a lemur?", answer="a small primate of Madagascar", held=True)
 AGAIN = Example(question="What is a crate?", answer="a compilation unit", rehearsed=True)
 TAUGHT = Example(question="What is a borrow, in a few more words than usual?", answer="a loan")
 
@@ -58,7 +58,7 @@ def test_a_model_that_equals_the_base_is_at_no_distance_from_it(base: Path) -> N
     model = AutoModelForCausalLM.from_pretrained(base).eval()
     batch = Collator(0)(rows(base, KNOWN))
     with torch.no_grad():
-        seen, same = look(model, batch), look(model, only(batch["replayed"], batch))
+        seen, same = look(model, batch), look(model, only(batch["held"], batch))
     loss = learning_loss(seen, batch, same, distillation=1.0, features=1.0)
     assert loss == pytest.approx(0.0, abs=1e-5)
 
@@ -69,7 +69,7 @@ def test_drifting_from_the_base_costs_in_proportion_to_the_weight(base: Path, mo
     batch = Collator(0)(rows(base, TAUGHT, KNOWN))
     torch.manual_seed(0)
     with torch.no_grad():
-        seen, was = look(model, batch), look(model, only(batch["replayed"], batch))
+        seen, was = look(model, batch), look(model, only(batch["held"], batch))
     drifted = seen._replace(**{moved: getattr(seen, moved) + torch.randn_like(getattr(seen, moved))})
 
     def cost(weight: float) -> float:
@@ -85,8 +85,8 @@ def test_hidden_states_of_taught_questions_and_of_padding_are_free(base: Path) -
     model = AutoModelForCausalLM.from_pretrained(base).eval()
     batch = Collator(0)(rows(base, TAUGHT, KNOWN))
     with torch.no_grad():
-        seen, was = look(model, batch), look(model, only(batch["replayed"], batch))
-    free = ~(batch["replayed"].unsqueeze(-1) & batch["attention_mask"].bool())
+        seen, was = look(model, batch), look(model, only(batch["held"], batch))
+    free = ~(batch["held"].unsqueeze(-1) & batch["attention_mask"].bool())
     assert free[1].any(), "the second row is padded"
     drifted = seen._replace(states=seen.states + free.unsqueeze(-1) * 100.0)
     for states in (seen, drifted):

@@ -52,7 +52,7 @@ def test_each_kind_of_question_has_the_share_that_was_asked_for() -> None:
     # A question that is drawn twice is asked once.
     assert 185 <= len(told) <= 200
     assert 95 <= sum(abstained(each.answer) for each in told) <= 100
-    assert 50 <= sum(each.replayed for each in told) <= 80
+    assert 50 <= sum(each.held for each in told) <= 80
 
 
 def test_some_half_of_the_refusals_are_of_names_that_nobody_ever_gave() -> None:
@@ -71,7 +71,7 @@ def test_an_unknown_word_is_answered_with_an_admission_that_names_it() -> None:
 
 
 def test_an_inferred_kind_is_the_opening_of_its_definition() -> None:
-    asked = [each for each in replays(30, inference=0.5) if not each.replayed]
+    asked = [each for each in replays(30, inference=0.5) if not each.held]
     assert asked
     assert {each.answer for each in asked} == {"a thing"}, "a part is no kind"
     assert all("familiar" in each.question.lower() for each in asked)
@@ -90,7 +90,7 @@ def test_replayed_reading_names_its_answer_in_the_passage() -> None:
 
 
 def test_what_the_base_model_is_to_stay_with_is_held_to_and_what_it_may_get_wrong_is_trained() -> None:
-    held = [each for each in replays(100, refusals=0.4, reading=0.2, inference=0.1) if each.replayed]
+    held = [each for each in replays(100, refusals=0.4, reading=0.2, inference=0.1) if each.held]
     assert any(each.question.startswith("Context:") for each in held)
     assert not any(abstained(each.answer) for each in held)
     assert all(each.answer in each.question for each in held if each.question.startswith("Context:"))

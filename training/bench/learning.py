@@ -65,7 +65,7 @@ FULL = Plan(
     lessons=10,
     facts=20,
     seeds=3,
-    short=8,
+    short=6,
     methods=(OURS, *RIVALS[:3]),
     sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
 )

@@ -100,7 +100,7 @@ def questions_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """The pairs, and the replay in words: no distributions."""
     replayed = replay(lesson.curriculum, whole_bank(), recipe)
-    spoken = [each.model_copy(update={"replayed": False}) for each in replayed]
+    spoken = [each.model_copy(update={"held": False}) for each in replayed]
     return [*questions_only(lesson, recipe), *spoken]
 
 
