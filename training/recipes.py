@@ -62,7 +62,8 @@ def standard() -> Recipe:
     smaller share, 97%, 58%, 1.3. Hence 28 wordings, of kinds thrice as many (see `agent.curriculum.times`),
     and replay that grows with what is rehearsed. Topics 13 and 14 one after the other, known facts lost
     last: 1.3 replayed, half of it refusals 96%, 81%, -5.7, 1.2 and 96%, 88%, -5.0, 1.4; 1.2 replayed, .35 of
-    it refusals 96%, 58%, -4.0, 0.4 and 97%, 79%, 0.0, 1.0, topics 15 and 16 behind them 2.7, 1.0 and 2.7, 0.4.
+    it refusals 96%, 58%, -4.0, 0.4 and 97%, 79%, 0.0, 1.0;
+    topics 15 and 16 behind them 93%, 71%, 2.7, 1.0 and 96%, 67%, 2.7, 0.4.
     Refusals and known facts are at each other's expense. Hence 1.1, half of it refusals; and for the time
     that it takes .6 rehearsed, for with .8 the earlier lessons were 2 points above and 1 below what they had
     been (chosen).

@@ -20,7 +20,7 @@ from training.seed.material import capital
 DOMAIN = "words"
 SIZE = 20
 """Facts of one topic."""
-DEVELOPMENT = 12
+DEVELOPMENT = 16
 """Topics on which recipes are chosen and ablated; what is reported comes after them."""
 _SENTENCES: dict[Form, str] = {
     "definition": "{S} is {O}.",
