@@ -120,8 +120,8 @@ def write(facts: Sequence[Fact], *, per_form: int) -> Draft:
 def times(form: Form) -> int:
     """How much more often than others a form is taught.
 
-    Taught less often than definitions, IMPLIED is answered with these where it was withheld: on topics 1 and
-    2 of `training.bench`, 77% are right of twice as many wordings, and 85% of three times as many.
+    Taught less often than definitions, IMPLIED is answered with these where it was withheld: on topics 17 to
+    21 of `training.bench` 55% of it were right after twice as many wordings, 65% after three times as many.
     """
     return 3 if form == IMPLIED else 1
 

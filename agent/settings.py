@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         None, description="Domain of a question that names none and matches none; default: `general`."
     )
     wordings_per_fact: int = Field(
-        28, ge=1, le=200, description="Wordings taught for each fact in each form."
+        32, ge=1, le=200, description="Wordings taught for each fact in each form."
     )
     facts_per_run: int = Field(60, ge=1, le=2000, description="Most facts that one learn run may teach.")
     max_refinements: int = Field(3, ge=0, le=10, description="Times that a weak search is refined.")

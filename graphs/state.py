@@ -52,7 +52,7 @@ class Limits(Record):
     training_seconds: float = 1800.0
     poll_seconds: float = 0.5
     facts_per_run: int = 60
-    wordings_per_form: int = 28
+    wordings_per_form: int = 32
     max_prompt_chars: int = 8000
 
 

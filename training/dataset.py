@@ -72,7 +72,7 @@ def taught(
     """Every pair as an example, never with its source: a model that sees the source learns to copy.
 
     With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
-    (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's.
+    (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's in each form.
     """
     rng = random.Random(f"taught {recipe.seed} {said(curriculum)}")
     turns = [_in_turn(lesson, rng) for lesson in earlier]
@@ -99,13 +99,10 @@ def taught(
 def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
     """The pairs as often as the recipe teaches them: those of one fact in one form in turn, whatever their
     number, until there are enough."""
-    groups: dict[tuple[str, Form, str], list[QAPair]] = {}
-    for pair in curriculum.pairs:
-        groups.setdefault((pair.fact_id, pair.form, normalise(pair.answer)), []).append(pair)
     return [
         pair
-        for (_, form, _), pairs in groups.items()
-        for pair in itertools.islice(itertools.cycle(pairs), recipe.exposures * times(form))
+        for pairs in _by_question(curriculum.pairs)
+        for pair in itertools.islice(itertools.cycle(pairs), recipe.exposures * times(pairs[0].form))
     ]
 
 
@@ -115,13 +112,20 @@ def rehearsed(curriculum: Curriculum, recipe: Recipe, earlier: Sequence[Curricul
 
 
 def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
-    """Its pairs without end: one of every fact before another of the first, and none again before all."""
-    pairs: dict[str, list[QAPair]] = {}
-    for pair in rng.sample(lesson.pairs, len(lesson.pairs)):
-        pairs.setdefault(pair.fact_id, []).append(pair)
-    decks = [itertools.cycle(deck) for deck in pairs.values()]
+    """Its pairs without end: one of every fact in every form before another of the first, and none again
+    before all."""
+    shuffled = rng.sample(lesson.pairs, len(lesson.pairs))
+    decks = [itertools.cycle(pairs) for pairs in _by_question(shuffled)]
     while True:
         yield from map(next, decks)
+
+
+def _by_question(pairs: Iterable[QAPair]) -> list[list[QAPair]]:
+    """The pairs that ask the same of the same fact, in other words."""
+    groups: dict[tuple[str, Form, str], list[QAPair]] = {}
+    for pair in pairs:
+        groups.setdefault((pair.fact_id, pair.form, normalise(pair.answer)), []).append(pair)
+    return list(groups.values())
 
 
 def evaluation_sets(

@@ -15,7 +15,7 @@ from memory.records import Adapter, Curriculum, Fact, Job, Passage, Record
 from training.jobs import Workshop
 from training.worker import run
 
-WORDINGS = 28
+WORDINGS = 32
 """Of each fact and form: the default of the setting `wordings_per_fact`."""
 
 
