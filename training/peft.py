@@ -25,9 +25,9 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
+from training.batches import Batches
 from training.encoding import Collator, encode, look, only
 from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import learning_loss
@@ -206,10 +206,8 @@ class Distiller(SFTTrainer):
     recipe: Recipe
     lengths: list[int]
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
-        """Rows of like length side by side: a batch of them wastes the least on padding."""
-        generator = torch.Generator().manual_seed(self.recipe.seed)
-        return LengthGroupedSampler(self.recipe.batch, lengths=self.lengths, generator=generator)
+    def _get_train_sampler(self, train_dataset: Any = None) -> Batches:
+        return Batches(self.lengths, batch=self.recipe.batch, seed=self.recipe.seed)
 
     def compute_loss(
         self,

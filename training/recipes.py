@@ -66,7 +66,8 @@ def standard() -> Recipe:
     docs/results/learning.md is of the recipe before (standard-11): 28 wordings, and .6 rehearsed, nearly half
     of which asked for kinds. It kept less of the earlier lessons than .8 had (each lesson cost them 2 to 4
     points instead of 1), and learned 1 point less than 36 wordings had on the same topics. Hence 32 and .8,
-    and every form rehearsed as often as another (chosen; no full run of it yet).
+    and every form rehearsed as often as another; and batches come at random, where they had come from long to
+    short four times over (chosen; no full run of it yet).
     Replayed kinds: with few of them the model answers with the definition that it was just taught.
     Earlier lessons after the fourth one: down by 9.8 where rehearsed by cross-entropy alone, by 3.1 held to
     the hidden states of the adapter before, at half of today's weight. After the eighth one, the same pairs
