@@ -5,7 +5,7 @@ Which words are reserved follows from their hashes (`training.seed.facts`); here
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 from agent.scoring import normalise
 from memory.documents import RawDocument
@@ -20,7 +20,7 @@ from training.seed.material import capital
 DOMAIN = "words"
 SIZE = 20
 """Facts of one topic."""
-DEVELOPMENT = 16
+DEVELOPMENT = 21
 """Topics on which recipes are chosen and ablated; what is reported comes after them."""
 _SENTENCES: dict[Form, str] = {
     "definition": "{S} is {O}.",
@@ -49,14 +49,11 @@ def topics(count: int, size: int = SIZE, *, after: int = 0) -> tuple[Topic, ...]
     Raises ValueError when the reserved words that ship give fewer.
     """
     words = stated_words()
-    for _ in range(after):
-        _lot(words, SIZE)
-    lots = [_lot(words, size) for _ in range(count)]
-    if lots and len(lots[-1]) < size:
+    before = list(islice(_readable(words, SIZE, first=1), after))
+    made = tuple(islice(_readable(words, size, first=1 + after), count))
+    if len(before) + len(made) < after + count:
         raise ValueError(f"the reserved words give fewer than {count} topics of {size} facts")
-    made = [_topic(f"words {after + i}", lot) for i, lot in enumerate(lots, 1)]
-    assert all(len(topic.facts) == size for topic in made), "extraction reads each sentence alone as it is"
-    return tuple(made)
+    return made
 
 
 def stated_words() -> Iterator[tuple[BankFact, ...]]:
@@ -75,6 +72,17 @@ def sentence(fact: BankFact) -> str:
     if subject[0].islower() and not subject.endswith("s"):
         subject = f"{'an' if subject[0] in 'aeiou' else 'a'} {subject}"
     return capital(_SENTENCES[fact.form].format(S=subject, O=fact.object))
+
+
+def _readable(words: Iterator[tuple[BankFact, ...]], size: int, *, first: int) -> Iterator[Topic]:
+    """Topics of the next words, numbered from `first`; left out are those whose facts extraction does not all
+    read where their sentences stand side by side."""
+    number = first
+    while len(lot := _lot(words, size)) == size:
+        topic = _topic(f"words {number}", lot)
+        if len(topic.facts) == size:
+            yield topic
+            number += 1
 
 
 def _lot(words: Iterator[tuple[BankFact, ...]], size: int) -> list[BankFact]:
