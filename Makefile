@@ -19,7 +19,7 @@ $(STAMP):
 	@rm -f .venv/.installed-*
 	@touch $@
 
-demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 6 minutes)
+demo: $(STAMP) ## Runs the whole loop on the example library: asks, learns, asks again (about 5 minutes)
 	@$(PY) -m examples.demo
 
 run: $(STAMP) ## Starts the service (nightschool up); Ctrl-C stops it

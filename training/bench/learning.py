@@ -65,7 +65,7 @@ FULL = Plan(
     lessons=10,
     facts=20,
     seeds=3,
-    short=6,
+    short=8,
     methods=(OURS, *RIVALS[:3]),
     sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
 )
@@ -73,7 +73,7 @@ QUICK = Plan(
     lessons=2,
     facts=4,
     seeds=1,
-    short=6,
+    short=4,
     methods=(OURS, RIVALS[1]),
     sizes=Sizes(wordings=2, near=3, most=40, known=50, unknown=40),
 )
