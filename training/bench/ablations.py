@@ -38,8 +38,8 @@ def without_refusals(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 
 
 def a_third_of_the_wordings(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
-    """Every third pair, three times as often."""
-    told = lesson.curriculum.model_copy(update={"pairs": lesson.curriculum.pairs[::3] * 3})
+    """Every third pair, so that each is taught three times as often."""
+    told = lesson.curriculum.model_copy(update={"pairs": lesson.curriculum.pairs[::3]})
     return as_the_worker_does(replace(lesson, curriculum=told), recipe)
 
 
