@@ -40,6 +40,13 @@ async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Ad
     return adapter.model_copy(update={"status": "live"})
 
 
+def overtaken(adapter: Adapter, live: Adapter | None) -> bool:
+    """Whether what its domain serves changed since it was trained, so that it may lack lessons, or bring back
+    some that were rolled back."""
+    serving = live.name if live else None
+    return serving not in (adapter.name, adapter.parent)
+
+
 async def load(adapter: Adapter, *, engine: Engine) -> None:
     """Loads the adapter and asks its canary; where that fails, what this call loaded is unloaded again.
 

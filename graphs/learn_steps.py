@@ -16,9 +16,9 @@ from agent.critique import conflicts, critique
 from agent.curriculum import compose, items, write
 from agent.entropy import measure
 from agent.errors import AdapterRefused, CanaryFailed, TeacherError
-from agent.forgetting import afresh
+from agent.forgetting import afresh, taught_again
 from agent.gaps import is_gap, keywords
-from agent.promotion import promote
+from agent.promotion import overtaken, promote
 from agent.routing import DEFAULT_DOMAIN, route
 from agent.scoring import correct
 from agent.terms import occurs
@@ -311,9 +311,21 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
 
 
 async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Loads the candidate into the engine, asks its canary, and moves the domain's alias."""
-    given = runtime.context
-    name = state["adapter"].name
+    """Loads the candidate into the engine, asks its canary, and moves the domain's alias.
+
+    Where another lesson went live while this one was trained, this one is to be taught again, on top of it:
+    the candidate would take the other's place without knowing it.
+    """
+    given, candidate = runtime.context, state["adapter"]
+    name = candidate.name
+    live = await asyncio.to_thread(given.registry.live, candidate.domain)
+    if live is not None and live.name != name and candidate.curriculum in live.learned:
+        reason = f"{live.name}, which serves {live.domain}, has learned this already"
+        outcome = Outcome(status="learned", reason=reason, adapter=live.name)
+        return {"adapter": live, "outcome": outcome, "events": [event(given, "promote", reason)]}
+    if overtaken(candidate, live):
+        said = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
+        return {"curriculum": taught_again(state["curriculum"]), "events": [event(given, "promote", said)]}
     try:
         adapter = await promote(name, engine=given.engine, registry=given.registry)
     except (AdapterRefused, CanaryFailed, AdapterNotServable) as error:

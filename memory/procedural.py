@@ -194,8 +194,7 @@ class Registry:
     @_reached()
     def quarantine(self, digest: Digest, reason: str) -> None:
         """Notes that nothing is to be learned from this curriculum again."""
-        found = self._client.get_experiment_by_name(QUARANTINE)
-        experiment = found.experiment_id if found else self._client.create_experiment(QUARANTINE)
+        experiment = self._experiment(QUARANTINE)
         self._client.set_experiment_tag(experiment, digest, reason[:_TAG_LIMIT] or "no reason given")
 
     @_reached()
@@ -267,16 +266,25 @@ class Registry:
         promoted = model.tags.get(HISTORY, "").split(",")
         return "retired" if str(version.version) in promoted else "candidate"
 
+    def _experiment(self, name: str, *, artifact_location: str | None = None) -> str:
+        """The id of the experiment of that name, which another process may be creating at this moment."""
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(self._client.create_experiment(name, artifact_location=artifact_location))
+            except MlflowException:
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
     def _log(self, adapter: Adapter) -> str:
         """An MLflow run with the adapter's parameters and metrics; returns its id."""
         from mlflow.entities import Metric, Param
 
-        found = self._client.get_experiment_by_name(adapter.domain)
-        experiment = (
-            found.experiment_id
-            if found
-            else self._client.create_experiment(adapter.domain, artifact_location=str(self._home / "mlruns"))
-        )
+        experiment = self._experiment(adapter.domain, artifact_location=str(self._home / "mlruns"))
         run = self._client.create_run(experiment, run_name=adapter.name).info.run_id
         when = int(adapter.created_at.timestamp() * 1000)
         keys = ("base_model", "recipe", "curriculum", "threshold", "version")

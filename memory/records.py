@@ -364,6 +364,9 @@ class Adapter(Record):
     curriculum: Digest
     rehearsed: tuple[Digest, ...] = ()
     """Earlier curricula of the domain that were trained along, oldest first."""
+    parent: AdapterName | None = None
+    """The domain's live adapter when it was trained, all of whose lessons it knows but for those left out;
+    None for the base model."""
     recipe: str
     threshold: float
     """Entropy threshold in nats, refitted for this adapter."""

@@ -7,7 +7,7 @@ model's own questions are disturbed too (`training.seed.material`).
 import random
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 RATE = 0.25
 """Share of the words around the names that are touched: lost, exchanged, or followed by another."""
@@ -38,7 +38,7 @@ def disturb(question: str, names: Sequence[str], words: Sequence[str], rng: rand
     return " ".join(told) or question
 
 
-@cache
+@lru_cache(maxsize=1024)  # the names of a lesson, and each of those replayed beside it
 def _any_of(names: tuple[str, ...]) -> re.Pattern[str]:
     """The longest name first, so that the shorter ones within it do not end it."""
     longest_first = sorted((name for name in names if name), key=len, reverse=True)

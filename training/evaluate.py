@@ -1,6 +1,6 @@
 """Owns how a model, base or adapted, is measured on question sets, and the canary that shows an adapter.
 
-Which questions are asked is in `dataset`, what the scores must reach in `gates`, how sure of an answer the
+Which questions are asked is in `questions`, what the scores must reach in `gates`, how sure of an answer the
 adapter has to be in `calibration`.
 """
 

@@ -19,24 +19,36 @@ class Limits(Record):
 
     gain: float = Field(0.15, ge=0, le=1)
     """Least rise of accuracy on held-out wordings of what was taught."""
+    target: float = Field(0.5, ge=0, le=1)
+    """Least accuracy on them: a lesson of one fact gains enough by answering yes to everything."""
     transfer: float = Field(0.70, ge=0, le=1)
     """Least accuracy on near questions, as a share of that on held-out wordings, within the interval."""
     forgetting: float = Field(0.05, ge=0, le=1)
     """Most that accuracy may fall on unrelated known facts, and on the domain's earlier lessons."""
+    fading: float = Field(0.10, ge=0, le=1)
+    """Most that accuracy on the earlier lessons may fall in all since they were learned: each lesson alone
+    may cost little, and many of them too much."""
     confidence: float = Field(0.95, gt=0, lt=1)
     """Level of the interval within which hallucination, and right answers to what is forgotten, may rise by
     chance, and near questions may be answered wrongly by chance."""
 
 
-def gate(before: Evaluation, after: Evaluation, limits: Limits) -> GateVerdict:
-    """All checks; the calibration error is reported among them, and always passes."""
+def gate(
+    before: Evaluation, after: Evaluation, limits: Limits, *, as_learned: float | None = None
+) -> GateVerdict:
+    """All checks; the calibration error is reported among them, and always passes.
+
+    `as_learned` is the mean accuracy of the earlier lessons on the days when they were learned, in [0, 1].
+    """
     checks = (
         _gain(before.in_distribution, after.in_distribution, limits.gain),
+        _target(after.in_distribution, limits.target),
         _transfer(after.near, after.in_distribution, limits),
         _forgetting(
             "known facts lost", before.out_of_distribution, after.out_of_distribution, limits.forgetting
         ),
         *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
+        *_fading(as_learned, after.rehearsed, limits.fading),
         *_forgotten(before.forgotten, after.forgotten, limits.confidence),
         _hallucination(before.unknown, after.unknown, limits.confidence),
         GateCheck(
@@ -73,6 +85,14 @@ def _gain(before: Score, after: Score, least: float) -> GateCheck:
     return GateCheck(name=name, goal=f">= {least:.2f}", figure=rise, passed=_at_least(rise, least))
 
 
+def _target(after: Score, least: float) -> GateCheck:
+    name = "target accuracy"
+    if not after.count:
+        return _unmeasured(name)
+    passed = _at_least(after.accuracy, least)
+    return GateCheck(name=name, goal=f">= {least:.2f}", figure=after.accuracy, passed=passed)
+
+
 def _transfer(near: Score, target: Score, limits: Limits) -> GateCheck:
     """A lesson withholds few kinds, and each is asked in several wordings that are right or wrong together:
     the interval, Wilson's, counts the kinds and not the questions."""
@@ -97,6 +117,15 @@ def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[
     if before is None or after is None:
         return (_unmeasured(name),)
     return (_forgetting(name, before, after, most),)
+
+
+def _fading(as_learned: float | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:
+    """No check where the domain has no earlier lessons; `_rehearsal` sees to it that they are measured."""
+    if as_learned is None or after is None or not after.count:
+        return ()
+    fall = as_learned - after.accuracy
+    name = "earlier lessons lost since learned"
+    return (GateCheck(name=name, goal=f"<= {most:.2f}", figure=fall, passed=_at_least(most, fall)),)
 
 
 def _forgotten(before: Score | None, after: Score | None, confidence: float) -> tuple[GateCheck, ...]:

@@ -21,23 +21,11 @@ from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
 from memory.records import Adapter, Curriculum, Digest, Evaluation, Job, Record, digest_of
 from training.calibration import fit_calibration, let_through, of_domain, selective_threshold
-from training.dataset import (
-    Bank,
-    Sizes,
-    evaluation_sets,
-    merge,
-    taught,
-)
+from training.dataset import Bank, merge, taught
 from training.errors import CurriculumRefused
-from training.evaluate import (
-    Answer,
-    Sets,
-    canary,
-    evaluate,
-    evaluation,
-    known_only,
-)
+from training.evaluate import Answer, Sets, canary, evaluate, evaluation, known_only
 from training.gates import Limits, gate
+from training.questions import Sizes, evaluation_sets
 from training.recipes import Recipe
 from training.replay import replay
 from training.trainer import Example, Trainer, TrainingSummary
@@ -212,7 +200,8 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
     _tell(shop, job, "registering")
     base = _baseline(shop, claimed)
     measured = _Measured.model_validate_json((_folder(shop, claimed) / "adapted.json").read_bytes())
-    verdict = gate(base.before, measured.after, shop.limits)
+    as_learned = _as_learned(shop, job, claimed)
+    verdict = gate(base.before, measured.after, shop.limits, as_learned=as_learned)
     threshold = selective_threshold(of_domain(measured.answers), default=shop.threshold)
     shop.registry.register(
         Adapter(
@@ -225,6 +214,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
             base_model=shop.base,
             curriculum=job.digest,
             rehearsed=claimed.rehearsed,
+            parent=claimed.live,
             recipe=shop.recipe.name,
             threshold=threshold,
             let_through=let_through(measured.answers, threshold),
@@ -247,6 +237,17 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
         adapter=claimed.name,
         reason=reasons or "all gates passed",
     )
+
+
+def _as_learned(shop: Workshop, job: Job, claimed: Claim) -> float | None:
+    """How well the earlier lessons were known when each was learned, on average; None without any."""
+    then = {
+        made.curriculum: made.after.in_distribution.accuracy
+        for made in shop.registry.list(job.domain)
+        if made.verdict.passed
+    }
+    found = [then[digest] for digest in claimed.rehearsed if digest in then]
+    return sum(found) / len(found) if found else None
 
 
 def _of_live(answer: Answer) -> Answer:

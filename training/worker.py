@@ -147,8 +147,9 @@ def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
     """Builds what the jobs need. Raises TrainingError, StorageError, ValueError."""
     from agent.local import LocalEngine
     from memory.procedural import Registry
-    from training.dataset import Bank, Sizes
+    from training.dataset import Bank
     from training.gates import Limits
+    from training.questions import Sizes
     from training.recipes import quick as quick_recipe
     from training.recipes import standard
     from training.seed import bank

@@ -29,7 +29,8 @@ DONE = TrainingResult(status="candidate", adapter=RETAUGHT.name, reason="all gat
 
 
 def lived(live: Adapter = LIVE) -> VolatileAdapterRegistry:
-    registry = VolatileAdapterRegistry([OLD, LIVE, RETAUGHT, *([live] if live != LIVE else [])])
+    retaught = RETAUGHT.model_copy(update={"parent": live.name})
+    registry = VolatileAdapterRegistry([OLD, LIVE, retaught, *([live] if live != LIVE else [])])
     registry.promote(OLD.name)
     registry.promote(live.name)
     return registry

@@ -214,6 +214,44 @@ async def test_an_adapter_that_learned_what_was_forgotten_meanwhile_is_not_swapp
     assert "abababababab, which is in quarantine" in state["outcome"].reason
 
 
+async def test_a_lesson_that_another_one_overtook_is_taught_again_on_top_of_it(changed: Changed) -> None:
+    other = adapter("rust", 2, digest="ab" * 32)
+    on_top = adapter("rust", 3, digest="cd" * 32).model_copy(
+        update={"parent": other.name, "rehearsed": (other.curriculum,)}
+    )
+    registry = VolatileAdapterRegistry([TRAINED, other, on_top])
+    registry.promote(other.name)
+
+    class InTurn(VolatileOutbox):
+        async def result(self, digest: str) -> TrainingResult | None:
+            made = TRAINED if digest == next(iter(self.submitted)) else on_top
+            return TrainingResult(status="candidate", adapter=made.name, reason="all gates passed")
+
+    engine = ScriptedEngine(BASE_LINES, adapters={each.name: SONG for each in (other, TRAINED, on_top)})
+    outbox = InTurn({})
+    state = await run(changed(registry=registry, outbox=outbox, engine=engine), "Rust ownership")
+    assert (state["outcome"].status, state["outcome"].adapter) == ("learned", on_top.name)
+    assert [e.step for e in state["events"]][-7:] == [
+        "hand over", "train", "promote", "hand over", "train", "promote", "report"
+    ]  # fmt: skip
+    first, second = outbox.submitted.values()
+    assert second.supersedes == (first.digest,)
+
+
+async def test_what_the_live_adapter_has_learned_among_its_lessons_does_not_take_its_place(
+    changed: Changed,
+) -> None:
+    later = adapter("rust", 2, digest="ab" * 32).model_copy(update={"rehearsed": (TRAINED.curriculum,)})
+    registry = VolatileAdapterRegistry([TRAINED, later])
+    registry.promote(later.name)
+    engine = ScriptedEngine(BASE_LINES, adapters={each.name: SONG for each in (later, TRAINED)})
+    state = await run(changed(registry=registry, engine=engine), "Rust ownership")
+    assert (state["outcome"].status, state["outcome"].adapter) == ("learned", later.name)
+    live = registry.live("rust")
+    assert live is not None
+    assert live.name == later.name
+
+
 async def test_a_person_sees_a_summary_and_can_decline(runtime: Runtime) -> None:
     await runtime.database.start_run(
         "r1", subject="x", whole=True, domain=None, gap_id=None, now=runtime.clock()

@@ -32,9 +32,10 @@ from tests.plants import Fault, configured, copied, retrained
 from tests.serving import served
 from training import peft
 from training.bench.topics import topics
-from training.dataset import Bank, Sizes
+from training.dataset import Bank
 from training.gates import Limits
 from training.jobs import Workshop
+from training.questions import Sizes
 from training.recipes import standard
 from training.seed import bank
 from training.trainer import Trainer

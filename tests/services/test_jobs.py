@@ -18,9 +18,10 @@ from memory.outbox import Progress
 from memory.procedural import Registry
 from memory.records import Curriculum, Digest, Job, digest_of
 from tests.adapters import fact
-from training.dataset import Bank, Sizes
+from training.dataset import Bank
 from training.gates import Limits
 from training.jobs import Workshop
+from training.questions import Sizes
 from training.recipes import Recipe, standard
 from training.seed.bank import BankFact
 from training.trainer import Example, OnProgress, TrainingSummary

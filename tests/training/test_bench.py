@@ -15,8 +15,8 @@ from training.bench.learning_page import GOALS, figures, plot, told
 from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated, whole_bank
 from training.bench.sequence import WORDINGS, Learned
 from training.bench.topics import DEVELOPMENT, SIZE, Topic, topics
-from training.dataset import evaluation_sets
 from training.encoding import encode
+from training.questions import evaluation_sets
 from training.recipes import standard
 from training.seed import bank, model
 from training.trainer import Example, TrainingSummary

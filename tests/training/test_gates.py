@@ -26,12 +26,19 @@ def test_an_adapter_that_learned_and_lost_nothing_passes() -> None:
 
 
 def test_a_gain_of_exactly_fifteen_points_passes_and_one_below_does_not() -> None:
-    assert failed(evaluation(target=0.20, near=0.2)) == set()
-    assert failed(evaluation(target=0.19, near=0.2)) == {"target accuracy up"}
+    before = evaluation(target=0.45, near=0.1)
+    assert failed(evaluation(target=0.60, near=0.6), before) == set()
+    assert failed(evaluation(target=0.59, near=0.6), before) == {"target accuracy up"}
+
+
+def test_a_lesson_of_one_fact_is_not_learned_by_an_adapter_that_only_says_yes() -> None:
+    says_yes = score(2 / 6, count=6)
+    after = evaluation(near=0.3).model_copy(update={"in_distribution": says_yes})
+    assert failed(after) == {"target accuracy"}
 
 
 def test_an_adapter_that_changes_nothing_is_stopped() -> None:
-    assert failed(BEFORE) == {"target accuracy up"}
+    assert failed(BEFORE) == {"target accuracy up", "target accuracy"}
 
 
 @pytest.mark.parametrize(("distinct", "enough", "too_few"), [(10_000, 0.63, 0.62), (100, 0.54, 0.53)])
@@ -60,6 +67,15 @@ def test_losing_an_earlier_lesson_is_stopped_and_not_measuring_it_too() -> None:
     for rehearsed, stopped in ((kept, False), (lost, True), (None, True)):
         after = evaluation().model_copy(update={"rehearsed": rehearsed})
         assert ("earlier lessons lost" in failed(after, before)) == stopped
+
+
+def test_losing_a_little_of_the_earlier_lessons_each_time_is_stopped_when_it_adds_up() -> None:
+    before = BEFORE.model_copy(update={"rehearsed": score(0.86)})
+    after = evaluation().model_copy(update={"rehearsed": score(0.84)})
+    for as_learned, stopped in ((0.94, False), (0.95, True)):
+        checks = gate(before, after, Limits(), as_learned=as_learned).checks
+        (fading,) = (check for check in checks if check.name == "earlier lessons lost since learned")
+        assert fading.passed is not stopped
 
 
 @pytest.mark.parametrize(
@@ -102,6 +118,7 @@ def test_the_margin_is_newcombes_published_interval() -> None:
     ("group", "name"),
     [
         ("in_distribution", "target accuracy up"),
+        ("in_distribution", "target accuracy"),
         ("near", "near questions"),
         ("out_of_distribution", "known facts lost"),
         ("unknown", "hallucination up"),

@@ -4,7 +4,8 @@ import re
 
 from agent.scoring import abstained
 from tests.lessons import BANK, LESSON
-from training.dataset import Sizes, as_often, evaluation_sets, taught
+from training.dataset import as_often, taught
+from training.questions import Sizes, evaluation_sets
 from training.recipes import standard
 from training.replay import replay
 from training.trainer import Example

@@ -27,9 +27,9 @@ from training.bench.methods import OURS, RIVALS, Method, side_by_side, whole_ban
 from training.bench.prose import learn_prose, read_prose
 from training.bench.sequence import Learned, curriculum, forget, learn
 from training.bench.topics import DEVELOPMENT, DOMAIN, Topic, topics
-from training.dataset import Sizes
 from training.gates import Limits
 from training.jobs import Workshop
+from training.questions import Sizes
 from training.recipes import Recipe, standard
 from training.worker import Reporter
 

@@ -22,9 +22,10 @@ from memory.language import sentences
 from memory.records import Curriculum, Evaluation, Evidence, Fact, Findings, Passage, Record, Score
 from training import peft
 from training.bench.topics import Topic
-from training.dataset import Bank, Sizes, evaluation_sets, taught
+from training.dataset import Bank, taught
 from training.encoding import encode
 from training.evaluate import Sets, ask, evaluate, known_only
+from training.questions import Sizes, evaluation_sets
 from training.recipes import Recipe
 from training.replay import replay
 from training.seed import bank
