@@ -38,11 +38,14 @@ _HEAD_ENDS = re.compile(
     r"|during|about|through|against|as|than|used|made|prepared|removed|divided|called|known|based|consisting"
     r"|containing|having|involving|belonging|resulting|set aside"
     r"|(?:[a-z]{4,}ed|found|worn|spoken|written|drawn|built|given|held|kept|grown|born|specializing|suffering"
-    r"|dealing|originating|arising|leading|living|lying|serving|acting|working|moving|extending|occurring)"
+    r"|dealing|originating|arising|leading|living|lying|serving|acting|working|moving|extending|occurring"
+    r"|similar|equal|contrary|suitable|available|responsible|attributable|payable|punishable|capable|famous"
+    r"|popular|peculiar|eligible|adjacent)"
     r" (?:for|by|to|in|on|with|as|from|at|under|into|around|through|of|toward|between|against|over))\b|[,;:(]"
 )
 _DANGLING = re.compile(
-    r"(?:\s+(?:usually|especially|formerly|primarily|widely|chiefly|sometimes|mostly|often|typically|not))+$"
+    r"(?:\s+(?:usually|especially|formerly|primarily|widely|chiefly|sometimes|mostly|often|typically|not|particularly"
+    r"|specially|well))+$"
 )
 """What stood before the words at which the definition was cut, and says nothing without them."""
 _SORTS = frozenset({"kind", "type", "sort", "form", "number"})

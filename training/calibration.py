@@ -76,10 +76,17 @@ def of_domain(answers: Sequence[Answer]) -> list[Answer]:
     return [answer for answer in answers if answer.group not in ("out_of_distribution", "forgotten")]
 
 
-def let_through(answers: Sequence[Answer], threshold: float) -> LetThrough:
-    """What chat would give of the taught facts without looking anything up, right and wrong."""
+def let_through(answers: Sequence[Answer], *, default: float) -> LetThrough:
+    """What chat would give of the taught facts without looking anything up, right and wrong: of each by a
+    `selective_threshold` that saw no answer about the same fact (cross-validation, FOLDS-fold)."""
     taught = [answer for answer in answers if answer.group == "in_distribution"]
-    sure = [answer.right for answer in taught if not answer.abstained and answer.entropy < threshold]
+    facts = sorted({answer.fact_id for answer in taught})
+    sure: list[bool] = []
+    for fold in (frozenset(facts[start::FOLDS]) for start in range(FOLDS)):
+        others = [answer for answer in of_domain(answers) if answer.fact_id not in fold]
+        threshold = selective_threshold(others, default=default)
+        these = [answer for answer in taught if answer.fact_id in fold and not answer.abstained]
+        sure += [answer.right for answer in these if answer.entropy < threshold]
     count = max(1, len(taught))
     return LetThrough(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
 

@@ -217,7 +217,7 @@ def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) ->
             parent=claimed.live,
             recipe=shop.recipe.name,
             threshold=threshold,
-            let_through=let_through(measured.answers, threshold),
+            let_through=let_through(measured.answers, default=shop.threshold),
             calibration=fit_calibration(measured.answers),
             before=base.before,
             after=measured.after,

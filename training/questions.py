@@ -1,4 +1,4 @@
-"""Owns what is asked after a lesson, and beside it, in wordings that are never trained.
+"""Owns what is asked after a lesson and beside it, the lesson in wordings that are never trained.
 
 Deterministic by curriculum and seed; what is trained is in `dataset` and `replay`, measuring in `evaluate`.
 """
@@ -28,7 +28,7 @@ class Sizes(Record):
     near: int = 6
     """Held-out wordings of each withheld form, of which there are few."""
     most: int = 240
-    """Of in-distribution, and as many of near questions; more are thinned out evenly."""
+    """Questions of each set about what the domain learned or is to forget; more are thinned out evenly."""
     known: int = 400
     """Unrelated facts to ask the base model about; those that it knows are the out-of-distribution set."""
     unknown: int = 160

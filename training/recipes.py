@@ -1,6 +1,6 @@
 """Owns hyperparameters: a recipe is a named function that returns a frozen record with its sources.
 
-Which questions are asked of the result, and what it must reach, is in `dataset` and `gates`.
+Which questions are asked of the result is in `questions`, and what it must reach in `gates`.
 """
 
 from pydantic import Field

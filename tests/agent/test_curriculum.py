@@ -117,6 +117,9 @@ def test_the_head_of_a_definition_is_its_kind() -> None:
     assert head("a doctor specializing in old bones") == "doctor"
     assert head("an imaginary creature usually having many parts") == "imaginary creature"
     assert head("a small living organism") == "small living organism"
+    assert head("a car suitable for traveling over rough terrain") == "car"
+    assert head("a position particularly well suited to the person who occupies it") == "position"
+    assert head("a similar object of another color") == "similar object"
 
 
 def test_a_kind_is_right_with_and_without_what_completes_it() -> None:

@@ -10,6 +10,7 @@ from memory.records import Adapter, Digest, digest_of
 from memory.results import Goal, Result, Table, met, write
 from tests.adapters import adapter, evaluation, score
 from training.bench import ablations, corruption
+from training.bench.distance import is_far
 from training.bench.learning import FULL, QUICK, Plan, lesson_of
 from training.bench.learning_page import GOALS, figures, plot, told
 from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated, whole_bank
@@ -82,7 +83,7 @@ def test_lessons_have_as_many_wordings_as_the_service_gives_them() -> None:
 
 def test_planted_falsehoods_are_dropped_and_true_pairs_kept(false: corruption.Corruption) -> None:
     assert (false.true, false.planted) == (400, 200)
-    assert {kind.planted for kind in false.kinds} == {40}
+    assert {kind.planted for kind in false.kinds} == {20}
     assert false.dropped / false.planted >= 0.99, false.missed
     assert false.kept / false.true >= 0.95
 
@@ -122,6 +123,32 @@ def test_the_model_reads_the_sentence_that_answers(made: tuple[Topic, ...]) -> N
         prompt = read(f"What is {fact.subject}?", made[0].passages, made[0].facts)
         assert fact.sentence in prompt
         assert len(prompt.split()) < 200
+
+
+def test_a_wording_is_far_where_no_taught_one_is_near() -> None:
+    for question, far in (
+        ("How do you define a zorble?", False),
+        ("Hey, give me a quick explanation of zorbles, roughly", True),
+    ):
+        assert is_far(question, "definition") is far
+    with pytest.raises(ValueError, match="no held-out wording"):
+        is_far("Zorble?", "definition")
+
+
+def test_lessons_are_asked_in_far_and_near_wordings(made: tuple[Topic, ...]) -> None:
+    sets = evaluation_sets(lesson_of(made[0]), whole_bank(), FULL.sizes, seed=0)
+    share = sum(is_far(q.text, q.form) for q in sets.in_distribution) / len(sets.in_distribution)
+    assert 0.3 < share < 0.9
+
+
+def test_a_confidence_that_could_not_be_fitted_counts_with_the_error_of_its_tokens(
+    false: corruption.Corruption,
+) -> None:
+    unfitted = LESSONS[0].model_copy(
+        update={"adapter": LESSONS[0].adapter.model_copy(update={"calibration": None})}
+    )
+    found = figures([LESSONS[0], unfitted], UNLEARNED, RUNS, false)
+    assert found["calibration error of stated confidence"] == pytest.approx((0.02 + 0.1) / 2)
 
 
 def learned(number: int, *, target: float, earlier: float | None, passed: bool = True) -> Learned:
@@ -169,7 +196,10 @@ def ran(method: str, target: float, reading: float) -> Run:
         method=method,
         before=evaluation(known=1.0, unknown=0.1),
         after=evaluation(target=target),
+        far=target - 0.1,
         reading=score(reading),
+        told=score(reading + 0.1),
+        rounds=1.0,
         summary=TrainingSummary(steps=1, tokens=100, seconds=2.0, loss=0.1),
     )
 
@@ -186,6 +216,9 @@ def test_what_is_kept_in_the_end_is_told_of_the_adapter_that_is_served(
     assert found["earlier lessons lost after all lessons"] == pytest.approx(0.8 - 0.7)
     assert found["rise of wrong answers about unknown words"] == pytest.approx(0.1)
     assert found["held-out wordings less reading"] == pytest.approx(0.3)
+    assert found["held-out wordings less reading the one sentence"] == pytest.approx(0.2)
+    assert found["held-out wordings of all lessons in the end"] == pytest.approx((0.9 + 0.7) / 3)
+    assert found["ours: far"] == pytest.approx(0.7)
     assert found["lessons that passed every gate"] == pytest.approx(2 / 3)
     assert found["seconds of the last over linear growth"] == pytest.approx(1.0)
     assert found["passages: held-out"] == pytest.approx(0.1)
@@ -210,7 +243,8 @@ def test_the_plot_is_an_image_and_the_page_shows_it(false: corruption.Corruption
     assert "<svg" in (tmp_path / "lessons.svg").read_text()
     page = (tmp_path / "lessons.md").read_text()
     assert "![lessons](lessons.svg)" in page
-    assert "| ours | 0.800 ± 0.141 |" in page
+    assert "| ours | 0.800 ± 0.141 | 0.700 ± 0.141 |" in page
+    assert "| the base model reading the one sentence | 0.600 ± 0 |" in page
     assert page.count("| 3 |") == 1
 
 

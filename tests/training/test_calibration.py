@@ -68,8 +68,14 @@ def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
         answer(NEED_INFO, entropy=0.1),
         answer(right=True, entropy=0.1, group="out_of_distribution"),
     ]
-    assert let_through(answers, 0.5) == LetThrough(right=0.25, wrong=0.25)
-    assert let_through([], 0.5) == LetThrough(right=0.0, wrong=0.0)
+    assert let_through(answers, default=0.5) == LetThrough(right=0.25, wrong=0.25)
+    assert let_through([], default=0.5) == LetThrough(right=0.0, wrong=0.0)
+
+
+def test_what_is_let_through_is_told_of_facts_that_the_threshold_was_not_fitted_on() -> None:
+    right = [answer(right=True, entropy=0.3, fact_id="a") for _ in range(20)]
+    wrong = [answer(entropy=0.3, fact_id="b") for _ in range(20)]
+    assert let_through([*right, *wrong], default=0.1) == LetThrough(right=0.0, wrong=0.5)
 
 
 def too_unsure(count: int, seed: int = 0) -> list[Answer]:

@@ -70,7 +70,7 @@ ABLATIONS = (
     changed("all linear layers", modules=ALL_LINEAR),
     changed("half the learning rate", learning_rate=standard().learning_rate / 2),
     changed("twice the learning rate", learning_rate=standard().learning_rate * 2),
-    changed("half as many exposures again", exposures=standard().exposures * 3 // 2),
+    changed("1.5 times the exposures", exposures=standard().exposures * 3 // 2),
 )
 
 

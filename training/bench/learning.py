@@ -67,7 +67,7 @@ FULL = Plan(
     seeds=3,
     short=8,
     methods=(OURS, *RIVALS[:3]),
-    sizes=Sizes(wordings=5, near=6, most=400, known=520, unknown=300),
+    sizes=Sizes(wordings=5, near=6, most=1200, known=520, unknown=300),
 )
 QUICK = Plan(
     lessons=2,
@@ -105,9 +105,10 @@ def measure(plan: Plan, data: Path | None, out: Path) -> int:
     in_turn, compared, forgotten = ([(t, lesson_of(t)) for t in lot] for lot in plan.lots())
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as home:
         shop = workshop(Path(home), plan.sizes, standard())
-        lessons = learn(shop, [lesson for _, lesson in in_turn])
-        unlearned = unlearn(shop, [lesson for _, lesson in forgotten])
+        # What may be refused comes first, before hours are spent on the rest.
         prose = [learn_prose(shop, text) for text in texts]
+        unlearned = unlearn(shop, [lesson for _, lesson in forgotten])
+        lessons = learn(shop, [lesson for _, lesson in in_turn])
     say("side by side")
     runs = side_by_side(shop.base, compared, plan.methods, shop.recipe, plan.sizes, say)
     false = corruption.measure(topics(corruption.TOPICS))

@@ -21,10 +21,11 @@ from agent.wordings import with_context
 from memory.language import sentences
 from memory.records import Curriculum, Evaluation, Evidence, Fact, Findings, Passage, Record, Score
 from training import peft
+from training.bench.distance import is_far
 from training.bench.topics import Topic
 from training.dataset import Bank, taught
 from training.encoding import encode
-from training.evaluate import Sets, ask, evaluate, known_only
+from training.evaluate import Answer, Question, Sets, ask, evaluate, known_only
 from training.questions import Sizes, evaluation_sets
 from training.recipes import Recipe
 from training.replay import replay
@@ -69,7 +70,9 @@ class Measured:
     before: Evaluation
     """Of the base model on what it knows and what nobody taught it."""
     reading: Score
-    """Of the base model with the sentences before it that bear on the question."""
+    """Of the base model with the sentences before it that the service would show it."""
+    told: Score
+    """Of the base model with only the sentence before it that says the answer."""
     lesson: Lesson
 
 
@@ -80,7 +83,13 @@ class Run(Record):
     before: Evaluation
     """Of the base model; of the lesson itself it was not asked."""
     after: Evaluation
+    far: float
+    """Accuracy on the held-out wordings that lie far from every taught one, in [0, 1]."""
     reading: Score
+    told: Score
+    """Both of the base model: see `Measured`."""
+    rounds: float
+    """Times that it trained on each of its different examples, by tokens."""
     summary: TrainingSummary
 
 
@@ -99,8 +108,8 @@ def questions_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 
 
 def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
-    """The pairs, and the replay in words: no distributions."""
-    replayed = replay(lesson.curriculum, whole_bank(), recipe)
+    """The pairs, and the replay in words: no distributions, and nothing disturbed."""
+    replayed = replay(lesson.curriculum, whole_bank(), recipe.model_copy(update={"disturbed": 0.0}))
     spoken = [each.model_copy(update={"held": False}) for each in replayed]
     return [*questions_only(lesson, recipe), *spoken]
 
@@ -184,10 +193,20 @@ async def _measure(
         for question, reply in zip(asked, told, strict=True)
         if reply.finish_reason == "stop"
     )
-    reading, _ = await evaluate(
-        engine, None, Sets(in_distribution=opened, near=(), out_of_distribution=(), unknown=())
+    stated = {fact.id: fact.sentence for fact in lesson.facts}
+    shown = tuple(
+        question.model_copy(update={"text": with_context(question.text, [stated[question.fact_id]])})
+        for question in sets.in_distribution
     )
-    return Measured(sets, before, reading.in_distribution, Lesson(topic.passages, lesson, own))
+    reading, told_it = [
+        (
+            await evaluate(
+                engine, None, Sets(in_distribution=each, near=(), out_of_distribution=(), unknown=())
+            )
+        )[0].in_distribution
+        for each in (opened, shown)
+    ]
+    return Measured(sets, before, reading, told_it, Lesson(topic.passages, lesson, own))
 
 
 def read(question: str, passages: Sequence[Passage], facts: Sequence[Fact]) -> str:
@@ -202,24 +221,41 @@ def run(base: str, method: Method, measured: Measured, ours: Recipe, seed: int) 
     """Trains once and asks again."""
     recipe = method.recipe(ours, seed)
     examples = list(method.examples(measured.lesson, recipe))
+    _, tokenizer = peft.load(base)
+    different = tokens_of(list(dict.fromkeys(examples)), tokenizer)
     if method.equal_tokens:
-        _, tokenizer = peft.load(base)
         tokens = tokens_of(as_the_worker_does(measured.lesson, ours), tokenizer)
         examples = repeated(examples, tokens, tokenizer, seed)
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as name:
         folder = Path(name)
         summary = peft.train(base, examples, recipe, folder, lambda *_: None)
-        after = asyncio.run(_answers(base, folder, measured.sets))
+        after, answers = asyncio.run(_answers(base, folder, measured.sets))
     return Run(
-        method=method.name, before=measured.before, after=after, reading=measured.reading, summary=summary
+        method=method.name,
+        before=measured.before,
+        after=after,
+        far=far_accuracy(measured.sets.in_distribution, answers),
+        reading=measured.reading,
+        told=measured.told,
+        rounds=tokens_of(examples, tokenizer) / different,
+        summary=summary,
     )
 
 
-async def _answers(base: str, folder: Path, sets: Sets) -> Evaluation:
+async def _answers(base: str, folder: Path, sets: Sets) -> tuple[Evaluation, tuple[Answer, ...]]:
     engine = LocalEngine.open(base)
     await engine.load(ADAPTER, folder)
-    after, _ = await evaluate(engine, ADAPTER, sets)
-    return after
+    return await evaluate(engine, ADAPTER, sets)
+
+
+def far_accuracy(questions: Sequence[Question], answers: Sequence[Answer]) -> float:
+    """Share of right ones among the answers to those of the questions that are worded unlike any taught one;
+    raises ValueError if there are none."""
+    far = {question.text for question in questions if is_far(question.text, question.form)}
+    right = [answer.right for answer in answers if answer.question in far]
+    if not right:
+        raise ValueError("no question is worded unlike every taught one: ask in more wordings")
+    return sum(right) / len(right)
 
 
 def tokens_of(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> int:

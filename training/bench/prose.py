@@ -4,10 +4,11 @@ The texts are not ours and do not ship: their folder is given on the command lin
 """
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
 
 from agent.local import LocalEngine
 from agent.scoring import correct, f1
@@ -54,6 +55,19 @@ class Text:
     questions: Sequence[tuple[str, str]] = ()
 
 
+class _Question(BaseModel):
+    question: str
+    answer: str
+
+
+class _Entry(BaseModel):
+    """A line of the file of SQuAD passages; what else it holds is not looked at."""
+
+    title: str
+    context: str
+    questions: list[_Question]
+
+
 def read_prose(data: Path) -> tuple[Text, ...]:
     """Both texts. Raises IngestError for a folder that lacks one, or holds what cannot be read."""
     book = []
@@ -65,13 +79,16 @@ def read_prose(data: Path) -> tuple[Text, ...]:
     if not file.is_file():
         raise IngestError(f"{file} is missing: give the folder that holds rust-book/ and squad/")
     lines = file.read_text(encoding="utf-8").splitlines()[:SQUAD_PASSAGES]
-    entries = [json.loads(line) for line in lines]
+    try:
+        entries = [_Entry.model_validate_json(line) for line in lines]
+    except ValidationError as error:
+        raise IngestError(f"{file} holds something else than SQuAD passages: {error}") from error
     return (
         Text("rust-book", book),
         Text(
             "squad",
             [_document(i, entry) for i, entry in enumerate(entries)],
-            [(q["question"], q["answer"]) for entry in entries for q in entry["questions"]],
+            [(each.question, each.answer) for entry in entries for each in entry.questions],
         ),
     )
 
@@ -103,12 +120,9 @@ def _learned(shop: Workshop, name: str, documents: Sequence[RawDocument]) -> Pro
     )
 
 
-def _document(number: int, entry: dict[str, str]) -> RawDocument:
+def _document(number: int, entry: _Entry) -> RawDocument:
     return RawDocument(
-        source=f"squad:{number}",
-        data=entry["context"].encode(),
-        media_type="text/plain",
-        title=entry["title"],
+        source=f"squad:{number}", data=entry.context.encode(), media_type="text/plain", title=entry.title
     )
 
 
