@@ -123,9 +123,8 @@ def write(facts: Sequence[Fact], *, per_form: int) -> Draft:
 def times(form: Form) -> int:
     """How much more often than others a form is taught.
 
-    Taught less often than definitions, IMPLIED is answered with these where it was withheld: on topics 17 to
-    21 of `training.bench` 55% of it were right after twice as many wordings (standard-8), 65% after three
-    times as many (standard-11, which differs in more than that).
+    A third of the facts withhold IMPLIED. Were the others asked for it only as often as for the rest, the
+    model would answer with definitions wherever it was not taught.
     """
     return 3 if form == IMPLIED else 1
 

@@ -4,7 +4,7 @@ Computes nothing; every figure was measured elsewhere.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -22,13 +22,14 @@ SETS = {
     "rehearsed": "earlier lessons",
     "forgotten": "forgotten facts",
 }
-LONGITUDINAL = {
-    "its own lesson, new wordings": ("in_distribution", "accuracy"),
-    "its own lesson, withheld forms": ("near", "accuracy"),
-    "earlier lessons": ("rehearsed", "accuracy"),
-    "unrelated known facts": ("out_of_distribution", "accuracy"),
-    "hallucinated, still unknown": ("unknown", "hallucination"),
-    "calibration error, raw": ("in_distribution", "ece"),
+LONGITUDINAL: Mapping[str, Callable[[Json], float | None]] = {
+    "its own lesson, new wordings": lambda version: _measured(version, "in_distribution", "accuracy"),
+    "its own lesson, withheld forms": lambda version: _measured(version, "near", "accuracy"),
+    "earlier lessons": lambda version: _measured(version, "rehearsed", "accuracy"),
+    "unrelated known facts": lambda version: _measured(version, "out_of_distribution", "accuracy"),
+    "hallucinated, still unknown": lambda version: _measured(version, "unknown", "hallucination"),
+    "calibration error, as stated": lambda version: (version.get("calibration") or {}).get("error"),
+    "calibration error, raw": lambda version: _measured(version, "in_distribution", "ece"),
 }
 BLOCKS = "▁▂▃▄▅▆▇█"
 QUIET_SECONDS = 10.0
@@ -197,12 +198,16 @@ def versions_table(domain: str, versions: Sequence[Json]) -> Table:
     shown.add_column(f"versions {numbers[0]} to {numbers[-1]}")
     shown.add_column("first", justify="right")
     shown.add_column("last", justify="right")
-    for label, (group, figure) in LONGITUDINAL.items():
-        scores = [version["after"].get(group) for version in versions]
-        found = [score[figure] if score and score["count"] else None for score in scores]
+    for label, figure in LONGITUDINAL.items():
+        found = [figure(version) for version in versions]
         if measured := [share for share in found if share is not None]:
             shown.add_row(label, drawn(found), f"{measured[0]:.1%}", f"{measured[-1]:.1%}")
     return shown
+
+
+def _measured(version: Json, group: str, figure: str) -> float | None:
+    score = version["after"].get(group)
+    return float(score[figure]) if score and score["count"] else None
 
 
 def drawn(shares: Sequence[float | None]) -> str:

@@ -48,10 +48,9 @@ def selective_threshold(answers: Sequence[Answer], *, default: float) -> float:
     """The largest entropy in nats up to which at most RISK of the claims let through are wrong.
 
     Selective classification at a given risk (Geifman and El-Yaniv, 2017, arXiv 1705.08500), by the rate
-    measured and not its upper bound. An adapter just trained is right more often than it is sure: Youden's J,
-    where the few wrong answers weigh as much as the many right ones, let 50.4% of what the demo taught
-    through right and 1.8% wrong, this 72.6% and 4.9%. Where every threshold lets more wrong answers
-    through, `default` stays.
+    measured and not its upper bound. An adapter just trained is right more often than it is sure: by Youden's
+    J, where the few wrong answers weigh as much as the many right ones, most right answers would be looked
+    up. Where every threshold lets more wrong answers through, `default` stays.
     """
     claims = sorted((a.entropy, a.right) for a in answers if not a.abstained)
     entropies = [*(entropy for entropy, _ in claims), math.inf]

@@ -18,6 +18,7 @@ from agent.scoring import normalise
 from memory.records import Curriculum, Digest, Form, QAPair, digest_of
 from training.disturb import disturb
 from training.recipes import Recipe
+from training.seed import bank as shipped
 from training.seed.bank import BankFact
 from training.trainer import Example
 
@@ -35,6 +36,11 @@ class Bank:
     known: Sequence[BankFact]
     unknown: Sequence[BankFact]
     reserved: Sequence[BankFact]
+
+
+def shipped_bank() -> Bank:
+    """What the shipped base model was given."""
+    return Bank(known=shipped.known(), unknown=shipped.unknown(), reserved=shipped.reserved())
 
 
 def merge(curricula: Sequence[Curriculum]) -> Curriculum:

@@ -1,6 +1,6 @@
 """Owns training on any machine: TRL's SFTTrainer over a PEFT LoRA, with our loss.
 
-Which examples there are is in `dataset`, how they become tensors in `encoding`.
+Which examples there are is in `dataset` and `replay`, how they become tensors in `encoding`.
 """
 
 import math

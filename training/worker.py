@@ -147,12 +147,11 @@ def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
     """Builds what the jobs need. Raises TrainingError, StorageError, ValueError."""
     from agent.local import LocalEngine
     from memory.procedural import Registry
-    from training.dataset import Bank
+    from training.dataset import shipped_bank
     from training.gates import Limits
     from training.questions import Sizes
     from training.recipes import quick as quick_recipe
     from training.recipes import standard
-    from training.seed import bank
     from training.trainer import choose_trainer
 
     home = settings.home.resolve()
@@ -160,7 +159,7 @@ def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
         home=home,
         base=settings.model,
         threshold=base_threshold(settings),
-        bank=Bank(known=bank.known(), unknown=bank.unknown(), reserved=bank.reserved()),
+        bank=shipped_bank(),
         recipe=quick_recipe() if quick else standard(),
         sizes=Sizes(wordings=1, near=1, most=40, known=30, unknown=30) if quick else Sizes(),
         limits=Limits(),

@@ -47,6 +47,7 @@ def test_the_versions_of_a_domain_are_drawn_side_by_side() -> None:
     assert lines[2].split("  ")[-1].strip() == "90.0%"
     assert "▇▁▇" in lines[2]
     assert "▇ ▇" in lines[3], "what was not asked is not drawn"
+    assert [line.split()[-1] for line in lines if "as stated" in line] == ["2.0%"]
     assert not [line for line in lines if line.startswith("earlier lessons")]
 
 

@@ -32,12 +32,11 @@ from tests.plants import Fault, configured, copied, retrained
 from tests.serving import served
 from training import peft
 from training.bench.topics import topics
-from training.dataset import Bank
+from training.dataset import shipped_bank
 from training.gates import Limits
 from training.jobs import Workshop
 from training.questions import Sizes
 from training.recipes import standard
-from training.seed import bank
 from training.trainer import Trainer
 from training.worker import run
 
@@ -263,7 +262,7 @@ def school(base: Path, tmp_path_factory: pytest.TempPathFactory) -> School:
         home=home,
         base=str(base),
         threshold=base_threshold(Settings(model=str(base))),
-        bank=Bank(known=bank.known(), unknown=bank.unknown(), reserved=bank.reserved()),
+        bank=shipped_bank(),
         recipe=RECIPE,
         sizes=SIZES,
         limits=LIMITS,

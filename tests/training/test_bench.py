@@ -13,9 +13,10 @@ from training.bench import ablations, corruption
 from training.bench.distance import is_far
 from training.bench.learning import FULL, QUICK, Plan, lesson_of
 from training.bench.learning_page import GOALS, figures, plot, told
-from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated, whole_bank
+from training.bench.methods import OURS, RIVALS, Lesson, Run, read, repeated
 from training.bench.sequence import WORDINGS, Learned
 from training.bench.topics import DEVELOPMENT, SIZE, Topic, topics
+from training.dataset import shipped_bank
 from training.encoding import encode
 from training.questions import evaluation_sets
 from training.recipes import standard
@@ -70,7 +71,7 @@ def test_every_lesson_of_a_plan_can_be_measured_and_shares_no_word_with_another(
     subjects = [{fact.subject.lower() for fact in topic.facts} for topic in (*development, *made)]
     assert sum(map(len, subjects)) == len(set().union(*subjects))
     for topic in made:
-        sets = evaluation_sets(lesson_of(topic), whole_bank(), plan.sizes, seed=0)
+        sets = evaluation_sets(lesson_of(topic), shipped_bank(), plan.sizes, seed=0)
         assert sets.in_distribution
         assert sets.near
 
@@ -136,7 +137,7 @@ def test_a_wording_is_far_where_no_taught_one_is_near() -> None:
 
 
 def test_lessons_are_asked_in_far_and_near_wordings(made: tuple[Topic, ...]) -> None:
-    sets = evaluation_sets(lesson_of(made[0]), whole_bank(), FULL.sizes, seed=0)
+    sets = evaluation_sets(lesson_of(made[0]), shipped_bank(), FULL.sizes, seed=0)
     share = sum(is_far(q.text, q.form) for q in sets.in_distribution) / len(sets.in_distribution)
     assert 0.3 < share < 0.9
 

@@ -10,28 +10,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.local import LocalEngine
-from agent.settings import SHIPPED_MODEL, base_threshold, read_settings
+from agent.settings import SHIPPED_MODEL, read_settings
 from memory.errors import IngestError
-from memory.procedural import Registry
 from memory.records import Curriculum
 from memory.results import FOLDER, write
-from training import peft
 from training.bench import corruption
 from training.bench.learning_page import plot, told
-from training.bench.methods import OURS, RIVALS, Method, side_by_side, whole_bank
+from training.bench.methods import OURS, RIVALS, Method, side_by_side
 from training.bench.prose import learn_prose, read_prose
 from training.bench.sequence import Learned, curriculum, forget, learn
 from training.bench.topics import DEVELOPMENT, DOMAIN, Topic, topics
-from training.gates import Limits
 from training.jobs import Workshop
 from training.questions import Sizes
 from training.recipes import Recipe, standard
-from training.worker import Reporter
+from training.worker import Reporter, open_workshop
 
 UNLEARNING = "unlearning"
 """A domain of its own: two lessons, of which the second is forgotten again."""
@@ -66,7 +61,7 @@ FULL = Plan(
     facts=20,
     seeds=3,
     short=8,
-    methods=(OURS, *RIVALS[:3]),
+    methods=(OURS, *RIVALS),
     sizes=Sizes(wordings=5, near=6, most=1200, known=520, unknown=300),
 )
 QUICK = Plan(
@@ -134,21 +129,8 @@ def unlearn(shop: Workshop, lessons: Sequence[Curriculum]) -> Learned | None:
 
 def workshop(home: Path, sizes: Sizes, recipe: Recipe) -> Workshop:
     """The worker's own on the shipped base model, with a home and questions of its own."""
-    settings = read_settings(home=home, model=str(SHIPPED_MODEL))
-    return Workshop(
-        home=home,
-        base=settings.model,
-        threshold=base_threshold(settings),
-        bank=whole_bank(),
-        recipe=recipe,
-        sizes=sizes,
-        limits=Limits(),
-        registry=Registry(home),
-        train=peft.train,
-        open_engine=lambda: LocalEngine.open(settings.model),
-        clock=lambda: datetime.now(UTC),
-        report=Reporter(home / "outbox", say),
-    )
+    shop = open_workshop(read_settings(home=home, model=str(SHIPPED_MODEL)))
+    return replace(shop, recipe=recipe, sizes=sizes, report=Reporter(home / "outbox", say))
 
 
 def lesson_of(topic: Topic) -> Curriculum:

@@ -23,13 +23,12 @@ from memory.records import Curriculum, Evaluation, Evidence, Fact, Findings, Pas
 from training import peft
 from training.bench.distance import is_far
 from training.bench.topics import Topic
-from training.dataset import Bank, taught
+from training.dataset import shipped_bank, taught
 from training.encoding import encode
 from training.evaluate import Answer, Question, Sets, ask, evaluate, known_only
 from training.questions import Sizes, evaluation_sets
 from training.recipes import Recipe
 from training.replay import replay
-from training.seed import bank
 from training.trainer import Example, TrainingSummary
 
 ADAPTER = "bench-v1-00000000"
@@ -109,7 +108,7 @@ def questions_only(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
 
 def with_replay(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """The pairs, and the replay in words: no distributions, and nothing disturbed."""
-    replayed = replay(lesson.curriculum, whole_bank(), recipe.model_copy(update={"disturbed": 0.0}))
+    replayed = replay(lesson.curriculum, shipped_bank(), recipe.model_copy(update={"disturbed": 0.0}))
     spoken = [each.model_copy(update={"held": False}) for each in replayed]
     return [*questions_only(lesson, recipe), *spoken]
 
@@ -120,12 +119,12 @@ def prompt_distillation(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     Sequence-level distillation (Kim and Rush, 2016, arXiv 1606.07947) of the model that has the document in
     its prompt: its words, not its distributions.
     """
-    return [*lesson.read, *replay(lesson.curriculum, whole_bank(), recipe)]
+    return [*lesson.read, *replay(lesson.curriculum, shipped_bank(), recipe)]
 
 
 def as_the_worker_does(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """Disturbed pairs, and what is replayed."""
-    bank = whole_bank()
+    bank = shipped_bank()
     return [*taught(lesson.curriculum, bank, recipe), *replay(lesson.curriculum, bank, recipe)]
 
 
@@ -136,11 +135,6 @@ RIVALS = (
     Method("questions and replay", with_replay),
     Method("prompt distillation", prompt_distillation, reads=True),
 )
-
-
-def whole_bank() -> Bank:
-    """What the shipped base model was given."""
-    return Bank(known=bank.known(), unknown=bank.unknown(), reserved=bank.reserved())
 
 
 def side_by_side(
@@ -179,7 +173,7 @@ def measure(
 async def _measure(
     base: str, topic: Topic, lesson: Curriculum, recipe: Recipe, sizes: Sizes, reads: bool
 ) -> Measured:
-    given, engine = whole_bank(), LocalEngine.open(base)
+    given, engine = shipped_bank(), LocalEngine.open(base)
     sets = await known_only(engine, evaluation_sets(lesson, given, sizes, seed=recipe.seed))
     before, _ = await evaluate(engine, None, sets.model_copy(update={"in_distribution": (), "near": ()}))
     opened = tuple(
