@@ -133,6 +133,7 @@ def show_adapter(screen: Console, adapter: Json) -> None:
     """One adapter whole."""
     for key in ("name", "domain", "status", "base_model", "recipe", "curriculum", "created_at", "path"):
         screen.print(Text(f"{key:<12}{adapter[key]}"), soft_wrap=True)
+    screen.print(Text(f"{'parent':<12}{adapter['parent'] or 'the base model'}"), soft_wrap=True)
     for digest in adapter["rehearsed"]:
         screen.print(Text(f"{'rehearsed':<12}{digest}"), soft_wrap=True)
     screen.print(

@@ -224,7 +224,10 @@ async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     quarantined = await asyncio.to_thread(given.registry.quarantined, curriculum.digest)
     if quarantined is not None:
-        reason = f"this very curriculum is in quarantine: {quarantined}; change the sources first"
+        reason = (
+            f"this very curriculum is in quarantine: {quarantined}; change its sources, or learn it in another"
+            " domain"
+        )
         return update | {"curriculum": curriculum, "outcome": Outcome(status="rejected", reason=reason)}
     return update | {"curriculum": await asyncio.to_thread(afresh, curriculum, given.registry)}
 

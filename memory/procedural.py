@@ -306,9 +306,8 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
             if isinstance(found, Score):
                 for key, value in found:
                     yield f"{when}.{group}.{key}", float(value)
-    if adapter.let_through is not None:
-        for key, share in adapter.let_through:
-            yield f"let_through.{key}", share
+    for key, share in adapter.let_through:
+        yield f"let_through.{key}", share
     if adapter.calibration is not None:
         for key, value in adapter.calibration:
             yield f"calibration.{key}", value

@@ -359,7 +359,7 @@ class Adapter(Record):
     path: str
     """Folder with `adapter_config.json` and `adapter_model.safetensors`."""
     files: Digest | None = None
-    """SHA-256 over both as they were measured; None in records of adapters from before it was kept."""
+    """SHA-256 over both as they were measured; without it they are served unchecked."""
     base_model: str
     curriculum: Digest
     rehearsed: tuple[Digest, ...] = ()
@@ -370,8 +370,8 @@ class Adapter(Record):
     recipe: str
     threshold: float
     """Entropy threshold in nats, refitted for this adapter."""
-    let_through: LetThrough | None = None
-    """Of what it was taught; None in records of adapters from before it was measured."""
+    let_through: LetThrough
+    """Of what it was taught."""
     calibration: Calibration | None = None
     """None where there were too few answers to fit it."""
     before: Evaluation

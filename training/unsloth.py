@@ -5,6 +5,7 @@ It shares data, loss and recipe with `peft`, so that both backends mean the same
 
 import importlib.util
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def train(
 
     from training import peft
 
+    started = time.monotonic()
     try:
         model, tokenizer = FastModel.from_pretrained(base, max_seq_length=LENGTH, load_in_4bit=False)
     except (OSError, ValueError, RuntimeError) as error:
@@ -65,7 +67,7 @@ def train(
         )
     summary = peft.fit(adapted, tokenizer, data, recipe, out, on_progress)
     _name_base(out / "adapter_config.json", base)
-    return summary
+    return summary.model_copy(update={"seconds": time.monotonic() - started})
 
 
 def _name_base(config: Path, base: str) -> None:

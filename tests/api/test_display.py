@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from api.display import drawn, evaluation_table, gate_line, show_surety, versions_table
+from api.display import drawn, evaluation_table, gate_line, show_adapter, show_surety, versions_table
 from tests.adapters import adapter, evaluation, score
 
 
@@ -71,3 +71,11 @@ def test_an_adapter_shows_how_far_off_its_confidence_is() -> None:
     text = io.StringIO()
     show_surety(Console(file=text, width=200), adapter().model_dump(mode="json"))
     assert "off by 0.020" in text.getvalue()
+
+
+def test_an_adapter_shows_what_it_was_trained_on_top_of() -> None:
+    text = io.StringIO()
+    on_top = adapter(version=2).model_copy(update={"parent": adapter().name})
+    for each, parent in ((adapter(), "the base model"), (on_top, adapter().name)):
+        show_adapter(Console(file=text, width=200), each.model_dump(mode="json"))
+        assert f"parent      {parent}\n" in text.getvalue()

@@ -108,12 +108,15 @@ def figures(
         "seconds of the last over linear growth": last.seconds / (len(last.adapter.learned) * first.seconds),
         "corrupted pairs dropped": false.dropped / false.planted,
         "true pairs kept": false.kept / false.true,
+        "held-out wordings said surely, mean over lessons": statistics.mean(
+            lesson.adapter.let_through.right for lesson in lessons
+        ),
+        "wrongly said surely, mean over lessons": statistics.mean(
+            lesson.adapter.let_through.wrong for lesson in lessons
+        ),
         "lessons that passed every gate": statistics.mean(each.adapter.verdict.passed for each in lessons),
         "megabytes of the last adapter": last.megabytes,
     }
-    if shares := [each.adapter.let_through for each in lessons if each.adapter.let_through]:
-        found["held-out wordings said surely, mean over lessons"] = statistics.mean(s.right for s in shares)
-        found["wrongly said surely, mean over lessons"] = statistics.mean(s.wrong for s in shares)
     if unlearned:
         found |= {f"unlearning: {name}": share for name, share in _unlearned(unlearned.adapter).items()}
     if now:
@@ -212,7 +215,8 @@ def _sequence(lessons: Sequence[Learned]) -> Table:
                 (
                     number,
                     e.in_distribution.accuracy,
-                    *_said(lesson.adapter),
+                    lesson.adapter.let_through.right,
+                    lesson.adapter.let_through.wrong,
                     e.near.accuracy,
                     e.rehearsed.accuracy if e.rehearsed else "",
                     known_lost(lesson.adapter.before, e),
@@ -241,11 +245,6 @@ def known_lost(before: Evaluation, after: Evaluation) -> float:
 def rise(before: Evaluation, after: Evaluation) -> float:
     """How much oftener than the base model it is wrong about unknown words."""
     return after.unknown.hallucination - before.unknown.hallucination
-
-
-def _said(adapter: Adapter) -> tuple[float | str, float | str]:
-    shares = adapter.let_through
-    return (shares.right, shares.wrong) if shares else ("", "")
 
 
 def _unlearned(adapter: Adapter) -> dict[str, float]:
