@@ -225,8 +225,8 @@ async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
     quarantined = await asyncio.to_thread(given.registry.quarantined, curriculum.digest)
     if quarantined is not None:
         reason = (
-            f"this very curriculum is in quarantine: {quarantined}; change its sources, or learn it in another"
-            " domain"
+            f"this very curriculum is in quarantine: {quarantined}; change its sources, or learn it in"
+            " another domain"
         )
         return update | {"curriculum": curriculum, "outcome": Outcome(status="rejected", reason=reason)}
     return update | {"curriculum": await asyncio.to_thread(afresh, curriculum, given.registry)}
