@@ -21,7 +21,6 @@ from training.bench.methods import (
     Method,
     Run,
     as_the_worker_does,
-    prompt_distillation,
     side_by_side,
 )
 from training.bench.topics import topics
@@ -29,12 +28,18 @@ from training.dataset import NAMING
 from training.recipes import Recipe, standard
 from training.trainer import Example
 
+SIZES = FULL.sizes.model_copy(update={"known": 300, "unknown": 200})
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def without_refusals(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
     """No unknown words are replayed."""
     return [example for example in as_the_worker_does(lesson, recipe) if not abstained(example.answer)]
+
+
+def in_words(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
+    """What is replayed is trained with its right answers; nothing is held to the base model."""
+    return [example.model_copy(update={"held": False}) for example in as_the_worker_does(lesson, recipe)]
 
 
 def a_third_of_the_wordings(lesson: Lesson, recipe: Recipe) -> Sequence[Example]:
@@ -59,12 +64,12 @@ ABLATIONS = (
     OURS,
     changed("taught questions not disturbed", disturbed=0.0),
     changed("hidden states free", features=0.0),
-    changed("hidden states held thrice as hard", features=3 * standard().features),
     changed("replay by hidden states alone", distillation=0.0),
+    Method("known facts replayed in words, not held", in_words, equal_tokens=False),
+    changed("no kinds replayed that are to be inferred", inference=0.0),
     Method("no refusals replayed", without_refusals, equal_tokens=False),
     Method("a third of the wordings, thrice as often", a_third_of_the_wordings, equal_tokens=False),
     Method("never asked for the subject", forward_only, equal_tokens=False),
-    Method("prompt distillation, our recipe", prompt_distillation, equal_tokens=False, reads=True),
     changed("rank 8", rank=8, alpha=16),
     changed("rank 64", rank=64, alpha=128),
     changed("all linear layers", modules=ALL_LINEAR),
@@ -87,8 +92,8 @@ def main() -> int:
         parser.error("--seeds must be at least 1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     started = time.monotonic()
-    lessons = [(topic, lesson_of(topic)) for topic in topics(options.seeds)]
-    runs = side_by_side(str(SHIPPED_MODEL), lessons, ABLATIONS, standard(), FULL.sizes, say)
+    lessons = [(topic, lesson_of(topic)) for topic in topics(options.seeds, FULL.short)]
+    runs = side_by_side(str(SHIPPED_MODEL), lessons, ABLATIONS, standard(), SIZES, say)
     command = f"make bench-ablations SEEDS={options.seeds}"
     write(told(command, time.monotonic() - started, runs), options.out)
     print((options.out / "ablations.md").read_text(encoding="utf-8"))
@@ -109,8 +114,8 @@ def told(command: str, seconds: float, runs: Sequence[Run]) -> Result:
                 runs,
                 title="One lever at a time",
                 text=(
-                    "One lesson of 20 facts from the base model for each seed, everything but what is named"
-                    " as in `ours`: mean and standard deviation."
+                    f"One lesson of {FULL.short} facts from the base model for each seed, everything but what"
+                    " is named as in `ours`: mean and standard deviation."
                 ),
             ),
         ),
