@@ -91,7 +91,7 @@ def page(result: Result, at: str, on: str) -> str:
         f"# {result.title}",
         f"`{result.command}`: {result.seconds:.0f} s, commit {at}, {on}.",
         *(f"![{Path(plot).stem}]({plot})" for plot in result.plots),
-        *(_section(table) for table in (goals, *result.tables)),
+        *(_section(table) for table in ((goals,) if result.goals else ()) + result.tables),
     ]
     return "\n\n".join(parts) + "\n"
 
