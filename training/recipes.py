@@ -74,7 +74,7 @@ def standard() -> Recipe:
         replay=1.1,
         refusals=0.45,
         reading=0.03,  # tuned: enough to go on reading as the base does
-        # Tuned: of fewer, a model that goes on from other lessons answers with the definition that it was just
+        # Tuned: of fewer, a model that goes on from other lessons answers with the definition it was just
         # taught; ablation: after one lesson they make no difference.
         inference=0.17,
         distillation=2.0,  # ablation
