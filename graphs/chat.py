@@ -22,10 +22,9 @@ from agent.errors import PromptTooLong
 from agent.explore import look_up
 from agent.holding import Holding
 from agent.routing import Route, route
-from graphs.state import ChatState, Runtime
+from graphs.state import ChatState, Runtime, Update
 from memory.records import ChatOutcome, Citation, Interaction, Record, Uncertainty
 
-Update = dict[str, Any]
 Chat = CompiledStateGraph[ChatState, Runtime, ChatState, ChatState]
 
 

@@ -4,16 +4,13 @@ Training, gates and promotion are a learn run's own; what is forgotten was settl
 """
 
 import asyncio
-from typing import Any
 
 from langgraph.runtime import Runtime as Injected
 
 from agent import forgetting
-from graphs.state import LearnState, Runtime, event
+from graphs.state import LearnState, Runtime, Update, event
 from memory.errors import CorruptRecord, UnknownRun
 from memory.records import Outcome
-
-Update = dict[str, Any]
 
 
 async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:

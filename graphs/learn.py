@@ -1,6 +1,7 @@
 """Owns the order of a learn run, from the attempt to the report, and of one that forgets a lesson instead.
 
-What each step does is in `learn_steps` and `forget`; durable running, resuming and approving is in `runs`.
+What each step does is in `learn_steps`, `swap` and `forget`; durable running, resuming and approving is in
+`runs`.
 """
 
 from functools import partial
@@ -11,6 +12,7 @@ from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
 from graphs import learn_steps as steps
+from graphs import swap
 from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime
 from memory.errors import StoreUnavailable
@@ -63,9 +65,9 @@ STEPS = {
     "curriculum": steps.teach,
     "verify": steps.check,
     "approve": steps.approve,
-    "hand_over": steps.hand_over,
-    "train": steps.await_trainer,
-    "promote": steps.swap_in,
+    "hand_over": swap.hand_over,
+    "train": swap.await_trainer,
+    "promote": swap.swap_in,
     "report": steps.report,
 }
 NEXT = {

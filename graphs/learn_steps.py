@@ -1,11 +1,11 @@
 """Owns the steps of a learn run: each takes the state, calls one part of `agent`, and returns an update.
 
-Their order is in `learn`; a step never names the one that follows it.
+Their order is in `learn`; a step never names the one that follows it. From the approved curriculum to the
+served adapter they are in `swap`.
 """
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from langgraph.runtime import Runtime as Injected
 from langgraph.types import interrupt
@@ -15,26 +15,22 @@ from agent import explore as exploring
 from agent.critique import conflicts, critique
 from agent.curriculum import compose, items, write
 from agent.entropy import measure
-from agent.errors import AdapterRefused, CanaryFailed, TeacherError
-from agent.forgetting import afresh, taught_again
+from agent.errors import TeacherError
+from agent.forgetting import afresh
 from agent.gaps import is_gap, keywords
-from agent.promotion import overtaken, promote
 from agent.routing import DEFAULT_DOMAIN, route
 from agent.scoring import correct
 from agent.terms import occurs
 from agent.verify import verify
 from agent.wordings import wordings
 from graphs.report import as_told, conclude
-from graphs.state import Attempt, Event, LearnState, Runtime, event, limits_of, tripped
-from memory.errors import AdapterNotServable
+from graphs.state import Attempt, LearnState, Runtime, Update, event, limits_of, tripped
 from memory.records import Approval, Fact, Outcome, domain_name
 
 PROBES = 6
 """Questions put to the model about a topic before learning it: enough to see whether it knows it."""
 SAMPLE = 12
 """Pairs shown to the person who approves, spread over the curriculum."""
-
-Update = dict[str, Any]
 
 
 async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
@@ -264,83 +260,6 @@ async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
         reason = f"declined by {decision.by}: {decision.reason or 'no reason given'}"
         return update | {"outcome": Outcome(status="declined", reason=reason)}
     return update
-
-
-async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Publishes the curriculum and queues its job; a second time changes nothing, for its digest names it."""
-    given = runtime.context
-    job = await given.outbox.submit(state["curriculum"], run_id=state["run_id"])
-    said = event(
-        given, "hand over", f"curriculum {job.digest[:12]} is in the trainer's queue", digest=job.digest
-    )
-    return {"job": job, "handed_over_at": given.clock(), "events": [said]}
-
-
-async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Waits for the trainer's result, reporting its progress; gives up after the training limit.
-
-    What was reported on the way is in the update too, in the same order: an event keeps its number.
-    """
-    given = runtime.context
-    digest, limit = state["job"].digest, given.limits.training_seconds
-    lines: list[Event] = []
-    last = None
-    while (result := await given.outbox.result(digest)) is None:
-        progress = await given.outbox.progress(digest)
-        mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
-        # The hand-over has said that it waits; and a line a percent is enough, as all of them are kept.
-        if progress.phase != "waiting" and mark != last:
-            last = mark
-            share = f" {progress.done}/{progress.total}" if progress.total else ""
-            text = f"{progress.phase}{share} {progress.message}".strip()
-            lines.append(event(given, "train", text, done=progress.done, total=progress.total))
-            runtime.stream_writer(lines[-1])
-        if (given.clock() - state["handed_over_at"]).total_seconds() > limit:
-            reason = (
-                f"the trainer did not finish within {limit:.0f} s: see that `nightschool worker` runs; "
-                "the job stays queued, and asking again waits for the same job"
-            )
-            return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}
-        await asyncio.sleep(given.limits.poll_seconds)
-    update: Update = {"training": result}
-    if result.adapter is not None:
-        update["adapter"] = await asyncio.to_thread(given.registry.get, result.adapter)
-    if result.status != "candidate":
-        outcome = Outcome(status=result.status, reason=result.reason, adapter=result.adapter)
-        update["outcome"] = outcome
-    figures = {"seconds": round(update["adapter"].training_seconds, 1)} if "adapter" in update else {}
-    said = event(given, "train", f"{result.status}: {result.reason}", **figures)
-    return update | {"events": [*lines, said]}
-
-
-async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Loads the candidate into the engine, asks its canary, and moves the domain's alias.
-
-    Where another lesson went live while this one was trained, this one is to be taught again, on top of it:
-    the candidate would take the other's place without knowing it.
-    """
-    given, candidate = runtime.context, state["adapter"]
-    name = candidate.name
-    live = await asyncio.to_thread(given.registry.live, candidate.domain)
-    if live is not None and live.name != name and candidate.curriculum in live.learned:
-        reason = f"{live.name}, which serves {live.domain}, has learned this already"
-        outcome = Outcome(status="learned", reason=reason, adapter=live.name)
-        return {"adapter": live, "outcome": outcome, "events": [event(given, "promote", reason)]}
-    if overtaken(candidate, live):
-        said = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
-        return {"curriculum": taught_again(state["curriculum"]), "events": [event(given, "promote", said)]}
-    try:
-        adapter = await promote(name, engine=given.engine, registry=given.registry)
-    except (AdapterRefused, CanaryFailed, AdapterNotServable) as error:
-        outcome = Outcome(status="failed", reason=f"trained, but not served: {error}", adapter=name)
-        return {"outcome": outcome, "events": [event(given, "promote", outcome.reason)]}
-    await given.routes.refresh()
-    reason = f"{name} passed every gate and its canary, and now serves {adapter.domain}"
-    outcome = Outcome(status="learned", reason=reason, adapter=name)
-    if "forget" in state:
-        reason = f"{reason}: it never saw {state['forget'][:12]}"
-        outcome = Outcome(status="forgotten", reason=reason, adapter=name)
-    return {"adapter": adapter, "outcome": outcome, "events": [event(given, "promote", reason)]}
 
 
 async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:

@@ -39,6 +39,8 @@ from memory.records import (
 from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]
+Update = dict[str, Any]
+"""What a step changes of its graph's state."""
 
 
 class Limits(Record):

@@ -1,0 +1,92 @@
+"""Owns the steps from an approved curriculum to the served adapter: handed over, waited for, swapped in.
+
+Training itself is another process's; what comes before and after is in `learn_steps`.
+"""
+
+import asyncio
+
+from langgraph.runtime import Runtime as Injected
+
+from agent.errors import AdapterRefused, CanaryFailed
+from agent.forgetting import taught_again
+from agent.promotion import overtaken, promote
+from graphs.state import Event, LearnState, Runtime, Update, event
+from memory.errors import AdapterNotServable
+from memory.records import Outcome
+
+
+async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Publishes the curriculum and queues its job; a second time changes nothing, for its digest names it."""
+    given = runtime.context
+    job = await given.outbox.submit(state["curriculum"], run_id=state["run_id"])
+    said = event(
+        given, "hand over", f"curriculum {job.digest[:12]} is in the trainer's queue", digest=job.digest
+    )
+    return {"job": job, "handed_over_at": given.clock(), "events": [said]}
+
+
+async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Waits for the trainer's result, reporting its progress; gives up after the training limit.
+
+    What was reported on the way is in the update too, in the same order: an event keeps its number.
+    """
+    given = runtime.context
+    digest, limit = state["job"].digest, given.limits.training_seconds
+    lines: list[Event] = []
+    last = None
+    while (result := await given.outbox.result(digest)) is None:
+        progress = await given.outbox.progress(digest)
+        mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
+        # The hand-over has said that it waits; and a line a percent is enough, as all of them are kept.
+        if progress.phase != "waiting" and mark != last:
+            last = mark
+            share = f" {progress.done}/{progress.total}" if progress.total else ""
+            text = f"{progress.phase}{share} {progress.message}".strip()
+            lines.append(event(given, "train", text, done=progress.done, total=progress.total))
+            runtime.stream_writer(lines[-1])
+        if (given.clock() - state["handed_over_at"]).total_seconds() > limit:
+            reason = (
+                f"the trainer did not finish within {limit:.0f} s: see that `nightschool worker` runs; "
+                "the job stays queued, and asking again waits for the same job"
+            )
+            return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}
+        await asyncio.sleep(given.limits.poll_seconds)
+    update: Update = {"training": result}
+    if result.adapter is not None:
+        update["adapter"] = await asyncio.to_thread(given.registry.get, result.adapter)
+    if result.status != "candidate":
+        outcome = Outcome(status=result.status, reason=result.reason, adapter=result.adapter)
+        update["outcome"] = outcome
+    figures = {"seconds": round(update["adapter"].training_seconds, 1)} if "adapter" in update else {}
+    said = event(given, "train", f"{result.status}: {result.reason}", **figures)
+    return update | {"events": [*lines, said]}
+
+
+async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Loads the candidate into the engine, asks its canary, and moves the domain's alias.
+
+    Where another lesson went live while this one was trained, this one is to be taught again, on top of it:
+    the candidate would take the other's place without knowing it.
+    """
+    given, candidate = runtime.context, state["adapter"]
+    name = candidate.name
+    live = await asyncio.to_thread(given.registry.live, candidate.domain)
+    if live is not None and live.name != name and candidate.curriculum in live.learned:
+        reason = f"{live.name}, which serves {live.domain}, has learned this already"
+        outcome = Outcome(status="learned", reason=reason, adapter=live.name)
+        return {"adapter": live, "outcome": outcome, "events": [event(given, "promote", reason)]}
+    if overtaken(candidate, live):
+        said = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
+        return {"curriculum": taught_again(state["curriculum"]), "events": [event(given, "promote", said)]}
+    try:
+        adapter = await promote(name, engine=given.engine, registry=given.registry)
+    except (AdapterRefused, CanaryFailed, AdapterNotServable) as error:
+        outcome = Outcome(status="failed", reason=f"trained, but not served: {error}", adapter=name)
+        return {"outcome": outcome, "events": [event(given, "promote", outcome.reason)]}
+    await given.routes.refresh()
+    reason = f"{name} passed every gate and its canary, and now serves {adapter.domain}"
+    outcome = Outcome(status="learned", reason=reason, adapter=name)
+    if "forget" in state:
+        reason = f"{reason}: it never saw {state['forget'][:12]}"
+        outcome = Outcome(status="forgotten", reason=reason, adapter=name)
+    return {"adapter": adapter, "outcome": outcome, "events": [event(given, "promote", reason)]}
