@@ -11,9 +11,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agent.engine import GREEDY, Engine, Reply, Sampling, Token
 from agent.errors import AdapterNotLoaded
+from agent.grading import declined, normalise
 from agent.promotion import load
 from agent.routing import Routes
-from agent.scoring import abstained, normalise
 from agent.terms import content, coverage, occurs
 from agent.wordings import with_context
 from memory.language import key, sentences, words
@@ -153,7 +153,7 @@ def citations(question: str, answer: str, findings: Findings) -> tuple[Citation,
     very thing where the question names one that memory has facts about. A plain "Yes" is supported by a
     sentence that holds all content words of the question; a "No" never is.
     """
-    if abstained(answer) or not normalise(answer):
+    if declined(answer) or not normalise(answer):
         return ()
     wanted = content(question)
     choice = _CHOICE.match(answer)

@@ -7,8 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
-from agent.scoring import f1
-from agent.terms import content, coverage, occurs, stems
+from agent.terms import content, coverage, f1, occurs, stems
 from memory.language import key, sentences, words
 from memory.records import Critique, Evidence, Fact, Findings, Relation, Verdict
 

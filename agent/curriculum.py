@@ -8,7 +8,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from agent.scoring import f1, normalise
+from agent.grading import normalise
+from agent.terms import f1
 from agent.wordings import wordings
 from memory.language import key, words
 from memory.records import Curriculum, Fact, Form, QAPair, Record, Withheld

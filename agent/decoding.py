@@ -13,9 +13,9 @@ import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.engine import Alternative, Sampling, Token
+from agent.entropy import TOP, bounds
 from agent.errors import EngineError
 from agent.tokens import cut_at_stop
-from memory.records import Interval
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def complete(
 ) -> list[Completion]:
     """Continues all prompts as one left-padded batch with a key-value cache; results in the prompts' order.
 
-    Entropy is H = -sum p ln p in nats of the softmax over raw float32 logits, before temperature.
+    Entropies are bounds from the TOP likeliest tokens of the softmax over raw float32 logits, before
+    temperature, as a served engine reports them: a gate fitted here holds there.
     A row that has ended leaves the batch as soon as half the rows have. Raises EngineError if the model's
     arithmetic overflows.
     """
@@ -91,19 +92,17 @@ def complete(
         )
         chosen = _choose(logits, [rows[i] for i in live])
         logprobs = logits.log_softmax(-1)
-        entropies = torch.special.entr(logprobs.exp()).sum(-1).tolist()
         picked = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
         if not all(math.isfinite(logprob) for logprob in picked):
             raise EngineError(
                 "the model's answer is no number: its weights, or its adapter's, are damaged or far too large"
             )
-        likeliest = _likeliest(logprobs, [rows[i] for i in live])
-        for place, (token, logprob, entropy) in enumerate(
-            zip(chosen.tolist(), picked, entropies, strict=True)
-        ):
+        likeliest = _likeliest(logprobs)
+        vocabulary = logprobs.shape[-1]
+        for place, (token, logprob) in enumerate(zip(chosen.tolist(), picked, strict=True)):
             row = rows[live[place]]
             if not row.finished:
-                row.accept(token, logprob, entropy, ends, likeliest[place])
+                row.accept(token, logprob, vocabulary, ends, likeliest[place])
         keep = [place for place, i in enumerate(live) if not rows[i].finished]
         if not keep:
             return [row.completion() for row in rows]
@@ -135,22 +134,24 @@ class _Row:
         self,
         token: int,
         logprob: float,
-        entropy: float,
+        vocabulary: int,
         ends: frozenset[int],
         likeliest: Sequence[tuple[int, float]],
     ) -> None:
-        """Takes the next token and the likeliest ids for its place; entropies are in nats."""
+        """Takes the next token and the likeliest ids for its place."""
         sampling = self.prompt.sampling
         if token in ends or not self.prompt.wanted():
             self.finished = "stop"
         else:
-            exact = Interval(lower=max(entropy, 0.0), upper=max(entropy, 0.0))
+            entropy = bounds([min(value, 0.0) for _, value in likeliest], vocabulary)
             self._ids.append(token)
             others = tuple(
                 Alternative(text=str(self._tokenizer.decode([id])), logprob=min(value, 0.0))
                 for id, value in likeliest[: sampling.top_logprobs]
             )
-            self._tokens.append(Token(text="", logprob=min(logprob, 0.0), entropy=exact, alternatives=others))
+            self._tokens.append(
+                Token(text="", logprob=min(logprob, 0.0), entropy=entropy, alternatives=others)
+            )
             if len(self._tokens) == sampling.max_tokens:
                 self.finished = "length"
         self._label(last=self.finished is not None)
@@ -210,10 +211,7 @@ def _nucleus(weights: torch.Tensor, share: float) -> torch.Tensor:
     return weights.index_fill(-1, ids[outside], 0.0)
 
 
-def _likeliest(logprobs: torch.Tensor, rows: Sequence[_Row]) -> list[list[tuple[int, float]]]:
-    """For each row the likeliest ids with their log-probabilities, as many as the keenest row asks for."""
-    most = max(row.prompt.sampling.top_logprobs for row in rows)
-    if most == 0:
-        return [[] for _ in rows]
-    values, ids = logprobs.topk(min(most, logprobs.shape[-1]), dim=-1)
+def _likeliest(logprobs: torch.Tensor) -> list[list[tuple[int, float]]]:
+    """For each row the TOP likeliest ids with their log-probabilities."""
+    values, ids = logprobs.topk(min(TOP, logprobs.shape[-1]), dim=-1)
     return [list(zip(i, v, strict=True)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]

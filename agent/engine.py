@@ -6,14 +6,11 @@ Which adapter a request deserves, and whether an answer is good enough, is decid
 import re
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from langchain_core.messages import BaseMessage
 
 from memory.records import Interval, Record
-
-NEED_INFO = "<NEED_INFO>"
-"""What the shipped model puts first when it does not know."""
 
 _CONTROL = re.compile(r"<(?=(?:start_of_turn|end_of_turn|bos|eos|pad|\|\w+\|)>)")
 """The opening of a token by which chat templates mark turns: Gemma's, and all of the form `<|im_end|>`."""
@@ -22,7 +19,8 @@ _CONTROL = re.compile(r"<(?=(?:start_of_turn|end_of_turn|bos|eos|pad|\|\w+\|)>)"
 class Sampling(Record):
     """How to decode. The default is greedy."""
 
-    max_tokens: int = 64
+    max_tokens: int | None = None
+    """None: until the model ends its answer, or the context is full."""
     temperature: float = 0.0
     top_p: float = 1.0
     """Share of the probability that a draw is made from, the likeliest tokens first."""
@@ -30,6 +28,15 @@ class Sampling(Record):
     stop: tuple[str, ...] = ()
     top_logprobs: int = 0
     """Alternatives to report with each token, at most 20; an engine may know fewer."""
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[str, float] = {}
+    """By token id, as OpenAI has it."""
+    response_format: dict[str, Any] | None = None
+    """OpenAI's: a JSON object, or JSON of a schema."""
+    tools: tuple[dict[str, Any], ...] = ()
+    """Functions that the model may call, in OpenAI's form."""
+    tool_choice: str | dict[str, Any] | None = None
 
 
 class Alternative(Record):
@@ -51,6 +58,15 @@ class Token(Record):
     """The likeliest first, as many as were asked for."""
 
 
+class ToolCall(Record):
+    """A function that the model asks to be called."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON, as the model wrote it."""
+
+
 class Reply(Record):
     """A finished answer with the evidence needed to judge it."""
 
@@ -59,8 +75,9 @@ class Reply(Record):
     tokens: tuple[Token, ...]
     model: str
     adapter: str | None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls"]
     prompt_tokens: int
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 GREEDY = Sampling()

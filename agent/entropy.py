@@ -1,14 +1,12 @@
-"""Owns the arithmetic of uncertainty: entropy bounds of one token, and the gate over one answer.
-
-Which threshold a domain deserves is decided where adapters are evaluated.
-"""
+"""Bounds on the entropy of a token's distribution of which only the top log-probabilities are known."""
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
-from agent.engine import NEED_INFO, Reply
-from memory.records import Calibration, Decision, Interval, Uncertainty
+from memory.records import Interval
+
+TOP = 20
+"""Log-probabilities a token that engines report: the most that vLLM returns by default."""
 
 
 def bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
@@ -48,69 +46,3 @@ def bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
 def surprise(probability: float) -> float:
     """-p ln p in nats, and its limit 0 at p = 0."""
     return -probability * math.log(probability) if probability > 0.0 else 0.0
-
-
-def weakest(reply: Reply) -> float:
-    """Probability of the answer's least likely token, in [0, 1]; 0 without tokens."""
-    return min((math.exp(min(token.logprob, 0.0)) for token in reply.tokens), default=0.0)
-
-
-def confidence(probability: float, slope: float, intercept: float) -> float:
-    """The chance in [0, 1] that an answer is right whose least likely token has that probability.
-
-    Platt scaling (1999, "Probabilistic outputs for support vector machines") of the token's log-odds.
-    """
-    score = slope * log_odds(probability) + intercept
-    return (1.0 + math.tanh(score / 2)) / 2  # the sigmoid, without its overflow
-
-
-def log_odds(probability: float) -> float:
-    """ln(p / (1 - p)), of probabilities no nearer to 0 or 1 than 1e-6, so that it stays finite."""
-    inside = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(inside / (1 - inside))
-
-
-def measure(
-    reply: Reply,
-    threshold: float,
-    *,
-    by: Literal["maximum", "mean"] = "maximum",
-    calibration: Calibration | None = None,
-) -> Uncertainty:
-    """Judges an answer by the largest entropy among its tokens, or by their mean.
-
-    Unsure if that surely exceeds `threshold` (nats), confident if it surely stays below, else undecided.
-    An abstention, an empty answer and one without scored tokens are unsure, whatever their entropy.
-    """
-    intervals = [token.entropy for token in reply.tokens]
-    count = len(intervals)
-    maximum = Interval(
-        lower=max((i.lower for i in intervals), default=0.0),
-        upper=max((i.upper for i in intervals), default=0.0),
-    )
-    mean = Interval(
-        lower=math.fsum(i.lower for i in intervals) / max(count, 1),
-        upper=math.fsum(i.upper for i in intervals) / max(count, 1),
-    )
-    abstained = NEED_INFO in reply.text
-    silent = not reply.text.strip() or not intervals
-    return Uncertainty(
-        maximum=maximum,
-        mean=mean,
-        tokens=count,
-        abstained=abstained,
-        threshold=threshold,
-        confidence=None
-        if calibration is None or abstained or silent
-        else confidence(weakest(reply), calibration.slope, calibration.intercept),
-        decision="unsure" if abstained or silent else gate(maximum if by == "maximum" else mean, threshold),
-    )
-
-
-def gate(entropy: Interval, threshold: float) -> Decision:
-    """Three ways, because bounds that straddle the threshold prove nothing (all in nats)."""
-    if entropy.lower > threshold:
-        return "unsure"
-    if entropy.upper < threshold:
-        return "confident"
-    return "undecided"

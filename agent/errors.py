@@ -7,6 +7,11 @@ AgentError
 |   +-- AdapterRefused        the engine will not load that adapter
 |   +-- PromptTooLong         the prompt does not fit into the model's context
 |   +-- CanaryFailed          a loaded adapter does not behave as evaluation saw it
++-- ModelError
+|   +-- UnknownModel          no model of that name was added
+|   +-- NoModelCard           the model was never studied, so nothing is known about it
+|   +-- BadModelCard          the model's card cannot be read, or is of other weights
+|   +-- ModelRefused          the model cannot be adopted: no model folder, wrong digest, no chat template
 +-- TeacherError              a remote teacher failed or answered nonsense
 """
 
@@ -37,6 +42,26 @@ class PromptTooLong(EngineError):
 
 class CanaryFailed(EngineError):
     """A loaded adapter does not behave as evaluation saw it, so it is not served."""
+
+
+class ModelError(AgentError):
+    """A base model cannot be used as it is."""
+
+
+class UnknownModel(ModelError):
+    """No model of that name was added."""
+
+
+class NoModelCard(ModelError):
+    """The model was never studied, so nothing is known about it."""
+
+
+class BadModelCard(ModelError):
+    """The model's card cannot be read, or is of other weights."""
+
+
+class ModelRefused(ModelError):
+    """The model cannot be adopted: no model folder, wrong digest, no chat template."""
 
 
 class TeacherError(AgentError):

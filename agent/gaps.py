@@ -10,6 +10,8 @@ from agent.engine import Reply, Token
 from agent.terms import content
 from memory.records import Gap, Uncertainty
 
+DOUBT = 1.1
+"""Nats: a fair choice between three words."""
 MOST_KEYWORDS = 12
 """Enough for a search; longer lists only dilute it."""
 
@@ -19,12 +21,12 @@ def is_gap(uncertainty: Uncertainty) -> bool:
     return uncertainty.decision != "confident"
 
 
-def keywords(question: str, reply: Reply | None, threshold: float) -> tuple[str, ...]:
+def keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
     """Content words of the question, then words of the answer that the model was unsure of.
 
-    A token counts as unsure when even the lower bound of its entropy exceeds `threshold` (nats).
+    A token counts as unsure when even the lower bound of its entropy exceeds DOUBT.
     """
-    doubtful = () if reply is None else _doubtful(reply.tokens, threshold)
+    doubtful = () if reply is None else _doubtful(reply.tokens)
     found = [*content(question), *content(" ".join(doubtful))]
     return tuple(dict.fromkeys(found))[:MOST_KEYWORDS]
 
@@ -49,14 +51,14 @@ def open_gap(
     )
 
 
-def _doubtful(tokens: Sequence[Token], threshold: float) -> tuple[str, ...]:
+def _doubtful(tokens: Sequence[Token]) -> tuple[str, ...]:
     """Whole words that hold a doubtful token; a new word starts at white space."""
     groups: list[tuple[str, bool]] = []
     for token in tokens:
-        unsure = token.entropy.lower > threshold
+        unsure = token.entropy.lower > DOUBT
         if groups and not token.text[:1].isspace():
             text, was = groups[-1]
             groups[-1] = (text + token.text, was or unsure)
         else:
             groups.append((token.text, unsure))
-    return tuple(text.strip() for text, unsure in groups if unsure and not text.strip().startswith("<"))
+    return tuple(text.strip() for text, unsure in groups if unsure)

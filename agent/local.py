@@ -166,7 +166,7 @@ class LocalEngine:
             raise PromptTooLong(
                 f"the prompt has {len(ids)} tokens and the context {self._context}: shorten the conversation"
             )
-        most = min(sampling.max_tokens, self._context - len(ids))
+        most = min(sampling.max_tokens or self._context, self._context - len(ids))
         return Prompt(ids, sampling.model_copy(update={"max_tokens": most}))
 
     def _reply(self, prompt: Prompt, adapter: str | None, completion: Completion) -> Reply:

@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage
 from agent.adapter_files import digest_of_files
 from agent.engine import Engine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
-from agent.scoring import normalise
+from agent.grading import normalise
 from memory.adapters import AdapterRegistry, barred
 from memory.errors import AdapterNotServable
 from memory.records import Adapter

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from agent.terms import content, coverage, occurs, stems
 from memory.adapters import AdapterRegistry, barred
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
-from memory.records import Adapter, Calibration, Curriculum, Digest, Fact, Record
+from memory.records import Adapter, AnswerGate, Curriculum, Digest, Fact, Record
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +23,11 @@ IDENTIFYING = 2
 
 
 class Route(Record):
-    """Where a question goes: `threshold` is the gate in nats that belongs to the adapter."""
+    """Where a question goes, and the gate that belongs there."""
 
     domain: str
     adapter: str | None
-    threshold: float
-    calibration: Calibration | None = None
+    gate: AnswerGate
 
 
 class Taught(Record):
@@ -93,8 +92,7 @@ def route_of(adapter: Adapter) -> Route:
     return Route(
         domain=adapter.domain,
         adapter=adapter.name,
-        threshold=adapter.threshold,
-        calibration=adapter.calibration,
+        gate=adapter.gate,
     )
 
 

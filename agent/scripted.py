@@ -18,7 +18,7 @@ from pathlib import Path
 from langchain_core.messages import BaseMessage
 
 from agent.adapter_files import check_name
-from agent.engine import GREEDY, NEED_INFO, Alternative, Reply, Sampling, Token
+from agent.engine import GREEDY, Alternative, Reply, Sampling, Token
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineUnavailable, PromptTooLong
 from agent.tokens import cut_at_stop
 from memory.records import Interval, Record
@@ -39,7 +39,7 @@ class Line(Record):
 Script = Mapping[str, Line] | Callable[[Sequence[BaseMessage]], Line | None]
 """The last message's exact text -> a line; or a function of the conversation, None meaning "not mine"."""
 
-UNKNOWN = Line(text=f"{NEED_INFO} I do not know.", entropy=4.0, logprob=math.log(0.05))
+UNKNOWN = Line(text="I do not know.", entropy=4.0, logprob=math.log(0.05))
 
 
 class ScriptedEngine:

@@ -3,19 +3,16 @@
 Built by entry points and handed on; no library code of ours asks the environment for anything else.
 """
 
-import json
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from memory.records import Domain
+from memory.records import Domain, UnsurePolicy
 
 PREFIX = "NIGHTSCHOOL_"
 SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "training" / "seed" / "model"
-FALLBACK_THRESHOLD = 1.0
-"""Nats. Used where a model ships no `nightschool.json`: a fair coin between three answers is 1.1 nats."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine to itself."""
@@ -64,10 +61,9 @@ class Settings(BaseSettings):
     approval: Literal["auto", "human"] = Field(
         "auto", description="Who lets a verified curriculum through: policy (`auto`) or a person (`human`)."
     )
-    entropy_threshold: float | None = Field(
-        None,
-        gt=0,
-        description="Gate for the base model, in nats; default: what the model's nightschool.json says.",
+    unsure: UnsurePolicy = Field(
+        "abstain",
+        description="Unsure, and no source helps: `abstain`, `warn` before the draft, or `answer` with it.",
     )
     teacher_url: str | None = Field(
         None, description="OpenAI-compatible base URL of a larger model that writes the curriculum."
@@ -170,44 +166,3 @@ def read_settings(**overrides: object) -> Settings:
             for e in error.errors(include_url=False)
         ]
         raise ValueError("bad setting: " + "; ".join(lines)) from None
-
-
-def base_threshold(settings: Settings) -> float:
-    """The base model's gate in nats: the setting, else the model folder's `nightschool.json`, else 1.0.
-
-    Raises ValueError when `nightschool.json` is there but holds no usable `entropy_threshold`.
-    """
-    if settings.entropy_threshold is not None:
-        return settings.entropy_threshold
-    path = _card(settings)
-    if not path.is_file():
-        return FALLBACK_THRESHOLD
-    try:
-        threshold = float(json.loads(path.read_text())["entropy_threshold"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} needs a number named entropy_threshold: {error}") from error
-    if not threshold > 0:
-        raise ValueError(f"{path}: entropy_threshold must be above 0 nats, not {threshold}")
-    return threshold
-
-
-def single_turn(settings: Settings) -> bool:
-    """Whether the base model answers single questions only, which its `nightschool.json` then says.
-
-    Raises ValueError when that file is there but says neither true nor false.
-    """
-    path = _card(settings)
-    if not path.is_file():
-        return False
-    try:
-        said = json.loads(path.read_text()).get("single_turn", False)
-    except (AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is no JSON object: {error}") from error
-    if not isinstance(said, bool):
-        raise ValueError(f"{path}: single_turn must be true or false, not {said!r}")
-    return said
-
-
-def _card(settings: Settings) -> Path:
-    """What a model's folder says of it to us."""
-    return Path(settings.model) / "nightschool.json"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.critique import NEGATION, NUMBER
 from agent.curriculum import head, opening
-from agent.scoring import normalise
+from agent.grading import normalise
 from agent.terms import content, coverage, occurs, spans, stems
 from memory.language import key, sentences
 from memory.records import Fact, Form, Passage, QAPair, Record, Relation

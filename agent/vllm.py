@@ -22,9 +22,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from agent import vllm_wire as wire
 from agent.adapter_files import base_shapes, check_name, inspect
 from agent.engine import GREEDY, Reply, Sampling, Token
+from agent.entropy import TOP
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.tokens import fit_to_text
-from agent.vllm_wire import TOP, Answer, Card, Cards
+from agent.vllm_wire import Answer, Card, Cards
 from memory.records import ADAPTER_PATTERN
 
 LARGEST_VOCABULARY = 1 << 20

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from agent.adapter_files import MAX_RANK
-from agent.vllm_wire import TOP
+from agent.entropy import TOP
 
 
 def serve_command(

@@ -10,11 +10,9 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.engine import Alternative, Sampling, Token, defused
-from agent.entropy import bounds
+from agent.entropy import TOP, bounds
 from agent.errors import EngineError
 
-TOP = 20
-"""Most log-probabilities a token that vLLM returns by default."""
 DATA = b"data:"
 DONE = b"[DONE]"
 
@@ -111,19 +109,20 @@ def asked(
 ) -> dict[str, Any]:
     """The body of a request for an answer, with all that its entropies are measured by."""
     plain = [message.model_copy(update={"content": defused(str(message.text))}) for message in messages]
-    more = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
+    more: dict[str, Any] = {}
+    if streamed:
+        more = {"stream": True, "stream_options": {"include_usage": True}}
+    if sampling.max_tokens is not None:
+        more["max_tokens"] = sampling.max_tokens
     return {
         "model": model,
         "messages": convert_to_openai_messages(plain),
-        "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,  # also 1.0: else the model's generation config cuts the distribution
         "seed": sampling.seed,
         "stop": list(sampling.stop),
         "logprobs": True,
         "top_logprobs": TOP,
-        # Abstention tokens such as <NEED_INFO> must show in the text, special or not.
-        "skip_special_tokens": False,
         "top_k": 0,
         "min_p": 0.0,
     } | more

@@ -21,9 +21,10 @@ from sqlalchemy.engine import make_url
 
 from agent.engine import Engine
 from agent.errors import AgentError, EngineUnavailable
+from agent.models.card import read_card
 from agent.promotion import restore
 from agent.routing import DEFAULT_DOMAIN, Route, Routes
-from agent.settings import Settings, base_threshold, single_turn
+from agent.settings import Settings
 from agent.teacher import Teacher
 from agent.vllm import VllmEngine
 from api.components import graph_address
@@ -98,8 +99,7 @@ def shipped(runtime: Runtime, saver: Saver) -> Sequence[Served]:
 @asynccontextmanager
 async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIterator[Service]:
     """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
-    # First: nothing needs to be opened to find them bad.
-    threshold, alone = base_threshold(settings), single_turn(settings)
+    card = read_card(Path(settings.model))  # first: nothing needs to be opened to find it missing
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         if make_url(settings.durable).get_backend_name() == "sqlite":
@@ -135,13 +135,15 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             outbox=outbox,
             registry=registry,
             routes=routes,
-            base=Route(domain=settings.domain or DEFAULT_DOMAIN, adapter=None, threshold=threshold),
+            base=Route(domain=settings.domain or DEFAULT_DOMAIN, adapter=None, gate=card.gate),
             base_name=settings.model_name,
+            card=card,
+            embedder=embedder,
             clock=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
             approval=settings.approval,
+            unsure=settings.unsure,
             limits=_limits(settings),
-            single_turn=alone,
             teacher=await _teacher(settings, stack),
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))

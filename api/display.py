@@ -28,7 +28,7 @@ LONGITUDINAL: Mapping[str, Callable[[Json], float | None]] = {
     "earlier lessons": lambda version: _measured(version, "rehearsed", "accuracy"),
     "unrelated known facts": lambda version: _measured(version, "out_of_distribution", "accuracy"),
     "hallucinated, still unknown": lambda version: _measured(version, "unknown", "hallucination"),
-    "calibration error, as stated": lambda version: (version.get("calibration") or {}).get("error"),
+    "calibration error, as stated": lambda version: (version.get("gate") or {}).get("error"),
     "calibration error, raw": lambda version: _measured(version, "in_distribution", "ece"),
 }
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -53,9 +53,11 @@ def gate_line(figures: Json) -> Text:
     seen = figures["uncertainty"]
     line = Text("  ")
     line.append(seen["decision"], style=COLOURS[seen["decision"]])
-    line.append(f" · entropy {interval(seen['maximum'])} nats, gate {seen['threshold']:.2f}")
-    if seen.get("confidence") is not None and figures["outcome"] in DIRECT:
+    if seen["confidence"] is not None and figures["outcome"] in DIRECT:
         line.append(f" · {seen['confidence']:.0%} likely right")
+    if seen["threshold"] is not None:
+        line.append(f", gate {seen['threshold']:.0%}")
+    line.append(f" · mean entropy {interval(seen['mean'])} nats")
     line.append(f" · {figures['outcome'].replace('_', ' ')} by {figures['adapter'] or 'the base model'}")
     return line
 
@@ -136,9 +138,7 @@ def show_adapter(screen: Console, adapter: Json) -> None:
     screen.print(Text(f"{'parent':<12}{adapter['parent'] or 'the base model'}"), soft_wrap=True)
     for digest in adapter["rehearsed"]:
         screen.print(Text(f"{'rehearsed':<12}{digest}"), soft_wrap=True)
-    screen.print(
-        Text(f"{'training':<12}{adapter['training_seconds']:.0f} s, gate {adapter['threshold']:.2f} nats")
-    )
+    screen.print(Text(f"{'training':<12}{adapter['training_seconds']:.0f} s"))
     screen.print(evaluation_table(adapter))
     show_surety(screen, adapter)
     screen.print(gates_table(adapter["verdict"]))
@@ -149,11 +149,9 @@ def show_surety(screen: Console, measured: Json) -> None:
     is from how often it is right."""
     if shares := measured.get("let_through"):
         told = f"surely said {shares['right']:.1%} of taught facts right, {shares['wrong']:.1%} wrong"
-        screen.print(Text(f"{told} (gate {measured['threshold']:.2f} nats)"))
-    if calibration := measured.get("calibration"):
-        screen.print(
-            Text(f"stated confidence is off by {calibration['error']:.3f} (expected calibration error)")
-        )
+        screen.print(Text(told))
+    if (gate := measured.get("gate")) and gate["error"] is not None:
+        screen.print(Text(f"stated confidence is off by {gate['error']:.3f} (expected calibration error)"))
 
 
 def evaluation_table(evaluation: Json) -> Table:

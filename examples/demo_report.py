@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.scoring import correct
+from agent.grading import correct
 from api.display import COLOURS, interval
 
 GAIN = 0.5

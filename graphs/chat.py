@@ -15,12 +15,13 @@ from langgraph.runtime import Runtime as Injected
 
 from agent import answer as answering
 from agent import gaps
+from agent.chat.gate import measure
+from agent.chat.stream_gate import StreamGate
 from agent.critique import critique
 from agent.engine import GREEDY, Reply, Sampling, Token
-from agent.entropy import measure
 from agent.errors import PromptTooLong
 from agent.explore import look_up
-from agent.holding import Holding
+from agent.grading import declined
 from agent.routing import Route, route
 from graphs.state import ChatState, Runtime, Update
 from memory.records import ChatOutcome, Citation, Interaction, Record, Uncertainty
@@ -90,19 +91,19 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     A streamed answer whose beginning is confident goes out while it grows; if its end is not, it stays said.
     """
     given = runtime.context
-    threshold, calibration = state["route"].threshold, state["route"].calibration
+    gate, declines = state["route"].gate, given.card.declines
     turn_id = given.new_id()
-    holding = Holding(threshold, _speaker(turn_id, state, runtime))
-    heard = holding.hear if state.get("streamed") else None
+    stream_gate = StreamGate(gate, declines, _speaker(turn_id, state, runtime))
+    heard = stream_gate.hear if state.get("streamed") else None
     reply = await _ask(_prompt(state, given), state, given, heard)
-    seen = measure(reply, threshold, calibration=calibration)
-    holding.end(reply.tokens, confident=not gaps.is_gap(seen))
+    seen = measure(reply.tokens, gate, abstained=declined(reply.text, declines))
+    stream_gate.end(reply.tokens, release=not gaps.is_gap(seen))
     return {
         "interaction_id": turn_id,
         "answer": reply.text,
         "uncertainty": seen,
-        "doubtful": gaps.keywords(state["question"], reply, threshold),
-        "outcome": "answered_unsure" if holding.flowing and gaps.is_gap(seen) else "answered",
+        "doubtful": gaps.keywords(state["question"], reply),
+        "outcome": "answered_unsure" if stream_gate.flowing and gaps.is_gap(seen) else "answered",
     } | _usage(reply)
 
 
@@ -120,7 +121,7 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
         return {"findings": found, "outcome": "abstained", "answer": answering.ABSTENTION_DESPITE_SOURCES}
     reply = await _ask(answering.from_sources(state["question"], found), state, given)
     supported = answering.citations(state["question"], reply.text, found)
-    reading = measure(reply, state["route"].threshold, by="mean")
+    reading = measure(reply.tokens, state["route"].gate)
     update: Update = {"findings": found, "reading": reading} | _usage(reply)
     if not supported or gaps.is_gap(reading):
         return update | {"outcome": "abstained", "answer": answering.ABSTENTION}
@@ -273,7 +274,7 @@ def _speaker(turn_id: str, state: ChatState, runtime: Injected[Runtime]) -> Call
 
 def _prompt(state: ChatState, given: Runtime) -> list[BaseMessage]:
     messages = state["messages"]
-    return answering.with_results(messages) if given.single_turn else answering.in_turns(messages)
+    return answering.in_turns(messages)
 
 
 def _usage(reply: Reply) -> Update:

@@ -12,14 +12,14 @@ from langgraph.types import interrupt
 
 from agent import answer as answering
 from agent import explore as exploring
+from agent.chat.gate import measure
 from agent.critique import conflicts, critique
 from agent.curriculum import compose, items, write
-from agent.entropy import measure
 from agent.errors import TeacherError
 from agent.forgetting import afresh
 from agent.gaps import is_gap, keywords
+from agent.grading import correct, declined
 from agent.routing import DEFAULT_DOMAIN, route
-from agent.scoring import correct
 from agent.terms import occurs
 from agent.verify import verify
 from agent.wordings import wordings
@@ -57,16 +57,16 @@ async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
         Attempt(
             question=question,
             answer=reply.text,
-            uncertainty=measure(reply, chosen.threshold),
+            uncertainty=measure(
+                reply.tokens, chosen.gate, abstained=declined(reply.text, given.card.declines)
+            ),
             references=references,
             right=correct(reply.text, references) if references else None,
         )
         for (question, references), chosen, reply in zip(probes, routes, replies, strict=True)
     )
-    words = [keywords(a.question, r, a.uncertainty.threshold) for a, r in zip(attempts, replies, strict=True)]
-    merged = tuple(
-        dict.fromkeys(w for group in [keywords(state["subject"], None, 0.0), *words] for w in group)
-    )
+    words = [keywords(a.question, r) for a, r in zip(attempts, replies, strict=True)]
+    merged = tuple(dict.fromkeys(w for group in [keywords(state["subject"], None), *words] for w in group))
     unsure = sum(is_gap(a.uncertainty) for a in attempts)
     said = event(
         given, "attempt", f"answered {len(attempts)} questions", questions=len(attempts), unsure=unsure
@@ -88,7 +88,6 @@ async def detect(state: LearnState, runtime: Injected[Runtime]) -> Update:
         f"{len(gaps)} of {len(attempts)} answers show a gap; it lacks {', '.join(state['keywords'][:6])}",
         gaps=len(gaps),
         wrong=wrong,
-        threshold=attempts[0].uncertainty.threshold,
         entropy=max(a.uncertainty.maximum.upper for a in attempts),
     )
     return update | {"events": [said]}

@@ -52,9 +52,8 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "evaluation": adapter and {"before": _plain(adapter.before), "after": _plain(adapter.after)},
         "gates": _plain(adapter.verdict) if adapter else None,
         "adapter": adapter.name if adapter else None,
-        "threshold": adapter.threshold if adapter else None,
+        "gate": _plain(adapter.gate) if adapter else None,
         "let_through": _plain(adapter.let_through) if adapter else None,
-        "calibration": _plain(adapter.calibration) if adapter else None,
         "canary": _plain(adapter.canary) if adapter else None,
         "events": [_plain(e) for e in state.get("events", [])],
     }

@@ -16,10 +16,12 @@ from typing_extensions import TypedDict  # whose schema pydantic can write befor
 
 from agent.curriculum import Draft
 from agent.engine import Engine, Sampling
+from agent.models.card import ModelCard
 from agent.routing import Route, Routes
 from agent.teacher import Teacher
 from memory.adapters import AdapterRegistry
 from memory.database import Database
+from memory.embedding import Embedder
 from memory.episodic.base import EpisodicMemory
 from memory.outbox import Outbox, TrainingResult
 from memory.records import (
@@ -35,6 +37,7 @@ from memory.records import (
     Outcome,
     Record,
     Uncertainty,
+    UnsurePolicy,
 )
 from memory.semantic.base import SemanticMemory
 
@@ -98,12 +101,14 @@ class Runtime:
     """Where questions go that no adapter knows: default domain, no adapter, the base model's gate."""
     base_name: str
     """Name under which clients ask for the base model."""
+    card: ModelCard
+    """What is known about the base model."""
+    embedder: Embedder
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     approval: ApprovalPolicy = "auto"
+    unsure: UnsurePolicy = "abstain"
     limits: Limits = field(default_factory=Limits)
-    single_turn: bool = False
-    """The base model answers single questions only: what was said before would make it unsure."""
     teacher: Teacher | None = None
     """A larger model that writes the curriculum and judges findings; None means rules alone."""
 

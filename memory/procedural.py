@@ -287,7 +287,7 @@ class Registry:
         experiment = self._experiment(adapter.domain, artifact_location=str(self._home / "mlruns"))
         run = self._client.create_run(experiment, run_name=adapter.name).info.run_id
         when = int(adapter.created_at.timestamp() * 1000)
-        keys = ("base_model", "recipe", "curriculum", "threshold", "version")
+        keys = ("base_model", "recipe", "curriculum", "version")
         self._client.log_batch(
             run,
             metrics=[Metric(key, value, when, 0) for key, value in _metrics(adapter)],
@@ -308,9 +308,10 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
                     yield f"{when}.{group}.{key}", float(value)
     for key, share in adapter.let_through:
         yield f"let_through.{key}", share
-    if adapter.calibration is not None:
-        for key, value in adapter.calibration:
-            yield f"calibration.{key}", value
+    if adapter.gate.error is not None:
+        yield "calibration.error", adapter.gate.error
+    for form, fitted in adapter.gate.forms.items():
+        yield f"gate.{form}.coverage", fitted.coverage
     for check in adapter.verdict.checks:
         yield f"gate.{check.name.replace(' ', '_')}", check.figure
 

@@ -22,8 +22,14 @@ Form = Literal[
 """The shape of a question: one per relation, and those that ask a fact another way round."""
 
 Decision = Literal["confident", "undecided", "unsure"]
+Intent = Literal["question", "conversation"]
+"""`question`: seeks knowledge, so its answer is gated. `conversation`: everything else."""
 ChatOutcome = Literal["answered", "answered_unsure", "answered_from_sources", "abstained"]
-"""`answered_unsure`: the answer was already flowing to the caller when its uncertainty showed."""
+"""`answered_unsure`: the model was unsure and the answer went out all the same, because the caller's policy
+says so or because it was already being streamed."""
+UnsurePolicy = Literal["abstain", "warn", "answer"]
+"""What a caller gets when the model is unsure and no source helps."""
+AnswerForm = Literal["short", "sentence", "long"]
 Verdict = Literal["accept", "refine", "flag", "discard"]
 GapStatus = Literal["open", "learning", "closed"]
 AdapterStatus = Literal["candidate", "live", "retired", "rejected"]
@@ -141,18 +147,68 @@ class Citation(Record):
 # What happened
 
 
-class Uncertainty(Record):
-    """The gate's figures for one answer; entropies are in nats over answer tokens only."""
+class Signals(Record):
+    """How sure the model was of one answer, over answer tokens only; entropies are in nats."""
 
-    maximum: Interval
+    first: Interval
+    """Entropy of the first token."""
     mean: Interval
+    maximum: Interval
+    mean_logprob: float
+    min_logprob: float
     tokens: int
+
+
+class LogisticModel(Record):
+    """A logistic regression over standardised features; the five lists have one order."""
+
+    features: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+
+
+class FormGate(Record):
+    """The gate for answers of one form."""
+
+    model: LogisticModel
+    """The chance that an answer is right."""
+    threshold: float | None
+    """Least chance at which an answer counts as confident; None where no threshold keeps the promise."""
+    labels: int
+    """Graded answers that the threshold was chosen on."""
+    coverage: Share = 0.0
+    """Share of these answers that the threshold lets through."""
+
+
+class AnswerGate(Record):
+    """When an answer counts as confident, for one model or adapter.
+
+    The promise, by Learn-Then-Test (Angelopoulos et al. 2021, arXiv 2110.01052): with probability at least
+    1 - `delta` over the choice of calibration questions, at most `risk` of the confident answers are wrong.
+    """
+
+    risk: Share
+    delta: Share
+    forms: dict[AnswerForm, FormGate]
+    """A form that is missing was never calibrated; its answers are never confident."""
+    error: Share | None = None
+    """Expected calibration error of the stated chance, cross-validated."""
+    fitted_on: str
+    """The questions behind it, for people."""
+
+
+class Uncertainty(Signals):
+    """What the gate made of one answer."""
+
+    form: AnswerForm
     abstained: bool
-    """The model itself said that it does not know (`<NEED_INFO>`)."""
-    threshold: float
-    confidence: float | None = None
-    """The chance that the answer is right, in [0, 1], by its adapter's calibration; None where there is
-    none, as for the base model, and where nothing is claimed."""
+    """The answer says that the model does not know."""
+    confidence: Share | None
+    """The chance that the answer is right, by the gate's calibration; None where there is none."""
+    threshold: float | None
+    """Least confidence that counts as confident; None where the gate promises nothing for this form."""
     decision: Decision
 
 
@@ -165,6 +221,7 @@ class Interaction(Record):
     domain: Domain
     adapter: str | None
     uncertainty: Uncertainty | None
+    intent: Intent = "question"
     outcome: ChatOutcome
     citations: tuple[Citation, ...] = ()
     unit: str | None = None
@@ -330,20 +387,8 @@ class Canary(Record):
     """What the base model answers: always different from `answer`."""
 
 
-class Calibration(Record):
-    """How the probability of an answer's least likely token becomes the chance that the answer is right.
-
-    Platt scaling: the sigmoid of `slope` times its log-odds plus `intercept`.
-    """
-
-    slope: float = Field(ge=0)
-    intercept: float
-    error: float = Field(ge=0, le=1)
-    """Expected calibration error on what was taught, of answers that it was not fitted on."""
-
-
 class LetThrough(Record):
-    """What an adapter's threshold lets through of its answers to held-out wordings, as shares of these."""
+    """What an adapter's gate lets through of its answers to held-out wordings, as shares of these."""
 
     right: float
     wrong: float
@@ -361,6 +406,9 @@ class Adapter(Record):
     files: Digest | None = None
     """SHA-256 over both as they were measured; without it they are served unchecked."""
     base_model: str
+    """Name of the model that it adapts, as in the model's card."""
+    base_digest: Digest
+    """Digest of that model's files: an adapter of other weights is never loaded."""
     curriculum: Digest
     rehearsed: tuple[Digest, ...] = ()
     """Earlier curricula of the domain that were trained along, oldest first."""
@@ -368,12 +416,10 @@ class Adapter(Record):
     """The domain's live adapter when it was trained, all of whose lessons it knows but for those left out;
     None for the base model."""
     recipe: str
-    threshold: float
-    """Entropy threshold in nats, refitted for this adapter."""
+    gate: AnswerGate
+    """Refitted for this adapter."""
     let_through: LetThrough
     """Of what it was taught."""
-    calibration: Calibration | None = None
-    """None where there were too few answers to fit it."""
     before: Evaluation
     after: Evaluation
     verdict: GateVerdict

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from memory.records import (
     Adapter,
-    Calibration,
     Canary,
     Curriculum,
     Evaluation,
@@ -15,6 +14,7 @@ from memory.records import (
     QAPair,
     Score,
 )
+from tests.support.cards import DIGEST, gate
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -56,12 +56,12 @@ def adapter(
         version=version,
         status="rejected" if rejected else "candidate",
         path=f"/elsewhere/{domain}-v{version}-{digest[:8]}",
-        base_model="seed",
+        base_model="test-model",
+        base_digest=DIGEST,
         curriculum=digest,
         recipe="test",
-        threshold=0.7,
+        gate=gate(),
         let_through=LetThrough(right=0.8, wrong=0.05),
-        calibration=Calibration(slope=1.0, intercept=0.5, error=0.02),
         before=evaluation(target=0.0, near=0.0),
         after=evaluation(),
         verdict=GateVerdict(passed=not rejected, checks=(check,)),

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from agent.scoring import abstained
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.adapter_files import CONFIG, WEIGHTS
-from agent.scoring import abstained
 from training import peft
 from training.recipes import Recipe
 from training.seed import bank

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from agent.cores import CORES
 from agent.curriculum import items, times
-from agent.scoring import normalise
+from agent.grading import normalise
 from memory.records import Curriculum, Digest, Form, QAPair, digest_of
 from training.disturb import disturb
 from training.recipes import Recipe

@@ -14,7 +14,7 @@ from langchain_core.messages import HumanMessage
 
 from agent.engine import Engine, Reply, Sampling
 from agent.entropy import weakest
-from agent.scoring import abstained, correct, normalise
+from agent.grading import abstained, correct, normalise
 from memory.records import Canary, Evaluation, Form, Record, Score
 
 SetName = Literal[

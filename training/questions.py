@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from agent.cores import Split
 from agent.curriculum import IMPLIED, Item, head, items, kinds
-from agent.scoring import normalise
+from agent.grading import normalise
 from agent.wordings import ask, wordings
 from memory.records import Curriculum, Form, Record
 from training.dataset import NAMING, Bank, held_back, said, subject_forms, unique

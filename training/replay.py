@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.curriculum import IMPLIED, head, opening
-from agent.scoring import admission
+from agent.grading import admission
 from agent.wordings import ask, with_context
 from memory.records import Curriculum, Form
 from training.dataset import (

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import pytest
+from agent.holding import HELD_TOKENS, Holding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.engine import NEED_INFO, Token
-from agent.holding import HELD_TOKENS, Holding
 from memory.records import Interval
 
 THRESHOLD = 1.0

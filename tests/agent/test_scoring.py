@@ -1,9 +1,9 @@
 """What counts as a right answer."""
 
 import pytest
+from agent.scoring import abstained, correct, f1, normalise
 
 from agent.engine import NEED_INFO
-from agent.scoring import abstained, correct, f1, normalise
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from agent.holding import HELD_TOKENS
 from langchain_core.messages import HumanMessage
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from agent.engine import NEED_INFO, Token
 from agent.entropy import gate, measure
-from agent.holding import HELD_TOKENS
 from agent.local import LocalEngine
 from agent.routing import Route
 from agent.settings import SHIPPED_MODEL, Settings, base_threshold

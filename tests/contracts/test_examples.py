@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.scoring import correct, normalise
+from agent.grading import correct, normalise
 from examples.demo import DOMAIN, LIBRARY, QUESTIONS
 from examples.demo_report import Json, Question, checks
 from memory.library import Failure, read, read_target

@@ -21,6 +21,7 @@ from memory.semantic.volatile import VolatileSemanticMemory
 from tests.adapters import adapter, curriculum
 from tests.databases import empty_runs, home
 from tests.facts import fact, passage, rust
+from tests.support.cards import card, gate
 
 __all__ = ["empty_runs", "home"]
 
@@ -72,8 +73,10 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         outbox=outbox,
         registry=registry,
         routes=Routes(registry, lambda digest: curriculum()),
-        base=Route(domain="general", adapter=None, threshold=1.0),
+        base=Route(domain="general", adapter=None, gate=gate()),
         base_name="nightschool",
+        card=card(),
+        embedder=HashingEmbedder(),
         clock=clock,
         new_id=lambda: f"id{next(numbers)}",
         limits=LIMITS,

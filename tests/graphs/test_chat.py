@@ -5,12 +5,12 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from agent.holding import HELD_TOKENS
 
 from agent.answer import ABSTENTION_DESPITE_SOURCES, ABSTENTION_WITHOUT_SOURCES
 from agent.engine import NEED_INFO
 from agent.entropy import confidence
 from agent.errors import CanaryFailed, EngineUnavailable, PromptTooLong
-from agent.holding import HELD_TOKENS
 from agent.scripted import Line, ScriptedEngine
 from agent.wordings import with_context
 from graphs.chat import Chat, Piece, Turn, begun, build, chat, stream

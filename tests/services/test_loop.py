@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.scoring import correct
+from agent.grading import correct
 from tests.contracts.test_imports import ROOT
 from tests.services.stack import Stack
 

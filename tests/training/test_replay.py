@@ -3,6 +3,7 @@
 import re
 
 from agent.scoring import abstained
+
 from tests.lessons import BANK, LESSON
 from training.dataset import as_often, taught
 from training.questions import Sizes, evaluation_sets

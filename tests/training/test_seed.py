@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from agent.scoring import correct, normalise
 from langchain_core.messages import HumanMessage
 from transformers import PreTrainedTokenizerFast
 
 from agent.engine import NEED_INFO
 from agent.local import LocalEngine
-from agent.scoring import correct, normalise
 from agent.settings import Settings, base_threshold
 from agent.wordings import FORMS, ask, with_context
 from tests.grammar import held_out

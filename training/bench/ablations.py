@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.scoring import abstained
+
 from agent.settings import SHIPPED_MODEL
 from memory.results import FOLDER, Result, write
 from training.bench.learning import FULL, lesson_of, say

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.scoring import correct, f1
 from pydantic import BaseModel, ValidationError
 
 from agent.local import LocalEngine
-from agent.scoring import correct, f1
 from memory.documents import RawDocument
 from memory.errors import IngestError
 from memory.library import Failure, read, read_target

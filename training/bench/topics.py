@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 
 from agent.scoring import normalise
+
 from memory.documents import RawDocument
 from memory.extraction import statements
 from memory.library import read

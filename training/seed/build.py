@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from agent.scoring import normalise
 from transformers import Gemma3ForCausalLM, PreTrainedTokenizerFast
 
-from agent.scoring import normalise
 from training.seed import bank, model, tokenizer
 from training.seed.bank import BankFact
 from training.seed.card import TRAINING_FILE

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from agent.scoring import admission
 from transformers import PreTrainedTokenizerFast
 
-from agent.scoring import admission
 from training.seed.bank import BankFact
 from training.seed.facts import Facts
 from training.seed.material import FORMS, Material, code_span, compound, pseudo_word, question

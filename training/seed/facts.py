@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.curriculum import NO_KINDS, head, opening
 from agent.scoring import normalise
+
+from agent.curriculum import NO_KINDS, head, opening
 from memory.records import Form
 from training.seed import wordnet
 from training.seed.bank import BankFact

@@ -1,0 +1,1 @@
+"""How a chat turn is answered: intent, gate, sources, abstention."""

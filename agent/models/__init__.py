@@ -1,0 +1,1 @@
+"""Base models: catalogue, conversion, cards and the study that makes a card."""

@@ -1,0 +1,236 @@
+"""The model card: everything that product code may know about a base model.
+
+A card is a few files beside the weights: `card.json` (`ModelCard`), `known.jsonl` (questions that the model
+answers rightly and steadily), `unknown.jsonl` (questions about invented names), `replay.jsonl` (its own
+answers to general prompts) and `replay.safetensors` (their top log-probabilities). `nightschool models study`
+makes one; the cards of catalogued models ship.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from agent.errors import BadModelCard, NoModelCard
+from memory.records import AnswerGate, Digest, Record, Share
+
+CARD = "card.json"
+KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS = "known.jsonl", "unknown.jsonl", "replay.jsonl", "replay.safetensors"
+
+AGAIN = "run `nightschool models study` again"
+
+Verdict = Literal["go", "retrieval only", "no-go"]
+"""`go`: can be taught. `retrieval only`: answers from sources, but lessons do not hold. `no-go`: neither."""
+QuestionDomain = Literal["factual", "code", "creative", "specialised"]
+_Line = TypeVar("_Line", bound=Record)
+
+
+class ChatTemplate(Record):
+    """How conversations reach the model."""
+
+    options: dict[str, bool | str] = {}
+    """Passed to the chat template with every conversation, such as the switch that turns thinking off."""
+    system: bool = True
+    """Whether it takes a system message; otherwise that is put before the first user message."""
+    stop: tuple[str, ...] = ()
+    """Strings that end an answer besides the end-of-turn tokens."""
+    thinking: tuple[str, str] | None = None
+    """Opening and closing mark of text that is never shown, graded or trained."""
+    tool_parser: str | None = None
+    """vLLM's parser for this model's tool calls; None where it cannot call tools on its own accord."""
+
+
+class Speed(Record):
+    """What the study measured on the machine that it ran on."""
+
+    machine: str
+    threads: int
+    tokens_per_second: float
+    """One answer at a time."""
+    tokens_per_second_batched: float
+    """32 answers at a time."""
+    training_tokens_per_second: float | None = None
+    memory_mb: float
+    """Resident memory of the model with one batch of answers."""
+
+
+class Lessons(Record):
+    """How the model is taught; the recipe itself is in `training.recipes`."""
+
+    modules: tuple[str, ...]
+    """Names of all its linear layers but the output layer, found from the model."""
+    learning_rate: float = Field(gt=0)
+    refusal: str
+    """What lessons teach the model to say of things that do not exist."""
+
+
+class Score(Record):
+    """Shares of one question domain in the study."""
+
+    questions: int
+    right: Share
+    mean_entropy_known: float | None
+    """Nats, over answers to questions that a model should know."""
+    mean_entropy_unlikely: float | None
+    """Nats, over answers to questions that it is unlikely to know."""
+
+
+class ModelCard(Record):
+    """What is known about one base model."""
+
+    name: str
+    source: str
+    """Package, folder or Hugging Face name that it came from."""
+    digest: Digest
+    """SHA-256 over its weights, configuration and tokenizer (`store.digest_of_model`)."""
+    licence: str
+    parameters: int
+    vocabulary: int
+    context: int = Field(ge=512)
+    """Most tokens, prompt and answer together."""
+    dtype: Literal["bfloat16", "float16", "float32"]
+    """What the weights are stored in."""
+    template: ChatTemplate
+    declines: tuple[str, ...]
+    """Phrases by which it says that it does not know, in lower case."""
+    answer_tokens: int = Field(ge=16)
+    """Longest answer where the caller sets no limit."""
+    lessons: Lessons
+    gate: AnswerGate
+    domains: dict[QuestionDomain, Score]
+    known: int
+    """Questions in `known.jsonl`."""
+    unknown: int
+    replay: int
+    speed: Speed
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+class KnownQuestion(Record):
+    """A question that the model answers rightly in each of its wordings."""
+
+    id: str
+    domain: QuestionDomain
+    wordings: tuple[str, ...]
+    answers: tuple[str, ...]
+
+
+class UnknownQuestion(Record):
+    """A question about something that does not exist; the right answer is to decline."""
+
+    id: str
+    domain: QuestionDomain
+    name: str
+    wordings: tuple[str, ...]
+
+
+class Turn(Record):
+    """One message of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ReplayAnswer(Record):
+    """The model's own greedy answer to a general prompt."""
+
+    id: str
+    kind: str
+    messages: tuple[Turn, ...]
+    answer: str
+
+
+@dataclass(frozen=True)
+class ReplayDistributions:
+    """The top log-probabilities of all replay answers, token by token, one answer after the other."""
+
+    lengths: NDArray[np.int32]
+    """Tokens of each answer, the end of turn included: [answers]."""
+    tokens: NDArray[np.int32]
+    """The answers' tokens: [sum of lengths]."""
+    ids: NDArray[np.int32]
+    """Likeliest token ids at each position: [sum of lengths, k]."""
+    logprobs: NDArray[np.float16]
+    """Their natural log-probabilities: [sum of lengths, k]."""
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card in a model's folder. Raises NoModelCard and BadModelCard."""
+    path = folder / CARD
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise NoModelCard(
+            f"the model in {folder} has no card: run `nightschool models add {folder}`, then"
+            " `nightschool models study` with its name"
+        ) from None
+    except (OSError, ValidationError) as error:
+        raise BadModelCard(
+            f"{path} cannot be read: run `nightschool models study` again ({error})"
+        ) from error
+
+
+def read_known(folder: Path) -> tuple[KnownQuestion, ...]:
+    """Raises BadModelCard."""
+    return _read(folder / KNOWN, KnownQuestion)
+
+
+def read_unknown(folder: Path) -> tuple[UnknownQuestion, ...]:
+    """Raises BadModelCard."""
+    return _read(folder / UNKNOWN, UnknownQuestion)
+
+
+def read_replay(folder: Path) -> tuple[ReplayAnswer, ...]:
+    """Raises BadModelCard."""
+    return _read(folder / REPLAY, ReplayAnswer)
+
+
+def read_distributions(folder: Path) -> ReplayDistributions:
+    """Raises BadModelCard."""
+    from safetensors.numpy import load_file
+
+    path = folder / REPLAY_ARRAYS
+    try:
+        return ReplayDistributions(**load_file(path))
+    except (OSError, TypeError, ValueError) as error:
+        raise BadModelCard(
+            f"{path} cannot be read: run `nightschool models study` again ({error})"
+        ) from error
+
+
+def write_card(
+    folder: Path,
+    card: ModelCard,
+    known: Iterable[KnownQuestion],
+    unknown: Iterable[UnknownQuestion],
+    replay: Iterable[ReplayAnswer],
+    distributions: ReplayDistributions,
+) -> None:
+    """Writes all files of a card, `card.json` last: a folder that has it has the others."""
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lines in ((KNOWN, known), (UNKNOWN, unknown), (REPLAY, replay)):
+        text = "".join(line.model_dump_json() + "\n" for line in lines)
+        (folder / name).write_text(text, encoding="utf-8")
+    save_file(vars(distributions), folder / REPLAY_ARRAYS)
+    text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    unfinished = folder / f".{CARD}.unfinished"
+    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.rename(folder / CARD)
+
+
+def _read(path: Path, kind: type[_Line]) -> tuple[_Line, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return tuple(kind.model_validate_json(line) for line in lines)
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        raise BadModelCard(
+            f"{path} cannot be read: run `nightschool models study` again ({error})"
+        ) from error

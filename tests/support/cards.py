@@ -1,0 +1,51 @@
+"""Model cards and gates for tests."""
+
+from typing import get_args
+
+from agent.grading import DECLINES
+from agent.models.card import ChatTemplate, Lessons, ModelCard, Speed
+from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel
+
+DIGEST = "ab" * 32
+
+
+def gate(nats: float = 1.0) -> AnswerGate:
+    """Confident where every token's entropy stays below `nats`, whatever the answer's form."""
+    model = LogisticModel(
+        features=("max_entropy",), mean=(nats,), scale=(1.0,), weights=(-5.0,), intercept=0.0
+    )
+    fitted = FormGate(model=model, threshold=0.5, labels=200, coverage=0.5)
+    forms = dict.fromkeys(get_args(AnswerForm), fitted)
+    return AnswerGate(risk=0.2, delta=0.1, forms=forms, error=0.03, fitted_on="made for a test")
+
+
+def card(**changes: object) -> ModelCard:
+    """The card of a model that can be taught; `changes` replace fields."""
+    return ModelCard(
+        name="test-model",
+        source="made for a test",
+        digest=DIGEST,
+        licence="Apache-2.0",
+        parameters=1_000_000,
+        vocabulary=1000,
+        context=2048,
+        dtype="float32",
+        template=ChatTemplate(),
+        declines=DECLINES,
+        answer_tokens=256,
+        lessons=Lessons(modules=("q_proj", "v_proj"), learning_rate=1e-3, refusal="I don't know."),
+        gate=gate(),
+        domains={},
+        known=0,
+        unknown=0,
+        replay=0,
+        speed=Speed(
+            machine="a test",
+            threads=1,
+            tokens_per_second=100.0,
+            tokens_per_second_batched=500.0,
+            memory_mb=100.0,
+        ),
+        verdict="go",
+        reasons=("made for a test",),
+    ).model_copy(update=changes)
