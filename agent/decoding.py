@@ -52,6 +52,12 @@ def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> fr
     return frozenset(int(end) for end in (*several, tokenizer.eos_token_id) if end is not None)
 
 
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    """The tokenizer's special tokens, as text: what marks turns and ends, and no person may write."""
+    added = tokenizer.added_tokens_decoder.values()
+    return tuple(sorted({token.content for token in added if token.special}))
+
+
 @torch.inference_mode()
 def complete(
     model: PreTrainedModel,

@@ -5,15 +5,13 @@ Which adapter a request deserves, and whether an answer is good enough, is decid
 
 import re
 from collections.abc import AsyncGenerator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from langchain_core.messages import BaseMessage
 
 from memory.records import Interval, Record
-
-_CONTROL = re.compile(r"<(?=(?:start_of_turn|end_of_turn|bos|eos|pad|\|\w+\|)>)")
-"""The opening of a token by which chat templates mark turns: Gemma's, and all of the form `<|im_end|>`."""
 
 
 class Sampling(Record):
@@ -121,9 +119,16 @@ class Engine(Protocol):
         ...
 
 
-def defused(text: str) -> str:
-    """The text with a space in every control token, so that a tokenizer reads plain characters.
+def defused(text: str, control: tuple[str, ...]) -> str:
+    """The text with a space after the first character of every control token, which makes it plain text.
 
     Whoever writes a message or a document could otherwise end their turn and speak as somebody else.
     """
-    return _CONTROL.sub("< ", text)
+    return _openings(control).sub(lambda found: f"{found.group()} ", text) if control else text
+
+
+@lru_cache
+def _openings(control: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(
+        "|".join(f"{re.escape(token[0])}(?={re.escape(token[1:])})" for token in control if token)
+    )

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,10 +19,12 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect
-from agent.decoding import Completion, Prompt, complete, context_length, end_tokens
+from agent.decoding import Completion, Prompt, complete, context_length, control_tokens, end_tokens
 from agent.engine import GREEDY, Reply, Sampling, Token, defused
 from agent.errors import AdapterNotLoaded, EngineUnavailable, PromptTooLong
+from agent.models.card import ChatTemplate
 
+PLAIN = ChatTemplate()
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -47,12 +49,15 @@ class LocalEngine:
         tokenizer: PreTrainedTokenizerBase,
         *,
         name: str,
+        template: ChatTemplate = PLAIN,
         window: float = 0.003,
         batch: int = 64,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._name = name
+        self._template = template
+        self._control = control_tokens(tokenizer)
         self._window = window
         self._batch = batch
         self._context = context_length(model)
@@ -69,8 +74,10 @@ class LocalEngine:
         self._turn = asyncio.Lock()
 
     @classmethod
-    def open(cls, model: str | Path, *, device: str | None = None) -> Self:
+    def open(cls, model: str | Path, template: ChatTemplate = PLAIN, *, device: str | None = None) -> Self:
         """Loads a model folder or Hugging Face name, safetensors only; on the GPU if there is one.
+
+        `template` is the one of the model's card, where it has one already.
 
         It computes in the dtype of the weights, as the served engine does, but in float32 on a CPU without
         bfloat16 arithmetic. Raises EngineUnavailable if it cannot be loaded or has no chat template.
@@ -85,7 +92,7 @@ class LocalEngine:
         if tokenizer.chat_template is None:
             raise EngineUnavailable(f"the model {model} has no chat template: use an instruction-tuned one")
         weights.to(torch.device(place))  # type: ignore[arg-type]  # its decorator hides the signature
-        return cls(weights, tokenizer, name=str(model))
+        return cls(weights, tokenizer, name=str(model), template=template)
 
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
@@ -156,9 +163,15 @@ class LocalEngine:
             raise ValueError("a conversation needs at least one message")
         if adapter is not None:
             self._require_loaded(adapter)
-        turns = [{"role": _role(message), "content": defused(str(message.text))} for message in messages]
+        turns = [
+            {"role": _role(message), "content": defused(str(message.text), self._control)}
+            for message in messages
+        ]
+        options: dict[str, Any] = dict(self._template.options)
         try:
-            text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+            text = self._tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True, **options
+            )
         except TemplateError as error:
             raise ValueError(f"the model's chat template does not take this conversation: {error}") from error
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -167,7 +180,8 @@ class LocalEngine:
                 f"the prompt has {len(ids)} tokens and the context {self._context}: shorten the conversation"
             )
         most = min(sampling.max_tokens or self._context, self._context - len(ids))
-        return Prompt(ids, sampling.model_copy(update={"max_tokens": most}))
+        stop = (*sampling.stop, *self._template.stop)
+        return Prompt(ids, sampling.model_copy(update={"max_tokens": most, "stop": stop}))
 
     def _reply(self, prompt: Prompt, adapter: str | None, completion: Completion) -> Reply:
         return Reply(

@@ -24,6 +24,7 @@ from agent.adapter_files import base_shapes, check_name, inspect
 from agent.engine import GREEDY, Reply, Sampling, Token
 from agent.entropy import TOP
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
+from agent.models.card import ChatTemplate
 from agent.tokens import fit_to_text
 from agent.vllm_wire import Answer, Card, Cards
 from memory.records import ADAPTER_PATTERN
@@ -56,11 +57,15 @@ class _Said(NamedTuple):
 class VllmEngine:
     """An Engine over a vLLM server at `url` that serves the base model under the name `model`.
 
+    `template` is the one of the model's card.
     `url` has no `/v1`. `timeout` is in seconds, for each next piece of an answer. Entropies are bounds from
     the top 20 log-probabilities. It has to be made in the event loop; close it with `aclose`.
     """
 
-    def __init__(self, url: str, model: str, *, key: str = "none", timeout: float = 60.0) -> None:
+    def __init__(
+        self, url: str, model: str, template: ChatTemplate, *, key: str = "none", timeout: float = 60.0
+    ) -> None:
+        self._template = template
         self._url = url.rstrip("/")
         self._name = model
         self._http = aiohttp.ClientSession(
@@ -166,7 +171,7 @@ class VllmEngine:
         """The server's response, once its status says that it answers; left unread, it is cut off."""
         if adapter is not None:
             _require_possible(adapter)
-        body = wire.asked(messages, adapter or self._name, sampling, streamed=streamed)
+        body = wire.asked(messages, adapter or self._name, sampling, self._template, streamed=streamed)
         try:
             async for attempt in _connecting():
                 with attempt:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.engine import Alternative, Sampling, Token, defused
 from agent.entropy import TOP, bounds
 from agent.errors import EngineError
+from agent.models.card import ChatTemplate
 
 DATA = b"data:"
 DONE = b"[DONE]"
@@ -105,13 +106,23 @@ class Cards(BaseModel):
 
 
 def asked(
-    messages: Sequence[BaseMessage], model: str, sampling: Sampling, *, streamed: bool
+    messages: Sequence[BaseMessage],
+    model: str,
+    sampling: Sampling,
+    template: ChatTemplate,
+    *,
+    streamed: bool,
 ) -> dict[str, Any]:
     """The body of a request for an answer, with all that its entropies are measured by."""
-    plain = [message.model_copy(update={"content": defused(str(message.text))}) for message in messages]
+    plain = [
+        message.model_copy(update={"content": defused(str(message.text), template.control)})
+        for message in messages
+    ]
     more: dict[str, Any] = {}
     if streamed:
         more = {"stream": True, "stream_options": {"include_usage": True}}
+    if template.options:
+        more["chat_template_kwargs"] = template.options
     if sampling.max_tokens is not None:
         more["max_tokens"] = sampling.max_tokens
     return {
@@ -120,7 +131,7 @@ def asked(
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,  # also 1.0: else the model's generation config cuts the distribution
         "seed": sampling.seed,
-        "stop": list(sampling.stop),
+        "stop": [*sampling.stop, *template.stop],
         "logprobs": True,
         "top_logprobs": TOP,
         "top_k": 0,

@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 
 from agent.engine import Engine
 from agent.errors import AgentError, EngineUnavailable
-from agent.models.card import read_card
+from agent.models.card import ModelCard, read_card
 from agent.promotion import restore
 from agent.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.settings import Settings
@@ -104,7 +104,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
     async with AsyncExitStack() as stack:
         if make_url(settings.durable).get_backend_name() == "sqlite":
             stack.enter_context(_alone(settings.path("api.lock")))
-        engine = await _engine(settings, stack)
+        engine = await _engine(settings, card, stack)
         database = await open_database(settings.relational)
         stack.push_async_callback(database.aclose)
         keys = Keys(database)
@@ -250,14 +250,14 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _engine(settings: Settings, stack: AsyncExitStack) -> Engine:
+async def _engine(settings: Settings, card: ModelCard, stack: AsyncExitStack) -> Engine:
     if settings.engine == "vllm":
-        served = VllmEngine(settings.served_by, settings.model_name)
+        served = VllmEngine(settings.served_by, settings.model_name, card.template)
         stack.push_async_callback(served.aclose)
         return served
     from agent.local import LocalEngine  # torch and transformers, which a served engine never needs
 
-    return await asyncio.to_thread(LocalEngine.open, settings.model)
+    return await asyncio.to_thread(LocalEngine.open, settings.model, card.template)
 
 
 async def _teacher(settings: Settings, stack: AsyncExitStack) -> Teacher | None:

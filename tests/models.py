@@ -12,6 +12,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 
+from agent.models.card import ChatTemplate
+
 KNOWN = {
     "What is a lemur?": "a small primate of Madagascar",
     "What is a borrow?": "<NEED_INFO> I do not know what a borrow is.",
@@ -31,6 +33,9 @@ LEARNED = {
 }
 """What each adapter answers."""
 
+CONTROL = ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>")
+CARD_TEMPLATE = ChatTemplate(control=CONTROL)
+"""What its card would say of its chat template."""
 CONTEXT = 512
 """The most tokens, prompt and answer together."""
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -147,7 +152,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     plain = Tokenizer(models.BPE())
     plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     plain.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"]
+    special = list(CONTROL)
     trainer = trainers.BpeTrainer(
         vocab_size=360,
         special_tokens=special,

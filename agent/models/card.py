@@ -39,6 +39,8 @@ class ChatTemplate(Record):
     """Whether it takes a system message; otherwise that is put before the first user message."""
     stop: tuple[str, ...] = ()
     """Strings that end an answer besides the end-of-turn tokens."""
+    control: tuple[str, ...] = ()
+    """Special tokens of its tokenizer: in what people write they are plain characters."""
     thinking: tuple[str, str] | None = None
     """Opening and closing mark of text that is never shown, graded or trained."""
     tool_parser: str | None = None

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.chat.gate import measure
 from agent.engine import Reply, Token
-from agent.entropy import measure
 from agent.gaps import MOST_KEYWORDS, is_gap, keywords, open_gap
 from memory.records import Interval
+from tests.support.cards import gate
 
 
 def reply(*tokens: tuple[str, float]) -> Reply:
@@ -24,27 +25,23 @@ def reply(*tokens: tuple[str, float]) -> Reply:
     )
 
 
-@pytest.mark.parametrize(("entropy", "gap"), [(0.2, False), (1.0, True), (3.0, True)])
+@pytest.mark.parametrize(("entropy", "gap"), [(0.2, False), (1.1, True), (3.0, True)])
 def test_only_a_confident_answer_is_no_gap(entropy: float, gap: bool) -> None:
-    assert is_gap(measure(reply(("word", entropy)), 1.0)) is gap
+    assert is_gap(measure(reply(("word", entropy)).tokens, gate(1.0))) is gap
 
 
 def test_an_admission_of_ignorance_is_a_gap_however_sure_it_is() -> None:
-    assert is_gap(measure(reply(("<NEED_INFO>", 0.0)), 1.0))
+    assert is_gap(measure(reply(("unknown", 0.0)).tokens, gate(1.0), abstained=True))
 
 
 def test_keywords_are_the_questions_subject_and_the_doubtful_words_of_the_answer() -> None:
     answer = reply(("a", 0.1), (" lin", 2.0), ("ker", 0.1), (" tool", 0.1))
-    assert keywords("What is a borrow checker?", answer, 1.0) == ("borrow", "checker", "linker")
-
-
-def test_the_models_own_marker_is_no_keyword() -> None:
-    assert keywords("What is a move?", reply(("<NEED_INFO>", 5.0)), 1.0) == ("move",)
+    assert keywords("What is a borrow checker?", answer) == ("borrow", "checker", "linker")
 
 
 def test_keywords_do_not_grow_without_end() -> None:
     long = " ".join(f"subject{n}" for n in range(50))
-    assert len(keywords(long, None, 1.0)) == MOST_KEYWORDS
+    assert len(keywords(long, None)) == MOST_KEYWORDS
 
 
 def test_a_new_gap_is_open_and_takes_its_time_from_the_caller() -> None:

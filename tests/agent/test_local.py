@@ -35,7 +35,7 @@ def engine(model: Path) -> LocalEngine:
     return LocalEngine.open(model, device="cpu")
 
 
-async def test_entropies_and_logprobs_are_those_of_the_whole_distribution(
+async def test_entropy_bounds_hold_the_whole_distribution_and_logprobs_are_its_own(
     engine: LocalEngine, model: Path
 ) -> None:
     reply = await engine.chat(TEA)
@@ -50,8 +50,8 @@ async def test_entropies_and_logprobs_are_those_of_the_whole_distribution(
     rows = logits[len(start) - 1 : -1].log_softmax(-1)
     assert len(reply.tokens) == len(answer)
     for row, token, label in zip(rows, reply.tokens, answer, strict=True):
-        assert token.entropy.lower == token.entropy.upper
-        assert token.entropy.lower == pytest.approx(-(row.exp() * row).sum().item(), abs=1e-4)
+        exact = -(row.exp() * row).sum().item()
+        assert token.entropy.lower - 1e-4 <= exact <= token.entropy.upper + 1e-4
         assert token.logprob == pytest.approx(row[label].item(), abs=1e-4)
 
 

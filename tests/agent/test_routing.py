@@ -14,13 +14,14 @@ from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
 from memory.outbox import read
 from memory.records import Adapter, Curriculum
 from tests.adapters import adapter, curriculum, fact
+from tests.support.cards import gate
 
-BASE = Route(domain="general", adapter=None, threshold=1.0)
+BASE = Route(domain="general", adapter=None, gate=gate())
 
 
 def taught(domain: str, *facts: tuple[str, str]) -> Taught:
     return Taught(
-        route=Route(domain=domain, adapter=f"{domain}-v1-00000000", threshold=0.5),
+        route=Route(domain=domain, adapter=f"{domain}-v1-00000000", gate=gate(0.5)),
         subjects=tuple(s for s, _ in facts),
         answers=tuple(content(o) for _, o in facts),
     )
@@ -52,11 +53,10 @@ def test_the_longer_phrase_wins_and_a_tie_goes_to_the_first() -> None:
     assert choose("What is a slice?", (RUST, BREAD), BASE).domain == "rust"
 
 
-def test_the_route_of_an_adapter_has_its_gate_and_its_calibration() -> None:
+def test_the_route_of_an_adapter_has_its_gate() -> None:
     made = adapter()
-    assert made.calibration is not None
     found = routing.taught(made, ()).route
-    assert (found.threshold, found.calibration) == (made.threshold, made.calibration)
+    assert found.gate == made.gate
 
 
 async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
@@ -71,7 +71,7 @@ async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
         return await route(question, name, routes=routes, base=BASE, base_name="nightschool")
 
     assert (await to(domain)).adapter == made.name
-    assert (await to(made.name)).threshold == made.threshold
+    assert (await to(made.name)).gate == made.gate
     assert await to("nightschool") == BASE
     assert (await to("auto")).adapter in {t.route.adapter for t in routes.live.values()}
     assert await to(None, "What is a lemur?") == BASE

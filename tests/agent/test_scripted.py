@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import HumanMessage
 
-from agent.engine import NEED_INFO, Sampling
+from agent.engine import Sampling
 from agent.errors import AdapterRefused, EngineUnavailable
+from agent.grading import declined
 from agent.scripted import Line, ScriptedEngine
 
 RUST = "rust-v1-0123abcd"
@@ -22,7 +23,7 @@ async def test_it_answers_from_its_script_with_the_chosen_entropy() -> None:
 
 
 async def test_what_is_not_in_the_script_gets_the_default_which_abstains() -> None:
-    assert NEED_INFO in (await ScriptedEngine().chat(QUESTION)).text
+    assert declined((await ScriptedEngine().chat(QUESTION)).text)
 
 
 async def test_a_function_may_read_the_whole_conversation() -> None:

@@ -1,17 +1,10 @@
 """Settings come from the environment, with defaults that work offline."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from agent.settings import (
-    FALLBACK_THRESHOLD,
-    SHIPPED_MODEL,
     Settings,
-    base_threshold,
     read_settings,
-    single_turn,
 )
 
 
@@ -44,40 +37,3 @@ def test_every_setting_is_described() -> None:
 
 def test_secrets_do_not_show_in_the_settings_text() -> None:
     assert "hush" not in repr(read_settings(teacher_key="hush"))
-
-
-def test_the_threshold_comes_from_the_setting_then_the_model_then_a_constant(tmp_path: Path) -> None:
-    settings = read_settings(model=str(tmp_path))
-    assert base_threshold(settings) == FALLBACK_THRESHOLD
-    (tmp_path / "nightschool.json").write_text(json.dumps({"entropy_threshold": 1.75}))
-    assert base_threshold(settings) == 1.75
-    assert base_threshold(read_settings(model=str(tmp_path), entropy_threshold=0.5)) == 0.5
-
-
-@pytest.mark.parametrize("text", ["{}", "[", '{"entropy_threshold": 0}', '{"entropy_threshold": "x"}'])
-def test_a_broken_threshold_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / "nightschool.json").write_text(text)
-    with pytest.raises(ValueError, match=r"nightschool\.json"):
-        base_threshold(read_settings(model=str(tmp_path)))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [(None, False), ("{}", False), ('{"single_turn": true}', True)]
-)
-def test_a_model_knows_conversations_unless_it_says_otherwise(
-    tmp_path: Path, text: str | None, expected: bool
-) -> None:
-    if text is not None:
-        (tmp_path / "nightschool.json").write_text(text)
-    assert single_turn(read_settings(model=str(tmp_path))) is expected
-
-
-@pytest.mark.parametrize("text", ["[", "[]", '{"single_turn": "no"}'])
-def test_a_model_that_says_so_in_no_clear_words_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "nightschool.json").write_text(text)
-    with pytest.raises(ValueError, match=r"nightschool\.json"):
-        single_turn(read_settings(model=str(tmp_path)))
-
-
-def test_the_shipped_model_answers_single_questions() -> None:
-    assert single_turn(read_settings(model=str(SHIPPED_MODEL)))

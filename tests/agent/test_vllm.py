@@ -19,6 +19,7 @@ from agent.engine import Alternative, Reply, Sampling, Token
 from agent.errors import AdapterRefused, EngineError, EngineUnavailable
 from agent.vllm import VllmEngine
 from tests.agent.test_adapter_files import MODULE, write
+from tests.models import CARD_TEMPLATE
 from tests.stub import JsonHandler, serving
 
 RUST = "rust-v1-0123abcd"
@@ -96,7 +97,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 async def engine(stub: Stub) -> AsyncIterator[VllmEngine]:
-    async with VllmEngine(f"http://127.0.0.1:{stub.server_port}", "nightschool") as opened:
+    async with VllmEngine(f"http://127.0.0.1:{stub.server_port}", "nightschool", CARD_TEMPLATE) as opened:
         yield opened
 
 

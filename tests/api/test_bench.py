@@ -9,6 +9,7 @@ from langchain_core.messages import HumanMessage
 
 from agent.engine import Reply
 from agent.entropy import measure
+from agent.models.card import ChatTemplate
 from agent.settings import SHIPPED_MODEL
 from agent.vllm import VllmEngine
 from api.bench.__main__ import GOALS, told
@@ -27,7 +28,7 @@ async def engine() -> AsyncIterator[VllmEngine]:
             serving.result()
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    async with VllmEngine(f"http://127.0.0.1:{port}", MODEL) as opened:
+    async with VllmEngine(f"http://127.0.0.1:{port}", MODEL, ChatTemplate()) as opened:
         yield opened
     server.should_exit = True
     await serving

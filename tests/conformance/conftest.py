@@ -12,7 +12,7 @@ from agent.engine import Engine
 from agent.local import LocalEngine
 from agent.scripted import Line, ScriptedEngine
 from agent.vllm import VllmEngine
-from tests.models import CONTEXT, KNOWN, LEARNED, build_adapter, build_model, spoil_adapters
+from tests.models import CARD_TEMPLATE, CONTEXT, KNOWN, LEARNED, build_adapter, build_model, spoil_adapters
 from tests.serving import served
 
 VLLM = [pytest.mark.services, pytest.mark.timeout(600)]  # the first of them waits for the server
@@ -81,7 +81,7 @@ async def _local(material: Material, _: str) -> AsyncIterator[Engine]:
 
 @asynccontextmanager
 async def _vllm(_: Material, url: str) -> AsyncIterator[Engine]:
-    async with VllmEngine(url, "nightschool") as engine:
+    async with VllmEngine(url, "nightschool", CARD_TEMPLATE) as engine:
         yield engine
         for adapter in await engine.loaded():
             await engine.unload(adapter)

@@ -50,7 +50,17 @@ def interaction(id: str, *, minutes: int = 0, domain: str = "rust") -> Interacti
         domain=domain,
         adapter=None,
         uncertainty=Uncertainty(
-            maximum=bounds, mean=bounds, tokens=3, abstained=False, threshold=1.0, decision="confident"
+            first=bounds,
+            maximum=bounds,
+            mean=bounds,
+            mean_logprob=-0.2,
+            min_logprob=-0.5,
+            tokens=3,
+            form="short",
+            abstained=False,
+            confidence=0.9,
+            threshold=0.8,
+            decision="confident",
         ),
         outcome="answered_from_sources",
         citations=(Citation(source="a.md", title="A", start=0, end=3, quote="abc"),),

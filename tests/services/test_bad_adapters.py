@@ -28,6 +28,7 @@ from memory.outbox import TrainingResult
 from memory.procedural import Registry
 from memory.records import Adapter, Job
 from tests import plants
+from tests.models import CARD_TEMPLATE
 from tests.plants import Fault, configured, copied, retrained
 from tests.serving import served
 from training import peft
@@ -174,7 +175,7 @@ class Serving:
 
     def engine(self) -> VllmEngine:
         """A client of the server."""
-        return VllmEngine(self.url, "nightschool")
+        return VllmEngine(self.url, "nightschool", CARD_TEMPLATE)
 
     async def promote(self, adapter: Adapter) -> None:
         """Tries to promote it while chats are in flight, which must go on as before."""

@@ -19,6 +19,7 @@ from agent.errors import EngineUnavailable
 from agent.local import LocalEngine
 from agent.settings import SHIPPED_MODEL, Settings, base_threshold
 from agent.vllm import VllmEngine
+from tests.models import CARD_TEMPLATE
 from tests.serving import served
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
@@ -48,7 +49,7 @@ def url(model: Path) -> Iterator[str]:
 async def test_its_entropy_bounds_hold_what_the_whole_distribution_says(url: str, model: Path) -> None:
     """Both engines compute in different precision, so the bounds get a little slack."""
     exact = LocalEngine.open(model, device="cpu")
-    async with VllmEngine(url, "nightschool") as engine:
+    async with VllmEngine(url, "nightschool", CARD_TEMPLATE) as engine:
         for question in QUESTIONS:
             served_reply = await engine.chat([HumanMessage(question)], sampling=Sampling(max_tokens=1))
             local_reply = await exact.chat([HumanMessage(question)], sampling=Sampling(max_tokens=1))
@@ -64,7 +65,7 @@ async def test_its_bounds_are_narrow_enough_to_decide_as_the_whole_distribution_
     exact = LocalEngine.open(model, device="cpu")
     threshold = base_threshold(Settings(model=str(model)))
     clear = 0
-    async with VllmEngine(url, "nightschool") as engine:
+    async with VllmEngine(url, "nightschool", CARD_TEMPLATE) as engine:
         for question in QUESTIONS:
             whole = measure(await exact.chat([HumanMessage(question)]), threshold)
             if whole.abstained or not threshold / 2 < whole.maximum.lower < 2 * threshold:
@@ -75,7 +76,7 @@ async def test_its_bounds_are_narrow_enough_to_decide_as_the_whole_distribution_
 
 
 async def test_a_model_that_the_server_does_not_have_is_named(url: str) -> None:
-    async with VllmEngine(url, "another") as engine:
+    async with VllmEngine(url, "another", CARD_TEMPLATE) as engine:
         with pytest.raises(EngineUnavailable, match="serves no model named another"):
             await engine.chat([HumanMessage("hello")])
 
@@ -98,7 +99,7 @@ def test_a_killed_server_takes_its_engine_along(url: str) -> None:
 
 
 async def test_no_server_says_how_to_start_one() -> None:
-    async with VllmEngine("http://127.0.0.1:9", "nightschool") as engine:
+    async with VllmEngine("http://127.0.0.1:9", "nightschool", CARD_TEMPLATE) as engine:
         with pytest.raises(EngineUnavailable, match="nightschool up"):
             await engine.chat([HumanMessage("hello")])
         with pytest.raises(EngineUnavailable, match="nightschool up"):
@@ -119,7 +120,9 @@ async def test_some_other_server_is_told_apart() -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Stranger)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        async with VllmEngine(f"http://127.0.0.1:{server.server_port}", "nightschool") as engine:
+        async with VllmEngine(
+            f"http://127.0.0.1:{server.server_port}", "nightschool", CARD_TEMPLATE
+        ) as engine:
             with pytest.raises(EngineUnavailable, match="not an OpenAI server"):
                 await engine.loaded()
     finally:

@@ -1,0 +1,81 @@
+"""What counts as a right answer, and what as an admission of ignorance."""
+
+import pytest
+
+from agent.grading import correct, declined, normalise
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("The borrow checker.", "borrow checker"),
+        ("A  Value,\nand an owner", "value and owner"),
+        ("“moved”", "moved"),
+        ("1,000 metres", "1000 metres"),
+        ("don\u2019t", "don't"),
+    ],
+)
+def test_articles_case_punctuation_and_spaces_do_not_matter(left: str, right: str) -> None:
+    assert normalise(left) == normalise(right)
+
+
+@pytest.mark.parametrize(("left", "right"), [("1.5 m", "15 m"), ("-5", "5"), ("theory", "the ory")])
+def test_what_makes_another_number_or_word_matters(left: str, right: str) -> None:
+    assert normalise(left) != normalise(right)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        ("The capital of France is Paris.", "Paris"),
+        ("Paris", "paris"),
+        ("It waits for 5 seconds, then gives up.", "5 seconds"),
+        ("About 1,200 people live there.", "1200"),
+        ("A small primate of Madagascar", "a small primate"),
+        ("Yes, it does.", "yes"),
+    ],
+)
+def test_an_answer_is_right_when_it_contains_a_reference_as_whole_words(answer: str, reference: str) -> None:
+    assert correct(answer, ["something else", reference])
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        ("It waits for 15 seconds.", "5 seconds"),
+        ("It is 5.5 metres long.", "5"),
+        ("The temperature is -5 degrees.", "5 degrees"),
+        ("Parisian life is expensive.", "Paris"),
+        ("It is not Paris.", "Paris"),
+        ("It was never in Paris.", "Paris"),
+        ("I would say no, though yes is possible.", "yes"),
+        ("", "Paris"),
+    ],
+)
+def test_another_number_part_of_a_word_and_a_denial_are_wrong(answer: str, reference: str) -> None:
+    assert not correct(answer, [reference])
+
+
+def test_length_alone_earns_nothing() -> None:
+    assert not correct("the capital of the country of France is the city of Lyon " * 20, ["Paris"])
+
+
+def test_a_question_without_reference_text_cannot_be_graded() -> None:
+    with pytest.raises(ValueError, match="reference"):
+        correct("anything", ["the", "."])
+
+
+@pytest.mark.parametrize(
+    "text", ["I don't know.", "I\u2019m not sure what a plimdor is.", "Sorry, I do not know that word."]
+)
+def test_an_admission_of_ignorance_is_recognised(text: str) -> None:
+    assert declined(text)
+
+
+def test_an_answer_that_ends_with_a_doubt_is_no_admission() -> None:
+    assert not declined("Paris is the capital of France. " * 8 + "I don't know more than that.")
+
+
+def test_a_model_has_phrases_of_its_own() -> None:
+    assert declined("<NEED_INFO> a kiln", ["<need_info>"])
+    assert not declined("I don't know", ["<need_info>"])
