@@ -13,6 +13,8 @@ from langchain_core.messages import BaseMessage
 
 from memory.records import Interval, Record
 
+FinishReason = Literal["stop", "length", "tool_calls"]
+
 
 class Sampling(Record):
     """How to decode. The default is greedy."""
@@ -73,7 +75,7 @@ class Reply(Record):
     tokens: tuple[Token, ...]
     model: str
     adapter: str | None
-    finish_reason: Literal["stop", "length", "tool_calls"]
+    finish_reason: FinishReason
     prompt_tokens: int
     tool_calls: tuple[ToolCall, ...] = ()
 

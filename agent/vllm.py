@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 from huggingface_hub import snapshot_download
@@ -21,7 +21,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from agent import vllm_wire as wire
 from agent.adapter_files import base_shapes, check_name, inspect
-from agent.engine import GREEDY, Reply, Sampling, Token
+from agent.engine import GREEDY, FinishReason, Reply, Sampling, Token
 from agent.entropy import TOP
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
@@ -94,6 +94,8 @@ class VllmEngine:
         vocabulary = await self._vocabulary(messages)
         async with self._answering(messages, adapter, sampling, streamed=False) as answering:
             answer = self._read(await answering.read(), adapter)
+        calls = wire.ToolCalls()
+        calls.add(answer)
         text = answer.text.lstrip()
         tokens = answer.tokens(vocabulary, sampling.top_logprobs)
         if text and not tokens:
@@ -105,6 +107,7 @@ class VllmEngine:
             adapter=adapter,
             finish_reason=answer.finish_reason or "stop",
             prompt_tokens=answer.prompt_tokens,
+            tool_calls=calls.whole(),
         )
 
     async def stream(
@@ -119,13 +122,15 @@ class VllmEngine:
         told: list[Token] = []
         text = ""
         begun = scored = False
-        reason: Literal["stop", "length"] = "stop"
+        reason: FinishReason = "stop"
+        calls = wire.ToolCalls()
         prompt_tokens = 0
         async with aclosing(self._chunks(messages, adapter, sampling)) as chunks:
             async for chunk in chunks:
                 waiting += chunk.tokens(vocabulary, sampling.top_logprobs)
                 scored = scored or bool(waiting)
                 text += chunk.text
+                calls.add(chunk)
                 reason = chunk.finish_reason or reason
                 prompt_tokens += chunk.prompt_tokens
                 while waiting:
@@ -149,6 +154,7 @@ class VllmEngine:
             model=self._name,
             adapter=adapter,
             finish_reason=reason,
+            tool_calls=calls.whole(),
             prompt_tokens=prompt_tokens,
         )
 

@@ -4,12 +4,12 @@ Read without OpenAI's client, which takes longer over an answer than the rest of
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.engine import Alternative, Sampling, Token, defused
+from agent.engine import Alternative, FinishReason, Sampling, Token, ToolCall, defused
 from agent.entropy import TOP, bounds
 from agent.errors import EngineError
 from agent.models.card import ChatTemplate
@@ -31,8 +31,20 @@ class _Scores(BaseModel):
     content: list[_Scored] | None = None
 
 
+class _Function(BaseModel):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(BaseModel):
+    index: int = 0
+    id: str | None = None
+    function: _Function = _Function()
+
+
 class _Message(BaseModel):
     content: str | None = None
+    tool_calls: list[_ToolCall] | None = None
 
 
 class _Choice(BaseModel):
@@ -59,10 +71,17 @@ class Answer(BaseModel):
         return "".join(choice.message.content or "" for choice in self.choices)
 
     @property
-    def finish_reason(self) -> Literal["stop", "length"] | None:
+    def finish_reason(self) -> FinishReason | None:
         """Why the answer ended, or None where it goes on."""
         reason = self.choices[0].finish_reason if self.choices else None
-        return None if reason is None else "length" if reason == "length" else "stop"
+        if reason is None:
+            return None
+        return "length" if reason == "length" else "tool_calls" if reason == "tool_calls" else "stop"
+
+    @property
+    def tool_calls(self) -> list[_ToolCall]:
+        """The calls, or pieces of calls."""
+        return [call for choice in self.choices for call in choice.message.tool_calls or ()]
 
     @property
     def prompt_tokens(self) -> int:
@@ -85,6 +104,33 @@ class Answer(BaseModel):
             if choice.logprobs is not None
             for item in choice.logprobs.content or ()
         ]
+
+
+class ToolCalls:
+    """Tool calls, put together from the pieces of a stream or taken from a whole answer."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, tuple[str, str, str]] = {}
+
+    def add(self, answer: Answer) -> None:
+        """Takes what the answer or chunk holds; whole answers number no calls, so they are counted here."""
+        numbered = len({call.index for call in answer.tool_calls}) == len(answer.tool_calls)
+        for place, call in enumerate(answer.tool_calls):
+            index = call.index if numbered else place
+            id, name, arguments = self._calls.get(index, ("", "", ""))
+            function = call.function
+            self._calls[index] = (
+                call.id or id,
+                function.name or name,
+                arguments + (function.arguments or ""),
+            )
+
+    def whole(self) -> tuple[ToolCall, ...]:
+        """All calls so far, in order."""
+        return tuple(
+            ToolCall(id=id, name=name, arguments=arguments)
+            for _, (id, name, arguments) in sorted(self._calls.items())
+        )
 
 
 class _Failure(BaseModel):
@@ -125,12 +171,20 @@ def asked(
         more["chat_template_kwargs"] = template.options
     if sampling.max_tokens is not None:
         more["max_tokens"] = sampling.max_tokens
+    if sampling.response_format is not None:
+        more["response_format"] = sampling.response_format
+    if sampling.tools:
+        more |= {"tools": list(sampling.tools), "tool_choice": sampling.tool_choice or "auto"}
+    if sampling.logit_bias:
+        more["logit_bias"] = sampling.logit_bias
     return {
         "model": model,
         "messages": convert_to_openai_messages(plain),
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,  # also 1.0: else the model's generation config cuts the distribution
         "seed": sampling.seed,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
         "stop": [*sampling.stop, *template.stop],
         "logprobs": True,
         "top_logprobs": TOP,
