@@ -1,13 +1,14 @@
-"""Owns how text is cut into sentences, and the key under which two spellings of a name are one.
+"""Words, sentences and quotable stretches of text, and the key under which two spellings of a name are one.
 
-Rules for English only; which sentence states a fact is for `extraction`.
+The rules are for English.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
-_BREAK = re.compile(r"(?<=[.!?])[\"'\u201d)\]*_]*\s+|\n\s*\n")
+_BREAK = re.compile(r"(?<=[.!?])[\"'\u201d)\]*_]*\s+|\n\s*\n|(?<=[\u3002\uff01\uff1f])")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|cf|vs|al|dr|mr|mrs|ms|st|no|fig|approx|ca)|\b[a-z])\.$", re.IGNORECASE
 )
@@ -60,6 +61,85 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
         yield from _stripped(text, begin, match.end())
         begin = match.end()
     yield from _stripped(text, begin, len(text))
+
+
+def quotable(text: str) -> Iterator[tuple[int, int]]:
+    """Spans that can be quoted on their own, in order: sentences, list items, table rows, code blocks.
+
+    A list item of several sentences is cut into these. Headings, and a table's header row and rule, are none.
+    """
+    for start, end, kind in _stretches(text):
+        if kind == "prose":
+            yield from ((start + a, start + b) for a, b in sentences(text[start:end]))
+        elif kind in ("row", "code"):
+            yield from _stripped(text, start, end)
+
+
+def header(text: str, position: int) -> tuple[str, ...]:
+    """The column names of the table row that begins at `position`; () where there is none."""
+    names: tuple[str, ...] = ()
+    for start, end, kind in _stretches(text):
+        if start > position:
+            break
+        if kind == "header":
+            names = cells(text[start:end])
+        elif kind != "row" and kind != "rule":
+            names = ()
+    return names
+
+
+def cells(row: str) -> tuple[str, ...]:
+    """The cells of a Markdown table row."""
+    return tuple(cell.strip() for cell in row.strip().strip("|").split("|"))
+
+
+_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$")
+_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*$")
+_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+(?=\S)")
+_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]")
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int, str]]:
+    """The text in stretches of one kind: prose, code, header, rule, row or heading."""
+    lines: list[tuple[int, str]] = []
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        lines.append((offset, line))
+        offset += len(line)
+    lines.append((offset, ""))
+    begin: int | None = None
+    fenced: int | None = None
+    for (start, line), (_, following) in pairwise(lines):
+        kind = _kind(line, following) if fenced is None else "prose"
+        fence = _FENCE.match(line) is not None
+        if begin is not None and fenced is None and (kind != "prose" or fence or _ITEM.match(line)):
+            yield begin, start, "prose"
+            begin = None
+        if fence and fenced is None:
+            fenced = start
+        elif fence and fenced is not None:
+            yield fenced, start + len(line), "code"
+            fenced = None
+        elif fenced is None and kind != "prose":
+            yield start, start + len(line), kind
+        elif fenced is None and begin is None:
+            item = _ITEM.match(line)
+            begin = start + (item.end() if item else 0)
+    if fenced is not None:
+        yield fenced, len(text), "code"
+    elif begin is not None:
+        yield begin, len(text), "prose"
+
+
+def _kind(line: str, following: str) -> str:
+    if _HEADING.match(line):
+        return "heading"
+    if "|" in line and _RULE.match(line.rstrip("\n")):
+        return "rule"
+    if _ROW.match(line.rstrip("\n")):
+        return "header" if _RULE.match(following.rstrip("\n") or " ") else "row"
+    return "prose"
 
 
 def _stripped(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:

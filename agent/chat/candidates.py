@@ -1,0 +1,231 @@
+"""Candidates: the sentences of the passages found, each with the chance that it answers the question.
+
+The chance comes from a logistic regression over six signals: likeness of the question's and the sentence's
+embeddings, the share of the question's content words (weighted by rarity) that the sentence and its passage
+hold, the share of its names and numbers, whether the sentence has what the question's form asks for (a date,
+a number, a name, a reason), and the passage's place in the search.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from agent.terms import CLOSED_CLASS, SHAPE_NOUNS
+from memory.embedding import Embedder
+from memory.language import cells, header, quotable, singular, words
+from memory.records import Citation, Evidence, Findings, Passage, Record, Share
+
+EMBEDDED = 6
+"""Sentences that are compared by meaning: the best by words. Each costs some 10 ms on one core."""
+LONGEST_CODE = 400
+"""Characters of a code block that can be quoted whole."""
+
+WEIGHTS = {
+    "likeness": 6.0,
+    "words": 2.5,
+    "words_near": 1.0,
+    "names": 1.0,
+    "form": 1.0,
+    "rank": 1.0,
+}
+INTERCEPT = -7.0
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty"
+)
+_LARGE = "thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half quarter dozen"
+SMALL_NUMBERS = tuple(_SMALL.split())
+"""By their value."""
+NUMBER_WORDS = frozenset({*SMALL_NUMBERS, *_LARGE.split()})
+_MONTHS = (
+    "january february march april may june july august september october november december monday tuesday"
+    " wednesday thursday friday saturday sunday spring summer autumn winter"
+)
+_TIME = frozenset(_MONTHS.split()) | {
+    "century",
+    "decade",
+    "era",
+    "release",
+    "version",
+    "day",
+    "year",
+    "month",
+}
+
+_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("number", re.compile(r"\bhow (?:many|much|long|old|far|often|big|large|tall|fast|high|low|wide|deep)\b"
+                          r"|\bwhat (?:percent\w*|number|share|fraction|amount)\b", re.I)),
+    ("time", re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|decade|time)\b", re.I)),
+    ("name", re.compile(r"\bwho(?:m|se)?\b|\bwhere\b|\bwhat (?:is|was) the name\b"
+                        r"|\b(?:what|which) (?:country|city|town|person|company|place)\b", re.I)),
+    ("reason", re.compile(r"\bwhy\b", re.I)),
+)  # fmt: skip
+_REASON = re.compile(r"\b(?:because|since|due|so that|in order|to \w+|as a result|therefore|for)\b", re.I)
+_NAME = re.compile(
+    r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'.-]*|`[^`\n]+`|\"[^\"\n]+\"|\w*\d[\w.,:/-]*\w|\d|\w+[._/]\w[\w./-]*"
+)
+
+
+class Candidate(Record):
+    """A sentence, list item, table row or code block of a passage, at `passage.text[start:end]`."""
+
+    passage: Passage
+    start: int
+    end: int
+    reading: str
+    """The text as it reads: a table row with its column names."""
+    chance: Share
+    """That it answers the question."""
+
+    @property
+    def text(self) -> str:
+        """Its very words."""
+        return self.passage.text[self.start : self.end]
+
+    @property
+    def citation(self) -> Citation:
+        """Where it stands in its document."""
+        return Citation(
+            source=self.passage.source,
+            title=self.passage.title,
+            start=self.passage.start + self.start,
+            end=self.passage.start + self.end,
+            quote=self.text,
+        )
+
+
+def candidates(question: str, findings: Findings, embedder: Embedder) -> tuple[Candidate, ...]:
+    """The best sentences of the passages, likeliest answer first. Blocks while it embeds."""
+    found = [
+        (place, hit, start, end, reading)
+        for place, hit in enumerate(findings.evidence)
+        for start, end, reading in _sentences(hit.passage)
+    ]
+    if not found:
+        return ()
+    rarity = _rarity([reading for *_, reading in found])
+    rows = [_lexical(question, hit, reading, place, rarity) for place, hit, _, _, reading in found]
+    best = sorted(range(len(found)), key=lambda i: -_score(rows[i] | {"likeness": 0.0}))[:EMBEDDED]
+    texts = [f"{found[i][1].passage.title}: {found[i][4]}" for i in best]
+    asked, *vectors = embedder.embed([question, *texts])
+    ranked = []
+    for i, vector in zip(best, vectors, strict=True):
+        _, hit, start, end, reading = found[i]
+        score = _score(rows[i] | {"likeness": float(asked @ vector)})
+        chance = 1 / (1 + math.exp(-score))
+        ranked.append(Candidate(passage=hit.passage, start=start, end=end, reading=reading, chance=chance))
+    return tuple(sorted(ranked, key=lambda c: -c.chance))
+
+
+def reads(passage: Passage, start: int, end: int) -> str:
+    """A stretch of a passage as it reads on its own: a table row with its column names, on one line."""
+    text = passage.text[start:end]
+    names = header(passage.text, start)
+    if not names:
+        return " ".join(text.split())
+    pairs = zip(names, cells(text), strict=False)
+    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs if cell)
+
+
+def _sentences(passage: Passage) -> list[tuple[int, int, str]]:
+    return [
+        (start, end, reads(passage, start, end))
+        for start, end in quotable(passage.text)
+        if end - start <= LONGEST_CODE or not passage.text.startswith("`" * 3, start)
+    ]
+
+
+def _lexical(
+    question: str, hit: Evidence, reading: str, place: int, rarity: dict[str, float]
+) -> dict[str, float]:
+    wanted = keywords(question)
+    own = roots(reading)
+    near = own | roots(f"{hit.passage.title} {hit.passage.section} {hit.passage.text}")
+    named = names(question)
+    return {
+        "words": _share(wanted, own, rarity),
+        "words_near": _share(wanted, near, rarity),
+        "names": sum(name <= near for name in named) / len(named) if named else 1.0,
+        "form": fits(question, reading),
+        "rank": 1 / (1 + place),
+    }
+
+
+def _score(values: dict[str, float]) -> float:
+    return INTERCEPT + math.fsum(WEIGHTS[name] * value for name, value in values.items())
+
+
+def keywords(text: str) -> frozenset[str]:
+    """Roots of the words that carry a question's subject."""
+    kept = [w for w in _words(text) if w not in CLOSED_CLASS]
+    return frozenset(root(w) for w in kept if w not in SHAPE_NOUNS) or frozenset(map(root, kept))
+
+
+def roots(text: str) -> frozenset[str]:
+    """Roots of all words of the text."""
+    return frozenset(map(root, _words(text)))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Words; of a script that does not separate them, pairs of characters."""
+    return tuple(part for word in words(text) for part in _parts(word))
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    if len(word) < 3 or word[0] < _UNSPACED:
+        return (word,)
+    return tuple(word[i : i + 2] for i in range(len(word) - 1))
+
+
+_UNSPACED = "\u0e00"
+"""Thai and, from U+2E80, Chinese, Japanese and Korean characters."""
+_SUFFIX = re.compile(r"(?:ations?|ings?|edly|ed|ions?|ment|ers?|ors?|ally|ly|al|es|e|s|y)$")
+
+
+def root(word: str) -> str:
+    """The word without a common English ending, so that `originated` and `origin` may meet."""
+    bare = singular(word)
+    cut = _SUFFIX.sub("", bare)
+    return cut if len(cut) >= 4 and cut.isalpha() else bare
+
+
+def names(text: str) -> tuple[frozenset[str], ...]:
+    """Names, numbers and code words of the text, each as the roots of its words."""
+    found = (roots(match[0]) for match in _NAME.finditer(text))
+    return tuple(dict.fromkeys(name for name in found if name and not name <= {"i", "a"}))
+
+
+def fits(question: str, text: str) -> float:
+    """1 where the text has what the form of the question asks for beyond its own words, 0 where it has not.
+
+    0.5 for a question of no particular form.
+    """
+    form = next((name for name, pattern in _FORMS if pattern.search(question)), None)
+    if form is None:
+        return 0.5
+    asked = set(words(question))
+    new = [w for w in words(text) if w not in asked]
+    if form == "number":
+        return float(any(w[0].isdigit() or w in NUMBER_WORDS for w in new))
+    if form == "time":
+        return float(any(w[0].isdigit() or w in _TIME for w in new))
+    if form == "reason":
+        return float(_REASON.search(text) is not None)
+    known = roots(question)
+    return float(any(not name <= known and not all(w[0].isdigit() for w in name) for name in names(text)))
+
+
+def _share(wanted: frozenset[str], given: frozenset[str], rarity: dict[str, float]) -> float:
+    """Share of the wanted roots' weight that is given; what no sentence holds weighs most."""
+    most = max(rarity.values(), default=1.0)
+    weights = {w: rarity.get(w, most) for w in wanted}
+    total = math.fsum(weights.values())
+    return math.fsum(v for w, v in weights.items() if w in given) / total if total else 0.0
+
+
+def _rarity(texts: Sequence[str]) -> dict[str, float]:
+    """log(1 + n / df) of each root over the sentences."""
+    counts = Counter(r for text in texts for r in roots(text))
+    return {r: math.log(1 + len(texts) / count) for r, count in counts.items()}

@@ -1,0 +1,185 @@
+"""Answers from sources: the served model reads the best passages, and each sentence it says is checked.
+
+What a source supports stays and is cited, what none supports is cut. Where nothing is left, the sentence that
+is likeliest to answer is quoted; where no sentence is likely to, there is no answer. Sources that contradict
+each other are quoted side by side.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence, Set
+
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+
+from agent.chat.candidates import Candidate, candidates, names, roots
+from agent.chat.support import clash, foreign, supports
+from agent.engine import GREEDY, Reply, Sampling
+from agent.grading import declined
+from agent.models.card import ModelCard
+from memory.embedding import Embedder
+from memory.language import sentences, words
+from memory.records import Citation, Findings, Record
+
+ANSWERS = 0.35
+"""Least chance of the best sentence; below it the sources do not answer the question."""
+AS_LIKELY = 0.75
+"""A second sentence is quoted, or compared for contradiction, from this share of the best one's chance."""
+PASSAGES = 3
+"""Passages that the model reads: those of the best sentences."""
+CONTEXT_SHARE = 0.5
+"""Most of the model's context that sources take; the rest is for the conversation and the answer."""
+TOKEN_CHARS = 3
+"""Characters of a token, at least: what is certain not to overflow the context."""
+
+Ask = Callable[[Sequence[BaseMessage], Sampling], Awaitable[Reply]]
+"""Puts a conversation to the model that serves the turn."""
+
+
+class SourcedAnswer(Record):
+    """An answer of which every statement is cited."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    """In order of the statements; none where the system prompt dictated the words."""
+    quoted: bool
+    """The words are the sources': the model failed to say it, or the sources contradict each other."""
+    contradiction: bool = False
+    reply: Reply | None
+    """What the model said, for its usage; None where it was not asked."""
+
+
+async def answer_from_sources(
+    question: str,
+    messages: Sequence[BaseMessage],
+    findings: Findings,
+    *,
+    ask: Ask,
+    embedder: Embedder,
+    card: ModelCard,
+) -> SourcedAnswer | None:
+    """Answers `question`, the last message of the conversation on its own, or None if the sources do not.
+
+    Raises what `ask` raises.
+    """
+    found = await asyncio.to_thread(candidates, question, findings, embedder)
+    if not found or found[0].chance < ANSWERS:
+        return None
+    likely = [c for c in found if c.chance >= max(ANSWERS, AS_LIKELY * found[0].chance)]
+    if disputed := contradiction(likely):
+        return SourcedAnswer(
+            text=DISAGREE.format(*(quotation(c) for c in disputed)),
+            citations=tuple(c.citation for c in disputed),
+            quoted=True,
+            contradiction=True,
+            reply=None,
+        )
+    reply = await ask(prompt(question, messages, found, card), GREEDY)
+    said = await asyncio.to_thread(checked, question, reply.text, messages, found, embedder, card.declines)
+    if said is not None:
+        text, citations = said
+        return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
+    quotes = likely[:2]
+    return SourcedAnswer(
+        text="\n".join(map(quotation, quotes)),
+        citations=tuple(c.citation for c in quotes),
+        quoted=True,
+        reply=reply,
+    )
+
+
+def prompt(
+    question: str, messages: Sequence[BaseMessage], found: Sequence[Candidate], card: ModelCard
+) -> list[BaseMessage]:
+    """The conversation with the passages of the best sentences put into its last message."""
+    room = int(card.context * CONTEXT_SHARE * TOKEN_CHARS)
+    texts: list[str] = []
+    for passage in {c.passage.id: c.passage for c in found}.values():
+        heading = passage.section or passage.title
+        text = f"{heading}\n{passage.text}" if heading else passage.text
+        if len(texts) == PASSAGES or (texts and len(text) > room):
+            break
+        texts.append(text[:room])
+        room -= len(text)
+    return [*messages[:-1], HumanMessage(PROMPT.format(sources="\n\n".join(texts), question=question))]
+
+
+def checked(
+    question: str,
+    reply: str,
+    messages: Sequence[BaseMessage],
+    found: Sequence[Candidate],
+    embedder: Embedder,
+    declines: Sequence[str],
+) -> tuple[str, tuple[Citation, ...]] | None:
+    """The statements of the reply that a sentence supports, and these; None where nothing is left.
+
+    Only sentences that hold as many of the question's names as any can support a statement, for "It is 55."
+    does not say what it is about. Words that the system prompt dictates are kept as they are: there is nothing
+    to support. Blocks where it has to embed.
+    """
+    if not reply.strip() or declined(reply, declines):
+        return None
+    system = [message.text for message in messages if isinstance(message, SystemMessage)]
+    named = [len(_named(question, candidate)) for candidate in found]
+    about = [c for c, share in zip(found, named, strict=True) if share == max(named)]
+    kept: list[str] = []
+    cited: dict[tuple[str, int], Citation] = {}
+    for start, end in sentences(reply):
+        claim = reply[start:end]
+        for candidate in about:
+            if supports(
+                candidate.reading,
+                claim,
+                question=question,
+                nearby=_nearby(candidate),
+                likeness=lambda a, b: _likeness(embedder, a, b),
+                translated=bool(system) or foreign(question),
+            ):
+                kept.append(claim)
+                cited.setdefault((candidate.passage.id, candidate.start), candidate.citation)
+                break
+    if kept:
+        return " ".join(kept), tuple(cited.values())
+    if system and set(words(reply)) <= set(words(" ".join(system))):
+        return reply.strip(), ()
+    return None
+
+
+def contradiction(likely: Sequence[Candidate]) -> tuple[Candidate, Candidate] | None:
+    """The first two of the sentences that contradict each other."""
+    for place, first in enumerate(likely):
+        for second in likely[place + 1 :]:
+            if clash(first.reading, second.reading):
+                return first, second
+    return None
+
+
+def quotation(candidate: Candidate) -> str:
+    """The sentence in quotation marks, with the title of its document."""
+    title = candidate.passage.title
+    return f"\u201c{candidate.reading}\u201d" + (f" ({title})" if title else "")
+
+
+def _nearby(candidate: Candidate) -> str:
+    """What a sentence stands under and after; a table row stands under its headings alone."""
+    passage = candidate.passage
+    before = "" if candidate.text.startswith("|") else passage.text[: candidate.start]
+    return f"{passage.title} {passage.section} {before}"
+
+
+def _named(question: str, candidate: Candidate) -> list[Set[str]]:
+    """The names and numbers of the question that the sentence, or what it stands under and after, holds."""
+    held = roots(f"{candidate.reading} {_nearby(candidate)}")
+    return [name for name in names(question) if name <= held]
+
+
+def _likeness(embedder: Embedder, first: str, second: str) -> float:
+    one, two = embedder.embed([first, second])
+    return float(one @ two)
+
+
+PROMPT = """\
+{sources}
+
+Answer the question from the text above, in one short sentence.
+Question: {question}"""
+DISAGREE = "The sources disagree: {}, but {}."

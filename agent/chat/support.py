@@ -1,0 +1,192 @@
+"""Support: whether a sentence of a source says what a claim says, and whether two sentences contradict.
+
+Content words, names, numbers with their units, negation and opposites are compared, and where the words
+differ the embeddings of both.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Set
+
+from agent.chat.candidates import NUMBER_WORDS, SMALL_NUMBERS, keywords, names, root, roots
+from agent.terms import CLOSED_CLASS
+from memory.language import words
+
+SAME_WORDS = 0.75
+"""Share of the claim's content words from which the sentence says the same."""
+SOME_WORDS = 0.4
+"""Least share where the embeddings have to decide."""
+ALIKE = 0.7
+"""Cosine from which two sentences with some words in common count as a paraphrase."""
+SAME_THING = 0.5
+"""Overlap (Jaccard) of content words from which two sentences speak of the same thing."""
+ENGLISH = 0.2
+"""Share of function words below which a text of some length is in another language."""
+OTHER_SCRIPT = 0.3
+"""Share of letters that are not Latin from which a text is not English."""
+SHORT_WORD = 4
+SAME_LANGUAGE = 0.3
+"""Share of a claim's words of at most four letters that a text of its language holds."""
+
+NEGATION = re.compile(
+    r"\b(?:not|never|no|none|cannot|neither|nor|without|unable|fails? to|isnt|dont|doesnt)\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
+_ANSWERS_YES = re.compile(r"yes\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;:()\u2013\u2014]\s+|\s+(?:but|whereas|although|though|unless|while|because)\s+")
+_NUMBER = re.compile(
+    r"[-\u2212]?\d+(?:[.,]\d+)*|\b(?:" + "|".join(sorted(NUMBER_WORDS)) + r")\b", re.IGNORECASE
+)
+_UNIT = re.compile(r"[\s-]*(%|[^\W\d_]+)")
+_VALUES = {word: str(value) for value, word in enumerate(SMALL_NUMBERS)}
+_UNITS: Mapping[str, str] = {
+    name: names.split()[0]
+    for names in (
+        "second s sec", "minute min", "hour h hr", "day", "week", "month", "year", "century", "decade",
+        "millisecond ms", "kilogram kg", "gram g", "tonne ton", "pound lb", "kilometre kilometer km", "mile",
+        "metre meter m", "centimetre centimeter cm", "millimetre millimeter mm", "foot ft feet", "inch",
+        "byte b", "kilobyte kb", "megabyte mb", "gigabyte gb", "terabyte tb", "volt v", "watt w", "percent %",
+        "degree", "dollar", "euro", "thousand", "million", "billion", "trillion", "litre liter l", "hertz hz",
+    )
+    for name in names.split()
+}  # fmt: skip
+_PAIRS = (
+    "increase decrease|rise fall|before after|above below|more less|more fewer|most least|maximum minimum"
+    "|highest lowest|largest smallest|first last|start end|open close|enable disable|allow forbid"
+    "|allow prevent|accept reject|true false|always never|inside outside|north south|east west|left right"
+    "|early late|eldest youngest|older younger|win lose|gain loss|hot cold|high low|public private"
+    "|large small|big small"
+)
+OPPOSITES = frozenset(frozenset(root(w) for w in pair.split()) for pair in _PAIRS.split("|"))
+
+Likeness = Callable[[str, str], float]
+"""Cosine of two texts' embeddings."""
+Quantity = tuple[str, str]
+"""A number in digits, and its unit; `""` where none is known."""
+
+
+def supports(
+    sentence: str,
+    claim: str,
+    *,
+    question: str = "",
+    nearby: str = "",
+    likeness: Likeness | None = None,
+    translated: bool = False,
+) -> bool:
+    """Whether the sentence says what the claim says.
+
+    `nearby` is what the sentence stands under and after (headings, its passage): what the claim is about may
+    be named there. Words of the `question` are no proof: what the claim adds to them has to be in the
+    sentence, and so have all its numbers. A claim that may be `translated`, and is in another language
+    than the sentence, is held to its numbers alone.
+    """
+    asked = quantities(question)
+    if not all(_given(q, quantities(sentence)) or q in asked for q in quantities(claim)):
+        return False
+    own, near = roots(sentence), roots(f"{sentence} {nearby}")
+    if translated and foreign(claim) and not _same_language(claim, f"{nearby} {sentence}"):
+        return True
+    if any(not name <= (near if name <= roots(question) else own) for name in names(claim)):
+        return False
+    if _denies(claim, sentence) or _opposed(claim, sentence):
+        return False
+    said = _subject(claim)
+    new = said - roots(question)
+    if not (new or quantities(claim) - asked or _ANSWERS_YES.match(claim)):
+        return False
+    if _share(said, near) < SOME_WORDS:
+        return False
+    if _share(new, own) >= SAME_WORDS:
+        return True
+    return _share(new, own) >= SOME_WORDS and likeness is not None and likeness(claim, sentence) >= ALIKE
+
+
+def clash(first: str, second: str) -> bool:
+    """Whether two sentences about the same thing give different numbers, or one denies the other.
+
+    Two definitions, and statements about two things, are no contradiction.
+    """
+    one, two = _subject(first), _subject(second)
+    if not one or not two or len(one & two) / len(one | two) < SAME_THING or _opposed(first, second):
+        return False
+    ours, theirs = ({name for name in names(text) if not _numeric(name)} for text in (first, second))
+    if ours - theirs and theirs - ours:
+        return False
+    if negated(first) != negated(second):
+        return True
+    here, there = quantities(first), quantities(second)
+    units = {unit for _, unit in here} & {unit for _, unit in there}
+    return any(not {v for v, u in here if u == unit} & {v for v, u in there if u == unit} for unit in units)
+
+
+def quantities(text: str) -> frozenset[Quantity]:
+    """The numbers of the text, words as digits, each with its unit where that is a known one."""
+    found: set[Quantity] = set()
+    for match in _NUMBER.finditer(text):
+        value = match[0].lower().replace(",", "").replace("\u2212", "-")
+        value = _VALUES.get(value, value)
+        if value.startswith("-") and text[match.start() - 1 : match.start()].strip():
+            value = value[1:]  # a hyphen or a range, no minus
+        unit = _UNIT.match(text, match.end())
+        name = unit[1].lower() if unit else ""
+        found.add((value, _UNITS.get(name) or _UNITS.get(name.removesuffix("s"), "")))
+    return frozenset(found)
+
+
+def negated(text: str) -> bool:
+    """Whether the text denies something."""
+    return len(NEGATION.findall(text)) % 2 == 1
+
+
+def foreign(text: str) -> bool:
+    """Whether the text is in another language than English, as far as its function words tell.
+
+    Texts of fewer than four words tell nothing.
+    """
+    said = words(text)
+    letters = [c for c in text if c.isalpha()]
+    if letters and sum(c > "\u024f" for c in letters) / len(letters) > OTHER_SCRIPT:
+        return True
+    return len(said) >= 4 and sum(w in CLOSED_CLASS for w in said) / len(said) < ENGLISH
+
+
+def _same_language(claim: str, text: str) -> bool:
+    """Whether the text uses the short words that the claim uses."""
+    short = {w for w in words(claim) if len(w) <= SHORT_WORD and w.isalpha()}
+    return not short or len(short & set(words(text))) / len(short) >= SAME_LANGUAGE
+
+
+def _given(quantity: Quantity, known: Set[Quantity]) -> bool:
+    value, unit = quantity
+    return any(v == value and (u == unit or not unit or not u) for v, u in known)
+
+
+def _denies(claim: str, sentence: str) -> bool:
+    """Whether one of both is negated: the sentence as a whole, or its clause that shares most words."""
+    said = keywords(claim)
+    clauses = [clause for clause in _CLAUSE.split(sentence) if clause.strip()] or [sentence]
+    shares = [len(said & roots(clause)) for clause in clauses]
+    nearest = {negated(c) for c, share in zip(clauses, shares, strict=True) if share == max(shares)}
+    return negated(claim) not in nearest | {negated(sentence)}
+
+
+def _opposed(claim: str, sentence: str) -> bool:
+    """Whether the claim has the opposite of a word of the sentence in its place."""
+    here, there = roots(claim), roots(sentence)
+    return any(pair & here and pair & there and not pair & here & there for pair in OPPOSITES)
+
+
+def _subject(text: str) -> frozenset[str]:
+    """Content words without numbers."""
+    return frozenset(w for w in keywords(text) if not w[0].isdigit() and w not in _COUNTED)
+
+
+_COUNTED = frozenset(root(w) for w in NUMBER_WORDS | _UNITS.keys())
+
+
+def _numeric(name: Set[str]) -> bool:
+    return all(word[0].isdigit() for word in name)
+
+
+def _share(part: Set[str], whole: Set[str]) -> float:
+    return len(part & whole) / len(part) if part else 1.0

@@ -1,0 +1,98 @@
+"""A sentence supports what it says in other words, and nothing with another number, name, unit or sign."""
+
+import pytest
+
+from agent.chat.support import clash, foreign, quantities, supports
+
+ROW = "Device: Quorbin; Maximum load: 40 kilograms; Voltage: 12 volts"
+LOAD = "What is the maximum load of the Quorbin?"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claim", "question"),
+    [
+        (ROW, "The maximum load of the Quorbin is 40 kilograms.", LOAD),
+        (ROW, "40 kilograms", LOAD),
+        ("The default is to give up after 5 seconds.", "It gives up after five seconds.", ""),
+        ("A lemur does not eat meat, but it eats fruit.", "Lemurs eat fruit.", ""),
+        ("The workshop burned down in 1895.", "In 1895, the workshop burned.", ""),
+        ("Not all plimdors burn oil.", "Plimdors do not all burn oil.", ""),
+    ],
+)
+def test_a_paraphrase_is_supported(sentence: str, claim: str, question: str) -> None:
+    assert supports(sentence, claim, question=question)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claim", "question"),
+    [
+        (ROW, "The maximum load of the Quorbin is 55 kilograms.", LOAD),
+        (ROW, "40 volts", LOAD),
+        (ROW, "The maximum load of the Plenty is 40 kilograms.", LOAD),
+        (ROW, "The maximum load of the Quorbin.", LOAD),
+        ("Lemurs do not eat meat.", "Lemurs eat meat.", ""),
+        ("The switch is needed.", "The switch is not needed.", ""),
+        ("The cap increases load.", "The cap decreases load.", ""),
+        ("The workshop burned down in 1895.", "The workshop burned down in 1896.", ""),
+        ("The workshop burned down in 1895.", "A lemur is a small primate.", ""),
+        ("The sluice was built by Anna Brandt.", "The sluice was built by Olga Brandt.", ""),
+        ("Set `retries` to 3.", "Set `attempts` to 3.", ""),
+    ],
+)
+def test_another_number_unit_name_sign_or_subject_is_not_supported(
+    sentence: str, claim: str, question: str
+) -> None:
+    assert not supports(sentence, claim, question=question, likeness=lambda a, b: 1.0)
+
+
+def test_what_the_claim_is_about_may_be_named_before_the_sentence() -> None:
+    sentence, claim, question = (
+        "It hangs on the door.",
+        "The plimdor hangs on the door.",
+        "Where is the plimdor?",
+    )
+    assert supports(sentence, claim, question=question, nearby="A plimdor is a lamp.")
+
+
+def test_other_words_are_a_paraphrase_only_where_the_embeddings_agree() -> None:
+    sentence, claim = "The lamp is fuelled by fish oil.", "The lamp runs on fish oil."
+    assert supports(sentence, claim, likeness=lambda a, b: 0.9)
+    assert not supports("The lamp hides under stones by night.", claim, likeness=lambda a, b: 0.9)
+
+
+def test_a_translation_is_held_to_its_numbers() -> None:
+    german = "Die maximale Traglast ist genau 40 Kilogramm."
+    assert foreign(german)
+    assert supports(ROW, german, question=LOAD, translated=True)
+    assert not supports(ROW, german.replace("40", "55"), question=LOAD, translated=True)
+    assert not supports(ROW, german, question=LOAD)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Query history is kept for 91 days.", "Query history is stored for 365 days."),
+        ("The bridge opened in 1931.", "The bridge opened in 1932."),
+        ("Changing the level needs a restart.", "Changing the level does not need a restart."),
+    ],
+)
+def test_other_numbers_and_denials_of_one_thing_are_a_contradiction(first: str, second: str) -> None:
+    assert clash(first, second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("A box is a pointer.", "A box is an owned value on the heap."),
+        ("The lamp weighs 4 kg.", "The lamp weighs four kilograms."),
+        ("The Quorbin carries 40 kilograms.", "The Plenty carries 55 kilograms."),
+        ("The bridge opened in 1931.", "The bridge weighs 40 tonnes."),
+        ("The history is kept for 91 days.", "The history is kept for 91 days or 3 months."),
+    ],
+)
+def test_definitions_units_and_other_things_are_no_contradiction(first: str, second: str) -> None:
+    assert not clash(first, second)
+
+
+def test_quantities_have_digits_and_one_name_for_a_unit() -> None:
+    assert quantities("five kg, 1,200 seconds and -3") == {("5", "kilogram"), ("1200", "second"), ("-3", "")}
