@@ -113,8 +113,8 @@ def checked(
     """The statements of the reply that a sentence supports, and these; None where nothing is left.
 
     Only sentences that hold as many of the question's names as any can support a statement, for "It is 55."
-    does not say what it is about. Words that the system prompt dictates are kept as they are: there is nothing
-    to support. Blocks where it has to embed.
+    does not say what it is about. Words that the system prompt dictates are kept as they are: there is
+    nothing to support. Blocks where it has to embed.
     """
     if not reply.strip() or declined(reply, declines):
         return None
