@@ -1,0 +1,145 @@
+"""What the service says when it does not know, and the language in which it says it."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from lingua import IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder
+
+from agent.chat.lexicon import (
+    ANSWERING,
+    IN_LANGUAGE,
+    INTERROGATIVES,
+    LANGUAGE_LABELS,
+    LANGUAGE_NAMES,
+    LANGUAGES,
+    NEGATIONS,
+    UNSPACED,
+    WRITING,
+    any_of,
+    language_by_words,
+    unspaced,
+    words_of,
+)
+
+AbstentionReason = Literal["no_sources", "sources_silent", "sources_disagree"]
+
+FALLBACK = "en"
+"""Language of the reply where the user's own is none of ours, or cannot be told."""
+SURE = 0.8
+"""Confidence of the detector below which its word does not count."""
+FEWEST_WORDS = 4
+"""Words without which the detector alone does not decide: names and terms look like any language."""
+ENOUGH_WORDS = 8
+"""Words from which the detector knows better than a count of small words."""
+LONGEST_SAMPLE = 1000
+"""Characters of a message that its language is told by."""
+
+
+def abstention(reason: AbstentionReason, language: str) -> str:
+    """The reply in place of an answer. English for a language (ISO 639-1) without a text of ours."""
+    return _TEXTS.get(language, _TEXTS[FALLBACK])[reason]
+
+
+def caution(language: str) -> str:
+    """One sentence to put before a draft that the model is unsure of. English as in `abstention`."""
+    return _TEXTS.get(language, _TEXTS[FALLBACK])["caution"]
+
+
+def language_of(messages: Sequence[BaseMessage]) -> str:
+    """The language (ISO 639-1) that the reply should have.
+
+    One that the system prompt asks for, else one that the last user message asks for, else the language of
+    that message, or of the ones before it where it is too short to tell. The first message that is not
+    plainly English loads the detector: .2 s, 15 MB.
+    """
+    system = "\n".join(message.text for message in messages if isinstance(message, SystemMessage))
+    user = [message.text for message in messages if isinstance(message, HumanMessage)]
+    for text in (system, *user[-1:]):
+        if named := language_named(text):
+            return named
+    for text in reversed(user):
+        if detected := detect(text):
+            return detected
+    return FALLBACK
+
+
+def language_named(text: str) -> str | None:
+    """The language that an instruction such as "Answer in German" names, if there is one."""
+    for sentence in _SENTENCE.split(text):
+        clauses = _CLAUSE.split(sentence) if _NEGATION.search(sentence) else [sentence]
+        for clause in clauses:
+            if _NEGATION.search(clause):
+                continue
+            for pattern in _REQUESTS:
+                if match := pattern.search(clause):
+                    return _CODES[match["name"].lower()]
+    return None
+
+
+def detect(text: str) -> str | None:
+    """The language of a text, `en` where it is none of ours, None where too little can be told from it.
+
+    Small words such as articles decide short texts and the detector's letter statistics long ones.
+    """
+    sample = text.strip()[:LONGEST_SAMPLE]
+    by_words = language_by_words(sample)
+    if by_words == "en" or by_words in UNSPACED:
+        return by_words
+    ranked = _detector().compute_language_confidence_values(sample)
+    if not ranked or ranked[0].value < SURE:
+        return by_words
+    code = ranked[0].language.iso_code_639_1.name.lower()
+    words = words_of(sample)
+    if (
+        by_words
+        and (len(words) < ENOUGH_WORDS)
+        and (code in LANGUAGES or words[0] in INTERROGATIVES[by_words])
+    ):
+        return by_words
+    if not by_words and len(words) < FEWEST_WORDS and sample.isascii():
+        return None
+    return code if code in LANGUAGES else FALLBACK
+
+
+def _unspaced(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in names if unspaced(name))
+
+
+@cache
+def _detector() -> LanguageDetector:
+    """Ours and languages that look like them; by trigrams, for all lengths of n-grams take 500 MB and 3 s."""
+    codes = [IsoCode639_1.from_str(code) for code in (*LANGUAGES, *_LOOK_ALIKES)]
+    languages = map(Language.from_iso_code_639_1, codes)
+    return LanguageDetectorBuilder.from_languages(*languages).with_low_accuracy_mode().build()
+
+
+_LOOK_ALIKES = ("sv", "da", "nb", "fi", "cs", "uk", "ro", "ca", "hu", "tr")
+"""Languages without texts of ours that a text would be taken for one of ours without."""
+_SENTENCE = re.compile(r"(?<=[.!?\u3002])\s*|\n+")
+_CLAUSE = re.compile(r"[,;:]|\b(?:but|sondern|mais|sino|maar)\b")
+_CODES = {name: code for code, names in LANGUAGE_NAMES.items() for name in names}
+_NAME = f"(?P<name>{any_of(LANGUAGE_NAMES)})" + r"(?![^\W_])"
+_UNSPACED_NAME = (
+    "(?P<unspaced>" + any_of({code: _unspaced(names) for code, names in LANGUAGE_NAMES.items()}) + ")"
+)
+_IN = rf"\b{any_of(IN_LANGUAGE)}[\s-]+(?:[^\W\d]+\s+){{0,2}}?{_NAME}"
+_REQUESTS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\b{any_of(ANSWERING)}.*?{_IN}",
+        rf"\b{any_of(WRITING)}\w*\s+(?:\w+\s+)?{_IN}",
+        rf"\b{any_of(LANGUAGE_LABELS)}\b\s*(?:[:=]|is|ist|est|es|è|é)?\s*{_NAME}",
+        rf"(?:\u7528|\u4f7f\u7528)(?P<name>{_UNSPACED_NAME})",
+        rf"(?P<name>{_UNSPACED_NAME})(?:\u3067|\ub85c)",
+    )
+)
+"""The last two are "use Chinese", and "in Japanese" or "in Korean", in those languages."""
+_NEGATION = re.compile(rf"\b{any_of(NEGATIONS)}\b", re.IGNORECASE)
+_TEXTS: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("abstention.toml").read_text(encoding="utf-8")
+)

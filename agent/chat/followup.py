@@ -1,0 +1,291 @@
+"""Follow-up questions made self-contained by rules, so that they can be looked up.
+
+What a pronoun stands for is put in its place where only one thing was spoken of; where that is unsure, the
+things spoken of are appended in parentheses.
+"""
+
+import re
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from agent.chat.lexicon import (
+    ADDRESSING,
+    ASKING,
+    COURTESY,
+    FOLLOWING,
+    INTERROGATIVES,
+    MAKING,
+    PRONOUNS,
+    language_by_words,
+    unspaced,
+    words_in,
+    words_of,
+)
+from agent.chat.phrases import Phrase, content_words, names, phrases
+from memory.records import Record
+
+LONGEST_FOLLOW_UP = 25
+"""Words from which a message is taken to bring its own background."""
+FARTHEST = 3
+"""Earlier user messages that are tried; small talk speaks of nothing."""
+LONGEST_FRAGMENT = 6
+"""Words of a message without a verb that only continues the question before it."""
+LONGEST_FOREIGN = 8
+"""Words of a follow-up in a language whose grammar is not looked at."""
+
+
+class Standalone(Record):
+    """A question that can be looked up alone, and whether it had to be changed for that."""
+
+    text: str
+    changed: bool
+
+
+def standalone(messages: Sequence[BaseMessage]) -> Standalone:
+    """The last user message, with what it leaves to earlier turns filled in.
+
+    A self-contained message is returned as it is. Raises ValueError if there is no user message.
+    """
+    turns = [m for m in messages if isinstance(m, HumanMessage | AIMessage) and m.text.strip()]
+    last = next((i for i in reversed(range(len(turns))) if isinstance(turns[i], HumanMessage)), None)
+    if last is None:
+        raise ValueError("the conversation needs a user message")
+    text = turns[last].text.strip()
+    earlier = turns[:last]
+    if not any(isinstance(turn, HumanMessage) for turn in earlier) or len(text.split()) > LONGEST_FOLLOW_UP:
+        return Standalone(text=text, changed=False)
+    if not leans(text):
+        return Standalone(text=text, changed=False)
+    for asked in reversed(
+        [i for i, turn in enumerate(earlier) if isinstance(turn, HumanMessage)][-FARTHEST:]
+    ):
+        question = standalone(earlier[: asked + 1]).text
+        if phrases(question) or (language_by_words(question) or "en") != "en":
+            reply = " ".join(turn.text for turn in earlier[asked + 1 :])
+            changed = _completed(text, question, reply)
+            return Standalone(text=changed, changed=changed != text)
+    return Standalone(text=text, changed=False)
+
+
+def leans(text: str) -> bool:
+    """Whether the message is not understood without the turns before it."""
+    language = language_by_words(text) or "en"
+    if language != "en":
+        return _leans_elsewhere(text, language)
+    return is_fragment(text) or _pronoun(text) is not None
+
+
+def is_fragment(text: str) -> bool:
+    """Whether the message only continues the one before it: "and in winter?", "what about Spain?", "why?"."""
+    language = language_by_words(text) or "en"
+    words = words_of(text)
+    if not words:
+        return False
+    if language != "en":
+        opening = FOLLOWING[language]
+        return len(words) <= LONGEST_FRAGMENT and words[0] in opening and not _asks(words, language)
+    body = _after_conjunction(text)
+    if _WHAT_ABOUT.match(body) or _BARE.match(body) or _HOW_MANY.match(body):
+        return True
+    rest = words_of(body)
+    other = INTERROGATIVES["en"] | _VERBS | COURTESY["en"] | MAKING["en"] | ASKING["en"] | ADDRESSING["en"]
+    return (
+        len(rest) <= LONGEST_FRAGMENT
+        and not other.intersection(rest)
+        and (body != text or rest[0] in _PREPOSITIONS)
+    )
+
+
+def _completed(text: str, question: str, reply: str) -> str:
+    if (language_by_words(text) or "en") != "en":
+        return _appended(text, [" ".join(content_words(question))])
+    spoken_of = phrases(question)
+    if is_fragment(text) and _pronoun(text) is None:
+        return _continued(text, question, spoken_of)
+    pronoun = _pronoun(text)
+    assert pronoun is not None, "a message that leans is a fragment or holds a pronoun"
+    word = pronoun["word"].lower()
+    answered = [name for name in names(reply) if name.lower() not in question.lower()]
+    if word in _PERSONAL:
+        people = [phrase for phrase in spoken_of if phrase.proper and phrase.proper == phrase.name]
+        if _WHO_DID.match(question) or not people:
+            people = [Phrase(text=name, name=name, proper=name) for name in answered]
+        spoken_of = people or spoken_of
+        sure = bool(people)
+    else:
+        sure = word in _REPLACEABLE and (
+            word not in _PLURAL or not spoken_of[0].text.lower().startswith(("a ", "an "))
+        )
+    things = list(dict.fromkeys(phrase.name for phrase in spoken_of))
+    if len(things) == 1 and sure:
+        return _replaced(text, pronoun, spoken_of[0])
+    if word == "there":
+        things += [name for name in answered if name not in things]
+    return _appended(text, things)
+
+
+def _replaced(text: str, pronoun: re.Match[str], phrase: Phrase) -> str:
+    """The text with the phrase in the place of its first pronoun."""
+    word = pronoun["word"].lower()
+    name = phrase.definite
+    if word in _POSSESSIVE:
+        name += "'" if name.endswith("s") else "'s"
+    elif word in ("it's", "he's", "she's"):
+        name += " is"
+    elif word == "they're":
+        name += " are"
+    before, after = text[: pronoun.start("word")], text[pronoun.end("word") :]
+    if not before.strip():
+        name = name[0].upper() + name[1:]
+    return f"{before}{name}{after}"
+
+
+def _continued(text: str, question: str, spoken_of: Sequence[Phrase]) -> str:
+    """The question before, with the fragment in the place of its only name, or after it."""
+    body = _after_conjunction(text)
+    asked = question.rstrip(" ?.!")
+    about = _WHAT_ABOUT.match(body)
+    if about:
+        body = body[about.end() :]
+    fragment = body.rstrip(" ?.!")
+    named = [phrase for phrase in spoken_of if phrase.proper]
+    new = phrases(fragment)
+    if len(named) == 1 and len(new) == 1 and new[0].proper and new[0].text == fragment:
+        return question.replace(named[0].proper, fragment)
+    if _BARE.match(body) or _HOW_MANY.match(body):
+        return _appended(text, [asked])
+    return f"{asked}, and {body[0].lower()}{body[1:]}"
+
+
+def _appended(text: str, topics: Sequence[str]) -> str:
+    return f"{text} ({'; '.join(topics)})" if any(topics) else text
+
+
+def _pronoun(text: str) -> re.Match[str] | None:
+    """The first word that stands for something in an earlier turn; None if there is none.
+
+    Quoted text does not count, nor a pronoun whose noun is in the message itself.
+    """
+    plain = _QUOTED.sub(lambda match: " " * len(match[0]), text)
+    for match in _PRONOUN.finditer(plain):
+        before, after = plain[: match.start()], plain[match.end() :]
+        if not _empty(match, before, after) and not _bound(match["word"].lower(), before):
+            return match
+    return None
+
+
+def _empty(match: re.Match[str], before: str, after: str) -> bool:
+    """Whether the word stands for nothing: "what time is it", "it is raining", "is there", "I think that"."""
+    word = match["word"].lower()
+    if word in ("it", "it's"):
+        return bool(_EMPTY_BEFORE.search(before) or _EMPTY_AFTER.match(after))
+    if word == "there":
+        return bool(_EXISTENTIAL_BEFORE.search(before) or _EXISTENTIAL_AFTER.match(after))
+    if word in _DEMONSTRATIVE:
+        if _TIME.match(after):
+            return True
+        return word == "that" and not _DEMONSTRATIVE_BEFORE.search(before)
+    return False
+
+
+def _bound(word: str, before: str) -> bool:
+    """Whether the message itself may hold the noun: before a clause boundary, or anywhere for "its"."""
+    if word in _POSSESSIVE:
+        scope = before
+    else:
+        boundaries = list(_BOUNDARY.finditer(before))
+        if not boundaries:
+            return False
+        scope = before[: boundaries[-1].start()]
+    return bool(phrases(scope))
+
+
+def _after_conjunction(text: str) -> str:
+    return _CONJUNCTION.sub("", text, count=1)
+
+
+def _asks(words: Sequence[str], language: str) -> bool:
+    return any(word in INTERROGATIVES[language] for word in words)
+
+
+def _leans_elsewhere(text: str, language: str) -> bool:
+    opening = FOLLOWING[language]
+    if found := unspaced(text):
+        return len(text) <= 2 * LONGEST_FOREIGN and any(text.startswith(word) for word in FOLLOWING[found[0]])
+    words = words_of(text)
+    if len(words) > LONGEST_FOREIGN:
+        return False
+    names = any(word[:1].isupper() for word in text.split()[1:])
+    return words[0] in opening or (not names and any(word in PRONOUNS[language] for word in words))
+
+
+_PERSONAL = words_in("he him his she her hers he's she's")
+_PLURAL = words_in("they them their they're")
+_POSSESSIVE = words_in("its his their her")
+_DEMONSTRATIVE = words_in("this that these those")
+_REPLACEABLE = words_in("it its it's he him his she her he's she's they them their they're")
+_QUOTED = re.compile(
+    "\"[^\"]*\"|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb|`[^`]*`|(?<!\\w)'[^']*'(?!\\w)"
+)
+_PRONOUN = re.compile(
+    r"\b(?P<word>it's|its|it|he's|he|him|his|she's|she|hers|her|they're|they|them|theirs|their|this"
+    r"|that|these"
+    r"|those|there|(?:(?<=which )|(?<=that )|(?<=this )|(?<=other )|(?<=first )|(?<=second )|(?<=last )"
+    r"|(?<=the ))ones?"
+    r"|(?<=the )(?:former|latter))\b(?!')",
+    re.IGNORECASE,
+)
+_EMPTY_BEFORE = re.compile(
+    r"\b(?:what (?:time|day|date|year|month|season|temperature) (?:is|was|will)|how (?:far|long|hot"
+    r"|cold|late|early"
+    r"|warm|dark) (?:is|was|will|does|did)|(?:make|makes|made|find|finds|take|takes) |(?:call|calls|called) |as )\s*$",
+    re.IGNORECASE,
+)
+_EMPTY_AFTER = re.compile(
+    r"\s+(?:(?:is|was|'s|will be|would be|be|were)\s+)?(?:not\s+|always\s+|really\s+|still\s+|ever\s+)?"
+    r"(?:(?:true|possible|impossible|ok|okay|safe|legal|illegal|better|best|worth|necessary|likely"
+    r"|common|normal|known"
+    r"|easy|hard|difficult|important|wrong|right|good|bad|said|allowed|bad luck|cheaper|healthy"
+    r"|dangerous|rude)"
+    r"\b(?=.*\b(?:that|to|for|if|when)\b)|rain|snow|hail|freez|take[sn]?\b|took\b|cost[s]?\s+to\b"
+    r"|matter|mean[s]?\s+(?:to|that|when|if)\b"
+    r"|like\s+to\b|\w+ing\s+outside|so\s+\w+\s+(?:in|on|at|to)\b)",
+    re.IGNORECASE,
+)
+_EXISTENTIAL_BEFORE = re.compile(r"\b(?:is|are|was|were|be|been|isn't|aren't)\s+$", re.IGNORECASE)
+_EXISTENTIAL_AFTER = re.compile(r"\s*(?:is|are|was|were|'s|will be|exists?)\b", re.IGNORECASE)
+_DEMONSTRATIVE_BEFORE = re.compile(
+    r"(?:^\W*|\b(?:is|are|was|were|does|do|did|can|could|would|should|has|had|of|in|on|for|with"
+    r"|about|by|to|from|after|like"
+    r"|why|how|and|or|but|so|than|at|before)\s+)$",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\s+(?:year|month|week|day|days|morning|evening|night|century|time|season|summer|winter|spring|autumn)\b",
+    re.IGNORECASE,
+)
+_BOUNDARY = re.compile(
+    r"[,;:.]|\b(?:when|while|if|because|since|after|before|until|unless|although|though|that|which"
+    r"|who|and|but|or|so|where"
+    r"|once|as|than|without)\b",
+    re.IGNORECASE,
+)
+_CONJUNCTION = re.compile(r"^\W*(?:and|or|but|also|so|then)\s+(?=\S)", re.IGNORECASE)
+_WHAT_ABOUT = re.compile(r"^\W*(?:what|how) about\s+", re.IGNORECASE)
+_WHO_DID = re.compile(
+    r"^\W*(?:.*\b)?who\s+(?!is\b|was\b|are\b|were\b)|.*\bwho\s+(?:is|was)\s+(?:the|a|an)\b", re.IGNORECASE
+)
+_BARE = re.compile(
+    r"^\W*(?:why(?: not| so)?|how(?: so| come| exactly)?|when(?: exactly)?|where(?: exactly)?"
+    r"|who(?: exactly| else)?"
+    r"|since when|what else|which(?: ones?)?|by whom|what for|in what way|for example|such as"
+    r"|like what|really"
+    r"|for how long|how often)\W*$",
+    re.IGNORECASE,
+)
+_HOW_MANY = re.compile(
+    r"^\W*(?:how (?:many|much|long|old|big|far|tall|deep|fast)|what|which)(?:\s+\w+)?\W*$", re.IGNORECASE
+)
+_PREPOSITIONS = words_in("in on at for with without during after before under by from to since near")
+_VERBS = words_in("is are was were do does did has have had can could will would should may must be")

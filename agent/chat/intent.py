@@ -1,0 +1,153 @@
+"""Intent of a chat turn: a question that seeks knowledge is gated, everything else is simply answered.
+
+The classifier is a logistic regression over the sentence embedding of the last user message and the surface
+features of its text, calibrated on held-out folds. `python -m agent.chat.train_intent` makes its weights.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from numpy.typing import NDArray
+
+from agent.chat.features import features
+from agent.chat.followup import is_fragment
+from memory.embedding import Embedder
+from memory.records import Record, Share
+
+Intent = Literal["question", "conversation"]
+
+WEIGHTS = Path(__file__).with_name("intent_weights.json")
+THRESHOLD = 0.5
+"""Probability from which a message is a question."""
+LONGEST_FRAGMENT_CHAIN = 8
+"""Earlier turns that are looked at to learn what a fragment such as "and in winter?" is part of."""
+
+
+class IntentGuess(Record):
+    """What the last user message wants, and how probable it is that it seeks knowledge."""
+
+    intent: Intent
+    probability: Share
+
+
+class IntentWeights(Record):
+    """One linear model: the log-odds of a question are `embedding . v + features . f + intercept`."""
+
+    embedder: str
+    embedding: tuple[float, ...]
+    features: tuple[float, ...]
+    intercept: float
+
+
+def classify(messages: Sequence[BaseMessage], embedder: Embedder) -> IntentGuess:
+    """The intent of the conversation's last user message. Blocks for one embedding.
+
+    Raises ValueError if there is no user message, or no weights for this embedder.
+    """
+    text = intent_text(messages)
+    return classify_vector(messages, embedder.embed([text])[0], embedder.name)
+
+
+def classify_vector(
+    messages: Sequence[BaseMessage], vector: NDArray[np.float32], embedder_name: str
+) -> IntentGuess:
+    """As `classify`, with the embedding of `intent_text(messages)` at hand; float32 [dimension].
+
+    Raises ValueError as `classify` does.
+    """
+    text = intent_text(messages)
+    if carries_sources(messages):
+        return IntentGuess(intent="conversation", probability=0.0)
+    probability = question_probability(weights_for(embedder_name), text, vector)
+    return IntentGuess(
+        intent="question" if probability >= THRESHOLD else "conversation", probability=probability
+    )
+
+
+def intent_text(messages: Sequence[BaseMessage]) -> str:
+    """The text that is classified: the last user message, or the one that it is a fragment of.
+
+    "And in winter?" wants what the message before it wanted. Raises ValueError if there is no user message.
+    """
+    texts = [message.text.strip() for message in messages if isinstance(message, HumanMessage)]
+    if not texts:
+        raise ValueError("the conversation needs a user message")
+    recent = texts[-LONGEST_FRAGMENT_CHAIN:]
+    while len(recent) > 1 and is_fragment(recent[-1]):
+        del recent[-1]
+    return recent[-1]
+
+
+def carries_sources(messages: Sequence[BaseMessage]) -> bool:
+    """Whether the prompt brings the text that it is to be answered from.
+
+    True for passages in the last user message or the system prompt, and for results of tools since then.
+    """
+    last: BaseMessage | None = None
+    for message in reversed(messages):
+        if isinstance(message, ToolMessage):
+            return True
+        if isinstance(message, HumanMessage):
+            last = message
+            break
+    brought: list[BaseMessage] = [message for message in messages if isinstance(message, SystemMessage)]
+    if last is not None:
+        brought.append(last)
+    return any(_holds_passage(message.text) for message in brought)
+
+
+def question_probability(weights: IntentWeights, text: str, vector: NDArray[np.float32]) -> float:
+    """Probability that the text seeks knowledge. Raises ValueError for a vector of another length."""
+    if len(vector) != len(weights.embedding):
+        raise ValueError(
+            f"the weights are for {len(weights.embedding)} dimensions and the embedding has {len(vector)}"
+        )
+    logit = (
+        float(np.dot(vector.astype(np.float64), np.asarray(weights.embedding)))
+        + float(np.dot(features(text), np.asarray(weights.features)))
+        + weights.intercept
+    )
+    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+@cache
+def weights_for(embedder_name: str) -> IntentWeights:
+    """The shipped weights for vectors of this embedder. Raises ValueError if there are none."""
+    shipped = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    if embedder_name not in shipped:
+        raise ValueError(
+            f"the intent classifier has no weights for the embedder {embedder_name!r}: "
+            "add it to agent/chat/train_intent.py and run python -m agent.chat.train_intent"
+        )
+    return IntentWeights.model_validate({"embedder": embedder_name} | shipped[embedder_name])
+
+
+def _holds_passage(text: str) -> bool:
+    if _TAGGED.search(text):
+        return True
+    announced = _ANNOUNCED.search(text) or _LABELLED.search(text)
+    return (
+        bool(announced) and len(text[announced.end() :].split()) >= SHORTEST_PASSAGE if announced else False
+    )
+
+
+SHORTEST_PASSAGE = 8
+"""Words after "use the following context" that make it more than a manner of speaking."""
+_KINDS = (
+    r"(?:context|sources?|documents?|passages?|excerpts?|references?|search[ _-]results?|articles?|snippets?)"
+)
+_TAGGED = re.compile(rf"<({_KINDS})\b[^>]*>.*?\S.*?</\1>", re.IGNORECASE | re.DOTALL)
+_LABELLED = re.compile(
+    rf"^[\s#*\[]*(?:{_KINDS}|text|kontext|quellen?|contexte|contexto|contesto)[\w ]*[\]*]*\s*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANNOUNCED = re.compile(
+    rf"\b(?:following|below|provided|given|retrieved|these|attached)\b(?:\s+\w+){{0,3}}?\s+{_KINDS}\b",
+    re.IGNORECASE,
+)

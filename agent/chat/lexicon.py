@@ -1,0 +1,93 @@
+"""Closed-class words of twelve languages: what questions and requests begin with, and names of languages.
+
+Languages are ISO 639-1 codes; the words are in `lexicon.toml`.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+Lexicon = Mapping[str, frozenset[str]]
+
+LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "zh", "ja", "ko")
+UNSPACED = ("zh", "ja", "ko")
+"""Languages in which a word may stand inside a longer run of letters."""
+
+
+def words_in(line: str) -> frozenset[str]:
+    """The words of a list that is written as running text."""
+    return frozenset(line.split())
+
+
+def any_of(lexicon: Lexicon, *, ending: str = "") -> str:
+    """A regular expression for any word of the lexicon, longest first, each followed by `ending`."""
+    words = {word for group in lexicon.values() for word in group}
+    return "(?:" + "|".join(sorted(map(re.escape, words), key=lambda w: (-len(w), w))) + f"){ending}"
+
+
+def _read() -> dict[str, Lexicon]:
+    tables = tomllib.loads(Path(__file__).with_name("lexicon.toml").read_text(encoding="utf-8"))
+    return {
+        kind: {language: words_in(table.get(language, "")) for language in LANGUAGES}
+        for kind, table in tables.items()
+    }
+
+
+_LEXICONS = _read()
+INTERROGATIVES = _LEXICONS["interrogatives"]
+AUXILIARIES = _LEXICONS["auxiliaries"]
+ASKING = _LEXICONS["asking"]
+"""Verbs with which knowledge is asked for without a question."""
+MAKING = _LEXICONS["making"]
+"""Verbs that ask for something to be made or changed."""
+COURTESY = _LEXICONS["courtesy"]
+ADDRESSING = _LEXICONS["addressing"]
+"""Second person: the message speaks to, or about, whoever answers."""
+SPEAKING = _LEXICONS["speaking"]
+FOLLOWING = _LEXICONS["following"]
+"""Pronouns and conjunctions with which a follow-up begins, in languages other than English."""
+FUNCTION_WORDS = _LEXICONS["function_words"]
+PRONOUNS = _LEXICONS["pronouns"]
+ANSWERING = _LEXICONS["answering"]
+WRITING = _LEXICONS["writing"]
+LANGUAGE_LABELS = _LEXICONS["language_labels"]
+IN_LANGUAGE = _LEXICONS["in_language"]
+NEGATIONS = _LEXICONS["negations"]
+LANGUAGE_NAMES = _LEXICONS["language_names"]
+_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+_HAN = re.compile("[\u3400-\u9fff]")
+_KANA = re.compile("[\u3040-\u30ff]")
+_HANGUL = re.compile("[\uac00-\ud7af]")
+_VOICES = (FUNCTION_WORDS, INTERROGATIVES, AUXILIARIES, ASKING, MAKING, COURTESY, ADDRESSING, SPEAKING)
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words in order, apostrophes and hyphens within them kept."""
+    return [word.lower().replace("\u2019", "'") for word in _WORD.findall(text)]
+
+
+def unspaced(text: str) -> tuple[str, ...]:
+    """Chinese, Japanese or Korean, where the text holds their script; at most one of them."""
+    for language, script in (("ko", _HANGUL), ("ja", _KANA), ("zh", _HAN)):
+        if script.search(text):
+            return (language,)
+    return ()
+
+
+def language_by_words(text: str) -> str | None:
+    """The language whose closed-class words, or script, the text holds most of; None where two are level."""
+    if found := unspaced(text):
+        return found[0]
+    words = words_of(text)
+    if not words:
+        return None
+    parts = words + [part for word in words if "'" in word for part in word.split("'")]
+    counts = {
+        language: sum(any(part in lexicon[language] for lexicon in _VOICES) for part in parts)
+        + (words[0] in INTERROGATIVES[language])
+        for language in LANGUAGES
+    }
+    best = max(counts, key=lambda language: counts[language])
+    level = [language for language, count in counts.items() if count == counts[best]]
+    return best if len(level) == 1 else None

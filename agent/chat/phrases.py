@@ -1,0 +1,227 @@
+"""Noun phrases of short English text, found by closed-class words, word order and capitals."""
+
+import re
+from collections.abc import Sequence
+
+from agent.chat.lexicon import (
+    ASKING,
+    COURTESY,
+    FUNCTION_WORDS,
+    INTERROGATIVES,
+    MAKING,
+    language_by_words,
+    words_in,
+)
+from agent.terms import CLOSED_CLASS, SHAPE_NOUNS
+from memory.records import Record
+
+
+class Phrase(Record):
+    """Words that name something."""
+
+    text: str
+    """As it stands there, with its determiner."""
+    name: str
+    """Without the determiner."""
+    proper: str
+    """The part that is a name by its capitals; empty if none is."""
+
+    @property
+    def definite(self) -> str:
+        """As one speaks of it the second time: "a plimdor" becomes "the plimdor"."""
+        return (
+            f"the {self.name}" if self.text.lower().startswith(("a ", "an ", "the ", "some ")) else self.text
+        )
+
+
+def phrases(text: str) -> list[Phrase]:
+    """What the text speaks of, in order, without what a question asks for ("which planet", "how deep")."""
+    return [phrase for sentence in _SENTENCE.split(text) for phrase in _of_sentence(_TOKEN.findall(sentence))]
+
+
+def names(text: str) -> list[str]:
+    """Names in a statement, by their capitals; a lone capital at the head of a sentence proves nothing."""
+    found: list[str] = []
+    for sentence in _SENTENCE.split(text):
+        tokens = _TOKEN.findall(sentence)
+        for run in _capital_runs(tokens):
+            if run[0] > 0 or len(run) > 1 or len(tokens) <= 2:
+                words = [tokens[i] for i in run]
+                if words[0].lower() in CLOSED_CLASS and run[0] == 0:
+                    words = words[1:]
+                if words and not all(word.lower() in CLOSED_CLASS for word in words):
+                    found.append(" ".join(words))
+    return list(dict.fromkeys(found))
+
+
+def content_words(text: str) -> tuple[str, ...]:
+    """Words of a question in any of our languages that are no articles, pronouns or verbs of asking."""
+    language = language_by_words(text) or "en"
+    small = FUNCTION_WORDS[language] | INTERROGATIVES[language] | ASKING[language]
+    return tuple(word for word in _WORD.findall(text) if word.lower() not in small)
+
+
+def _of_sentence(tokens: Sequence[str]) -> list[Phrase]:
+    found: list[Phrase] = []
+    skipped = _opening(tokens)
+    position = skipped
+    while position < len(tokens):
+        start = position
+        while position < len(tokens) and _links(tokens, start, position):
+            position += 1
+        if position == start:
+            position += 1
+            continue
+        stop = position
+        while stop > start and not _names(tokens, stop - 1):
+            stop -= 1
+        if phrase := _phrase(
+            tokens, start, stop, subject_question=start == skipped and _by_subject(tokens, start)
+        ):
+            found.append(phrase)
+    return found
+
+
+def _opening(tokens: Sequence[str]) -> int:
+    """How many tokens ask: "which planet", "how deep", "how many moons", "name", "list"."""
+    if not tokens:
+        return 0
+    first = tokens[0].lower()
+    if first in ASKING["en"] or first in MAKING["en"] or first in _IMPERATIVES:
+        return 1
+    place = next((i for i, token in enumerate(tokens[:4]) if token.lower() in INTERROGATIVES["en"]), None)
+    if place is None:
+        return 0
+    asked = place + 1
+    if tokens[place].lower() in ("which", "what", "how", "whose"):
+        while asked < len(tokens) and (tokens[asked].lower() in _QUANTITIES or _names(tokens, asked)):
+            asked += 1
+        if asked == len(tokens) or tokens[asked].lower() not in _VERBS:
+            # No auxiliary: "which planet orbits Saturn" and "what causes tides" ask for one word.
+            asked = place + 1 + (tokens[place].lower() != "what")
+    return min(asked, len(tokens))
+
+
+def _by_subject(tokens: Sequence[str], start: int) -> bool:
+    """Whether the phrase begins with the verb of a question for the subject: "who wrote Dune"."""
+    return 0 < start < len(tokens) and (
+        tokens[start - 1].lower() in ("who", "what") or tokens[0].lower() in ("which", "whose")
+    )
+
+
+def _links(tokens: Sequence[str], start: int, position: int) -> bool:
+    """Whether the token goes on with, or begins, the phrase that starts at `start`."""
+    if _names(tokens, position):
+        return True
+    word = tokens[position].lower()
+    after = position + 1 < len(tokens) and (
+        _names(tokens, position + 1) or tokens[position + 1].lower() in _DETERMINERS
+    )
+    if word in _DETERMINERS:
+        return after and (position == start or tokens[position - 1].lower() == "of")
+    return word == "of" and position > start and after
+
+
+def _names(tokens: Sequence[str], position: int) -> bool:
+    token = tokens[position]
+    word = token.lower()
+    if not token[0].isalnum():
+        return False
+    return (word not in CLOSED_CLASS and word not in _ADVERBS) or (
+        token[0].isupper() and position > 0 and word != "i"
+    )
+
+
+def _phrase(tokens: Sequence[str], start: int, stop: int, *, subject_question: bool) -> Phrase | None:
+    determined = start < stop and tokens[start].lower() in _DETERMINERS
+    first = start + determined
+    if subject_question and not determined and not tokens[first][0].isupper():
+        if stop - first == 1:
+            return None
+        first += 1
+        start = first
+        if tokens[first].lower() in _DETERMINERS:
+            determined, first = True, first + 1
+    if stop - first > 1 and _predicate(tokens, start, stop):
+        stop -= 1
+    if not determined:
+        capital = next((i for i in range(first, stop) if tokens[i][0].isupper() and i > 0), None)
+        if capital is not None and "of" not in tokens[first:capital]:
+            start = first = capital
+            while stop > first + 1 and not tokens[stop - 1][0].isupper() and not tokens[stop - 1].isdigit():
+                stop -= 1
+    words = tokens[first:stop]
+    if (
+        not words
+        or words[0].lower() in COURTESY["en"]
+        or (not determined and len(words) == 1 and _is_participle(words[0]))
+    ):
+        return None
+    if not determined and all(word.lower() in SHAPE_NOUNS for word in words):
+        return None
+    runs = [run for run in _capital_runs(words) if start + run[0] > 0 or len(run) > 1 or len(tokens) <= 3]
+    proper = words[runs[0][0] : runs[0][-1] + 1] if runs else []
+    return Phrase(text=" ".join(tokens[start:stop]), name=" ".join(words), proper=" ".join(proper))
+
+
+def _capital_runs(tokens: Sequence[str]) -> list[list[int]]:
+    """Positions of capitalised words in a row, small words of names between them included."""
+    runs: list[list[int]] = []
+    for i, token in enumerate(tokens):
+        if not token[0].isupper() or token == "I":
+            continue
+        between = range(runs[-1][-1] + 1, i) if runs else ()
+        if runs and all(tokens[j].lower() in _JOINING for j in between):
+            runs[-1].extend([*between, i])
+        else:
+            runs.append([i])
+    return runs
+
+
+def _predicate(tokens: Sequence[str], start: int, stop: int) -> bool:
+    """Whether the last word of the phrase is the verb or adjective said of it: "did Curie die"."""
+    before = [token.lower() for token in tokens[:start]]
+    after = tokens[stop].lower() if stop < len(tokens) else "?"
+    last = tokens[stop - 1]
+    if last[0].isupper() or last.isdigit() or after in _PLAIN_VERBS:
+        return False
+    if any(word in _DO for word in before[-2:]):
+        return True
+    if any(word in _BE for word in before[-2:]):
+        return _is_participle(last) or (len(before) == 1 and not after[0].isalnum())
+    return False
+
+
+def _is_participle(word: str) -> bool:
+    low = word.lower()
+    return low in _IRREGULAR or (len(low) > 4 and low.endswith(("ed", "ing")) and low not in _NO_PARTICIPLES)
+
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019._-][^\W_]+)*|[^\w\s]")
+_DETERMINERS = words_in("a an the some my our your his her their its this that these those")
+_JOINING = words_in("of the de la le von van der den da di del du")
+_QUANTITIES = words_in("many much of a an the kind sort type other else most")
+_VERBS = words_in("""
+    is are was were be been do does did has have had can could will would should may might must
+    means mean
+""")
+_DO = words_in("do does did can could will would should may might must don't doesn't didn't can't")
+_BE = words_in("is are was were isn't aren't wasn't weren't be been being")
+_PLAIN_VERBS = words_in("do does mean have has make use need give refer like")
+_IMPERATIVES = words_in("compare outline clarify teach summarize look find show provide")
+_ADVERBS = words_in("""
+    still often usually ever never always really exactly today now again already yet actually away
+    long far well ago else however currently originally yes no ok okay
+""")
+_IRREGULAR = words_in("""
+    kept made held built found sold known born called seen written given taken broken worn grown
+    drawn paid spent sent lost left cut put set shut hit run done gone hidden hung fed led read said
+    told taught caught bought brought thought fought eaten spoken chosen driven frozen stored used
+    located based
+""")
+_NO_PARTICIPLES = words_in("""
+    building ceiling king ring string spring wing morning evening wedding painting meeting training
+    borrowing engineering seed speed feed breed wing
+""")

@@ -1,0 +1,120 @@
+"""Training of the intent classifier: reads the examples, prints cross-validated figures, writes the weights.
+
+Run `python -m agent.chat.train_intent` after a change to the examples, the features or an embedder.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
+
+from agent.chat.features import features
+from agent.chat.intent import THRESHOLD, WEIGHTS, Intent, IntentWeights
+from memory.embedding import Embedder, HashingEmbedder, SentenceEmbedder
+from memory.records import Record
+
+EXAMPLES = Path(__file__).with_name("intent_examples.jsonl")
+EMBEDDING_SCALE = 3.0
+"""Weighs the penalty: entries of a unit vector of 384 numbers are about .05, the features 0 or 1."""
+INVERSE_PENALTY = 1.0
+FOLDS = 10
+DECIMALS = 5
+
+Array = NDArray[np.float64]
+
+
+class IntentExample(Record):
+    """A message, what it wants, and the kind that figures are grouped by."""
+
+    text: str
+    intent: Intent
+    kind: str
+
+
+class Trained(Record):
+    """Weights, and what they do on folds that they were not fitted on: shares in [0, 1]."""
+
+    weights: IntentWeights
+    accuracy: float
+    recall: float
+    precision: float
+    calibration_error: float
+
+
+def read_examples(path: Path) -> tuple[IntentExample, ...]:
+    """The examples of a JSON-lines file. Raises OSError or ValueError if it cannot be read."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return tuple(IntentExample.model_validate_json(line) for line in lines)
+
+
+def train(examples: Sequence[IntentExample], embedder: Embedder) -> Trained:
+    """Fits the logistic regression and calibrates it on out-of-fold logits (Platt 1999)."""
+    vectors = embedder.embed([example.text for example in examples]).astype(np.float64) * EMBEDDING_SCALE
+    inputs = np.hstack([vectors, np.stack([features(example.text) for example in examples])])
+    labels = np.array([example.intent == "question" for example in examples])
+    logits = np.zeros(len(examples))
+    for fit, held in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(inputs, labels):
+        logits[held] = _fit(inputs[fit], labels[fit]).decision_function(inputs[held])
+    platt = LogisticRegression(C=1e6, tol=1e-10, max_iter=1000).fit(logits[:, None], labels)
+    slope, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
+    model = _fit(inputs, labels)
+    coefficients = model.coef_[0] * slope
+    split = embedder.dimension
+    weights = IntentWeights(
+        embedder=embedder.name,
+        embedding=_rounded(coefficients[:split] * EMBEDDING_SCALE),
+        features=_rounded(coefficients[split:]),
+        intercept=round(float(model.intercept_[0]) * slope + offset, DECIMALS),
+    )
+    probabilities = 1.0 / (1.0 + np.exp(-(slope * logits + offset)))
+    said = probabilities >= THRESHOLD
+    return Trained(
+        weights=weights,
+        accuracy=float((said == labels).mean()),
+        recall=float(said[labels].mean()),
+        precision=float(labels[said].mean()),
+        calibration_error=calibration_error(probabilities, labels),
+    )
+
+
+def calibration_error(probabilities: Array, labels: NDArray[np.bool_], bins: int = 10) -> float:
+    """Expected calibration error in [0, 1] over bins of equal width (Guo et al. 2017)."""
+    index = np.minimum((probabilities * bins).astype(int), bins - 1)
+    error = 0.0
+    for number in range(bins):
+        inside = index == number
+        if inside.any():
+            error += inside.mean() * abs(probabilities[inside].mean() - labels[inside].mean())
+    return float(error)
+
+
+def _fit(inputs: Array, labels: NDArray[np.bool_]) -> LogisticRegression:
+    return LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky", tol=1e-10, max_iter=200).fit(
+        inputs, labels
+    )
+
+
+def _rounded(values: Array) -> tuple[float, ...]:
+    return tuple(round(float(value), DECIMALS) for value in values)
+
+
+def main() -> None:
+    examples = read_examples(EXAMPLES)
+    shipped: dict[str, object] = {}
+    for embedder in (SentenceEmbedder(), HashingEmbedder()):
+        trained = train(examples, embedder)
+        print(
+            f"{embedder.name}: {len(examples)} examples, {FOLDS} folds: accuracy {trained.accuracy:.3f}, "
+            f"recall of questions {trained.recall:.3f}, precision {trained.precision:.3f}, "
+            f"calibration error {trained.calibration_error:.3f}"
+        )
+        shipped[embedder.name] = trained.weights.model_dump(exclude={"embedder"})
+    WEIGHTS.write_text(json.dumps(shipped) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

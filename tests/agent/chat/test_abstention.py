@@ -1,0 +1,135 @@
+"""The service says that it does not know in the language that the conversation asks for."""
+
+import itertools
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from agent.chat.abstention import AbstentionReason, abstention, caution, detect, language_named, language_of
+from agent.chat.lexicon import LANGUAGES
+
+REASONS: tuple[AbstentionReason, ...] = ("no_sources", "sources_silent", "sources_disagree")
+
+
+def _chat(*, system: str = "", user: str) -> list[BaseMessage]:
+    return [*([SystemMessage(system)] if system else []), HumanMessage(user)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_its_own_text_for_each_reason(language: str) -> None:
+    texts = [abstention(reason, language) for reason in REASONS] + [caution(language)]
+    assert len(set(texts)) == 4
+    if language != "en":
+        assert not set(texts) & {*(abstention(reason, "en") for reason in REASONS), caution("en")}
+
+
+@pytest.mark.parametrize(("language", "reason"), list(itertools.product(LANGUAGES, REASONS)))
+def test_an_abstention_is_detected_as_its_own_language(language: str, reason: AbstentionReason) -> None:
+    assert detect(abstention(reason, language)) == language
+
+
+def test_a_language_without_texts_gets_english() -> None:
+    assert abstention("no_sources", "sv") == abstention("no_sources", "en")
+    assert caution("sv") == caution("en")
+
+
+@pytest.mark.parametrize(
+    ("system", "language"),
+    [
+        ("Answer in German.", "de"),
+        ("You are a helpful assistant. Always respond in formal Brazilian Portuguese.", "pt"),
+        ("Antworte immer auf Deutsch.", "de"),
+        ("Réponds en français.", "fr"),
+        ("Responde siempre en español", "es"),
+        ("Rispondi in italiano, per favore.", "it"),
+        ("Responda em português.", "pt"),
+        ("Antwoord in het Nederlands.", "nl"),
+        ("Odpowiadaj po polsku.", "pl"),
+        ("Отвечай на русском языке.", "ru"),
+        ("Отвечай по-русски.", "ru"),
+        ("请用中文回答。", "zh"),
+        ("日本語で答えてください。", "ja"),
+        ("한국어로 대답하세요.", "ko"),
+        ("Language: Spanish", "es"),
+        ("Never answer in English, answer in French.", "fr"),
+        ("Reply in English even when you are asked in another language.", "en"),
+        ("Be brief.\nAll your replies must be in Italian.", "it"),
+    ],
+)
+def test_the_language_that_the_system_prompt_asks_for_wins(system: str, language: str) -> None:
+    assert language_named(system) == language
+    user = "Wer hat das gebaut?" if language != "de" else "Who built this?"
+    assert language_of(_chat(system=system, user=user)) == language
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "Answer questions about German history.",
+        "Never answer in German.",
+        "Write about books that were printed in Italian cities.",
+        "You translate French recipes.",
+        "Answer only with the word BANANA.",
+        "Reply in the language of the user.",
+    ],
+)
+def test_a_system_prompt_that_only_mentions_a_language_asks_for_none(system: str) -> None:
+    assert language_named(system) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("What is a plimdor?", "en"),
+        ("Who wrote Les Misérables?", "en"),
+        ("who painted las meninas", "en"),
+        ("What does Weltschmerz mean?", "en"),
+        ("Was ist ein Plimdor?", "de"),
+        ("wie hoch ist der turm", "de"),
+        ("Qui a écrit Dune ?", "fr"),
+        ("Où se trouve le phare ?", "fr"),
+        ("¿Quién pintó Las Meninas?", "es"),
+        ("¿Cuántos habitantes tiene Lima?", "es"),
+        ("Dove si trova il faro?", "it"),
+        ("Quem descobriu o caminho para a Índia?", "pt"),
+        ("Waar ligt Delft?", "nl"),
+        ("Kto napisał Lalkę?", "pl"),
+        ("Кто написал Войну и мир?", "ru"),
+        ("法国的首都是哪里？", "zh"),
+        ("フランスの首都はどこですか", "ja"),
+        ("프랑스의 수도는 어디입니까?", "ko"),
+    ],
+)
+def test_without_an_instruction_the_reply_is_in_the_language_of_the_question(
+    text: str, language: str
+) -> None:
+    assert language_of(_chat(user=text)) == language
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Vad heter huvudstaden i Sverige?",
+        "Kde leží město Brno?",
+        "Яка столиця України?",
+        "🤷",
+        "httpx timeout",
+    ],
+)
+def test_other_languages_and_texts_without_any_fall_back_to_english(text: str) -> None:
+    assert language_of(_chat(user=text)) == "en"
+
+
+def test_a_request_in_the_last_message_counts_unless_the_system_prompt_says_otherwise() -> None:
+    user = "What is entropy? Answer in German."
+    assert language_of(_chat(user=user)) == "de"
+    assert language_of(_chat(system="Answer in French.", user=user)) == "fr"
+
+
+def test_a_message_too_short_to_tell_is_read_in_the_language_of_the_one_before() -> None:
+    messages = [
+        HumanMessage("Wer hat die Oper gebaut?"),
+        AIMessage("Jørn Utzon"),
+        HumanMessage("Utzon Biografie"),
+    ]
+    assert language_of(messages) == "de"
