@@ -237,9 +237,10 @@ _PRONOUN = re.compile(
     re.IGNORECASE,
 )
 _EMPTY_BEFORE = re.compile(
-    r"\b(?:what (?:time|day|date|year|month|season|temperature) (?:is|was|will)|how (?:far|long|hot"
-    r"|cold|late|early"
-    r"|warm|dark) (?:is|was|will|does|did)|(?:make|makes|made|find|finds|take|takes) |(?:call|calls|called) |as )\s*$",
+    r"\b(?:what (?:time|day|date|year|month|season|temperature) (?:is|was|will)|how (?:far|long|hot|cold"
+    r"|late|early"
+    r"|warm|dark) (?:is|was|will|does|did)|(?:make|makes|made|find|finds|take|takes) "
+    r"|(?:call|calls|called) |as )\s*$",
     re.IGNORECASE,
 )
 _EMPTY_AFTER = re.compile(

@@ -95,7 +95,7 @@ def test_a_system_prompt_that_only_mentions_a_language_asks_for_none(system: str
         ("Waar ligt Delft?", "nl"),
         ("Kto napisał Lalkę?", "pl"),
         ("Кто написал Войну и мир?", "ru"),
-        ("法国的首都是哪里？", "zh"),
+        ("法国的首都在哪里", "zh"),
         ("フランスの首都はどこですか", "ja"),
         ("프랑스의 수도는 어디입니까?", "ko"),
     ],
