@@ -89,7 +89,6 @@ class Settings(BaseSettings):
     training_minutes: float = Field(
         30.0, gt=0, description="Minutes that a learn run waits for the trainer before it gives up."
     )
-    max_prompt_chars: int = Field(8000, ge=100, description="Longest conversation that chat accepts.")
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines that are shown."

@@ -288,5 +288,4 @@ def _limits(settings: Settings) -> Limits:
         training_seconds=settings.training_minutes * 60,
         facts_per_run=settings.facts_per_run,
         wordings_per_form=settings.wordings_per_fact,
-        max_prompt_chars=settings.max_prompt_chars,
     )

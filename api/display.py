@@ -51,6 +51,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table | str:
 def gate_line(figures: Json) -> Text:
     """The gate's figures of one chat reply: decision, entropy, threshold, who answered."""
     seen = figures["uncertainty"]
+    answered = f"{figures['outcome'].replace('_', ' ')} by {figures['adapter'] or 'the base model'}"
+    if seen is None:
+        return Text(f"  conversation · {answered}")
     line = Text("  ")
     line.append(seen["decision"], style=COLOURS[seen["decision"]])
     if seen["confidence"] is not None and figures["outcome"] in DIRECT:
@@ -58,7 +61,7 @@ def gate_line(figures: Json) -> Text:
     if seen["threshold"] is not None:
         line.append(f", gate {seen['threshold']:.0%}")
     line.append(f" · mean entropy {interval(seen['mean'])} nats")
-    line.append(f" · {figures['outcome'].replace('_', ' ')} by {figures['adapter'] or 'the base model'}")
+    line.append(f" · {answered}")
     return line
 
 
@@ -67,6 +70,8 @@ def show_answer(screen: Console, completion: Json) -> None:
     figures = completion["nightschool"]
     screen.print(Text(completion["choices"][0]["message"]["content"], style="bold"))
     screen.print(gate_line(figures))
+    if figures["reworded"]:
+        screen.print(Text(f"  answered as: {figures['reworded']}", style="dim"))
     for citation in figures["citations"]:
         quote = " ".join(citation["quote"].split())
         place = f"{citation['source']}:{citation['start']}-{citation['end']}"

@@ -7,11 +7,14 @@ served adapter they are in `swap`.
 import asyncio
 from collections.abc import Sequence
 
+from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime as Injected
 from langgraph.types import interrupt
 
 from agent import answer as answering
 from agent import explore as exploring
+from agent.chat.asking import ask
+from agent.chat.conversation import prompt
 from agent.chat.gate import measure
 from agent.critique import conflicts, critique
 from agent.curriculum import compose, items, write
@@ -49,7 +52,13 @@ async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
     ]
     replies = await asyncio.gather(
         *(
-            answering.ask(answering.closed_book(q), r.adapter, engine=given.engine, routes=given.routes)
+            ask(
+                prompt([HumanMessage(q)], given.card),
+                r.adapter,
+                engine=given.engine,
+                routes=given.routes,
+                card=given.card,
+            )
             for (q, _), r in zip(probes, routes, strict=True)
         )
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from agent.engine import GREEDY, Sampling
 from graphs import chat
 from graphs.state import ChatState, Runtime
+from memory.records import UnsurePolicy
 from memory.savers import Saver
 from memory.threads import Json
 
@@ -64,7 +65,9 @@ class ChatOptions(BaseModel):
 
     model: str | None = Field(None, max_length=200)
     """As in chat completions: a domain, an adapter, the base model or `auto`."""
-    max_tokens: int | None = Field(None, ge=1, le=4096)
+    max_tokens: int | None = Field(None, ge=1)
+    unsure: UnsurePolicy | None = None
+    """What to do where the model is unsure and no source helps; the service's policy where it is left out."""
 
 
 class ChatInput(ChatOptions):
@@ -101,6 +104,7 @@ class ServedChat:
             "sampling": GREEDY if limit is None else Sampling(max_tokens=limit),
             "streamed": streamed,
             "unit": thread_id,
+            "unsure": accepted["unsure"],
         }
 
     async def resume(self, thread_id: str, values: Json) -> Json:

@@ -14,11 +14,13 @@ from langgraph.graph.message import add_messages
 from pydantic import Field
 from typing_extensions import TypedDict  # whose schema pydantic can write before Python 3.12
 
+from agent.chat.abstention import AbstentionReason
 from agent.curriculum import Draft
-from agent.engine import Engine, Sampling
+from agent.engine import Engine, Reply, Sampling, ToolCall
 from agent.models.card import ModelCard
 from agent.routing import Route, Routes
 from agent.teacher import Teacher
+from graphs.turn import FinishReason
 from memory.adapters import AdapterRegistry
 from memory.database import Database
 from memory.embedding import Embedder
@@ -33,6 +35,7 @@ from memory.records import (
     Curriculum,
     Digest,
     Findings,
+    Intent,
     Job,
     Outcome,
     Record,
@@ -58,7 +61,8 @@ class Limits(Record):
     poll_seconds: float = 0.5
     facts_per_run: int = 60
     wordings_per_form: int = 32
-    max_prompt_chars: int = 8000
+    rewordings: int = 2
+    """Wordings in which chat asks again before it opens a gap, each one more model call."""
 
 
 class Bounds(Record):
@@ -190,20 +194,33 @@ class ChatState(TypedDict, total=False):
     streamed: bool
     """The caller reads the answer as it comes, so that an unsure end cannot be taken back."""
     unit: str | None
+    unsure: UnsurePolicy | None
+    """The caller's policy; None for the service's."""
     question: str
+    """The last user message, as it was asked."""
+    standalone: str
+    """The question made self-contained, to be routed and looked up."""
+    intent: Intent
     route: Route
     answer: str
-    uncertainty: Uncertainty
+    uncertainty: Uncertainty | None
+    draft: Reply | None
+    """The model's own answer where it was unsure of it."""
+    reworded: str | None
+    """The wording that was answered, where it is not the caller's."""
+    reason: AbstentionReason | None
+    """Why the sources did not help."""
     reading: Uncertainty | None
     doubtful: tuple[str, ...]
     findings: Findings | None
     citations: tuple[Citation, ...]
     outcome: ChatOutcome
+    tool_calls: tuple[ToolCall, ...]
     gap_id: str | None
     interaction_id: str
     prompt_tokens: int
     completion_tokens: int
-    finish_reason: Literal["stop", "length"]
+    finish_reason: FinishReason
 
 
 def event(runtime: Runtime, step: str, message: str, **figures: Any) -> Event:

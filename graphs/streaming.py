@@ -9,9 +9,9 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.runnables import RunnableConfig
 
-from graphs.chat import Piece
 from graphs.served import Graph
 from graphs.state import Runtime
+from graphs.turn import Piece
 
 MODES = frozenset(
     ("values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug", "events")

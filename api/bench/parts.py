@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 
 from agent.engine import GREEDY, Engine, Reply, Sampling, Token
 from agent.settings import read_settings
@@ -53,7 +53,7 @@ class _Forgetful:
 async def parts(question: str, times: int) -> dict[str, float]:
     """Milliseconds of this process's CPU time that the parts of a turn take, by the settings."""
     async with open_service(read_settings()) as service:
-        start = begun([("user", question)], requested=service.runtime.base_name)
+        start = begun([HumanMessage(question)], requested=service.runtime.base_name)
         reply = await service.runtime.engine.chat(start["messages"])
         answered = replace(service.runtime, engine=cast(Engine, _Answered(reply)))
         alone = replace(answered, database=cast(Database, _Forgetful()))

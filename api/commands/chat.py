@@ -1,7 +1,4 @@
-"""Owns `nightschool chat`: one question, or a conversation in the terminal, with the gate's figures.
-
-Each question stands alone: the model that ships answers single questions.
-"""
+"""`nightschool chat`: one question, or a conversation in the terminal, with the gate's figures."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,12 +17,13 @@ def chat(
     """Ask a question; shows the answer, how sure the model was, and where the answer comes from."""
     with service() as client:
         if question is not None:
-            _ask(client, question, model)
+            _ask(client, [{"role": "user", "content": question}], model)
             return
-        screen = console()
-        screen.print("Ask away; an empty line ends it.", style="dim")
+        console().print("Ask away; an empty line ends it.", style="dim")
+        messages: list[dict[str, str]] = []
         while line := _line():
-            _ask(client, line, model)
+            messages.append({"role": "user", "content": line})
+            messages.append({"role": "assistant", "content": _ask(client, messages, model)})
 
 
 def _line() -> str:
@@ -35,8 +33,9 @@ def _line() -> str:
         return ""
 
 
-def _ask(client: "Client", question: str, model: str) -> None:
+def _ask(client: "Client", messages: list[dict[str, str]], model: str) -> str:
     from api.display import show_answer
 
-    body = {"model": model, "messages": [{"role": "user", "content": question}]}
-    show_answer(console(), client.post("/v1/chat/completions", body))
+    reply = client.post("/v1/chat/completions", {"model": model, "messages": messages})
+    show_answer(console(), reply)
+    return str(reply["choices"][0]["message"]["content"])

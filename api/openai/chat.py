@@ -10,13 +10,15 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from agent.chat.conversation import conversation
 from agent.errors import AgentError
 from api.compose import Given
 from api.errors import explain, refusals
 from api.leaving import drawn, unless_gone
 from api.openai.replies import Chunk, Completion, Envelope
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
-from graphs.chat import Piece, Turn, begun, chat, stream
+from graphs.chat import begun, chat, stream
+from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
 router = APIRouter(tags=["chat"])
@@ -42,11 +44,12 @@ async def complete(
         usage=request.stream_options is not None and request.stream_options.include_usage,
     )
     start = begun(
-        request.conversation,
+        conversation(request.conversation),
         requested=request.model,
         sampling=request.sampling,
         unit=request.unit(x_conversation_id),
         streamed=bool(request.stream),
+        unsure=request.nightschool.unsure if request.nightschool else None,
     )
     if not request.stream:
         return envelope.completion(await unless_gone(http, chat(given.chat, runtime, start)))

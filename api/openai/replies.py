@@ -10,10 +10,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from agent.engine import Token
-from graphs.chat import Piece, Turn
-from memory.records import ChatOutcome, Citation, Uncertainty
-
-Finish = Literal["stop", "length"]
+from graphs.turn import FinishReason, Piece, Turn
+from memory.records import ChatOutcome, Citation, Intent, Uncertainty
 
 
 class Figures(BaseModel):
@@ -23,8 +21,14 @@ class Figures(BaseModel):
     """Id of this turn, under which the interaction is kept."""
     domain: str
     adapter: str | None
+    intent: Intent
     outcome: ChatOutcome
-    uncertainty: Uncertainty
+    uncertainty: Uncertainty | None
+    """None for conversation, which has no gate."""
+    draft: str | None
+    """The model's own answer where it was unsure of it, whatever went out instead."""
+    reworded: str | None
+    """The wording in which the model was sure, where it was not in the caller's own."""
     citations: tuple[Citation, ...]
     gap_id: str | None
 
@@ -63,7 +67,7 @@ class Choice(BaseModel):
 
     index: Literal[0] = 0
     message: Answer
-    finish_reason: Finish
+    finish_reason: FinishReason
     logprobs: Logprobs | None
 
 
@@ -99,7 +103,7 @@ class ChunkChoice(BaseModel):
 
     index: Literal[0] = 0
     delta: Delta
-    finish_reason: Finish | None = None
+    finish_reason: FinishReason | None = None
     logprobs: Logprobs | None = None
 
 
@@ -170,7 +174,7 @@ class Envelope(BaseModel):
         part: Piece | Turn,
         delta: Delta,
         *,
-        finish_reason: Finish | None = None,
+        finish_reason: FinishReason | None = None,
         logprobs: Logprobs | None = None,
     ) -> Chunk:
         adapter = part.route.adapter if isinstance(part, Turn) else part.adapter
@@ -216,8 +220,11 @@ def _figures(turn: Turn) -> Figures:
         run_id=turn.id,
         domain=turn.route.domain,
         adapter=turn.route.adapter,
+        intent=turn.intent,
         outcome=turn.outcome,
         uncertainty=turn.uncertainty,
+        draft=turn.draft,
+        reworded=turn.reworded,
         citations=turn.citations,
         gap_id=turn.gap_id,
     )

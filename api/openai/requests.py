@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from agent.engine import Sampling
 from agent.routing import AUTO
+from memory.records import UnsurePolicy
 
 MOST_MESSAGES = 200
 MOST_TOKENS = 4096
-DEFAULT_TOKENS = 64
 MOST_STOPS = 4
 MOST_ALTERNATIVES = 20
 UNIT_CHARACTERS = 512
@@ -82,6 +82,15 @@ class ResponseFormat(BaseModel):
     type: str = Field(max_length=100)
 
 
+class OwnFields(BaseModel):
+    """What our own extension of the format holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unsure: UnsurePolicy | None = None
+    """What to do where the model is unsure and no source helps."""
+
+
 class ChatRequest(BaseModel):
     """A chat completion request."""
 
@@ -108,6 +117,7 @@ class ChatRequest(BaseModel):
     logit_bias: dict[str, float] | None = None
     user: Unit | None = None
     metadata: dict[str, Any] | None = None
+    nightschool: OwnFields | None = None
 
     @field_validator("n")
     @classmethod
@@ -172,7 +182,7 @@ class ChatRequest(BaseModel):
         temperature = self.temperature or 0.0
         drawn = secrets.randbits(32) if temperature else 0
         return Sampling(
-            max_tokens=self.max_completion_tokens or self.max_tokens or DEFAULT_TOKENS,
+            max_tokens=self.max_completion_tokens or self.max_tokens,
             temperature=temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
             seed=drawn if self.seed is None else self.seed,

@@ -1,0 +1,68 @@
+"""Asking the model: length and stop strings by its card, lost adapters loaded again, no thinking text."""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from langchain_core.messages import BaseMessage
+
+from agent.chat.thinking import AnswerFilter, without_thinking
+from agent.engine import GREEDY, Engine, Reply, Sampling, Token
+from agent.errors import AdapterNotLoaded
+from agent.models.card import ModelCard
+from agent.promotion import load
+from agent.routing import Routes
+
+
+def limited(sampling: Sampling, card: ModelCard) -> Sampling:
+    """The sampling with the card's stop strings, and a length that its context may hold.
+
+    The engine shortens it further by the length of the prompt.
+    """
+    wanted = card.answer_tokens if sampling.max_tokens is None else sampling.max_tokens
+    stop = tuple(dict.fromkeys((*sampling.stop, *card.template.stop)))
+    return sampling.model_copy(update={"max_tokens": min(wanted, card.context), "stop": stop})
+
+
+async def ask(
+    prompt: Sequence[BaseMessage],
+    adapter: str | None,
+    *,
+    engine: Engine,
+    routes: Routes,
+    card: ModelCard,
+    sampling: Sampling = GREEDY,
+    heard: Callable[[Token], None] | None = None,
+) -> Reply:
+    """Puts the prompt to the adapter, or to the base model; an adapter that a restart lost is loaded again.
+
+    `heard` gets each token of the answer as soon as the engine has it. Raises what Engine.chat raises, and
+    where the adapter has to be loaded UnknownAdapter, AdapterNotServable, AdapterRefused and CanaryFailed.
+    """
+    sampling, thinking = limited(sampling, card), card.template.thinking
+    if heard is not None and thinking is not None:
+        heard = AnswerFilter(thinking, heard)
+    try:
+        reply = await _put(prompt, adapter, engine, sampling, heard)
+    except AdapterNotLoaded:
+        if adapter is None:
+            raise
+        await load(await routes.servable(adapter), engine=engine)
+        reply = await _put(prompt, adapter, engine, sampling, heard)
+    return without_thinking(reply, thinking)
+
+
+async def _put(
+    prompt: Sequence[BaseMessage],
+    adapter: str | None,
+    engine: Engine,
+    sampling: Sampling,
+    heard: Callable[[Token], None] | None,
+) -> Reply:
+    if heard is None:
+        return await engine.chat(prompt, adapter=adapter, sampling=sampling)
+    async with aclosing(engine.stream(prompt, adapter=adapter, sampling=sampling)) as parts:
+        async for part in parts:
+            if isinstance(part, Reply):
+                return part
+            heard(part)
+    raise AssertionError("a stream ends with its reply")

@@ -1,0 +1,54 @@
+"""System prompts that dictate the form of every answer, such as "Answer only with the word BANANA."
+
+Such a conversation is answered by the model alone. Neither a quotation from a source nor an admission of
+ignorance has the dictated form, and the gate's chances were fitted on free answers. An instruction about
+language, tone, length or subject ("Answer in German", "Answer only questions about lamps") dictates no form.
+"""
+
+import re
+from collections.abc import Sequence
+
+from langchain_core.messages import BaseMessage, SystemMessage
+
+
+def dictates_form(messages: Sequence[BaseMessage]) -> bool:
+    """Whether a system message fixes the words or the notation of the answers."""
+    texts = (message.text for message in messages if isinstance(message, SystemMessage))
+    return any(_dictates(sentence) for text in texts for sentence in _SENTENCE.split(text))
+
+
+def _dictates(sentence: str) -> bool:
+    return any(pattern.search(sentence) for pattern in (_ONLY, _ONLY_FIRST, _NOTATION, _NOTHING_ELSE))
+
+
+_SENTENCE = re.compile(r"(?<=[.!?\u3002])\s+|\n+")
+_SAY = (
+    r"\b(?:answer|repl(?:y|ies)|respond|output|return|say|write|print|antwort|sag|schreib|répon|dis|dites|écri"
+    r"|contest|escrib|di|rispond|scriv|antwoord|schrijf|odpowi|отвеча|ответ)\w*\b"
+)
+_JUST = (
+    r"(?:only|exactly|just|solely|nothing but|nur|genau|ausschließlich|uniquement|seulement|exactement"
+    r"|solo|sólo|solamente|únicamente|soltanto|esclusivamente|apenas|somente|alleen|uitsluitend|tylko|wyłącznie"
+    r"|только)"
+)
+_FORMATS = r"\b(?:json|yaml|xml|csv|html|toml|regex|sql|latex|markdown table|base64|morse code)\b"
+_COUNT = r"(?:the |a |an |one |two |three |\d+ )?(?:single |exact |following )?"
+_WORDS = rf"{_COUNT}(?:words?|phrase|letters?|number|digit|string|emojis?|label|yes|no|true|false)\b"
+_SUBJECT = (
+    r"(?:\w+\s+)?(?:information|facts?|knowledge|sources?|data|what|things|content|context|evidence|documents?)\b"
+)
+_FIXED = (
+    rf"(?:(?:with|mit|avec|con|com|met|as)\s+(?!{_SUBJECT})|[\"\u201c\u201e\u00ab'`]|{_WORDS}|in\s+(?:\w+\s+){{0,2}}?{_FORMATS})"
+)
+_FEW = r"(?:\s+\S+){0,4}?\s+"
+_ONLY = re.compile(rf"{_SAY}{_FEW}{_JUST}\s+{_FIXED}", re.IGNORECASE)
+_ONLY_FIRST = re.compile(rf"\b{_JUST}\s+{_SAY}\s+{_FIXED}", re.IGNORECASE)
+_NOTATION = re.compile(
+    rf"{_SAY}{_FEW}(?:in|as|with|mit|en|als|im)\s+(?:\S+\s+){{0,3}}?{_FORMATS}", re.IGNORECASE
+)
+_NOTHING_ELSE = re.compile(
+    r"\b(?:nothing else|no other (?:text|words?|output)|without any other (?:text|words?)|sonst nichts"
+    r"|nichts anderes|rien d'autre|nada más|nient'altro|nada mais|niets anders"
+    r"|in (?:the following|this|exactly this|exactly the following) format)\b",
+    re.IGNORECASE,
+)

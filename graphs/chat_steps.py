@@ -1,0 +1,280 @@
+"""The steps of a chat turn: each takes the state, calls one part of `agent`, and returns an update."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langgraph.runtime import Runtime as Injected
+
+from agent import answer as answering
+from agent import gaps
+from agent.chat.abstention import AbstentionReason, abstention, caution, language_of
+from agent.chat.asking import ask
+from agent.chat.conversation import prompt, question_of, reworded
+from agent.chat.directives import dictates_form
+from agent.chat.followup import standalone
+from agent.chat.gate import SENTENCE, measure
+from agent.chat.intent import classify
+from agent.chat.rewording import rewordings, steady
+from agent.chat.stream_gate import StreamGate
+from agent.critique import critique
+from agent.engine import GREEDY, Reply, Sampling, Token
+from agent.explore import look_up
+from agent.grading import declined
+from agent.routing import route
+from graphs.state import ChatState, Runtime, Update
+from graphs.turn import Piece
+from memory.records import Intent, Interaction, Uncertainty
+
+
+async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Finds the question and its intent, and forgets what was found out about the turn before.
+
+    Raises ValueError (no question), and PromptTooLong for what cannot fit into the model's context.
+    """
+    given, messages = runtime.context, state["messages"]
+    question = question_of(messages)
+    prompt(messages, given.card)
+    intent = await _intent(state, given)
+    return {
+        "question": question,
+        "standalone": standalone(messages).text if intent == "question" else question,
+        "intent": intent,
+        "uncertainty": None,
+        "draft": None,
+        "reworded": None,
+        "reason": None,
+        "findings": None,
+        "reading": None,
+        "citations": (),
+        "tool_calls": (),
+        "gap_id": None,
+    }
+
+
+async def direct(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Finds the adapter and its gate; conversation goes to the base model unless another one is asked for.
+
+    Raises UnknownAdapter and AdapterNotServable.
+    """
+    given = runtime.context
+    chosen = await route(
+        state["standalone"] if state["intent"] == "question" else "",
+        state.get("requested"),
+        routes=given.routes,
+        base=given.base,
+        base_name=given.base_name,
+    )
+    return {"route": chosen}
+
+
+async def converse(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Answers what seeks no knowledge as it is; a stream begins at once."""
+    given = runtime.context
+    turn_id = given.new_id()
+    speak = _speaker(turn_id, state, runtime)
+    streamed = state.get("streamed", False)
+    reply = await _ask(state["messages"], state, given, (lambda token: speak((token,))) if streamed else None)
+    if not streamed:
+        speak(reply.tokens)
+    return {"interaction_id": turn_id, "outcome": "answered"} | _spoken(reply)
+
+
+async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Answers without sources, and measures how sure the model is.
+
+    A streamed answer whose beginning is confident goes out while it grows; if its end is not, it stays said.
+    A tool call has no gate: its result comes back as the conversation's next message.
+    """
+    given = runtime.context
+    gate, declines = state["route"].gate, given.card.declines
+    turn_id = given.new_id()
+    stream_gate = StreamGate(gate, declines, _speaker(turn_id, state, runtime))
+    heard = stream_gate.hear if state.get("streamed") else None
+    reply = await _ask(state["messages"], state, given, heard)
+    update: Update = {"interaction_id": turn_id, "outcome": "answered"} | _spoken(reply)
+    if reply.tool_calls:
+        stream_gate.end(reply.tokens, release=True)
+        return update
+    seen = measure(reply.tokens, gate, abstained=declined(reply.text, declines))
+    unsure = gaps.is_gap(seen)
+    stream_gate.end(reply.tokens, release=not unsure)
+    update |= {"uncertainty": seen, "doubtful": gaps.keywords(state["standalone"], reply)}
+    if unsure:
+        # Tokens make checkpoints large, so they are kept only where they may go out yet.
+        kept = reply.tokens if _policy(state, given) == "answer" else ()
+        update |= {
+            "draft": reply.model_copy(update={"tokens": kept}),
+            "outcome": "answered_unsure" if stream_gate.flowing else "abstained",
+        }
+    return update
+
+
+async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Looks the question up, and answers from sources that support the answer and do not disagree."""
+    given = runtime.context
+    question = state["standalone"]
+    found = await look_up(question, episodic=given.episodic, semantic=given.semantic)
+    marks = await critique(question, found)
+    if marks.verdict == "refine" or not found.evidence:
+        return {"findings": found, "reason": "no_sources"}
+    if marks.verdict == "flag":  # `discard` bars teaching only: what is answered here quotes its sentence
+        return {"findings": found, "reason": "sources_disagree"}
+    reply = await _ask(answering.from_sources(question, found), state, given)
+    supported = answering.citations(question, reply.text, found)
+    reading = measure(reply.tokens, state["route"].gate)
+    update: Update = {"findings": found, "reading": reading}
+    if not supported or gaps.is_gap(reading):
+        return update | {"reason": "sources_silent"}
+    _speaker(state["interaction_id"], state, runtime)(reply.tokens)
+    return update | {"outcome": "answered_from_sources", "citations": supported} | _spoken(reply)
+
+
+async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Asks again in other words: what the model answers surely and steadily then was only worded badly.
+
+    Only short answers can be compared, so a long draft is not asked for again.
+    """
+    given, draft, seen = runtime.context, state["draft"], state["uncertainty"]
+    assert draft is not None
+    assert seen is not None
+    if state["reason"] == "sources_disagree" or seen.tokens > SENTENCE:
+        return {}
+    texts = rewordings(state["standalone"], given.limits.rewordings)
+    replies = await asyncio.gather(
+        *(_ask(reworded(state["messages"], text), state, given, most=SENTENCE) for text in texts)
+    )
+    judged = [_judged(reply, state, given) for reply in replies]
+    claims = [draft.text] * (not seen.abstained)
+    claims += [reply.text for reply, mark in zip(replies, judged, strict=True) if not mark.abstained]
+    for text, reply, mark in zip(texts, replies, judged, strict=True):
+        others = list(claims)
+        if reply.text in others:
+            others.remove(reply.text)
+        if not gaps.is_gap(mark) and reply.finish_reason == "stop" and steady(reply.text, others):
+            _speaker(state["interaction_id"], state, runtime)(reply.tokens)
+            return {"outcome": "answered", "uncertainty": mark, "reworded": text} | _spoken(reply)
+    return {}
+
+
+async def settle(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """What goes out where the model is unsure and no source helps, by the caller's policy or the service's."""
+    given, draft, seen, reason = runtime.context, state["draft"], state["uncertainty"], state["reason"]
+    assert draft is not None
+    assert seen is not None
+    assert reason is not None
+    policy = _policy(state, given)
+    if policy == "abstain" or not draft.text.strip():
+        return _abstain(state, reason)
+    update = _spoken(draft) | {"completion_tokens": seen.tokens}
+    if seen.abstained:  # the model declined in its own words
+        return update | {"outcome": "abstained"}
+    if policy == "warn":
+        warned = f"{caution(language_of(state['messages']))} {draft.text}"
+        return update | {"outcome": "answered_unsure", "answer": warned}
+    _speaker(state["interaction_id"], state, runtime)(draft.tokens)
+    return update | {"outcome": "answered_unsure"}
+
+
+async def note(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Opens a gap for a question without an answer to rely on, or finds the one that stands for it."""
+    given = runtime.context
+    gap = gaps.open_gap(
+        state["standalone"],
+        domain=state["route"].domain,
+        keywords=state["doubtful"],
+        uncertainty=state["uncertainty"],
+        id=given.new_id(),
+        now=given.clock(),
+    )
+    return {"gap_id": (await given.database.open_gap(gap)).id}
+
+
+async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Keeps the turn, whole and once, for its id came with its answer; and adds it to the conversation."""
+    given = runtime.context
+    interaction = Interaction(
+        id=state["interaction_id"],
+        question=state["question"],
+        answer=state["answer"],
+        domain=state["route"].domain,
+        adapter=state["route"].adapter,
+        uncertainty=state["uncertainty"],
+        intent=state["intent"],
+        outcome=state["outcome"],
+        citations=state["citations"],
+        unit=state.get("unit"),
+        created_at=given.clock(),
+    )
+    await given.database.save_interaction(interaction)
+    said = AIMessage(
+        state["answer"],
+        id=interaction.id,
+        response_metadata={
+            "model_name": state["route"].adapter or given.base_name,
+            "finish_reason": state["finish_reason"],
+            "outcome": state["outcome"],
+        },
+    )
+    return {"messages": [said]}
+
+
+async def _intent(state: ChatState, given: Runtime) -> Intent:
+    """The intent; a form that the caller dictates leaves room for no answer but the model's own."""
+    sampling = state.get("sampling", GREEDY)
+    if sampling.response_format is not None or dictates_form(state["messages"]):
+        return "conversation"
+    return (await asyncio.to_thread(classify, state["messages"], given.embedder)).intent
+
+
+def _policy(state: ChatState, given: Runtime) -> str:
+    return state.get("unsure") or given.unsure
+
+
+def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
+    """The service's own words: whole, whatever limit the caller set to the model's."""
+    text = abstention(reason, language_of(state["messages"]))
+    return {"outcome": "abstained", "answer": text, "finish_reason": "stop"}
+
+
+def _judged(reply: Reply, state: ChatState, given: Runtime) -> Uncertainty:
+    return measure(reply.tokens, state["route"].gate, abstained=declined(reply.text, given.card.declines))
+
+
+def _speaker(turn_id: str, state: ChatState, runtime: Injected[Runtime]) -> Callable[[Sequence[Token]], None]:
+    """Tells tokens to whoever follows the turn."""
+    adapter = state["route"].adapter
+    return lambda tokens: runtime.stream_writer(Piece(turn_id=turn_id, adapter=adapter, tokens=tuple(tokens)))
+
+
+def _spoken(reply: Reply) -> Update:
+    return {
+        "answer": reply.text,
+        "finish_reason": reply.finish_reason,
+        "tool_calls": reply.tool_calls,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": len(reply.tokens),
+    }
+
+
+async def _ask(
+    messages: Sequence[BaseMessage],
+    state: ChatState,
+    given: Runtime,
+    heard: Callable[[Token], None] | None = None,
+    *,
+    most: int | None = None,
+) -> Reply:
+    """`most` is for answers that the caller does not ask for: few tokens, and no tools."""
+    sampling: Sampling = state.get("sampling", GREEDY)
+    if most is not None:
+        sampling = sampling.model_copy(update={"max_tokens": most, "tools": (), "tool_choice": None})
+    return await ask(
+        prompt(messages, given.card),
+        state["route"].adapter,
+        engine=given.engine,
+        routes=given.routes,
+        card=given.card,
+        sampling=sampling,
+        heard=heard,
+    )

@@ -1,0 +1,44 @@
+"""The model is asked within what its card allows."""
+
+from langchain_core.messages import HumanMessage
+
+from agent.chat.asking import ask, limited
+from agent.engine import GREEDY, Sampling
+from agent.models.card import ChatTemplate
+from agent.routing import Routes
+from agent.scripted import Line, ScriptedEngine
+from memory.adapters import VolatileAdapterRegistry
+from tests.adapters import curriculum
+from tests.support.cards import card
+
+ROUTES = Routes(VolatileAdapterRegistry([]), lambda digest: curriculum())
+
+
+def test_without_a_limit_the_cards_length_holds() -> None:
+    assert limited(GREEDY, card(answer_tokens=100)).max_tokens == 100
+
+
+def test_a_limit_of_the_callers_holds_as_far_as_the_context_goes() -> None:
+    assert limited(Sampling(max_tokens=500), card(answer_tokens=100)).max_tokens == 500
+    assert limited(Sampling(max_tokens=32_000), card(context=2048)).max_tokens == 2048
+
+
+def test_the_cards_stop_strings_are_added() -> None:
+    own = card(template=ChatTemplate(stop=("\n\n", "User:")))
+    assert limited(Sampling(stop=("User:", "END")), own).stop == ("User:", "END", "\n\n")
+
+
+async def test_thinking_is_neither_in_the_reply_nor_heard() -> None:
+    thinks = card(template=ChatTemplate(thinking=("<think>", "</think>")))
+    engine = ScriptedEngine({"Hi": Line(text="<think> They greet. </think> Hello there")})
+    heard: list[str] = []
+    reply = await ask(
+        [HumanMessage("Hi")],
+        None,
+        engine=engine,
+        routes=ROUTES,
+        card=thinks,
+        heard=lambda token: heard.append(token.text),
+    )
+    assert (reply.text, "".join(heard)) == ("Hello there", "Hello there")
+    assert len(reply.tokens) == 2
