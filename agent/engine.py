@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from langchain_core.messages import BaseMessage
 
@@ -118,6 +118,21 @@ class Engine(Protocol):
 
     async def loaded(self) -> tuple[str, ...]:
         """Names of the adapters that can be asked for now, sorted."""
+        ...
+
+
+@runtime_checkable
+class TextCompleter(Protocol):
+    """An engine that can also continue a text as it stands, without a chat template."""
+
+    def complete(
+        self, prompt: str, *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """The continuation token by token, and at its end the whole reply.
+
+        Control tokens in the prompt work as such: who writes a raw prompt writes the turns too. Raises what
+        `Engine.chat` raises, before the first token.
+        """
         ...
 
 

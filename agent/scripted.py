@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 
 from agent.adapter_files import check_name
 from agent.engine import GREEDY, Alternative, Reply, Sampling, Token
@@ -117,6 +117,14 @@ class ScriptedEngine:
             finish_reason="stop" if finished else "length",
             prompt_tokens=words,
         )
+
+    async def complete(
+        self, prompt: str, *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """See TextCompleter.complete; the prompt is looked up like a message."""
+        async with aclosing(self.stream([HumanMessage(prompt)], adapter=adapter, sampling=sampling)) as parts:
+            async for part in parts:
+                yield part
 
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import aiohttp
 from huggingface_hub import snapshot_download
@@ -26,8 +26,10 @@ from agent.entropy import TOP
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
 from agent.tokens import fit_to_text
-from agent.vllm_wire import Answer, Card, Cards
+from agent.vllm_wire import Answer, Card, Cards, Continuation
 from memory.records import ADAPTER_PATTERN
+
+_Kind = TypeVar("_Kind", Answer, Continuation)
 
 LARGEST_VOCABULARY = 1 << 20
 """More tokens than any published model has: entropy bounds made with it are valid, but wider."""
@@ -91,9 +93,10 @@ class VllmEngine:
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> Reply:
         """See Engine.chat. Raises EngineError for an answer that the server did not score."""
-        vocabulary = await self._vocabulary(messages)
+        _require_messages(messages)
+        vocabulary = await self._vocabulary()
         async with self._answering(messages, adapter, sampling, streamed=False) as answering:
-            answer = self._read(await answering.read(), adapter)
+            answer = self._read(await answering.read(), adapter, Answer)
         calls = wire.ToolCalls()
         calls.add(answer)
         text = answer.text.lstrip()
@@ -117,7 +120,8 @@ class VllmEngine:
 
         Raises EngineError, once the answer has ended, if the server scored none of it.
         """
-        vocabulary = await self._vocabulary(messages)
+        _require_messages(messages)
+        vocabulary = await self._vocabulary()
         waiting: list[Token] = []
         told: list[Token] = []
         text = ""
@@ -158,6 +162,38 @@ class VllmEngine:
             prompt_tokens=prompt_tokens,
         )
 
+    async def complete(
+        self, prompt: str, *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """See TextCompleter.complete."""
+        vocabulary = await self._vocabulary()
+        told: list[Token] = []
+        reason: FinishReason = "stop"
+        prompt_tokens = 0
+        body = wire.continued(prompt, adapter or self._name, sampling)
+        async with self._posted("/v1/completions", body, adapter) as answering:
+            async for line in answering.content:
+                if (carried := wire.data(line)) is None:
+                    continue
+                chunk = self._read(carried, adapter, Continuation)
+                for token in fit_to_text(
+                    chunk.tokens(vocabulary, sampling.top_logprobs),
+                    "".join(choice.text for choice in chunk.choices),
+                ):
+                    told.append(token)
+                    yield token
+                if chunk.choices and chunk.choices[0].finish_reason == "length":
+                    reason = "length"
+                prompt_tokens += chunk.usage.prompt_tokens if chunk.usage else 0
+        yield Reply(
+            text="".join(token.text for token in told),
+            tokens=tuple(told),
+            model=self._name,
+            adapter=adapter,
+            finish_reason=reason,
+            prompt_tokens=prompt_tokens,
+        )
+
     async def _chunks(
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling
     ) -> AsyncGenerator[Answer, None]:
@@ -168,20 +204,27 @@ class VllmEngine:
         async with self._answering(messages, adapter, sampling, streamed=True) as answering:
             async for line in answering.content:
                 if (carried := wire.data(line)) is not None:
-                    yield self._read(carried, adapter)
+                    yield self._read(carried, adapter, Answer)
 
     @asynccontextmanager
     async def _answering(
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling, *, streamed: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The server's response, once its status says that it answers; left unread, it is cut off."""
+        body = wire.asked(messages, adapter or self._name, sampling, self._template, streamed=streamed)
+        async with self._posted("/v1/chat/completions", body, adapter) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _posted(
+        self, path: str, body: Mapping[str, Any], adapter: str | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         if adapter is not None:
             _require_possible(adapter)
-        body = wire.asked(messages, adapter or self._name, sampling, self._template, streamed=streamed)
         try:
             async for attempt in _connecting():
                 with attempt:
-                    response = await self._http.post(f"{self._url}/v1/chat/completions", json=body)
+                    response = await self._http.post(f"{self._url}{path}", json=body)
             async with response:
                 if not response.ok:
                     raise self._explain(_Said(response.status, await response.text()), adapter)
@@ -217,9 +260,7 @@ class VllmEngine:
         """See Engine.loaded."""
         return tuple(sorted(card.id for card in await self._served() if card.parent is not None))
 
-    async def _vocabulary(self, messages: Sequence[BaseMessage]) -> int:
-        if not messages:
-            raise ValueError("a conversation needs at least one message")
+    async def _vocabulary(self) -> int:
         if self._size is None:
             self._size = await asyncio.to_thread(_vocabulary_of, await self._folder())
         return self._size
@@ -258,9 +299,9 @@ class VllmEngine:
             raise EngineUnavailable(f"{self._url} failed: {said}; see the engine's log")
         return said
 
-    def _read(self, body: bytes, adapter: str | None) -> Answer:
+    def _read(self, body: bytes, adapter: str | None, kind: type[_Kind]) -> _Kind:
         try:
-            return wire.read(body)
+            return wire.read(body, kind)
         except EngineError as error:
             raise self._explain(_Said(200, str(error)), adapter) from error
 
@@ -306,6 +347,11 @@ def _connecting() -> AsyncRetrying:
         wait=wait_exponential(multiplier=0.2, max=1.0),
         reraise=True,
     )
+
+
+def _require_messages(messages: Sequence[BaseMessage]) -> None:
+    if not messages:
+        raise ValueError("a conversation needs at least one message")
 
 
 def _require_possible(adapter: str) -> None:

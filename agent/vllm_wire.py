@@ -4,7 +4,7 @@ Read without OpenAI's client, which takes longer over an answer than the rest of
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -106,6 +106,49 @@ class Answer(BaseModel):
         ]
 
 
+class _TextScores(BaseModel):
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class _TextChoice(BaseModel):
+    text: str
+    logprobs: _TextScores | None = None
+    finish_reason: str | None = None
+
+
+class Continuation(BaseModel):
+    """A chunk of a continued text."""
+
+    choices: list[_TextChoice]
+    usage: _Usage | None = None
+
+    def tokens(self, vocabulary: int, top: int) -> list[Token]:
+        """The tokens that it scores, with `top` alternatives each."""
+        found: list[Token] = []
+        for scores in (choice.logprobs for choice in self.choices if choice.logprobs is not None):
+            others = scores.top_logprobs or [None] * len(scores.tokens)
+            for text, logprob, likeliest in zip(scores.tokens, scores.token_logprobs, others, strict=True):
+                known = {name: min(value, 0.0) for name, value in (likeliest or {}).items()}
+                sure = min(logprob or 0.0, 0.0)
+                found.append(
+                    Token(
+                        text=text,
+                        logprob=sure,
+                        entropy=bounds(list(known.values()) or [sure], vocabulary),
+                        alternatives=tuple(
+                            Alternative(text=name, logprob=value)
+                            for name, value in sorted(known.items(), key=lambda item: -item[1])[:top]
+                        ),
+                    )
+                )
+        return found
+
+
+_Kind = TypeVar("_Kind", Answer, Continuation)
+
+
 class ToolCalls:
     """Tool calls, put together from the pieces of a stream or taken from a whole answer."""
 
@@ -193,10 +236,31 @@ def asked(
     } | more
 
 
-def read(body: bytes) -> Answer:
+def continued(prompt: str, model: str, sampling: Sampling) -> dict[str, Any]:
+    """The body of a request to continue a text, streamed."""
+    more = {} if sampling.max_tokens is None else {"max_tokens": sampling.max_tokens}
+    return {
+        "model": model,
+        "prompt": prompt,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed,
+        "stop": list(sampling.stop),
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "logit_bias": sampling.logit_bias or None,
+        "logprobs": TOP,
+        "top_k": 0,
+        "min_p": 0.0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    } | more
+
+
+def read(body: bytes, kind: type[_Kind]) -> _Kind:
     """An answer or a chunk from its JSON. Raises EngineError for anything else, with what it says."""
     try:
-        return Answer.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         wrong = error
     try:

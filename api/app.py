@@ -16,12 +16,23 @@ from api import adapters, assistants, crons, documents, errors, health, learn, s
 from api.auth import may
 from api.compose import Service, open_service
 from api.limits import RequestLimits
-from api.openai import chat, embeddings, models
+from api.openai import chat, completions, embeddings, models, responses
 from api.origins import OwnPagesOnly
 from memory.keys import Scope
 
 PARTS: Mapping[Scope, Sequence[ModuleType]] = {
-    "chat": (chat, models, embeddings, assistants, threads, thread_runs, store, crons),
+    "chat": (
+        chat,
+        completions,
+        responses,
+        models,
+        embeddings,
+        assistants,
+        threads,
+        thread_runs,
+        store,
+        crons,
+    ),
     "learn": (learn, documents),
     "admin": (adapters,),
 }

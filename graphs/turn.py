@@ -1,12 +1,8 @@
 """A chat turn as its caller gets it: finished, or in pieces while it is streamed."""
 
-from typing import Literal
-
-from agent.engine import Token, ToolCall
+from agent.engine import FinishReason, Token, ToolCall
 from agent.routing import Route
 from memory.records import ChatOutcome, Citation, Intent, Record, Uncertainty
-
-FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Piece(Record):

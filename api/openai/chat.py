@@ -1,23 +1,23 @@
-"""Owns the route of chat completions: whole, or as a stream that begins once the gate has decided.
+"""Chat completions: whole, or as a stream that begins once the gate has decided."""
 
-Decides nothing about an answer; the chat graph does. A client that goes away ends the work.
-"""
-
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from agent.chat.conversation import conversation
 from agent.errors import AgentError
-from api.compose import Given
+from api.compose import Given, Service
 from api.errors import explain, refusals
 from api.leaving import drawn, unless_gone
+from api.openai.messages import conversation
 from api.openai.replies import Chunk, Completion, Envelope
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
 from graphs.chat import begun, chat, stream
+from graphs.state import ChatState
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
@@ -35,49 +35,77 @@ ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
 async def complete(
     request: ChatRequest, http: Request, given: Given, x_conversation_id: ConversationHeader = None
 ) -> Completion | EventSourceResponse:
-    """Answers the conversation's last question: directly, from sources with citations, or not at all."""
-    runtime = given.runtime
+    """Answers the conversation's last message; a question directly, from sources with citations, or not."""
     envelope = Envelope.of(
-        base=runtime.base_name,
-        now=runtime.clock(),
+        base=given.runtime.base_name,
+        now=given.runtime.clock(),
         scored=bool(request.logprobs),
         usage=request.stream_options is not None and request.stream_options.include_usage,
     )
-    start = begun(
-        conversation(request.conversation),
-        requested=request.model,
-        sampling=request.sampling,
-        unit=request.unit(x_conversation_id),
-        streamed=bool(request.stream),
-        unsure=request.nightschool.unsure if request.nightschool else None,
-    )
+    starts = list(_starts(request, x_conversation_id))
     if not request.stream:
-        return envelope.completion(await unless_gone(http, chat(given.chat, runtime, start)))
-    parts = drawn(stream(given.chat, runtime, start))
-    first = await unless_gone(http, anext(parts))  # what is refused still has a status of its own
-    return EventSourceResponse(_events(first, parts, envelope), ping=PING_SECONDS, sep="\n")
+        turns = asyncio.gather(*(chat(given.chat, given.runtime, start) for start in starts))
+        return envelope.completion(await unless_gone(http, turns))
+    first = drawn(stream(given.chat, given.runtime, starts[0]))
+    part = await unless_gone(http, anext(first))  # what is refused still has a status of its own
+    return EventSourceResponse(_events(part, first, starts[1:], given, envelope), ping=PING_SECONDS, sep="\n")
+
+
+def _starts(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatState]:
+    """One turn for each choice; each draws with a seed of its own."""
+    messages, sampling = conversation(request.messages), request.sampling
+    for choice in range(request.n or 1):
+        yield begun(
+            messages,
+            requested=request.model,
+            sampling=sampling.model_copy(update={"seed": sampling.seed + choice}),
+            unit=request.unit(conversation_id),
+            streamed=bool(request.stream),
+            unsure=request.nightschool.unsure if request.nightschool else None,
+        )
 
 
 async def _events(
-    part: Piece | Turn, rest: AsyncGenerator[Piece | Turn, None], envelope: Envelope
+    part: Piece | Turn,
+    rest: AsyncGenerator[Piece | Turn, None],
+    others: list[ChatState],
+    given: Service,
+    envelope: Envelope,
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """The stream of one turn: an opening, its pieces, its figures, `[DONE]`; or an error in its middle."""
-    async with aclosing(rest):
-        yield _event(envelope.opening(part))
-        if isinstance(part, Turn):  # nothing was said yet: the gate let no beginning through
-            yield _event(envelope.text(part))
-        try:
-            while isinstance(part, Piece):
-                yield _event(envelope.text(part))
-                part = await anext(rest)
-        except (AgentError, StorageError) as error:
-            yield ServerSentEvent(explain(error)[1].model_dump_json(), sep="\n")
-            return
-    for chunk in envelope.closing(part):
-        yield _event(chunk)
+    """All choices, one after the other, then the usage and `[DONE]`; or an error in their middle."""
+    turns: list[Turn] = []
+    try:
+        async with aclosing(rest):
+            async for chunk in _choice(part, rest, envelope, turns):
+                yield event(chunk)
+        for start in others:
+            async with aclosing(stream(given.chat, given.runtime, start)) as parts:
+                async for chunk in _choice(await anext(parts), parts, envelope, turns):
+                    yield event(chunk)
+    except (AgentError, StorageError) as error:
+        yield ServerSentEvent(explain(error)[1].model_dump_json(), sep="\n")
+        return
+    if envelope.usage:
+        yield event(envelope.accounting(turns))
     yield ServerSentEvent("[DONE]", sep="\n")
 
 
-def _event(chunk: Chunk) -> ServerSentEvent:
-    unset = {"nightschool"} if chunk.nightschool is None else set[str]()
+async def _choice(
+    part: Piece | Turn, rest: AsyncGenerator[Piece | Turn, None], envelope: Envelope, turns: list[Turn]
+) -> AsyncGenerator[Chunk, None]:
+    """The chunks of one choice; its turn is added to `turns`, whose length is its index."""
+    index = len(turns)
+    yield envelope.opening(part, index)
+    if isinstance(part, Turn):  # nothing was said yet: the gate let no beginning through
+        yield envelope.text(part, index)
+    while isinstance(part, Piece):
+        yield envelope.text(part, index)
+        part = await anext(rest)
+    turns.append(part)
+    yield envelope.ending(part, index)
+
+
+def event(chunk: BaseModel) -> ServerSentEvent:
+    """A chunk as an event, without our own object where it is empty."""
+    unset = {"nightschool"} if getattr(chunk, "nightschool", ()) is None else set[str]()
     return ServerSentEvent(chunk.model_dump_json(exclude=unset), sep="\n")

@@ -1,7 +1,4 @@
-"""Owns the shapes of chat completions in OpenAI's format, whole and in chunks, with our figures alongside.
-
-Decides nothing: each is made from a turn of the chat graph, or from a piece of one.
-"""
+"""Chat completions in OpenAI's format, whole and in chunks, with our figures alongside."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from agent.engine import Token
-from graphs.turn import FinishReason, Piece, Turn
+from agent.engine import FinishReason, Token
+from graphs.turn import Piece, Turn
 from memory.records import ChatOutcome, Citation, Intent, Uncertainty
 
 
@@ -19,16 +16,17 @@ class Figures(BaseModel):
 
     run_id: str
     """Id of this turn, under which the interaction is kept."""
+    intent: Intent
+    """`question` is gated, `conversation` is not."""
     domain: str
     adapter: str | None
-    intent: Intent
     outcome: ChatOutcome
     uncertainty: Uncertainty | None
-    """None for conversation, which has no gate."""
+    """The gate's figures for the model's own answer; null for conversation."""
     draft: str | None
-    """The model's own answer where it was unsure of it, whatever went out instead."""
+    """The model's own answer where it was unsure of it."""
     reworded: str | None
-    """The wording in which the model was sure, where it was not in the caller's own."""
+    """The wording in which the model was sure, where it was not in the caller's."""
     citations: tuple[Citation, ...]
     gap_id: str | None
 
@@ -54,18 +52,40 @@ class Logprobs(BaseModel):
     refusal: None = None
 
 
+class CalledFunction(BaseModel):
+    """A function with its arguments in JSON."""
+
+    name: str
+    arguments: str
+
+
+class AnsweredCall(BaseModel):
+    """A tool call that the model makes."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+class CallDelta(AnsweredCall):
+    """A tool call in a chunk: whole, as it is known once the answer is complete."""
+
+    index: int
+
+
 class Answer(BaseModel):
     """The assistant's message."""
 
     role: Literal["assistant"] = "assistant"
-    content: str
+    content: str | None
     refusal: None = None
+    tool_calls: list[AnsweredCall] | None = None
 
 
 class Choice(BaseModel):
-    """The one choice of a completion."""
+    """One of the completion's answers."""
 
-    index: Literal[0] = 0
+    index: int
     message: Answer
     finish_reason: FinishReason
     logprobs: Logprobs | None
@@ -86,9 +106,10 @@ class Completion(BaseModel):
     object: Literal["chat.completion"] = "chat.completion"
     created: int
     model: str
-    choices: tuple[Choice]
+    choices: tuple[Choice, ...]
     usage: Usage
     nightschool: Figures
+    """Of the first choice."""
 
 
 class Delta(BaseModel):
@@ -96,12 +117,13 @@ class Delta(BaseModel):
 
     role: Literal["assistant"] | None = None
     content: str | None = None
+    tool_calls: list[CallDelta] | None = None
 
 
 class ChunkChoice(BaseModel):
-    """The one choice of a chunk."""
+    """What a chunk adds to one of the answers."""
 
-    index: Literal[0] = 0
+    index: int = 0
     delta: Delta
     finish_reason: FinishReason | None = None
     logprobs: Logprobs | None = None
@@ -135,54 +157,61 @@ class Envelope(BaseModel):
         """An envelope stamped with `now`."""
         return cls(base=base, created=int(now.timestamp()), scored=scored, usage=usage)
 
-    def completion(self, turn: Turn) -> Completion:
-        """A finished turn, whole."""
-        message = Answer(content=turn.answer)
+    def completion(self, turns: Sequence[Turn]) -> Completion:
+        """Finished turns as the choices of one completion, under the first one's id."""
+        first = turns[0]
         return Completion(
-            id=_id(turn.id),
+            id=completion_id(first.id),
             created=self.created,
-            model=turn.route.adapter or self.base,
-            choices=(
+            model=first.route.adapter or self.base,
+            choices=tuple(
                 Choice(
-                    message=message, finish_reason=turn.finish_reason, logprobs=self._logprobs(turn.tokens)
-                ),
+                    index=index,
+                    message=_message(turn),
+                    finish_reason=turn.finish_reason,
+                    logprobs=self._logprobs(turn.tokens),
+                )
+                for index, turn in enumerate(turns)
             ),
-            usage=_usage(turn),
-            nightschool=_figures(turn),
+            usage=usage_of(turns),
+            nightschool=figures_of(first),
         )
 
-    def opening(self, part: Piece | Turn) -> Chunk:
+    def opening(self, part: Piece | Turn, index: int = 0) -> Chunk:
         """The chunk that begins the message."""
-        return self._chunk(part, Delta(role="assistant", content=""))
+        return self._chunk(part, Delta(role="assistant", content=""), index)
 
-    def text(self, part: Piece | Turn) -> Chunk:
+    def text(self, part: Piece | Turn, index: int = 0) -> Chunk:
         """A stretch of the answer, or a finished turn's whole answer."""
         told = part.answer if isinstance(part, Turn) else "".join(token.text for token in part.tokens)
-        return self._chunk(part, Delta(content=told), logprobs=self._logprobs(part.tokens))
+        return self._chunk(part, Delta(content=told), index, logprobs=self._logprobs(part.tokens))
 
-    def closing(self, turn: Turn) -> list[Chunk]:
-        """The chunks that end a stream: the finish reason, and the usage where it is wanted."""
-        last = self._chunk(turn, Delta(), finish_reason=turn.finish_reason).model_copy(
-            update={"nightschool": _figures(turn)}
-        )
-        if not self.usage:
-            return [last]
-        return [last, last.model_copy(update={"choices": (), "usage": _usage(turn)})]
+    def ending(self, turn: Turn, index: int = 0) -> Chunk:
+        """The chunk with the finish reason, our figures, and tool calls where the model makes some."""
+        calls = [CallDelta(index=place, **call.model_dump()) for place, call in enumerate(_calls(turn) or ())]
+        last = self._chunk(turn, Delta(tool_calls=calls or None), index, finish_reason=turn.finish_reason)
+        return last.model_copy(update={"nightschool": figures_of(turn)})
+
+    def accounting(self, turns: Sequence[Turn]) -> Chunk:
+        """The chunk without choices that tells the usage."""
+        last = self.ending(turns[0])
+        return last.model_copy(update={"choices": (), "usage": usage_of(turns)})
 
     def _chunk(
         self,
         part: Piece | Turn,
         delta: Delta,
+        index: int,
         *,
         finish_reason: FinishReason | None = None,
         logprobs: Logprobs | None = None,
     ) -> Chunk:
         adapter = part.route.adapter if isinstance(part, Turn) else part.adapter
         return Chunk(
-            id=_id(part.id if isinstance(part, Turn) else part.turn_id),
+            id=completion_id(part.id if isinstance(part, Turn) else part.turn_id),
             created=self.created,
             model=adapter or self.base,
-            choices=(ChunkChoice(delta=delta, finish_reason=finish_reason, logprobs=logprobs),),
+            choices=(ChunkChoice(index=index, delta=delta, finish_reason=finish_reason, logprobs=logprobs),),
         )
 
     def _logprobs(self, tokens: Sequence[Token]) -> Logprobs | None:
@@ -203,28 +232,41 @@ class Envelope(BaseModel):
         return Logprobs(content=content)
 
 
-def _id(turn_id: str) -> str:
+def completion_id(turn_id: str) -> str:
+    """OpenAI's kind of id for a turn."""
     return f"chatcmpl-{turn_id}"
 
 
-def _usage(turn: Turn) -> Usage:
-    return Usage(
-        prompt_tokens=turn.prompt_tokens,
-        completion_tokens=turn.completion_tokens,
-        total_tokens=turn.prompt_tokens + turn.completion_tokens,
-    )
+def usage_of(turns: Sequence[Turn]) -> Usage:
+    """The prompt counts once, every answer for itself."""
+    prompt, answers = turns[0].prompt_tokens, sum(turn.completion_tokens for turn in turns)
+    return Usage(prompt_tokens=prompt, completion_tokens=answers, total_tokens=prompt + answers)
 
 
-def _figures(turn: Turn) -> Figures:
+def _message(turn: Turn) -> Answer:
+    calls = _calls(turn)
+    return Answer(content=turn.answer or None if calls else turn.answer, tool_calls=calls)
+
+
+def _calls(turn: Turn) -> list[AnsweredCall] | None:
+    calls = [
+        AnsweredCall(id=call.id, function=CalledFunction(name=call.name, arguments=call.arguments))
+        for call in turn.tool_calls
+    ]
+    return calls or None
+
+
+def figures_of(turn: Turn) -> Figures:
+    """What our own object says of a turn."""
     return Figures(
         run_id=turn.id,
-        domain=turn.route.domain,
-        adapter=turn.route.adapter,
         intent=turn.intent,
-        outcome=turn.outcome,
-        uncertainty=turn.uncertainty,
         draft=turn.draft,
         reworded=turn.reworded,
+        domain=turn.route.domain,
+        adapter=turn.route.adapter,
+        outcome=turn.outcome,
+        uncertainty=turn.uncertainty,
         citations=turn.citations,
         gap_id=turn.gap_id,
     )

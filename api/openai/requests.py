@@ -1,73 +1,29 @@
-"""Owns what a client may ask in OpenAI's format, and how that reads as a turn of ours.
+"""What a client may ask in OpenAI's format, and how that reads as a turn of ours.
 
-Fields that we do not know are ignored, as OpenAI does; one that we know and cannot honour is refused.
+Unknown fields are ignored, as OpenAI does; a known one that cannot be honoured is refused.
 """
 
 import secrets
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from agent.engine import Sampling
 from agent.routing import AUTO
+from api.openai.messages import Message
 from memory.records import UnsurePolicy
 
-MOST_MESSAGES = 200
-MOST_TOKENS = 4096
+MOST_MESSAGES = 1000
 MOST_STOPS = 4
 MOST_ALTERNATIVES = 20
+MOST_CHOICES = 8
+UNLIMITED = -1
+"""As a client's `max_tokens`: until the model ends its answer."""
 UNIT_CHARACTERS = 512
 
-Stop = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Unit = Annotated[str, StringConstraints(min_length=1, max_length=UNIT_CHARACTERS)]
-
-
-class TextPart(BaseModel):
-    """One part of a message's content; text is the only kind that we read."""
-
-    type: Literal["text"]
-    text: str
-
-
-class Called(BaseModel):
-    """The function of a tool call, with its arguments as JSON text."""
-
-    name: str = Field(max_length=200)
-    arguments: str = ""
-
-
-class ToolCall(BaseModel):
-    """A tool call that the assistant made earlier in the conversation."""
-
-    id: str = Field("", max_length=200)
-    type: Literal["function"] = "function"
-    function: Called
-
-
-class Message(BaseModel):
-    """One message of the conversation; an assistant's that called tools needs no content."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[TextPart] | None = None
-    tool_calls: list[ToolCall] | None = Field(None, max_length=100)
-    tool_call_id: str | None = Field(None, max_length=200)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.content is None and not (self.role == "assistant" and self.tool_calls):
-            raise ValueError("content is missing: only an assistant's message with tool_calls needs none")
-        return self
-
-    @property
-    def text(self) -> str:
-        """The whole message as one text, its tool calls in words."""
-        parts = self.content or ""
-        said = parts if isinstance(parts, str) else "\n".join(part.text for part in parts)
-        calls = [
-            f"[called {call.function.name}({call.function.arguments})]" for call in self.tool_calls or ()
-        ]
-        return "\n".join([said, *calls] if said else calls)
+Stop = Annotated[str, StringConstraints(max_length=200)]
+Unit = Annotated[str, StringConstraints(max_length=UNIT_CHARACTERS)]
+Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
 
 class StreamOptions(BaseModel):
@@ -76,14 +32,45 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
+class JsonSchema(BaseModel):
+    """A schema that the answer has to fit."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    name: str = Field("answer", max_length=200)
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
 class ResponseFormat(BaseModel):
     """The form that the answer has to have."""
 
-    type: str = Field(max_length=100)
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @model_validator(mode="after")
+    def _has_its_schema(self) -> Self:
+        if self.type == "json_schema" and self.json_schema is None:
+            raise ValueError("the format json_schema needs a json_schema")
+        return self
 
 
-class OwnFields(BaseModel):
-    """What our own extension of the format holds."""
+class Function(BaseModel):
+    """A function that the model may call."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1, max_length=200)
+
+
+class Tool(BaseModel):
+    """A tool that the model may call; functions are the only kind."""
+
+    type: Literal["function"]
+    function: Function
+
+
+class OurFields(BaseModel):
+    """What only this service knows."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -91,61 +78,74 @@ class OwnFields(BaseModel):
     """What to do where the model is unsure and no source helps."""
 
 
-class ChatRequest(BaseModel):
-    """A chat completion request."""
+class SamplingFields(BaseModel):
+    """The fields that chat and text completions share."""
 
     model_config = ConfigDict(extra="ignore")
 
     model: str = Field(AUTO, max_length=200)
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
-    max_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS)
-    max_completion_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS)
+    max_tokens: int | None = Field(None, ge=UNLIMITED)
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
+    top_p: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
     stop: Stop | Annotated[list[Stop], Field(max_length=MOST_STOPS)] | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = Field(None, ge=0, le=MOST_ALTERNATIVES)
-    n: int | None = 1
+    n: int | None = Field(None, ge=1, le=MOST_CHOICES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    tools: list[dict[str, Any]] | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    user: Unit | None = None
+
+    @field_validator("max_tokens")
+    @classmethod
+    def _some(cls, limit: int | None) -> int | None:
+        if limit == 0:
+            raise ValueError("the limit must be at least 1, or -1 for none")
+        return limit
+
+    @model_validator(mode="after")
+    def _streamed_options(self) -> Self:
+        if self.stream_options is not None and not self.stream:
+            raise ValueError("stream_options needs stream=true")
+        return self
+
+    def sampling_of(self, limit: int | None, alternatives: int) -> Sampling:
+        """How to decode: greedy, unless a temperature is given; without a seed, every draw is another."""
+        temperature = self.temperature or 0.0
+        greedy = not temperature or self.top_p == 0
+        seed = self.seed if self.seed is not None else 0 if greedy else secrets.randbits(32)
+        stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        return Sampling(
+            max_tokens=None if limit == UNLIMITED else limit,
+            temperature=0.0 if greedy else temperature,
+            top_p=self.top_p or 1.0,
+            seed=seed,
+            stop=tuple(stop for stop in stops if stop),
+            top_logprobs=alternatives,
+            presence_penalty=self.presence_penalty or 0.0,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            logit_bias=self.logit_bias or {},
+        )
+
+
+class ChatRequest(SamplingFields):
+    """A chat completion request."""
+
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
+    max_completion_tokens: int | None = Field(None, ge=UNLIMITED)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=MOST_ALTERNATIVES)
+    tools: list[Tool] | None = Field(None, max_length=128)
     tool_choice: str | dict[str, Any] | None = None
     response_format: ResponseFormat | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
-    user: Unit | None = None
     metadata: dict[str, Any] | None = None
-    nightschool: OwnFields | None = None
+    nightschool: OurFields | None = None
 
-    @field_validator("n")
+    @field_validator("max_completion_tokens")
     @classmethod
-    def _one(cls, n: int | None) -> int | None:
-        if n not in (1, None):
-            raise ValueError("only n=1 is supported")
-        return n
-
-    @field_validator("tool_choice")
-    @classmethod
-    def _free(cls, choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
-        if choice not in ("auto", "none", None):
-            raise ValueError("no model here can be made to call a tool: use auto or none")
-        return choice
-
-    @field_validator("response_format")
-    @classmethod
-    def _plain(cls, wanted: ResponseFormat | None) -> ResponseFormat | None:
-        if wanted is not None and wanted.type != "text":
-            raise ValueError("answers have the format text only")
-        return wanted
-
-    @field_validator("presence_penalty", "frequency_penalty", "logit_bias")
-    @classmethod
-    def _unbiased(cls, value: float | dict[str, float] | None) -> float | dict[str, float] | None:
-        if value:
-            raise ValueError("penalties and biases are not supported: leave it out")
-        return value
+    def _some_answer(cls, limit: int | None) -> int | None:
+        return cls._some(limit)
 
     @field_validator("metadata")
     @classmethod
@@ -159,37 +159,32 @@ class ChatRequest(BaseModel):
     def _consistent(self) -> Self:
         if self.top_logprobs and not self.logprobs:
             raise ValueError("top_logprobs needs logprobs=true")
-        if self.stream_options is not None and not self.stream:
-            raise ValueError("stream_options needs stream=true")
+        if self.tool_choice not in (None, "none", "auto") and not self.tools:
+            raise ValueError("tool_choice needs tools")
+        if isinstance(self.tool_choice, str) and self.tool_choice not in ("none", "auto", "required"):
+            raise ValueError("tool_choice must be none, auto, required or the name of a function")
+        if isinstance(self.tool_choice, dict):
+            named = (self.tool_choice.get("function") or {}).get("name")
+            if named not in [tool.function.name for tool in self.tools or ()]:
+                raise ValueError(f"tool_choice names {named!r}, which is none of the tools")
         return self
 
     @property
-    def conversation(self) -> Sequence[tuple[str, str]]:
-        """The messages as (role, text) pairs; a tool's result is named after the call that it answers."""
-        names = {
-            call.id: call.function.name for message in self.messages for call in message.tool_calls or ()
-        }
-        pairs: list[tuple[str, str]] = []
-        for message in self.messages:
-            name = names.get(message.tool_call_id or "") if message.role == "tool" else None
-            role = "system" if message.role == "developer" else message.role
-            pairs.append((role, f"{name}: {message.text}" if name else message.text))
-        return pairs
-
-    @property
     def sampling(self) -> Sampling:
-        """How to decode: greedy, unless a temperature is given; without a seed, every draw is another."""
-        temperature = self.temperature or 0.0
-        drawn = secrets.randbits(32) if temperature else 0
-        return Sampling(
-            max_tokens=self.max_completion_tokens or self.max_tokens,
-            temperature=temperature,
-            top_p=1.0 if self.top_p is None else self.top_p,
-            seed=drawn if self.seed is None else self.seed,
-            stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
-            top_logprobs=self.top_logprobs or 0,
+        """How to decode the answer."""
+        limit = self.max_completion_tokens or self.max_tokens
+        wanted = self.response_format
+        tools = self.tools if self.tools and self.tool_choice != "none" else ()
+        return self.sampling_of(limit, self.top_logprobs or 0).model_copy(
+            update={
+                "response_format": wanted.model_dump(by_alias=True, exclude_none=True)
+                if wanted is not None and wanted.type != "text"
+                else None,
+                "tools": tuple(tool.model_dump() for tool in tools),
+                "tool_choice": self.tool_choice if tools else None,
+            }
         )
 
     def unit(self, conversation: str | None) -> str | None:
         """Whom the turn belongs to: the user, else the conversation, which a header may name too."""
-        return self.user or (self.metadata or {}).get("conversation_id") or conversation
+        return self.user or (self.metadata or {}).get("conversation_id") or conversation or None

@@ -1,0 +1,171 @@
+"""Text completions: a prompt continued as it stands, by the base model or an adapter.
+
+Nothing is gated, looked up or kept: there is no question in a raw text. Chat completions are for that.
+"""
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field, StringConstraints
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from agent.engine import Engine, FinishReason, Reply, TextCompleter, Token
+from agent.errors import AgentError
+from agent.promotion import load
+from agent.routing import route
+from api.compose import Given, Service
+from api.errors import explain, refusals
+from api.leaving import drawn, unless_gone
+from api.openai.chat import PING_SECONDS, event
+from api.openai.replies import Usage
+from api.openai.requests import SamplingFields
+from memory.errors import StorageError
+
+router = APIRouter(tags=["chat"])
+
+MOST_ALTERNATIVES = 5
+DEFAULT_TOKENS = 16
+"""OpenAI's own default for this endpoint."""
+
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=10_000_000)]
+
+
+class CompletionRequest(SamplingFields):
+    """A text completion request."""
+
+    prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=1)]
+    logprobs: int | None = Field(None, ge=0, le=MOST_ALTERNATIVES)
+    echo: bool | None = None
+    n: Literal[1] | None = None
+
+
+class TextLogprobs(BaseModel):
+    """Tokens with their log-probabilities, in this endpoint's older form."""
+
+    tokens: list[str]
+    token_logprobs: list[float]
+    top_logprobs: list[dict[str, float]]
+    text_offset: list[int]
+
+
+class TextChoice(BaseModel):
+    """The continuation, or a stretch of it."""
+
+    index: Literal[0] = 0
+    text: str
+    logprobs: TextLogprobs | None = None
+    finish_reason: FinishReason | None = None
+
+
+class TextCompletion(BaseModel):
+    """A text completion in OpenAI's format, whole or a chunk of one."""
+
+    id: str
+    object: Literal["text_completion"] = "text_completion"
+    created: int
+    model: str
+    choices: tuple[TextChoice, ...]
+    usage: Usage | None = None
+
+
+@router.post(
+    "/v1/completions",
+    response_model=TextCompletion,
+    responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
+)
+async def continue_text(
+    request: CompletionRequest, http: Request, given: Given
+) -> TextCompletion | EventSourceResponse:
+    """Continues a text. Answers are not gated; use chat completions for questions."""
+    parts = drawn(_parts(request, given))
+    part = await unless_gone(http, anext(parts))
+    model = given.runtime.base_name if request.model == "auto" else request.model
+    empty = TextCompletion(
+        id=f"cmpl-{uuid.uuid4().hex}",
+        created=int(given.runtime.clock().timestamp()),
+        model=model,
+        choices=(),
+    )
+    if request.stream:
+        return EventSourceResponse(_events(request, part, parts, empty), ping=PING_SECONDS, sep="\n")
+    async with aclosing(parts):
+        while not isinstance(part, Reply):
+            part = await unless_gone(http, anext(parts))
+    whole = TextChoice(
+        text=(_prompt(request) if request.echo else "") + part.text,
+        logprobs=_logprobs(part.tokens, request),
+        finish_reason=part.finish_reason,
+    )
+    return empty.model_copy(update={"choices": (whole,), "usage": _usage(part)})
+
+
+async def _parts(request: CompletionRequest, given: Service) -> AsyncGenerator[Token | Reply, None]:
+    """The continuation. Raises ValueError for an engine that only chats, and what the engine raises."""
+    runtime = given.runtime
+    engine: Engine = runtime.engine
+    if not isinstance(engine, TextCompleter):
+        raise ValueError("this engine answers chats only: set NIGHTSCHOOL_ENGINE=vllm for text completions")
+    chosen = await route(
+        "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
+    )
+    limit = DEFAULT_TOKENS if request.max_tokens is None else request.max_tokens
+    sampling = request.sampling_of(limit, request.logprobs or 0)
+    if chosen.adapter is not None and chosen.adapter not in await engine.loaded():
+        await load(await runtime.routes.servable(chosen.adapter), engine=engine)
+    async with aclosing(
+        engine.complete(_prompt(request), adapter=chosen.adapter, sampling=sampling)
+    ) as parts:
+        async for part in parts:
+            yield part
+
+
+async def _events(
+    request: CompletionRequest,
+    part: Token | Reply,
+    rest: AsyncGenerator[Token | Reply, None],
+    empty: TextCompletion,
+) -> AsyncGenerator[ServerSentEvent, None]:
+    async with aclosing(rest):
+        if request.echo:
+            yield event(empty.model_copy(update={"choices": (TextChoice(text=_prompt(request)),)}))
+        try:
+            while isinstance(part, Token):
+                piece = TextChoice(text=part.text, logprobs=_logprobs((part,), request))
+                yield event(empty.model_copy(update={"choices": (piece,)}))
+                part = await anext(rest)
+        except (AgentError, StorageError) as error:
+            yield ServerSentEvent(explain(error)[1].model_dump_json(), sep="\n")
+            return
+    last = TextChoice(text="", finish_reason=part.finish_reason)
+    yield event(empty.model_copy(update={"choices": (last,)}))
+    if request.stream_options is not None and request.stream_options.include_usage:
+        yield event(empty.model_copy(update={"usage": _usage(part)}))
+    yield ServerSentEvent("[DONE]", sep="\n")
+
+
+def _prompt(request: CompletionRequest) -> str:
+    return request.prompt if isinstance(request.prompt, str) else request.prompt[0]
+
+
+def _logprobs(tokens: tuple[Token, ...], request: CompletionRequest) -> TextLogprobs | None:
+    if request.logprobs is None:
+        return None
+    offsets = [sum(len(token.text) for token in tokens[:place]) for place in range(len(tokens))]
+    return TextLogprobs(
+        tokens=[token.text for token in tokens],
+        token_logprobs=[token.logprob for token in tokens],
+        top_logprobs=[{other.text: other.logprob for other in token.alternatives} for token in tokens],
+        text_offset=offsets,
+    )
+
+
+def _usage(reply: Reply) -> Usage:
+    answer = len(reply.tokens)
+    return Usage(
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=answer,
+        total_tokens=reply.prompt_tokens + answer,
+    )

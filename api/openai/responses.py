@@ -1,0 +1,129 @@
+"""The Responses API: the same turns as chat completions, in OpenAI's newer format."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sse_starlette import EventSourceResponse, JSONServerSentEvent
+
+from agent.errors import AgentError
+from api.compose import Given
+from api.errors import explain, refusals
+from api.leaving import drawn, unless_gone
+from api.openai.chat import PING_SECONDS, ConversationHeader
+from api.openai.messages import conversation
+from api.openai.response_items import (
+    OutputMessage,
+    OutputText,
+    Response,
+    ResponsesRequest,
+    begun_response,
+    finished_response,
+    message_id,
+)
+from graphs.chat import begun, chat, stream
+from graphs.turn import Piece, Turn
+from memory.errors import StorageError
+
+router = APIRouter(tags=["chat"])
+
+
+@router.post(
+    "/v1/responses",
+    response_model=Response,
+    responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
+)
+async def respond(
+    request: ResponsesRequest, http: Request, given: Given, x_conversation_id: ConversationHeader = None
+) -> Response | EventSourceResponse:
+    """Answers like chat completions, in the Responses format; send the whole conversation."""
+    asked, runtime = request.chat(), given.runtime
+    start = begun(
+        conversation(asked.messages),
+        requested=asked.model,
+        sampling=asked.sampling,
+        unit=asked.unit(x_conversation_id),
+        streamed=bool(asked.stream),
+        unsure=asked.nightschool.unsure if asked.nightschool else None,
+    )
+    created_at = int(runtime.clock().timestamp())
+    if not request.stream:
+        turn = await unless_gone(http, chat(given.chat, runtime, start))
+        empty = begun_response(request, id=_id(turn.id), model=runtime.base_name, created_at=created_at)
+        return finished_response(empty, turn)
+    parts = drawn(stream(given.chat, runtime, start))
+    part = await unless_gone(http, anext(parts))
+    id = part.turn_id if isinstance(part, Piece) else part.id
+    empty = begun_response(request, id=_id(id), model=runtime.base_name, created_at=created_at)
+    return EventSourceResponse(_events(part, parts, id, empty), ping=PING_SECONDS, sep="\n")
+
+
+async def _events(
+    part: Piece | Turn, rest: AsyncGenerator[Piece | Turn, None], id: str, empty: Response
+) -> AsyncGenerator[JSONServerSentEvent, None]:
+    """The events of one response, numbered, in OpenAI's order."""
+    number = -1
+
+    def event(kind: str, **fields: Any) -> JSONServerSentEvent:
+        nonlocal number
+        number += 1
+        return JSONServerSentEvent({"type": kind, "sequence_number": number, **fields}, event=kind, sep="\n")
+
+    started = empty.model_dump(mode="json")
+    yield event("response.created", response=started)
+    yield event("response.in_progress", response=started)
+    item = message_id(id)
+    place: dict[str, Any] = {"item_id": item, "output_index": 0, "content_index": 0}
+    text = ""
+    async with aclosing(rest):
+        try:
+            while isinstance(part, Piece):
+                if not text:
+                    for opening in _opening(event, item, place):
+                        yield opening
+                said = "".join(token.text for token in part.tokens)
+                text += said
+                yield event("response.output_text.delta", **place, delta=said, logprobs=[])
+                part = await anext(rest)
+        except (AgentError, StorageError) as error:
+            problem = explain(error)[1].error
+            yield event("error", code=problem.code, message=problem.message, param=None)
+            return
+    response = finished_response(empty, part)
+    for index, output in enumerate(response.output):
+        whole = output.model_dump(mode="json")
+        if isinstance(output, OutputMessage):
+            if not text:  # the gate let no beginning through
+                for opening in _opening(event, item, place):
+                    yield opening
+                yield event("response.output_text.delta", **place, delta=part.answer, logprobs=[])
+            yield event("response.output_text.done", **place, text=part.answer, logprobs=[])
+            yield event("response.content_part.done", **place, part=whole["content"][0])
+        else:
+            called = {"item_id": output.id, "output_index": index}
+            begun_call = whole | {"arguments": "", "status": "in_progress"}
+            yield event("response.output_item.added", output_index=index, item=begun_call)
+            yield event("response.function_call_arguments.delta", **called, delta=output.arguments)
+            yield event(
+                "response.function_call_arguments.done",
+                **called,
+                name=output.name,
+                arguments=output.arguments,
+            )
+        yield event("response.output_item.done", output_index=index, item=whole)
+    kind = "response.completed" if response.status == "completed" else "response.incomplete"
+    yield event(kind, response=response.model_dump(mode="json"))
+
+
+def _opening(event: Any, item: str, place: dict[str, Any]) -> list[JSONServerSentEvent]:
+    message = OutputMessage(id=item, status="in_progress", content=[]).model_dump(mode="json")
+    part = OutputText(text="").model_dump(mode="json")
+    return [
+        event("response.output_item.added", output_index=0, item=message),
+        event("response.content_part.added", **place, part=part),
+    ]
+
+
+def _id(turn_id: str) -> str:
+    return f"resp_{turn_id}"
