@@ -18,7 +18,7 @@ from pathlib import Path
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from agent.adapter_files import check_name
-from agent.engine import GREEDY, Alternative, Reply, Sampling, Token
+from agent.engine import GREEDY, Alternative, Reply, Sampling, Token, ToolCall
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineUnavailable, PromptTooLong
 from agent.tokens import cut_at_stop
 from memory.records import Interval, Record
@@ -34,6 +34,8 @@ class Line(Record):
     """Tokens with an entropy of their own, by their place from 0."""
     pause: float = 0.0
     """Seconds before each token."""
+    calls: tuple[ToolCall, ...] = ()
+    """Tools to call; the engine does so only where it was given tools."""
 
 
 Script = Mapping[str, Line] | Callable[[Sequence[BaseMessage]], Line | None]
@@ -100,6 +102,7 @@ class ScriptedEngine:
             raise PromptTooLong(f"the prompt has {words} words and the context {self._context}: shorten it")
         line = self._line(messages, adapter)
         tokens, finished = _cut(_tokens(line, sampling), sampling)
+        calls = line.calls if sampling.tools else ()
         self.answering += 1
         try:
             for token in tokens:
@@ -114,8 +117,9 @@ class ScriptedEngine:
             tokens=tokens,
             model=self._model,
             adapter=adapter,
-            finish_reason="stop" if finished else "length",
+            finish_reason="tool_calls" if calls else "stop" if finished else "length",
             prompt_tokens=words,
+            tool_calls=calls,
         )
 
     async def complete(

@@ -16,11 +16,10 @@ from typing_extensions import TypedDict  # whose schema pydantic can write befor
 
 from agent.chat.abstention import AbstentionReason
 from agent.curriculum import Draft
-from agent.engine import Engine, Reply, Sampling, ToolCall
+from agent.engine import Engine, FinishReason, Reply, Sampling, ToolCall
 from agent.models.card import ModelCard
 from agent.routing import Route, Routes
 from agent.teacher import Teacher
-from graphs.turn import FinishReason
 from memory.adapters import AdapterRegistry
 from memory.database import Database
 from memory.embedding import Embedder

@@ -10,7 +10,6 @@ from agent.models.card import ModelCard
 
 CHARS_PER_TOKEN = 16
 """Far more than text of any language has, so only what cannot fit into the context is refused by it."""
-RESULT = "Result of the call:"
 
 
 def conversation(pairs: Sequence[tuple[str, str]]) -> list[BaseMessage]:
@@ -71,7 +70,7 @@ def prompt(messages: Sequence[BaseMessage], card: ModelCard) -> list[BaseMessage
 
 def _in_words(message: BaseMessage) -> BaseMessage:
     if isinstance(message, ToolMessage):
-        return HumanMessage(f"{RESULT}\n{message.text}")
+        return HumanMessage(f"Result of {message.name or 'the call'}:\n{message.text}")
     if isinstance(message, AIMessage) and message.tool_calls:
         calls = [
             f"[called {call['name']}({json.dumps(call['args'], ensure_ascii=False)})]"

@@ -1,7 +1,7 @@
 """A conversation in OpenAI's format, and the messages that the chat graph takes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -86,10 +86,11 @@ def conversation(messages: Sequence[Message]) -> list[BaseMessage]:
     last = next((m for m in reversed(messages) if m.role == "user"), None)
     if last is not None and (unread := [part.type for part in last.parts if not part.readable]):
         raise ValueError(f"messages: the model reads text only, not {unread[0]}: leave it out")
-    return [_message(message) for message in messages]
+    names = {call.id: call.function.name for message in messages for call in message.tool_calls or ()}
+    return [_message(message, names) for message in messages]
 
 
-def _message(message: Message) -> BaseMessage:
+def _message(message: Message, names: Mapping[str, str]) -> BaseMessage:
     if message.role in ("system", "developer"):
         return SystemMessage(message.text)
     if message.role == "user":
@@ -100,7 +101,8 @@ def _message(message: Message) -> BaseMessage:
             for call in message.tool_calls or ()
         ]
         return AIMessage(message.text, tool_calls=calls)
-    return ToolMessage(message.text, tool_call_id=message.tool_call_id or message.name or "")
+    call = message.tool_call_id or ""
+    return ToolMessage(message.text, tool_call_id=call, name=message.name or names.get(call))
 
 
 def _arguments(text: str) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from agent.engine import FinishReason, Token
 from graphs.turn import Piece, Turn
@@ -73,7 +73,18 @@ class CallDelta(AnsweredCall):
     index: int
 
 
-class Answer(BaseModel):
+class WithCalls(BaseModel):
+    """A message that leaves `tool_calls` out where it has none, as clients of OpenAI expect."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        if fields.get("tool_calls") is None:
+            fields.pop("tool_calls", None)
+        return fields
+
+
+class Answer(WithCalls):
     """The assistant's message."""
 
     role: Literal["assistant"] = "assistant"
@@ -112,7 +123,7 @@ class Completion(BaseModel):
     """Of the first choice."""
 
 
-class Delta(BaseModel):
+class Delta(WithCalls):
     """What a chunk adds to the message."""
 
     role: Literal["assistant"] | None = None

@@ -12,6 +12,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
+from agent.engine import ToolCall
 from agent.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
 from memory.embedding import HashingEmbedder
@@ -121,10 +122,10 @@ async def test_errors_are_the_clients_own_types_before_a_stream_begins_too(
     with pytest.raises(openai.NotFoundError, match="gpt-9") as missing:
         await create(model="gpt-9", messages=LEMUR, stream=streamed)
     assert missing.value.code == "model_not_found"
-    with pytest.raises(openai.UnprocessableEntityError, match="only n=1"):
-        await create(model="auto", messages=LEMUR, n=2, stream=streamed)
+    with pytest.raises(openai.UnprocessableEntityError, match="n: "):
+        await create(model="auto", messages=LEMUR, n=9, stream=streamed)
     with pytest.raises(openai.BadRequestError, match="characters"):
-        await create(model="auto", messages=[{"role": "user", "content": "x" * 9000}], stream=streamed)
+        await create(model="auto", messages=[{"role": "user", "content": "x" * 90_000}], stream=streamed)
 
 
 async def test_models_are_listed_and_looked_up(client: AsyncOpenAI) -> None:
@@ -164,21 +165,28 @@ async def test_langchain_gets_log_probabilities(chat: ChatOpenAI) -> None:
     ]
 
 
-async def test_langchain_may_bind_tools_but_not_demand_them(chat: ChatOpenAI) -> None:
+async def test_langchain_binds_tools_and_is_told_which_to_call(listen: Listen, runtime: Runtime) -> None:
     @tool
     def weather(city: str) -> str:
         """The weather in a city."""
         return "sunny"
 
-    assert (await chat.bind_tools([weather]).ainvoke("What is a lemur?")).text == "a small primate"
-    with pytest.raises(openai.UnprocessableEntityError, match="tool_choice"):
-        await chat.bind_tools([weather], tool_choice="weather").ainvoke("What is a lemur?")
+    call = ToolCall(id="c1", name="weather", arguments='{"city": "Rome"}')
+    lines = {"How is the weather in Rome?": Line(text="", calls=(call,))}
+    async with listen(replace(runtime, engine=ScriptedEngine(lines))) as address:
+        chat = ChatOpenAI(base_url=f"{address}/v1", api_key=lambda: "none", model="auto", max_retries=0)
+        bound = chat.bind_tools([weather], tool_choice="weather")
+        said = await bound.ainvoke("How is the weather in Rome?")
+        streamed = [chunk async for chunk in bound.astream("How is the weather in Rome?")]
+    expected = {"name": "weather", "args": {"city": "Rome"}, "id": "c1", "type": "tool_call"}
+    assert said.tool_calls == [expected]
+    assert [call for chunk in streamed for call in chunk.tool_calls] == [expected]
 
 
 async def test_langchain_hands_on_what_a_tool_said(listen: Listen, runtime: Runtime) -> None:
     def reads(messages):  # type: ignore[no-untyped-def]
         said = messages[-1].text
-        return Line(text="sunny", entropy=0.1) if "weather: sunny" in said else None
+        return Line(text="sunny", entropy=0.1) if "Result of weather:\nsunny" in said else None
 
     given = replace(runtime, engine=ScriptedEngine(reads))
     async with listen(given) as address:
@@ -199,3 +207,35 @@ async def test_langchain_embeds_texts(url: str) -> None:
     )
     (vector,) = await embeddings.aembed_documents(["a lemur"])
     assert len(vector) == 256
+
+
+async def test_the_responses_of_openais_client_whole_and_streamed(client: AsyncOpenAI) -> None:
+    whole = await client.responses.create(model="auto", input="What is a lemur?")
+    assert whole.output_text == "a small primate"
+    async with client.responses.stream(model="auto", input="What is a road?") as stream:
+        kinds = [event.type async for event in stream]
+        final = await stream.get_final_response()
+    assert final.output_text == LONG
+    assert kinds[:2] == ["response.created", "response.in_progress"]
+    assert kinds[-1] == "response.completed"
+
+
+async def test_the_text_completions_of_openais_client(client: AsyncOpenAI) -> None:
+    said = await client.completions.create(model="auto", prompt="What is a road?", max_tokens=3)
+    assert said.choices[0].text == "it is it"
+    stream = await client.completions.create(model="auto", prompt="What is a lemur?", stream=True)
+    assert "".join([chunk.choices[0].text async for chunk in stream]) == "a small primate"
+
+
+async def test_langchain_gets_structured_output(listen: Listen, runtime: Runtime) -> None:
+    schema = {
+        "title": "animal",
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+    }
+    lines = {"Name an animal.": Line(text='{"name": "lemur"}')}
+    async with listen(replace(runtime, engine=ScriptedEngine(lines))) as address:
+        chat = ChatOpenAI(base_url=f"{address}/v1", api_key=lambda: "none", model="auto", max_retries=0)
+        structured = chat.with_structured_output(schema, method="json_schema")
+        assert await structured.ainvoke("Name an animal.") == {"name": "lemur"}

@@ -10,6 +10,11 @@ from tests.api.conftest import Serve, asking
 from tests.graphs.conftest import TRAINED
 
 CHAT = "/v1/chat/completions"
+TOOL = {"type": "function", "function": {"name": "f"}}
+
+
+def named(name: str) -> dict[str, object]:
+    return {"type": "function", "function": {"name": name}}
 
 
 async def test_a_known_question_is_answered_with_the_gates_figures(client: httpx.AsyncClient) -> None:
@@ -21,14 +26,15 @@ async def test_a_known_question_is_answered_with_the_gates_figures(client: httpx
     figures = reply["nightschool"]
     assert (figures["outcome"], figures["adapter"], figures["gap_id"]) == ("answered", None, None)
     assert figures["uncertainty"]["decision"] == "confident"
-    assert figures["uncertainty"]["maximum"]["upper"] < figures["uncertainty"]["threshold"]
+    assert figures["uncertainty"]["confidence"] >= figures["uncertainty"]["threshold"]
+    assert (figures["intent"], figures["draft"]) == ("question", None)
 
 
 async def test_an_unknown_question_is_declined_and_opens_a_gap(client: httpx.AsyncClient) -> None:
     reply = (await client.post(CHAT, json=asking("What is a quokka's favourite colour?"))).json()
     figures = reply["nightschool"]
     assert figures["outcome"] == "abstained"
-    assert "<NEED_INFO>" not in reply["choices"][0]["message"]["content"]
+    assert figures["draft"] == "I do not know."
     gap = (await client.get(f"/v1/gaps/{figures['gap_id']}")).json()
     assert (gap["question"], gap["status"]) == ("What is a quokka's favourite colour?", "open")
     assert [g["id"] for g in (await client.get("/v1/gaps?status=open")).json()] == [gap["id"]]
@@ -95,28 +101,36 @@ async def test_models_are_auto_the_base_and_one_per_live_domain(client: httpx.As
     [
         (asking("What is a lemur?", model="gpt-9"), 404, "model_not_found"),
         (asking("What is a lemur?", model="gpt-9", stream=True), 404, "model_not_found"),
-        (asking("What is a lemur?", n=2), 422, "invalid_value"),
+        (asking("What is a lemur?", n=9), 422, "invalid_value"),
+        (asking("What is a lemur?", n=0), 422, "invalid_value"),
+        (asking("What is a lemur?", max_tokens=-2), 422, "invalid_value"),
         (asking("What is a lemur?", max_tokens=0), 422, "invalid_value"),
         (asking("   "), 400, "invalid_value"),
-        (asking("why " * 3000), 400, "context_length_exceeded"),
+        (asking("why " * 30_000), 400, "context_length_exceeded"),
         ({"messages": []}, 422, "invalid_value"),
         ({"messages": [{"role": "pirate", "content": "arr"}]}, 422, "invalid_value"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 422, "invalid_value"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, "invalid_value"),
         ({"messages": [{"role": "system", "content": "Be kind."}]}, 400, "invalid_value"),
         ([], 422, "invalid_value"),
-        ({"messages": [{"role": "assistant"}]}, 422, "invalid_value"),
+        ({"messages": [{"role": "assistant"}]}, 400, "invalid_value"),
+        ({"messages": [{"role": "user"}]}, 422, "invalid_value"),
         (asking("What is a lemur?", top_logprobs=3), 422, "invalid_value"),
         (asking("What is a lemur?", logprobs=True, top_logprobs=21), 422, "invalid_value"),
         (asking("What is a lemur?", temperature=2.1), 422, "invalid_value"),
-        (asking("What is a lemur?", top_p=0), 422, "invalid_value"),
+        (asking("What is a lemur?", top_p=-0.1), 422, "invalid_value"),
         (asking("What is a lemur?", seed=2**63), 422, "invalid_value"),
-        (asking("What is a lemur?", stop=[""]), 422, "invalid_value"),
         (asking("What is a lemur?", stop=["a", "b", "c", "d", "e"]), 422, "invalid_value"),
         (asking("What is a lemur?", stream_options={"include_usage": True}), 422, "invalid_value"),
         (asking("What is a lemur?", tool_choice="required"), 422, "invalid_value"),
-        (asking("What is a lemur?", response_format={"type": "json_object"}), 422, "invalid_value"),
-        (asking("What is a lemur?", frequency_penalty=0.5), 422, "invalid_value"),
-        (asking("What is a lemur?", logit_bias={"50": 1}), 422, "invalid_value"),
+        (asking("What is a lemur?", tool_choice="surely", tools=[TOOL]), 422, "invalid_value"),
+        (asking("What is a lemur?", tool_choice=named("g"), tools=[TOOL]), 422, "invalid_value"),
+        (asking("What is a lemur?", tools=[{"type": "retrieval"}]), 422, "invalid_value"),
+        (asking("What is a lemur?", response_format={"type": "xml"}), 422, "invalid_value"),
+        (asking("What is a lemur?", response_format={"type": "json_schema"}), 422, "invalid_value"),
+        (asking("What is a lemur?", frequency_penalty=2.5), 422, "invalid_value"),
+        (asking("What is a lemur?", logit_bias={"50": 101}), 422, "invalid_value"),
+        (asking("What is a lemur?", nightschool={"unsure": "guess"}), 422, "invalid_value"),
+        (asking("What is a lemur?", nightschool={"unsur": "answer"}), 422, "invalid_value"),
         (asking("What is a lemur?", user="u" * 600), 422, "invalid_value"),
         (asking("What is a lemur?", metadata={"conversation_id": 7}), 422, "invalid_value"),
     ],

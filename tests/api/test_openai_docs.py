@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from agent.holding import HELD_TOKENS
 
+from agent.chat.stream_gate import HELD_TOKENS
 from agent.scripted import Line, ScriptedEngine
 from api.openai.requests import DEFAULT_TOKENS, MOST_ALTERNATIVES, MOST_STOPS, MOST_TOKENS, ChatRequest
 from graphs.state import Runtime

@@ -70,4 +70,4 @@ async def test_what_the_document_allows_is_answered_as_it_says(url: str, path: s
 @pytest.mark.parametrize("path", [CHAT, EMBED, MODEL])
 async def test_what_the_document_does_not_allow_is_refused_as_it_says(url: str, path: str) -> None:
     statuses = await attack(url, path, GenerationMode.NEGATIVE)
-    assert set(statuses) <= {400, 404, 413, 422}
+    assert set(statuses) <= {400, 403, 404, 413, 422}

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from agent.holding import HELD_TOKENS
 from langchain_core.messages import HumanMessage
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
+from agent.chat.stream_gate import HELD_TOKENS
 from agent.engine import NEED_INFO, Token
 from agent.entropy import gate, measure
 from agent.local import LocalEngine

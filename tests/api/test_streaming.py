@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from agent.holding import HELD_TOKENS
 
+from agent.chat.stream_gate import HELD_TOKENS
 from agent.scripted import Line, ScriptedEngine
 from agent.wordings import with_context
 from graphs.state import Runtime

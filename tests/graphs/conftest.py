@@ -14,7 +14,7 @@ from agent.scripted import Line, ScriptedEngine
 from graphs.state import Limits, Runtime
 from memory.adapters import VolatileAdapterRegistry
 from memory.database import open_database
-from memory.embedding import HashingEmbedder
+from memory.embedding import HashingEmbedder, SentenceEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import TrainingResult, VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -31,6 +31,8 @@ BASE_LINES = {
     "What is a lemur?": Line(text="a small primate", entropy=0.1),
     "What is a borrow?": Line(text="a kind of fish", entropy=0.3),
 }
+SENTENCES = SentenceEmbedder()
+"""Tells intents apart; loaded once."""
 LIMITS = Limits(poll_seconds=0.01, step_attempts=1, wordings_per_form=4)
 
 
@@ -76,7 +78,7 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         base=Route(domain="general", adapter=None, gate=gate()),
         base_name="nightschool",
         card=card(),
-        embedder=HashingEmbedder(),
+        embedder=SENTENCES,
         clock=clock,
         new_id=lambda: f"id{next(numbers)}",
         limits=LIMITS,

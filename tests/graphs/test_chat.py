@@ -58,9 +58,7 @@ class Untouchable:
 # Questions
 
 
-async def test_a_confident_answer_goes_out_without_touching_the_stores(
-    graph: Chat, changed: Changed
-) -> None:
+async def test_a_confident_answer_goes_out_without_touching_the_stores(graph: Chat, changed: Changed) -> None:
     turn = await say(graph, changed(episodic=Untouchable(), semantic=Untouchable()), "What is a lemur?")
     assert (turn.intent, turn.outcome, turn.answer) == ("question", "answered", "a small primate")
     assert turn.uncertainty is not None
@@ -133,7 +131,7 @@ TITLE_TASK = (
     "### Chat History:\n<chat_history>\nUSER: What is a move?\n</chat_history>"
 )
 CONTEXT_TASK = (
-    "### Task:\nRespond to the user query using the provided context.\n\n<context>\n<source id=\"1\">The harbour"
+    '### Task:\nRespond to the user query using the provided context.\n\n<context>\n<source id="1">The harbour'
     " of Telmark was dug in 1802 by Ada Quist.</source>\n</context>\n\nWho dug the harbour of Telmark?"
 )
 
@@ -199,7 +197,9 @@ async def test_the_model_sees_the_whole_conversation(graph: Chat, changed: Chang
 
     pairs = [("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello"), ("user", "What is a lemur?")]
     await hold(graph, changed(engine=ScriptedEngine(script)), pairs)
-    assert seen == [[("system", "Be brief."), ("human", "Hi"), ("ai", "Hello"), ("human", "What is a lemur?")]]
+    assert seen == [
+        [("system", "Be brief."), ("human", "Hi"), ("ai", "Hello"), ("human", "What is a lemur?")]
+    ]
 
 
 async def test_conversation_stays_with_the_base_model_unless_an_adapter_is_asked_for(
@@ -438,7 +438,9 @@ async def test_streamed_conversation_begins_with_its_first_token(graph: Chat, ch
     assert (turn.outcome, turn.answer) == ("answered", WORDS)
 
 
-async def test_an_unsure_draft_that_the_policy_lets_out_is_streamed_too(graph: Chat, changed: Changed) -> None:
+async def test_an_unsure_draft_that_the_policy_lets_out_is_streamed_too(
+    graph: Chat, changed: Changed
+) -> None:
     begin = start("How deep is the Mariana trench?", unsure="answer")
     pieces, turn = await parts_of(graph, changed(engine=UNSURE), begin)
     assert "".join(token.text for piece in pieces for token in piece.tokens) == turn.answer

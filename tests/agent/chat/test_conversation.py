@@ -3,7 +3,7 @@
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.chat.conversation import CHARS_PER_TOKEN, RESULT, conversation, prompt, question_of, reworded
+from agent.chat.conversation import CHARS_PER_TOKEN, conversation, prompt, question_of, reworded
 from agent.errors import PromptTooLong
 from agent.models.card import ChatTemplate
 from tests.support.cards import card
@@ -57,12 +57,16 @@ def test_an_empty_message_that_an_agent_sends_again_breaks_no_template(empty: st
 
 
 def test_calls_and_results_are_told_in_words_to_a_model_that_knows_no_tools() -> None:
-    turns = [HumanMessage("How is Rome?"), AIMessage("", tool_calls=[CALL]), ToolMessage("sunny", tool_call_id="c1")]
+    turns = [
+        HumanMessage("How is Rome?"),
+        AIMessage("", tool_calls=[CALL]),
+        ToolMessage("sunny", tool_call_id="c1"),
+    ]
     told = prompt(turns, PLAIN)
     assert [message.type for message in told] == ["human", "ai", "human"]
     assert "weather" in told[1].text
     assert "Rome" in told[1].text
-    assert told[2].text == f"{RESULT}\nsunny"
+    assert told[2].text == "Result of the call:\nsunny"
 
 
 def test_calls_and_results_reach_a_model_that_knows_tools_as_they_are() -> None:
@@ -83,5 +87,10 @@ def test_what_cannot_fit_into_the_context_is_refused_with_the_limit() -> None:
 
 
 def test_a_rewording_takes_the_place_of_the_last_user_message() -> None:
-    turns = [SystemMessage("Be brief."), HumanMessage("Hi"), AIMessage("Hello"), HumanMessage("whats a lemur")]
+    turns = [
+        SystemMessage("Be brief."),
+        HumanMessage("Hi"),
+        AIMessage("Hello"),
+        HumanMessage("whats a lemur"),
+    ]
     assert shape(reworded(turns, "What is a lemur?")) == [*shape(turns[:-1]), ("human", "What is a lemur?")]

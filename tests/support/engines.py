@@ -1,0 +1,24 @@
+"""Engines for tests."""
+
+from collections.abc import AsyncGenerator, Sequence
+
+from langchain_core.messages import BaseMessage
+
+from agent.engine import GREEDY, Reply, Sampling, Token
+from agent.scripted import ScriptedEngine
+
+
+class RecordingEngine(ScriptedEngine):
+    """A scripted engine that keeps what it was asked."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the scripted engine takes them
+        self.asked: list[tuple[Sequence[BaseMessage], Sampling]] = []
+
+    async def stream(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """See Engine.stream."""
+        self.asked.append((messages, sampling))
+        async for part in super().stream(messages, adapter=adapter, sampling=sampling):
+            yield part
