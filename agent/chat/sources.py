@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence, Set
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from agent.chat.candidates import Candidate, candidates, names, roots
+from agent.chat.candidates import Candidate, compared, names, roots, shortlist
 from agent.chat.support import clash, foreign, supports
 from agent.engine import GREEDY, Reply, Sampling
 from agent.grading import declined
@@ -19,10 +19,11 @@ from memory.embedding import Embedder
 from memory.language import sentences, words
 from memory.records import Citation, Findings, Record
 
-ANSWERS = 0.35
+ANSWERS = 0.12
 """Least chance of the best sentence; below it the sources do not answer the question."""
-AS_LIKELY = 0.75
-"""A second sentence is quoted, or compared for contradiction, from this share of the best one's chance."""
+AS_LIKELY = 0.5
+"""A second sentence is quoted from this share of the best one's chance."""
+MOST_QUOTES = 2
 PASSAGES = 3
 """Passages that the model reads: those of the best sentences."""
 CONTEXT_SHARE = 0.5
@@ -60,30 +61,28 @@ async def answer_from_sources(
 
     Raises what `ask` raises.
     """
-    found = await asyncio.to_thread(candidates, question, findings, embedder)
-    if not found or found[0].chance < ANSWERS:
+    listed = shortlist(question, findings)
+    if not listed or listed[0].chance < ANSWERS:
         return None
-    likely = [c for c in found if c.chance >= max(ANSWERS, AS_LIKELY * found[0].chance)]
-    if disputed := contradiction(likely):
-        return SourcedAnswer(
-            text=DISAGREE.format(*(quotation(c) for c in disputed)),
-            citations=tuple(c.citation for c in disputed),
-            quoted=True,
-            contradiction=True,
-            reply=None,
-        )
-    reply = await ask(prompt(question, messages, found, card), GREEDY)
+    asking = asyncio.ensure_future(ask(prompt(question, messages, listed, card), GREEDY))
+    try:  # the model reads while the sentences are compared, which takes as long as retrieval itself
+        found = await asyncio.to_thread(compared, question, listed, embedder)
+        likely = [c for c in found if c.chance >= ANSWERS]
+        if not likely:
+            return None
+        if disputed := contradiction(likely):
+            text = DISAGREE.format(*map(quotation, disputed))
+            return _quoting(text, disputed, None, contradiction=True)
+        reply = await asking
+    finally:
+        asking.cancel()  # changes nothing where it is done
+        await asyncio.gather(asking, return_exceptions=True)
     said = await asyncio.to_thread(checked, question, reply.text, messages, found, embedder, card.declines)
     if said is not None:
         text, citations = said
         return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
-    quotes = likely[:2]
-    return SourcedAnswer(
-        text="\n".join(map(quotation, quotes)),
-        citations=tuple(c.citation for c in quotes),
-        quoted=True,
-        reply=reply,
-    )
+    quotes = [c for c in likely if c.chance >= AS_LIKELY * likely[0].chance][:MOST_QUOTES]
+    return _quoting("\n".join(map(quotation, quotes)), quotes, reply)
 
 
 def prompt(
@@ -157,6 +156,18 @@ def quotation(candidate: Candidate) -> str:
     """The sentence in quotation marks, with the title of its document."""
     title = candidate.passage.title
     return f"\u201c{candidate.reading}\u201d" + (f" ({title})" if title else "")
+
+
+def _quoting(
+    text: str, quotes: Sequence[Candidate], reply: Reply | None, *, contradiction: bool = False
+) -> SourcedAnswer:
+    return SourcedAnswer(
+        text=text,
+        citations=tuple(c.citation for c in quotes),
+        quoted=True,
+        contradiction=contradiction,
+        reply=reply,
+    )
 
 
 def _nearby(candidate: Candidate) -> str:
