@@ -7,7 +7,7 @@ STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requireme
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format seed-model bench-learning bench-ablations bench-api lock clean clean-venv
+.PHONY: help setup demo run test check unit format seed-model bank bench-learning bench-ablations bench-api lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ bench-api: $(STAMP) ## Measures what the api adds to an engine, and what a run c
 
 bench-ablations: $(STAMP) ## Measures what each lever of the recipe does, into docs/results (SEEDS=2)
 	@$(PY) -m training.bench.ablations $(if $(SEEDS),--seeds $(SEEDS))
+
+bank: $(STAMP) ## Mines the question bank anew (installs the packages of the extra `bank`)
+	@.venv/bin/uv pip install --quiet --python $(PY) -r pyproject.toml --extra bank
+	@$(PY) -m agent.models.bank.mine
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh

@@ -1,0 +1,1 @@
+"""The question bank: questions with answers, questions about invented names, and general prompts."""

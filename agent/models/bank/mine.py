@@ -1,0 +1,39 @@
+"""Makes `mined.jsonl` and `invented.jsonl` anew (`make bank`); the same packages give the same files.
+
+Needs the optional packages of the extra `bank`.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from agent.models.bank.mining import places, science, tables
+from agent.models.bank.mining.facts import MINED_ID, bare, question, tells_its_answer
+from agent.models.bank.mining.invent import invent
+from agent.models.bank.records import FOLDER, INVENTED_FILE, MINED_FILE, BankQuestion, questions
+from memory.records import Record
+
+
+def mined() -> tuple[BankQuestion, ...]:
+    """All mined questions by id, without those that tell their answer or that are also written."""
+    written = {bare(wording) for q in questions() if not q.id.startswith(MINED_ID) for wording in q.wordings}
+    found = (question(fact) for source in (places, science, tables) for fact in source.facts())
+    fresh = (q for q in found if not tells_its_answer(q) and written.isdisjoint(map(bare, q.wordings)))
+    return tuple(sorted(fresh, key=lambda q: q.id))
+
+
+def write(path: Path, records: Iterable[Record]) -> None:
+    """Writes one record per line."""
+    path.write_text("".join(record.model_dump_json() + "\n" for record in records), encoding="utf-8")
+
+
+def main() -> None:
+    """Writes both files and says how many questions each holds."""
+    real = mined()
+    made_up = invent(real)
+    for name, records in ((MINED_FILE, real), (INVENTED_FILE, made_up)):
+        write(FOLDER / name, records)
+        print(f"{name}: {len(records)} questions")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The records of the question bank, and their loaders.
+
+The bank serves any model: it says what is asked and which answers are right, never what a model knows. Each
+`*.jsonl` file in this folder holds records of one kind, one a line. README.md says where they come from.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from memory.records import Record, Share
+
+Topic = Literal["factual", "code", "creative", "specialised"]
+PromptKind = Literal[
+    "small_talk", "instruction", "code", "arithmetic", "system_prompt", "several_turns", "language"
+]
+Role = Literal["system", "user", "assistant"]
+
+Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(?:[\s\S]*\S)?$")]
+"""Text that neither begins nor ends in white space."""
+Wordings = Annotated[tuple[Text, ...], Field(min_length=2, max_length=4)]
+
+FOLDER = Path(__file__).parent
+MINED_FILE, WRITTEN_FILE = "mined.jsonl", "written.jsonl"
+INVENTED_FILE = "invented.jsonl"
+PROMPT_FILE = "prompts.jsonl"
+
+
+class BankQuestion(Record):
+    """A question with its right answers: each of `answers` alone is accepted, the first is the usual form.
+
+    `popularity` is 0 for what hardly anybody has heard of, 1 for what nearly everybody has, None if unknown.
+    """
+
+    id: Text
+    domain: Topic
+    wordings: Wordings
+    answers: Annotated[tuple[Text, ...], Field(min_length=1)]
+    popularity: Share | None
+    source: Text
+
+
+class InventedQuestion(Record):
+    """A question about `name`, which does not exist: the right reply is to decline."""
+
+    id: Text
+    domain: Topic
+    name: Text
+    wordings: Wordings
+
+
+class Turn(Record):
+    """One message of a conversation."""
+
+    role: Role
+    content: Text
+
+
+class GeneralPrompt(Record):
+    """A conversation that ends with a user's message and has no single right answer."""
+
+    id: Text
+    kind: PromptKind
+    messages: Annotated[tuple[Turn, ...], Field(min_length=1)]
+
+
+R = TypeVar("R", "BankQuestion", "InventedQuestion", "GeneralPrompt")
+
+
+def questions(folder: Path = FOLDER) -> tuple[BankQuestion, ...]:
+    """All questions with answers, mined and written. Raises ValueError for a bad line or a repeated id."""
+    return _load(BankQuestion, [folder / MINED_FILE, folder / WRITTEN_FILE])
+
+
+def invented(folder: Path = FOLDER) -> tuple[InventedQuestion, ...]:
+    """All questions about invented names. Raises ValueError for a bad line or a repeated id."""
+    return _load(InventedQuestion, [folder / INVENTED_FILE])
+
+
+def prompts(folder: Path = FOLDER) -> tuple[GeneralPrompt, ...]:
+    """All general prompts. Raises ValueError for a bad line or a repeated id."""
+    return _load(GeneralPrompt, [folder / PROMPT_FILE])
+
+
+def _load(kind: type[R], paths: Sequence[Path]) -> tuple[R, ...]:
+    places: dict[str, str] = {}
+    records: list[R] = []
+    for path in paths:
+        for number, line in enumerate(_lines(path), start=1):
+            place = f"{path.name}, line {number}"
+            try:
+                record = kind.model_validate_json(line)
+            except ValidationError as error:
+                fault = error.errors()[0]
+                field = ".".join(map(str, fault["loc"])) or "line"
+                raise ValueError(f"{place}: {field}: {fault['msg']}; mend or remove the line") from error
+            if record.id in places:
+                raise ValueError(f"{place}: the id {record.id!r} is already used in {places[record.id]}")
+            places[record.id] = place
+            records.append(record)
+    return tuple(records)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of `path`; none when the bank has no such file."""
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
