@@ -7,7 +7,7 @@ import pytest
 
 from agent.chat.stream_gate import HELD_TOKENS
 from agent.scripted import Line, ScriptedEngine
-from api.openai.requests import DEFAULT_TOKENS, MOST_ALTERNATIVES, MOST_STOPS, MOST_TOKENS, ChatRequest
+from api.openai.requests import MOST_ALTERNATIVES, MOST_CHOICES, MOST_STOPS, ChatRequest
 from graphs.state import Runtime
 from memory.embedding import SentenceEmbedder
 from tests.api.conftest import Listen
@@ -20,6 +20,9 @@ ROAD = "a way on which people, animals and carts can go from one place to anothe
 LINES = {
     "What is a library?": Line(text="a room where books are kept", entropy=0.1),
     "What is a road?": Line(text=ROAD, entropy=0.1),
+    "What is a quoll?": Line(text="a kind of fish", entropy=3.0),
+    "Name an animal.": Line(text='{"animal": "lemur"}'),
+    "Roses are": Line(text="red"),
 }
 
 
@@ -41,7 +44,7 @@ async def test_an_example_prints_what_the_page_says(
 
 def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     assert f"first {HELD_TOKENS} tokens" in PAGE
-    assert f"at most {MOST_TOKENS}; default {DEFAULT_TOKENS}" in PAGE
+    assert f"up to {MOST_CHOICES};" in PAGE
     assert f"up to {MOST_STOPS} |" in PAGE
     assert f"up to {MOST_ALTERNATIVES} alternatives" in PAGE
     assert f"{SentenceEmbedder.dimension} numbers" in PAGE
@@ -52,5 +55,4 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
 def test_every_field_of_a_request_is_on_the_page() -> None:
     told = {"messages", "model", "stream", "stream_options"}
     for field in set(ChatRequest.model_fields) - told:
-        name = "penalties" if field.endswith("penalty") else f"`{field}`"
-        assert name in PAGE or f"`{field}." in PAGE, field
+        assert f"`{field}`" in PAGE or f"`{field}." in PAGE, field
