@@ -1,9 +1,10 @@
-"""The main job end to end, as a user would do it: ask, learn, ask again; every figure is measured here.
+"""The main job end to end, as a user would do it: ask, read, learn, ask again; every figure is measured here.
 
-Run it with `make demo`. It starts its own service on free ports with a fresh home folder, and exits with 1,
-saying why, if the loop did not close.
+Run it with `make demo`, or `make demo MODEL=gemma-3-270m` for another model. It starts its own service on
+free ports with a fresh home folder, and exits with 1, saying why, if the loop did not close.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -16,12 +17,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.models.store import AdoptedModel, resolve
 from rich.console import Console
 from rich.text import Text
 
+from agent.errors import ModelError
+from agent.models.card import KnownQuestion, read_known
+from agent.settings import read_settings
 from api.client import Client, Refused, Unreachable, connect
 from api.display import show_answer, show_report, show_run
-from examples.demo_report import Json, Question, answers_table, conclude, markdown, summary
+from examples.demo_report import (
+    SMALL_TALK,
+    Json,
+    Question,
+    answers_table,
+    conclude,
+    conversation_table,
+    markdown,
+    summary,
+)
 
 HERE = Path(__file__).resolve().parent
 LIBRARY = HERE / "library"
@@ -29,15 +43,24 @@ QUESTIONS = HERE / "questions.jsonl"
 OUT = Path(".nightschool/demo")
 NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
 TOPIC, DOMAIN = "Rust ownership", "rust-ownership"
+KNOWN = 12
+"""Questions from the model's card that are asked before and after."""
 START_SECONDS = 300
 STOP_SECONDS = 15
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the demo; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make demo", description="Asks, reads, learns, and asks again.")
+    parser.add_argument("--model", help="name of an adopted model (default: the one in use)")
+    options = parser.parse_args(arguments)
     screen = Console(highlight=False)
     try:
-        return run(screen)
+        model = resolve(read_settings(**({"model": options.model} if options.model else {})))
+        return run(screen, model)
+    except (ValueError, ModelError) as error:
+        screen.print(Text(str(error), style="bold red"))
+        return 2
     except (Unreachable, Refused) as error:
         screen.print(Text(f"\nThe loop did not close: {error}", style="bold red"))
     except subprocess.CalledProcessError as error:
@@ -46,20 +69,20 @@ def main() -> int:
     return 1
 
 
-def run(screen: Console) -> int:
+def run(screen: Console, model: AdoptedModel) -> int:
     """The plot, from the start of the service to the verdict."""
     began = time.monotonic()
-    questions = [Question.model_validate_json(line) for line in QUESTIONS.read_text().splitlines() if line]
-    topic = [q for q in questions if q.kind == "topic"]
-    known = [q for q in questions if q.kind == "known"]
+    topic = [Question.model_validate_json(line) for line in QUESTIONS.read_text().splitlines() if line]
+    known = known_questions(read_known(model.folder))
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
 
-    step(screen, 1, "Starting the service: api, vLLM engine, trainer, graph store")
-    with service(screen) as (client, environment):
-        step(screen, 2, f"Asking about {TOPIC}, and things it knows; its library is empty")
+    step(screen, 1, f"Starting the service on {model.name}: api, vLLM engine, trainer, graph store")
+    with service(screen, model) as (client, environment):
+        step(screen, 2, f"Asking about {TOPIC}, and what the model knows; its library is empty")
         before = ask_all(client, [q.question for q in (*topic, *known)])
         screen.print(answers_table((*topic, *known), before))
+        talked = ask_all(client, SMALL_TALK)
 
         step(screen, 3, "Reading the example library")
         for folder in sorted(path for path in LIBRARY.iterdir() if path.is_dir()):
@@ -67,9 +90,11 @@ def run(screen: Console) -> int:
             said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
             screen.print(Text(said.replace(f"{HERE.parent}/", "").rstrip()), soft_wrap=True)
 
-        step(screen, 4, "Asking again: now it may answer from sources, with citations")
-        screen.print(Text(f"> {topic[0].question}"))
-        show_answer(screen, ask(client, topic[0].question))
+        step(screen, 4, "Asking again: now it answers from sources, with citations")
+        sourced = ask_all(client, [q.question for q in topic])
+        for question, reply in zip(topic[:3], sourced, strict=False):
+            screen.print(Text(f"> {question.question}"))
+            show_answer(screen, reply)
 
         step(screen, 5, f'Learning "{TOPIC}": nightschool learn "{TOPIC}" --domain {DOMAIN}')
         learned = learn(screen, client)
@@ -77,27 +102,52 @@ def run(screen: Console) -> int:
         show_report(screen, learned["report"] or {})
 
         step(screen, 6, "Asking again in wordings that were never trained")
-        after = ask_all(client, [q.again for q in (*topic, *known)])
-        screen.print(answers_table((*topic, *known), after, again=True))
-        adapted = []
+        after = ask_all(client, [q.again for q in topic])
+        screen.print(answers_table(topic, after, again=True))
+        adapted, talked_after = [], []
         if learned["outcome"]["status"] == "learned":
+            step(screen, 7, "Asking the new adapter what the model knew before, and for small talk")
             adapted = ask_all(client, [q.again for q in known], model=DOMAIN)
+            screen.print(answers_table(known, adapted, again=True))
+            talked_after = ask_all(client, SMALL_TALK, model=DOMAIN)
+            screen.print(conversation_table(talked, talked_after))
 
-    result = summary(topic, known, before, after, adapted, run=learned, seconds=time.monotonic() - began)
+    result = summary(
+        topic,
+        known,
+        before=before,
+        sourced=sourced,
+        after=after,
+        adapted=adapted,
+        talked=talked_after,
+        run=learned,
+        model=model.name,
+        seconds=time.monotonic() - began,
+    )
     (OUT / "report.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     (OUT / "report.md").write_text(markdown(result))
     return conclude(screen, result, OUT)
+
+
+def known_questions(card: Sequence[KnownQuestion]) -> list[Question]:
+    """A few questions that the model's card says it knows, spread evenly over the card."""
+    chosen = card[:: max(1, len(card) // KNOWN)][:KNOWN]
+    return [
+        Question(question=known.wordings[0], again=known.wordings[-1], answers=known.answers)
+        for known in chosen
+    ]
 
 
 # The service
 
 
 @contextmanager
-def service(screen: Console) -> Iterator[tuple[Client, dict[str, str]]]:
+def service(screen: Console, model: AdoptedModel) -> Iterator[tuple[Client, dict[str, str]]]:
     """`nightschool up` on free ports, ready on entering and stopped on leaving."""
     api_port, engine_port = free_ports(2)
     environment = os.environ | {
         "NIGHTSCHOOL_HOME": str(OUT.resolve() / "home"),
+        "NIGHTSCHOOL_MODEL": model.name,
         "NIGHTSCHOOL_API_PORT": str(api_port),
         "NIGHTSCHOOL_ENGINE_PORT": str(engine_port),
     }
