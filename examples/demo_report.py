@@ -14,7 +14,7 @@ from agent.grading import correct
 from api.display import COLOURS
 
 GAIN = 0.5
-"""Least share of the topic's questions that the adapter has to answer newly right, without looking them up."""
+"""Least share of the topic's questions that the adapter has to answer newly right without sources."""
 SERVED = 0.5
 """Least share of the topic's questions that find their way to the new adapter."""
 LOST = 0.05
