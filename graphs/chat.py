@@ -33,9 +33,11 @@ def gate(state: ChatState) -> Literal["consult", "note", "remember"]:
     return "note" if state["outcome"] == "answered_unsure" else "consult"
 
 
-def after_sources(state: ChatState) -> Literal["reword", "remember"]:
-    """What the sources do not answer is asked again in other words."""
-    return "remember" if state["outcome"] == "answered_from_sources" else "reword"
+def after_sources(state: ChatState) -> Literal["reword", "note", "remember"]:
+    """What the sources do not answer is asked again in other words; a contradiction is left for a person."""
+    if state["outcome"] != "answered_from_sources":
+        return "reword"
+    return "remember" if state["reason"] is None else "note"
 
 
 def after_rewording(state: ChatState) -> Literal["settle", "remember"]:
@@ -128,7 +130,6 @@ async def stream(graph: Chat, runtime: Runtime, start: ChatState) -> AsyncGenera
         uncertainty=state["uncertainty"],
         draft=None if draft is None else draft.text,
         reworded=state["reworded"],
-        reading=state["reading"],
         citations=state["citations"],
         gap_id=state["gap_id"],
         finish_reason=state["finish_reason"],

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.runtime import Runtime as Injected
 
-from agent import answer as answering
 from agent import gaps
 from agent.chat.abstention import AbstentionReason, abstention, caution, language_of
 from agent.chat.asking import ask
@@ -16,15 +15,19 @@ from agent.chat.followup import standalone
 from agent.chat.gate import SENTENCE, measure
 from agent.chat.intent import classify
 from agent.chat.rewording import rewordings, steady
+from agent.chat.sources import answer_from_sources
 from agent.chat.stream_gate import StreamGate
-from agent.critique import critique
 from agent.engine import GREEDY, Reply, Sampling, Token
 from agent.explore import look_up
 from agent.grading import declined
 from agent.routing import route
+from agent.terms import content, coverage
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
-from memory.records import Intent, Interaction, Uncertainty
+from memory.records import Findings, Intent, Interaction, Uncertainty
+
+ABOUT = 0.5
+"""Share of a question's content words that a passage which speaks of it holds."""
 
 
 async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
@@ -45,7 +48,6 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
         "reworded": None,
         "reason": None,
         "findings": None,
-        "reading": None,
         "citations": (),
         "tool_calls": (),
         "gap_id": None,
@@ -111,23 +113,32 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Looks the question up, and answers from sources that support the answer and do not disagree."""
+    """Looks the question up, and answers from sources that answer it."""
     given = runtime.context
     question = state["standalone"]
     found = await look_up(question, episodic=given.episodic, semantic=given.semantic)
-    marks = await critique(question, found)
-    if marks.verdict == "refine" or not found.evidence:
-        return {"findings": found, "reason": "no_sources"}
-    if marks.verdict == "flag":  # `discard` bars teaching only: what is answered here quotes its sentence
-        return {"findings": found, "reason": "sources_disagree"}
-    reply = await _ask(answering.from_sources(question, found), state, given)
-    supported = answering.citations(question, reply.text, found)
-    reading = measure(reply.tokens, state["route"].gate)
-    update: Update = {"findings": found, "reading": reading}
-    if not supported or gaps.is_gap(reading):
-        return update | {"reason": "sources_silent"}
-    _speaker(state["interaction_id"], state, runtime)(reply.tokens)
-    return update | {"outcome": "answered_from_sources", "citations": supported} | _spoken(reply)
+    update: Update = {"findings": found}
+
+    async def put(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
+        return await _ask(messages, state, given, sampling=sampling)
+
+    sourced = await answer_from_sources(
+        question, state["messages"], found, ask=put, embedder=given.embedder, card=given.card
+    )
+    if sourced is None:
+        return update | {"reason": "sources_silent" if _about(question, found) else "no_sources"}
+    reply = sourced.reply
+    if reply is not None:
+        update |= _spoken(reply)
+        if reply.text == sourced.text:
+            _speaker(state["interaction_id"], state, runtime)(reply.tokens)
+    return update | {
+        "outcome": "answered_from_sources",
+        "answer": sourced.text,
+        "citations": sourced.citations,
+        "reason": "sources_disagree" if sourced.contradiction else None,
+        "finish_reason": "stop",
+    }
 
 
 async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
@@ -138,11 +149,12 @@ async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
     given, draft, seen = runtime.context, state["draft"], state["uncertainty"]
     assert draft is not None
     assert seen is not None
-    if state["reason"] == "sources_disagree" or seen.tokens > SENTENCE:
+    if seen.tokens > SENTENCE:
         return {}
+    sampling = Sampling(max_tokens=SENTENCE)
     texts = rewordings(state["standalone"], given.limits.rewordings)
     replies = await asyncio.gather(
-        *(_ask(reworded(state["messages"], text), state, given, most=SENTENCE) for text in texts)
+        *(_ask(reworded(state["messages"], text), state, given, sampling=sampling) for text in texts)
     )
     judged = [_judged(reply, state, given) for reply in replies]
     claims = [draft.text] * (not seen.abstained)
@@ -158,7 +170,7 @@ async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def settle(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """What goes out where the model is unsure and no source helps, by the caller's policy or the service's."""
+    """What goes out where the model is unsure and no source helps: the caller's policy, or the service's."""
     given, draft, seen, reason = runtime.context, state["draft"], state["uncertainty"], state["reason"]
     assert draft is not None
     assert seen is not None
@@ -237,6 +249,13 @@ def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
     return {"outcome": "abstained", "answer": text, "finish_reason": "stop"}
 
 
+def _about(question: str, found: Findings) -> bool:
+    """Whether a passage speaks of what was asked; a search by meaning finds something for any question."""
+    wanted = content(question)
+    passages = (hit.passage for hit in found.evidence)
+    return any(coverage(wanted, f"{p.title} {p.section} {p.text}") >= ABOUT for p in passages)
+
+
 def _judged(reply: Reply, state: ChatState, given: Runtime) -> Uncertainty:
     return measure(reply.tokens, state["route"].gate, abstained=declined(reply.text, given.card.declines))
 
@@ -263,18 +282,15 @@ async def _ask(
     given: Runtime,
     heard: Callable[[Token], None] | None = None,
     *,
-    most: int | None = None,
+    sampling: Sampling | None = None,
 ) -> Reply:
-    """`most` is for answers that the caller does not ask for: few tokens, and no tools."""
-    sampling: Sampling = state.get("sampling", GREEDY)
-    if most is not None:
-        sampling = sampling.model_copy(update={"max_tokens": most, "tools": (), "tool_choice": None})
+    """`sampling` is for answers that the caller did not ask for; else it is the caller's."""
     return await ask(
         prompt(messages, given.card),
         state["route"].adapter,
         engine=given.engine,
         routes=given.routes,
         card=given.card,
-        sampling=sampling,
+        sampling=sampling or state.get("sampling", GREEDY),
         heard=heard,
     )

@@ -11,11 +11,11 @@ from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime as Injected
 from langgraph.types import interrupt
 
-from agent import answer as answering
 from agent import explore as exploring
 from agent.chat.asking import ask
 from agent.chat.conversation import prompt
 from agent.chat.gate import measure
+from agent.chat.support import supports
 from agent.critique import conflicts, critique
 from agent.curriculum import compose, items, write
 from agent.errors import TeacherError
@@ -28,6 +28,7 @@ from agent.verify import verify
 from agent.wordings import wordings
 from graphs.report import as_told, conclude
 from graphs.state import Attempt, LearnState, Runtime, Update, event, limits_of, tripped
+from memory.language import sentences
 from memory.records import Approval, Fact, Outcome, domain_name
 
 PROBES = 6
@@ -318,7 +319,17 @@ def _answered(state: LearnState) -> bool:
     found = state["findings"]
     objects = tuple(f.object for f in found.facts if occurs(f.subject, attempt.question))
     right = bool(objects) and correct(attempt.answer, objects)
-    return right or bool(answering.citations(attempt.question, attempt.answer, found))
+    passages = [hit.passage for hit in found.evidence]
+    return right or any(
+        supports(
+            passage.text[start:end],
+            attempt.answer,
+            question=attempt.question,
+            nearby=f"{passage.title} {passage.section}",
+        )
+        for passage in passages
+        for start, end in sentences(passage.text)
+    )
 
 
 def _known(given: Runtime, step: str) -> Update:

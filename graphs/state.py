@@ -208,8 +208,7 @@ class ChatState(TypedDict, total=False):
     reworded: str | None
     """The wording that was answered, where it is not the caller's."""
     reason: AbstentionReason | None
-    """Why the sources did not help."""
-    reading: Uncertainty | None
+    """Why the sources did not help, or that they contradict each other."""
     doubtful: tuple[str, ...]
     findings: Findings | None
     citations: tuple[Citation, ...]

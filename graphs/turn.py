@@ -28,8 +28,6 @@ class Turn(Record):
     """The model's own answer where it was unsure of it, whatever went out instead."""
     reworded: str | None
     """The wording in which the model was sure of its answer, where it was not in the caller's own."""
-    reading: Uncertainty | None
-    """The figures for the answer from sources, where they were consulted."""
     citations: tuple[Citation, ...]
     gap_id: str | None
     finish_reason: FinishReason

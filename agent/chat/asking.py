@@ -1,4 +1,4 @@
-"""Asking the model: length and stop strings by its card, lost adapters loaded again, no thinking text."""
+"""Asking the model: its length by the card, lost adapters loaded again, no thinking text."""
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -14,13 +14,9 @@ from agent.routing import Routes
 
 
 def limited(sampling: Sampling, card: ModelCard) -> Sampling:
-    """The sampling with the card's stop strings, and a length that its context may hold.
-
-    The engine shortens it further by the length of the prompt.
-    """
+    """The sampling with a length that the context may hold; the engine subtracts the prompt's."""
     wanted = card.answer_tokens if sampling.max_tokens is None else sampling.max_tokens
-    stop = tuple(dict.fromkeys((*sampling.stop, *card.template.stop)))
-    return sampling.model_copy(update={"max_tokens": min(wanted, card.context), "stop": stop})
+    return sampling.model_copy(update={"max_tokens": min(wanted, card.context)})
 
 
 async def ask(

@@ -34,8 +34,12 @@ _JUST = (
 _FORMATS = r"\b(?:json|yaml|xml|csv|html|toml|regex|sql|latex|markdown table|base64|morse code)\b"
 _COUNT = r"(?:the |a |an |one |two |three |\d+ )?(?:single |exact |following )?"
 _WORDS = rf"{_COUNT}(?:words?|phrase|letters?|number|digit|string|emojis?|label|yes|no|true|false)\b"
-_SUBJECT = r"(?:\w+\s+)?(?:information|facts?|knowledge|sources?|data|what|things|content|context|evidence|documents?)\b"
-_FIXED = rf"(?:(?:with|mit|avec|con|com|met|as)\s+(?!{_SUBJECT})|[\"\u201c\u201e\u00ab'`]|{_WORDS}|in\s+(?:\w+\s+){{0,2}}?{_FORMATS})"
+_SUBJECT = (
+    r"(?:\w+\s+)?(?:information|facts?|knowledge|sources?|data|what|things|context|evidence|docs"
+    r"|documents?)"
+)
+_WITH = rf"(?:with|mit|avec|con|com|met|as)\s+(?!{_SUBJECT}\b)"
+_FIXED = rf"(?:{_WITH}|[\"\u201c\u201e\u00ab'`]|{_WORDS}|in\s+(?:\w+\s+){{0,2}}?{_FORMATS})"
 _FEW = r"(?:\s+\S+){0,4}?\s+"
 _ONLY = re.compile(rf"{_SAY}{_FEW}{_JUST}\s+{_FIXED}", re.IGNORECASE)
 _ONLY_FIRST = re.compile(rf"\b{_JUST}\s+{_SAY}\s+{_FIXED}", re.IGNORECASE)

@@ -23,7 +23,7 @@ def rewordings(question: str, most: int) -> tuple[str, ...]:
 
 
 def steady(answer: str, others: Sequence[str]) -> bool:
-    """Whether one of the other answers says the same: one is part of the other, or they agree in substance."""
+    """Whether one of the other answers says the same: one is part of the other, or they agree."""
     return any(
         agree(answer, other) or _within(answer, other) or _within(other, answer)
         for other in others

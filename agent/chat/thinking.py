@@ -42,7 +42,7 @@ def answer_tokens(tokens: Sequence[Token], marks: Marks) -> tuple[Token, ...]:
 
 
 class AnswerFilter:
-    """Passes a stream's tokens on once its thinking has ended, or at once where it does not begin with any."""
+    """Passes a stream's tokens on once its thinking has ended, or at once where there is none."""
 
     def __init__(self, marks: Marks, hear: Callable[[Token], None]) -> None:
         """`hear` gets the tokens of the answer, in order."""

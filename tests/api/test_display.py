@@ -47,7 +47,7 @@ def test_the_versions_of_a_domain_are_drawn_side_by_side() -> None:
     assert lines[2].split("  ")[-1].strip() == "90.0%"
     assert "▇▁▇" in lines[2]
     assert "▇ ▇" in lines[3], "what was not asked is not drawn"
-    assert [line.split()[-1] for line in lines if "as stated" in line] == ["2.0%"]
+    assert [line.split()[-1] for line in lines if "as stated" in line] == ["3.0%"]
     assert not [line for line in lines if line.startswith("earlier lessons")]
 
 
@@ -57,7 +57,7 @@ def test_a_share_is_drawn_as_high_as_it_is() -> None:
 
 def figures(outcome: str, confidence: float | None) -> dict[str, object]:
     interval = {"lower": 0.1, "upper": 0.1}
-    seen = {"decision": "confident", "maximum": interval, "threshold": 0.5, "confidence": confidence}
+    seen = {"decision": "confident", "mean": interval, "threshold": 0.5, "confidence": confidence}
     return {"uncertainty": seen, "outcome": outcome, "adapter": None}
 
 
@@ -70,7 +70,7 @@ def test_a_confidence_is_shown_beside_the_answer_that_it_is_about() -> None:
 def test_an_adapter_shows_how_far_off_its_confidence_is() -> None:
     text = io.StringIO()
     show_surety(Console(file=text, width=200), adapter().model_dump(mode="json"))
-    assert "off by 0.020" in text.getvalue()
+    assert "off by 0.030" in text.getvalue()
 
 
 def test_an_adapter_shows_what_it_was_trained_on_top_of() -> None:

@@ -20,7 +20,8 @@ from graphs.state import ChatState, Limits, Runtime
 from graphs.turn import Piece, Turn
 from memory.errors import UnknownAdapter
 from memory.records import UnsurePolicy
-from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, dispute
+from tests.facts import passage
+from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card
 
 Changed = Callable[..., Runtime]
@@ -79,14 +80,38 @@ async def test_an_unsure_answer_is_replaced_by_one_from_sources_with_its_citatio
     assert turn.gap_id is None
 
 
-async def test_sources_that_contradict_each_other_are_not_answered_from(
-    graph: Chat, runtime: Runtime, changed: Changed
+async def test_sources_that_contradict_each_other_are_quoted_and_left_for_a_person(
+    graph: Chat, runtime: Runtime
 ) -> None:
-    await dispute(runtime)
-    turn = await say(graph, changed(engine=reader("a transfer of a value to a new owner")), "What is a move?")
-    assert (turn.outcome, turn.answer) == ("abstained", abstention("sources_disagree", "en"))
-    assert turn.citations == ()
+    for source, weight in (("old.md", 40), ("new.md", 55)):
+        text = f"The maximum load of the Quorbin is {weight} kilograms."
+        await runtime.episodic.add([passage(text, source=source, title=source)])
+    turn = await say(graph, runtime, "What is the maximum load of the Quorbin?")
+    assert turn.outcome == "answered_from_sources"
+    assert "40" in turn.answer
+    assert "55" in turn.answer
+    assert {citation.source for citation in turn.citations} == {"old.md", "new.md"}
     assert turn.gap_id is not None
+
+
+async def test_a_fact_that_the_model_fails_to_read_is_quoted_with_its_citation(
+    graph: Chat, runtime: Runtime
+) -> None:
+    turn = await say(graph, runtime, "What is a string slice?")
+    assert turn.outcome == "answered_from_sources"
+    assert "A string slice is a reference to a part of a string." in turn.answer
+    assert turn.citations[0].source == "rust.md"
+
+
+async def test_a_follow_up_is_answered_from_the_source_that_it_stands_for(
+    graph: Chat, runtime: Runtime
+) -> None:
+    text = "The plimdor is kept in the lower drawer of the brass cabinet."
+    await runtime.episodic.add([passage(text, source="good.md", title="Plimdors")])
+    before = [("user", "What is a plimdor?"), ("assistant", "A plimdor is a small lamp.")]
+    turn = await hold(graph, runtime, [*before, ("user", "Where is it kept?")])
+    assert turn.outcome == "answered_from_sources"
+    assert "lower drawer" in turn.answer
 
 
 async def test_what_nothing_is_known_about_opens_one_gap_however_often_it_is_asked(
@@ -131,7 +156,7 @@ TITLE_TASK = (
     "### Chat History:\n<chat_history>\nUSER: What is a move?\n</chat_history>"
 )
 CONTEXT_TASK = (
-    '### Task:\nRespond to the user query using the provided context.\n\n<context>\n<source id="1">The harbour'
+    '### Task:\nRespond to the user query using the provided context.\n<context>\n<source id="1">The harbour'
     " of Telmark was dug in 1802 by Ada Quist.</source>\n</context>\n\nWho dug the harbour of Telmark?"
 )
 

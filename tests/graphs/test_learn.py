@@ -70,7 +70,7 @@ async def test_the_attempt_asks_the_adapter_that_chat_would_and_loads_it_where_i
     await given.routes.refresh()
     start = beginning(given, "What is a zorble?", whole=False)
     (made,) = (await attempt(start, Injected(context=given)))["attempts"]
-    assert (made.answer, made.uncertainty.threshold) == ("a small green lamp", TRAINED.threshold)
+    assert made.answer == "a small green lamp"
     assert await engine.loaded() == (TRAINED.name,)
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
-from agent.answer import excerpts
 from agent.local import LocalEngine
 from agent.wordings import with_context
 from memory.language import sentences
 from memory.records import Curriculum, Evaluation, Evidence, Fact, Findings, Passage, Record, Score
 from training import peft
 from training.bench.distance import is_far
+from training.bench.excerpts import excerpts
 from training.bench.topics import Topic
 from training.dataset import shipped_bank, taught
 from training.encoding import encode

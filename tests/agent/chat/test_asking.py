@@ -23,11 +23,6 @@ def test_a_limit_of_the_callers_holds_as_far_as_the_context_goes() -> None:
     assert limited(Sampling(max_tokens=32_000), card(context=2048)).max_tokens == 2048
 
 
-def test_the_cards_stop_strings_are_added() -> None:
-    own = card(template=ChatTemplate(stop=("\n\n", "User:")))
-    assert limited(Sampling(stop=("User:", "END")), own).stop == ("User:", "END", "\n\n")
-
-
 async def test_thinking_is_neither_in_the_reply_nor_heard() -> None:
     thinks = card(template=ChatTemplate(thinking=("<think>", "</think>")))
     engine = ScriptedEngine({"Hi": Line(text="<think> They greet. </think> Hello there")})
