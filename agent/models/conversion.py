@@ -1,0 +1,166 @@
+"""Conversion of a GGUF file into a Hugging Face folder: bf16 safetensors, tokenizer, chat template, configuration.
+
+transformers restores the weights; what it gets wrong about the rest is put right here.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import ModelRefused
+from agent.models.catalogue import TEMPLATES, CatalogueEntry
+from agent.models.tokenizer import TokenizerFields, build_tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Say = Callable[[str], None]
+"""Told what is being done, in a few words."""
+
+TEMPLATE_FILE = "chat_template.jinja"
+MOST_CONTEXT = 1 << 20
+ROUND_TRIPS = (
+    "Hello, world!", "  two  spaces,\ttabs\n\nand lines\n", "naïve façade – “quoted” … 3.14159 × 10⁶",
+    "def f(x):\n    return x ** 2  # квадрат", "日本語とひらがな、그리고 한국어", "🙂👩‍🚀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢", "a" * 300, " leading and trailing ",
+)  # fmt: skip
+"""Texts that a tokenizer must give back as they were."""
+
+
+def convert(entry: CatalogueEntry, gguf: Path, folder: Path, say: Say) -> None:
+    """Writes the model of `gguf` into the empty `folder`. Raises ModelRefused."""
+    say("reading the weights")
+    stops = _write_tokenizer(entry, gguf, folder)
+    _write_weights(gguf, folder, say)
+    _write_configuration(folder, stops)
+
+
+def check_conversion(entry: CatalogueEntry, folder: Path, sentences: Sequence[str]) -> float:
+    """Tries a converted model; returns its loss on the sentences in nats a token.
+
+    Raises ModelRefused where its vocabulary has another size than the catalogue says, its tokenizer does not give texts
+    back, or its loss is above the catalogue's bound.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    sizes = {len(tokenizer), model.config.vocab_size}
+    if sizes != {entry.vocabulary}:
+        raise ModelRefused(
+            f"{entry.name} was converted wrongly: it has {sorted(sizes)} tokens, not {entry.vocabulary}"
+        )
+    for text in (*ROUND_TRIPS, *sentences):
+        back = tokenizer.decode(tokenizer.encode(text, add_special_tokens=False))
+        if back != text:
+            raise ModelRefused(
+                f"{entry.name} was converted wrongly: its tokenizer turns {text!r} into {back!r}"
+            )
+    lost, tokens = 0.0, 0
+    with torch.inference_mode():
+        for sentence in sentences:
+            ids = torch.tensor([tokenizer.encode(sentence)])
+            lost += float(model(ids, labels=ids).loss) * (ids.shape[1] - 1)
+            tokens += ids.shape[1] - 1
+    nats = lost / tokens
+    if not nats <= entry.most_nats:
+        raise ModelRefused(
+            f"{entry.name} was converted wrongly: it loses {nats:.2f} nats a token on plain text, and at most"
+            f" {entry.most_nats} are right"
+        )
+    return nats
+
+
+def read_fields(gguf: Path) -> TokenizerFields:
+    """What a GGUF file says of its tokenizer. Raises ModelRefused where it is no GGUF file."""
+    from gguf import GGUFReader
+
+    try:
+        fields = GGUFReader(gguf).fields
+    except (OSError, ValueError) as error:
+        raise ModelRefused(f"{gguf} is no GGUF file: {error}") from error
+
+    def get(name: str, default: Any = None) -> Any:
+        field = fields.get(f"tokenizer.{name}")
+        return default if field is None else field.contents()
+
+    return TokenizerFields(
+        model=get("ggml.model", "none"),
+        pieces=tuple(get("ggml.tokens", ())),
+        types=tuple(get("ggml.token_type", ())),
+        ranks=tuple(get("ggml.scores", ())),
+        merges=tuple(get("ggml.merges", ())),
+        bos=get("ggml.bos_token_id"),
+        unknown=get("ggml.unknown_token_id"),
+        padding=get("ggml.padding_token_id"),
+        adds_bos=get("ggml.add_bos_token", False),
+        adds_space=get("ggml.add_space_prefix", False),
+        template=get("chat_template"),
+    )
+
+
+def _write_tokenizer(entry: CatalogueEntry, gguf: Path, folder: Path) -> list[int]:
+    """Returns the ids at which generation ends, the end of a text first."""
+    fields = read_fields(gguf)
+    tokenizer = build_tokenizer(fields, entry.tokenizer)
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    text = (TEMPLATES / entry.template).read_text(encoding="utf-8") if entry.template else fields.template
+    if text is None:
+        raise ModelRefused(f"{entry.name} has no chat template: name one in the catalogue")
+    (folder / TEMPLATE_FILE).write_text(text, encoding="utf-8")
+    named = {"bos_token": fields.bos, "unk_token": fields.unknown, "pad_token": fields.padding}
+    _write_json(
+        folder / "tokenizer_config.json",
+        {
+            # The class that takes tokenizer.json as it is: a model's own class would build it anew, and wrongly.
+            "tokenizer_class": "TokenizersBackend",
+            **{name: fields.pieces[i] for name, i in named.items() if i is not None},
+            "eos_token": entry.end_of_text,
+            "clean_up_tokenization_spaces": False,
+            "padding_side": "left",
+        },
+    )
+    ids = {stop: _id_of(tokenizer, stop, entry) for stop in (entry.end_of_text, *entry.stops)}
+    return list(dict.fromkeys(ids.values()))
+
+
+def _id_of(tokenizer: "Tokenizer", token: str, entry: CatalogueEntry) -> int:
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise ModelRefused(f"{entry.name} has no token {token!r}, which the catalogue says ends an answer")
+    return int(number)
+
+
+def _write_weights(gguf: Path, folder: Path, say: Say) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
+        )
+    except ValueError as error:  # transformers' word for an architecture that it cannot read from a GGUF
+        raise ModelRefused(f"{gguf.name} cannot be converted: {error}") from error
+    # It was dequantised, which the model does not know: saved as it is, it would claim to be a GGUF.
+    model.hf_quantizer = None
+    model.is_quantized = False
+    del model.config.quantization_config
+    say("writing the weights as bf16")
+    model.save_pretrained(folder)
+
+
+def _write_configuration(folder: Path, stops: Sequence[int]) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.pop("transformers_version", None)  # so that the same model has the same digest everywhere
+    config["eos_token_id"] = stops[0]
+    _write_json(path, config)
+    kept = {key: config[key] for key in ("bos_token_id", "pad_token_id") if config.get(key) is not None}
+    _write_json(
+        folder / "generation_config.json", {"do_sample": False, "eos_token_id": list(stops), **kept}
+    )
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
