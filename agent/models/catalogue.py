@@ -47,6 +47,8 @@ class CatalogueEntry(Record):
     bytes: int
     """Size of that file."""
     sha256: Digest
+    folder_bytes: int
+    """Size of the converted model."""
     vocabulary: int
     end_of_text: str
     """The token that ends a text and an answer."""

@@ -19,7 +19,6 @@ Say = Callable[[str], None]
 """Told what is being done, in a few words."""
 
 TEMPLATE_FILE = "chat_template.jinja"
-MOST_CONTEXT = 1 << 20
 ROUND_TRIPS = (
     "Hello, world!", "  two  spaces,\ttabs\n\nand lines\n", "naïve façade – “quoted” … 3.14159 × 10⁶",
     "def f(x):\n    return x ** 2  # квадрат", "日本語とひらがな、그리고 한국어", "🙂👩‍🚀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢", "a" * 300, " leading and trailing ",
@@ -153,7 +152,8 @@ def _write_weights(gguf: Path, folder: Path, say: Say) -> None:
 def _write_configuration(folder: Path, stops: Sequence[int]) -> None:
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    config.pop("transformers_version", None)  # so that the same model has the same digest everywhere
+    for key in ("transformers_version", "_model_name_or_path"):
+        config.pop(key, None)  # so that the same model has the same digest everywhere
     config["eos_token_id"] = stops[0]
     _write_json(path, config)
     kept = {key: config[key] for key in ("bos_token_id", "pad_token_id") if config.get(key) is not None}

@@ -1,0 +1,217 @@
+"""Where adopted models live: a folder each, in one folder of models, and which one is in use.
+
+An adopted model's folder is a Hugging Face folder (its files may be links to another place) with `origin.json`, which
+says where it came from, and the files of its card.
+"""
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.errors import BadModelCard, ModelRefused, NoModelCard, UnknownModel
+from agent.models.card import CARD, KNOWN, REPLAY, REPLAY_ARRAYS, UNKNOWN, ModelCard, read_card
+from agent.models.catalogue import shipped_catalogue
+from agent.settings import Settings
+from memory.records import Digest, Record
+
+ORIGIN = "origin.json"
+IN_USE = "in-use"
+CARDS = Path(__file__).with_name("cards")
+"""Cards of catalogued models, a folder each."""
+CARD_FILES = (KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS, CARD)
+"""All files of a card; `card.json` last, since a folder that has it has the others."""
+MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
+"""Files of a Hugging Face folder that a model is made of."""
+
+
+class Origin(Record):
+    """Where an adopted model came from."""
+
+    name: str
+    title: str
+    source: str
+    """Packages, folder or Hugging Face name."""
+    licence: str
+    terms: str | None = None
+    digest: Digest
+    """SHA-256 over its weights, configuration and tokenizer."""
+    tool_parser: str | None = None
+    """vLLM's parser for its tool calls."""
+    shipped_card: Digest | None = None
+    """SHA-256 of the shipped `card.json` that was copied here; a card made on this machine has another."""
+
+
+class AdoptedModel(Record):
+    """A model that can be served and taught."""
+
+    name: str
+    folder: Path
+    card: ModelCard
+
+
+class ModelStore:
+    """The folder of adopted models."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def names(self) -> tuple[str, ...]:
+        """Adopted models, by name."""
+        return tuple(sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{ORIGIN}")))
+
+    def path(self, name: str) -> Path:
+        """The folder of the model called `name`, whether or not it is there."""
+        return self.folder.resolve() / name
+
+    def origin(self, name: str) -> Origin:
+        """Where that model came from. Raises UnknownModel and ModelRefused."""
+        if name not in self.names():
+            raise UnknownModel(
+                f"no model called {name!r} was added: `nightschool models list` shows those that were"
+            )
+        path = self.path(name) / ORIGIN
+        try:
+            return Origin.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise ModelRefused(
+                f"{path} is damaged: remove {path.parent} and add the model again ({error})"
+            ) from error
+
+    def chosen(self) -> str | None:
+        """The model that `use` chose."""
+        try:
+            return (self.folder / IN_USE).read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def use(self, name: str) -> None:
+        """Makes that model the one in use. Raises UnknownModel."""
+        with self.locked():
+            self.origin(name)
+            _replace(self.folder / IN_USE, name + "\n")
+
+    def place(self, name: str, fill: Callable[[Path], Origin]) -> Origin:
+        """Lets `fill` write a model into an empty folder, and gives it its name when it is whole.
+
+        A process that is killed meanwhile leaves only an unfinished folder, which the next call removes.
+        Raises ModelRefused where the name is taken, and what `fill` raises.
+        """
+        with self.locked():
+            for left in self.folder.glob(".unfinished-*"):
+                shutil.rmtree(left)
+            final = self.path(name)
+            if final.exists():
+                raise ModelRefused(
+                    f"{final} is there already: give the model another name with --name, or run"
+                    f" `nightschool models remove {name}` first"
+                )
+            unfinished = self.folder.resolve() / f".unfinished-{name}"
+            unfinished.mkdir()
+            try:
+                origin = self._with_shipped_card(fill(unfinished), unfinished)
+                unfinished.rename(final)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+            return origin
+
+    def refresh_card(self, name: str) -> None:
+        """Brings a shipped card up to date; one that was made on this machine stays. Raises UnknownModel."""
+        with self.locked():
+            self._with_shipped_card(self.origin(name), self.path(name))
+
+    def remove(self, name: str) -> None:
+        """Removes a model and its card; of one that was adopted by reference only the links. Raises UnknownModel."""
+        with self.locked():
+            self.origin(name)
+            removed = self.folder.resolve() / f".unfinished-removed-{name}"
+            self.path(name).rename(removed)
+            shutil.rmtree(removed)
+            if self.chosen() == name:
+                (self.folder / IN_USE).unlink()
+
+    def card(self, name: str) -> ModelCard:
+        """That model's card. Raises UnknownModel, NoModelCard, BadModelCard."""
+        origin, folder = self.origin(name), self.path(name)
+        if not (folder / CARD).is_file():
+            raise NoModelCard(f"the model {name} has no card yet: run `nightschool models study {name}`")
+        card = read_card(folder)
+        if card.digest != origin.digest:
+            raise BadModelCard(
+                f"the card of {name} is of other weights: run `nightschool models study {name}`"
+            )
+        return card
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One process at a time changes the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _with_shipped_card(self, origin: Origin, folder: Path) -> Origin:
+        """Copies the shipped card, unless it is there, is of other weights, or the folder has one of its own."""
+        card, shipped = folder / CARD, CARDS / origin.name
+        if (shipped / CARD).is_file() and read_card(shipped).digest == origin.digest:
+            digest = _sha256(shipped / CARD)
+            own = card.is_file() and _sha256(card) != origin.shipped_card
+            if not own and not (card.is_file() and origin.shipped_card == digest):
+                for name in CARD_FILES:
+                    shutil.copyfile(shipped / name, folder / f".{name}.unfinished")
+                for name in CARD_FILES:
+                    (folder / f".{name}.unfinished").rename(folder / name)
+                origin = origin.model_copy(update={"shipped_card": digest})
+        _replace(folder / ORIGIN, origin.model_dump_json(indent=1) + "\n")
+        return origin
+
+
+def resolve(settings: Settings) -> AdoptedModel:
+    """The base model that the settings name: an adopted one, or a folder that has a card.
+
+    Raises UnknownModel, NoModelCard or BadModelCard, which say what command to run.
+    """
+    store = ModelStore(settings.models)
+    name = name_in_use(settings)
+    if name in store.names():
+        return AdoptedModel(name=name, folder=store.path(name), card=store.card(name))
+    if name in shipped_catalogue().models:
+        raise UnknownModel(f"the model {name} was not added yet: run `nightschool models add {name}`")
+    folder = Path(name)
+    if not (folder / "config.json").is_file():
+        raise UnknownModel(
+            f"{name!r} is neither an adopted model nor a model's folder: `nightschool models list` shows the models,"
+            " `nightschool models add` adopts another"
+        )
+    return AdoptedModel(name=folder.resolve().name, folder=folder.resolve(), card=read_card(folder))
+
+
+def name_in_use(settings: Settings) -> str:
+    """The setting, else what `models use` chose, else the catalogue's default."""
+    return settings.model or ModelStore(settings.models).chosen() or shipped_catalogue().default
+
+
+def digest_of_model(folder: Path) -> Digest:
+    """SHA-256 over names and contents of a model's weights, configuration, tokenizer and chat template."""
+    whole = hashlib.sha256()
+    ours = {ORIGIN, *CARD_FILES}
+    files = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.name not in ours}
+    for path in sorted(files, key=lambda path: path.name):
+        whole.update(f"{path.name}\0{_sha256(path)}\n".encode())
+    return whole.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _replace(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.rename(path)
