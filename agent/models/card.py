@@ -2,7 +2,7 @@
 
 A card is a few files beside the weights: `card.json` (`ModelCard`), `known.jsonl` (questions that the model
 answers rightly and steadily), `unknown.jsonl` (questions about invented names), `replay.jsonl` (its own
-answers to general prompts) and `replay.safetensors` (their top log-probabilities). `nightschool models study`
+answers to general prompts) and `replay.npz` (their top log-probabilities). `nightschool models study`
 makes one; the cards of catalogued models ship.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from agent.errors import BadModelCard, NoModelCard
 from memory.records import AnswerGate, Digest, Record, Share
 
 CARD = "card.json"
-KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS = "known.jsonl", "unknown.jsonl", "replay.jsonl", "replay.safetensors"
+KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS = "known.jsonl", "unknown.jsonl", "replay.jsonl", "replay.npz"
 
 AGAIN = "run `nightschool models study` again"
 
@@ -195,12 +196,11 @@ def read_replay(folder: Path) -> tuple[ReplayAnswer, ...]:
 
 def read_distributions(folder: Path) -> ReplayDistributions:
     """Raises BadModelCard."""
-    from safetensors.numpy import load_file
-
     path = folder / REPLAY_ARRAYS
     try:
-        return ReplayDistributions(**load_file(path))
-    except (OSError, TypeError, ValueError) as error:
+        with np.load(path, allow_pickle=False) as arrays:
+            return ReplayDistributions(**arrays)
+    except (OSError, TypeError, ValueError, BadZipFile) as error:
         raise BadModelCard(
             f"{path} cannot be read: run `nightschool models study` again ({error})"
         ) from error
@@ -215,13 +215,12 @@ def write_card(
     distributions: ReplayDistributions,
 ) -> None:
     """Writes all files of a card, `card.json` last: a folder that has it has the others."""
-    from safetensors.numpy import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in ((KNOWN, known), (UNKNOWN, unknown), (REPLAY, replay)):
         text = "".join(line.model_dump_json() + "\n" for line in lines)
         (folder / name).write_text(text, encoding="utf-8")
-    save_file(vars(distributions), folder / REPLAY_ARRAYS)
+    # No safetensors: vLLM takes every file of that kind beside the weights for weights.
+    np.savez_compressed(folder / REPLAY_ARRAYS, **vars(distributions))
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
     unfinished = folder / f".{CARD}.unfinished"
     unfinished.write_text(text + "\n", encoding="utf-8")
