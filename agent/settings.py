@@ -24,9 +24,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     home: Path = Field(Path(".nightschool"), description="Folder that holds all state.")
-    model: str = Field(
-        str(SHIPPED_MODEL), description="Base model: a local folder or a Hugging Face model name."
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="Base model: a name that `models list` shows, or a folder with a card; default: what `models use` chose.",
     )
+    models: Path = Field(Path(".nightschool/models"), description="Folder of the adopted models.")
     model_name: str = Field(
         "nightschool", min_length=1, description="Name under which the engine serves the base model."
     )
@@ -37,6 +40,9 @@ class Settings(BaseSettings):
         None, description="Base URL of a running vLLM server; default: the one that `nightschool up` starts."
     )
     engine_port: int = Field(8100, ge=1, le=65535, description="Port of the vLLM server that we start.")
+    engine_gpu_share: float = Field(
+        0.7, gt=0, lt=1, description="Share of the GPU's memory that the engine takes; the trainer needs the rest."
+    )
     engine_gpu: bool | None = Field(
         None, description="Start the engine on a GPU (true), on the CPU (false), or find out (unset)."
     )

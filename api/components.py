@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 import httpx
 
 from agent.settings import PREFIX, Settings
-from agent.vllm_server import serve_command, serve_environment
+from agent.models.store import resolve
+from agent.vllm_server import fast_dtype, serve_command, serve_environment
 from api.supervisor import Check, Component
 from memory.errors import StoreUnavailable
 from memory.semantic import embedded
@@ -71,8 +72,21 @@ def graph(settings: Settings) -> Component:
 def engine(settings: Settings) -> Component:
     """vLLM's own OpenAI server, the GPU build of it where that is what set-up installed."""
     gpu = _gpu_build() if settings.engine_gpu is None else settings.engine_gpu
-    environment = serve_environment(settings.model, cores=len(os.sched_getaffinity(0)), gpu=gpu)
-    command = serve_command(settings.model, settings.engine_port, name=settings.model_name, gpu=gpu)
+    model = resolve(settings)
+    folder, card = str(model.folder), model.card
+    environment = serve_environment(
+        folder, context=card.context, cores=len(os.sched_getaffinity(0)), gpu=gpu
+    )
+    command = serve_command(
+        folder,
+        settings.engine_port,
+        context=card.context,
+        name=settings.model_name,
+        dtype=fast_dtype(card.dtype, gpu=gpu),
+        modules=card.lessons.modules,
+        tool_parser=card.template.tool_parser,
+        gpu_share=settings.engine_gpu_share if gpu else None,
+    )
     return Component(
         name="engine",
         command=("env", *QUIET, *(f"{key}={value}" for key, value in environment.items()), *command),
@@ -83,7 +97,7 @@ def engine(settings: Settings) -> Component:
 
 def worker(settings: Settings) -> Component:
     """The trainer."""
-    home = ("--home", str(settings.home.resolve()), "--model", settings.model)
+    home = ("--home", str(settings.home.resolve()), "--model", str(resolve(settings).folder))
     return Component(
         name="worker",
         command=("env", *QUIET, *KEEP_MEMORY, sys.executable, "-u", "-m", "training.worker", *home),

@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 
 from agent.engine import Engine
 from agent.errors import AgentError, EngineUnavailable
-from agent.models.card import ModelCard, read_card
+from agent.models.store import AdoptedModel, resolve
 from agent.promotion import restore
 from agent.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.settings import Settings
@@ -99,12 +99,12 @@ def shipped(runtime: Runtime, saver: Saver) -> Sequence[Served]:
 @asynccontextmanager
 async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIterator[Service]:
     """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
-    card = read_card(Path(settings.model))  # first: nothing needs to be opened to find it missing
+    model = resolve(settings)  # first: nothing needs to be opened to find it missing
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         if make_url(settings.durable).get_backend_name() == "sqlite":
             stack.enter_context(_alone(settings.path("api.lock")))
-        engine = await _engine(settings, card, stack)
+        engine = await _engine(settings, model, stack)
         database = await open_database(settings.relational)
         stack.push_async_callback(database.aclose)
         keys = Keys(database)
@@ -135,9 +135,9 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             outbox=outbox,
             registry=registry,
             routes=routes,
-            base=Route(domain=settings.domain or DEFAULT_DOMAIN, adapter=None, gate=card.gate),
+            base=Route(domain=settings.domain or DEFAULT_DOMAIN, adapter=None, gate=model.card.gate),
             base_name=settings.model_name,
-            card=card,
+            card=model.card,
             embedder=embedder,
             clock=lambda: datetime.now(UTC),
             new_id=lambda: uuid.uuid4().hex,
@@ -250,14 +250,14 @@ async def _end(task: "asyncio.Task[None]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _engine(settings: Settings, card: ModelCard, stack: AsyncExitStack) -> Engine:
+async def _engine(settings: Settings, model: AdoptedModel, stack: AsyncExitStack) -> Engine:
     if settings.engine == "vllm":
-        served = VllmEngine(settings.served_by, settings.model_name, card.template)
+        served = VllmEngine(settings.served_by, settings.model_name, model.card.template)
         stack.push_async_callback(served.aclose)
         return served
     from agent.local import LocalEngine  # torch and transformers, which a served engine never needs
 
-    return await asyncio.to_thread(LocalEngine.open, settings.model, card.template)
+    return await asyncio.to_thread(LocalEngine.open, model.folder, model.card.template)
 
 
 async def _teacher(settings: Settings, stack: AsyncExitStack) -> Teacher | None:

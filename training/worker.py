@@ -155,9 +155,10 @@ def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
     from training.trainer import choose_trainer
 
     home = settings.home.resolve()
+    base = str(resolve(settings).folder)
     return Workshop(
         home=home,
-        base=settings.model,
+        base=base,
         threshold=base_threshold(settings),
         bank=shipped_bank(),
         recipe=quick_recipe() if quick else standard(),
@@ -165,7 +166,7 @@ def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
         limits=Limits(),
         registry=Registry(home),
         train=choose_trainer(),
-        open_engine=lambda: LocalEngine.open(settings.model),
+        open_engine=lambda: LocalEngine.open(base),
         clock=lambda: datetime.now(UTC),
         report=Reporter(home / "outbox", _say),
     )

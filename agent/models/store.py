@@ -156,7 +156,7 @@ class ModelStore:
             yield
 
     def _with_shipped_card(self, origin: Origin, folder: Path) -> Origin:
-        """Copies the shipped card, unless it is there, is of other weights, or the folder has one of its own."""
+        """Copies the shipped card, unless it is of other weights or the folder has a card of its own."""
         card, shipped = folder / CARD, CARDS / origin.name
         if (shipped / CARD).is_file() and read_card(shipped).digest == origin.digest:
             digest = _sha256(shipped / CARD)
@@ -199,11 +199,16 @@ def name_in_use(settings: Settings) -> str:
 def digest_of_model(folder: Path) -> Digest:
     """SHA-256 over names and contents of a model's weights, configuration, tokenizer and chat template."""
     whole = hashlib.sha256()
-    ours = {ORIGIN, *CARD_FILES}
-    files = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.name not in ours}
-    for path in sorted(files, key=lambda path: path.name):
+    for path in model_files(folder):
         whole.update(f"{path.name}\0{_sha256(path)}\n".encode())
     return whole.hexdigest()
+
+
+def model_files(folder: Path) -> tuple[Path, ...]:
+    """The files that a model in `folder` is made of, by name; its card and origin are not among them."""
+    ours = {ORIGIN, *CARD_FILES}
+    found = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.name not in ours}
+    return tuple(sorted(found, key=lambda path: path.name))
 
 
 def _sha256(path: Path) -> str:

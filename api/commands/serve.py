@@ -118,12 +118,14 @@ def _become(made: "Callable[[Settings], Component]") -> None:
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """What keeps a part from starting ends the command with its message, and 2 where a setting is bad."""
-    from agent.errors import AgentError
+    """What keeps a part from starting ends the command with its message, and 2 where a setting is bad or the model has no card."""
+    from agent.errors import AgentError, ModelError
     from memory.errors import StorageError
 
     try:
         yield
+    except ModelError as error:
+        stop(str(error), BAD_INPUT)
     except (AgentError, StorageError) as error:
         stop(str(error), FAILED)
     except ValueError as error:
