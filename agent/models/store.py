@@ -1,6 +1,7 @@
 """Where adopted models live: a folder each, in one folder of models, and which one is in use.
 
-An adopted model's folder is a Hugging Face folder (its files may be links to another place) with `origin.json`, which
+An adopted model's folder is a Hugging Face folder (its files may be links to another place) with
+`origin.json`, which
 says where it came from, and the files of its card.
 """
 
@@ -126,7 +127,7 @@ class ModelStore:
             self._with_shipped_card(self.origin(name), self.path(name))
 
     def remove(self, name: str) -> None:
-        """Removes a model and its card; of one that was adopted by reference only the links. Raises UnknownModel."""
+        """Removes a model and its card; files that it links to stay. Raises UnknownModel."""
         with self.locked():
             self.origin(name)
             removed = self.folder.resolve() / f".unfinished-removed-{name}"
@@ -185,7 +186,8 @@ def resolve(settings: Settings) -> AdoptedModel:
     folder = Path(name)
     if not (folder / "config.json").is_file():
         raise UnknownModel(
-            f"{name!r} is neither an adopted model nor a model's folder: `nightschool models list` shows the models,"
+            f"{name!r} is neither an adopted model nor a model's folder: `nightschool models list` shows"
+            f" the models,"
             " `nightschool models add` adopts another"
         )
     return AdoptedModel(name=folder.resolve().name, folder=folder.resolve(), card=read_card(folder))

@@ -1,6 +1,7 @@
 """Tokenizers rebuilt from the fields of a GGUF file.
 
-transformers' own converter guesses: it reads BPE ranks as Unigram scores, and forgets how digits are split. What a GGUF
+transformers' own converter guesses: it reads BPE ranks as Unigram scores, and forgets how digits are split.
+What a GGUF
 holds is the pieces, their types and either merges or ranks; a `TokenizerRecipe` says the rest.
 """
 
@@ -71,7 +72,8 @@ def _byte_level(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenizer:
 def _sentencepiece(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenizer:
     if fields.adds_space or len(fields.ranks) != len(fields.pieces) or fields.unknown is None:
         raise ModelRefused(
-            "only SentencePiece tokenizers that have ranks and an unknown token and put no space before a text"
+            "only SentencePiece tokenizers that have ranks and an unknown token and put no space before a"
+            " text"
             " can be rebuilt"
         )
     # Runs of spaces stand in the file as spaces, but the tokenizer sees them after normalisation.
@@ -91,7 +93,8 @@ def _sentencepiece(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenize
     )
     special = _control(fields, recipe)
     tokenizer.add_special_tokens([_special(piece) for piece in special])
-    # Normalised: found in text whose spaces are marked already, before BPE and longest first, as SentencePiece does.
+    # Normalised: found in text whose spaces are marked already, before BPE and longest first, as
+    # SentencePiece does.
     tokenizer.add_tokens(
         [
             AddedToken(piece, normalized=True, special=False)
@@ -105,7 +108,8 @@ def _sentencepiece(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenize
 def _merges(pieces: Sequence[str], types: Sequence[int], ranks: Sequence[float]) -> list[tuple[str, str]]:
     """Every way to make an ordinary piece of two others, the highest rank first.
 
-    SentencePiece merges the neighbours whose whole has the highest rank; a list of merges in that order does the same.
+    SentencePiece merges the neighbours whose whole has the highest rank; a list of merges in that order does
+    the same.
     """
     ids = {piece: i for i, (piece, kind) in enumerate(zip(pieces, types, strict=True)) if kind == NORMAL}
     ordered = sorted(

@@ -40,6 +40,7 @@ DIRECT = {
 }
 THROUGH = {"model": "nightschool", "messages": QUESTION, "max_tokens": 16}
 CLIENTS = 32
+CONTEXT = 1024
 AT_ONCE = 100
 PATH = "/v1/chat/completions"
 GOALS = {
@@ -196,8 +197,8 @@ def engine(home: Path, scale: Scale) -> dict[str, float]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     cores = len(os.sched_getaffinity(0))
-    env = serve_environment(str(SHIPPED_MODEL), cores=cores)
-    command = serve_command(str(SHIPPED_MODEL), port)
+    env = serve_environment(str(SHIPPED_MODEL), context=CONTEXT, cores=cores)
+    command = serve_command(str(SHIPPED_MODEL), port, context=CONTEXT)
     with (
         running(command, home / "engine.log", ready=f"{url}/health", env=env),
         service(home / "engine", url) as (ours, _),

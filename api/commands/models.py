@@ -1,4 +1,4 @@
-"""`nightschool models`: adopt base models, choose the one in use, show and remove them. Needs no running service."""
+"""`nightschool models`: adopt, choose, show and remove base models, without a running service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ def add(
         str | None,
         typer.Argument(
             metavar="NAME|FOLDER|HF-ID",
-            help="A catalogued model, a Hugging Face folder or a name on the hub; default: the catalogue's default.",
+            help="A catalogued model, a folder or a name on the hub; default: the catalogue's default.",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name that it gets here.")] = None,
@@ -62,7 +62,7 @@ def listing() -> None:
         for name in store.names():
             origin = store.origin(name)
             try:
-                verdict = store.card(name).verdict
+                verdict: str = store.card(name).verdict
             except NoModelCard:
                 verdict = f"not studied: models study {name}"
             except BadModelCard:
@@ -100,7 +100,8 @@ def show(name: Name) -> None:
                 "context": f"{card.context} tokens",
                 "speed": f"{card.speed.tokens_per_second:.0f} tokens/s alone,"
                 f" {card.speed.tokens_per_second_batched:.0f} with 32 at once ({card.speed.machine})",
-                "card": f"{card.known} known questions, {card.unknown} unknown, {card.replay} replayed answers",
+                "card": f"{card.known} known questions, {card.unknown} unknown, {card.replay} replayed"
+                " answers",
                 "verdict": f"{card.verdict}: {'; '.join(card.reasons)}",
             }
     for label, text in lines.items():
@@ -194,7 +195,9 @@ def _store() -> "ModelStore":
 def _tell(store: "ModelStore", origin: "Origin") -> None:
     from agent.models.card import CARD
 
-    console().print(f"{origin.name} was added: {store.path(origin.name)} ({origin.licence})", markup=False, soft_wrap=True)
+    console().print(
+        f"{origin.name} was added: {store.path(origin.name)} ({origin.licence})", markup=False, soft_wrap=True
+    )
     if origin.terms:
         console().print(origin.terms, markup=False, soft_wrap=True)
     if not (store.path(origin.name) / CARD).is_file():

@@ -118,7 +118,7 @@ def _become(made: "Callable[[Settings], Component]") -> None:
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """What keeps a part from starting ends the command with its message, and 2 where a setting is bad or the model has no card."""
+    """Ends the command with the message of what keeps a part from starting; 2 for a bad setting or model."""
     from agent.errors import AgentError, ModelError
     from memory.errors import StorageError
 
