@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.support.cards import model_folder
+
 NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
 
 
@@ -138,9 +140,10 @@ def test_learn_wants_exactly_one_subject() -> None:
 
 
 def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
+    model = str(model_folder(tmp_path / "model"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-        said = run("up", port=port, NIGHTSCHOOL_HOME=str(tmp_path))
+        said = run("up", port=port, NIGHTSCHOOL_HOME=str(tmp_path), NIGHTSCHOOL_MODEL=model)
     assert said.returncode == 2
     assert f"port {port} on 127.0.0.1 cannot be used" in said.stderr
     assert "NIGHTSCHOOL_API_PORT" in said.stderr
@@ -151,15 +154,17 @@ def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
     [
         ("NIGHTSCHOOL_DATABASE_URL", "mysql://nowhere/x", 2, "mysql is not supported"),
         ("NIGHTSCHOOL_DATABASE_URL", "sqlite:////nowhere/x.db", 1, "check its folder"),
-        ("NIGHTSCHOOL_MODEL", "{tmp}", 2, "entropy_threshold"),
+        ("NIGHTSCHOOL_MODEL", "{tmp}", 2, "has no card"),
+        ("NIGHTSCHOOL_MODEL", "/nowhere", 2, "`nightschool models add`"),
         ("NIGHTSCHOOL_API_HOST", "0.0.0.0", 2, "nightschool keys create"),
     ],
 )
 def test_what_keeps_the_api_from_starting_is_one_line_and_an_exit_code(
     tmp_path: Path, setting: str, value: str, status: int, reason: str
 ) -> None:
-    (tmp_path / "nightschool.json").write_text("{}")
-    given = {setting: value.format(tmp=tmp_path)}
+    (tmp_path / "config.json").write_text("{}")
+    model = {"NIGHTSCHOOL_MODEL": str(model_folder(tmp_path / "model"))}
+    given = model | {setting: value.format(tmp=tmp_path)}
     said = run("api", NIGHTSCHOOL_HOME=str(tmp_path / "home"), **given)
     assert said.returncode == status
     assert reason in said.stderr.splitlines()[-1]
@@ -169,7 +174,8 @@ def test_what_keeps_the_api_from_starting_is_one_line_and_an_exit_code(
 def test_a_second_api_on_the_files_of_another_does_not_start(tmp_path: Path) -> None:
     with (tmp_path / "api.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        said = run("api", NIGHTSCHOOL_HOME=str(tmp_path))
+        model = str(model_folder(tmp_path / "model"))
+        said = run("api", NIGHTSCHOOL_HOME=str(tmp_path), NIGHTSCHOOL_MODEL=model)
     assert said.returncode == 1
     assert "another api works on" in said.stderr.splitlines()[-1]
 
@@ -177,7 +183,8 @@ def test_a_second_api_on_the_files_of_another_does_not_start(tmp_path: Path) -> 
 @pytest.mark.parametrize("command", ["up", "graph"])
 def test_a_home_that_cannot_be_used_is_named(tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("")
-    said = run(command, NIGHTSCHOOL_HOME=str(tmp_path / "file"))
+    model = str(model_folder(tmp_path / "model"))
+    said = run(command, NIGHTSCHOOL_HOME=str(tmp_path / "file"), NIGHTSCHOOL_MODEL=model)
     assert said.returncode == 1
     assert "cannot be created" in said.stderr
     assert "Traceback" not in said.stderr

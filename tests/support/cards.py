@@ -1,9 +1,11 @@
 """Model cards and gates for tests."""
 
+import json
+from pathlib import Path
 from typing import get_args
 
 from agent.grading import DECLINES
-from agent.models.card import ChatTemplate, Lessons, ModelCard, Speed
+from agent.models.card import CARD, ChatTemplate, Lessons, ModelCard, Speed
 from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel
 
 DIGEST = "ab" * 32
@@ -49,3 +51,12 @@ def card(**changes: object) -> ModelCard:
         verdict="go",
         reasons=("made for a test",),
     ).model_copy(update=changes)
+
+
+def model_folder(folder: Path) -> Path:
+    """A folder that passes for a studied model where nothing loads it."""
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 64}
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(sizes))
+    (folder / CARD).write_text(card().model_dump_json())
+    return folder
