@@ -6,7 +6,7 @@ KIND := $(if $(filter 1 yes true,$(GPU)),gpu,cpu)
 STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requirements/install.sh pyproject.toml | sha256sum | cut -c1-16)
 PY := .venv/bin/python
 MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
-MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/card.json 2>/dev/null | sha256sum | cut -c1-16)
+DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/card.json 2>/dev/null | sha256sum | cut -c1-16)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check unit format seed-model bank bench-learning bench-ablations bench-api lock clean clean-venv
@@ -14,7 +14,7 @@ MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) $(MODEL) ## Sets up .venv and the default model (GPU=1 forces the GPU builds, GPU=0 the CPU builds)
+setup: $(STAMP) $(DEFAULT_MODEL) ## Sets up .venv and the default model (GPU=1 forces the GPU builds, GPU=0 the CPU builds)
 
 $(STAMP):
 	@requirements/install.sh $(KIND)
@@ -22,20 +22,21 @@ $(STAMP):
 	@touch $@
 
 # Converts the default model once, in about 20 seconds, and takes over its card when that has changed.
-$(MODEL): | $(STAMP)
+$(DEFAULT_MODEL): | $(STAMP)
 	@.venv/bin/nightschool models add
 	@rm -f $(MODELS)/.set-up-*
 	@touch $@
 
-demo: $(STAMP) $(MODEL) ## Runs the whole loop on the example library: asks, learns, asks again (about 5 minutes)
-	@$(PY) -m examples.demo
+demo: $(STAMP) $(DEFAULT_MODEL) ## Runs the whole loop on the example library: asks, reads, learns, asks again (MODEL=name: another model)
+	@$(if $(MODEL),.venv/bin/nightschool models add $(MODEL))
+	@$(PY) -m examples.demo $(if $(MODEL),--model $(MODEL))
 
-run: $(STAMP) $(MODEL) ## Starts the service (nightschool up); Ctrl-C stops it
+run: $(STAMP) $(DEFAULT_MODEL) ## Starts the service (nightschool up); Ctrl-C stops it
 	@.venv/bin/nightschool up
 
 # Two processes, each file in one of them: much of the time goes into waiting for servers to start.
 # In the order of tests/conftest.py, not the one by number of tests that xdist would make of it.
-test: check $(MODEL) ## Checks and tests everything that runs on this machine
+test: check $(DEFAULT_MODEL) ## Checks and tests everything that runs on this machine
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## Lint, format, types and the import rule
@@ -45,7 +46,7 @@ check: $(STAMP) ## Lint, format, types and the import rule
 	@$(PY) -m mypy --explicit-package-bases examples/demo.py examples/demo_report.py
 	@.venv/bin/lint-imports
 
-unit: $(STAMP) $(MODEL) ## The tests that need no services, in seconds
+unit: $(STAMP) $(DEFAULT_MODEL) ## The tests that need no services, in seconds
 	@$(PY) -m pytest -m "not services and not gpu"
 
 format: $(STAMP) ## Formats and mends what ruff can
