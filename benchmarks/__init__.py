@@ -1,0 +1,1 @@
+"""Benchmarks: one module each; `memory.results` writes their pages into docs/results."""
