@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
+from agent.chat.support import clash
 from agent.terms import content, coverage, f1, occurs, stems
 from memory.language import key, sentences, words
 from memory.records import Critique, Evidence, Fact, Findings, Relation, Verdict
@@ -67,9 +68,9 @@ async def critique(question: str, findings: Findings, *, judge: Judge | None = N
 
 
 def conflicts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
-    """Pairs of facts that give one subject two objects where only one can hold.
+    """Pairs of facts about one subject that contradict each other: other numbers, or one denies the other.
 
-    Objects agree when their words overlap (F1 of at least 0.5) with equal numbers and equal negation.
+    Two different definitions of one thing are no conflict.
     """
     groups: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
     for fact in facts:
@@ -80,7 +81,7 @@ def conflicts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
         for group in groups.values()
         for i, first in enumerate(group)
         for second in group[i + 1 :]
-        if not agree(first.object, second.object)
+        if clash(f"{first.subject} {first.object}", f"{first.subject} {second.object}")
     )
 
 

@@ -34,16 +34,17 @@ async def test_a_question_without_a_subject_is_not_relevant_to_anything() -> Non
 
 
 async def test_two_sources_that_disagree_about_the_subject_are_flagged() -> None:
-    other = passage("A move is a step in a board game.", source="chess.md")
-    rival = fact("move", "definition", "a step in a board game", other.text, within=other)
+    other = passage("A move is a transfer of a value to no new owner.", source="wrong.md")
+    rival = fact("move", "definition", "a transfer of a value to no new owner", other.text, within=other)
     marks = await critique("What is a move in Rust?", findings(*FACTS, rival, passages=(HOME, other)))
     assert marks.verdict == "flag"
-    assert "chess.md" in " ".join(marks.reasons)
+    assert "wrong.md" in " ".join(marks.reasons)
 
 
 async def test_a_dispute_elsewhere_only_lowers_the_mark() -> None:
-    other = passage("A string slice is a pizza with cheese.", source="menu.md")
-    rival = fact("string slice", "definition", "a pizza with cheese", other.text, within=other)
+    other = passage("A string slice is never a reference to a part of a string.", source="wrong.md")
+    denial = "never a reference to a part of a string"
+    rival = fact("string slice", "definition", denial, other.text, within=other)
     marks = await critique("What is a move in Rust?", findings(*FACTS, rival, passages=(HOME, other)))
     assert marks.verdict == "accept"
     assert marks.faithfulness < 1.0
@@ -100,6 +101,14 @@ async def test_a_larger_model_cannot_wave_through_what_the_rules_refuse() -> Non
 )
 def test_objects_agree_by_words_numbers_and_negation(first: str, second: str, same: bool) -> None:
     assert agree(first, second) is same
+
+
+def test_two_definitions_of_one_thing_are_no_conflict() -> None:
+    both = [
+        fact("move", "definition", "a transfer of a value", "A move is a transfer of a value."),
+        fact("move", "definition", "a step in a board game", "A move is a step in a board game."),
+    ]
+    assert conflicts(both) == ()
 
 
 def test_relations_that_allow_several_objects_are_never_in_conflict() -> None:

@@ -93,11 +93,13 @@ def changed(runtime: Runtime) -> Callable[..., Runtime]:
 
 
 async def dispute(runtime: Runtime) -> None:
-    """Adds a document that says something else about moves than the one about Rust."""
-    said = "A move is a step in a board game."
-    other = passage(said, source="chess.md")
+    """Adds a document that says the opposite about moves than the one about Rust."""
+    said = "A move is a transfer of a value to no new owner."
+    other = passage(said, source="wrong.md")
     await runtime.episodic.add([other])
-    await runtime.semantic.add([fact("move", "definition", "a step in a board game", said, within=other)])
+    await runtime.semantic.add(
+        [fact("move", "definition", "a transfer of a value to no new owner", said, within=other)]
+    )
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
