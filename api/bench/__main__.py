@@ -20,7 +20,8 @@ import numpy as np
 from aiohttp import ClientSession
 from langgraph_sdk import get_client
 
-from agent.settings import SHIPPED_MODEL
+from agent.models.store import AdoptedModel, resolve
+from agent.settings import read_settings
 from agent.vllm_server import serve_command, serve_environment
 from api.bench import noop, official
 from api.bench.load import Ask, in_turn, together
@@ -80,13 +81,14 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder of the results (default: {FOLDER})")
     options = parser.parse_args()
+    model = resolve(read_settings())
     started = time.monotonic()
     figures: dict[str, float] = {}
     scale = Scale(options.quick)
     with tempfile.TemporaryDirectory(prefix="nightschool-bench-") as name:
         home = Path(name)
         port = free_port()
-        stub = [sys.executable, "-m", "api.bench.upstream", str(port), str(SHIPPED_MODEL)]
+        stub = [sys.executable, "-m", "api.bench.upstream", str(port), str(model.folder)]
         upstream = f"http://127.0.0.1:{port}"
         with running(stub, home / "stub.log", ready=f"{upstream}/v1/models"):
             say("chats over an engine that answers at once")
@@ -100,7 +102,7 @@ def main() -> int:
                 figures |= asyncio.run(turns(url, home / "runs" / "checkpoints.db", scale))
         if not options.quick:
             say("chats over vLLM")
-            figures |= engine(home, scale)
+            figures |= engine(home, model, scale)
             say("the same runs in LangGraph's own server")
             figures |= official.compared(home, partial(waits, scale=scale), figures)
     name = "api-quick" if options.quick else "api"
@@ -191,14 +193,14 @@ async def turns(url: str, checkpoints: Path, scale: Scale) -> dict[str, float]:
     return figures
 
 
-def engine(home: Path, scale: Scale) -> dict[str, float]:
+def engine(home: Path, model: AdoptedModel, scale: Scale) -> dict[str, float]:
     """Throughput towards vLLM itself, with and without us."""
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     cores = len(os.sched_getaffinity(0))
-    env = serve_environment(str(SHIPPED_MODEL), context=CONTEXT, cores=cores)
-    command = serve_command(str(SHIPPED_MODEL), port, context=CONTEXT)
+    env = serve_environment(str(model.folder), context=CONTEXT, cores=cores)
+    command = serve_command(str(model.folder), port, context=CONTEXT)
     with (
         running(command, home / "engine.log", ready=f"{url}/health", env=env),
         service(home / "engine", url) as (ours, _),

@@ -2,26 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import uvicorn
 from langchain_core.messages import HumanMessage
 
+from agent.chat.gate import measure
 from agent.engine import Reply
-from agent.entropy import measure
 from agent.models.card import ChatTemplate
-from agent.settings import SHIPPED_MODEL
 from agent.vllm import VllmEngine
 from api.bench.__main__ import GOALS, told
 from api.bench.load import in_turn, together
 from api.bench.upstream import MODEL, Upstream
+from tests.support.cards import gate
 
 ASKED = [HumanMessage("What is a library?")]
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[VllmEngine]:
-    server = uvicorn.Server(uvicorn.Config(Upstream(str(SHIPPED_MODEL)), port=0, log_level="warning"))
+async def engine(tmp_path: Path) -> AsyncIterator[VllmEngine]:
+    (tmp_path / "config.json").write_text('{"vocab_size": 1000}')
+    server = uvicorn.Server(uvicorn.Config(Upstream(str(tmp_path)), port=0, log_level="warning"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         if serving.done():
@@ -39,7 +41,7 @@ async def test_the_stub_answers_whole_and_in_pieces_what_the_gate_lets_through(e
     reply = [part async for part in engine.stream(ASKED)][-1]
     assert isinstance(reply, Reply)
     assert (reply.text, reply.tokens) == (whole.text, whole.tokens)
-    assert measure(whole, 0.2).decision == "confident"
+    assert measure(whole.tokens, gate(0.2)).decision == "confident"
 
 
 async def test_load_asks_as_often_as_it_says() -> None:
