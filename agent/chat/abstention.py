@@ -36,8 +36,10 @@ FEWEST_WORDS = 4
 """Words without which the detector alone does not decide: names and terms look like any language."""
 ENOUGH_WORDS = 8
 """Words from which the detector knows better than a count of small words."""
+LONGEST_INSTRUCTIONS = 20_000
+"""Characters of a system prompt or message that are searched for "answer in German"."""
 LONGEST_SAMPLE = 1000
-"""Characters of a message that its language is told by."""
+"""Characters of a message that its language is told by, and of a sentence that may name one."""
 
 
 def abstention(reason: AbstentionReason, language: str) -> str:
@@ -70,7 +72,8 @@ def language_of(messages: Sequence[BaseMessage]) -> str:
 
 def language_named(text: str) -> str | None:
     """The language that an instruction such as "Answer in German" names, if there is one."""
-    for sentence in _SENTENCE.split(text):
+    for sentence in _SENTENCE.split(text[:LONGEST_INSTRUCTIONS]):
+        sentence = sentence[:LONGEST_SAMPLE]
         clauses = _CLAUSE.split(sentence) if _NEGATION.search(sentence) else [sentence]
         for clause in clauses:
             if _NEGATION.search(clause):

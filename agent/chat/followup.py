@@ -27,8 +27,12 @@ from memory.records import Record
 
 LONGEST_FOLLOW_UP = 25
 """Words from which a message is taken to bring its own background."""
-FARTHEST = 3
-"""Earlier user messages that are tried; small talk speaks of nothing."""
+FARTHEST = 200
+"""Earlier messages that are looked at."""
+LONGEST_QUESTION = 500
+"""Characters of an earlier message that are searched for what it speaks of, and of a follow-up."""
+MOST_TOPICS = 4
+"""Things spoken of that are appended to a follow-up."""
 LONGEST_FRAGMENT = 6
 """Words of a message without a verb that only continues the question before it."""
 LONGEST_FOREIGN = 8
@@ -47,29 +51,43 @@ def standalone(messages: Sequence[BaseMessage]) -> Standalone:
 
     A self-contained message is returned as it is. Raises ValueError if there is no user message.
     """
-    turns = [m for m in messages if isinstance(m, HumanMessage | AIMessage) and m.text.strip()]
-    last = next((i for i in reversed(range(len(turns))) if isinstance(turns[i], HumanMessage)), None)
+    texts = [m for m in messages if isinstance(m, HumanMessage | AIMessage) and m.text.strip()]
+    last = next((i for i in reversed(range(len(texts))) if isinstance(texts[i], HumanMessage)), None)
     if last is None:
         raise ValueError("the conversation needs a user message")
-    text = turns[last].text.strip()
-    earlier = turns[:last]
-    if not any(isinstance(turn, HumanMessage) for turn in earlier) or len(text.split()) > LONGEST_FOLLOW_UP:
-        return Standalone(text=text, changed=False)
-    if not leans(text):
-        return Standalone(text=text, changed=False)
-    for asked in reversed(
-        [i for i, turn in enumerate(earlier) if isinstance(turn, HumanMessage)][-FARTHEST:]
-    ):
-        question = standalone(earlier[: asked + 1]).text
+    turns: list[_Turn] = []
+    for message in texts[max(0, last - FARTHEST) : last]:
+        if isinstance(message, HumanMessage):
+            turns.append(_Turn(question=_resolved(message.text.strip(), turns), reply=""))
+        elif turns:
+            turns[-1] = _Turn(question=turns[-1].question, reply=message.text)
+    text = texts[last].text.strip()
+    resolved = _resolved(text, turns)
+    return Standalone(text=resolved, changed=resolved != text)
+
+
+class _Turn(Record):
+    """A standalone question of the user, and what was said to it."""
+
+    question: str
+    reply: str
+
+
+def _resolved(text: str, turns: Sequence[_Turn]) -> str:
+    """The text, completed from the latest turn that speaks of something; small talk does not."""
+    if len(text.split()) > LONGEST_FOLLOW_UP or not leans(text):
+        return text
+    for turn in reversed(turns):
+        question = turn.question[-LONGEST_QUESTION:]
         if phrases(question) or (language_by_words(question) or "en") != "en":
-            reply = " ".join(turn.text for turn in earlier[asked + 1 :])
-            changed = _completed(text, question, reply)
-            return Standalone(text=changed, changed=changed != text)
-    return Standalone(text=text, changed=False)
+            return _completed(text, question, turn.reply[:LONGEST_QUESTION])
+    return text
 
 
 def leans(text: str) -> bool:
     """Whether the message is not understood without the turns before it."""
+    if len(text) > LONGEST_QUESTION:
+        return False
     language = language_by_words(text) or "en"
     if language != "en":
         return _leans_elsewhere(text, language)
@@ -78,10 +96,10 @@ def leans(text: str) -> bool:
 
 def is_fragment(text: str) -> bool:
     """Whether the message only continues the one before it: "and in winter?", "what about Spain?", "why?"."""
-    language = language_by_words(text) or "en"
-    words = words_of(text)
+    words = words_of(text) if len(text) <= LONGEST_QUESTION else []
     if not words:
         return False
+    language = language_by_words(text) or "en"
     if language != "en":
         opening = FOLLOWING[language]
         return len(words) <= LONGEST_FRAGMENT and words[0] in opening and not _asks(words, language)
@@ -109,8 +127,9 @@ def _completed(text: str, question: str, reply: str) -> str:
     answered = [name for name in names(reply) if name.lower() not in question.lower()]
     if word in _PERSONAL:
         people = [phrase for phrase in spoken_of if phrase.proper and phrase.proper == phrase.name]
-        if _WHO_DID.match(question) or not people:
-            people = [Phrase(text=name, name=name, proper=name) for name in answered]
+        who = _WHO_DID.match(question)
+        if who or not people:
+            people = [Phrase(text=n, name=n, proper=n) for n in answered if who or " " in n]
         spoken_of = people or spoken_of
         sure = bool(people)
     else:
@@ -159,7 +178,7 @@ def _continued(text: str, question: str, spoken_of: Sequence[Phrase]) -> str:
 
 
 def _appended(text: str, topics: Sequence[str]) -> str:
-    return f"{text} ({'; '.join(topics)})" if any(topics) else text
+    return f"{text} ({'; '.join(topics[-MOST_TOPICS:])})" if any(topics) else text
 
 
 def _pronoun(text: str) -> re.Match[str] | None:
@@ -179,7 +198,8 @@ def _empty(match: re.Match[str], before: str, after: str) -> bool:
     """Whether the word stands for nothing: "what time is it", "it is raining", "is there", "I think that"."""
     word = match["word"].lower()
     if word in ("it", "it's"):
-        return bool(_EMPTY_BEFORE.search(before) or _EMPTY_AFTER.match(after))
+        distance = _HOW_FAR.search(before) and _TO_PLACE.match(after)
+        return bool(distance or _EMPTY_BEFORE.search(before) or _EMPTY_AFTER.match(after))
     if word == "there":
         return bool(_EXISTENTIAL_BEFORE.search(before) or _EXISTENTIAL_AFTER.match(after))
     if word in _DEMONSTRATIVE:
@@ -237,11 +257,15 @@ _PRONOUN = re.compile(
     re.IGNORECASE,
 )
 _EMPTY_BEFORE = re.compile(
-    r"\b(?:what (?:time|day|date|year|month|season|temperature) (?:is|was|will)|how (?:far|long|hot|cold"
-    r"|late|early"
-    r"|warm|dark) (?:is|was|will|does|did)|(?:make|makes|made|find|finds|take|takes) "
-    r"|(?:call|calls|called) |as )\s*$",
+    r"\b(?:what (?:time|day|date|year|month|season) (?:is|was|will)"
+    r"|(?:make|makes|made|find|finds|take|takes) |(?:call|calls|called) |as )\s*$",
     re.IGNORECASE,
+)
+_HOW_FAR = re.compile(
+    r"\bhow (?:far|long|hot|cold|late|early|warm|dark) (?:is|was|will|does|did)\s*$", re.IGNORECASE
+)
+_TO_PLACE = re.compile(
+    r"\s+(?:(?:be|get|take)\s+)?(?:to|from|until|till|in|on|at|outside|between|before)\b", re.IGNORECASE
 )
 _EMPTY_AFTER = re.compile(
     r"\s+(?:(?:is|was|'s|will be|would be|be|were)\s+)?(?:not\s+|always\s+|really\s+|still\s+|ever\s+)?"
@@ -249,8 +273,8 @@ _EMPTY_AFTER = re.compile(
     r"|common|normal|known"
     r"|easy|hard|difficult|important|wrong|right|good|bad|said|allowed|bad luck|cheaper|healthy"
     r"|dangerous|rude)"
-    r"\b(?=.*\b(?:that|to|for|if|when)\b)|rain|snow|hail|freez|take[sn]?\b|took\b|cost[s]?\s+to\b"
-    r"|matter|mean[s]?\s+(?:to|that|when|if)\b"
+    r"\b(?=.*\b(?:that|to|for|if|when)\b)|rain|snow|hail|freez|take[sn]?\b(?=.*\bto\b)|cost[s]?\s+to\b"
+    r"|matter[s]?\s+(?:if|whether|that|how|when|where|which)\b|mean[s]?\s+(?:to|that|when|if)\b"
     r"|like\s+to\b|\w+ing\s+outside|so\s+\w+\s+(?:in|on|at|to)\b)",
     re.IGNORECASE,
 )

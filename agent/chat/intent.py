@@ -15,7 +15,7 @@ import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from numpy.typing import NDArray
 
-from agent.chat.features import features
+from agent.chat.features import features, meaning_share
 from agent.chat.followup import is_fragment
 from memory.embedding import Embedder
 from memory.records import Record, Share
@@ -24,7 +24,11 @@ Intent = Literal["question", "conversation"]
 
 WEIGHTS = Path(__file__).with_name("intent_weights.json")
 THRESHOLD = 0.5
-"""Probability from which a message is a question."""
+"""Probability from which a message is a question.
+
+The two mistakes cost about the same. A missed question is answered without the gate; small talk that is
+taken for a question is still answered where the model is sure, and only else met with "I don't know".
+"""
 LONGEST_FRAGMENT_CHAIN = 8
 """Earlier turns that are looked at to learn what a fragment such as "and in winter?" is part of."""
 
@@ -37,7 +41,7 @@ class IntentGuess(Record):
 
 
 class IntentWeights(Record):
-    """One linear model: the log-odds of a question are `embedding . v + features . f + intercept`."""
+    """One linear model: the log-odds of a question are `share * embedding . v + features . f + intercept`."""
 
     embedder: str
     embedding: tuple[float, ...]
@@ -109,7 +113,7 @@ def question_probability(weights: IntentWeights, text: str, vector: NDArray[np.f
             f"the weights are for {len(weights.embedding)} dimensions and the embedding has {len(vector)}"
         )
     logit = (
-        float(np.dot(vector.astype(np.float64), np.asarray(weights.embedding)))
+        meaning_share(text) * float(np.dot(vector.astype(np.float64), np.asarray(weights.embedding)))
         + float(np.dot(features(text), np.asarray(weights.features)))
         + weights.intercept
     )
@@ -129,12 +133,12 @@ def weights_for(embedder_name: str) -> IntentWeights:
 
 
 def _holds_passage(text: str) -> bool:
-    if _TAGGED.search(text):
+    if any(f"</{tag[1]}>" in text[tag.end() :] for tag in _TAG.finditer(text)):
         return True
-    announced = _ANNOUNCED.search(text) or _LABELLED.search(text)
-    return (
-        bool(announced) and len(text[announced.end() :].split()) >= SHORTEST_PASSAGE if announced else False
-    )
+    if not (announced := _LABELLED.search(text)):
+        announced = _ANNOUNCED.search(text)
+        announced = announced and _BLOCK.search(text, announced.end())
+    return announced is not None and len(text[announced.end() :].split()) >= SHORTEST_PASSAGE
 
 
 SHORTEST_PASSAGE = 8
@@ -142,9 +146,11 @@ SHORTEST_PASSAGE = 8
 _KINDS = (
     r"(?:context|sources?|documents?|passages?|excerpts?|references?|search[ _-]results?|articles?|snippets?)"
 )
-_TAGGED = re.compile(rf"<({_KINDS})\b[^>]*>.*?\S.*?</\1>", re.IGNORECASE | re.DOTALL)
+_BLOCK = re.compile(r'[:\n"\u201c]')
+_TAG = re.compile(rf"<({_KINDS})\b[^<>]{{0,200}}>", re.IGNORECASE)
 _LABELLED = re.compile(
-    rf"^[\s#*\[]*(?:{_KINDS}|text|kontext|quellen?|contexte|contexto|contesto)[\w ]*[\]*]*\s*:",
+    rf"^[ \t#*\[]{{0,9}}(?:{_KINDS}|text|kontext|quellen?|contexte|contexto|contesto)"
+    r"[\w ]{0,40}[\]*]{0,3} {0,3}:",
     re.IGNORECASE | re.MULTILINE,
 )
 _ANNOUNCED = re.compile(

@@ -48,6 +48,8 @@ SPEAKING = _LEXICONS["speaking"]
 FOLLOWING = _LEXICONS["following"]
 """Pronouns and conjunctions with which a follow-up begins, in languages other than English."""
 FUNCTION_WORDS = _LEXICONS["function_words"]
+PRODUCTS = _LEXICONS["products"]
+OPINIONS = _LEXICONS["opinions"]
 PRONOUNS = _LEXICONS["pronouns"]
 ANSWERING = _LEXICONS["answering"]
 WRITING = _LEXICONS["writing"]
@@ -59,7 +61,18 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _HAN = re.compile("[\u3400-\u9fff]")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HANGUL = re.compile("[\uac00-\ud7af]")
-_VOICES = (FUNCTION_WORDS, INTERROGATIVES, AUXILIARIES, ASKING, MAKING, COURTESY, ADDRESSING, SPEAKING)
+_VOICES = (
+    PRODUCTS,
+    OPINIONS,
+    FUNCTION_WORDS,
+    INTERROGATIVES,
+    AUXILIARIES,
+    ASKING,
+    MAKING,
+    COURTESY,
+    ADDRESSING,
+    SPEAKING,
+)
 
 
 def words_of(text: str) -> list[str]:
@@ -75,19 +88,24 @@ def unspaced(text: str) -> tuple[str, ...]:
     return ()
 
 
-def language_by_words(text: str) -> str | None:
-    """The language whose closed-class words, or script, the text holds most of; None where two are level."""
+def languages_by_words(text: str) -> tuple[str, ...]:
+    """The languages whose closed-class words, or script, the text holds most of; none if it has none."""
     if found := unspaced(text):
-        return found[0]
+        return found
     words = words_of(text)
     if not words:
-        return None
+        return ()
     parts = words + [part for word in words if "'" in word for part in word.split("'")]
     counts = {
         language: sum(any(part in lexicon[language] for lexicon in _VOICES) for part in parts)
         + (words[0] in INTERROGATIVES[language])
         for language in LANGUAGES
     }
-    best = max(counts, key=lambda language: counts[language])
-    level = [language for language, count in counts.items() if count == counts[best]]
-    return best if len(level) == 1 else None
+    most = max(counts.values())
+    return tuple(language for language, count in counts.items() if 0 < count == most)
+
+
+def language_by_words(text: str) -> str | None:
+    """The one language of `languages_by_words`; None where there is none, or more than one."""
+    found = languages_by_words(text)
+    return found[0] if len(found) == 1 else None

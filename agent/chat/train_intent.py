@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
 
-from agent.chat.features import features
+from agent.chat.features import features, meaning_share
 from agent.chat.intent import THRESHOLD, WEIGHTS, Intent, IntentWeights
 from memory.embedding import Embedder, HashingEmbedder, SentenceEmbedder
 from memory.records import Record
 
 EXAMPLES = Path(__file__).with_name("intent_examples.jsonl")
-EMBEDDING_SCALE = 3.0
+EMBEDDING_SCALE = 2.0
 """Weighs the penalty: entries of a unit vector of 384 numbers are about .05, the features 0 or 1."""
 INVERSE_PENALTY = 1.0
 FOLDS = 10
@@ -53,8 +53,9 @@ def read_examples(path: Path) -> tuple[IntentExample, ...]:
 
 def train(examples: Sequence[IntentExample], embedder: Embedder) -> Trained:
     """Fits the logistic regression and calibrates it on out-of-fold logits (Platt 1999)."""
-    vectors = embedder.embed([example.text for example in examples]).astype(np.float64) * EMBEDDING_SCALE
-    inputs = np.hstack([vectors, np.stack([features(example.text) for example in examples])])
+    texts = [example.text for example in examples]
+    shares = np.array([[EMBEDDING_SCALE * meaning_share(text)] for text in texts])
+    inputs = np.hstack([embedder.embed(texts) * shares, np.stack([features(text) for text in texts])])
     labels = np.array([example.intent == "question" for example in examples])
     logits = np.zeros(len(examples))
     for fit, held in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(inputs, labels):
