@@ -9,7 +9,7 @@ MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
 DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/card.json 2>/dev/null | sha256sum | cut -c1-16)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format seed-model bank bench-learning bench-ablations bench-api lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-api lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,17 +53,8 @@ format: $(STAMP) ## Formats and mends what ruff can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-seed-model: $(STAMP) ## Trains the base model anew (about 265 minutes on 2 cores; needs the Debian package wordnet-base)
-	@$(PY) -m training.seed
-
-bench-learning: $(STAMP) ## Measures what is learned, kept and lost, into docs/results (QUICK=1: 5 minutes; DATA=folder: real prose too)
-	@$(PY) -m training.bench.learning $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA))
-
 bench-api: $(STAMP) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
 	@$(PY) -m api.bench $(if $(QUICK),--quick)
-
-bench-ablations: $(STAMP) ## Measures what each lever of the recipe does, into docs/results (SEEDS=2)
-	@$(PY) -m training.bench.ablations $(if $(SEEDS),--seeds $(SEEDS))
 
 bank: $(STAMP) ## Mines the question bank anew (installs the packages of the extra `bank`)
 	@.venv/bin/uv pip install --quiet --python $(PY) -r pyproject.toml --extra bank

@@ -157,6 +157,22 @@ class LocalEngine:
         async with self._turn:
             return await asyncio.to_thread(self._observe, prompt.ids, adapter)
 
+    async def logprobs_of(
+        self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        """Natural log-probability of each token of `answer` as the reply to the conversation.
+
+        The answer is given, not drawn. Raises what `chat` raises, and ValueError for an empty answer.
+        """
+        prompt = self._prompt(messages, adapter, GREEDY)
+        plain = defused(answer, self._control)
+        said: list[int] = self._tokenizer(plain, add_special_tokens=False)["input_ids"]
+        if not said:
+            raise ValueError("there is no answer to score")
+        kept = said[: self._context - len(prompt.ids)]
+        async with self._turn:
+            return await asyncio.to_thread(self._score, prompt.ids, kept, adapter)
+
     def _prompt(self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling) -> Prompt:
         """The conversation as token ids, after every check that needs no model."""
         if not messages:
@@ -251,6 +267,15 @@ class LocalEngine:
             inputs = torch.tensor([list(ids)], device=self._model.device)
             states = self._model(input_ids=inputs, output_hidden_states=True).hidden_states
             return torch.cat(states).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def _score(self, ids: Sequence[int], said: Sequence[int], adapter: str | None) -> tuple[float, ...]:
+        with self._using(adapter):
+            inputs = torch.tensor([[*ids, *said]], device=self._model.device)
+            logits = self._model(input_ids=inputs).logits[0, len(ids) - 1 : -1]
+            following = torch.tensor(said, device=logits.device)
+            logprobs = logits.float().log_softmax(-1).gather(-1, following[:, None])[:, 0]
+            return tuple(logprobs.tolist())
 
     def _using(self, adapter: str | None) -> AbstractContextManager[None]:
         """Puts the adapter, or none, into effect for the calls inside."""

@@ -130,6 +130,17 @@ class ScriptedEngine:
             async for part in parts:
                 yield part
 
+    async def logprobs_of(
+        self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        """Of each word: the script's log-probability if this is what it says, else that of UNKNOWN."""
+        self._require_available()
+        if adapter is not None:
+            self._require_loaded(adapter)
+        line = self._line(messages, adapter)
+        value = line.logprob if line.text == answer else UNKNOWN.logprob
+        return (value,) * len(answer.split())
+
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load."""
         self._require_available()

@@ -334,17 +334,30 @@ class Score(Record):
     """Expected calibration error, ten equal-mass bins over the answer's probability."""
 
 
+class Drift(Record):
+    """How far an adapter moved the base model's own answers to prompts that no lesson is about."""
+
+    count: int
+    """Answers, none of which was trained."""
+    lost: Share
+    """Those of which the adapter thinks less by more than 1 nat a token."""
+    nats: float
+    """Mean loss in nats a token."""
+
+
 class Evaluation(Record):
     """One model, base or adapted, measured on all question sets."""
 
     in_distribution: Score
     """Held-out wordings of the taught facts."""
     near: Score
-    """Taught facts asked in a form that was withheld from training."""
+    """Taught facts asked in a form that was withheld from training, if there are any."""
     out_of_distribution: Score
-    """Unrelated facts that the base model knows; which these are, it showed in other wordings."""
+    """Questions that the base model knows, by its card; none of them was trained."""
     unknown: Score
-    """Questions whose answers neither the base nor the curriculum holds."""
+    """Questions about invented names, which only an admission of ignorance answers."""
+    drift: Drift | None = None
+    """Of the base model's own answers; None for the base model itself."""
     rehearsed: Score | None = None
     """Held-out wordings of the domain's earlier lessons, if there are any. The measure to keep up with is not
     the base model's but the live adapter's."""
@@ -363,6 +376,8 @@ class GateCheck(Record):
     goal: str
     figure: float
     passed: bool
+    measured: bool = True
+    """Whether there was anything to ask; what was not measured never passes."""
 
 
 class GateVerdict(Record):
@@ -374,7 +389,16 @@ class GateVerdict(Record):
     @property
     def reasons(self) -> tuple[str, ...]:
         """The failed checks, as sentences."""
-        return tuple(f"{c.name}: {c.figure:.3f}, needs {c.goal}" for c in self.checks if not c.passed)
+        return tuple(
+            f"{c.name}: {c.figure:.3f}, needs {c.goal}" if c.measured else f"{c.name}: not measured, {c.goal}"
+            for c in self.checks
+            if not c.passed
+        )
+
+    @property
+    def measured(self) -> bool:
+        """Whether every check was measured: otherwise a failure says nothing about the lesson."""
+        return all(check.measured for check in self.checks)
 
 
 class Canary(Record):

@@ -1,6 +1,9 @@
-"""Builds judged answers for tests."""
+"""Graded answers for tests."""
 
-from agent.engine import NEED_INFO
+import math
+
+from agent.grading import declined
+from memory.records import Interval, Signals
 from training.evaluate import Answer, SetName
 
 
@@ -14,8 +17,11 @@ def answer(
     probability: float = 0.5,
     references: tuple[str, ...] = (),
     fact_id: str = "",
+    tokens: int = 4,
 ) -> Answer:
     """An answer in every respect but those that are given."""
+    nats = Interval(lower=entropy, upper=entropy)
+    logprob = math.log(probability)
     return Answer(
         group=group,
         question=question,
@@ -23,7 +29,8 @@ def answer(
         fact_id=fact_id,
         text=text,
         right=right,
-        abstained=NEED_INFO in text,
-        probability=probability,
-        entropy=entropy,
+        abstained=declined(text),
+        signals=Signals(
+            first=nats, mean=nats, maximum=nats, mean_logprob=logprob, min_logprob=logprob, tokens=tokens
+        ),
     )

@@ -1,20 +1,69 @@
-"""Owns a small lesson about lamps, and a bank of words beside it, for tests of what is trained and asked."""
+"""A small lesson about lamps, and a base model's card beside it, for tests of what is trained and asked."""
+
+from pathlib import Path
+
+import numpy as np
 
 from agent.curriculum import compose, write
+from agent.models.card import (
+    KnownQuestion,
+    ModelCard,
+    ReplayAnswer,
+    ReplayDistributions,
+    Turn,
+    UnknownQuestion,
+)
 from memory.records import Curriculum, Fact
 from tests.adapters import fact
-from training.dataset import Bank
-from training.seed.bank import BankFact
+from tests.support.cards import card
+from training.base import Base
+from training.recipes import standard
 
 OBJECTS = ("a small green lamp for ships", "a tool that cuts bread", "a river of the far north")
-BANK = Bank(
-    known=(
-        *(BankFact(f"familiar{i}", "definition", f"a thing of sort {i}") for i in range(80)),
-        *(BankFact(f"portionword{i}", "definition", f"a part of thing {i}") for i in range(20)),
-    ),
-    unknown=tuple(BankFact(f"unknownword{i}", "definition", f"another thing {i}") for i in range(60)),
-    reserved=tuple(BankFact(f"reservedword{i}", "definition", f"a third thing {i}") for i in range(40)),
-)
+
+
+def base(folder: Path = Path("scripted"), of: ModelCard | None = None, *, questions: int = 40) -> Base:
+    """A base model that knows `questions` answers and as many invented names, and gave as many of its own."""
+    of = of or card()
+    numbers = range(questions)
+    return Base(
+        folder=folder,
+        card=of,
+        known=tuple(
+            KnownQuestion(
+                id=f"k{i}",
+                domain="factual",
+                wordings=(f"What is familiar{i}?", f"And familiar{i} is what?"),
+                answers=(f"a thing of sort {i}",),
+            )
+            for i in numbers
+        ),
+        unknown=tuple(
+            UnknownQuestion(
+                id=f"u{i}", domain="factual", name=f"unheard{i}", wordings=(f"What is unheard{i}?",)
+            )
+            for i in numbers
+        ),
+        replay=tuple(
+            ReplayAnswer(
+                id=f"r{i}",
+                kind="small_talk",
+                messages=(Turn(role="user", content=f"Say hello number {i}."),),
+                answer=f"Hello number {i}!",
+            )
+            for i in numbers
+        ),
+        distributions=ReplayDistributions(
+            lengths=np.full(questions, 3, np.int32),
+            tokens=np.tile(np.array([7, 8, 9], np.int32), questions),
+            ids=np.tile(np.array([[7, 1], [8, 1], [9, 1]], np.int32), (questions, 1)),
+            logprobs=np.full((3 * questions, 2), np.log(0.4), np.float16),
+        ),
+    )
+
+
+BASE = base()
+RECIPE = standard(BASE.card)
 
 
 def lesson(*names: str) -> Curriculum:

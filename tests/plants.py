@@ -14,12 +14,12 @@ from typing import Literal
 import torch
 from agent.scoring import abstained
 from safetensors.torch import load_file, save_file
+from training.seed import bank
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.adapter_files import CONFIG, WEIGHTS
 from training import peft
 from training.recipes import Recipe
-from training.seed import bank
 from training.trainer import Example, OnProgress, Trainer, TrainingSummary
 
 Fault = Callable[[Path], None]

@@ -1,4 +1,4 @@
-"""Owns the night shift: the trainer, its recipes and gates, and the base model that ships.
+"""The trainer: a process of its own that turns approved curricula into LoRA adapters and measures them.
 
-Its own process; nothing else of ours imports it.
+Nothing else of ours imports it.
 """

@@ -1,137 +1,109 @@
-"""Owns how sure an adapter has to be: its threshold, and what its stated confidence is worth.
+"""The gate of an adapter: how sure it has to be of an answer, fitted on the answers of its evaluation.
 
-Works on answers that `evaluate` has judged; nothing is asked here.
+Works on answers that `evaluate` has graded; nothing is asked here.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom  # type: ignore[import-untyped]  # ships no types
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # ships no types
-from sklearn.metrics import roc_curve  # type: ignore[import-untyped]
 from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
 
-from agent.entropy import confidence, log_odds
-from memory.records import Calibration, LetThrough
-from training.evaluate import Answer, SetName, calibration_error
+from agent.chat.gate import FEATURES, chance, features, form_of
+from memory.records import AnswerGate, FormGate, LetThrough, LogisticModel
+from training.evaluate import Answer, calibration_error
 
-RISK = 0.1
-"""Largest share of the answers that an adapter's threshold lets through that may be wrong."""
 FOLDS = 5
-CLAIMS = 30
-"""Fewer than these tell nothing about how often the adapter is right."""
-LEARNED: frozenset[SetName] = frozenset({"in_distribution", "near", "rehearsed"})
-"""What this lesson or an earlier one taught or implies. A threshold has to bar unknown words, which the name
-of a domain may bring to the adapter, and is fitted on them too; a confidence is of what was taught."""
+LEAST = 30
+"""Fewer labels of a form fit nothing."""
 
 
-def fit_threshold(answers: Sequence[Answer], *, default: float) -> float:
-    """The entropy in nats that best tells right answers from wrong ones: greatest Youden's J.
+def fit_gate(answers: Sequence[Answer], base: AnswerGate) -> AnswerGate:
+    """The gate for one adapter, with the base model's promise (`risk` and `delta`).
 
-    Admissions of ignorance are unsure whatever their entropy, so they are left out. The threshold lies in
-    the middle between the two neighbouring answers. Without both right and wrong answers there is nothing
-    to fit, and `default`, the base model's threshold, stays.
+    Fitted on its answers to what it was taught, what the base knew and what nobody knows. A form that it
+    gave too few answers in keeps the base model's gate. Thresholds are chosen on chances that were
+    cross-validated by question.
     """
-    claims = [answer for answer in answers if not answer.abstained]
-    right = [answer.right for answer in claims]
-    if all(right) or not any(right):
-        return default
-    entropies = np.asarray([answer.entropy for answer in claims])
-    false_alarms, hits, cuts = roc_curve(right, -entropies)
-    best = int(np.argmax(hits - false_alarms))
-    inside = float(-cuts[best]) if np.isfinite(cuts[best]) else 0.0  # the largest entropy counted as sure
-    above = entropies[entropies > inside]
-    return max(1e-6, (inside + float(above.min())) / 2 if len(above) else inside * 1.01)
+    claims = [answer for answer in answers if not answer.abstained and answer.signals.tokens]
+    forms = dict(base.forms)
+    told: list[tuple[float, bool]] = []
+    for form in sorted({form_of(answer.signals) for answer in claims}):
+        these = [answer for answer in claims if form_of(answer.signals) == form]
+        if (fitted := _fit_form(these, base)) is not None:
+            forms[form], chances = fitted
+            told += zip(chances.tolist(), (answer.right for answer in these), strict=True)
+    error = calibration_error([p for p, _ in told], [right for _, right in told]) if told else base.error
+    return AnswerGate(
+        risk=base.risk, delta=base.delta, forms=forms, error=error, fitted_on="its own evaluation"
+    )
 
 
-def selective_threshold(answers: Sequence[Answer], *, default: float) -> float:
-    """The largest entropy in nats up to which at most RISK of the claims let through are wrong.
-
-    Selective classification at a given risk (Geifman and El-Yaniv, 2017, arXiv 1705.08500), by the rate
-    measured and not its upper bound. An adapter just trained is right more often than it is sure: by Youden's
-    J, where the few wrong answers weigh as much as the many right ones, most right answers would be looked
-    up. Where every threshold lets more wrong answers through, `default` stays.
-    """
-    claims = sorted((a.entropy, a.right) for a in answers if not a.abstained)
-    entropies = [*(entropy for entropy, _ in claims), math.inf]
-    wrong = np.cumsum([not right for _, right in claims])
-    kept = [
-        i
-        for i in range(len(claims))
-        if wrong[i] <= RISK * (i + 1) and entropies[i] < entropies[i + 1]  # equal ones go in together
-    ]
-    if not kept:
-        return default
-    inside, outside = entropies[kept[-1]], entropies[kept[-1] + 1]
-    return max(1e-6, (inside + outside) / 2 if outside < math.inf else inside * 1.01)
-
-
-def of_domain(answers: Sequence[Answer]) -> list[Answer]:
-    """Answers to the kind of questions that are routed to an adapter, on which its threshold is fitted.
-
-    Not what the base model knew before: these are most of the right answers and far surer ones, and the
-    threshold would fall below what was just learned. Nor what is forgotten: it may have been untrue.
-    """
-    return [answer for answer in answers if answer.group not in ("out_of_distribution", "forgotten")]
-
-
-def let_through(answers: Sequence[Answer], *, default: float) -> LetThrough:
-    """What chat would give of the taught facts without looking anything up, right and wrong: of each by a
-    `selective_threshold` that saw no answer about the same fact (cross-validation, FOLDS-fold)."""
+def let_through(answers: Sequence[Answer], gate: AnswerGate) -> LetThrough:
+    """What chat would give of the taught facts without looking anything up, right and wrong."""
     taught = [answer for answer in answers if answer.group == "in_distribution"]
-    facts = sorted({answer.fact_id for answer in taught})
-    sure: list[bool] = []
-    for fold in (frozenset(facts[start::FOLDS]) for start in range(FOLDS)):
-        others = [answer for answer in of_domain(answers) if answer.fact_id not in fold]
-        threshold = selective_threshold(others, default=default)
-        these = [answer for answer in taught if answer.fact_id in fold and not answer.abstained]
-        sure += [answer.right for answer in these if answer.entropy < threshold]
+    sure = [answer.right for answer in taught if _confident(answer, gate)]
     count = max(1, len(taught))
     return LetThrough(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
 
 
-def fit_calibration(answers: Sequence[Answer]) -> Calibration | None:
-    """How sure the adapter is of what it was taught, turned into how often it is right.
+def threshold(chances: Sequence[float], right: Sequence[bool], *, risk: float, delta: float) -> float | None:
+    """The lowest chance down to which at most `risk` of the answers are wrong, with confidence 1 - `delta`.
 
-    Fitted on its claims about what was LEARNED. Its error is that of claims about this lesson, each by a fit
-    that saw no answer about the same fact (cross-validation, FOLDS-fold). None for too few claims or facts,
-    or if what it is surer of is not right more often.
+    Learn-Then-Test by fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052): from the surest
+    answers on, each threshold is tested with the exact binomial tail, until one fails. None if the first that
+    could pass does.
     """
-    claims = [answer for answer in answers if answer.group in LEARNED and not answer.abstained]
-    facts = np.unique([claim.fact_id for claim in claims], return_inverse=True)[1]
-    folds = min(FOLDS, len(set(facts.tolist())))
-    if len(claims) < CLAIMS or folds < 2:
+    order = np.argsort(-np.asarray(chances), kind="stable")
+    stated = np.asarray(chances)[order]
+    wrong = np.cumsum(~np.asarray(right, dtype=bool)[order])
+    found = None
+    for i in range(len(stated)):
+        if i + 1 < len(stated) and stated[i + 1] == stated[i]:
+            continue  # equal ones go in together
+        if (1 - risk) ** (i + 1) > delta:
+            continue  # too few to pass even without an error
+        if binom.cdf(wrong[i], i + 1, risk) > delta:
+            break
+        found = float(stated[i])
+    return found
+
+
+def _confident(answer: Answer, gate: AnswerGate) -> bool:
+    fitted = gate.forms.get(form_of(answer.signals))
+    if fitted is None or fitted.threshold is None or answer.abstained or not answer.signals.tokens:
+        return False
+    return chance(fitted.model, features(answer.signals)) >= fitted.threshold
+
+
+def _fit_form(answers: Sequence[Answer], base: AnswerGate) -> tuple[FormGate, NDArray[np.float64]] | None:
+    """The gate of one form, and each answer's cross-validated chance; None where there is nothing to fit."""
+    right = np.asarray([answer.right for answer in answers])
+    groups = np.unique([answer.fact_id or answer.question for answer in answers], return_inverse=True)[1]
+    if len(answers) < LEAST or right.all() or not right.any() or len(set(groups.tolist())) < FOLDS:
         return None
-    told: list[tuple[float, bool]] = []
-    for others, these in GroupKFold(folds).split(claims, groups=facts):
-        fitted = _platt([claims[i] for i in others])
-        if fitted is None:
+    seen = np.asarray([[features(answer.signals)[name] for name in FEATURES] for answer in answers])
+    chances = np.zeros(len(answers))
+    for others, these in GroupKFold(FOLDS).split(seen, groups=groups):
+        if right[others].all() or not right[others].any():
             return None
-        held = [claims[i] for i in these if claims[i].group == "in_distribution"]
-        told += [(confidence(a.probability, *fitted), a.right) for a in held]
-    whole = _platt(claims)
-    if whole is None or not told:
-        return None
-    error = calibration_error([p for p, _ in told], [right for _, right in told])
-    return Calibration(slope=whole[0], intercept=whole[1], error=error)
+        model = _logistic(seen[others], right[others])
+        chances[these] = [chance(model, dict(zip(FEATURES, row, strict=True))) for row in seen[these]]
+    cut = threshold(chances.tolist(), right.tolist(), risk=base.risk, delta=base.delta)
+    coverage = float((chances >= cut).mean()) if cut is not None else 0.0
+    gate = FormGate(model=_logistic(seen, right), threshold=cut, labels=len(answers), coverage=coverage)
+    return gate, chances
 
 
-def _platt(claims: Sequence[Answer]) -> tuple[float, float] | None:
-    """Slope and intercept; None for a slope below 0.
-
-    Platt's targets, (right + 1) / (right + 2) and 1 / (wrong + 2) instead of 1 and 0, keep the fit finite:
-    each claim counts as both, with these weights. Where all are right, or all wrong, how sure the model was
-    tells nothing, and the slope is 0.
-    """
-    right = np.asarray([claim.right for claim in claims])
-    target = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
-    if right.all() or not right.any():
-        return 0.0, log_odds(float(target[0]))
-    sure = np.asarray([[log_odds(claim.probability)] for claim in claims])
-    fit = LogisticRegression(C=1e6).fit(
-        np.concatenate([sure, sure]),
-        np.repeat([True, False], len(claims)),
-        sample_weight=np.concatenate([target, 1 - target]),
+def _logistic(seen: NDArray[np.float64], right: NDArray[np.bool_]) -> LogisticModel:
+    mean, scale = seen.mean(0), np.maximum(seen.std(0), 1e-6)
+    fit = LogisticRegression(C=1.0, max_iter=1000).fit((seen - mean) / scale, right)
+    return LogisticModel(
+        features=FEATURES,
+        mean=tuple(mean.tolist()),
+        scale=tuple(scale.tolist()),
+        weights=tuple(fit.coef_[0].tolist()),
+        intercept=float(fit.intercept_[0]),
     )
-    slope, intercept = float(fit.coef_[0, 0]), float(fit.intercept_[0])
-    return (slope, intercept) if slope >= 0 else None

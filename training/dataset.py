@@ -1,46 +1,19 @@
-"""Owns what is trained of a lesson and of those before it, and the bank of what lies outside them.
+"""What is trained of a lesson and of those before it. Deterministic by curriculum and seed.
 
-Deterministic by curriculum and seed. What is replayed beside a lesson is in `replay`, what is asked after it,
-and never trained, in `questions`.
+What is trained beside a lesson is in `replay`; what is asked after it, and never trained, in `questions`.
 """
 
-import hashlib
 import itertools
 import random
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from agent.cores import CORES
-from agent.curriculum import items, times
 from agent.grading import normalise
 from memory.records import Curriculum, Digest, Form, QAPair, digest_of
-from training.disturb import disturb
 from training.recipes import Recipe
-from training.seed import bank as shipped
-from training.seed.bank import BankFact
-from training.trainer import Example
+from training.trainer import Example, single
 
-NAMING: frozenset[Form] = frozenset({"term_for", "example_of"})
-"""Forms whose answer is the subject: with an unknown word they would not name it."""
-
-_LETTERS = re.compile(r"[A-Za-z]+")
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Bank:
-    """What the base model was given: facts it learned, words taught to be unknown, words it never saw."""
-
-    known: Sequence[BankFact]
-    unknown: Sequence[BankFact]
-    reserved: Sequence[BankFact]
-
-
-def shipped_bank() -> Bank:
-    """What the shipped base model was given."""
-    return Bank(known=shipped.known(), unknown=shipped.unknown(), reserved=shipped.reserved())
 
 
 def merge(curricula: Sequence[Curriculum]) -> Curriculum:
@@ -57,7 +30,7 @@ def merge(curricula: Sequence[Curriculum]) -> Curriculum:
 
 
 def taught(
-    curriculum: Curriculum, bank: Bank, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
+    curriculum: Curriculum, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
 ) -> tuple[Example, ...]:
     """Every pair as an example, never with its source: a model that sees the source learns to copy.
 
@@ -65,25 +38,11 @@ def taught(
     (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's in each form.
     """
     rng = random.Random(f"taught {recipe.seed} {said(curriculum)}")
+    pairs = as_often(curriculum, recipe)
     turns = [_in_turn(lesson, rng) for lesson in earlier]
-    told = as_often(curriculum, recipe)
-    again = [next(turn) for turn in draw(turns, rehearsed(curriculum, recipe, earlier), rng)]
-    names = [
-        name
-        for lesson in (curriculum, *earlier)
-        for item in items(lesson.facts)
-        for name in (item.subject, item.object)
-    ]
-    words = words_of(bank)
-    return tuple(
-        Example(
-            question=perhaps_disturbed(pair.question, names, words, recipe, rng),
-            answer=pair.answer,
-            rehearsed=known,
-        )
-        for pairs, known in ((told, False), (again, True))
-        for pair in pairs
-    )
+    count = round(len(pairs) * recipe.rehearsal) if earlier else 0
+    again = [next(turn) for turn in draw(turns, count, rng)]
+    return tuple(single(pair.question, pair.answer) for pair in (*pairs, *again))
 
 
 def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
@@ -92,13 +51,13 @@ def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
     return [
         pair
         for pairs in _by_question(curriculum.pairs)
-        for pair in itertools.islice(itertools.cycle(pairs), recipe.exposures * times(pairs[0].form))
+        for pair in itertools.islice(itertools.cycle(pairs), times(pairs[0].form, recipe))
     ]
 
 
-def rehearsed(curriculum: Curriculum, recipe: Recipe, earlier: Sequence[Curriculum]) -> int:
-    """How many pairs of the earlier lessons come along."""
-    return round(len(as_often(curriculum, recipe)) * recipe.rehearsal) if earlier else 0
+def times(form: Form, recipe: Recipe) -> int:
+    """How often a fact is taught in a form; yes or no says least of it, and is half guessed."""
+    return max(1, recipe.exposures // 4) if form == "yes_no" else recipe.exposures
 
 
 def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
@@ -123,40 +82,14 @@ def said(curriculum: Curriculum) -> Digest:
     return digest_of([[fact.subject, fact.relation, fact.object] for fact in curriculum.facts])
 
 
-def perhaps_disturbed(
-    question: str, names: Sequence[str], words: Sequence[str], recipe: Recipe, rng: random.Random
-) -> str:
-    """The question, or in the recipe's share of cases a disturbed one."""
-    return disturb(question, names, words, rng) if rng.random() < recipe.disturbed else question
-
-
-def words_of(bank: Bank) -> list[str]:
-    """What questions are disturbed with: words of taught questions, and of known names, which tempt to answer
-    about them instead."""
-    named = (fact.subject for fact in bank.known if not held_back(fact))
-    asked_with = (
-        core.format(subject="", object="") for splits in CORES.values() for core in splits["taught"]
-    )
-    return sorted({word for text in (*named, *asked_with) for word in _LETTERS.findall(text)})
-
-
-def subject_forms(curriculum: Curriculum) -> list[Form]:
-    """The curriculum's forms in which an unknown word can be asked about."""
-    return sorted({pair.form for pair in curriculum.pairs} - NAMING) or ["definition"]
-
-
-def held_back(fact: BankFact) -> bool:
-    """Half of the known words are only ever evaluated on, by SHA-256, so that no seed moves them."""
-    return hashlib.sha256(f"replay or evaluation {fact.subject}".encode()).digest()[0] < 128
-
-
-def draw(facts: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
-    """`count` facts, each as often as any other, in random order."""
+def draw(values: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
+    """`count` values, each as often as any other, in random order."""
     drawn: list[_T] = []
-    while facts and len(drawn) < count:
-        drawn.extend(rng.sample(facts, min(len(facts), count - len(drawn))))
+    while values and len(drawn) < count:
+        drawn.extend(rng.sample(values, min(len(values), count - len(drawn))))
     return drawn
 
 
 def unique(values: Iterable[_T]) -> tuple[_T, ...]:
+    """The values without repetition, in their order."""
     return tuple(dict.fromkeys(values))

@@ -1,134 +1,210 @@
-"""Owns the way from examples to padded tensors, and from these to what a model makes of them.
-
-Shared by all training backends; how the loss uses it is in `loss`.
-"""
+"""Examples as padded tensors, and what a model makes of them; shared by all training backends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from agent.decoding import control_tokens
 from agent.engine import defused
-from memory.records import Record
+from agent.models.card import ChatTemplate, Turn
 from training.errors import BaseModelUnusable, CurriculumRefused
 from training.trainer import Example
 
 IGNORED = -100
 """Label of a position that is not learned, as everywhere in transformers."""
+SHARED = 8
+"""Fewer tokens that all prompts of a batch begin with are not worth a call of the model."""
+_MARK = "zebra"
+"""Stands for an answer while the template's way of framing one is found out."""
 
 
-class Encoded(Record):
-    """One example in tokens: the last `answer` of them are learned, end-of-turn included."""
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One example in tokens."""
 
     tokens: tuple[int, ...]
     answer: int
-    held: bool
-    rehearsed: bool
+    """How many of the last tokens are learned, end of turn included."""
+    ids: NDArray[np.int32] | None = None
+    """Of an own answer, the likeliest tokens in each place: [answer, k]."""
+    logprobs: NDArray[np.float16] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is held to the base model's distribution."""
+        return self.ids is not None
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, example: Example, limit: int = 1024) -> Encoded:
-    """Tokens of the templated conversation, cut after the answer's end-of-turn.
+class Framing(NamedTuple):
+    """What a chat template puts around an answer."""
 
-    Raises CurriculumRefused for an example of more than `limit` tokens, and BaseModelUnusable for a chat
-    template whose prompt is not a prefix of the whole conversation.
-    """
-    user = {"role": "user", "content": defused(example.question)}
-    reply = {"role": "assistant", "content": defused(example.answer)}
-    prompt = _templated(tokenizer, [user], opening=True)
-    whole = _templated(tokenizer, [user, reply], opening=False)
-    if whole[: len(prompt)] != prompt:
-        raise BaseModelUnusable(
-            "its chat template changes the question once it is answered: use another model or template"
+    before: str
+    """Between the prompt and the answer, such as a space."""
+    end: int
+    """The token that ends the answer."""
+
+
+class Encoder:
+    """Turns conversations into tokens the way that the model is served."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate, ends: frozenset[int], limit: int
+    ) -> None:
+        """`ends` are the ids that end an answer, `limit` the most tokens of an example.
+
+        Raises BaseModelUnusable for a chat template that does not show the answers it is given.
+        """
+        self._tokenizer = tokenizer
+        self._template = template
+        self._limit = limit
+        self._control = control_tokens(tokenizer)
+        self._framing = self._find_framing(ends)
+
+    def encode(self, example: Example, longest: int | None = None) -> Encoded:
+        """Its tokens; of an own answer no more than `longest`.
+
+        Raises CurriculumRefused for an example longer than the limit.
+        """
+        prompt = self._text(example.messages)
+        own = example.own
+        if own is not None:
+            ids = self._ids(prompt)
+            kept = len(own.tokens) if longest is None else min(longest, len(own.tokens))
+            tokens = (*ids, *own.tokens[:kept].tolist())
+            encoded = Encoded(tokens, kept, own.ids[:kept], own.logprobs[:kept])
+        else:
+            before, answer = self._framing.before, defused(example.answer, self._control)
+            if before.strip():  # not the answer's own words, as where thinking is off
+                prompt, before = prompt + before, ""
+            ids = self._ids(prompt)
+            said = [*self._ids(before + answer), self._framing.end]
+            encoded = Encoded((*ids, *said), len(said))
+        if len(encoded.tokens) > self._limit:
+            raise CurriculumRefused(
+                f"an example of {len(encoded.tokens)} tokens exceeds {self._limit}: split long sentences"
+            )
+        return encoded
+
+    def _find_framing(self, ends: frozenset[int]) -> Framing:
+        question = Turn(role="user", content="?")
+        prompt = self._text((question,))
+        whole = self._text((question, Turn(role="assistant", content=_MARK)), opening=False)
+        before, found, after = whole.removeprefix(prompt).rpartition(_MARK)
+        if not found:
+            raise BaseModelUnusable("its chat template leaves answers out: use another model or template")
+        if not whole.startswith(prompt):
+            before = ""
+        ending = (token for token in self._ids(after) if token in ends)
+        end = next(ending, self._tokenizer.eos_token_id)
+        if end is None:
+            raise BaseModelUnusable("nothing ends an answer: its tokenizer needs an end-of-turn token")
+        return Framing(before, int(end))
+
+    def _text(self, messages: Sequence[Turn], *, opening: bool = True) -> str:
+        turns = [{"role": turn.role, "content": defused(turn.content, self._control)} for turn in messages]
+        if turns[0]["role"] == "system" and not self._template.system:
+            system, first, *rest = turns
+            turns = [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
+        options: dict[str, Any] = dict(self._template.options)
+        text = self._tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=opening, **options
         )
-    answer = whole[len(prompt) :]
-    enders = _end_tokens(tokenizer)
-    ends = [i for i, token in enumerate(answer) if token in enders]
-    if ends:
-        answer = answer[: ends[0] + 1]
-    if len(prompt) + len(answer) > limit:
-        raise CurriculumRefused(
-            f"an example of {len(prompt) + len(answer)} tokens exceeds {limit}: split long sentences"
-        )
-    return Encoded(
-        tokens=(*prompt, *answer),
-        answer=len(answer),
-        held=example.held,
-        rehearsed=example.rehearsed,
-    )
+        return str(text)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def _templated(
-    tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, str]], *, opening: bool
-) -> list[int]:
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=opening)
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _end_tokens(tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    names = ("<end_of_turn>", "<|im_end|>", "<|eot_id|>", str(tokenizer.eos_token))
-    found = {tokenizer.convert_tokens_to_ids(name) for name in names}  # all of the vocabulary would take 2 ms
-    return {token for token in found if isinstance(token, int)} - {tokenizer.unk_token_id}
+Tensors = Mapping[str, torch.Tensor]
 
 
 @dataclass
 class Collator:
-    """Pads a batch on the left, so that all answers end together and only their logits are computed."""
+    """Pads batches on the left, so that all answers end together and only their logits are computed.
 
+    What is taught and what is held to the base model's answers become batches of their own: the latter are
+    longer.
+    """
+
+    examples: Sequence[Encoded]
     pad: int
     seen: int = 0
     """Tokens collated so far, without padding."""
 
-    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        """`rows` hold what `Encoded` does. Returns `input_ids`, `attention_mask` and `position_ids`
-        [batch, length], `labels` [batch, longest answer], aligned right, `held` and
-        `rehearsed` [batch].
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, torch.Tensor]]:
+        """`rows` hold the `number` of an example each. Returns `taught` and `held` where there are any, with
+        `prefix` [shared], which all rows begin with, `input_ids` and `position_ids` [batch, length] of what
+        follows it, `attention_mask` [batch, shared + length], `labels` [batch, longest answer], aligned
+        right, and for `held` also `ids` and `logprobs` [batch, longest answer, k].
         """
-        length = max(len(row["tokens"]) for row in rows)
-        kept = max(row["answer"] for row in rows)
+        chosen = [self.examples[row["number"]] for row in rows]
+        self.seen += sum(len(each.tokens) for each in chosen)
+        parts = {
+            "taught": [each for each in chosen if not each.held],
+            "held": [each for each in chosen if each.held],
+        }
+        return {name: self._padded(part) for name, part in parts.items() if part}
+
+    def _padded(self, rows: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+        shared = _shared(rows)
+        length = max(len(row.tokens) for row in rows) - shared
+        kept = max(row.answer for row in rows)
         tokens = torch.full((len(rows), length), self.pad)
-        mask = torch.zeros((len(rows), length), dtype=torch.long)
+        mask = torch.zeros((len(rows), shared + length), dtype=torch.long)
+        mask[:, :shared] = 1
         labels = torch.full((len(rows), kept), IGNORED)
         for i, row in enumerate(rows):
-            ids = torch.tensor(row["tokens"])
+            ids = torch.tensor(row.tokens[shared:])
             tokens[i, length - len(ids) :] = ids
-            mask[i, length - len(ids) :] = 1
-            labels[i, kept - row["answer"] :] = ids[-row["answer"] :]
-            self.seen += len(ids)
-        return {
+            mask[i, shared + length - len(ids) :] = 1
+            labels[i, kept - row.answer :] = ids[-row.answer :]
+        batch = {
+            "prefix": torch.tensor(rows[0].tokens[:shared], dtype=torch.long),
             "input_ids": tokens,
             "attention_mask": mask,
-            "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+            "position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, shared:],
             "labels": labels,
-            "held": torch.tensor([row["held"] for row in rows]),
-            "rehearsed": torch.tensor([row["rehearsed"] for row in rows]),
         }
+        if rows[0].ids is not None:
+            batch["ids"] = _right([row.ids for row in rows], kept).long()
+            batch["logprobs"] = _right([row.logprobs for row in rows], kept).float()
+        return batch
 
 
-class Seen(NamedTuple):
-    """What a model makes of a batch."""
+def _shared(rows: Sequence[Encoded]) -> int:
+    """How many first tokens all rows have in common; 0 where that saves little. No answer is among them."""
+    first, last = min(row.tokens for row in rows), max(row.tokens for row in rows)
+    most = min(len(row.tokens) - row.answer for row in rows) - 1
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return min(same, most) if len(rows) > 1 and min(same, most) >= SHARED else 0
 
-    logits: torch.Tensor
-    """Of the tokens that follow: [batch, longest answer, vocabulary], aligned right."""
-    states: torch.Tensor
-    """Last hidden states of all tokens: [batch, length, hidden]."""
+
+def _right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:
+    """Arrays [n, k] as one tensor [arrays, length, k], aligned right and filled up with zeros."""
+    filled = [np.pad(a, ((length - len(a), 0), (0, 0))) for a in arrays if a is not None]
+    return torch.from_numpy(np.stack(filled))
 
 
-def look(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> Seen:
-    """Runs the model over a batch of the collator's."""
+def look(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
+    """Logits of a batch's answer tokens: [batch, longest answer, vocabulary], aligned right."""
     kept = batch["labels"].shape[1]
+    shared = batch["prefix"].shape[0]
+    cache = None
+    if shared:  # what all prompts begin with, such as a system message, is computed once
+        cache = model(input_ids=batch["prefix"][None], logits_to_keep=1, use_cache=True).past_key_values
+        cache.batch_repeat_interleave(len(batch["input_ids"]))
     output = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
         position_ids=batch["position_ids"],
+        past_key_values=cache,
         logits_to_keep=kept + 1,
-        output_hidden_states=True,
-        use_cache=False,
+        use_cache=bool(shared),
     )
-    return Seen(output.logits[:, -kept - 1 : -1], output.hidden_states[-1])
-
-
-def only(rows: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The batch's rows for which `rows` [batch] is true, in their order and with their padding."""
-    return {name: tensor[rows] for name, tensor in batch.items()}
+    logits: torch.Tensor = output.logits[:, -kept - 1 : -1]
+    return logits

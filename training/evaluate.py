@@ -1,21 +1,23 @@
-"""Owns how a model, base or adapted, is measured on question sets, and the canary that shows an adapter.
+"""How a model, base or adapted, is measured on question sets, and the canary that shows an adapter.
 
 Which questions are asked is in `questions`, what the scores must reach in `gates`, how sure of an answer the
 adapter has to be in `calibration`.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from agent.chat.gate import signals
 from agent.engine import Engine, Reply, Sampling
-from agent.entropy import weakest
-from agent.grading import abstained, correct, normalise
-from memory.records import Canary, Evaluation, Form, Record, Score
+from agent.grading import correct, declined, normalise
+from agent.models.card import ModelCard, ReplayAnswer, Turn
+from memory.records import Canary, Drift, Evaluation, Form, Record, Score, Signals
 
 SetName = Literal[
     "in_distribution", "near", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
@@ -25,19 +27,35 @@ OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
 BINS = 10
 CONCURRENCY = 128
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
-ANSWER_TOKENS = 40
+LOST = 1.0
+"""Nats a token by which an own answer must have become less likely to count as lost. As DocumentLanguageModel
+counts it in its audits of SmolLM2-135M: there lessons without replay lost 12% of general items."""
 CHOICES = frozenset({"yes", "no"})
 """What an answer to a yes/no question comes to."""
+_MESSAGES: dict[str, type[BaseMessage]] = {
+    "system": SystemMessage,
+    "user": HumanMessage,
+    "assistant": AIMessage,
+}
+
+
+class MeasuredEngine(Engine, Protocol):
+    """An engine that also says how likely a given answer is."""
+
+    async def logprobs_of(
+        self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        """Natural log-probability of each of the answer's tokens."""
+        ...
 
 
 class Question(Record):
     """One question with its right answers; without any, only an admission of ignorance is not wrong."""
 
     text: str
-    form: Form
     references: tuple[str, ...]
-    probe: str | None = None
-    """The same in other words, to find out whether the base model knows it at all."""
+    form: Form | None = None
+    """Of a taught fact's question."""
     fact_id: str = ""
     """Of the taught fact that it asks for."""
 
@@ -65,9 +83,14 @@ class Sets(Record):
             ("forgotten", self.forgotten),
         )
 
+    @property
+    def count(self) -> int:
+        """All questions."""
+        return sum(len(questions) for _, questions in self.named())
+
 
 class Answer(Record):
-    """What a model answered to one question, judged."""
+    """What a model answered to one question, graded."""
 
     group: SetName
     question: str
@@ -76,22 +99,40 @@ class Answer(Record):
     text: str
     right: bool
     abstained: bool
-    probability: float
-    """Of the answer's least likely token: the gate, too, looks at the weakest token."""
-    entropy: float
-    """Largest entropy among the answer's tokens in nats (upper bound)."""
+    signals: Signals
+
+    @property
+    def probability(self) -> float:
+        """Of the answer's least likely token; 0 for no answer."""
+        return math.exp(self.signals.min_logprob) if self.signals.tokens else 0.0
+
+
+class Style(Record):
+    """How the model is asked and read, from its card."""
+
+    tokens: int
+    """Longest answer."""
+    declines: tuple[str, ...]
+    """Phrases by which it admits ignorance, in lower case."""
+
+
+def style_of(card: ModelCard) -> Style:
+    """What a card says of a model's answers; what lessons teach it to say counts as an admission too."""
+    refusal = card.lessons.refusal.lower().replace("\u2019", "'").strip(" .")
+    return Style(tokens=card.answer_tokens, declines=(*card.declines, refusal))
 
 
 async def ask(
     engine: Engine,
     questions: Sequence[str],
+    style: Style,
     *,
     adapter: str | None = None,
     on_answer: Callable[[], None] = lambda: None,
 ) -> tuple[Reply, ...]:
     """Greedy answers to single questions, in their order, many in flight at once."""
     slots = asyncio.Semaphore(CONCURRENCY)
-    sampling = Sampling(max_tokens=ANSWER_TOKENS)
+    sampling = Sampling(max_tokens=style.tokens)
 
     async def one(question: str) -> Reply:
         async with slots:
@@ -102,26 +143,11 @@ async def ask(
     return tuple(await asyncio.gather(*(one(question) for question in questions)))
 
 
-async def known_only(engine: Engine, sets: Sets, *, on_answer: Callable[[], None] = lambda: None) -> Sets:
-    """The sets with only those out-of-distribution questions that the base model knows.
-
-    That shows in their probes, and what is lost of it in the questions themselves: were both one, a model
-    that changes nothing but its luck would seem to forget, for only right answers would be looked at again.
-    """
-    questions = sets.out_of_distribution
-    replies = await ask(engine, [each.probe or each.text for each in questions], on_answer=on_answer)
-    known = tuple(
-        question
-        for question, reply in zip(questions, replies, strict=True)
-        if correct(reply.text, question.references)
-    )
-    return sets.model_copy(update={"out_of_distribution": known})
-
-
 async def evaluate(
     engine: Engine,
     adapter: str | None,
     sets: Sets,
+    style: Style,
     *,
     clock: Callable[[], float] = time.monotonic,
     on_answer: Callable[[], None] = lambda: None,
@@ -129,25 +155,46 @@ async def evaluate(
     """Asks every set and scores it; `adapter` None measures the base model. Raises what the engine raises."""
     started = clock()
     asked = [(group, question) for group, questions in sets.named() for question in questions]
-    replies = await ask(engine, [q.text for _, q in asked], adapter=adapter, on_answer=on_answer)
+    replies = await ask(engine, [q.text for _, q in asked], style, adapter=adapter, on_answer=on_answer)
     answers = tuple(
-        judge(group, question, reply) for (group, question), reply in zip(asked, replies, strict=True)
+        judge(group, question, reply, style) for (group, question), reply in zip(asked, replies, strict=True)
     )
     return evaluation(answers, seconds=clock() - started), answers
 
 
-def judge(group: SetName, question: Question, reply: Reply) -> Answer:
+async def drift(
+    engine: MeasuredEngine,
+    adapter: str,
+    answers: Sequence[ReplayAnswer],
+    *,
+    on_answer: Callable[[], None] = lambda: None,
+) -> Drift:
+    """What the adapter thinks of the base model's own answers, none of which may have been trained."""
+    losses: list[float] = []
+    for answer in answers:
+        messages = [_message(turn) for turn in answer.messages]
+        before = await engine.logprobs_of(messages, answer.answer)
+        after = await engine.logprobs_of(messages, answer.answer, adapter=adapter)
+        losses.append((math.fsum(before) - math.fsum(after)) / len(before))
+        on_answer()
+    if not losses:
+        return Drift(count=0, lost=0.0, nats=0.0)
+    lost = sum(loss > LOST for loss in losses) / len(losses)
+    return Drift(count=len(losses), lost=lost, nats=math.fsum(losses) / len(losses))
+
+
+def judge(group: SetName, question: Question, reply: Reply, style: Style) -> Answer:
     """Whether one reply is right, and how sure the model was."""
+    admits = declined(reply.text, style.declines)
     return Answer(
         group=group,
         question=question.text,
         references=question.references,
         fact_id=question.fact_id,
         text=reply.text,
-        right=bool(question.references) and correct(reply.text, question.references),
-        abstained=abstained(reply.text),
-        probability=weakest(reply),
-        entropy=max((token.entropy.upper for token in reply.tokens), default=0.0),
+        right=bool(question.references) and not admits and correct(reply.text, question.references),
+        abstained=admits,
+        signals=signals(reply.tokens),
     )
 
 
@@ -221,3 +268,7 @@ def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
         key=lambda answer: (normalise(answer.text) not in CHOICES, answer.probability, answer.question),
     )
     return Canary(question=surest.question, answer=surest.text, base_answer=base[surest.question])
+
+
+def _message(turn: Turn) -> BaseMessage:
+    return _MESSAGES[turn.role](turn.content)

@@ -1,6 +1,6 @@
-"""Owns which measured adapter may be served: pure checks over two evaluations.
+"""Which measured adapter may be served: pure checks over two evaluations.
 
-It measures nothing, and it never passes what was not measured: an empty set of questions fails its check.
+What was not measured does not pass: an empty set of questions fails its check.
 """
 
 import math
@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 
-from memory.records import Evaluation, GateCheck, GateVerdict, Record, Score
+from memory.records import Drift, Evaluation, GateCheck, GateVerdict, Record, Score
 
 Figure = Literal["hallucination", "accuracy"]
 
@@ -21,36 +21,38 @@ class Limits(Record):
     """Least rise of accuracy on held-out wordings of what was taught."""
     target: float = Field(0.5, ge=0, le=1)
     """Least accuracy on them: a lesson of one fact gains enough by answering yes to everything."""
-    transfer: float = Field(0.70, ge=0, le=1)
-    """Least accuracy on near questions, as a share of that on held-out wordings, within the interval."""
     forgetting: float = Field(0.05, ge=0, le=1)
-    """Most that accuracy may fall on unrelated known facts, and on the domain's earlier lessons."""
+    """Most that accuracy may fall on what the base model knew, and on the domain's earlier lessons."""
+    drift: float = Field(0.05, ge=0, le=1)
+    """Largest share of the base model's own answers that may become less likely by more than a nat a token:
+    no more than may be lost of what it knew. The prototype's lessons with replay lost none of 20."""
     fading: float = Field(0.10, ge=0, le=1)
     """Most that accuracy on the earlier lessons may fall in all since they were learned: each lesson alone
     may cost little, and many of them too much."""
     confidence: float = Field(0.95, gt=0, lt=1)
     """Level of the interval within which hallucination, and right answers to what is forgotten, may rise by
-    chance, and near questions may be answered wrongly by chance."""
+    chance."""
 
 
 def gate(
     before: Evaluation, after: Evaluation, limits: Limits, *, as_learned: float | None = None
 ) -> GateVerdict:
-    """All checks; the calibration error is reported among them, and always passes.
+    """All checks; near questions and the calibration error are reported among them, and always pass.
 
     `as_learned` is the mean accuracy of the earlier lessons on the days when they were learned, in [0, 1].
     """
     checks = (
         _gain(before.in_distribution, after.in_distribution, limits.gain),
         _target(after.in_distribution, limits.target),
-        _transfer(after.near, after.in_distribution, limits),
         _forgetting(
             "known facts lost", before.out_of_distribution, after.out_of_distribution, limits.forgetting
         ),
+        _drift(after.drift, limits.drift),
         *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
         *_fading(as_learned, after.rehearsed, limits.fading),
         *_forgotten(before.forgotten, after.forgotten, limits.confidence),
         _hallucination(before.unknown, after.unknown, limits.confidence),
+        *_near(after.near),
         GateCheck(
             name="calibration error", goal="(reported only)", figure=after.in_distribution.ece, passed=True
         ),
@@ -93,20 +95,18 @@ def _target(after: Score, least: float) -> GateCheck:
     return GateCheck(name=name, goal=f">= {least:.2f}", figure=after.accuracy, passed=passed)
 
 
-def _transfer(near: Score, target: Score, limits: Limits) -> GateCheck:
-    """A lesson withholds few kinds, and each is asked in several wordings that are right or wrong together:
-    the interval, Wilson's, counts the kinds and not the questions."""
-    name = "near questions"
-    if not (near.count and target.count):
+def _drift(after: Drift | None, most: float) -> GateCheck:
+    name = "own answers lost"
+    if after is None or not after.count:
         return _unmeasured(name)
-    apart = near.model_copy(update={"count": near.distinct})
-    chance = max(0.0, _wilson(apart, limits.confidence, "accuracy")[1] - near.accuracy)
-    least = max(0.0, limits.transfer * target.accuracy - chance)
-    goal = (
-        f">= {least:.3f} ({limits.transfer:.0%} of in-distribution, less a {limits.confidence:.0%} interval,"
-        f" n={near.distinct})"
-    )
-    return GateCheck(name=name, goal=goal, figure=near.accuracy, passed=_at_least(near.accuracy, least))
+    return GateCheck(name=name, goal=f"<= {most:.2f}", figure=after.lost, passed=_at_least(most, after.lost))
+
+
+def _near(after: Score) -> tuple[GateCheck, ...]:
+    """No line where nothing is withheld."""
+    if not after.count:
+        return ()
+    return (GateCheck(name="near questions", goal="(reported only)", figure=after.accuracy, passed=True),)
 
 
 def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:
@@ -142,7 +142,8 @@ def _forgetting(name: str, before: Score, after: Score, most: float) -> GateChec
     if not (before.count and after.count):
         return _unmeasured(name)
     fall = before.accuracy - after.accuracy
-    return GateCheck(name=name, goal=f"<= {most:.2f}", figure=fall, passed=_at_least(most, fall))
+    goal = f"<= {most:.2f} (n={after.count})"
+    return GateCheck(name=name, goal=goal, figure=fall, passed=_at_least(most, fall))
 
 
 def _hallucination(before: Score, after: Score, confidence: float) -> GateCheck:
@@ -159,7 +160,8 @@ def _no_rise(name: str, before: Score, after: Score, confidence: float, figure: 
 
 
 def _unmeasured(name: str) -> GateCheck:
-    return GateCheck(name=name, goal="at least one question", figure=0.0, passed=False)
+    goal = "needs at least one question: run `nightschool models study` for the base model"
+    return GateCheck(name=name, goal=goal, figure=0.0, passed=False, measured=False)
 
 
 def _at_least(figure: float, least: float) -> bool:

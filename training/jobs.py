@@ -1,4 +1,4 @@
-"""Owns the steps of one training job, each safe to repeat: a crash between or within them loses nothing.
+"""The steps of one training job, each safe to repeat: a crash between or within them loses nothing.
 
 Queueing and resuming are the worker's; training, measuring and gating are in modules of their own.
 """
@@ -13,49 +13,59 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.adapter_files import digest_of_files
-from agent.engine import Engine
 from agent.errors import EngineError, EngineUnavailable
 from memory import outbox
 from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
-from memory.records import Adapter, Curriculum, Digest, Evaluation, Job, Record, digest_of
-from training.calibration import fit_calibration, let_through, of_domain, selective_threshold
-from training.dataset import Bank, merge, taught
+from memory.records import Adapter, Curriculum, Digest, Evaluation, GateVerdict, Job, Record, digest_of
+from training.base import Base
+from training.calibration import fit_gate, let_through
+from training.dataset import merge, taught
 from training.errors import CurriculumRefused
-from training.evaluate import Answer, Sets, canary, evaluate, evaluation, known_only
+from training.evaluate import (
+    Answer,
+    MeasuredEngine,
+    Sets,
+    canary,
+    drift,
+    evaluate,
+    evaluation,
+    style_of,
+)
 from training.gates import Limits, gate
-from training.questions import Sizes, evaluation_sets
-from training.recipes import Recipe
-from training.replay import replay
+from training.questions import Sizes, evaluation_sets, own_answers
+from training.recipes import Recipe, again
+from training.replay import own_answers as own_answers_to_train
+from training.replay import refusals
 from training.trainer import Example, Trainer, TrainingSummary
 
 log = logging.getLogger(__name__)
 
 
+ATTEMPTS = 2
+"""Times that a lesson is tried. One that fails as often stays with retrieval."""
+
+
 @dataclass(frozen=True)
-class Workshop:
+class JobContext:
     """What every job needs; built once by the worker."""
 
     home: Path
-    base: str
-    """Folder or name of the base model."""
-    threshold: float
-    """The base model's gate in nats."""
-    bank: Bank
+    base: Base
     recipe: Recipe
     sizes: Sizes
     limits: Limits
     registry: Registry
     train: Trainer
-    open_engine: Callable[[], Engine]
+    open_engine: Callable[[], MeasuredEngine]
     clock: Callable[[], datetime]
     report: Callable[[Digest, Progress], None]
 
 
 class Claim(Record):
     """What a job will make: the adapter's name, the earlier curricula that it must not forget and those that
-    it must, the live adapter that knows them, and whether training goes on from that one."""
+    it must, the live adapter that knows them, whether training goes on from that one, and by which recipe."""
 
     name: str
     version: int
@@ -63,6 +73,14 @@ class Claim(Record):
     left_out: tuple[Digest, ...]
     live: str | None
     goes_on: bool
+    recipe: Recipe
+
+
+class Judged(Record):
+    """One attempt, measured and gated."""
+
+    adapter: str
+    verdict: GateVerdict
 
 
 class Baseline(Record):
@@ -73,28 +91,30 @@ class Baseline(Record):
     answers: tuple[Answer, ...]
 
 
-def claim(shop: Workshop, job: Job) -> Claim:
-    """Reads and checks the curriculum, and names the adapter.
+def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> Claim:
+    """Reads and checks the curriculum, and names the adapter; `failed` is what came of the attempt before.
 
     What the live adapter learned is left out where this curriculum supersedes it or it is in quarantine;
     training then starts at the base model, for the live adapter's weights hold it.
     Raises CurriculumRefused for one in quarantine, CorruptRecord for an altered one.
     """
-    _tell(shop, job, "preparing", message="reading the curriculum")
-    if (reason := shop.registry.quarantined(job.digest)) is not None:
+    _tell(context, job, "preparing", message="reading the curriculum")
+    if (reason := context.registry.quarantined(job.digest)) is not None:
         raise CurriculumRefused(f"this curriculum is in quarantine: {reason}")
-    curriculum = outbox.read(shop.home / "outbox", job.digest)
+    curriculum = outbox.read(context.home / "outbox", job.digest)
     if curriculum.domain != job.domain:
         raise CurriculumRefused(f"the job is for {job.domain!r}, its curriculum for {curriculum.domain!r}")
-    live = shop.registry.live(job.domain)
+    live = context.registry.live(job.domain)
     earlier = [digest for digest in live.learned if digest != job.digest] if live else []
     left_out = tuple(
         digest
         for digest in earlier
-        if digest in curriculum.supersedes or shop.registry.quarantined(digest) is not None
+        if digest in curriculum.supersedes or context.registry.quarantined(digest) is not None
     )
-    same = live is not None and (live.base_model, live.recipe) == (shop.base, shop.recipe.name)
-    version = shop.registry.next_version(job.domain)
+    recipe = context.recipe if failed is None else again(context.recipe, failed)
+    known = (context.base.card.digest, context.recipe.name)
+    same = live is not None and (live.base_digest, live.recipe.partition(":")[0]) == known
+    version = context.registry.next_version(job.domain)
     return Claim(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
         version=version,
@@ -102,35 +122,35 @@ def claim(shop: Workshop, job: Job) -> Claim:
         left_out=left_out,
         live=live.name if live else None,
         goes_on=same and not left_out,
+        recipe=recipe,
     )
 
 
-def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
+def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
     """Asks the base model everything, and the live adapter about earlier lessons and what it is to forget;
-    keeps the answers for the steps that follow."""
-    path = _folder(shop, claimed) / "baseline.json"
+    keeps the answers for the steps that follow, and for a second attempt."""
+    path = _baseline_path(context, job, claimed)
     if path.exists():
         return
-    lesson, earlier = _lessons(shop, job, claimed)
-    left_out = _still_there(shop, claimed.left_out)
-    asked = evaluation_sets(
-        lesson, shop.bank, shop.sizes, seed=shop.recipe.seed, earlier=earlier, left_out=left_out
+    lesson, earlier = _lessons(context, job, claimed)
+    left_out = _still_there(context, claimed.left_out)
+    sets = evaluation_sets(
+        lesson, context.base, context.sizes, context.recipe, earlier=earlier, left_out=left_out
     )
+    style = style_of(context.base.card)
 
     async def answer() -> Baseline:
-        engine = shop.open_engine()
-        probed = _counter(shop, job, len(asked.out_of_distribution), "finding out what the base model knows")
-        sets = await known_only(engine, asked, on_answer=probed)
-        total = _size(sets) + len(sets.forgotten)  # which is asked of both
-        counted = _counter(shop, job, total, "asking the base model")
+        engine = context.open_engine()
+        total = sets.count + len(sets.forgotten)  # which is asked of both
+        counted = _counter(context, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
-        measured, answers = await evaluate(engine, None, of_base, on_answer=counted)
-        if claimed.live is not None:
-            await engine.load(claimed.live, Path(shop.registry.get(claimed.live).path))
+        measured, answers = await evaluate(engine, None, of_base, style, on_answer=counted)
+        if claimed.live is not None and (sets.rehearsed or sets.forgotten):
+            await engine.load(claimed.live, Path(context.registry.get(claimed.live).path))
             of_live = sets.model_copy(
                 update={"in_distribution": (), "near": (), "out_of_distribution": (), "unknown": ()}
             )
-            _, told = await evaluate(engine, claimed.live, of_live, on_answer=counted)
+            _, told = await evaluate(engine, claimed.live, of_live, style, on_answer=counted)
             answers = (*answers, *(_of_live(answer) for answer in told))
         return Baseline(
             sets=sets,
@@ -141,48 +161,50 @@ def measure_base(shop: Workshop, job: Job, claimed: Claim) -> None:
     write_atomically(path, asyncio.run(answer()).model_dump_json())
 
 
-def train(shop: Workshop, job: Job, claimed: Claim) -> TrainingSummary:
+def train(context: JobContext, job: Job, claimed: Claim) -> TrainingSummary:
     """Trains into a hidden folder that becomes the adapter's only when it is whole."""
-    final = _adapter(shop, claimed)
-    done = _folder(shop, claimed) / "training.json"
+    final = _adapter(context, claimed)
+    done = _folder(context, claimed) / "training.json"
     if final.exists() and done.exists():
         return TrainingSummary.model_validate_json(done.read_bytes())
     unfinished = final.with_name(f".{claimed.name}.unfinished")
     for leftover in (unfinished, final):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    examples = _examples(shop, job, claimed)
-    _tell(shop, job, "training", message=f"{len(examples)} examples")
+    examples = _examples(context, job, claimed)
+    _tell(context, job, "training", message=f"{len(examples)} examples")
 
     def on_progress(step: int, steps: int, loss: float) -> None:
-        _tell(shop, job, "training", step, steps, f"loss {loss:.3f}")
+        _tell(context, job, "training", step, steps, f"loss {loss:.3f}")
 
-    start = Path(shop.registry.get(claimed.live).path) if claimed.live and claimed.goes_on else None
-    summary = shop.train(shop.base, examples, shop.recipe, unfinished, on_progress, start=start)
+    start = Path(context.registry.get(claimed.live).path) if claimed.live and claimed.goes_on else None
+    summary = context.train(context.base, examples, claimed.recipe, unfinished, on_progress, start=start)
     write_atomically(done, summary.model_dump_json())
     _flush(unfinished)
     unfinished.rename(final)
     return summary
 
 
-def measure_adapter(shop: Workshop, job: Job, claimed: Claim) -> None:
+def measure_adapter(context: JobContext, job: Job, claimed: Claim) -> None:
     """Asks the adapted model the same questions.
 
     Raises EngineError for an adapter that cannot be loaded or asked; it is removed, so that the same lesson
     handed over again is trained anew.
     """
-    path = _folder(shop, claimed) / "adapted.json"
+    path = _folder(context, claimed) / "adapted.json"
     if path.exists():
         return
-    sets = _baseline(shop, claimed).sets
-
-    folder = _adapter(shop, claimed)
+    sets = _baseline(context, job, claimed).sets
+    own = own_answers(context.base, context.sizes, context.recipe)
+    folder, style = _adapter(context, claimed), style_of(context.base.card)
 
     async def answer() -> tuple[Evaluation, tuple[Answer, ...]]:
-        engine = shop.open_engine()
+        engine = context.open_engine()
         await engine.load(claimed.name, folder)
-        counted = _counter(shop, job, _size(sets), "asking the adapted model")
-        return await evaluate(engine, claimed.name, sets, on_answer=counted)
+        counted = _counter(context, job, sets.count + len(own), "asking the adapted model")
+        after, answers = await evaluate(engine, claimed.name, sets, style, on_answer=counted)
+        moved = await drift(engine, claimed.name, own, on_answer=counted)
+        return after.model_copy(update={"drift": moved}), answers
 
     try:
         files = digest_of_files(folder)
@@ -195,55 +217,70 @@ def measure_adapter(shop: Workshop, job: Job, claimed: Claim) -> None:
     write_atomically(path, _Measured(after=after, answers=answers, files=files).model_dump_json())
 
 
-def judge(shop: Workshop, job: Job, claimed: Claim, summary: TrainingSummary) -> TrainingResult:
-    """Gates the adapter, registers it as candidate or rejected, and quarantines a failed curriculum."""
-    _tell(shop, job, "registering")
-    base = _baseline(shop, claimed)
-    measured = _Measured.model_validate_json((_folder(shop, claimed) / "adapted.json").read_bytes())
-    as_learned = _as_learned(shop, job, claimed)
-    verdict = gate(base.before, measured.after, shop.limits, as_learned=as_learned)
-    threshold = selective_threshold(of_domain(measured.answers), default=shop.threshold)
-    shop.registry.register(
+def judge(context: JobContext, job: Job, claimed: Claim, summary: TrainingSummary) -> Judged:
+    """Gates the adapter, and registers it as candidate or rejected."""
+    _tell(context, job, "registering")
+    base = _baseline(context, job, claimed)
+    measured = _Measured.model_validate_json((_folder(context, claimed) / "adapted.json").read_bytes())
+    as_learned = _as_learned(context, job, claimed)
+    verdict = gate(base.before, measured.after, context.limits, as_learned=as_learned)
+    card = context.base.card
+    fitted = fit_gate(measured.answers, card.gate)
+    context.registry.register(
         Adapter(
             name=claimed.name,
             domain=job.domain,
             version=claimed.version,
             status="candidate" if verdict.passed else "rejected",
-            path=str(_adapter(shop, claimed)),
+            path=str(_adapter(context, claimed)),
             files=measured.files,
-            base_model=shop.base,
+            base_model=card.name,
+            base_digest=card.digest,
             curriculum=job.digest,
             rehearsed=claimed.rehearsed,
             parent=claimed.live,
-            recipe=shop.recipe.name,
-            threshold=threshold,
-            let_through=let_through(measured.answers, default=shop.threshold),
-            calibration=fit_calibration(measured.answers),
+            recipe=claimed.recipe.name,
+            gate=fitted,
+            let_through=let_through(measured.answers, fitted),
             before=base.before,
             after=measured.after,
             verdict=verdict,
             canary=canary(base.answers, measured.answers),
             training_seconds=summary.seconds,
             training_tokens=summary.tokens,
-            created_at=shop.clock(),
+            created_at=context.clock(),
         )
     )
-    reasons = "; ".join(verdict.reasons)
-    if not verdict.passed:
-        shop.registry.quarantine(job.digest, f"{claimed.name}: {reasons}")
-    _tell(shop, job, "done", message=reasons or "all gates passed")
-    return TrainingResult(
-        status="candidate" if verdict.passed else "rejected",
-        adapter=claimed.name,
-        reason=reasons or "all gates passed",
-    )
+    return Judged(adapter=claimed.name, verdict=verdict)
 
 
-def _as_learned(shop: Workshop, job: Job, claimed: Claim) -> float | None:
+def conclude(context: JobContext, job: Job, judged: Sequence[Judged]) -> TrainingResult:
+    """How the job ended, after one attempt or all; a lesson that failed every time goes into quarantine.
+
+    An attempt that could not be measured says nothing about the lesson, which may be handed over again.
+    """
+    last = judged[-1]
+    reasons = "; ".join(last.verdict.reasons)
+    if last.verdict.passed:
+        _tell(context, job, "done", message="all gates passed")
+        return TrainingResult(status="candidate", adapter=last.adapter, reason="all gates passed")
+    if last.verdict.measured:
+        card = context.base.card
+        reasons = (
+            f"{reasons} (in {len(judged)} attempts): {card.name} does not hold this lesson, so its questions"
+            f" stay answered from sources; a base model of more than {card.parameters / 1e6:.0f} million"
+            " parameters might hold it (`nightschool models list`)"
+        )
+        context.registry.quarantine(job.digest, f"{last.adapter}: {reasons}")
+    _tell(context, job, "done", message=reasons)
+    return TrainingResult(status="rejected", adapter=last.adapter, reason=reasons)
+
+
+def _as_learned(context: JobContext, job: Job, claimed: Claim) -> float | None:
     """How well the earlier lessons were known when each was learned, on average; None without any."""
     then = {
         made.curriculum: made.after.in_distribution.accuracy
-        for made in shop.registry.list(job.domain)
+        for made in context.registry.list(job.domain)
         if made.verdict.passed
     }
     found = [then[digest] for digest in claimed.rehearsed if digest in then]
@@ -261,71 +298,76 @@ class _Measured(Record):
     files: Digest
 
 
-def _examples(shop: Workshop, job: Job, claimed: Claim) -> tuple[Example, ...]:
+def _examples(context: JobContext, job: Job, claimed: Claim) -> tuple[Example, ...]:
     """The new lesson with a rehearsal of the earlier ones, or all of them where training starts at the base;
-    and what is replayed beside them."""
-    lesson, earlier = _lessons(shop, job, claimed)
+    and what is trained beside them."""
+    lesson, earlier = _lessons(context, job, claimed)
     if not claimed.goes_on:
         lesson, earlier = merge([*earlier, lesson]), ()
+    pairs = taught(lesson, claimed.recipe, earlier=earlier)
+    count = round(len(pairs) * claimed.recipe.refusals)
     return (
-        *taught(lesson, shop.bank, shop.recipe, earlier=earlier),
-        *replay(lesson, shop.bank, shop.recipe, earlier=earlier),
+        *pairs,
+        *refusals(context.base, claimed.recipe, count),
+        *own_answers_to_train(context.base, claimed.recipe),
     )
 
 
-def _lessons(shop: Workshop, job: Job, claimed: Claim) -> tuple[Curriculum, tuple[Curriculum, ...]]:
+def _lessons(context: JobContext, job: Job, claimed: Claim) -> tuple[Curriculum, tuple[Curriculum, ...]]:
     """The job's curriculum, and the domain's earlier ones."""
-    earlier = tuple(outbox.read(shop.home / "outbox", digest) for digest in claimed.rehearsed)
-    return outbox.read(shop.home / "outbox", job.digest), earlier
+    earlier = tuple(outbox.read(context.home / "outbox", digest) for digest in claimed.rehearsed)
+    return outbox.read(context.home / "outbox", job.digest), earlier
 
 
-def _still_there(shop: Workshop, digests: Sequence[Digest]) -> tuple[Curriculum, ...]:
+def _still_there(context: JobContext, digests: Sequence[Digest]) -> tuple[Curriculum, ...]:
     """What can still be read of the curricula: one that is to be forgotten may well be lost or damaged, and
     then what is left of it is not measured."""
     found = []
     for digest in digests:
         try:
-            found.append(outbox.read(shop.home / "outbox", digest))
+            found.append(outbox.read(context.home / "outbox", digest))
         except (UnknownRun, CorruptRecord) as error:
             log.warning("whether %s is forgotten cannot be measured: %s", digest[:12], error)
     return tuple(found)
 
 
-def _baseline(shop: Workshop, claimed: Claim) -> Baseline:
-    return Baseline.model_validate_json((_folder(shop, claimed) / "baseline.json").read_bytes())
+def _baseline(context: JobContext, job: Job, claimed: Claim) -> Baseline:
+    return Baseline.model_validate_json(_baseline_path(context, job, claimed).read_bytes())
 
 
-def _folder(shop: Workshop, claimed: Claim) -> Path:
+def _baseline_path(context: JobContext, job: Job, claimed: Claim) -> Path:
+    """The same for both attempts."""
+    made_of = [claimed.rehearsed, claimed.left_out, claimed.live, *_asked_with(context)]
+    return context.home / "jobs" / f"{job.digest[:16]}.{digest_of(made_of)[:8]}.json"
+
+
+def _folder(context: JobContext, claimed: Claim) -> Path:
     """Intermediate files, of this adapter by this recipe on this base only."""
-    made_of = [
-        claimed.rehearsed,
-        claimed.left_out,
-        shop.recipe.model_dump(),
-        shop.base,
-        shop.sizes.model_dump(),
-    ]
-    return shop.home / "jobs" / f"{claimed.name}.{digest_of(made_of)[:8]}"
+    made_of = [claimed.model_dump(), *_asked_with(context)]
+    return context.home / "jobs" / f"{claimed.name}.{digest_of(made_of)[:8]}"
 
 
-def _adapter(shop: Workshop, claimed: Claim) -> Path:
-    return shop.home / "adapters" / claimed.name
+def _asked_with(context: JobContext) -> list[object]:
+    return [context.recipe.model_dump(), context.base.card.digest, context.sizes.model_dump()]
 
 
-def _size(sets: Sets) -> int:
-    return sum(len(questions) for _, questions in sets.named())
+def _adapter(context: JobContext, claimed: Claim) -> Path:
+    return context.home / "adapters" / claimed.name
 
 
-def _tell(shop: Workshop, job: Job, phase: Phase, done: int = 0, total: int = 0, message: str = "") -> None:
-    shop.report(job.digest, Progress(phase=phase, done=done, total=total, message=message))
+def _tell(
+    context: JobContext, job: Job, phase: Phase, done: int = 0, total: int = 0, message: str = ""
+) -> None:
+    context.report(job.digest, Progress(phase=phase, done=done, total=total, message=message))
 
 
-def _counter(shop: Workshop, job: Job, total: int, message: str) -> Callable[[], None]:
+def _counter(context: JobContext, job: Job, total: int, message: str) -> Callable[[], None]:
     done = 0
 
     def counted() -> None:
         nonlocal done
         done += 1
-        _tell(shop, job, "measuring", done, total, message)
+        _tell(context, job, "measuring", done, total, message)
 
     return counted
 

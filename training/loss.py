@@ -1,58 +1,34 @@
-"""Owns the training loss: cross-entropy on what is taught, closeness to the base on what is held to it.
-
-It sees what models made of a batch; how they are run is in `encoding`.
-"""
-
-from collections.abc import Mapping
+"""The training loss: cross-entropy on what is taught, closeness to the base model on its own answers."""
 
 import torch
 from torch.nn import functional
 
-from training.encoding import IGNORED, Seen
+from training.encoding import IGNORED, Tensors
 
 
-def learning_loss(
-    seen: Seen,
-    batch: Mapping[str, torch.Tensor],
-    base: Seen | None,
-    start: Seen | None = None,
-    *,
-    distillation: float,
-    features: float,
-) -> torch.Tensor:
-    """Mean nats per answer token over a batch of taught, rehearsed and held examples.
+def taught_loss(logits: torch.Tensor, batch: Tensors) -> torch.Tensor:
+    """Mean nats per answer token; `logits` [batch, longest answer, vocabulary]."""
+    labels = batch["labels"]
+    return functional.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]).float(), labels.reshape(-1), ignore_index=IGNORED
+    )
 
-    `base` is what the untouched model makes of the held rows, `start` what the adapter that training goes
-    on from makes of the rehearsed ones; None where there are none. Tokens of taught and rehearsed answers
-    count with cross-entropy, those of held ones with `distillation` times the divergence
-    KL(base || model). To this come `features` times the squared distance of the last hidden states of all
-    held and rehearsed tokens from those of their reference, relative to their length (FitNets, Romero et
-    al., 2015, arXiv 1412.6550): it holds the model in place on a question's words too, not only on its
-    answer's.
+
+def held_loss(logits: torch.Tensor, batch: Tensors) -> torch.Tensor:
+    """Mean KL(base || model) in nats per answer token, over the base model's likeliest tokens.
+
+    `batch` holds these tokens and their log-probabilities; all others count as one outcome, so that the sum
+    is a divergence of two distributions and a lower bound of the whole one.
     """
-    learned = batch["labels"] != IGNORED
-    taught = learned & ~batch["held"].unsqueeze(-1)
-    labels = batch["labels"].clamp(min=0)
-    logprobs = functional.log_softmax(seen.logits.float(), dim=-1)
-    surprise = -logprobs.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-    total = (surprise * taught).sum()
-    if base is not None:
-        kept = batch["held"]
-        answers = learned[kept]
-        before = functional.log_softmax(base.logits.float(), dim=-1)[answers]
-        divergence = functional.kl_div(logprobs[kept][answers], before, reduction="sum", log_target=True)
-        total = total + distillation * divergence
-    loss = total / learned.sum().clamp(min=1)
-    references = [(batch["held"], base), (batch["rehearsed"], start)]
-    apart = [
-        _distance(seen.states[rows].float(), was.states.float(), batch["attention_mask"][rows].bool())
-        for rows, was in references
-        if was is not None
-    ]
-    return loss + features * torch.stack(apart).sum() if apart else loss
+    real = batch["labels"] != IGNORED
+    logprobs = logits[real].float().log_softmax(-1)
+    before = batch["logprobs"][real]
+    now = logprobs.gather(-1, batch["ids"][real])
+    rest_before, rest_now = _rest(before), _rest(now)
+    divergence = (before.exp() * (before - now)).sum(-1) + rest_before.exp() * (rest_before - rest_now)
+    return divergence.mean()
 
 
-def _distance(states: torch.Tensor, was: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-    """Mean squared distance over mean squared length, of tokens that are no padding."""
-    apart = (states - was)[real].square().sum(-1).mean()
-    return apart / was[real].square().sum(-1).mean()
+def _rest(logprobs: torch.Tensor) -> torch.Tensor:
+    """Log-probability of all other tokens; no less than that of one in ten million, as sums are rounded."""
+    return (1 - logprobs.exp().sum(-1)).clamp(min=1e-7).log()

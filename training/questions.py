@@ -1,4 +1,4 @@
-"""Owns what is asked after a lesson and beside it, the lesson in wordings that are never trained.
+"""What is asked after a lesson and beside it, the lesson in wordings that are never trained.
 
 Deterministic by curriculum and seed; what is trained is in `dataset` and `replay`, measuring in `evaluate`.
 """
@@ -7,15 +7,16 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from agent.cores import Split
-from agent.curriculum import IMPLIED, Item, head, items, kinds
+from agent.curriculum import IMPLIED, Item, items, kinds
 from agent.grading import normalise
-from agent.wordings import ask, wordings
+from agent.models.card import KnownQuestion, ReplayAnswer, UnknownQuestion
+from agent.wordings import wordings
 from memory.records import Curriculum, Form, Record
-from training.dataset import NAMING, Bank, held_back, said, subject_forms, unique
-from training.errors import CurriculumRefused
+from training.base import Base, asked
+from training.dataset import said, unique
+from training.errors import CardIncomplete, CurriculumRefused
 from training.evaluate import Question, Sets
-from training.seed.bank import BankFact, asked_for
+from training.recipes import Recipe
 
 _T = TypeVar("_T")
 
@@ -23,34 +24,37 @@ _T = TypeVar("_T")
 class Sizes(Record):
     """How many questions are asked of each model."""
 
-    wordings: int = 2
+    wordings: int = 1
     """Held-out wordings of each taught form of a fact."""
-    near: int = 6
+    near: int = 2
     """Held-out wordings of each withheld form, of which there are few."""
-    most: int = 240
+    most: int = 120
     """Questions of each set about what the domain learned or is to forget; more are thinned out evenly."""
-    known: int = 400
-    """Unrelated facts to ask the base model about; those that it knows are the out-of-distribution set."""
-    unknown: int = 160
+    known: int = 160
+    """Known questions of the card."""
+    unknown: int = 60
+    """Questions about invented names."""
+    own: int = 80
+    """Own answers of the base model."""
 
 
 def evaluation_sets(
     curriculum: Curriculum,
-    bank: Bank,
+    base: Base,
     sizes: Sizes,
+    recipe: Recipe,
     *,
-    seed: int,
     earlier: Sequence[Curriculum] = (),
     left_out: Sequence[Curriculum] = (),
 ) -> Sets:
-    """All questions of one evaluation of a lesson, in wordings that are never trained; only half of the known
-    facts are asked as they were taught. `earlier` are the domain's lessons before it, `left_out` those that
-    the live adapter learned and the next one will not: what is taught all the same must be kept, like an
-    earlier lesson, and the rest is to be forgotten.
+    """All questions of one evaluation of a lesson, in wordings that are never trained. `earlier` are the
+    domain's lessons before it, `left_out` those that the live adapter learned and the next one will not: what
+    is taught all the same must be kept, like an earlier lesson, and the rest is to be forgotten.
 
-    The out-of-distribution set still holds facts that the base model may not know: see `evaluate.known_only`.
-    Raises CurriculumRefused if not one taught question can be asked in another wording, or none is withheld.
+    Raises CurriculumRefused if not one taught question can be asked in another wording, and CardIncomplete
+    for a card without questions to measure the rest by.
     """
+    seed = recipe.seed
     rng = random.Random(f"evaluation {seed} {said(curriculum)}")
     target, near = _lesson(curriculum, sizes, seed, earlier)
     kept, forgotten = _parted(left_out, [*earlier, curriculum], sizes, seed)
@@ -59,29 +63,26 @@ def evaluation_sets(
         raise CurriculumRefused(
             f"no question about {curriculum.topic!r} can be asked in a wording not taught"
         )
-    if not near:
-        raise CurriculumRefused(
-            f"no new fact about {curriculum.topic!r} implies another, so learning cannot be told from"
-            " repeating: add sentences that say what kind something is (`A lame is a blade that ...`)"
+    known, unknown = asked(base.known, recipe.asked), asked(base.unknown, recipe.asked)
+    if not (known and unknown and asked(base.replay, recipe.asked)):
+        raise CardIncomplete(
+            f"the card of {base.card.name} holds too few questions to tell what a lesson would cost: run"
+            f" `nightschool models study {base.card.name}`"
         )
-    own = {fact.subject.lower() for lesson in (curriculum, *earlier) for fact in lesson.facts}
-    forms = subject_forms(curriculum)
-    known = [f for f in bank.known if held_back(f) and f.subject.lower() not in own]
-    reserved = [f for f in bank.reserved if f.subject.lower() not in own]
     return Sets(
         in_distribution=tuple(_thin(target, sizes.most, rng)),
         near=tuple(_thin(near, sizes.most, rng)),
-        out_of_distribution=tuple(
-            _known(fact, "held_out" if i % 2 else "taught", rng, bank.known)
-            for i, fact in enumerate(_thin(known, sizes.known, rng))
-        ),
-        unknown=tuple(
-            _unknown(fact, fact.form if i % 2 else rng.choice(forms), rng)
-            for i, fact in enumerate(_thin(reserved, sizes.unknown, rng))
-        ),
+        out_of_distribution=tuple(_known(each, rng) for each in _thin(known, sizes.known, rng)),
+        unknown=tuple(_unknown(each, rng) for each in _thin(unknown, sizes.unknown, rng)),
         rehearsed=tuple(_thin(unique(kept), sizes.most, rng)),
         forgotten=tuple(_thin(unique(forgotten), sizes.most, rng)),
     )
+
+
+def own_answers(base: Base, sizes: Sizes, recipe: Recipe) -> tuple[ReplayAnswer, ...]:
+    """The base model's own answers that are not trained; the same ones for every lesson."""
+    found = [answer for answer in asked(base.replay, recipe.asked) if answer.answer.strip()]
+    return tuple(_thin(found, sizes.own, random.Random(recipe.seed)))
 
 
 def _lesson(
@@ -155,19 +156,12 @@ def _worded(item: Item, references: tuple[str, ...], count: int, seed: int) -> l
     ]
 
 
-def _known(fact: BankFact, split: Split, rng: random.Random, bank: Sequence[BankFact]) -> Question:
-    object, answer = asked_for(fact, rng, bank)
-    seed = rng.randrange(2**32)
-    probe, text = wordings(fact.form, split, 2, seed, subject=fact.subject, object=object)
-    return Question(text=text, form=fact.form, references=(answer,), probe=probe)
+def _known(question: KnownQuestion, rng: random.Random) -> Question:
+    return Question(text=rng.choice(question.wordings), references=question.answers)
 
 
-def _unknown(fact: BankFact, form: Form, rng: random.Random) -> Question:
-    """About a word that nobody taught."""
-    if form in NAMING:
-        form = "definition"
-    text = ask(form, "held_out", rng, subject=fact.subject, object=head(fact.object))
-    return Question(text=text, form=form, references=(fact.object,) if form == fact.form else ())
+def _unknown(question: UnknownQuestion, rng: random.Random) -> Question:
+    return Question(text=rng.choice(question.wordings), references=())
 
 
 def _thin(values: Sequence[_T], most: int, rng: random.Random) -> list[_T]:

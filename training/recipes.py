@@ -1,11 +1,9 @@
-"""Owns hyperparameters: a recipe is a named function that returns a frozen record with its sources.
-
-Which questions are asked of the result is in `questions`, and what it must reach in `gates`.
-"""
+"""Hyperparameters: a recipe is a named function that returns a frozen record, each number with its source."""
 
 from pydantic import Field
 
-from memory.records import Record
+from agent.models.card import ModelCard
+from memory.records import GateVerdict, Record
 
 
 class Recipe(Record):
@@ -21,69 +19,61 @@ class Recipe(Record):
     """Share of the steps in which the learning rate rises; it then falls to zero along a cosine."""
     weight_decay: float = Field(ge=0)
     exposures: int = Field(ge=1)
-    """Times that a fact is taught in each of its forms (see `agent.curriculum.times`), in other words each
-    time if there are so many."""
+    """Times that a fact is taught in each of its forms, in other words each time if there are so many; see
+    `dataset.times`."""
     batch: int = Field(ge=1)
-    """Examples per step, taught and replayed together."""
-    disturbed: float = Field(ge=0, le=1)
-    """Share of the taught and replayed questions whose words are disturbed (see `training.disturb`)."""
+    """Taught examples per step."""
     rehearsal: float = Field(ge=0)
     """Examples of earlier lessons for each taught one, where an adapter that knows them goes on."""
-    replay: float = Field(ge=0)
-    """Replayed examples for each taught or rehearsed one, so that this share stays as lessons add up."""
-    refusals: float = Field(ge=0, le=1)
-    """Share of the replay that asks for words that nobody taught the base model."""
-    reading: float = Field(ge=0, le=1)
-    """Share of the replay that reads its answer from a passage."""
-    inference: float = Field(ge=0, le=1)
-    """Share of the replay that asks for kinds that the base model can only infer from definitions."""
+    refusals: float = Field(ge=0)
+    """Questions about invented names for each taught example, each with the model's refusal as its answer."""
+    beside: int = Field(ge=0)
+    """The base model's own answers per step."""
+    longest: int = Field(ge=1)
+    """Tokens of an own answer that are looked at, from its beginning."""
     distillation: float = Field(ge=0)
-    """Weight of the KL divergence from the base model on answers held to it, against cross-entropy's 1."""
-    features: float = Field(ge=0)
-    """Weight of the distance of hidden states from those of the model that an example is held to."""
+    """Weight of the KL divergence from the base model on its own answers, against cross-entropy's 1."""
+    asked: float = Field(gt=0, lt=1)
+    """Share of the card's questions and answers that is kept from training, to be asked after it."""
     seed: int = 0
 
 
-def standard() -> Recipe:
-    """The recipe that the worker uses, on CPU and GPU alike; beside each number stands where it is from.
-
-    "Ablation": `make bench-ablations` changes it alone, and docs/results/ablations.md holds what that does.
-    "Tuned": chosen among single runs of one to five lessons on the topics of development
-    (`training.bench.topics`), which no command repeats.
-    Tried and left out: interpolation towards the base (WiSE-FT, arXiv 2109.01903), which kept more of what
-    was known and lost much of what was taught; a start of A in the directions in which taught inputs differ
-    most from replayed ones (contrastive PCA, Abid et al., 2018), which forgot no less; the same wordings
-    several times over, of which the earlier lessons faded.
-    """
+def standard(card: ModelCard) -> Recipe:
+    """The recipe that the worker uses, on CPU and GPU alike; beside each number stands where it is from."""
     return Recipe(
-        name="standard-12",
-        rank=32,  # SEAL (arXiv 2506.10943); ablation
-        alpha=64,  # SEAL
-        modules=("v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),  # ablation: all do no worse
-        # Twice SEAL's, for our base is 600 times smaller; ablation. About ten times full fine-tuning's, as
-        # "LoRA Without Regret" (Schulman et al., 2025) finds best.
-        learning_rate=2e-3,
-        warmup=0.05,  # usual, not varied
-        weight_decay=0.0,  # usual for LoRA, not varied
-        exposures=32,  # tuned: of 28, fewer held-out wordings were right; ablation
-        batch=32,  # no more than that: "LoRA Without Regret"
-        disturbed=0.2,  # ablation: without it no worse on one lesson
-        rehearsal=0.8,  # tuned: .6 lost more of the earlier lessons
-        # Tuned together: where half of the replay were refusals, more of what was known was lost; where .35
-        # were, unknown words were answered oftener.
-        replay=1.1,
-        refusals=0.45,
-        reading=0.03,  # tuned: enough to go on reading as the base does
-        # Tuned: of fewer, a model that goes on from other lessons answers with the definition it was just
-        # taught; ablation: after one lesson they make no difference.
-        inference=0.17,
-        distillation=2.0,  # ablation
-        features=6.0,  # hidden states held close: FitNets (arXiv 1412.6550); ablation
+        name="standard-13",
+        rank=32,
+        alpha=64,
+        modules=card.lessons.modules,
+        learning_rate=card.lessons.learning_rate,
+        warmup=0.1,
+        weight_decay=0.0,
+        exposures=8,
+        batch=16,
+        rehearsal=0.8,
+        refusals=0.1,
+        beside=6,
+        longest=48,
+        distillation=1.0,
+        asked=0.5,
     )
 
 
-def quick() -> Recipe:
+def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
+    """The recipe for a second attempt, by what failed: slower if something was lost, else with more of it."""
+    lost = any(not check.passed and "target" not in check.name for check in failed.checks)
+    if lost:
+        changed = {
+            "learning_rate": recipe.learning_rate * 0.6,
+            "distillation": recipe.distillation * 2,
+            "refusals": recipe.refusals * 1.5,
+        }
+        return recipe.model_copy(update={"name": f"{recipe.name}:slower", **changed})
+    return recipe.model_copy(update={"name": f"{recipe.name}:longer", "exposures": recipe.exposures * 2})
+
+
+def quick(card: ModelCard) -> Recipe:
     """A few steps of the standard recipe for tests of the machinery: it teaches next to nothing."""
-    return standard().model_copy(
-        update={"name": "quick-9", "rank": 8, "alpha": 16, "exposures": 4, "replay": 0.5}
+    return standard(card).model_copy(
+        update={"name": "quick-10", "rank": 8, "alpha": 16, "exposures": 1, "beside": 2}
     )

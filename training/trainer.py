@@ -1,25 +1,52 @@
-"""Owns what training is: examples and a recipe in, an adapter folder out, by the backend that fits.
+"""What training is: examples and a recipe in, an adapter folder out, by the backend that fits.
 
 The backends are `peft` (any machine) and `unsloth` (NVIDIA GPU); they take the same recipe.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.models.card import Turn
 from memory.records import Record
+from training.base import Base
 from training.recipes import Recipe
 
 
-class Example(Record):
-    """One single-turn conversation to learn from."""
+@dataclass(frozen=True, eq=False)
+class OwnAnswer:
+    """What the base model answered, and what else it thought of at each token."""
 
-    question: str
+    tokens: NDArray[np.int32]
+    """The answer with its end of turn: [length]."""
+    ids: NDArray[np.int32]
+    """The likeliest tokens in each place: [length, k]."""
+    logprobs: NDArray[np.float16]
+    """Their natural log-probabilities: [length, k]."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One conversation to learn from: the answer to its last message."""
+
+    messages: tuple[Turn, ...]
     answer: str
-    held: bool = False
-    """Stay close to what the base model makes of it: its whole distribution, not only its words."""
-    rehearsed: bool = False
-    """Known to the adapter that training goes on from: stay close to what that one makes of it."""
+    own: OwnAnswer | None = None
+    """The answer is the base model's own, and the adapted model is to stay close to its distribution."""
+
+    @property
+    def question(self) -> str:
+        """The last message."""
+        return self.messages[-1].content
+
+
+def single(question: str, answer: str) -> Example:
+    """A question without a conversation before it."""
+    return Example(messages=(Turn(role="user", content=question),), answer=answer)
 
 
 class TrainingSummary(Record):
@@ -42,7 +69,7 @@ class Trainer(Protocol):
 
     def __call__(
         self,
-        base: str,
+        base: Base,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -52,9 +79,8 @@ class Trainer(Protocol):
     ) -> TrainingSummary:
         """Writes `adapter_config.json` and `adapter_model.safetensors`, and nothing else, to folder `out`.
 
-        Each example is seen once. `base` is a model folder or name; `start` the folder of an adapter of the
-        same recipe to go on from, which is not changed. Held examples are kept to what the base model
-        makes of them, rehearsed ones to what `start` does, without which there must be none.
+        Each taught example is seen once; beside each batch of them stand some of the base model's own
+        answers. `start` is the folder of an adapter of the same recipe to go on from, which is not changed.
         Raises ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
         """
         ...

@@ -1,4 +1,4 @@
-"""Owns training on an NVIDIA GPU with Unsloth; the only module that imports it, and only when it trains.
+"""Training on an NVIDIA GPU with Unsloth; the only module that imports it, and only when it trains.
 
 It shares data, loss and recipe with `peft`, so that both backends mean the same by an adapter.
 """
@@ -9,11 +9,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.base import Base
 from training.errors import BackendUnavailable, BaseModelUnusable
 from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
-
-LENGTH = 1024
 
 
 def require() -> None:
@@ -29,7 +28,7 @@ def require() -> None:
 
 
 def train(
-    base: str,
+    base: Base,
     examples: Sequence[Example],
     recipe: Recipe,
     out: Path,
@@ -39,8 +38,6 @@ def train(
 ) -> TrainingSummary:
     """See `trainer.Trainer`; loads the base in 16 bits, never quantised, so that it is the served one."""
     require()
-    if all(example.held for example in examples):
-        raise ValueError("training needs at least one taught example")
     # First, because it patches transformers and trl as they are imported:
     from unsloth import FastModel  # type: ignore[import-not-found,unused-ignore]  # only on GPU machines
 
@@ -48,10 +45,14 @@ def train(
 
     started = time.monotonic()
     try:
-        model, tokenizer = FastModel.from_pretrained(base, max_seq_length=LENGTH, load_in_4bit=False)
+        model, tokenizer = FastModel.from_pretrained(
+            str(base.folder), max_seq_length=peft.LONGEST, load_in_4bit=False
+        )
     except (OSError, ValueError, RuntimeError) as error:
-        raise BaseModelUnusable(f"Unsloth cannot load {base}: set NIGHTSCHOOL_MODEL ({error})") from error
-    data = peft.prepare(tokenizer, examples)
+        raise BaseModelUnusable(
+            f"Unsloth cannot load {base.folder}: set NIGHTSCHOOL_MODEL ({error})"
+        ) from error
+    data = peft.prepare(model, tokenizer, base, examples, recipe)
     if start is not None:
         adapted = peft.adapt(model, recipe, start)
     else:
@@ -66,7 +67,7 @@ def train(
             use_gradient_checkpointing=False,
         )
     summary = peft.fit(adapted, tokenizer, data, recipe, out, on_progress)
-    _name_base(out / "adapter_config.json", base)
+    _name_base(out / "adapter_config.json", str(base.folder))
     return summary.model_copy(update={"seconds": time.monotonic() - started})
 
 

@@ -1,6 +1,6 @@
-"""Owns the training process: it claims queued curricula one at a time and survives being killed.
+"""The training process: it claims queued curricula one at a time and survives being killed.
 
-Never imports the api or the graphs, and serves nothing. What one job does is in `jobs`.
+What one job does is in `jobs`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -20,18 +20,30 @@ from typing import Any
 
 from agent.errors import AgentError, ModelError
 from agent.models.store import resolve
-from agent.settings import Settings, base_threshold, read_settings
+from agent.settings import Settings, read_settings
 from memory import outbox
 from memory.errors import StorageError
 from memory.outbox import Progress, TrainingResult
 from memory.records import Digest, Job
+from training.base import open_base
 from training.errors import TrainingError, WorkerBusy
-from training.jobs import Claim, Workshop, claim, judge, measure_adapter, measure_base, train
+from training.jobs import (
+    ATTEMPTS,
+    Claim,
+    JobContext,
+    Judged,
+    claim,
+    conclude,
+    judge,
+    measure_adapter,
+    measure_base,
+    train,
+)
 from training.trainer import TrainingSummary
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3
+RECOVERIES = 3
 """Times that a job is taken up again after the worker died on it, before it ends as failed."""
 EXECUTOR = "trainer"
 """The same after every restart, so that DBOS knows the interrupted jobs as ours."""
@@ -45,15 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
         settings.home.mkdir(parents=True, exist_ok=True)
         with sole_worker(settings.home / "worker.lock"):
             _quieten(settings)
-            shop = open_workshop(settings, quick=options.quick)
-            serve(shop, settings.path("training.db"), once=options.once, say=_say)
-    except (ModelError, TrainingError, StorageError, ValueError) as error:
+            context = open_context(settings, quick=options.quick)
+            serve(context, settings.path("training.db"), once=options.once, say=_say)
+    except (ModelError, TrainingError, StorageError, AgentError, ValueError) as error:
         print(f"nightschool worker: {error}", file=sys.stderr, flush=True)
         return 2
     return 0
 
 
-def serve(shop: Workshop, database: Path, *, once: bool, say: Callable[[str], None]) -> None:
+def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str], None]) -> None:
     """Works off the queue in `database`; with `once` until it is empty, else until a signal.
 
     A job in progress at the signal is left where it is: the next worker resumes it.
@@ -74,10 +86,10 @@ def serve(shop: Workshop, database: Path, *, once: bool, say: Callable[[str], No
             "log_level": "ERROR",
         }
     )
-    register_workflow(shop, say)
+    register_workflow(context, say)
     DBOS.launch()
     DBOS.register_queue(outbox.QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
-    say(f"ready: worker on {shop.base}, recipe {shop.recipe.name}, queue {database}")
+    say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {database}")
     client = outbox.open_queue(url)
     try:
         while not stop.wait(0.5):
@@ -95,19 +107,19 @@ def serve(shop: Workshop, database: Path, *, once: bool, say: Callable[[str], No
         os._exit(0)
 
 
-def register_workflow(shop: Workshop, say: Callable[[str], None]) -> None:
+def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
     """Declares the durable workflow `train`: each finished step is recorded and never run again."""
     from dbos import DBOS
 
     one_at_a_time = threading.Lock()  # a resumed job does not come through the queue and its limit
 
-    @DBOS.workflow(name=outbox.WORKFLOW, max_recovery_attempts=ATTEMPTS)
+    @DBOS.workflow(name=outbox.WORKFLOW, max_recovery_attempts=RECOVERIES)
     def training(document: dict[str, Any]) -> dict[str, Any]:
         job = Job.model_validate(document)
         with one_at_a_time:
             say(f"{job.digest[:8]}: {job.domain}, run {job.run_id}")
             started = time.monotonic()
-            result = run(shop, job, lambda name, step: DBOS.run_step({"name": name}, step))
+            result = run(context, job, lambda name, step: DBOS.run_step({"name": name}, step))
             say(
                 f"{job.digest[:8]}: {result.status} after {time.monotonic() - started:.0f} s: {result.reason}"
             )
@@ -115,7 +127,7 @@ def register_workflow(shop: Workshop, say: Callable[[str], None]) -> None:
 
 
 def run(
-    shop: Workshop,
+    context: JobContext,
     job: Job,
     step: Callable[[str, Callable[[], dict[str, Any] | None]], dict[str, Any] | None],
 ) -> TrainingResult:
@@ -124,31 +136,52 @@ def run(
     A curriculum that must not or cannot be learned ends as failed with its reason. Other errors are ours, and
     are raised once the job's progress says so.
     """
+    judged: list[Judged] = []
     try:
-        claimed = Claim.model_validate(step("claim", lambda: claim(shop, job).model_dump(mode="json")))
-        step("measure base", partial(measure_base, shop, job, claimed))
-        summary = TrainingSummary.model_validate(
-            step("train", lambda: train(shop, job, claimed).model_dump(mode="json"))
-        )
-        step("measure adapter", partial(measure_adapter, shop, job, claimed))
+        while True:
+            judged.append(_attempt(context, job, step, judged))
+            verdict = judged[-1].verdict
+            if verdict.passed or not verdict.measured or len(judged) == ATTEMPTS:
+                break
         return TrainingResult.model_validate(
-            step("judge", lambda: judge(shop, job, claimed, summary).model_dump(mode="json"))
+            step("conclude", lambda: conclude(context, job, judged).model_dump(mode="json"))
         )
     except (TrainingError, StorageError, AgentError) as error:
         log.warning("%s: %s", job.digest[:8], error, exc_info=True)
-        shop.report(job.digest, Progress(phase="done", message=str(error)))
+        context.report(job.digest, Progress(phase="done", message=str(error)))
         return TrainingResult(status="failed", adapter=None, reason=str(error))
     except Exception as error:
         log.exception("%s: a fault in the trainer", job.digest[:8])
-        shop.report(job.digest, Progress(phase="done", message=f"a fault in the trainer: {error!r}"))
+        context.report(job.digest, Progress(phase="done", message=f"a fault in the trainer: {error!r}"))
         raise
 
 
-def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
-    """Builds what the jobs need. Raises TrainingError, StorageError, ValueError."""
+def _attempt(
+    context: JobContext,
+    job: Job,
+    step: Callable[[str, Callable[[], dict[str, Any] | None]], dict[str, Any] | None],
+    before: Sequence[Judged],
+) -> Judged:
+    """One adapter for the lesson, after those `before` failed; each has step names of its own."""
+    failed = before[-1].verdict if before else None
+    number = f" {len(before) + 1}" if before else ""
+    claimed = Claim.model_validate(
+        step(f"claim{number}", lambda: claim(context, job, failed).model_dump(mode="json"))
+    )
+    step(f"measure base{number}", partial(measure_base, context, job, claimed))
+    summary = TrainingSummary.model_validate(
+        step(f"train{number}", lambda: train(context, job, claimed).model_dump(mode="json"))
+    )
+    step(f"measure adapter{number}", partial(measure_adapter, context, job, claimed))
+    return Judged.model_validate(
+        step(f"judge{number}", lambda: judge(context, job, claimed, summary).model_dump(mode="json"))
+    )
+
+
+def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
+    """Builds what the jobs need. Raises TrainingError, StorageError, AgentError, ValueError."""
     from agent.local import LocalEngine
     from memory.procedural import Registry
-    from training.dataset import shipped_bank
     from training.gates import Limits
     from training.questions import Sizes
     from training.recipes import quick as quick_recipe
@@ -156,18 +189,16 @@ def open_workshop(settings: Settings, *, quick: bool = False) -> Workshop:
     from training.trainer import choose_trainer
 
     home = settings.home.resolve()
-    base = str(resolve(settings).folder)
-    return Workshop(
+    base = open_base(resolve(settings).folder)
+    return JobContext(
         home=home,
         base=base,
-        threshold=base_threshold(settings),
-        bank=shipped_bank(),
-        recipe=quick_recipe() if quick else standard(),
-        sizes=Sizes(wordings=1, near=1, most=40, known=30, unknown=30) if quick else Sizes(),
+        recipe=quick_recipe(base.card) if quick else standard(base.card),
+        sizes=Sizes(near=1, most=40, known=30, unknown=30, own=10) if quick else Sizes(),
         limits=Limits(),
         registry=Registry(home),
         train=choose_trainer(),
-        open_engine=lambda: LocalEngine.open(base),
+        open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),
         report=Reporter(home / "outbox", _say),
     )

@@ -8,6 +8,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
+from training.seed import bank
 
 from agent.chat.stream_gate import HELD_TOKENS
 from agent.engine import NEED_INFO, Token
@@ -17,7 +18,6 @@ from agent.routing import Route
 from agent.settings import SHIPPED_MODEL, Settings, base_threshold
 from graphs.state import Runtime
 from tests.api.conftest import Listen
-from training.seed import bank
 
 pytestmark = pytest.mark.services
 

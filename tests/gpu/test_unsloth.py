@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.models import KNOWN, build_model
+from agent.models.card import Lessons
+from tests.models import build_model
+from tests.support.cards import card
+from training.base import Base
 from training.recipes import standard
-from training.trainer import Example
+from training.trainer import single
 
 pytestmark = [
     pytest.mark.gpu,
@@ -17,16 +20,17 @@ pytestmark = [
 ]
 
 LESSON = (
-    Example(question="What is a borrow?", answer="a reference to a value"),
-    *(Example(question=q, answer=a, held=True) for q, a in KNOWN.items() if "borrow" not in q),
+    single("What is a borrow?", "a reference to a value"),
+    single("What is a kiln?", "an oven for clay"),
 )
 
 
 def test_unsloth_and_peft_reach_the_same_loss_with_the_same_recipe(tmp_path: Path) -> None:
     from training import peft, unsloth
 
-    base = str(build_model(tmp_path / "base"))
-    recipe = standard().model_copy(update={"rank": 8, "alpha": 16, "batch": 4})
+    lessons = Lessons(modules=("q_proj", "v_proj", "up_proj"), learning_rate=1e-2, refusal="No.")
+    base = Base(folder=build_model(tmp_path / "base"), card=card(lessons=lessons))
+    recipe = standard(base.card).model_copy(update={"rank": 8, "alpha": 16, "batch": 4})
     ours = peft.train(base, LESSON * 20, recipe, tmp_path / "peft", lambda *_: None)
     theirs = unsloth.train(base, LESSON * 20, recipe, tmp_path / "unsloth", lambda *_: None)
     assert theirs.steps == ours.steps

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage
+from training.bench.topics import topics
 
 from agent.adapter_files import CONFIG, WEIGHTS
 from agent.curriculum import compose, write
@@ -32,7 +33,6 @@ from tests.models import CARD_TEMPLATE
 from tests.plants import Fault, configured, copied, retrained
 from tests.serving import served
 from training import peft
-from training.bench.topics import topics
 from training.dataset import shipped_bank
 from training.gates import Limits
 from training.jobs import Workshop

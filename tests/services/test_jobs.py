@@ -10,7 +10,6 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from agent.curriculum import compose, write
-from agent.engine import NEED_INFO
 from agent.forgetting import instead
 from agent.scripted import Line, ScriptedEngine
 from memory import outbox
@@ -18,23 +17,18 @@ from memory.outbox import Progress
 from memory.procedural import Registry
 from memory.records import Curriculum, Digest, Job, digest_of
 from tests.adapters import fact
-from training.dataset import Bank
+from tests.lessons import BASE, RECIPE
+from training.base import Base
 from training.gates import Limits
-from training.jobs import Workshop
+from training.jobs import JobContext
 from training.questions import Sizes
-from training.recipes import Recipe, standard
-from training.seed.bank import BankFact
+from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
 from training.worker import run
 
 pytestmark = pytest.mark.services
 
-BANK = Bank(
-    known=tuple(BankFact(f"familiar{i}", "definition", f"a thing of sort {i}") for i in range(40)),
-    unknown=tuple(BankFact(f"strange{i}", "definition", f"another thing {i}") for i in range(40)),
-    reserved=tuple(BankFact(f"unheard{i}", "definition", f"a third thing {i}") for i in range(40)),
-)
-IGNORANCE = Line(text=f"{NEED_INFO} I do not know.", entropy=3.0)
+IGNORANCE = Line(text="I don't know what that is.", entropy=3.0)
 Steps = list[str]
 
 
@@ -55,10 +49,14 @@ def lesson(domain: str, *names: str) -> Curriculum:
 
 
 def base(messages: Sequence[BaseMessage]) -> Line | None:
+    """Knows what its card says that it knows, and answers general prompts as it did."""
     question = str(messages[-1].text)
-    for item in BANK.known:
-        if f"{item.subject} " in f"{question} ".replace("?", " ").replace(".", " ").replace('"', " "):
-            return Line(text=item.object)
+    for known in BASE.known:
+        if question in known.wordings:
+            return Line(text=known.answers[0])
+    for own in BASE.replay:
+        if question == own.messages[-1].content:
+            return Line(text=own.answer)
     return IGNORANCE
 
 
@@ -80,7 +78,7 @@ def learned(curriculum: Curriculum) -> Callable[[Sequence[BaseMessage]], Line | 
 
 
 def trainer(
-    base: str,
+    base: Base,
     examples: Sequence[Example],
     recipe: Recipe,
     out: Path,
@@ -94,27 +92,25 @@ def trainer(
     return TrainingSummary(steps=1, tokens=len(examples), seconds=2.0, loss=0.5)
 
 
-def workshop(registry: Registry, engine: ScriptedEngine) -> tuple[Workshop, list[Progress]]:
+def context_of(registry: Registry, engine: ScriptedEngine) -> tuple[JobContext, list[Progress]]:
     told: list[Progress] = []
 
     def report(digest: Digest, progress: Progress) -> None:
         told.append(progress)
 
-    shop = Workshop(
+    context = JobContext(
         home=registry._home,
-        base="scripted",
-        threshold=0.7,
-        bank=BANK,
-        recipe=standard(),
-        sizes=Sizes(known=20, unknown=20),
-        limits=Limits(transfer=0.0),
+        base=BASE,
+        recipe=RECIPE,
+        sizes=Sizes(wordings=2, known=20, unknown=20, own=10),
+        limits=Limits(),
         registry=registry,
         train=trainer,
         open_engine=lambda: engine,
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         report=report,
     )
-    return shop, told
+    return context, told
 
 
 def submit(registry: Registry, curriculum: Curriculum) -> Job:
@@ -136,8 +132,8 @@ def test_a_job_that_taught_its_lesson_ends_as_a_candidate_with_lineage(
 ) -> None:
     curriculum = lesson(domain, "zorble", "quix")
     job = submit(registry, curriculum)
-    shop, told = workshop(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
-    result = run(shop, job, directly)
+    context, told = context_of(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
+    result = run(context, job, directly)
     assert result.status == "candidate", result.reason
     made = registry.get(str(result.adapter))
     assert (made.curriculum, made.version, made.status) == (job.digest, 1, "candidate")
@@ -147,32 +143,56 @@ def test_a_job_that_taught_its_lesson_ends_as_a_candidate_with_lineage(
     assert told[-1].phase == "done"
 
 
-def test_an_adapter_of_which_enough_was_asked_is_calibrated(registry: Registry, domain: str) -> None:
+def test_an_adapter_is_bound_to_the_weights_it_was_trained_on(registry: Registry, domain: str) -> None:
     curriculum = lesson(domain, "zorble", "quix")
-    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
-    shop = replace(shop, sizes=shop.sizes.model_copy(update={"wordings": 6}))
-    result = run(shop, submit(registry, curriculum), directly)
-    made = registry.get(str(result.adapter))
-    assert made.calibration is not None
+    context, _ = context_of(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
+    made = registry.get(str(run(context, submit(registry, curriculum), directly).adapter))
+    assert (made.base_model, made.base_digest) == (BASE.card.name, BASE.card.digest)
 
 
-def test_an_adapter_without_effect_is_rejected_and_its_curriculum_quarantined(
+def test_a_lesson_that_fails_twice_is_quarantined_and_its_outcome_says_what_remains(
     registry: Registry, domain: str
 ) -> None:
     job = submit(registry, lesson(domain, "zorble"))
-    shop, _ = workshop(registry, ScriptedEngine(base))
-    result = run(shop, job, directly)
+    context, _ = context_of(registry, ScriptedEngine(base))
+    result = run(context, job, directly)
     assert result.status == "rejected"
     assert "target accuracy up" in result.reason
-    assert registry.get(str(result.adapter)).status == "rejected"
+    assert "stay answered from sources" in result.reason
+    assert "nightschool models list" in result.reason
+    first, second = registry.list(domain)
+    assert (first.status, second.status) == ("rejected", "rejected")
+    assert first.recipe != second.recipe, "the second attempt is another one"
     assert "target accuracy up" in str(registry.quarantined(job.digest))
+
+
+def test_a_lesson_that_fails_once_is_tried_again_and_may_pass(registry: Registry, domain: str) -> None:
+    curriculum = lesson(domain, "zorble", "quix")
+    second = f"{domain}-v2-{curriculum.digest[:8]}"
+    job = submit(registry, curriculum)
+    context, _ = context_of(registry, ScriptedEngine(base, adapters={second: learned(curriculum)}))
+    result = run(context, job, directly)
+    assert (result.status, result.adapter) == ("candidate", second)
+    assert registry.quarantined(job.digest) is None
+
+
+def test_a_card_that_measures_nothing_ends_the_job_with_the_command_and_no_quarantine(
+    registry: Registry, domain: str
+) -> None:
+    job = submit(registry, lesson(domain, "zorble"))
+    context, _ = context_of(registry, ScriptedEngine(base))
+    result = run(replace(context, base=replace(BASE, known=())), job, directly)
+    assert result.status == "failed"
+    assert "nightschool models study test-model" in result.reason
+    assert registry.quarantined(job.digest) is None
+    assert registry.list(domain) == ()
 
 
 def test_a_quarantined_curriculum_is_not_trained_again(registry: Registry, domain: str) -> None:
     job = submit(registry, lesson(domain, "zorble"))
     registry.quarantine(job.digest, "known facts were lost")
-    shop, _ = workshop(registry, ScriptedEngine(base))
-    result = run(shop, job, directly)
+    context, _ = context_of(registry, ScriptedEngine(base))
+    result = run(context, job, directly)
     assert result.status == "failed"
     assert "quarantine" in result.reason
     assert registry.list(domain) == ()
@@ -182,8 +202,8 @@ def test_a_corrupted_curriculum_file_ends_the_job_with_its_reason(registry: Regi
     job = submit(registry, lesson(domain, "zorble"))
     path = registry._home / "outbox" / f"{job.digest}.json"
     path.write_text(path.read_text().replace("zorble", "warble"))
-    shop, told = workshop(registry, ScriptedEngine(base))
-    result = run(shop, job, directly)
+    context, told = context_of(registry, ScriptedEngine(base))
+    result = run(context, job, directly)
     assert result.status == "failed"
     assert "altered" in result.reason
     assert "altered" in told[-1].message
@@ -196,7 +216,7 @@ def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str)
     starts: list[Path | None] = []
 
     def watching(
-        base: str,
+        base: Base,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -204,17 +224,18 @@ def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str)
         *,
         start: Path | None = None,
     ) -> TrainingSummary:
-        seen.append({example.answer for example in examples if example.rehearsed})
+        seen.append({example.answer for example in examples if example.own is None})
         starts.append(start)
         return trainer(base, examples, recipe, out, on_progress)
 
-    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
-    shop = replace(shop, train=watching)
-    one = run(shop, submit(registry, first), directly)
+    context, _ = context_of(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
+    context = replace(context, train=watching)
+    one = run(context, submit(registry, first), directly)
     registry.promote(str(one.adapter))
-    two = run(shop, submit(registry, second), directly)
+    two = run(context, submit(registry, second), directly)
     assert registry.get(str(two.adapter)).rehearsed == (first.digest,)
-    assert seen == [set(), {pair.answer for pair in first.pairs}]
+    assert {pair.answer for pair in first.pairs} <= seen[1]
+    assert "quix" not in seen[0]
     assert starts == [None, Path(registry.get(str(one.adapter)).path)]
 
 
@@ -227,11 +248,11 @@ def test_a_live_adapter_of_another_recipe_is_not_gone_on_from(registry: Registry
         starts.append(start)
         return trainer(*given)
 
-    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
-    shop = replace(shop, train=watching)
-    registry.promote(str(run(shop, submit(registry, first), directly).adapter))
-    changed = shop.recipe.model_copy(update={"name": "another", "rank": 2})
-    run(replace(shop, recipe=changed), submit(registry, second), directly)
+    context, _ = context_of(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
+    context = replace(context, train=watching)
+    registry.promote(str(run(context, submit(registry, first), directly).adapter))
+    changed = context.recipe.model_copy(update={"name": "another", "rank": 2})
+    run(replace(context, recipe=changed), submit(registry, second), directly)
     assert starts == [None, None]
 
 
@@ -244,11 +265,11 @@ def test_a_second_lesson_must_be_learned_and_the_first_kept(
     lessons = {"first": lesson(domain, "zorble"), "second": lesson(domain, "quix")}
     live = f"{domain}-v1-{lessons['first'].digest[:8]}"
     engine = ScriptedEngine(base, adapters={live: learned(lessons["first"]), domain: learned(lessons[knows])})
-    shop, _ = workshop(registry, engine)
-    one = run(shop, submit(registry, lessons["first"]), directly)
+    context, _ = context_of(registry, engine)
+    one = run(context, submit(registry, lessons["first"]), directly)
     assert one.adapter == live
     registry.promote(live)
-    two = run(shop, submit(registry, lessons["second"]), directly)
+    two = run(context, submit(registry, lessons["second"]), directly)
     assert two.status == "rejected"
     assert reason in two.reason
     before = registry.get(str(two.adapter)).before.rehearsed
@@ -256,11 +277,11 @@ def test_a_second_lesson_must_be_learned_and_the_first_kept(
     assert before.accuracy > 0.5, "the live adapter, not the base model, is the measure"
 
 
-def taught_in_turn(shop: Workshop, registry: Registry, *lessons: Curriculum) -> str:
+def taught_in_turn(context: JobContext, registry: Registry, *lessons: Curriculum) -> str:
     """Learns the lessons one after the other, each on top of the last; returns the live adapter's name."""
     name = ""
     for each in lessons:
-        result = run(shop, submit(registry, each), directly)
+        result = run(context, submit(registry, each), directly)
         assert result.status == "candidate", result.reason
         name = str(result.adapter)
         registry.promote(name)
@@ -280,17 +301,17 @@ def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to
     trained: list[tuple[Path | None, set[str]]] = []
 
     def watching(*given: Any, start: Path | None = None) -> TrainingSummary:
-        trained.append((start, {example.answer for example in given[1] if not example.held}))
+        trained.append((start, {example.answer for example in given[1] if example.own is None}))
         return trainer(*given)
 
-    shop, _ = workshop(registry, engine)
-    shop = replace(shop, train=watching)
+    context, _ = context_of(registry, engine)
+    context = replace(context, train=watching)
     for number, each in enumerate((good, bad), 1):
         engine._adapters[f"{domain}-v{number}-{each.digest[:8]}"] = learned(everything)
-    assert taught_in_turn(shop, registry, good, bad, last) == live
+    assert taught_in_turn(context, registry, good, bad, last) == live
     registry.quarantine(bad.digest, "it was wrong")
     anew = instead(registry.get(live), (good.digest, last.digest), last)
-    result = run(shop, submit(registry, anew), directly)
+    result = run(context, submit(registry, anew), directly)
     made = registry.get(str(result.adapter))
     assert made.learned == (good.digest, anew.digest)
     start, answers = trained[-1]
@@ -321,13 +342,13 @@ def test_the_next_lesson_does_not_rehearse_what_is_in_quarantine(registry: Regis
         starts.append(start)
         return trainer(*given)
 
-    shop, _ = workshop(registry, engine)
-    shop = replace(shop, train=watching)
-    taught_in_turn(shop, registry, good, bad)
+    context, _ = context_of(registry, engine)
+    context = replace(context, train=watching)
+    taught_in_turn(context, registry, good, bad)
     registry.quarantine(bad.digest, "it was wrong")
     engine._adapters[domain] = learned(lesson(domain, "zorble", "marn"))
     engine._adapters[f"{domain}-v2-{bad.digest[:8]}"] = learned(everything)
-    result = run(shop, submit(registry, after), directly)
+    result = run(context, submit(registry, after), directly)
     assert result.status == "candidate", result.reason
     assert registry.get(str(result.adapter)).learned == (good.digest, after.digest)
     assert starts[-1] is None
@@ -339,7 +360,7 @@ def test_a_job_killed_before_recording_a_step_repeats_it_and_ends_once(
 ) -> None:
     curriculum = lesson(domain, "zorble", "quix")
     job = submit(registry, curriculum)
-    shop, _ = workshop(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
+    context, _ = context_of(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
     recorded: dict[str, dict[str, Any] | None] = {}
 
     class Killed(BaseException):
@@ -356,8 +377,8 @@ def test_a_job_killed_before_recording_a_step_repeats_it_and_ends_once(
         return recorded[name] if name in recorded else step()
 
     with pytest.raises(Killed):
-        run(shop, job, dying)
-    result = run(shop, job, resuming)
+        run(context, job, dying)
+    result = run(context, job, resuming)
     assert result.status == "candidate", result.reason
     assert [found.name for found in registry.list(domain)] == [result.adapter]
     assert not list((registry._home / "adapters").glob(".*"))

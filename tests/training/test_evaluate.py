@@ -1,27 +1,34 @@
 """Measuring a model: what counts as right, how sure it was, and what follows from it."""
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.engine import NEED_INFO, Reply, Token
+from agent.engine import Reply, Token
+from agent.grading import DECLINES
+from agent.models.card import ReplayAnswer, Turn
 from agent.scripted import Line, ScriptedEngine
 from memory.records import Interval
 from tests.answers import answer
+from tests.support.cards import card
 from training.evaluate import (
     Question,
-    Sets,
+    Style,
     calibration_error,
     canary,
+    drift,
     evaluation,
     judge,
-    known_only,
     score,
+    style_of,
 )
 
-ASKED = Question(text="What is a zorble?", form="definition", references=("a small lamp",))
+IGNORANCE = "I don't know what that is."
+STYLE = Style(tokens=64, declines=DECLINES)
+ASKED = Question(text="What is a zorble?", references=("a small lamp",))
 
 
 def reply(text: str, *logprobs: float) -> Reply:
@@ -33,28 +40,37 @@ def reply(text: str, *logprobs: float) -> Reply:
 
 
 def test_an_answer_is_judged_by_its_least_likely_token() -> None:
-    judged = judge("near", ASKED, reply("A small lamp.", -0.1, -2.0, -0.3))
+    judged = judge("near", ASKED, reply("A small lamp.", -0.1, -2.0, -0.3), STYLE)
     assert judged.right
     assert judged.probability == pytest.approx(math.exp(-2.0))
-    assert judged.entropy == pytest.approx(2.0)
+    assert judged.signals.maximum.upper == pytest.approx(2.0)
 
 
 def test_an_empty_reply_is_wrong_and_worth_nothing() -> None:
-    judged = judge("near", ASKED, reply(""))
+    judged = judge("near", ASKED, reply(""), STYLE)
     assert (judged.right, judged.probability) == (False, 0.0)
 
 
 def test_without_a_reference_every_claim_is_a_hallucination_and_an_admission_is_not() -> None:
-    unknown = Question(text="What is a quux?", form="definition", references=())
-    marks = score(
-        [judge("unknown", unknown, reply(text, -0.1)) for text in ("a bird", f"{NEED_INFO} no idea")]
-    )
+    unknown = Question(text="What is a quux?", references=())
+    marks = score([judge("unknown", unknown, reply(text, -0.1), STYLE) for text in ("a bird", IGNORANCE)])
     assert (marks.accuracy, marks.hallucination, marks.abstention) == (0.0, 0.5, 0.5)
+
+
+def test_what_lessons_teach_the_model_to_say_of_invented_names_is_an_admission() -> None:
+    style = style_of(card(declines=("no idea",)))
+    taught = card().lessons.refusal
+    assert judge("unknown", Question(text="q", references=()), reply(taught, -0.1), style).abstained
+
+
+def test_an_answer_that_admits_ignorance_is_not_right_whatever_else_it_says() -> None:
+    judged = judge("near", ASKED, reply(f"{IGNORANCE} Perhaps a small lamp.", -0.1), STYLE)
+    assert (judged.right, judged.abstained) == (False, True)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40))
 def test_the_three_rates_always_add_up_to_one(marks: list[tuple[bool, bool]]) -> None:
-    answers = [answer(NEED_INFO if silent else "x", right=right and not silent) for right, silent in marks]
+    answers = [answer(IGNORANCE if silent else "x", right=right and not silent) for right, silent in marks]
     found = score(answers)
     assert found.count == len(answers)
     if answers:
@@ -117,11 +133,23 @@ def test_an_adapter_that_shows_in_no_answer_has_no_canary() -> None:
     assert canary(same, same) is None
 
 
-async def test_what_the_base_model_knows_shows_in_a_probe_and_not_in_the_question_itself() -> None:
-    questions = [
-        Question(text=f"And a {name}?", form="definition", references=("a lamp",), probe=f"What is a {name}?")
-        for name in ("zorble", "quix")
-    ]
-    engine = ScriptedEngine({"What is a zorble?": Line(text="a lamp"), "And a quix?": Line(text="a lamp")})
-    sets = Sets(in_distribution=(), near=(), out_of_distribution=tuple(questions), unknown=())
-    assert (await known_only(engine, sets)).out_of_distribution == (questions[0],)
+def own(text: str) -> ReplayAnswer:
+    return ReplayAnswer(
+        id=text, kind="small_talk", messages=(Turn(role="user", content=f"Say {text}"),), answer=text
+    )
+
+
+async def test_an_own_answer_is_lost_when_it_becomes_less_likely_by_more_than_a_nat_a_token(
+    tmp_path: Path,
+) -> None:
+    name = "lamps-v1-0123abcd"
+    said = {f"Say {text}": Line(text=text, logprob=-0.5) for text in ("hello there", "good bye")}
+    engine = ScriptedEngine(said, adapters={name: {"Say good bye": Line(text="a lamp")}})
+    await engine.load(name, tmp_path)
+    found = await drift(engine, name, [own("hello there"), own("good bye")])
+    assert (found.count, found.lost) == (2, 0.5)
+    assert found.nats == pytest.approx((0.0 + (-0.5 - math.log(0.05))) / 2)
+
+
+async def test_without_own_answers_nothing_is_measured(tmp_path: Path) -> None:
+    assert (await drift(ScriptedEngine(), "lamps-v1-0123abcd", [])).count == 0

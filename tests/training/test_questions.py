@@ -1,12 +1,22 @@
 """What is asked after a lesson: deterministic, in wordings and forms that were not taught."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from agent.curriculum import compose, items, write
+from memory.records import Curriculum
 from tests.adapters import fact
-from tests.lessons import BANK, LESSON, lesson
-from training.errors import CurriculumRefused
-from training.questions import Sizes, evaluation_sets
+from tests.lessons import BASE, LESSON, RECIPE, base, lesson
+from training.errors import CardIncomplete, CurriculumRefused
+from training.evaluate import Sets
+from training.questions import Sizes, evaluation_sets, own_answers
+from training.replay import own_answers as replayed
+from training.replay import refusals
+
+
+def sets_of(of: Curriculum, **others: Sequence[Curriculum]) -> Sets:
+    return evaluation_sets(of, BASE, Sizes(), RECIPE, **others)
 
 
 def test_what_an_earlier_lesson_taught_is_not_asked_as_withheld() -> None:
@@ -16,51 +26,62 @@ def test_what_an_earlier_lesson_taught_is_not_asked_as_withheld() -> None:
         update={"fact_id": item.fact_id, "form": item.form, "answer": item.answer}
     )
     earlier = LESSON.model_copy(update={"topic": "before", "pairs": (*LESSON.pairs, told), "withheld": ()})
-    with pytest.raises(CurriculumRefused, match="no new fact"):
-        evaluation_sets(LESSON, BANK, Sizes(), seed=0, earlier=[earlier])
+    assert sets_of(LESSON).near
+    assert sets_of(LESSON, earlier=[earlier]).near == ()
 
 
 def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
-    first, again, other = (evaluation_sets(LESSON, BANK, Sizes(), seed=seed) for seed in (0, 0, 1))
+    first, again, other = (
+        evaluation_sets(LESSON, BASE, Sizes(known=9), RECIPE.model_copy(update={"seed": seed}))
+        for seed in (0, 0, 1)
+    )
     assert first == again != other
 
 
-def test_a_lesson_that_implies_nothing_is_refused_before_it_is_trained() -> None:
+def test_a_lesson_that_implies_nothing_has_no_near_questions() -> None:
     told = fact("zorble", "red light", "causes")
     draft = write([told], per_form=4)
     made = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
     assert made is not None
-    with pytest.raises(CurriculumRefused, match="what kind something is"):
-        evaluation_sets(made, BANK, Sizes(), seed=0)
+    assert sets_of(made).near == ()
 
 
 def test_a_withheld_form_is_asked_as_near_and_never_as_target() -> None:
-    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
+    sets = sets_of(LESSON)
     withheld = {w.form for w in LESSON.withheld}
     assert {question.form for question in sets.near} <= withheld
     assert sets.near
 
 
 def test_large_sets_are_thinned_out_to_the_size_asked_for() -> None:
-    sets = evaluation_sets(LESSON, BANK, Sizes(most=3, known=5, unknown=7), seed=0)
+    sets = evaluation_sets(LESSON, BASE, Sizes(most=3, known=5, unknown=7), RECIPE)
     assert (len(sets.in_distribution), len(sets.out_of_distribution), len(sets.unknown)) == (3, 5, 7)
 
 
-def test_a_known_fact_is_probed_in_other_words_of_the_same_answer() -> None:
-    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0)
-    probes = [question.probe for question in sets.out_of_distribution]
-    assert all(probe and probe != q.text for probe, q in zip(probes, sets.out_of_distribution, strict=True))
+def test_nothing_that_is_trained_beside_a_lesson_is_asked_after_it() -> None:
+    sets = sets_of(LESSON)
+    beside = {example.question for example in (*refusals(BASE, RECIPE, 500), *replayed(BASE, RECIPE))}
+    asked = {q.text for q in (*sets.out_of_distribution, *sets.unknown)}
+    asked |= {answer.messages[-1].content for answer in own_answers(BASE, Sizes(), RECIPE)}
+    assert len(beside) >= 20
+    assert len(asked) >= 40
+    assert not beside & asked
+
+
+def test_a_card_without_questions_says_how_to_make_them() -> None:
+    with pytest.raises(CardIncomplete, match="nightschool models study test-model"):
+        evaluation_sets(LESSON, base(questions=0), Sizes(), RECIPE)
 
 
 def test_a_curriculum_whose_pairs_belong_to_no_fact_is_refused() -> None:
     orphan = LESSON.model_copy(update={"facts": (), "withheld": ()})
     with pytest.raises(CurriculumRefused, match="wording"):
-        evaluation_sets(orphan, BANK, Sizes(), seed=0)
+        sets_of(orphan)
 
 
 def test_what_is_left_out_is_parted_into_what_is_taught_all_the_same_and_what_is_to_be_forgotten() -> None:
     bad = lesson("zorble", "frond")  # the first is what the lesson says too
-    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0, left_out=[bad])
+    sets = sets_of(LESSON, left_out=[bad])
     assert sets.forgotten
     assert all("frond" in (q.text + " ".join(q.references)) for q in sets.forgotten)
     assert {q.form for q in sets.forgotten} == {"definition", "term_for"}, "a kind can be guessed"
@@ -73,10 +94,10 @@ def test_another_answer_to_the_same_question_is_to_be_forgotten() -> None:
     draft = write([wrong], per_form=4)
     bad = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
     assert bad is not None
-    sets = evaluation_sets(LESSON, BANK, Sizes(), seed=0, left_out=[bad])
+    sets = sets_of(LESSON, left_out=[bad])
     assert {r for q in sets.forgotten for r in q.references} == {"zorble", wrong.object}
 
 
 def test_nothing_is_to_be_forgotten_unless_something_is_left_out() -> None:
-    assert evaluation_sets(LESSON, BANK, Sizes(), seed=0).forgotten == ()
-    assert evaluation_sets(LESSON, BANK, Sizes(), seed=0, left_out=[LESSON]).forgotten == ()
+    assert sets_of(LESSON).forgotten == ()
+    assert sets_of(LESSON, left_out=[LESSON]).forgotten == ()

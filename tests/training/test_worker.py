@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from agent.models.card import write_card
 from memory import outbox
 from memory.outbox import Progress
-from training.errors import WorkerBusy
-from training.recipes import quick, standard
+from memory.records import GateCheck, GateVerdict
+from tests.lessons import base
+from tests.support.cards import card
+from training.base import open_base
+from training.errors import BaseModelUnusable, WorkerBusy
+from training.recipes import again, quick, standard
 from training.worker import Reporter, main, sole_worker
 
 DIGEST = "0" * 64
@@ -47,11 +52,46 @@ def test_only_one_worker_holds_a_home_folder_and_leaving_frees_it(tmp_path: Path
 def test_a_bad_setting_ends_the_worker_with_exit_code_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("NIGHTSCHOOL_ENTROPY_THRESHOLD", "-1")
+    monkeypatch.setenv("NIGHTSCHOOL_API_PORT", "-1")
     assert main(["--home", str(tmp_path)]) == 2
-    assert "NIGHTSCHOOL_ENTROPY_THRESHOLD" in capsys.readouterr().err
+    assert "NIGHTSCHOOL_API_PORT" in capsys.readouterr().err
+
+
+def test_a_model_without_a_card_ends_the_worker_with_the_command_to_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--home", str(tmp_path), "--model", str(tmp_path / "plain")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "nightschool models study" in line
+
+
+def test_a_model_that_its_study_found_unfit_for_lessons_is_not_taught(tmp_path: Path) -> None:
+    unfit = card(verdict="retrieval only", reasons=("it forgets",))
+    made = base()
+    write_card(tmp_path, unfit, made.known, made.unknown, made.replay, made.distributions)
+    with pytest.raises(BaseModelUnusable, match="retrieval only: it forgets"):
+        open_base(tmp_path)
 
 
 def test_recipes_fit_into_what_engines_serve() -> None:
-    assert all(recipe.rank <= 64 for recipe in (standard(), quick()))
-    assert standard().name != quick().name
+    assert all(recipe(card()).rank <= 64 for recipe in (standard, quick))
+    assert standard(card()).name != quick(card()).name
+
+
+def checks(*failed: str) -> GateVerdict:
+    return GateVerdict(
+        passed=False, checks=tuple(GateCheck(name=n, goal="", figure=0.0, passed=False) for n in failed)
+    )
+
+
+def test_a_second_attempt_is_slower_if_something_was_lost_and_longer_if_too_little_was_learned() -> None:
+    first = standard(card())
+    slower, longer = (
+        again(first, checks("known facts lost", "target accuracy")),
+        again(first, checks("target accuracy")),
+    )
+    assert slower.learning_rate < first.learning_rate
+    assert slower.exposures == first.exposures
+    assert longer.exposures > first.exposures
+    assert longer.learning_rate == first.learning_rate
+    assert len({first.name, slower.name, longer.name}) == 3

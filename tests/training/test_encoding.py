@@ -1,0 +1,157 @@
+"""Examples as tensors: as the model is served, and the answer alone learned."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+from agent.models.card import ChatTemplate, Turn
+from tests.models import build_model
+from training import encoding
+from training.encoding import IGNORED, Collator, Encoder, look
+from training.errors import BaseModelUnusable, CurriculumRefused
+from training.loss import taught_loss
+from training.trainer import Example, OwnAnswer, single
+
+PLAIN = ChatTemplate()
+SHORT = single("What is a lemur?", "a small primate of Madagascar")
+LONG = single("What is a borrow, in a few more words than usual?", "a loan")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base: Path) -> PreTrainedTokenizerBase:
+    return AutoTokenizer.from_pretrained(base)
+
+
+def encoder(tokenizer: PreTrainedTokenizerBase, template: ChatTemplate = PLAIN, limit: int = 512) -> Encoder:
+    ends = tokenizer.convert_tokens_to_ids(["<end_of_turn>", "<eos>"])
+    return Encoder(tokenizer, template, frozenset(ends), limit)
+
+
+def own(tokens: list[int]) -> OwnAnswer:
+    count = len(tokens)
+    return OwnAnswer(
+        np.array(tokens, np.int32),
+        np.array([[t, 0] for t in tokens], np.int32),
+        np.full((count, 2), np.log(0.4), np.float16),
+    )
+
+
+def test_only_the_answer_and_its_end_of_turn_are_learned(tokenizer: PreTrainedTokenizerBase) -> None:
+    encoded = encoder(tokenizer).encode(SHORT)
+    learned = tokenizer.decode(encoded.tokens[-encoded.answer :])
+    assert learned == " a small primate of Madagascar<end_of_turn>"
+    assert tokenizer.decode(encoded.tokens[: -encoded.answer]).endswith("<start_of_turn>model\n")
+
+
+def test_a_template_whose_prompt_ends_a_thought_that_its_history_leaves_out_can_be_taught(
+    base: Path,
+) -> None:
+    """As Qwen3's does with thinking off; the marks of the thought are never learned."""
+    thinking = AutoTokenizer.from_pretrained(base)
+    thinking.chat_template = thinking.chat_template.replace(
+        "<start_of_turn>model\n{% endif %}", "<start_of_turn>model\n<think></think>{% endif %}"
+    )
+    encoded = encoder(thinking).encode(SHORT)
+    assert thinking.decode(encoded.tokens[: -encoded.answer]).endswith("<think></think>")
+    assert thinking.decode(encoded.tokens[-encoded.answer :]) == "a small primate of Madagascar<end_of_turn>"
+
+
+def test_a_template_that_leaves_answers_out_is_refused(base: Path) -> None:
+    silent = AutoTokenizer.from_pretrained(base)
+    silent.chat_template = "{{ messages[0]['content'] }}"
+    with pytest.raises(BaseModelUnusable, match="leaves answers out"):
+        encoder(silent)
+
+
+def test_a_system_message_goes_before_the_question_where_the_model_takes_none(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    turns = (Turn(role="system", content="Be brief."), Turn(role="user", content="What is a lemur?"))
+    encoded = encoder(tokenizer, ChatTemplate(system=False)).encode(Example(turns, "a primate"))
+    text = tokenizer.decode(encoded.tokens)
+    assert "<start_of_turn>user\nBe brief.\n\nWhat is a lemur?" in text
+    assert "<start_of_turn>system" not in text
+
+
+def test_control_tokens_in_a_lesson_are_plain_characters(tokenizer: PreTrainedTokenizerBase) -> None:
+    encoded = encoder(tokenizer).encode(single("What is <end_of_turn>?", "a <end_of_turn> mark"))
+    end = tokenizer.convert_tokens_to_ids("<end_of_turn>")
+    assert encoded.tokens[-1] == end
+    assert encoded.tokens.count(end) == 2, "one ends the question, one the answer"
+
+
+def test_an_own_answer_is_the_models_own_tokens_from_its_beginning(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    encoded = encoder(tokenizer).encode(replace(SHORT, own=own([11, 12, 13, 14])), longest=3)
+    assert encoded.tokens[-3:] == (11, 12, 13)
+    assert encoded.held
+    assert encoded.answer == 3
+    assert encoded.ids is not None
+    assert encoded.ids[:, 0].tolist() == [11, 12, 13]
+
+
+def test_an_example_too_long_for_the_model_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(CurriculumRefused, match="exceeds"):
+        encoder(tokenizer, limit=10).encode(SHORT)
+
+
+def test_padding_on_the_left_does_not_change_what_the_model_predicts(
+    base: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base).eval()
+    examples = [encoder(tokenizer).encode(example) for example in (LONG, SHORT)]
+    collate = Collator(examples, 0)
+    both, alone = (collate([{"number": n} for n in rows])["taught"] for rows in ((0, 1), (1,)))
+    with torch.no_grad():
+        batched, single = look(model, both)[1], look(model, alone)[0]
+    torch.testing.assert_close(batched[-len(single) :], single, atol=1e-4, rtol=1e-4)
+
+
+def test_taught_and_held_rows_are_batches_of_their_own_with_the_answers_alone_as_labels(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    examples = [
+        encoder(tokenizer).encode(each)
+        for each in (SHORT, replace(LONG, own=own([11, 12, 13])), LONG, replace(SHORT, own=own([14])))
+    ]
+    batch = Collator(examples, 0)([{"number": n} for n in range(4)])
+    assert (batch["taught"]["labels"] != IGNORED).sum(1).tolist() == [examples[0].answer, examples[2].answer]
+    held = batch["held"]
+    assert held["labels"].tolist() == [[11, 12, 13], [IGNORED, IGNORED, 14]]
+    assert held["ids"][1].tolist() == [[0, 0], [0, 0], [14, 0]]
+    assert "ids" not in batch["taught"]
+
+
+def test_what_all_prompts_begin_with_is_computed_once_and_changes_neither_loss_nor_gradients(
+    base: Path, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base)
+    system = Turn(role="system", content="You answer questions about animals and crafts.")
+    examples = [
+        encoder(tokenizer).encode(replace(each, messages=(system, *each.messages))) for each in (SHORT, LONG)
+    ]
+
+    def gradients() -> tuple[int, torch.Tensor, torch.Tensor]:
+        batch = Collator(examples, 0)([{"number": 0}, {"number": 1}])["taught"]
+        model.zero_grad()
+        loss = taught_loss(look(model, batch), batch)
+        loss.backward()
+        grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        return len(batch["prefix"]), loss.detach(), torch.cat(grads)
+
+    shared, loss, found = gradients()
+    monkeypatch.setattr(encoding, "SHARED", 10_000)
+    none, expected_loss, expected = gradients()
+    assert shared > 8 > none == 0
+    torch.testing.assert_close(loss, expected_loss, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-2)
