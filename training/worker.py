@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.errors import AgentError, ModelError
+from agent.errors import AgentError
 from agent.models.store import resolve
 from agent.settings import Settings, read_settings
 from memory import outbox
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             _quieten(settings)
             context = open_context(settings, quick=options.quick)
             serve(context, settings.path("training.db"), once=options.once, say=_say)
-    except (ModelError, TrainingError, StorageError, AgentError, ValueError) as error:
+    except (TrainingError, StorageError, AgentError, ValueError) as error:
         print(f"nightschool worker: {error}", file=sys.stderr, flush=True)
         return 2
     return 0

@@ -60,7 +60,8 @@ def test_a_bad_setting_ends_the_worker_with_exit_code_two(
 def test_a_model_without_a_card_ends_the_worker_with_the_command_to_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--home", str(tmp_path), "--model", str(tmp_path / "plain")]) == 2
+    (tmp_path / "config.json").write_text("{}")
+    assert main(["--home", str(tmp_path), "--model", str(tmp_path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "nightschool models study" in line
 
