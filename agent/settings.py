@@ -58,11 +58,18 @@ class Settings(BaseSettings):
         None,
         description="Signs webhooks (Standard Webhooks); without it, runs that name a webhook are refused.",
     )
+    webhook_hosts: str = Field(
+        "", description="Hosts with private addresses that webhooks may reach, separated by commas."
+    )
     api_key: str | None = Field(
         None, description="Key that our own commands send to a service that asks for one."
     )
     allowed_origins: str = Field(
         "", description="Web pages of other sites that may use the api: origins, separated by commas."
+    )
+    trusted_hosts: str = Field(
+        "",
+        description="Names by which the api may be asked besides its address, separated by commas.",
     )
     approval: Literal["auto", "human"] = Field(
         "auto", description="Who lets a verified curriculum through: policy (`auto`) or a person (`human`)."
@@ -123,7 +130,17 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """The origins whose pages may use the api besides its own."""
-        return frozenset(part.strip().lower() for part in self.allowed_origins.split(",") if part.strip())
+        return _names(self.allowed_origins)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names by which the api may be asked besides its own."""
+        return _names(self.trusted_hosts)
+
+    @property
+    def private_webhooks(self) -> frozenset[str]:
+        """The hosts that webhooks may reach at private addresses."""
+        return _names(self.webhook_hosts)
 
     @property
     def served_by(self) -> str:
@@ -157,6 +174,10 @@ class Settings(BaseSettings):
     def teacher(self) -> str:
         """Who writes curricula: `rules` or the remote model's name."""
         return self.teacher_model if self.teacher_url else "rules"
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -12,7 +12,19 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
-from api import adapters, assistants, crons, documents, errors, health, learn, store, thread_runs, threads
+from api import (
+    adapters,
+    assistants,
+    crons,
+    documents,
+    errors,
+    gaps,
+    health,
+    learn,
+    store,
+    thread_runs,
+    threads,
+)
 from api.auth import may
 from api.compose import Service, open_service
 from api.limits import RequestLimits
@@ -33,7 +45,7 @@ PARTS: Mapping[Scope, Sequence[ModuleType]] = {
         store,
         crons,
     ),
-    "learn": (learn, documents),
+    "learn": (learn, gaps, documents),
     "admin": (adapters,),
 }
 """What a key needs for which routes; health needs none."""
@@ -75,6 +87,6 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
             expose_headers=["Content-Location", "Location", "X-Pagination-Next"],
         )
     app.add_middleware(  # the last one is asked first
-        OwnPagesOnly, listening=settings.api_host, allowed=settings.origins
+        OwnPagesOnly, listening=settings.api_host, hosts=settings.hosts, allowed=settings.origins
     )
     return app

@@ -5,7 +5,7 @@
 
 import typer
 
-from api.commands import adapters, chat, keys, learn, library, models, report, serve, travel
+from api.commands import adapters, chat, gaps, keys, learn, library, models, report, serve, travel
 
 app = typer.Typer(
     name="nightschool",
@@ -26,13 +26,13 @@ app.command("runs")(learn.runs)
 app.command("approve")(learn.approve)
 app.command("reject")(learn.reject)
 app.command("cancel")(learn.cancel)
-app.command("gaps")(learn.gaps)
 app.command("history")(travel.history)
 app.command("replay")(travel.replay)
 app.command("fork")(travel.fork)
 app.command("diff")(travel.diff)
 app.command("report")(report.report)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
+app.add_typer(gaps.app, name="gaps", help="List gaps; dismiss, merge or delete one.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
 app.add_typer(
     adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."

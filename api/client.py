@@ -45,6 +45,10 @@ class Client:
         """The reply's JSON. Raises Unreachable, Refused."""
         return self._ask("POST", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """Raises Unreachable, Refused."""
+        self._ask("DELETE", path)
+
     def upload(self, path: str, data: bytes, media_type: str, **query: str) -> Any:
         """Sends bytes as they are; returns the reply's JSON. Raises Unreachable, Refused."""
         return self._ask("POST", path, content=data, params=query, headers={"Content-Type": media_type})
@@ -98,7 +102,7 @@ class Client:
             raise self._unreachable() from error
         if response.is_error:
             raise _refused(response)
-        return response.json()
+        return response.json() if response.content else None
 
     def _unreachable(self) -> Unreachable:
         return Unreachable(f"the service does not answer at {self._url}: start it with `nightschool up`")

@@ -276,7 +276,8 @@ async def _teacher(settings: Settings, stack: AsyncExitStack) -> Teacher | None:
 def _webhooks(settings: Settings) -> Webhooks | None:
     if settings.webhook_secret is None:
         return None
-    return Webhooks(settings.webhook_secret.get_secret_value(), lambda: datetime.now(UTC))
+    secret = settings.webhook_secret.get_secret_value()
+    return Webhooks(secret, lambda: datetime.now(UTC), hosts=settings.private_webhooks)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -1,4 +1,4 @@
-"""Owns the routes of learn runs and gaps: start, watch, approve, resume, read the report.
+"""Owns the routes of learn runs: start, watch, approve, resume, read the report.
 
 Runs nothing itself: `graphs.runs` makes the work durable, and a client that goes away changes nothing.
 """
@@ -18,7 +18,7 @@ from api.errors import refusals
 from graphs.runs import LearnInput, Standing
 from graphs.state import Event
 from memory.database import RunRecord
-from memory.records import Approval, Gap, GapStatus, Outcome
+from memory.records import Approval, Outcome
 
 router = APIRouter(tags=["learn"])
 
@@ -154,20 +154,6 @@ async def resume(run_id: str, given: Given) -> Started:
     """Takes up a run again that was stopped or failed, at the step where it was."""
     await given.runs.resume(run_id)
     return begun(run_id)
-
-
-@router.get("/v1/gaps", responses=refusals(422, 503))
-async def gaps(
-    given: Given, status: GapStatus | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[Gap]:
-    """Questions that the service could not answer, oldest first."""
-    return list(await given.runtime.database.gaps(status, limit=limit))
-
-
-@router.get("/v1/gaps/{gap_id}", responses=refusals(404, 503))
-async def gap(gap_id: str, given: Given) -> Gap:
-    """One gap."""
-    return await given.runtime.database.gap(gap_id)
 
 
 def begun(run_id: str) -> Started:

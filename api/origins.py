@@ -24,18 +24,26 @@ class OwnPagesOnly:
     another site, from which plain text may be posted without asking us first.
     """
 
-    def __init__(self, app: ASGIApp, listening: str, allowed: Collection[str] = ()) -> None:
-        """`listening` is the address or name that the api listens on, `allowed` whose pages are welcome."""
+    def __init__(
+        self, app: ASGIApp, listening: str, hosts: Collection[str] = (), allowed: Collection[str] = ()
+    ) -> None:
+        """`listening` is the address or name that the api listens on, `hosts` its other names, without ports,
+        and `allowed` whose pages are welcome. Where it listens everywhere without `hosts`, any name does.
+        """
         self._allowed = frozenset(allowed)
         self._app = app
-        self._hosts = None if listening in EVERYWHERE else LOOPBACK | {listening.lower()}
+        anywhere = listening in EVERYWHERE and not hosts
+        self._hosts = None if anywhere else LOOPBACK | {listening.lower()} | frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host, origin = headers.get("host", ""), headers.get("origin")
             if self._hosts is not None and _name(host) not in self._hosts:
-                message = f"{host!r} is no name of this service: ask localhost, or set NIGHTSCHOOL_API_HOST"
+                message = (
+                    f"{host!r} is no name of this service: ask localhost, or add its name to"
+                    " NIGHTSCHOOL_TRUSTED_HOSTS"
+                )
                 await reply(scope["path"], 403, "foreign_host", message)(scope, receive, send)
                 return
             if scope["method"] not in READING and origin is not None and not self._welcome(origin, host):

@@ -3,9 +3,11 @@
 Decides nothing; every figure in the report was measured by a step or by the trainer.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from graphs.state import LearnState, Runtime
+from memory.errors import UnknownGap
 from memory.records import GapStatus, Outcome
 
 
@@ -79,9 +81,9 @@ async def conclude(state: LearnState, runtime: Runtime) -> None:
     outcome = state["outcome"]
     await runtime.database.finish_run(state["run_id"], outcome, report_of(state))
     if (gap_id := state.get("gap_id")) is not None:
-        await runtime.database.set_gap(
-            gap_id, gap_status(outcome, known=state.get("known", False)), state["run_id"]
-        )
+        status = gap_status(outcome, known=state.get("known", False))
+        with suppress(UnknownGap):  # deleted meanwhile
+            await runtime.database.set_gap(gap_id, status, state["run_id"])
 
 
 def gap_status(outcome: Outcome, *, known: bool) -> GapStatus:

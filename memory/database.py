@@ -13,7 +13,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, RowMapping, Select, Table, event, select, text, update
+from sqlalchemy import URL, Connection, RowMapping, Select, Table, delete, event, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -95,7 +95,8 @@ class Database:
     async def open_gap(self, gap: Gap) -> Gap:
         """Keeps a gap and returns it, or the one that already stands for this question in this domain.
 
-        Only a closed gap makes room for another; spelling variants of a question count as one.
+        Only a closed gap makes room for another; spelling variants of a question count as one. For a merged
+        gap the one that it was merged into is returned.
         """
         async with self.begin() as connection:
             await connection.execute(
@@ -113,6 +114,8 @@ class Database:
                 GAPS.c.domain == gap.domain, GAPS.c.question_key == key(gap.question), NOT_CLOSED
             )
             row = (await connection.execute(standing)).mappings().first()
+            if row and row["merged_into"]:
+                row = await _locked(connection, row["merged_into"])
             return _gap(row) if row else gap
 
     async def gaps(self, status: GapStatus | None = None, *, limit: int = 100) -> tuple[Gap, ...]:
@@ -132,15 +135,60 @@ class Database:
     async def set_gap(self, gap_id: str, status: GapStatus, run_id: str | None = None) -> Gap:
         """Moves a gap on, and notes the run that works on it unless `run_id` is None. Raises UnknownGap.
 
-        A gap cannot be opened again while another stands for its question: it then stays closed.
+        A gap cannot be opened again while another stands for its question: it then stays closed. With a gap
+        those close that were merged into it.
         """
         values = {"status": status} | ({} if run_id is None else {"run_id": run_id})
         try:
             async with self.begin() as connection:
                 await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(values))
+                if status == "closed":
+                    merged = update(GAPS).where(GAPS.c.merged_into == gap_id)
+                    await connection.execute(merged.values(status=status))
         except IntegrityError:
             pass
         return await self.gap(gap_id)
+
+    async def dismiss_gap(self, gap_id: str) -> Gap:
+        """Notes that nobody wants the gap learned. Raises UnknownGap, and ValueError unless it is open."""
+        async with self.begin() as connection:
+            row = _at_rest(await _locked(connection, gap_id))
+            if row["status"] == "closed":
+                raise ValueError(f"gap {gap_id} is closed: there is nothing to dismiss")
+            await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(status="dismissed"))
+        return await self.gap(gap_id)
+
+    async def delete_gap(self, gap_id: str) -> None:
+        """Removes the gap, and those that were merged into it; runs that were about them stay.
+
+        Raises UnknownGap, and ValueError while a run works on it.
+        """
+        async with self.begin() as connection:
+            _at_rest(await _locked(connection, gap_id))
+            gone = select(GAPS.c.id).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
+            await connection.execute(update(RUNS).where(RUNS.c.gap_id.in_(gone)).values(gap_id=None))
+            ids = (await connection.execute(gone)).scalars().all()
+            await connection.execute(delete(GAPS).where(GAPS.c.id.in_(ids)))
+
+    async def merge_gap(self, gap_id: str, into: str) -> Gap:
+        """Lets the gap `into` stand for this one's question too, and returns it with the keywords of both.
+
+        What was merged into this one moves along. Raises UnknownGap, and ValueError for one and the same gap,
+        a closed one, one that a run works on, or an `into` that is dismissed.
+        """
+        if gap_id == into:
+            raise ValueError("a gap cannot be merged into itself: name another one")
+        async with self.begin() as connection:
+            rows = {id: await _locked(connection, id) for id in sorted((gap_id, into))}
+            merged, standing = _gap(_at_rest(rows[gap_id])), _gap(rows[into])
+            if merged.status == "closed" or standing.status in ("closed", "dismissed"):
+                raise ValueError("only gaps that are not closed are merged, and only into one not dismissed")
+            keywords = [*dict.fromkeys((*standing.keywords, *merged.keywords))]
+            moved = update(GAPS).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
+            await connection.execute(moved.values(status="dismissed", merged_into=into))
+            body = rows[into]["body"] | {"keywords": keywords}
+            await connection.execute(update(GAPS).where(GAPS.c.id == into).values(body=body))
+        return await self.gap(into)
 
     async def start_run(
         self, run_id: str, *, subject: str, whole: bool, domain: str | None, gap_id: str | None, now: datetime
@@ -299,8 +347,24 @@ def _migrate(connection: Connection) -> None:
 
 
 def _gap(row: RowMapping) -> Gap:
-    body = row["body"] | {"status": row["status"], "run_id": row["run_id"]}
-    return Gap.model_validate(body)
+    columns = {name: row[name] for name in ("status", "run_id", "merged_into")}
+    return Gap.model_validate(row["body"] | columns)
+
+
+async def _locked(connection: AsyncConnection, gap_id: str) -> RowMapping:
+    """The gap's row, which nobody else changes until the transaction ends. Raises UnknownGap."""
+    query = select(GAPS).where(GAPS.c.id == gap_id).with_for_update()
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise UnknownGap(f"no gap {gap_id}: `nightschool gaps` lists those that are open")
+    return row
+
+
+def _at_rest(row: RowMapping) -> RowMapping:
+    """The gap's row. Raises ValueError while a run works on the gap."""
+    if row["status"] == "learning":
+        raise ValueError(f"run {row['run_id']} works on gap {row['id']}: cancel it first")
+    return row
 
 
 def _run(row: RowMapping) -> RunRecord:

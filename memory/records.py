@@ -31,7 +31,8 @@ UnsurePolicy = Literal["abstain", "warn", "answer"]
 """What a caller gets when the model is unsure and no source helps."""
 AnswerForm = Literal["short", "sentence", "long"]
 Verdict = Literal["accept", "refine", "flag", "discard"]
-GapStatus = Literal["open", "learning", "closed"]
+GapStatus = Literal["open", "learning", "closed", "dismissed"]
+"""`dismissed`: a person does not want it learned, so the question opens no gap again."""
 AdapterStatus = Literal["candidate", "live", "retired", "rejected"]
 
 DOMAIN_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
@@ -240,6 +241,8 @@ class Gap(Record):
     status: GapStatus = "open"
     opened_at: datetime
     run_id: str | None = None
+    merged_into: str | None = None
+    """Id of the gap that stands for this question too."""
 
 
 # What is taught

@@ -28,6 +28,7 @@ GAPS = Table(
     Column("question_key", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("run_id", Text),
+    Column("merged_into", Text),
     Column("opened_at", Float, nullable=False),
     Column("body", JSON, nullable=False),
     Index(

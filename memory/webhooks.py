@@ -1,4 +1,4 @@
-"""Owns how the end of a run is told to somebody else's server: signed, and to public addresses only.
+"""Tells somebody else's server of the end of a run: signed, and to public addresses or allowed hosts only.
 
 When to tell, and how often to try, is the caller's business.
 """
@@ -6,7 +6,7 @@ When to tell, and how often to try, is the caller's business.
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import httpx
@@ -29,10 +29,15 @@ class Webhooks:
         secret: str,
         clock: Callable[[], datetime],
         *,
+        hosts: Collection[str] = (),
         resolve: Resolve = addresses,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`secret` is shared with the receivers, who check the signature with it."""
+        """`secret` is shared with the receivers, who check the signature with it.
+
+        `hosts` are names, in lower case, that may be told although their addresses are private.
+        """
+        self._hosts = frozenset(hosts)
         self._secret = secret.encode()
         self._clock = clock
         self._resolve = resolve
@@ -49,8 +54,10 @@ class Webhooks:
         found = self._resolve(parts.host)
         if not found:
             raise UnknownHost(f"webhook: {parts.host} is not known here: send a name that has an address")
-        if not is_public(found):
-            raise ValueError(f"webhook: {parts.host} is not public: only public servers are told")
+        if parts.host.lower() not in self._hosts and not is_public(found):
+            raise ValueError(
+                f"webhook: {parts.host} is not public: add it to NIGHTSCHOOL_WEBHOOK_HOSTS to allow it"
+            )
         return found[0]
 
     async def send(self, url: str, message_id: str, body: str, address: str) -> None:

@@ -1,4 +1,4 @@
-"""Owns the commands about learning: start a run and watch it, decide on one, list runs and gaps.
+"""Owns the commands about learning: start a run and watch it, decide on one, list runs.
 
 Computes no figure; the report of the run holds all that is shown.
 """
@@ -80,20 +80,6 @@ def _status(client: "Client", run: dict[str, Any]) -> str:
     if run["outcome"] is not None:
         return str(run["outcome"]["status"])
     return str(client.get(f"/v1/learn/{run['id']}")["standing"]["status"])
-
-
-def gaps(
-    status: Annotated[str | None, typer.Option(help="open, learning or closed.")] = None,
-) -> None:
-    """List the questions that the service could not answer."""
-    from api.display import table
-
-    with service() as client:
-        found = client.get("/v1/gaps", status=status)
-    rows = [
-        (gap["id"], gap["question"], gap["domain"], gap["status"], gap["opened_at"][:19]) for gap in found
-    ]
-    console().print(table(("gap", "question", "domain", "status", "opened"), rows))
 
 
 def _decide(run: str, *, approved: bool, reason: str) -> None:

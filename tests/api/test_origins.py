@@ -52,6 +52,27 @@ async def test_the_name_it_listens_on_is_its_own(serve: Serve, listening: str, s
         assert reply.status_code == status
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["host.docker.internal:8000", "School.example", "192.168.1.20:8000", "localhost", "127.0.0.1:8000"],
+)
+@pytest.mark.parametrize("listening", ["127.0.0.1", "0.0.0.0"])
+async def test_trusted_hosts_may_be_asked_beside_the_machines_own_names(
+    serve: Serve, listening: str, host: str
+) -> None:
+    trusted = "host.docker.internal, school.example,192.168.1.20"
+    async with serve(api_host=listening, trusted_hosts=trusted) as client:
+        assert (await client.get("/healthz", headers={"host": host})).status_code == 200
+        foreign = await client.get("/healthz", headers={"host": "evil.example"})
+        assert foreign.status_code == 403
+
+
+async def test_a_refused_host_is_told_the_setting_that_would_allow_it(client: httpx.AsyncClient) -> None:
+    reply = await client.get("/healthz", headers={"host": "host.docker.internal:8000"})
+    assert reply.status_code == 403
+    assert "NIGHTSCHOOL_TRUSTED_HOSTS" in reply.json()["error"]["message"]
+
+
 async def test_pages_that_are_allowed_can_use_the_api_and_read_where_a_run_is(serve: Serve) -> None:
     page = "http://localhost:3000"
     async with serve(allowed_origins=f"{page}, https://chat.example") as client:

@@ -19,12 +19,14 @@ BLOCKS = re.findall(r"```(?:sh|bash)\n(.*?)```", README, re.DOTALL)
 
 
 def command_names() -> set[str]:
-    """All commands, with those of groups as two words."""
+    """All commands, with those of groups as two words, and groups that do something on their own."""
     root = typer.main.get_command(commands)
     names: set[str] = set()
     for name, command in root.commands.items():  # type: ignore[attr-defined]  # a click group
         inner = getattr(command, "commands", None)
-        names |= {f"{name} {sub}" for sub in inner} if inner else {name}
+        names |= {f"{name} {sub}" for sub in inner or ()}
+        if not inner or command.invoke_without_command:
+            names.add(name)
     return names
 
 

@@ -110,11 +110,89 @@ async def test_moving_a_gap_on_keeps_its_run_unless_another_is_named(database: D
     assert await database.gap("g1") == gap().model_copy(update={"run_id": "r1"})
 
 
+async def test_a_dismissed_gap_is_kept_and_its_question_opens_no_other(database: Database) -> None:
+    await database.open_gap(gap())
+    assert (await database.dismiss_gap("g1")).status == "dismissed"
+    assert (await database.dismiss_gap("g1")).status == "dismissed"
+    assert (await database.open_gap(gap("g2"))).id == "g1"
+    assert await database.gaps("open") == ()
+
+
+async def test_a_deleted_gap_is_gone_and_its_runs_stay(database: Database) -> None:
+    await database.open_gap(gap())
+    await start(database, "r1", gap_id="g1")
+    await database.delete_gap("g1")
+    with pytest.raises(UnknownGap):
+        await database.gap("g1")
+    assert (await database.run("r1")).gap_id is None
+    assert (await database.open_gap(gap("g2"))).id == "g2"
+
+
+async def test_a_merged_gap_is_stood_for_by_the_other_until_that_closes(database: Database) -> None:
+    await database.open_gap(gap())
+    other = gap("g2", "What does moving mean?").model_copy(update={"keywords": ("moving", "move")})
+    await database.open_gap(other)
+    standing = await database.merge_gap("g2", "g1")
+    assert (standing.id, standing.keywords) == ("g1", ("move", "moving"))
+    merged = await database.gap("g2")
+    assert (merged.status, merged.merged_into) == ("dismissed", "g1")
+    assert (await database.open_gap(gap("g3", "what does moving mean"))).id == "g1"
+    await database.set_gap("g1", "closed")
+    assert (await database.gap("g2")).status == "closed"
+    assert (await database.open_gap(gap("g4", "What does moving mean?"))).id == "g4"
+
+
+async def test_what_was_merged_into_a_gap_moves_and_goes_with_it(database: Database) -> None:
+    for id, question in (("g1", "What is a move?"), ("g2", "What is moving?"), ("g3", "Why move?")):
+        await database.open_gap(gap(id, question))
+    await database.merge_gap("g3", "g2")
+    await database.merge_gap("g2", "g1")
+    assert (await database.gap("g3")).merged_into == "g1"
+    await database.delete_gap("g1")
+    assert await database.gaps() == ()
+
+
+async def test_a_gap_that_a_run_works_on_is_neither_dismissed_deleted_nor_merged(database: Database) -> None:
+    await database.open_gap(gap())
+    await database.open_gap(gap("g2", "Why move?"))
+    await database.set_gap("g1", "learning", "r1")
+    for change in (
+        database.dismiss_gap("g1"),
+        database.delete_gap("g1"),
+        database.merge_gap("g1", "g2"),
+    ):
+        with pytest.raises(ValueError, match="r1"):
+            await change
+    assert (await database.gap("g1")).status == "learning"
+    assert (await database.merge_gap("g2", "g1")).status == "learning"
+
+
+async def test_gaps_merge_only_into_others_that_stand(database: Database) -> None:
+    await database.open_gap(gap())
+    await database.open_gap(gap("g2", "Why move?"))
+    with pytest.raises(ValueError, match="itself"):
+        await database.merge_gap("g1", "g1")
+    for unknown in (database.merge_gap("no", "g1"), database.merge_gap("g1", "no")):
+        with pytest.raises(UnknownGap):
+            await unknown
+    for status in ("closed", "dismissed"):
+        await database.set_gap("g2", status)
+        with pytest.raises(ValueError, match="not closed"):
+            await database.merge_gap("g1", "g2")
+    await database.set_gap("g2", "closed")
+    with pytest.raises(ValueError, match="nothing to dismiss"):
+        await database.dismiss_gap("g2")
+
+
 async def test_unknown_gaps_and_runs_are_refused(database: Database) -> None:
     with pytest.raises(UnknownGap):
         await database.gap("no")
     with pytest.raises(UnknownGap):
         await database.set_gap("no", "closed")
+    with pytest.raises(UnknownGap):
+        await database.dismiss_gap("no")
+    with pytest.raises(UnknownGap):
+        await database.delete_gap("no")
     with pytest.raises(UnknownRun):
         await database.run("no")
     with pytest.raises(UnknownRun):

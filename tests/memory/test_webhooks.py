@@ -20,14 +20,20 @@ NAMES = {
 }
 
 
-def webhooks(status: int = 200, seen: list[httpx.Request] | None = None) -> Webhooks:
+def webhooks(
+    status: int = 200, seen: list[httpx.Request] | None = None, hosts: frozenset[str] = frozenset()
+) -> Webhooks:
     def answer(request: httpx.Request) -> httpx.Response:
         if seen is not None:
             seen.append(request)
         return httpx.Response(status, headers={"Location": "http://localhost/"} if status == 302 else {})
 
     return Webhooks(
-        SECRET, lambda: NOW, resolve=lambda host: NAMES.get(host, []), transport=httpx.MockTransport(answer)
+        SECRET,
+        lambda: NOW,
+        hosts=hosts,
+        resolve=lambda host: NAMES.get(host, []),
+        transport=httpx.MockTransport(answer),
     )
 
 
@@ -50,6 +56,13 @@ def webhooks(status: int = 200, seen: list[httpx.Request] | None = None) -> Webh
 def test_what_is_not_a_public_server_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="webhook"):
         webhooks().check(url)
+
+
+def test_a_private_server_is_told_where_its_host_is_allowed() -> None:
+    given = webhooks(hosts=frozenset({"intranet"}))
+    assert given.check("http://Intranet:9000/x") == "10.0.0.7"
+    with pytest.raises(ValueError, match="NIGHTSCHOOL_WEBHOOK_HOSTS"):
+        given.check("http://localhost/x")
 
 
 async def test_a_delivery_goes_to_the_address_that_was_checked_and_is_signed() -> None:
