@@ -21,7 +21,9 @@ from agent.chat.sources import SourcedAnswer, answer_from_sources
 from agent.engine import GREEDY, Engine, Reply, Sampling
 from agent.explore import FIRST_LOOK
 from agent.local import LocalEngine
-from agent.models.card import ModelCard, read_card
+from agent.models.card import ModelCard
+from agent.models.store import AdoptedModel, resolve
+from agent.settings import read_settings
 from benchmarks.answers_data import Question, documents, manuals, squad
 from memory.embedding import Embedder, SentenceEmbedder
 from memory.episodic.base import EpisodicMemory
@@ -174,11 +176,11 @@ async def all_answers(bench: Bench, questions: Sequence[Question]) -> list[Answe
     return found
 
 
-async def measure(data: Path, model: Path, home: Path, count: int) -> Result:
+async def measure(data: Path, model: AdoptedModel, home: Path, count: int) -> Result:
     """The whole benchmark; `count` questions about SQuAD."""
     start = time.perf_counter()
-    card = read_card(model)
-    engine, embedder = await asyncio.to_thread(LocalEngine.open, model), SentenceEmbedder()
+    card, embedder = model.card, SentenceEmbedder()
+    engine = await asyncio.to_thread(LocalEngine.open, model.folder)
     on_squad = await open_bench(data, "squad", engine, card, embedder, home)
     asked = squad(data)[:count]
     answered = await all_answers(on_squad, asked)
@@ -311,12 +313,13 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with squad/ and manuals/")
-    parser.add_argument("--model", type=Path, required=True, help="folder of a model that has a card")
+    parser.add_argument("--model", help="a model's name or folder; default: the one in use")
     parser.add_argument("--home", type=Path, default=Path(".nightschool/bench-answers"))
     parser.add_argument("--count", type=int, default=300, help="questions about SQuAD")
     options = parser.parse_args()
+    model = resolve(read_settings(**({"model": options.model} if options.model else {})))
     options.home.mkdir(parents=True, exist_ok=True)
-    result = asyncio.run(measure(options.data, options.model, options.home, options.count))
+    result = asyncio.run(measure(options.data, model, options.home, options.count))
     write(result)
 
 

@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from agent.chat.candidates import Candidate, compared, names, roots, shortlist
 from agent.chat.support import clash, foreign, supports
-from agent.engine import GREEDY, Reply, Sampling
+from agent.engine import Reply, Sampling
 from agent.grading import declined
 from agent.models.card import ModelCard
 from memory.embedding import Embedder
@@ -26,6 +26,8 @@ AS_LIKELY = 0.5
 MOST_QUOTES = 2
 PASSAGES = 3
 """Passages that the model reads: those of the best sentences."""
+LONGEST = 96
+"""Tokens of the model's answer: some three sentences."""
 CONTEXT_SHARE = 0.5
 """Most of the model's context that sources take; the rest is for the conversation and the answer."""
 TOKEN_CHARS = 3
@@ -64,7 +66,8 @@ async def answer_from_sources(
     listed = shortlist(question, findings)
     if not listed or listed[0].chance < ANSWERS:
         return None
-    asking = asyncio.ensure_future(ask(prompt(question, messages, listed, card), GREEDY))
+    sampling = Sampling(max_tokens=min(card.answer_tokens, LONGEST))
+    asking = asyncio.ensure_future(ask(prompt(question, messages, listed, card), sampling))
     try:  # the model reads while the sentences are compared, which takes as long as retrieval itself
         found = await asyncio.to_thread(compared, question, listed, embedder)
         likely = [c for c in found if c.chance >= ANSWERS]
