@@ -202,11 +202,15 @@ def _context(config: dict[str, Any]) -> int:
 
 def _check_template(folder: Path, name: str) -> None:
     """Loads the tokenizer and renders a question with its chat template."""
+    from huggingface_hub.errors import StrictDataclassError
     from jinja2 import TemplateError
     from transformers import AutoTokenizer
 
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except StrictDataclassError as error:
+        reason = " ".join(str(error).split())
+        raise ModelRefused(f"{name}: its config.json is not one of its type ({reason}): mend it") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelRefused(

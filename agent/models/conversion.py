@@ -6,6 +6,8 @@ transformers restores the weights; what it gets wrong about the rest is put righ
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,9 +147,10 @@ def _write_weights(gguf: Path, folder: Path, say: Say) -> None:
     from transformers import AutoModelForCausalLM
 
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
-        )
+        with redirect_stderr(StringIO()):  # its progress bar cannot be turned off
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
+            )
     except ValueError as error:  # transformers' word for an architecture that it cannot read from a GGUF
         raise ModelRefused(f"{gguf.name} cannot be converted: {error}") from error
     # It was dequantised, which the model does not know: saved as it is, it would claim to be a GGUF.
