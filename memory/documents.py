@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from memory.errors import IngestError
+from memory.language import is_table_rule
 from memory.records import Record
 
 MediaType = Literal["text/markdown", "text/plain", "text/html", "application/pdf"]
@@ -115,11 +116,12 @@ def unwrapped(text: str) -> str:
     """Joins the wrapped lines of paragraphs and list items; code, tables and headings stay. Same length."""
     lines = text.split("\n")
     pieces: list[str] = []
-    fenced = False
+    fenced = table = False
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         fence = line.lstrip().startswith(("```", "~~~"))
         fenced = fenced != fence
-        joins = not fenced and not fence and _continues(line, following)
+        table = "|" in line and (table or is_table_rule(following))
+        joins = not fenced and not fence and not table and _continues(line, following)
         pieces.append(line + (" " if joins else "\n"))
     return "".join(pieces)[: len(text)]
 

@@ -100,6 +100,11 @@ _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]")
 
 
+def is_table_rule(line: str) -> bool:
+    """Whether the line is the rule under a Markdown table's header row, such as `--- | ---`."""
+    return "|" in line and _RULE.match(line) is not None
+
+
 def _stretches(text: str) -> Iterator[tuple[int, int, str]]:
     """The text in stretches of one kind: prose, code, header, rule, row or heading."""
     lines: list[tuple[int, str]] = []
@@ -110,8 +115,10 @@ def _stretches(text: str) -> Iterator[tuple[int, int, str]]:
     lines.append((offset, ""))
     begin: int | None = None
     fenced: int | None = None
+    table = False
     for (start, line), (_, following) in pairwise(lines):
-        kind = _kind(line, following) if fenced is None else "prose"
+        kind = _kind(line, following, table) if fenced is None else "prose"
+        table = kind in ("header", "rule", "row")
         fence = _FENCE.match(line) is not None
         if begin is not None and fenced is None and (kind != "prose" or fence or _ITEM.match(line)):
             yield begin, start, "prose"
@@ -132,14 +139,15 @@ def _stretches(text: str) -> Iterator[tuple[int, int, str]]:
         yield begin, len(text), "prose"
 
 
-def _kind(line: str, following: str) -> str:
+def _kind(line: str, following: str, table: bool) -> str:
+    """The kind of a line outside code; `table` tells that the line before it belongs to a table."""
     if _HEADING.match(line):
         return "heading"
-    if "|" in line and _RULE.match(line.rstrip("\n")):
+    if is_table_rule(line.rstrip("\n")):
         return "rule"
-    if _ROW.match(line.rstrip("\n")):
-        return "header" if _RULE.match(following.rstrip("\n") or " ") else "row"
-    return "prose"
+    if "|" in line and is_table_rule(following.rstrip("\n")):
+        return "header"
+    return "row" if _ROW.match(line.rstrip("\n")) or (table and "|" in line) else "prose"
 
 
 def _stripped(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from memory.language import sentences
+from memory.language import quotable
 from memory.records import Passage, digest_of
 
 TARGET_WORDS = 120
@@ -16,7 +16,7 @@ TARGET_WORDS = 120
 MOST_WORDS = 160
 MOST_CHARS = 4000
 """Of a passage: what has no sentences, such as a data file or a long code block, is cut there."""
-VERSION = 2
+VERSION = 3
 """Part of each passage's id: raise it when passages or facts are read differently, and all are read anew."""
 LONGEST_HEADING = 200
 """Characters kept of a heading, because every passage below repeats it."""
@@ -112,14 +112,17 @@ def _packed(text: str, blocks: list[Block]) -> Iterator[tuple[int, int]]:
 
 
 def _pieces(text: str, block: Block) -> Iterator[tuple[int, int]]:
-    """The block itself, or, where it is too long, its sentences in runs."""
+    """The block itself, or, where it is too long, its sentences, items or table rows in runs."""
     piece = text[block.start : block.end]
     if block.code or _count(piece) <= MOST_WORDS:
         yield from _cut(text, block.start, block.end)
         return
     first: int | None = None
     last = 0
-    for start, end in sentences(piece):
+    spans = list(quotable(piece))
+    if spans:  # a list item's mark and a table's header row belong to the first run
+        spans[0] = (0, spans[0][1])
+    for start, end in spans:
         if first is not None and _count(piece[first:end]) > TARGET_WORDS:
             yield from _cut(text, block.start + first, block.start + last)
             first = None

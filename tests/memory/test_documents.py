@@ -84,6 +84,11 @@ def test_a_pdf_that_unpacks_to_far_more_than_it_weighs_is_refused() -> None:
         text_of(raw(bomb, "application/pdf"))
 
 
+def test_a_table_without_outer_pipes_keeps_its_lines() -> None:
+    text = "Some\nnumbers:\n\nID | Status\n--- | ---\n0 | Unknown\n1 | Blocked\n\nThe\nend.\n"
+    assert unwrapped(text) == text.replace("Some\n", "Some ").replace("The\n", "The ")
+
+
 def test_wrapped_lines_are_joined_and_blocks_are_not() -> None:
     text = "# A\nb\nc\n\n- d\n  e\n- f\n\n```\ng\nh\n```\n\n    i\n    j\n| k\n| l\n"
     assert unwrapped(text) == "# A\nb c\n\n- d   e\n- f\n\n```\ng\nh\n```\n\n    i\n    j\n| k\n| l\n"

@@ -87,3 +87,13 @@ def test_the_same_text_has_another_id_in_another_domain_or_source() -> None:
 
 def cut(text: str) -> tuple[Passage, ...]:
     return passages(text, source="s", title="t", domain="general")
+
+
+def test_a_long_table_is_cut_between_rows_and_keeps_its_header() -> None:
+    rows = [f"| device {n} | {n} kilograms of load at most |" for n in range(60)]
+    text = "\n".join(["| Device | Load |", "|---|---|", *rows])
+    cut = passages(text, source="s", title="t", domain="d")
+    assert len(cut) > 1
+    assert cut[0].text.startswith("| Device | Load |")
+    assert all(p.text.endswith("|") and len(p.text.split()) <= MOST_WORDS for p in cut)
+    assert [line for p in cut for line in p.text.splitlines()] == text.splitlines()
