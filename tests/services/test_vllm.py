@@ -1,78 +1,120 @@
-"""The vLLM engine against a real server with the shipped model, and against what is no server at all."""
+"""The vLLM engine against a real server with the default model, and against what is no server at all."""
 
 import http.server
+import json
 import os
-import shutil
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from langchain_core.messages import HumanMessage
 
-from agent.engine import Sampling
-from agent.entropy import measure
+from agent.engine import Reply, Sampling, Token
 from agent.errors import EngineUnavailable
 from agent.local import LocalEngine
-from agent.settings import SHIPPED_MODEL, Settings, base_threshold
+from agent.models.store import AdoptedModel
 from agent.vllm import VllmEngine
 from tests.models import CARD_TEMPLATE
 from tests.serving import served
+from tests.support.models import default_model
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
 QUESTIONS = [
-    "What is a lemur?",
+    "What is the capital of France?",
     "What is a zorblat?",
     "Define photosynthesis.",
-    "What kind of thing is a sparrow?",
+    "Who wrote Hamlet?",
 ]
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 20}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+TOOL = {"type": "function", "function": {"name": "find_city", "parameters": SCHEMA}}
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, because both engines must read the same weights even while others are being trained."""
-    if not (SHIPPED_MODEL / "model.safetensors").is_file():
-        pytest.skip("there are no shipped weights: run `make seed-model`")
-    return Path(shutil.copytree(SHIPPED_MODEL, tmp_path_factory.mktemp("shipped") / "model"))
+def model() -> AdoptedModel:
+    return default_model()
 
 
 @pytest.fixture(scope="module")
-def url(model: Path) -> Iterator[str]:
-    with served(model, model.parent / "engine.log", context=1024) as url:
+def url(model: AdoptedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("engine") / "engine.log"
+    with served(model.folder, log, context=model.card.context) as url:
         yield url
 
 
-async def test_its_entropy_bounds_hold_what_the_whole_distribution_says(url: str, model: Path) -> None:
-    """Both engines compute in different precision, so the bounds get a little slack."""
-    exact = LocalEngine.open(model, device="cpu")
-    async with VllmEngine(url, "nightschool", CARD_TEMPLATE) as engine:
-        for question in QUESTIONS:
-            served_reply = await engine.chat([HumanMessage(question)], sampling=Sampling(max_tokens=1))
-            local_reply = await exact.chat([HumanMessage(question)], sampling=Sampling(max_tokens=1))
-            assert served_reply.prompt_tokens == local_reply.prompt_tokens
-            bounds, whole = served_reply.tokens[0].entropy, local_reply.tokens[0].entropy.lower
-            assert bounds.lower - 0.15 <= whole <= bounds.upper + 0.15
+@pytest.fixture
+async def engine(url: str, model: AdoptedModel) -> AsyncIterator[VllmEngine]:
+    async with VllmEngine(url, "nightschool", model.card.template) as opened:
+        yield opened
 
 
-async def test_its_bounds_are_narrow_enough_to_decide_as_the_whole_distribution_does(
-    url: str, model: Path
+async def test_both_engines_read_the_same_prompt_and_bound_the_same_entropies(
+    engine: VllmEngine, model: AdoptedModel
 ) -> None:
-    """Only an answer whose entropy is near the threshold may be left undecided, or be decided otherwise."""
-    exact = LocalEngine.open(model, device="cpu")
-    threshold = base_threshold(Settings(model=str(model)))
-    clear = 0
-    async with VllmEngine(url, "nightschool", CARD_TEMPLATE) as engine:
-        for question in QUESTIONS:
-            whole = measure(await exact.chat([HumanMessage(question)]), threshold)
-            if whole.abstained or not threshold / 2 < whole.maximum.lower < 2 * threshold:
-                clear += 1
-                bounded = measure(await engine.chat([HumanMessage(question)]), threshold)
-                assert bounded.decision == whole.decision, question
-    assert clear >= len(QUESTIONS) / 2
+    """Both compute in their own precision, so the bounds get a little slack."""
+    local = LocalEngine.open(model.folder, model.card.template, device="cpu")
+    for question in QUESTIONS:
+        asked, first = [HumanMessage(question)], Sampling(max_tokens=1)
+        one, other = await engine.chat(asked, sampling=first), await local.chat(asked, sampling=first)
+        assert one.prompt_tokens == other.prompt_tokens
+        assert one.tokens[0].entropy.lower == pytest.approx(other.tokens[0].entropy.lower, abs=0.3)
+        assert one.tokens[0].entropy.upper == pytest.approx(other.tokens[0].entropy.upper, abs=0.3)
+
+
+async def test_an_answer_has_the_form_that_was_asked_for(engine: VllmEngine) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "city", "schema": SCHEMA}}
+    sampling = Sampling(max_tokens=60, response_format=form)
+    reply = await engine.chat([HumanMessage("Name a city in France, as JSON.")], sampling=sampling)
+    assert set(json.loads(reply.text)) == {"city"}
+    assert reply.tokens
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_tool_that_must_be_called_is_called(engine: VllmEngine, streamed: bool) -> None:
+    choice = {"type": "function", "function": {"name": "find_city"}}
+    sampling = Sampling(max_tokens=60, tools=(TOOL,), tool_choice=choice)
+    asked = [HumanMessage("Find Paris.")]
+    if streamed:
+        reply = [part async for part in engine.stream(asked, sampling=sampling)][-1]
+        assert isinstance(reply, Reply)
+    else:
+        reply = await engine.chat(asked, sampling=sampling)
+    (call,) = reply.tool_calls
+    assert call.name == "find_city"
+    assert set(json.loads(call.arguments)) == {"city"}
+
+
+async def test_a_text_is_continued_with_its_log_probabilities(engine: VllmEngine) -> None:
+    sampling = Sampling(max_tokens=4, top_logprobs=3)
+    *tokens, reply = [part async for part in engine.complete("The capital of France is", sampling=sampling)]
+    assert isinstance(reply, Reply)
+    assert "Paris" in reply.text
+    assert "".join(token.text for token in tokens if isinstance(token, Token)) == reply.text
+    assert all(len(token.alternatives) == 3 for token in reply.tokens)
+    assert reply.finish_reason == "length"
+
+
+async def test_a_limit_beyond_the_context_is_clamped(engine: VllmEngine, model: AdoptedModel) -> None:
+    sampling = Sampling(max_tokens=model.card.context, stop=("\n",))
+    assert (await engine.chat([HumanMessage("Say hello.")], sampling=sampling)).text
+
+
+async def test_biases_and_penalties_are_taken(engine: VllmEngine) -> None:
+    plain = Sampling(max_tokens=12)
+    pressed = plain.model_copy(update={"frequency_penalty": 2.0, "presence_penalty": 2.0})
+    repeat = [HumanMessage("Say: no no no no no no no no")]
+    assert (await engine.chat(repeat, sampling=pressed)).text != (
+        await engine.chat(repeat, sampling=plain)
+    ).text
 
 
 async def test_a_model_that_the_server_does_not_have_is_named(url: str) -> None:
