@@ -1,4 +1,4 @@
-"""OpenAI's client over the in-process engine and the default model: small talk is talk, questions are gated."""
+"""The default model behind the door: small talk is talk, questions are gated, streams say the same."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
