@@ -1,7 +1,7 @@
 """`nightschool models`: adopt, choose, show and remove base models, without a running service."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -171,7 +171,7 @@ def _progress() -> Iterator[_Bar]:
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     shown = _Bar()
-    with shown.bar:
+    with shown.bar if console().is_terminal else nullcontext():
         yield shown
 
 
