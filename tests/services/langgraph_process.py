@@ -28,6 +28,7 @@ from tests.adapters import curriculum
 from tests.facts import rust
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.services.langgraph_server import serving
+from tests.support.cards import card, gate
 
 
 class WaitingEngine(ScriptedEngine):
@@ -60,12 +61,13 @@ async def main(home: Path, database_url: str, port: int) -> None:
         outbox=VolatileOutbox(TrainingResult(status="candidate", adapter=TRAINED.name, reason="all passed")),
         registry=registry,
         routes=Routes(registry, lambda digest: curriculum()),
-        base=Route(domain="general", adapter=None, threshold=1.0),
+        base=Route(domain="general", adapter=None, gate=gate()),
         base_name="nightschool",
+        card=card(),
+        embedder=HashingEmbedder(),
         clock=lambda: datetime.now(UTC),
         new_id=lambda: f"{port}-{next(numbers)}-{datetime.now(UTC).timestamp()}",
         limits=Limits(poll_seconds=0.05, wordings_per_form=3),
-        single_turn=True,
     )
     async with serving(runtime, home, database_url, port=port) as url:
         print(f"serving {url}", flush=True)

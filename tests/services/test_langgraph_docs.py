@@ -35,7 +35,7 @@ async def test_an_example_prints_what_the_page_says(
 ) -> None:
     url = f"sqlite:///{home / 'nightschool.db'}"
     database = await open_database(url)
-    given = replace(runtime, engine=ScriptedEngine(LINES), database=database, single_turn=True)
+    given = replace(runtime, engine=ScriptedEngine(LINES), database=database)
     async with serving(given, home, url) as address:
         assert ADDRESS in source
         assert await asyncio.to_thread(printed, source.replace(ADDRESS, address)) == expected

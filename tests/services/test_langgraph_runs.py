@@ -55,7 +55,7 @@ def engine() -> SlowEngine:
 @pytest.fixture
 async def given(runtime: Runtime, database_url: str, engine: SlowEngine) -> AsyncIterator[Runtime]:
     database = await open_database(database_url)
-    yield replace(runtime, database=database, engine=engine, single_turn=True)
+    yield replace(runtime, database=database, engine=engine)
     await database.aclose()
 
 

@@ -31,7 +31,7 @@ TOPIC = {"topic": "Rust ownership"}
 async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
-    yield replace(runtime, database=database, single_turn=True)
+    yield replace(runtime, database=database)
     await database.aclose()
 
 
