@@ -1,0 +1,106 @@
+"""Asking a model many questions at once, with every answer kept on disk until the study is done."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import ValidationError
+
+from agent.engine import Engine, Sampling, Token
+from agent.models.card import Turn
+from memory.records import Digest, Record, digest_of
+
+TOGETHER = 64
+"""Requests under way at once: as many as the server takes into one batch."""
+
+
+class Prompt(Record):
+    """A conversation to be answered greedily in at most `max_tokens` tokens."""
+
+    messages: tuple[Turn, ...]
+    max_tokens: int
+
+    @property
+    def digest(self) -> Digest:
+        """The same prompt always has the same."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class Answer(Record):
+    """What the model said, with its scores."""
+
+    prompt: Digest
+    text: str
+    tokens: tuple[Token, ...]
+    finished: bool
+    """Ended by the model itself and not by the limit."""
+
+
+class AnswerLog:
+    """The answers so far, one JSON line each, so that a study that was interrupted goes on where it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._answers: dict[Digest, Answer] = {}
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    answer = Answer.model_validate_json(line)
+                except ValidationError:  # cut off while it was written
+                    continue
+                self._answers[answer.prompt] = answer
+            path.write_text("".join(a.model_dump_json() + "\n" for a in self._answers.values()), "utf-8")
+
+    def get(self, prompt: Prompt) -> Answer | None:
+        """The answer to this prompt, if it was given."""
+        return self._answers.get(prompt.digest)
+
+    def add(self, answer: Answer) -> None:
+        """Keeps an answer."""
+        self._answers[answer.prompt] = answer
+        with self._path.open("a", encoding="utf-8") as lines:
+            lines.write(answer.model_dump_json() + "\n")
+
+
+def question(text: str, max_tokens: int) -> Prompt:
+    """A question alone."""
+    return Prompt(messages=(Turn(role="user", content=text),), max_tokens=max_tokens)
+
+
+async def ask(
+    engine: Engine,
+    prompts: Sequence[Prompt],
+    log: AnswerLog,
+    *,
+    stop: Sequence[str] = (),
+    step: Callable[[], object] = lambda: None,
+) -> list[Answer]:
+    """The answers to all prompts, in their order; `step` is called after each. Raises what `Engine.chat` does."""
+    slots = asyncio.Semaphore(TOGETHER)
+
+    async def one(prompt: Prompt) -> Answer:
+        async with slots:
+            answer = log.get(prompt)
+            if answer is None:
+                sampling = Sampling(max_tokens=prompt.max_tokens, stop=tuple(stop))
+                reply = await engine.chat(messages(prompt.messages), sampling=sampling)
+                answer = Answer(
+                    prompt=prompt.digest,
+                    text=reply.text,
+                    tokens=reply.tokens,
+                    finished=reply.finish_reason != "length",
+                )
+                log.add(answer)
+        step()
+        return answer
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(prompt)) for prompt in prompts]
+    return [task.result() for task in tasks]
+
+
+def messages(turns: Sequence[Turn]) -> list[BaseMessage]:
+    """The turns as an engine takes them."""
+    kinds = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+    return [kinds[turn.role](turn.content) for turn in turns]

@@ -1,0 +1,75 @@
+"""A vLLM server of one model folder for the time of a study: that it starts proves that the engine takes it."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import aiohttp
+
+from agent.cores import available_cores
+from agent.errors import ModelRefused
+from agent.vllm import VllmEngine
+from agent.vllm_server import serve_command, serve_environment
+
+START_SECONDS = 300.0
+"""Long enough for a first start on a slow disk; a refused model ends its process much sooner."""
+CONTEXT = 2048
+"""Tokens that the study's longest prompt and answer need at most."""
+NAME = "studied"
+
+
+@asynccontextmanager
+async def serving(folder: Path, *, context: int, log: Path, gpu: bool = False) -> AsyncIterator[VllmEngine]:
+    """Serves the model in `folder`, with at most `context` tokens, until the block is left.
+
+    The server's output goes to `log`. Raises ModelRefused where the server ends or does not answer in time.
+    """
+    port = _free_port()
+    command = serve_command(str(folder), port, name=NAME, context=min(context, CONTEXT), gpu=gpu)
+    environment = os.environ | serve_environment(str(folder), cores=available_cores(), gpu=gpu)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            await _ready(url, process, folder, log)
+            async with VllmEngine(url, NAME, timeout=300.0) as engine:
+                yield engine
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await asyncio.wait_for(process.wait(), 20.0)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+
+
+async def _ready(url: str, process: asyncio.subprocess.Process, folder: Path, log: Path) -> None:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as http:
+        for _ in range(int(START_SECONDS)):
+            if process.returncode is not None:
+                raise ModelRefused(f"vLLM does not take the model in {folder}: {_last_error(log)} (all of it: {log})")
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with http.get(f"{url}/health") as response:
+                    if response.ok:
+                        return
+            await asyncio.sleep(1.0)
+    raise ModelRefused(f"vLLM did not start with {folder} in {START_SECONDS:.0f} s: see {log}")
+
+
+def _last_error(log: Path) -> str:
+    """The last line that names an error, which with vLLM stands at the end of a traceback."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    named = [line for line in lines if "Error" in line]
+    return (named or lines or ["it said nothing"])[-1][-300:]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
