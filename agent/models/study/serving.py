@@ -9,7 +9,6 @@ from pathlib import Path
 
 import aiohttp
 
-from agent.cores import available_cores
 from agent.errors import ModelRefused
 from agent.vllm import VllmEngine
 from agent.vllm_server import serve_command, serve_environment
@@ -29,7 +28,7 @@ async def serving(folder: Path, *, context: int, log: Path, gpu: bool = False) -
     """
     port = _free_port()
     command = serve_command(str(folder), port, name=NAME, context=min(context, CONTEXT), gpu=gpu)
-    environment = os.environ | serve_environment(str(folder), cores=available_cores(), gpu=gpu)
+    environment = os.environ | serve_environment(str(folder), cores=len(os.sched_getaffinity(0)), gpu=gpu)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=output, stderr=output, env=environment, start_new_session=True
@@ -53,7 +52,9 @@ async def _ready(url: str, process: asyncio.subprocess.Process, folder: Path, lo
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as http:
         for _ in range(int(START_SECONDS)):
             if process.returncode is not None:
-                raise ModelRefused(f"vLLM does not take the model in {folder}: {_last_error(log)} (all of it: {log})")
+                raise ModelRefused(
+                    f"vLLM does not take the model in {folder}: {_last_error(log)} (all of it: {log})"
+                )
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with http.get(f"{url}/health") as response:
                     if response.ok:
