@@ -78,7 +78,7 @@ def calibrate(
     names: Sequence[str] = FEATURES,
     seed: int = 0,
 ) -> Calibrated:
-    """Fits a gate: at most `risk` of the confident answers are wrong, with probability 1 - `delta` over the labels.
+    """Fits a gate whose confident answers are wrong in at most `risk`, but for a chance of `delta`.
 
     The promise is for each form, and for questions mixed as these are. A form with too few labels gets no
     threshold; one with too few right or wrong ones gets no regression either.
@@ -114,7 +114,10 @@ def calibrate(
 
 
 def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticModel:
-    """L2-penalised logistic regression over standardised features. Raises ValueError without both outcomes."""
+    """L2-penalised logistic regression over standardised features.
+
+    Raises ValueError without both outcomes.
+    """
     values = _matrix(labels, names)
     right = np.asarray([label.right for label in labels])
     if right.all() or not right.any():

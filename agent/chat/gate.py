@@ -32,11 +32,15 @@ FEATURES = (
     "log_tokens",
 )
 
+JUDGED = 64
+"""Tokens of an answer that are judged: its claim stands at the beginning, and calibration saw no more."""
+
 Bound = Literal["lower", "upper"]
 
 
 def signals(tokens: Sequence[Token]) -> Signals:
-    """The signals of an answer's tokens; all zero without any."""
+    """The signals of an answer's first JUDGED tokens; all zero without any."""
+    tokens = tokens[:JUDGED]
     entropies = [token.entropy for token in tokens] or [Interval(lower=0.0, upper=0.0)]
     logprobs = [token.logprob for token in tokens] or [0.0]
     return Signals(

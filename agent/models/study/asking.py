@@ -20,11 +20,13 @@ class Prompt(Record):
 
     messages: tuple[Turn, ...]
     max_tokens: int
+    top_logprobs: int = 0
+    """Alternatives to keep with each token."""
 
     @property
     def digest(self) -> Digest:
         """The same prompt always has the same."""
-        return digest_of(self.model_dump(mode="json"))
+        return digest_of(self.model_dump(mode="json", exclude_defaults=True))
 
 
 class Answer(Record):
@@ -40,10 +42,11 @@ class Answer(Record):
 class AnswerLog:
     """The answers so far, one JSON line each, so that a study that was interrupted goes on where it was."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None = None) -> None:
+        """Without a path it is kept in memory only."""
         self._path = path
         self._answers: dict[Digest, Answer] = {}
-        if path.exists():
+        if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     answer = Answer.model_validate_json(line)
@@ -59,8 +62,9 @@ class AnswerLog:
     def add(self, answer: Answer) -> None:
         """Keeps an answer."""
         self._answers[answer.prompt] = answer
-        with self._path.open("a", encoding="utf-8") as lines:
-            lines.write(answer.model_dump_json() + "\n")
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as lines:
+                lines.write(answer.model_dump_json() + "\n")
 
 
 def question(text: str, max_tokens: int) -> Prompt:
@@ -73,17 +77,19 @@ async def ask(
     prompts: Sequence[Prompt],
     log: AnswerLog,
     *,
-    stop: Sequence[str] = (),
     step: Callable[[], object] = lambda: None,
 ) -> list[Answer]:
-    """The answers to all prompts, in their order; `step` is called after each. Raises what `Engine.chat` does."""
+    """The answers to all prompts, in their order; `step` is called after each.
+
+    Raises what `Engine.chat` does.
+    """
     slots = asyncio.Semaphore(TOGETHER)
 
     async def one(prompt: Prompt) -> Answer:
         async with slots:
             answer = log.get(prompt)
             if answer is None:
-                sampling = Sampling(max_tokens=prompt.max_tokens, stop=tuple(stop))
+                sampling = Sampling(max_tokens=prompt.max_tokens, top_logprobs=prompt.top_logprobs)
                 reply = await engine.chat(messages(prompt.messages), sampling=sampling)
                 answer = Answer(
                     prompt=prompt.digest,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jinja2 import Environment, TemplateError, meta
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from agent.decoding import control_tokens
 from agent.errors import ModelRefused
 from agent.models.card import ChatTemplate
 from memory.records import Record
@@ -44,7 +45,7 @@ def inspect_model(folder: Path) -> Inspection:
         config: Any = AutoConfig.from_pretrained(folder)
         tokenizer = AutoTokenizer.from_pretrained(folder)
         with torch.device("meta"):
-            model: Any = AutoModelForCausalLM.from_config(config)
+            model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise ModelRefused(f"the model in {folder} cannot be read: {error}") from error
     if hasattr(model, "tie_weights"):
@@ -75,9 +76,14 @@ def linear_modules(model: Any) -> tuple[str, ...]:
 
 
 def read_template(tokenizer: "PreTrainedTokenizerBase") -> ChatTemplate:
-    """What the chat template takes and puts between turns. Raises ModelRefused where it renders no question."""
+    """What the chat template takes and puts between turns.
+
+    Raises ModelRefused where it does not render a question.
+    """
     source = str(tokenizer.chat_template or "")
-    options = {name: False for name in sorted(_variables(source)) if "thinking" in name}
+    options: dict[str, bool | str] = {
+        name: False for name in sorted(_variables(source)) if "thinking" in name
+    }
     rendered = _render(tokenizer, [("user", QUESTION)], options)
     if rendered is None or QUESTION not in rendered:
         raise ModelRefused("the chat template does not render a question: give the model another template")
@@ -87,6 +93,7 @@ def read_template(tokenizer: "PreTrainedTokenizerBase") -> ChatTemplate:
         options=options,
         system=with_system is not None and SYSTEM in with_system,
         stop=_stops(tokenizer, options),
+        control=control_tokens(tokenizer),
         thinking=marks[0] if marks else None,
         tool_parser="hermes" if "tools" in _variables(source) and HERMES_CALL in source else None,
     )
@@ -109,7 +116,7 @@ def _stops(tokenizer: "PreTrainedTokenizerBase", options: dict[str, bool | str])
 
 
 def _render(
-    tokenizer: "PreTrainedTokenizerBase",
+    tokenizer: Any,
     turns: Sequence[tuple[str, str]],
     options: dict[str, bool | str],
 ) -> str | None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from agent.models.card import ReplayAnswer, ReplayDistributions
+from agent.decoding import end_tokens
+from agent.models.bank.records import GeneralPrompt
+from agent.models.card import ReplayAnswer, ReplayDistributions, Turn
 from agent.models.study.asking import Answer
-from agent.models.study.bank import GeneralPrompt
 
 TOP_IDS = 32
 """Likeliest tokens kept at each place: with them more than .99 of the probability of most places."""
@@ -16,10 +17,25 @@ REPLAY_TOKENS = 48
 """Longest replay answer; the files of a card of 370 answers stay below 3.5 MB."""
 
 
-def replay_answers(prompts: Sequence[GeneralPrompt], answers: Sequence[Answer]) -> list[ReplayAnswer]:
+def turns_of(prompt: GeneralPrompt, *, system: bool) -> tuple[Turn, ...]:
+    """The prompt's messages; where there can be no system message, it opens the first user message."""
+    turns = [Turn(role=turn.role, content=turn.content) for turn in prompt.messages]
+    if system or turns[0].role != "system" or len(turns) < 2:
+        return tuple(turns)
+    return (turns[1].model_copy(update={"content": f"{turns[0].content}\n\n{turns[1].content}"}), *turns[2:])
+
+
+def replay_answers(
+    prompts: Sequence[GeneralPrompt], answers: Sequence[Answer], *, system: bool = True
+) -> list[ReplayAnswer]:
     """The answers that have text, beside their prompts."""
     return [
-        ReplayAnswer(id=prompt.id, kind=prompt.kind, messages=prompt.messages, answer=answer.text)
+        ReplayAnswer(
+            id=prompt.id,
+            kind=prompt.kind,
+            messages=turns_of(prompt, system=system),
+            answer=answer.text,
+        )
         for prompt, answer in zip(prompts, answers, strict=True)
         if answer.text.strip()
     ]
@@ -40,8 +56,9 @@ def distributions(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    end = _end_of_turn(model, tokenizer)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.train(False)
+    end = _end_of_turn(model, tokenizer, options)
     lengths, tokens, ids, logprobs = [], [], [], []
     with torch.inference_mode():
         for answer in replay:
@@ -54,9 +71,9 @@ def distributions(
             space = "" if text[-1:].isspace() or _ends_in_control(tokenizer, prompt) else " "
             said = tokenizer(space + answer.answer, add_special_tokens=False)["input_ids"]
             said = said + [end] * finished[answer.id]
-            logits = model(
-                input_ids=torch.tensor([prompt + said]), logits_to_keep=len(said) + 1
-            ).logits[0, :-1]
+            logits = model(input_ids=torch.tensor([prompt + said]), logits_to_keep=len(said) + 1).logits[
+                0, :-1
+            ]
             top = logits.float().log_softmax(-1).topk(min(TOP_IDS, logits.shape[-1]))
             lengths.append(len(said))
             tokens.append(np.asarray(said, np.int32))
@@ -71,12 +88,16 @@ def distributions(
     )
 
 
-def _end_of_turn(model: Any, tokenizer: Any) -> int:
-    """The token that ends an answer: the tokenizer's own, or the first that generation ends at."""
-    if tokenizer.eos_token_id is not None:
-        return int(tokenizer.eos_token_id)
-    ends = model.generation_config.eos_token_id
-    return int(ends[0] if isinstance(ends, list) else ends)
+def _end_of_turn(model: Any, tokenizer: Any, options: Mapping[str, Any]) -> int:
+    """The token by which the template ends an answer, if generation ends at it; else the end of a text."""
+    ends = sorted(end_tokens(model, tokenizer))
+    turns = [{"role": "user", "content": "Ready?"}, {"role": "assistant", "content": "Certainly"}]
+    text = str(tokenizer.apply_chat_template(turns, tokenize=False, **options))
+    after = text[text.rindex("Certainly") + len("Certainly") :]
+    following = tokenizer(after, add_special_tokens=False)["input_ids"]
+    if following and following[0] in ends:
+        return int(following[0])
+    return ends[0] if tokenizer.eos_token_id is None else int(tokenizer.eos_token_id)
 
 
 def _ends_in_control(tokenizer: Any, ids: Sequence[int]) -> bool:

@@ -1,15 +1,17 @@
-"""A vLLM server of one model folder for the time of a study: that it starts proves that the engine takes it."""
+"""A vLLM server for the time of a study: that it starts proves that the engine takes the model."""
 
 import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
 from agent.errors import ModelRefused
+from agent.models.card import ChatTemplate
 from agent.vllm import VllmEngine
 from agent.vllm_server import serve_command, serve_environment
 
@@ -20,8 +22,30 @@ CONTEXT = 2048
 NAME = "studied"
 
 
+@dataclass(frozen=True)
+class Served:
+    """A running server."""
+
+    engine: VllmEngine
+    process: int
+    """Its process group, too."""
+
+    def memory_mb(self) -> float:
+        """Resident memory of the server and its children, in MB; shared pages left out."""
+        pages = os.sysconf("SC_PAGE_SIZE")
+        total = 0
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, ProcessLookupError):
+                if os.getpgid(int(folder.name)) == self.process:
+                    fields = (folder / "statm").read_text(encoding="ascii").split()
+                    total += (int(fields[1]) - int(fields[2])) * pages
+        return total / 1e6
+
+
 @asynccontextmanager
-async def serving(folder: Path, *, context: int, log: Path, gpu: bool = False) -> AsyncIterator[VllmEngine]:
+async def serving(
+    folder: Path, template: ChatTemplate, *, context: int, log: Path, gpu: bool = False
+) -> AsyncIterator[Served]:
     """Serves the model in `folder`, with at most `context` tokens, until the block is left.
 
     The server's output goes to `log`. Raises ModelRefused where the server ends or does not answer in time.
@@ -36,8 +60,8 @@ async def serving(folder: Path, *, context: int, log: Path, gpu: bool = False) -
         try:
             url = f"http://127.0.0.1:{port}"
             await _ready(url, process, folder, log)
-            async with VllmEngine(url, NAME, timeout=300.0) as engine:
-                yield engine
+            async with VllmEngine(url, NAME, template, timeout=300.0) as engine:
+                yield Served(engine, process.pid)
         finally:
             if process.returncode is None:
                 process.terminate()

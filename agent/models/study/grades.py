@@ -1,0 +1,101 @@
+"""Grading what a model said to the bank: labels for the gate, what it knows, and its scores by domain."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from agent.chat.calibration import Label
+from agent.chat.gate import form_of, signals
+from agent.grading import correct, declined
+from agent.models.bank.records import BankQuestion, InventedQuestion
+from agent.models.card import KnownQuestion, QuestionDomain, Score, UnknownQuestion
+from agent.models.study.asking import Answer
+from agent.models.study.material import DOMAINS
+
+POPULAR, RARE = 1 / 3, 1 / 3
+"""Shares of a domain's questions, by the popularity of what they name, that a model should know and is
+unlikely to know."""
+
+
+def bank_labels(
+    bank: Sequence[BankQuestion], answers: Sequence[Answer], declines: Sequence[str]
+) -> list[Label]:
+    """One label a question, from its first wording; answers that decline are none."""
+    return [
+        _label(question.id, answer, correct(answer.text, question.answers))
+        for question, answer in zip(bank, answers, strict=True)
+        if answer.text.strip() and not declined(answer.text, declines)
+    ]
+
+
+def invented_labels(
+    invented: Sequence[InventedQuestion], answers: Sequence[Answer], declines: Sequence[str]
+) -> list[Label]:
+    """One label a question: whatever is said of a name that does not exist is wrong, unless it declines."""
+    return [
+        _label(question.id, answer, False)
+        for question, answer in zip(invented, answers, strict=True)
+        if answer.text.strip() and not declined(answer.text, declines)
+    ]
+
+
+def known_questions(
+    bank: Sequence[BankQuestion], answers: Mapping[str, Sequence[Answer]]
+) -> tuple[KnownQuestion, ...]:
+    """Those that were answered rightly in every wording that was asked; `answers` is by question id."""
+    return tuple(
+        KnownQuestion(
+            id=question.id,
+            domain=question.domain,
+            wordings=question.wordings[: len(answers[question.id])],
+            answers=question.answers,
+        )
+        for question in bank
+        if len(answers[question.id]) > 1
+        and all(correct(answer.text, question.answers) for answer in answers[question.id])
+    )
+
+
+def unknown_questions(invented: Sequence[InventedQuestion]) -> tuple[UnknownQuestion, ...]:
+    """All of them: nobody can know what does not exist."""
+    return tuple(
+        UnknownQuestion(id=q.id, domain=q.domain, name=q.name, wordings=q.wordings) for q in invented
+    )
+
+
+def domain_scores(bank: Sequence[BankQuestion], answers: Sequence[Answer]) -> dict[QuestionDomain, Score]:
+    """How each domain was answered, with the mean entropy of what should be known and of what should not."""
+    scores: dict[QuestionDomain, Score] = {}
+    for domain in DOMAINS:
+        asked = [(q, a) for q, a in zip(bank, answers, strict=True) if q.domain == domain]
+        if not asked:
+            continue
+        popular, rare = by_popularity(asked)
+        scores[domain] = Score(
+            questions=len(asked),
+            right=sum(correct(a.text, q.answers) for q, a in asked) / len(asked),
+            mean_entropy_known=_mean_entropy([a for _, a in popular]),
+            mean_entropy_unlikely=_mean_entropy([a for _, a in rare]),
+        )
+    return scores
+
+
+def by_popularity(
+    asked: Sequence[tuple[BankQuestion, Answer]],
+) -> tuple[list[tuple[BankQuestion, Answer]], list[tuple[BankQuestion, Answer]]]:
+    """The questions about what many know and those about what few do; without a popularity in neither."""
+    ranked = sorted(
+        (pair for pair in asked if pair[0].popularity is not None),
+        key=lambda pair: -(pair[0].popularity or 0.0),
+    )
+    return ranked[: round(len(ranked) * POPULAR)], ranked[round(len(ranked) * (1 - RARE)) :]
+
+
+def _mean_entropy(answers: Sequence[Answer]) -> float | None:
+    """Nats, at the upper bound, over the answers' means."""
+    means = [signals(answer.tokens).mean.upper for answer in answers if answer.tokens]
+    return math.fsum(means) / len(means) if means else None
+
+
+def _label(group: str, answer: Answer, right: bool) -> Label:
+    seen = signals(answer.tokens)
+    return Label(group=group, form=form_of(seen), seen=seen, right=right)

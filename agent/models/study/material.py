@@ -1,0 +1,69 @@
+"""What a study asks: questions, invented names, general prompts, passages, judging and tool cases."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.models.bank.records import (
+    BankQuestion,
+    GeneralPrompt,
+    InventedQuestion,
+    invented,
+    prompts,
+    questions,
+)
+from agent.models.card import QuestionDomain
+from agent.models.study import judging, tools
+from agent.models.study.judging import JudgeCase
+from agent.models.study.reading import ReadingQuestion, reading_questions
+from agent.models.study.tools import ToolCase
+
+BANK, INVENTED = 1200, 320
+"""Questions that a study asks of each: enough for 5 points of ECE, few enough for minutes on two cores."""
+FURTHER = 2
+"""Wordings besides the first in which a question that was answered rightly is asked again."""
+LONG = 40
+"""General prompts whose answers are let run on, to learn how long they are."""
+DOMAINS: tuple[QuestionDomain, ...] = ("factual", "code", "creative", "specialised")
+
+_Q = TypeVar("_Q", BankQuestion, InventedQuestion, GeneralPrompt)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that one study asks."""
+
+    bank: tuple[BankQuestion, ...]
+    invented: tuple[InventedQuestion, ...]
+    prompts: tuple[GeneralPrompt, ...]
+    reading: tuple[ReadingQuestion, ...]
+    judging: tuple[JudgeCase, ...] = ()
+    tools: tuple[ToolCase, ...] = ()
+
+
+def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) -> Material:
+    """A sample of the shipped bank, as even over the domains as can be; the same for every model."""
+    made_up = even(invented(), names, seed)
+    return Material(
+        bank=even(questions(), bank, seed),
+        invented=made_up,
+        prompts=prompts(),
+        reading=reading_questions([question.name for question in made_up], seed),
+        judging=judging.read_cases(),
+        tools=tools.read_cases(),
+    )
+
+
+def even(items: Sequence[_Q], count: int, seed: int) -> tuple[_Q, ...]:
+    """At most `count` of them, as evenly over the domains as these allow."""
+    shuffled = list(items)
+    random.Random(seed).shuffle(shuffled)
+    seen: dict[str, int] = {}
+    ranked = []
+    for item in shuffled:
+        domain = str(getattr(item, "domain", ""))
+        seen[domain] = seen.get(domain, 0) + 1
+        ranked.append((seen[domain], item))
+    ranked.sort(key=lambda pair: pair[0])
+    return tuple(item for _, item in ranked[:count])

@@ -1,0 +1,37 @@
+"""How fast a served model answers, and what this machine is."""
+
+import os
+import time
+from collections.abc import Sequence
+
+from agent.engine import Engine
+from agent.models.card import Speed
+from agent.models.study.asking import AnswerLog, Prompt, ask, question
+from agent.models.study.serving import Served
+from memory.results import machine
+
+ALONE, TOGETHER = 3, 32
+"""Answers that are timed one after the other, and at once."""
+TOKENS = 64
+
+
+async def measure_speed(served: Served, texts: Sequence[str]) -> Speed:
+    """Times greedy answers to `texts` in tokens a second; some 20 s for a small model on two cores."""
+    prompts = [question(text, TOKENS) for text in texts]
+    await _rate(served.engine, prompts[:1])  # so that nothing is done for the first time
+    alone = [await _rate(served.engine, [prompt]) for prompt in prompts[1 : ALONE + 1]]
+    together = await _rate(served.engine, prompts[ALONE + 1 : ALONE + 1 + TOGETHER])
+    return Speed(
+        machine=machine(),
+        threads=len(os.sched_getaffinity(0)),
+        tokens_per_second=sum(tokens for tokens, _ in alone) / sum(seconds for _, seconds in alone),
+        tokens_per_second_batched=together[0] / together[1],
+        memory_mb=round(served.memory_mb()),
+    )
+
+
+async def _rate(engine: Engine, prompts: Sequence[Prompt]) -> tuple[int, float]:
+    """Tokens answered, and the seconds that took."""
+    begun = time.perf_counter()
+    answers = await ask(engine, prompts, AnswerLog())
+    return sum(len(answer.tokens) for answer in answers), time.perf_counter() - begun

@@ -1,0 +1,283 @@
+"""A whole study: everything is asked of the served model, then the card is made of the answers."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.chat.calibration import Calibrated, Label, calibrate
+from agent.engine import Engine
+from agent.grading import DECLINES, correct
+from agent.models.card import (
+    KnownQuestion,
+    Lessons,
+    ModelCard,
+    ReplayAnswer,
+    ReplayDistributions,
+    Speed,
+    UnknownQuestion,
+)
+from agent.models.study.asking import Answer, AnswerLog, Prompt, ask, question
+from agent.models.study.declining import decline_phrases
+from agent.models.study.grades import (
+    bank_labels,
+    domain_scores,
+    invented_labels,
+    known_questions,
+    unknown_questions,
+)
+from agent.models.study.inspection import Inspection, inspect_model
+from agent.models.study.judging import Judgement, judge_prompts, judgements
+from agent.models.study.material import FURTHER, LONG, Material
+from agent.models.study.measuring import measure_speed
+from agent.models.study.replay import REPLAY_TOKENS, distributions, replay_answers, turns_of
+from agent.models.study.serving import Served, serving
+from agent.models.study.tools import ToolCalls, tool_calls, tool_prompts
+from agent.models.study.verdict import Findings, decide
+from memory.records import Digest
+
+QUESTION_TOKENS = 64
+"""Longest answer to a question of the bank."""
+LONG_TOKENS = 256
+LENGTH_QUANTILE = 0.9
+REFUSAL = "I do not know."
+"""What lessons teach of things that do not exist: plain, and among the phrases that count as declining."""
+
+Progress = Callable[[str, int], Callable[[], object]]
+"""Told what begins and of how many steps; returns what is called after each."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model to be studied."""
+
+    name: str
+    folder: Path
+    source: str
+    licence: str
+    digest: Digest
+    tool_parser: str | None = None
+
+
+@dataclass(frozen=True)
+class Replies:
+    """All answers of one study, in the order of the material."""
+
+    bank: list[Answer]
+    invented: list[Answer]
+    prompts: list[Answer]
+    reading: list[Answer]
+    long: list[Answer]
+    judging: list[Answer]
+    tools: list[Answer]
+    wordings: Mapping[str, list[Answer]]
+    """By the id of a bank question: the answers to all its wordings that were asked."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A card with its files, and what else was found out."""
+
+    card: ModelCard
+    known: tuple[KnownQuestion, ...]
+    unknown: tuple[UnknownQuestion, ...]
+    replay: tuple[ReplayAnswer, ...]
+    distributions: ReplayDistributions
+    material: Material
+    replies: Replies
+    calibrated: Calibrated
+    labels: tuple[Label, ...]
+    reads: float
+    judgements: tuple[Judgement, ...]
+    tools: ToolCalls
+    seconds: float
+
+
+async def study(
+    subject: Subject, material: Material, work: Path, progress: Progress, *, gpu: bool = False
+) -> Study:
+    """Studies a model with a vLLM server of its own; some ten minutes for 135 M parameters on two cores.
+
+    `work` is an existing folder for the answers so far: a study that was interrupted goes on with them. Raises
+    ModelRefused where the files, the chat template or the engine do not work.
+    """
+    begun = time.monotonic()
+    inspected = inspect_model(subject.folder)
+    if subject.tool_parser is not None:
+        parser = {"tool_parser": subject.tool_parser}
+        inspected = inspected.model_copy(update={"template": inspected.template.model_copy(update=parser)})
+    started = progress("starting the engine", 1)
+    server: AbstractAsyncContextManager[Served] = serving(
+        subject.folder, inspected.template, context=inspected.context, log=work / "engine.log", gpu=gpu
+    )
+    async with server as served:
+        started()
+        log = AnswerLog(work / "answers.jsonl")
+        replies = await collect(served.engine, material, log, inspected, progress)
+        timed = progress("timing it", 1)
+        texts = [prompt.messages[-1].content for prompt in material.prompts]
+        speed = await measure_speed(served, texts)
+        timed()
+    replay = replay_answers(material.prompts, replies.prompts, system=inspected.template.system)
+    finished = {p.id: a.finished for p, a in zip(material.prompts, replies.prompts, strict=True)}
+    step = progress("reading its own answers", len(replay))
+    read = distributions(subject.folder, replay, finished, inspected.template.options, step)
+    return conclude(
+        subject, inspected, material, replies, speed, replay, read, seconds=time.monotonic() - begun
+    )
+
+
+async def collect(
+    engine: Engine, material: Material, log: AnswerLog, inspected: Inspection, progress: Progress
+) -> Replies:
+    """Asks everything. Questions that were answered rightly are asked again in further wordings."""
+    prompts = _prompts(material, system=inspected.template.system)
+    step = progress("asking it", sum(map(len, prompts.values())))
+    flat = [prompt for part in prompts.values() for prompt in part]
+    answers = iter(await ask(engine, flat, log, step=step))
+    said = {name: [next(answers) for _ in part] for name, part in prompts.items()}
+    again = [
+        (asked.id, question(wording, QUESTION_TOKENS))
+        for asked, answer in zip(material.bank, said["bank"], strict=True)
+        if correct(answer.text, asked.answers)
+        for wording in asked.wordings[1 : FURTHER + 1]
+    ]
+    step = progress("asking again in other words", len(again))
+    more = await ask(engine, [prompt for _, prompt in again], log, step=step)
+    wordings = {asked.id: [answer] for asked, answer in zip(material.bank, said["bank"], strict=True)}
+    for (name, _), answer in zip(again, more, strict=True):
+        wordings[name].append(answer)
+    return Replies(**said, wordings=wordings)
+
+
+def conclude(
+    subject: Subject,
+    inspected: Inspection,
+    material: Material,
+    replies: Replies,
+    speed: Speed,
+    replay: Sequence[ReplayAnswer],
+    read: ReplayDistributions,
+    *,
+    seconds: float,
+) -> Study:
+    """Makes the card of the answers."""
+    right = [
+        answer.text
+        for asked, answer in zip(material.bank, replies.bank, strict=True)
+        if correct(answer.text, asked.answers)
+    ]
+    own = decline_phrases([answer.text for answer in replies.invented], right)
+    declines = tuple(dict.fromkeys((*DECLINES, *own)))
+    labels = (
+        *bank_labels(material.bank, replies.bank, declines),
+        *invented_labels(material.invented, replies.invented, declines),
+    )
+    calibrated = calibrate(labels, fitted_on=_fitted_on(material, labels))
+    known = known_questions(material.bank, replies.wordings)
+    unknown = unknown_questions(material.invented)
+    reads = _share(
+        [correct(a.text, [q.answer]) for q, a in zip(material.reading, replies.reading, strict=True)]
+    )
+    quality = calibrated.quality
+    verdict, reasons = decide(
+        Findings(
+            reads=reads,
+            known=len(known),
+            auroc=quality.auroc if quality is not None else None,
+            context=inspected.context,
+        )
+    )
+    card = ModelCard(
+        name=subject.name,
+        source=subject.source,
+        digest=subject.digest,
+        licence=subject.licence,
+        parameters=inspected.parameters,
+        vocabulary=inspected.vocabulary,
+        context=inspected.context,
+        dtype=inspected.dtype,
+        template=inspected.template,
+        declines=declines,
+        answer_tokens=answer_tokens(replies.long, inspected.context),
+        lessons=Lessons(
+            modules=inspected.modules,
+            learning_rate=learning_rate(inspected.parameters),
+            refusal=REFUSAL,
+        ),
+        gate=calibrated.gate,
+        domains=domain_scores(material.bank, replies.bank),
+        known=len(known),
+        unknown=len(unknown),
+        replay=len(replay),
+        speed=speed,
+        verdict=verdict,
+        reasons=(*reasons, *calibrated.reasons),
+    )
+    return Study(
+        card=card,
+        known=known,
+        unknown=unknown,
+        replay=tuple(replay),
+        distributions=read,
+        material=material,
+        replies=replies,
+        calibrated=calibrated,
+        labels=labels,
+        reads=reads,
+        judgements=judgements(material.judging, replies.judging) if material.judging else (),
+        tools=tool_calls(material.tools, replies.tools),
+        seconds=seconds,
+    )
+
+
+def learning_rate(parameters: int) -> float:
+    """For LoRA on all linear layers, falling with size as P^-.65 and never above 1e-3.
+
+    Through 1e-3 at 135 M (measured here, shared notes on real models) and the rates that work elsewhere:
+    4e-4 at .5 B, 2e-4 at 1.5 B, 1e-4 at 3 B, 5e-5 at 8 B.
+    """
+    return float(f"{min(1e-3, 2e-4 * (1.5e9 / parameters) ** 0.65):.1e}")
+
+
+def answer_tokens(answers: Sequence[Answer], context: int) -> int:
+    """The length that nine of ten of its own answers stay within, at most a quarter of the context.
+
+    An answer that was cut off counts as twice as long as it is.
+    """
+    lengths = sorted(len(a.tokens) * (1 if a.finished else 2) for a in answers)
+    longest = lengths[math.ceil(LENGTH_QUANTILE * len(lengths)) - 1] if lengths else LONG_TOKENS
+    return max(16, min(math.ceil(longest / 32) * 32, context // 4))
+
+
+def _prompts(material: Material, *, system: bool) -> dict[str, list[Prompt]]:
+    """What is asked, by the fields of `Replies`."""
+    general = [
+        Prompt(messages=turns_of(p, system=system), max_tokens=REPLAY_TOKENS) for p in material.prompts
+    ]
+    spread = general[:: max(1, len(general) // LONG)][:LONG]
+    return {
+        "bank": [question(q.wordings[0], QUESTION_TOKENS) for q in material.bank],
+        "invented": [question(q.wordings[0], QUESTION_TOKENS) for q in material.invented],
+        "prompts": general,
+        "reading": [question(q.prompt, 32) for q in material.reading],
+        "long": [prompt.model_copy(update={"max_tokens": LONG_TOKENS}) for prompt in spread],
+        "judging": judge_prompts(material.judging),
+        "tools": tool_prompts(material.tools, system=system),
+    }
+
+
+def _share(hits: Sequence[bool]) -> float:
+    return sum(hits) / len(hits) if hits else 0.0
+
+
+def _fitted_on(material: Material, labels: Sequence[Label]) -> str:
+    right = sum(label.right for label in labels)
+    return (
+        f"{len(labels)} greedy answers ({right} right) of at most {QUESTION_TOKENS} tokens to"
+        f" {len(material.bank)} questions of the bank, as evenly over four domains as it allows, and"
+        f" {len(material.invented)} about invented names. The promise is for questions mixed like these:"
+        " where more of them cannot be known, more of the confident answers are wrong"
+    )

@@ -1,0 +1,97 @@
+"""Whether a model calls a search tool when it is needed, and with what; asked in words for a line of JSON."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agent.models.card import Turn
+from agent.models.study.asking import Answer, Prompt
+from memory.records import Record
+
+CASES = Path(__file__).with_name("tool_cases.jsonl")
+MOST = 48
+"""Tokens of a call."""
+
+
+class ToolCase(Record):
+    """A conversation in which a tool should be called, or should not."""
+
+    id: str
+    messages: tuple[Turn, ...]
+    tools: tuple[dict[str, Any], ...]
+    needs_tool: bool
+    must_contain: tuple[str, ...]
+    """What the call's arguments have to contain, whatever the case."""
+
+
+class ToolCalls(Record):
+    """How many cases went right."""
+
+    needed: int
+    called: int
+    """Of those that need the tool: a call with all that it has to contain."""
+    not_needed: int
+    left_alone: int
+
+
+def read_cases(path: Path = CASES) -> tuple[ToolCase, ...]:
+    """The shipped cases."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return tuple(TypeAdapter(ToolCase).validate_json(line) for line in lines)
+
+
+def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[Prompt]:
+    """The cases with the tools described in words, in a system message where the template takes one."""
+    prompts = []
+    for case in cases:
+        said = [turn.content for turn in case.messages if turn.role == "system"]
+        described = INSTRUCTIONS.format(tools=json.dumps([tool["function"] for tool in case.tools]))
+        whole = "\n\n".join([*said, described])
+        turns = [turn for turn in case.messages if turn.role != "system"]
+        if system:
+            turns = [Turn(role="system", content=whole), *turns]
+        else:
+            turns = [Turn(role="user", content=f"{whole}\n\n{turns[0].content}"), *turns[1:]]
+        prompts.append(Prompt(messages=tuple(turns), max_tokens=MOST))
+    return prompts
+
+
+def tool_calls(cases: Sequence[ToolCase], answers: Sequence[Answer]) -> ToolCalls:
+    """Grades the answers to `tool_prompts`."""
+    right = [_right(case, answer.text) for case, answer in zip(cases, answers, strict=True)]
+    needed = [ok for case, ok in zip(cases, right, strict=True) if case.needs_tool]
+    others = [ok for case, ok in zip(cases, right, strict=True) if not case.needs_tool]
+    return ToolCalls(needed=len(needed), called=sum(needed), not_needed=len(others), left_alone=sum(others))
+
+
+def _right(case: ToolCase, text: str) -> bool:
+    call = _call(text)
+    if not case.needs_tool:
+        return call is None
+    if call is None or call.get("tool") not in {tool["function"]["name"] for tool in case.tools}:
+        return False
+    written = json.dumps(call.get("arguments", {}), ensure_ascii=False).lower()
+    return all(part.lower() in written for part in case.must_contain)
+
+
+def _call(text: str) -> dict[str, Any] | None:
+    """The first JSON object with a tool in it."""
+    for start in (found.start() for found in re.finditer(r"\{", text)):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text[start:])
+        except ValueError:
+            continue
+        if isinstance(value, dict) and "tool" in value:
+            return value
+    return None
+
+
+INSTRUCTIONS = """\
+You can use these tools: {tools}
+If a tool is needed, reply with one line of JSON and nothing else: \
+{{"tool": "NAME", "arguments": {{"query": "..."}}}}
+If none is needed, answer in plain words."""
