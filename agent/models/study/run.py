@@ -100,8 +100,8 @@ async def study(
 ) -> Study:
     """Studies a model with a vLLM server of its own; some ten minutes for 135 M parameters on two cores.
 
-    `work` is an existing folder for the answers so far: a study that was interrupted goes on with them. Raises
-    ModelRefused where the files, the chat template or the engine do not work.
+    `work` is an existing folder for the answers so far: a study that was interrupted goes on with them.
+    Raises ModelRefused where the files, the chat template or the engine do not work.
     """
     begun = time.monotonic()
     inspected = inspect_model(subject.folder)
