@@ -14,7 +14,7 @@ from scipy.stats import binom, rankdata  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # ships no types
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit  # type: ignore[import-untyped]
 
-from agent.chat.gate import FEATURES, chance, features
+from agent.chat.gate import FEATURES, features
 from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
 
 RISK, DELTA = 0.2, 0.1
@@ -90,7 +90,7 @@ def calibrate(
     outcomes: list[NDArray[np.bool_]] = []
     for form in FORMS:
         chosen = [label for label in labels if label.form == form]
-        fitted = _fit_form(chosen, names, risk, delta, seed)
+        fitted = fit_form(chosen, names, risk=risk, delta=delta, seed=seed)
         if isinstance(fitted, str):
             reasons.append(f"{form} answers: {fitted}")
             continue
@@ -136,7 +136,9 @@ def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticMod
 
 def chances(model: LogisticModel, labels: Sequence[Label]) -> Floats:
     """The chances that the model states for the answers, [labels]."""
-    return np.asarray([chance(model, features(label.seen)) for label in labels])
+    values = _matrix(labels, model.features)
+    scores = (values - np.asarray(model.mean)) / np.asarray(model.scale) @ np.asarray(model.weights)
+    return (1.0 + np.tanh((scores + model.intercept) / 2)) / 2  # as `gate.chance` does for one
 
 
 def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, folds: int = FOLDS) -> Floats:
@@ -212,10 +214,15 @@ def calibration_error(stated: Floats, right: NDArray[np.bool_], bins: int = BINS
     return float(sum(len(p) * abs(stated[p].mean() - right[p].mean()) for p in parts) / len(order))
 
 
-def _fit_form(
-    labels: Sequence[Label], names: Sequence[str], risk: float, delta: float, seed: int
+def fit_form(
+    labels: Sequence[Label],
+    names: Sequence[str] = FEATURES,
+    *,
+    risk: float = RISK,
+    delta: float = DELTA,
+    seed: int = 0,
 ) -> FormGate | str:
-    """The gate of one form, or why there is none."""
+    """The gate of answers of one form, or why there is none."""
     right = sum(label.right for label in labels)
     least = min(right, len(labels) - right)
     groups = [label.group for label in labels]

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agent.decoding import end_tokens
+from agent.decoding import computes_bfloat16, end_tokens
 from agent.models.bank.records import GeneralPrompt
 from agent.models.card import ReplayAnswer, ReplayDistributions, Turn
 from agent.models.study.asking import Answer
 
 TOP_IDS = 32
 """Likeliest tokens kept at each place: with them more than .99 of the probability of most places."""
+BATCH = 8
 REPLAY_TOKENS = 48
 """Longest replay answer; the files of a card of 370 answers stay below 3.5 MB."""
 
@@ -48,44 +50,72 @@ def distributions(
     options: Mapping[str, Any],
     step: Callable[[], object] = lambda: None,
 ) -> ReplayDistributions:
-    """Reads each answer once with the weights in float32, for the TOP_IDS likeliest tokens at each place.
+    """Reads each answer once, for the TOP_IDS likeliest tokens at each of its places.
 
-    `finished` says by id which answers the model ended itself: these are followed by its end of turn.
+    `finished` says by id which answers the model ended itself: these are followed by its end of turn. It
+    computes in the dtype that training on this machine will, float32 where bfloat16 is not native.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    dtype = "auto" if computes_bfloat16() else torch.float32
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     model.train(False)
     end = _end_of_turn(model, tokenizer, options)
-    lengths, tokens, ids, logprobs = [], [], [], []
+    rows = [_encode(tokenizer, answer, options, end if finished[answer.id] else None) for answer in replay]
+    found: list[tuple[NDArray[np.int32], NDArray[np.float16]] | None] = [None] * len(rows)
+    by_length = sorted(range(len(rows)), key=lambda i: len(rows[i].prompt) + len(rows[i].said))
     with torch.inference_mode():
-        for answer in replay:
-            messages = [turn.model_dump() for turn in answer.messages]
-            text = tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, **options
-            )
-            prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
-            # A template that ends in plain text leaves the space before the answer to the answer.
-            space = "" if text[-1:].isspace() or _ends_in_control(tokenizer, prompt) else " "
-            said = tokenizer(space + answer.answer, add_special_tokens=False)["input_ids"]
-            said = said + [end] * finished[answer.id]
-            logits = model(input_ids=torch.tensor([prompt + said]), logits_to_keep=len(said) + 1).logits[
-                0, :-1
-            ]
-            top = logits.float().log_softmax(-1).topk(min(TOP_IDS, logits.shape[-1]))
-            lengths.append(len(said))
-            tokens.append(np.asarray(said, np.int32))
-            ids.append(top.indices.numpy().astype(np.int32))
-            logprobs.append(top.values.numpy().astype(np.float16))
-            step()
+        for start in range(0, len(rows), BATCH):
+            chosen = by_length[start : start + BATCH]
+            for i, top in zip(chosen, _likeliest(model, [rows[i] for i in chosen]), strict=True):
+                found[i] = top
+                step()
+    tops = [top for top in found if top is not None]
     return ReplayDistributions(
-        lengths=np.asarray(lengths, np.int32),
-        tokens=np.concatenate(tokens),
-        ids=np.concatenate(ids),
-        logprobs=np.concatenate(logprobs),
+        lengths=np.asarray([len(row.said) for row in rows], np.int32),
+        tokens=np.concatenate([np.asarray(row.said, np.int32) for row in rows]),
+        ids=np.concatenate([ids for ids, _ in tops]),
+        logprobs=np.concatenate([logprobs for _, logprobs in tops]),
     )
+
+
+class _Row(NamedTuple):
+    prompt: list[int]
+    said: list[int]
+
+
+def _encode(tokenizer: Any, answer: ReplayAnswer, options: Mapping[str, Any], end: int | None) -> _Row:
+    """The tokens of a prompt as the model sees it, and of the answer."""
+    messages = [turn.model_dump() for turn in answer.messages]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **options)
+    prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
+    # A template that ends in plain text leaves the space before the answer to the answer.
+    space = "" if text[-1:].isspace() or _ends_in_control(tokenizer, prompt) else " "
+    said = tokenizer(space + answer.answer, add_special_tokens=False)["input_ids"]
+    return _Row(prompt, said if end is None else [*said, end])
+
+
+def _likeliest(model: Any, rows: Sequence[_Row]) -> list[tuple[NDArray[np.int32], NDArray[np.float16]]]:
+    """Ids and log-probabilities [answer tokens, TOP_IDS] of each row, read as one left-padded batch."""
+    import torch
+
+    wide = max(len(row.prompt) + len(row.said) for row in rows)
+    most = max(len(row.said) for row in rows)
+    padding = [wide - len(row.prompt) - len(row.said) for row in rows]
+    ids = torch.tensor([[0] * p + row.prompt + row.said for p, row in zip(padding, rows, strict=True)])
+    mask = (torch.arange(wide)[None] >= torch.tensor(padding)[:, None]).long()
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    logits = model(
+        input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=most + 1
+    ).logits
+    tops = []
+    for row, of_row in zip(rows, logits, strict=True):
+        scores = of_row[-len(row.said) - 1 : -1].float().log_softmax(-1)
+        top = scores.topk(min(TOP_IDS, scores.shape[-1]))
+        tops.append((top.indices.numpy().astype(np.int32), top.values.numpy().astype(np.float16)))
+    return tops
 
 
 def _end_of_turn(model: Any, tokenizer: Any, options: Mapping[str, Any]) -> int:

@@ -1,0 +1,402 @@
+"""`make bench-gate DATA=folder`: how well the gate tells right from wrong, and whether it keeps its promise.
+
+Asks the model NQ-open questions, the bank, invented names and the manuals' unanswerable questions. The gate
+is fitted on the bank alone (transfer) and, beside that, on labels of each domain. Answers are kept under
+`.nightschool/bench-gate`, so an interrupted run goes on where it was.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.chat.calibration import (
+    FORMS,
+    Floats,
+    Label,
+    auroc,
+    calibrate,
+    calibration_error,
+    chances,
+    cross_validated,
+    fit,
+    fit_form,
+)
+from agent.chat.gate import FEATURES, chance, features, form_of, signals
+from agent.grading import correct, declined
+from agent.models.bank.records import invented, questions
+from agent.models.card import ModelCard, read_card
+from agent.models.study.asking import Answer, AnswerLog, ask, question
+from agent.models.study.inspection import inspect_model
+from agent.models.study.material import even
+from agent.models.study.run import QUESTION_TOKENS
+from agent.models.study.serving import serving
+from memory.records import AnswerForm
+from memory.results import FOLDER, Goal, Result, Table, rows, write
+
+NQ, BANK, INVENTED = 1000, 1200, 320
+DRAWS, BOOTSTRAP = 500, 500
+GOALS = {
+    "auroc_all": Goal(at=">=", bound=0.88),
+    "auroc_nq": Goal(at=">=", bound=0.80),
+    "ece_all": Goal(at="<=", bound=0.05),
+    "promise_broken": Goal(at="<=", bound=0.1),
+    "invented_stopped": Goal(at=">=", bound=0.95),
+    "added_cost": Goal(at="<=", bound=0.05),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of one of the sets; without answers nothing that is said is right."""
+
+    id: str
+    part: str
+    text: str
+    answers: tuple[str, ...]
+
+
+def material(data: Path, seed: int = 0) -> list[Asked]:
+    """All questions. Raises FileNotFoundError where `data` lacks a set."""
+    nq = [json.loads(line) for line in (data / "nq-open/questions.jsonl").read_text("utf-8").splitlines()]
+    random.Random(seed).shuffle(nq)
+    manuals = [
+        json.loads(line) for line in (data / "manuals/questions.jsonl").read_text("utf-8").splitlines()
+    ]
+    return [
+        *(Asked(f"nq-{i}", "nq", q["question"], tuple(q["answer"])) for i, q in enumerate(nq[:NQ])),
+        *(Asked(q.id, q.domain, q.wordings[0], q.answers) for q in even(questions(), BANK, seed)),
+        *(Asked(q.id, "invented", q.wordings[0], ()) for q in even(invented(), INVENTED, seed)),
+        *(Asked(q["id"], "manuals", q["question"], ()) for q in manuals if not q["answerable"]),
+    ]
+
+
+def labels_of(
+    asked: Sequence[Asked], answers: Sequence[Answer], declines: Sequence[str]
+) -> list[Label | None]:
+    """Graded answers; None for those that decline or say nothing, which no gate lets through."""
+    labels: list[Label | None] = []
+    for item, answer in zip(asked, answers, strict=True):
+        if declined(answer.text, declines) or not answer.text.strip():
+            labels.append(None)
+            continue
+        seen = signals(answer.tokens)
+        right = bool(item.answers) and correct(answer.text, item.answers)
+        labels.append(Label(group=item.id, form=form_of(seen), seen=seen, right=right))
+    return labels
+
+
+async def collect(folder: Path, asked: Sequence[Asked], work: Path) -> list[Answer]:
+    """Answers of the model in `folder`, from the log or from a server."""
+    log = AnswerLog(work / "answers.jsonl")
+    prompts = [question(item.text, QUESTION_TOKENS) for item in asked]
+    missing = [prompt for prompt in prompts if log.get(prompt) is None]
+    if missing:
+        inspected = inspect_model(folder)
+        async with serving(
+            folder, inspected.template, context=inspected.context, log=work / "engine.log"
+        ) as served:
+            for start in range(0, len(missing), 128):
+                await ask(served.engine, missing[start : start + 128], log)
+                print(f"asked {start + 128} of {len(missing)}", flush=True)
+    found = [log.get(prompt) for prompt in prompts]
+    return [answer for answer in found if answer is not None]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Labels of all parts with the chance that a gate that never saw them states."""
+
+    labels: list[Label]
+    parts: NDArray[np.str_]
+    right: NDArray[np.bool_]
+    transfer: Floats
+    """By a gate fitted on the bank and invented names only; those themselves by cross-validation."""
+    own: Floats
+    """By a gate fitted on all parts, cross-validated."""
+
+
+def score(asked: Sequence[Asked], labels: Sequence[Label | None]) -> Scored:
+    """States chances for every label, per form, as the product does."""
+    pairs = [(item, label) for item, label in zip(asked, labels, strict=True) if label is not None]
+    kept = [label for _, label in pairs]
+    parts = np.asarray([item.part for item, _ in pairs])
+    inside = ~np.isin(parts, ["nq", "manuals"])
+    forms = np.asarray([label.form for label in kept])
+    transfer, own = np.full(len(kept), np.nan), np.full(len(kept), np.nan)
+    for form in FORMS:
+        bank, other, whole = (
+            np.flatnonzero((forms == form) & mask) for mask in (inside, ~inside, np.ones_like(inside))
+        )
+        fitting = [kept[i] for i in bank]
+        if len({label.right for label in fitting}) < 2:
+            continue
+        transfer[bank] = cross_validated(fitting)
+        transfer[other] = chances(fit(fitting), [kept[i] for i in other])
+        own[whole] = cross_validated([kept[i] for i in whole])
+    return Scored(kept, parts, np.asarray([label.right for label in kept]), transfer, own)
+
+
+def promise(labels: Sequence[Label], draws: int = DRAWS) -> dict[AnswerForm, tuple[int, int, float]]:
+    """Draws whose gate promised something, draws that broke it, and mean coverage, by form.
+
+    The labels stand for all questions: each draw takes as many of them, with replacement, fits and chooses
+    on these, and is held to the share of wrong answers among all that its threshold lets through.
+    """
+    found: dict[AnswerForm, tuple[int, int, float]] = {}
+    draw = np.random.default_rng(0)
+    for form in FORMS:
+        everyone = [label for label in labels if label.form == form]
+        wrong = np.asarray([not label.right for label in everyone])
+        promised = broken = 0
+        covered = 0.0
+        for seed in range(draws if len(everyone) else 0):
+            chosen = draw.integers(len(everyone), size=len(everyone))
+            sample = [
+                Label(str(number), form, everyone[i].seen, everyone[i].right)
+                for number, i in enumerate(chosen)
+            ]
+            gate = fit_form(sample, risk=0.2, delta=0.1, seed=seed)
+            if isinstance(gate, str) or gate.threshold is None:
+                continue
+            sure = chances(gate.model, everyone) >= gate.threshold
+            promised += 1
+            broken += bool(sure.any()) and float(wrong[sure].mean()) > 0.2
+            covered += float(sure.mean())
+        found[form] = (promised, broken, covered / max(1, promised))
+    return found
+
+
+def stopped(scored: Scored, asked: Sequence[Asked], folds: int = 5) -> dict[str, tuple[int, int, int]]:
+    """By part: questions, those let through, and the right ones among these.
+
+    No gate saw the questions that it is tested on.
+    """
+    inside = [
+        label
+        for label, part in zip(scored.labels, scored.parts, strict=True)
+        if part not in ("nq", "manuals")
+    ]
+    through = np.zeros(len(scored.labels), bool)
+    fold_of = {label.group: number % folds for number, label in enumerate(scored.labels)}
+    for fold in range(folds):
+        gate = calibrate([x for x in inside if fold_of[x.group] != fold], fitted_on="the bank").gate
+        for number, label in enumerate(scored.labels):
+            fitted = gate.forms.get(label.form)
+            if fold_of[label.group] == fold and fitted is not None and fitted.threshold is not None:
+                through[number] = chance(fitted.model, features(label.seen)) >= fitted.threshold
+    total = {part: sum(item.part == part for item in asked) for part in dict.fromkeys(a.part for a in asked)}
+    return {
+        part: (
+            count,
+            int(through[scored.parts == part].sum()),
+            int((through & scored.right)[scored.parts == part].sum()),
+        )
+        for part, count in total.items()
+    }
+
+
+def average_precision(scores: Floats, right: NDArray[np.bool_]) -> float:
+    """Area under precision-recall for right answers; chance is their share."""
+    hits = right[np.argsort(-scores, kind="stable")]
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return float(precision[hits].mean()) if hits.any() else float("nan")
+
+
+def risk_coverage(scores: Floats, right: NDArray[np.bool_]) -> Floats:
+    """Share of wrong answers among the surest 1, 2, ... answers."""
+    wrong = ~right[np.argsort(-scores, kind="stable")]
+    return np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
+
+
+def interval(figure: Callable[[NDArray[np.int64]], float | None], count: int) -> tuple[float, float]:
+    """95% bootstrap interval of a figure of chosen answers."""
+    draw = np.random.default_rng(0)
+    values = [figure(draw.integers(count, size=count)) for _ in range(BOOTSTRAP)]
+    low, high = np.quantile([value for value in values if value is not None], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def result_of(
+    card: ModelCard, asked: Sequence[Asked], answers: Sequence[Answer], command: str, begun: float
+) -> tuple[Result, Scored]:
+    """All figures and tables."""
+    labels = labels_of(asked, answers, card.declines)
+    scored = score(asked, labels)
+    bank = [x for x, part in zip(scored.labels, scored.parts, strict=True) if part not in ("nq", "manuals")]
+    kept_promise = promise(bank)
+    through = stopped(scored, asked)
+    everything = np.isfinite(scored.transfer)
+    nq = everything & (scored.parts == "nq")
+    promised = sum(p for p, _, _ in kept_promise.values())
+    figures = {
+        "questions": float(len(asked)),
+        "auroc_all": auroc(scored.transfer[everything], scored.right[everything]) or 0.0,
+        "auroc_nq": auroc(scored.transfer[nq], scored.right[nq]) or 0.0,
+        "auroc_nq_own_labels": auroc(scored.own[nq], scored.right[nq]) or 0.0,
+        "ece_all": calibration_error(scored.own[everything], scored.right[everything]),
+        "ece_bank": calibration_error(
+            *(
+                x[everything & ~np.isin(scored.parts, ["nq", "manuals"])]
+                for x in (scored.transfer, scored.right)
+            )
+        ),
+        "ece_nq_transfer": calibration_error(scored.transfer[nq], scored.right[nq]),
+        "promises_made": float(promised),
+        "invented_stopped": 1 - through["invented"][1] / through["invented"][0],
+        "added_cost": cost(card, answers),
+    }
+    if promised:
+        figures["promise_broken"] = max(b / p for p, b, _ in kept_promise.values() if p)
+    tables = (_features(scored), _combined(scored), _let_through(through), _promises(kept_promise))
+    result = Result(
+        name="gate",
+        title=f"The gate on {card.name}",
+        command=command,
+        seconds=time.monotonic() - begun,
+        figures=figures,
+        goals=GOALS,
+        tables=tables,
+        plots=("gate.svg",),
+    )
+    return result, scored
+
+
+def cost(card: ModelCard, answers: Sequence[Answer]) -> float:
+    """Time to judge an answer over the time to write it, one at a time."""
+    form_gates = card.gate.forms
+    begun = time.perf_counter()
+    for answer in answers[:200]:
+        seen = signals(answer.tokens)
+        fitted = form_gates.get(form_of(seen))
+        if fitted is not None:
+            chance(fitted.model, features(seen))
+    spent = time.perf_counter() - begun
+    return spent / (sum(len(a.tokens) for a in answers[:200]) / card.speed.tokens_per_second)
+
+
+def _features(scored: Scored) -> Table:
+    lines: list[list[object]] = []
+    seen = [features(label.seen) for label in scored.labels]
+    for name in FEATURES:
+        values = np.asarray([value[name] for value in seen])
+        row: list[object] = [name]
+        for mask in _masks(scored):
+            found = auroc(values[mask], scored.right[mask])
+            row.append("-" if found is None else max(found, 1 - found))
+        lines.append(row)
+    return Table(
+        title="Each feature alone",
+        text="AUROC, the better direction. `log_tokens` is the baseline that knows nothing but length.",
+        head=("feature", "all", "NQ", "bank and invented", *FORMS),
+        rows=rows(lines),
+    )
+
+
+def _masks(scored: Scored) -> list[NDArray[np.bool_]]:
+    forms = np.asarray([label.form for label in scored.labels])
+    nq, manuals = scored.parts == "nq", scored.parts == "manuals"
+    return [np.ones_like(nq), nq, ~nq & ~manuals, *(forms == form for form in FORMS)]
+
+
+def _combined(scored: Scored) -> Table:
+    lines = []
+    forms = np.asarray([label.form for label in scored.labels])
+    sets = {"all": np.ones(len(forms), bool), "NQ": scored.parts == "nq"}
+    sets |= {part: scored.parts == part for part in ("factual", "code", "creative", "specialised")}
+    sets |= {f"{form} answers": forms == form for form in FORMS}
+    for way, stated in (("bank only", scored.transfer), ("own labels", scored.own)):
+        for name, mask in sets.items():
+            chosen = mask & np.isfinite(stated)
+            right, chances_ = scored.right[chosen], stated[chosen]
+            found = auroc(chances_, right)
+            if found is None:
+                continue
+            low, high = interval(lambda i, c=chances_, r=right: auroc(c[i], r[i]), len(right))  # type: ignore[misc]
+            error, brier = calibration_error(chances_, right), float(np.mean((chances_ - right) ** 2))
+            few, many = interval(lambda i, c=chances_, r=right: calibration_error(c[i], r[i]), len(right))  # type: ignore[misc]
+            lines.append([way, name, len(right), float(right.mean()), f"{found:.3f} ({low:.2f}-{high:.2f})",
+                          average_precision(chances_, right), float(risk_coverage(chances_, right).mean()),
+                          brier, f"{error:.3f} ({few:.2f}-{many:.2f})"])  # fmt: skip
+    return Table(
+        title="All features together",
+        text="`bank only`: fitted on the bank and invented names, cross-validated on these. `own labels`:"
+        " fitted on all sets, cross-validated by question. In brackets 95% bootstrap intervals; AURC is the"
+        " mean risk over all coverages; chance for AUPRC is the share right.",
+        head=("fitted on", "set", "answers", "right", "AUROC", "AUPRC", "AURC", "Brier", "ECE"),
+        rows=rows(lines),
+    )
+
+
+def _let_through(through: dict[str, tuple[int, int, int]]) -> Table:
+    lines = [
+        [part, count, passed, right, (passed - right) / passed if passed else "-"]
+        for part, (count, passed, right) in through.items()
+    ]
+    return Table(
+        title="What the gate lets through",
+        text="Gates of the bank's other folds: confident answers, and how many of them are right.",
+        head=("set", "questions", "confident", "right", "wrong, share"),
+        rows=rows(lines),
+    )
+
+
+def _promises(found: dict[AnswerForm, tuple[int, int, float]]) -> Table:
+    lines = [
+        [form, DRAWS, made, broken, broken / made if made else "-", covered]
+        for form, (made, broken, covered) in found.items()
+    ]
+    return Table(
+        title="How often the promise is broken",
+        text="Calibrations on labels drawn anew from the bank's; the promise is 20%, delta .1.",
+        head=("form", "draws", "promised", "broken", "share", "coverage"),
+        rows=rows(lines),
+    )
+
+
+def plot(scored: Scored, path: Path) -> None:
+    """Risk against coverage, for NQ and for the bank."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for name, mask in (
+        ("NQ", scored.parts == "nq"),
+        ("bank and invented", ~np.isin(scored.parts, ["nq", "manuals"])),
+    ):
+        chosen = mask & np.isfinite(scored.transfer)
+        risks = risk_coverage(scored.transfer[chosen], scored.right[chosen])
+        axes.plot(np.linspace(0, 1, len(risks)), risks, label=name)
+    axes.set_xlabel("coverage")
+    axes.set_ylabel("share wrong")
+    axes.legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    """Runs the benchmark and writes docs/results/gate.*."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with nq-open and manuals")
+    parser.add_argument("--model", type=Path, required=True, help="folder of a model that has a card")
+    parser.add_argument("--work", type=Path, default=Path(".nightschool/bench-gate"))
+    options = parser.parse_args()
+    begun = time.monotonic()
+    options.work.mkdir(parents=True, exist_ok=True)
+    asked = material(options.data)
+    answers = asyncio.run(collect(options.model, asked, options.work))
+    command = f"python -m benchmarks.gate --data {options.data} --model {options.model}"
+    result, scored = result_of(read_card(options.model), asked, answers, command, begun)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    plot(scored, FOLDER / "gate.svg")
+    write(result)
+
+
+if __name__ == "__main__":
+    main()
