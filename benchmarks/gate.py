@@ -100,9 +100,7 @@ async def collect(folder: Path, asked: Sequence[Asked], work: Path) -> list[Answ
     missing = [prompt for prompt in prompts if log.get(prompt) is None]
     if missing:
         inspected = inspect_model(folder)
-        async with serving(
-            folder, inspected.template, context=inspected.context, log=work / "engine.log"
-        ) as served:
+        async with serving(folder, inspected, log=work / "engine.log") as served:
             for start in range(0, len(missing), 128):
                 await ask(served.engine, missing[start : start + 128], log)
                 print(f"asked {start + 128} of {len(missing)}", flush=True)

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.decoding import computes_bfloat16, end_tokens
+from agent.decoding import end_tokens
 from agent.models.bank.records import GeneralPrompt
 from agent.models.card import ReplayAnswer, ReplayDistributions, Turn
 from agent.models.study.asking import Answer
+from agent.models.study.inspection import Inspection
+from agent.vllm_server import fast_dtype
 
 TOP_IDS = 32
 """Likeliest tokens kept at each place: with them more than .99 of the probability of most places."""
@@ -45,9 +47,9 @@ def replay_answers(
 
 def distributions(
     folder: Path,
+    inspected: Inspection,
     replay: Sequence[ReplayAnswer],
     finished: Mapping[str, bool],
-    options: Mapping[str, Any],
     step: Callable[[], object] = lambda: None,
 ) -> ReplayDistributions:
     """Reads each answer once, for the TOP_IDS likeliest tokens at each of its places.
@@ -59,7 +61,8 @@ def distributions(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    dtype = "auto" if computes_bfloat16() else torch.float32
+    dtype = getattr(torch, fast_dtype(inspected.dtype, gpu=False).replace("auto", inspected.dtype))
+    options = inspected.template.options
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     model.train(False)
     end = _end_of_turn(model, tokenizer, options)
@@ -107,9 +110,7 @@ def _likeliest(model: Any, rows: Sequence[_Row]) -> list[tuple[NDArray[np.int32]
     ids = torch.tensor([[0] * p + row.prompt + row.said for p, row in zip(padding, rows, strict=True)])
     mask = (torch.arange(wide)[None] >= torch.tensor(padding)[:, None]).long()
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    logits = model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=most + 1
-    ).logits
+    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=most + 1).logits
     tops = []
     for row, of_row in zip(rows, logits, strict=True):
         scores = of_row[-len(row.said) - 1 : -1].float().log_softmax(-1)

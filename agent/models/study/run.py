@@ -110,7 +110,7 @@ async def study(
         inspected = inspected.model_copy(update={"template": inspected.template.model_copy(update=parser)})
     started = progress("starting the engine", 1)
     server: AbstractAsyncContextManager[Served] = serving(
-        subject.folder, inspected.template, context=inspected.context, log=work / "engine.log", gpu=gpu
+        subject.folder, inspected, log=work / "engine.log", gpu=gpu
     )
     async with server as served:
         started()
@@ -123,7 +123,7 @@ async def study(
     replay = replay_answers(material.prompts, replies.prompts, system=inspected.template.system)
     finished = {p.id: a.finished for p, a in zip(material.prompts, replies.prompts, strict=True)}
     step = progress("reading its own answers", len(replay))
-    read = distributions(subject.folder, replay, finished, inspected.template.options, step)
+    read = distributions(subject.folder, inspected, replay, finished, step)
     return conclude(
         subject, inspected, material, replies, speed, replay, read, seconds=time.monotonic() - begun
     )

@@ -11,15 +11,16 @@ from pathlib import Path
 import aiohttp
 
 from agent.errors import ModelRefused
-from agent.models.card import ChatTemplate
+from agent.models.study.inspection import Inspection
 from agent.vllm import VllmEngine
-from agent.vllm_server import serve_command, serve_environment
+from agent.vllm_server import fast_dtype, serve_command, serve_environment
 
-START_SECONDS = 300.0
+START_SECONDS = 600.0
 """Long enough for a first start on a slow disk; a refused model ends its process much sooner."""
 CONTEXT = 2048
 """Tokens that the study's longest prompt and answer need at most."""
 NAME = "studied"
+GPU_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,20 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, template: ChatTemplate, *, context: int, log: Path, gpu: bool = False
+    folder: Path, inspected: Inspection, *, log: Path, gpu: bool = False
 ) -> AsyncIterator[Served]:
-    """Serves the model in `folder`, with at most `context` tokens, until the block is left.
+    """Serves the model in `folder` until the block is left.
 
     The server's output goes to `log`. Raises ModelRefused where the server ends or does not answer in time.
     """
     port = _free_port()
-    command = serve_command(str(folder), port, name=NAME, context=min(context, CONTEXT), gpu=gpu)
-    environment = os.environ | serve_environment(str(folder), cores=len(os.sched_getaffinity(0)), gpu=gpu)
+    context = min(inspected.context, CONTEXT)
+    command = serve_command(
+        str(folder), port, name=NAME, context=context, modules=inspected.modules,
+        dtype=fast_dtype(inspected.dtype, gpu=gpu), gpu_share=GPU_SHARE if gpu else None,
+    )  # fmt: skip
+    cores = len(os.sched_getaffinity(0))
+    environment = os.environ | serve_environment(str(folder), context=context, cores=cores, gpu=gpu)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=output, stderr=output, env=environment, start_new_session=True
@@ -60,7 +66,7 @@ async def serving(
         try:
             url = f"http://127.0.0.1:{port}"
             await _ready(url, process, folder, log)
-            async with VllmEngine(url, NAME, template, timeout=300.0) as engine:
+            async with VllmEngine(url, NAME, inspected.template, timeout=300.0) as engine:
                 yield Served(engine, process.pid)
         finally:
             if process.returncode is None:
