@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.chat.calibration import (
+    DELTA,
     FORMS,
+    RISK,
     Floats,
     Label,
     auroc,
@@ -161,12 +163,12 @@ def promise(labels: Sequence[Label], draws: int = DRAWS) -> dict[AnswerForm, tup
                 Label(str(number), form, everyone[i].seen, everyone[i].right)
                 for number, i in enumerate(chosen)
             ]
-            gate = fit_form(sample, risk=0.2, delta=0.1, seed=seed)
+            gate = fit_form(sample, seed=seed)
             if isinstance(gate, str) or gate.threshold is None:
                 continue
             sure = chances(gate.model, everyone) >= gate.threshold
             promised += 1
-            broken += bool(sure.any()) and float(wrong[sure].mean()) > 0.2
+            broken += bool(sure.any()) and float(wrong[sure].mean()) > RISK
             covered += float(sure.mean())
         found[form] = (promised, broken, covered / max(1, promised))
     return found
@@ -353,7 +355,7 @@ def _promises(found: dict[AnswerForm, tuple[int, int, float]]) -> Table:
     ]
     return Table(
         title="How often the promise is broken",
-        text="Calibrations on labels drawn anew from the bank's; the promise is 20%, delta .1.",
+        text=f"Calibrations on labels drawn anew from the bank's; risk {RISK:g}, delta {DELTA:g}.",
         head=("form", "draws", "promised", "broken", "share", "coverage"),
         rows=rows(lines),
     )

@@ -17,7 +17,11 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit  # type: ignor
 from agent.chat.gate import FEATURES, features
 from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
 
-RISK, DELTA = 0.2, 0.1
+RISK, DELTA = 0.4, 0.1
+"""The default promise. The smallest models know so little that of their surest answers a third is wrong: a
+stricter one would let nothing through. Larger models keep it with more coverage, and may promise more."""
+START = 0.7
+"""The strictest threshold lets through enough answers to pass if the true risk is this share of the bound."""
 FORMS: tuple[AnswerForm, ...] = ("short", "sentence", "long")
 FOLDS = 5
 LEAST_OF_EACH = 10
@@ -177,9 +181,9 @@ def threshold(
 
 
 def first_size(risk: float, delta: float) -> int:
-    """How many answers the strictest threshold lets through: enough to pass at half the risk."""
+    """How many answers the strictest threshold lets through (see START)."""
     size = 1
-    while binom.cdf(math.floor(size * risk / 2), size, risk) > delta:
+    while binom.cdf(math.floor(size * risk * START), size, risk) > delta:
         size += 1
     return size
 

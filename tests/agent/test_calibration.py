@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from agent.chat.calibration import (
+    DELTA,
+    RISK,
     Label,
     auroc,
     calibrate,
@@ -110,7 +112,7 @@ def test_too_few_of_one_outcome_make_no_gate_and_say_so(right: int) -> None:
 def test_too_few_questions_promise_nothing_and_say_how_many_are_needed() -> None:
     found = calibrate(drawn(34, 1), fitted_on="few")
     assert found.gate.forms["short"].threshold is None
-    assert str(2 * first_size(0.2, 0.1)) in found.reasons[0]
+    assert str(2 * first_size(RISK, DELTA)) in found.reasons[0]
 
 
 def test_a_stricter_promise_lets_through_no_more() -> None:
