@@ -5,7 +5,7 @@
 
 import typer
 
-from api.commands import adapters, chat, gaps, keys, learn, library, models, report, serve, travel
+from api.commands import adapters, chat, gaps, keys, learn, library, models, report, serve, study, travel
 
 app = typer.Typer(
     name="nightschool",
@@ -31,6 +31,7 @@ app.command("replay")(travel.replay)
 app.command("fork")(travel.fork)
 app.command("diff")(travel.diff)
 app.command("report")(report.report)
+models.app.command("study")(study.study)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
 app.add_typer(gaps.app, name="gaps", help="List gaps; dismiss, merge or delete one.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")

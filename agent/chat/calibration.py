@@ -142,7 +142,8 @@ def chances(model: LogisticModel, labels: Sequence[Label]) -> Floats:
     """The chances that the model states for the answers, [labels]."""
     values = _matrix(labels, model.features)
     scores = (values - np.asarray(model.mean)) / np.asarray(model.scale) @ np.asarray(model.weights)
-    return (1.0 + np.tanh((scores + model.intercept) / 2)) / 2  # as `gate.chance` does for one
+    stated: Floats = (1.0 + np.tanh((scores + model.intercept) / 2)) / 2  # as `gate.chance` does for one
+    return stated
 
 
 def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, folds: int = FOLDS) -> Floats:

@@ -18,7 +18,7 @@ _NEGATION = re.compile(
 )
 _ABOUT_KNOWING = re.compile(
     r"\b(know|knows|known|unknown|sure|certain|unclear|information|familiar|available|aware|answer|find|found|"
-    r"exist|exists|recogni[sz]e|determine|provided|mentioned|specified|context|text|data|recorded|defined)\b"
+    r"exist|exists|recogni[sz]e|determine|provided|mentioned|specified|context|text|data|records?|recorded|defined|idea|clue)\b"
 )
 
 
