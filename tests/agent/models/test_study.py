@@ -141,7 +141,7 @@ async def test_what_it_is_sure_of_is_told_from_what_it_is_not() -> None:
     found = await studied(half_knowing(bank), bank)
     gate = found.card.gate.forms["short"]
     assert gate.threshold is not None
-    assert 0.3 < gate.coverage < 0.7
+    assert 0.4 < gate.coverage < 0.5 / (1 - found.card.gate.risk)  # half of the answers are right
 
 
 async def test_a_card_is_read_back_as_it_was_written(tmp_path: Path) -> None:
