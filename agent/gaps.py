@@ -1,7 +1,4 @@
-"""Owns what a gap is: when an answer shows one, and which keywords say what is missing.
-
-Entropy itself is measured in `entropy`; storing a gap is the caller's business.
-"""
+"""Gaps: when an answer shows one, and which keywords say what is missing."""
 
 from collections.abc import Sequence
 from datetime import datetime
