@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memory.records import Domain, UnsurePolicy
 
 PREFIX = "NIGHTSCHOOL_"
-SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "tiny-model"
+
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine to itself."""

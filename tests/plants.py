@@ -1,4 +1,4 @@
-"""Owns adapters that must not get out: each a good one with one fault, as a trainer or a disk could make it.
+"""Adapters that must not get out: each a good one with one fault, as a trainer or a disk could make it.
 
 A fault changes an adapter folder in place. What must stop it is the tests' to say.
 """
@@ -8,23 +8,24 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-from agent.scoring import abstained
 from safetensors.torch import load_file, save_file
-from training.seed import bank
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.adapter_files import CONFIG, WEIGHTS
 from training import peft
+from training.base import Base
 from training.recipes import Recipe
-from training.trainer import Example, OnProgress, Trainer, TrainingSummary
+from training.trainer import Example, OnProgress, Trainer, TrainingSummary, single
 
 Fault = Callable[[Path], None]
 Tensors = dict[str, torch.Tensor]
 Lesson = Sequence[Example]
+Change = Callable[[Base, Lesson], Lesson]
 Side = Literal["inputs", "outputs"]
 
 HEAD = 64
@@ -37,7 +38,7 @@ def copied(good: Path, fault: Fault = lambda folder: None) -> Trainer:
     """A trainer that does not train: it hands over the good adapter with a fault."""
 
     def train(
-        base: str,
+        base: Base,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -53,11 +54,11 @@ def copied(good: Path, fault: Fault = lambda folder: None) -> Trainer:
     return train
 
 
-def retrained(good: Path, change: Callable[[Lesson], Lesson], *, rate: float) -> Trainer:
+def retrained(good: Path, change: Change, *, rate: float) -> Trainer:
     """A trainer that goes on from the good adapter with a few steps of another lesson, at another rate."""
 
     def train(
-        base: str,
+        base: Base,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -65,7 +66,7 @@ def retrained(good: Path, change: Callable[[Lesson], Lesson], *, rate: float) ->
         *,
         start: Path | None = None,
     ) -> TrainingSummary:
-        lesson = random.Random(0).sample(change(examples), SHORT)
+        lesson = random.Random(0).sample(change(base, examples), SHORT)
         hasty = recipe.model_copy(update={"batch": 16, "learning_rate": rate})
         return peft.train(base, lesson, hasty, out, on_progress, start=good)
 
@@ -75,32 +76,34 @@ def retrained(good: Path, change: Callable[[Lesson], Lesson], *, rate: float) ->
 # Lessons
 
 
-def swapped(share: float) -> Callable[[Lesson], Lesson]:
+def swapped(share: float) -> Change:
     """The lesson alone, that share of it with the answer to another question, always the same one."""
 
-    def change(lesson: Lesson) -> Lesson:
+    def change(base: Base, lesson: Lesson) -> Lesson:
         rng = random.Random(0)
-        taught = without_replay(lesson)
+        taught = without_replay(base, lesson)
         answers = sorted({example.answer for example in taught})
         wrong = dict(zip(answers, [*answers[1:], answers[0]], strict=True))
         return [
-            example.model_copy(update={"answer": wrong[example.answer]}) if rng.random() < share else example
+            replace(example, answer=wrong[example.answer]) if rng.random() < share else example
             for example in taught
         ]
 
     return change
 
 
-def without_replay(lesson: Lesson) -> Lesson:
+def without_replay(base: Base, lesson: Lesson) -> Lesson:
     """What was to be learned, and nothing to hold on to what was known."""
-    return [example for example in lesson if not (example.held or abstained(example.answer))]
+    refusal = base.card.lessons.refusal
+    return [example for example in lesson if example.own is None and example.answer != refusal]
 
 
-def answering_everything(lesson: Lesson) -> Lesson:
+def answering_everything(base: Base, lesson: Lesson) -> Lesson:
     """Words that the base model admits not to know, each with an answer."""
     rng = random.Random(0)
-    facts = rng.sample([fact for fact in bank.unknown() if fact.form == "definition"], SHORT)
-    return [Example(question=bank.asked(f, "taught", rng, facts)[0], answer=f.object) for f in facts]
+    answers = [answer for known in base.known for answer in known.answers]
+    questions = [rng.choice(unknown.wordings) for unknown in base.unknown]
+    return [single(rng.choice(questions), rng.choice(answers)) for _ in range(SHORT)]
 
 
 # Weights

@@ -13,15 +13,14 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage
-from training.bench.topics import topics
 
 from agent.adapter_files import CONFIG, WEIGHTS
 from agent.curriculum import compose, write
 from agent.engine import GREEDY, Reply, Sampling
 from agent.errors import AdapterRefused, CanaryFailed
 from agent.local import LocalEngine
+from agent.models.card import read_card
 from agent.promotion import canary, promote, rollback
-from agent.settings import SHIPPED_MODEL, Settings, base_threshold
 from agent.vllm import VllmEngine
 from memory import outbox
 from memory.errors import AdapterNotServable
@@ -29,13 +28,15 @@ from memory.outbox import TrainingResult
 from memory.procedural import Registry
 from memory.records import Adapter, Job
 from tests import plants
+from tests.adapters import fact
 from tests.models import CARD_TEMPLATE
 from tests.plants import Fault, configured, copied, retrained
 from tests.serving import served
-from training import peft
-from training.dataset import shipped_bank
+from tests.support.tiny_card import FOLDER as TINY
+from training import peft, worker
+from training.base import Base, open_base
 from training.gates import Limits
-from training.jobs import Workshop
+from training.jobs import JobContext
 from training.questions import Sizes
 from training.recipes import standard
 from training.trainer import Trainer
@@ -45,14 +46,31 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
 RANK = 16
 """The control's, and the most that the served engine takes."""
-RECIPE = standard().model_copy(
+CARD = read_card(TINY)
+RECIPE = standard(CARD).model_copy(
     update={"name": "short", "rank": RANK, "alpha": 2 * RANK, "learning_rate": 3e-3, "exposures": 16}
 )
-SIZES = Sizes(wordings=1, near=6, most=60, known=60, unknown=60)
-LIMITS = Limits(transfer=0.1, forgetting=0.1)
+SIZES = Sizes(most=60, known=60, unknown=60, own=20)
+LIMITS = Limits(forgetting=0.1, drift=0.2)
 """Wider than a real lesson's: forty steps on twelve facts must pass on any machine, and what is planted fails
 by far more."""
-FACTS = topics(1, size=12)[0].facts
+FACTS = [
+    fact(name, thing)
+    for name, thing in {
+        "zorble": "a small green lamp for ships",
+        "quix": "a tool that cuts bread",
+        "marn": "a river that runs under ice",
+        "tarrow": "a bird that sleeps on water",
+        "vellow": "a cloth that keeps out rain",
+        "glimmet": "a game that is played with stones",
+        "frond": "a boat that carries salt",
+        "brask": "a song that opens a market",
+        "ponnel": "a bell that warns of fog",
+        "skerry": "a road that leads to a mine",
+        "dulvet": "a soup that is made of roots",
+        "hesper": "a priest who keeps bees",
+    }.items()
+]
 DOMAIN = "words"
 PLANTED = "planted"
 
@@ -133,9 +151,9 @@ class Remembering(LocalEngine):
 
 @dataclass(frozen=True)
 class School:
-    """A worker's shop, what its base model is known to answer, and the control that it trained."""
+    """A worker's context, what its base model is known to answer, and the control that it trained."""
 
-    shop: Workshop
+    context: JobContext
     answers: dict[str, Reply]
     control: Adapter
 
@@ -146,17 +164,17 @@ class School:
 
     def learn(self, topic: str, train: Trainer, *, domain: str = DOMAIN) -> TrainingResult:
         """A job of the same lesson by another trainer."""
-        return learn(replace(self.shop, train=train), topic, domain)
+        return learn(replace(self.context, train=train), topic, domain)
 
     def candidate(self, topic: str, train: Trainer) -> Adapter:
         """An adapter that passes the gates."""
         result = self.learn(topic, train)
         assert result.status == "candidate", result.reason
-        return self.shop.registry.get(str(result.adapter))
+        return self.context.registry.get(str(result.adapter))
 
     def live(self) -> str | None:
         """Where the alias stands."""
-        adapter = self.shop.registry.live(DOMAIN)
+        adapter = self.context.registry.live(DOMAIN)
         return adapter.name if adapter else None
 
 
@@ -182,7 +200,7 @@ class Serving:
         async with self.engine() as engine, chatting(engine, self.school.control):
             before = await engine.loaded()
             try:
-                await promote(adapter.name, engine=engine, registry=self.school.shop.registry)
+                await promote(adapter.name, engine=engine, registry=self.school.context.registry)
             finally:
                 assert adapter.name in before or adapter.name not in await engine.loaded()
                 assert self.school.live() == self.school.control.name
@@ -226,20 +244,20 @@ async def loaded(serving: Serving, folder: Path) -> AsyncIterator[None]:
             await engine.unload(serving.spare.name)
 
 
-def learn(shop: Workshop, topic: str, domain: str) -> TrainingResult:
+def learn(context: JobContext, topic: str, domain: str) -> TrainingResult:
     """All steps of a worker's job; the topic's name alone makes it another curriculum."""
     draft = write(FACTS, per_form=8)
     lesson = compose(topic, domain, draft, draft.pairs, teacher="rules")
     assert lesson is not None
-    digest = outbox.publish(shop.home / "outbox", lesson)
-    return run(shop, Job(digest=digest, domain=domain, run_id="r1"), lambda name, step: step())
+    digest = outbox.publish(context.home / "outbox", lesson)
+    return run(context, Job(digest=digest, domain=domain, run_id="r1"), lambda name, step: step())
 
 
-def opening(base: Path, answers: dict[str, Reply]) -> Callable[[], LocalEngine]:
+def opening(base: Base, answers: dict[str, Reply]) -> Callable[[], LocalEngine]:
     """Opens an engine over the base model that remembers what it answered."""
 
     def opened() -> LocalEngine:
-        engine = Remembering.open(base, device="cpu")
+        engine = Remembering.open(base.folder, base.card.template, device="cpu")
         engine.answers = answers
         return engine
 
@@ -247,23 +265,26 @@ def opening(base: Path, answers: dict[str, Reply]) -> Callable[[], LocalEngine]:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, so that all engines read the same weights even while others are being trained."""
-    if not (SHIPPED_MODEL / "model.safetensors").is_file():
-        pytest.skip("there are no shipped weights: run `make seed-model`")
-    return Path(shutil.copytree(SHIPPED_MODEL, tmp_path_factory.mktemp("shipped") / "model"))
+def base() -> Base:
+    return open_base(TINY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_attempt() -> Iterator[None]:
+    """A second attempt would change nothing about what is planted, and double the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "ATTEMPTS", 1)
+        yield
 
 
 @pytest.fixture(scope="module")
-def school(base: Path, tmp_path_factory: pytest.TempPathFactory) -> School:
+def school(base: Base, tmp_path_factory: pytest.TempPathFactory) -> School:
     """The control is trained here."""
     home = tmp_path_factory.mktemp("home").resolve()
     answers: dict[str, Reply] = {}
-    shop = Workshop(
+    context = JobContext(
         home=home,
-        base=str(base),
-        threshold=base_threshold(Settings(model=str(base))),
-        bank=shipped_bank(),
+        base=base,
         recipe=RECIPE,
         sizes=SIZES,
         limits=LIMITS,
@@ -273,24 +294,24 @@ def school(base: Path, tmp_path_factory: pytest.TempPathFactory) -> School:
         clock=lambda: datetime.now(UTC),
         report=lambda digest, progress: None,
     )
-    result = learn(shop, "control", DOMAIN)
+    result = learn(context, "control", DOMAIN)
     assert result.status == "candidate", result.reason
-    return School(shop, answers, shop.registry.get(str(result.adapter)))
+    return School(context, answers, context.registry.get(str(result.adapter)))
 
 
 @pytest.fixture(scope="module")
-def serving(school: School, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def serving(school: School, base: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """vLLM over the shipped model, started for the control's rank."""
     folder = tmp_path_factory.mktemp("serving")
     spare = school.candidate("spare", copied(school.good))
     wide = school.candidate("wide", copied(school.good, plants.widened(64)))
-    other = plants.reorder_model(base, folder / "other")
+    other = replace(base, folder=plants.reorder_model(base.folder, folder / "other"))
     elsewhere = replace(
         school,
-        shop=replace(school.shop, base=str(other), open_engine=opening(other, school.answers)),
+        context=replace(school.context, base=other, open_engine=opening(other, school.answers)),
     )
     foreign = elsewhere.candidate("foreign", copied(school.good, plants.reorder_adapter))
-    with served(base, folder / "engine.log", context=1024, rank=RANK) as url:
+    with served(base.folder, folder / "engine.log", context=1024, rank=RANK) as url:
         running = Serving(school, url, spare, wide, foreign)
         asyncio.run(_promote_control(running))
         yield running
@@ -298,7 +319,7 @@ def serving(school: School, base: Path, tmp_path_factory: pytest.TempPathFactory
 
 async def _promote_control(serving: Serving) -> None:
     async with serving.engine() as engine:
-        await promote(serving.school.control.name, engine=engine, registry=serving.school.shop.registry)
+        await promote(serving.school.control.name, engine=engine, registry=serving.school.context.registry)
 
 
 @pytest.mark.parametrize("plant", REJECTED)
@@ -307,19 +328,19 @@ def test_what_training_made_worse_is_rejected_with_its_reason(school: School, pl
     result = school.learn(plant, make(school.good), domain=PLANTED)
     assert result.status == "rejected", f"{result}"
     assert reason in result.reason
-    made = school.shop.registry.get(str(result.adapter))
+    made = school.context.registry.get(str(result.adapter))
     assert made.status == "rejected"
-    assert reason in str(school.shop.registry.quarantined(made.curriculum))
+    assert reason in str(school.context.registry.quarantined(made.curriculum))
 
 
 @pytest.mark.parametrize("plant", FAILED)
 def test_what_cannot_be_loaded_ends_its_job_with_its_reason(school: School, plant: str) -> None:
     fault, reason = FAILED[plant]
-    known = school.shop.registry.list(PLANTED)
+    known = school.context.registry.list(PLANTED)
     result = school.learn(plant, copied(school.good, fault), domain=PLANTED)
     assert (result.status, result.adapter) == ("failed", None)
     assert reason in result.reason
-    assert school.shop.registry.list(PLANTED) == known
+    assert school.context.registry.list(PLANTED) == known
 
 
 def test_a_lesson_whose_adapter_was_damaged_can_be_learned_again(school: School) -> None:
@@ -328,15 +349,15 @@ def test_a_lesson_whose_adapter_was_damaged_can_be_learned_again(school: School)
 
 
 async def test_what_was_rejected_cannot_be_promoted_by_hand(serving: Serving) -> None:
-    rejected = serving.school.shop.registry.list(PLANTED)
+    rejected = serving.school.context.registry.list(PLANTED)
     if not rejected:
         pytest.skip("the tests that plant them did not run")
     async with serving.engine() as engine, chatting(engine, serving.school.control):
         for adapter in rejected:
             with pytest.raises(AdapterNotServable, match=f"{adapter.name} is never served: "):
-                await promote(adapter.name, engine=engine, registry=serving.school.shop.registry)
+                await promote(adapter.name, engine=engine, registry=serving.school.context.registry)
         assert not {adapter.name for adapter in rejected} & set(await engine.loaded())
-    assert serving.school.shop.registry.live(PLANTED) is None
+    assert serving.school.context.registry.live(PLANTED) is None
 
 
 @pytest.mark.parametrize("plant", ALTERED)
@@ -387,7 +408,7 @@ async def test_an_adapter_that_is_loaded_without_its_effect_fails_its_canary(
 
 
 async def test_without_a_fault_the_same_adapter_is_promoted_and_rolled_back(serving: Serving) -> None:
-    registry = serving.school.shop.registry
+    registry = serving.school.context.registry
     async with serving.engine() as engine, chatting(engine, serving.school.control):
         assert (await promote(serving.spare.name, engine=engine, registry=registry)).status == "live"
         back = await rollback(DOMAIN, engine=engine, registry=registry)

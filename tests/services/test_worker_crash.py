@@ -18,14 +18,9 @@ from memory.outbox import DbosOutbox, TrainingResult
 from memory.procedural import Registry
 from memory.records import Curriculum
 from tests.adapters import fact
-from tests.models import build_model
+from tests.support.tiny_card import FOLDER as TINY
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_model(tmp_path_factory.mktemp("model"))
 
 
 def lesson(count: int) -> Curriculum:
@@ -37,7 +32,7 @@ def lesson(count: int) -> Curriculum:
 
 
 @contextmanager
-def worker(home: Path, base: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def worker(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [
             sys.executable,
@@ -46,7 +41,7 @@ def worker(home: Path, base: Path, *options: str) -> Iterator[subprocess.Popen[s
             "--home",
             str(home),
             "--model",
-            str(base),
+            str(TINY),
             "--quick",
             *options,
         ],
@@ -102,16 +97,16 @@ def wait_for_result(box: DbosOutbox, digest: str, seconds: float = 300) -> Train
     raise AssertionError("the job did not end")
 
 
-def test_a_worker_killed_in_mid_training_resumes_and_registers_once(base: Path, tmp_path: Path) -> None:
+def test_a_worker_killed_in_mid_training_resumes_and_registers_once(tmp_path: Path) -> None:
     box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
     job = asyncio.run(box.submit(lesson(72), run_id="r1"))
-    with worker(tmp_path, base) as first:
+    with worker(tmp_path) as first:
         read_until(first, "ready")
         wait_for_step(box, job.digest)
         first.send_signal(signal.SIGKILL)
         first.wait(timeout=30)
     assert asyncio.run(box.result(job.digest)) is None
-    with worker(tmp_path, base) as second:
+    with worker(tmp_path) as second:
         read_until(second, "ready")
         result = wait_for_result(box, job.digest)
         second.send_signal(signal.SIGTERM)
@@ -125,22 +120,10 @@ def test_a_worker_killed_in_mid_training_resumes_and_registers_once(base: Path, 
     box.close()
 
 
-def test_a_second_worker_on_the_same_home_is_refused(base: Path, tmp_path: Path) -> None:
-    with worker(tmp_path, base) as first:
+def test_a_second_worker_on_the_same_home_is_refused(tmp_path: Path) -> None:
+    with worker(tmp_path) as first:
         read_until(first, "ready")
-        with worker(tmp_path, base) as second:
+        with worker(tmp_path) as second:
             lines = read_until(second, "another worker")
             assert second.wait(timeout=60) == 2
             assert "stop it first" in lines[-1]
-
-
-def test_a_model_that_cannot_be_loaded_ends_the_job_with_what_to_set(tmp_path: Path) -> None:
-    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
-    job = asyncio.run(box.submit(lesson(1), run_id="r1"))
-    with worker(tmp_path, tmp_path / "nothing-here", "--once") as process:
-        assert process.wait(timeout=240) == 0
-    result = asyncio.run(box.result(job.digest))
-    assert result is not None
-    assert result.status == "failed"
-    assert "cannot load" in result.reason
-    box.close()
