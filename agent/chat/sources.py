@@ -1,12 +1,15 @@
-"""Answers from sources: the served model reads the best passages, and each sentence it says is checked.
+"""Answers from sources: the model reads the likeliest sentences, and what it says is checked.
 
-What a source supports stays and is cited, what none supports is cut. Where nothing is left, the sentence that
-is likeliest to answer is quoted; where no sentence is likely to, there is no answer. Sources that contradict
-each other are quoted side by side.
+What a source supports stays and is cited; sentences and clauses that none supports are cut. Where nothing is
+left, the sentence that is likeliest to answer is quoted; where no sentence is likely to, there is no answer.
+Sources that contradict each other are quoted side by side.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence, Set
+from functools import partial
+from itertools import product
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
@@ -24,14 +27,14 @@ ANSWERS = 0.12
 AS_LIKELY = 0.5
 """A second sentence is quoted from this share of the best one's chance."""
 MOST_QUOTES = 2
-PASSAGES = 3
-"""Passages that the model reads: those of the best sentences."""
 LONGEST = 96
 """Tokens of the model's answer: some three sentences."""
 CONTEXT_SHARE = 0.5
 """Most of the model's context that sources take; the rest is for the conversation and the answer."""
 TOKEN_CHARS = 3
 """Characters of a token, at least: what is certain not to overflow the context."""
+
+_CLAUSE_END = re.compile(r"[,;:](?=\s)|\s(?=(?:which|who|because|while|although)\s)")
 
 Ask = Callable[[Sequence[BaseMessage], Sampling], Awaitable[Reply]]
 """Puts a conversation to the model that serves the turn."""
@@ -91,17 +94,11 @@ async def answer_from_sources(
 def prompt(
     question: str, messages: Sequence[BaseMessage], found: Sequence[Candidate], card: ModelCard
 ) -> list[BaseMessage]:
-    """The conversation with the passages of the best sentences put into its last message."""
+    """The conversation with the likeliest sentences, under their headings, put into its last message."""
     room = int(card.context * CONTEXT_SHARE * TOKEN_CHARS)
-    texts: list[str] = []
-    for passage in {c.passage.id: c.passage for c in found}.values():
-        heading = passage.section or passage.title
-        text = f"{heading}\n{passage.text}" if heading else passage.text
-        if len(texts) == PASSAGES or (texts and len(text) > room):
-            break
-        texts.append(text[:room])
-        room -= len(text)
-    return [*messages[:-1], HumanMessage(PROMPT.format(sources="\n\n".join(texts), question=question))]
+    likely = [c for c in found if c.chance >= AS_LIKELY * found[0].chance]
+    text = "\n".join(f"{c.passage.title}: {c.reading}" if c.passage.title else c.reading for c in likely)
+    return [*messages[:-1], HumanMessage(PROMPT.format(sources=text[:room], question=question))]
 
 
 def checked(
@@ -125,15 +122,15 @@ def checked(
     about = [c for c, share in zip(found, named, strict=True) if share == max(named)]
     kept: list[str] = []
     cited: dict[tuple[str, int], Citation] = {}
+    likeness = partial(_likeness, embedder)
     for start, end in sentences(reply):
-        claim = reply[start:end]
-        for candidate in about:
+        for claim, candidate in product(_shortened(reply[start:end]), about):
             if supports(
                 candidate.reading,
                 claim,
                 question=question,
                 nearby=_nearby(candidate),
-                likeness=lambda a, b: _likeness(embedder, a, b),
+                likeness=likeness if claim == reply[start:end] else None,
                 translated=bool(system) or foreign(question),
             ):
                 kept.append(claim)
@@ -186,14 +183,20 @@ def _named(question: str, candidate: Candidate) -> list[Set[str]]:
     return [name for name in names(question) if name <= held]
 
 
+def _shortened(sentence: str) -> list[str]:
+    """The sentence, and what is left of it when clauses are cut off its end, longest first."""
+    cuts = [match.start() for match in _CLAUSE_END.finditer(sentence)]
+    return [sentence, *(sentence[:cut] + "." for cut in reversed(cuts) if len(sentence[:cut].split()) >= 3)]
+
+
 def _likeness(embedder: Embedder, first: str, second: str) -> float:
     one, two = embedder.embed([first, second])
     return float(one @ two)
 
 
 PROMPT = """\
+Read this:
 {sources}
 
-Answer the question from the text above, in one short sentence.
-Question: {question}"""
+Give a short answer to this question: {question}"""
 DISAGREE = "The sources disagree: {}, but {}."

@@ -89,6 +89,13 @@ async def test_a_statement_that_no_source_supports_is_cut() -> None:
     assert answer.text == "A plimdor is a lamp that burns fish oil."
 
 
+async def test_a_clause_that_no_source_supports_is_cut() -> None:
+    reply = "A plimdor is a lamp that burns fish oil, which the Hansen brothers first sold in Norway."
+    answer = await answered("What is a plimdor?", reply, LAMPS)
+    assert answer is not None
+    assert answer.text == "A plimdor is a lamp that burns fish oil."
+
+
 @pytest.mark.parametrize(
     "question",
     ["Who invented the plimdor?", "How much does a zorbul cost?", "What is the capital of Telmark?"],
