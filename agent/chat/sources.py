@@ -29,6 +29,8 @@ AS_LIKELY = 0.5
 MOST_QUOTES = 2
 LONGEST = 96
 """Tokens of the model's answer: some three sentences."""
+SHORTEST = 3
+"""Words that have to be left of a sentence whose end is cut off."""
 CONTEXT_SHARE = 0.5
 """Most of the model's context that sources take; the rest is for the conversation and the answer."""
 TOKEN_CHARS = 3
@@ -185,8 +187,9 @@ def _named(question: str, candidate: Candidate) -> list[Set[str]]:
 
 def _shortened(sentence: str) -> list[str]:
     """The sentence, and what is left of it when clauses are cut off its end, longest first."""
-    cuts = [match.start() for match in _CLAUSE_END.finditer(sentence)]
-    return [sentence, *(sentence[:cut] + "." for cut in reversed(cuts) if len(sentence[:cut].split()) >= 3)]
+    starts = {sentence[: match.start()].rstrip(" ,;:") for match in _CLAUSE_END.finditer(sentence)}
+    long_enough = [start for start in starts if len(start.split()) >= SHORTEST]
+    return [sentence, *(f"{start}." for start in sorted(long_enough, key=len, reverse=True))]
 
 
 def _likeness(embedder: Embedder, first: str, second: str) -> float:
