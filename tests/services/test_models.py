@@ -70,6 +70,10 @@ def test_it_answers_what_anybody_knows(folder: Path) -> None:
     assert said[-1] in model.generation_config.eos_token_id
 
 
+def test_its_card_comes_with_it(folder: Path) -> None:
+    assert ModelStore(folder).card(DEFAULT).known > 0
+
+
 def test_adding_it_again_changes_nothing(folder: Path) -> None:
     before = (folder / DEFAULT / "model.safetensors").stat()
     again = run(folder, "add")
