@@ -26,7 +26,7 @@ from agent.models.card import (
 )
 from training.errors import BaseModelUnusable
 
-_T = TypeVar("_T", KnownQuestion, UnknownQuestion, ReplayAnswer)
+_T = TypeVar("_T", bound=UnknownQuestion | ReplayAnswer)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ SetName = Literal[
 OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
 """Sets that not every lesson has."""
 BINS = 10
+ANSWER_TOKENS = 96
+"""Longest answer: the questions have short ones, and what has not named them by then does not know them. As
+long as their containment counts, a longer answer is only likelier to name them by chance."""
 CONCURRENCY = 128
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
 LOST = 1.0
@@ -119,7 +122,7 @@ class Style(Record):
 def style_of(card: ModelCard) -> Style:
     """What a card says of a model's answers; what lessons teach it to say counts as an admission too."""
     refusal = card.lessons.refusal.lower().replace("\u2019", "'").strip(" .")
-    return Style(tokens=card.answer_tokens, declines=(*card.declines, refusal))
+    return Style(tokens=min(card.answer_tokens, ANSWER_TOKENS), declines=(*card.declines, refusal))
 
 
 async def ask(

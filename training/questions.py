@@ -63,8 +63,8 @@ def evaluation_sets(
         raise CurriculumRefused(
             f"no question about {curriculum.topic!r} can be asked in a wording not taught"
         )
-    known, unknown = asked(base.known, recipe.asked), asked(base.unknown, recipe.asked)
-    if not (known and unknown and asked(base.replay, recipe.asked)):
+    unknown = asked(base.unknown, recipe.asked)
+    if not (base.known and unknown and asked(base.replay, recipe.asked)):
         raise CardIncomplete(
             f"the card of {base.card.name} holds too few questions to tell what a lesson would cost: run"
             f" `nightschool models study {base.card.name}`"
@@ -72,7 +72,7 @@ def evaluation_sets(
     return Sets(
         in_distribution=tuple(_thin(target, sizes.most, rng)),
         near=tuple(_thin(near, sizes.most, rng)),
-        out_of_distribution=tuple(_known(each, rng) for each in _thin(known, sizes.known, rng)),
+        out_of_distribution=tuple(_known(each, rng) for each in _thin(base.known, sizes.known, rng)),
         unknown=tuple(_unknown(each, rng) for each in _thin(unknown, sizes.unknown, rng)),
         rehearsed=tuple(_thin(unique(kept), sizes.most, rng)),
         forgotten=tuple(_thin(unique(forgotten), sizes.most, rng)),

@@ -34,7 +34,8 @@ class Recipe(Record):
     distillation: float = Field(ge=0)
     """Weight of the KL divergence from the base model on its own answers, against cross-entropy's 1."""
     asked: float = Field(gt=0, lt=1)
-    """Share of the card's questions and answers that is kept from training, to be asked after it."""
+    """Share of the card's invented names and own answers that is kept from training, to be asked after it.
+    What the base model knows is never trained."""
     seed: int = 0
 
 

@@ -48,7 +48,16 @@ RANK = 16
 """The control's, and the most that the served engine takes."""
 CARD = read_card(TINY)
 RECIPE = standard(CARD).model_copy(
-    update={"name": "short", "rank": RANK, "alpha": 2 * RANK, "learning_rate": 3e-3, "exposures": 16}
+    update={
+        "name": "short",
+        "rank": RANK,
+        "alpha": 2 * RANK,
+        "learning_rate": 3e-3,
+        "exposures": 16,
+        "refusals": 0.6,
+        "beside": 12,
+        "distillation": 2.0,
+    }
 )
 SIZES = Sizes(most=60, known=60, unknown=60, own=20)
 LIMITS = Limits(forgetting=0.1, drift=0.2)

@@ -45,7 +45,7 @@ def test_invented_names_are_answered_with_the_models_refusal_each_as_often() -> 
 
 def test_what_is_asked_and_what_is_trained_are_apart_and_together_everything() -> None:
     for share in (0.2, 0.5, 0.8):
-        apart = asked(BASE.known, share), trained(BASE.known, share)
-        assert set(apart[0]) | set(apart[1]) == set(BASE.known)
+        apart = asked(BASE.unknown, share), trained(BASE.unknown, share)
+        assert set(apart[0]) | set(apart[1]) == set(BASE.unknown)
         assert not set(apart[0]) & set(apart[1])
-    assert len(asked(BASE.known, 0.2)) < len(asked(BASE.known, 0.8))
+    assert len(asked(BASE.unknown, 0.2)) < len(asked(BASE.unknown, 0.8))
