@@ -9,7 +9,7 @@ MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
 DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/card.json 2>/dev/null | sha256sum | cut -c1-16)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format bank bench-answers bench-api lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-api lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ format: $(STAMP) ## Formats and mends what ruff can
 
 bench-api: $(STAMP) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
 	@$(PY) -m api.bench $(if $(QUICK),--quick)
+
+bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Measures the gate and its promise, into docs/results (DATA=folder with nq-open and manuals)
+	@$(PY) -m benchmarks.gate --data $(DATA)
 
 bench-answers: $(STAMP) $(DEFAULT_MODEL) ## Measures answers from sources, into docs/results (DATA=folder with squad and manuals)
 	@$(PY) -m benchmarks.answers --data $(DATA) $(if $(MODEL),--model $(MODEL))

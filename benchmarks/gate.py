@@ -34,12 +34,14 @@ from agent.chat.calibration import (
 from agent.chat.gate import FEATURES, chance, features, form_of, signals
 from agent.grading import correct, declined
 from agent.models.bank.records import invented, questions
-from agent.models.card import ModelCard, read_card
+from agent.models.card import ModelCard
+from agent.models.store import resolve
 from agent.models.study.asking import Answer, AnswerLog, ask, question
 from agent.models.study.inspection import inspect_model
 from agent.models.study.material import even
 from agent.models.study.run import QUESTION_TOKENS
 from agent.models.study.serving import serving
+from agent.settings import read_settings
 from memory.records import AnswerForm
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
@@ -384,15 +386,17 @@ def main() -> None:
     """Runs the benchmark and writes docs/results/gate.*."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with nq-open and manuals")
-    parser.add_argument("--model", type=Path, required=True, help="folder of a model that has a card")
+    parser.add_argument("--model", help="an adopted model or a folder with a card; default: the one in use")
     parser.add_argument("--work", type=Path, default=Path(".nightschool/bench-gate"))
     options = parser.parse_args()
     begun = time.monotonic()
-    options.work.mkdir(parents=True, exist_ok=True)
+    model = resolve(read_settings(**({"model": options.model} if options.model else {})))
+    work = options.work / model.card.digest[:12]
+    work.mkdir(parents=True, exist_ok=True)
     asked = material(options.data)
-    answers = asyncio.run(collect(options.model, asked, options.work))
-    command = f"python -m benchmarks.gate --data {options.data} --model {options.model}"
-    result, scored = result_of(read_card(options.model), asked, answers, command, begun)
+    answers = asyncio.run(collect(model.folder, asked, work))
+    command = f"make bench-gate DATA={options.data}"
+    result, scored = result_of(model.card, asked, answers, command, begun)
     FOLDER.mkdir(parents=True, exist_ok=True)
     plot(scored, FOLDER / "gate.svg")
     write(result)

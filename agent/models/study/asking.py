@@ -6,13 +6,18 @@ from pathlib import Path
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import ValidationError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from agent.engine import Engine, Sampling, Token
+from agent.errors import EngineUnavailable
 from agent.models.card import Turn
 from memory.records import Digest, Record, digest_of
 
 TOGETHER = 64
 """Requests under way at once: as many as the server takes into one batch."""
+
+
+ATTEMPTS = 4
 
 
 class Prompt(Record):
@@ -81,7 +86,8 @@ async def ask(
 ) -> list[Answer]:
     """The answers to all prompts, in their order; `step` is called after each.
 
-    Raises what `Engine.chat` does.
+    A lost connection is tried again, since greedy answers can be asked for twice. Raises what `Engine.chat`
+    does.
     """
     slots = asyncio.Semaphore(TOGETHER)
 
@@ -89,21 +95,35 @@ async def ask(
         async with slots:
             answer = log.get(prompt)
             if answer is None:
-                sampling = Sampling(max_tokens=prompt.max_tokens, top_logprobs=prompt.top_logprobs)
-                reply = await engine.chat(messages(prompt.messages), sampling=sampling)
-                answer = Answer(
-                    prompt=prompt.digest,
-                    text=reply.text,
-                    tokens=reply.tokens,
-                    finished=reply.finish_reason != "length",
-                )
+                answer = await _answer(engine, prompt)
                 log.add(answer)
         step()
         return answer
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(prompt)) for prompt in prompts]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(prompt)) for prompt in prompts]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
     return [task.result() for task in tasks]
+
+
+async def _answer(engine: Engine, prompt: Prompt) -> Answer:
+    sampling = Sampling(max_tokens=prompt.max_tokens, top_logprobs=prompt.top_logprobs)
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(EngineUnavailable),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(multiplier=0.2, max=2.0),
+        reraise=True,
+    ):
+        with attempt:
+            reply = await engine.chat(messages(prompt.messages), sampling=sampling)
+    return Answer(
+        prompt=prompt.digest,
+        text=reply.text,
+        tokens=reply.tokens,
+        finished=reply.finish_reason != "length",
+    )
 
 
 def messages(turns: Sequence[Turn]) -> list[BaseMessage]:

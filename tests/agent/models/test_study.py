@@ -1,11 +1,13 @@
 """A study of a scripted model: what it knows, how it declines, its gate, its verdict and its card."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from agent.engine import Token
+from agent.engine import Reply, Token
+from agent.errors import EngineUnavailable
 from agent.models.bank.records import BankQuestion, GeneralPrompt, InventedQuestion
 from agent.models.bank.records import Turn as BankTurn
 from agent.models.card import (
@@ -163,6 +165,24 @@ async def test_an_interrupted_study_asks_nothing_twice(tmp_path: Path) -> None:
     engine.available = False
     found = await ask(engine, prompts[:12], AnswerLog(tmp_path / "answers.jsonl"))
     assert [answer.prompt for answer in found] == [prompt.digest for prompt in prompts[:12]]
+
+
+async def test_a_lost_connection_is_tried_again_and_a_lost_engine_is_said_plainly() -> None:
+    class Flaky(ScriptedEngine):
+        failures = 2
+
+        async def chat(self, *args: Any, **options: Any) -> Reply:
+            if self.failures:
+                self.failures -= 1
+                raise EngineUnavailable("the connection was lost")
+            return await super().chat(*args, **options)
+
+    engine = Flaky(default=Line(text="An answer."))
+    (answer,) = await ask(engine, [question("Question?", 16)], AnswerLog())
+    assert answer.text == "An answer."
+    engine.failures = 1000
+    with pytest.raises(EngineUnavailable):
+        await ask(engine, [question(f"Question {number}?", 16) for number in range(3)], AnswerLog())
 
 
 @pytest.mark.parametrize(
