@@ -41,6 +41,8 @@ AT_ONCE = 32
 """Questions answered together, where nothing is timed."""
 SPAN_WORDS = 25
 """Most words of an answer that counts as a span, about what the naive baseline's 32 tokens hold."""
+BASELINE = 100
+"""Questions for the naive baseline."""
 BASELINE_TOKENS = 32
 GRADED = Path(__file__).parent / "graded" / "answers_support.jsonl"
 SAMPLE = 60
@@ -180,19 +182,23 @@ async def measure(data: Path, model: AdoptedModel, home: Path, count: int) -> Re
     """The whole benchmark; `count` questions about SQuAD."""
     start = time.perf_counter()
     card, embedder = model.card, SentenceEmbedder()
-    engine = await asyncio.to_thread(LocalEngine.open, model.folder)
+    engine = await asyncio.to_thread(LocalEngine.open, model.folder, card.template)
     on_squad = await open_bench(data, "squad", engine, card, embedder, home)
     asked = squad(data)[:count]
     answered = await all_answers(on_squad, asked)
     gone = [q.without_passage() for q in random.Random(5).sample(asked, min(UNANSWERABLE, count))]
     declined = await all_answers(on_squad, gone)
-    alone = [await on_squad.baseline(q, q.passage) for q in asked[:: max(1, count // 100)]]
+    read = asked[:: max(1, count // BASELINE)]
+    alone = await asyncio.gather(*(on_squad.baseline(q, q.passage) for q in read))
     times = await on_squad.added_ms(random.Random(6).sample(asked, min(TIMED, count)))
     on_manuals = await open_bench(data, "manuals", engine, card, embedder, home)
     by_hand = await all_answers(on_manuals, manuals(data))
+    (home / "answers.jsonl").write_text(
+        "".join(a.model_dump_json() + "\n" for a in [*answered, *declined, *by_hand]), encoding="utf-8"
+    )
     figures = _figures(answered, declined, by_hand)
     figures["baseline: model alone with the gold passage"] = float(
-        np.mean([q.holds(text) for q, text in zip(asked[:: max(1, count // 100)], alone, strict=True)])
+        np.mean([q.holds(text) for q, text in zip(read, alone, strict=True)])
     )
     figures["added ms, p50"], figures["added ms, p95"] = map(float, np.percentile(times, [50, 95]))
     sample = _sample([*answered, *by_hand])
