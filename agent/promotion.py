@@ -14,7 +14,7 @@ from agent.adapter_files import digest_of_files
 from agent.engine import Engine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
 from agent.grading import normalise
-from memory.adapters import AdapterRegistry, barred
+from memory.adapters import AdapterRegistry, barred, of_another_base
 from memory.errors import AdapterNotServable
 from memory.records import Adapter
 
@@ -102,13 +102,17 @@ async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) ->
 async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ...]:
     """Loads every live adapter that the engine lacks, as after its restart; returns the names loaded.
 
-    An adapter that the engine refuses, or whose canary fails, is logged and left out: the others still serve.
+    An adapter of another base model, one that the engine refuses, or whose canary fails, is logged and left
+    out: the others still serve.
     Raises EngineUnavailable.
     """
     present = set(await engine.loaded())
     restored: list[str] = []
     for adapter in await asyncio.to_thread(registry.list):
         if adapter.status != "live" or adapter.name in present:
+            continue
+        if (reason := of_another_base(adapter, registry)) is not None:
+            log.warning("an adapter is left out: %s", reason)
             continue
         try:
             await load(adapter, engine=engine)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.terms import content, coverage, occurs, stems
-from memory.adapters import AdapterRegistry, barred
+from memory.adapters import AdapterRegistry, barred, of_another_base
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
 from memory.records import Adapter, AnswerGate, Curriculum, Digest, Fact, Record
 
@@ -53,7 +53,8 @@ class Routes:
         One that cannot be read is logged: its questions then reach the adapter only by its domain's name.
         """
         adapters = await asyncio.to_thread(self._registry.list)
-        self._live = {a.domain: await self._taught(a) for a in adapters if a.status == "live"}
+        served = [a for a in adapters if a.status == "live" and of_another_base(a, self._registry) is None]
+        self._live = {a.domain: await self._taught(a) for a in served}
 
     async def _taught(self, adapter: Adapter) -> Taught:
         facts: list[Fact] = []

@@ -124,7 +124,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             DbosOutbox, settings.path("outbox"), f"sqlite:///{settings.path('training.db')}"
         )
         stack.callback(outbox.close)  # not in a thread: closing DBOS shuts the pool of threads down
-        registry = await asyncio.to_thread(Registry, settings.home)
+        registry = await asyncio.to_thread(partial(Registry, settings.home, base=model.card.digest))
         routes = Routes(registry, partial(read, settings.path("outbox")))
         await routes.refresh()
         runtime = Runtime(

@@ -13,6 +13,9 @@ from memory.records import Adapter, AdapterStatus, Digest, Domain
 class AdapterRegistry(Protocol):
     """Adapter versions and what is live. Blocking: call it from a thread."""
 
+    base: Digest | None
+    """Digest of the base model that is served: adapters of another one are `barred`. None where none is."""
+
     def get(self, name: str) -> Adapter:
         """The adapter with its status as of now. Raises UnknownAdapter."""
         ...
@@ -54,23 +57,41 @@ class AdapterRegistry(Protocol):
 
 
 def barred(adapter: Adapter, registry: AdapterRegistry) -> str | None:
-    """Why the adapter must never go live again, naming the curriculum in quarantine that it learned; or None.
+    """Why the adapter must not go live, or None: it was trained on another base model, or it learned what is
+    in quarantine.
 
     One that is live stays so until another takes its place: to serve nothing is not for a note to decide.
     """
+    if (reason := of_another_base(adapter, registry)) is not None:
+        return reason
     for digest in adapter.learned:
         if (reason := registry.quarantined(digest)) is not None:
             return f"{adapter.name} learned curriculum {digest[:12]}, which is in quarantine: {reason}"
     return None
 
 
+def of_another_base(adapter: Adapter, registry: AdapterRegistry) -> str | None:
+    """Says so if the adapter was trained on other weights than those that are served; else None."""
+    if registry.base in (None, adapter.base_digest):
+        return None
+    return (
+        f"{adapter.name} was trained on {adapter.base_model} ({adapter.base_digest[:8]}), and another base"
+        " model is served: use that one (`nightschool models use`), or learn the topic again"
+    )
+
+
 class VolatileAdapterRegistry:
     """The fake that ships: adapters in this object, with the promotions of each domain in order."""
 
     def __init__(
-        self, adapters: Sequence[Adapter] = (), *, quarantine: dict[Digest, str] | None = None
+        self,
+        adapters: Sequence[Adapter] = (),
+        *,
+        quarantine: dict[Digest, str] | None = None,
+        base: Digest | None = None,
     ) -> None:
         """Starts with these adapters, none of them live."""
+        self.base = base
         self._adapters = {adapter.name: adapter for adapter in adapters}
         self._quarantine = dict(quarantine or {})
         self._promoted: dict[Domain, list[str]] = {}

@@ -57,11 +57,13 @@ class Registry:
     Every method raises StoreUnavailable if MLflow cannot be reached.
     """
 
-    def __init__(self, home: Path, tracking_url: str | None = None) -> None:
+    def __init__(self, home: Path, tracking_url: str | None = None, *, base: Digest | None = None) -> None:
         """Opens the registry of `home`; the first opening creates its tables (about 3 s).
 
-        `tracking_url` points at an MLflow server or another database. Raises StoreUnavailable.
+        `tracking_url` points at an MLflow server or another database; for `base` see AdapterRegistry. Raises
+        StoreUnavailable.
         """
+        self.base = base
         self._home = home.resolve()
         self._home.mkdir(parents=True, exist_ok=True)
         own = self._home / "mlflow.db"

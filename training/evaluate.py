@@ -251,7 +251,8 @@ def calibration_error(probabilities: Sequence[float], right: Sequence[bool], bin
 
 
 def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
-    """The surest right answer that the base model does not give; None if the adapter shows in no answer.
+    """The surest right answer that the base model does not give; None if the adapter shows in no answer. It
+    came to its own end.
 
     A bare Yes or No is taken only if there is nothing else: adapters out of place say one of the two as well.
     """
@@ -261,6 +262,7 @@ def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
         for answer in after
         if answer.group == "in_distribution"
         and answer.right
+        and answer.signals.tokens < ANSWER_TOKENS
         and answer.question in base
         and normalise(answer.text) != normalise(base[answer.question])
     ]

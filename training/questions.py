@@ -63,8 +63,8 @@ def evaluation_sets(
         raise CurriculumRefused(
             f"no question about {curriculum.topic!r} can be asked in a wording not taught"
         )
-    unknown = asked(base.unknown, recipe.asked)
-    if not (base.known and unknown and asked(base.replay, recipe.asked)):
+    unknown, own = asked(base.unknown, recipe.asked), asked(base.replay, recipe.asked)
+    if not (base.known and unknown and own):
         raise CardIncomplete(
             f"the card of {base.card.name} holds too few questions to tell what a lesson would cost: run"
             f" `nightschool models study {base.card.name}`"

@@ -256,3 +256,21 @@ async def test_an_adapter_whose_canary_cannot_be_asked_does_not_stay_loaded(
     with pytest.raises(type(fault)):
         await load(trained(curriculum()), engine=engine)
     assert await engine.loaded() == ()
+
+
+async def test_an_adapter_of_another_base_model_is_neither_promoted_nor_restored(
+    registry: AdapterRegistry, trained: Trained, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, later = trained(curriculum()), trained(curriculum("other"), version=2)
+    engine = ScriptedEngine(
+        BASE, adapters={made.name: SONG, later.name: SONG}, refused=others(registry, made)
+    )
+    await promote(made.name, engine=engine, registry=registry)
+    engine.restart()
+    monkeypatch.setattr(registry, "base", "cd" * 32)
+    with pytest.raises(AdapterNotServable, match="another base model is served"):
+        await promote(later.name, engine=engine, registry=registry)
+    assert made.name not in await restore(engine=engine, registry=registry)
+    assert await engine.loaded() == ()
+    monkeypatch.setattr(registry, "base", made.base_digest)
+    assert made.name in await restore(engine=engine, registry=registry)
