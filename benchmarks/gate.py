@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from agent.chat.calibration import (
     DELTA,
     FORMS,
-    RISK,
     Floats,
     Label,
     auroc,
@@ -29,7 +28,6 @@ from agent.chat.calibration import (
     chances,
     cross_validated,
     fit,
-    fit_form,
 )
 from agent.chat.gate import FEATURES, chance, features, form_of, signals
 from agent.grading import correct, declined
@@ -42,7 +40,7 @@ from agent.models.study.material import even
 from agent.models.study.run import QUESTION_TOKENS
 from agent.models.study.serving import serving
 from agent.settings import read_settings
-from memory.records import AnswerForm
+from memory.records import AnswerForm, AnswerGate
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
 NQ, BANK, INVENTED = 1000, 1200, 320
@@ -152,28 +150,30 @@ def promise(labels: Sequence[Label], draws: int = DRAWS) -> dict[AnswerForm, tup
     The labels stand for all questions: each draw takes as many of them, with replacement, fits and chooses
     on these, and is held to the share of wrong answers among all that its threshold lets through.
     """
-    found: dict[AnswerForm, tuple[int, int, float]] = {}
+    wrong = np.asarray([not label.right for label in labels])
     draw = np.random.default_rng(0)
-    for form in FORMS:
-        everyone = [label for label in labels if label.form == form]
-        wrong = np.asarray([not label.right for label in everyone])
-        promised = broken = 0
-        covered = 0.0
-        for seed in range(draws if len(everyone) else 0):
-            chosen = draw.integers(len(everyone), size=len(everyone))
-            sample = [
-                Label(str(number), form, everyone[i].seen, everyone[i].right)
-                for number, i in enumerate(chosen)
-            ]
-            gate = fit_form(sample, seed=seed)
-            if isinstance(gate, str) or gate.threshold is None:
-                continue
-            sure = chances(gate.model, everyone) >= gate.threshold
-            promised += 1
-            broken += bool(sure.any()) and float(wrong[sure].mean()) > RISK
-            covered += float(sure.mean())
-        found[form] = (promised, broken, covered / max(1, promised))
-    return found
+    found: dict[float, tuple[int, int, float]] = {}
+    for seed in range(draws):
+        chosen = draw.integers(len(labels), size=len(labels))
+        sample = [replace(labels[i], group=str(number)) for number, i in enumerate(chosen)]
+        gate = calibrate(sample, fitted_on="a draw", seed=seed).gate
+        sure = np.asarray([_lets_through(gate, label) for label in labels])
+        if not sure.any():
+            continue
+        promised, broken, covered = found.get(gate.risk, (0, 0, 0.0))
+        found[gate.risk] = (
+            promised + 1,
+            broken + (float(wrong[sure].mean()) > gate.risk),
+            covered + float(sure.mean()),
+        )
+    return {risk: (made, broken, covered / made) for risk, (made, broken, covered) in sorted(found.items())}
+
+
+def _lets_through(gate: AnswerGate, label: Label) -> bool:
+    fitted = gate.forms.get(label.form)
+    if fitted is None or fitted.threshold is None:
+        return False
+    return chance(fitted.model, features(label.seen)) >= fitted.threshold
 
 
 def stopped(scored: Scored, asked: Sequence[Asked], folds: int = 5) -> dict[str, tuple[int, int, int]]:
@@ -191,9 +191,8 @@ def stopped(scored: Scored, asked: Sequence[Asked], folds: int = 5) -> dict[str,
     for fold in range(folds):
         gate = calibrate([x for x in inside if fold_of[x.group] != fold], fitted_on="the bank").gate
         for number, label in enumerate(scored.labels):
-            fitted = gate.forms.get(label.form)
-            if fold_of[label.group] == fold and fitted is not None and fitted.threshold is not None:
-                through[number] = chance(fitted.model, features(label.seen)) >= fitted.threshold
+            if fold_of[label.group] == fold:
+                through[number] = _lets_through(gate, label)
     total = {part: sum(item.part == part for item in asked) for part in dict.fromkeys(a.part for a in asked)}
     return {
         part: (
@@ -350,15 +349,15 @@ def _let_through(through: dict[str, tuple[int, int, int]]) -> Table:
     )
 
 
-def _promises(found: dict[AnswerForm, tuple[int, int, float]]) -> Table:
+def _promises(found: dict[float, tuple[int, int, float]]) -> Table:
     lines = [
-        [form, DRAWS, made, broken, broken / made if made else "-", covered]
-        for form, (made, broken, covered) in found.items()
+        [f"{risk:g}", DRAWS, made, broken, broken / made, covered]
+        for risk, (made, broken, covered) in found.items()
     ]
     return Table(
         title="How often the promise is broken",
-        text=f"Calibrations on labels drawn anew from the bank's; risk {RISK:g}, delta {DELTA:g}.",
-        head=("form", "draws", "promised", "broken", "share", "coverage"),
+        text=f"Calibrations on labels drawn anew from the bank's; delta {DELTA:g}.",
+        head=("risk", "draws", "promised", "broken", "share", "coverage"),
         rows=rows(lines),
     )
 

@@ -1,11 +1,11 @@
 """Calibration of the gate: graded answers in, an `AnswerGate` out.
 
-One half of the questions fits a logistic regression per answer form, the other half chooses its threshold, so
-that the promise is about answers that the regression never saw.
+One half of the questions fits a logistic regression per answer form. The other half chooses one threshold for
+the chances of all forms, so that the promise is about answers that no regression saw.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,12 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit  # type: ignor
 from agent.chat.gate import FEATURES, features
 from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
 
-RISK, DELTA = 0.4, 0.1
+RISKS = (0.1, 0.2, 0.3, 0.4)
+"""Promises that are tried, the best first: a small model may be able to keep the last one only."""
+DELTA = 0.1
+SURELY = 0.08
+"""Share of the answers that the strictest threshold lets through: among fewer, one wrong answer ends the walk
+of thresholds before it has begun."""
 """The default promise. The smallest models know so little that of their surest answers a third is wrong: a
 stricter one would let nothing through. Larger models keep it with more coverage, and may promise more."""
 START = 0.7
@@ -77,40 +82,50 @@ def calibrate(
     labels: Sequence[Label],
     *,
     fitted_on: str,
-    risk: float = RISK,
+    risks: Sequence[float] = RISKS,
     delta: float = DELTA,
     names: Sequence[str] = FEATURES,
     seed: int = 0,
 ) -> Calibrated:
-    """Fits a gate whose confident answers are wrong in at most `risk`, but for a chance of `delta`.
+    """Fits a gate whose confident answers are wrong in at most `risks[i]`, but for a chance of `delta`.
 
-    The promise is for each form, and for questions mixed as these are. A form with too few labels gets no
-    threshold; one with too few right or wrong ones gets no regression either.
+    The first of the risks that can be promised is; each is tested at its share of `delta`, so that choosing
+    among them breaks no promise. It holds for all confident answers together, and for questions mixed as
+    these are. A form with too few right or wrong answers gets no regression, and is never confident.
     """
-    forms: dict[AnswerForm, FormGate] = {}
-    by_form: dict[AnswerForm, Quality] = {}
+    groups = [label.group for label in labels]
     reasons: list[str] = []
+    models: dict[AnswerForm, LogisticModel] = {}
+    by_form: dict[AnswerForm, Quality] = {}
     stated: list[Floats] = []
     outcomes: list[NDArray[np.bool_]] = []
+    to_fit, to_choose = _halves(groups, seed)
     for form in FORMS:
+        fitting = [labels[i] for i in to_fit if labels[i].form == form]
         chosen = [label for label in labels if label.form == form]
-        fitted = fit_form(chosen, names, risk=risk, delta=delta, seed=seed)
-        if isinstance(fitted, str):
-            reasons.append(f"{form} answers: {fitted}")
+        right = np.asarray([label.right for label in fitting], bool)
+        least = int(min(right.sum(), (~right).sum()))
+        if least < LEAST_OF_EACH:
+            reasons.append(
+                f"{form} answers: {right.sum()} right and {(~right).sum()} wrong in the half that fits;"
+                f" at least {LEAST_OF_EACH} of each are needed"
+            )
             continue
-        forms[form] = fitted
-        if fitted.threshold is None:
-            reasons.append(f"{form} answers: {_no_threshold(chosen, risk, delta)}")
-        chances = cross_validated(chosen, names)
-        right = np.asarray([label.right for label in chosen])
-        by_form[form] = quality(chances, right)
-        stated.append(chances)
-        outcomes.append(right)
+        models[form] = fit(fitting, names)
+        chances_of = cross_validated(chosen, names)
+        found = np.asarray([label.right for label in chosen])
+        by_form[form] = quality(chances_of, found)
+        stated.append(chances_of)
+        outcomes.append(found)
+    choosing = _one_each([labels[i] for i in to_choose if labels[i].form in models], seed)
+    cut, risk = _promise(models, choosing, risks, delta)
+    if models and cut is None:
+        reasons.append(_no_threshold(choosing, max(risks), delta / len(risks)))
     together = quality(np.concatenate(stated), np.concatenate(outcomes)) if stated else None
     gate = AnswerGate(
         risk=risk,
         delta=delta,
-        forms=forms,
+        forms={form: _form_gate(form, model, choosing, cut) for form, model in models.items()},
         error=together.error if together is not None else None,
         fitted_on=fitted_on,
     )
@@ -159,9 +174,7 @@ def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, fo
     return stated
 
 
-def threshold(
-    stated: Floats, right: NDArray[np.bool_], *, risk: float = RISK, delta: float = DELTA
-) -> float | None:
+def threshold(stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float) -> float | None:
     """The least chance that counts as confident by Learn-Then-Test; None where nothing can be promised.
 
     Fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052): thresholds are tried from strict to
@@ -172,7 +185,8 @@ def threshold(
     order = np.argsort(-stated, kind="stable")
     ranked, wrong = stated[order], np.cumsum(~right[order])
     found = None
-    for accepted in _sizes(len(stated), first_size(risk, delta)):
+    first = max(first_size(risk, delta), round(SURELY * len(stated)))
+    for accepted in _sizes(len(stated), first):
         cut = float(ranked[accepted - 1])
         within = int(np.searchsorted(-ranked, -cut, side="right"))  # ties come in together
         if binom.cdf(wrong[within - 1], within, risk) > delta:
@@ -219,40 +233,49 @@ def calibration_error(stated: Floats, right: NDArray[np.bool_], bins: int = BINS
     return float(sum(len(p) * abs(stated[p].mean() - right[p].mean()) for p in parts) / len(order))
 
 
-def fit_form(
-    labels: Sequence[Label],
-    names: Sequence[str] = FEATURES,
-    *,
-    risk: float = RISK,
-    delta: float = DELTA,
-    seed: int = 0,
-) -> FormGate | str:
-    """The gate of answers of one form, or why there is none."""
-    right = sum(label.right for label in labels)
-    least = min(right, len(labels) - right)
-    groups = [label.group for label in labels]
-    if least < LEAST_OF_EACH or len(set(groups)) < 2 * FOLDS:
-        return f"{right} right and {len(labels) - right} wrong; at least {LEAST_OF_EACH} of each are needed"
-    (to_fit, to_choose), *_ = GroupShuffleSplit(1, train_size=0.5, random_state=seed).split(
-        labels, groups=groups
-    )
-    fitting = [labels[i] for i in to_fit]
-    if len({label.right for label in fitting}) < 2:
-        return "the half that fits has one outcome only: more labels are needed"
-    model = fit(fitting, names)
-    choosing = _one_each([labels[i] for i in to_choose], seed)
-    stated = chances(model, choosing)
-    cut = threshold(stated, np.asarray([label.right for label in choosing]), risk=risk, delta=delta)
-    covered = float((stated >= cut).mean()) if cut is not None else 0.0
-    return FormGate(model=model, threshold=cut, labels=len(choosing), coverage=covered)
+def _halves(groups: Sequence[str], seed: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Numbers of the labels that fit, and of those that choose the threshold; no question is in both."""
+    if len(set(groups)) < 2:
+        return (), ()
+    (first, second), *_ = GroupShuffleSplit(1, train_size=0.5, random_state=seed).split(groups, groups=groups)
+    return first, second
 
 
-def _no_threshold(labels: Sequence[Label], risk: float, delta: float) -> str:
-    needed = 2 * first_size(risk, delta)
-    questions = len({label.group for label in labels})
-    if questions < needed:
-        return f"{questions} questions; at least {needed} are needed to promise a risk of {risk:g}"
-    return f"even among the surest, more than {risk:.0%} may be wrong"
+def _promise(
+    models: Mapping[AnswerForm, LogisticModel],
+    choosing: Sequence[Label],
+    risks: Sequence[float],
+    delta: float,
+) -> tuple[float | None, float]:
+    """The threshold of the best promise that can be made, and its risk; without one, None and the last."""
+    if models and choosing:
+        stated = np.asarray([float(chances(models[label.form], [label])[0]) for label in choosing])
+        right = np.asarray([label.right for label in choosing])
+        for risk in risks:
+            cut = threshold(stated, right, risk=risk, delta=delta / len(risks))
+            if cut is not None:
+                return cut, risk
+    return None, risks[-1]
+
+
+def _form_gate(
+    form: AnswerForm, model: LogisticModel, choosing: Sequence[Label], cut: float | None
+) -> FormGate:
+    these = [label for label in choosing if label.form == form]
+    covered = 0.0
+    if these and cut is not None:
+        covered = float((chances(model, these) >= cut).mean())
+    return FormGate(model=model, threshold=cut, labels=len(these), coverage=covered)
+
+
+def _no_threshold(choosing: Sequence[Label], risk: float, delta: float) -> str:
+    needed = first_size(risk, delta)
+    if len(choosing) < needed:
+        return (
+            f"{len(choosing)} questions are left to choose a threshold; at least {needed} are needed to"
+            f" promise a risk of {risk:g}, so at least {2 * needed} questions in all"
+        )
+    return f"even among the surest answers, more than {risk:.0%} may be wrong"
 
 
 def _one_each(labels: Sequence[Label], seed: int) -> list[Label]:

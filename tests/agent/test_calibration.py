@@ -1,11 +1,11 @@
 """What a calibrated gate promises, on drawn answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from agent.chat.calibration import (
-    DELTA,
-    RISK,
     Label,
     auroc,
     calibrate,
@@ -43,7 +43,8 @@ def test_the_promise_is_broken_in_no_more_draws_than_delta_allows() -> None:
     wrong = np.asarray([not label.right for label in everybody])
     broken = 0
     for seed in range(40):
-        gate = calibrate(drawn(400, seed + 1), fitted_on="draws", risk=0.2, delta=0.1).gate.forms["short"]
+        found = calibrate(drawn(400, seed + 1), fitted_on="draws", risks=(0.2,), delta=0.1)
+        gate = found.gate.forms["short"]
         if gate.threshold is None:
             continue
         sure = chances(gate.model, everybody) >= gate.threshold
@@ -85,7 +86,7 @@ def test_a_group_is_never_on_both_sides_of_a_fold() -> None:
 def test_an_adversary_whose_surest_answers_are_wrong_gets_no_threshold() -> None:
     stated = np.linspace(1.0, 0.0, 200)
     right = np.asarray([number >= 30 for number in range(200)])
-    assert threshold(stated, right) is None
+    assert threshold(stated, right, risk=0.4, delta=0.1) is None
 
 
 def test_many_chances_are_what_the_gate_states_for_each() -> None:
@@ -97,8 +98,8 @@ def test_many_chances_are_what_the_gate_states_for_each() -> None:
 
 def test_equal_chances_are_let_through_together_or_not_at_all() -> None:
     stated = np.full(100, 0.9)
-    assert threshold(stated, np.ones(100, bool)) == 0.9
-    assert threshold(stated, np.arange(100) % 2 == 0) is None
+    assert threshold(stated, np.ones(100, bool), risk=0.2, delta=0.1) == 0.9
+    assert threshold(stated, np.arange(100) % 2 == 0, risk=0.2, delta=0.1) is None
 
 
 @pytest.mark.parametrize("right", [0, 5, 100])
@@ -110,14 +111,14 @@ def test_too_few_of_one_outcome_make_no_gate_and_say_so(right: int) -> None:
 
 
 def test_too_few_questions_promise_nothing_and_say_how_many_are_needed() -> None:
-    found = calibrate(drawn(34, 1), fitted_on="few")
+    found = calibrate(drawn(44, 1), fitted_on="few", risks=(0.1,), delta=0.05)
     assert found.gate.forms["short"].threshold is None
-    assert str(2 * first_size(RISK, DELTA)) in found.reasons[0]
+    assert str(2 * first_size(0.1, 0.05)) in found.reasons[0]
 
 
 def test_a_stricter_promise_lets_through_no_more() -> None:
     covered = [
-        calibrate(drawn(3000, 2), fitted_on="x", risk=risk).gate.forms["short"].coverage
+        calibrate(drawn(3000, 2), fitted_on="x", risks=(risk,)).gate.forms["short"].coverage
         for risk in (0.1, 0.2, 0.3)
     ]
     assert covered == sorted(covered)
@@ -126,3 +127,16 @@ def test_a_stricter_promise_lets_through_no_more() -> None:
 def test_scores_of_one_outcome_have_no_auroc() -> None:
     assert auroc(np.asarray([0.1, 0.9]), np.asarray([True, True])) is None
     assert auroc(np.asarray([0.1, 0.9, 0.5]), np.asarray([False, True, False])) == 1.0
+
+
+def test_the_best_promise_that_can_be_kept_is_made() -> None:
+    steep = calibrate(drawn(4000, 5, slope=8.0), fitted_on="x").gate
+    shallow = calibrate(drawn(4000, 5, slope=1.0), fitted_on="x").gate
+    assert steep.risk < shallow.risk
+    assert steep.forms["short"].threshold is not None
+
+
+def test_forms_share_one_threshold_so_that_rare_ones_are_promised_too() -> None:
+    long = [replace(label, form="long", group=f"long {label.group}") for label in drawn(60, 8)]
+    gate = calibrate([*drawn(2000, 7), *long], fitted_on="x").gate
+    assert gate.forms["long"].threshold == gate.forms["short"].threshold is not None
