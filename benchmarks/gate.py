@@ -40,7 +40,7 @@ from agent.models.study.material import even
 from agent.models.study.run import QUESTION_TOKENS
 from agent.models.study.serving import serving
 from agent.settings import read_settings
-from memory.records import AnswerForm, AnswerGate
+from memory.records import AnswerGate
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
 NQ, BANK, INVENTED = 1000, 1200, 320
@@ -144,8 +144,8 @@ def score(asked: Sequence[Asked], labels: Sequence[Label | None]) -> Scored:
     return Scored(kept, parts, np.asarray([label.right for label in kept]), transfer, own)
 
 
-def promise(labels: Sequence[Label], draws: int = DRAWS) -> dict[AnswerForm, tuple[int, int, float]]:
-    """Draws whose gate promised something, draws that broke it, and mean coverage, by form.
+def promise(labels: Sequence[Label], draws: int = DRAWS) -> dict[float, tuple[int, int, float]]:
+    """Draws whose gate promised something, draws that broke it, and mean coverage, by the risk promised.
 
     The labels stand for all questions: each draw takes as many of them, with replacement, fits and chooses
     on these, and is held to the share of wrong answers among all that its threshold lets through.

@@ -17,12 +17,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.models.store import AdoptedModel, resolve
 from rich.console import Console
 from rich.text import Text
 
 from agent.errors import ModelError
 from agent.models.card import KnownQuestion, read_known
+from agent.models.store import AdoptedModel, resolve
 from agent.settings import read_settings
 from api.client import Client, Refused, Unreachable, connect
 from api.display import show_answer, show_report, show_run
