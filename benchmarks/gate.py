@@ -237,18 +237,14 @@ def result_of(
     everything = np.isfinite(scored.transfer)
     nq = everything & (scored.parts == "nq")
     promised = sum(p for p, _, _ in kept_promise.values())
+    of_bank = everything & ~np.isin(scored.parts, ["nq", "manuals"])
     figures = {
         "questions": float(len(asked)),
         "auroc_all": auroc(scored.transfer[everything], scored.right[everything]) or 0.0,
         "auroc_nq": auroc(scored.transfer[nq], scored.right[nq]) or 0.0,
         "auroc_nq_own_labels": auroc(scored.own[nq], scored.right[nq]) or 0.0,
         "ece_all": calibration_error(scored.own[everything], scored.right[everything]),
-        "ece_bank": calibration_error(
-            *(
-                x[everything & ~np.isin(scored.parts, ["nq", "manuals"])]
-                for x in (scored.transfer, scored.right)
-            )
-        ),
+        "ece_bank": calibration_error(scored.transfer[of_bank], scored.right[of_bank]),
         "ece_nq_transfer": calibration_error(scored.transfer[nq], scored.right[nq]),
         "promises_made": float(promised),
         "invented_stopped": 1 - through["invented"][1] / through["invented"][0],
