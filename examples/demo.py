@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +46,8 @@ NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
 TOPIC, DOMAIN = "Rust ownership", "rust-ownership"
 KNOWN = 12
 """Questions from the model's card that are asked before and after."""
+TOGETHER = 8
+"""Questions under way at once."""
 START_SECONDS = 300
 STOP_SECONDS = 15
 
@@ -205,8 +208,9 @@ def ask(client: Client, question: str, model: str = "auto") -> Json:
 
 
 def ask_all(client: Client, questions: Sequence[str], model: str = "auto") -> list[Json]:
-    """A chat completion for each."""
-    return [ask(client, question, model) for question in questions]
+    """A chat completion for each, several at a time, as people would ask."""
+    with ThreadPoolExecutor(TOGETHER) as people:
+        return list(people.map(lambda question: ask(client, question, model), questions))
 
 
 def learn(screen: Console, client: Client) -> Json:

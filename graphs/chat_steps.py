@@ -12,7 +12,7 @@ from agent.chat.asking import ask
 from agent.chat.conversation import prompt, question_of, reworded
 from agent.chat.directives import dictates_form
 from agent.chat.followup import standalone
-from agent.chat.gate import SENTENCE, measure
+from agent.chat.gate import JUDGED, SENTENCE, measure
 from agent.chat.intent import classify
 from agent.chat.rewording import rewordings, steady
 from agent.chat.sources import answer_from_sources
@@ -93,7 +93,15 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     turn_id = given.new_id()
     stream_gate = StreamGate(gate, declines, _speaker(turn_id, state, runtime))
     heard = stream_gate.hear if state.get("streamed") else None
-    reply = await _ask(state["messages"], state, given, heard)
+
+    def hopeless(tokens: Sequence[Token]) -> bool:
+        """An answer that will be declined need not be written to its end."""
+        if len(tokens) != JUDGED or stream_gate.flowing or _policy(state, given) != "abstain":
+            return False
+        return gaps.is_gap(measure(tokens, gate))
+
+    tools = state.get("sampling", GREEDY).tools
+    reply = await _ask(state["messages"], state, given, heard, enough=None if tools else hopeless)
     update: Update = {"interaction_id": turn_id, "outcome": "answered"} | _spoken(reply)
     if reply.tool_calls:
         stream_gate.end(reply.tokens, release=True)
@@ -178,7 +186,7 @@ async def settle(state: ChatState, runtime: Injected[Runtime]) -> Update:
     policy = _policy(state, given)
     if policy == "abstain" or not draft.text.strip():
         return _abstain(state, reason)
-    update = _spoken(draft) | {"completion_tokens": seen.tokens}
+    update = _spoken(draft) | {"completion_tokens": state["completion_tokens"]}
     if seen.abstained:  # the model declined in its own words
         return update | {"outcome": "abstained"}
     if policy == "warn":
@@ -283,6 +291,7 @@ async def _ask(
     heard: Callable[[Token], None] | None = None,
     *,
     sampling: Sampling | None = None,
+    enough: Callable[[Sequence[Token]], bool] | None = None,
 ) -> Reply:
     """`sampling` is for answers that the caller did not ask for; else it is the caller's."""
     return await ask(
@@ -293,4 +302,5 @@ async def _ask(
         card=given.card,
         sampling=sampling or state.get("sampling", GREEDY),
         heard=heard,
+        enough=enough,
     )

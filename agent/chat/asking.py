@@ -28,22 +28,26 @@ async def ask(
     card: ModelCard,
     sampling: Sampling = GREEDY,
     heard: Callable[[Token], None] | None = None,
+    enough: Callable[[Sequence[Token]], bool] | None = None,
 ) -> Reply:
     """Puts the prompt to the adapter, or to the base model; an adapter that a restart lost is loaded again.
 
-    `heard` gets each token of the answer as soon as the engine has it. Raises what Engine.chat raises, and
-    where the adapter has to be loaded UnknownAdapter, AdapterNotServable, AdapterRefused and CanaryFailed.
+    `heard` gets each token of the answer as soon as the engine has it. `enough` is asked after each, and ends
+    the answer where it says so; the engine has not counted the prompt's tokens by then. Raises what
+    Engine.chat raises, and where the adapter has to be loaded UnknownAdapter, AdapterNotServable,
+    AdapterRefused and CanaryFailed.
     """
     sampling, thinking = limited(sampling, card), card.template.thinking
-    if heard is not None and thinking is not None:
-        heard = AnswerFilter(thinking, heard)
+    if thinking is not None:
+        heard = AnswerFilter(thinking, heard) if heard is not None else None
+        enough = None  # what comes first is no answer
     try:
-        reply = await _put(prompt, adapter, engine, sampling, heard)
+        reply = await _put(prompt, adapter, engine, sampling, heard, enough)
     except AdapterNotLoaded:
         if adapter is None:
             raise
         await load(await routes.servable(adapter), engine=engine)
-        reply = await _put(prompt, adapter, engine, sampling, heard)
+        reply = await _put(prompt, adapter, engine, sampling, heard, enough)
     return without_thinking(reply, thinking)
 
 
@@ -53,12 +57,25 @@ async def _put(
     engine: Engine,
     sampling: Sampling,
     heard: Callable[[Token], None] | None,
+    enough: Callable[[Sequence[Token]], bool] | None,
 ) -> Reply:
-    if heard is None:
+    if heard is None and enough is None:
         return await engine.chat(prompt, adapter=adapter, sampling=sampling)
+    tokens: list[Token] = []
     async with aclosing(engine.stream(prompt, adapter=adapter, sampling=sampling)) as parts:
         async for part in parts:
             if isinstance(part, Reply):
                 return part
-            heard(part)
+            if heard is not None:
+                heard(part)
+            tokens.append(part)
+            if enough is not None and enough(tokens):
+                return Reply(
+                    text="".join(token.text for token in tokens),
+                    tokens=tuple(tokens),
+                    model="",
+                    adapter=adapter,
+                    finish_reason="length",
+                    prompt_tokens=0,
+                )
     raise AssertionError("a stream ends with its reply")

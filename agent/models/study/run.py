@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.chat.calibration import Calibrated, Label, calibrate
+from agent.chat.gate import JUDGED
 from agent.engine import Engine
 from agent.grading import DECLINES, correct
 from agent.models.card import (
@@ -38,7 +39,7 @@ from agent.models.study.tools import ToolCalls, tool_calls, tool_prompts
 from agent.models.study.verdict import Findings, decide
 from memory.records import Digest
 
-QUESTION_TOKENS = 64
+QUESTION_TOKENS = JUDGED
 """Longest answer to a question of the bank."""
 LONG_TOKENS = 256
 LENGTH_QUANTILE = 0.9

@@ -37,3 +37,17 @@ async def test_thinking_is_neither_in_the_reply_nor_heard() -> None:
     )
     assert (reply.text, "".join(heard)) == ("Hello there", "Hello there")
     assert len(reply.tokens) == 2
+
+
+async def test_an_answer_ends_where_the_caller_has_heard_enough() -> None:
+    engine = ScriptedEngine({"Tell me.": Line(text=" ".join(["word"] * 50))})
+    reply = await ask(
+        [HumanMessage("Tell me.")],
+        None,
+        engine=engine,
+        routes=ROUTES,
+        card=card(),
+        enough=lambda tokens: len(tokens) == 5,
+    )
+    assert (len(reply.tokens), reply.finish_reason) == (5, "length")
+    assert engine.answering == 0

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.chat.gate import FEATURES, SENTENCE, SHORT, chance, features, form_of, measure, signals
+from agent.chat.gate import (
+    FEATURES,
+    JUDGED,
+    SENTENCE,
+    SHORT,
+    chance,
+    features,
+    form_of,
+    measure,
+    signals,
+)
 from agent.engine import Token
 from memory.records import AnswerGate, Interval, LogisticModel
 from tests.support.cards import gate
@@ -33,6 +43,11 @@ def test_the_signals_are_those_of_all_tokens() -> None:
     assert seen.maximum == Interval(lower=1.5, upper=1.8)
     assert seen.mean.upper == pytest.approx(1.0)
     assert seen.tokens == 2
+
+
+def test_an_answer_is_judged_by_its_beginning() -> None:
+    rambling = [*tokens(*[0.1] * JUDGED), *tokens(*[9.0] * 100)]
+    assert signals(rambling) == signals(rambling[:JUDGED])
 
 
 def test_every_feature_has_a_value() -> None:
