@@ -89,7 +89,8 @@ def _merged(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     turns: list[BaseMessage] = []
     for message in messages:
         if turns and _mergeable(turns[-1], message):
-            turns[-1] = type(message)(f"{turns[-1].text}\n\n{message.text}")
+            if message.text != turns[-1].text:  # a client that tries again sends the question again
+                turns[-1] = type(message)(f"{turns[-1].text}\n\n{message.text}")
         else:
             turns.append(message)
     return turns

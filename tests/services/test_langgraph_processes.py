@@ -94,7 +94,7 @@ async def test_a_killed_run_goes_on_from_its_last_checkpoint_and_its_stream_miss
     assert parts[-1].data["messages"] == joined["messages"]
     assert [part.data["attempt"] for part in parts if part.event == "metadata"] == [1, 2]
     steps = [next(iter(part.data)) for part in parts if part.event == "updates"]
-    assert steps == ["recall", "route", "answer", "remember"]
+    assert steps == ["understand", "route", "answer", "remember"]
     whole = [part async for part in later.runs.join_stream(thread, run["run_id"])]
     assert whole == parts
 

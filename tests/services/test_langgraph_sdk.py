@@ -13,10 +13,11 @@ from langgraph_sdk import get_client, get_sync_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
+from agent.scripted import ScriptedEngine
 from graphs.state import Runtime
 from memory.database import open_database
 from tests.databases import database_url, empty_runs, home, postgresql, template
-from tests.graphs.conftest import clock, eventually, runtime
+from tests.graphs.conftest import BASE_LINES, clock, eventually, runtime
 from tests.services.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -31,7 +32,8 @@ TOPIC = {"topic": "Rust ownership"}
 async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
-    yield replace(runtime, database=database)
+    lines = BASE_LINES | {"What is a lemur?\n\nWhat is a borrow?": BASE_LINES["What is a borrow?"]}
+    yield replace(runtime, engine=ScriptedEngine(lines), database=database)
     await database.aclose()
 
 

@@ -56,6 +56,10 @@ def test_an_empty_message_that_an_agent_sends_again_breaks_no_template(empty: st
     assert shape(prompt(conversation(pairs), PLAIN)) == [("human", "Hi\n\nWell?")]
 
 
+def test_a_question_that_was_sent_again_is_asked_once() -> None:
+    assert shape(prompt(conversation([("user", "Hi"), ("user", "Hi")]), PLAIN)) == [("human", "Hi")]
+
+
 def test_calls_and_results_are_told_in_words_to_a_model_that_knows_no_tools() -> None:
     turns = [
         HumanMessage("How is Rome?"),
