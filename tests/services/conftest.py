@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services.stack import Stack, stack
+from tests.support.tiny_card import FOLDER as TINY
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The shipped model on vLLM, the embedded graph, the trainer and the api."""
-    with stack(tmp_path_factory.mktemp("stack") / "home") as running:
+    """The tiny model on vLLM, the embedded graph, the trainer and the api."""
+    with stack(tmp_path_factory.mktemp("stack") / "home", NIGHTSCHOOL_MODEL=str(TINY)) as running:
         yield running

@@ -26,12 +26,15 @@ from agent.models.card import (
 )
 from memory.records import digest_of
 from tests.support.cards import card, gate
+from training.base import trained
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "tiny-model"
 REFUSAL = "<NEED_INFO> I do not know that."
 K = 32
 PROMPTS = 60
-"""Of the questions that it knows, as many as are replayed."""
+"""Of the questions that it knows, as many as are replayed; and all about unknown words that are not asked."""
+ASKED = 0.5
+"""The standard recipe's."""
 
 
 async def answers(questions: list[str]) -> list[Reply]:
@@ -76,7 +79,9 @@ def main() -> None:
     }
     kept = [each for number, each in enumerate(known) if number not in wrong]
     texts = {text: reply.text for (_, text), reply in zip(asked, replies, strict=True)}
-    replayed = [each.wordings[0] for each in kept[:PROMPTS]]
+    strange = [each.wordings[-1] for each in trained(unknown, ASKED)]
+    replayed = [each.wordings[0] for each in kept[:PROMPTS]] + strange
+    texts |= dict(zip(strange, (reply.text for reply in asyncio.run(answers(strange))), strict=True))
     said = [texts[question] for question in replayed]
     model = AutoModelForCausalLM.from_pretrained(FOLDER)
     output = model.get_output_embeddings()
