@@ -18,7 +18,7 @@ from api.errors import refusals
 from graphs.runs import LearnInput, Standing
 from graphs.state import Event
 from memory.database import RunRecord
-from memory.records import Approval, Outcome
+from memory.runs import Approval, Outcome
 
 router = APIRouter(tags=["learn"])
 

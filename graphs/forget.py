@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime as Injected
 from agent import forgetting
 from graphs.state import LearnState, Runtime, Update, event
 from memory.errors import CorruptRecord, UnknownRun
-from memory.records import Outcome
+from memory.runs import Outcome
 
 
 async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:

@@ -29,7 +29,8 @@ from agent.wordings import wordings
 from graphs.report import as_told, conclude
 from graphs.state import Attempt, LearnState, Runtime, Update, event, limits_of, tripped
 from memory.language import sentences
-from memory.records import Approval, Fact, Outcome, domain_name
+from memory.records import Fact, domain_name
+from memory.runs import Approval, Outcome
 
 PROBES = 6
 """Questions put to the model about a topic before learning it: enough to see whether it knows it."""

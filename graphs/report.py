@@ -8,7 +8,8 @@ from typing import Any
 
 from graphs.state import LearnState, Runtime
 from memory.errors import UnknownGap
-from memory.records import GapStatus, Outcome
+from memory.records import GapStatus
+from memory.runs import Outcome
 
 
 def report_of(state: LearnState) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from graphs.report import as_told, conclude
 from graphs.served import BrokeOff, Graph, changed, valid
 from graphs.state import UNBOUND, ApprovalPolicy, Bounds, Event, LearnState, Runtime, event
 from memory.errors import AlreadyExists, UnknownRun
-from memory.records import Approval, Digest, Domain, Outcome, Record
+from memory.records import Digest, Domain, Record
+from memory.runs import Approval, Outcome
 from memory.savers import Saver
 from memory.thread_runs import RunEvent
 from memory.threads import Json

@@ -27,7 +27,6 @@ from memory.episodic.base import EpisodicMemory
 from memory.outbox import Outbox, TrainingResult
 from memory.records import (
     Adapter,
-    Approval,
     ChatOutcome,
     Citation,
     Critique,
@@ -35,12 +34,11 @@ from memory.records import (
     Digest,
     Findings,
     Intent,
-    Job,
-    Outcome,
     Record,
     Uncertainty,
     UnsurePolicy,
 )
+from memory.runs import Approval, Job, Outcome
 from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]

@@ -12,7 +12,7 @@ from agent.forgetting import taught_again
 from agent.promotion import overtaken, promote
 from graphs.state import Event, LearnState, Runtime, Update, event
 from memory.errors import AdapterNotServable
-from memory.records import Outcome
+from memory.runs import Outcome
 
 
 async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:

@@ -23,7 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.group_commit import GroupCommit
 from memory.language import key
-from memory.records import Gap, GapStatus, Interaction, Outcome, Record
+from memory.records import Gap, GapStatus, Interaction, Record
+from memory.runs import Outcome
 from memory.tables import GAPS, INTERACTIONS, NOT_CLOSED, RUNS, THREADS
 
 MIGRATIONS = Path(__file__).parent / "migrations"

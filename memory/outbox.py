@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from pydantic import Field, ValidationError
 
 from memory.errors import CorruptRecord, StoreUnavailable, UnknownRun
-from memory.records import Curriculum, Digest, Job, Record
+from memory.records import Curriculum, Digest, Record
+from memory.runs import Job
 
 if TYPE_CHECKING:
     from dbos import DBOSClient

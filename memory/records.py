@@ -304,23 +304,7 @@ class Curriculum(Record):
         return pairs
 
 
-class Approval(Record):
-    """Who let a curriculum through, or stopped it, and why."""
-
-    approved: bool
-    by: str
-    reason: str = ""
-
-
 # What was learned
-
-
-class Job(Record):
-    """One training job, whole: the worker needs nothing else but the folders it was started with."""
-
-    digest: Digest
-    domain: Domain
-    run_id: str
 
 
 class Score(Record):
@@ -459,14 +443,3 @@ class Adapter(Record):
     def learned(self) -> tuple[Digest, ...]:
         """All curricula that it was trained on, oldest first."""
         return (*self.rehearsed, self.curriculum)
-
-
-class Outcome(Record):
-    """How a learn run ended."""
-
-    status: Literal[
-        "learned", "forgotten", "rejected", "nothing_to_learn", "flagged", "discarded", "declined", "failed",
-        "stopped",
-    ]  # fmt: skip
-    reason: str
-    adapter: str | None = None

@@ -18,7 +18,8 @@ from memory import outbox
 from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import Phase, Progress, TrainingResult, write_atomically
 from memory.procedural import Registry
-from memory.records import Adapter, Curriculum, Digest, Evaluation, GateVerdict, Job, Record, digest_of
+from memory.records import Adapter, Curriculum, Digest, Evaluation, GateVerdict, Record, digest_of
+from memory.runs import Job
 from training.base import Base
 from training.calibration import fit_gate, let_through
 from training.dataset import merge, taught

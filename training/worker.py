@@ -24,7 +24,8 @@ from agent.settings import Settings, read_settings
 from memory import outbox
 from memory.errors import StorageError
 from memory.outbox import Progress, TrainingResult
-from memory.records import Digest, Job
+from memory.records import Digest
+from memory.runs import Job
 from training.base import open_base
 from training.errors import TrainingError, WorkerBusy
 from training.jobs import (

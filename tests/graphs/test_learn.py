@@ -20,7 +20,7 @@ from memory.checkpoints import serializer
 from memory.embedding import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import TrainingResult, VolatileOutbox
-from memory.records import Approval
+from memory.runs import Approval
 from tests.adapters import adapter
 from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock, dispute
 

@@ -13,7 +13,8 @@ from graphs.runs import LearnRuns, Standing
 from graphs.state import Event, Runtime
 from memory.errors import UnknownRun
 from memory.outbox import Progress, TrainingResult, VolatileOutbox
-from memory.records import Approval, Curriculum, Job
+from memory.records import Curriculum
+from memory.runs import Approval, Job
 from memory.savers import SqliteSaver
 from memory.thread_runs import ThreadRuns
 from tests.graphs.conftest import TRAINED, eventually

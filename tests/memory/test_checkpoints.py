@@ -17,7 +17,8 @@ from pydantic import BaseModel
 
 from memory.checkpoints import open_saver, serializer
 from memory.errors import StoreUnavailable
-from memory.records import Findings, Outcome
+from memory.records import Findings
+from memory.runs import Outcome
 from memory.savers import Saver
 from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.memory.documents import fact

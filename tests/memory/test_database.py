@@ -15,7 +15,8 @@ from sqlalchemy import create_engine
 
 from memory.database import Database, async_url, open_database
 from memory.errors import StorageError, StoreUnavailable, UnknownGap, UnknownRun
-from memory.records import Citation, Gap, Interaction, Interval, Outcome, Uncertainty
+from memory.records import Citation, Gap, Interaction, Interval, Uncertainty
+from memory.runs import Outcome
 from memory.tables import METADATA
 from tests.databases import database_url, empty_runs, home, postgresql, template
 

@@ -22,7 +22,8 @@ from memory.database import open_database
 from memory.embedding import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import DbosOutbox, TrainingResult, read
-from memory.records import Curriculum, Job
+from memory.records import Curriculum
+from memory.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.facts import rust
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED

@@ -26,7 +26,8 @@ from memory import outbox
 from memory.errors import AdapterNotServable
 from memory.outbox import TrainingResult
 from memory.procedural import Registry
-from memory.records import Adapter, Job
+from memory.records import Adapter
+from memory.runs import Job
 from tests import plants
 from tests.adapters import fact
 from tests.models import CARD_TEMPLATE

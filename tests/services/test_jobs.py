@@ -15,7 +15,8 @@ from agent.scripted import Line, ScriptedEngine
 from memory import outbox
 from memory.outbox import Progress
 from memory.procedural import Registry
-from memory.records import Curriculum, Digest, Job, digest_of
+from memory.records import Curriculum, Digest, digest_of
+from memory.runs import Job
 from tests.adapters import fact
 from tests.lessons import BASE, RECIPE
 from training.base import Base

@@ -21,7 +21,8 @@ from memory.checkpoints import open_saver
 from memory.database import open_database
 from memory.errors import UnknownCheckpoint
 from memory.outbox import TrainingResult, VolatileOutbox
-from memory.records import Curriculum, Job
+from memory.records import Curriculum
+from memory.runs import Job
 from tests.databases import database_url, empty_runs, home, postgresql, template
 from tests.graphs.conftest import TRAINED, clock, eventually, runtime
 
