@@ -21,15 +21,12 @@ from agent.chat.gate import FEATURES, features
 from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
 
 RISKS = (0.2, 0.4)
-"""Promises that are tried, the best first: a small model can keep the last one only."""
+"""Promises that are tried, the best first. Of the surest answers of the smallest models a third is wrong, so
+that they can keep the last one only."""
 DELTA = 0.1
 SURELY = 0.05
 """Share of the answers that the strictest threshold lets through: among fewer, one wrong answer ends the walk
 of thresholds before it has begun."""
-"""The default promise. The smallest models know so little that of their surest answers a third is wrong: a
-stricter one would let nothing through. Larger models keep it with more coverage, and may promise more."""
-START = 0.7
-"""The strictest threshold lets through enough answers to pass if the true risk is this share of the bound."""
 FORMS: tuple[AnswerForm, ...] = ("short", "sentence", "long")
 FOLDS = 5
 LEAST_OF_EACH = 10
