@@ -30,7 +30,7 @@ from agent.chat.calibration import (
     fit,
 )
 from agent.chat.gate import FEATURES, chance, features, form_of, signals
-from agent.grading import correct, declined
+from agent.grading import correct, declined, normalise
 from agent.models.bank.records import invented, questions
 from agent.models.card import ModelCard
 from agent.models.store import resolve
@@ -69,6 +69,7 @@ def material(data: Path, seed: int = 0) -> list[Asked]:
     """All questions. Raises FileNotFoundError where `data` lacks a set."""
     nq = [json.loads(line) for line in (data / "nq-open/questions.jsonl").read_text("utf-8").splitlines()]
     random.Random(seed).shuffle(nq)
+    nq = [q for q in nq if any(normalise(answer) for answer in q["answer"])]
     manuals = [
         json.loads(line) for line in (data / "manuals/questions.jsonl").read_text("utf-8").splitlines()
     ]
@@ -243,15 +244,18 @@ def result_of(
         "auroc_all": auroc(scored.transfer[everything], scored.right[everything]) or 0.0,
         "auroc_nq": auroc(scored.transfer[nq], scored.right[nq]) or 0.0,
         "auroc_nq_own_labels": auroc(scored.own[nq], scored.right[nq]) or 0.0,
-        "ece_all": calibration_error(scored.own[everything], scored.right[everything]),
+        "ece_all": calibration_error(scored.transfer[everything], scored.right[everything]),
+        "ece_all_own_labels": calibration_error(scored.own[everything], scored.right[everything]),
         "ece_bank": calibration_error(scored.transfer[of_bank], scored.right[of_bank]),
         "ece_nq_transfer": calibration_error(scored.transfer[nq], scored.right[nq]),
         "promises_made": float(promised),
+        "promise_broken": sum(broken for _, broken, _ in kept_promise.values()) / DRAWS,
+        "wrong_of_confident_nq": 1 - through["nq"][2] / max(1, through["nq"][1]),
         "invented_stopped": 1 - through["invented"][1] / through["invented"][0],
         "added_cost": cost(card, answers),
     }
     if promised:
-        figures["promise_broken"] = max(b / p for p, b, _ in kept_promise.values() if p)
+        figures["promise_broken_of_made"] = max(b / p for p, b, _ in kept_promise.values() if p)
     tables = (_features(scored), _combined(scored), _let_through(through), _promises(kept_promise))
     result = Result(
         name="gate",
@@ -339,7 +343,7 @@ def _let_through(through: dict[str, tuple[int, int, int]]) -> Table:
     ]
     return Table(
         title="What the gate lets through",
-        text="Gates of the bank's other folds: confident answers, and how many of them are right.",
+        text="Gates of the bank's other folds, none of whose promises is about NQ or the manuals.",
         head=("set", "questions", "confident", "right", "wrong, share"),
         rows=rows(lines),
     )
