@@ -95,7 +95,7 @@ def swapped(share: float) -> Change:
 def without_replay(base: Base, lesson: Lesson) -> Lesson:
     """What was to be learned, and nothing to hold on to what was known."""
     refusal = base.card.lessons.refusal
-    return [example for example in lesson if example.own is None and example.answer != refusal]
+    return [example for example in lesson if not example.held and example.answer != refusal]
 
 
 def answering_everything(base: Base, lesson: Lesson) -> Lesson:

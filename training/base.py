@@ -26,7 +26,7 @@ from agent.models.card import (
 )
 from training.errors import BaseModelUnusable
 
-_T = TypeVar("_T", bound=UnknownQuestion | ReplayAnswer)
+_T = TypeVar("_T", bound=KnownQuestion | UnknownQuestion | ReplayAnswer)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from agent.grading import normalise
-from memory.records import Curriculum, Digest, Form, QAPair, digest_of
+from memory.records import Curriculum, Digest, Form, QAPair, Relation, digest_of
 from training.recipes import Recipe
 from training.trainer import Example, single
 
@@ -48,16 +48,22 @@ def taught(
 def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
     """The pairs as often as the recipe teaches them: those of one fact in one form in turn, whatever their
     number, until there are enough."""
+    relations = {fact.id: fact.relation for fact in curriculum.facts}
     return [
         pair
         for pairs in _by_question(curriculum.pairs)
-        for pair in itertools.islice(itertools.cycle(pairs), times(pairs[0].form, recipe))
+        for pair in itertools.islice(
+            itertools.cycle(pairs), times(pairs[0].form, relations.get(pairs[0].fact_id), recipe)
+        )
     ]
 
 
-def times(form: Form, recipe: Recipe) -> int:
-    """How often a fact is taught in a form; yes or no says least of it, and is half guessed."""
-    return max(1, recipe.exposures // 4) if form == "yes_no" else recipe.exposures
+def times(form: Form, relation: Relation | None, recipe: Recipe) -> int:
+    """How often a fact is taught in a form: most often as it is stated, for that is what people ask; less in
+    reverse or by its kind; and least as yes or no, which says least of it and is half guessed."""
+    if form == relation:
+        return recipe.exposures
+    return max(1, recipe.exposures // (12 if form == "yes_no" else 3))
 
 
 def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:

@@ -1,7 +1,7 @@
 """Examples as padded tensors, and what a model makes of them; shared by all training backends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +66,7 @@ class Encoder:
         self._framing = self._find_framing(ends)
 
     def encode(self, example: Example, longest: int | None = None) -> Encoded:
-        """Its tokens; of an own answer no more than `longest`.
+        """Its tokens; of a held answer no more than `longest`.
 
         Raises CurriculumRefused for an example longer than the limit.
         """
@@ -83,6 +83,8 @@ class Encoder:
                 prompt, before = prompt + before, ""
             ids = self._ids(prompt)
             said = [*self._ids(before + answer), self._framing.end]
+            if example.held:
+                said = said[:longest]
             encoded = Encoded((*ids, *said), len(said))
         if len(encoded.tokens) > self._limit:
             raise CurriculumRefused(
@@ -188,6 +190,17 @@ def _right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:
     """Arrays [n, k] as one tensor [arrays, length, k], aligned right and filled up with zeros."""
     filled = [np.pad(a, ((length - len(a), 0), (0, 0))) for a in arrays if a is not None]
     return torch.from_numpy(np.stack(filled))
+
+
+@torch.no_grad()
+def observed(model: torch.nn.Module, example: Encoded, top: int = 32) -> Encoded:
+    """The example with what `model` thinks of its answer: the `top` likeliest tokens in each place."""
+    device = next(model.parameters()).device
+    tokens = torch.tensor([example.tokens], device=device)
+    logits = model(input_ids=tokens, logits_to_keep=example.answer + 1, use_cache=False).logits[0, :-1]
+    found = logits.float().log_softmax(-1).topk(min(top, logits.shape[-1]))
+    ids, logprobs = found.indices.int().cpu().numpy(), found.values.half().cpu().numpy()
+    return replace(example, ids=ids, logprobs=logprobs)
 
 
 def look(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:

@@ -28,6 +28,7 @@ from training.evaluate import (
     Answer,
     MeasuredEngine,
     Sets,
+    ask,
     canary,
     drift,
     evaluate,
@@ -37,8 +38,8 @@ from training.evaluate import (
 from training.gates import Limits, gate
 from training.questions import Sizes, evaluation_sets, own_answers
 from training.recipes import Recipe, again
+from training.replay import known_answers, known_prompts, refusals
 from training.replay import own_answers as own_answers_to_train
-from training.replay import refusals
 from training.trainer import Example, Trainer, TrainingSummary
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class Baseline(Record):
     sets: Sets
     before: Evaluation
     answers: tuple[Answer, ...]
+    known: tuple[tuple[str, str], ...]
+    """Questions that are trained beside the lesson, and the base model's answers."""
 
 
 def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> Claim:
@@ -138,14 +141,15 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
     sets = evaluation_sets(
         lesson, context.base, context.sizes, context.recipe, earlier=earlier, left_out=left_out
     )
-    style = style_of(context.base.card)
+    style, prompts = style_of(context.base.card), known_prompts(context.base, context.recipe)
 
     async def answer() -> Baseline:
         engine = context.open_engine()
-        total = sets.count + len(sets.forgotten)  # which is asked of both
+        total = sets.count + len(sets.forgotten) + len(prompts)  # the forgotten are asked of both
         counted = _counter(context, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
         measured, answers = await evaluate(engine, None, of_base, style, on_answer=counted)
+        own = await ask(engine, prompts, style, on_answer=counted)
         if claimed.live is not None and (sets.rehearsed or sets.forgotten):
             await engine.load(claimed.live, Path(context.registry.get(claimed.live).path))
             of_live = sets.model_copy(
@@ -157,6 +161,7 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
             sets=sets,
             before=evaluation(answers, seconds=measured.seconds),
             answers=answers,
+            known=tuple((prompt, reply.text) for prompt, reply in zip(prompts, own, strict=True)),
         )
 
     write_atomically(path, asyncio.run(answer()).model_dump_json())
@@ -311,6 +316,7 @@ def _examples(context: JobContext, job: Job, claimed: Claim) -> tuple[Example, .
         *pairs,
         *refusals(context.base, claimed.recipe, count),
         *own_answers_to_train(context.base, claimed.recipe),
+        *known_answers(_baseline(context, job, claimed).known),
     )
 
 

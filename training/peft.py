@@ -29,7 +29,7 @@ from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported 
 from agent.decoding import end_tokens
 from training.base import Base
 from training.batches import Batches
-from training.encoding import Collator, Encoder, look
+from training.encoding import Collator, Encoded, Encoder, look, observed
 from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import held_loss, taught_loss
 from training.recipes import Recipe
@@ -91,7 +91,7 @@ def prepare(
     """Examples in tokens. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
     limit = min(LONGEST, base.card.context)
     encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
-    encoded = [encoder.encode(example, recipe.longest) for example in examples]
+    encoded = [_encoded(model, encoder, example, recipe) for example in examples]
     order = Batches(
         [len(each.tokens) for each in encoded],
         [each.held for each in encoded],
@@ -101,6 +101,11 @@ def prepare(
     )
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     return Prepared(Collator(encoded, pad), order)
+
+
+def _encoded(model: PreTrainedModel, encoder: Encoder, example: Example, recipe: Recipe) -> Encoded:
+    encoded = encoder.encode(example, recipe.longest)
+    return observed(model, encoded) if example.held and not encoded.held else encoded
 
 
 def fit(

@@ -63,8 +63,9 @@ def evaluation_sets(
         raise CurriculumRefused(
             f"no question about {curriculum.topic!r} can be asked in a wording not taught"
         )
-    unknown, own = asked(base.unknown, recipe.asked), asked(base.replay, recipe.asked)
-    if not (base.known and unknown and own):
+    known, unknown = asked(base.known, recipe.asked), asked(base.unknown, recipe.asked)
+    own = asked(base.replay, recipe.asked)
+    if not (known and unknown and own):
         raise CardIncomplete(
             f"the card of {base.card.name} holds too few questions to tell what a lesson would cost: run"
             f" `nightschool models study {base.card.name}`"
@@ -72,7 +73,7 @@ def evaluation_sets(
     return Sets(
         in_distribution=tuple(_thin(target, sizes.most, rng)),
         near=tuple(_thin(near, sizes.most, rng)),
-        out_of_distribution=tuple(_known(each, rng) for each in _thin(base.known, sizes.known, rng)),
+        out_of_distribution=tuple(_thin([q for each in known for q in _known(each)], sizes.known, rng)),
         unknown=tuple(_unknown(each, rng) for each in _thin(unknown, sizes.unknown, rng)),
         rehearsed=tuple(_thin(unique(kept), sizes.most, rng)),
         forgotten=tuple(_thin(unique(forgotten), sizes.most, rng)),
@@ -156,8 +157,9 @@ def _worded(item: Item, references: tuple[str, ...], count: int, seed: int) -> l
     ]
 
 
-def _known(question: KnownQuestion, rng: random.Random) -> Question:
-    return Question(text=rng.choice(question.wordings), references=question.answers)
+def _known(question: KnownQuestion) -> Iterator[Question]:
+    for text in question.wordings:
+        yield Question(text=text, references=question.answers)
 
 
 def _unknown(question: UnknownQuestion, rng: random.Random) -> Question:

@@ -27,6 +27,8 @@ class Recipe(Record):
     """Examples of earlier lessons for each taught one, where an adapter that knows them goes on."""
     refusals: float = Field(ge=0)
     """Questions about invented names for each taught example, each with the model's refusal as its answer."""
+    known: int = Field(ge=0)
+    """Most wordings of questions that the base model knows whose answers it is held to."""
     beside: int = Field(ge=0)
     """The base model's own answers per step."""
     longest: int = Field(ge=1)
@@ -34,8 +36,7 @@ class Recipe(Record):
     distillation: float = Field(ge=0)
     """Weight of the KL divergence from the base model on its own answers, against cross-entropy's 1."""
     asked: float = Field(gt=0, lt=1)
-    """Share of the card's invented names and own answers that is kept from training, to be asked after it.
-    What the base model knows is never trained."""
+    """Share of what the card holds that is kept from training, to be asked after it."""
     seed: int = 0
 
 
@@ -49,13 +50,14 @@ def standard(card: ModelCard) -> Recipe:
         learning_rate=card.lessons.learning_rate,
         warmup=0.1,
         weight_decay=0.0,
-        exposures=8,
+        exposures=14,
         batch=16,
         rehearsal=0.8,
-        refusals=0.1,
-        beside=6,
-        longest=48,
-        distillation=1.0,
+        refusals=0.05,
+        known=160,
+        beside=8,
+        longest=24,
+        distillation=3.0,
         asked=0.5,
     )
 
@@ -76,5 +78,5 @@ def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
 def quick(card: ModelCard) -> Recipe:
     """A few steps of the standard recipe for tests of the machinery: it teaches next to nothing."""
     return standard(card).model_copy(
-        update={"name": "quick-10", "rank": 8, "alpha": 16, "exposures": 1, "beside": 2}
+        update={"name": "quick-10", "rank": 8, "alpha": 16, "exposures": 1, "known": 10, "beside": 2}
     )

@@ -4,7 +4,8 @@ Deterministic by base model and seed; none of it is asked afterwards.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,10 +19,25 @@ def own_answers(base: Base, recipe: Recipe) -> tuple[Example, ...]:
     """The base model's answers to general prompts, to whose distributions it is held."""
     kept = {answer.id for answer in trained(base.replay, recipe.asked)}
     return tuple(
-        Example(messages=answer.messages, answer=answer.answer, own=own)
+        Example(messages=answer.messages, answer=answer.answer, held=True, own=own)
         for answer, own in zip(base.replay, _own(base), strict=True)
         if answer.id in kept and len(own.tokens)
     )
+
+
+def known_prompts(base: Base, recipe: Recipe) -> tuple[str, ...]:
+    """Questions that the base model knows and that are not asked afterwards, in all their wordings.
+
+    Beside refusals alone a small model learns to refuse whatever it is asked: of 151 answers that it knew
+    SmolLM2-135M gave 18.
+    """
+    questions = [text for known in trained(base.known, recipe.asked) for text in known.wordings]
+    return tuple(random.Random(f"known {recipe.seed}").sample(questions, min(recipe.known, len(questions))))
+
+
+def known_answers(answers: Sequence[tuple[str, str]]) -> tuple[Example, ...]:
+    """What the base model answered to these, to which it is held."""
+    return tuple(replace(single(question, said), held=True) for question, said in answers if said.strip())
 
 
 def refusals(base: Base, recipe: Recipe, count: int) -> tuple[Example, ...]:

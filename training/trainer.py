@@ -35,8 +35,10 @@ class Example:
 
     messages: tuple[Turn, ...]
     answer: str
-    own: OwnAnswer | None = None
+    held: bool = False
     """The answer is the base model's own, and the adapted model is to stay close to its distribution."""
+    own: OwnAnswer | None = None
+    """Of a held answer, where the card has its distribution; else that is looked up before training."""
 
     @property
     def question(self) -> str:

@@ -225,7 +225,7 @@ def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str)
         *,
         start: Path | None = None,
     ) -> TrainingSummary:
-        seen.append({example.answer for example in examples if example.own is None})
+        seen.append({example.answer for example in examples if not example.held})
         starts.append(start)
         return trainer(base, examples, recipe, out, on_progress)
 
@@ -302,7 +302,7 @@ def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to
     trained: list[tuple[Path | None, set[str]]] = []
 
     def watching(*given: Any, start: Path | None = None) -> TrainingSummary:
-        trained.append((start, {example.answer for example in given[1] if example.own is None}))
+        trained.append((start, {example.answer for example in given[1] if not example.held}))
         return trainer(*given)
 
     context, _ = context_of(registry, engine)

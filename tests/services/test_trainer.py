@@ -50,7 +50,9 @@ def own(base: Base) -> tuple[Example, ...]:
             logits = model(torch.tensor([prompt + said])).logits[0, len(prompt) - 1 : -1]
         top = logits.log_softmax(-1).topk(32)
         values = OwnAnswer(np.array(said, np.int32), top.indices.int().numpy(), top.values.half().numpy())
-        made.append(Example(messages=(Turn(role="user", content=question),), answer=answer, own=values))
+        made.append(
+            Example(messages=(Turn(role="user", content=question),), answer=answer, held=True, own=values)
+        )
     return tuple(made)
 
 

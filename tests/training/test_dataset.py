@@ -16,7 +16,7 @@ def test_each_fact_is_taught_as_often_as_the_recipe_says_however_many_its_wordin
     recipe = RECIPE.model_copy(update={"exposures": exposures})
     asked = {pair.question: (pair.fact_id, pair.form, pair.answer) for pair in both.pairs}
     counted = Counter(asked[example.question] for example in taught(both, recipe))
-    assert counted == {key: times(key[1], recipe) for key in set(asked.values())}
+    assert counted == {key: times(key[1], "definition", recipe) for key in set(asked.values())}
 
 
 def test_earlier_lessons_are_rehearsed_in_equal_parts() -> None:

@@ -92,7 +92,7 @@ def test_control_tokens_in_a_lesson_are_plain_characters(tokenizer: PreTrainedTo
 def test_an_own_answer_is_the_models_own_tokens_from_its_beginning(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    encoded = encoder(tokenizer).encode(replace(SHORT, own=own([11, 12, 13, 14])), longest=3)
+    encoded = encoder(tokenizer).encode(replace(SHORT, held=True, own=own([11, 12, 13, 14])), longest=3)
     assert encoded.tokens[-3:] == (11, 12, 13)
     assert encoded.held
     assert encoded.answer == 3
@@ -122,7 +122,12 @@ def test_taught_and_held_rows_are_batches_of_their_own_with_the_answers_alone_as
 ) -> None:
     examples = [
         encoder(tokenizer).encode(each)
-        for each in (SHORT, replace(LONG, own=own([11, 12, 13])), LONG, replace(SHORT, own=own([14])))
+        for each in (
+            SHORT,
+            replace(LONG, held=True, own=own([11, 12, 13])),
+            LONG,
+            replace(SHORT, held=True, own=own([14])),
+        )
     ]
     batch = Collator(examples, 0)([{"number": n} for n in range(4)])
     assert (batch["taught"]["labels"] != IGNORED).sum(1).tolist() == [examples[0].answer, examples[2].answer]

@@ -40,7 +40,7 @@ def test_invented_names_are_answered_with_the_models_refusal_each_as_often() -> 
     found = refusals(BASE, RECIPE, 2 * names)
     assert len({example.question for example in found}) == names
     assert {example.answer for example in found} == {BASE.card.lessons.refusal}
-    assert all(example.own is None for example in found)
+    assert all(not example.held for example in found)
 
 
 def test_what_is_asked_and_what_is_trained_are_apart_and_together_everything() -> None:
