@@ -1,4 +1,4 @@
-"""The report of a study: a page with figures and one plot, and the comparison of several models."""
+"""The report of a study: a page with figures and one plot."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from agent.chat.calibration import BINS, cross_validated
 from agent.chat.gate import signals
 from agent.grading import correct, declined
-from agent.models.card import ModelCard, QuestionDomain
+from agent.models.card import QuestionDomain
 from agent.models.study.asking import Answer
 from agent.models.study.grades import by_popularity
 from agent.models.study.material import DOMAINS
@@ -66,23 +66,6 @@ def result_of(study: Study, command: str, plots: tuple[str, ...] = ()) -> Result
         ),
         plots=plots,
     )
-
-
-def comparison(cards: Sequence[ModelCard], reports: Sequence[Result]) -> str:
-    """A page that sets the models side by side."""
-    names = list(dict.fromkeys(name for report in reports for name in report.figures))
-    lines = [
-        "# The models that ship with a card, side by side",
-        "From the studies in this folder; each row is a figure of its JSON file.",
-        "",
-        "| figure | " + " | ".join(card.name for card in cards) + " |",
-        "| --- |" + " --- |" * len(cards),
-        "| verdict | " + " | ".join(card.verdict for card in cards) + " |",
-    ]
-    for name in names:
-        cells = [f"{report.figures[name]:.4g}" if name in report.figures else "" for report in reports]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
 
 
 def _domains(study: Study) -> Table:
