@@ -53,7 +53,7 @@ format: $(STAMP) ## Formats and mends what ruff can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench-api: $(STAMP) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
+bench-api: $(STAMP) $(DEFAULT_MODEL) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
 	@$(PY) -m api.bench $(if $(QUICK),--quick)
 
 bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Measures the gate and its promise, into docs/results (DATA=folder with nq-open and manuals)

@@ -8,13 +8,13 @@ It opens once it is told to by a line of input, and its engine answers nothing u
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from langchain_core.messages import BaseMessage
 
-from agent.engine import GREEDY, Reply, Sampling
+from agent.engine import GREEDY, Reply, Sampling, Token
 from agent.routing import Route, Routes
 from agent.scripted import ScriptedEngine
 from graphs.state import Limits, Runtime
@@ -36,13 +36,14 @@ class WaitingEngine(ScriptedEngine):
         super().__init__(BASE_LINES, adapters={TRAINED.name: SONG})
         self._allowed = home / "allowed"
 
-    async def chat(
+    async def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
-    ) -> Reply:
+    ) -> AsyncGenerator[Token | Reply, None]:
         print("asked", flush=True)
         while not self._allowed.exists():  # noqa: ASYNC110  # another process makes it
             await asyncio.sleep(0.02)
-        return await super().chat(messages, adapter=adapter, sampling=sampling)
+        async for part in super().stream(messages, adapter=adapter, sampling=sampling):
+            yield part
 
 
 async def main(home: Path, database_url: str, port: int) -> None:

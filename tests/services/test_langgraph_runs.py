@@ -1,7 +1,7 @@
 """Runs on threads wait, yield, end and go on as asked, whoever asks: one running run per thread, always."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 from sqlalchemy.exc import IntegrityError
 
-from agent.engine import GREEDY, Reply, Sampling
+from agent.engine import GREEDY, Reply, Sampling, Token
 from agent.scripted import ScriptedEngine
 from graphs.state import Runtime
 from memory.database import open_database
@@ -39,12 +39,13 @@ class SlowEngine(ScriptedEngine):
         self.allowed = asyncio.Event()
         self.asked = 0
 
-    async def chat(
+    async def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
-    ) -> Reply:
+    ) -> AsyncGenerator[Token | Reply, None]:
         self.asked += 1
         await self.allowed.wait()
-        return await super().chat(messages, adapter=adapter, sampling=sampling)
+        async for part in super().stream(messages, adapter=adapter, sampling=sampling):
+            yield part
 
 
 @pytest.fixture

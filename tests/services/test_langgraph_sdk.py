@@ -17,7 +17,7 @@ from agent.scripted import ScriptedEngine
 from graphs.state import Runtime
 from memory.database import open_database
 from tests.databases import database_url, empty_runs, home, postgresql, template
-from tests.graphs.conftest import BASE_LINES, clock, eventually, runtime
+from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, clock, eventually, runtime
 from tests.services.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -33,7 +33,7 @@ async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
     lines = BASE_LINES | {"What is a lemur?\n\nWhat is a borrow?": BASE_LINES["What is a borrow?"]}
-    yield replace(runtime, engine=ScriptedEngine(lines), database=database)
+    yield replace(runtime, engine=ScriptedEngine(lines, adapters={TRAINED.name: SONG}), database=database)
     await database.aclose()
 
 
@@ -186,7 +186,7 @@ async def test_a_learn_run_waits_for_a_person_and_goes_on_with_a_command(
         await client.runs.create(thread, "learn", input=TOPIC)
     yes = {"approved": True, "by": "Ada"}
     values: Any = await client.runs.wait(thread, "learn", command={"resume": {interrupt["id"]: yes}})
-    assert values["outcome"]["status"] == "learned"
+    assert values["outcome"]["status"] == "learned", values["outcome"]
     async with httpx.AsyncClient(base_url=url) as http:
         report = (await http.get(f"/v1/learn/{thread}")).json()
     assert report["outcome"]["status"] == "learned"
@@ -202,7 +202,7 @@ async def test_a_learn_run_of_the_rest_surface_is_a_thread_of_this_one(
         run_id = (await http.post("/v1/learn", json=TOPIC)).json()["run_id"]
     (run,) = await client.runs.list(run_id)
     values: Any = await client.runs.join(run_id, run["run_id"])
-    assert values["outcome"]["status"] == "learned"
+    assert values["outcome"]["status"] == "learned", values["outcome"]
 
 
 async def test_a_run_stops_before_and_after_the_nodes_that_are_named(client: LangGraphClient) -> None:
