@@ -46,9 +46,6 @@ from training.worker import run
 pytestmark = [
     pytest.mark.services,
     pytest.mark.timeout(900),
-    pytest.mark.skip(
-        reason="the fixture does not pass its gates yet by the recipe made for real models: see issue 14"
-    ),
 ]
 
 RANK = 16
@@ -59,15 +56,16 @@ RECIPE = standard(CARD).model_copy(
         "name": "short",
         "rank": RANK,
         "alpha": 2 * RANK,
-        "learning_rate": 3e-3,
-        "exposures": 16,
-        "refusals": 0.6,
-        "beside": 12,
+        "learning_rate": 4e-3,
+        "exposures": 36,
+        "refusals": 2.0,
+        "batch": 32,
+        "beside": 16,
         "distillation": 2.0,
     }
 )
 SIZES = Sizes(most=60, known=60, unknown=60, own=20)
-LIMITS = Limits(forgetting=0.1, drift=0.2)
+LIMITS = Limits(forgetting=0.1, drift=0.2, confidence=0.999)
 """Wider than a real lesson's: forty steps on twelve facts must pass on any machine, and what is planted fails
 by far more."""
 FACTS = [
@@ -317,7 +315,8 @@ def school(base: Base, tmp_path_factory: pytest.TempPathFactory) -> School:
 
 @pytest.fixture(scope="module")
 def serving(school: School, base: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """vLLM over the shipped model, started for the control's rank."""
+    """vLLM over the tiny model, started for the control's rank."""
+    pytest.skip("serving what is planted was not run since the fixture moved: see issue 14")
     folder = tmp_path_factory.mktemp("serving")
     spare = school.candidate("spare", copied(school.good))
     wide = school.candidate("wide", copied(school.good, plants.widened(64)))
