@@ -229,7 +229,7 @@ def write_card(
 
 def _read(path: Path, kind: type[_Line]) -> tuple[_Line, ...]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # JSON may hold other line separators
         return tuple(kind.model_validate_json(line) for line in lines)
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         raise BadModelCard(

@@ -75,15 +75,15 @@ async def _events(
     yield event("response.in_progress", response=started)
     item = message_id(id)
     place: dict[str, Any] = {"item_id": item, "output_index": 0, "content_index": 0}
-    text = ""
+    opened = False
     async with aclosing(rest):
         try:
             while isinstance(part, Piece):
-                if not text:
+                if not opened:
                     for opening in _opening(event, item, place):
                         yield opening
                 said = "".join(token.text for token in part.tokens)
-                text += said
+                opened = True
                 yield event("response.output_text.delta", **place, delta=said, logprobs=[])
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
@@ -94,7 +94,7 @@ async def _events(
     for index, output in enumerate(response.output):
         whole = output.model_dump(mode="json")
         if isinstance(output, OutputMessage):
-            if not text:  # the gate let no beginning through
+            if not opened:  # the gate let no beginning through
                 for opening in _opening(event, item, place):
                     yield opening
                 yield event("response.output_text.delta", **place, delta=part.answer, logprobs=[])
