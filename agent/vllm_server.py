@@ -13,6 +13,8 @@ from agent.entropy import TOP
 GIB = 1 << 30
 WHOLE_CONTEXTS = 2
 """The key-value cache on a CPU holds at least so many conversations of full length at once."""
+FORCED_CALLS = "hermes"
+"""The parser that vLLM is given for a model whose template takes no tools: without one it forces no calls."""
 CPU_INFO = Path("/proc/cpuinfo")
 FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16", "asimdbf16")
 """Processor flags; without one of them bf16 is emulated, tens of times slower than fp32 (pytorch#146508)."""
@@ -33,12 +35,10 @@ def serve_command(
     """The command that serves `model` (a folder) as `name` on 127.0.0.1:`port`, for `context` tokens at most.
 
     `modules` are the layers that adapters change: vLLM has none on the output layer of a large vocabulary
-    (258,048).
+    (258,048). `tool_parser` reads the calls of a model whose template takes tools; None where it takes none.
     `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. It is the module and not the
-    `vllm`
-    command, which the CPU build does not have. It listens on loopback only: an API key would protect `/v1`
-    alone, and
-    whoever can load adapters can make the server read files.
+    `vllm` command, which the CPU build does not have. It listens on loopback only: an API key would protect
+    `/v1` alone, and whoever can load adapters can make the server read files.
     """
     common = [
         python, "-P", "-m", "vllm.entrypoints.openai.api_server",
@@ -50,8 +50,10 @@ def serve_command(
     ]  # fmt: skip
     if modules:
         common += ["--lora-target-modules", *modules]
+    # A call that is forced is held to its schema, and needs a parser by name only.
+    common += ["--tool-call-parser", tool_parser or FORCED_CALLS]
     if tool_parser is not None:
-        common += ["--enable-auto-tool-choice", "--tool-call-parser", tool_parser]
+        common += ["--enable-auto-tool-choice"]
     if gpu_share is not None:
         return [*common, "--gpu-memory-utilization", str(gpu_share)]
     # Eager, because vLLM compiles nothing on a CPU once LoRA is on; one process less to start.

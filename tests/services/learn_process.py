@@ -28,6 +28,7 @@ from memory.semantic.volatile import VolatileSemanticMemory
 from tests.facts import rust
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.graphs.served import open_runs
+from tests.support.cards import gate
 
 
 async def stay(step: str) -> None:
@@ -82,7 +83,7 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         outbox=StoppingOutbox(home, stop_at),
         registry=registry,
         routes=Routes(registry, partial(read, home / "outbox")),
-        base=Route(domain="general", adapter=None, threshold=1.0),
+        base=Route(domain="general", adapter=None, gate=gate()),
         base_name="nightschool",
         clock=lambda: datetime.now(UTC),
         new_id=lambda: "run1",

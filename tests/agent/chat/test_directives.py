@@ -39,6 +39,9 @@ def test_a_dictated_form_is_seen(system: str) -> None:
         "Only answer with information from the handbook.",
         "You know JSON and YAML well.",
         "Always reply with courtesy.",
+        "Write formulas in LaTeX.",
+        "When you answer about databases, give examples in SQL.",
+        "Answer with a short example in HTML where that helps.",
     ],
 )
 def test_language_tone_length_and_subject_are_no_form(system: str) -> None:

@@ -60,12 +60,30 @@ def test_other_words_are_a_paraphrase_only_where_the_embeddings_agree() -> None:
     assert not supports("The lamp hides under stones by night.", claim, likeness=lambda a, b: 0.9)
 
 
-def test_a_translation_is_held_to_its_numbers() -> None:
+def test_a_translation_is_held_to_what_both_languages_share() -> None:
     german = "Die maximale Traglast ist genau 40 Kilogramm."
     assert foreign(german)
     assert supports(ROW, german, question=LOAD, translated=True)
     assert not supports(ROW, german.replace("40", "55"), question=LOAD, translated=True)
     assert not supports(ROW, german, question=LOAD)
+    assert not supports(ROW, german.replace("ist genau", "ist nicht genau"), question=LOAD, translated=True)
+    assert not supports(
+        ROW, "Die Traglast ist leider überhaupt nirgends angegeben.", question=LOAD, translated=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "proved"),
+    [
+        ("El puente de piedra fue construido por Antonelli.", True),
+        ("El puente de piedra fue construido por Brunelleschi.", False),
+        ("El puente de piedra nunca fue construido por Antonelli.", False),
+    ],
+)
+def test_a_name_anchors_a_translation(claim: str, proved: bool) -> None:
+    sentence = "The stone bridge was built by Antonelli."
+    asked = "¿Quién construyó el puente de piedra?"
+    assert supports(sentence, claim, question=asked, translated=True) is proved
 
 
 @pytest.mark.parametrize(
