@@ -45,6 +45,8 @@ from training.trainer import Example, Trainer, TrainingSummary
 log = logging.getLogger(__name__)
 
 
+SPARE_TOKENS = 8
+"""An own answer is cut off so long after what is looked at of it: read anew, it may have fewer tokens."""
 ATTEMPTS = 2
 """Times that a lesson is tried. One that fails as often stays with retrieval."""
 
@@ -149,7 +151,8 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
         counted = _counter(context, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
         measured, answers = await evaluate(engine, None, of_base, style, on_answer=counted)
-        own = await ask(engine, prompts, style, on_answer=counted)
+        beginning = style.model_copy(update={"tokens": context.recipe.longest + SPARE_TOKENS})
+        own = await ask(engine, prompts, beginning, on_answer=counted)
         if claimed.live is not None and (sets.rehearsed or sets.forgotten):
             await engine.load(claimed.live, Path(context.registry.get(claimed.live).path))
             of_live = sets.model_copy(
