@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect
-from agent.decoding import Completion, Prompt, complete, context_length, control_tokens, end_tokens
+from agent.decoding import Completion, Prompt, complete, context_length, control_tokens, end_tokens, speed_up_head
 from agent.engine import GREEDY, Reply, Sampling, Token, defused
 from agent.errors import AdapterNotLoaded, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
@@ -53,6 +53,7 @@ class LocalEngine:
         window: float = 0.003,
         batch: int = 64,
     ) -> None:
+        speed_up_head(model)
         self._model = model
         self._tokenizer = tokenizer
         self._name = name

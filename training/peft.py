@@ -26,7 +26,7 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
-from agent.decoding import end_tokens
+from agent.decoding import end_tokens, speed_up_head
 from training.base import Base
 from training.batches import Batches
 from training.encoding import Collator, Encoded, Encoder, look, observed
@@ -78,6 +78,7 @@ def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         raise BaseModelUnusable(f"{folder} cannot be loaded: set NIGHTSCHOOL_MODEL ({error})") from error
     if tokenizer.chat_template is None:
         raise BaseModelUnusable(f"{folder} has no chat template: use an instruction-tuned model")
+    speed_up_head(model)
     return model, tokenizer
 
 
