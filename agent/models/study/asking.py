@@ -52,7 +52,7 @@ class AnswerLog:
         self._path = path
         self._answers: dict[Digest, Answer] = {}
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in path.read_text(encoding="utf-8").split("\n"):  # JSON may hold other separators
                 try:
                     answer = Answer.model_validate_json(line)
                 except ValidationError:  # cut off while it was written
