@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agent.terms import content, coverage, occurs, stems
 from memory.adapters import AdapterRegistry, barred, of_another_base
-from memory.calibrations import Calibrations, VolatileCalibrations
+from memory.calibrations import Calibration, Calibrations, VolatileCalibrations
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
-from memory.records import Adapter, AnswerGate, Calibration, Curriculum, Digest, Fact, Record
+from memory.records import Adapter, AnswerGate, Curriculum, Digest, Fact, Record
 
 log = logging.getLogger(__name__)
 

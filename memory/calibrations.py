@@ -4,15 +4,28 @@ An adapter's record is sealed and a card is the model's, so that neither holds t
 """
 
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from memory.outbox import write_atomically
-from memory.records import Calibration
+from memory.records import AdapterName, AnswerGate, Digest, Domain, Record
 
 log = logging.getLogger(__name__)
+
+
+class Calibration(Record):
+    """The gate of one domain, refitted on questions that people labelled, for what served the domain then."""
+
+    domain: Domain
+    adapter: AdapterName | None
+    """None: the base model."""
+    base: Digest | None
+    """Digest of the base model; None where the registry knew none."""
+    gate: AnswerGate
+    created_at: datetime
 
 
 class Calibrations(Protocol):

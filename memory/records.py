@@ -200,18 +200,6 @@ class AnswerGate(Record):
     """The questions behind it, for people."""
 
 
-class Calibration(Record):
-    """The gate of one domain, refitted on questions that people labelled, for what served the domain then."""
-
-    domain: Domain
-    adapter: AdapterName | None
-    """None: the base model."""
-    base: Digest | None
-    """Digest of the base model; None where the registry knew none."""
-    gate: AnswerGate
-    created_at: datetime
-
-
 class Uncertainty(Signals):
     """What the gate made of one answer."""
 

@@ -15,7 +15,8 @@ from agent.engine import Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise
 from agent.models.card import ModelCard
 from agent.routing import Route, Routes
-from memory.records import AnswerForm, AnswerGate, Calibration, Record, Share, Uncertainty
+from memory.calibrations import Calibration
+from memory.records import AnswerForm, AnswerGate, Record, Share, Uncertainty
 
 TOGETHER = 32
 """Questions under way at once: half of what the engine takes, so that chat goes on beside them."""

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.calibrations import Calibrations, FolderCalibrations, VolatileCalibrations
-from memory.records import Calibration
+from memory.calibrations import Calibration, Calibrations, FolderCalibrations, VolatileCalibrations
 from tests.support.cards import DIGEST, gate
 
 MADE = Calibration(
