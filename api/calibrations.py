@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.chat.own_questions import LabelledQuestion, Outcome, calibrate_on
+from agent.chat.own_questions import CalibrationReport, LabelledQuestion, calibrate_on
 from agent.routing import route_of_domain
 from api.compose import Given
 from api.errors import refusals
@@ -25,7 +25,7 @@ class CalibrationRequest(BaseModel):
 
 
 @router.post("/v1/calibrations", responses=refusals(400, 404, 413, 422, 503))
-async def calibrate(request: CalibrationRequest, given: Given) -> Outcome:
+async def calibrate(request: CalibrationRequest, given: Given) -> CalibrationReport:
     """Asks labelled questions of a domain's adapter or the base model, and refits its gate on the answers."""
     runtime = given.runtime
     return await calibrate_on(

@@ -43,7 +43,7 @@ class LabelledQuestion(Record):
         return answers
 
 
-class Outcome(Record):
+class CalibrationReport(Record):
     """What the questions showed of one domain."""
 
     domain: str
@@ -82,7 +82,7 @@ async def calibrate_on(
     routes: Routes,
     card: ModelCard,
     clock: Callable[[], datetime],
-) -> Outcome:
+) -> CalibrationReport:
     """Asks and grades the questions; where they suffice, the route's gate is refitted from now on.
 
     Raises ValueError without questions, and what `ask` raises.
@@ -127,7 +127,7 @@ async def calibrate_on(
         )
     thresholds = _thresholds(found.gate)
     cut = next(iter(thresholds.values()), None) if refitted else None
-    return Outcome(
+    return CalibrationReport(
         domain=route.domain,
         adapter=route.adapter,
         asked=len(questions),

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from agent.chat.calibration import NEEDED, Label, Stated, refit
-from agent.chat.own_questions import LabelledQuestion, Outcome, calibrate_on
+from agent.chat.own_questions import CalibrationReport, LabelledQuestion, calibrate_on
 from agent.errors import EngineUnavailable
 from agent.routing import Route, Routes, route, route_of_domain
 from agent.scripted import Line, ScriptedEngine
@@ -48,7 +48,7 @@ class World:
         self.registry = VolatileAdapterRegistry(base=self.base)
         self.routes = Routes(self.registry, lambda digest: curriculum(), self.saved)
 
-    async def calibrated(self) -> Outcome:
+    async def calibrated(self) -> CalibrationReport:
         await self.routes.refresh()
         return await calibrate_on(
             self.questions,
