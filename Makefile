@@ -27,7 +27,7 @@ $(DEFAULT_MODEL): | $(STAMP)
 	@rm -f $(MODELS)/.set-up-*
 	@touch $@
 
-demo: $(STAMP) $(DEFAULT_MODEL) ## Runs the whole loop on the example library: asks, reads, learns, asks again (MODEL=name: another model)
+demo: $(STAMP) $(DEFAULT_MODEL) ## Runs the whole loop on the example library: asks, reads, learns, asks again (MODEL=name, folder or hub name: another model)
 	@$(if $(MODEL),.venv/bin/nightschool models add $(MODEL))
 	@$(PY) -m examples.demo $(if $(MODEL),--model $(MODEL))
 
@@ -69,8 +69,9 @@ bank: $(STAMP) ## Mines the question bank anew (installs the packages of the ext
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh
 
-clean: ## Removes all state of the service and the demo (.nightschool) and the tools' caches
-	rm -rf .nightschool .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+clean: ## Removes all state of the service and the demo and the tools' caches; adopted models (.nightschool/models) stay
+	find .nightschool -mindepth 1 -maxdepth 1 ! -name models -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
 clean-venv: ## Removes .venv, so that the next command sets it up anew
 	rm -rf .venv

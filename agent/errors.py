@@ -11,7 +11,8 @@ AgentError
 |   +-- UnknownModel          no model of that name was added
 |   +-- NoModelCard           the model was never studied, so nothing is known about it
 |   +-- BadModelCard          the model's card cannot be read, or is of other weights
-|   +-- ModelRefused          the model cannot be adopted: no model folder, wrong digest, no chat template
+|   +-- ModelRefused          the model cannot be adopted or served: no model folder, wrong digest, no-go
+|   +-- NotTeachable          the model's study found it unfit for lessons
 +-- TeacherError              a remote teacher failed or answered nonsense
 """
 
@@ -61,7 +62,11 @@ class BadModelCard(ModelError):
 
 
 class ModelRefused(ModelError):
-    """The model cannot be adopted: no model folder, wrong digest, no chat template."""
+    """The model cannot be adopted or served: no model folder, wrong digest, no chat template, no-go."""
+
+
+class NotTeachable(ModelError):
+    """The model's study found it unfit for lessons."""
 
 
 class TeacherError(AgentError):

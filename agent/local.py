@@ -19,7 +19,16 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect
-from agent.decoding import Completion, Prompt, complete, context_length, control_tokens, end_tokens, speed_up_head
+from agent.arithmetic import native_bfloat16
+from agent.decoding import (
+    Completion,
+    Prompt,
+    complete,
+    context_length,
+    control_tokens,
+    end_tokens,
+    speed_up_head,
+)
 from agent.engine import GREEDY, Reply, Sampling, Token, defused
 from agent.errors import AdapterNotLoaded, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
@@ -84,7 +93,7 @@ class LocalEngine:
         bfloat16 arithmetic. Raises EngineUnavailable if it cannot be loaded or has no chat template.
         """
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = "auto" if place != "cpu" or _computes_bfloat16() else torch.float32
+        dtype = "auto" if place != "cpu" or native_bfloat16() else torch.float32
         try:
             tokenizer = AutoTokenizer.from_pretrained(model)
             weights = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True)
@@ -310,9 +319,3 @@ def _role(message: BaseMessage) -> str:
     if message.type not in _ROLES:
         raise ValueError(f"a chat message cannot be of type {message.type!r}: use system, human or ai")
     return _ROLES[message.type]
-
-
-def _computes_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 natively; elsewhere that is emulated, and slow."""
-    found = torch.cpu.get_capabilities()
-    return any(found.get(feature) for feature in ("amx_bf16", "avx512_bf16", "bf16"))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agent.terms import content, coverage, occurs, stems
 from memory.adapters import AdapterRegistry, barred, of_another_base
+from memory.calibrations import Calibration, Calibrations, VolatileCalibrations
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
 from memory.records import Adapter, AnswerGate, Curriculum, Digest, Fact, Record
 
@@ -41,17 +42,28 @@ class Taught(Record):
 class Routes:
     """The live adapters of all domains, read once and again after each promotion: chat must not wait."""
 
-    def __init__(self, registry: AdapterRegistry, curriculum: Callable[[Digest], Curriculum]) -> None:
-        """`curriculum` reads a published one back, and may block."""
+    def __init__(
+        self,
+        registry: AdapterRegistry,
+        curriculum: Callable[[Digest], Curriculum],
+        calibrations: Calibrations | None = None,
+    ) -> None:
+        """`curriculum` reads a published one back, and may block. Without `calibrations` they last as long
+        as this object."""
         self._registry = registry
         self._curriculum = curriculum
+        self._calibrations = calibrations if calibrations is not None else VolatileCalibrations()
         self._live: Mapping[str, Taught] = {}
+        self._gates: Mapping[tuple[str, str | None], AnswerGate] = {}
 
     async def refresh(self) -> None:
-        """Reads the registry's aliases and all curricula that each live adapter knows.
+        """Reads the registry's aliases, all curricula that each live adapter knows, and the calibrations.
 
-        One that cannot be read is logged: its questions then reach the adapter only by its domain's name.
+        A curriculum that cannot be read is logged: its questions then reach the adapter only by its domain's
+        name.
         """
+        calibrations = await asyncio.to_thread(self._calibrations.list)
+        self._gates = {(c.domain, c.adapter): c.gate for c in calibrations if c.base == self.base}
         adapters = await asyncio.to_thread(self._registry.list)
         served = [a for a in adapters if a.status == "live" and of_another_base(a, self._registry) is None]
         self._live = {a.domain: await self._taught(a) for a in served}
@@ -69,6 +81,21 @@ class Routes:
     def live(self) -> Mapping[str, Taught]:
         """By domain, as of the last refresh."""
         return self._live
+
+    @property
+    def base(self) -> Digest | None:
+        """Digest of the base model that is served, where the registry knows it."""
+        return self._registry.base
+
+    async def recalibrate(self, calibration: Calibration) -> None:
+        """Keeps the calibration, and judges the domain's answers by it from now on."""
+        await asyncio.to_thread(self._calibrations.save, calibration)
+        await self.refresh()
+
+    def calibrated(self, chosen: Route) -> Route:
+        """The route with the gate that people's own questions gave it, if any did."""
+        gate = self._gates.get((chosen.domain, chosen.adapter))
+        return chosen if gate is None else chosen.model_copy(update={"gate": gate})
 
     async def named(self, name: str) -> Route:
         """The route of one adapter version. Raises what `servable` does."""
@@ -133,8 +160,25 @@ async def route(
 ) -> Route:
     """Resolves a request's model name: `auto` or None, the base model, a domain, or an adapter version.
 
-    Raises UnknownAdapter for any other name.
+    The gate is the one of `Routes.calibrated`. Raises UnknownAdapter for any other name.
     """
+    return routes.calibrated(await _found(question, requested, routes, base, base_name))
+
+
+def route_of_domain(domain: str, *, routes: Routes, base: Route) -> Route:
+    """The route by which the domain is answered now.
+
+    Raises UnknownAdapter for a domain without a live adapter that is not the base model's either.
+    """
+    if domain in routes.live:
+        return routes.calibrated(routes.live[domain].route)
+    if domain == base.domain:
+        return routes.calibrated(base)
+    known = ", ".join(dict.fromkeys([base.domain, *routes.live]))
+    raise UnknownAdapter(f"no live adapter serves the domain {domain!r}: name one of {known}")
+
+
+async def _found(question: str, requested: str | None, routes: Routes, base: Route, base_name: str) -> Route:
     if requested is None or requested == AUTO:
         return choose(question, tuple(routes.live.values()), base)
     if requested == base_name:

@@ -27,7 +27,8 @@ class Settings(BaseSettings):
     model: str | None = Field(
         None,
         min_length=1,
-        description="Base model: a name in `models list`, or a folder with a card; default: what is in use.",
+        description="Base model: a name in `models list`, what it was added from, or a folder with a card;"
+        " default: what is in use.",
     )
     models: Path = Field(Path(".nightschool/models"), description="Folder of the adopted models.")
     model_name: str = Field(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.adapter_files import MAX_RANK
+from agent.arithmetic import CPU_INFO, native_bfloat16
 from agent.entropy import TOP
 
 GIB = 1 << 30
@@ -15,9 +16,6 @@ WHOLE_CONTEXTS = 2
 """The key-value cache on a CPU holds at least so many conversations of full length at once."""
 FORCED_CALLS = "hermes"
 """The parser that vLLM is given for a model whose template takes no tools: without one it forces no calls."""
-CPU_INFO = Path("/proc/cpuinfo")
-FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16", "asimdbf16")
-"""Processor flags; without one of them bf16 is emulated, tens of times slower than fp32 (pytorch#146508)."""
 
 
 def serve_command(
@@ -96,5 +94,4 @@ def fast_dtype(
     """The type in which this machine computes fast: on a CPU bf16 only where it has that."""
     if gpu or stored == "float32":
         return stored
-    flags = cpu_info.read_text(encoding="utf-8").split() if cpu_info.is_file() else []
-    return "bfloat16" if any(flag in flags for flag in FAST_BFLOAT16) else "float32"
+    return "bfloat16" if native_bfloat16(cpu_info=cpu_info) else "float32"

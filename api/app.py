@@ -15,6 +15,7 @@ from agent.settings import Settings
 from api import (
     adapters,
     assistants,
+    calibrations,
     crons,
     documents,
     errors,
@@ -46,7 +47,7 @@ PARTS: Mapping[Scope, Sequence[ModuleType]] = {
         crons,
     ),
     "learn": (learn, gaps, documents),
-    "admin": (adapters,),
+    "admin": (adapters, calibrations),
 }
 """What a key needs for which routes; health needs none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]

@@ -5,7 +5,20 @@
 
 import typer
 
-from api.commands import adapters, chat, gaps, keys, learn, library, models, report, serve, study, travel
+from api.commands import (
+    adapters,
+    calibrate,
+    chat,
+    gaps,
+    keys,
+    learn,
+    library,
+    models,
+    report,
+    serve,
+    study,
+    travel,
+)
 
 app = typer.Typer(
     name="nightschool",
@@ -30,6 +43,7 @@ app.command("history")(travel.history)
 app.command("replay")(travel.replay)
 app.command("fork")(travel.fork)
 app.command("diff")(travel.diff)
+app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
 models.app.command("study")(study.study)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")

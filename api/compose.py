@@ -38,6 +38,7 @@ from graphs.served import Served, ServedChat
 from graphs.state import Limits, Runtime
 from memory.adapters import AdapterRegistry
 from memory.assistants import Assistants
+from memory.calibrations import FolderCalibrations
 from memory.checkpoints import open_saver
 from memory.crons import Crons
 from memory.database import open_database
@@ -125,7 +126,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
         )
         stack.callback(outbox.close)  # not in a thread: closing DBOS shuts the pool of threads down
         registry = await asyncio.to_thread(partial(Registry, settings.home, base=model.card.digest))
-        routes = Routes(registry, partial(read, settings.path("outbox")))
+        calibrations = FolderCalibrations(settings.path("calibrations"))
+        routes = Routes(registry, partial(read, settings.path("outbox")), calibrations)
         await routes.refresh()
         runtime = Runtime(
             engine=engine,

@@ -19,6 +19,7 @@ from agent.errors import (
     AgentError,
     CanaryFailed,
     EngineUnavailable,
+    NotTeachable,
     PromptTooLong,
     TeacherError,
 )
@@ -64,6 +65,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     UnknownCheckpoint: (404, "checkpoint_not_found"),
     AlreadyExists: (409, "already_exists"),
     ThreadBusy: (409, "thread_busy"),
+    NotTeachable: (409, "model_not_teachable"),
     AdapterNotServable: (409, "adapter_not_servable"),
     AdapterRefused: (409, "adapter_refused"),
     CanaryFailed: (409, "canary_failed"),

@@ -73,7 +73,7 @@ class Cancelled(BaseModel):
     reason: str = Field("", max_length=2000)
 
 
-@router.post("/v1/learn", status_code=202, responses=refusals(400, 404, 413, 422, 503))
+@router.post("/v1/learn", status_code=202, responses=refusals(400, 404, 409, 413, 422, 503))
 async def start(request: LearnInput, given: Given, calling: Calling) -> Started:
     """Begins a learn run and returns at once."""
     subject, domain = request.topic or request.question or "", request.domain

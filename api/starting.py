@@ -8,6 +8,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 
+from agent.errors import AgentError
 from api.callers import Caller, scope_of
 from api.langgraph import checkpoint_of
 from api.run_requests import RunAsked
@@ -103,7 +104,7 @@ class Starting:
             )
         except AlreadyExists:
             return
-        except (ValueError, StorageError) as error:
+        except (ValueError, StorageError, AgentError) as error:
             log.error("cron %s: its run was refused: %s", cron_id, error)
 
     async def deliver(self, url: str, message_id: str, body: str) -> None:

@@ -4,7 +4,6 @@ Knows nothing of what the children do; `components` says which ones a service co
 """
 
 import asyncio
-import ctypes
 import io
 import os
 import re
@@ -15,6 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+from agent.child import dying_with_parent
 
 Check = Callable[[], Awaitable[bool]]
 Say = Callable[[str, str], None]
@@ -36,7 +37,6 @@ DRAIN_SECONDS = 1.0
 BAD_CONFIGURATION = 2
 """A child with this exit status says that trying again is pointless."""
 LOG_BYTES = 20_000_000
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -147,15 +147,6 @@ async def _run(child: _Child, logs: Path, say: Say, note: Say) -> tuple[int, boo
     component = child.component
     child.last_lines.clear()
     child.ended.clear()
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        # Runs between fork and exec, so that even a kill -9 of this process leaves nothing behind.
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
-
     path = logs / f"{component.name}.log"
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
@@ -168,7 +159,7 @@ async def _run(child: _Child, logs: Path, say: Say, note: Say) -> tuple[int, boo
             stdout=write_end,
             stderr=write_end,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=dying_with_parent(),
         )
     except OSError as error:
         os.close(read_end)

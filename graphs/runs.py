@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agent.models.card import require_teachable
 from graphs.executor import Executor
 from graphs.learn import build
 from graphs.orders import Order, Steer
@@ -101,7 +102,8 @@ class ServedLearn:
         self.graph: Graph = build(runtime.limits).compile(checkpointer=saver)
 
     async def accept(self, thread_id: str, given: Json, options: Json) -> Json:
-        """See Served.accept: the plan. Raises AlreadyExists, UnknownGap."""
+        """See Served.accept: the plan. Raises AlreadyExists, UnknownGap, NotTeachable."""
+        require_teachable(self._runtime.card)
         asked: LearnInput = valid(LearnInput, options | given, "input")
         try:
             await self._runtime.database.run(thread_id)
@@ -204,8 +206,9 @@ class LearnRuns:
     ) -> str:
         """Begins a run about a topic (`whole`) or a question and returns its id at once.
 
-        Raises ValueError for an empty or over-long subject.
+        Raises ValueError for an empty or over-long subject, and NotTeachable where no lesson can be held.
         """
+        require_teachable(self._runtime.card)
         return await self._start(
             Plan(
                 run_id=self._runtime.new_id(),

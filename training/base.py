@@ -23,8 +23,8 @@ from agent.models.card import (
     read_known,
     read_replay,
     read_unknown,
+    require_teachable,
 )
-from training.errors import BaseModelUnusable
 
 _T = TypeVar("_T", bound=KnownQuestion | UnknownQuestion | ReplayAnswer)
 
@@ -52,15 +52,10 @@ class Base:
 def open_base(folder: Path) -> Base:
     """Reads the card in a model's folder.
 
-    Raises NoModelCard and BadModelCard, and BaseModelUnusable for a model that its study found unfit for
-    lessons.
+    Raises NoModelCard, BadModelCard and NotTeachable.
     """
     card = read_card(folder)
-    if card.verdict != "go":
-        raise BaseModelUnusable(
-            f"{card.name} cannot be taught ({card.verdict}: {'; '.join(card.reasons)}): questions are"
-            " answered from sources; `nightschool models list` shows other base models"
-        )
+    require_teachable(card)
     return Base(
         folder=folder,
         card=card,

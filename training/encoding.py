@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from agent.decoding import control_tokens
+from agent.decoding import control_tokens, last_logits
 from agent.engine import defused
 from agent.models.card import ChatTemplate, Turn
 from training.errors import BaseModelUnusable, CurriculumRefused
@@ -29,7 +29,8 @@ class Encoded:
 
     tokens: tuple[int, ...]
     answer: int
-    """How many of the last tokens are learned, end of turn included."""
+    """How many of the last tokens are learned, end of turn included; 0 for a held example whose prompt leaves
+    no room for an answer."""
     ids: NDArray[np.int32] | None = None
     """Of an own answer, the likeliest tokens in each place: [answer, k]."""
     logprobs: NDArray[np.float16] | None = None
@@ -66,15 +67,15 @@ class Encoder:
         self._framing = self._find_framing(ends)
 
     def encode(self, example: Example, longest: int | None = None) -> Encoded:
-        """Its tokens; of a held answer no more than `longest`.
+        """Its tokens; of a held answer no more than `longest`, and no more than the limit leaves room for.
 
-        Raises CurriculumRefused for an example longer than the limit.
+        Raises CurriculumRefused for a taught example longer than the limit.
         """
         prompt = self._text(example.messages)
         own = example.own
         if own is not None:
             ids = self._ids(prompt)
-            kept = len(own.tokens) if longest is None else min(longest, len(own.tokens))
+            kept = self._kept(len(own.tokens), longest, ids)
             tokens = (*ids, *own.tokens[:kept].tolist())
             encoded = Encoded(tokens, kept, own.ids[:kept], own.logprobs[:kept])
         else:
@@ -84,13 +85,18 @@ class Encoder:
             ids = self._ids(prompt)
             said = [*self._ids(before + answer), self._framing.end]
             if example.held:
-                said = said[:longest]
+                said = said[: self._kept(len(said), longest, ids)]
             encoded = Encoded((*ids, *said), len(said))
-        if len(encoded.tokens) > self._limit:
+        if not example.held and len(encoded.tokens) > self._limit:
             raise CurriculumRefused(
                 f"an example of {len(encoded.tokens)} tokens exceeds {self._limit}: split long sentences"
             )
         return encoded
+
+    def _kept(self, count: int, longest: int | None, prompt: Sequence[int]) -> int:
+        """How many of the `count` tokens of a held answer are looked at after the prompt."""
+        room = max(0, self._limit - len(prompt))
+        return min(count, room) if longest is None else min(count, room, longest)
 
     def _find_framing(self, ends: frozenset[int]) -> Framing:
         question = Turn(role="user", content="?")
@@ -197,7 +203,8 @@ def observed(model: torch.nn.Module, example: Encoded, top: int = 32) -> Encoded
     """The example with what `model` thinks of its answer: the `top` likeliest tokens in each place."""
     device = next(model.parameters()).device
     tokens = torch.tensor([example.tokens], device=device)
-    logits = model(input_ids=tokens, logits_to_keep=example.answer + 1, use_cache=False).logits[0, :-1]
+    last = example.answer + 1
+    logits = model(input_ids=tokens, use_cache=False, **last_logits(model, last)).logits[0, -last:-1]
     found = logits.float().log_softmax(-1).topk(min(top, logits.shape[-1]))
     ids, logprobs = found.indices.int().cpu().numpy(), found.values.half().cpu().numpy()
     return replace(example, ids=ids, logprobs=logprobs)
@@ -209,15 +216,16 @@ def look(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
     shared = batch["prefix"].shape[0]
     cache = None
     if shared:  # what all prompts begin with, such as a system message, is computed once
-        cache = model(input_ids=batch["prefix"][None], logits_to_keep=1, use_cache=True).past_key_values
+        first = batch["prefix"][None]
+        cache = model(input_ids=first, use_cache=True, **last_logits(model, 1)).past_key_values
         cache.batch_repeat_interleave(len(batch["input_ids"]))
     output = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
         position_ids=batch["position_ids"],
         past_key_values=cache,
-        logits_to_keep=kept + 1,
         use_cache=bool(shared),
+        **last_logits(model, kept + 1),
     )
     logits: torch.Tensor = output.logits[:, -kept - 1 : -1]
     return logits

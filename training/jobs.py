@@ -101,7 +101,8 @@ def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> C
     """Reads and checks the curriculum, and names the adapter; `failed` is what came of the attempt before.
 
     What the live adapter learned is left out where this curriculum supersedes it or it is in quarantine;
-    training then starts at the base model, for the live adapter's weights hold it.
+    training then starts at the base model, for the live adapter's weights hold it. One that was trained on
+    another base model is not live for this one, and its lessons are to be handed over again.
     Raises CurriculumRefused for one in quarantine, CorruptRecord for an altered one.
     """
     _tell(context, job, "preparing", message="reading the curriculum")
@@ -111,6 +112,8 @@ def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> C
     if curriculum.domain != job.domain:
         raise CurriculumRefused(f"the job is for {job.domain!r}, its curriculum for {curriculum.domain!r}")
     live = context.registry.live(job.domain)
+    if live is not None and live.base_digest != context.base.card.digest:
+        live = None
     earlier = [digest for digest in live.learned if digest != job.digest] if live else []
     left_out = tuple(
         digest
@@ -118,8 +121,7 @@ def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> C
         if digest in curriculum.supersedes or context.registry.quarantined(digest) is not None
     )
     recipe = context.recipe if failed is None else again(context.recipe, failed)
-    known = (context.base.card.digest, context.recipe.name)
-    same = live is not None and (live.base_digest, live.recipe.partition(":")[0]) == known
+    same = live is not None and live.recipe.partition(":")[0] == context.recipe.name
     version = context.registry.next_version(job.domain)
     return Claim(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",

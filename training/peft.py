@@ -3,6 +3,7 @@
 Which examples there are is in `dataset` and `replay`, how they become tensors in `encoding`.
 """
 
+import logging
 import math
 import shutil
 import time
@@ -26,6 +27,7 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
+from agent.arithmetic import native_bfloat16
 from agent.decoding import end_tokens, speed_up_head
 from training.base import Base
 from training.batches import Batches
@@ -34,6 +36,8 @@ from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import held_loss, taught_loss
 from training.recipes import Recipe
 from training.trainer import Example, OnProgress, TrainingSummary
+
+log = logging.getLogger(__name__)
 
 LONGEST = 1024
 """Most tokens of an example: what is longer is no question with its answer."""
@@ -70,7 +74,7 @@ def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
     Raises BaseModelUnusable.
     """
-    dtype = "auto" if computes_in_bf16() else torch.float32
+    dtype = "auto" if native_bfloat16(gpu=torch.cuda.is_available()) else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
@@ -92,7 +96,10 @@ def prepare(
     """Examples in tokens. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
     limit = min(LONGEST, base.card.context)
     encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
-    encoded = [_encoded(model, encoder, example, recipe) for example in examples]
+    every = [_encoded(model, encoder, example, recipe) for example in examples]
+    encoded = [each for each in every if each.answer]
+    if len(encoded) < len(every):
+        log.warning("%d own answers are left out: their prompts fill the context", len(every) - len(encoded))
     order = Batches(
         [len(each.tokens) for each in encoded],
         [each.held for each in encoded],
@@ -106,7 +113,7 @@ def prepare(
 
 def _encoded(model: PreTrainedModel, encoder: Encoder, example: Example, recipe: Recipe) -> Encoded:
     encoded = encoder.encode(example, recipe.longest)
-    return observed(model, encoded) if example.held and not encoded.held else encoded
+    return observed(model, encoded) if example.held and encoded.answer and not encoded.held else encoded
 
 
 def fit(
@@ -184,7 +191,7 @@ def arguments(recipe: Recipe, order: Batches, folder: Path) -> SFTConfig:
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=not torch.cuda.is_available(),
-        bf16=computes_in_bf16(),
+        bf16=native_bfloat16(gpu=torch.cuda.is_available()),
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy="no",
@@ -195,14 +202,6 @@ def arguments(recipe: Recipe, order: Batches, folder: Path) -> SFTConfig:
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
     )
-
-
-def computes_in_bf16() -> bool:
-    """Whether bfloat16 matrix products are native here; emulated, they are many times slower than float32."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    features = torch.cpu.get_capabilities()
-    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
 
 
 class Distiller(SFTTrainer):

@@ -36,6 +36,11 @@ STRENGTH = 0.3
 BINS = 10
 STEPS = 40
 """Thresholds that are tried, at most."""
+NEEDED = 100
+"""Answers to people's own questions without which nothing is promised: among the surest fifth of fewer, one
+or two wrong answers more decide."""
+SURELY_OF_FEW = 0.2
+"""As SURELY, for people's own questions, of which there are hundreds rather than thousands."""
 
 Floats = NDArray[np.float64]
 
@@ -128,6 +133,33 @@ def calibrate(
     return Calibrated(gate, together, by_form, tuple(reasons))
 
 
+def refit(
+    stated: Sequence["Stated"],
+    gate: AnswerGate,
+    *,
+    fitted_on: str,
+    risks: Sequence[float] = RISKS,
+    delta: float = DELTA,
+    seed: int = 0,
+) -> Calibrated:
+    """The gate with a threshold of its own for questions like these; its regressions stated the chances.
+
+    They have not seen these answers, so that the promise holds without approximation. With fewer than NEEDED
+    questions the gate stays as it is; where no promise can be made it is never confident. `reasons` say so.
+    """
+    quality_of_all = quality(*_columns(stated)) if stated else None
+    choosing = _one_each(stated, seed)
+    if len(choosing) < NEEDED:
+        reason = f"{len(choosing)} questions got an answer that can be judged; at least {NEEDED} are needed"
+        return Calibrated(gate, quality_of_all, {}, (reason,))
+    cut, risk = _promise(choosing, risks, delta, SURELY_OF_FEW)
+    forms = {form: _form_gate(form, fitted.model, choosing, cut) for form, fitted in gate.forms.items()}
+    assert quality_of_all is not None
+    made = AnswerGate(risk=risk, delta=delta, forms=forms, error=quality_of_all.error, fitted_on=fitted_on)
+    reasons = () if cut is not None else (_no_threshold(choosing, risk, delta / len(risks)),)
+    return Calibrated(made, quality_of_all, {}, reasons)
+
+
 def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticModel:
     """L2-penalised logistic regression over standardised features.
 
@@ -170,18 +202,21 @@ def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, fo
     return stated
 
 
-def threshold(stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float) -> float | None:
+def threshold(
+    stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float, surely: float = SURELY
+) -> float | None:
     """The least chance that counts as confident by Learn-Then-Test; None where nothing can be promised.
 
     Fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052): thresholds are tried from strict to
     loose, each against the hypothesis that more than `risk` of what it lets through is wrong, by the exact
     binomial tail; the walk ends at the first that cannot be rejected at `delta`. The thresholds depend on
-    the chances alone, not on what was right. Answers have to be independent: one for each question.
+    the chances alone, not on what was right; the strictest lets the share `surely` through. Answers have to
+    be independent: one for each question.
     """
     order = np.argsort(-stated, kind="stable")
     ranked, wrong = stated[order], np.cumsum(~right[order])
     found = None
-    first = max(first_size(risk, delta), round(SURELY * len(stated)))
+    first = max(first_size(risk, delta), round(surely * len(stated)))
     for accepted in _sizes(len(stated), first):
         cut = float(ranked[accepted - 1])
         within = int(np.searchsorted(-ranked, -cut, side="right"))  # ties come in together
@@ -241,11 +276,15 @@ def _columns(choosing: Sequence[Stated]) -> tuple[Floats, NDArray[np.bool_]]:
     )
 
 
-def _promise(choosing: Sequence[Stated], risks: Sequence[float], delta: float) -> tuple[float | None, float]:
+def _promise(
+    choosing: Sequence[Stated], risks: Sequence[float], delta: float, surely: float = SURELY
+) -> tuple[float | None, float]:
     """The threshold of the best promise that can be made, and its risk; without one, None and the last."""
     stated, right = _columns(choosing)
     for risk in risks:
-        cut = threshold(stated, right, risk=risk, delta=delta / len(risks)) if choosing else None
+        if not choosing:
+            break
+        cut = threshold(stated, right, risk=risk, delta=delta / len(risks), surely=surely)
         if cut is not None:
             return cut, risk
     return None, risks[-1]

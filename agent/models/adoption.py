@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from agent.errors import ModelRefused, UnknownModel
 from agent.models import hub
+from agent.models.card import CARD_FILES
 from agent.models.catalogue import Catalogue, CatalogueEntry
 from agent.models.conversion import TEMPLATE_FILE, check_conversion, convert
 from agent.models.packages import Install, package_parts, pip_install, put_together
 from agent.models.store import (
-    CARD_FILES,
     IN_USE,
     MODEL_FILES,
     ORIGIN,

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from agent.errors import BadModelCard, NoModelCard
+from agent.errors import BadModelCard, NoModelCard, NotTeachable
 from memory.records import AnswerGate, Digest, Record, Share
 
 CARD = "card.json"
 KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS = "known.jsonl", "unknown.jsonl", "replay.jsonl", "replay.npz"
+CARD_FILES = (KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS, CARD)
+"""All files of a card; `card.json` last, since a folder that has it has the others."""
 
 AGAIN = "run `nightschool models study` again"
 
@@ -214,17 +216,37 @@ def write_card(
     replay: Iterable[ReplayAnswer],
     distributions: ReplayDistributions,
 ) -> None:
-    """Writes all files of a card, `card.json` last: a folder that has it has the others."""
+    """Writes all files of a card; the one that was there stays until the new one is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in ((KNOWN, known), (UNKNOWN, unknown), (REPLAY, replay)):
         text = "".join(line.model_dump_json() + "\n" for line in lines)
-        (folder / name).write_text(text, encoding="utf-8")
+        unfinished(folder, name).write_text(text, encoding="utf-8")
     # No safetensors: vLLM takes every file of that kind beside the weights for weights.
-    np.savez_compressed(folder / REPLAY_ARRAYS, **vars(distributions))
+    with unfinished(folder, REPLAY_ARRAYS).open("wb") as arrays:
+        np.savez_compressed(arrays, **vars(distributions))
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    unfinished = folder / f".{CARD}.unfinished"
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    unfinished.rename(folder / CARD)
+    unfinished(folder, CARD).write_text(text + "\n", encoding="utf-8")
+    put_in_place(folder)
+
+
+def unfinished(folder: Path, name: str) -> Path:
+    """Where a card's file is written before `put_in_place`."""
+    return folder / f".{name}.unfinished"
+
+
+def put_in_place(folder: Path) -> None:
+    """Gives the written files of a card their names, `card.json` last."""
+    for name in CARD_FILES:
+        unfinished(folder, name).rename(folder / name)
+
+
+def require_teachable(card: ModelCard) -> None:
+    """Raises NotTeachable for a model that its study found unfit for lessons."""
+    if card.verdict != "go":
+        raise NotTeachable(
+            f"{card.name} cannot be taught ({card.verdict}: {'; '.join(card.reasons)}): questions are"
+            " answered from sources; `nightschool models list` shows other base models"
+        )
 
 
 def _read(path: Path, kind: type[_Line]) -> tuple[_Line, ...]:

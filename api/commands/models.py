@@ -30,7 +30,7 @@ def add(
         Path | None, typer.Option(help="File with the chat template to use instead of the model's own.")
     ] = None,
 ) -> None:
-    """Adopt a model; a catalogued one that is there already is left as it is."""
+    """Adopt a model; one that is there already is left as it is."""
     from agent.models.adoption import adopt
     from agent.models.catalogue import shipped_catalogue
 
@@ -38,9 +38,10 @@ def add(
     what = model or catalogue.default
     with _plainly():
         store = _store()
-        if what in catalogue.models and name in (None, what) and what in store.names() and not chat_template:
-            store.refresh_card(what)
-            console().print(f"{what} is there already", markup=False)
+        there = None if chat_template else store.find(what)
+        if there is not None and name in (None, there):
+            store.refresh_card(there)
+            console().print(f"{there} is there already", markup=False)
             return
         with _progress() as progress:
             origin = adopt(what, store, catalogue, progress, name=name, template=chat_template)

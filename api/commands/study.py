@@ -29,12 +29,12 @@ def study(
     import shutil
 
     from agent.errors import EngineError, ModelError
-    from agent.models.card import write_card
     from agent.models.store import ModelStore
     from agent.models.study.material import shipped_material
     from agent.models.study.report import write_report
     from agent.models.study.run import Subject
     from agent.models.study.run import study as run_study
+    from api.components import on_gpu
 
     given = settings()
     store = ModelStore(given.models)
@@ -55,7 +55,7 @@ def study(
             found = asyncio.run(
                 run_study(
                     subject, shipped_material(), work, lambda what, total: _bar(shown, what, total),
-                    gpu=bool(given.engine_gpu),
+                    gpu_share=given.engine_gpu_share if on_gpu(given) else None,
                 )
             )  # fmt: skip
     except ModelError as error:
@@ -64,8 +64,10 @@ def study(
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop(f"stopped; `nightschool models study {name}` goes on where it was", 130)
-    with store.locked():
-        write_card(folder, found.card, found.known, found.unknown, found.replay, found.distributions)
+    try:
+        store.save_card(found.card, found.known, found.unknown, found.replay, found.distributions)
+    except ModelError as error:
+        stop(str(error), BAD_INPUT)
     if report is not None:
         write_report(found, f"nightschool models study {name}", report)
     shutil.rmtree(work)

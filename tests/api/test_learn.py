@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from graphs.state import Runtime
+from tests.api.conftest import Serve
 from tests.graphs.conftest import TRAINED
+from tests.support.cards import card
 
 
 async def ended(learning: httpx.AsyncClient, run_id: str, status: str = "ended") -> dict[str, Any]:
@@ -120,3 +124,15 @@ async def test_unknown_runs_are_404(learning: httpx.AsyncClient) -> None:
         assert (await learning.get(path)).status_code == 404
     decision = {"approved": True, "by": "Ada"}
     assert (await learning.post("/v1/learn/nowhere/approval", json=decision)).status_code == 404
+
+
+async def test_a_model_for_retrieval_only_learns_nothing_and_says_why(serve: Serve, runtime: Runtime) -> None:
+    unfit = card(verdict="retrieval only", reasons=("its context is short",))
+    async with serve(replace(runtime, card=unfit), learning=True) as client:
+        refused = await client.post("/v1/learn", json={"topic": "Rust ownership"})
+        thread = (await client.post("/threads", json={})).json()["thread_id"]
+        body = {"assistant_id": "learn", "input": {"topic": "Rust ownership"}}
+        run = await client.post(f"/threads/{thread}/runs", json=body)
+    assert (refused.status_code, run.status_code) == (409, 409)
+    assert "retrieval only: its context is short" in refused.json()["error"]["message"]
+    assert "its context is short" in run.json()["detail"]

@@ -257,6 +257,19 @@ def test_a_live_adapter_of_another_recipe_is_not_gone_on_from(registry: Registry
     assert starts == [None, None]
 
 
+def test_a_live_adapter_of_another_base_is_not_live_for_this_one(registry: Registry, domain: str) -> None:
+    first, second = lesson(domain, "zorble"), lesson(domain, "quix")
+    both = lesson(domain, "zorble", "quix")
+    context, _ = context_of(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
+    old = str(run(context, submit(registry, first), directly).adapter)
+    registry.promote(old)
+    newer = replace(BASE, card=BASE.card.model_copy(update={"digest": "cd" * 32}))
+    engine = ScriptedEngine(base, adapters={domain: learned(both)}, refused={old: "it is of another base"})
+    context = replace(context, base=newer, open_engine=lambda: engine)
+    made = registry.get(str(run(context, submit(registry, second), directly).adapter))
+    assert (made.parent, made.rehearsed, made.base_digest) == (None, (), newer.card.digest)
+
+
 @pytest.mark.parametrize(
     ("knows", "reason"), [("first", "target accuracy up"), ("second", "earlier lessons lost")]
 )

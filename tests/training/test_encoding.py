@@ -8,12 +8,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
+from agent.decoding import last_logits
 from agent.models.card import ChatTemplate, Turn
-from tests.models import build_model
-from training import encoding
-from training.encoding import IGNORED, Collator, Encoder, look
+from tests import lessons
+from tests.lessons import RECIPE
+from tests.models import CONTEXT, build_model
+from tests.support.cards import card
+from training import encoding, peft
+from training.encoding import IGNORED, Collator, Encoder, look, observed
 from training.errors import BaseModelUnusable, CurriculumRefused
 from training.loss import taught_loss
+from training.recipes import Recipe
 from training.trainer import Example, OwnAnswer, single
 
 PLAIN = ChatTemplate()
@@ -103,6 +108,78 @@ def test_an_own_answer_is_the_models_own_tokens_from_its_beginning(
 def test_an_example_too_long_for_the_model_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
     with pytest.raises(CurriculumRefused, match="exceeds"):
         encoder(tokenizer, limit=10).encode(SHORT)
+
+
+def test_an_own_answer_too_long_for_the_model_is_cut_off_and_no_fault_of_the_lesson(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    prompt = len(encoder(tokenizer).encode(replace(SHORT, held=True, own=own([]))).tokens)
+    kept = [replace(SHORT, held=True, own=own([11, 12, 13, 14])), replace(SHORT, held=True)]
+    for room in (2, 0, -3):
+        for example in kept:
+            encoded = encoder(tokenizer, limit=prompt + room).encode(example)
+            assert encoded.answer == max(0, room)
+            assert len(encoded.tokens) == prompt + max(0, room)
+
+
+def test_an_own_answer_without_room_is_left_out_of_training(base: Path) -> None:
+    model, tokenizer = peft.load(base)
+    crowded = replace(single("Why? " * CONTEXT, "So."), held=True)
+    made = peft.prepare(model, tokenizer, lessons.base(base, card(context=CONTEXT)), [SHORT, crowded], RECIPE)
+    assert len(made.collator.examples) == 1
+
+
+class OldForward(torch.nn.Module):
+    """A model whose forward knows no logits_to_keep, as those of some architectures."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        past_key_values: object = None,
+        use_cache: bool = False,
+    ) -> object:
+        return self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+        )
+
+
+def test_a_model_that_can_only_compute_all_logits_is_trained_the_same(
+    base: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base).eval()
+    old = OldForward(model)
+    system = Turn(role="system", content="You answer questions about animals and crafts.")
+    examples = [
+        encoder(tokenizer).encode(replace(each, messages=(system, *each.messages))) for each in (SHORT, LONG)
+    ]
+    batch = Collator(examples, 0)([{"number": 0}, {"number": 1}])["taught"]
+    with torch.no_grad():
+        torch.testing.assert_close(look(old, batch), look(model, batch), atol=1e-4, rtol=1e-4)
+    found, expected = observed(old, examples[0]), observed(model, examples[0])
+    assert found.logprobs is not None
+    assert expected.logprobs is not None
+    np.testing.assert_allclose(found.logprobs[:, 0], expected.logprobs[:, 0], atol=1e-2)
+
+
+def test_an_adapted_models_signature_is_that_of_its_base(base: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base)
+    assert last_logits(model, 3) == {"logits_to_keep": 3}
+    assert last_logits(OldForward(model), 3) == {}
+    assert last_logits(peft.adapt(model, replace_modules(RECIPE), None), 3) == {"logits_to_keep": 3}
+
+
+def replace_modules(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"modules": ("q_proj",)})
 
 
 def test_padding_on_the_left_does_not_change_what_the_model_predicts(

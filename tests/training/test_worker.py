@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import NotTeachable
 from agent.models.card import write_card
 from memory import outbox
 from memory.outbox import Progress
@@ -11,7 +12,7 @@ from memory.records import GateCheck, GateVerdict
 from tests.lessons import base
 from tests.support.cards import card
 from training.base import open_base
-from training.errors import BaseModelUnusable, WorkerBusy
+from training.errors import WorkerBusy
 from training.recipes import again, quick, standard
 from training.worker import Reporter, main, sole_worker
 
@@ -70,7 +71,7 @@ def test_a_model_that_its_study_found_unfit_for_lessons_is_not_taught(tmp_path: 
     unfit = card(verdict="retrieval only", reasons=("it forgets",))
     made = base()
     write_card(tmp_path, unfit, made.known, made.unknown, made.replay, made.distributions)
-    with pytest.raises(BaseModelUnusable, match="retrieval only: it forgets"):
+    with pytest.raises(NotTeachable, match="retrieval only: it forgets"):
         open_base(tmp_path)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.decoding import end_tokens
+from agent.decoding import end_tokens, last_logits
 from agent.models.bank.records import GeneralPrompt
 from agent.models.card import ReplayAnswer, ReplayDistributions, Turn
 from agent.models.study.asking import Answer
@@ -110,7 +110,8 @@ def _likeliest(model: Any, rows: Sequence[_Row]) -> list[tuple[NDArray[np.int32]
     ids = torch.tensor([[0] * p + row.prompt + row.said for p, row in zip(padding, rows, strict=True)])
     mask = (torch.arange(wide)[None] >= torch.tensor(padding)[:, None]).long()
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=most + 1).logits
+    last = last_logits(model, most + 1)
+    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, **last).logits
     tops = []
     for row, of_row in zip(rows, logits, strict=True):
         scores = of_row[-len(row.said) - 1 : -1].float().log_softmax(-1)

@@ -97,11 +97,12 @@ class Study:
 
 
 async def study(
-    subject: Subject, material: Material, work: Path, progress: Progress, *, gpu: bool = False
+    subject: Subject, material: Material, work: Path, progress: Progress, *, gpu_share: float | None = None
 ) -> Study:
     """Studies a model with a vLLM server of its own; some ten minutes for 135 M parameters on two cores.
 
-    `work` is an existing folder for the answers so far: a study that was interrupted goes on with them.
+    `gpu_share` is the part of a GPU's memory that the server takes, None for a CPU. `work` is an
+    existing folder for the answers so far: a study that was interrupted goes on with them.
     Raises ModelRefused where the files, the chat template or the engine do not work.
     """
     begun = time.monotonic()
@@ -111,7 +112,7 @@ async def study(
         inspected = inspected.model_copy(update={"template": inspected.template.model_copy(update=parser)})
     started = progress("starting the engine", 1)
     server: AbstractAsyncContextManager[Served] = serving(
-        subject.folder, inspected, log=work / "engine.log", gpu=gpu
+        subject.folder, inspected, log=work / "engine.log", gpu_share=gpu_share
     )
     async with server as served:
         started()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
+from agent.child import dying_with_parent
 from agent.errors import ModelRefused
 from agent.models.study.inspection import Inspection
 from agent.vllm import VllmEngine
@@ -20,7 +22,6 @@ START_SECONDS = 600.0
 CONTEXT = 2048
 """Tokens that the study's longest prompt and answer need at most."""
 NAME = "studied"
-GPU_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,30 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, inspected: Inspection, *, log: Path, gpu: bool = False
+    folder: Path, inspected: Inspection, *, log: Path, gpu_share: float | None = None
 ) -> AsyncIterator[Served]:
-    """Serves the model in `folder` until the block is left.
+    """Serves the model in `folder` until the block is left or this process is gone, however it went.
 
-    The server's output goes to `log`. Raises ModelRefused where the server ends or does not answer in time.
+    `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. The server's
+    output goes to `log`. Raises ModelRefused where the server ends or does not answer in time.
     """
     port = _free_port()
     context = min(inspected.context, CONTEXT)
+    gpu = gpu_share is not None
     command = serve_command(
         str(folder), port, name=NAME, context=context, modules=inspected.modules,
-        dtype=fast_dtype(inspected.dtype, gpu=gpu), gpu_share=GPU_SHARE if gpu else None,
+        dtype=fast_dtype(inspected.dtype, gpu=gpu), gpu_share=gpu_share,
     )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     environment = os.environ | serve_environment(str(folder), context=context, cores=cores, gpu=gpu)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=output, stderr=output, env=environment, start_new_session=True
+            *command,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=dying_with_parent(),
         )
         try:
             url = f"http://127.0.0.1:{port}"
@@ -76,6 +84,8 @@ async def serving(
                 except TimeoutError:
                     process.kill()
                     await process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # whatever it started and left behind
 
 
 async def _ready(url: str, process: asyncio.subprocess.Process, folder: Path, log: Path) -> None:

@@ -1,5 +1,6 @@
 """The folder of models: a name stands for a whole model, and one of them is in use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,18 @@ import pytest
 
 from agent.errors import BadModelCard, ModelRefused, NoModelCard, UnknownModel
 from agent.models import store as stores
-from agent.models.card import CARD, KNOWN, ReplayDistributions, read_card, write_card
+from agent.models.card import (
+    CARD,
+    CARD_FILES,
+    KNOWN,
+    KnownQuestion,
+    ModelCard,
+    ReplayAnswer,
+    ReplayDistributions,
+    read_card,
+    read_known,
+    write_card,
+)
 from agent.models.catalogue import shipped_catalogue
 from agent.models.store import AdoptedModel, ModelStore, Origin, digest_of_model, resolve
 from agent.settings import read_settings
@@ -185,3 +197,88 @@ def test_a_models_digest_is_that_of_its_files_and_not_of_its_card(tmp_path: Path
     assert digest_of_model(folder) == digest
     (folder / "model.safetensors").write_bytes(b"other")
     assert digest_of_model(folder) != digest
+
+
+def save(store: ModelStore, made: ModelCard) -> None:
+    store.save_card(made, (), (), (), ARRAYS)
+
+
+def test_a_study_of_a_model_that_is_still_there_is_saved(store: ModelStore) -> None:
+    store.place("small", fill)
+    save(store, card(name="small"))
+    assert store.card("small").name == "small"
+
+
+def test_a_study_of_a_model_that_was_removed_or_replaced_meanwhile_is_not_saved(store: ModelStore) -> None:
+    with pytest.raises(ModelRefused, match=r"models study small"):
+        save(store, card(name="small"))
+    assert store.names() == ()
+    store.place("small", fill)
+    with pytest.raises(ModelRefused, match=r"replaced"):
+        save(store, card(name="small", digest="cd" * 32))
+    assert not (store.path("small") / CARD).exists()
+
+
+def test_a_card_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Whatever fails half-way, the old card and its questions are still a pair."""
+    known = KnownQuestion(id="k", domain="factual", wordings=("What?",), answers=("this",))
+    write_card(tmp_path, card(known=1), (known,), (), (), ARRAYS)
+    before = {name: (tmp_path / name).read_bytes() for name in CARD_FILES}
+
+    def failing() -> Iterator[ReplayAnswer]:
+        yield ReplayAnswer(id="r", kind="small_talk", messages=(), answer="Hello!")
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        write_card(tmp_path, card(known=2), (known, known), (), failing(), ARRAYS)
+    assert {name: (tmp_path / name).read_bytes() for name in CARD_FILES} == before
+    assert read_known(tmp_path) == (known,)
+
+
+def test_files_that_changed_after_adoption_are_found_out(store: ModelStore) -> None:
+    def whole(folder: Path) -> Origin:
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(b"weights")
+        return origin(digest=digest_of_model(folder))
+
+    store.place("small", whole)
+    store.verify("small")
+    (store.path("small") / "model.safetensors").write_bytes(b"Weights")
+    with pytest.raises(ModelRefused, match=r"models add"):
+        store.verify("small")
+
+
+def test_a_model_is_found_by_its_name_and_by_what_it_was_added_from(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    store.place("small", lambda folder: _from(folder, str(tmp_path / "mine")))
+    store.place("tiny", lambda folder: _from(folder, "owner/Tiny"))
+    damaged = store.path("damaged")
+    damaged.mkdir()
+    (damaged / stores.ORIGIN).write_text("{")
+    assert [store.find(what) for what in ("small", str(tmp_path / "mine"), "owner/Tiny", "other/Tiny")] == [
+        "small",
+        "small",
+        "tiny",
+        None,
+    ]
+    studied(store.path("tiny"))
+    assert resolve(read_settings(models=store.folder, model="owner/Tiny")).name == "tiny"
+
+
+def _from(folder: Path, source: str) -> Origin:
+    return fill(folder).model_copy(update={"source": source})
+
+
+def test_a_model_that_its_study_found_unfit_is_not_served(store: ModelStore) -> None:
+    store.place("small", fill)
+    studied(store.path("small"), verdict="no-go", reasons=("it cannot read", "nor write"))
+    with pytest.raises(ModelRefused, match=r"no-go: it cannot read; nor write.*models use") as refused:
+        resolve(read_settings(models=store.folder, model="small"))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_model_for_retrieval_only_is_served(store: ModelStore) -> None:
+    store.place("small", fill)
+    studied(store.path("small"), verdict="retrieval only")
+    assert resolve(read_settings(models=store.folder, model="small")).card.verdict == "retrieval only"
