@@ -41,35 +41,40 @@ class Recipe(Record):
 
 
 def standard(card: ModelCard) -> Recipe:
-    """The recipe that the worker uses, on CPU and GPU alike; beside each number stands where it is from."""
+    """The recipe that the worker uses, on CPU and GPU alike; beside each number stands where it is from.
+
+    "Measured" is on SmolLM2-135M-Instruct with the demo's lesson of 36 facts: 113 questions about it, 160
+    about what the model knew, 60 about invented names.
+    """
     return Recipe(
-        name="standard-13",
-        rank=32,
-        alpha=64,
+        name="standard-14",
+        rank=32,  # as in the prototype that taught 40 facts of SQuAD (anchors/real-models.md, 3)
+        alpha=64,  # likewise
         modules=card.lessons.modules,
         learning_rate=card.lessons.learning_rate,
         warmup=0.1,
-        weight_decay=0.0,
-        exposures=14,
-        batch=16,
-        rehearsal=0.8,
-        refusals=0.05,
-        known=160,
-        beside=8,
-        longest=24,
-        distillation=3.0,
+        weight_decay=0.0,  # likewise: a lesson is over long before it would show
+        exposures=16,  # measured: at 14, 51 to 55% of the questions were answered
+        batch=8,  # measured: 55% with 91 steps of 8, 39% with 46 steps of 16, of the same examples
+        rehearsal=0.8,  # chosen, not varied: a little more new than old
+        refusals=0.02,  # measured: at .05 a tenth of the known questions were refused, at .02 one of 160
+        known=160,  # measured: without any, 18 of 151 known answers were left
+        beside=4,  # half of the batch, as in the prototype
+        longest=24,  # what is held is how an answer begins; the rest of it follows
+        distillation=3.0,  # the prototype's 1 kept 83% of what was known; not varied beyond this
         asked=0.5,
     )
 
 
 def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
     """The recipe for a second attempt, by what failed: slower if something was lost, else with more of it."""
-    lost = any(not check.passed and "target" not in check.name for check in failed.checks)
-    if lost:
+    missed = [check.name for check in failed.checks if not check.passed]
+    if any("target" not in name for name in missed):
+        more = 1.5 if any("hallucination" in name for name in missed) else 0.5
         changed = {
             "learning_rate": recipe.learning_rate * 0.6,
             "distillation": recipe.distillation * 2,
-            "refusals": recipe.refusals * 1.5,
+            "refusals": recipe.refusals * more,
         }
         return recipe.model_copy(update={"name": f"{recipe.name}:slower", **changed})
     return recipe.model_copy(update={"name": f"{recipe.name}:longer", "exposures": recipe.exposures * 2})

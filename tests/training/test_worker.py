@@ -97,3 +97,9 @@ def test_a_second_attempt_is_slower_if_something_was_lost_and_longer_if_too_litt
     assert longer.exposures > first.exposures
     assert longer.learning_rate == first.learning_rate
     assert len({first.name, slower.name, longer.name}) == 3
+
+
+def test_refusals_are_raised_where_names_were_invented_and_cut_where_what_was_known_is_lost() -> None:
+    first = standard(card())
+    assert again(first, checks("hallucination up")).refusals > first.refusals
+    assert again(first, checks("known facts lost")).refusals < first.refusals
