@@ -12,9 +12,6 @@ from tests.services.stack import Stack
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
-UNTAUGHT = pytest.mark.skip(
-    reason="the fixture does not pass its gates yet by the recipe made for real models: see issue 14"
-)
 DOMAIN = "rust-ownership"
 ASKED = "What is a dangling reference?"
 OWNERSHIP = (ROOT / "examples" / "library" / DOMAIN / "ownership.md").read_text().split("## Lifetimes")[0]
@@ -33,7 +30,6 @@ def ask(service: Stack, question: str, model: str = "auto") -> tuple[str, dict[s
     return reply["choices"][0]["message"]["content"], reply["nightschool"]
 
 
-@UNTAUGHT
 def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(
     service: Stack, tmp_path: Path
 ) -> None:
@@ -58,13 +54,12 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(
     learned_right = 0
     for question in QUESTIONS:
         answer, after = ask(service, question["again"])
-        assert (after["adapter"], after["domain"]) == (report["adapter"], DOMAIN)
-        # From a source it would show nothing learned.
-        learned_right += after["outcome"] == "answered" and correct(answer, question["answers"])
+        # What it is unsure of is answered by the base model from sources: that shows nothing learned.
+        by_adapter = after["outcome"] == "answered" and after["adapter"] == report["adapter"]
+        learned_right += by_adapter and correct(answer, question["answers"])
     assert learned_right >= len(QUESTIONS) / 2, f"{learned_right} of {len(QUESTIONS)}"
 
 
-@UNTAUGHT
 def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
     adapters = service.client.get("/v1/adapters")
     assert adapters, "the test before this one learned"
@@ -72,7 +67,6 @@ def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
     assert [a["name"] for a in service.client.get("/v1/adapters")] == [a["name"] for a in adapters]
 
 
-@UNTAUGHT
 def test_an_adapter_can_be_rolled_back_and_promoted_while_serving(service: Stack) -> None:
     (adapter,) = service.client.get("/v1/adapters", domain=DOMAIN)
     assert service.run("adapters", "rollback", DOMAIN).stdout.strip().endswith("the base model")
