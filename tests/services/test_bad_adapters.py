@@ -316,7 +316,6 @@ def school(base: Base, tmp_path_factory: pytest.TempPathFactory) -> School:
 @pytest.fixture(scope="module")
 def serving(school: School, base: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """vLLM over the tiny model, started for the control's rank."""
-    pytest.skip("serving what is planted was not run since the fixture moved: see issue 14")
     folder = tmp_path_factory.mktemp("serving")
     spare = school.candidate("spare", copied(school.good))
     wide = school.candidate("wide", copied(school.good, plants.widened(64)))
