@@ -216,13 +216,18 @@ def test_an_embedder_without_weights_is_refused_with_what_to_do() -> None:
     "text",
     [
         "<context>" * 20_000,
+        "<" * 200_000,
+        "<context>" * 20_000 + "</source>" * 20_000,
+        "<context " * 20_000,
+        "following " + " " * 200_000,
+        "[" * 200_000,
         "\n" * 200_000 + "?",
         "1 " * 100_000,
         "given " * 40_000,
         '"' * 200_000,
         "it," * 60_000,
     ],
-    ids=["tags", "lines", "numbers", "words", "quotes", "pronouns"],
+    ids=["tags", "brackets", "pairs", "halves", "spaces", "squares", "lines", "numbers", "words", "quotes", "pronouns"],
 )
 def test_a_huge_message_is_read_in_linear_time(text: str) -> None:
     messages = [HumanMessage("What is a plimdor?"), HumanMessage(text)]
