@@ -111,7 +111,7 @@ def is_fragment(text: str) -> bool:
     return (
         len(rest) <= LONGEST_FRAGMENT
         and not other.intersection(rest)
-        and (body != text or bool(rest) and rest[0] in _PREPOSITIONS)
+        and (body != text or (bool(rest) and rest[0] in _PREPOSITIONS))
     )
 
 

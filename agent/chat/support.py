@@ -44,7 +44,8 @@ _ANSWERS_YES = re.compile(r"yes\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014]\s+|\s+(?:but|whereas|although|though|unless|while|because)\s+")
 _NUMBER = re.compile(
     r"[-\u2212]?(?:(?<![\d.,])(?<!\d )\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+(?:[.,]\d+)?(?![\d.,]*\d)(?! \d)"
-    r"|\d+(?:[.,]\d+)*)|\b(?:" + "|".join(sorted(NUMBER_WORDS)) + r")\b", re.IGNORECASE
+    r"|\d+(?:[.,]\d+)*)|\b(?:" + "|".join(sorted(NUMBER_WORDS)) + r")\b",
+    re.IGNORECASE,
 )
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
 """Digits in groups of three."""

@@ -1,6 +1,7 @@
 """A system prompt that fixes the words or the notation of answers is told from one that does not."""
 
 import pytest
+from langchain_core.messages import SystemMessage
 
 from agent.chat.conversation import conversation
 from agent.chat.directives import dictates_form

@@ -163,7 +163,8 @@ def test_a_long_chain_of_follow_ups_still_finds_a_topic_nearby() -> None:
 
 @pytest.mark.parametrize("first", ["Was ist das?", "¿Qué es?", "Hi", "?", "\u2026", "它是什么"])
 @pytest.mark.parametrize(
-    "text", ["Are they safe?", "and what about  ", "and ?", "And?", "but \u2026", "Its?", "the ones?", "'s", "-"]
+    "text",
+    ["Are they safe?", "and what about  ", "and ?", "And?", "but \u2026", "Its?", "the ones?", "'s", "-"],
 )
 def test_odd_turns_are_taken(first: str, text: str) -> None:
     assert standalone(_turns(first, "...", text)).text

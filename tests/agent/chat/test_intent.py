@@ -227,7 +227,19 @@ def test_an_embedder_without_weights_is_refused_with_what_to_do() -> None:
         '"' * 200_000,
         "it," * 60_000,
     ],
-    ids=["tags", "brackets", "pairs", "halves", "spaces", "squares", "lines", "numbers", "words", "quotes", "pronouns"],
+    ids=[
+        "tags",
+        "brackets",
+        "pairs",
+        "halves",
+        "spaces",
+        "squares",
+        "lines",
+        "numbers",
+        "words",
+        "quotes",
+        "pronouns",
+    ],
 )
 def test_a_huge_message_is_read_in_linear_time(text: str) -> None:
     messages = [HumanMessage("What is a plimdor?"), HumanMessage(text)]

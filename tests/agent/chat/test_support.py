@@ -159,6 +159,8 @@ def test_a_decimal_comma_is_no_other_number() -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("text", ["1 " * 50_000, "1,1" * 50_000, "1 000 " * 30_000, "9" * 100_000, "1," * 50_000])
+@pytest.mark.parametrize(
+    "text", ["1 " * 50_000, "1,1" * 50_000, "1 000 " * 30_000, "9" * 100_000, "1," * 50_000]
+)
 def test_a_huge_run_of_numbers_is_read_in_time(text: str) -> None:
     assert quantities(text)

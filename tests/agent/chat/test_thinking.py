@@ -61,7 +61,9 @@ def test_a_whole_reply_whose_prompt_opened_the_thinking_is_cut_at_its_closing_ma
     assert joined(answer_tokens(said, MARKS)) == "a small primate"
 
 
-@given(st.lists(st.sampled_from(["<think>", "</think>", "<", " ", "a", "b."]), max_size=12), st.integers(1, 9))
+@given(
+    st.lists(st.sampled_from(["<think>", "</think>", "<", " ", "a", "b."]), max_size=12), st.integers(1, 9)
+)
 def test_a_stream_tells_what_the_whole_reply_says_unless_the_prompt_opened_the_thinking(
     parts: list[str], size: int
 ) -> None:
