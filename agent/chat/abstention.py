@@ -1,4 +1,4 @@
-"""What the service says when it does not know, and the language in which it says it."""
+"""What the service says in its own words when it does not know or only quotes, and in which language."""
 
 import re
 import tomllib
@@ -56,6 +56,17 @@ def abstention(reason: AbstentionReason, language: str) -> str:
 def caution(language: str) -> str:
     """One sentence to put before a draft that the model is unsure of. English as in `abstention`."""
     return _TEXTS.get(language, _TEXTS[FALLBACK])["caution"]
+
+
+def quotation(text: str, title: str, language: str) -> str:
+    """The text in quotation marks, with the title of its document if it has one. English as in `abstention`."""
+    marks = _TEXTS.get(language, _TEXTS[FALLBACK])["quotation"]
+    return marks.format(text) + (f" ({title})" if title else "")
+
+
+def disagreement(first: str, second: str, language: str) -> str:
+    """The sentence that two quotations contradict each other. English as in `abstention`."""
+    return _TEXTS.get(language, _TEXTS[FALLBACK])["disagreement"].format(first, second)
 
 
 def language_of(messages: Sequence[BaseMessage]) -> str:

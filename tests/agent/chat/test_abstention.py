@@ -5,7 +5,16 @@ import itertools
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from agent.chat.abstention import AbstentionReason, abstention, caution, detect, language_named, language_of
+from agent.chat.abstention import (
+    AbstentionReason,
+    abstention,
+    caution,
+    detect,
+    disagreement,
+    language_named,
+    language_of,
+    quotation,
+)
 from agent.chat.lexicon import LANGUAGES
 
 REASONS: tuple[AbstentionReason, ...] = ("no_sources", "sources_silent", "sources_disagree")
@@ -26,6 +35,17 @@ def test_every_language_has_its_own_text_for_each_reason(language: str) -> None:
 @pytest.mark.parametrize(("language", "reason"), list(itertools.product(LANGUAGES, REASONS)))
 def test_an_abstention_is_detected_as_its_own_language(language: str, reason: AbstentionReason) -> None:
     assert detect(abstention(reason, language)) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_quotes_and_disagrees_in_its_own_words(language: str) -> None:
+    quoted = quotation("a {lamp}", "Lamps", language)
+    assert "a {lamp}" in quoted
+    assert quoted.endswith("(Lamps)")
+    told = disagreement(quoted, quotation("no lamp", "", language), language)
+    assert quoted in told
+    if language != "en":
+        assert told != disagreement(quoted, quotation("no lamp", "", language), "en")
 
 
 def test_a_language_without_texts_gets_english() -> None:
