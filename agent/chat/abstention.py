@@ -59,7 +59,7 @@ def caution(language: str) -> str:
 
 
 def quotation(text: str, title: str, language: str) -> str:
-    """The text in quotation marks, with the title of its document if it has one. English as in `abstention`."""
+    """The text in quotation marks, with its document's title if it has one. English as in `abstention`."""
     marks = _TEXTS.get(language, _TEXTS[FALLBACK])["quotation"]
     return marks.format(text) + (f" ({title})" if title else "")
 

@@ -43,7 +43,8 @@ _NEGATIONS = re.compile(
 _ANSWERS_YES = re.compile(r"yes\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014]\s+|\s+(?:but|whereas|although|though|unless|while|because)\s+")
 _NUMBER = re.compile(
-    r"[-\u2212]?(?:(?<![\d.,])(?<!\d )\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+(?:[.,]\d+)?(?![\d.,]*\d)(?! \d)"
+    r"[-\u2212]?(?:(?<![\d.,])(?<!\d )\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+(?:[.,]\d+)?"
+    r"(?![\d.,]*\d)(?! \d)"
     r"|\d+(?:[.,]\d+)*)|\b(?:" + "|".join(sorted(NUMBER_WORDS)) + r")\b",
     re.IGNORECASE,
 )

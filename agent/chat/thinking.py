@@ -1,8 +1,8 @@
 """Thinking text: what a model says to itself before its answer, which is not part of the answer.
 
-Thinking comes first: one or more blocks between the marks, which may be nested. Once the answer has begun, marks
-in it are its own words. A whole answer and a stream are read by this one rule; but only a whole answer can show
-that its thinking was opened in the prompt, by a closing mark without an opening one before it.
+Thinking comes first: one or more blocks between the marks, which may be nested. Once the answer has begun,
+marks in it are its own words. A whole answer and a stream are read by this one rule; but only a whole answer
+can show that its thinking was opened in the prompt, by a closing mark without an opening one before it.
 """
 
 import re

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -13,6 +13,7 @@ from agent.errors import AgentError
 from api.compose import Given, Service
 from api.errors import explain, refusals
 from api.leaving import drawn, unless_gone
+from api.limits import without_nul
 from api.openai.messages import conversation
 from api.openai.replies import Chunk, Completion, Envelope
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
@@ -21,7 +22,7 @@ from graphs.state import ChatState
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
 
 PING_SECONDS = 15
 ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]

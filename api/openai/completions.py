@@ -9,23 +9,26 @@ from contextlib import aclosing
 from itertools import accumulate
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, StringConstraints
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from agent.chat.asking import limited
+from agent.chat.conversation import CHARS_PER_TOKEN
 from agent.engine import Engine, FinishReason, Reply, TextCompleter, Token
-from agent.errors import AgentError
+from agent.errors import AgentError, PromptTooLong
 from agent.promotion import load
 from agent.routing import route
 from api.compose import Given, Service
 from api.errors import explain, refusals
 from api.leaving import drawn, unless_gone
+from api.limits import without_nul
 from api.openai.chat import PING_SECONDS, event
 from api.openai.replies import Usage
 from api.openai.requests import SamplingFields
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
 
 MOST_ALTERNATIVES = 5
 DEFAULT_TOKENS = 16
@@ -112,13 +115,22 @@ async def continue_text(
 async def _parts(
     request: CompletionRequest, adapter: str | None, given: Service
 ) -> AsyncGenerator[Token | Reply, None]:
-    """The continuation. Raises ValueError for an engine that only chats, and what the engine raises."""
+    """The continuation.
+
+    Raises ValueError for an engine that only chats, PromptTooLong, and what else the engine raises.
+    """
     runtime = given.runtime
     engine: Engine = runtime.engine
     if not isinstance(engine, TextCompleter):
         raise ValueError("this engine answers chats only: set NIGHTSCHOOL_ENGINE=vllm for text completions")
+    size, most = len(_prompt(request)), CHARS_PER_TOKEN * runtime.card.context
+    if size > most:
+        raise PromptTooLong(
+            f"prompt: it has {size} characters and the model's context is {runtime.card.context} tokens:"
+            " shorten it"
+        )
     limit = DEFAULT_TOKENS if request.max_tokens is None else request.max_tokens
-    sampling = request.sampling_of(limit, request.logprobs or 0)
+    sampling = limited(request.sampling_of(limit, request.logprobs or 0), runtime.card)
     if adapter is not None and adapter not in await engine.loaded():
         await load(await runtime.routes.servable(adapter), engine=engine)
     async with aclosing(engine.complete(_prompt(request), adapter=adapter, sampling=sampling)) as parts:
