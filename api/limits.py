@@ -1,4 +1,4 @@
-"""Owns what a request may be at most: its size in bytes and how deep its JSON is nested.
+"""Limits of requests: their size in bytes, how deep their JSON is nested, and characters that no store takes.
 
 Judges no content; a body that passes here may still be refused by the route that reads it.
 """
@@ -51,7 +51,7 @@ class RequestLimits:
 
 
 async def without_nul(request: Request) -> None:
-    """A dependency of routes whose text is stored: raises ValueError for a NUL, which PostgreSQL takes nowhere."""
+    """A dependency of routes that store text. Raises ValueError for a NUL, which PostgreSQL does not take."""
     body = b"" if request.method in READING else await request.body()
     if _NUL.search(body) or any("\0" in value for value in request.query_params.values()):
         raise ValueError("the request holds a NUL character (\\u0000), which cannot be stored: leave it out")

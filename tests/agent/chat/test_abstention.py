@@ -198,7 +198,7 @@ def test_a_wish_of_the_user_is_met(text: str, language: str) -> None:
     assert language_of(_chat(user=text)) == language
 
 
-@pytest.mark.parametrize("name", ["İtalian", "ITALİAN", "Italıan", "\u017fpanish", "\u212aorean"])
+@pytest.mark.parametrize("name", ["İtalian", "ITALİAN", "Ital\u0131an", "\u017fpanish", "\u212aorean"])
 def test_odd_letters_in_the_name_of_a_language_are_read_or_let_be(name: str) -> None:
     assert language_named(f"Answer in {name}.") in ("it", "es", "ko", None)
     assert language_of(_chat(system=f"Language: {name}", user=f"Hello! Answer in {name}."))
