@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from agent.chat.calibration import calibration_error
 from agent.chat.intent import (
     IntentGuess,
     carries_sources,
@@ -16,7 +17,7 @@ from agent.chat.intent import (
     intent_text,
     weights_for,
 )
-from agent.chat.train_intent import EXAMPLES, IntentExample, calibration_error, read_examples, train
+from agent.chat.train_intent import EXAMPLES, IntentExample, read_examples, train
 from memory.embedding import Embedder, HashingEmbedder, SentenceEmbedder
 
 HELD_OUT = Path(__file__).with_name("intent_held_out.jsonl")
