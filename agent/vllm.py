@@ -1,4 +1,4 @@
-"""Owns the served engine: chats with vLLM's OpenAI server, adapters loaded while it runs.
+"""The vLLM engine: chats with vLLM's OpenAI server, adapters loaded while it runs.
 
 How that server is started is in `vllm_server`, what it is sent and sends in `vllm_wire`; adapters that a
 restart forgot are the caller's.

@@ -1,4 +1,4 @@
-"""Owns what vLLM's OpenAI server is sent and sends: a chat, its answer whole or in chunks, its models.
+"""Requests and replies of vLLM's OpenAI server: chats whole or in chunks, continued texts, its models.
 
 Read without OpenAI's client, which takes longer over an answer than the rest of a turn does. Asks nothing.
 """

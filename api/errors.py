@@ -1,4 +1,4 @@
-"""Owns how errors leave the service: one table from exception to status, OpenAI's JSON shape and LangGraph's.
+"""Error replies: one table from exception to status, in OpenAI's JSON shape and in LangGraph's.
 
 Explains nothing itself: the message is the one that was raised, which says what to do next.
 """

@@ -1,4 +1,4 @@
-"""Owns what the routes of LangGraph's surface share: ids, checkpoints, and what a body may hold.
+"""What LangGraph's routes share: ids, checkpoints, and what a body may hold.
 
 Its routes are in `threads`, `thread_runs` and `assistants`; errors are `{"detail": ...}`.
 """

@@ -1,4 +1,4 @@
-"""Owns the benchmark of the api: what it adds to an engine, what a run costs, and what grows.
+"""Benchmark of the api: what it adds to an engine, what a run costs, and what grows.
 
 Everything is measured in one run on one machine, beside a direct call or another server.
 """
