@@ -7,15 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
+from agent.scripted import Line
 from graphs.state import Runtime
 from tests.api.conftest import Serve, asking
-from tests.api.test_openai_fields import LINES
 from tests.support.engines import RecordingEngine
 
 CHAT, TEXT, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
 HELLO = {"role": "user", "content": "Hello!"}
 TOOL = {"type": "function", "function": {"name": "f"}}
 SECONDS = 10
+LINES = {"Hello!": Line(text="Hello, how can I help?"), "Once upon": Line(text=" a time", entropy=1.0)}
 
 
 @pytest.fixture
