@@ -93,7 +93,8 @@ async def answer_from_sources(
             return None
         if disputed := contradiction(found):
             language = language_of(messages)
-            text = disagreement(*(_quotation(candidate, language) for candidate in disputed), language)
+            first, second = (_quotation(candidate, language) for candidate in disputed)
+            text = disagreement(first, second, language)
             return _quoting(text, disputed, None, contradiction=True)
         reply = await asking
     finally:

@@ -14,9 +14,9 @@ from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyp
 
 from agent.chat.calibration import calibration_error
 from agent.chat.features import features, meaning_share
-from agent.chat.intent import THRESHOLD, WEIGHTS, Intent, IntentWeights
+from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights
 from memory.embedding import Embedder, HashingEmbedder, SentenceEmbedder
-from memory.records import Record
+from memory.records import Intent, Record
 
 EXAMPLES = Path(__file__).with_name("intent_examples.jsonl")
 EMBEDDING_SCALE = 2.0
