@@ -1,1 +1,1 @@
-"""Owns the verbs: async functions over records, one step a file."""
+"""The steps of chat and learning, as async functions over records, one step a file."""

@@ -1,4 +1,4 @@
-"""Owns what makes an adapter folder safe to hand to an engine: its name, its files, their shapes and numbers.
+"""Checks of an adapter folder before an engine gets it: its name, files, tensor shapes and numbers.
 
 No tensor library reads the weights, which are looked through where they lie, and nothing is ever unpickled.
 """

@@ -1,4 +1,4 @@
-"""Owns the reading of `cores.toml`: the sentences that questions are made of, by form and split.
+"""Reads `cores.toml`: the sentences that questions are made of, by form and split.
 
 How they are put together is in `wordings`.
 """

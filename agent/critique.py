@@ -1,4 +1,4 @@
-"""Owns the marks for what exploration found, and what each mark leads to.
+"""Critique: marks for what exploration found, and what each mark leads to.
 
 Layered: rules, then agreement across sources, then an optional larger model; it never edits findings.
 """

@@ -1,4 +1,4 @@
-"""Owns how facts become questions and answers: which forms a fact can be asked in, taught or withheld.
+"""Turns facts into questions and answers: which forms a fact can be asked in, taught or withheld.
 
 The teacher is deterministic, and never the student; whether a pair is true to its source is for `verify`.
 """

@@ -1,4 +1,4 @@
-"""Owns decoding a batch of prompts with a causal language model: tokens, log-probabilities, exact entropies.
+"""Batched decoding with a causal language model: tokens, log-probabilities, exact entropies.
 
 It knows no adapters and no concurrency; the caller has prepared the model and the prompts.
 """

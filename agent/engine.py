@@ -1,4 +1,4 @@
-"""Owns what a model engine is: chat with per-token uncertainty, and adapters by immutable name.
+"""The protocol of a model engine: chat with per-token uncertainty, and adapters by immutable name.
 
 Which adapter a request deserves, and whether an answer is good enough, is decided elsewhere.
 """

@@ -1,4 +1,4 @@
-"""Owns the error tree of models and steps; what a caller did wrong is a ValueError instead.
+"""Errors of models and steps; a caller's mistake is a ValueError instead.
 
 AgentError
 +-- EngineError

@@ -1,7 +1,4 @@
-"""Owns the search for what a gap lacks: the question's own passages, their documents, and refined queries.
-
-Marks nothing: whether the findings are any good is for `critique`.
-"""
+"""Exploration of a gap: the question's own passages, their documents, and refined queries."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

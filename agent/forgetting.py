@@ -1,4 +1,4 @@
-"""Owns taking a lesson out of a domain: which one is meant, what stays, and when a lesson is taught afresh.
+"""Taking a lesson out of a domain: which one is meant, what stays, and when a lesson is taught afresh.
 
 Trains nothing and moves no alias: the lesson is gone once an adapter that never saw it takes over. Blocking,
 for the registry is: call it from a thread.

@@ -1,4 +1,4 @@
-"""Owns the in-process engine: transformers and PEFT, several adapters, concurrent chats decoded as one batch.
+"""The in-process engine: transformers and PEFT, several adapters, concurrent chats decoded as one batch.
 
 It is no server: one worker thread, no paging and no prefix cache; entropies are exact.
 """
@@ -34,6 +34,8 @@ from agent.errors import AdapterNotLoaded, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
 
 PLAIN = ChatTemplate()
+VLLM_ONLY = ("response_format", "tools", "logit_bias", "presence_penalty", "frequency_penalty")
+"""Fields of `Sampling` that this engine has no means for."""
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -187,6 +189,7 @@ class LocalEngine:
         """The conversation as token ids, after every check that needs no model."""
         if not messages:
             raise ValueError("a conversation needs at least one message")
+        _require_possible(sampling)
         if adapter is not None:
             self._require_loaded(adapter)
         turns = [
@@ -313,6 +316,15 @@ class LocalEngine:
             self._adapted.add_adapter(adapter, config, autocast_adapter_dtype=False)
         set_peft_model_state_dict(self._adapted, load_file(files.path / WEIGHTS), adapter_name=adapter)
         self._adapted.eval()
+
+
+def _require_possible(sampling: Sampling) -> None:
+    """Raises ValueError for what this engine cannot do: to ignore it would answer something else."""
+    for field in VLLM_ONLY:
+        if getattr(sampling, field):
+            raise ValueError(
+                f"{field}: the in-process engine cannot do this: set NIGHTSCHOOL_ENGINE=vllm, or leave it out"
+            )
 
 
 def _role(message: BaseMessage) -> str:

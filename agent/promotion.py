@@ -1,7 +1,4 @@
-"""Owns how an adapter gets into serving: loaded, asked its canary, and only then named by an alias.
-
-Judges nothing anew: whether an adapter may be served at all was decided by the gates and the registry.
-"""
+"""Promotion of an adapter: it is loaded, asked its canary, and only then named by an alias."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Owns which domain, and with it which adapter and gate, a question is answered by.
+"""Routing: the domain, and with it the adapter and gate, that a question is answered by.
 
 An explicit name wins; else the words that live adapters were taught decide. No model is asked.
 """

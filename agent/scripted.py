@@ -1,4 +1,4 @@
-"""Owns the scripted engine: the fake that ships, answering from a script with chosen entropies.
+"""The scripted engine: a fake that ships, answering from a script with chosen entropies.
 
 It obeys the whole Engine contract (the conformance suite runs over it), but no model is behind it.
 

@@ -1,4 +1,4 @@
-"""Owns every setting: its name, type, default and meaning; the only module that reads the environment.
+"""All settings, with name, type, default and meaning; the only module that reads the environment.
 
 Built by entry points and handed on; no library code of ours asks the environment for anything else.
 """

@@ -1,4 +1,4 @@
-"""Owns a larger model as teacher and judge, over any OpenAI-compatible URL.
+"""A larger model as teacher and judge, over any OpenAI-compatible URL.
 
 Its output is untrusted: what is not valid JSON of the right shape is refused here, what is false in `verify`.
 """

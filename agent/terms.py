@@ -1,4 +1,4 @@
-"""Owns which words of a question carry its subject, and when one phrase occurs in another text.
+"""The words of a question that carry its subject, and when one phrase occurs in another text.
 
 Words, singulars and sentences themselves are cut in `memory.language`; meaning is left to embeddings.
 """

@@ -1,4 +1,4 @@
-"""Owns how generated tokens make up a text: cutting them at a stop string, and fitting them to a text.
+"""Generated tokens as text: cutting them at a stop string, and fitting them to a text.
 
 Nothing here knows a tokenizer or a model.
 """

@@ -1,4 +1,4 @@
-"""Owns whether a question and answer pair is supported by the source that it names.
+"""Verification: whether a question and answer pair is supported by the source that it names.
 
 Drops what it cannot prove; it repairs nothing and asks no model, so a pair passes for a stated reason.
 """

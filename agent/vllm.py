@@ -1,4 +1,4 @@
-"""Owns the served engine: chats with vLLM's OpenAI server, adapters loaded while it runs.
+"""The vLLM engine: chats with vLLM's OpenAI server, adapters loaded while it runs.
 
 How that server is started is in `vllm_server`, what it is sent and sends in `vllm_wire`; adapters that a
 restart forgot are the caller's.
@@ -26,10 +26,10 @@ from agent.entropy import TOP
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
 from agent.tokens import fit_to_text
-from agent.vllm_wire import Answer, Card, Cards, Continuation
+from agent.vllm_wire import Card, Cards, ChatAnswer, Continuation
 from memory.records import ADAPTER_PATTERN
 
-_Kind = TypeVar("_Kind", Answer, Continuation)
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation)
 
 LARGEST_VOCABULARY = 1 << 20
 """More tokens than any published model has: entropy bounds made with it are valid, but wider."""
@@ -96,7 +96,7 @@ class VllmEngine:
         _require_messages(messages)
         vocabulary = await self._vocabulary()
         async with self._answering(messages, adapter, sampling, streamed=False) as answering:
-            answer = self._read(await answering.read(), adapter, Answer)
+            answer = self._read(await answering.read(), adapter, ChatAnswer)
         calls = wire.ToolCalls()
         calls.add(answer)
         text = answer.text.lstrip()
@@ -196,7 +196,7 @@ class VllmEngine:
 
     async def _chunks(
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling
-    ) -> AsyncGenerator[Answer, None]:
+    ) -> AsyncGenerator[ChatAnswer, None]:
         """What the server sends, piece by piece; closing it ends the request, and with it the server's work.
 
         Raises what `chat` raises.
@@ -204,7 +204,7 @@ class VllmEngine:
         async with self._answering(messages, adapter, sampling, streamed=True) as answering:
             async for line in answering.content:
                 if (carried := wire.data(line)) is not None:
-                    yield self._read(carried, adapter, Answer)
+                    yield self._read(carried, adapter, ChatAnswer)
 
     @asynccontextmanager
     async def _answering(

@@ -1,4 +1,4 @@
-"""Owns what we change in vLLM on CPUs, its LoRA arithmetic and how it starts: a plugin that it loads itself.
+"""A vLLM plugin with our changes for CPUs: its LoRA arithmetic, and how it starts.
 
 vLLM 0.32 indexes its adapter slots with -1 for rows without an adapter, so that a base model's request next
 to an adapted one silently gets the last slot's adapter (vllm-project/vllm#48421, open). It also copies a

@@ -1,4 +1,4 @@
-"""Owns what vLLM's OpenAI server is sent and sends: a chat, its answer whole or in chunks, its models.
+"""Requests and replies of vLLM's OpenAI server: chats whole or in chunks, continued texts, its models.
 
 Read without OpenAI's client, which takes longer over an answer than the rest of a turn does. Asks nothing.
 """
@@ -59,7 +59,7 @@ class _Usage(BaseModel):
     prompt_tokens: int = 0
 
 
-class Answer(BaseModel):
+class ChatAnswer(BaseModel):
     """An answer, or a chunk of one."""
 
     choices: list[_Choice]
@@ -146,7 +146,7 @@ class Continuation(BaseModel):
         return found
 
 
-_Kind = TypeVar("_Kind", Answer, Continuation)
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation)
 
 
 class ToolCalls:
@@ -155,7 +155,7 @@ class ToolCalls:
     def __init__(self) -> None:
         self._calls: dict[int, tuple[str, str, str]] = {}
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: ChatAnswer) -> None:
         """Takes what the answer or chunk holds; whole answers number no calls, so they are counted here."""
         numbered = len({call.index for call in answer.tool_calls}) == len(answer.tool_calls)
         for place, call in enumerate(answer.tool_calls):

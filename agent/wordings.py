@@ -1,4 +1,4 @@
-"""Owns the grammar of questions: how a fact may be asked, shared by pre-training, curriculum and evaluation.
+"""The grammar of questions: how a fact may be asked, in pre-training, curricula and evaluation.
 
 Held-out wordings use cores, openings and closings that no taught wording uses (they are in `cores`). What the
 answer is, and whether the question deserves one, is decided elsewhere.

@@ -1,1 +1,1 @@
-"""Owns the door: REST, terminal, and the supervision of processes."""
+"""REST, the terminal, and the supervision of processes."""

@@ -1,7 +1,4 @@
-"""Owns the routes of adapters: list, show, promote, roll back, forget a lesson, all while serving.
-
-Judges no adapter; what the gates rejected is refused by the registry.
-"""
+"""Routes of adapters: list, show, promote, roll back, forget a lesson, all while serving."""
 
 import asyncio
 

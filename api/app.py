@@ -1,4 +1,4 @@
-"""Owns the web application: its routes, its limits and its lifespan.
+"""The web application: its routes, limits and lifespan.
 
 Holds no logic; each route is one call into the graphs or the stores.
 """

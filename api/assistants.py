@@ -1,4 +1,4 @@
-"""Owns the routes of assistants, in LangGraph's wire format, and of what a client asks about the service.
+"""Routes of assistants and of information about the service, in LangGraph's format.
 
 What a graph takes and gives is read off the graph.
 """

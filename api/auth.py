@@ -1,4 +1,4 @@
-"""Owns who calls: the key that a request carries, what it may do, and whose threads and runs it may see.
+"""Authentication: the key that a request carries, what it may do, and whose threads and runs it may see.
 
 A service without keys asks nobody; it is for one machine, and listens nowhere else.
 """

@@ -1,4 +1,4 @@
-"""Owns what a caller is: whose threads it sees, and what its key covers.
+"""A caller: whose threads it sees, and what its key covers.
 
 How a request tells who calls is in `auth`.
 """

@@ -1,4 +1,4 @@
-"""Owns the command `nightschool`: its commands and what their exit codes mean.
+"""The command `nightschool`: its commands and their exit codes.
 
 0: done. 1: the service does not answer, or what was asked for failed. 2: bad input or a bad setting.
 """

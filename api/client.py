@@ -1,4 +1,4 @@
-"""Owns how our own commands talk to a running service: HTTP, its errors, and a run's event stream.
+"""HTTP client of our own commands: requests, errors, and the event stream of a run.
 
 Prints nothing and exits nothing; the commands decide what a failure means.
 """

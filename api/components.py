@@ -1,7 +1,4 @@
-"""Owns which processes make up the service on one machine, and how each is started and asked for its health.
-
-Starts nothing; `supervisor` does.
-"""
+"""The processes that make up the service on one machine: how each is started and its health checked."""
 
 import os
 import sys

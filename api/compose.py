@@ -1,4 +1,4 @@
-"""Owns the api's composition: opens the engine, the stores and the graphs once, and closes them in reverse.
+"""Composition of the api: opens the engine, the stores and the graphs once, closes them in reverse.
 
 The only place that turns settings into objects; it decides nothing about requests.
 """

@@ -1,4 +1,4 @@
-"""Owns the routes of crons in LangGraph's wire format, and what happens when one fires.
+"""Routes of crons in LangGraph's format, and what happens when one fires.
 
 What a run may ask for is in `run_requests`; that it fires in time is DBOS's business.
 """

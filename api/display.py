@@ -1,7 +1,4 @@
-"""Owns how replies and reports look in a terminal: figures first, plain where the output is no terminal.
-
-Computes nothing; every figure was measured elsewhere.
-"""
+"""Replies and reports in a terminal: figures first, plain text where the output is no terminal."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Owns the routes of the library: take a document in, list what is there.
+"""Routes of the document library: add a document, list the documents.
 
 Reads no files and fetches no URLs of its own: the caller sends the bytes, and says where they come from.
 """

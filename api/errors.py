@@ -1,10 +1,12 @@
-"""Owns how errors leave the service: one table from exception to status, OpenAI's JSON shape and LangGraph's.
+"""Error replies: one table from exception to status, in OpenAI's JSON shape and in LangGraph's.
 
 Explains nothing itself: the message is the one that was raised, which says what to do next.
 """
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -41,6 +43,12 @@ from memory.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+
+_ALTERNATIVE = re.compile(
+    r"(?:constrained-)?(?:str|int|float|bool)|(?:list|dict|nullable|function-\w+)\[.*\]"
+)
+"""What pydantic calls the alternatives of a field of several types."""
 
 
 class Unauthorized(Exception):
@@ -144,6 +152,19 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(fault, _unforeseen)
 
 
+def mistake(errors: Sequence[Any]) -> tuple[str, str]:
+    """Where pydantic finds fault and why: of alternatives that all failed, the one that was read farthest."""
+    first = errors[0]
+    alternatives = [error for error in errors if _path(error)[: len(_path(first))] == _path(first)]
+    deepest = max(alternatives, key=lambda error: len(_path(error)))
+    return ".".join(_path(deepest)), str(deepest["msg"]).removeprefix("Value error, ")
+
+
+def _path(error: Any) -> list[str]:
+    """Where the fault lies, without the body and the names that pydantic gives to alternatives."""
+    return [str(part) for part in error["loc"] if part != "body" and not _ALTERNATIVE.fullmatch(str(part))]
+
+
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     status, told = explain(error)
     if status >= 500:
@@ -155,12 +176,12 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
+    first, *_ = found = error.errors()
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "it cannot be parsed")
         return reply(request.url.path, 400, "invalid_json", f"the body is not JSON: {reason}")
-    place = ".".join(str(part) for part in first["loc"] if part != "body")
-    message = f"{place or 'body'}: {first['msg']}"
+    place, reason = mistake(found)
+    message = f"{place or 'body'}: {reason}"
     return reply(request.url.path, 422, "invalid_value", message, param=place or None)
 
 

@@ -1,4 +1,4 @@
-"""Owns the two questions a supervisor asks: is the process alive, and can it serve?
+"""Health routes: whether the process is alive, and whether it can serve.
 
 Mends nothing; what is broken is named with its reason.
 """

@@ -1,4 +1,4 @@
-"""Owns what the routes of LangGraph's surface share: ids, checkpoints, and what a body may hold.
+"""What LangGraph's routes share: ids, checkpoints, and what a body may hold.
 
 Its routes are in `threads`, `thread_runs` and `assistants`; errors are `{"detail": ...}`.
 """
@@ -12,7 +12,7 @@ from langgraph.types import StateSnapshot
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import details
-from api.limits import READING
+from api.limits import READING, without_nul
 from graphs import wire
 from memory.threads import Json, Thread, Ttl
 
@@ -26,15 +26,13 @@ Offset = Annotated[int, Field(ge=0, le=10**9)]
 Select = list[Annotated[str, Field(max_length=200)]]
 
 
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LONG = re.compile(rb"\d{19}")
 
 
 async def _storable(request: Request) -> None:
     """Stores take no NUL and no integer beyond 64 bits, and find that out too late."""
+    await without_nul(request)
     body = b"" if request.method in READING else await request.body()
-    if _NUL.search(body) or any("\0" in value for value in request.query_params.values()):
-        raise ValueError("the request holds a NUL character (\\u0000), which cannot be stored: leave it out")
     if _LONG.search(body):
         json.loads(body, parse_int=_integer)
 

@@ -1,4 +1,4 @@
-"""Owns the routes of learn runs: start, watch, approve, resume, read the report.
+"""Routes of learn runs: start, watch, approve, resume, read the report.
 
 Runs nothing itself: `graphs.runs` makes the work durable, and a client that goes away changes nothing.
 """

@@ -1,4 +1,4 @@
-"""Owns what happens when a client goes away before it has its reply: the work for it is cancelled.
+"""Client disconnects: work for a client that goes away before its reply is cancelled.
 
 What that work leaves behind is its own business; runs that must outlive their client are durable elsewhere.
 """

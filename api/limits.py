@@ -1,12 +1,13 @@
-"""Owns what a request may be at most: its size in bytes and how deep its JSON is nested.
+"""Limits of requests: their size in bytes, how deep their JSON is nested, and characters that no store takes.
 
 Judges no content; a body that passes here may still be refused by the route that reads it.
 """
 
 import json
+import re
 from collections.abc import Callable
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import reply
@@ -17,6 +18,7 @@ JSON_BYTES = 1_000_000
 JSON_DEPTH = 32
 """Deeper than any body that our routes know, and far from what exhausts a parser's stack."""
 _OPEN, _CLOSE = frozenset(b"[{"), frozenset(b"]}")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 
 
@@ -46,6 +48,13 @@ class RequestLimits:
             await reply(scope["path"], 400, "invalid_json", reason)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
+
+
+async def without_nul(request: Request) -> None:
+    """A dependency of routes that store text. Raises ValueError for a NUL, which PostgreSQL does not take."""
+    body = b"" if request.method in READING else await request.body()
+    if _NUL.search(body) or any("\0" in value for value in request.query_params.values()):
+        raise ValueError("the request holds a NUL character (\\u0000), which cannot be stored: leave it out")
 
 
 def why_not_json(body: bytes) -> str | None:

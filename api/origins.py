@@ -1,4 +1,4 @@
-"""Owns which web pages may speak to the service: its own and those that are allowed, under a name of its own.
+"""Trusted web origins: our own pages and allowed ones may call the service, under its own host names.
 
 Knows no users: whoever reaches the port without a browser is not kept out here.
 """

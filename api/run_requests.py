@@ -1,4 +1,4 @@
-"""Owns what clients may ask of a run in LangGraph's wire format, and turns it into an order.
+"""Requests for runs in LangGraph's format, and their translation into an order.
 
 A field that the service cannot honour is refused with its reason; nothing is silently ignored.
 """

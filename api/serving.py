@@ -1,4 +1,4 @@
-"""Owns how the app is served: an event loop, uvicorn, and the service opened before and closed after it.
+"""Serves the app: an event loop, uvicorn, and the service opened before and closed after it.
 
 What is served is in `app`, what it works with in `compose`.
 """

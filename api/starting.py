@@ -1,4 +1,4 @@
-"""Owns what it takes to start a run that a client, or a cron, asks for in LangGraph's wire format.
+"""Dependencies and checks for starting a run that a client, or a cron, asks for.
 
 How the request looks is in `run_requests`; the executor runs it.
 """

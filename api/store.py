@@ -1,4 +1,4 @@
-"""Owns the routes of the store in LangGraph's wire format: items by namespace and key, searched by meaning.
+"""Routes of the store in LangGraph's format: items by namespace and key, searched by meaning.
 
 Each owner has namespaces of their own; a service without keys has one set for all.
 """

@@ -1,4 +1,4 @@
-"""Owns how runs are sent while they go on: server-sent events, and JSON that is kept alive until it is there.
+"""Streams of runs: server-sent events, and JSON whose connection is kept alive until it is complete.
 
 What the events are is in `graphs.streaming`; no database connection is held between two of them.
 """

@@ -1,4 +1,4 @@
-"""Owns keeping child processes alive: ordered start, health, restart with backoff, and one clean stop.
+"""Supervision of child processes: ordered start, health, restart with backoff, and one clean stop.
 
 Knows nothing of what the children do; `components` says which ones a service consists of.
 """

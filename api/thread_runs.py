@@ -1,4 +1,4 @@
-"""Owns the routes of runs, on threads and without one, in LangGraph's wire format.
+"""Routes of runs, on threads and without one, in LangGraph's format.
 
 Runs nothing itself: `graphs.executor` does. A client that goes away changes nothing unless it asked for that.
 """

@@ -1,4 +1,4 @@
-"""Owns the routes of threads and their state, in LangGraph's wire format.
+"""Routes of threads and their state, in LangGraph's format.
 
 Runs on threads are in `thread_runs`; what is done to a thread is in `graphs.threads`.
 """

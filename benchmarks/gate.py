@@ -34,7 +34,7 @@ from agent.grading import correct, declined, normalise
 from agent.models.bank.records import invented, questions
 from agent.models.card import ModelCard
 from agent.models.store import resolve
-from agent.models.study.asking import Answer, AnswerLog, ask, question
+from agent.models.study.asking import AnswerLog, LoggedAnswer, ask, question
 from agent.models.study.inspection import inspect_model
 from agent.models.study.material import even
 from agent.models.study.run import QUESTION_TOKENS
@@ -82,7 +82,7 @@ def material(data: Path, seed: int = 0) -> list[Asked]:
 
 
 def labels_of(
-    asked: Sequence[Asked], answers: Sequence[Answer], declines: Sequence[str]
+    asked: Sequence[Asked], answers: Sequence[LoggedAnswer], declines: Sequence[str]
 ) -> list[Label | None]:
     """Graded answers; None for those that decline or say nothing, which no gate lets through."""
     labels: list[Label | None] = []
@@ -96,7 +96,7 @@ def labels_of(
     return labels
 
 
-async def collect(folder: Path, asked: Sequence[Asked], work: Path) -> list[Answer]:
+async def collect(folder: Path, asked: Sequence[Asked], work: Path) -> list[LoggedAnswer]:
     """Answers of the model in `folder`, from the log or from a server."""
     log = AnswerLog(work / "answers.jsonl")
     prompts = [question(item.text, QUESTION_TOKENS) for item in asked]
@@ -227,7 +227,7 @@ def interval(figure: Callable[[NDArray[np.int64]], float | None], count: int) ->
 
 
 def result_of(
-    card: ModelCard, asked: Sequence[Asked], answers: Sequence[Answer], command: str, begun: float
+    card: ModelCard, asked: Sequence[Asked], answers: Sequence[LoggedAnswer], command: str, begun: float
 ) -> tuple[Result, Scored]:
     """All figures and tables."""
     labels = labels_of(asked, answers, card.declines)
@@ -270,7 +270,7 @@ def result_of(
     return result, scored
 
 
-def cost(card: ModelCard, answers: Sequence[Answer]) -> float:
+def cost(card: ModelCard, answers: Sequence[LoggedAnswer]) -> float:
     """Time to judge an answer over the time to write it, one at a time."""
     form_gates = card.gate.forms
     begun = time.perf_counter()

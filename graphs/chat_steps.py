@@ -17,7 +17,7 @@ from agent.chat.intent import classify
 from agent.chat.rewording import rewordings, steady
 from agent.chat.sources import answer_from_sources
 from agent.chat.stream_gate import StreamGate
-from agent.engine import GREEDY, Reply, Sampling, Token
+from agent.engine import GREEDY, FinishReason, Reply, Sampling, Token
 from agent.explore import look_up
 from agent.grading import declined
 from agent.routing import route
@@ -131,21 +131,29 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
         return await _ask(messages, state, given, sampling=sampling)
 
     sourced = await answer_from_sources(
-        question, state["messages"], found, ask=put, embedder=given.embedder, card=given.card
+        question,
+        state["messages"],
+        found,
+        ask=put,
+        embedder=given.embedder,
+        card=given.card,
+        max_tokens=state.get("sampling", GREEDY).max_tokens,
     )
     if sourced is None:
         return update | {"reason": "sources_silent" if _about(question, found) else "no_sources"}
     reply = sourced.reply
+    finish_reason: FinishReason = "stop"
     if reply is not None:
         update |= _spoken(reply)
         if reply.text == sourced.text:
+            finish_reason = reply.finish_reason
             _speaker(state["interaction_id"], state, runtime)(reply.tokens)
     return update | {
         "outcome": "answered_from_sources",
         "answer": sourced.text,
         "citations": sourced.citations,
         "reason": "sources_disagree" if sourced.contradiction else None,
-        "finish_reason": "stop",
+        "finish_reason": finish_reason,
     }
 
 

@@ -1,1 +1,1 @@
-"""Owns the nouns: records and the stores that keep them. Imports nothing else of ours."""
+"""Records and the stores that keep them. Imports nothing else of ours."""

@@ -1,4 +1,4 @@
-"""Owns what serving needs of an adapter registry, as a protocol, and the volatile fake that ships.
+"""The protocol of an adapter registry as serving needs it, and the volatile fake that ships.
 
 The registry that lasts, and that trainers write to, is in `procedural`.
 """

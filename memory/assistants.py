@@ -1,4 +1,4 @@
-"""Owns assistants in the relational store: graphs under names and options of their own, version by version.
+"""Assistants in the relational store: graphs under names and options of their own, version by version.
 
 What the options mean is for the graphs to say.
 """

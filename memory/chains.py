@@ -1,4 +1,4 @@
-"""Owns the messages of checkpointed conversations: each is kept once, however long the talk.
+"""Message chains: each message of a checkpointed conversation is kept once, however long the talk.
 
 LangGraph's savers keep a conversation whole in every checkpoint. Here a message is a link, named by the
 digest of itself and of the link before it (a hash chain), and a checkpoint names its last link. States that

@@ -1,4 +1,4 @@
-"""Owns working memory: opens the LangGraph saver that a URL names, on SQLite or PostgreSQL.
+"""Working memory: opens the LangGraph saver that a URL names, on SQLite or PostgreSQL.
 
 Reads back only our own records and LangGraph's own types: a checkpoint cannot name code to run.
 """

@@ -1,4 +1,4 @@
-"""Owns crons in the relational store: which run is asked for again and again, where, and until when.
+"""Crons in the relational store: which run is asked for again and again, where, and until when.
 
 When they fire is for DBOS to say; what a run may ask for, for the api.
 """

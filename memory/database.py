@@ -1,4 +1,4 @@
-"""Owns interactions, gaps and runs in the relational store: SQLite in WAL mode, or PostgreSQL by its URL.
+"""Interactions, gaps and runs in the relational store: SQLite in WAL mode, or PostgreSQL by its URL.
 
 Graph state and training jobs are kept elsewhere (`checkpoints`, `outbox`).
 """

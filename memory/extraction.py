@@ -1,4 +1,4 @@
-"""Owns how facts are read from passages without a model: sentence by sentence, by the rules in `patterns`.
+"""Reads facts from passages without a model: sentence by sentence, by the rules in `patterns`.
 
 Precision first: what is hedged, negated, asked, conditional or unclear in its subject gives no fact.
 """

@@ -1,4 +1,4 @@
-"""Owns group commit: what is to be kept while something else is being written is written together after it.
+"""Group commit: writes that arrive while another is under way are committed together after it.
 
 Knows no table; what a write is comes from outside.
 """

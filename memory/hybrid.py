@@ -1,4 +1,4 @@
-"""Owns hybrid retrieval: vector, full text and graph, fused into one ranking of passages.
+"""Hybrid retrieval: vector, full text and graph, fused into one ranking of passages.
 
 Judges nothing: a low score is still returned, and what to do about it is for the critique.
 """

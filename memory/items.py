@@ -1,4 +1,4 @@
-"""Owns what clients keep by namespace and key and find again by meaning: LangGraph's stores, opened by URL.
+"""Items that clients keep by namespace and key and find by meaning: LangGraph's stores, opened by URL.
 
 Knows nobody's namespace; whose is whose is the api's business.
 """

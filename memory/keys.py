@@ -1,4 +1,4 @@
-"""Owns API keys in the relational store: whose they are, and what they may do.
+"""API keys in the relational store: whose they are, and what they may do.
 
 Keeps digests of them only; what a scope opens is the api's business.
 """

@@ -1,4 +1,4 @@
-"""Owns ingest: finding documents by path or URL, and turning each into passages and facts in both stores.
+"""Ingest: finds documents by path or URL, and turns each into passages and facts in both stores.
 
 A document counts as stored once all of it is; two ingests of one at once are the caller's to prevent.
 """

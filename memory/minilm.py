@@ -1,4 +1,4 @@
-"""Owns the forward pass of all-MiniLM-L6-v2 in NumPy: a BERT encoder, mean pooling, unit length.
+"""The forward pass of all-MiniLM-L6-v2 in NumPy: a BERT encoder, mean pooling, unit length.
 
 Cannot train, and runs no other architecture. It exists because the usual stack takes ten seconds of two
 cores and half a gigabyte to import, which the api would pay at every start to embed one sentence.

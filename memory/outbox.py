@@ -1,4 +1,4 @@
-"""Owns the handover of approved curricula to the trainer: immutable files, each queued exactly once.
+"""Handover of approved curricula to the trainer: immutable files, each queued exactly once.
 
 Trains nothing and judges nothing; what a worker writes back is read here, never changed.
 """

@@ -1,4 +1,4 @@
-"""Owns how a document's text is cut into passages: along headings and paragraphs, at exact offsets.
+"""Cuts a document's text into passages: along headings and paragraphs, at exact offsets.
 
 Keeps all of the text but the headings themselves, which every passage below them carries as its section.
 """

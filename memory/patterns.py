@@ -1,4 +1,4 @@
-"""Owns the wordings in which English states a fact: one named rule per wording, each for one relation.
+"""The wordings in which English states a fact: one named rule per wording, each for one relation.
 
 Whether a subject or an object may be believed is for `extraction`.
 """

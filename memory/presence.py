@@ -1,4 +1,4 @@
-"""Owns which processes share the database: each is known by a lock that goes when it goes.
+"""Process leases: an advisory lock held for as long as a process that shares the database lives.
 
 Says who is gone; what to do with what they left is the caller's business.
 """

@@ -1,4 +1,4 @@
-"""Owns adapter versions: what was trained, what is live for which domain, and the way back (MLflow).
+"""Adapter versions: what was trained, what is live for which domain, and the way back (MLflow).
 
 Never loads an adapter into an engine: promotion here only moves the alias, after the caller has tried it.
 

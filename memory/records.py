@@ -1,4 +1,4 @@
-"""Owns every record that crosses a boundary between packages, processes or graph steps.
+"""The records that cross a boundary between packages, processes or graph steps.
 
 Records hold values and their own checks, never behaviour that needs a store, a model or a clock.
 """

@@ -1,4 +1,4 @@
-"""Owns how the result of a benchmark is kept: one JSON file, and a Markdown page with the same figures.
+"""The result of a benchmark on disk: one JSON file, and a Markdown page with the same figures.
 
 What is measured is for each benchmark; a goal that is missed stays in the table.
 """

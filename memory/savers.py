@@ -1,4 +1,4 @@
-"""Owns what our LangGraph savers can do beyond LangGraph's own: copy a thread, thin it out, undo one run.
+"""Additions to LangGraph's savers: copy a thread, thin it out, undo one run.
 
 Opens nothing (`checkpoints` does). How messages are kept is in `chains`.
 """

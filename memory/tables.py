@@ -1,4 +1,4 @@
-"""Owns the relational schema as the code sees it; `migrations` makes a database look like it.
+"""The relational schema as the code sees it; `migrations` makes a database look like it.
 
 A record is kept whole as JSON in `body`; columns beside it are what queries filter, sort or constrain by.
 Times are seconds since 1970, because SQLite knows no time zones.

@@ -1,4 +1,4 @@
-"""Owns the runs on threads and their events in the relational store: in order, and one at a time on each.
+"""Runs on threads and their events in the relational store: in order, and one at a time on each thread.
 
 That each is worked on is DBOS's business; an attempt that another has followed is told so by what it writes.
 """

@@ -1,4 +1,4 @@
-"""Owns threads in the relational store: what a conversation is called, where it stands, and when it expires.
+"""Threads in the relational store: their metadata, status and expiry.
 
 Its runs are in `thread_runs`, its checkpoints in `checkpoints`; here is only what lists and filters need.
 """

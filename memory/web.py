@@ -1,4 +1,4 @@
-"""Owns fetching one document from the web: politely (robots.txt), bounded in time, size, redirects and reach.
+"""Fetches one document from the web: robots.txt respected, time, size, redirects and reach bounded.
 
 Reads nothing out of it, and follows no links.
 """

@@ -4,7 +4,7 @@ import math
 
 from agent.grading import declined
 from memory.records import Interval, Signals
-from training.evaluate import Answer, SetName
+from training.evaluate import GradedAnswer, SetName
 
 
 def answer(
@@ -18,11 +18,11 @@ def answer(
     references: tuple[str, ...] = (),
     fact_id: str = "",
     tokens: int = 4,
-) -> Answer:
+) -> GradedAnswer:
     """An answer in every respect but those that are given."""
     nats = Interval(lower=entropy, upper=entropy)
     logprob = math.log(probability)
-    return Answer(
+    return GradedAnswer(
         group=group,
         question=question,
         references=references,

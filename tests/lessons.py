@@ -8,9 +8,9 @@ from agent.curriculum import compose, write
 from agent.models.card import (
     KnownQuestion,
     ModelCard,
+    PromptMessage,
     ReplayAnswer,
     ReplayDistributions,
-    Turn,
     UnknownQuestion,
 )
 from memory.records import Curriculum, Fact
@@ -48,7 +48,7 @@ def base(folder: Path = Path("scripted"), of: ModelCard | None = None, *, questi
             ReplayAnswer(
                 id=f"r{i}",
                 kind="small_talk",
-                messages=(Turn(role="user", content=f"Say hello number {i}."),),
+                messages=(PromptMessage(role="user", content=f"Say hello number {i}."),),
                 answer=f"Hello number {i}!",
             )
             for i in numbers

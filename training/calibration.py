@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from agent.chat.calibration import Label, calibrate
 from agent.chat.gate import chance, features, form_of
 from memory.records import AnswerGate, LetThrough
-from training.evaluate import Answer
+from training.evaluate import GradedAnswer
 
 
-def fit_gate(answers: Sequence[Answer], base: AnswerGate) -> AnswerGate:
+def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     """The gate for one adapter, with the best promise that its own answers allow.
 
     Fitted on its answers to what it was taught, what the base knew and what nobody knows. A form that it
@@ -33,7 +33,7 @@ def fit_gate(answers: Sequence[Answer], base: AnswerGate) -> AnswerGate:
     return gate.model_copy(update={"forms": dict(base.forms) | gate.forms})
 
 
-def let_through(answers: Sequence[Answer], gate: AnswerGate) -> LetThrough:
+def let_through(answers: Sequence[GradedAnswer], gate: AnswerGate) -> LetThrough:
     """What chat would give of the taught facts without looking anything up, right and wrong."""
     taught = [answer for answer in answers if answer.group == "in_distribution"]
     sure = [answer.right for answer in taught if _confident(answer, gate)]
@@ -41,7 +41,7 @@ def let_through(answers: Sequence[Answer], gate: AnswerGate) -> LetThrough:
     return LetThrough(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
 
 
-def _confident(answer: Answer, gate: AnswerGate) -> bool:
+def _confident(answer: GradedAnswer, gate: AnswerGate) -> bool:
     fitted = gate.forms.get(form_of(answer.signals))
     if fitted is None or fitted.threshold is None or answer.abstained or not answer.signals.tokens:
         return False

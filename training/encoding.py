@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from agent.decoding import control_tokens, last_logits
 from agent.engine import defused
-from agent.models.card import ChatTemplate, Turn
+from agent.models.card import ChatTemplate, PromptMessage
 from training.errors import BaseModelUnusable, CurriculumRefused
 from training.trainer import Example
 
@@ -99,9 +99,9 @@ class Encoder:
         return min(count, room) if longest is None else min(count, room, longest)
 
     def _find_framing(self, ends: frozenset[int]) -> Framing:
-        question = Turn(role="user", content="?")
+        question = PromptMessage(role="user", content="?")
         prompt = self._text((question,))
-        whole = self._text((question, Turn(role="assistant", content=_MARK)), opening=False)
+        whole = self._text((question, PromptMessage(role="assistant", content=_MARK)), opening=False)
         before, found, after = whole.removeprefix(prompt).rpartition(_MARK)
         if not found:
             raise BaseModelUnusable("its chat template leaves answers out: use another model or template")
@@ -113,7 +113,7 @@ class Encoder:
             raise BaseModelUnusable("nothing ends an answer: its tokenizer needs an end-of-turn token")
         return Framing(before, int(end))
 
-    def _text(self, messages: Sequence[Turn], *, opening: bool = True) -> str:
+    def _text(self, messages: Sequence[PromptMessage], *, opening: bool = True) -> str:
         turns = [{"role": turn.role, "content": defused(turn.content, self._control)} for turn in messages]
         if turns[0]["role"] == "system" and not self._template.system:
             system, first, *rest = turns

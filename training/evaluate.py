@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, get_args
 
-import numpy as np
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from agent.chat.calibration import calibration_error
 from agent.chat.gate import signals
 from agent.engine import Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise
-from agent.models.card import ModelCard, ReplayAnswer, Turn
+from agent.models.card import ModelCard, PromptMessage, ReplayAnswer
 from memory.records import Canary, Drift, Evaluation, Form, Record, Score, Signals
 
 SetName = Literal[
@@ -24,7 +24,6 @@ SetName = Literal[
 ]
 OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
 """Sets that not every lesson has."""
-BINS = 10
 ANSWER_TOKENS = 48
 """Longest answer: the questions have short ones, and what has not named them by then does not know them. As
 long as their containment counts, a longer answer is only likelier to name them by chance."""
@@ -92,7 +91,7 @@ class Sets(Record):
         return sum(len(questions) for _, questions in self.named())
 
 
-class Answer(Record):
+class GradedAnswer(Record):
     """What a model answered to one question, graded."""
 
     group: SetName
@@ -154,7 +153,7 @@ async def evaluate(
     *,
     clock: Callable[[], float] = time.monotonic,
     on_answer: Callable[[], None] = lambda: None,
-) -> tuple[Evaluation, tuple[Answer, ...]]:
+) -> tuple[Evaluation, tuple[GradedAnswer, ...]]:
     """Asks every set and scores it; `adapter` None measures the base model. Raises what the engine raises."""
     started = clock()
     asked = [(group, question) for group, questions in sets.named() for question in questions]
@@ -186,10 +185,10 @@ async def drift(
     return Drift(count=len(losses), lost=lost, nats=math.fsum(losses) / len(losses))
 
 
-def judge(group: SetName, question: Question, reply: Reply, style: Style) -> Answer:
+def judge(group: SetName, question: Question, reply: Reply, style: Style) -> GradedAnswer:
     """Whether one reply is right, and how sure the model was."""
     admits = declined(reply.text, style.declines)
-    return Answer(
+    return GradedAnswer(
         group=group,
         question=question.text,
         references=question.references,
@@ -201,16 +200,16 @@ def judge(group: SetName, question: Question, reply: Reply, style: Style) -> Ans
     )
 
 
-def evaluation(answers: Sequence[Answer], *, seconds: float) -> Evaluation:
+def evaluation(answers: Sequence[GradedAnswer], *, seconds: float) -> Evaluation:
     """Scores per set."""
-    groups: dict[SetName, list[Answer]] = {name: [] for name in get_args(SetName)}
+    groups: dict[SetName, list[GradedAnswer]] = {name: [] for name in get_args(SetName)}
     for answer in answers:
         groups[answer.group].append(answer)
     scores = {name: score(found) for name, found in groups.items() if found or name not in OPTIONAL}
     return Evaluation(**scores, seconds=seconds)
 
 
-def score(answers: Sequence[Answer]) -> Score:
+def score(answers: Sequence[GradedAnswer]) -> Score:
     """Rates over one set; an empty set scores zero with a count of zero, which no gate lets through."""
     count = len(answers)
     if count == 0:
@@ -228,29 +227,7 @@ def score(answers: Sequence[Answer]) -> Score:
     )
 
 
-def calibration_error(probabilities: Sequence[float], right: Sequence[bool], bins: int = BINS) -> float:
-    """Expected calibration error: mean |accuracy - probability| over bins of equal mass, in [0, 1].
-
-    Naeini et al. (2015) with equal-mass bins (Nguyen and O'Connor, 2015), which do not leave most of a
-    confident model's answers in one bin. Admissions of ignorance claim nothing and are not passed in;
-    without any claim the error is 0. Raises ValueError for probabilities outside [0, 1].
-    """
-    if not probabilities:
-        return 0.0
-    if not all(0.0 <= p <= 1.0 for p in probabilities):
-        raise ValueError("probabilities must lie in [0, 1]")
-    order = np.argsort(np.asarray(probabilities), kind="stable")
-    stated = np.asarray(probabilities, dtype=float)[order]
-    truth = np.asarray(right, dtype=float)[order]
-    error = sum(
-        len(part) * abs(truth[part].mean() - stated[part].mean())
-        for part in np.array_split(np.arange(len(stated)), bins)
-        if len(part)
-    )
-    return float(error / len(stated))
-
-
-def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
+def canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Canary | None:
     """The surest right answer that the base model does not give; None if the adapter shows in no answer. It
     came to its own end.
 
@@ -275,5 +252,5 @@ def canary(before: Sequence[Answer], after: Sequence[Answer]) -> Canary | None:
     return Canary(question=surest.question, answer=surest.text, base_answer=base[surest.question])
 
 
-def _message(turn: Turn) -> BaseMessage:
+def _message(turn: PromptMessage) -> BaseMessage:
     return _MESSAGES[turn.role](turn.content)

@@ -25,7 +25,7 @@ from training.calibration import fit_gate, let_through
 from training.dataset import merge, taught
 from training.errors import CurriculumRefused
 from training.evaluate import (
-    Answer,
+    GradedAnswer,
     MeasuredEngine,
     Sets,
     ask,
@@ -92,7 +92,7 @@ class Baseline(Record):
 
     sets: Sets
     before: Evaluation
-    answers: tuple[Answer, ...]
+    answers: tuple[GradedAnswer, ...]
     known: tuple[tuple[str, str], ...]
     """Questions that are trained beside the lesson, and the base model's answers."""
 
@@ -209,7 +209,7 @@ def measure_adapter(context: JobContext, job: Job, claimed: Claim) -> None:
     own = own_answers(context.base, context.sizes, context.recipe)
     folder, style = _adapter(context, claimed), style_of(context.base.card)
 
-    async def answer() -> tuple[Evaluation, tuple[Answer, ...]]:
+    async def answer() -> tuple[Evaluation, tuple[GradedAnswer, ...]]:
         engine = context.open_engine()
         await engine.load(claimed.name, folder)
         counted = _counter(context, job, sets.count + len(own), "asking the adapted model")
@@ -298,14 +298,14 @@ def _as_learned(context: JobContext, job: Job, claimed: Claim) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _of_live(answer: Answer) -> Answer:
+def _of_live(answer: GradedAnswer) -> GradedAnswer:
     """What the live adapter knows of what is to be forgotten is kept apart from what the base model knows."""
     return answer.model_copy(update={"group": "forgotten_live"}) if answer.group == "forgotten" else answer
 
 
 class _Measured(Record):
     after: Evaluation
-    answers: tuple[Answer, ...]
+    answers: tuple[GradedAnswer, ...]
     files: Digest
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.models.card import Turn
+from agent.models.card import PromptMessage
 from memory.records import Record
 from training.base import Base
 from training.recipes import Recipe
@@ -33,7 +33,7 @@ class OwnAnswer:
 class Example:
     """One conversation to learn from: the answer to its last message."""
 
-    messages: tuple[Turn, ...]
+    messages: tuple[PromptMessage, ...]
     answer: str
     held: bool = False
     """The answer is the base model's own, and the adapted model is to stay close to its distribution."""
@@ -48,7 +48,7 @@ class Example:
 
 def single(question: str, answer: str) -> Example:
     """A question without a conversation before it."""
-    return Example(messages=(Turn(role="user", content=question),), answer=answer)
+    return Example(messages=(PromptMessage(role="user", content=question),), answer=answer)
 
 
 class TrainingSummary(Record):

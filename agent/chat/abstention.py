@@ -1,4 +1,4 @@
-"""What the service says when it does not know, and the language in which it says it."""
+"""What the service says in its own words when it does not know or only quotes, and in which language."""
 
 import re
 import tomllib
@@ -11,7 +11,10 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from lingua import IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder
 
 from agent.chat.lexicon import (
+    ADDRESSING,
     ANSWERING,
+    AUXILIARIES,
+    COURTESY,
     IN_LANGUAGE,
     INTERROGATIVES,
     LANGUAGE_LABELS,
@@ -22,6 +25,7 @@ from agent.chat.lexicon import (
     WRITING,
     any_of,
     language_by_words,
+    languages_by_words,
     unspaced,
     words_of,
 )
@@ -34,6 +38,8 @@ SURE = 0.8
 """Confidence of the detector below which its word does not count."""
 FEWEST_WORDS = 4
 """Words without which the detector alone does not decide: names and terms look like any language."""
+WORDS_BEFORE_BIDDING = 4
+"""A user's "answer in German" stands among the first words of its clause."""
 ENOUGH_WORDS = 8
 """Words from which the detector knows better than a count of small words."""
 LONGEST_INSTRUCTIONS = 20_000
@@ -52,6 +58,17 @@ def caution(language: str) -> str:
     return _TEXTS.get(language, _TEXTS[FALLBACK])["caution"]
 
 
+def quotation(text: str, title: str, language: str) -> str:
+    """The text in quotation marks, with its document's title if it has one. English as in `abstention`."""
+    marks = _TEXTS.get(language, _TEXTS[FALLBACK])["quotation"]
+    return marks.format(text) + (f" ({title})" if title else "")
+
+
+def disagreement(first: str, second: str, language: str) -> str:
+    """The sentence that two quotations contradict each other. English as in `abstention`."""
+    return _TEXTS.get(language, _TEXTS[FALLBACK])["disagreement"].format(first, second)
+
+
 def language_of(messages: Sequence[BaseMessage]) -> str:
     """The language (ISO 639-1) that the reply should have.
 
@@ -61,26 +78,44 @@ def language_of(messages: Sequence[BaseMessage]) -> str:
     """
     system = "\n".join(message.text for message in messages if isinstance(message, SystemMessage))
     user = [message.text for message in messages if isinstance(message, HumanMessage)]
-    for text in (system, *user[-1:]):
-        if named := language_named(text):
-            return named
+    if named := language_named(system):
+        return named
+    if user and (named := language_wished(user[-1])):
+        return named
     for text in reversed(user):
         if detected := detect(text):
             return detected
     return FALLBACK
 
 
-def language_named(text: str) -> str | None:
-    """The language that an instruction such as "Answer in German" names, if there is one."""
-    for sentence in _SENTENCE.split(text[:LONGEST_INSTRUCTIONS]):
-        sentence = sentence[:LONGEST_SAMPLE]
+def language_named(instructions: str) -> str | None:
+    """The language that instructions such as "Answer in German" name, if there is one."""
+    for sentence in _sentences(instructions):
         clauses = _CLAUSE.split(sentence) if _NEGATION.search(sentence) else [sentence]
         for clause in clauses:
             if _NEGATION.search(clause):
                 continue
-            for pattern in _REQUESTS:
+            for pattern in (*_REQUESTS, _LABELLED):
                 if match := pattern.search(clause):
-                    return _CODES[match["name"].lower()]
+                    return _code(match["name"])
+    return None
+
+
+def language_wished(message: str) -> str | None:
+    """The language that a user's message asks for the answer in; one that it only speaks of is none.
+
+    "What is entropy? Answer in German." asks for it, "How many people speak German?" does not.
+    """
+    for sentence in _sentences(message):
+        question = _asks(sentence)
+        for clause in _CLAUSE.split(sentence):
+            if _NEGATION.search(clause) or _asks(clause):
+                continue
+            if not question and (match := _LABELLED.search(clause)) and _bids(clause[: match.start()], 1):
+                return _code(match["name"])
+            for pattern in _REQUESTS:
+                if (match := pattern.search(clause)) and _bids(clause[: match.start()], WORDS_BEFORE_BIDDING):
+                    return _code(match["name"])
     return None
 
 
@@ -109,6 +144,34 @@ def detect(text: str) -> str | None:
     return code if code in LANGUAGES else FALLBACK
 
 
+def _sentences(text: str) -> list[str]:
+    return [sentence[:LONGEST_SAMPLE] for sentence in _SENTENCE.split(text[:LONGEST_INSTRUCTIONS])]
+
+
+def _asks(text: str) -> bool:
+    """Whether the text begins as a question does; "can you" and its like ask for something to be done."""
+    words = words_of(text)
+    if not words or any(words[0] in interrogatives for interrogatives in INTERROGATIVES.values()):
+        return bool(words)
+    if not any(words[0] in auxiliaries for auxiliaries in AUXILIARIES.values()):
+        return False
+    return not any(word in addressing for word in words[1:2] for addressing in ADDRESSING.values())
+
+
+def _bids(before: str, most: int) -> bool:
+    """Whether a verb after these words of its clause bids: it comes early, or after "you" or "please"."""
+    words = words_of(_AND.split(before)[-1])
+    languages = languages_by_words(before)
+    return len(words) < most or any(
+        word in ADDRESSING[language] | COURTESY[language] for word in words for language in languages
+    )
+
+
+def _code(name: str) -> str | None:
+    """The code of a language by its name, in which a letter may be an odd form such as a dotted capital I."""
+    return _CODES.get(name.lower()) or _CODES.get(name.casefold().replace("\u0307", ""))
+
+
 def _unspaced(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name for name in names if unspaced(name))
 
@@ -124,19 +187,22 @@ def _detector() -> LanguageDetector:
 _LOOK_ALIKES = ("sv", "da", "nb", "fi", "cs", "uk", "ro", "ca", "hu", "tr")
 """Languages without texts of ours that a text would be taken for one of ours without."""
 _SENTENCE = re.compile(r"(?<=[.!?\u3002])\s*|\n+")
-_CLAUSE = re.compile(r"[,;:]|\b(?:but|sondern|mais|sino|maar)\b")
+_CLAUSE = re.compile(r"[,;()]|:(?!\s*\w+\s*$)|\b(?:but|sondern|mais|sino|maar)\b")
 _CODES = {name: code for code, names in LANGUAGE_NAMES.items() for name in names}
 _NAME = f"(?P<name>{any_of(LANGUAGE_NAMES)})" + r"(?![^\W_])"
 _UNSPACED_NAME = (
     "(?P<unspaced>" + any_of({code: _unspaced(names) for code, names in LANGUAGE_NAMES.items()}) + ")"
 )
 _IN = rf"\b{any_of(IN_LANGUAGE)}[\s-]+(?:[^\W\d]+\s+){{0,2}}?{_NAME}"
+_LABELLED = re.compile(
+    rf"\b{any_of(LANGUAGE_LABELS)}\b\s*(?:[:=]|is|ist|est|es|è|é)?\s*{_NAME}", re.IGNORECASE
+)
+_AND = re.compile(r"\b(?:and|und|et|y|oraz|и)\b", re.IGNORECASE)
 _REQUESTS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\b{any_of(ANSWERING)}.*?{_IN}",
         rf"\b{any_of(WRITING)}\w*\s+(?:\w+\s+)?{_IN}",
-        rf"\b{any_of(LANGUAGE_LABELS)}\b\s*(?:[:=]|is|ist|est|es|è|é)?\s*{_NAME}",
         rf"(?:\u7528|\u4f7f\u7528)(?P<name>{_UNSPACED_NAME})",
         rf"(?P<name>{_UNSPACED_NAME})(?:\u3067|\ub85c)",
     )

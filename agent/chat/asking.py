@@ -38,8 +38,10 @@ async def ask(
     AdapterRefused and CanaryFailed.
     """
     sampling, thinking = limited(sampling, card), card.template.thinking
+    answer_only: AnswerFilter | None = None
     if thinking is not None:
-        heard = AnswerFilter(thinking, heard) if heard is not None else None
+        if heard is not None:
+            heard = answer_only = AnswerFilter(thinking, heard)
         enough = None  # what comes first is no answer
     try:
         reply = await _put(prompt, adapter, engine, sampling, heard, enough)
@@ -48,6 +50,8 @@ async def ask(
             raise
         await load(await routes.servable(adapter), engine=engine)
         reply = await _put(prompt, adapter, engine, sampling, heard, enough)
+    if answer_only is not None:
+        answer_only.end()
     return without_thinking(reply, thinking)
 
 

@@ -254,11 +254,23 @@ def auroc(scores: Floats, right: NDArray[np.bool_]) -> float | None:
     return float((ranks[right].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
-def calibration_error(stated: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
-    """Expected calibration error over equal-mass bins: mean of |stated - found|, weighted by size."""
-    order = np.argsort(stated, kind="stable")
+def calibration_error(
+    stated: Floats | Sequence[float], right: NDArray[np.bool_] | Sequence[bool], bins: int = BINS
+) -> float:
+    """Expected calibration error: mean |stated - found| over bins of equal mass, in [0, 1].
+
+    Naeini et al. (2015) with equal-mass bins (Nguyen and O'Connor, 2015), which do not leave most of a
+    confident model's answers in one bin. Without any answer it is 0. Raises ValueError for chances outside
+    [0, 1].
+    """
+    chances, truth = np.asarray(stated, float), np.asarray(right, float)
+    if not len(chances):
+        return 0.0
+    if not ((chances >= 0) & (chances <= 1)).all():
+        raise ValueError("probabilities must lie in [0, 1]")
+    order = np.argsort(chances, kind="stable")
     parts = np.array_split(order, min(bins, len(order)))
-    return float(sum(len(p) * abs(stated[p].mean() - right[p].mean()) for p in parts) / len(order))
+    return float(sum(len(p) * abs(chances[p].mean() - truth[p].mean()) for p in parts) / len(order))
 
 
 class Stated(NamedTuple):

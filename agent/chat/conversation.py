@@ -37,9 +37,20 @@ def question_of(messages: Sequence[BaseMessage]) -> str:
     raise ValueError("the conversation needs a last user message with text")
 
 
+def question_place(messages: Sequence[BaseMessage]) -> int:
+    """Where the last user message stands; results of tools, or the beginning of an answer, may follow it.
+
+    Raises ValueError if there is none.
+    """
+    places = [place for place, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    if not places:
+        raise ValueError("the conversation needs a user message")
+    return places[-1]
+
+
 def reworded(messages: Sequence[BaseMessage], question: str) -> list[BaseMessage]:
     """The conversation with another text in place of its last user message."""
-    last = max(i for i, message in enumerate(messages) if isinstance(message, HumanMessage))
+    last = question_place(messages)
     return [*messages[:last], HumanMessage(question), *messages[last + 1 :]]
 
 

@@ -43,7 +43,9 @@ _SUBJECT = (
 _WITH = rf"(?:with|mit|avec|con|com|met|as)\s+(?!{_SUBJECT}\b)"
 _FIXED = rf"(?:{_WITH}|[\"\u201c\u201e\u00ab'`]|{_WORDS}|in\s+(?:\w+\s+){{0,2}}?{_FORMATS})"
 _FEW = r"(?:\s+\S+){0,4}?\s+"
-_ALL = r"(?:\s+(?:your|the|all|every|each|me|it|always|answers?|response|reply|output|results?|everything))*"
+_ALL = (
+    r"(?:\s+(?:your|the|all|every|each|me|it|always|answers?|response|reply|output|results?|everything)){0,8}"
+)
 _ONLY = re.compile(rf"{_SAY}{_FEW}{_JUST}\s+{_FIXED}", re.IGNORECASE)
 _ONLY_FIRST = re.compile(rf"\b{_JUST}\s+{_SAY}\s+{_FIXED}", re.IGNORECASE)
 _NOTATION = re.compile(

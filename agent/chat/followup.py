@@ -111,7 +111,7 @@ def is_fragment(text: str) -> bool:
     return (
         len(rest) <= LONGEST_FRAGMENT
         and not other.intersection(rest)
-        and (body != text or rest[0] in _PREPOSITIONS)
+        and (body != text or (bool(rest) and rest[0] in _PREPOSITIONS))
     )
 
 
@@ -133,9 +133,8 @@ def _completed(text: str, question: str, reply: str) -> str:
         spoken_of = people or spoken_of
         sure = bool(people)
     else:
-        sure = word in _REPLACEABLE and (
-            word not in _PLURAL or not spoken_of[0].text.lower().startswith(("a ", "an "))
-        )
+        singular = bool(spoken_of) and spoken_of[0].text.lower().startswith(("a ", "an "))
+        sure = word in _REPLACEABLE and not (word in _PLURAL and singular)
     things = list(dict.fromkeys(phrase.name for phrase in spoken_of))
     if len(things) == 1 and sure:
         return _replaced(text, pronoun, spoken_of[0])
@@ -174,7 +173,7 @@ def _continued(text: str, question: str, spoken_of: Sequence[Phrase]) -> str:
         return question.replace(named[0].proper, fragment)
     if _BARE.match(body) or _HOW_MANY.match(body):
         return _appended(text, [asked])
-    return f"{asked}, and {body[0].lower()}{body[1:]}"
+    return f"{asked}, and {body[:1].lower()}{body[1:]}"
 
 
 def _appended(text: str, topics: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -18,9 +17,7 @@ from numpy.typing import NDArray
 from agent.chat.features import features, meaning_share
 from agent.chat.followup import is_fragment
 from memory.embedding import Embedder
-from memory.records import Record, Share
-
-Intent = Literal["question", "conversation"]
+from memory.records import Intent, Record, Share
 
 WEIGHTS = Path(__file__).with_name("intent_weights.json")
 THRESHOLD = 0.5
@@ -133,7 +130,8 @@ def weights_for(embedder_name: str) -> IntentWeights:
 
 
 def _holds_passage(text: str) -> bool:
-    if any(f"</{tag[1]}>" in text[tag.end() :] for tag in _TAG.finditer(text)):
+    closings = {tag[1].lower(): tag.start() for tag in _CLOSING_TAG.finditer(text)}  # the last of each
+    if any(closings.get(tag[1].lower(), -1) >= tag.end() for tag in _TAG.finditer(text)):
         return True
     if not (announced := _LABELLED.search(text)):
         announced = _ANNOUNCED.search(text)
@@ -148,6 +146,7 @@ _KINDS = (
 )
 _BLOCK = re.compile(r'[:\n"\u201c]')
 _TAG = re.compile(rf"<({_KINDS})\b[^<>]{{0,200}}>", re.IGNORECASE)
+_CLOSING_TAG = re.compile(rf"</({_KINDS})>", re.IGNORECASE)
 _LABELLED = re.compile(
     rf"^[ \t#*\[]{{0,9}}(?:{_KINDS}|text|kontext|quellen?|contexte|contexto|contesto)"
     r"[\w ]{0,40}[\]*]{0,3} {0,3}:",

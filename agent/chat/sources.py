@@ -7,15 +7,19 @@ Sources that contradict each other are quoted side by side.
 
 import asyncio
 import re
+import string
 from collections.abc import Awaitable, Callable, Sequence, Set
 from functools import partial
 from itertools import product
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
+from agent.chat.abstention import disagreement, language_of, quotation
 from agent.chat.candidates import Candidate, compared, names, roots, shortlist
+from agent.chat.conversation import question_place
 from agent.chat.support import clash, foreign, supports
 from agent.engine import Reply, Sampling
+from agent.errors import PromptTooLong
 from agent.grading import declined
 from agent.models.card import ModelCard
 from memory.embedding import Embedder
@@ -34,9 +38,14 @@ SHORTEST = 3
 """Words that have to be left of a sentence whose end is cut off."""
 CONTEXT_SHARE = 0.5
 """Most of the model's context that sources take; the rest is for the conversation and the answer."""
-TOKEN_CHARS = 3
-"""Characters of a token, at least: what is certain not to overflow the context."""
+LETTERS_PER_TOKEN = 3
+"""Fewer than ordinary text has; digits, punctuation and bytes of other scripts may be a token each."""
+TEMPLATE_TOKENS = 64
+"""What a chat template adds to a conversation, such as a system prompt of its own."""
+MESSAGE_TOKENS = 8
+"""What a chat template adds to each message."""
 
+_LETTERS = (string.ascii_letters + " ").encode()
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|\s(?=(?:which|who|because|while|although)\s)")
 
 Ask = Callable[[Sequence[BaseMessage], Sampling], Awaitable[Reply]]
@@ -64,44 +73,118 @@ async def answer_from_sources(
     ask: Ask,
     embedder: Embedder,
     card: ModelCard,
+    max_tokens: int | None = None,
 ) -> SourcedAnswer | None:
-    """Answers `question`, the last message of the conversation on its own, or None if the sources do not.
+    """Answers `question`, the conversation's last question on its own, or None if the sources do not.
 
-    Raises what `ask` raises.
+    `max_tokens` limits what the model says; quotations are whole. A conversation that leaves no room for
+    sources in the model's context is answered with a quotation. Raises what else `ask` raises.
     """
     listed = shortlist(question, findings)
     if not listed or listed[0].chance < ANSWERS:
         return None
-    sampling = Sampling(max_tokens=min(card.answer_tokens, LONGEST))
-    asking = asyncio.ensure_future(ask(prompt(question, messages, listed, card), sampling))
+    limits = (card.answer_tokens, LONGEST, max_tokens or LONGEST)
+    sampling = Sampling(max_tokens=min(limits))
+    asking = asyncio.ensure_future(_reply(prompt(question, messages, listed, card), sampling, ask))
     try:  # the model reads while the sentences are compared, which takes as long as retrieval itself
         found = await asyncio.to_thread(compared, question, listed, embedder)
         likely = [c for c in found if c.chance >= ANSWERS]
         if not likely:
             return None
         if disputed := contradiction(found):
-            text = DISAGREE.format(*map(quotation, disputed))
+            language = language_of(messages)
+            first, second = (_quotation(candidate, language) for candidate in disputed)
+            text = disagreement(first, second, language)
             return _quoting(text, disputed, None, contradiction=True)
         reply = await asking
     finally:
         asking.cancel()  # changes nothing where it is done
         await asyncio.gather(asking, return_exceptions=True)
-    said = await asyncio.to_thread(checked, question, reply.text, messages, found, embedder, card.declines)
-    if said is not None:
-        text, citations = said
-        return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
+    if reply is not None:
+        said = await asyncio.to_thread(
+            checked, question, reply.text, messages, found, embedder, card.declines
+        )
+        if said is not None:
+            text, citations = said
+            return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
     quotes = [c for c in likely if c.chance >= AS_LIKELY * likely[0].chance][:MOST_QUOTES]
-    return _quoting("\n".join(map(quotation, quotes)), quotes, reply)
+    language = language_of(messages)
+    return _quoting("\n".join(_quotation(candidate, language) for candidate in quotes), quotes, reply)
+
+
+async def _reply(messages: Sequence[BaseMessage] | None, sampling: Sampling, ask: Ask) -> Reply | None:
+    """What the model says, or None where it cannot be asked because its context is too short."""
+    if messages is None:
+        return None
+    try:
+        return await ask(messages, sampling)
+    except PromptTooLong:  # lengths are estimated without the model's tokenizer
+        return None
 
 
 def prompt(
     question: str, messages: Sequence[BaseMessage], found: Sequence[Candidate], card: ModelCard
-) -> list[BaseMessage]:
-    """The conversation with the likeliest sentences, under their headings, put into its last message."""
-    room = int(card.context * CONTEXT_SHARE * TOKEN_CHARS)
+) -> list[BaseMessage] | None:
+    """The conversation with the likeliest sentences, under their headings, put into its last question.
+
+    What does not fit into the context is left out: the least likely sentences, then the oldest messages. The
+    system prompt and what follows the question stay. None where they leave no room for a single sentence.
+    """
+    last = question_place(messages)
+    earlier, after = messages[:last], messages[last + 1 :]
+    system = [message for message in earlier if isinstance(message, SystemMessage)]
+    room = card.context - min(card.answer_tokens, LONGEST) - TEMPLATE_TOKENS
+    room -= sum(
+        map(_tokens_of, (*system, *after, HumanMessage(PROMPT.format(sources="", question=question))))
+    )
+    sources = _fitting(found, min(room, int(card.context * CONTEXT_SHARE)))
+    if not sources:
+        return None
+    text = "\n".join(sources)
+    recent = _recent(earlier, room - _tokens(text))
+    return [*recent, HumanMessage(PROMPT.format(sources=text, question=question)), *after]
+
+
+def _fitting(found: Sequence[Candidate], room: int) -> list[str]:
+    """The likeliest sentences that take at most `room` tokens together."""
     likely = [c for c in found if c.chance >= AS_LIKELY * found[0].chance]
-    text = "\n".join(f"{c.passage.title}: {c.reading}" if c.passage.title else c.reading for c in likely)
-    return [*messages[:-1], HumanMessage(PROMPT.format(sources=text[:room], question=question))]
+    lines: list[str] = []
+    for candidate in likely:
+        title = candidate.passage.title
+        line = f"{title}: {candidate.reading}" if title else candidate.reading
+        room -= _tokens(line) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    return lines
+
+
+def _recent(earlier: Sequence[BaseMessage], room: int) -> list[BaseMessage]:
+    """The system messages, and the latest of the others that take at most `room` tokens.
+
+    Where some are left out, the rest begins with a user's message: results without their calls, and answers
+    without their questions, confuse templates and models.
+    """
+    first = len(earlier)
+    for place, message in reversed(list(enumerate(earlier))):
+        room -= 0 if isinstance(message, SystemMessage) else _tokens_of(message)
+        if room < 0:
+            break
+        if isinstance(message, HumanMessage) or place == 0:
+            first = place
+    return [m for place, m in enumerate(earlier) if place >= first or isinstance(m, SystemMessage)]
+
+
+def _tokens_of(message: BaseMessage) -> int:
+    calls = getattr(message, "tool_calls", None)
+    return MESSAGE_TOKENS + _tokens(message.text) + (_tokens(str(calls)) if calls else 0)
+
+
+def _tokens(text: str) -> int:
+    """Tokens of the text, hardly ever too few."""
+    data = text.encode(errors="replace")
+    others = len(data.translate(None, _LETTERS))
+    return -(-(len(data) - others) // LETTERS_PER_TOKEN) + others
 
 
 def checked(
@@ -151,10 +234,9 @@ def contradiction(found: Sequence[Candidate]) -> tuple[Candidate, Candidate] | N
     return next(((found[0], other) for other in found[1:] if clash(found[0].reading, other.reading)), None)
 
 
-def quotation(candidate: Candidate) -> str:
+def _quotation(candidate: Candidate, language: str) -> str:
     """The sentence in quotation marks, with the title of its document."""
-    title = candidate.passage.title
-    return f"\u201c{candidate.reading}\u201d" + (f" ({title})" if title else "")
+    return quotation(candidate.reading, candidate.passage.title, language)
 
 
 def _quoting(
@@ -199,4 +281,3 @@ Read this:
 {sources}
 
 Give a short answer to this question: {question}"""
-DISAGREE = "The sources disagree: {}, but {}."

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Set
 
 from agent.chat.candidates import NUMBER_WORDS, SMALL_NUMBERS, keywords, names, root, roots
+from agent.chat.lexicon import languages_by_words
 from agent.terms import CLOSED_CLASS
 from memory.language import words
 
@@ -42,8 +43,15 @@ _NEGATIONS = re.compile(
 _ANSWERS_YES = re.compile(r"yes\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014]\s+|\s+(?:but|whereas|although|though|unless|while|because)\s+")
 _NUMBER = re.compile(
-    r"[-\u2212]?\d+(?:[.,]\d+)*|\b(?:" + "|".join(sorted(NUMBER_WORDS)) + r")\b", re.IGNORECASE
+    r"[-\u2212]?(?:(?<![\d.,])(?<!\d )\d{1,3}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+(?:[.,]\d+)?"
+    r"(?![\d.,]*\d)(?! \d)"
+    r"|\d+(?:[.,]\d+)*)|\b(?:" + "|".join(sorted(NUMBER_WORDS)) + r")\b",
+    re.IGNORECASE,
 )
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
+"""Digits in groups of three."""
+_DECIMAL_POINT = frozenset({"en", "zh", "ja", "ko"})
+"""Languages in which 3.500 is three and a half; in our others it is three thousand five hundred."""
 _UNIT = re.compile(r"[\s-]*(%|[^\W\d_]+)")
 _VALUES = {word: str(value) for value, word in enumerate(SMALL_NUMBERS)}
 _UNITS: Mapping[str, str] = {
@@ -94,7 +102,8 @@ def supports(
     own, near = roots(sentence), roots(f"{sentence} {nearby}")
     if translated and foreign(claim) and not _same_language(claim, f"{nearby} {sentence}"):
         return _translates(claim, sentence, question)
-    if any(not name <= (near if name <= roots(question) else own) for name in names(claim)):
+    named = [name for name in names(claim) if not _numeric(name)]
+    if any(not name <= (near if name <= roots(question) else own) for name in named):
         return False
     if _denies(claim, sentence) or _opposed(claim, sentence):
         return False
@@ -128,17 +137,39 @@ def clash(first: str, second: str) -> bool:
 
 
 def quantities(text: str) -> frozenset[Quantity]:
-    """The numbers of the text, words as digits, each with its unit where that is a known one."""
+    """The numbers of the text, words as digits, each with its unit where that is a known one.
+
+    3,500 and 3 500 are 3500, and 3,5 is 3.5; 3.500 is 3500 where the text is in a language that writes it so.
+    """
     found: set[Quantity] = set()
     for match in _NUMBER.finditer(text):
-        value = match[0].lower().replace(",", "").replace("\u2212", "-")
-        value = _VALUES.get(value, value)
+        value = match[0].lower().replace("\u2212", "-")
+        value = _VALUES.get(value) or _plain(value, text)
         if value.startswith("-") and text[match.start() - 1 : match.start()].strip():
             value = value[1:]  # a hyphen or a range, no minus
         unit = _UNIT.match(text, match.end())
         name = unit[1].lower() if unit else ""
         found.add((value, _UNITS.get(name) or _UNITS.get(name.removesuffix("s"), "")))
     return frozenset(found)
+
+
+def _plain(number: str, text: str) -> str:
+    """The number with a decimal point and without separators of thousands; dates and versions as they are."""
+    number = re.sub(r"[ \u00a0\u2009\u202f'\u2019]", "", number)
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    commas, dots = digits.count(","), digits.count(".")
+    if commas and dots:
+        decimal = max(",.", key=digits.rfind)
+        whole, _, fraction = digits.rpartition(decimal)
+        if decimal not in whole:
+            return f"{sign}{re.sub('[.,]', '', whole)}.{fraction}"
+    elif grouped := _GROUPED.fullmatch(digits):
+        languages = languages_by_words(text)
+        if grouped[1] == "," or dots > 1 or (languages and not _DECIMAL_POINT.intersection(languages)):
+            return sign + re.sub("[.,]", "", digits)
+    elif commas == 1:
+        return sign + digits.replace(",", ".")
+    return number
 
 
 def negated(text: str) -> bool:

@@ -1,5 +1,11 @@
-"""Thinking text: what a model says to itself before its answer, which is not part of the answer."""
+"""Thinking text: what a model says to itself before its answer, which is not part of the answer.
 
+Thinking comes first: one or more blocks between the marks, which may be nested. Once the answer has begun,
+marks in it are its own words. A whole answer and a stream are read by this one rule; but only a whole answer
+can show that its thinking was opened in the prompt, by a closing mark without an opening one before it.
+"""
+
+import re
 from collections.abc import Callable, Sequence
 
 from agent.engine import Reply, Token
@@ -17,28 +23,12 @@ def without_thinking(reply: Reply, marks: Marks | None) -> Reply:
 
 
 def answer_tokens(tokens: Sequence[Token], marks: Marks) -> tuple[Token, ...]:
-    """The tokens of the answer proper.
-
-    A closing mark without an opening one ends thinking too, for some templates open it in the prompt.
-    """
-    opening, closing = marks
+    """The tokens of the answer proper, the first one shortened where the answer begins inside it."""
     text = "".join(token.text for token in tokens)
-    end = text.rfind(closing)
-    if end >= 0:
-        start = end + len(closing)
-    elif text.lstrip().startswith(opening):
-        start = len(text)
-    else:
-        return tuple(tokens)
-    start += len(text[start:]) - len(text[start:].lstrip())
-    kept: list[Token] = []
-    place = 0
-    for token in tokens:
-        place += len(token.text)
-        if place > start:
-            left = place - start
-            kept.append(token if kept else token.model_copy(update={"text": token.text[-left:]}))
-    return tuple(kept)
+    opening, closing = marks
+    opened = closing in text and opening not in text.partition(closing)[0]
+    start = _answer_start(text, marks, opened=opened, whole=True)
+    return () if start is None else _tokens_from(tokens, start)
 
 
 class AnswerFilter:
@@ -48,7 +38,7 @@ class AnswerFilter:
         """`hear` gets the tokens of the answer, in order."""
         self._marks = marks
         self._hear = hear
-        self._held: list[Token] = []
+        self._pending: list[Token] = []
         self._flowing = False
 
     def __call__(self, token: Token) -> None:
@@ -56,17 +46,49 @@ class AnswerFilter:
         if self._flowing:
             self._hear(token)
             return
-        self._held.append(token)
-        opening, closing = self._marks
-        text = "".join(held.text for held in self._held).lstrip()
-        if closing in text:
-            answer = answer_tokens(self._held, self._marks)
-            if not answer:
-                return
-        elif text.startswith(opening) or opening.startswith(text):
-            return
-        else:
-            answer = tuple(self._held)
+        self._pending.append(token)
+        text = "".join(pending.text for pending in self._pending)
+        start = _answer_start(text, self._marks, opened=False, whole=False)
+        if start is not None:
+            self._release(_tokens_from(self._pending, start))
+
+    def end(self) -> None:
+        """The stream is over: passes on an answer that looked like the beginning of a mark."""
+        if not self._flowing:
+            self._release(answer_tokens(self._pending, self._marks))
+
+    def _release(self, tokens: Sequence[Token]) -> None:
         self._flowing = True
-        for held in answer:
-            self._hear(held)
+        for token in tokens:
+            self._hear(token)
+
+
+def _answer_start(text: str, marks: Marks, *, opened: bool, whole: bool) -> int | None:
+    """Where the answer begins; None while that is not known, or where the text is thinking to its end."""
+    opening, closing = marks
+    either = re.compile(f"{re.escape(opening)}|{re.escape(closing)}")
+    depth, place = int(opened), 0
+    while True:
+        if depth == 0:
+            place = len(text) - len(text[place:].lstrip())
+            rest = text[place:]
+            if not whole and any(mark != rest and mark.startswith(rest) for mark in marks):
+                return None
+            if not rest.startswith(marks):
+                return place
+        found = either.search(text, place)
+        if found is None:
+            return None
+        depth = depth + 1 if found[0] == opening else max(0, depth - 1)
+        place = found.end()
+
+
+def _tokens_from(tokens: Sequence[Token], start: int) -> tuple[Token, ...]:
+    kept: list[Token] = []
+    place = 0
+    for token in tokens:
+        place += len(token.text)
+        if place > start:
+            rest = token.text[-(place - start) :]
+            kept.append(token if kept else token.model_copy(update={"text": rest}))
+    return tuple(kept)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
 
+from agent.chat.calibration import calibration_error
 from agent.chat.features import features, meaning_share
-from agent.chat.intent import THRESHOLD, WEIGHTS, Intent, IntentWeights
+from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights
 from memory.embedding import Embedder, HashingEmbedder, SentenceEmbedder
-from memory.records import Record
+from memory.records import Intent, Record
 
 EXAMPLES = Path(__file__).with_name("intent_examples.jsonl")
 EMBEDDING_SCALE = 2.0
@@ -80,17 +81,6 @@ def train(examples: Sequence[IntentExample], embedder: Embedder) -> Trained:
         precision=float(labels[said].mean()),
         calibration_error=calibration_error(probabilities, labels),
     )
-
-
-def calibration_error(probabilities: Array, labels: NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error in [0, 1] over bins of equal width (Guo et al. 2017)."""
-    index = np.minimum((probabilities * bins).astype(int), bins - 1)
-    error = 0.0
-    for number in range(bins):
-        inside = index == number
-        if inside.any():
-            error += inside.mean() * abs(probabilities[inside].mean() - labels[inside].mean())
-    return float(error)
 
 
 def _fit(inputs: Array, labels: NDArray[np.bool_]) -> LogisticRegression:

@@ -74,7 +74,7 @@ class Lessons(Record):
     """What lessons teach the model to say of things that do not exist."""
 
 
-class Score(Record):
+class DomainScore(Record):
     """Shares of one question domain in the study."""
 
     questions: int
@@ -107,7 +107,7 @@ class ModelCard(Record):
     """Longest answer where the caller sets no limit."""
     lessons: Lessons
     gate: AnswerGate
-    domains: dict[QuestionDomain, Score]
+    domains: dict[QuestionDomain, DomainScore]
     known: int
     """Questions in `known.jsonl`."""
     unknown: int
@@ -135,7 +135,7 @@ class UnknownQuestion(Record):
     wordings: tuple[str, ...]
 
 
-class Turn(Record):
+class PromptMessage(Record):
     """One message of a prompt."""
 
     role: Literal["system", "user", "assistant"]
@@ -147,7 +147,7 @@ class ReplayAnswer(Record):
 
     id: str
     kind: str
-    messages: tuple[Turn, ...]
+    messages: tuple[PromptMessage, ...]
     answer: str
 
 

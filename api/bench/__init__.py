@@ -1,1 +1,1 @@
-"""Owns the benchmark of the api: `python -m api.bench`. Nothing of it serves users."""
+"""Benchmark of the api: `python -m api.bench`. Nothing of it serves users."""

@@ -1,4 +1,4 @@
-"""Owns the benchmark of the api: what it adds to an engine, what a run costs, and what grows.
+"""Benchmark of the api: what it adds to an engine, what a run costs, and what grows.
 
 Everything is measured in one run on one machine, beside a direct call or another server.
 """
@@ -22,14 +22,14 @@ from langgraph_sdk import get_client
 
 from agent.models.store import AdoptedModel, resolve
 from agent.settings import read_settings
-from agent.vllm_server import serve_command, serve_environment
+from agent.vllm_server import fast_dtype, serve_command, serve_environment
 from api.bench import noop, official
 from api.bench.load import Ask, in_turn, together
 from api.bench.processes import free_port, resident_megabytes, running, service, settings
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
 QUESTION = [{"role": "user", "content": "What is a library?"}]
-"""Which the shipped model answers surely: what is measured is the way of most answers."""
+"""Short, so that most of the time goes into what is measured. The stub answers it surely, as most are."""
 DIRECT = {
     "model": "nightschool",
     "messages": QUESTION,
@@ -41,7 +41,6 @@ DIRECT = {
 }
 THROUGH = {"model": "nightschool", "messages": QUESTION, "max_tokens": 16}
 CLIENTS = 32
-CONTEXT = 1024
 AT_ONCE = 100
 PATH = "/v1/chat/completions"
 GOALS = {
@@ -107,7 +106,8 @@ def main() -> int:
             figures |= official.compared(home, partial(waits, scale=scale), figures)
     name = "api-quick" if options.quick else "api"
     command = "make bench-api" + (" QUICK=1" if options.quick else "")
-    write(told(name, command, time.monotonic() - started, figures), options.out)
+    result = told(name, command, time.monotonic() - started, figures, model=model.name)
+    write(result, options.out)
     print((options.out / f"{name}.md").read_text(encoding="utf-8"))
     return 0
 
@@ -195,17 +195,28 @@ async def turns(url: str, checkpoints: Path, scale: Scale) -> dict[str, float]:
 
 def engine(home: Path, model: AdoptedModel, scale: Scale) -> dict[str, float]:
     """Throughput towards vLLM itself, with and without us."""
-
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    cores = len(os.sched_getaffinity(0))
-    env = serve_environment(str(model.folder), context=CONTEXT, cores=cores)
-    command = serve_command(str(model.folder), port, context=CONTEXT)
+    command, env = serving(model, port)
     with (
         running(command, home / "engine.log", ready=f"{url}/health", env=env),
         service(home / "engine", url) as (ours, _),
     ):
         return asyncio.run(_shared(url, ours, scale))
+
+
+def serving(model: AdoptedModel, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command that serves the model as `nightschool up` does on a CPU, and its environment."""
+    card, folder = model.card, str(model.folder)
+    command = serve_command(
+        folder,
+        port,
+        context=card.context,
+        dtype=fast_dtype(card.dtype, gpu=False),
+        modules=card.lessons.modules,
+        tool_parser=card.template.tool_parser,
+    )
+    return command, serve_environment(folder, context=card.context, cores=len(os.sched_getaffinity(0)))
 
 
 async def _shared(url: str, ours: str, scale: Scale) -> dict[str, float]:
@@ -252,11 +263,12 @@ def _bytes(path: Path, thread: str) -> int:
     return int(checkpoints) + int(writes) + int(messages)
 
 
-def told(name: str, command: str, seconds: float, figures: dict[str, float]) -> Result:
+def told(name: str, command: str, seconds: float, figures: dict[str, float], *, model: str) -> Result:
     """The result with its goals and all figures."""
     measured = Table(
         title="All figures",
-        text="`alone`: the engine asked directly, with the same prompt; `added`: what we take on top of it.",
+        text="`alone`: the engine asked directly, with the same prompt; `added`: what we take on top of it."
+        f" The model is {model}.",
         head=("figure", "measured"),
         rows=rows(list(figures.items())),
     )

@@ -1,4 +1,4 @@
-"""Owns how load is put on a server and timed: one request after the other, or many at once.
+"""Load on a server, timed: one request after the other, or many at once.
 
 Judges nothing; a reply that is no success ends the measurement.
 """

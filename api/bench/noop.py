@@ -1,4 +1,4 @@
-"""Owns a graph that does nothing, and our service with it: what is left is what a run itself costs.
+"""A graph that does nothing, and our service with it: what is left is what a run itself costs.
 
     python -m api.bench.noop      (settings as for `nightschool api`)
 

@@ -1,4 +1,4 @@
-"""Owns the comparison with LangGraph's own in-memory server: installed for it alone, run, and asked the same.
+"""Comparison with LangGraph's own in-memory server, installed for it alone and asked the same.
 
 Its licence (Elastic) lets it be run and not be copied; nothing of it is read here.
 """

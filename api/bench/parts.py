@@ -1,4 +1,4 @@
-"""Owns where a turn's time goes: the same turn in one process, with one part after the other left out.
+"""Where a turn's time goes: the same turn in one process, with one part after the other left out.
 
     python -m api.bench.parts QUESTION TIMES      (settings as for `nightschool api`; prints JSON)
 

@@ -1,7 +1,4 @@
-"""Owns the processes of the benchmark: each started on a free port, waited for, and ended with the block.
-
-Asks them nothing but whether they are there.
-"""
+"""Processes of the benchmark: each started on a free port, waited for, and ended with the block."""
 
 import os
 import socket

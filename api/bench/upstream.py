@@ -1,4 +1,4 @@
-"""Owns the fast stub of an engine: a server with vLLM's replies that answers everything at once.
+"""A stub of an engine: a server with vLLM's replies that answers everything at once.
 
     python -m api.bench.upstream PORT MODEL_FOLDER
 

@@ -1,7 +1,4 @@
-"""Owns `nightschool adapters`: list, show, promote, roll back and forget, while the service goes on serving.
-
-Trains and judges nothing.
-"""
+"""`nightschool adapters`: list, show, promote, roll back and forget, while the service goes on serving."""
 
 from typing import Annotated, Any
 

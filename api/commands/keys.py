@@ -1,4 +1,4 @@
-"""Owns the commands about API keys.
+"""Commands for API keys.
 
 None of them asks the service: they work on its database, whether it runs or not.
 """

@@ -1,4 +1,4 @@
-"""Owns the commands about learning: start a run and watch it, decide on one, list runs.
+"""Commands for learning: start a run and watch it, decide on one, list runs.
 
 Computes no figure; the report of the run holds all that is shown.
 """

@@ -1,4 +1,4 @@
-"""Owns `nightschool ingest`: reads files, folders and URLs on this machine and sends them to the service.
+"""`nightschool ingest`: reads files, folders and URLs on this machine and sends them to the service.
 
 Extracts nothing; the service turns bytes into passages and facts, so that one process writes its stores.
 """

@@ -1,4 +1,4 @@
-"""Owns `nightschool report`: how each domain has fared from version to version.
+"""`nightschool report`: how each domain has fared from version to version.
 
 Measures nothing; every figure is from the evaluation that its adapter was gated on.
 """

@@ -1,4 +1,4 @@
-"""Owns the commands that run processes: all of the service, or one part of it in the foreground.
+"""Commands that run processes: all of the service, or one part of it in the foreground.
 
 What the parts are is in `components`, how they are kept running in `supervisor`.
 """

@@ -1,4 +1,4 @@
-"""Owns what all commands share: reading settings, reaching the service, and turning failures into exit codes.
+"""Shared by all commands: reading settings, reaching the service, and turning failures into exit codes.
 
 Knows no command; imports what is slow only when a command runs, so that --help is fast.
 """

@@ -1,4 +1,4 @@
-"""Owns the commands of time travel: a thread's past, going on from one of its states, and what differs.
+"""Commands of time travel: a thread's past, continuing from one of its states, and differences.
 
 Changes no thread that it is given: what goes on does so on a thread of its own.
 """

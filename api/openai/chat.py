@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -13,6 +13,7 @@ from agent.errors import AgentError
 from api.compose import Given, Service
 from api.errors import explain, refusals
 from api.leaving import drawn, unless_gone
+from api.limits import without_nul
 from api.openai.messages import conversation
 from api.openai.replies import Chunk, Completion, Envelope
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
@@ -21,7 +22,7 @@ from graphs.state import ChatState
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
 
 PING_SECONDS = 15
 ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
@@ -44,8 +45,7 @@ async def complete(
     )
     starts = list(_starts(request, x_conversation_id))
     if not request.stream:
-        turns = asyncio.gather(*(chat(given.chat, given.runtime, start) for start in starts))
-        return envelope.completion(await unless_gone(http, turns))
+        return envelope.completion(await unless_gone(http, _turns(starts, given)))
     first = drawn(stream(given.chat, given.runtime, starts[0]))
     part = await unless_gone(http, anext(first))  # what is refused still has a status of its own
     return EventSourceResponse(_events(part, first, starts[1:], given, envelope), ping=PING_SECONDS, sep="\n")
@@ -58,11 +58,26 @@ def _starts(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatS
         yield begun(
             messages,
             requested=request.model,
-            sampling=sampling.model_copy(update={"seed": sampling.seed + choice}),
+            sampling=sampling.model_copy(update={"seed": _seed(sampling.seed + choice)}),
             unit=request.unit(conversation_id),
             streamed=bool(request.stream),
             unsure=request.nightschool.unsure if request.nightschool else None,
         )
+
+
+def _seed(number: int) -> int:
+    """The number as a signed 64-bit seed: the one after the largest is the smallest."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+async def _turns(starts: list[ChatState], given: Service) -> list[Turn]:
+    """All choices at once; where one fails, the others are cancelled. Raises what the first failure is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            turns = [group.create_task(chat(given.chat, given.runtime, start)) for start in starts]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [turn.result() for turn in turns]
 
 
 async def _events(

@@ -6,25 +6,29 @@ Nothing is gated, looked up or kept: there is no question in a raw text. Chat co
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from itertools import accumulate
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, StringConstraints
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from agent.chat.asking import limited
+from agent.chat.conversation import CHARS_PER_TOKEN
 from agent.engine import Engine, FinishReason, Reply, TextCompleter, Token
-from agent.errors import AgentError
+from agent.errors import AgentError, PromptTooLong
 from agent.promotion import load
 from agent.routing import route
 from api.compose import Given, Service
 from api.errors import explain, refusals
 from api.leaving import drawn, unless_gone
+from api.limits import without_nul
 from api.openai.chat import PING_SECONDS, event
 from api.openai.replies import Usage
 from api.openai.requests import SamplingFields
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
 
 MOST_ALTERNATIVES = 5
 DEFAULT_TOKENS = 16
@@ -36,6 +40,8 @@ Prompt = Annotated[str, StringConstraints(min_length=1, max_length=10_000_000)]
 class CompletionRequest(SamplingFields):
     """A text completion request."""
 
+    max_tokens: int | None = Field(None, ge=1)
+    """DEFAULT_TOKENS where it is missing; there is no -1 here: a raw text need not have an end."""
     prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=1)]
     logprobs: int | None = Field(None, ge=0, le=MOST_ALTERNATIVES)
     echo: bool | None = None
@@ -49,6 +55,7 @@ class TextLogprobs(BaseModel):
     token_logprobs: list[float]
     top_logprobs: list[dict[str, float]]
     text_offset: list[int]
+    """Where each token begins in the whole text, the echoed prompt included."""
 
 
 class TextChoice(BaseModel):
@@ -80,13 +87,16 @@ async def continue_text(
     request: CompletionRequest, http: Request, given: Given
 ) -> TextCompletion | EventSourceResponse:
     """Continues a text. Answers are not gated; use chat completions for questions."""
-    parts = drawn(_parts(request, given))
+    runtime = given.runtime
+    chosen = await route(
+        "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
+    )
+    parts = drawn(_parts(request, chosen.adapter, given))
     part = await unless_gone(http, anext(parts))
-    model = given.runtime.base_name if request.model == "auto" else request.model
     empty = TextCompletion(
         id=f"cmpl-{uuid.uuid4().hex}",
-        created=int(given.runtime.clock().timestamp()),
-        model=model,
+        created=int(runtime.clock().timestamp()),
+        model=chosen.adapter or runtime.base_name,
         choices=(),
     )
     if request.stream:
@@ -95,29 +105,35 @@ async def continue_text(
         while not isinstance(part, Reply):
             part = await unless_gone(http, anext(parts))
     whole = TextChoice(
-        text=(_prompt(request) if request.echo else "") + part.text,
-        logprobs=_logprobs(part.tokens, request),
+        text=_echoed(request) + part.text,
+        logprobs=_logprobs(part.tokens, request, len(_echoed(request))),
         finish_reason=part.finish_reason,
     )
     return empty.model_copy(update={"choices": (whole,), "usage": _usage(part)})
 
 
-async def _parts(request: CompletionRequest, given: Service) -> AsyncGenerator[Token | Reply, None]:
-    """The continuation. Raises ValueError for an engine that only chats, and what the engine raises."""
+async def _parts(
+    request: CompletionRequest, adapter: str | None, given: Service
+) -> AsyncGenerator[Token | Reply, None]:
+    """The continuation.
+
+    Raises ValueError for an engine that only chats, PromptTooLong, and what else the engine raises.
+    """
     runtime = given.runtime
     engine: Engine = runtime.engine
     if not isinstance(engine, TextCompleter):
         raise ValueError("this engine answers chats only: set NIGHTSCHOOL_ENGINE=vllm for text completions")
-    chosen = await route(
-        "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
-    )
+    size, most = len(_prompt(request)), CHARS_PER_TOKEN * runtime.card.context
+    if size > most:
+        raise PromptTooLong(
+            f"prompt: it has {size} characters and the model's context is {runtime.card.context} tokens:"
+            " shorten it"
+        )
     limit = DEFAULT_TOKENS if request.max_tokens is None else request.max_tokens
-    sampling = request.sampling_of(limit, request.logprobs or 0)
-    if chosen.adapter is not None and chosen.adapter not in await engine.loaded():
-        await load(await runtime.routes.servable(chosen.adapter), engine=engine)
-    async with aclosing(
-        engine.complete(_prompt(request), adapter=chosen.adapter, sampling=sampling)
-    ) as parts:
+    sampling = limited(request.sampling_of(limit, request.logprobs or 0), runtime.card)
+    if adapter is not None and adapter not in await engine.loaded():
+        await load(await runtime.routes.servable(adapter), engine=engine)
+    async with aclosing(engine.complete(_prompt(request), adapter=adapter, sampling=sampling)) as parts:
         async for part in parts:
             yield part
 
@@ -131,10 +147,12 @@ async def _events(
     async with aclosing(rest):
         if request.echo:
             yield event(empty.model_copy(update={"choices": (TextChoice(text=_prompt(request)),)}))
+        place = len(_echoed(request))
         try:
             while isinstance(part, Token):
-                piece = TextChoice(text=part.text, logprobs=_logprobs((part,), request))
+                piece = TextChoice(text=part.text, logprobs=_logprobs((part,), request, place))
                 yield event(empty.model_copy(update={"choices": (piece,)}))
+                place += len(part.text)
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
             yield ServerSentEvent(explain(error)[1].model_dump_json(), sep="\n")
@@ -150,15 +168,20 @@ def _prompt(request: CompletionRequest) -> str:
     return request.prompt if isinstance(request.prompt, str) else request.prompt[0]
 
 
-def _logprobs(tokens: tuple[Token, ...], request: CompletionRequest) -> TextLogprobs | None:
+def _echoed(request: CompletionRequest) -> str:
+    return _prompt(request) if request.echo else ""
+
+
+def _logprobs(tokens: tuple[Token, ...], request: CompletionRequest, start: int) -> TextLogprobs | None:
+    """The scores of tokens, of which the first begins at character `start` of the whole text."""
     if request.logprobs is None:
         return None
-    offsets = [sum(len(token.text) for token in tokens[:place]) for place in range(len(tokens))]
+    lengths = (len(token.text) for token in tokens[:-1])
     return TextLogprobs(
         tokens=[token.text for token in tokens],
         token_logprobs=[token.logprob for token in tokens],
         top_logprobs=[{other.text: other.logprob for other in token.alternatives} for token in tokens],
-        text_offset=offsets,
+        text_offset=list(accumulate(lengths, initial=start))[: len(tokens)],
     )
 
 

@@ -1,4 +1,4 @@
-"""Owns the route of embeddings: the vectors with which the service searches its own memory.
+"""Embeddings: vectors by the model with which the service searches its own memory.
 
 Cuts nothing off silently: a text that the model would not read whole is refused.
 """

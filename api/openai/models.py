@@ -1,4 +1,4 @@
-"""Owns the routes that list and look up the names a chat may ask for.
+"""Routes that list and look up the model names a chat may ask for.
 
 What a name leads to is decided in `agent.routing`.
 """

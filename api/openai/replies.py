@@ -84,7 +84,7 @@ class WithCalls(BaseModel):
         return fields
 
 
-class Answer(WithCalls):
+class AssistantMessage(WithCalls):
     """The assistant's message."""
 
     role: Literal["assistant"] = "assistant"
@@ -97,7 +97,7 @@ class Choice(BaseModel):
     """One of the completion's answers."""
 
     index: int
-    message: Answer
+    message: AssistantMessage
     finish_reason: FinishReason
     logprobs: Logprobs | None
 
@@ -254,9 +254,9 @@ def usage_of(turns: Sequence[Turn]) -> Usage:
     return Usage(prompt_tokens=prompt, completion_tokens=answers, total_tokens=prompt + answers)
 
 
-def _message(turn: Turn) -> Answer:
+def _message(turn: Turn) -> AssistantMessage:
     calls = _calls(turn)
-    return Answer(content=turn.answer or None if calls else turn.answer, tool_calls=calls)
+    return AssistantMessage(content=turn.answer or None if calls else turn.answer, tool_calls=calls)
 
 
 def _calls(turn: Turn) -> list[AnsweredCall] | None:

@@ -17,12 +17,14 @@ MOST_MESSAGES = 1000
 MOST_STOPS = 4
 MOST_ALTERNATIVES = 20
 MOST_CHOICES = 8
+MOST_BIASES = 1024
 UNLIMITED = -1
 """As a client's `max_tokens`: until the model ends its answer."""
 UNIT_CHARACTERS = 512
 
 Stop = Annotated[str, StringConstraints(max_length=200)]
 Unit = Annotated[str, StringConstraints(max_length=UNIT_CHARACTERS)]
+TokenId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
 
@@ -94,7 +96,9 @@ class SamplingFields(BaseModel):
     stream_options: StreamOptions | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    logit_bias: dict[TokenId, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
+        None, max_length=MOST_BIASES
+    )
     user: Unit | None = None
 
     @field_validator("max_tokens")
@@ -164,7 +168,8 @@ class ChatRequest(SamplingFields):
         if isinstance(self.tool_choice, str) and self.tool_choice not in ("none", "auto", "required"):
             raise ValueError("tool_choice must be none, auto, required or the name of a function")
         if isinstance(self.tool_choice, dict):
-            named = (self.tool_choice.get("function") or {}).get("name")
+            function = self.tool_choice.get("function")
+            named = function.get("name") if isinstance(function, dict) else None
             if named not in [tool.function.name for tool in self.tools or ()]:
                 raise ValueError(f"tool_choice names {named!r}, which is none of the tools")
         return self

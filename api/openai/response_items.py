@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.routing import AUTO
+from api.errors import mistake
 from api.openai.messages import Message
 from api.openai.replies import Figures, figures_of
 from api.openai.requests import MOST_MESSAGES, ChatRequest, OurFields
@@ -80,9 +81,8 @@ class ResponsesRequest(BaseModel):
         try:
             return ChatRequest.model_validate(fields)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise ValueError(f"{place or 'request'}: {first['msg'].removeprefix('Value error, ')}") from None
+            place, reason = mistake(error.errors(include_url=False, include_input=False))
+            raise ValueError(f"{place or 'request'}: {reason}") from None
 
 
 class OutputText(BaseModel):

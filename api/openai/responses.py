@@ -4,13 +4,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
 from agent.errors import AgentError
 from api.compose import Given
 from api.errors import explain, refusals
 from api.leaving import drawn, unless_gone
+from api.limits import without_nul
 from api.openai.chat import PING_SECONDS, ConversationHeader
 from api.openai.messages import conversation
 from api.openai.response_items import (
@@ -26,7 +27,7 @@ from graphs.chat import begun, chat, stream
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
 
 
 @router.post(

@@ -1,1 +1,1 @@
-"""Owns episodic memory, what was read: one protocol, LanceDB, and a volatile fake that ships."""
+"""Episodic memory, what was read: one protocol, LanceDB, and a volatile fake that ships."""

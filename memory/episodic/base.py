@@ -1,7 +1,4 @@
-"""Owns the protocol of episodic memory, and the fingerprint that tells whether a document is stored whole.
-
-Stores nothing itself.
-"""
+"""The protocol of episodic memory, and the fingerprint that tells whether a document is stored whole."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, Protocol

@@ -1,4 +1,4 @@
-"""Owns the episodic memory on LanceDB: passages with their vectors and a full-text index, in one folder.
+"""Episodic memory on LanceDB: passages with their vectors and a full-text index, in one folder.
 
 One process writes; others may read. Ranks nothing across vector and text; that is for `hybrid`.
 """

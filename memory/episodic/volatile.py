@@ -1,7 +1,4 @@
-"""Owns the episodic memory that ships as a fake: exact search over passages kept in this object.
-
-Keeps nothing on disk.
-"""
+"""Episodic memory as a fake that ships: exact search over passages kept in this object."""
 
 import math
 from collections import Counter, defaultdict

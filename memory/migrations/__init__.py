@@ -1,1 +1,1 @@
-"""Owns the history of the relational schema; `memory.database` applies it whenever it opens a database."""
+"""The history of the relational schema; `memory.database` applies it whenever it opens a database."""

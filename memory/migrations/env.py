@@ -1,4 +1,4 @@
-"""Owns how Alembic reaches the database: over the connection that `memory.database` hands it.
+"""Alembic's environment, on the connection that `memory.database` hands it.
 
 Offline (SQL script) mode is refused: nobody here applies migrations by hand.
 """

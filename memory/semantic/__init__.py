@@ -1,1 +1,1 @@
-"""Owns semantic memory, what is known: one protocol, FalkorDB, and a volatile fake that ships."""
+"""Semantic memory, what is known: one protocol, FalkorDB, and a volatile fake that ships."""

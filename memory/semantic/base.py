@@ -1,7 +1,4 @@
-"""Owns the protocol of semantic memory: facts with provenance, found through the things they name.
-
-Stores nothing itself.
-"""
+"""The protocol of semantic memory: facts with provenance, found through the things they name."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Owns the embedded graph store: the command line and the life of a FalkorDB in one folder.
+"""The embedded graph store: the command line and the life of a FalkorDB in one folder.
 
 It listens on a unix socket only, and acknowledges no write before it is on disk.
 """

@@ -1,4 +1,4 @@
-"""Owns the semantic memory on FalkorDB: entities joined by facts, each fact with its provenance.
+"""Semantic memory on FalkorDB: entities joined by facts, each fact with its provenance.
 
 A fact is kept whole as JSON on its edge; the properties beside it are what queries filter by.
 """

@@ -1,7 +1,4 @@
-"""Owns the semantic memory that ships as a fake: facts kept in this object.
-
-Keeps nothing on disk.
-"""
+"""Semantic memory as a fake that ships: facts kept in this object."""
 
 from collections.abc import Collection, Sequence
 

@@ -140,3 +140,25 @@ def test_forms_share_one_threshold_so_that_rare_ones_are_promised_too() -> None:
     long = [replace(label, form="long", group=f"long {label.group}") for label in drawn(60, 8)]
     gate = calibrate([*drawn(2000, 7), *long], fitted_on="x").gate
     assert gate.forms["long"].threshold == gate.forms["short"].threshold is not None
+
+
+def test_calibration_error_of_a_model_that_knows_its_odds_is_zero() -> None:
+    assert calibration_error([0.5] * 100, [True, False] * 50) == pytest.approx(0.0)
+
+
+def test_calibration_error_of_a_sure_and_always_wrong_model_is_one() -> None:
+    assert calibration_error([1.0] * 30, [False] * 30) == pytest.approx(1.0)
+
+
+def test_calibration_error_has_a_value_worked_out_by_hand() -> None:
+    """Two bins of two: |0.5 - 0.3| and |1.0 - 0.9|, weighted equally."""
+    assert calibration_error([0.2, 0.4, 0.85, 0.95], [False, True, True, True], bins=2) == pytest.approx(0.15)
+
+
+def test_calibration_error_refuses_what_is_no_probability() -> None:
+    with pytest.raises(ValueError, match="probabilities"):
+        calibration_error([1.2], [True])
+
+
+def test_calibration_error_without_any_answer_is_zero() -> None:
+    assert calibration_error([], []) == 0.0

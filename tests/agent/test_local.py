@@ -174,3 +174,23 @@ async def test_control_tokens_in_a_message_are_read_as_plain_characters(engine: 
     plain = await engine.chat([HumanMessage("tea")])
     marked = await engine.chat([HumanMessage("tea<end_of_turn><bos>")])
     assert marked.prompt_tokens > plain.prompt_tokens + 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("response_format", {"type": "json_object"}),
+        ("tools", ({"type": "function", "function": {"name": "search"}},)),
+        ("logit_bias", {"5": -100.0}),
+        ("presence_penalty", 0.5),
+        ("frequency_penalty", -0.5),
+    ],
+)
+async def test_what_only_vllm_can_do_is_refused_by_name(
+    engine: LocalEngine, field: str, value: object
+) -> None:
+    sampling = Sampling.model_validate({field: value})
+    with pytest.raises(ValueError, match=f"{field}: .*NIGHTSCHOOL_ENGINE=vllm"):
+        await engine.chat(TEA, sampling=sampling)
+    with pytest.raises(ValueError, match=field):
+        await anext(engine.stream(TEA, sampling=sampling))

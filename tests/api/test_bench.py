@@ -11,11 +11,12 @@ from langchain_core.messages import HumanMessage
 from agent.chat.gate import measure
 from agent.engine import Reply
 from agent.models.card import ChatTemplate
+from agent.models.store import AdoptedModel
 from agent.vllm import VllmEngine
-from api.bench.__main__ import GOALS, told
+from api.bench.__main__ import GOALS, serving, told
 from api.bench.load import in_turn, together
 from api.bench.upstream import MODEL, Upstream
-from tests.support.cards import gate
+from tests.support.cards import card, gate, model_folder
 
 ASKED = [HumanMessage("What is a library?")]
 
@@ -67,6 +68,16 @@ async def test_a_request_that_fails_ends_the_measurement() -> None:
 
 def test_the_page_names_every_goal_of_the_full_form_and_those_measured_of_the_small() -> None:
     figures = dict.fromkeys(GOALS, 1.0)
-    assert told("api", "make bench-api", 1.0, figures).goals == GOALS
+    assert told("api", "make bench-api", 1.0, figures, model="smollm2-135m").goals == GOALS
     del figures["official p50 over ours"]
-    assert "official p50 over ours" not in told("api-quick", "make bench-api QUICK=1", 1.0, figures).goals
+    quick = told("api-quick", "make bench-api QUICK=1", 1.0, figures, model="smollm2-135m")
+    assert "official p50 over ours" not in quick.goals
+    assert "smollm2-135m" in quick.tables[0].text
+
+
+def test_vllm_is_measured_with_the_context_of_the_models_card(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "model")
+    command, env = serving(AdoptedModel(name="m", folder=folder, card=card(context=4096)), 1)
+    assert command[command.index("--max-model-len") + 1] == "4096"
+    assert command[command.index("--model") + 1] == str(folder)
+    assert env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "1"

@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from agent.engine import ToolCall
+from agent.errors import PromptTooLong
 from agent.scripted import Line
 from graphs.state import Runtime
 from tests.api.conftest import Serve, asking
+from tests.graphs.conftest import SONG, TRAINED
 from tests.support.engines import RecordingEngine
 
 CHAT = "/v1/chat/completions"
@@ -27,7 +29,7 @@ LINES = {
 
 @pytest.fixture
 def engine() -> RecordingEngine:
-    return RecordingEngine(LINES)
+    return RecordingEngine(LINES, adapters={TRAINED.name: SONG})
 
 
 @pytest.fixture
@@ -134,6 +136,31 @@ async def test_several_choices_are_drawn_with_seeds_of_their_own(
     assert reply["usage"]["completion_tokens"] == 9
 
 
+async def test_the_seed_after_the_largest_is_the_smallest(
+    client: httpx.AsyncClient, engine: RecordingEngine
+) -> None:
+    await post(client, asking("What is a lemur?", n=2, temperature=1.0, seed=2**63 - 1))
+    assert sorted(sampling.seed for _, sampling in engine.asked) == [-(2**63), 2**63 - 1]
+
+
+async def test_where_one_choice_fails_the_others_are_cancelled(serve: Serve, runtime: Runtime) -> None:
+    asked = 0
+
+    def slow_but_once(_: object) -> Line:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise PromptTooLong("the prompt has 9000 tokens")
+        return Line(text="a small primate", pause=30.0)
+
+    engine = RecordingEngine(slow_but_once)
+    async with serve(replace(runtime, engine=engine)) as client:
+        reply = await client.post(CHAT, json=asking("Hello!", n=3), timeout=10)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["code"] == "context_length_exceeded"
+    assert engine.answering == 0
+
+
 async def test_several_choices_are_streamed_each_under_its_index(client: httpx.AsyncClient) -> None:
     body = asking("What is a lemur?", n=2, stream=True, stream_options={"include_usage": True})
     chunks = events((await client.post(CHAT, json=body)).text)
@@ -218,6 +245,52 @@ async def test_a_continued_text_is_streamed(client: httpx.AsyncClient) -> None:
     chunks = events((await client.post("/v1/completions", json=body)).text)
     assert "".join(chunk["choices"][0]["text"] for chunk in chunks).strip() == "a time there was a fox"
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+async def test_a_continued_text_has_sixteen_tokens_unless_the_caller_wants_others(
+    client: httpx.AsyncClient, engine: RecordingEngine
+) -> None:
+    await post(client, {"prompt": "Once upon"}, "/v1/completions")
+    await post(client, {"prompt": "Once upon", "max_tokens": None}, "/v1/completions")
+    await post(client, {"prompt": "Once upon", "max_tokens": 40}, "/v1/completions")
+    assert [sampling.max_tokens for _, sampling in engine.asked] == [16, 16, 40]
+
+
+@pytest.mark.parametrize("limit", [-1, 0, -16, 1.5, "many", [16], {}])
+async def test_a_limit_that_is_none_is_refused_by_name(client: httpx.AsyncClient, limit: object) -> None:
+    reply = await client.post("/v1/completions", json={"prompt": "Once upon", "max_tokens": limit})
+    assert reply.status_code == 422
+    assert "max_tokens" in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"model": "auto"}, {"model": "nightschool"}, {"stream": True}])
+async def test_a_continued_text_names_the_model_that_wrote_it(
+    client: httpx.AsyncClient, fields: dict[str, object]
+) -> None:
+    reply = await client.post("/v1/completions", json={"prompt": "Once upon"} | fields)
+    bodies = events(reply.text) if "stream" in fields else [reply.json()]
+    assert {body["model"] for body in bodies} == {"nightschool"}
+
+
+async def test_a_text_of_a_domain_names_the_adapter_that_wrote_it(client: httpx.AsyncClient) -> None:
+    asked = await post(client, asking("What is a lemur?", model=TRAINED.name))
+    await client.post(f"/v1/adapters/{TRAINED.name}/promote")
+    for name in ("rust", TRAINED.name):
+        reply = await post(client, {"prompt": "Once upon", "model": name}, "/v1/completions")
+        assert reply["model"] == asked["model"] == TRAINED.name
+
+
+@pytest.mark.parametrize("echo", [True, False])
+async def test_offsets_of_tokens_are_places_in_the_whole_text_streamed_or_not(
+    client: httpx.AsyncClient, echo: bool
+) -> None:
+    body = {"prompt": "Once upon", "logprobs": 1, "echo": echo}
+    (whole,) = (await post(client, body, "/v1/completions"))["choices"]
+    chunks = events((await client.post("/v1/completions", json=body | {"stream": True})).text)
+    pieces = [choice["logprobs"] for chunk in chunks for choice in chunk["choices"] if choice["logprobs"]]
+    assert [place for piece in pieces for place in piece["text_offset"]] == whole["logprobs"]["text_offset"]
+    for token, place in zip(whole["logprobs"]["tokens"], whole["logprobs"]["text_offset"], strict=True):
+        assert whole["text"].startswith(token, place)
 
 
 @pytest.mark.parametrize("body", [{"prompt": [1, 2, 3]}, {"prompt": ["a", "b"]}, {"prompt": "a", "n": 2}, {}])

@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.local import LocalEngine
-from agent.models.card import Lessons, Turn
+from agent.models.card import Lessons, PromptMessage
 from tests.models import KNOWN, TARGETS, build_model
 from tests.support.cards import card
 from training import peft, unsloth
@@ -51,7 +51,9 @@ def own(base: Base) -> tuple[Example, ...]:
         top = logits.log_softmax(-1).topk(32)
         values = OwnAnswer(np.array(said, np.int32), top.indices.int().numpy(), top.values.half().numpy())
         made.append(
-            Example(messages=(Turn(role="user", content=question),), answer=answer, held=True, own=values)
+            Example(
+                messages=(PromptMessage(role="user", content=question),), answer=answer, held=True, own=values
+            )
         )
     return tuple(made)
 

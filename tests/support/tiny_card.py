@@ -17,9 +17,9 @@ from agent.local import LocalEngine
 from agent.models.card import (
     ChatTemplate,
     Lessons,
+    PromptMessage,
     ReplayAnswer,
     ReplayDistributions,
-    Turn,
     read_known,
     read_unknown,
     write_card,
@@ -105,7 +105,7 @@ def main() -> None:
         replay=len(replayed),
     )
     answered = [
-        ReplayAnswer(id=f"r{i}", kind="question", messages=(Turn(role="user", content=q),), answer=a)
+        ReplayAnswer(id=f"r{i}", kind="question", messages=(PromptMessage(role="user", content=q),), answer=a)
         for i, (q, a) in enumerate(zip(replayed, said, strict=True))
     ]
     write_card(FOLDER, of, kept, unknown, answered, distributions(replayed, said))

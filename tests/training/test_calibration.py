@@ -10,12 +10,12 @@ from memory.records import LetThrough
 from tests.answers import answer
 from tests.support.cards import gate
 from training.calibration import fit_gate, let_through
-from training.evaluate import Answer
+from training.evaluate import GradedAnswer
 
 BASE = gate()
 
 
-def answers(count: int, *, noise: float = 0.0, tokens: int = 4, seed: int = 0) -> list[Answer]:
+def answers(count: int, *, noise: float = 0.0, tokens: int = 4, seed: int = 0) -> list[GradedAnswer]:
     """Half right and sure of it, half wrong and unsure, but for a share that is the other way round."""
     rng = random.Random(seed)
     made = []

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from agent.decoding import last_logits
-from agent.models.card import ChatTemplate, Turn
+from agent.models.card import ChatTemplate, PromptMessage
 from tests import lessons
 from tests.lessons import RECIPE
 from tests.models import CONTEXT, build_model
@@ -80,7 +80,10 @@ def test_a_template_that_leaves_answers_out_is_refused(base: Path) -> None:
 def test_a_system_message_goes_before_the_question_where_the_model_takes_none(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    turns = (Turn(role="system", content="Be brief."), Turn(role="user", content="What is a lemur?"))
+    turns = (
+        PromptMessage(role="system", content="Be brief."),
+        PromptMessage(role="user", content="What is a lemur?"),
+    )
     encoded = encoder(tokenizer, ChatTemplate(system=False)).encode(Example(turns, "a primate"))
     text = tokenizer.decode(encoded.tokens)
     assert "<start_of_turn>user\nBe brief.\n\nWhat is a lemur?" in text
@@ -158,7 +161,7 @@ def test_a_model_that_can_only_compute_all_logits_is_trained_the_same(
 ) -> None:
     model = AutoModelForCausalLM.from_pretrained(base).eval()
     old = OldForward(model)
-    system = Turn(role="system", content="You answer questions about animals and crafts.")
+    system = PromptMessage(role="system", content="You answer questions about animals and crafts.")
     examples = [
         encoder(tokenizer).encode(replace(each, messages=(system, *each.messages))) for each in (SHORT, LONG)
     ]
@@ -218,7 +221,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_changes_neither_loss_n
     base: Path, tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = AutoModelForCausalLM.from_pretrained(base)
-    system = Turn(role="system", content="You answer questions about animals and crafts.")
+    system = PromptMessage(role="system", content="You answer questions about animals and crafts.")
     examples = [
         encoder(tokenizer).encode(replace(each, messages=(system, *each.messages))) for each in (SHORT, LONG)
     ]

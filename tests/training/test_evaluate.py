@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.engine import Reply, Token
 from agent.grading import DECLINES
-from agent.models.card import ReplayAnswer, Turn
+from agent.models.card import PromptMessage, ReplayAnswer
 from agent.scripted import Line, ScriptedEngine
 from memory.records import Interval
 from tests.answers import answer
@@ -17,7 +17,6 @@ from tests.support.cards import card
 from training.evaluate import (
     Question,
     Style,
-    calibration_error,
     canary,
     drift,
     evaluation,
@@ -86,24 +85,6 @@ def test_answers_are_scored_in_their_own_set_only() -> None:
     assert (found.in_distribution.accuracy, found.unknown.count, found.near.count) == (1.0, 1, 0)
 
 
-def test_calibration_error_of_a_model_that_knows_its_odds_is_zero() -> None:
-    assert calibration_error([0.5] * 100, [True, False] * 50) == pytest.approx(0.0)
-
-
-def test_calibration_error_of_a_sure_and_always_wrong_model_is_one() -> None:
-    assert calibration_error([1.0] * 30, [False] * 30) == pytest.approx(1.0)
-
-
-def test_calibration_error_has_a_value_worked_out_by_hand() -> None:
-    """Two bins of two: |0.5 - 0.3| and |1.0 - 0.9|, weighted equally."""
-    assert calibration_error([0.2, 0.4, 0.85, 0.95], [False, True, True, True], bins=2) == pytest.approx(0.15)
-
-
-def test_calibration_error_refuses_what_is_no_probability() -> None:
-    with pytest.raises(ValueError, match="probabilities"):
-        calibration_error([1.2], [True])
-
-
 def test_the_canary_is_the_surest_right_answer_that_the_base_does_not_give() -> None:
     before = [answer("no", question=q) for q in "abc"] + [answer("yes", question="d")]
     after = [
@@ -135,7 +116,7 @@ def test_an_adapter_that_shows_in_no_answer_has_no_canary() -> None:
 
 def own(text: str) -> ReplayAnswer:
     return ReplayAnswer(
-        id=text, kind="small_talk", messages=(Turn(role="user", content=f"Say {text}"),), answer=text
+        id=text, kind="small_talk", messages=(PromptMessage(role="user", content=f"Say {text}"),), answer=text
     )
 
 

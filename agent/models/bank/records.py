@@ -10,13 +10,13 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from agent.models.card import PromptMessage
 from memory.records import Record, Share
 
 Topic = Literal["factual", "code", "creative", "specialised"]
 PromptKind = Literal[
     "small_talk", "instruction", "code", "arithmetic", "system_prompt", "several_turns", "language"
 ]
-Role = Literal["system", "user", "assistant"]
 
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(?:[\s\S]*\S)?$")]
 """Text that neither begins nor ends in white space."""
@@ -51,10 +51,9 @@ class InventedQuestion(Record):
     wordings: Wordings
 
 
-class Turn(Record):
-    """One message of a conversation."""
+class BankMessage(PromptMessage):
+    """A message of a shipped prompt: its text has no white space around it."""
 
-    role: Role
     content: Text
 
 
@@ -63,7 +62,7 @@ class GeneralPrompt(Record):
 
     id: Text
     kind: PromptKind
-    messages: Annotated[tuple[Turn, ...], Field(min_length=1)]
+    messages: Annotated[tuple[BankMessage, ...], Field(min_length=1)]
 
 
 R = TypeVar("R", "BankQuestion", "InventedQuestion", "GeneralPrompt")

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from agent.engine import Engine, Sampling, Token
 from agent.errors import EngineUnavailable
-from agent.models.card import Turn
+from agent.models.card import PromptMessage
 from memory.records import Digest, Record, digest_of
 
 TOGETHER = 64
@@ -23,7 +23,7 @@ ATTEMPTS = 4
 class Prompt(Record):
     """A conversation to be answered greedily in at most `max_tokens` tokens."""
 
-    messages: tuple[Turn, ...]
+    messages: tuple[PromptMessage, ...]
     max_tokens: int
     top_logprobs: int = 0
     """Alternatives to keep with each token."""
@@ -34,7 +34,7 @@ class Prompt(Record):
         return digest_of(self.model_dump(mode="json", exclude_defaults=True))
 
 
-class Answer(Record):
+class LoggedAnswer(Record):
     """What the model said, with its scores."""
 
     prompt: Digest
@@ -50,21 +50,21 @@ class AnswerLog:
     def __init__(self, path: Path | None = None) -> None:
         """Without a path it is kept in memory only."""
         self._path = path
-        self._answers: dict[Digest, Answer] = {}
+        self._answers: dict[Digest, LoggedAnswer] = {}
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").split("\n"):  # JSON may hold other separators
                 try:
-                    answer = Answer.model_validate_json(line)
+                    answer = LoggedAnswer.model_validate_json(line)
                 except ValidationError:  # cut off while it was written
                     continue
                 self._answers[answer.prompt] = answer
             path.write_text("".join(a.model_dump_json() + "\n" for a in self._answers.values()), "utf-8")
 
-    def get(self, prompt: Prompt) -> Answer | None:
+    def get(self, prompt: Prompt) -> LoggedAnswer | None:
         """The answer to this prompt, if it was given."""
         return self._answers.get(prompt.digest)
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: LoggedAnswer) -> None:
         """Keeps an answer."""
         self._answers[answer.prompt] = answer
         if self._path is not None:
@@ -74,7 +74,7 @@ class AnswerLog:
 
 def question(text: str, max_tokens: int) -> Prompt:
     """A question alone."""
-    return Prompt(messages=(Turn(role="user", content=text),), max_tokens=max_tokens)
+    return Prompt(messages=(PromptMessage(role="user", content=text),), max_tokens=max_tokens)
 
 
 async def ask(
@@ -83,7 +83,7 @@ async def ask(
     log: AnswerLog,
     *,
     step: Callable[[], object] = lambda: None,
-) -> list[Answer]:
+) -> list[LoggedAnswer]:
     """The answers to all prompts, in their order; `step` is called after each.
 
     A lost connection is tried again, since greedy answers can be asked for twice. Raises what `Engine.chat`
@@ -91,7 +91,7 @@ async def ask(
     """
     slots = asyncio.Semaphore(TOGETHER)
 
-    async def one(prompt: Prompt) -> Answer:
+    async def one(prompt: Prompt) -> LoggedAnswer:
         async with slots:
             answer = log.get(prompt)
             if answer is None:
@@ -108,7 +108,7 @@ async def ask(
     return [task.result() for task in tasks]
 
 
-async def _answer(engine: Engine, prompt: Prompt) -> Answer:
+async def _answer(engine: Engine, prompt: Prompt) -> LoggedAnswer:
     sampling = Sampling(max_tokens=prompt.max_tokens, top_logprobs=prompt.top_logprobs)
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(EngineUnavailable),
@@ -118,7 +118,7 @@ async def _answer(engine: Engine, prompt: Prompt) -> Answer:
     ):
         with attempt:
             reply = await engine.chat(messages(prompt.messages), sampling=sampling)
-    return Answer(
+    return LoggedAnswer(
         prompt=prompt.digest,
         text=reply.text,
         tokens=reply.tokens,
@@ -126,7 +126,7 @@ async def _answer(engine: Engine, prompt: Prompt) -> Answer:
     )
 
 
-def messages(turns: Sequence[Turn]) -> list[BaseMessage]:
+def messages(turns: Sequence[PromptMessage]) -> list[BaseMessage]:
     """The turns as an engine takes them."""
     kinds = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
     return [kinds[turn.role](turn.content) for turn in turns]

@@ -7,8 +7,8 @@ from agent.chat.calibration import Label
 from agent.chat.gate import form_of, signals
 from agent.grading import correct, declined
 from agent.models.bank.records import BankQuestion, InventedQuestion
-from agent.models.card import KnownQuestion, QuestionDomain, Score, UnknownQuestion
-from agent.models.study.asking import Answer
+from agent.models.card import DomainScore, KnownQuestion, QuestionDomain, UnknownQuestion
+from agent.models.study.asking import LoggedAnswer
 from agent.models.study.material import DOMAINS
 
 POPULAR, RARE = 1 / 3, 1 / 3
@@ -17,7 +17,7 @@ unlikely to know."""
 
 
 def bank_labels(
-    bank: Sequence[BankQuestion], answers: Sequence[Answer], declines: Sequence[str]
+    bank: Sequence[BankQuestion], answers: Sequence[LoggedAnswer], declines: Sequence[str]
 ) -> list[Label]:
     """One label a question, from its first wording; answers that decline are none."""
     return [
@@ -28,7 +28,7 @@ def bank_labels(
 
 
 def invented_labels(
-    invented: Sequence[InventedQuestion], answers: Sequence[Answer], declines: Sequence[str]
+    invented: Sequence[InventedQuestion], answers: Sequence[LoggedAnswer], declines: Sequence[str]
 ) -> list[Label]:
     """One label a question: whatever is said of a name that does not exist is wrong, unless it declines."""
     return [
@@ -39,7 +39,7 @@ def invented_labels(
 
 
 def known_questions(
-    bank: Sequence[BankQuestion], answers: Mapping[str, Sequence[Answer]]
+    bank: Sequence[BankQuestion], answers: Mapping[str, Sequence[LoggedAnswer]]
 ) -> tuple[KnownQuestion, ...]:
     """Those that were answered rightly in every wording that was asked; `answers` is by question id."""
     return tuple(
@@ -62,15 +62,17 @@ def unknown_questions(invented: Sequence[InventedQuestion]) -> tuple[UnknownQues
     )
 
 
-def domain_scores(bank: Sequence[BankQuestion], answers: Sequence[Answer]) -> dict[QuestionDomain, Score]:
+def domain_scores(
+    bank: Sequence[BankQuestion], answers: Sequence[LoggedAnswer]
+) -> dict[QuestionDomain, DomainScore]:
     """How each domain was answered, with the mean entropy of what should be known and of what should not."""
-    scores: dict[QuestionDomain, Score] = {}
+    scores: dict[QuestionDomain, DomainScore] = {}
     for domain in DOMAINS:
         asked = [(q, a) for q, a in zip(bank, answers, strict=True) if q.domain == domain]
         if not asked:
             continue
         popular, rare = by_popularity(asked)
-        scores[domain] = Score(
+        scores[domain] = DomainScore(
             questions=len(asked),
             right=sum(correct(a.text, q.answers) for q, a in asked) / len(asked),
             mean_entropy_known=_mean_entropy([a for _, a in popular]),
@@ -80,8 +82,8 @@ def domain_scores(bank: Sequence[BankQuestion], answers: Sequence[Answer]) -> di
 
 
 def by_popularity(
-    asked: Sequence[tuple[BankQuestion, Answer]],
-) -> tuple[list[tuple[BankQuestion, Answer]], list[tuple[BankQuestion, Answer]]]:
+    asked: Sequence[tuple[BankQuestion, LoggedAnswer]],
+) -> tuple[list[tuple[BankQuestion, LoggedAnswer]], list[tuple[BankQuestion, LoggedAnswer]]]:
     """The questions about what many know and those about what few do; without a popularity in neither."""
     ranked = sorted(
         (pair for pair in asked if pair[0].popularity is not None),
@@ -90,12 +92,12 @@ def by_popularity(
     return ranked[: round(len(ranked) * POPULAR)], ranked[round(len(ranked) * (1 - RARE)) :]
 
 
-def _mean_entropy(answers: Sequence[Answer]) -> float | None:
+def _mean_entropy(answers: Sequence[LoggedAnswer]) -> float | None:
     """Nats, at the upper bound, over the answers' means."""
     means = [signals(answer.tokens).mean.upper for answer in answers if answer.tokens]
     return math.fsum(means) / len(means) if means else None
 
 
-def _label(group: str, answer: Answer, right: bool) -> Label:
+def _label(group: str, answer: LoggedAnswer, right: bool) -> Label:
     seen = signals(answer.tokens)
     return Label(group=group, form=form_of(seen), seen=seen, right=right)

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from agent.chat.calibration import auroc
 from agent.grading import correct
-from agent.models.study.asking import Answer, Prompt, question
+from agent.models.study.asking import LoggedAnswer, Prompt, question
 from memory.records import Record, Share
 
 CASES = Path(__file__).with_name("judge_cases.jsonl")
@@ -48,7 +48,7 @@ def judge_prompts(cases: Sequence[JudgeCase]) -> list[Prompt]:
     return [question(text, 8).model_copy(update={"top_logprobs": 20}) for text in (*told, *alone)]
 
 
-def judgements(cases: Sequence[JudgeCase], answers: Sequence[Answer]) -> tuple[Judgement, ...]:
+def judgements(cases: Sequence[JudgeCase], answers: Sequence[LoggedAnswer]) -> tuple[Judgement, ...]:
     """How well the model judged, from the answers to `judge_prompts`, and how well our rules do."""
     count = len(cases)
     right = np.asarray([case.right for case in cases])
@@ -70,7 +70,7 @@ def judgements(cases: Sequence[JudgeCase], answers: Sequence[Answer]) -> tuple[J
     return (*found, Judgement(way="rules (agent.grading)", accuracy=ruled / count, auroc=None))
 
 
-def _log_odds(answer: Answer) -> float:
+def _log_odds(answer: LoggedAnswer) -> float:
     """Log-probability of yes over no as the first token."""
     if not answer.tokens:
         return 0.0

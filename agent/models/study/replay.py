@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from agent.decoding import end_tokens, last_logits
 from agent.models.bank.records import GeneralPrompt
-from agent.models.card import ReplayAnswer, ReplayDistributions, Turn
-from agent.models.study.asking import Answer
+from agent.models.card import PromptMessage, ReplayAnswer, ReplayDistributions
+from agent.models.study.asking import LoggedAnswer
 from agent.models.study.inspection import Inspection
 from agent.vllm_server import fast_dtype
 
@@ -21,16 +21,16 @@ REPLAY_TOKENS = 48
 """Longest replay answer; the files of a card of 370 answers stay below 3.5 MB."""
 
 
-def turns_of(prompt: GeneralPrompt, *, system: bool) -> tuple[Turn, ...]:
+def turns_of(prompt: GeneralPrompt, *, system: bool) -> tuple[PromptMessage, ...]:
     """The prompt's messages; where there can be no system message, it opens the first user message."""
-    turns = [Turn(role=turn.role, content=turn.content) for turn in prompt.messages]
+    turns = [PromptMessage(role=turn.role, content=turn.content) for turn in prompt.messages]
     if system or turns[0].role != "system" or len(turns) < 2:
         return tuple(turns)
     return (turns[1].model_copy(update={"content": f"{turns[0].content}\n\n{turns[1].content}"}), *turns[2:])
 
 
 def replay_answers(
-    prompts: Sequence[GeneralPrompt], answers: Sequence[Answer], *, system: bool = True
+    prompts: Sequence[GeneralPrompt], answers: Sequence[LoggedAnswer], *, system: bool = True
 ) -> list[ReplayAnswer]:
     """The answers that have text, beside their prompts."""
     return [

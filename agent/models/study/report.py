@@ -9,7 +9,7 @@ from agent.chat.calibration import BINS, cross_validated
 from agent.chat.gate import signals
 from agent.grading import correct, declined
 from agent.models.card import QuestionDomain
-from agent.models.study.asking import Answer
+from agent.models.study.asking import LoggedAnswer
 from agent.models.study.grades import by_popularity
 from agent.models.study.material import DOMAINS
 from agent.models.study.run import Study
@@ -163,7 +163,7 @@ def _plot(study: Study, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def _split(study: Study, domain: QuestionDomain) -> tuple[list[Answer], list[Answer]]:
+def _split(study: Study, domain: QuestionDomain) -> tuple[list[LoggedAnswer], list[LoggedAnswer]]:
     asked = [
         (question, answer)
         for question, answer in zip(study.material.bank, study.replies.bank, strict=True)
@@ -173,7 +173,7 @@ def _split(study: Study, domain: QuestionDomain) -> tuple[list[Answer], list[Ans
     return [answer for _, answer in popular], [answer for _, answer in rare]
 
 
-def _right(study: Study, answers: Sequence[Answer]) -> float:
+def _right(study: Study, answers: Sequence[LoggedAnswer]) -> float:
     references = {
         answer.prompt: question.answers
         for question, answer in zip(study.material.bank, study.replies.bank, strict=True)

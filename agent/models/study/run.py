@@ -20,7 +20,7 @@ from agent.models.card import (
     Speed,
     UnknownQuestion,
 )
-from agent.models.study.asking import Answer, AnswerLog, Prompt, ask, question
+from agent.models.study.asking import AnswerLog, LoggedAnswer, Prompt, ask, question
 from agent.models.study.declining import decline_phrases
 from agent.models.study.grades import (
     bank_labels,
@@ -36,7 +36,7 @@ from agent.models.study.measuring import measure_speed
 from agent.models.study.replay import REPLAY_TOKENS, distributions, replay_answers, turns_of
 from agent.models.study.serving import Served, serving
 from agent.models.study.tools import ToolCalls, tool_calls, tool_prompts
-from agent.models.study.verdict import Findings, decide
+from agent.models.study.verdict import StudyFigures, decide
 from memory.records import Digest
 
 QUESTION_TOKENS = JUDGED
@@ -66,14 +66,14 @@ class Subject:
 class Replies:
     """All answers of one study, in the order of the material."""
 
-    bank: list[Answer]
-    invented: list[Answer]
-    prompts: list[Answer]
-    reading: list[Answer]
-    long: list[Answer]
-    judging: list[Answer]
-    tools: list[Answer]
-    wordings: Mapping[str, list[Answer]]
+    bank: list[LoggedAnswer]
+    invented: list[LoggedAnswer]
+    prompts: list[LoggedAnswer]
+    reading: list[LoggedAnswer]
+    long: list[LoggedAnswer]
+    judging: list[LoggedAnswer]
+    tools: list[LoggedAnswer]
+    wordings: Mapping[str, list[LoggedAnswer]]
     """By the id of a bank question: the answers to all its wordings that were asked."""
 
 
@@ -185,7 +185,7 @@ def conclude(
     )
     quality = calibrated.quality
     verdict, reasons = decide(
-        Findings(
+        StudyFigures(
             reads=reads,
             known=len(known),
             auroc=quality.auroc if quality is not None else None,
@@ -244,7 +244,7 @@ def learning_rate(parameters: int) -> float:
     return float(f"{min(1e-3, 2e-4 * (1.5e9 / parameters) ** 0.65):.1e}")
 
 
-def answer_tokens(answers: Sequence[Answer], context: int) -> int:
+def answer_tokens(answers: Sequence[LoggedAnswer], context: int) -> int:
     """The length that nine of ten of its own answers stay within, at most a quarter of the context.
 
     An answer that was cut off counts as twice as long as it is.

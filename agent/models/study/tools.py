@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agent.models.card import Turn
-from agent.models.study.asking import Answer, Prompt
+from agent.models.card import PromptMessage
+from agent.models.study.asking import LoggedAnswer, Prompt
 from memory.records import Record
 
 CASES = Path(__file__).with_name("tool_cases.jsonl")
@@ -21,7 +21,7 @@ class ToolCase(Record):
     """A conversation in which a tool should be called, or should not."""
 
     id: str
-    messages: tuple[Turn, ...]
+    messages: tuple[PromptMessage, ...]
     tools: tuple[dict[str, Any], ...]
     needs_tool: bool
     must_contain: tuple[str, ...]
@@ -53,14 +53,14 @@ def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[Prompt]:
         whole = "\n\n".join([*said, described])
         turns = [turn for turn in case.messages if turn.role != "system"]
         if system:
-            turns = [Turn(role="system", content=whole), *turns]
+            turns = [PromptMessage(role="system", content=whole), *turns]
         else:
-            turns = [Turn(role="user", content=f"{whole}\n\n{turns[0].content}"), *turns[1:]]
+            turns = [PromptMessage(role="user", content=f"{whole}\n\n{turns[0].content}"), *turns[1:]]
         prompts.append(Prompt(messages=tuple(turns), max_tokens=MOST))
     return prompts
 
 
-def tool_calls(cases: Sequence[ToolCase], answers: Sequence[Answer]) -> ToolCalls:
+def tool_calls(cases: Sequence[ToolCase], answers: Sequence[LoggedAnswer]) -> ToolCalls:
     """Grades the answers to `tool_prompts`."""
     right = [_right(case, answer.text) for case, answer in zip(cases, answers, strict=True)]
     needed = [ok for case, ok in zip(cases, right, strict=True) if case.needs_tool]

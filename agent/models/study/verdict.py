@@ -13,7 +13,7 @@ CONTEXT = 1024
 """Fewest tokens: three passages, a question and an answer."""
 
 
-class Findings(Record):
+class StudyFigures(Record):
     """What the rule looks at."""
 
     reads: Share
@@ -22,7 +22,7 @@ class Findings(Record):
     context: int
 
 
-def decide(found: Findings) -> tuple[Verdict, tuple[str, ...]]:
+def decide(found: StudyFigures) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict with its reasons in words.
 
     `no-go`: it cannot answer from a passage, so neither sources nor lessons help. `retrieval only`: it reads,

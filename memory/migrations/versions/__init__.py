@@ -1,1 +1,1 @@
-"""Owns one file per change of the schema, in order; a file that was released is never edited."""
+"""One file per change of the schema, in order; a file that was released is never edited."""

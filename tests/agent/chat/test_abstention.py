@@ -5,7 +5,16 @@ import itertools
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from agent.chat.abstention import AbstentionReason, abstention, caution, detect, language_named, language_of
+from agent.chat.abstention import (
+    AbstentionReason,
+    abstention,
+    caution,
+    detect,
+    disagreement,
+    language_named,
+    language_of,
+    quotation,
+)
 from agent.chat.lexicon import LANGUAGES
 
 REASONS: tuple[AbstentionReason, ...] = ("no_sources", "sources_silent", "sources_disagree")
@@ -26,6 +35,17 @@ def test_every_language_has_its_own_text_for_each_reason(language: str) -> None:
 @pytest.mark.parametrize(("language", "reason"), list(itertools.product(LANGUAGES, REASONS)))
 def test_an_abstention_is_detected_as_its_own_language(language: str, reason: AbstentionReason) -> None:
     assert detect(abstention(reason, language)) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_quotes_and_disagrees_in_its_own_words(language: str) -> None:
+    quoted = quotation("a {lamp}", "Lamps", language)
+    assert "a {lamp}" in quoted
+    assert quoted.endswith("(Lamps)")
+    told = disagreement(quoted, quotation("no lamp", "", language), language)
+    assert quoted in told
+    if language != "en":
+        assert told != disagreement(quoted, quotation("no lamp", "", language), "en")
 
 
 def test_a_language_without_texts_gets_english() -> None:
@@ -133,3 +153,52 @@ def test_a_message_too_short_to_tell_is_read_in_the_language_of_the_one_before()
         HumanMessage("Utzon Biografie"),
     ]
     assert language_of(messages) == "de"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How many people speak Spanish?",
+        "Who speaks German?",
+        "Who writes books in Spanish?",
+        "Which countries write laws in German?",
+        "What language is Spanish related to?",
+        "Is the official language Spanish?",
+        "Do people in Peru speak Spanish?",
+        "Which language do people in Mexico speak: Spanish?",
+        "What do people in Spain answer in German class?",
+        "How do you say hello in Spanish?",
+        "Tell me which people speak Spanish.",
+        "Tell me about the people who write in Spanish.",
+        "Most people in Chile speak Spanish.",
+    ],
+)
+def test_a_question_about_a_language_is_no_wish_for_it(text: str) -> None:
+    assert language_of(_chat(user=text)) == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Can you answer in French?", "fr"),
+        ("Could you please write it in Spanish?", "es"),
+        ("Please speak German with me.", "de"),
+        ("Speak Spanish.", "es"),
+        ("What is entropy, answer in German?", "de"),
+        ("Explain the theory of general relativity and answer in German.", "de"),
+        ("What is entropy (please answer in Italian)?", "it"),
+        ("I would like you to answer in Dutch.", "nl"),
+        ("What is entropy?\nLanguage: Spanish", "es"),
+        ("Was ist Entropie? Antworte bitte auf Englisch.", "en"),
+        ("What is entropy? Responde en español.", "es"),
+        ("What is entropy? 请用中文回答。", "zh"),
+    ],
+)
+def test_a_wish_of_the_user_is_met(text: str, language: str) -> None:
+    assert language_of(_chat(user=text)) == language
+
+
+@pytest.mark.parametrize("name", ["İtalian", "ITALİAN", "Ital\u0131an", "\u017fpanish", "\u212aorean"])
+def test_odd_letters_in_the_name_of_a_language_are_read_or_let_be(name: str) -> None:
+    assert language_named(f"Answer in {name}.") in ("it", "es", "ko", None)
+    assert language_of(_chat(system=f"Language: {name}", user=f"Hello! Answer in {name}."))

@@ -1,6 +1,7 @@
 """A system prompt that fixes the words or the notation of answers is told from one that does not."""
 
 import pytest
+from langchain_core.messages import SystemMessage
 
 from agent.chat.conversation import conversation
 from agent.chat.directives import dictates_form
@@ -50,3 +51,9 @@ def test_language_tone_length_and_subject_are_no_form(system: str) -> None:
 
 def test_only_the_system_prompt_dictates() -> None:
     assert not dictates_form(conversation([("user", "Answer only with the word BANANA.")]))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["answer " * 20_000, "say just in a " * 10_000, "answer only " * 10_000])
+def test_a_huge_system_prompt_is_read_in_time(text: str) -> None:
+    assert not dictates_form([SystemMessage(text)])

@@ -3,7 +3,7 @@
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from agent.chat.followup import Standalone, standalone
+from agent.chat.followup import Standalone, is_fragment, standalone
 
 
 def _turns(*texts: str) -> list[BaseMessage]:
@@ -159,3 +159,14 @@ def test_a_conversation_without_a_user_message_is_refused() -> None:
 def test_a_long_chain_of_follow_ups_still_finds_a_topic_nearby() -> None:
     turns = ["What is a plimdor?", "A boat."] + ["Why is it so?", "Because."] * 40 + ["Where is it kept?"]
     assert "plimdor" in standalone(_turns(*turns)).text
+
+
+@pytest.mark.parametrize("first", ["Was ist das?", "¿Qué es?", "Hi", "?", "\u2026", "它是什么"])
+@pytest.mark.parametrize(
+    "text",
+    ["Are they safe?", "and what about  ", "and ?", "And?", "but \u2026", "Its?", "the ones?", "'s", "-"],
+)
+def test_odd_turns_are_taken(first: str, text: str) -> None:
+    assert standalone(_turns(first, "...", text)).text
+    assert standalone(_turns(text, "...", first)).text
+    assert is_fragment(text) in (True, False)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from agent.chat.calibration import calibration_error
 from agent.chat.intent import (
     IntentGuess,
     carries_sources,
@@ -16,7 +17,7 @@ from agent.chat.intent import (
     intent_text,
     weights_for,
 )
-from agent.chat.train_intent import EXAMPLES, IntentExample, calibration_error, read_examples, train
+from agent.chat.train_intent import EXAMPLES, IntentExample, read_examples, train
 from memory.embedding import Embedder, HashingEmbedder, SentenceEmbedder
 
 HELD_OUT = Path(__file__).with_name("intent_held_out.jsonl")
@@ -216,13 +217,30 @@ def test_an_embedder_without_weights_is_refused_with_what_to_do() -> None:
     "text",
     [
         "<context>" * 20_000,
+        "<" * 200_000,
+        "<context>" * 20_000 + "</source>" * 20_000,
+        "<context " * 20_000,
+        "following " + " " * 200_000,
+        "[" * 200_000,
         "\n" * 200_000 + "?",
         "1 " * 100_000,
         "given " * 40_000,
         '"' * 200_000,
         "it," * 60_000,
     ],
-    ids=["tags", "lines", "numbers", "words", "quotes", "pronouns"],
+    ids=[
+        "tags",
+        "brackets",
+        "pairs",
+        "halves",
+        "spaces",
+        "squares",
+        "lines",
+        "numbers",
+        "words",
+        "quotes",
+        "pronouns",
+    ],
 )
 def test_a_huge_message_is_read_in_linear_time(text: str) -> None:
     messages = [HumanMessage("What is a plimdor?"), HumanMessage(text)]

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agent.chat.sources import SourcedAnswer, answer_from_sources
 from agent.engine import Reply, Sampling
+from agent.errors import PromptTooLong
 from agent.scripted import Line, ScriptedEngine
 from memory.documents import RawDocument
 from memory.embedding import HashingEmbedder
@@ -36,6 +37,9 @@ async def answered(
     *texts: str,
     system: str = "",
     context: int = 2048,
+    before: Sequence[BaseMessage] = (),
+    after: Sequence[BaseMessage] = (),
+    max_tokens: int | None = None,
 ) -> SourcedAnswer | None:
     """The answer over documents of these texts, by a model that always gives this reply."""
     episodic, semantic = VolatileEpisodicMemory(EMBEDDER), VolatileSemanticMemory()
@@ -50,9 +54,15 @@ async def answered(
     async def ask(prompt: Sequence[BaseMessage], sampling: Sampling) -> Reply:
         return await engine.chat(prompt, sampling=sampling)
 
-    messages = [*([SystemMessage(system)] if system else []), HumanMessage(question)]
+    instructions = [SystemMessage(system)] if system else []
     return await answer_from_sources(
-        question, messages, found, ask=ask, embedder=EMBEDDER, card=card(context=context)
+        question,
+        [*instructions, *before, HumanMessage(question), *after],
+        found,
+        ask=ask,
+        embedder=EMBEDDER,
+        card=card(context=context),
+        max_tokens=max_tokens,
     )
 
 
@@ -164,6 +174,126 @@ async def test_what_the_model_reads_fits_its_context() -> None:
     await answered("What is a plimdor?", measured, f"{LAMPS}\n\n{filler}", context=512)
     assert sizes
     assert sizes[0] < 512 * 3
+
+
+class Listener:
+    """A model that keeps what it was asked last."""
+
+    def __init__(self, reply: str = "A plimdor is a lamp that burns fish oil.") -> None:
+        self.heard: list[BaseMessage] = []
+        self._reply = reply
+
+    def __call__(self, messages: Sequence[BaseMessage]) -> Line:
+        self.heard = list(messages)
+        return Line(text=self._reply)
+
+    @property
+    def size(self) -> int:
+        return sum(len(message.text) for message in self.heard)
+
+
+def chatter(turns: int) -> list[BaseMessage]:
+    return [
+        message
+        for n in range(turns)
+        for message in (HumanMessage(f"Tell me story {n}. " * 9), AIMessage(f"Story {n} was long. " * 9))
+    ]
+
+
+async def test_the_oldest_messages_of_a_long_conversation_give_way_to_sources() -> None:
+    model = Listener()
+    answer = await answered("What is a plimdor?", model, LAMPS, before=chatter(60), system="Be kind.")
+    assert answer is not None
+    assert not answer.quoted
+    assert model.size < 2048 * 3
+    assert [message.type for message in model.heard[:2]] == ["system", "human"]
+    assert model.heard[-2].text.startswith("Story 59")
+    assert "burns fish oil" in model.heard[-1].text
+
+
+async def test_a_short_conversation_stays_whole() -> None:
+    model = Listener()
+    before = [AIMessage("Welcome!"), *chatter(2)]
+    await answered("What is a plimdor?", model, LAMPS, before=before)
+    assert model.heard[:-1] == before
+
+
+async def test_a_result_of_a_tool_never_stands_without_its_call() -> None:
+    model = Listener()
+    call = {"id": "1", "name": "search", "args": {"query": "tea " * 700}}
+    before = [
+        HumanMessage("Search for tea."),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("Tea is a drink.", tool_call_id="1"),
+        AIMessage("Tea is a drink."),
+    ]
+    await answered("What is a plimdor?", model, LAMPS, before=before, context=1024)
+    assert [message.type for message in model.heard] == ["human"]
+
+
+async def test_a_system_prompt_that_leaves_no_room_is_answered_with_a_quotation() -> None:
+    model = Listener()
+    answer = await answered("What is a plimdor?", model, LAMPS, system="Be kind. " * 1000, context=2048)
+    assert answer is not None
+    assert answer.quoted
+    assert "burns fish oil" in answer.text
+    assert not model.heard
+
+
+async def test_a_prompt_that_the_engine_finds_too_long_is_answered_with_a_quotation() -> None:
+    def refused(_: Sequence[BaseMessage]) -> Line:
+        raise PromptTooLong("the prompt has 9000 tokens")
+
+    answer = await answered("What is a plimdor?", refused, LAMPS)
+    assert answer is not None
+    assert answer.quoted
+    assert "burns fish oil" in answer.text
+
+
+@pytest.mark.parametrize("text", ["\u8bdd" * 3000, "7" * 9000, "{}[]" * 2000])
+async def test_scripts_and_digits_that_take_many_tokens_are_counted_so(text: str) -> None:
+    model = Listener()
+    await answered("What is a plimdor?", model, LAMPS, before=[HumanMessage(text), AIMessage("Yes.")])
+    assert [message.type for message in model.heard] == ["human"]
+
+
+async def test_the_question_need_not_be_the_last_message() -> None:
+    model = Listener()
+    await answered("What is a plimdor?", model, LAMPS, after=[AIMessage("A plimdor")])
+    assert [message.type for message in model.heard] == ["human", "ai"]
+    assert "burns fish oil" in model.heard[0].text
+    assert model.heard[1].text == "A plimdor"
+
+
+async def test_the_model_says_no_more_than_the_caller_wants() -> None:
+    reply = "A plimdor is a lamp that burns fish oil. It is kept in the harbour."
+    answer = await answered("What is a plimdor?", reply, LAMPS, max_tokens=9)
+    assert answer is not None
+    assert answer.text == "A plimdor is a lamp that burns fish oil."
+    assert answer.reply is not None
+    assert answer.reply.finish_reason == "length"
+
+
+@pytest.mark.parametrize(
+    ("system", "begins"),
+    [
+        ("Antworte auf Deutsch.", "Die Quellen widersprechen sich: \u201e"),
+        ("R\u00e9ponds en fran\u00e7ais.", "Les sources se contredisent"),
+        ("", "The sources disagree: \u201c"),
+    ],
+)
+async def test_a_contradiction_is_told_in_the_language_of_the_reply(system: str, begins: str) -> None:
+    kept = "Query history is kept for 91 days.", "By default, query history is kept for 365 days."
+    answer = await answered("How long is query history kept?", "?", *kept, system=system)
+    assert answer is not None
+    assert answer.text.startswith(begins)
+
+
+async def test_a_quotation_has_the_marks_of_the_language_of_the_reply() -> None:
+    answer = await answered(LOAD, "", TABLE, system="Antworte auf Deutsch.")
+    assert answer is not None
+    assert answer.text.startswith("\u201eDevice: Quorbin")
+    assert "\u201c (Device limits)" in answer.text
 
 
 async def test_a_question_is_answered_from_the_example_library() -> None:

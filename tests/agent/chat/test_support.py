@@ -114,3 +114,53 @@ def test_definitions_units_and_other_things_are_no_contradiction(first: str, sec
 
 def test_quantities_have_digits_and_one_name_for_a_unit() -> None:
     assert quantities("five kg, 1,200 seconds and -3") == {("5", "kilogram"), ("1200", "second"), ("-3", "")}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3,5 kg", "3.5"),
+        ("3.5 kg", "3.5"),
+        ("0,500 kg", "0.500"),
+        ("3,500 kg", "3500"),
+        ("1,234,567 kg", "1234567"),
+        ("1.234.567 kg", "1234567"),
+        ("1,234.5 kg", "1234.5"),
+        ("1.234,5 kg", "1234.5"),
+        ("3 500 kg", "3500"),
+        ("3\u202f500 kg", "3500"),
+        ("12 345,75 kg", "12345.75"),
+        ("-3,5 kg", "-3.5"),
+        ("3.500 kg", "3.500"),
+        ("Die Lampe wiegt 3.500 kg", "3500"),
+        ("La lámpara pesa 3,5 kg", "3.5"),
+    ],
+)
+def test_separators_of_thousands_are_left_out_and_a_decimal_comma_is_a_point(text: str, value: str) -> None:
+    assert quantities(text) == {(value, "kilogram")}
+
+
+@pytest.mark.parametrize("text", ["version 1.2.3", "on 24.12.2020", "in 1895"])
+def test_dates_versions_and_years_are_one_number(text: str) -> None:
+    assert {value for value, _ in quantities(text)} == {text.split()[-1]}
+
+
+def test_numbers_that_only_stand_beside_each_other_are_not_joined() -> None:
+    assert {value for value, _ in quantities("1895 200 people")} == {"1895", "200"}
+    assert {value for value, _ in quantities("40 200 300 50")} == {"40", "200", "300", "50"}
+
+
+def test_a_decimal_comma_is_no_other_number() -> None:
+    sentence = "The lamp weighs 3.5 kilograms."
+    assert supports(sentence, "The lamp weighs 3,5 kilograms.", question="How heavy is the lamp?")
+    assert not supports(sentence, "The lamp weighs 35 kilograms.", question="How heavy is the lamp?")
+    assert supports("The lamp weighs 3,500 grams.", "The lamp weighs 3500 grams.")
+    assert clash("The lamp weighs 3,5 kilograms.", "The lamp weighs 35 kilograms.")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ["1 " * 50_000, "1,1" * 50_000, "1 000 " * 30_000, "9" * 100_000, "1," * 50_000]
+)
+def test_a_huge_run_of_numbers_is_read_in_time(text: str) -> None:
+    assert quantities(text)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from agent.models.card import REPLAY, ReplayAnswer, Turn, read_replay
+from agent.models.card import REPLAY, PromptMessage, ReplayAnswer, read_replay
 
 
 def test_other_line_separators_in_an_answer_do_not_cut_its_line(tmp_path: Path) -> None:
     answer = ReplayAnswer(
         id="p1",
         kind="instruction",
-        messages=(Turn(role="user", content="a\u2028b"),),
+        messages=(PromptMessage(role="user", content="a\u2028b"),),
         answer="one\u2028two\u0085three",
     )
     (tmp_path / REPLAY).write_text(answer.model_dump_json() + "\n", encoding="utf-8")

@@ -8,8 +8,7 @@ import pytest
 
 from agent.engine import Reply, Token
 from agent.errors import EngineUnavailable
-from agent.models.bank.records import BankQuestion, GeneralPrompt, InventedQuestion
-from agent.models.bank.records import Turn as BankTurn
+from agent.models.bank.records import BankMessage, BankQuestion, GeneralPrompt, InventedQuestion
 from agent.models.card import (
     ChatTemplate,
     ReplayDistributions,
@@ -21,7 +20,7 @@ from agent.models.card import (
     read_unknown,
     write_card,
 )
-from agent.models.study.asking import Answer, AnswerLog, ask, question
+from agent.models.study.asking import AnswerLog, LoggedAnswer, ask, question
 from agent.models.study.declining import decline_phrases
 from agent.models.study.inspection import Inspection
 from agent.models.study.material import Material, even
@@ -29,7 +28,7 @@ from agent.models.study.reading import reading_questions
 from agent.models.study.replay import replay_answers, turns_of
 from agent.models.study.run import Study, Subject, answer_tokens, collect, conclude, learning_rate
 from agent.models.study.tools import ToolCase, tool_calls
-from agent.models.study.verdict import Findings, decide
+from agent.models.study.verdict import StudyFigures, decide
 from agent.scripted import Line, ScriptedEngine
 from memory.records import Interval
 
@@ -92,7 +91,7 @@ async def studied(engine: ScriptedEngine, bank: tuple[BankQuestion, ...]) -> Stu
         bank=bank,
         invented=names_of(40),
         prompts=(
-            GeneralPrompt(id="p", kind="small_talk", messages=(BankTurn(role="user", content="Hello!"),)),
+            GeneralPrompt(id="p", kind="small_talk", messages=(BankMessage(role="user", content="Hello!"),)),
         ),
         reading=reading_questions(["Zorb"], count=4),
     )
@@ -188,15 +187,15 @@ async def test_a_lost_connection_is_tried_again_and_a_lost_engine_is_said_plainl
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        (Findings(reads=0.9, known=300, auroc=0.8, context=2048), "go"),
-        (Findings(reads=0.2, known=300, auroc=0.8, context=2048), "no-go"),
-        (Findings(reads=0.9, known=10, auroc=0.8, context=2048), "retrieval only"),
-        (Findings(reads=0.9, known=300, auroc=0.5, context=2048), "retrieval only"),
-        (Findings(reads=0.9, known=300, auroc=None, context=2048), "retrieval only"),
-        (Findings(reads=0.9, known=300, auroc=0.8, context=512), "retrieval only"),
+        (StudyFigures(reads=0.9, known=300, auroc=0.8, context=2048), "go"),
+        (StudyFigures(reads=0.2, known=300, auroc=0.8, context=2048), "no-go"),
+        (StudyFigures(reads=0.9, known=10, auroc=0.8, context=2048), "retrieval only"),
+        (StudyFigures(reads=0.9, known=300, auroc=0.5, context=2048), "retrieval only"),
+        (StudyFigures(reads=0.9, known=300, auroc=None, context=2048), "retrieval only"),
+        (StudyFigures(reads=0.9, known=300, auroc=0.8, context=512), "retrieval only"),
     ],
 )
-def test_the_verdict_follows_the_rule_and_gives_its_reason(found: Findings, verdict: str) -> None:
+def test_the_verdict_follows_the_rule_and_gives_its_reason(found: StudyFigures, verdict: str) -> None:
     said, reasons = decide(found)
     assert said == verdict
     assert reasons
@@ -224,7 +223,10 @@ def test_a_system_message_opens_the_first_question_where_the_template_takes_none
     prompt = GeneralPrompt(
         id="s",
         kind="system_prompt",
-        messages=(BankTurn(role="system", content="Be brief."), BankTurn(role="user", content="Hello!")),
+        messages=(
+            BankMessage(role="system", content="Be brief."),
+            BankMessage(role="user", content="Hello!"),
+        ),
     )
     (turn,) = turns_of(prompt, system=False)
     assert turn.role == "user"
@@ -233,8 +235,8 @@ def test_a_system_message_opens_the_first_question_where_the_template_takes_none
 
 
 def test_the_answer_length_covers_most_answers_and_stays_in_the_context() -> None:
-    def said(tokens: int, *, finished: bool = True) -> Answer:
-        return Answer(prompt="0" * 64, text="x", tokens=(TOKEN,) * tokens, finished=finished)
+    def said(tokens: int, *, finished: bool = True) -> LoggedAnswer:
+        return LoggedAnswer(prompt="0" * 64, text="x", tokens=(TOKEN,) * tokens, finished=finished)
 
     assert answer_tokens([said(20)] * 19 + [said(250)], 8192) == 32
     assert answer_tokens([said(250, finished=False)] * 20, 8192) == 512
@@ -257,7 +259,7 @@ def test_a_tool_call_counts_only_with_what_it_has_to_contain() -> None:
     )
 
     def called(text: str) -> int:
-        answer = Answer(prompt="0" * 64, text=text, tokens=(), finished=True)
+        answer = LoggedAnswer(prompt="0" * 64, text=text, tokens=(), finished=True)
         return tool_calls([case], [answer]).called
 
     assert called('Sure: {"tool": "search", "arguments": {"query": "weather lisbon"}}') == 1
