@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from agent.chat.calibration import Label, calibrate
 from agent.chat.gate import chance, features, form_of
 from memory.records import AnswerGate, LetThrough
-from training.evaluate import GradedAnswer
+from training.evaluate import ANSWER_TOKENS, GradedAnswer
 
 
 def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     """The gate for one adapter, with the best promise that its own answers allow.
 
-    Fitted on its answers to what it was taught, what the base knew and what nobody knows. A form that it
+    Fitted on its answers to what it was taught, what the base knew and what nobody knows, but for those that
+    the evaluation cut off: chat hears more of them before it judges. A form that it
     gave too few answers in keeps the base model's gate, and without any promise the base model's gate stays.
     """
     labels = [
@@ -25,7 +26,7 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
             right=answer.right,
         )
         for answer in answers
-        if not answer.abstained and answer.signals.tokens
+        if not answer.abstained and 0 < answer.signals.tokens < ANSWER_TOKENS
     ]
     gate = calibrate(labels, fitted_on="its own evaluation").gate
     if all(fitted.threshold is None for fitted in gate.forms.values()):
@@ -43,6 +44,7 @@ def let_through(answers: Sequence[GradedAnswer], gate: AnswerGate) -> LetThrough
 
 def _confident(answer: GradedAnswer, gate: AnswerGate) -> bool:
     fitted = gate.forms.get(form_of(answer.signals))
-    if fitted is None or fitted.threshold is None or answer.abstained or not answer.signals.tokens:
+    whole = 0 < answer.signals.tokens < ANSWER_TOKENS
+    if fitted is None or fitted.threshold is None or answer.abstained or not whole:
         return False
     return chance(fitted.model, features(answer.signals)) >= fitted.threshold

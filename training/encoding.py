@@ -156,32 +156,34 @@ class Collator:
             "taught": [each for each in chosen if not each.held],
             "held": [each for each in chosen if each.held],
         }
-        return {name: self._padded(part) for name, part in parts.items() if part}
+        return {name: padded(part, self.pad) for name, part in parts.items() if part}
 
-    def _padded(self, rows: Sequence[Encoded]) -> dict[str, torch.Tensor]:
-        shared = _shared(rows)
-        length = max(len(row.tokens) for row in rows) - shared
-        kept = max(row.answer for row in rows)
-        tokens = torch.full((len(rows), length), self.pad)
-        mask = torch.zeros((len(rows), shared + length), dtype=torch.long)
-        mask[:, :shared] = 1
-        labels = torch.full((len(rows), kept), IGNORED)
-        for i, row in enumerate(rows):
-            ids = torch.tensor(row.tokens[shared:])
-            tokens[i, length - len(ids) :] = ids
-            mask[i, shared + length - len(ids) :] = 1
-            labels[i, kept - row.answer :] = ids[-row.answer :]
-        batch = {
-            "prefix": torch.tensor(rows[0].tokens[:shared], dtype=torch.long),
-            "input_ids": tokens,
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, shared:],
-            "labels": labels,
-        }
-        if rows[0].ids is not None:
-            batch["ids"] = _right([row.ids for row in rows], kept).long()
-            batch["logprobs"] = _right([row.logprobs for row in rows], kept).float()
-        return batch
+
+def padded(rows: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
+    """One batch, as `Collator` describes it."""
+    shared = _shared(rows)
+    length = max(len(row.tokens) for row in rows) - shared
+    kept = max(row.answer for row in rows)
+    tokens = torch.full((len(rows), length), pad)
+    mask = torch.zeros((len(rows), shared + length), dtype=torch.long)
+    mask[:, :shared] = 1
+    labels = torch.full((len(rows), kept), IGNORED)
+    for i, row in enumerate(rows):
+        ids = torch.tensor(row.tokens[shared:])
+        tokens[i, length - len(ids) :] = ids
+        mask[i, shared + length - len(ids) :] = 1
+        labels[i, kept - row.answer :] = ids[-row.answer :]
+    batch = {
+        "prefix": torch.tensor(rows[0].tokens[:shared], dtype=torch.long),
+        "input_ids": tokens,
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, shared:],
+        "labels": labels,
+    }
+    if rows[0].ids is not None:
+        batch["ids"] = _right([row.ids for row in rows], kept).long()
+        batch["logprobs"] = _right([row.logprobs for row in rows], kept).float()
+    return batch
 
 
 def _shared(rows: Sequence[Encoded]) -> int:
@@ -199,15 +201,20 @@ def _right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def observed(model: torch.nn.Module, example: Encoded, top: int = 32) -> Encoded:
-    """The example with what `model` thinks of its answer: the `top` likeliest tokens in each place."""
+def observed(model: torch.nn.Module, examples: Sequence[Encoded], pad: int, top: int = 32) -> list[Encoded]:
+    """The examples with what `model` thinks of their answers: the `top` likeliest tokens in each place.
+
+    All are read as one batch, so they should be of like length.
+    """
     device = next(model.parameters()).device
-    tokens = torch.tensor([example.tokens], device=device)
-    last = example.answer + 1
-    logits = model(input_ids=tokens, use_cache=False, **last_logits(model, last)).logits[0, -last:-1]
-    found = logits.float().log_softmax(-1).topk(min(top, logits.shape[-1]))
+    batch = {name: tensor.to(device) for name, tensor in padded(examples, pad).items()}
+    logits = look(model, batch).float().log_softmax(-1)
+    found = logits.topk(min(top, logits.shape[-1]))
     ids, logprobs = found.indices.int().cpu().numpy(), found.values.half().cpu().numpy()
-    return replace(example, ids=ids, logprobs=logprobs)
+    return [
+        replace(example, ids=ids[row, -example.answer :], logprobs=logprobs[row, -example.answer :])
+        for row, example in enumerate(examples)
+    ]
 
 
 def look(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:

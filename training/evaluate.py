@@ -24,7 +24,7 @@ SetName = Literal[
 ]
 OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
 """Sets that not every lesson has."""
-ANSWER_TOKENS = 48
+ANSWER_TOKENS = 32
 """Longest answer: the questions have short ones, and what has not named them by then does not know them. As
 long as their containment counts, a longer answer is only likelier to name them by chance."""
 CONCURRENCY = 128

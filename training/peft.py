@@ -7,7 +7,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,8 @@ from training.trainer import Example, OnProgress, TrainingSummary
 
 log = logging.getLogger(__name__)
 
+OBSERVED = 16
+"""Own answers whose distributions are computed at once."""
 LONGEST = 1024
 """Most tokens of an example: what is longer is no question with its answer."""
 
@@ -96,8 +98,11 @@ def prepare(
     """Examples in tokens. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
     limit = min(LONGEST, base.card.context)
     encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
-    every = [_encoded(model, encoder, example, recipe) for example in examples]
-    encoded = [each for each in every if each.answer]
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    every = [(example.held, encoder.encode(example, recipe.longest)) for example in examples]
+    unobserved = [each for held, each in every if held and each.answer and not each.held]
+    encoded = [each for held, each in every if each.answer and held == each.held]
+    encoded += _observed(model, unobserved, pad)
     if len(encoded) < len(every):
         log.warning("%d own answers are left out: their prompts fill the context", len(every) - len(encoded))
     order = Batches(
@@ -107,13 +112,14 @@ def prepare(
         beside=recipe.beside,
         seed=recipe.seed,
     )
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     return Prepared(Collator(encoded, pad), order)
 
 
-def _encoded(model: PreTrainedModel, encoder: Encoder, example: Example, recipe: Recipe) -> Encoded:
-    encoded = encoder.encode(example, recipe.longest)
-    return observed(model, encoded) if example.held and encoded.answer and not encoded.held else encoded
+def _observed(model: PreTrainedModel, examples: Sequence[Encoded], pad: int) -> Iterator[Encoded]:
+    """The examples as the base model sees them, in batches of like length."""
+    ordered = sorted(examples, key=lambda example: len(example.tokens))
+    for start in range(0, len(ordered), OBSERVED):
+        yield from observed(model, ordered[start : start + OBSERVED], pad)
 
 
 def fit(

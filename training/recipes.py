@@ -70,7 +70,8 @@ def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
     """The recipe for a second attempt, by what failed: slower if something was lost, else with more of it."""
     missed = [check.name for check in failed.checks if not check.passed]
     if any("target" not in name for name in missed):
-        more = 1.5 if any("hallucination" in name for name in missed) else 0.5
+        kept = not any("lost" in name for name in missed)
+        more = 1.5 if kept else 0.5
         changed = {
             "learning_rate": recipe.learning_rate * 0.6,
             "distillation": recipe.distillation * 2,

@@ -195,7 +195,7 @@ _UNSPACED_NAME = (
 )
 _IN = rf"\b{any_of(IN_LANGUAGE)}[\s-]+(?:[^\W\d]+\s+){{0,2}}?{_NAME}"
 _LABELLED = re.compile(
-    rf"\b{any_of(LANGUAGE_LABELS)}\b\s*(?:[:=]|is|ist|est|es|è|é)?\s*{_NAME}", re.IGNORECASE
+    rf"\b{any_of(LANGUAGE_LABELS)}\b\s*+(?:[:=]|is|ist|est|es|è|é)?\s*+{_NAME}", re.IGNORECASE
 )
 _AND = re.compile(r"\b(?:and|und|et|y|oraz|и)\b", re.IGNORECASE)
 _REQUESTS = tuple(

@@ -6,6 +6,7 @@ differ the embeddings of both.
 
 import re
 from collections.abc import Callable, Mapping, Set
+from functools import lru_cache
 
 from agent.chat.candidates import NUMBER_WORDS, SMALL_NUMBERS, keywords, names, root, roots
 from agent.chat.lexicon import languages_by_words
@@ -164,12 +165,18 @@ def _plain(number: str, text: str) -> str:
         if decimal not in whole:
             return f"{sign}{re.sub('[.,]', '', whole)}.{fraction}"
     elif grouped := _GROUPED.fullmatch(digits):
-        languages = languages_by_words(text)
-        if grouped[1] == "," or dots > 1 or (languages and not _DECIMAL_POINT.intersection(languages)):
+        if grouped[1] == "," or dots > 1 or _groups_by_points(text):
             return sign + re.sub("[.,]", "", digits)
     elif commas == 1:
         return sign + digits.replace(",", ".")
     return number
+
+
+@lru_cache(maxsize=64)
+def _groups_by_points(text: str) -> bool:
+    """Whether the text is in a language that writes 3.500 for 3500."""
+    languages = languages_by_words(text)
+    return bool(languages) and not _DECIMAL_POINT.intersection(languages)
 
 
 def negated(text: str) -> bool:

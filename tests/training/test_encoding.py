@@ -168,10 +168,13 @@ def test_a_model_that_can_only_compute_all_logits_is_trained_the_same(
     batch = Collator(examples, 0)([{"number": 0}, {"number": 1}])["taught"]
     with torch.no_grad():
         torch.testing.assert_close(look(old, batch), look(model, batch), atol=1e-4, rtol=1e-4)
-    found, expected = observed(old, examples[0]), observed(model, examples[0])
-    assert found.logprobs is not None
-    assert expected.logprobs is not None
-    np.testing.assert_allclose(found.logprobs[:, 0], expected.logprobs[:, 0], atol=1e-2)
+    together = observed(old, examples, pad=0)
+    for found, example in zip(together, examples, strict=True):
+        (expected,) = observed(model, [example], pad=0)
+        assert found.logprobs is not None
+        assert expected.logprobs is not None
+        assert len(found.logprobs) == example.answer
+        np.testing.assert_allclose(found.logprobs[:, 0], expected.logprobs[:, 0], atol=1e-2)
 
 
 def test_an_adapted_models_signature_is_that_of_its_base(base: Path) -> None:
