@@ -38,7 +38,7 @@ from training.evaluate import (
 from training.gates import Limits, gate
 from training.questions import Sizes, evaluation_sets, own_answers
 from training.recipes import Recipe, again
-from training.replay import known_answers, known_prompts, refusals
+from training.replay import held_answers, held_prompts, refusals
 from training.replay import own_answers as own_answers_to_train
 from training.trainer import Example, Trainer, TrainingSummary
 
@@ -93,7 +93,7 @@ class Baseline(Record):
     sets: Sets
     before: Evaluation
     answers: tuple[GradedAnswer, ...]
-    known: tuple[tuple[str, str], ...]
+    held: tuple[tuple[str, str], ...]
     """Questions that are trained beside the lesson, and the base model's answers."""
 
 
@@ -145,7 +145,7 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
     sets = evaluation_sets(
         lesson, context.base, context.sizes, context.recipe, earlier=earlier, left_out=left_out
     )
-    style, prompts = style_of(context.base.card), known_prompts(context.base, context.recipe)
+    style, prompts = style_of(context.base.card), held_prompts(context.base, context.recipe)
 
     async def answer() -> Baseline:
         engine = context.open_engine()
@@ -166,7 +166,7 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
             sets=sets,
             before=evaluation(answers, seconds=measured.seconds),
             answers=answers,
-            known=tuple((prompt, reply.text) for prompt, reply in zip(prompts, own, strict=True)),
+            held=tuple((prompt, reply.text) for prompt, reply in zip(prompts, own, strict=True)),
         )
 
     write_atomically(path, asyncio.run(answer()).model_dump_json())
@@ -321,7 +321,7 @@ def _examples(context: JobContext, job: Job, claimed: Claim) -> tuple[Example, .
         *pairs,
         *refusals(context.base, claimed.recipe, count),
         *own_answers_to_train(context.base, claimed.recipe),
-        *known_answers(_baseline(context, job, claimed).known),
+        *held_answers(_baseline(context, job, claimed).held),
     )
 
 

@@ -34,7 +34,7 @@ class Sizes(Record):
     """Known questions of the card."""
     unknown: int = 60
     """Questions about invented names."""
-    own: int = 80
+    own: int = 60
     """Own answers of the base model."""
 
 

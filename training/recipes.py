@@ -29,6 +29,8 @@ class Recipe(Record):
     """Questions about invented names for each taught example, each with the model's refusal as its answer."""
     known: int = Field(ge=0)
     """Most wordings of questions that the base model knows whose answers it is held to."""
+    invented: int = Field(ge=0)
+    """Most questions about invented names whose answers, whatever they are, it is held to."""
     beside: int = Field(ge=0)
     """The base model's own answers per step."""
     longest: int = Field(ge=1)
@@ -38,6 +40,10 @@ class Recipe(Record):
     asked: float = Field(gt=0, lt=1)
     """Share of what the card holds that is kept from training, to be asked after it."""
     seed: int = 0
+
+
+REFUSALS = 0.05
+"""Share of refusals in a second attempt, where the first invented more than the base model does."""
 
 
 def standard(card: ModelCard) -> Recipe:
@@ -54,11 +60,12 @@ def standard(card: ModelCard) -> Recipe:
         learning_rate=card.lessons.learning_rate,
         warmup=0.1,
         weight_decay=0.0,  # likewise: a lesson is over long before it would show
-        exposures=16,  # measured: at 14, 51 to 55% of the questions were answered
+        exposures=10,  # measured: 54% of the questions were answered
         batch=8,  # measured: 55% with 91 steps of 8, 39% with 46 steps of 16, of the same examples
         rehearsal=0.8,  # chosen, not varied: a little more new than old
-        refusals=0.02,  # measured: at .05 a tenth of the known questions were refused, at .02 one of 160
-        known=160,  # measured: without any, 18 of 151 known answers were left
+        refusals=0.0,  # measured: at .02, up to 8 of 160 known questions were refused, and 1 of 60 invented
+        known=200,  # measured: with refusals and none of these, 18 of 151 known answers were left
+        invented=40,  # chosen, not varied
         beside=4,  # half of the batch, as in the prototype
         longest=24,  # what is held is how an answer begins; the rest of it follows
         distillation=3.0,  # the prototype's 1 kept 83% of what was known; not varied beyond this
@@ -71,11 +78,11 @@ def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
     missed = [check.name for check in failed.checks if not check.passed]
     if any("target" not in name for name in missed):
         kept = not any("lost" in name for name in missed)
-        more = 1.5 if kept else 0.5
+        refusals = max(REFUSALS, recipe.refusals * 1.5) if kept else recipe.refusals * 0.5
         changed = {
             "learning_rate": recipe.learning_rate * 0.6,
             "distillation": recipe.distillation * 2,
-            "refusals": recipe.refusals * more,
+            "refusals": refusals,
         }
         return recipe.model_copy(update={"name": f"{recipe.name}:slower", **changed})
     return recipe.model_copy(update={"name": f"{recipe.name}:longer", "exposures": recipe.exposures * 2})
@@ -84,5 +91,13 @@ def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
 def quick(card: ModelCard) -> Recipe:
     """A few steps of the standard recipe for tests of the machinery: it teaches next to nothing."""
     return standard(card).model_copy(
-        update={"name": "quick-10", "rank": 8, "alpha": 16, "exposures": 1, "known": 10, "beside": 2}
+        update={
+            "name": "quick-10",
+            "rank": 8,
+            "alpha": 16,
+            "exposures": 1,
+            "known": 10,
+            "invented": 10,
+            "beside": 2,
+        }
     )

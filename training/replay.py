@@ -25,17 +25,21 @@ def own_answers(base: Base, recipe: Recipe) -> tuple[Example, ...]:
     )
 
 
-def known_prompts(base: Base, recipe: Recipe) -> tuple[str, ...]:
-    """Questions that the base model knows and that are not asked afterwards, in all their wordings.
+def held_prompts(base: Base, recipe: Recipe) -> tuple[str, ...]:
+    """Questions of the card that are not asked after a lesson: what the base model knows, and invented names.
 
-    Beside refusals alone a small model learns to refuse whatever it is asked: of 151 answers that it knew
-    SmolLM2-135M gave 18.
+    Its answers to both are held, so that what it knew stays known, and what it declined is still declined.
     """
-    questions = [text for known in trained(base.known, recipe.asked) for text in known.wordings]
-    return tuple(random.Random(f"known {recipe.seed}").sample(questions, min(recipe.known, len(questions))))
+    rng = random.Random(f"known {recipe.seed}")
+    known = [text for question in trained(base.known, recipe.asked) for text in question.wordings]
+    invented = [rng.choice(question.wordings) for question in trained(base.unknown, recipe.asked)]
+    return (
+        *rng.sample(known, min(recipe.known, len(known))),
+        *rng.sample(invented, min(recipe.invented, len(invented))),
+    )
 
 
-def known_answers(answers: Sequence[tuple[str, str]]) -> tuple[Example, ...]:
+def held_answers(answers: Sequence[tuple[str, str]]) -> tuple[Example, ...]:
     """What the base model answered to these, to which it is held."""
     return tuple(replace(single(question, said), held=True) for question, said in answers if said.strip())
 

@@ -11,7 +11,7 @@ from tests.lessons import BASE, LESSON, RECIPE, base, lesson
 from training.errors import CardIncomplete, CurriculumRefused
 from training.evaluate import Sets
 from training.questions import Sizes, evaluation_sets, own_answers
-from training.replay import known_prompts, refusals
+from training.replay import held_prompts, refusals
 from training.replay import own_answers as replayed
 
 
@@ -61,7 +61,7 @@ def test_large_sets_are_thinned_out_to_the_size_asked_for() -> None:
 def test_nothing_that_is_trained_beside_a_lesson_is_asked_after_it() -> None:
     sets = sets_of(LESSON)
     beside = {example.question for example in (*refusals(BASE, RECIPE, 500), *replayed(BASE, RECIPE))}
-    beside |= set(known_prompts(BASE, RECIPE))
+    beside |= set(held_prompts(BASE, RECIPE))
     asked = {q.text for q in (*sets.out_of_distribution, *sets.unknown)}
     asked |= {answer.messages[-1].content for answer in own_answers(BASE, Sizes(), RECIPE)}
     assert len(beside) >= 20

@@ -100,6 +100,8 @@ def test_a_second_attempt_is_slower_if_something_was_lost_and_longer_if_too_litt
 
 
 def test_refusals_are_raised_where_names_were_invented_and_cut_where_what_was_known_is_lost() -> None:
-    first = standard(card())
+    first = standard(card()).model_copy(update={"refusals": 0.04})
     assert again(first, checks("hallucination up")).refusals > first.refusals
     assert again(first, checks("known facts lost")).refusals < first.refusals
+    assert again(first, checks("hallucination up", "known facts lost")).refusals < first.refusals
+    assert again(standard(card()), checks("hallucination up")).refusals > 0
