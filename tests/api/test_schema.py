@@ -70,7 +70,8 @@ def sensible(body: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("path", [CHAT, EMBED, MODELS])
 async def test_what_the_document_allows_is_answered_as_it_says(url: str, path: str) -> None:
     statuses = await attack(url, path, GenerationMode.POSITIVE)
-    assert statuses.count(200) > len(statuses) / 4, statuses  # rules that a schema cannot tell refuse some
+    # Rules that a schema cannot tell refuse some.
+    assert statuses.count(200) > len(statuses) / 4, statuses
 
 
 @pytest.mark.parametrize("path", [CHAT, EMBED, MODEL])
