@@ -56,13 +56,18 @@ class Routes:
         self._live: Mapping[str, Taught] = {}
         self._gates: Mapping[tuple[str, str | None], Mapping[Digest, AnswerGate]] = {}
         """By domain and adapter, then by the digest of the gate that each replaces."""
+        self._refreshing = asyncio.Lock()
 
     async def refresh(self) -> None:
         """Reads the registry's aliases, all curricula that each live adapter knows, and the calibrations.
 
         A curriculum that cannot be read is logged: its questions then reach the adapter only by its domain's
-        name.
+        name. One refresh follows another, so that what was read first never takes the place of newer state.
         """
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         calibrations = await asyncio.to_thread(self._calibrations.list)
         gates: dict[tuple[str, str | None], dict[Digest, AnswerGate]] = {}
         for each in calibrations:
