@@ -1,5 +1,6 @@
 """`nightschool calibrate` and its route: labels in, a threshold or a reason out, and never a traceback."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from starlette.routing import Route
 from agent.chat.calibration import NEEDED
 from agent.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
-from tests.api.conftest import Serve, asking
+from tests.api.conftest import Listen, Serve, asking
 from tests.api.test_cli import run, stub
+from tests.graphs.conftest import eventually
 
 LABELLED = [{"question": f"What is a zorble{i}?", "answers": [f"thing {i}"]} for i in range(NEEDED)]
 OUTCOME = {
@@ -76,6 +78,26 @@ async def test_bad_requests_and_an_engine_that_is_away_have_a_status_each(
         assert await status("general", LABELLED[:1]) == 200
         engine.available = False
         assert await status("general", LABELLED[:1]) == 503
+
+
+async def test_a_client_that_leaves_ends_the_questions_and_the_gate_stays(
+    listen: Listen, runtime: Runtime
+) -> None:
+    slow = ScriptedEngine(default=Line(text="no", pause=60.0))
+
+    async def under_way(some: bool) -> bool:
+        return (slow.answering > 0) == some
+
+    body = {"domain": "general", "questions": LABELLED}
+    async with (
+        listen(replace(runtime, engine=slow)) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        asked = asyncio.create_task(client.post("/v1/calibrations", json=body))
+        await eventually(lambda: under_way(True))
+        asked.cancel()
+        await eventually(lambda: under_way(False))
+    assert runtime.routes.calibrated(runtime.base) == runtime.base
 
 
 def test_what_was_found_is_shown(questions: Path) -> None:
