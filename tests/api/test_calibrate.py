@@ -150,20 +150,20 @@ def test_a_file_that_is_no_list_of_questions_is_one_line_and_exit_code_2(
     assert reason in errors[0]
 
 
-@pytest.mark.parametrize("status", [404, 503])
-def test_an_unknown_domain_or_an_engine_that_is_away_is_one_line_and_exit_code_2(
-    questions: Path, status: int
+@pytest.mark.parametrize(("status", "code"), [(404, 2), (422, 2), (500, 1), (503, 1)])
+def test_bad_input_is_one_line_and_exit_code_2_and_an_engine_that_is_away_1(
+    questions: Path, status: int, code: int
 ) -> None:
     def refuse(request: Request) -> Response:
         return JSONResponse({"error": {"message": "no"}}, status_code=status)
 
     with stub([Route("/v1/calibrations", refuse, methods=["POST"])]) as port:
-        assert calibrate(questions, port) == (2, "", ["nightschool: no"])
+        assert calibrate(questions, port) == (code, "", ["nightschool: no"])
 
 
-def test_without_a_service_it_is_one_line_and_exit_code_2(questions: Path) -> None:
+def test_without_a_service_it_is_one_line_and_exit_code_1(questions: Path) -> None:
     code, _, errors = calibrate(questions)
-    assert (code, len(errors)) == (2, 1)
+    assert (code, len(errors)) == (1, 1)
     assert "nightschool up" in errors[0]
 
 
