@@ -29,7 +29,7 @@ def test_clean_fails_where_the_state_cannot_be_deleted(tmp_path: Path) -> None:
     programs.mkdir()
     stubborn = programs / "rm"
     stubborn.write_text(
-        '#!/bin/sh\ncase "$*" in *logs*) echo "rm: cannot remove logs" >&2; exit 1;; esac\nexec /bin/rm "$@"\n'
+        '#!/bin/sh\ncase "$*" in *logs*) echo "cannot remove logs" >&2; exit 1;; esac\nexec /bin/rm "$@"\n'
     )
     stubborn.chmod(0o755)
     said = clean(tmp_path, PATH=f"{programs}:{os.environ['PATH']}")
