@@ -70,7 +70,7 @@ lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh
 
 clean: ## Removes all state of the service and the demo and the tools' caches; adopted models (.nightschool/models) stay
-	find .nightschool -mindepth 1 -maxdepth 1 ! -name models -exec rm -rf {} + 2>/dev/null || true
+	if [ -d .nightschool ]; then find .nightschool -mindepth 1 -maxdepth 1 ! -name models -exec rm -rf {} +; fi
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
 clean-venv: ## Removes .venv, so that the next command sets it up anew

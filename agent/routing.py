@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agent.terms import content, coverage, occurs, stems
 from memory.adapters import AdapterRegistry, barred, of_another_base
-from memory.calibrations import Calibration, Calibrations, VolatileCalibrations
+from memory.calibrations import Calibration, Calibrations, VolatileCalibrations, digest_of_gate
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
 from memory.records import Adapter, AnswerGate, Curriculum, Digest, Fact, Record
 
@@ -54,16 +54,26 @@ class Routes:
         self._curriculum = curriculum
         self._calibrations = calibrations if calibrations is not None else VolatileCalibrations()
         self._live: Mapping[str, Taught] = {}
-        self._gates: Mapping[tuple[str, str | None], AnswerGate] = {}
+        self._gates: Mapping[tuple[str, str | None], Mapping[Digest, AnswerGate]] = {}
+        """By domain and adapter, then by the digest of the gate that each replaces."""
+        self._refreshing = asyncio.Lock()
 
     async def refresh(self) -> None:
         """Reads the registry's aliases, all curricula that each live adapter knows, and the calibrations.
 
         A curriculum that cannot be read is logged: its questions then reach the adapter only by its domain's
-        name.
+        name. One refresh follows another, so that what was read first never takes the place of newer state.
         """
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         calibrations = await asyncio.to_thread(self._calibrations.list)
-        self._gates = {(c.domain, c.adapter): c.gate for c in calibrations if c.base == self.base}
+        gates: dict[tuple[str, str | None], dict[Digest, AnswerGate]] = {}
+        for each in calibrations:
+            if each.base == self.base:
+                gates.setdefault((each.domain, each.adapter), {})[each.replaces] = each.gate
+        self._gates = gates
         adapters = await asyncio.to_thread(self._registry.list)
         served = [a for a in adapters if a.status == "live" and of_another_base(a, self._registry) is None]
         self._live = {a.domain: await self._taught(a) for a in served}
@@ -93,8 +103,12 @@ class Routes:
         await self.refresh()
 
     def calibrated(self, chosen: Route) -> Route:
-        """The route with the gate that people's own questions gave it, if any did."""
-        gate = self._gates.get((chosen.domain, chosen.adapter))
+        """The route with the gate that people's own questions gave it, if any did.
+
+        `chosen` has the gate of the adapter's record or the model's card, which tells what was refitted.
+        """
+        gates = self._gates.get((chosen.domain, chosen.adapter))
+        gate = gates.get(digest_of_gate(chosen.gate)) if gates else None
         return chosen if gate is None else chosen.model_copy(update={"gate": gate})
 
     async def named(self, name: str) -> Route:
@@ -166,14 +180,14 @@ async def route(
 
 
 def route_of_domain(domain: str, *, routes: Routes, base: Route) -> Route:
-    """The route by which the domain is answered now.
+    """The route by which the domain is answered now, its gate that of the adapter's record or model's card.
 
     Raises UnknownAdapter for a domain without a live adapter that is not the base model's either.
     """
     if domain in routes.live:
-        return routes.calibrated(routes.live[domain].route)
+        return routes.live[domain].route
     if domain == base.domain:
-        return routes.calibrated(base)
+        return base
     known = ", ".join(dict.fromkeys([base.domain, *routes.live]))
     raise UnknownAdapter(f"no live adapter serves the domain {domain!r}: name one of {known}")
 

@@ -71,7 +71,7 @@ async def go_back(request: RollbackRequest, given: Given) -> Serving:
     return Serving(domain=request.domain, adapter=adapter)
 
 
-@router.post("/forget", status_code=202, responses=refusals(400, 404, 422, 503))
+@router.post("/forget", status_code=202, responses=refusals(400, 404, 409, 422, 503))
 async def forget(request: ForgetRequest, given: Given) -> Started:
     """Begins a run that quarantines a lesson and teaches the domain's others anew, and returns at once."""
     registry = given.runtime.registry

@@ -1,12 +1,13 @@
 """The route by which people's own labelled questions refit a domain's gate."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat.own_questions import CalibrationReport, LabelledQuestion, calibrate_on
 from agent.routing import route_of_domain
 from api.compose import Given
 from api.errors import refusals
+from api.leaving import unless_gone
 from memory.records import Domain
 
 router = APIRouter(tags=["calibration"])
@@ -25,14 +26,17 @@ class CalibrationRequest(BaseModel):
 
 
 @router.post("/v1/calibrations", responses=refusals(400, 404, 413, 422, 503))
-async def calibrate(request: CalibrationRequest, given: Given) -> CalibrationReport:
+async def calibrate(request: CalibrationRequest, given: Given, http: Request) -> CalibrationReport:
     """Asks labelled questions of a domain's adapter or the base model, and refits its gate on the answers."""
     runtime = given.runtime
-    return await calibrate_on(
-        request.questions,
-        route_of_domain(request.domain, routes=runtime.routes, base=runtime.base),
-        engine=runtime.engine,
-        routes=runtime.routes,
-        card=runtime.card,
-        clock=runtime.clock,
+    return await unless_gone(
+        http,
+        calibrate_on(
+            request.questions,
+            route_of_domain(request.domain, routes=runtime.routes, base=runtime.base),
+            engine=runtime.engine,
+            routes=runtime.routes,
+            card=runtime.card,
+            clock=runtime.clock,
+        ),
     )

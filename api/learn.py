@@ -133,7 +133,7 @@ async def events(
     return EventSourceResponse(_follow(run_id, given, after), ping=PING_SECONDS)
 
 
-@router.post("/v1/learn/{run_id}/approval", status_code=202, responses=refusals(400, 404, 422, 503))
+@router.post("/v1/learn/{run_id}/approval", status_code=202, responses=refusals(400, 404, 409, 422, 503))
 async def decide(run_id: str, decision: Decision, given: Given) -> Started:
     """Lets a waiting curriculum through to the trainer, or stops it."""
     await given.runs.approve(
@@ -149,7 +149,7 @@ async def cancel(run_id: str, asked: Cancelled, given: Given) -> Started:
     return begun(run_id)
 
 
-@router.post("/v1/learn/{run_id}/resume", status_code=202, responses=refusals(400, 404, 503))
+@router.post("/v1/learn/{run_id}/resume", status_code=202, responses=refusals(400, 404, 409, 503))
 async def resume(run_id: str, given: Given) -> Started:
     """Takes up a run again that was stopped or failed, at the step where it was."""
     await given.runs.resume(run_id)

@@ -150,8 +150,11 @@ class ServedLearn:
         return now | {"run_id": thread_id, "gap_id": None}
 
     def answer(self, value: Any) -> Any:
-        """See Served.answer: a person's decision."""
-        return valid(Approval, value, "command.resume").model_dump(mode="json")
+        """See Served.answer: a person's decision. Raises NotTeachable where none is taught."""
+        decision: Approval = valid(Approval, value, "command.resume")
+        if decision.approved:
+            require_teachable(self._runtime.card)
+        return decision.model_dump(mode="json")
 
     def change(self, values: Json) -> Json:
         """See Served.change: whose run and whose gap it is stays."""
@@ -226,7 +229,11 @@ class LearnRuns:
         )
 
     async def forget(self, domain: Domain, digest: Digest, *, because: str = "") -> str:
-        """Begins a run that takes the curriculum out of its domain and returns its id at once."""
+        """Begins a run that takes the curriculum out of its domain and returns its id at once.
+
+        Raises NotTeachable, for what stays is taught anew.
+        """
+        require_teachable(self._runtime.card)
         return await self._start(
             Plan(
                 run_id=self._runtime.new_id(),
@@ -243,7 +250,8 @@ class LearnRuns:
     async def approve(self, run_id: str, decision: Approval) -> None:
         """Lets a waiting run go on, or ends it; saying the same again before it does changes nothing.
 
-        Raises UnknownRun, and ValueError unless it waits, or if the opposite was said first.
+        Raises UnknownRun, ValueError unless it waits, or if the opposite was said first, and NotTeachable for
+        an approval where no lesson can be held.
         """
         standing = await self.standing(run_id)
         deciding = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run_id}:approval"))
@@ -281,10 +289,14 @@ class LearnRuns:
             await self._executor.cancel(run.run_id)
 
     async def resume(self, run_id: str) -> None:
-        """Takes a run up again that stopped or failed before its end. Raises UnknownRun, ValueError."""
+        """Takes a run up again that stopped or failed before its end.
+
+        Raises UnknownRun, ValueError, and NotTeachable where no lesson can be held.
+        """
         standing = await self.standing(run_id)
         if standing.status != "ended" or not standing.next:
             raise ValueError(f"run {run_id} cannot be resumed: it is {standing.status}")
+        require_teachable(self._runtime.card)
         await self._executor.start(run_id, GRAPH, Order(), assistant_id=GRAPH)
 
     async def standing(self, run_id: str) -> Standing:

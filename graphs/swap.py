@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime as Injected
 
 from agent.errors import AdapterRefused, CanaryFailed
 from agent.forgetting import taught_again
+from agent.models.card import require_teachable
 from agent.promotion import overtaken, promote
 from graphs.state import Event, LearnState, Runtime, Update, event
 from memory.errors import AdapterNotServable
@@ -16,8 +17,13 @@ from memory.runs import Outcome
 
 
 async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Publishes the curriculum and queues its job; a second time changes nothing, for its digest names it."""
+    """Publishes the curriculum and queues its job; a second time changes nothing, for its digest names it.
+
+    Raises NotTeachable: a run that began with another base model must not wait for a trainer that never
+    starts.
+    """
     given = runtime.context
+    require_teachable(given.card)
     job = await given.outbox.submit(state["curriculum"], run_id=state["run_id"])
     said = event(
         given, "hand over", f"curriculum {job.digest[:12]} is in the trainer's queue", digest=job.digest
@@ -28,6 +34,7 @@ async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
 async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Waits for the trainer's result, reporting its progress; gives up after the training limit.
 
+    Raises NotTeachable where no trainer runs and none has finished the job.
     What was reported on the way is in the update too, in the same order: an event keeps its number.
     """
     given = runtime.context
@@ -35,6 +42,7 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
     lines: list[Event] = []
     last = None
     while (result := await given.outbox.result(digest)) is None:
+        require_teachable(given.card)
         progress = await given.outbox.progress(digest)
         mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
         # The hand-over has said that it waits; and a line a percent is enough, as all of them are kept.

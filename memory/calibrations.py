@@ -1,4 +1,4 @@
-"""Gates that were refitted on people's own questions: a file for each adapter or base model's domain.
+"""Gates that were refitted on people's own questions: a file for each gate that was refitted.
 
 An adapter's record is sealed and a card is the model's, so that neither holds them.
 """
@@ -11,9 +11,12 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from memory.outbox import write_atomically
-from memory.records import AdapterName, AnswerGate, Digest, Domain, Record
+from memory.records import AdapterName, AnswerGate, Digest, Domain, Record, digest_of
 
 log = logging.getLogger(__name__)
+
+SHOWN = 12
+"""Digits of a digest in a file's name."""
 
 
 class Calibration(Record):
@@ -24,12 +27,21 @@ class Calibration(Record):
     """None: the base model."""
     base: Digest | None
     """Digest of the base model; None where the registry knew none."""
+    replaces: Digest
+    """Digest of the gate in the adapter's record or the model's card: where that has another gate by now, as
+    after a new study, this calibration is not used."""
     gate: AnswerGate
     created_at: datetime
 
+    @property
+    def key(self) -> str:
+        """A later calibration of the same key takes its place."""
+        base = self.base[:SHOWN] if self.base is not None else "any"
+        return f"{self.adapter or self.domain}.{base}.{self.replaces[:SHOWN]}"
+
 
 class Calibrations(Protocol):
-    """The latest calibration of each adapter, and of the base model in its domain. Blocking."""
+    """The latest calibration of each gate, be it an adapter's or a base model's. Blocking."""
 
     def list(self) -> tuple[Calibration, ...]:
         """All of them, those for other base models too."""
@@ -58,8 +70,9 @@ class FolderCalibrations:
 
     def save(self, calibration: Calibration) -> None:
         """See Calibrations.save."""
-        name = calibration.adapter or calibration.domain
-        write_atomically(self._folder / f"{name}.json", calibration.model_dump_json(indent=1) + "\n")
+        write_atomically(
+            self._folder / f"{calibration.key}.json", calibration.model_dump_json(indent=1) + "\n"
+        )
 
 
 class VolatileCalibrations:
@@ -72,4 +85,9 @@ class VolatileCalibrations:
         return tuple(self._saved.values())
 
     def save(self, calibration: Calibration) -> None:
-        self._saved[calibration.adapter or calibration.domain] = calibration
+        self._saved[calibration.key] = calibration
+
+
+def digest_of_gate(gate: AnswerGate) -> Digest:
+    """SHA-256 of the gate's canonical JSON form."""
+    return digest_of(gate.model_dump(mode="json"))

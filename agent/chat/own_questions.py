@@ -15,7 +15,7 @@ from agent.engine import Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise
 from agent.models.card import ModelCard
 from agent.routing import Route, Routes
-from memory.calibrations import Calibration
+from memory.calibrations import Calibration, digest_of_gate
 from memory.records import AnswerForm, AnswerGate, Record, Share, Uncertainty
 
 TOGETHER = 32
@@ -85,10 +85,13 @@ async def calibrate_on(
 ) -> CalibrationReport:
     """Asks and grades the questions; where they suffice, the route's gate is refitted from now on.
 
+    `route` has the gate of the adapter's record or the model's card; the one in effect is looked up here.
     Raises ValueError without questions, and what `ask` raises.
     """
     if not questions:
         raise ValueError("there are no questions: give at least one")
+
+    gate = routes.calibrated(route).gate
 
     async def put(question: str) -> Reply:
         messages = prompt([HumanMessage(question)], card)
@@ -96,9 +99,7 @@ async def calibrate_on(
         return await ask(messages, route.adapter, engine=engine, routes=routes, card=card, sampling=sampling)
 
     replies = await _all([q.question for q in questions], put)
-    seen = [
-        measure(reply.tokens, route.gate, abstained=declined(reply.text, card.declines)) for reply in replies
-    ]
+    seen = [measure(reply.tokens, gate, abstained=declined(reply.text, card.declines)) for reply in replies]
     stated = [
         Stated(
             Label(
@@ -113,14 +114,15 @@ async def calibrate_on(
         if mark.confidence is not None
     ]
     fitted_on = f"{len(stated)} answers to people's own questions about {route.domain}"
-    found = refit(stated, route.gate, fitted_on=fitted_on)
-    refitted = found.gate is not route.gate
+    found = refit(stated, gate, fitted_on=fitted_on)
+    refitted = found.gate is not gate
     if refitted:
         await routes.recalibrate(
             Calibration(
                 domain=route.domain,
                 adapter=route.adapter,
                 base=routes.base,
+                replaces=digest_of_gate(route.gate),
                 gate=found.gate,
                 created_at=clock(),
             )

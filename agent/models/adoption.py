@@ -74,10 +74,11 @@ def adopt(
     own = _template_text(template)
     if what in catalogue.models:
         entry = catalogue.entry(what)
+        called = what if name is None or name == what else _free_name(name, catalogue)
         return store.place(
-            name or what,
+            called,
             lambda folder: _from_catalogue(
-                entry, catalogue, store, folder, name or what, own, progress, install, free
+                entry, catalogue, store, folder, called, own, progress, install, free
             ),
         )
     place = Path(what)
@@ -268,7 +269,9 @@ def _check_space(needed: int, folder: Path, free: FreeBytes) -> None:
 
 def _free_name(name: str, catalogue: Catalogue) -> str:
     """The name, unless it stands for another model or for a file of the store."""
-    if name in catalogue.models or name == IN_USE:
+    if name == IN_USE:
+        raise ModelRefused(f"the name {name!r} is that of a file beside the models: give another with --name")
+    if name in catalogue.models:
         raise ModelRefused(f"the name {name!r} is the catalogue's: give the model another with --name")
     return name
 

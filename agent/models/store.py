@@ -160,13 +160,14 @@ class ModelStore:
 
     def find(self, what: str) -> str | None:
         """The name of the model that is called `what`, or came from that folder or name of a hub."""
-        names = self.names()
-        if what in names:
-            return what
-        sources = {what, str(Path(what).resolve())}
-        for name in names:
+        return what if what in self.names() else self.find_added(what)
+
+    def find_added(self, what: str) -> str | None:
+        """The name of the model that came from that folder or name of a hub, or has that folder here."""
+        place = str(Path(what).resolve())
+        for name in self.names():
             with suppress(ModelRefused):  # a damaged one is found by its name only
-                if self.origin(name).source in sources:
+                if self.origin(name).source in (what, place) or str(self.path(name)) == place:
                     return name
         return None
 
@@ -192,11 +193,15 @@ class ModelStore:
 
         Raises UnknownModel, and ModelRefused where they are not those that were added.
         """
-        if digest_of_model(self.path(name)) != self.origin(name).digest:
-            raise ModelRefused(
-                f"the files of {name} are not those that were added: remove {self.path(name)} and run"
-                f" `nightschool models add` again"
-            )
+        origin = self.origin(name)
+        files = f"the files of {name}, which came from {origin.source},"
+        remedy = f"run `nightschool models remove {name}`, then `nightschool models add` again"
+        try:
+            found = digest_of_model(self.path(name))
+        except OSError as error:  # a link to what was moved, most likely
+            raise ModelRefused(f"{files} cannot be read ({error}): put them back, or {remedy}") from error
+        if found != origin.digest:
+            raise ModelRefused(f"{files} are not those that were added: {remedy}")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

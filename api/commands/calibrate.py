@@ -28,7 +28,7 @@ def calibrate(
     """
     asked = _read(questions)
     body = {"domain": domain, "questions": [each.model_dump(mode="json") for each in asked]}
-    with service(away=BAD_INPUT) as client:
+    with service() as client:
         found = client.post("/v1/calibrations", body, seconds=PATIENCE_SECONDS)
     _tell(found)
     if not found["refitted"]:

@@ -38,8 +38,11 @@ def add(
     what = model or catalogue.default
     with _plainly():
         store = _store()
-        there = None if chat_template else store.find(what)
-        if there is not None and name in (None, there):
+        folder = what not in catalogue.models and Path(what).exists()
+        there = store.find_added(what) if folder else store.find(what)
+        if there is not None and name in (None, there) and chat_template is None:
+            if folder:
+                store.verify(there)
             store.refresh_card(there)
             console().print(f"{there} is there already", markup=False)
             return
@@ -53,13 +56,13 @@ def listing() -> None:
     """List the adopted models and those of the catalogue."""
     from agent.errors import BadModelCard, NoModelCard
     from agent.models.catalogue import shipped_catalogue
-    from agent.models.store import name_in_use
     from api.display import table
 
-    given, catalogue = settings(), shipped_catalogue()
+    catalogue = shipped_catalogue()
     rows = []
     with _plainly():
-        store, in_use = _store(), name_in_use(given)
+        store = _store()
+        in_use = _in_use(store)
         for name in store.names():
             origin = store.origin(name)
             try:
@@ -115,22 +118,21 @@ def show(name: Name) -> None:
 def use(name: Name) -> None:
     """Choose the model that is served and taught from the next start on."""
     with _plainly():
-        _store().use(name)
+        store = _store()
+        store.use(name)
     chosen = settings().model
     console().print(f"{name} is used from the next start on", markup=False)
-    if chosen is not None and chosen != name:
+    if chosen is not None and store.find(chosen) != name:
         console().print(f"but not here: NIGHTSCHOOL_MODEL names {chosen}", markup=False)
 
 
 @app.command()
 def remove(name: Name) -> None:
     """Remove a model and its card; the files of a folder that was adopted stay."""
-    from agent.models.store import name_in_use
-
     with _plainly():
         store = _store()
         store.origin(name)
-        if name == name_in_use(settings()):
+        if name == _in_use(store):
             stop(
                 f"{name} is in use: choose another first with `nightschool models use`"
                 " (or unset NIGHTSCHOOL_MODEL)",
@@ -191,6 +193,14 @@ def _store() -> "ModelStore":
     from agent.models.store import ModelStore
 
     return ModelStore(settings().models)
+
+
+def _in_use(store: "ModelStore") -> str:
+    """The name of the adopted model in use; what the setting or the catalogue names where it is none."""
+    from agent.models.store import name_in_use
+
+    setting = name_in_use(settings())
+    return store.find(setting) or setting
 
 
 def _tell(store: "ModelStore", origin: "Origin") -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 FAILED = 1
 BAD_INPUT = 2
 UNAUTHORIZED = 401
-UNAVAILABLE = 503
 
 
 def stop(message: str, code: int) -> NoReturn:
@@ -39,11 +38,8 @@ def settings() -> "Settings":
 
 
 @contextmanager
-def service(away: int = FAILED) -> "Iterator[Client]":
-    """A client of the running service; what it refuses ends the command, with 2 where the input was bad.
-
-    `away` is the exit code where the service, or the engine behind it, does not answer.
-    """
+def service() -> "Iterator[Client]":
+    """A client of the running service; what it refuses ends the command, with 2 where the input was bad."""
     from api.client import Refused, Unreachable, connect
 
     try:
@@ -51,16 +47,10 @@ def service(away: int = FAILED) -> "Iterator[Client]":
         with connect(given.api_url, given.api_key) as client:
             yield client
     except Unreachable as error:
-        stop(str(error), away)
+        stop(str(error), FAILED)
     except Refused as error:
         hint = "; for this command, set NIGHTSCHOOL_API_KEY to it" if error.status == UNAUTHORIZED else ""
-        stop(f"{error}{hint}", _code(error.status, away))
-
-
-def _code(status: int, away: int) -> int:
-    if status < 500:
-        return BAD_INPUT
-    return away if status == UNAVAILABLE else FAILED
+        stop(f"{error}{hint}", BAD_INPUT if error.status < 500 else FAILED)
 
 
 def console() -> "Console":

@@ -1,5 +1,7 @@
 """A question goes to the domain that was taught what it names."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -114,3 +116,26 @@ async def test_a_curriculum_that_is_gone_leaves_the_others_in_effect() -> None:
     routes = Routes(registry, read_or_fail)
     await routes.refresh()
     assert routes.live["lamps"].subjects == ("zorble",)
+
+
+async def test_a_refresh_that_began_before_a_promotion_does_not_bring_the_old_adapter_back() -> None:
+    old, new = adapter("lamps", 1, digest="1" * 64), adapter("lamps", 2, digest="2" * 64)
+    registry = VolatileAdapterRegistry([old, new])
+    registry.promote(old.name)
+    reading, promoted = threading.Event(), threading.Event()
+
+    def slow(digest: str) -> Curriculum:
+        """The old adapter's curriculum takes until the promotion is over, or half a second."""
+        if digest == old.curriculum:
+            reading.set()
+            promoted.wait(0.5)
+        return curriculum()
+
+    routes = Routes(registry, slow)
+    first = asyncio.create_task(routes.refresh())
+    await asyncio.to_thread(reading.wait, 5)
+    registry.promote(new.name)
+    second = asyncio.create_task(routes.refresh())
+    second.add_done_callback(lambda _: promoted.set())
+    await asyncio.gather(first, second)
+    assert routes.live["lamps"].route.adapter == new.name

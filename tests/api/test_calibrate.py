@@ -1,5 +1,6 @@
 """`nightschool calibrate` and its route: labels in, a threshold or a reason out, and never a traceback."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from starlette.routing import Route
 from agent.chat.calibration import NEEDED
 from agent.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
-from tests.api.conftest import Serve, asking
+from tests.api.conftest import Listen, Serve, asking
 from tests.api.test_cli import run, stub
+from tests.graphs.conftest import eventually
 
 LABELLED = [{"question": f"What is a zorble{i}?", "answers": [f"thing {i}"]} for i in range(NEEDED)]
 OUTCOME = {
@@ -78,6 +80,26 @@ async def test_bad_requests_and_an_engine_that_is_away_have_a_status_each(
         assert await status("general", LABELLED[:1]) == 503
 
 
+async def test_a_client_that_leaves_ends_the_questions_and_the_gate_stays(
+    listen: Listen, runtime: Runtime
+) -> None:
+    slow = ScriptedEngine(default=Line(text="no", pause=60.0))
+
+    async def under_way(some: bool) -> bool:
+        return (slow.answering > 0) == some
+
+    body = {"domain": "general", "questions": LABELLED}
+    async with (
+        listen(replace(runtime, engine=slow)) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        asked = asyncio.create_task(client.post("/v1/calibrations", json=body))
+        await eventually(lambda: under_way(True))
+        asked.cancel()
+        await eventually(lambda: under_way(False))
+    assert runtime.routes.calibrated(runtime.base) == runtime.base
+
+
 def test_what_was_found_is_shown(questions: Path) -> None:
     asked: list[object] = []
 
@@ -128,20 +150,20 @@ def test_a_file_that_is_no_list_of_questions_is_one_line_and_exit_code_2(
     assert reason in errors[0]
 
 
-@pytest.mark.parametrize("status", [404, 503])
-def test_an_unknown_domain_or_an_engine_that_is_away_is_one_line_and_exit_code_2(
-    questions: Path, status: int
+@pytest.mark.parametrize(("status", "code"), [(404, 2), (422, 2), (500, 1), (503, 1)])
+def test_bad_input_is_one_line_and_exit_code_2_and_an_engine_that_is_away_1(
+    questions: Path, status: int, code: int
 ) -> None:
     def refuse(request: Request) -> Response:
         return JSONResponse({"error": {"message": "no"}}, status_code=status)
 
     with stub([Route("/v1/calibrations", refuse, methods=["POST"])]) as port:
-        assert calibrate(questions, port) == (2, "", ["nightschool: no"])
+        assert calibrate(questions, port) == (code, "", ["nightschool: no"])
 
 
-def test_without_a_service_it_is_one_line_and_exit_code_2(questions: Path) -> None:
+def test_without_a_service_it_is_one_line_and_exit_code_1(questions: Path) -> None:
     code, _, errors = calibrate(questions)
-    assert (code, len(errors)) == (2, 1)
+    assert (code, len(errors)) == (1, 1)
     assert "nightschool up" in errors[0]
 
 

@@ -13,6 +13,7 @@ from tests.api.conftest import Serve, asking
 from tests.api.test_learn import ended
 from tests.graphs.conftest import BASE_LINES
 from tests.graphs.test_forget import BAD, DOMAIN, LIVE, OLD, RETAUGHT, SONG, lived, published
+from tests.support.cards import card
 
 
 @pytest.fixture
@@ -74,3 +75,14 @@ async def test_a_domain_served_by_the_base_model_has_nothing_to_forget(
         )
     assert reply.status_code == 400
     assert "served by the base model" in reply.json()["error"]["message"]
+
+
+async def test_on_a_model_for_retrieval_only_forgetting_is_refused_with_its_reason(
+    serve: Serve, forgetful: Runtime
+) -> None:
+    unfit = replace(forgetful, card=card(verdict="retrieval only", reasons=("its context is short",)))
+    async with serve(unfit, learning=True) as client:
+        body = {"domain": DOMAIN, "curriculum": BAD.digest[:8]}
+        refused = await client.post("/v1/adapters/forget", json=body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "model_not_teachable")
+    assert "its context is short" in refused.json()["error"]["message"]

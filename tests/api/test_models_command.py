@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from agent.models.store import ModelStore, resolve
 from agent.settings import read_settings
+from api.commands.models import app
 from api.commands.study import study
 from tests.agent.models.test_adoption import model
 from tests.agent.models.test_store import ARRAYS, fill, studied
@@ -23,6 +25,61 @@ def test_a_folder_that_is_added_again_is_left_as_it_is_and_can_be_named_by_its_p
     assert "my-model is there already" in said[1].stdout
     studied(models / "my-model", digest=ModelStore(models).origin("my-model").digest)
     assert resolve(read_settings(models=models, model=str(folder))).name == "my-model"
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """The folder of models of this process, in a folder that is the current one."""
+    monkeypatch.setenv("NIGHTSCHOOL_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("NIGHTSCHOOL_MODEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return ModelStore(tmp_path / "models")
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    """The exit code and all output of `nightschool models`, run in this process."""
+    found = CliRunner().invoke(app, list(arguments))
+    return found.exit_code, found.output
+
+
+def test_a_folder_with_the_name_of_an_adopted_model_is_another_model(
+    models: ModelStore, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    assert said("add", str(model(tmp_path / "other" / "m")))[0] == 0
+    assert said("add", "m") == (0, "m is there already\n"), "as long as there is no such folder"
+    model(tmp_path / "m", max_position_embeddings=4096)
+    code, told = said("add", "m")
+    assert (code, "--name" in told) == (2, True)
+    assert said("add", "m", "--name", "second")[0] == 0
+    assert models.origin("second").source == str(tmp_path / "m")
+    assert said("add", "m") == (0, "second is there already\n")
+
+
+def test_a_folder_that_changed_since_it_was_added_is_noticed(models: ModelStore, tmp_path: Path) -> None:
+    folder = model(tmp_path / "m")
+    assert said("add", "m")[0] == 0
+    (folder / "model.safetensors").write_bytes(b"other weights")
+    code, told = said("add", "m")
+    assert (code, "nightschool models remove m" in told, told.count("\n")) == (2, True, 1)
+
+
+def test_a_model_in_use_by_its_folder_has_its_star_and_is_not_removed(
+    models: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model(tmp_path / "My Model")
+    assert said("add", str(folder))[0] == 0
+    monkeypatch.setenv("NIGHTSCHOOL_MODEL", str(folder))
+    (row,) = [line for line in said("list")[1].splitlines() if "*" in line]
+    assert "my-model" in row
+    code, told = said("remove", "my-model")
+    assert (code, "is in use" in told) == (2, True)
+    assert models.names() == ("my-model",)
+    assert "but not here" not in said("use", "my-model")[1]
+    monkeypatch.delenv("NIGHTSCHOOL_MODEL")
+    models.use("my-model")
+    assert said("remove", "my-model")[0] == 2
 
 
 @pytest.mark.parametrize("replaced", [False, True])

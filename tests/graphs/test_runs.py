@@ -8,6 +8,7 @@ from typing import Any
 import aiosqlite
 import pytest
 
+from agent.errors import NotTeachable
 from agent.gaps import open_gap
 from graphs.runs import LearnRuns, Standing
 from graphs.state import Event, Runtime
@@ -19,6 +20,7 @@ from memory.savers import SqliteSaver
 from memory.thread_runs import ThreadRuns
 from tests.graphs.conftest import TRAINED, eventually
 from tests.graphs.served import open_runs, over
+from tests.support.cards import card
 
 Changed = Callable[..., Runtime]
 DONE = TrainingResult(status="candidate", adapter=TRAINED.name, reason="all gates passed")
@@ -265,3 +267,63 @@ async def test_a_run_that_waits_for_a_person_is_declined_when_it_is_cancelled(
     assert record.status == "declined"
     assert record.outcome is not None
     assert "Ada: not today" in record.outcome.reason
+
+
+UNFIT = card(verdict="retrieval only", reasons=("its context is short",))
+"""Of a model without a trainer."""
+
+
+async def test_a_model_for_retrieval_only_has_no_curriculum_approved_but_one_declined(
+    runtime: Runtime, changed: Changed, home: Path
+) -> None:
+    async with open_runs(runtime, home) as runs:
+        run_id = await runs.start("Rust ownership", whole=True, approval="human")
+        await until(runs, run_id, "waiting")
+    async with open_runs(changed(card=UNFIT), home) as runs:
+        with pytest.raises(NotTeachable, match="its context is short"):
+            await runs.approve(run_id, Approval(approved=True, by="Ada"))
+        assert (await runs.standing(run_id)).status == "waiting"
+        await runs.approve(run_id, Approval(approved=False, by="Ada"))
+        await until(runs, run_id, "ended")
+    assert (await runtime.database.run(run_id)).status == "declined"
+
+
+async def test_a_run_is_not_resumed_on_a_model_for_retrieval_only(
+    runtime: Runtime, changed: Changed, home: Path
+) -> None:
+    runtime.engine.available = False  # type: ignore[attr-defined]
+    async with open_runs(runtime, home) as runs:
+        run_id = await runs.start("Rust ownership", whole=True)
+        await until(runs, run_id, "ended")
+    runtime.engine.available = True  # type: ignore[attr-defined]
+    async with open_runs(changed(card=UNFIT), home) as runs:
+        with pytest.raises(NotTeachable):
+            await runs.resume(run_id)
+        assert not await unfinished(runtime, run_id)
+
+
+async def test_a_run_that_waits_for_the_trainer_fails_where_the_next_model_has_none(
+    runtime: Runtime, changed: Changed, home: Path
+) -> None:
+    never = VolatileOutbox({})
+    async with open_runs(changed(outbox=never), home) as runs:
+        run_id = await runs.start("Rust ownership", whole=True)
+
+        async def handed_over() -> bool:
+            return (await runs.standing(run_id)).next == ("train",)
+
+        await eventually(handed_over)
+    async with open_runs(changed(outbox=never, card=UNFIT), home) as runs:
+        await until(runs, run_id, "ended")
+    outcome = (await runtime.database.run(run_id)).outcome
+    assert outcome is not None
+    assert (outcome.status, "its context is short" in outcome.reason) == ("failed", True)
+
+
+async def test_nothing_is_forgotten_by_training_on_a_model_for_retrieval_only(
+    runtime: Runtime, changed: Changed, home: Path
+) -> None:
+    async with open_runs(changed(card=UNFIT), home) as runs:
+        with pytest.raises(NotTeachable):
+            await runs.forget("rust", "ab" * 32)
+    assert await runtime.database.runs() == ()

@@ -1,4 +1,4 @@
-"""Calibrations outlive the process that made them, one for each adapter and for the base model's domain."""
+"""Calibrations outlive the process that made them, one for each gate that was refitted."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +10,12 @@ from memory.calibrations import Calibration, Calibrations, FolderCalibrations, V
 from tests.support.cards import DIGEST, gate
 
 MADE = Calibration(
-    domain="general", adapter=None, base=DIGEST, gate=gate(), created_at=datetime(2026, 1, 1, tzinfo=UTC)
+    domain="general",
+    adapter=None,
+    base=DIGEST,
+    replaces="12" * 32,
+    gate=gate(),
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
 OF_AN_ADAPTER = MADE.model_copy(update={"domain": "rust", "adapter": "rust-v1-0123abcd"})
 
@@ -28,6 +33,21 @@ def test_the_latest_of_each_is_read_again(reopened: Callable[[], Calibrations]) 
     for each in (MADE, OF_AN_ADAPTER, later):
         reopened().save(each)
     assert reopened().list() == (later, OF_AN_ADAPTER)
+
+
+@pytest.mark.parametrize("other", [{"base": "cd" * 32}, {"base": None}, {"replaces": "34" * 32}])
+def test_the_calibration_of_another_base_model_or_gate_is_kept_beside_it(
+    reopened: Callable[[], Calibrations], other: dict[str, object]
+) -> None:
+    second = MADE.model_copy(update=other)
+    for each in (MADE, second):
+        reopened().save(each)
+    assert sorted(reopened().list(), key=str) == sorted((MADE, second), key=str)
+
+
+def test_a_file_is_named_after_what_it_calibrates(tmp_path: Path) -> None:
+    FolderCalibrations(tmp_path).save(MADE)
+    assert [path.name for path in tmp_path.iterdir()] == [f"general.{DIGEST[:12]}.{'12' * 6}.json"]
 
 
 def test_a_damaged_file_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -60,6 +60,9 @@ class AnswerLog:
                 self._answers[answer.prompt] = answer
             path.write_text("".join(a.model_dump_json() + "\n" for a in self._answers.values()), "utf-8")
 
+    def __len__(self) -> int:
+        return len(self._answers)
+
     def get(self, prompt: Prompt) -> LoggedAnswer | None:
         """The answer to this prompt, if it was given."""
         return self._answers.get(prompt.digest)

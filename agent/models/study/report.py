@@ -55,7 +55,7 @@ def result_of(study: Study, command: str, plots: tuple[str, ...] = ()) -> Result
         tables=(
             Table(
                 title="Verdict",
-                text=f"**{card.verdict}**, by the rule in `agent/models/study/verdict.py`.",
+                text=f"**{card.verdict}**, by the rule in `agent/models/study/verdict.py`.{_resumed(study)}",
                 head=("reason",),
                 rows=rows([[reason] for reason in card.reasons]),
             ),
@@ -65,6 +65,15 @@ def result_of(study: Study, command: str, plots: tuple[str, ...] = ()) -> Result
             _service(study),
         ),
         plots=plots,
+    )
+
+
+def _resumed(study: Study) -> str:
+    if study.logged == 0:
+        return ""
+    return (
+        f" The study was interrupted: {study.logged} answers were logged already when its last sitting began,"
+        " and the seconds above are that sitting's alone."
     )
 
 
@@ -122,7 +131,6 @@ def _service(study: Study) -> Table:
         ["tokens/s, 32 at a time", speed.tokens_per_second_batched],
         ["resident memory, MB", speed.memory_mb],
         ["threads", speed.threads],
-        ["training tokens/s", _or_dash(speed.training_tokens_per_second)],
         ["questions about a passage in front of it, answered", study.reads],
         ["invented names declined in words", _declined(study)],
         [f"search tool called when needed, of {tools.needed}", tools.called],

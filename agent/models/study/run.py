@@ -94,6 +94,9 @@ class Study:
     judgements: tuple[Judgement, ...]
     tools: ToolCalls
     seconds: float
+    """Of the last sitting, where the study was interrupted."""
+    logged: int = 0
+    """Answers that earlier sittings had logged."""
 
 
 async def study(
@@ -117,6 +120,7 @@ async def study(
     async with server as served:
         started()
         log = AnswerLog(work / "answers.jsonl")
+        logged = len(log)
         replies = await collect(served.engine, material, log, inspected, progress)
         timed = progress("timing it", 1)
         texts = [prompt.messages[-1].content for prompt in material.prompts]
@@ -126,8 +130,9 @@ async def study(
     finished = {p.id: a.finished for p, a in zip(material.prompts, replies.prompts, strict=True)}
     step = progress("reading its own answers", len(replay))
     read = distributions(subject.folder, inspected, replay, finished, step)
+    seconds = time.monotonic() - begun
     return conclude(
-        subject, inspected, material, replies, speed, replay, read, seconds=time.monotonic() - begun
+        subject, inspected, material, replies, speed, replay, read, seconds=seconds, logged=logged
     )
 
 
@@ -164,6 +169,7 @@ def conclude(
     read: ReplayDistributions,
     *,
     seconds: float,
+    logged: int = 0,
 ) -> Study:
     """Makes the card of the answers."""
     right = [
@@ -232,6 +238,7 @@ def conclude(
         judgements=judgements(material.judging, replies.judging) if material.judging else (),
         tools=tool_calls(material.tools, replies.tools),
         seconds=seconds,
+        logged=logged,
     )
 
 

@@ -169,4 +169,21 @@ def test_a_long_chain_of_follow_ups_still_finds_a_topic_nearby() -> None:
 def test_odd_turns_are_taken(first: str, text: str) -> None:
     assert standalone(_turns(first, "...", text)).text
     assert standalone(_turns(text, "...", first)).text
-    assert is_fragment(text) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["and in winter?", "What about Spain?", "Why?", "How many?", "And its crew?", "in winter?",
+     "and what about  ", "but \u2026", "Und im Winter?"],
+)  # fmt: skip
+def test_a_message_that_only_continues_the_one_before_is_a_fragment(text: str) -> None:
+    assert is_fragment(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Are they safe?", "Who wrote Dune?", "And who wrote Dune?", "Its?", "the ones?", "Hi", "'s", "-", "?",
+     "", "Was ist das?", "and " * 10_000],
+)  # fmt: skip
+def test_a_message_that_asks_or_says_something_itself_is_no_fragment(text: str) -> None:
+    assert not is_fragment(text)

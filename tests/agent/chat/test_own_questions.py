@@ -112,6 +112,31 @@ async def test_the_calibration_of_another_base_model_or_adapter_is_not_used() ->
     assert (await other.now()).gate == BASE.gate
 
 
+async def test_a_gate_that_a_new_study_made_is_not_replaced_by_an_old_calibration() -> None:
+    world = World(right=NEEDED)
+    await world.calibrated()
+    assert (await world.now()).gate != BASE.gate
+    studied = BASE.model_copy(update={"gate": gate(0.7)})
+    assert world.routes.calibrated(studied) == studied
+
+
+async def test_a_second_calibration_takes_the_place_of_the_first() -> None:
+    world = World(right=NEEDED)
+    for _ in range(2):
+        assert (await world.calibrated()).refitted
+    (saved,) = world.saved.list()
+    assert (await world.now()).gate == saved.gate
+
+
+async def test_a_calibration_of_another_base_model_leaves_the_first_ones() -> None:
+    world = World(right=NEEDED)
+    await world.calibrated()
+    refitted = await world.now()
+    await World(right=NEEDED, base="cd" * 32, saved=world.saved).calibrated()
+    await world.routes.refresh()
+    assert await world.now() == refitted
+
+
 async def test_an_adapter_is_asked_about_its_domain_and_its_gate_alone_changes() -> None:
     world = World(right=NEEDED)
     world.engine = ScriptedEngine(

@@ -13,7 +13,7 @@ from agent.models.adoption import adopt
 from agent.models.card import CARD, read_card, write_card
 from agent.models.catalogue import shipped_catalogue
 from agent.models.store import ModelStore, digest_of_model
-from tests.agent.models.test_store import ARRAYS
+from tests.agent.models.test_store import ARRAYS, origin
 from tests.support.cards import card
 
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
@@ -162,6 +162,28 @@ def test_a_file_is_no_folder(store: ModelStore, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../up", "A", "", ".hidden", "a b", "x" * 65])
 def test_a_name_that_is_no_name_is_refused(store: ModelStore, tmp_path: Path, name: str) -> None:
     refused(store, model(tmp_path / "mine"), "cannot be a model's name", name=name)
+
+
+@pytest.mark.parametrize("what", [shipped_catalogue().default, "folder"])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("in-use", "a file beside the models"), ("gemma-3-270m", "'gemma-3-270m' is the catalogue's")],
+)
+def test_a_name_that_stands_for_something_else_is_refused_whatever_is_added(
+    store: ModelStore, tmp_path: Path, what: str, name: str, reason: str
+) -> None:
+    refused(store, model(tmp_path / "mine") if what == "folder" else what, reason, name=name)
+    assert store.chosen() is None
+
+
+@pytest.mark.parametrize("name", [None, shipped_catalogue().default, "other"])
+def test_a_catalogued_model_may_have_its_own_name_or_a_free_one(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    own = shipped_catalogue().default
+    monkeypatch.setattr(adoption, "_from_catalogue", lambda *given: origin(given[4]))
+    assert add(store, own, name=name) == (name or own)
+    assert store.names() == (name or own,)
 
 
 def test_a_chat_template_that_cannot_be_read_is_refused(store: ModelStore, tmp_path: Path) -> None:

@@ -244,8 +244,29 @@ def test_files_that_changed_after_adoption_are_found_out(store: ModelStore) -> N
     store.place("small", whole)
     store.verify("small")
     (store.path("small") / "model.safetensors").write_bytes(b"Weights")
-    with pytest.raises(ModelRefused, match=r"models add"):
+    with pytest.raises(ModelRefused, match=r"models remove small.*models add"):
         store.verify("small")
+
+
+def test_an_adopted_folder_that_was_moved_is_one_line_that_says_what_to_do(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    weights = tmp_path / "mine" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"weights")
+
+    def link(folder: Path) -> Origin:
+        (folder / weights.name).symlink_to(weights)
+        return origin(digest=digest_of_model(folder), source=str(weights.parent))
+
+    store.place("small", link)
+    store.verify("small")
+    weights.parent.rename(tmp_path / "elsewhere")
+    with pytest.raises(ModelRefused, match=r"cannot be read.*nightschool models remove small") as refused:
+        store.verify("small")
+    assert "\n" not in str(refused.value)
+    store.remove("small")
+    assert store.names() == ()
 
 
 def test_a_model_is_found_by_its_name_and_by_what_it_was_added_from(
@@ -262,6 +283,8 @@ def test_a_model_is_found_by_its_name_and_by_what_it_was_added_from(
         "tiny",
         None,
     ]
+    assert store.find(str(store.path("small"))) == "small"
+    assert store.find_added("small") is None
     studied(store.path("tiny"))
     assert resolve(read_settings(models=store.folder, model="owner/Tiny")).name == "tiny"
 

@@ -1,5 +1,7 @@
 """A study of a scripted model: what it knows, how it declines, its gate, its verdict and its card."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from agent.engine import Reply, Token
 from agent.errors import EngineUnavailable
 from agent.models.bank.records import BankMessage, BankQuestion, GeneralPrompt, InventedQuestion
 from agent.models.card import (
+    CARD,
     ChatTemplate,
     ReplayDistributions,
     Speed,
@@ -26,11 +29,13 @@ from agent.models.study.inspection import Inspection
 from agent.models.study.material import Material, even
 from agent.models.study.reading import reading_questions
 from agent.models.study.replay import replay_answers, turns_of
+from agent.models.study.report import result_of
 from agent.models.study.run import Study, Subject, answer_tokens, collect, conclude, learning_rate
 from agent.models.study.tools import ToolCase, tool_calls
 from agent.models.study.verdict import StudyFigures, decide
 from agent.scripted import Line, ScriptedEngine
 from memory.records import Interval
+from memory.results import page
 
 INSPECTED = Inspection(
     parameters=1_000_000,
@@ -155,6 +160,25 @@ async def test_a_card_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert np.array_equal(read_distributions(tmp_path).tokens, found.distributions.tokens)
 
 
+async def test_the_page_says_of_an_interrupted_study_how_much_was_there_already() -> None:
+    found = await studied(half_knowing(bank_of(40)), bank_of(40))
+    whole, resumed = [
+        page(result_of(replace(found, logged=logged), "study"), "a1b2c3", "none") for logged in (0, 70)
+    ]
+    assert "interrupted" not in whole
+    assert "70 answers were logged already when its last sitting began" in resumed
+    assert "training tokens/s" not in whole
+
+
+async def test_a_card_with_a_speed_of_training_is_still_read(tmp_path: Path) -> None:
+    found = await studied(half_knowing(bank_of(40)), bank_of(40))
+    write_card(tmp_path, found.card, found.known, found.unknown, found.replay, found.distributions)
+    told = json.loads((tmp_path / CARD).read_text())
+    told["speed"]["training_tokens_per_second"] = None
+    (tmp_path / CARD).write_text(json.dumps(told))
+    assert read_card(tmp_path) == found.card
+
+
 async def test_an_interrupted_study_asks_nothing_twice(tmp_path: Path) -> None:
     prompts = [question(f"Question {number}?", 16) for number in range(20)]
     engine = ScriptedEngine(default=Line(text="An answer."))
@@ -162,7 +186,9 @@ async def test_an_interrupted_study_asks_nothing_twice(tmp_path: Path) -> None:
     with (tmp_path / "answers.jsonl").open("a") as lines:
         lines.write('{"prompt": "cut off')
     engine.available = False
-    found = await ask(engine, prompts[:12], AnswerLog(tmp_path / "answers.jsonl"))
+    log = AnswerLog(tmp_path / "answers.jsonl")
+    assert len(log) == 12
+    found = await ask(engine, prompts[:12], log)
     assert [answer.prompt for answer in found] == [prompt.digest for prompt in prompts[:12]]
 
 
