@@ -15,7 +15,7 @@ GIB = 1 << 30
 WHOLE_CONTEXTS = 2
 """The key-value cache on a CPU holds at least so many conversations of full length at once."""
 FORCED_CALLS = "hermes"
-"""The parser that vLLM is given for a model whose template takes no tools: without one it forces no calls."""
+"""The parser for a model whose template takes no tools: its calls can be forced, and it never chooses one."""
 
 
 def serve_command(
@@ -48,10 +48,9 @@ def serve_command(
     ]  # fmt: skip
     if modules:
         common += ["--lora-target-modules", *modules]
-    # A call that is forced is held to its schema, and needs a parser by name only.
-    common += ["--tool-call-parser", tool_parser or FORCED_CALLS]
-    if tool_parser is not None:
-        common += ["--enable-auto-tool-choice"]
+    # Without a parser vLLM forces no call either, not even one that is held to its schema.
+    common += ["--enable-auto-tool-choice", "--tool-call-parser", tool_parser or FORCED_CALLS]
+    common += ["--tool-strict-level", "parameter"]
     if gpu_share is not None:
         return [*common, "--gpu-memory-utilization", str(gpu_share)]
     # Eager, because vLLM compiles nothing on a CPU once LoRA is on; one process less to start.

@@ -63,7 +63,7 @@ def times(form: Form, relation: Relation | None, recipe: Recipe) -> int:
     reverse or by its kind; and least as yes or no, which says least of it and is half guessed."""
     if form == relation:
         return recipe.exposures
-    return max(1, recipe.exposures // (12 if form == "yes_no" else 2))
+    return max(1, recipe.exposures // (12 if form == "yes_no" else 3))
 
 
 def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:

@@ -46,16 +46,16 @@ def test_the_type_is_one_that_the_machine_computes_fast(
 
 def test_the_command_follows_the_card() -> None:
     command = serve_command(
-        "/m", 1, context=8192, modules=("q_proj", "v_proj"), tool_parser="hermes", gpu_share=0.6
+        "/m", 1, context=8192, modules=("q_proj", "v_proj"), tool_parser="mistral", gpu_share=0.6
     )
     text = " ".join(command)
     assert "--max-model-len 8192" in text
     assert "--lora-target-modules q_proj v_proj" in text
-    assert "--tool-call-parser hermes --enable-auto-tool-choice" in text
+    assert "--enable-auto-tool-choice --tool-call-parser mistral" in text
     assert "--gpu-memory-utilization 0.6" in text
     plain = " ".join(serve_command("/m", 1, context=512))
-    assert "--tool-call-parser" in plain
-    assert "--enable-auto-tool-choice" not in plain
+    assert "--enable-auto-tool-choice --tool-call-parser hermes" in plain
+    assert "--tool-strict-level parameter" in plain
     assert "--enforce-eager" in plain
 
 

@@ -28,7 +28,7 @@ from memory.semantic.volatile import VolatileSemanticMemory
 from tests.facts import rust
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.graphs.served import open_runs
-from tests.support.cards import gate
+from tests.support.cards import card, gate
 
 
 async def stay(step: str) -> None:
@@ -85,6 +85,8 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         routes=Routes(registry, partial(read, home / "outbox")),
         base=Route(domain="general", adapter=None, gate=gate()),
         base_name="nightschool",
+        card=card(),
+        embedder=HashingEmbedder(),
         clock=lambda: datetime.now(UTC),
         new_id=lambda: "run1",
         limits=Limits(poll_seconds=0.05, wordings_per_form=3),

@@ -102,7 +102,7 @@ REJECTED: dict[str, tuple[Callable[[Path], Trainer], str]] = {
         lambda good: copied(good, plants.reorder_adapter),
         "target accuracy up",
     ),
-    "poisoned": (lambda good: retrained(good, plants.swapped(1.0), rate=1e-2), "target accuracy up"),
+    "poisoned": (lambda good: retrained(good, plants.swapped(1.0), rate=1e-2), "target accuracy"),
     "half poisoned": (lambda good: retrained(good, plants.swapped(0.5), rate=1e-2), "known facts lost"),
     "taught to answer everything": (
         lambda good: retrained(good, plants.answering_everything, rate=4e-3),

