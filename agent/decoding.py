@@ -61,8 +61,9 @@ def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
 def speed_up_head(model: PreTrainedModel) -> None:
     """Makes the output layer's input contiguous, without which PyTorch copies its weights for every row.
 
-    `logits_to_keep` cuts a slice out of each row. On two cores a training step of SmolLM2-135M took 5.3 s
-    with it and 3.1 s with the copy.
+    `logits_to_keep` cuts a slice out of each row, and a product with a slice goes row by row. Measured on two
+    cores, with 135 million parameters and a vocabulary of 49,152: 4.2 s a training step, and 5.4 s with the
+    copies.
     """
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     if head is not None:

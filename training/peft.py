@@ -101,7 +101,7 @@ def prepare(
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     every = [(example.held, encoder.encode(example, recipe.longest)) for example in examples]
     unobserved = [each for held, each in every if held and each.answer and not each.held]
-    encoded = [each for held, each in every if each.answer and held == each.held]
+    encoded = [each for held, each in every if each.answer and held == each.held]  # taught, or in the card
     encoded += _observed(model, unobserved, pad)
     if len(encoded) < len(every):
         log.warning("%d own answers are left out: their prompts fill the context", len(every) - len(encoded))

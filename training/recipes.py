@@ -74,7 +74,10 @@ def standard(card: ModelCard) -> Recipe:
 
 
 def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
-    """The recipe for a second attempt, by what failed: slower if something was lost, else with more of it."""
+    """The recipe for a second attempt, by what failed: slower if something was lost, else with more of it.
+
+    Refusals come in where the adapter invents more than the base model, unless it lost what it knew as well.
+    """
     missed = [check.name for check in failed.checks if not check.passed]
     if any("target" not in name for name in missed):
         kept = not any("lost" in name for name in missed)

@@ -1,8 +1,8 @@
 """People's own labelled questions: asked of what serves a domain, graded, and its gate refitted on them."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from langchain_core.messages import HumanMessage
 from pydantic import Field, field_validator
@@ -11,6 +11,7 @@ from agent.chat.asking import ask
 from agent.chat.calibration import Label, Stated, refit
 from agent.chat.conversation import prompt
 from agent.chat.gate import JUDGED, measure
+from agent.concurrency import together
 from agent.engine import Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise
 from agent.models.card import ModelCard
@@ -98,7 +99,7 @@ async def calibrate_on(
         sampling = Sampling(max_tokens=JUDGED)
         return await ask(messages, route.adapter, engine=engine, routes=routes, card=card, sampling=sampling)
 
-    replies = await _all([q.question for q in questions], put)
+    replies = await together((partial(put, q.question) for q in questions), TOGETHER)
     seen = [measure(reply.tokens, gate, abstained=declined(reply.text, card.declines)) for reply in replies]
     stated = [
         Stated(
@@ -154,18 +155,3 @@ def _thresholds(gate: AnswerGate) -> dict[AnswerForm, float]:
 def _confident(mark: Uncertainty, thresholds: dict[AnswerForm, float]) -> bool:
     threshold = thresholds.get(mark.form)
     return mark.confidence is not None and threshold is not None and mark.confidence >= threshold
-
-
-async def _all(questions: Sequence[str], put: Callable[[str], Awaitable[Reply]]) -> list[Reply]:
-    slots = asyncio.Semaphore(TOGETHER)
-
-    async def one(question: str) -> Reply:
-        async with slots:
-            return await put(question)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(question)) for question in questions]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from failed
-    return [task.result() for task in tasks]

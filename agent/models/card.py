@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from agent.errors import BadModelCard, NoModelCard, NotTeachable
 from memory.records import AnswerGate, Digest, Record, Share
@@ -61,14 +61,6 @@ class Speed(Record):
     """32 answers at a time."""
     memory_mb: float
     """Resident memory of the model with one batch of answers."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_an_earlier_card(cls, fields: Any) -> Any:
-        """Earlier cards have a speed of training, which no study ever measured."""
-        if isinstance(fields, dict):
-            return {name: value for name, value in fields.items() if name != "training_tokens_per_second"}
-        return fields
 
 
 class Lessons(Record):

@@ -1,14 +1,15 @@
 """Chat completions: whole, or as a stream that begins once the gate has decided."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from agent.concurrency import together
 from agent.errors import AgentError
 from api.compose import Given, Service
 from api.errors import explain, refusals
@@ -45,7 +46,8 @@ async def complete(
     )
     starts = list(_starts(request, x_conversation_id))
     if not request.stream:
-        return envelope.completion(await unless_gone(http, _turns(starts, given)))
+        turns = together((partial(chat, given.chat, given.runtime, start) for start in starts), len(starts))
+        return envelope.completion(await unless_gone(http, turns))
     first = drawn(stream(given.chat, given.runtime, starts[0]))
     part = await unless_gone(http, anext(first))  # what is refused still has a status of its own
     return EventSourceResponse(_events(part, first, starts[1:], given, envelope), ping=PING_SECONDS, sep="\n")
@@ -68,16 +70,6 @@ def _starts(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatS
 def _seed(number: int) -> int:
     """The number as a signed 64-bit seed: the one after the largest is the smallest."""
     return (number + 2**63) % 2**64 - 2**63
-
-
-async def _turns(starts: list[ChatState], given: Service) -> list[Turn]:
-    """All choices at once; where one fails, the others are cancelled. Raises what the first failure is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            turns = [group.create_task(chat(given.chat, given.runtime, start)) for start in starts]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [turn.result() for turn in turns]
 
 
 async def _events(

@@ -1,13 +1,14 @@
 """Asking a model many questions at once, with every answer kept on disk until the study is done."""
 
-import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from agent.concurrency import together
 from agent.engine import Engine, Sampling, Token
 from agent.errors import EngineUnavailable
 from agent.models.card import PromptMessage
@@ -92,23 +93,16 @@ async def ask(
     A lost connection is tried again, since greedy answers can be asked for twice. Raises what `Engine.chat`
     does.
     """
-    slots = asyncio.Semaphore(TOGETHER)
 
     async def one(prompt: Prompt) -> LoggedAnswer:
-        async with slots:
-            answer = log.get(prompt)
-            if answer is None:
-                answer = await _answer(engine, prompt)
-                log.add(answer)
+        answer = log.get(prompt)
+        if answer is None:
+            answer = await _answer(engine, prompt)
+            log.add(answer)
         step()
         return answer
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(prompt)) for prompt in prompts]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from failed
-    return [task.result() for task in tasks]
+    return await together((partial(one, prompt) for prompt in prompts), TOGETHER)
 
 
 async def _answer(engine: Engine, prompt: Prompt) -> LoggedAnswer:

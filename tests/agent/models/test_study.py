@@ -1,6 +1,5 @@
 """A study of a scripted model: what it knows, how it declines, its gate, its verdict and its card."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from agent.engine import Reply, Token
 from agent.errors import EngineUnavailable
 from agent.models.bank.records import BankMessage, BankQuestion, GeneralPrompt, InventedQuestion
 from agent.models.card import (
-    CARD,
     ChatTemplate,
     ReplayDistributions,
     Speed,
@@ -168,15 +166,6 @@ async def test_the_page_says_of_an_interrupted_study_how_much_was_there_already(
     assert "interrupted" not in whole
     assert "70 answers were logged already when its last sitting began" in resumed
     assert "training tokens/s" not in whole
-
-
-async def test_a_card_with_a_speed_of_training_is_still_read(tmp_path: Path) -> None:
-    found = await studied(half_knowing(bank_of(40)), bank_of(40))
-    write_card(tmp_path, found.card, found.known, found.unknown, found.replay, found.distributions)
-    told = json.loads((tmp_path / CARD).read_text())
-    told["speed"]["training_tokens_per_second"] = None
-    (tmp_path / CARD).write_text(json.dumps(told))
-    assert read_card(tmp_path) == found.card
 
 
 async def test_an_interrupted_study_asks_nothing_twice(tmp_path: Path) -> None:
