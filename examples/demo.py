@@ -122,7 +122,7 @@ def run(screen: Console, model: AdoptedModel) -> int:
         sourced=sourced,
         after=after,
         adapted=adapted,
-        talked=talked_after,
+        talked=list(zip(talked, talked_after, strict=False)),
         run=learned,
         model=model.name,
         seconds=time.monotonic() - began,

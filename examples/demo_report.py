@@ -1,6 +1,7 @@
 """What the demo shows and keeps of what it measured."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ SERVED = 0.5
 """Least share of the topic's questions that find their way to the new adapter."""
 LOST = 0.05
 """Most that accuracy may fall on what the model knew, over all questions of the evaluation."""
+CIRCLES = 3
+"""Times that four words in a row come in an answer that goes in circles."""
 SMALL_TALK = (
     "Hello!",
     "Thanks, that helped.",
@@ -97,15 +100,15 @@ def summary(
     sourced: Sequence[Json],
     after: Sequence[Json],
     adapted: Sequence[Json],
-    talked: Sequence[Json],
+    talked: Sequence[tuple[Json, Json]],
     run: Json,
     model: str,
     seconds: float,
 ) -> Json:
     """The report as plain values: every question before and after, the run's figures, and the checks.
 
-    `before` holds the topic's questions, then the known ones; `adapted` and `talked` are empty where the run
-    made no adapter.
+    `before` holds the topic's questions, then the known ones; `talked` the replies to small talk before and
+    after. `adapted` and `talked` are empty where the run made no adapter.
     """
     report = run["report"] or {}
     result: Json = {
@@ -131,8 +134,13 @@ def summary(
             for question, was, now in zip(known, before[len(topic) :], adapted, strict=False)
         ],
         "small_talk": [
-            {"text": text, "answer": answer_of(reply), "gap_id": reply["nightschool"]["gap_id"]}
-            for text, reply in zip(SMALL_TALK, talked, strict=False)
+            {
+                "text": text,
+                "before": answer_of(was),
+                "answer": answer_of(now),
+                "gap_id": now["nightschool"]["gap_id"],
+            }
+            for text, (was, now) in zip(SMALL_TALK, talked, strict=False)
         ],
         "critique": report.get("critique"),
         "curriculum": report.get("curriculum"),
@@ -183,7 +191,13 @@ def checks(result: Json) -> list[Json]:
         was, now = (evaluation[when]["out_of_distribution"] for when in ("before", "after"))
         lost = was["accuracy"] - now["accuracy"]
     talk = result["small_talk"]
-    silent = [turn["text"] for turn in talk if not turn["answer"].strip() or turn["gap_id"]]
+    harmed = [
+        turn["text"]
+        for turn in talk
+        if not turn["answer"].strip()
+        or turn["gap_id"]
+        or (repeats_itself(turn["answer"]) and not repeats_itself(turn["before"]))
+    ]
     return [
         {"check": "the run learned", "passed": status == "learned", "figure": reason},
         {
@@ -202,11 +216,18 @@ def checks(result: Json) -> list[Json]:
             "figure": "not measured" if lost is None else f"{100 * lost:.1f} points lost",
         },
         {
-            "check": "small talk is answered as before and opens no gap",
-            "passed": bool(talk) and not silent,
-            "figure": f"{len(talk) - len(silent)} of {len(SMALL_TALK)}",
+            "check": "small talk is answered, opens no gap, and repeats itself no more than before",
+            "passed": bool(talk) and not harmed,
+            "figure": f"{len(talk) - len(harmed)} of {len(SMALL_TALK)}",
         },
     ]
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether some four words in a row come three times: a small model that lost its way goes in circles."""
+    words = text.lower().split()
+    counts = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
+    return max(counts.values(), default=0) >= CIRCLES
 
 
 def markdown(result: Json) -> str:

@@ -80,7 +80,8 @@ def test_known_questions_are_spread_over_the_card_and_asked_again_in_another_wor
 
 LEARNED = "topic questions newly answered right by the adapter, in new wordings, without sources"
 STAND = "what the model knew still stands, asked of the adapter itself"
-TALK = "small talk is answered as before and opens no gap"
+TALK = "small talk is answered, opens no gap, and repeats itself no more than before"
+CIRCLES = "I am a helpful AI. " * 3
 
 
 def asked(*, before: bool, after: bool, adapter: str | None = "rust-v1") -> Json:
@@ -97,13 +98,17 @@ def evaluation(before: float, after: float) -> Json:
     }
 
 
+def talk(text: str, **changes: object) -> Json:
+    return {"text": text, "before": "Hello!", "answer": "Hello!", "gap_id": None, **changes}
+
+
 def result(**changes: object) -> Json:
     return {
         "outcome": {"status": "learned", "reason": "it passed every gate"},
         "adapter": "rust-v1",
         "questions": [asked(before=False, after=n > 0) for n in range(4)],
         "evaluation": evaluation(1.0, 0.96),
-        "small_talk": [{"text": text, "answer": "Hello!", "gap_id": None} for text in SMALL_TALK],
+        "small_talk": [talk(text) for text in SMALL_TALK],
     } | changes
 
 
@@ -128,8 +133,9 @@ def test_a_loop_that_taught_the_topic_and_kept_the_rest_is_closed() -> None:
         ({"evaluation": evaluation(1.0, 0.94)}, STAND),
         ({"evaluation": None}, STAND),
         ({"small_talk": []}, TALK),
-        ({"small_talk": [{"text": "Hello!", "answer": " ", "gap_id": None}]}, TALK),
-        ({"small_talk": [{"text": "Hello!", "answer": "Hi", "gap_id": "g1"}]}, TALK),
+        ({"small_talk": [talk("Hello!", answer=" ")]}, TALK),
+        ({"small_talk": [talk("Hello!", gap_id="g1")]}, TALK),
+        ({"small_talk": [talk("Hello!", answer=CIRCLES)]}, TALK),
     ],
 )
 def test_a_loop_that_fails_in_one_respect_is_not(changes: Json, reason: str) -> None:
@@ -140,3 +146,7 @@ def test_what_the_model_said_itself_is_its_draft_where_something_else_went_out()
     reply = {"choices": [{"message": {"content": "I don't know."}}], "nightschool": {"draft": "a fish"}}
     assert own_answer(reply) == "a fish"
     assert own_answer(reply | {"nightschool": {"draft": None}}) == "I don't know."
+
+
+def test_circles_that_the_base_model_went_in_as_well_are_not_the_lessons() -> None:
+    assert failed(result(small_talk=[talk("Hello!", before=CIRCLES, answer=CIRCLES)])) == []
