@@ -47,6 +47,8 @@ def read_target(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[RawDocum
     if target.startswith(("http://", "https://")):
         yield _attempt(target, partial(fetch, target, max_bytes=max_bytes))
         return
+    if not target.strip():  # as an unset shell variable leaves it; to a Path it would be the folder here
+        raise IngestError("the path is empty; give a path (`.` for this folder), or a URL")
     path = Path(target).expanduser()
     if path.is_dir():
         files = _files(path)

@@ -223,3 +223,13 @@ def test_two_megabytes_of_anything_are_read_in_seconds(unit: str) -> None:
     passages, _ = read(document("Words. " + unit * (2_000_000 // len(unit))), "rust")
     assert time.process_time() - begun < 10
     assert all(len(p.text) <= MOST_CHARS for p in passages)
+
+
+@pytest.mark.parametrize("target", ["", " "])
+def test_an_empty_path_is_not_the_folder_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    (tmp_path / "notes.md").write_text("A lamp burns oil.")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IngestError, match="the path is empty"):
+        list(read_target(target))
