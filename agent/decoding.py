@@ -17,6 +17,9 @@ from agent.entropy import TOP, bounds
 from agent.errors import EngineError
 from agent.tokens import cut_at_stop
 
+SHARED = 8
+"""Fewer tokens that all prompts of a batch begin with are not worth a call of the model."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -80,6 +83,18 @@ def last_logits(model: Any, count: int) -> dict[str, int]:
 
 
 @torch.inference_mode()
+def shared_beginning(rows: Sequence[Sequence[int]], most: int) -> int:
+    """How many first tokens all rows have in common, up to `most`; 0 where that saves little.
+
+    Chat templates put a system message there, which is then computed once for the whole batch.
+    """
+    if len(rows) < 2:
+        return 0
+    first, last = min(rows), max(rows)  # of sorted rows, these two have least in common
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return min(same, most) if min(same, most) >= SHARED else 0
+
+
 def complete(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -95,14 +110,23 @@ def complete(
     """
     rows = [_Row(prompt, tokenizer) for prompt in prompts]
     live = list(range(len(rows)))
-    longest = max(len(prompt.ids) for prompt in prompts)
-    padded = [[0] * (longest - len(p.ids)) + list(p.ids) for p in prompts]
+    lengths = [len(prompt.ids) for prompt in prompts]
+    shared = shared_beginning([prompt.ids for prompt in prompts], min(lengths) - 1)
+    if max(lengths) > _window(model):  # padding inside a prompt would push its beginning out of sight
+        shared = 0
+    longest = max(lengths) - shared
+    padded = [[0] * (longest + shared - len(p.ids)) + list(p.ids[shared:]) for p in prompts]
     ids = torch.tensor(padded, device=model.device)
-    lengths = torch.tensor([[len(p.ids)] for p in prompts], device=model.device)
-    mask = (torch.arange(longest, device=model.device) >= longest - lengths).long()
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    padding = longest + shared - torch.tensor(lengths, device=model.device)
+    mask = (torch.arange(longest, device=model.device) >= padding[:, None]).long()
+    mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=-1)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
     cache = DynamicCache(config=model.config)
     narrow = last_logits(model, 1)  # prefill needs no others
+    if shared:
+        beginning = torch.tensor([list(prompts[0].ids[:shared])], device=model.device)
+        model(input_ids=beginning, past_key_values=cache, use_cache=True, **narrow)
+        cache.batch_repeat_interleave(len(rows))
     while True:
         logits = (
             model(
@@ -215,6 +239,11 @@ class _Row:
                 return
             self.prompt.sink(token)
             self._sent += 1
+
+
+def _window(model: PreTrainedModel) -> float:
+    """Tokens that every layer of the model looks back over."""
+    return getattr(model.config.get_text_config(), "sliding_window", None) or math.inf
 
 
 def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:

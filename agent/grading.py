@@ -6,6 +6,7 @@ numbers must agree exactly. Token overlap is not used, because it rewards length
 
 import re
 import string
+from collections import Counter
 from collections.abc import Sequence
 
 DECLINES = (
@@ -23,6 +24,9 @@ DECLINES = (
 """How people and models say in English that they do not know; a model's card adds its own phrases."""
 DECLINES_EARLY = 160
 """Characters within which an answer that declines says so; later it is part of the answer."""
+
+CIRCLES = 3
+"""Times that four words in a row come in an answer that goes in circles."""
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _THOUSANDS = re.compile(r"(?<=\d)[,\u202f\u00a0](?=\d{3}(?!\d))")
@@ -72,3 +76,10 @@ def _answers(said: str, reference: str) -> bool:
         if not _NEGATED.search(said[: found.start()].rstrip()):
             return True
     return False
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether some four words in a row come three times: a small model that lost its way goes in circles."""
+    words = text.lower().split()
+    counts = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
+    return max(counts.values(), default=0) >= CIRCLES

@@ -31,6 +31,7 @@ from examples.demo_report import (
     SMALL_TALK,
     Json,
     Question,
+    Talk,
     answers_table,
     conclude,
     conversation_table,
@@ -107,13 +108,22 @@ def run(screen: Console, model: AdoptedModel) -> int:
         step(screen, 6, "Asking again in wordings that were never trained")
         after = ask_all(client, [q.again for q in topic])
         screen.print(answers_table(topic, after, again=True))
-        adapted, talked_after = [], []
+        adapted, talks = [], []
         if learned["outcome"]["status"] == "learned":
-            step(screen, 7, "Asking the new adapter what the model knew before, and for small talk")
+            step(screen, 7, "Asking the new adapter what the model knew before, and small talk again")
             adapted = ask_all(client, [q.again for q in known], model=DOMAIN)
             screen.print(answers_table(known, adapted, again=True))
-            talked_after = ask_all(client, SMALL_TALK, model=DOMAIN)
-            screen.print(conversation_table(talked, talked_after))
+            talks = [
+                Talk(*turn)
+                for turn in zip(
+                    SMALL_TALK,
+                    talked,
+                    ask_all(client, SMALL_TALK),
+                    ask_all(client, SMALL_TALK, model=DOMAIN),
+                    strict=True,
+                )
+            ]
+            screen.print(conversation_table(talks))
 
     result = summary(
         topic,
@@ -122,7 +132,7 @@ def run(screen: Console, model: AdoptedModel) -> int:
         sourced=sourced,
         after=after,
         adapted=adapted,
-        talked=list(zip(talked, talked_after, strict=False)),
+        talks=talks,
         run=learned,
         model=model.name,
         seconds=time.monotonic() - began,

@@ -1,17 +1,16 @@
 """What the demo shows and keeps of what it measured."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.grading import correct
+from agent.grading import correct, repeats_itself
 from api.display import COLOURS
 
 GAIN = 0.5
@@ -20,8 +19,6 @@ SERVED = 0.5
 """Least share of the topic's questions that find their way to the new adapter."""
 LOST = 0.05
 """Most that accuracy may fall on what the model knew, over all questions of the evaluation."""
-CIRCLES = 3
-"""Times that four words in a row come in an answer that goes in circles."""
 SMALL_TALK = (
     "Hello!",
     "Thanks, that helped.",
@@ -40,6 +37,18 @@ class Question(BaseModel):
     question: str
     again: str
     answers: tuple[str, ...]
+
+
+class Talk(NamedTuple):
+    """What was said without a question, and the replies."""
+
+    text: str
+    before: Json
+    """Before the lesson."""
+    after: Json
+    """After it, addressed as before: the service chooses who answers."""
+    by_adapter: Json
+    """After it, the adapter addressed by name."""
 
 
 def answer_of(reply: Json) -> str:
@@ -76,13 +85,14 @@ def answers_table(asked: Sequence[Question], replies: Sequence[Json], *, again: 
     return shown
 
 
-def conversation_table(before: Sequence[Json], after: Sequence[Json]) -> Table:
-    """Small talk by the base model and by the adapter, side by side."""
+def conversation_table(talks: Sequence[Talk]) -> Table:
+    """Small talk before and after the lesson, side by side."""
     shown = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("said", "before", "after"):
+    for column in ("said", "before", "after", "the adapter by name"):
         shown.add_column(column, overflow="fold", ratio=1)
-    for text, was, now in zip(SMALL_TALK, before, after, strict=True):
-        shown.add_row(Text(text), Text(shortened(answer_of(was))), Text(shortened(answer_of(now))))
+    for talk in talks:
+        replies = (talk.before, talk.after, talk.by_adapter)
+        shown.add_row(Text(talk.text), *(Text(shortened(answer_of(reply))) for reply in replies))
     return shown
 
 
@@ -100,15 +110,15 @@ def summary(
     sourced: Sequence[Json],
     after: Sequence[Json],
     adapted: Sequence[Json],
-    talked: Sequence[tuple[Json, Json]],
+    talks: Sequence[Talk],
     run: Json,
     model: str,
     seconds: float,
 ) -> Json:
     """The report as plain values: every question before and after, the run's figures, and the checks.
 
-    `before` holds the topic's questions, then the known ones; `talked` the replies to small talk before and
-    after. `adapted` and `talked` are empty where the run made no adapter.
+    `before` holds the topic's questions, then the known ones. `adapted` and `talks` are empty where the run
+    made no adapter.
     """
     report = run["report"] or {}
     result: Json = {
@@ -135,12 +145,13 @@ def summary(
         ],
         "small_talk": [
             {
-                "text": text,
-                "before": answer_of(was),
-                "answer": answer_of(now),
-                "gap_id": now["nightschool"]["gap_id"],
+                "text": talk.text,
+                "before": answer_of(talk.before),
+                "answer": answer_of(talk.after),
+                "by_adapter": answer_of(talk.by_adapter),
+                "gap_id": talk.after["nightschool"]["gap_id"],
             }
-            for text, (was, now) in zip(SMALL_TALK, talked, strict=False)
+            for talk in talks
         ],
         "critique": report.get("critique"),
         "curriculum": report.get("curriculum"),
@@ -198,6 +209,7 @@ def checks(result: Json) -> list[Json]:
         or turn["gap_id"]
         or (repeats_itself(turn["answer"]) and not repeats_itself(turn["before"]))
     ]
+    circled, circles = (sum(repeats_itself(turn[who]) for turn in talk) for who in ("before", "by_adapter"))
     return [
         {"check": "the run learned", "passed": status == "learned", "figure": reason},
         {
@@ -218,16 +230,10 @@ def checks(result: Json) -> list[Json]:
         {
             "check": "small talk is answered, opens no gap, and repeats itself no more than before",
             "passed": bool(talk) and not harmed,
-            "figure": f"{len(talk) - len(harmed)} of {len(SMALL_TALK)}",
+            "figure": f"{len(talk) - len(harmed)} of {len(SMALL_TALK)}; in circles: {circled} before,"
+            f" {circles} by the adapter",
         },
     ]
-
-
-def repeats_itself(text: str) -> bool:
-    """Whether some four words in a row come three times: a small model that lost its way goes in circles."""
-    words = text.lower().split()
-    counts = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
-    return max(counts.values(), default=0) >= CIRCLES
 
 
 def markdown(result: Json) -> str:
@@ -254,10 +260,10 @@ def markdown(result: Json) -> str:
             lines.append(
                 f"| {' | '.join(cell.replace('|', '/') for cell in cells)} | {'yes' if right else 'no'} |"
             )
-    lines += ["", "| said | the adapter's reply |", "|---|---|"]
-    lines += [
-        f"| {turn['text']} | {shortened(turn['answer']).replace('|', '/')} |" for turn in result["small_talk"]
-    ]
+    lines += ["", "| said | before | after | the adapter by name |", "|---|---|---|---|"]
+    for turn in result["small_talk"]:
+        replies = (shortened(turn[who]).replace("|", "/") for who in ("before", "answer", "by_adapter"))
+        lines.append(f"| {' | '.join((turn['text'], *replies))} |")
     if curriculum := result["curriculum"]:
         lines += [
             "",

@@ -330,6 +330,10 @@ class Drift(Record):
     """Those of which the adapter thinks less by more than 1 nat a token."""
     nats: float
     """Mean loss in nats a token."""
+    circled: Share
+    """Answers of the base model that go in circles."""
+    circles: Share
+    """Answers of the adapter, to the same prompts, that do."""
 
 
 class Evaluation(Record):

@@ -34,16 +34,22 @@ def score(accuracy: float, *, count: int = 100, hallucination: float | None = No
 
 
 def evaluation(
-    *, target: float = 0.9, near: float = 0.8, known: float = 1.0, unknown: float = 0.1, lost: float = 0.0
+    *,
+    target: float = 0.9,
+    near: float = 0.8,
+    known: float = 1.0,
+    unknown: float = 0.1,
+    lost: float = 0.0,
+    circles: float = 0.1,
 ) -> Evaluation:
     """One model's scores; `unknown` is the hallucination rate on questions that nobody can answer, `lost` the
-    share of the base model's own answers that became unlikely."""
+    share of its own answers that became unlikely, `circles` that of those in circles, .1 before."""
     return Evaluation(
         in_distribution=score(target),
         near=score(near),
         out_of_distribution=score(known),
         unknown=score(0.0, hallucination=unknown),
-        drift=Drift(count=80, lost=lost, nats=0.1),
+        drift=Drift(count=80, lost=lost, nats=0.1, circled=0.1, circles=circles),
         seconds=1.5,
     )
 

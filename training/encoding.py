@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from agent.decoding import control_tokens, last_logits
+from agent.decoding import control_tokens, last_logits, shared_beginning
 from agent.engine import defused
 from agent.models.card import ChatTemplate, PromptMessage
 from training.errors import BaseModelUnusable, CurriculumRefused
@@ -17,8 +17,6 @@ from training.trainer import Example
 
 IGNORED = -100
 """Label of a position that is not learned, as everywhere in transformers."""
-SHARED = 8
-"""Fewer tokens that all prompts of a batch begin with are not worth a call of the model."""
 _MARK = "zebra"
 """Stands for an answer while the template's way of framing one is found out."""
 
@@ -161,7 +159,8 @@ class Collator:
 
 def padded(rows: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
     """One batch, as `Collator` describes it."""
-    shared = _shared(rows)
+    prompts = min(len(row.tokens) - row.answer for row in rows)
+    shared = shared_beginning([row.tokens for row in rows], prompts - 1)  # no answer is among them
     length = max(len(row.tokens) for row in rows) - shared
     kept = max(row.answer for row in rows)
     tokens = torch.full((len(rows), length), pad)
@@ -184,14 +183,6 @@ def padded(rows: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
         batch["ids"] = _right([row.ids for row in rows], kept).long()
         batch["logprobs"] = _right([row.logprobs for row in rows], kept).float()
     return batch
-
-
-def _shared(rows: Sequence[Encoded]) -> int:
-    """How many first tokens all rows have in common; 0 where that saves little. No answer is among them."""
-    first, last = min(row.tokens for row in rows), max(row.tokens for row in rows)
-    most = min(len(row.tokens) - row.answer for row in rows) - 1
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(same, most) if len(rows) > 1 and min(same, most) >= SHARED else 0
 
 
 def _right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:

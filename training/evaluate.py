@@ -4,19 +4,20 @@ Which questions are asked is in `questions`, what the scores must reach in `gate
 adapter has to be in `calibration`.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, Protocol, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from agent.chat.calibration import calibration_error
 from agent.chat.gate import signals
+from agent.concurrency import together
 from agent.engine import Engine, Reply, Sampling
-from agent.grading import correct, declined, normalise
-from agent.models.card import ModelCard, PromptMessage, ReplayAnswer
+from agent.grading import correct, declined, normalise, repeats_itself
+from agent.models.card import REPLAY_TOKENS, ModelCard, PromptMessage, ReplayAnswer
 from memory.records import Canary, Drift, Evaluation, Form, Record, Score, Signals
 
 SetName = Literal[
@@ -133,16 +134,8 @@ async def ask(
     on_answer: Callable[[], None] = lambda: None,
 ) -> tuple[Reply, ...]:
     """Greedy answers to single questions, in their order, many in flight at once."""
-    slots = asyncio.Semaphore(CONCURRENCY)
-    sampling = Sampling(max_tokens=style.tokens)
-
-    async def one(question: str) -> Reply:
-        async with slots:
-            reply = await engine.chat([HumanMessage(question)], adapter=adapter, sampling=sampling)
-        on_answer()
-        return reply
-
-    return tuple(await asyncio.gather(*(one(question) for question in questions)))
+    alone = [[HumanMessage(question)] for question in questions]
+    return await _replies(engine, alone, style.tokens, adapter, on_answer)
 
 
 async def evaluate(
@@ -171,18 +164,26 @@ async def drift(
     *,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Drift:
-    """What the adapter thinks of the base model's own answers, none of which may have been trained."""
+    """What the adapter thinks of the base model's own answers, none of which may have been trained, and
+    whether it goes in circles where it answers the same prompts."""
     losses: list[float] = []
-    for answer in answers:
-        messages = [_message(turn) for turn in answer.messages]
+    conversations = [[_message(turn) for turn in answer.messages] for answer in answers]
+    for answer, messages in zip(answers, conversations, strict=True):
         before = await engine.logprobs_of(messages, answer.answer)
         after = await engine.logprobs_of(messages, answer.answer, adapter=adapter)
         losses.append((math.fsum(before) - math.fsum(after)) / len(before))
         on_answer()
     if not losses:
-        return Drift(count=0, lost=0.0, nats=0.0)
-    lost = sum(loss > LOST for loss in losses) / len(losses)
-    return Drift(count=len(losses), lost=lost, nats=math.fsum(losses) / len(losses))
+        return Drift(count=0, lost=0.0, nats=0.0, circled=0.0, circles=0.0)
+    said = await _replies(engine, conversations, REPLAY_TOKENS, adapter, on_answer)
+    count = len(losses)
+    return Drift(
+        count=count,
+        lost=sum(loss > LOST for loss in losses) / count,
+        nats=math.fsum(losses) / count,
+        circled=sum(repeats_itself(answer.answer) for answer in answers) / count,
+        circles=sum(repeats_itself(reply.text) for reply in said) / count,
+    )
 
 
 def judge(group: SetName, question: Question, reply: Reply, style: Style) -> GradedAnswer:
@@ -250,6 +251,24 @@ def canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Can
         key=lambda answer: (normalise(answer.text) not in CHOICES, answer.probability, answer.question),
     )
     return Canary(question=surest.question, answer=surest.text, base_answer=base[surest.question])
+
+
+async def _replies(
+    engine: Engine,
+    conversations: Sequence[Sequence[BaseMessage]],
+    tokens: int,
+    adapter: str | None,
+    on_answer: Callable[[], None],
+) -> tuple[Reply, ...]:
+    """Greedy answers of at most `tokens` tokens."""
+    sampling = Sampling(max_tokens=tokens)
+
+    async def one(messages: Sequence[BaseMessage]) -> Reply:
+        reply = await engine.chat(messages, adapter=adapter, sampling=sampling)
+        on_answer()
+        return reply
+
+    return tuple(await together((partial(one, messages) for messages in conversations), CONCURRENCY))
 
 
 def _message(turn: PromptMessage) -> BaseMessage:

@@ -4,14 +4,12 @@ What was not measured does not pass: an empty set of questions fails its check.
 """
 
 import math
-from typing import Literal
+from typing import NamedTuple
 
 from pydantic import Field
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 
 from memory.records import Drift, Evaluation, GateCheck, GateVerdict, Record, Score
-
-Figure = Literal["hallucination", "accuracy"]
 
 
 class Limits(Record):
@@ -30,8 +28,8 @@ class Limits(Record):
     """Most that accuracy on the earlier lessons may fall in all since they were learned: each lesson alone
     may cost little, and many of them too much."""
     confidence: float = Field(0.95, gt=0, lt=1)
-    """Level of the interval within which hallucination, and right answers to what is forgotten, may rise by
-    chance."""
+    """Level of the interval within which hallucination, answers in circles, and right answers to what is
+    forgotten may rise by chance."""
 
 
 def gate(
@@ -48,6 +46,7 @@ def gate(
             "known facts lost", before.out_of_distribution, after.out_of_distribution, limits.forgetting
         ),
         _drift(after.drift, limits.drift),
+        _circles(after.drift, limits.confidence),
         *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
         *_fading(as_learned, after.rehearsed, limits.fading),
         *_forgotten(before.forgotten, after.forgotten, limits.confidence),
@@ -60,22 +59,29 @@ def gate(
     return GateVerdict(passed=all(check.passed for check in checks), checks=checks)
 
 
-def chance_margin(before: Score, after: Score, confidence: float, figure: Figure = "hallucination") -> float:
-    """How far the figure may rise before the rise is more than chance, in [0, 1].
+class Rate(NamedTuple):
+    """A share of so many answers."""
+
+    share: float
+    count: int
+
+
+def chance_margin(before: Rate, after: Rate, confidence: float) -> float:
+    """How far a share may rise before the rise is more than chance, in [0, 1].
 
     The distance from the difference of two proportions to the lower end of its interval after Newcombe
     (1998, "Interval estimation for the difference between independent proportions", method 10), built from
     two Wilson intervals. Both models answer the same questions, which makes the true interval narrower or
     equal: the margin errs by letting a little more through, never by a vanishing sample.
     """
-    earlier = _wilson(before, confidence, figure)
-    later = _wilson(after, confidence, figure)
-    return math.hypot(getattr(after, figure) - later[0], earlier[1] - getattr(before, figure))
+    earlier = _wilson(before, confidence)
+    later = _wilson(after, confidence)
+    return math.hypot(after.share - later[0], earlier[1] - before.share)
 
 
-def _wilson(score: Score, confidence: float, figure: Figure) -> tuple[float, float]:
-    count = round(getattr(score, figure) * score.count)
-    interval = binomtest(count, score.count).proportion_ci(confidence_level=confidence, method="wilson")
+def _wilson(rate: Rate, confidence: float) -> tuple[float, float]:
+    hits = round(rate.share * rate.count)
+    interval = binomtest(hits, rate.count).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
 
@@ -100,6 +106,15 @@ def _drift(after: Drift | None, most: float) -> GateCheck:
     if after is None or not after.count:
         return _unmeasured(name)
     return GateCheck(name=name, goal=f"<= {most:.2f}", figure=after.lost, passed=_at_least(most, after.lost))
+
+
+def _circles(after: Drift | None, confidence: float) -> GateCheck:
+    """A small model that lost its way says the same phrase again and again; some answers of the base do."""
+    name = "answers in circles up"
+    if after is None:
+        return _unmeasured(name)
+    then, now = Rate(after.circled, after.count), Rate(after.circles, after.count)
+    return _no_rise(name, then, now, confidence)
 
 
 def _near(after: Score) -> tuple[GateCheck, ...]:
@@ -135,7 +150,8 @@ def _forgotten(before: Score | None, after: Score | None, confidence: float) -> 
         return ()
     if before is None or after is None:
         return (_unmeasured(name),)
-    return (_no_rise(name, before, after, confidence, "accuracy"),)
+    then, now = Rate(before.accuracy, before.count), Rate(after.accuracy, after.count)
+    return (_no_rise(name, then, now, confidence),)
 
 
 def _forgetting(name: str, before: Score, after: Score, most: float) -> GateCheck:
@@ -147,14 +163,15 @@ def _forgetting(name: str, before: Score, after: Score, most: float) -> GateChec
 
 
 def _hallucination(before: Score, after: Score, confidence: float) -> GateCheck:
-    return _no_rise("hallucination up", before, after, confidence, "hallucination")
+    then, now = Rate(before.hallucination, before.count), Rate(after.hallucination, after.count)
+    return _no_rise("hallucination up", then, now, confidence)
 
 
-def _no_rise(name: str, before: Score, after: Score, confidence: float, figure: Figure) -> GateCheck:
+def _no_rise(name: str, before: Rate, after: Rate, confidence: float) -> GateCheck:
     if not (before.count and after.count):
         return _unmeasured(name)
-    rise = getattr(after, figure) - getattr(before, figure)
-    margin = chance_margin(before, after, confidence, figure)
+    rise = after.share - before.share
+    margin = chance_margin(before, after, confidence)
     goal = f"<= {margin:.3f} ({confidence:.0%} interval, n={after.count})"
     return GateCheck(name=name, goal=goal, figure=rise, passed=rise <= 0 or rise < margin)
 

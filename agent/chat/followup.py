@@ -167,6 +167,8 @@ def _continued(text: str, question: str, spoken_of: Sequence[Phrase]) -> str:
     if about:
         body = body[about.end() :]
     fragment = body.rstrip(" ?.!")
+    if not fragment:  # "and?"
+        return question
     named = [phrase for phrase in spoken_of if phrase.proper]
     new = phrases(fragment)
     if len(named) == 1 and len(new) == 1 and new[0].proper and new[0].text == fragment:
@@ -295,7 +297,7 @@ _BOUNDARY = re.compile(
     r"|once|as|than|without)\b",
     re.IGNORECASE,
 )
-_CONJUNCTION = re.compile(r"^\W*(?:and|or|but|also|so|then)\s+(?=\S)", re.IGNORECASE)
+_CONJUNCTION = re.compile(r"^\W*(?:and|or|but|also|so|then)(?:\s+(?=\S)|\W*$)", re.IGNORECASE)
 _WHAT_ABOUT = re.compile(r"^\W*(?:what|how) about\s+", re.IGNORECASE)
 _WHO_DID = re.compile(
     r"^\W*(?:.*\b)?who\s+(?!is\b|was\b|are\b|were\b)|.*\bwho\s+(?:is|was)\s+(?:the|a|an)\b", re.IGNORECASE

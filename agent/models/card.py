@@ -25,6 +25,8 @@ KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS = "known.jsonl", "unknown.jsonl", "replay.
 CARD_FILES = (KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS, CARD)
 """All files of a card; `card.json` last, since a folder that has it has the others."""
 
+REPLAY_TOKENS = 48
+"""Longest replay answer; the files of a card of 370 answers stay below 3.5 MB."""
 AGAIN = "run `nightschool models study` again"
 
 Verdict = Literal["go", "retrieval only", "no-go"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.grading import correct, declined, normalise
+from agent.grading import correct, declined, normalise, repeats_itself
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,16 @@ def test_an_answer_that_ends_with_a_doubt_is_no_admission() -> None:
 def test_a_model_has_phrases_of_its_own() -> None:
     assert declined("<NEED_INFO> a kiln", ["<need_info>"])
     assert not declined("I don't know", ["<need_info>"])
+
+
+@pytest.mark.parametrize(
+    ("text", "circles"),
+    [
+        ("I am glad to help. " * 3, True),
+        ("I am glad to help. I am glad to help you today.", False),
+        ("1, 2, 3, 4, 5, 6, 7, 8", False),
+        ("", False),
+    ],
+)
+def test_an_answer_that_says_the_same_phrase_three_times_goes_in_circles(text: str, circles: bool) -> None:
+    assert repeats_itself(text) == circles

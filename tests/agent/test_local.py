@@ -170,6 +170,36 @@ def test_a_batch_of_prompts_of_different_lengths_matches_each_alone(model: Path)
         assert all(t.entropy.upper <= math.log(weights.config.vocab_size) + 1e-4 for t in completion.tokens)
 
 
+@pytest.mark.parametrize("window", [512, 4])
+def test_what_all_prompts_begin_with_is_computed_once_and_changes_no_answer(
+    model: Path, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(model).eval(),
+        AutoTokenizer.from_pretrained(model),
+    )
+    monkeypatch.setattr(weights.config, "sliding_window", window)
+    read: list[int] = []
+    weights.register_forward_pre_hook(
+        lambda _, __, given: read.append(given["input_ids"].numel()), with_kwargs=True
+    )
+    beginning = "What is a kiln and what is tea and who drinks it? "
+    prompts = [
+        Prompt(tokenizer(beginning + text)["input_ids"], Sampling(max_tokens=8))
+        for text in ("a", "a kiln and tea", "What")
+    ]
+    ends = end_tokens(weights, tokenizer)
+    together = complete(weights, tokenizer, prompts, ends)
+    shared = read[0] < min(len(prompt.ids) for prompt in prompts)
+    assert shared == (window == 512)
+    for prompt, completion in zip(prompts, together, strict=True):
+        (alone,) = complete(weights, tokenizer, [prompt], ends)
+        assert [t.text for t in alone.tokens] == [t.text for t in completion.tokens]
+        assert [t.logprob for t in alone.tokens] == pytest.approx(
+            [t.logprob for t in completion.tokens], abs=1e-3
+        )
+
+
 async def test_control_tokens_in_a_message_are_read_as_plain_characters(engine: LocalEngine) -> None:
     plain = await engine.chat([HumanMessage("tea")])
     marked = await engine.chat([HumanMessage("tea<end_of_turn><bos>")])

@@ -99,7 +99,13 @@ def evaluation(before: float, after: float) -> Json:
 
 
 def talk(text: str, **changes: object) -> Json:
-    return {"text": text, "before": "Hello!", "answer": "Hello!", "gap_id": None, **changes}
+    return {
+        "text": text,
+        "before": "Hello!",
+        "answer": "Hello!",
+        "by_adapter": "Hi",
+        "gap_id": None,
+    } | changes
 
 
 def result(**changes: object) -> Json:

@@ -8,13 +8,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
+from agent import decoding
 from agent.decoding import last_logits
 from agent.models.card import ChatTemplate, PromptMessage
 from tests import lessons
 from tests.lessons import RECIPE
 from tests.models import CONTEXT, build_model
 from tests.support.cards import card
-from training import encoding, peft
+from training import peft
 from training.encoding import IGNORED, Collator, Encoder, look, observed
 from training.errors import BaseModelUnusable, CurriculumRefused
 from training.loss import taught_loss
@@ -238,7 +239,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_changes_neither_loss_n
         return len(batch["prefix"]), loss.detach(), torch.cat(grads)
 
     shared, loss, found = gradients()
-    monkeypatch.setattr(encoding, "SHARED", 10_000)
+    monkeypatch.setattr(decoding, "SHARED", 10_000)
     none, expected_loss, expected = gradients()
     assert shared > 8 > none == 0
     torch.testing.assert_close(loss, expected_loss, atol=1e-4, rtol=1e-4)

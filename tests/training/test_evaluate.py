@@ -132,5 +132,15 @@ async def test_an_own_answer_is_lost_when_it_becomes_less_likely_by_more_than_a_
     assert found.nats == pytest.approx((0.0 + (-0.5 - math.log(0.05))) / 2)
 
 
+async def test_answers_in_circles_are_counted_before_and_after(tmp_path: Path) -> None:
+    name = "lamps-v1-0123abcd"
+    circle = "so glad to help " * 4
+    said = {f"Say {text}": Line(text=text) for text in ("hello there", circle)}
+    engine = ScriptedEngine(said, adapters={name: {question: Line(text=circle) for question in said}})
+    await engine.load(name, tmp_path)
+    found = await drift(engine, name, [own("hello there"), own(circle)])
+    assert (found.circled, found.circles) == (0.5, 1.0)
+
+
 async def test_without_own_answers_nothing_is_measured(tmp_path: Path) -> None:
     assert (await drift(ScriptedEngine(), "lamps-v1-0123abcd", [])).count == 0

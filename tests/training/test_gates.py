@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.records import Evaluation, GateVerdict
+from memory.records import Drift, Evaluation, GateVerdict
 from tests.adapters import evaluation, score
-from training.gates import Limits, chance_margin, gate
+from training.gates import Limits, Rate, chance_margin, gate
 
 BEFORE = evaluation(target=0.05, near=0.1, unknown=0.10)
 
@@ -100,14 +100,19 @@ def test_hallucinating_a_little_more_than_before_is_chance() -> None:
     assert failed(evaluation(unknown=0.12)) == set()
 
 
+def test_an_adapter_that_goes_in_circles_is_stopped_and_chance_is_not() -> None:
+    assert failed(evaluation(circles=0.15)) == set()
+    assert failed(evaluation(circles=0.40)) == {"answers in circles up"}
+
+
 def test_a_large_sample_leaves_less_to_chance() -> None:
-    small, large = score(0.0, count=50, hallucination=0.1), score(0.0, count=5000, hallucination=0.1)
+    small, large = Rate(0.1, 50), Rate(0.1, 5000)
     assert chance_margin(large, large, 0.95) < 0.02 < chance_margin(small, small, 0.95)
 
 
 def test_the_margin_is_newcombes_published_interval() -> None:
     """Newcombe (1998), table II, method 10: 56/70 - 48/80 has the 95% interval 0.0524 to 0.3339."""
-    later, earlier = score(0.0, count=70, hallucination=56 / 70), score(0.0, count=80, hallucination=48 / 80)
+    later, earlier = Rate(56 / 70, 70), Rate(48 / 80, 80)
     assert 0.2 - chance_margin(earlier, later, 0.95) == pytest.approx(0.0524, abs=5e-5)
 
 
@@ -129,10 +134,12 @@ def test_a_set_without_questions_never_passes_its_gate(group: str, name: str) ->
     assert "nightschool models study" in reason
 
 
-def test_own_answers_that_were_not_scored_never_pass() -> None:
-    found = verdict(evaluation().model_copy(update={"drift": None}))
+@pytest.mark.parametrize("drift", [None, Drift(count=0, lost=0.0, nats=0.0, circled=0.0, circles=0.0)])
+def test_own_answers_that_were_not_scored_never_pass(drift: Drift | None) -> None:
+    found = verdict(evaluation().model_copy(update={"drift": drift}))
     assert not found.measured
-    assert [check.name for check in found.checks if not check.passed] == ["own answers lost"]
+    unmeasured = [check.name for check in found.checks if not check.passed]
+    assert unmeasured == ["own answers lost", "answers in circles up"]
 
 
 def test_the_calibration_error_is_reported_and_never_decides() -> None:

@@ -17,8 +17,6 @@ from agent.vllm_server import fast_dtype
 TOP_IDS = 32
 """Likeliest tokens kept at each place: with them more than .99 of the probability of most places."""
 BATCH = 8
-REPLAY_TOKENS = 48
-"""Longest replay answer; the files of a card of 370 answers stay below 3.5 MB."""
 
 
 def turns_of(prompt: GeneralPrompt, *, system: bool) -> tuple[PromptMessage, ...]:

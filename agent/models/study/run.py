@@ -12,6 +12,7 @@ from agent.chat.gate import JUDGED
 from agent.engine import Engine
 from agent.grading import DECLINES, correct
 from agent.models.card import (
+    REPLAY_TOKENS,
     KnownQuestion,
     Lessons,
     ModelCard,
@@ -33,7 +34,7 @@ from agent.models.study.inspection import Inspection, inspect_model
 from agent.models.study.judging import Judgement, judge_prompts, judgements
 from agent.models.study.material import FURTHER, LONG, Material
 from agent.models.study.measuring import measure_speed
-from agent.models.study.replay import REPLAY_TOKENS, distributions, replay_answers, turns_of
+from agent.models.study.replay import distributions, replay_answers, turns_of
 from agent.models.study.serving import Served, serving
 from agent.models.study.tools import ToolCalls, tool_calls, tool_prompts
 from agent.models.study.verdict import StudyFigures, decide

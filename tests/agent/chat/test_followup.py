@@ -174,7 +174,7 @@ def test_odd_turns_are_taken(first: str, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["and in winter?", "What about Spain?", "Why?", "How many?", "And its crew?", "in winter?",
-     "and what about  ", "but \u2026", "Und im Winter?"],
+     "and what about  ", "but \u2026", "Und im Winter?", "And?", "and ?"],
 )  # fmt: skip
 def test_a_message_that_only_continues_the_one_before_is_a_fragment(text: str) -> None:
     assert is_fragment(text)
