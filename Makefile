@@ -1,4 +1,4 @@
-# Owns the commands of the repository; each sets the machine up first if that is needed.
+# The commands of the repository; each sets the machine up first if that is needed.
 # make help lists them.
 
 GPU ?= $(if $(filter-out 0,$(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')),1,0)

@@ -17,6 +17,8 @@ from agent.entropy import TOP, bounds
 from agent.errors import EngineError
 from agent.tokens import cut_at_stop
 
+ENDED = 1 / 8
+"""Share of a batch's rows that have to end before it is made smaller, for which its cache is copied."""
 SHARED = 8
 """Fewer tokens that all prompts of a batch begin with are not worth a call of the model."""
 
@@ -105,8 +107,8 @@ def complete(
 
     Entropies are bounds from the TOP likeliest tokens of the softmax over raw float32 logits, before
     temperature, as a served engine reports them: a gate fitted here holds there.
-    A row that has ended leaves the batch as soon as half the rows have. Raises EngineError if the model's
-    arithmetic overflows.
+    Rows that have ended leave the batch together, see ENDED. Raises EngineError if the model's arithmetic
+    overflows.
     """
     rows = [_Row(prompt, tokenizer) for prompt in prompts]
     live = list(range(len(rows)))
@@ -156,7 +158,7 @@ def complete(
         keep = [place for place, i in enumerate(live) if not rows[i].finished]
         if not keep:
             return [row.completion() for row in rows]
-        if len(keep) <= len(live) // 2:
+        if len(live) - len(keep) >= len(live) * ENDED:
             kept = torch.tensor(keep, device=model.device)
             cache.batch_select_indices(kept)
             live = [live[place] for place in keep]

@@ -78,6 +78,13 @@ class Reply(Record):
     finish_reason: FinishReason
     prompt_tokens: int
     tool_calls: tuple[ToolCall, ...] = ()
+    call_tokens: int = 0
+    """Tokens of the tool calls, which are not among `tokens`."""
+
+    @property
+    def completion_tokens(self) -> int:
+        """All tokens that the model answered with."""
+        return len(self.tokens) + self.call_tokens
 
 
 GREEDY = Sampling()

@@ -103,14 +103,16 @@ class VllmEngine:
         tokens = answer.tokens(vocabulary, sampling.top_logprobs)
         if text and not tokens:
             raise self._unscored()
+        said = fit_to_text(tokens, text)
         return Reply(
             text=text,
-            tokens=fit_to_text(tokens, text),
+            tokens=said,
             model=self._name,
             adapter=adapter,
             finish_reason=answer.finish_reason or "stop",
             prompt_tokens=answer.prompt_tokens,
             tool_calls=calls.whole(),
+            call_tokens=calls.tokens(answer.completion_tokens, len(said)),
         )
 
     async def stream(
@@ -128,7 +130,7 @@ class VllmEngine:
         begun = scored = False
         reason: FinishReason = "stop"
         calls = wire.ToolCalls()
-        prompt_tokens = 0
+        prompt_tokens = completion_tokens = 0
         async with aclosing(self._chunks(messages, adapter, sampling)) as chunks:
             async for chunk in chunks:
                 waiting += chunk.tokens(vocabulary, sampling.top_logprobs)
@@ -137,6 +139,7 @@ class VllmEngine:
                 calls.add(chunk)
                 reason = chunk.finish_reason or reason
                 prompt_tokens += chunk.prompt_tokens
+                completion_tokens += chunk.completion_tokens
                 while waiting:
                     label = waiting[0].text
                     if not begun:  # an answer begins with no space
@@ -159,6 +162,7 @@ class VllmEngine:
             adapter=adapter,
             finish_reason=reason,
             tool_calls=calls.whole(),
+            call_tokens=calls.tokens(completion_tokens, len(told)),
             prompt_tokens=prompt_tokens,
         )
 

@@ -57,6 +57,7 @@ class _Choice(BaseModel):
 
 class _Usage(BaseModel):
     prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class ChatAnswer(BaseModel):
@@ -87,6 +88,11 @@ class ChatAnswer(BaseModel):
     def prompt_tokens(self) -> int:
         """Tokens of the conversation, or 0 where the server does not say."""
         return self.usage.prompt_tokens if self.usage else 0
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of the answer and its tool calls, or 0 where the server does not say."""
+        return self.usage.completion_tokens if self.usage else 0
 
     def tokens(self, vocabulary: int, top: int) -> list[Token]:
         """The tokens that it scores, under the server's labels, with `top` alternatives each."""
@@ -167,6 +173,10 @@ class ToolCalls:
                 function.name or name,
                 arguments + (function.arguments or ""),
             )
+
+    def tokens(self, answered: int, said: int) -> int:
+        """How many of the `answered` tokens the calls took, where `said` made up the text."""
+        return max(0, answered - said) if self._calls else 0
 
     def whole(self) -> tuple[ToolCall, ...]:
         """All calls so far, in order."""

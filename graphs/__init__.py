@@ -1,1 +1,1 @@
-"""Owns the order of steps: state machines without prompts or queries."""
+"""The order of steps: state machines without prompts or queries."""

@@ -288,7 +288,7 @@ def _spoken(reply: Reply) -> Update:
         "finish_reason": reply.finish_reason,
         "tool_calls": reply.tool_calls,
         "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": len(reply.tokens),
+        "completion_tokens": reply.completion_tokens,
     }
 
 

@@ -1,4 +1,4 @@
-"""Owns how one run is driven through its graph: from where its thread stands, or it broke off, to an end.
+"""How one run is driven through its graph: from where its thread stands, or it broke off, to an end.
 
 What is to be driven, and what becomes of it then, is in `executor`.
 """

@@ -1,4 +1,4 @@
-"""Owns how work survives its process: a DBOS workflow for each run, taken up again if its process ends.
+"""How work survives its process: a DBOS workflow for each run, taken up again if its process ends.
 
 Knows a run by its id only; what is done with it is in `executor`.
 """

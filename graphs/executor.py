@@ -1,4 +1,4 @@
-"""Owns how runs on threads are worked on: one at a time on each, streamed into the store, cancelled, resumed.
+"""How runs on threads are worked on: one at a time on each, streamed into the store, cancelled, resumed.
 
 How one is driven through its graph is in `driving`. What a dead process leaves is taken up from the last
 checkpoint, which `durable` sees to. Which graphs there are is in `served`, what a run was asked to do in

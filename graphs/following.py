@@ -1,4 +1,4 @@
-"""Owns how a whole thread is followed: the events of its runs, one run after the other, those to come too.
+"""How a whole thread is followed: the events of its runs, one run after the other, those to come too.
 
 How one run is followed is in `executor`.
 """

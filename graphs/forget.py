@@ -1,4 +1,4 @@
-"""Owns how a run begins that takes a lesson out of a domain: quarantine first, then what stays is taught.
+"""How a run begins that takes a lesson out of a domain: quarantine first, then what stays is taught.
 
 Training, gates and promotion are a learn run's own; what is forgotten was settled before the run began.
 """

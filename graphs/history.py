@@ -1,4 +1,4 @@
-"""Owns time travel: a thread's past, and threads that branch off from it.
+"""Time travel: a thread's past, and threads that branch off from it.
 
 To go on from one of a thread's own states is the executor's business (`Order.checkpoint_id`).
 """

@@ -1,4 +1,4 @@
-"""Owns how a run's events reach the store and those who follow it: in order, in batches, and with a bell.
+"""How a run's events reach the store and those who follow it: in order, in batches, and with a bell.
 
 Knows no event by name, and reads nothing back.
 """

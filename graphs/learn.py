@@ -1,4 +1,4 @@
-"""Owns the order of a learn run, from the attempt to the report, and of one that forgets a lesson instead.
+"""The order of a learn run, from the attempt to the report, and of one that forgets a lesson instead.
 
 What each step does is in `learn_steps`, `swap` and `forget`; durable running, resuming and approving is in
 `runs`.

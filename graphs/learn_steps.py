@@ -1,4 +1,4 @@
-"""Owns the steps of a learn run: each takes the state, calls one part of `agent`, and returns an update.
+"""The steps of a learn run: each takes the state, calls one part of `agent`, and returns an update.
 
 Their order is in `learn`; a step never names the one that follows it. From the approved curriculum to the
 served adapter they are in `swap`.

@@ -1,4 +1,4 @@
-"""Owns what a run on a thread was asked to do: one record, kept with the run until it has ended.
+"""What a run on a thread was asked to do: one record, kept with the run until it has ended.
 
 How it is carried out is in `executor`.
 """

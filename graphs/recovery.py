@@ -1,4 +1,4 @@
-"""Owns what a run that is taken up again still has to tell: of steps whose checkpoint outlived their events.
+"""What a run that is taken up again still has to tell: of steps whose checkpoint outlived their events.
 
 Speaks of `values` and `updates` only, which checkpoints hold; what else was on its way is lost.
 """

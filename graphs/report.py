@@ -1,4 +1,4 @@
-"""Owns how a learn run is written down at its end: the report, the run's outcome and its gap's status.
+"""How a learn run is written down at its end: the report, the run's outcome and its gap's status.
 
 Decides nothing; every figure in the report was measured by a step or by the trainer.
 """

@@ -1,4 +1,4 @@
-"""Owns runs that learn or forget: started, approved, resumed, and told of, each on a thread of its own id.
+"""Runs that learn or forget: started, approved, resumed, and told of, each on a thread of its own id.
 
 The order of steps is in `learn`; that they are worked on, and survive a crash, is the executor's business.
 """

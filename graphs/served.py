@@ -1,4 +1,4 @@
-"""Owns what the service needs to know of a graph in order to run it on threads, and how chat meets that.
+"""What the service needs to know of a graph in order to run it on threads, and how chat meets that.
 
 `learn` meets it in `runs`; how a run is driven is in `executor`.
 """

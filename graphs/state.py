@@ -1,4 +1,4 @@
-"""Owns what the graphs carry: the runtime they are given, and the state that their checkpoints keep.
+"""What the graphs carry: the runtime they are given, and the state that their checkpoints keep.
 
 Holds no step and no order; those are in `learn` and `chat`.
 """

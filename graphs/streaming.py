@@ -1,4 +1,4 @@
-"""Owns the events of a run as LangGraph's clients name them: which modes there are, and what each sends.
+"""The events of a run as LangGraph's clients name them: which modes there are, and what each sends.
 
 Sends nothing; `executor` keeps the events, and the api passes them on.
 """

@@ -1,4 +1,4 @@
-"""Owns the steps from an approved curriculum to the served adapter: handed over, waited for, swapped in.
+"""The steps from an approved curriculum to the served adapter: handed over, waited for, swapped in.
 
 Training itself is another process's; what comes before and after is in `learn_steps`.
 """

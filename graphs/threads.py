@@ -1,4 +1,4 @@
-"""Owns what is done to a thread's state outside a run: read, list, change, copy, thin out, delete.
+"""What is done to a thread's state outside a run: read, list, change, copy, thin out, delete.
 
 Runs are the executor's; how states look on the wire is the api's.
 """

@@ -1,4 +1,4 @@
-"""Owns how what graphs hold becomes JSON: messages, records, interrupts and whatever else a state may name.
+"""How what graphs hold becomes JSON: messages, records, interrupts and whatever else a state may name.
 
 Reads nothing back; what clients send is checked where it is received.
 """

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Owns set-up: makes .venv and installs the lock that fits this machine, saying at each failure what to do.
+# Set-up: makes .venv and installs the lock that fits this machine, saying at each failure what to do.
 # Usage: requirements/install.sh cpu|gpu
 # Never resolves versions: the lock is the whole answer. Outside the clone it only adds Debian packages that are
 # missing (python3-venv, libgomp1, libnuma1), and only where it runs as root; else it says which to install.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Owns how the locks are made: resolves pyproject.toml for a CPU machine and for one with an NVIDIA GPU.
+# How the locks are made: resolves pyproject.toml for a CPU machine and for one with an NVIDIA GPU.
 # Changes no environment; `make setup` installs what changed.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,4 +1,4 @@
-"""Owns the databases that tests run on: a SQLite file each, or a database each on one real PostgreSQL.
+"""The databases that tests run on: a SQLite file each, or a database each on one real PostgreSQL.
 
 The server starts with the first test that asks for it, and stops with the session.
 """

@@ -1,4 +1,4 @@
-"""Owns small documents, passages and facts for tests, with spans and digests that are consistent."""
+"""Small documents, passages and facts for tests, with spans and digests that are consistent."""
 
 import hashlib
 

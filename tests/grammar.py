@@ -1,4 +1,4 @@
-"""Owns what tests ask of the grammar of questions: all held-out wordings, and whether one could be taught."""
+"""What tests ask of the grammar of questions: all held-out wordings, and whether one could be taught."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,4 +1,4 @@
-"""Owns the test model: a Gemma 3 of two layers that knows four answers, and adapters that know others.
+"""The test model: a Gemma 3 of two layers that knows four answers, and adapters that know others.
 
 It is trained here in seconds, so that no test depends on shipped weights or on a network.
 """

@@ -1,4 +1,4 @@
-"""Owns how tests read the pages of docs: their examples, and what stands below each that it prints."""
+"""How tests read the pages of docs: their examples, and what stands below each that it prints."""
 
 import contextlib
 import io

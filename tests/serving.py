@@ -1,4 +1,4 @@
-"""Owns a real vLLM server for tests: started on a free port of 127.0.0.1, ended with the block."""
+"""A real vLLM server for tests: started on a free port of 127.0.0.1, ended with the block."""
 
 import importlib.util
 import os

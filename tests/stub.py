@@ -1,4 +1,4 @@
-"""Owns what stub HTTP servers of tests share: reading a JSON body, sending a reply, serving in a thread.
+"""What stub HTTP servers of tests share: reading a JSON body, sending a reply, serving in a thread.
 
 What they answer is for each test.
 """

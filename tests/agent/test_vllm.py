@@ -38,6 +38,7 @@ class Stub(ThreadingHTTPServer):
     loading = 200
     said = "as you wished"
     reason = "stop"
+    calls: list[dict[str, Any]] | None = None
     endless = False
     asked: list[dict[str, Any]]
     left: threading.Event
@@ -61,12 +62,13 @@ class Handler(JsonHandler):
             return
         streamed = body.get("stream", False)
         choice = {"index": 0, "logprobs": self.server.logprobs, "finish_reason": self.server.reason}
-        choice["delta" if streamed else "message"] = {"role": "assistant", "content": self.server.text}
+        message = {"role": "assistant", "content": self.server.text, "tool_calls": self.server.calls}
+        choice["delta" if streamed else "message"] = message
         kind = "chat.completion.chunk" if streamed else "chat.completion"
         answer = {"id": "x", "object": kind, "created": 0, "model": "nightschool", "choices": [choice]}
-        usage = {"prompt_tokens": 7, "completion_tokens": 1, "total_tokens": 8}
+        usage = {"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16}
         if not streamed:
-            self.reply(200, answer)
+            self.reply(200, answer | {"usage": usage})
         elif self.server.endless:
             self._talk(f"data: {json.dumps(answer | {'choices': [choice | {'finish_reason': None}]})}\n\n")
         else:
@@ -121,6 +123,23 @@ async def test_an_answer_that_is_not_scored_is_an_error_whole_or_in_pieces(
         await engine.chat(TEA)
     with pytest.raises(EngineError, match="--max-logprobs"):
         await anext(engine.stream(TEA))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_tokens_of_a_tool_call_count_beside_those_of_the_text(
+    stub: Stub, engine: VllmEngine, streamed: bool
+) -> None:
+    async def answered() -> Reply:
+        if not streamed:
+            return await engine.chat(TEA)
+        reply = [part async for part in engine.stream(TEA)][-1]
+        assert isinstance(reply, Reply)
+        return reply
+
+    assert (await answered()).completion_tokens == 1
+    stub.calls = [{"id": "c1", "function": {"name": "brew", "arguments": "{}"}}]
+    reply = await answered()
+    assert (len(reply.tokens), reply.completion_tokens) == (1, 9)
 
 
 async def test_a_stream_tells_its_usage_and_why_it_ended(stub: Stub, engine: VllmEngine) -> None:

@@ -1,6 +1,7 @@
 """Requests made from the OpenAPI document, and against it, never bring the OpenAI surface down."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -55,6 +56,7 @@ async def attack(url: str, path: str, mode: GenerationMode) -> list[int]:
 
 def sensible(body: dict[str, Any]) -> dict[str, Any]:
     """The body within the rules that a schema cannot tell, so that it gets past them."""
+    body = json.loads(json.dumps(body).replace("\\u0000", ""))
     kept = {name: value for name, value in body.items() if name not in REFUSED}
     if "messages" not in body:
         return kept | {"model": "hashing", "dimensions": None}
@@ -71,7 +73,7 @@ def sensible(body: dict[str, Any]) -> dict[str, Any]:
 async def test_what_the_document_allows_is_answered_as_it_says(url: str, path: str) -> None:
     statuses = await attack(url, path, GenerationMode.POSITIVE)
     # Rules that a schema cannot tell refuse some.
-    assert statuses.count(200) > len(statuses) / 4, statuses
+    assert statuses.count(200) > len(statuses) / 2, statuses
 
 
 @pytest.mark.parametrize("path", [CHAT, EMBED, MODEL])

@@ -1,4 +1,4 @@
-"""Owns the engines under test: each implementation over the same little model and the same adapters."""
+"""The engines under test: each implementation over the same little model and the same adapters."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager

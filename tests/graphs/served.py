@@ -1,4 +1,4 @@
-"""Owns the learn runs of tests, opened as the api opens them but for its assistants."""
+"""The learn runs of tests, opened as the api opens them but for its assistants."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Owns the small documents that the memory tests read: a PDF made by hand, and passages and facts."""
+"""The small documents that the memory tests read: a PDF made by hand, and passages and facts."""
 
 from memory.records import Fact, Passage, Relation, digest_of
 

@@ -1,4 +1,4 @@
-"""Owns how tests serve the real app over shipped fakes, on loopback, for LangGraph's own client.
+"""How tests serve the real app over shipped fakes, on loopback, for LangGraph's own client.
 
 Threads, runs, checkpoints and the relational store are real; the engine is scripted.
 """

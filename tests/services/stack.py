@@ -1,4 +1,4 @@
-"""Owns a whole service for tests: `nightschool up` as a user starts it, on free ports, in its own home."""
+"""A whole service for tests: `nightschool up` as a user starts it, on free ports, in its own home."""
 
 import os
 import re

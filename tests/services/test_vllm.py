@@ -91,6 +91,7 @@ async def test_a_tool_that_must_be_called_is_called(engine: VllmEngine, streamed
     (call,) = reply.tool_calls
     assert call.name == "find_city"
     assert set(json.loads(call.arguments)) == {"city"}
+    assert reply.completion_tokens > len(reply.tokens)
 
 
 async def test_a_text_is_continued_with_its_log_probabilities(engine: VllmEngine) -> None:
