@@ -84,7 +84,6 @@ def last_logits(model: Any, count: int) -> dict[str, int]:
     return {"logits_to_keep": count} if takes else {}
 
 
-@torch.inference_mode()
 def shared_beginning(rows: Sequence[Sequence[int]], most: int) -> int:
     """How many first tokens all rows have in common, up to `most`; 0 where that saves little.
 
@@ -92,11 +91,12 @@ def shared_beginning(rows: Sequence[Sequence[int]], most: int) -> int:
     """
     if len(rows) < 2:
         return 0
-    first, last = min(rows), max(rows)  # of sorted rows, these two have least in common
+    first, *_, last = sorted(map(tuple, rows))  # of all rows, these two have least in common
     same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return min(same, most) if min(same, most) >= SHARED else 0
 
 
+@torch.inference_mode()
 def complete(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,

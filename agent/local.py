@@ -34,8 +34,6 @@ from agent.errors import AdapterNotLoaded, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
 
 PLAIN = ChatTemplate()
-BATCH = 64
-"""Most prompts that are decoded together by default: each long one takes its share of memory."""
 VLLM_ONLY = ("response_format", "tools", "logit_bias", "presence_penalty", "frequency_penalty")
 """Fields of `Sampling` that this engine has no means for."""
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
@@ -64,7 +62,7 @@ class LocalEngine:
         name: str,
         template: ChatTemplate = PLAIN,
         window: float = 0.003,
-        batch: int = BATCH,
+        batch: int = 64,
     ) -> None:
         speed_up_head(model)
         self._model = model
@@ -88,18 +86,10 @@ class LocalEngine:
         self._turn = asyncio.Lock()
 
     @classmethod
-    def open(
-        cls,
-        model: str | Path,
-        template: ChatTemplate = PLAIN,
-        *,
-        device: str | None = None,
-        batch: int = BATCH,
-    ) -> Self:
+    def open(cls, model: str | Path, template: ChatTemplate = PLAIN, *, device: str | None = None) -> Self:
         """Loads a model folder or Hugging Face name, safetensors only; on the GPU if there is one.
 
-        `template` is the one of the model's card, where it has one already; `batch` the most prompts that
-        are decoded together.
+        `template` is the one of the model's card, where it has one already.
 
         It computes in the dtype of the weights, as the served engine does, but in float32 on a CPU without
         bfloat16 arithmetic. Raises EngineUnavailable if it cannot be loaded or has no chat template.
@@ -114,7 +104,7 @@ class LocalEngine:
         if tokenizer.chat_template is None:
             raise EngineUnavailable(f"the model {model} has no chat template: use an instruction-tuned one")
         weights.to(torch.device(place))  # type: ignore[arg-type]  # its decorator hides the signature
-        return cls(weights, tokenizer, name=str(model), template=template, batch=batch)
+        return cls(weights, tokenizer, name=str(model), template=template)
 
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY

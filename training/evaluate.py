@@ -6,8 +6,9 @@ adapter has to be in `calibration`.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from statistics import fmean
 from typing import Literal, Protocol, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -28,9 +29,8 @@ OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
 ANSWER_TOKENS = 32
 """Longest answer: the questions have short ones, and what has not named them by then does not know them. As
 long as their containment counts, a longer answer is only likelier to name them by chance."""
-CONCURRENCY = 192
-"""Questions in flight: enough for an engine to fill its batches, few enough to show progress. Measured on two
-cores: 143 tokens a second in batches of 64, 154 of 128, 193 of 192."""
+CONCURRENCY = 128
+"""Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
 LOST = 1.0
 """Nats a token by which an own answer must have become less likely to count as lost. As DocumentLanguageModel
 counts it in its audits of SmolLM2-135M: there lessons without replay lost 12% of general items."""
@@ -162,17 +162,20 @@ async def drift(
     engine: MeasuredEngine,
     adapter: str,
     answers: Sequence[ReplayAnswer],
+    before: Mapping[str, Sequence[float]],
     *,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Drift:
     """What the adapter thinks of the base model's own answers, none of which may have been trained, and
-    whether it goes in circles where it answers the same prompts."""
+    whether it goes in circles where it answers the same prompts.
+
+    `before` is what the base model thought, in nats a token, by the answer's id; end of turn may follow.
+    """
     losses: list[float] = []
     conversations = [[_message(turn) for turn in answer.messages] for answer in answers]
     for answer, messages in zip(answers, conversations, strict=True):
-        before = await engine.logprobs_of(messages, answer.answer)
-        after = await engine.logprobs_of(messages, answer.answer, adapter=adapter)
-        losses.append((math.fsum(before) - math.fsum(after)) / len(before))
+        now = await engine.logprobs_of(messages, answer.answer, adapter=adapter)
+        losses.append(fmean(before[answer.id][: len(now)]) - fmean(now))
         on_answer()
     if not losses:
         return Drift(count=0, lost=0.0, nats=0.0, circled=0.0, circles=0.0)

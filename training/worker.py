@@ -28,7 +28,6 @@ from memory.records import Digest
 from memory.runs import Job
 from training.base import open_base
 from training.errors import TrainingError, WorkerBusy
-from training.evaluate import CONCURRENCY
 from training.jobs import (
     ATTEMPTS,
     Claim,
@@ -204,7 +203,7 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
         limits=Limits(),
         registry=Registry(home),
         train=choose_trainer(),
-        open_engine=lambda: LocalEngine.open(base.folder, base.card.template, batch=CONCURRENCY),
+        open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),
         report=Reporter(home / "outbox", _say),
     )

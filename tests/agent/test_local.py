@@ -170,6 +170,16 @@ def test_a_batch_of_prompts_of_different_lengths_matches_each_alone(model: Path)
         assert all(t.entropy.upper <= math.log(weights.config.vocab_size) + 1e-4 for t in completion.tokens)
 
 
+def test_decoding_keeps_nothing_for_gradients(model: Path) -> None:
+    weights, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
+    kept: list[bool] = []
+    weights.register_forward_hook(lambda _, __, output: kept.append(output.logits.requires_grad))
+    complete(
+        weights, tokenizer, [Prompt(tokenizer("a kiln")["input_ids"], Sampling(max_tokens=2))], frozenset()
+    )
+    assert kept == [False, False]
+
+
 @pytest.mark.parametrize("window", [512, 4])
 def test_what_all_prompts_begin_with_is_computed_once_and_changes_no_answer(
     model: Path, window: int, monkeypatch: pytest.MonkeyPatch
