@@ -63,7 +63,7 @@ class Rate(NamedTuple):
     """A share of so many answers."""
 
     share: float
-    count: int
+    answers: int
 
 
 def chance_margin(before: Rate, after: Rate, confidence: float) -> float:
@@ -80,8 +80,8 @@ def chance_margin(before: Rate, after: Rate, confidence: float) -> float:
 
 
 def _wilson(rate: Rate, confidence: float) -> tuple[float, float]:
-    hits = round(rate.share * rate.count)
-    interval = binomtest(hits, rate.count).proportion_ci(confidence_level=confidence, method="wilson")
+    hits = round(rate.share * rate.answers)
+    interval = binomtest(hits, rate.answers).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
 
@@ -168,11 +168,11 @@ def _hallucination(before: Score, after: Score, confidence: float) -> GateCheck:
 
 
 def _no_rise(name: str, before: Rate, after: Rate, confidence: float) -> GateCheck:
-    if not (before.count and after.count):
+    if not (before.answers and after.answers):
         return _unmeasured(name)
     rise = after.share - before.share
     margin = chance_margin(before, after, confidence)
-    goal = f"<= {margin:.3f} ({confidence:.0%} interval, n={after.count})"
+    goal = f"<= {margin:.3f} ({confidence:.0%} interval, n={after.answers})"
     return GateCheck(name=name, goal=goal, figure=rise, passed=rise <= 0 or rise < margin)
 
 
