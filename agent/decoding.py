@@ -84,6 +84,15 @@ def last_logits(model: Any, count: int) -> dict[str, int]:
     return {"logits_to_keep": count} if takes else {}
 
 
+def attention_window(model: PreTrainedModel) -> float:
+    """Tokens that every layer of the model looks back over.
+
+    Padding between a shared beginning and the rest of a prompt takes room in it, so what may be longer shares
+    no beginning.
+    """
+    return getattr(model.config.get_text_config(), "sliding_window", None) or math.inf
+
+
 def shared_beginning(rows: Sequence[Sequence[int]], most: int) -> int:
     """How many first tokens all rows have in common, up to `most`; 0 where that saves little.
 
@@ -114,7 +123,8 @@ def complete(
     live = list(range(len(rows)))
     lengths = [len(prompt.ids) for prompt in prompts]
     shared = shared_beginning([prompt.ids for prompt in prompts], min(lengths) - 1)
-    if max(lengths) > _window(model):  # padding inside a prompt would push its beginning out of sight
+    most = max(prompt.sampling.max_tokens or 0 for prompt in prompts)
+    if max(lengths) + most > attention_window(model):
         shared = 0
     longest = max(lengths) - shared
     padded = [[0] * (longest + shared - len(p.ids)) + list(p.ids[shared:]) for p in prompts]
@@ -241,11 +251,6 @@ class _Row:
                 return
             self.prompt.sink(token)
             self._sent += 1
-
-
-def _window(model: PreTrainedModel) -> float:
-    """Tokens that every layer of the model looks back over."""
-    return getattr(model.config.get_text_config(), "sliding_window", None) or math.inf
 
 
 def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:

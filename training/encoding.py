@@ -1,5 +1,6 @@
 """Examples as padded tensors, and what a model makes of them; shared by all training backends."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -139,6 +140,8 @@ class Collator:
 
     examples: Sequence[Encoded]
     pad: int
+    window: float = math.inf
+    """The model's `attention_window`."""
     seen: int = 0
     """Tokens collated so far, without padding."""
 
@@ -154,13 +157,15 @@ class Collator:
             "taught": [each for each in chosen if not each.held],
             "held": [each for each in chosen if each.held],
         }
-        return {name: padded(part, self.pad) for name, part in parts.items() if part}
+        return {name: padded(part, self.pad, self.window) for name, part in parts.items() if part}
 
 
-def padded(rows: Sequence[Encoded], pad: int) -> dict[str, torch.Tensor]:
-    """One batch, as `Collator` describes it."""
+def padded(rows: Sequence[Encoded], pad: int, window: float) -> dict[str, torch.Tensor]:
+    """One batch, as `Collator` describes it; `window` is the model's `attention_window`."""
     prompts = min(len(row.tokens) - row.answer for row in rows)
     shared = shared_beginning([row.tokens for row in rows], prompts - 1)  # no answer is among them
+    if max(len(row.tokens) for row in rows) > window:
+        shared = 0
     length = max(len(row.tokens) for row in rows) - shared
     kept = max(row.answer for row in rows)
     tokens = torch.full((len(rows), length), pad)
@@ -192,13 +197,20 @@ def _right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def observed(model: torch.nn.Module, examples: Sequence[Encoded], pad: int, top: int = 32) -> list[Encoded]:
+def observed(
+    model: torch.nn.Module,
+    examples: Sequence[Encoded],
+    pad: int,
+    *,
+    window: float = math.inf,
+    top: int = 32,
+) -> list[Encoded]:
     """The examples with what `model` thinks of their answers: the `top` likeliest tokens in each place.
 
-    All are read as one batch, so they should be of like length.
+    All are read as one batch, so they should be of like length; `window` is the model's `attention_window`.
     """
     device = next(model.parameters()).device
-    batch = {name: tensor.to(device) for name, tensor in padded(examples, pad).items()}
+    batch = {name: tensor.to(device) for name, tensor in padded(examples, pad, window).items()}
     logits = look(model, batch).float().log_softmax(-1)
     found = logits.topk(min(top, logits.shape[-1]))
     ids, logprobs = found.indices.int().cpu().numpy(), found.values.half().cpu().numpy()

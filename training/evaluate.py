@@ -6,9 +6,8 @@ adapter has to be in `calibration`.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from statistics import fmean
 from typing import Literal, Protocol, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -162,20 +161,17 @@ async def drift(
     engine: MeasuredEngine,
     adapter: str,
     answers: Sequence[ReplayAnswer],
-    before: Mapping[str, Sequence[float]],
     *,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Drift:
     """What the adapter thinks of the base model's own answers, none of which may have been trained, and
-    whether it goes in circles where it answers the same prompts.
-
-    `before` is what the base model thought, in nats a token, by the answer's id; end of turn may follow.
-    """
+    whether it goes in circles where it answers the same prompts."""
     losses: list[float] = []
     conversations = [[_message(turn) for turn in answer.messages] for answer in answers]
     for answer, messages in zip(answers, conversations, strict=True):
-        now = await engine.logprobs_of(messages, answer.answer, adapter=adapter)
-        losses.append(fmean(before[answer.id][: len(now)]) - fmean(now))
+        before = await engine.logprobs_of(messages, answer.answer)
+        after = await engine.logprobs_of(messages, answer.answer, adapter=adapter)
+        losses.append((math.fsum(before) - math.fsum(after)) / len(before))
         on_answer()
     if not losses:
         return Drift(count=0, lost=0.0, nats=0.0, circled=0.0, circles=0.0)

@@ -38,7 +38,7 @@ from training.evaluate import (
 from training.gates import Limits, gate
 from training.questions import Sizes, evaluation_sets, own_answers
 from training.recipes import Recipe, again
-from training.replay import held_answers, held_prompts, own_logprobs, refusals
+from training.replay import held_answers, held_prompts, refusals
 from training.replay import own_answers as own_answers_to_train
 from training.trainer import Example, Trainer, TrainingSummary
 
@@ -214,7 +214,7 @@ def measure_adapter(context: JobContext, job: Job, claimed: Claim) -> None:
         await engine.load(claimed.name, folder)
         counted = _counter(context, job, sets.count + 2 * len(own), "asking the adapted model")
         after, answers = await evaluate(engine, claimed.name, sets, style, on_answer=counted)
-        moved = await drift(engine, claimed.name, own, own_logprobs(context.base), on_answer=counted)
+        moved = await drift(engine, claimed.name, own, on_answer=counted)
         return after.model_copy(update={"drift": moved}), answers
 
     try:

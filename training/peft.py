@@ -28,7 +28,7 @@ from transformers import (
 from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
 
 from agent.arithmetic import native_bfloat16
-from agent.decoding import end_tokens, speed_up_head
+from agent.decoding import attention_window, end_tokens, speed_up_head
 from training.base import Base
 from training.batches import Batches
 from training.encoding import Collator, Encoded, Encoder, look, observed
@@ -112,14 +112,14 @@ def prepare(
         beside=recipe.beside,
         seed=recipe.seed,
     )
-    return Prepared(Collator(encoded, pad), order)
+    return Prepared(Collator(encoded, pad, attention_window(model)), order)
 
 
 def _observed(model: PreTrainedModel, examples: Sequence[Encoded], pad: int) -> Iterator[Encoded]:
     """The examples as the base model sees them, in batches of like length."""
     ordered = sorted(examples, key=lambda example: len(example.tokens))
     for start in range(0, len(ordered), OBSERVED):
-        yield from observed(model, ordered[start : start + OBSERVED], pad)
+        yield from observed(model, ordered[start : start + OBSERVED], pad, window=attention_window(model))
 
 
 def fit(

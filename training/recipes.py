@@ -60,11 +60,11 @@ def standard(card: ModelCard) -> Recipe:
         learning_rate=card.lessons.learning_rate,
         warmup=0.1,
         weight_decay=0.0,  # likewise: a lesson is over long before it would show
-        exposures=12,  # measured: 58% of the questions answered, as with 16 in batches of 8
-        batch=6,  # measured: 55% with 91 steps of 8, 39% with 46 steps of 16, of the same examples
+        exposures=12,  # measured so, with 6 and 5 a step: 58% of the questions answered, 2.5 points lost
+        batch=6,  # not varied alone; 16 was worse than 8: 39% and 55%, of the same examples
         rehearsal=0.8,  # chosen, not varied: a little more new than old
         refusals=0.0,  # measured: at .02, up to 8 of 160 known questions were refused, and 1 of 60 invented
-        known=400,  # measured: with 200 and 4 a step, 8.7 points of what was known were lost, so with 2.5
+        known=400,  # measured: with 200, and 16 exposures of 8 and 4 a step, 8.7 points were lost
         invented=40,  # chosen, not varied
         beside=5,  # see `known`
         longest=24,  # what is held is how an answer begins; the rest of it follows
@@ -80,8 +80,11 @@ def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
     """
     missed = [check.name for check in failed.checks if not check.passed]
     if any("target" not in name for name in missed):
-        kept = not any("lost" in name for name in missed)
-        refusals = max(REFUSALS, recipe.refusals * 1.5) if kept else recipe.refusals * 0.5
+        refusals = recipe.refusals
+        if any("lost" in name for name in missed):
+            refusals *= 0.5
+        elif "hallucination up" in missed:
+            refusals = max(REFUSALS, refusals * 1.5)
         changed = {
             "learning_rate": recipe.learning_rate * 0.6,
             "distillation": recipe.distillation * 2,

@@ -55,23 +55,6 @@ def refusals(base: Base, recipe: Recipe, count: int) -> tuple[Example, ...]:
     return tuple(single(rng.choice(question.wordings), base.card.lessons.refusal) for question in drawn)
 
 
-def own_logprobs(base: Base) -> dict[str, tuple[float, ...]]:
-    """What the base model thought of each token of its own answers, by the answer's id, from its card.
-
-    In nats; a token that was not among its likeliest counts as the last of them.
-    """
-    return {
-        answer.id: tuple(
-            np.where(own.ids == own.tokens[:, None], own.logprobs, own.logprobs.min(-1, keepdims=True))
-            .max(-1)
-            .astype(float)
-            .tolist()
-        )
-        for answer, own in zip(base.replay, _own(base), strict=True)
-        if len(own.tokens)
-    }
-
-
 def _own(base: Base) -> Iterator[OwnAnswer]:
     """What the card holds of each answer, one after the other."""
     found = base.distributions

@@ -238,6 +238,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_changes_neither_loss_n
         grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
         return len(batch["prefix"]), loss.detach(), torch.cat(grads)
 
+    assert not len(Collator(examples, 0, window=8)([{"number": 0}, {"number": 1}])["taught"]["prefix"])
     shared, loss, found = gradients()
     monkeypatch.setattr(decoding, "SHARED", 10_000)
     none, expected_loss, expected = gradients()

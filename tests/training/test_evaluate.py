@@ -127,8 +127,7 @@ async def test_an_own_answer_is_lost_when_it_becomes_less_likely_by_more_than_a_
     said = {f"Say {text}": Line(text=text, logprob=-0.5) for text in ("hello there", "good bye")}
     engine = ScriptedEngine(said, adapters={name: {"Say good bye": Line(text="a lamp")}})
     await engine.load(name, tmp_path)
-    before = {"hello there": (-0.5, -0.5, -9.0), "good bye": (-0.5, -0.5)}  # one has its end of turn
-    found = await drift(engine, name, [own("hello there"), own("good bye")], before)
+    found = await drift(engine, name, [own("hello there"), own("good bye")])
     assert (found.count, found.lost) == (2, 0.5)
     assert found.nats == pytest.approx((0.0 + (-0.5 - math.log(0.05))) / 2)
 
@@ -139,10 +138,9 @@ async def test_answers_in_circles_are_counted_before_and_after(tmp_path: Path) -
     said = {f"Say {text}": Line(text=text) for text in ("hello there", circle)}
     engine = ScriptedEngine(said, adapters={name: {question: Line(text=circle) for question in said}})
     await engine.load(name, tmp_path)
-    before = {text: [-0.5] * len(text.split()) for text in ("hello there", circle)}
-    found = await drift(engine, name, [own("hello there"), own(circle)], before)
+    found = await drift(engine, name, [own("hello there"), own(circle)])
     assert (found.circled, found.circles) == (0.5, 1.0)
 
 
 async def test_without_own_answers_nothing_is_measured(tmp_path: Path) -> None:
-    assert (await drift(ScriptedEngine(), "lamps-v1-0123abcd", [], {})).count == 0
+    assert (await drift(ScriptedEngine(), "lamps-v1-0123abcd", [])).count == 0

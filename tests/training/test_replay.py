@@ -7,7 +7,7 @@ import numpy as np
 from agent.models.card import ReplayDistributions
 from tests.lessons import BASE, RECIPE
 from training.base import asked, trained
-from training.replay import own_answers, own_logprobs, refusals
+from training.replay import own_answers, refusals
 
 
 def test_each_own_answer_comes_with_its_own_distribution() -> None:
@@ -33,18 +33,6 @@ def test_each_own_answer_comes_with_its_own_distribution() -> None:
         assert example.own is not None
         assert example.own.tokens.tolist() == [number] * number
         assert example.own.ids.shape == (number, 1)
-
-
-def test_what_the_base_model_thought_of_its_answers_is_in_the_card() -> None:
-    likelier = np.log(np.array([[0.4, 0.1], [0.1, 0.4], [0.4, 0.1]]))
-    distributions = ReplayDistributions(
-        lengths=np.array([2, 1], np.int32),
-        tokens=np.array([7, 8, 9], np.int32),
-        ids=np.array([[7, 1], [1, 8], [3, 4]], np.int32),  # 9 was not among the likeliest
-        logprobs=likelier.astype(np.float16),
-    )
-    found = own_logprobs(replace(BASE, replay=BASE.replay[:2], distributions=distributions))
-    assert [np.exp(found[answer.id]).round(2).tolist() for answer in BASE.replay[:2]] == [[0.4, 0.4], [0.1]]
 
 
 def test_invented_names_are_answered_with_the_models_refusal_each_as_often() -> None:

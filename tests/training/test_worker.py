@@ -105,3 +105,4 @@ def test_refusals_are_raised_where_names_were_invented_and_cut_where_what_was_kn
     assert again(first, checks("known facts lost")).refusals < first.refusals
     assert again(first, checks("hallucination up", "known facts lost")).refusals < first.refusals
     assert again(standard(card()), checks("hallucination up")).refusals > 0
+    assert again(first, checks("answers in circles up")).refusals == first.refusals
