@@ -294,13 +294,13 @@ def _offer(sample: Sequence[Verdict], path: Path) -> None:
 
 
 def _graded(sample: Sequence[Verdict]) -> dict[str, float]:
-    """The share of supported ones among those of the sample that somebody judged; nothing if none was."""
+    """The share of supported ones, once somebody judged the whole sample; nothing before."""
     if not GRADED.is_file():
         return {}
     lines = GRADED.read_text(encoding="utf-8").splitlines()
     known = {(v.question, v.answer, v.quotes): v for v in map(Verdict.model_validate_json, lines)}
     judged = [known[key] for v in sample if (key := (v.question, v.answer, v.quotes)) in known]
-    if not judged:
+    if len(judged) < len(sample):
         return {}
     return {"supported, by hand": _share(v.supported for v in judged), "judged by hand": len(judged)}
 

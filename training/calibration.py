@@ -15,8 +15,9 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     """The gate for one adapter, with the best promise that its own answers allow.
 
     Fitted on its answers to what it was taught, what the base knew and what nobody knows, but for those that
-    the evaluation cut off: chat hears more of them before it judges. A form that it
-    gave too few answers in keeps the base model's gate, and without any promise the base model's gate stays.
+    the evaluation cut off: chat hears more of them before it judges. A form that it gave too few answers in
+    keeps the base model's gate, and then no more is promised than that does; without any promise the base
+    model's gate stays.
     """
     labels = [
         Label(
@@ -31,7 +32,10 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     gate = calibrate(labels, fitted_on="its own evaluation").gate
     if all(fitted.threshold is None for fitted in gate.forms.values()):
         return base
-    return gate.model_copy(update={"forms": dict(base.forms) | gate.forms})
+    kept = {form: fitted for form, fitted in base.forms.items() if form not in gate.forms}
+    promised = any(fitted.threshold is not None for fitted in kept.values())
+    risk = max(gate.risk, base.risk) if promised else gate.risk
+    return gate.model_copy(update={"forms": kept | dict(gate.forms), "risk": risk})
 
 
 def let_through(answers: Sequence[GradedAnswer], gate: AnswerGate) -> LetThrough:

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agent.chat.calibration import calibration_error
 from agent.chat.gate import signals
+from agent.chat.thinking import without_thinking
 from agent.concurrency import together
 from agent.engine import Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise, repeats_itself
@@ -117,12 +118,18 @@ class Style(Record):
     """Longest answer."""
     declines: tuple[str, ...]
     """Phrases by which it admits ignorance, in lower case."""
+    thinking: tuple[str, str] | None = None
+    """Marks around what it says to itself, which is no answer."""
 
 
 def style_of(card: ModelCard) -> Style:
     """What a card says of a model's answers; what lessons teach it to say counts as an admission too."""
     refusal = card.lessons.refusal.lower().replace("\u2019", "'").strip(" .")
-    return Style(tokens=min(card.answer_tokens, ANSWER_TOKENS), declines=(*card.declines, refusal))
+    return Style(
+        tokens=min(card.answer_tokens, ANSWER_TOKENS),
+        declines=(*card.declines, refusal),
+        thinking=card.template.thinking,
+    )
 
 
 async def ask(
@@ -135,7 +142,8 @@ async def ask(
 ) -> tuple[Reply, ...]:
     """Greedy answers to single questions, in their order, many in flight at once."""
     alone = [[HumanMessage(question)] for question in questions]
-    return await _replies(engine, alone, style.tokens, adapter, on_answer)
+    replies = await _replies(engine, alone, style.tokens, adapter, on_answer)
+    return tuple(without_thinking(reply, style.thinking) for reply in replies)
 
 
 async def evaluate(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.shell import BAD_INPUT, console, settings, stop
+from api.commands.shell import BAD_INPUT, console, disk_trouble, settings, stop
 
 if TYPE_CHECKING:
     from agent.models.store import ModelStore, Origin
@@ -180,13 +180,15 @@ def _progress() -> Iterator[_Bar]:
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """What is wrong with a model ends the command with one line and 2."""
+    """What is wrong with a model or the place for it ends the command with one line and 2."""
     from agent.errors import ModelError
 
     try:
         yield
     except ModelError as error:
         stop(str(error), BAD_INPUT)
+    except OSError as error:
+        stop(disk_trouble(error), BAD_INPUT)
 
 
 def _store() -> "ModelStore":

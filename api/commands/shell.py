@@ -27,6 +27,12 @@ def stop(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def disk_trouble(error: OSError) -> str:
+    """What the disk refused, and what to do about it."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{what}: check the path, its permissions and the free space, then run this again"
+
+
 def settings() -> "Settings":
     """The settings of this process; a bad one ends the command with exit code 2."""
     from agent.settings import read_settings

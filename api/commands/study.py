@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.shell import BAD_INPUT, FAILED, console, settings, stop
+from api.commands.shell import BAD_INPUT, FAILED, console, disk_trouble, settings, stop
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -39,6 +39,8 @@ def study(
     given = settings()
     store = ModelStore(given.models)
     try:
+        if report is not None:
+            report.mkdir(parents=True, exist_ok=True)
         origin = store.origin(name)
         folder = store.path(name)
         work = given.path(WORK) / f"{name}-{origin.digest[:12]}"
@@ -62,14 +64,18 @@ def study(
         stop(str(error), BAD_INPUT)
     except EngineError as error:
         stop(str(error), FAILED)
+    except OSError as error:
+        stop(disk_trouble(error), BAD_INPUT)
     except KeyboardInterrupt:
         stop(f"stopped; `nightschool models study {name}` goes on where it was", 130)
     try:
         store.save_card(found.card, found.known, found.unknown, found.replay, found.distributions)
+        if report is not None:
+            write_report(found, f"nightschool models study {name}", report)
     except ModelError as error:
         stop(str(error), BAD_INPUT)
-    if report is not None:
-        write_report(found, f"nightschool models study {name}", report)
+    except OSError as error:
+        stop(disk_trouble(error), BAD_INPUT)
     shutil.rmtree(work)
     console().print(f"{name}: {found.card.verdict}", markup=False)
     for reason in found.card.reasons:

@@ -57,6 +57,20 @@ def test_a_folder_with_the_name_of_an_adopted_model_is_another_model(
     assert said("add", "m") == (0, "second is there already\n")
 
 
+@pytest.mark.parametrize(
+    "command", [("add", "m"), ("use", "m"), ("list",), ("show", "m"), ("remove", "m")], ids=lambda c: c[0]
+)
+def test_a_place_that_is_no_folder_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    model(tmp_path / "m")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NIGHTSCHOOL_MODELS", str(tmp_path / "file" / "models"))
+    code, told = said(*command)
+    assert (code, told.count("\n")) == (2, 1), told
+
+
 def test_a_folder_that_changed_since_it_was_added_is_noticed(models: ModelStore, tmp_path: Path) -> None:
     folder = model(tmp_path / "m")
     assert said("add", "m")[0] == 0

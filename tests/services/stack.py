@@ -26,6 +26,7 @@ class Stack:
     """A running service."""
 
     client: Client
+    url: str
     process: "subprocess.Popen[bytes]"
     log: Path
     environment: dict[str, str]
@@ -75,7 +76,13 @@ def stack(home: Path, **settings: str) -> Iterator[Stack]:
         subprocess.Popen([str(NIGHTSCHOOL), "up"], env=environment, stdout=output, stderr=output) as process,
         connect(f"http://127.0.0.1:{api_port}", None) as client,
     ):
-        running = Stack(client=client, process=process, log=log, environment=environment)
+        running = Stack(
+            client=client,
+            url=f"http://127.0.0.1:{api_port}",
+            process=process,
+            log=log,
+            environment=environment,
+        )
         try:
             running.await_said("^Nightschool is ready")
             yield running

@@ -43,7 +43,7 @@ def test_sure_answers_are_likelier_right_than_unsure_ones() -> None:
 
 
 def test_the_promise_is_the_best_that_its_answers_allow() -> None:
-    clean = fit_gate(answers(400), gate().model_copy(update={"risk": 0.4}))
+    clean = fit_gate(answers(400), gate().model_copy(update={"risk": 0.4, "forms": {}}))
     assert clean.risk == min(RISKS)
     assert clean.forms["short"].threshold is not None
 
@@ -52,6 +52,11 @@ def test_a_form_with_too_few_answers_keeps_the_base_models_gate() -> None:
     fitted = fit_gate([*answers(120), *answers(10, tokens=100)], BASE)
     assert fitted.forms["long"] == BASE.forms["long"]
     assert fitted.forms["short"] != BASE.forms["short"]
+
+
+def test_no_more_is_promised_than_a_form_of_the_base_model_holds() -> None:
+    base = gate().model_copy(update={"risk": 0.4})
+    assert fit_gate([*answers(400), *answers(10, tokens=100)], base).risk == 0.4
 
 
 @pytest.mark.parametrize("right", [True, False])

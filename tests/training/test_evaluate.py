@@ -17,6 +17,7 @@ from tests.support.cards import card
 from training.evaluate import (
     Question,
     Style,
+    ask,
     canary,
     drift,
     evaluation,
@@ -118,6 +119,13 @@ def own(text: str) -> ReplayAnswer:
     return ReplayAnswer(
         id=text, kind="small_talk", messages=(PromptMessage(role="user", content=f"Say {text}"),), answer=text
     )
+
+
+async def test_what_a_model_says_to_itself_is_no_answer() -> None:
+    engine = ScriptedEngine({"Who?": Line(text="<think> Ada? </think> Olga")})
+    style = STYLE.model_copy(update={"thinking": ("<think>", "</think>")})
+    (reply,) = await ask(engine, ["Who?"], style)
+    assert reply.text == "Olga"
 
 
 async def test_an_own_answer_is_lost_when_it_becomes_less_likely_by_more_than_a_nat_a_token(

@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import together
 from agent.engine import Engine, Sampling, Token
 from agent.errors import EngineUnavailable
@@ -86,9 +87,10 @@ async def ask(
     prompts: Sequence[Prompt],
     log: AnswerLog,
     *,
+    thinking: Marks | None = None,
     step: Callable[[], object] = lambda: None,
 ) -> list[LoggedAnswer]:
-    """The answers to all prompts, in their order; `step` is called after each.
+    """The answers to all prompts, in their order, without thinking text; `step` is called after each.
 
     A lost connection is tried again, since greedy answers can be asked for twice. Raises what `Engine.chat`
     does.
@@ -97,7 +99,7 @@ async def ask(
     async def one(prompt: Prompt) -> LoggedAnswer:
         answer = log.get(prompt)
         if answer is None:
-            answer = await _answer(engine, prompt)
+            answer = await _answer(engine, prompt, thinking)
             log.add(answer)
         step()
         return answer
@@ -105,7 +107,7 @@ async def ask(
     return await together((partial(one, prompt) for prompt in prompts), TOGETHER)
 
 
-async def _answer(engine: Engine, prompt: Prompt) -> LoggedAnswer:
+async def _answer(engine: Engine, prompt: Prompt, thinking: Marks | None) -> LoggedAnswer:
     sampling = Sampling(max_tokens=prompt.max_tokens, top_logprobs=prompt.top_logprobs)
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(EngineUnavailable),
@@ -115,6 +117,7 @@ async def _answer(engine: Engine, prompt: Prompt) -> LoggedAnswer:
     ):
         with attempt:
             reply = await engine.chat(messages(prompt.messages), sampling=sampling)
+    reply = without_thinking(reply, thinking)
     return LoggedAnswer(
         prompt=prompt.digest,
         text=reply.text,

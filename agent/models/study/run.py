@@ -144,7 +144,7 @@ async def collect(
     prompts = _prompts(material, system=inspected.template.system)
     step = progress("asking it", sum(map(len, prompts.values())))
     flat = [prompt for part in prompts.values() for prompt in part]
-    answers = iter(await ask(engine, flat, log, step=step))
+    answers = iter(await ask(engine, flat, log, thinking=inspected.template.thinking, step=step))
     said = {name: [next(answers) for _ in part] for name, part in prompts.items()}
     again = [
         (asked.id, question(wording, QUESTION_TOKENS))
@@ -153,7 +153,9 @@ async def collect(
         for wording in asked.wordings[1 : FURTHER + 1]
     ]
     step = progress("asking again in other words", len(again))
-    more = await ask(engine, [prompt for _, prompt in again], log, step=step)
+    more = await ask(
+        engine, [prompt for _, prompt in again], log, thinking=inspected.template.thinking, step=step
+    )
     wordings = {asked.id: [answer] for asked, answer in zip(material.bank, said["bank"], strict=True)}
     for (name, _), answer in zip(again, more, strict=True):
         wordings[name].append(answer)

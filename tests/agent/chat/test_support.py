@@ -60,6 +60,13 @@ def test_other_words_are_a_paraphrase_only_where_the_embeddings_agree() -> None:
     assert not supports("The lamp hides under stones by night.", claim, likeness=lambda a, b: 0.9)
 
 
+def test_one_word_of_two_that_the_source_does_not_hold_is_not_made_up_for_by_likeness() -> None:
+    sentence = "Torque is the rotation equivalent of force, as angle is that of position."
+    question = "What is the force equivalent of torque?"
+    claim = "The force equivalent of torque is rotational inertia."
+    assert not supports(sentence, claim, question=question, likeness=lambda a, b: 0.9)
+
+
 def test_a_translation_is_held_to_what_both_languages_share() -> None:
     german = "Die maximale Traglast ist genau 40 Kilogramm."
     assert foreign(german)
