@@ -7,6 +7,7 @@ Half of SQuAD's articles fitted the weights in `agent.chat.candidates`, so the o
 
 import argparse
 import asyncio
+import json
 import random
 import time
 from collections import defaultdict
@@ -31,7 +32,7 @@ from memory.episodic.lance import LanceEpisodicMemory
 from memory.hybrid import retrieve
 from memory.library import ingest, read
 from memory.records import Evidence, Record
-from memory.results import Goal, Result, Table, rows, write
+from memory.results import FOLDER, Goal, Result, Table, rows, write
 from memory.semantic.base import SemanticMemory
 from memory.semantic.volatile import VolatileSemanticMemory
 
@@ -203,12 +204,34 @@ async def measure(data: Path, model: AdoptedModel, home: Path, count: int) -> Re
     figures["added ms, p50"], figures["added ms, p95"] = map(float, np.percentile(times, [50, 95]))
     sample = _sample([*answered, *by_hand])
     _offer(sample, home / "to_grade.jsonl")
-    figures |= _graded(sample)
+    return _result(time.perf_counter() - start, figures | _graded(sample), answered, declined, by_hand)
+
+
+def graded(home: Path, folder: Path = FOLDER) -> Result:
+    """The last run with the judgements made since. Raises OSError where none has run."""
+    told = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+    lines = (home / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [Answered.model_validate_json(line) for line in lines]
+    on_squad = [a for a in found if a.question.kind == "squad"]
+    answered = [a for a in on_squad if a.question.without is None]
+    declined = [a for a in on_squad if a.question.without is not None]
+    by_hand = [a for a in found if a.question.kind != "squad"]
+    figures = told["figures"] | _graded(_sample([*answered, *by_hand]))
+    return _result(told["seconds"], figures, answered, declined, by_hand)
+
+
+def _result(
+    seconds: float,
+    figures: dict[str, float],
+    answered: Sequence[Answered],
+    declined: Sequence[Answered],
+    by_hand: Sequence[Answered],
+) -> Result:
     return Result(
         name="answers",
         title="Answers from sources",
         command="make bench-answers DATA=../shared/data",
-        seconds=time.perf_counter() - start,
+        seconds=seconds,
         figures=figures,
         goals=GOALS,
         tables=(_halves(answered, declined), _kinds(by_hand)),
@@ -318,11 +341,19 @@ def _share(values: Iterable[bool]) -> float:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with squad/ and manuals/")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data"), help="folder with squad/ and manuals/"
+    )
     parser.add_argument("--model", help="a model's name or folder; default: the one in use")
     parser.add_argument("--home", type=Path, default=Path(".nightschool/bench-answers"))
     parser.add_argument("--count", type=int, default=300, help="questions about SQuAD")
+    parser.add_argument(
+        "--graded", action="store_true", help=f"ask nothing: add what {GRADED.name} says of the last run"
+    )
     options = parser.parse_args()
+    if options.graded:
+        write(graded(options.home))
+        return
     model = resolve(read_settings(**({"model": options.model} if options.model else {})))
     options.home.mkdir(parents=True, exist_ok=True)
     result = asyncio.run(measure(options.data, model, options.home, options.count))
