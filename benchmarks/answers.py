@@ -341,9 +341,7 @@ def _share(values: Iterable[bool]) -> float:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, default=Path("../shared/data"), help="folder with squad/ and manuals/"
-    )
+    parser.add_argument("--data", type=Path, help="folder with squad/ and manuals/")
     parser.add_argument("--model", help="a model's name or folder; default: the one in use")
     parser.add_argument("--home", type=Path, default=Path(".nightschool/bench-answers"))
     parser.add_argument("--count", type=int, default=300, help="questions about SQuAD")
@@ -354,6 +352,8 @@ def main() -> None:
     if options.graded:
         write(graded(options.home))
         return
+    if options.data is None:
+        parser.error("--data is needed: the folder with squad/ and manuals/")
     model = resolve(read_settings(**({"model": options.model} if options.model else {})))
     options.home.mkdir(parents=True, exist_ok=True)
     result = asyncio.run(measure(options.data, model, options.home, options.count))

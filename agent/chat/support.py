@@ -74,7 +74,8 @@ _PAIRS = (
     "|highest lowest|largest smallest|first last|start end|open close|enable disable|allow forbid"
     "|allow prevent|accept reject|true false|always never|inside outside|north south|east west|left right"
     "|early late|eldest youngest|older younger|win lose|gain loss|hot cold|high low|public private"
-    "|large small|big small"
+    "|large small|big small|strong weak|rare common|include exclude|add remove|best worst|better worse"
+    "|positive negative|upper lower|possible impossible|legal illegal|northern southern|eastern western"
 )
 OPPOSITES = frozenset(frozenset(root(w) for w in pair.split()) for pair in _PAIRS.split("|"))
 

@@ -33,6 +33,7 @@ def test_a_paraphrase_is_supported(sentence: str, claim: str, question: str) -> 
         ("Lemurs do not eat meat.", "Lemurs eat meat.", ""),
         ("The switch is needed.", "The switch is not needed.", ""),
         ("The cap increases load.", "The cap decreases load.", ""),
+        ("Inequality goes with weak unions.", "Inequality goes with strong unions.", ""),
         ("The workshop burned down in 1895.", "The workshop burned down in 1896.", ""),
         ("The workshop burned down in 1895.", "A lemur is a small primate.", ""),
         ("The sluice was built by Anna Brandt.", "The sluice was built by Olga Brandt.", ""),
