@@ -123,7 +123,7 @@ def complete(
     live = list(range(len(rows)))
     lengths = [len(prompt.ids) for prompt in prompts]
     shared = shared_beginning([prompt.ids for prompt in prompts], min(lengths) - 1)
-    most = max(prompt.sampling.max_tokens or 0 for prompt in prompts)
+    most = max(prompt.sampling.max_tokens or math.inf for prompt in prompts)
     if max(lengths) + most > attention_window(model):
         shared = 0
     longest = max(lengths) - shared

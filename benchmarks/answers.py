@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -207,9 +208,8 @@ async def measure(data: Path, model: AdoptedModel, home: Path, count: int) -> Re
     return _result(time.perf_counter() - start, figures | _graded(sample), answered, declined, by_hand)
 
 
-def graded(home: Path, folder: Path = FOLDER) -> Result:
-    """The last run with the judgements made since. Raises OSError where none has run."""
-    told = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+def graded(told: dict[str, Any], home: Path) -> Result:
+    """The run that `told` is the JSON of, with the judgements made since."""
     lines = (home / "answers.jsonl").read_text(encoding="utf-8").splitlines()
     found = [Answered.model_validate_json(line) for line in lines]
     on_squad = [a for a in found if a.question.kind == "squad"]
@@ -350,7 +350,10 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.graded:
-        write(graded(options.home))
+        if not ((FOLDER / "answers.json").is_file() and (options.home / "answers.jsonl").is_file()):
+            parser.error(f"no run is kept in {options.home}: run `make bench-answers DATA=folder` first")
+        told = json.loads((FOLDER / "answers.json").read_text(encoding="utf-8"))
+        write(graded(told, options.home), at=told["commit"], on=told["machine"])
         return
     if options.data is None:
         parser.error("--data is needed: the folder with squad/ and manuals/")

@@ -49,10 +49,13 @@ class Result(Record):
     """Names of image files beside the page."""
 
 
-def write(result: Result, folder: Path = FOLDER) -> None:
-    """Writes NAME.json and NAME.md. A goal whose figure was not measured is not met."""
+def write(result: Result, folder: Path = FOLDER, *, at: str | None = None, on: str | None = None) -> None:
+    """Writes NAME.json and NAME.md. A goal whose figure was not measured is not met.
+
+    `at` and `on` are the commit and the machine of a run that is written again; else they are these.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    at, on = commit(), machine()
+    at, on = at or commit(), on or machine()
     told = {
         "command": result.command,
         "commit": at,

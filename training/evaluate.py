@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agent.chat.calibration import calibration_error
 from agent.chat.gate import signals
-from agent.chat.thinking import without_thinking
+from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import together
 from agent.engine import Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise, repeats_itself
@@ -118,7 +118,7 @@ class Style(Record):
     """Longest answer."""
     declines: tuple[str, ...]
     """Phrases by which it admits ignorance, in lower case."""
-    thinking: tuple[str, str] | None = None
+    thinking: Marks | None = None
     """Marks around what it says to itself, which is no answer."""
 
 
@@ -142,8 +142,7 @@ async def ask(
 ) -> tuple[Reply, ...]:
     """Greedy answers to single questions, in their order, many in flight at once."""
     alone = [[HumanMessage(question)] for question in questions]
-    replies = await _replies(engine, alone, style.tokens, adapter, on_answer)
-    return tuple(without_thinking(reply, style.thinking) for reply in replies)
+    return await _replies(engine, alone, style, adapter, on_answer)
 
 
 async def evaluate(
@@ -169,6 +168,7 @@ async def drift(
     engine: MeasuredEngine,
     adapter: str,
     answers: Sequence[ReplayAnswer],
+    style: Style,
     *,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Drift:
@@ -183,7 +183,8 @@ async def drift(
         on_answer()
     if not losses:
         return Drift(count=0, lost=0.0, nats=0.0, circled=0.0, circles=0.0)
-    said = await _replies(engine, conversations, REPLAY_TOKENS, adapter, on_answer)
+    as_replayed = style.model_copy(update={"tokens": REPLAY_TOKENS})
+    said = await _replies(engine, conversations, as_replayed, adapter, on_answer)
     count = len(losses)
     return Drift(
         count=count,
@@ -264,17 +265,17 @@ def canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Can
 async def _replies(
     engine: Engine,
     conversations: Sequence[Sequence[BaseMessage]],
-    tokens: int,
+    style: Style,
     adapter: str | None,
     on_answer: Callable[[], None],
 ) -> tuple[Reply, ...]:
-    """Greedy answers of at most `tokens` tokens."""
-    sampling = Sampling(max_tokens=tokens)
+    """Greedy answers without thinking text, many in flight at once."""
+    sampling = Sampling(max_tokens=style.tokens)
 
     async def one(messages: Sequence[BaseMessage]) -> Reply:
         reply = await engine.chat(messages, adapter=adapter, sampling=sampling)
         on_answer()
-        return reply
+        return without_thinking(reply, style.thinking)
 
     return tuple(await together((partial(one, messages) for messages in conversations), CONCURRENCY))
 

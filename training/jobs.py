@@ -214,7 +214,7 @@ def measure_adapter(context: JobContext, job: Job, claimed: Claim) -> None:
         await engine.load(claimed.name, folder)
         counted = _counter(context, job, sets.count + 2 * len(own), "asking the adapted model")
         after, answers = await evaluate(engine, claimed.name, sets, style, on_answer=counted)
-        moved = await drift(engine, claimed.name, own, on_answer=counted)
+        moved = await drift(engine, claimed.name, own, style, on_answer=counted)
         return after.model_copy(update={"drift": moved}), answers
 
     try:

@@ -66,7 +66,7 @@ def standard(card: ModelCard) -> Recipe:
         refusals=0.0,  # measured: at .02, up to 8 of 160 known questions were refused, and 1 of 60 invented
         known=400,  # chosen: all of them; between 2 and 9 points were lost with 200, as with all
         invented=40,  # chosen, not varied
-        beside=5,  # see `known`
+        beside=5,  # chosen with it: each held answer is seen about once
         longest=24,  # what is held is how an answer begins; the rest of it follows
         distillation=3.0,  # the prototype's 1 kept 83% of what was known; 6 at .6 of the rate kept no more
         asked=0.5,

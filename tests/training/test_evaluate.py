@@ -135,7 +135,7 @@ async def test_an_own_answer_is_lost_when_it_becomes_less_likely_by_more_than_a_
     said = {f"Say {text}": Line(text=text, logprob=-0.5) for text in ("hello there", "good bye")}
     engine = ScriptedEngine(said, adapters={name: {"Say good bye": Line(text="a lamp")}})
     await engine.load(name, tmp_path)
-    found = await drift(engine, name, [own("hello there"), own("good bye")])
+    found = await drift(engine, name, [own("hello there"), own("good bye")], STYLE)
     assert (found.count, found.lost) == (2, 0.5)
     assert found.nats == pytest.approx((0.0 + (-0.5 - math.log(0.05))) / 2)
 
@@ -146,9 +146,18 @@ async def test_answers_in_circles_are_counted_before_and_after(tmp_path: Path) -
     said = {f"Say {text}": Line(text=text) for text in ("hello there", circle)}
     engine = ScriptedEngine(said, adapters={name: {question: Line(text=circle) for question in said}})
     await engine.load(name, tmp_path)
-    found = await drift(engine, name, [own("hello there"), own(circle)])
+    found = await drift(engine, name, [own("hello there"), own(circle)], STYLE)
     assert (found.circled, found.circles) == (0.5, 1.0)
 
 
+async def test_thinking_in_circles_is_no_answer_in_circles(tmp_path: Path) -> None:
+    name = "lamps-v1-0123abcd"
+    thought = f"<think>{'so glad to help ' * 4}</think> hello there"
+    engine = ScriptedEngine({}, adapters={name: {"Say hello there": Line(text=thought)}})
+    await engine.load(name, tmp_path)
+    style = STYLE.model_copy(update={"thinking": ("<think>", "</think>")})
+    assert (await drift(engine, name, [own("hello there")], style)).circles == 0
+
+
 async def test_without_own_answers_nothing_is_measured(tmp_path: Path) -> None:
-    assert (await drift(ScriptedEngine(), "lamps-v1-0123abcd", [])).count == 0
+    assert (await drift(ScriptedEngine(), "lamps-v1-0123abcd", [], STYLE)).count == 0

@@ -181,6 +181,13 @@ async def test_an_interrupted_study_asks_nothing_twice(tmp_path: Path) -> None:
     assert [answer.prompt for answer in found] == [prompt.digest for prompt in prompts[:12]]
 
 
+async def test_what_a_model_says_to_itself_is_not_in_its_answer(tmp_path: Path) -> None:
+    engine = ScriptedEngine(default=Line(text="<think> Paris? </think> Rome."))
+    marks = ("<think>", "</think>")
+    (answer,) = await ask(engine, [question("Which city?", 16)], AnswerLog(), thinking=marks)
+    assert answer.text == "Rome."
+
+
 async def test_a_lost_connection_is_tried_again_and_a_lost_engine_is_said_plainly() -> None:
     class Flaky(ScriptedEngine):
         failures = 2
