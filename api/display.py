@@ -14,7 +14,7 @@ Json = Mapping[str, Any]
 SETS = {
     "in_distribution": "taught facts, new wordings",
     "near": "taught facts, withheld forms",
-    "out_of_distribution": "unrelated known facts",
+    "out_of_distribution": "general questions",
     "unknown": "still unknown (hallucinated)",
     "rehearsed": "earlier lessons",
     "forgotten": "forgotten facts",
@@ -23,7 +23,7 @@ LONGITUDINAL: Mapping[str, Callable[[Json], float | None]] = {
     "its own lesson, new wordings": lambda version: _measured(version, "in_distribution", "accuracy"),
     "its own lesson, withheld forms": lambda version: _measured(version, "near", "accuracy"),
     "earlier lessons": lambda version: _measured(version, "rehearsed", "accuracy"),
-    "unrelated known facts": lambda version: _measured(version, "out_of_distribution", "accuracy"),
+    "general questions": lambda version: _measured(version, "out_of_distribution", "accuracy"),
     "hallucinated, still unknown": lambda version: _measured(version, "unknown", "hallucination"),
     "calibration error, as stated": lambda version: (version.get("gate") or {}).get("error"),
     "calibration error, raw": lambda version: _measured(version, "in_distribution", "ece"),

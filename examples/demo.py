@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.errors import ModelError
-from agent.models.card import KnownQuestion, read_known
+from agent.models.card import GeneralQuestion, read_questions
 from agent.models.store import AdoptedModel, resolve
 from agent.settings import read_settings
 from api.client import Client, Refused, Unreachable, connect
@@ -77,7 +77,7 @@ def run(screen: Console, model: AdoptedModel) -> int:
     """The plot, from the start of the service to the verdict."""
     began = time.monotonic()
     topic = [Question.model_validate_json(line) for line in QUESTIONS.read_text().splitlines() if line]
-    known = known_questions(read_known(model.folder))
+    known = known_questions(read_questions(model.folder))
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
 
@@ -142,12 +142,12 @@ def run(screen: Console, model: AdoptedModel) -> int:
     return conclude(screen, result, OUT)
 
 
-def known_questions(card: Sequence[KnownQuestion]) -> list[Question]:
-    """A few questions that the model's card says it knows, spread evenly over the card."""
-    chosen = card[:: max(1, len(card) // KNOWN)][:KNOWN]
+def known_questions(card: Sequence[GeneralQuestion]) -> list[Question]:
+    """A few questions that the model's card says it knows, spread evenly over them."""
+    known = [question for question in card if question.known]
+    chosen = known[:: max(1, len(known) // KNOWN)][:KNOWN]
     return [
-        Question(question=known.wordings[0], again=known.wordings[-1], answers=known.answers)
-        for known in chosen
+        Question(question=each.wordings[0], again=each.wordings[-1], answers=each.answers) for each in chosen
     ]
 
 

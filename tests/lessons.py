@@ -6,7 +6,7 @@ import numpy as np
 
 from agent.curriculum import compose, write
 from agent.models.card import (
-    KnownQuestion,
+    GeneralQuestion,
     ModelCard,
     PromptMessage,
     ReplayAnswer,
@@ -29,12 +29,13 @@ def base(folder: Path = Path("scripted"), of: ModelCard | None = None, *, questi
     return Base(
         folder=folder,
         card=of,
-        known=tuple(
-            KnownQuestion(
+        questions=tuple(
+            GeneralQuestion(
                 id=f"k{i}",
                 domain="factual",
                 wordings=(f"What is familiar{i}?", f"And familiar{i} is what?"),
                 answers=(f"a thing of sort {i}",),
+                known=True,
             )
             for i in numbers
         ),

@@ -13,20 +13,20 @@ from typing import TypeVar
 import numpy as np
 
 from agent.models.card import (
-    KnownQuestion,
+    GeneralQuestion,
     ModelCard,
     ReplayAnswer,
     ReplayDistributions,
     UnknownQuestion,
     read_card,
     read_distributions,
-    read_known,
+    read_questions,
     read_replay,
     read_unknown,
     require_teachable,
 )
 
-_T = TypeVar("_T", bound=KnownQuestion | UnknownQuestion | ReplayAnswer)
+_T = TypeVar("_T", bound=GeneralQuestion | UnknownQuestion | ReplayAnswer)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Base:
 
     folder: Path
     card: ModelCard
-    known: Sequence[KnownQuestion] = ()
+    questions: Sequence[GeneralQuestion] = ()
     unknown: Sequence[UnknownQuestion] = ()
     replay: Sequence[ReplayAnswer] = ()
     distributions: ReplayDistributions = field(
@@ -59,7 +59,7 @@ def open_base(folder: Path) -> Base:
     return Base(
         folder=folder,
         card=card,
-        known=read_known(folder),
+        questions=read_questions(folder),
         unknown=read_unknown(folder),
         replay=read_replay(folder),
         distributions=read_distributions(folder),

@@ -20,7 +20,8 @@ class Limits(Record):
     target: float = Field(0.5, ge=0, le=1)
     """Least accuracy on them: a lesson of one fact gains enough by answering yes to everything."""
     forgetting: float = Field(0.05, ge=0, le=1)
-    """Most that accuracy may fall on what the base model knew, and on the domain's earlier lessons."""
+    """Most that may be lost of the general questions that the base model answers rightly, as a share of them,
+    and most that accuracy may fall on the domain's earlier lessons."""
     drift: float = Field(0.05, ge=0, le=1)
     """Largest share of the base model's own answers that may become less likely by more than a nat a token:
     no more than may be lost of what it knew. The prototype's lessons with replay lost none of 20."""
@@ -42,9 +43,7 @@ def gate(
     checks = (
         _gain(before.in_distribution, after.in_distribution, limits.gain),
         _target(after.in_distribution, limits.target),
-        _forgetting(
-            "known facts lost", before.out_of_distribution, after.out_of_distribution, limits.forgetting
-        ),
+        _known(before.out_of_distribution, after.out_of_distribution, limits.forgetting),
         _drift(after.drift, limits.drift),
         _circles(after.drift, limits.confidence),
         *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
@@ -152,6 +151,21 @@ def _forgotten(before: Score | None, after: Score | None, confidence: float) -> 
         return (_unmeasured(name),)
     then, now = Rate(before.accuracy, before.count), Rate(after.accuracy, after.count)
     return (_no_rise(name, then, now, confidence),)
+
+
+def _known(before: Score, after: Score, most: float) -> GateCheck:
+    """Of questions that were not chosen by how the base model answers them, and net of those newly right.
+
+    What it answers rightly by a hair falls to another answer with the least change: of the questions that
+    SmolLM2-135M answers rightly in each wording in one engine, it answers 7% wrongly in another, through
+    rounding alone. Among all questions as many such rise as fall; among the chosen ones they can only fall.
+    """
+    name = "known facts lost"
+    if not (before.accuracy and after.count):
+        return _unmeasured(name)
+    lost = 1 - after.accuracy / before.accuracy
+    goal = f"<= {most:.2f} (of {round(before.accuracy * before.count)}, net)"
+    return GateCheck(name=name, goal=goal, figure=lost, passed=_at_least(most, lost))
 
 
 def _forgetting(name: str, before: Score, after: Score, most: float) -> GateCheck:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from agent.curriculum import IMPLIED, Item, items, kinds
 from agent.grading import normalise
-from agent.models.card import KnownQuestion, ReplayAnswer, UnknownQuestion
+from agent.models.card import GeneralQuestion, ReplayAnswer, UnknownQuestion
 from agent.wordings import wordings
 from memory.records import Curriculum, Form, Record
 from training.base import Base, asked
@@ -30,8 +30,8 @@ class Sizes(Record):
     """Held-out wordings of each withheld form, of which there are few."""
     most: int = 120
     """Questions of each set about what the domain learned or is to forget; more are thinned out evenly."""
-    known: int = 160
-    """Known questions of the card."""
+    general: int = 600
+    """General questions of the card, whether it knows them or not."""
     unknown: int = 60
     """Questions about invented names."""
     own: int = 60
@@ -63,9 +63,9 @@ def evaluation_sets(
         raise CurriculumRefused(
             f"no question about {curriculum.topic!r} can be asked in a wording not taught"
         )
-    known, unknown = asked(base.known, recipe.asked), asked(base.unknown, recipe.asked)
+    general, unknown = asked(base.questions, recipe.asked), asked(base.unknown, recipe.asked)
     own = asked(base.replay, recipe.asked)
-    if not (known and unknown and own):
+    if not (general and unknown and own):
         raise CardIncomplete(
             f"the card of {base.card.name} holds too few questions to tell what a lesson would cost: run"
             f" `nightschool models study {base.card.name}`"
@@ -73,7 +73,7 @@ def evaluation_sets(
     return Sets(
         in_distribution=tuple(_thin(target, sizes.most, rng)),
         near=tuple(_thin(near, sizes.most, rng)),
-        out_of_distribution=tuple(_thin([q for each in known for q in _known(each)], sizes.known, rng)),
+        out_of_distribution=tuple(_general(each) for each in _thin(general, sizes.general, rng)),
         unknown=tuple(_unknown(each, rng) for each in _thin(unknown, sizes.unknown, rng)),
         rehearsed=tuple(_thin(unique(kept), sizes.most, rng)),
         forgotten=tuple(_thin(unique(forgotten), sizes.most, rng)),
@@ -157,9 +157,8 @@ def _worded(item: Item, references: tuple[str, ...], count: int, seed: int) -> l
     ]
 
 
-def _known(question: KnownQuestion) -> Iterator[Question]:
-    for text in question.wordings:
-        yield Question(text=text, references=question.answers)
+def _general(question: GeneralQuestion) -> Question:
+    return Question(text=question.wordings[0], references=question.answers)
 
 
 def _unknown(question: UnknownQuestion, rng: random.Random) -> Question:

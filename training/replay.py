@@ -31,7 +31,8 @@ def held_prompts(base: Base, recipe: Recipe) -> tuple[str, ...]:
     Its answers to both are held, so that what it knew stays known, and what it declined is still declined.
     """
     rng = random.Random(f"known {recipe.seed}")
-    known = [text for question in trained(base.known, recipe.asked) for text in question.wordings]
+    general = trained(base.questions, recipe.asked)
+    known = [text for question in general if question.known for text in question.wordings]
     invented = [rng.choice(question.wordings) for question in trained(base.unknown, recipe.asked)]
     return (
         *rng.sample(known, min(recipe.known, len(known))),

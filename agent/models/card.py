@@ -1,9 +1,9 @@
 """The model card: everything that product code may know about a base model.
 
-A card is a few files beside the weights: `card.json` (`ModelCard`), `known.jsonl` (questions that the model
-answers rightly and steadily), `unknown.jsonl` (questions about invented names), `replay.jsonl` (its own
-answers to general prompts) and `replay.npz` (their top log-probabilities). `nightschool models study`
-makes one; the cards of catalogued models ship.
+A card is a few files beside the weights: `card.json` (`ModelCard`), `questions.jsonl` (general questions,
+and which of them the model answers rightly and steadily), `unknown.jsonl` (questions about invented names),
+`replay.jsonl` (its own answers to general prompts) and `replay.npz` (their top log-probabilities).
+`nightschool models study` makes one; the cards of catalogued models ship.
 """
 
 import json
@@ -21,8 +21,13 @@ from agent.errors import BadModelCard, NoModelCard, NotTeachable
 from memory.records import AnswerGate, Digest, Record, Share
 
 CARD = "card.json"
-KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS = "known.jsonl", "unknown.jsonl", "replay.jsonl", "replay.npz"
-CARD_FILES = (KNOWN, UNKNOWN, REPLAY, REPLAY_ARRAYS, CARD)
+QUESTIONS, UNKNOWN, REPLAY, REPLAY_ARRAYS = (
+    "questions.jsonl",
+    "unknown.jsonl",
+    "replay.jsonl",
+    "replay.npz",
+)
+CARD_FILES = (QUESTIONS, UNKNOWN, REPLAY, REPLAY_ARRAYS, CARD)
 """All files of a card; `card.json` last, since a folder that has it has the others."""
 
 REPLAY_TOKENS = 48
@@ -110,7 +115,7 @@ class ModelCard(Record):
     gate: AnswerGate
     domains: dict[QuestionDomain, DomainScore]
     known: int
-    """Questions in `known.jsonl`."""
+    """Questions in `questions.jsonl` that it knows."""
     unknown: int
     replay: int
     speed: Speed
@@ -118,13 +123,15 @@ class ModelCard(Record):
     reasons: tuple[str, ...]
 
 
-class KnownQuestion(Record):
-    """A question that the model answers rightly in each of its wordings."""
+class GeneralQuestion(Record):
+    """A question of the study, with its right answers."""
 
     id: str
     domain: QuestionDomain
     wordings: tuple[str, ...]
     answers: tuple[str, ...]
+    known: bool
+    """Whether the model answers it rightly in each of its wordings, of which it has two or more."""
 
 
 class UnknownQuestion(Record):
@@ -182,9 +189,9 @@ def read_card(folder: Path) -> ModelCard:
         ) from error
 
 
-def read_known(folder: Path) -> tuple[KnownQuestion, ...]:
+def read_questions(folder: Path) -> tuple[GeneralQuestion, ...]:
     """Raises BadModelCard."""
-    return _read(folder / KNOWN, KnownQuestion)
+    return _read(folder / QUESTIONS, GeneralQuestion)
 
 
 def read_unknown(folder: Path) -> tuple[UnknownQuestion, ...]:
@@ -212,14 +219,14 @@ def read_distributions(folder: Path) -> ReplayDistributions:
 def write_card(
     folder: Path,
     card: ModelCard,
-    known: Iterable[KnownQuestion],
+    questions: Iterable[GeneralQuestion],
     unknown: Iterable[UnknownQuestion],
     replay: Iterable[ReplayAnswer],
     distributions: ReplayDistributions,
 ) -> None:
     """Writes all files of a card; the one that was there stays until the new one is whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, lines in ((KNOWN, known), (UNKNOWN, unknown), (REPLAY, replay)):
+    for name, lines in ((QUESTIONS, questions), (UNKNOWN, unknown), (REPLAY, replay)):
         text = "".join(line.model_dump_json() + "\n" for line in lines)
         unfinished(folder, name).write_text(text, encoding="utf-8")
     # No safetensors: vLLM takes every file of that kind beside the weights for weights.

@@ -18,7 +18,7 @@ from agent.errors import BadModelCard, ModelRefused, NoModelCard, UnknownModel
 from agent.models.card import (
     CARD,
     CARD_FILES,
-    KnownQuestion,
+    GeneralQuestion,
     ModelCard,
     ReplayAnswer,
     ReplayDistributions,
@@ -174,7 +174,7 @@ class ModelStore:
     def save_card(
         self,
         card: ModelCard,
-        known: Iterable[KnownQuestion],
+        questions: Iterable[GeneralQuestion],
         unknown: Iterable[UnknownQuestion],
         replay: Iterable[ReplayAnswer],
         distributions: ReplayDistributions,
@@ -186,7 +186,7 @@ class ModelStore:
                     f"{card.name} was removed or replaced while it was studied: its card is not written; add"
                     f" the same model again, and `nightschool models study {card.name}` goes on where it was"
                 )
-            write_card(self.path(card.name), card, known, unknown, replay, distributions)
+            write_card(self.path(card.name), card, questions, unknown, replay, distributions)
 
     def verify(self, name: str) -> None:
         """Reads a model's files once more (0.2 s for 270 MB).

@@ -69,7 +69,7 @@ def study(
     except KeyboardInterrupt:
         stop(f"stopped; `nightschool models study {name}` goes on where it was", 130)
     try:
-        store.save_card(found.card, found.known, found.unknown, found.replay, found.distributions)
+        store.save_card(found.card, found.questions, found.unknown, found.replay, found.distributions)
         if report is not None:
             write_report(found, f"nightschool models study {name}", report)
     except ModelError as error:

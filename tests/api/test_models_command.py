@@ -109,7 +109,7 @@ def test_a_study_whose_model_went_away_ends_with_2_and_keeps_its_answers(
         if replaced:
             store.place("small", lambda folder: fill(folder).model_copy(update={"digest": "cd" * 32}))
         made = card(name="small")
-        return SimpleNamespace(card=made, known=(), unknown=(), replay=(), distributions=ARRAYS)
+        return SimpleNamespace(card=made, questions=(), unknown=(), replay=(), distributions=ARRAYS)
 
     monkeypatch.setattr("agent.models.study.run.study", slow)
     monkeypatch.setenv("NIGHTSCHOOL_HOME", str(tmp_path))

@@ -64,7 +64,7 @@ RECIPE = standard(CARD).model_copy(
         "distillation": 2.0,
     }
 )
-SIZES = Sizes(most=60, known=60, unknown=60, own=20)
+SIZES = Sizes(most=60, general=60, unknown=60, own=20)
 LIMITS = Limits(forgetting=0.1, drift=0.2, confidence=0.999)
 """Wider than a real lesson's: forty steps on twelve facts must pass on any machine, and what is planted fails
 by far more."""

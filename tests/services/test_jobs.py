@@ -52,7 +52,7 @@ def lesson(domain: str, *names: str) -> Curriculum:
 def base(messages: Sequence[BaseMessage]) -> Line | None:
     """Knows what its card says that it knows, and answers general prompts as it did."""
     question = str(messages[-1].text)
-    for known in BASE.known:
+    for known in BASE.questions:
         if question in known.wordings:
             return Line(text=known.answers[0])
     for own in BASE.replay:
@@ -103,7 +103,7 @@ def context_of(registry: Registry, engine: ScriptedEngine) -> tuple[JobContext, 
         home=registry._home,
         base=BASE,
         recipe=RECIPE,
-        sizes=Sizes(wordings=2, known=20, unknown=20, own=10),
+        sizes=Sizes(wordings=2, general=20, unknown=20, own=10),
         limits=Limits(),
         registry=registry,
         train=trainer,
@@ -182,7 +182,7 @@ def test_a_card_that_measures_nothing_ends_the_job_with_the_command_and_no_quara
 ) -> None:
     job = submit(registry, lesson(domain, "zorble"))
     context, _ = context_of(registry, ScriptedEngine(base))
-    result = run(replace(context, base=replace(BASE, known=())), job, directly)
+    result = run(replace(context, base=replace(BASE, questions=())), job, directly)
     assert result.status == "failed"
     assert "nightschool models study test-model" in result.reason
     assert registry.quarantined(job.digest) is None

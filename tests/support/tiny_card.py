@@ -20,7 +20,7 @@ from agent.models.card import (
     PromptMessage,
     ReplayAnswer,
     ReplayDistributions,
-    read_known,
+    read_questions,
     read_unknown,
     write_card,
 )
@@ -69,7 +69,7 @@ def distributions(questions: list[str], said: list[str]) -> ReplayDistributions:
 
 def main() -> None:
     """Asks it everything, and writes the card."""
-    known, unknown = read_known(FOLDER), read_unknown(FOLDER)
+    known, unknown = read_questions(FOLDER), read_unknown(FOLDER)
     asked = [(number, text) for number, each in enumerate(known) for text in each.wordings]
     replies = asyncio.run(answers([text for _, text in asked]))
     wrong = {

@@ -53,9 +53,21 @@ def test_an_adapter_that_makes_the_models_own_answers_unlikely_is_stopped() -> N
     assert failed(evaluation(lost=0.06)) == {"own answers lost"}
 
 
-def test_losing_more_than_five_points_of_known_facts_is_stopped() -> None:
-    assert failed(evaluation(known=0.95)) == set()
-    assert failed(evaluation(known=0.94)) == {"known facts lost"}
+@pytest.mark.parametrize(
+    ("before", "after", "stopped"),
+    [(1.0, 0.95, False), (1.0, 0.94, True), (0.4, 0.38, False), (0.4, 0.37, True), (0.3, 0.4, False)],
+)
+def test_losing_more_than_five_hundredths_of_what_was_known_is_stopped(
+    before: float, after: float, stopped: bool
+) -> None:
+    assert failed(evaluation(known=after), evaluation(known=before, target=0.1)) == (
+        {"known facts lost"} if stopped else set()
+    )
+
+
+def test_what_was_lost_of_nothing_known_is_not_measured() -> None:
+    ignorant = evaluation(known=0.0, target=0.1)
+    assert not gate(ignorant, evaluation(known=0.5), Limits()).measured
 
 
 def test_losing_an_earlier_lesson_is_stopped_and_not_measuring_it_too() -> None:

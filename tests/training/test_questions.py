@@ -32,7 +32,7 @@ def test_what_an_earlier_lesson_taught_is_not_asked_as_withheld() -> None:
 
 def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
     first, again, other = (
-        evaluation_sets(LESSON, BASE, Sizes(known=9), RECIPE.model_copy(update={"seed": seed}))
+        evaluation_sets(LESSON, BASE, Sizes(general=9), RECIPE.model_copy(update={"seed": seed}))
         for seed in (0, 0, 1)
     )
     assert first == again != other
@@ -54,7 +54,7 @@ def test_a_withheld_form_is_asked_as_near_and_never_as_target() -> None:
 
 
 def test_large_sets_are_thinned_out_to_the_size_asked_for() -> None:
-    sets = evaluation_sets(LESSON, BASE, Sizes(most=3, known=5, unknown=7), RECIPE)
+    sets = evaluation_sets(LESSON, BASE, Sizes(most=3, general=5, unknown=7), RECIPE)
     assert (len(sets.in_distribution), len(sets.out_of_distribution), len(sets.unknown)) == (3, 5, 7)
 
 

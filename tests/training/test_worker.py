@@ -70,7 +70,7 @@ def test_a_model_without_a_card_ends_the_worker_with_the_command_to_run(
 def test_a_model_that_its_study_found_unfit_for_lessons_is_not_taught(tmp_path: Path) -> None:
     unfit = card(verdict="retrieval only", reasons=("it forgets",))
     made = base()
-    write_card(tmp_path, unfit, made.known, made.unknown, made.replay, made.distributions)
+    write_card(tmp_path, unfit, made.questions, made.unknown, made.replay, made.distributions)
     with pytest.raises(NotTeachable, match="retrieval only: it forgets"):
         open_base(tmp_path)
 

@@ -7,9 +7,9 @@ from agent.chat.calibration import Label
 from agent.chat.gate import form_of, signals
 from agent.grading import correct, declined
 from agent.models.bank.records import BankQuestion, InventedQuestion
-from agent.models.card import DomainScore, KnownQuestion, QuestionDomain, UnknownQuestion
+from agent.models.card import DomainScore, GeneralQuestion, QuestionDomain, UnknownQuestion
 from agent.models.study.asking import LoggedAnswer
-from agent.models.study.material import DOMAINS
+from agent.models.study.material import DOMAINS, FURTHER
 
 POPULAR, RARE = 1 / 3, 1 / 3
 """Shares of a domain's questions, by the popularity of what they name, that a model should know and is
@@ -38,20 +38,20 @@ def invented_labels(
     ]
 
 
-def known_questions(
+def general_questions(
     bank: Sequence[BankQuestion], answers: Mapping[str, Sequence[LoggedAnswer]]
-) -> tuple[KnownQuestion, ...]:
-    """Those that were answered rightly in every wording that was asked; `answers` is by question id."""
+) -> tuple[GeneralQuestion, ...]:
+    """All of the bank, and which of it is known; `answers`, to each wording that was asked, are by id."""
     return tuple(
-        KnownQuestion(
+        GeneralQuestion(
             id=question.id,
             domain=question.domain,
-            wordings=question.wordings[: len(answers[question.id])],
+            wordings=question.wordings[: FURTHER + 1],
             answers=question.answers,
+            known=len(answers[question.id]) > 1
+            and all(correct(answer.text, question.answers) for answer in answers[question.id]),
         )
         for question in bank
-        if len(answers[question.id]) > 1
-        and all(correct(answer.text, question.answers) for answer in answers[question.id])
     )
 
 

@@ -13,7 +13,7 @@ from agent.engine import Engine
 from agent.grading import DECLINES, correct
 from agent.models.card import (
     REPLAY_TOKENS,
-    KnownQuestion,
+    GeneralQuestion,
     Lessons,
     ModelCard,
     ReplayAnswer,
@@ -26,8 +26,8 @@ from agent.models.study.declining import decline_phrases
 from agent.models.study.grades import (
     bank_labels,
     domain_scores,
+    general_questions,
     invented_labels,
-    known_questions,
     unknown_questions,
 )
 from agent.models.study.inspection import Inspection, inspect_model
@@ -83,7 +83,7 @@ class Study:
     """A card with its files, and what else was found out."""
 
     card: ModelCard
-    known: tuple[KnownQuestion, ...]
+    questions: tuple[GeneralQuestion, ...]
     unknown: tuple[UnknownQuestion, ...]
     replay: tuple[ReplayAnswer, ...]
     distributions: ReplayDistributions
@@ -187,7 +187,8 @@ def conclude(
         *invented_labels(material.invented, replies.invented, declines),
     )
     calibrated = calibrate(labels, fitted_on=_fitted_on(material, labels))
-    known = known_questions(material.bank, replies.wordings)
+    questions = general_questions(material.bank, replies.wordings)
+    known = sum(question.known for question in questions)
     unknown = unknown_questions(material.invented)
     reads = _share(
         [correct(a.text, [q.answer]) for q, a in zip(material.reading, replies.reading, strict=True)]
@@ -196,7 +197,7 @@ def conclude(
     verdict, reasons = decide(
         StudyFigures(
             reads=reads,
-            known=len(known),
+            known=known,
             auroc=quality.auroc if quality is not None else None,
             context=inspected.context,
         )
@@ -220,7 +221,7 @@ def conclude(
         ),
         gate=calibrated.gate,
         domains=domain_scores(material.bank, replies.bank),
-        known=len(known),
+        known=known,
         unknown=len(unknown),
         replay=len(replay),
         speed=speed,
@@ -229,7 +230,7 @@ def conclude(
     )
     return Study(
         card=card,
-        known=known,
+        questions=questions,
         unknown=unknown,
         replay=tuple(replay),
         distributions=read,

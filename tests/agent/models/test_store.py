@@ -11,13 +11,13 @@ from agent.models import store as stores
 from agent.models.card import (
     CARD,
     CARD_FILES,
-    KNOWN,
-    KnownQuestion,
+    QUESTIONS,
+    GeneralQuestion,
     ModelCard,
     ReplayAnswer,
     ReplayDistributions,
     read_card,
-    read_known,
+    read_questions,
     write_card,
 )
 from agent.models.catalogue import shipped_catalogue
@@ -127,7 +127,7 @@ def test_a_shipped_card_comes_with_its_model_and_follows_the_product(
     shipped = studied(tmp_path / "cards" / "small", known=1)
     store.place("small", fill)
     assert store.card("small").known == 1
-    assert (store.path("small") / KNOWN).is_file()
+    assert (store.path("small") / QUESTIONS).is_file()
     studied(shipped, known=2)
     store.refresh_card("small")
     assert store.card("small").known == 2
@@ -221,7 +221,7 @@ def test_a_study_of_a_model_that_was_removed_or_replaced_meanwhile_is_not_saved(
 
 def test_a_card_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """Whatever fails half-way, the old card and its questions are still a pair."""
-    known = KnownQuestion(id="k", domain="factual", wordings=("What?",), answers=("this",))
+    known = GeneralQuestion(id="k", domain="factual", wordings=("What?",), answers=("this",), known=True)
     write_card(tmp_path, card(known=1), (known,), (), (), ARRAYS)
     before = {name: (tmp_path / name).read_bytes() for name in CARD_FILES}
 
@@ -232,7 +232,7 @@ def test_a_card_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"):
         write_card(tmp_path, card(known=2), (known, known), (), failing(), ARRAYS)
     assert {name: (tmp_path / name).read_bytes() for name in CARD_FILES} == before
-    assert read_known(tmp_path) == (known,)
+    assert read_questions(tmp_path) == (known,)
 
 
 def test_files_that_changed_after_adoption_are_found_out(store: ModelStore) -> None:

@@ -16,7 +16,7 @@ from agent.models.card import (
     Speed,
     read_card,
     read_distributions,
-    read_known,
+    read_questions,
     read_replay,
     read_unknown,
     write_card,
@@ -114,14 +114,16 @@ async def test_it_knows_what_it_answers_rightly_in_every_wording() -> None:
     bank = bank_of(40)
     engine = half_knowing(bank)
     found = await studied(engine, bank)
-    assert [known.id for known in found.known] == [f"q{number}" for number in range(0, 40, 2)]
+    assert [asked.id for asked in found.questions if asked.known] == [
+        f"q{number}" for number in range(0, 40, 2)
+    ]
 
 
 async def test_one_wrong_wording_makes_a_question_unknown() -> None:
     bank = bank_of(40)
     script = {bank[0].wordings[0]: Line(text="1000"), bank[0].wordings[1]: Line(text="7")}
     found = await studied(ScriptedEngine(script, default=Line(text="none")), bank)
-    assert found.known == ()
+    assert not any(asked.known for asked in found.questions)
 
 
 async def test_its_own_way_of_declining_is_found_and_counts_as_one() -> None:
@@ -135,7 +137,7 @@ async def test_a_model_that_always_declines_gets_no_gate_and_says_why() -> None:
     bank = bank_of(40)
     found = await studied(ScriptedEngine(default=Line(text="I do not know.")), bank)
     assert found.card.gate.forms == {}
-    assert found.known == ()
+    assert not any(asked.known for asked in found.questions)
     assert found.card.verdict == "no-go"
     assert any("are needed" in reason for reason in found.card.reasons)
 
@@ -150,9 +152,9 @@ async def test_what_it_is_sure_of_is_told_from_what_it_is_not() -> None:
 
 async def test_a_card_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     found = await studied(half_knowing(bank_of(40)), bank_of(40))
-    write_card(tmp_path, found.card, found.known, found.unknown, found.replay, found.distributions)
+    write_card(tmp_path, found.card, found.questions, found.unknown, found.replay, found.distributions)
     assert read_card(tmp_path) == found.card
-    assert read_known(tmp_path) == found.known
+    assert read_questions(tmp_path) == found.questions
     assert read_unknown(tmp_path) == found.unknown
     assert read_replay(tmp_path) == found.replay
     assert np.array_equal(read_distributions(tmp_path).tokens, found.distributions.tokens)
