@@ -62,7 +62,7 @@ class LocalEngine:
         name: str,
         template: ChatTemplate = PLAIN,
         window: float = 0.003,
-        batch: int = 64,
+        batch: int = 128,
     ) -> None:
         speed_up_head(model)
         self._model = model

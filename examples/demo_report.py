@@ -18,7 +18,7 @@ GAIN = 0.5
 SERVED = 0.5
 """Least share of the topic's questions that find their way to the new adapter."""
 LOST = 0.05
-"""Most that accuracy may fall on what the model knew, over all questions of the evaluation."""
+"""Largest share of the general questions that the model answered rightly that may be lost, net."""
 SMALL_TALK = (
     "Hello!",
     "Thanks, that helped.",
@@ -197,10 +197,12 @@ def checks(result: Json) -> list[Json]:
     by_adapter = sum(q["after"]["adapter"] == adapter is not None for q in topic)
     status, reason = result["outcome"]["status"], result["outcome"]["reason"]
     evaluation = result["evaluation"]
-    lost = None
+    was = now = 0
     if evaluation:
-        was, now = (evaluation[when]["out_of_distribution"] for when in ("before", "after"))
-        lost = was["accuracy"] - now["accuracy"]
+        was, now = (
+            round(score["accuracy"] * score["count"])
+            for score in (evaluation[when]["out_of_distribution"] for when in ("before", "after"))
+        )
     talk = result["small_talk"]
     harmed = [
         turn["text"]
@@ -224,8 +226,8 @@ def checks(result: Json) -> list[Json]:
         },
         {
             "check": "what the model knew still stands, asked of the adapter itself",
-            "passed": lost is not None and lost <= LOST + 1e-9,
-            "figure": "not measured" if lost is None else f"{100 * lost:.1f} points lost",
+            "passed": was > 0 and was - now <= LOST * was,
+            "figure": f"{now} general questions right, {was} before" if was else "not measured",
         },
         {
             "check": "small talk is answered, opens no gap, and repeats itself no more than before",

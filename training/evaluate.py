@@ -29,7 +29,7 @@ OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
 ANSWER_TOKENS = 32
 """Longest answer: the questions have short ones, and what has not named them by then does not know them. As
 long as their containment counts, a longer answer is only likelier to name them by chance."""
-CONCURRENCY = 128
+CONCURRENCY = 256
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
 LOST = 1.0
 """Nats a token by which an own answer must have become less likely to count as lost. As DocumentLanguageModel
