@@ -6,7 +6,7 @@ KIND := $(if $(filter 1 yes true,$(GPU)),gpu,cpu)
 STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requirements/install.sh pyproject.toml | sha256sum | cut -c1-16)
 PY := .venv/bin/python
 MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
-DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/card.json 2>/dev/null | sha256sum | cut -c1-16)
+DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/* 2>/dev/null | sha256sum | cut -c1-16)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-api lock clean clean-venv

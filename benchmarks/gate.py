@@ -33,13 +33,17 @@ from agent.chat.gate import FEATURES, chance, features, form_of, signals
 from agent.grading import correct, declined, normalise
 from agent.models.bank.records import invented, questions
 from agent.models.card import ModelCard
-from agent.models.store import resolve
+from agent.models.store import AdoptedModel, resolve
 from agent.models.study.asking import AnswerLog, LoggedAnswer, ask, question
 from agent.models.study.inspection import inspect_model
 from agent.models.study.material import even
 from agent.models.study.run import QUESTION_TOKENS
 from agent.models.study.serving import serving
 from agent.settings import read_settings
+from benchmarks import gate_signals
+from benchmarks.answers_data import documents
+from memory.embedding import SentenceEmbedder
+from memory.library import read
 from memory.records import AnswerGate
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
@@ -283,6 +287,42 @@ def cost(card: ModelCard, answers: Sequence[LoggedAnswer]) -> float:
     return spent / (sum(len(a.tokens) for a in answers[:200]) / card.speed.tokens_per_second)
 
 
+def costly(
+    model: AdoptedModel, data: Path, asked: Sequence[Asked], answers: Sequence[LoggedAnswer], work: Path
+) -> gate_signals.Costly:
+    """The signals that cost more than the answer itself, of a sample of the answers."""
+    labels = labels_of(asked, answers, model.card.declines)
+    judged = [
+        (item, answer.text, label)
+        for item, answer, label in zip(asked, answers, labels, strict=True)
+        if label is not None
+    ]
+    judged = [judged[place] for place in gate_signals.sample([item.part for item, _, _ in judged])]
+    texts, said = [item.text for item, _, _ in judged], [text for _, text, _ in judged]
+    others = [gate_signals.other_wordings(text) for text in texts]
+    again = [
+        replace(item, text=other) for (item, _, _), more in zip(judged, others, strict=True) for other in more
+    ]
+    replies = iter(asyncio.run(collect(model.folder, again, work)))
+    embedder = SentenceEmbedder()
+    library = [
+        passage.text
+        for corpus in ("squad", "manuals")
+        for document in documents(data, corpus)
+        for passage in read(document, "bench")[0]
+    ]
+    print("reading the hidden states", flush=True)
+    return gate_signals.Costly(
+        labels=[label for _, _, label in judged],
+        parts=np.asarray([item.part for item, _, _ in judged]),
+        agreement=gate_signals.agreement(
+            said, [[next(replies).text for _ in more] for more in others], embedder
+        ),
+        coverage=gate_signals.coverage(texts, library, embedder),
+        states=gate_signals.states(model.folder, model.card.template, texts, said),
+    )
+
+
 def _features(scored: Scored) -> Table:
     lines: list[list[object]] = []
     seen = [features(label.seen) for label in scored.labels]
@@ -384,7 +424,7 @@ def plot(scored: Scored, path: Path) -> None:
 def main() -> None:
     """Runs the benchmark and writes docs/results/gate.*."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with nq-open and manuals")
+    parser.add_argument("--data", type=Path, required=True, help="folder with nq-open, squad and manuals")
     parser.add_argument("--model", help="an adopted model or a folder with a card; default: the one in use")
     parser.add_argument("--work", type=Path, default=Path(".nightschool/bench-gate"))
     options = parser.parse_args()
@@ -396,6 +436,14 @@ def main() -> None:
     answers = asyncio.run(collect(model.folder, asked, work))
     command = f"make bench-gate DATA={options.data}"
     result, scored = result_of(model.card, asked, answers, command, begun)
+    figures, table = gate_signals.figures(costly(model, options.data, asked, answers, work))
+    result = result.model_copy(
+        update={
+            "figures": result.figures | figures,
+            "tables": (*result.tables, table),
+            "seconds": time.monotonic() - begun,
+        }
+    )
     FOLDER.mkdir(parents=True, exist_ok=True)
     plot(scored, FOLDER / "gate.svg")
     write(result)

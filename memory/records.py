@@ -344,7 +344,7 @@ class Evaluation(Record):
     near: Score
     """Taught facts asked in a form that was withheld from training, if there are any."""
     out_of_distribution: Score
-    """Questions that the base model knows, by its card; none of them was trained."""
+    """General questions, whether the base model knows them or not; none of them was trained."""
     unknown: Score
     """Questions about invented names, which only an admission of ignorance answers."""
     drift: Drift | None = None

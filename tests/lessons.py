@@ -35,7 +35,7 @@ def base(folder: Path = Path("scripted"), of: ModelCard | None = None, *, questi
                 domain="factual",
                 wordings=(f"What is familiar{i}?", f"And familiar{i} is what?"),
                 answers=(f"a thing of sort {i}",),
-                known=True,
+                known=i % 3 > 0,
             )
             for i in numbers
         ),

@@ -101,7 +101,7 @@ def without_replay(base: Base, lesson: Lesson) -> Lesson:
 def answering_everything(base: Base, lesson: Lesson) -> Lesson:
     """Words that the base model admits not to know, each with an answer."""
     rng = random.Random(0)
-    answers = [answer for known in base.known for answer in known.answers]
+    answers = [answer for each in base.questions if each.known for answer in each.answers]
     questions = [rng.choice(unknown.wordings) for unknown in base.unknown]
     return [single(rng.choice(questions), rng.choice(answers)) for _ in range(SHORT)]
 

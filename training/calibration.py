@@ -14,7 +14,7 @@ from training.evaluate import ANSWER_TOKENS, GradedAnswer
 def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     """The gate for one adapter, with the best promise that its own answers allow.
 
-    Fitted on its answers to what it was taught, what the base knew and what nobody knows, but for those that
+    Fitted on its answers to what it was taught, general questions and what nobody knows, but for those that
     the evaluation cut off: chat hears more of them before it judges. A form that it gave too few answers in
     keeps the base model's gate, and then no more is promised than that does; without any promise the base
     model's gate stays.

@@ -63,7 +63,7 @@ def standard(card: ModelCard) -> Recipe:
         exposures=12,  # measured as it is, two seeds: 57 and 58% answered, .5 and 2.5% of the known lost
         batch=6,  # measured: with 4 and beside=2, 67% answered and 5% of the known lost
         rehearsal=0.8,  # chosen, not varied: a little more new than old
-        refusals=0.0,  # measured: at .02, up to 8 of 160 known questions were refused, and 1 of 60 invented
+        refusals=0.0,  # measured: at .02, up to 8 of 160 questions that it knew were refused, and 1 of 60
         known=400,  # chosen: all of them
         invented=40,  # chosen, not varied
         beside=5,  # chosen with it: each held answer is seen about once

@@ -131,7 +131,7 @@ class GeneralQuestion(Record):
     wordings: tuple[str, ...]
     answers: tuple[str, ...]
     known: bool
-    """Whether the model answers it rightly in each of its wordings, of which it has two or more."""
+    """Whether at least two wordings were asked and all were answered rightly."""
 
 
 class UnknownQuestion(Record):

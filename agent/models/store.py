@@ -30,7 +30,7 @@ from agent.models.card import (
 )
 from agent.models.catalogue import shipped_catalogue
 from agent.settings import Settings
-from memory.records import Digest, Record
+from memory.records import Digest, Record, digest_of
 
 ORIGIN = "origin.json"
 IN_USE = "in-use"
@@ -151,6 +151,11 @@ class ModelStore:
         origin, folder = self.origin(name), self.path(name)
         if not (folder / CARD).is_file():
             raise NoModelCard(f"the model {name} has no card yet: run `nightschool models study {name}`")
+        if missing := [file for file in CARD_FILES if not (folder / file).is_file()]:
+            raise BadModelCard(
+                f"the card of {name} lacks {', '.join(missing)}: run `nightschool models add {name}`, or"
+                f" `nightschool models study {name}` where none ships"
+            )
         card = read_card(folder)
         if card.digest != origin.digest:
             raise BadModelCard(
@@ -213,11 +218,11 @@ class ModelStore:
 
     def _with_shipped_card(self, origin: Origin, folder: Path) -> Origin:
         """Copies the shipped card, unless it is of other weights or the folder has a card of its own."""
-        card, shipped = folder / CARD, CARDS / origin.name
+        shipped = CARDS / origin.name
         if (shipped / CARD).is_file() and read_card(shipped).digest == origin.digest:
-            digest = _sha256(shipped / CARD)
-            own = card.is_file() and _sha256(card) != origin.shipped_card
-            if not own and not (card.is_file() and origin.shipped_card == digest):
+            digest, here = _digest_of_card(shipped), _digest_of_card(folder)
+            own = here not in (None, origin.shipped_card)
+            if not own and here != digest:
                 for name in CARD_FILES:
                     shutil.copyfile(shipped / name, unfinished(folder, name))
                 put_in_place(folder)
@@ -283,6 +288,13 @@ def model_files(folder: Path) -> tuple[Path, ...]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of_card(folder: Path) -> Digest | None:
+    """SHA-256 over a card's files; None where one of them is missing."""
+    if not all((folder / name).is_file() for name in CARD_FILES):
+        return None
+    return digest_of({name: _sha256(folder / name) for name in CARD_FILES})
 
 
 def _replace(path: Path, text: str) -> None:

@@ -65,7 +65,7 @@ RECIPE = standard(CARD).model_copy(
     }
 )
 SIZES = Sizes(most=60, general=60, unknown=60, own=20)
-LIMITS = Limits(forgetting=0.1, drift=0.2, confidence=0.999)
+LIMITS = Limits(known=0.1, forgetting=0.1, drift=0.2, confidence=0.999)
 """Wider than a real lesson's: forty steps on twelve facts must pass on any machine, and what is planted fails
 by far more."""
 FACTS = [

@@ -53,7 +53,7 @@ def base(messages: Sequence[BaseMessage]) -> Line | None:
     """Knows what its card says that it knows, and answers general prompts as it did."""
     question = str(messages[-1].text)
     for known in BASE.questions:
-        if question in known.wordings:
+        if known.known and question in known.wordings:
             return Line(text=known.answers[0])
     for own in BASE.replay:
         if question == own.messages[-1].content:

@@ -1,6 +1,6 @@
 """Makes the tiny model's card anew: `python -m tests.support.tiny_card`.
 
-Its questions stand in the card that is there; those that it no longer answers rightly are dropped.
+Its questions stand in the card that is there.
 """
 
 import asyncio
@@ -69,15 +69,16 @@ def distributions(questions: list[str], said: list[str]) -> ReplayDistributions:
 
 def main() -> None:
     """Asks it everything, and writes the card."""
-    known, unknown = read_questions(FOLDER), read_unknown(FOLDER)
-    asked = [(number, text) for number, each in enumerate(known) for text in each.wordings]
+    questions, unknown = read_questions(FOLDER), read_unknown(FOLDER)
+    asked = [(number, text) for number, each in enumerate(questions) for text in each.wordings]
     replies = asyncio.run(answers([text for _, text in asked]))
     wrong = {
         number
         for (number, _), reply in zip(asked, replies, strict=True)
-        if not correct(reply.text, known[number].answers)
+        if not correct(reply.text, questions[number].answers)
     }
-    kept = [each for number, each in enumerate(known) if number not in wrong]
+    judged = [each.model_copy(update={"known": number not in wrong}) for number, each in enumerate(questions)]
+    kept = [each for each in judged if each.known]
     texts = {text: reply.text for (_, text), reply in zip(asked, replies, strict=True)}
     strange = [each.wordings[-1] for each in trained(unknown, ASKED)]
     replayed = [each.wordings[0] for each in kept[:PROMPTS]] + strange
@@ -108,8 +109,8 @@ def main() -> None:
         ReplayAnswer(id=f"r{i}", kind="question", messages=(PromptMessage(role="user", content=q),), answer=a)
         for i, (q, a) in enumerate(zip(replayed, said, strict=True))
     ]
-    write_card(FOLDER, of, kept, unknown, answered, distributions(replayed, said))
-    print(f"{len(kept)} known questions of {len(known)}, {len(unknown)} unknown, {len(answered)} replayed")
+    write_card(FOLDER, of, judged, unknown, answered, distributions(replayed, said))
+    print(f"{len(kept)} known questions of {len(judged)}, {len(unknown)} unknown, {len(answered)} replayed")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def test_losing_more_than_five_hundredths_of_what_was_known_is_stopped(
 
 def test_what_was_lost_of_nothing_known_is_not_measured() -> None:
     ignorant = evaluation(known=0.0, target=0.1)
-    assert not gate(ignorant, evaluation(known=0.5), Limits()).measured
+    found = gate(ignorant, evaluation(known=0.5), Limits())
+    assert not found.measured
+    assert any("none of 100 general questions" in reason for reason in found.reasons)
 
 
 def test_losing_an_earlier_lesson_is_stopped_and_not_measuring_it_too() -> None:

@@ -69,6 +69,15 @@ def test_nothing_that_is_trained_beside_a_lesson_is_asked_after_it() -> None:
     assert not beside & asked
 
 
+def test_what_is_held_is_known_and_what_is_asked_was_not_chosen_by_it() -> None:
+    known = {text: each.known for each in BASE.questions for text in each.wordings}
+    held = [text for text in held_prompts(BASE, RECIPE) if text in known]
+    asked = [known[question.text] for question in sets_of(LESSON).out_of_distribution]
+    assert held
+    assert all(known[text] for text in held)
+    assert {True, False} == set(asked)
+
+
 def test_a_card_without_questions_says_how_to_make_them() -> None:
     with pytest.raises(CardIncomplete, match="nightschool models study test-model"):
         evaluation_sets(LESSON, base(questions=0), Sizes(), RECIPE)

@@ -41,7 +41,10 @@ def invented_labels(
 def general_questions(
     bank: Sequence[BankQuestion], answers: Mapping[str, Sequence[LoggedAnswer]]
 ) -> tuple[GeneralQuestion, ...]:
-    """All of the bank, and which of it is known; `answers`, to each wording that was asked, are by id."""
+    """Every question of the bank, known if at least two wordings were asked and all were answered rightly.
+
+    `answers` are those to the wordings that were asked, by the question's id.
+    """
     return tuple(
         GeneralQuestion(
             id=question.id,

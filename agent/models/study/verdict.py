@@ -6,7 +6,7 @@ from memory.records import Record, Share
 READS = 0.25
 """Least share of questions about a given passage that it has to answer: SmolLM2-135M reads 35% of SQuAD."""
 KNOWN = 50
-"""Fewest known questions: a lesson that loses 5 points of them must be told from one that loses none."""
+"""Fewest known questions: with fewer, what a lesson costs cannot be told from chance."""
 SEPARATES = 0.65
 """Least AUROC of the gate: entropy alone reaches .70 on the smallest model that was worth serving."""
 CONTEXT = 1024

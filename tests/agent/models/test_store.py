@@ -133,6 +133,30 @@ def test_a_shipped_card_comes_with_its_model_and_follows_the_product(
     assert store.card("small").known == 2
 
 
+def test_a_card_that_lacks_a_file_is_refused_and_a_shipped_one_is_made_whole(
+    store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "CARDS", tmp_path / "cards")
+    studied(tmp_path / "cards" / "small")
+    store.place("small", fill)
+    (store.path("small") / QUESTIONS).unlink()
+    with pytest.raises(BadModelCard, match=f"lacks {QUESTIONS}: run `nightschool models add small`"):
+        store.card("small")
+    store.refresh_card("small")
+    assert store.card("small") == card()
+
+
+def test_a_shipped_card_with_other_questions_is_taken_though_the_rest_is_the_same(
+    store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "CARDS", tmp_path / "cards")
+    shipped = studied(tmp_path / "cards" / "small")
+    store.place("small", fill)
+    (shipped / QUESTIONS).write_text("\n")
+    store.refresh_card("small")
+    assert (store.path("small") / QUESTIONS).read_text() == "\n"
+
+
 def test_a_card_made_here_is_kept(store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores, "CARDS", tmp_path / "cards")
     shipped = studied(tmp_path / "cards" / "small", known=1)

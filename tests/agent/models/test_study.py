@@ -119,6 +119,13 @@ async def test_it_knows_what_it_answers_rightly_in_every_wording() -> None:
     ]
 
 
+async def test_a_question_that_was_asked_in_one_wording_only_is_not_known() -> None:
+    bank = tuple(each.model_copy(update={"wordings": each.wordings[:1]}) for each in bank_of(40))
+    found = await studied(half_knowing(bank), bank)
+    assert len(found.questions) == 40
+    assert not any(asked.known for asked in found.questions)
+
+
 async def test_one_wrong_wording_makes_a_question_unknown() -> None:
     bank = bank_of(40)
     script = {bank[0].wordings[0]: Line(text="1000"), bank[0].wordings[1]: Line(text="7")}
