@@ -1,5 +1,7 @@
 """Hyperparameters: a recipe is a named function that returns a frozen record, each number with its source."""
 
+import math
+
 from pydantic import Field
 
 from agent.models.card import ModelCard
@@ -74,9 +76,11 @@ def standard(card: ModelCard) -> Recipe:
 
 
 def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
-    """The recipe for a second attempt, by what failed: slower if something was lost, else with more of it.
+    """The recipe for a second attempt, by what failed: held more firmly if something was lost, else longer.
 
-    Refusals come in where the adapter invents more than the base model, unless it lost what it knew as well.
+    The order in which things are seen is another, for what is lost differs as much by that: on the demo's
+    lesson a slower second attempt lost as much as the first one and learned too little (38%). Refusals come
+    in where the adapter invents more than the base model, unless it lost what it knew as well.
     """
     missed = [check.name for check in failed.checks if not check.passed]
     if any("target" not in name for name in missed):
@@ -86,11 +90,12 @@ def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
         elif "hallucination up" in missed:
             refusals = max(REFUSALS, refusals * 1.5)
         changed = {
-            "learning_rate": recipe.learning_rate * 0.6,
-            "distillation": recipe.distillation * 2,
+            "name": f"{recipe.name}:held",
+            "seed": recipe.seed + 1,
+            "beside": math.ceil(recipe.beside * 1.4),
             "refusals": refusals,
         }
-        return recipe.model_copy(update={"name": f"{recipe.name}:slower", **changed})
+        return recipe.model_copy(update=changed)
     return recipe.model_copy(update={"name": f"{recipe.name}:longer", "exposures": recipe.exposures * 2})
 
 
