@@ -31,6 +31,7 @@ from agent.chat.calibration import (
 )
 from agent.chat.gate import FEATURES, chance, features, form_of, signals
 from agent.grading import correct, declined, normalise
+from agent.local import LocalEngine
 from agent.models.bank.records import invented, questions
 from agent.models.card import ModelCard
 from agent.models.store import AdoptedModel, resolve
@@ -319,7 +320,9 @@ def costly(
             said, [[next(replies).text for _ in more] for more in others], embedder
         ),
         coverage=gate_signals.coverage(texts, library, embedder),
-        states=gate_signals.states(model.folder, model.card.template, texts, said),
+        states=asyncio.run(
+            gate_signals.states(LocalEngine.open(model.folder, model.card.template), texts, said)
+        ),
     )
 
 

@@ -7,10 +7,9 @@ coverage looks the question up in a library.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
+from langchain_core.messages import AIMessage, HumanMessage
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # ships no types
 from sklearn.model_selection import StratifiedKFold, cross_val_predict  # type: ignore[import-untyped]
@@ -20,7 +19,7 @@ from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 from agent.chat.calibration import FOLDS, STRENGTH, Floats, Label, auroc
 from agent.chat.gate import FEATURES, features
 from agent.chat.rewording import rewordings
-from agent.models.card import ChatTemplate
+from agent.local import LocalEngine
 from memory.embedding import Embedder
 from memory.results import Table, rows
 
@@ -44,7 +43,7 @@ class Costly:
     coverage: Floats
     """Cosine of the question and the closest passage of the library, [answers]."""
     states: NDArray[np.float32]
-    """Of two middle layers, the means over the answer's tokens, [answers, 2 x width]."""
+    """Of two middle layers, the means over question and answer, [answers, 2 x width]."""
 
 
 def sample(parts: Sequence[str], seed: int = 0) -> list[int]:
@@ -80,32 +79,16 @@ def coverage(questions: Sequence[str], passages: Sequence[str], embedder: Embedd
     return np.asarray(cosines.max(axis=1), dtype=np.float64)
 
 
-def states(
-    folder: Path, template: ChatTemplate, questions: Sequence[str], answers: Sequence[str]
+async def states(
+    engine: LocalEngine, questions: Sequence[str], answers: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Reads each answer after its question: means over the answer's tokens at half and at two thirds of the
-    layers, [answers, 2 x width]."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-    options: dict[str, Any] = dict(template.options)
+    """Reads each question with its answer: means over all tokens at half and at two thirds of the layers,
+    [answers, 2 x width]."""
     found = []
     for question, answer in zip(questions, answers, strict=True):
-        prompt = tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}],
-            tokenize=False,
-            add_generation_prompt=True,
-            **options,
-        )
-        before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        said = tokenizer(answer, add_special_tokens=False)["input_ids"]
-        with torch.inference_mode():
-            layers = model(torch.tensor([before + said]), output_hidden_states=True).hidden_states
+        layers = await engine.hidden_states([HumanMessage(question), AIMessage(answer)])
         middle = (len(layers) // 2, 2 * len(layers) // 3)
-        means = [layers[number][0, len(before) :].float().mean(0) for number in middle]
-        found.append(torch.cat(means).numpy())
+        found.append(np.concatenate([layers[number].mean(axis=0) for number in middle]))
     return np.stack(found)
 
 
