@@ -56,7 +56,7 @@ format: $(STAMP) ## Formats and mends what ruff can
 bench-api: $(STAMP) $(DEFAULT_MODEL) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
 	@$(PY) -m api.bench $(if $(QUICK),--quick)
 
-bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Measures the gate and its promise, into docs/results (DATA=folder with nq-open and manuals)
+bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Measures the gate and its promise, into docs/results (DATA=folder with nq-open, squad and manuals)
 	@$(PY) -m benchmarks.gate --data $(DATA)
 
 bench-answers: $(STAMP) $(DEFAULT_MODEL) ## Measures answers from sources, into docs/results (DATA=folder with squad and manuals)

@@ -7,8 +7,6 @@ is fitted on the bank alone (transfer) and, beside that, on labels of each domai
 
 import argparse
 import asyncio
-import json
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,25 +28,16 @@ from agent.chat.calibration import (
     fit,
 )
 from agent.chat.gate import FEATURES, chance, features, form_of, signals
-from agent.grading import correct, declined, normalise
-from agent.local import LocalEngine
-from agent.models.bank.records import invented, questions
 from agent.models.card import ModelCard
-from agent.models.store import AdoptedModel, resolve
-from agent.models.study.asking import AnswerLog, LoggedAnswer, ask, question
-from agent.models.study.inspection import inspect_model
-from agent.models.study.material import even
-from agent.models.study.run import QUESTION_TOKENS
-from agent.models.study.serving import serving
+from agent.models.store import resolve
+from agent.models.study.asking import LoggedAnswer
 from agent.settings import read_settings
 from benchmarks import gate_signals
-from benchmarks.answers_data import documents
-from memory.embedding import SentenceEmbedder
-from memory.library import read
+from benchmarks.gate_data import Asked, collect, labels_of, library, material
+from memory.errors import IngestError
 from memory.records import AnswerGate
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 
-NQ, BANK, INVENTED = 1000, 1200, 320
 DRAWS, BOOTSTRAP = 500, 500
 GOALS = {
     "auroc_all": Goal(at=">=", bound=0.88),
@@ -58,62 +47,6 @@ GOALS = {
     "invented_stopped": Goal(at=">=", bound=0.95),
     "added_cost": Goal(at="<=", bound=0.05),
 }
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question of one of the sets; without answers nothing that is said is right."""
-
-    id: str
-    part: str
-    text: str
-    answers: tuple[str, ...]
-
-
-def material(data: Path, seed: int = 0) -> list[Asked]:
-    """All questions. Raises FileNotFoundError where `data` lacks a set."""
-    nq = [json.loads(line) for line in (data / "nq-open/questions.jsonl").read_text("utf-8").splitlines()]
-    random.Random(seed).shuffle(nq)
-    nq = [q for q in nq if any(normalise(answer) for answer in q["answer"])]
-    manuals = [
-        json.loads(line) for line in (data / "manuals/questions.jsonl").read_text("utf-8").splitlines()
-    ]
-    return [
-        *(Asked(f"nq-{i}", "nq", q["question"], tuple(q["answer"])) for i, q in enumerate(nq[:NQ])),
-        *(Asked(q.id, q.domain, q.wordings[0], q.answers) for q in even(questions(), BANK, seed)),
-        *(Asked(q.id, "invented", q.wordings[0], ()) for q in even(invented(), INVENTED, seed)),
-        *(Asked(q["id"], "manuals", q["question"], ()) for q in manuals if not q["answerable"]),
-    ]
-
-
-def labels_of(
-    asked: Sequence[Asked], answers: Sequence[LoggedAnswer], declines: Sequence[str]
-) -> list[Label | None]:
-    """Graded answers; None for those that decline or say nothing, which no gate lets through."""
-    labels: list[Label | None] = []
-    for item, answer in zip(asked, answers, strict=True):
-        if declined(answer.text, declines) or not answer.text.strip():
-            labels.append(None)
-            continue
-        seen = signals(answer.tokens)
-        right = bool(item.answers) and correct(answer.text, item.answers)
-        labels.append(Label(group=item.id, form=form_of(seen), seen=seen, right=right))
-    return labels
-
-
-async def collect(folder: Path, asked: Sequence[Asked], work: Path) -> list[LoggedAnswer]:
-    """Answers of the model in `folder`, from the log or from a server."""
-    log = AnswerLog(work / "answers.jsonl")
-    prompts = [question(item.text, QUESTION_TOKENS) for item in asked]
-    missing = [prompt for prompt in prompts if log.get(prompt) is None]
-    if missing:
-        inspected = inspect_model(folder)
-        async with serving(folder, inspected, log=work / "engine.log") as served:
-            for start in range(0, len(missing), 128):
-                await ask(served.engine, missing[start : start + 128], log)
-                print(f"asked {start + 128} of {len(missing)}", flush=True)
-    found = [log.get(prompt) for prompt in prompts]
-    return [answer for answer in found if answer is not None]
 
 
 @dataclass(frozen=True)
@@ -288,44 +221,6 @@ def cost(card: ModelCard, answers: Sequence[LoggedAnswer]) -> float:
     return spent / (sum(len(a.tokens) for a in answers[:200]) / card.speed.tokens_per_second)
 
 
-def costly(
-    model: AdoptedModel, data: Path, asked: Sequence[Asked], answers: Sequence[LoggedAnswer], work: Path
-) -> gate_signals.Costly:
-    """The signals that cost more than the answer itself, of a sample of the answers."""
-    labels = labels_of(asked, answers, model.card.declines)
-    judged = [
-        (item, answer.text, label)
-        for item, answer, label in zip(asked, answers, labels, strict=True)
-        if label is not None
-    ]
-    judged = [judged[place] for place in gate_signals.sample([item.part for item, _, _ in judged])]
-    texts, said = [item.text for item, _, _ in judged], [text for _, text, _ in judged]
-    others = [gate_signals.other_wordings(text) for text in texts]
-    again = [
-        replace(item, text=other) for (item, _, _), more in zip(judged, others, strict=True) for other in more
-    ]
-    replies = iter(asyncio.run(collect(model.folder, again, work)))
-    embedder = SentenceEmbedder()
-    library = [
-        passage.text
-        for corpus in ("squad", "manuals")
-        for document in documents(data, corpus)
-        for passage in read(document, "bench")[0]
-    ]
-    print("reading the hidden states", flush=True)
-    return gate_signals.Costly(
-        labels=[label for _, _, label in judged],
-        parts=np.asarray([item.part for item, _, _ in judged]),
-        agreement=gate_signals.agreement(
-            said, [[next(replies).text for _ in more] for more in others], embedder
-        ),
-        coverage=gate_signals.coverage(texts, library, embedder),
-        states=asyncio.run(
-            gate_signals.states(LocalEngine.open(model.folder, model.card.template), texts, said)
-        ),
-    )
-
-
 def _features(scored: Scored) -> Table:
     lines: list[list[object]] = []
     seen = [features(label.seen) for label in scored.labels]
@@ -435,11 +330,14 @@ def main() -> None:
     model = resolve(read_settings(**({"model": options.model} if options.model else {})))
     work = options.work / model.card.digest[:12]
     work.mkdir(parents=True, exist_ok=True)
-    asked = material(options.data)
+    try:
+        asked, passages = material(options.data), library(options.data)
+    except (OSError, IngestError) as error:
+        parser.error(f"{options.data} needs nq-open, squad and manuals ({error})")
     answers = asyncio.run(collect(model.folder, asked, work))
     command = f"make bench-gate DATA={options.data}"
     result, scored = result_of(model.card, asked, answers, command, begun)
-    figures, table = gate_signals.figures(costly(model, options.data, asked, answers, work))
+    figures, table = gate_signals.figures(gate_signals.costly(model, passages, asked, answers, work))
     result = result.model_copy(
         update={
             "figures": result.figures | figures,

@@ -4,9 +4,11 @@ Self-agreement asks the question twice more in other words, a probe reads the mo
 coverage looks the question up in a library.
 """
 
+import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from langchain_core.messages import AIMessage, HumanMessage
@@ -20,7 +22,10 @@ from agent.chat.calibration import FOLDS, STRENGTH, Floats, Label, auroc
 from agent.chat.gate import FEATURES, features
 from agent.chat.rewording import rewordings
 from agent.local import LocalEngine
-from memory.embedding import Embedder
+from agent.models.store import AdoptedModel
+from agent.models.study.asking import LoggedAnswer
+from benchmarks.gate_data import Asked, collect, labels_of
+from memory.embedding import Embedder, SentenceEmbedder
 from memory.results import Table, rows
 
 SAMPLE = {"nq": 500, "invented": 160}
@@ -44,6 +49,38 @@ class Costly:
     """Cosine of the question and the closest passage of the library, [answers]."""
     states: NDArray[np.float32]
     """Of two middle layers, the means over question and answer, [answers, 2 x width]."""
+
+
+def costly(
+    model: AdoptedModel,
+    passages: Sequence[str],
+    asked: Sequence[Asked],
+    answers: Sequence[LoggedAnswer],
+    work: Path,
+) -> Costly:
+    """The signals that cost more than the answer itself, of a sample of the answers."""
+    labels = labels_of(asked, answers, model.card.declines)
+    judged = [
+        (item, answer.text, label)
+        for item, answer, label in zip(asked, answers, labels, strict=True)
+        if label is not None
+    ]
+    judged = [judged[place] for place in sample([item.part for item, _, _ in judged])]
+    texts, said = [item.text for item, _, _ in judged], [text for _, text, _ in judged]
+    others = [other_wordings(text) for text in texts]
+    again = [
+        replace(item, text=other) for (item, _, _), more in zip(judged, others, strict=True) for other in more
+    ]
+    replies = iter(asyncio.run(collect(model.folder, again, work)))
+    embedder = SentenceEmbedder()
+    print("reading the hidden states", flush=True)
+    return Costly(
+        labels=[label for _, _, label in judged],
+        parts=np.asarray([item.part for item, _, _ in judged]),
+        agreement=agreement(said, [[next(replies).text for _ in more] for more in others], embedder),
+        coverage=coverage(texts, passages, embedder),
+        states=asyncio.run(states(LocalEngine.open(model.folder, model.card.template), texts, said)),
+    )
 
 
 def sample(parts: Sequence[str], seed: int = 0) -> list[int]:

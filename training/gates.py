@@ -158,8 +158,8 @@ def _known(before: Score, after: Score, most: float) -> GateCheck:
     """Net loss on general questions, as a share of those that the base model answered rightly.
 
     The questions are not selected by its answers, since selected ones can only get worse: of those that
-    SmolLM2-135M answers rightly in each wording in one engine, it answers 7% wrongly in another, through
-    rounding alone, and as many others rightly instead.
+    the default model answers rightly in each wording in one engine, it answers 7% wrongly in another,
+    through rounding alone.
     """
     name = "known facts lost"
     if not (before.count and after.count):
