@@ -9,7 +9,7 @@ MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
 DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/* 2>/dev/null | sha256sum | cut -c1-16)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-api lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-api lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Measures the gate and its promise, into
 
 bench-answers: $(STAMP) $(DEFAULT_MODEL) ## Measures answers from sources, into docs/results (DATA=folder with squad and manuals)
 	@$(PY) -m benchmarks.answers --data $(DATA) $(if $(MODEL),--model $(MODEL))
+
+bench-learning: $(STAMP) $(DEFAULT_MODEL) ## Measures learning from prose, into docs/results (DATA=folder with squad and manuals, PARTS=squad-10,squad-1)
+	@$(PY) -m benchmarks.learning --data $(DATA) $(if $(PARTS),--parts $(PARTS)) $(if $(MODEL),--model $(MODEL))
 
 bank: $(STAMP) ## Mines the question bank anew (installs the packages of the extra `bank`)
 	@.venv/bin/uv pip install --quiet --python $(PY) -r pyproject.toml --extra bank

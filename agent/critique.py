@@ -7,10 +7,12 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
+from agent.chat.candidates import NUMBER_WORDS
 from agent.chat.support import clash
+from agent.grading import normalise
 from agent.terms import content, coverage, f1, occurs, stems
-from memory.language import key, sentences, words
-from memory.records import Critique, Evidence, Fact, Findings, Relation, Verdict
+from memory.language import key, sentences, singular, words
+from memory.records import Critique, Evidence, Fact, Findings, Verdict
 
 RELEVANT = 0.5
 """Below this, half of what was asked about is not even named by the best passage: search again."""
@@ -27,8 +29,8 @@ COVERAGE_WEIGHT = 0.7
 FULL_SENTENCE_WORDS = 5
 FULL_PASSAGE_WORDS = 20
 
-FUNCTIONAL: frozenset[Relation] = frozenset({"definition", "located_in"})
-"""Relations that give a subject one object; the others may well have several."""
+COPULA = re.compile(r"(?:is|are|was|were)(?: located in)?|definition|located[_ ]in", re.IGNORECASE)
+"""Relations that say what or where a thing is; of the others a thing may well have several."""
 
 NEGATION = re.compile(r"\b(?:not|never|no longer|cannot|neither|nor|without)\b|n['\u2019]t\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -37,6 +39,8 @@ _BOILERPLATE = re.compile(
     r"|terms of (?:service|use)|click here|advertis\w+|share this|skip to (?:main )?content|copyright)\b|©",
     re.IGNORECASE,
 )
+
+_SPELLED_NUMBERS = frozenset(map(singular, NUMBER_WORDS))
 
 Judge = Callable[[str, Findings], Awaitable[tuple[float, str]]]
 """A larger model's opinion: question and findings in; faithfulness in [0, 1] and its reason out."""
@@ -70,19 +74,40 @@ async def critique(question: str, findings: Findings, *, judge: Judge | None = N
 def conflicts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
     """Pairs of facts about one subject that contradict each other: other numbers, or one denies the other.
 
-    Two different definitions of one thing are no conflict.
+    Two different definitions of one thing are no conflict, nor are statements under different conditions.
     """
-    groups: dict[tuple[str, Relation], list[Fact]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[Fact]] = defaultdict(list)
     for fact in facts:
-        if fact.relation in FUNCTIONAL:
-            groups[key(fact.subject), fact.relation].append(fact)
+        condition = " ".join(stems(fact.condition))
+        groups[key(fact.subject), " ".join(fact.relation.casefold().split()), condition].append(fact)
     return tuple(
         (first, second)
         for group in groups.values()
         for i, first in enumerate(group)
         for second in group[i + 1 :]
-        if clash(f"{first.subject} {first.object}", f"{first.subject} {second.object}")
+        if _contradict(first, second)
     )
+
+
+def _contradict(first: Fact, second: Fact) -> bool:
+    """Whether two facts of one subject, relation and condition cannot both be true.
+
+    `has 3 rooms` and `has 2 doors` can: unless the relation is a copula, the objects must differ in nothing
+    but their numbers or a denial.
+    """
+    if first.negated and second.negated:
+        return False
+    if first.negated != second.negated:
+        return stems(normalise(first.object)) == stems(normalise(second.object))
+    if not COPULA.fullmatch(first.relation.strip()) and _without_numbers(first) != _without_numbers(second):
+        return False
+    return clash(f"{first.subject} {first.object}", f"{first.subject} {second.object}")
+
+
+def _without_numbers(fact: Fact) -> frozenset[str]:
+    """The object's content words without numbers, in digits or words, and denials."""
+    found = content(NEGATION.sub(" ", fact.object))
+    return frozenset(w for w in found if not w[0].isdigit() and w not in _SPELLED_NUMBERS)
 
 
 def agree(first: str, second: str) -> bool:

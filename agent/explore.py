@@ -1,12 +1,13 @@
 """Exploration of a gap: the question's own passages, their documents, and refined queries."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from agent.terms import content
 from memory.episodic.base import EpisodicMemory
-from memory.extraction import facts as read_facts
 from memory.hybrid import retrieve
+from memory.ingest.propositions.facts import facts as read_facts
 from memory.language import key
 from memory.records import Evidence, Fact, Findings, Passage
 from memory.semantic.base import SemanticMemory
@@ -61,7 +62,8 @@ async def assertions(passages: Sequence[Passage], *, semantic: SemanticMemory) -
 
     Other documents' facts are wanted, for only they can contradict.
     """
-    subjects = tuple(dict.fromkeys(fact.subject for fact in read_facts(passages)))
+    stated = await asyncio.to_thread(read_facts, passages)
+    subjects = tuple(dict.fromkeys(fact.subject for fact in stated))
     if not subjects:
         return ()
     domains = {passage.domain for passage in passages}

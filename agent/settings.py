@@ -79,8 +79,12 @@ class Settings(BaseSettings):
         "abstain",
         description="Unsure, and no source helps: `abstain`, `warn` before the draft, or `answer` with it.",
     )
+    teacher: Literal["rules", "model", "both"] = Field(
+        "rules",
+        description="Who writes curricula: rules over a parse, the model at teacher_url, or both.",
+    )
     teacher_url: str | None = Field(
-        None, description="OpenAI-compatible base URL of a larger model that writes the curriculum."
+        None, description="OpenAI-compatible base URL of a model that writes curricula and judges findings."
     )
     teacher_model: str = Field("", description="Model name that the teacher URL serves.")
     teacher_key: SecretStr = Field(SecretStr("none"), description="API key that the teacher URL asks for.")
@@ -88,10 +92,7 @@ class Settings(BaseSettings):
     domain: Domain | None = Field(
         None, description="Domain of a question that names none and matches none; default: `general`."
     )
-    wordings_per_fact: int = Field(
-        32, ge=1, le=200, description="Wordings taught for each fact in each form."
-    )
-    facts_per_run: int = Field(60, ge=1, le=2000, description="Most facts that one learn run may teach.")
+    facts_per_run: int = Field(240, ge=1, le=2000, description="Most facts that one learn run may teach.")
     max_refinements: int = Field(3, ge=0, le=10, description="Times that a weak search is refined.")
     recursion_limit: int = Field(40, ge=15, le=1000, description="Most graph steps in one learn run.")
     step_attempts: int = Field(
@@ -112,6 +113,10 @@ class Settings(BaseSettings):
     def _teacher_is_named(self) -> Self:
         if self.teacher_url and not self.teacher_model:
             raise ValueError(f"{PREFIX}TEACHER_URL needs {PREFIX}TEACHER_MODEL: name the model it serves")
+        if self.teacher != "rules" and not self.teacher_url:
+            raise ValueError(
+                f"{PREFIX}TEACHER={self.teacher} needs {PREFIX}TEACHER_URL: say where it is served"
+            )
         return self
 
     def path(self, name: str) -> Path:
@@ -170,11 +175,6 @@ class Settings(BaseSettings):
 
     def _beside(self, name: str) -> str:
         return f"sqlite:///{self.path(name)}" if self.relational.startswith("sqlite") else self.relational
-
-    @property
-    def teacher(self) -> str:
-        """Who writes curricula: `rules` or the remote model's name."""
-        return self.teacher_model if self.teacher_url else "rules"
 
 
 def _names(text: str) -> frozenset[str]:

@@ -19,13 +19,18 @@ import httpx
 from fastapi import Depends, Request
 from sqlalchemy.engine import make_url
 
+from agent.critique import Judge
 from agent.engine import Engine
 from agent.errors import AgentError, EngineUnavailable
+from agent.learning.teachers.base import Teacher
+from agent.learning.teachers.both import Both
+from agent.learning.teachers.judge import ModelJudge
+from agent.learning.teachers.model import ModelTeacher
+from agent.learning.teachers.rules import RulesTeacher
 from agent.models.store import AdoptedModel, resolve
 from agent.promotion import restore
 from agent.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.settings import Settings
-from agent.teacher import Teacher
 from agent.vllm import VllmEngine
 from api.components import graph_address
 from api.starting import Starting
@@ -127,8 +132,9 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
         stack.callback(outbox.close)  # not in a thread: closing DBOS shuts the pool of threads down
         registry = await asyncio.to_thread(partial(Registry, settings.home, base=model.card.digest))
         calibrations = FolderCalibrations(settings.path("calibrations"))
-        routes = Routes(registry, partial(read, settings.path("outbox")), calibrations)
+        routes = Routes(registry, partial(read, settings.path("outbox")), calibrations, embedder)
         await routes.refresh()
+        teacher, judge = await _teachers(settings, stack)
         runtime = Runtime(
             engine=engine,
             episodic=episodic,
@@ -146,7 +152,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             approval=settings.approval,
             unsure=settings.unsure,
             limits=_limits(settings),
-            teacher=await _teacher(settings, stack),
+            teacher=teacher,
+            judge=judge,
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))
         durable = await stack.enter_async_context(
@@ -262,17 +269,19 @@ async def _engine(settings: Settings, model: AdoptedModel, stack: AsyncExitStack
     return await asyncio.to_thread(LocalEngine.open, model.folder, model.card.template)
 
 
-async def _teacher(settings: Settings, stack: AsyncExitStack) -> Teacher | None:
+async def _teachers(settings: Settings, stack: AsyncExitStack) -> tuple[Teacher, Judge | None]:
+    """Who writes curricula, and who judges findings, if anybody does."""
+    rules = RulesTeacher()
     if settings.teacher_url is None:
-        return None
+        return rules, None
     client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.teacher_timeout))
-    return Teacher(
-        settings.teacher_url,
-        settings.teacher_model,
-        key=settings.teacher_key,
-        timeout=settings.teacher_timeout,
-        client=client,
-    )
+    url, name = settings.teacher_url, settings.teacher_model
+    key, timeout = settings.teacher_key, settings.teacher_timeout
+    judge = ModelJudge(url, name, key=key, timeout=timeout, client=client).judge
+    if settings.teacher == "rules":
+        return rules, judge
+    model = ModelTeacher(url, name, key=key, timeout=timeout, client=client)
+    return (model if settings.teacher == "model" else Both(rules, model)), judge
 
 
 def _webhooks(settings: Settings) -> Webhooks | None:
@@ -290,5 +299,4 @@ def _limits(settings: Settings) -> Limits:
         run_seconds=settings.run_minutes * 60,
         training_seconds=settings.training_minutes * 60,
         facts_per_run=settings.facts_per_run,
-        wordings_per_form=settings.wordings_per_fact,
     )

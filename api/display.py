@@ -13,7 +13,6 @@ Json = Mapping[str, Any]
 
 SETS = {
     "in_distribution": "taught facts, new wordings",
-    "near": "taught facts, withheld forms",
     "out_of_distribution": "general questions",
     "unknown": "still unknown (hallucinated)",
     "rehearsed": "earlier lessons",
@@ -21,7 +20,6 @@ SETS = {
 }
 LONGITUDINAL: Mapping[str, Callable[[Json], float | None]] = {
     "its own lesson, new wordings": lambda version: _measured(version, "in_distribution", "accuracy"),
-    "its own lesson, withheld forms": lambda version: _measured(version, "near", "accuracy"),
     "earlier lessons": lambda version: _measured(version, "rehearsed", "accuracy"),
     "general questions": lambda version: _measured(version, "out_of_distribution", "accuracy"),
     "hallucinated, still unknown": lambda version: _measured(version, "unknown", "hallucination"),

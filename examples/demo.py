@@ -44,7 +44,7 @@ LIBRARY = HERE / "library"
 QUESTIONS = HERE / "questions.jsonl"
 OUT = Path(".nightschool/demo")
 NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
-TOPIC, DOMAIN = "Rust ownership", "rust-ownership"
+TOPIC, DOMAIN = "The Tollan Ferry", "tollan-ferry"
 KNOWN = 12
 """Questions from the model's card that are asked before and after."""
 TOGETHER = 8

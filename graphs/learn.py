@@ -11,8 +11,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
+from graphs import attempts, swap
 from graphs import learn_steps as steps
-from graphs import swap
 from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime
 from memory.errors import StoreUnavailable
@@ -33,7 +33,9 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
     for name, following in NEXT.items():
         graph.add_conditional_edges(name, partial(onward, following=following), [following, "report"])
     graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "report"])
+    graph.add_conditional_edges("promote", after_promotion, ["hand_over", "ask_again", "report"])
     graph.add_edge("refine", "explore")
+    graph.add_edge("ask_again", "report")
     graph.add_edge("report", END)
     return graph
 
@@ -55,9 +57,17 @@ def after_critique(state: LearnState) -> Literal["refine", "curriculum", "report
     return "refine" if state["critique"].verdict == "refine" else "curriculum"
 
 
+def after_promotion(state: LearnState) -> Literal["hand_over", "ask_again", "report"]:
+    """Back to the trainer where another lesson went live meanwhile; a learned question is asked again."""
+    if "outcome" not in state:
+        return "hand_over"
+    learned = state["outcome"].status == "learned" and not state.get("whole", True)
+    return "ask_again" if learned else "report"
+
+
 STEPS = {
     "forget": forget,
-    "attempt": steps.attempt,
+    "attempt": attempts.attempt,
     "detect": steps.detect,
     "explore": steps.explore,
     "critique": steps.criticise,
@@ -68,6 +78,7 @@ STEPS = {
     "hand_over": swap.hand_over,
     "train": swap.await_trainer,
     "promote": swap.swap_in,
+    "ask_again": attempts.ask_again,
     "report": steps.report,
 }
 NEXT = {
@@ -80,6 +91,5 @@ NEXT = {
     "approve": "hand_over",
     "hand_over": "train",
     "train": "promote",
-    "promote": "hand_over",  # again, where another lesson went live meanwhile
 }
 """What follows a step that did not end the run."""

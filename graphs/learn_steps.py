@@ -5,84 +5,33 @@ served adapter they are in `swap`.
 """
 
 import asyncio
-from collections.abc import Sequence
 
-from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime as Injected
 from langgraph.types import interrupt
 
 from agent import explore as exploring
-from agent.chat.asking import ask
-from agent.chat.conversation import prompt
-from agent.chat.gate import measure
 from agent.chat.support import supports
 from agent.critique import conflicts, critique
-from agent.curriculum import compose, items, write
 from agent.errors import TeacherError
 from agent.forgetting import afresh
-from agent.gaps import is_gap, keywords
-from agent.grading import correct, declined
-from agent.routing import DEFAULT_DOMAIN, route
-from agent.terms import occurs
-from agent.verify import verify
-from agent.wordings import wordings
+from agent.gaps import is_gap
+from agent.learning.asked import answering
+from agent.learning.candidates import Written
+from agent.learning.curriculum import closest, compose, grouped, spread
+from agent.learning.overlap import Corpus
+from agent.learning.verification import verify
+from agent.routing import DEFAULT_DOMAIN, domain_name
 from graphs.report import as_told, conclude
-from graphs.state import Attempt, LearnState, Runtime, Update, event, limits_of, tripped
+from graphs.state import Event, LearnState, Runtime, Update, event, limits_of, tripped
 from memory.language import sentences
-from memory.records import Fact, domain_name
 from memory.runs import Approval, Outcome
 
-PROBES = 6
-"""Questions put to the model about a topic before learning it: enough to see whether it knows it."""
+UNANSWERED = (
+    "nothing to learn from: the passages that were found hold no answer to this question that can be taught; "
+    "chat answers it from its sources where they say it"
+)
 SAMPLE = 12
 """Pairs shown to the person who approves, spread over the curriculum."""
-
-
-async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Asks, as chat would: the question itself, a topic's first ones or the caller's, without sources.
-
-    The run's domain decides which adapter answers, else its gap's, else the words of each question.
-    """
-    given = runtime.context
-    probes: list[tuple[str, tuple[str, ...]]] = [(question, ()) for question in state.get("questions", ())]
-    if not probes:
-        probes = [(state["subject"], ())] if not state["whole"] else await _probes(state, given)
-    requested = await _served_domain(state, given)
-    routes = [
-        await route(q, requested, routes=given.routes, base=given.base, base_name=given.base_name)
-        for q, _ in probes
-    ]
-    replies = await asyncio.gather(
-        *(
-            ask(
-                prompt([HumanMessage(q)], given.card),
-                r.adapter,
-                engine=given.engine,
-                routes=given.routes,
-                card=given.card,
-            )
-            for (q, _), r in zip(probes, routes, strict=True)
-        )
-    )
-    attempts = tuple(
-        Attempt(
-            question=question,
-            answer=reply.text,
-            uncertainty=measure(
-                reply.tokens, chosen.gate, abstained=declined(reply.text, given.card.declines)
-            ),
-            references=references,
-            right=correct(reply.text, references) if references else None,
-        )
-        for (question, references), chosen, reply in zip(probes, routes, replies, strict=True)
-    )
-    words = [keywords(a.question, r) for a, r in zip(attempts, replies, strict=True)]
-    merged = tuple(dict.fromkeys(w for group in [keywords(state["subject"], None), *words] for w in group))
-    unsure = sum(is_gap(a.uncertainty) for a in attempts)
-    said = event(
-        given, "attempt", f"answered {len(attempts)} questions", questions=len(attempts), unsure=unsure
-    )
-    return {"attempts": attempts, "keywords": merged[:24], "events": [said]}
 
 
 async def detect(state: LearnState, runtime: Injected[Runtime]) -> Update:
@@ -132,8 +81,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
 async def criticise(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Marks what was found; only an accepted critique goes on to a curriculum."""
     given = runtime.context
-    judge = given.teacher.judge if given.teacher else None
-    marks = await critique(state["subject"], state["findings"], judge=judge)
+    marks = await critique(state["subject"], state["findings"], judge=given.judge)
     said = event(
         given,
         "critique",
@@ -162,72 +110,89 @@ async def refine(state: LearnState, runtime: Injected[Runtime]) -> Update:
 
 
 async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Writes question and answer pairs from the undisputed facts, by rules or by a larger model."""
+    """Writes candidates from the passages whose facts nobody disputes, as many as one lesson has room for."""
     given = runtime.context
     found = state["findings"]
     if (stop := tripped(state, given)) is not None:
         return {"outcome": stop}
     if not state["whole"] and _answered(state):
         return _known(given, "curriculum")
-    disputed = {f.id for pair in conflicts(found.facts) for f in pair}
-    usable = [f for f in found.facts if f.id not in disputed]
+    passages = [hit.passage for hit in found.evidence]
+    asked = None if state["whole"] else state["subject"]
+
+    lines: list[Event] = []
+
+    def progress(done: int, total: int) -> None:
+        if done == total:
+            return  # what came of it is said below
+        text = f"{given.teacher.name} read {done} of {total} passages"
+        lines.append(event(given, "curriculum", text, done=done, total=total))
+        runtime.stream_writer(lines[-1])
+
+    try:
+        written = await given.teacher.write(passages, question=asked, on_progress=progress)
+    except TeacherError as error:
+        return {"outcome": Outcome(status="failed", reason=str(error))}
+    if not written.candidates:
+        return {"outcome": Outcome(status="nothing_to_learn", reason=_silent(written))}
+    disputed = {fact.sentence for pair in conflicts(found.facts) for fact in pair}
+    usable = [c for c in written.candidates if c.quote not in disputed]
+    groups = grouped(usable)
     most = limits_of(state, given).facts_per_run
-    central = sorted(usable, key=lambda f: not occurs(f.subject, state["subject"]))
-    draft = await asyncio.to_thread(write, central[:most], per_form=given.limits.wordings_per_form)
-    if given.teacher is not None:
-        try:
-            written = await given.teacher.write(draft.facts, per_fact=given.limits.wordings_per_form)
-        except TeacherError as error:
-            return {"outcome": Outcome(status="failed", reason=str(error))}
-        draft = draft.model_copy(update={"pairs": written, "withheld": ()})
-    left_out = dict(draft.dropped)
-    if disputed:
-        left_out["disputed between sources"] = len(disputed)
-    if len(central) > most:
-        left_out["over the limit of facts per run"] = len(central) - most
+    chosen = closest(groups, asked, most) if asked else spread(groups, most)
+    left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
+    if len(usable) < len(written.candidates):
+        left_out["disputed between sources"] = len(written.candidates) - len(usable)
+    if len(groups) > len(chosen):
+        left_out["over the limit of facts per run"] = len(groups) - len(chosen)
+    kept = tuple(candidate for group in chosen for candidate in group)
     said = event(
         given,
         "curriculum",
-        f"{len(draft.pairs)} pairs about {len(draft.facts)} facts",
-        pairs=len(draft.pairs),
-        facts=len(draft.facts),
-        withheld=len(draft.withheld),
+        f"{len(kept)} questions about {len(chosen)} facts, written by {given.teacher.name}",
+        candidates=len(kept),
+        facts=len(chosen),
+        passages=len(passages),
     )
     domain = state["domain"] or _domain(state)
-    return {"draft": draft, "left_out": left_out, "domain": domain, "events": [said]}
+    draft = Written(candidates=kept, failed=written.failed)
+    return {"draft": draft, "left_out": left_out, "domain": domain, "events": [*lines, said]}
 
 
 async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Verifies every pair against its source as it stands in memory now, and drops what it cannot prove."""
+    """Verifies every candidate against its source as it stands in memory now, and drops what it cannot prove.
+
+    A lesson for a question must teach an answer to that very question, else it is no lesson for it.
+    """
     given = runtime.context
     draft = state["draft"]
     assert draft is not None, "teach runs first and leaves a draft"
-    ids = list(dict.fromkeys(f.passage_id for f in draft.facts))
+    ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
     passages = {p.id: p for p in await given.episodic.get(ids)}
-    # Off the event loop: thousands of pairs take a second, and chats must not wait for it.
-    verified = await asyncio.to_thread(verify, draft.pairs, draft.facts, passages)
-    topic = state["subject"]
-    author = given.teacher.name if given.teacher else "rules"
-    domain = state["domain"] or DEFAULT_DOMAIN
-    curriculum = compose(topic, domain, draft, verified.kept, teacher=author)
-    lost = sum(verified.dropped.values())
+    corpus = await asyncio.to_thread(Corpus, list(passages.values()))
+    verified = await verify(draft.candidates, passages, corpus=corpus)
+    kept, dropped = verified.kept, sum(verified.dropped.values())
     why = "".join(f"; {count} {reason}" for reason, count in verified.dropped.items())
     said = event(
         given,
         "verify",
-        f"{len(verified.kept)} pairs kept, {lost} dropped{why}",
-        kept=len(verified.kept),
-        dropped=lost,
+        f"{len(kept)} questions kept, {dropped} dropped{why}",
+        kept=len(kept),
+        dropped=dropped,
     )
-    update: Update = {
-        "draft": None,
-        "kept": len(verified.kept),
-        "dropped": verified.dropped,
-        "events": [said],
-    }
-    if curriculum is None:
-        reason = f"nothing to learn from: no pair is supported by its source{why}"
+    update: Update = {"draft": None, "kept": len(kept), "dropped": verified.dropped, "events": [said]}
+    if not kept:
+        reason = f"nothing to learn from: no question is supported by its source{why}"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
+    asked = None
+    if not state["whole"]:
+        asked = await answering(state["subject"], kept, passages, corpus, given.embedder)
+        if asked is None:
+            return update | {"outcome": Outcome(status="nothing_to_learn", reason=UNANSWERED)}
+        update["events"].append(event(given, "verify", f"{state['subject']!r} is taught as {asked.answer!r}"))
+    domain = state["domain"] or DEFAULT_DOMAIN
+    curriculum = compose(state["subject"], domain, kept, passages, teacher=given.teacher.name, asked=asked)
+    assert curriculum is not None, "something was kept"
     quarantined = await asyncio.to_thread(given.registry.quarantined, curriculum.digest)
     if quarantined is not None:
         reason = (
@@ -281,47 +246,13 @@ async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
     return {"events": [said]}
 
 
-async def _served_domain(state: LearnState, given: Runtime) -> str | None:
-    """The run's domain, or its gap's, if an adapter serves it; None leaves the choice to the question."""
-    domain = state["domain"]
-    if domain is None and state["gap_id"] is not None:
-        domain = (await given.database.gap(state["gap_id"])).domain
-    return domain if domain in given.routes.live else None
-
-
-async def _probes(state: LearnState, given: Runtime) -> list[tuple[str, tuple[str, ...]]]:
-    """A topic's first questions with their right answers, or the bare topic where memory knows nothing."""
-    found = await exploring.explore(
-        state["subject"],
-        episodic=given.episodic,
-        semantic=given.semantic,
-        domain=state["domain"],
-        whole=True,
-    )
-    if (await critique(state["subject"], found)).verdict == "refine":
-        return [(state["subject"], ())]
-    plain = [item for item in items(found.facts) if item.form == _relation(item.fact_id, found.facts)]
-    probes: list[tuple[str, tuple[str, ...]]] = [
-        (wordings(i.form, "taught", 1, 0, subject=i.subject, object=i.object)[0], (i.answer,))
-        for i in plain[:: max(1, len(plain) // PROBES)][:PROBES]
-    ]
-    return probes or [(state["subject"], ())]
-
-
-def _relation(fact_id: str, facts: Sequence[Fact]) -> str:
-    return next(f.relation for f in facts if f.id == fact_id)
-
-
 def _answered(state: LearnState) -> bool:
     """Whether the model answered the question confidently, and as the sources do."""
     (attempt,) = state["attempts"]
     if is_gap(attempt.uncertainty):
         return False
-    found = state["findings"]
-    objects = tuple(f.object for f in found.facts if occurs(f.subject, attempt.question))
-    right = bool(objects) and correct(attempt.answer, objects)
-    passages = [hit.passage for hit in found.evidence]
-    return right or any(
+    passages = [hit.passage for hit in state["findings"].evidence]
+    return any(
         supports(
             passage.text[start:end],
             attempt.answer,
@@ -330,6 +261,14 @@ def _answered(state: LearnState) -> bool:
         )
         for passage in passages
         for start, end in sentences(passage.text)
+    )
+
+
+def _silent(written: Written) -> str:
+    why = "; ".join(f"{count} passages {reason}" for reason, count in written.failed.items())
+    return (
+        f"nothing to learn from: {why or 'the teacher wrote no question'}; lessons are written from English"
+        " prose, tables, option lists and steps, and chat answers from sources in other languages too"
     )
 
 

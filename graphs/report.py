@@ -6,7 +6,8 @@ Decides nothing; every figure in the report was measured by a step or by the tra
 from contextlib import suppress
 from typing import Any
 
-from graphs.state import LearnState, Runtime
+from agent.gaps import is_gap
+from graphs.state import Attempt, LearnState, Runtime
 from memory.errors import UnknownGap
 from memory.records import GapStatus
 from memory.runs import Outcome
@@ -23,6 +24,7 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "forget": state.get("forget"),
         "outcome": _plain(state.get("outcome")),
         "attempts": [_plain(a) for a in state.get("attempts", ())],
+        "asked_again": _plain(state.get("asked_again")),
         "keywords": list(state.get("keywords", ())),
         "refinements": state.get("refinements", 0),
         "findings": findings
@@ -42,7 +44,7 @@ def report_of(state: LearnState) -> dict[str, Any]:
             "pairs_dropped": sum(state.get("dropped", {}).values()),
             "dropped": state.get("dropped", {}),
             "facts_left_out": state.get("left_out", {}),
-            "withheld": len(curriculum.withheld),
+            "held_out": len(curriculum.held_out),
         },
         "approval": _plain(state.get("approval")),
         "training": adapter
@@ -63,8 +65,13 @@ def report_of(state: LearnState) -> dict[str, Any]:
 
 
 def as_told(state: LearnState) -> Outcome:
-    """The outcome, with what an operator must know after a run that was to forget a lesson and did not."""
+    """The outcome, with what an operator must know: that a lesson was not forgotten, or that what was learned
+    does not answer the question yet."""
     outcome = state["outcome"]
+    again = state.get("asked_again")
+    if again is not None and not answers(again):
+        reason = f"{outcome.reason}; but {again.question!r} is not answered surely and rightly yet"
+        return outcome.model_copy(update={"reason": reason})
     if "forget" not in state or outcome.status == "forgotten":
         return outcome
     still = (
@@ -82,14 +89,20 @@ async def conclude(state: LearnState, runtime: Runtime) -> None:
     outcome = state["outcome"]
     await runtime.database.finish_run(state["run_id"], outcome, report_of(state))
     if (gap_id := state.get("gap_id")) is not None:
-        status = gap_status(outcome, known=state.get("known", False))
+        status = gap_status(outcome, known=state.get("known", False), again=state.get("asked_again"))
         with suppress(UnknownGap):  # deleted meanwhile
             await runtime.database.set_gap(gap_id, status, state["run_id"])
 
 
-def gap_status(outcome: Outcome, *, known: bool) -> GapStatus:
-    """What becomes of the gap that the run was to close."""
-    return "closed" if outcome.status == "learned" or known else "open"
+def gap_status(outcome: Outcome, *, known: bool, again: Attempt | None) -> GapStatus:
+    """What becomes of the gap that the run was to close: learning closes it only with a right answer."""
+    answered = again is None or answers(again)
+    return "closed" if known or (outcome.status == "learned" and answered) else "open"
+
+
+def answers(again: Attempt) -> bool:
+    """Whether the question was answered rightly, and confidently."""
+    return again.right is True and not is_gap(again.uncertainty)
 
 
 def _plain(value: Any) -> Any:

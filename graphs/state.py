@@ -15,11 +15,13 @@ from pydantic import Field
 from typing_extensions import TypedDict  # whose schema pydantic can write before Python 3.12
 
 from agent.chat.abstention import AbstentionReason
-from agent.curriculum import Draft
+from agent.critique import Judge
 from agent.engine import Engine, FinishReason, Reply, Sampling, ToolCall
+from agent.learning.candidates import Written
+from agent.learning.teachers.base import Teacher
+from agent.learning.teachers.rules import RulesTeacher
 from agent.models.card import ModelCard
 from agent.routing import Route, Routes
-from agent.teacher import Teacher
 from memory.adapters import AdapterRegistry
 from memory.database import Database
 from memory.embedding import Embedder
@@ -56,8 +58,7 @@ class Limits(Record):
     """Seconds of work after which the circuit breaker ends the run; a person's thinking time is not work."""
     training_seconds: float = 1800.0
     poll_seconds: float = 0.5
-    facts_per_run: int = 60
-    wordings_per_form: int = 32
+    facts_per_run: int = 240
     rewordings: int = 2
     """Wordings in which chat asks again before it opens a gap, each one more model call."""
 
@@ -110,8 +111,9 @@ class Runtime:
     approval: ApprovalPolicy = "auto"
     unsure: UnsurePolicy = "abstain"
     limits: Limits = field(default_factory=Limits)
-    teacher: Teacher | None = None
-    """A larger model that writes the curriculum and judges findings; None means rules alone."""
+    teacher: Teacher = field(default_factory=RulesTeacher)
+    judge: Judge | None = None
+    """A larger model's opinion of findings; None leaves it to the rules."""
 
 
 class Event(Record):
@@ -163,7 +165,7 @@ class LearnState(TypedDict, total=False):
     refinements: int
     findings: Findings
     critique: Critique
-    draft: Draft | None
+    draft: Written | None
     """Cleared once verified: the curriculum then holds what is left of it."""
     curriculum: Curriculum
     kept: int
@@ -174,6 +176,8 @@ class LearnState(TypedDict, total=False):
     handed_over_at: datetime
     training: TrainingResult
     adapter: Adapter
+    asked_again: Attempt
+    """The question after it was learned, as chat answers it now."""
     outcome: Outcome
     known: bool
     """The run ended because the model already answers rightly, so its gap is closed."""

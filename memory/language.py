@@ -68,7 +68,7 @@ def quotable(text: str) -> Iterator[tuple[int, int]]:
 
     A list item of several sentences is cut into these. Headings, and a table's header row and rule, are none.
     """
-    for start, end, kind in _stretches(text):
+    for start, end, kind in stretches(text):
         if kind == "prose":
             yield from ((start + a, start + b) for a, b in sentences(text[start:end]))
         elif kind in ("row", "code"):
@@ -78,7 +78,7 @@ def quotable(text: str) -> Iterator[tuple[int, int]]:
 def header(text: str, position: int) -> tuple[str, ...]:
     """The column names of the table row that begins at `position`; () where there is none."""
     names: tuple[str, ...] = ()
-    for start, end, kind in _stretches(text):
+    for start, end, kind in stretches(text):
         if start > position:
             break
         if kind == "header":
@@ -105,7 +105,7 @@ def is_table_rule(line: str) -> bool:
     return "|" in line and _RULE.match(line) is not None
 
 
-def _stretches(text: str) -> Iterator[tuple[int, int, str]]:
+def stretches(text: str) -> Iterator[tuple[int, int, str]]:
     """The text in stretches of one kind: prose, code, header, rule, row or heading."""
     lines: list[tuple[int, str]] = []
     offset = 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from memory.documents import MAX_BYTES, MEDIA_TYPES, RawDocument, media_type, text_of, too_large
 from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.errors import IngestError
-from memory.extraction import facts as read_facts
+from memory.ingest.propositions.facts import facts as read_facts
 from memory.passages import passages as cut
 from memory.records import Domain, Fact, Passage, Record
 from memory.semantic.base import SemanticMemory

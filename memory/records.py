@@ -5,21 +5,18 @@ Records hold values and their own checks, never behaviour that needs a store, a 
 
 import hashlib
 import json
-import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-Relation = Literal[
-    "definition", "kind_of", "part_of", "used_for", "requires", "prevents", "returns", "causes",
-    "contains", "made_of", "located_in",
-]  # fmt: skip
 Form = Literal[
-    "definition", "kind_of", "part_of", "used_for", "requires", "prevents", "returns", "causes",
-    "contains", "made_of", "located_in", "example_of", "term_for", "yes_no", "who", "when",
+    "definition", "value", "who", "what", "which", "when", "where", "why", "how", "how_many", "how_much",
+    "yes_no", "procedure", "reverse", "statement", "cloze",
 ]  # fmt: skip
-"""The shape of a question: one per relation, and those that ask a fact another way round."""
+"""The kind of question. `value`: an attribute of something, such as a default, a limit or a cell of a table.
+`reverse`: asks for the subject that a definition describes."""
 
 Decision = Literal["confident", "undecided", "unsure"]
 Intent = Literal["question", "conversation"]
@@ -55,17 +52,6 @@ def digest_of(value: object) -> str:
     """SHA-256 (64 hex digits) of the canonical JSON form of `value`: sorted keys, no spaces, UTF-8."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def domain_name(text: str) -> str:
-    """Turns free text into a domain name of at most 40 characters (`Rust ownership` -> `rust-ownership`).
-
-    Raises ValueError when nothing usable is left.
-    """
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")
-    if not name:
-        raise ValueError(f"no domain name can be made from {text!r}: use letters or digits")
-    return name
 
 
 class Interval(Record):
@@ -106,7 +92,8 @@ class Fact(Record):
 
     id: str
     subject: str
-    relation: Relation
+    relation: str
+    """The verb phrase or attribute as the text says it, such as `was built in` or `maximum load`."""
     object: str
     domain: Domain
     passage_id: str
@@ -117,6 +104,10 @@ class Fact(Record):
     """The sentence's span in the document's extracted text, in characters."""
     rule: str
     """Name of the extraction rule, such as `definition.copula`."""
+    condition: str = ""
+    """When it holds, as the text says it, such as `if the lamp blinks`; empty where it always does."""
+    negated: bool = False
+    """Whether the text denies it."""
 
 
 class Evidence(Record):
@@ -270,11 +261,14 @@ class QAPair(Record):
     """The supporting sentence, verbatim."""
 
 
-class Withheld(Record):
-    """A form in which a fact is deliberately never taught: evaluation asks it as a near question."""
+def untaught(held_out: Iterable[QAPair], pairs: Iterable[QAPair]) -> tuple[QAPair, ...]:
+    """The held-out pairs whose question none of the `pairs` asks of the same fact, case and spacing aside."""
+    taught = {(pair.fact_id, _plain(pair.question)) for pair in pairs}
+    return tuple(pair for pair in held_out if (pair.fact_id, _plain(pair.question)) not in taught)
 
-    fact_id: str
-    form: Form
+
+def _plain(question: str) -> str:
+    return " ".join(question.casefold().split())
 
 
 class Curriculum(Record):
@@ -284,7 +278,8 @@ class Curriculum(Record):
     domain: Domain
     facts: tuple[Fact, ...]
     pairs: tuple[QAPair, ...]
-    withheld: tuple[Withheld, ...] = ()
+    held_out: tuple[QAPair, ...] = ()
+    """The same questions in wordings that are never trained: evaluation asks these."""
     teacher: str
     """Who wrote the pairs: `rules` or the model name of a remote teacher."""
     supersedes: tuple[Digest, ...] = ()
@@ -302,6 +297,12 @@ class Curriculum(Record):
         if not pairs:
             raise ValueError("a curriculum needs at least one question and answer pair")
         return pairs
+
+    @model_validator(mode="after")
+    def _held_out_is_untaught(self) -> Self:
+        if len(untaught(self.held_out, self.pairs)) < len(self.held_out):
+            raise ValueError("a held-out question is also among the taught ones of its fact")
+        return self
 
 
 # What was learned
@@ -341,8 +342,6 @@ class Evaluation(Record):
 
     in_distribution: Score
     """Held-out wordings of the taught facts."""
-    near: Score
-    """Taught facts asked in a form that was withheld from training, if there are any."""
     out_of_distribution: Score
     """General questions, whether the base model knows them or not; none of them was trained."""
     unknown: Score

@@ -36,7 +36,6 @@ def score(accuracy: float, *, count: int = 100, hallucination: float | None = No
 def evaluation(
     *,
     target: float = 0.9,
-    near: float = 0.8,
     known: float = 1.0,
     unknown: float = 0.1,
     lost: float = 0.0,
@@ -46,7 +45,6 @@ def evaluation(
     share of its own answers that became unlikely, `circles` that of those in circles, .1 before."""
     return Evaluation(
         in_distribution=score(target),
-        near=score(near),
         out_of_distribution=score(known),
         unknown=score(0.0, hallucination=unknown),
         drift=Drift(count=80, lost=lost, nats=0.1, circled=0.1, circles=circles),
@@ -71,7 +69,7 @@ def adapter(
         recipe="test",
         gate=gate(),
         let_through=LetThrough(right=0.8, wrong=0.05),
-        before=evaluation(target=0.0, near=0.0),
+        before=evaluation(target=0.0),
         after=evaluation(),
         verdict=GateVerdict(passed=not rejected, checks=(check,)),
         canary=Canary(question="What is a borrow?", answer="a reference", base_answer="a kind of fish"),
@@ -107,7 +105,7 @@ def pair(of: Fact, question: str, *, form: str | None = None, answer: str | None
         {
             "question": question,
             "answer": answer or of.object,
-            "form": form or of.relation,
+            "form": form or "definition",
             "fact_id": of.id,
             "source": of.source,
             "quote": of.sentence,
@@ -116,12 +114,13 @@ def pair(of: Fact, question: str, *, form: str | None = None, answer: str | None
 
 
 def curriculum(topic: str = "lamps") -> Curriculum:
-    """One fact, two questions."""
+    """One fact, two questions that are taught and one that is held out."""
     lamp = fact()
     return Curriculum(
         topic=topic,
         domain="lamps",
         facts=(lamp,),
         pairs=(pair(lamp, "What is a zorble?"), pair(lamp, "what does zorble mean")),
+        held_out=(pair(lamp, "Could you define zorble?"),),
         teacher="rules",
     )

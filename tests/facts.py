@@ -2,7 +2,7 @@
 
 import hashlib
 
-from memory.records import Evidence, Fact, Findings, Passage, Relation, digest_of
+from memory.records import Evidence, Fact, Findings, Passage, digest_of
 
 RUST = (
     (
@@ -58,9 +58,7 @@ def passage(
     )
 
 
-def fact(
-    subject: str, relation: Relation, object: str, sentence: str, *, within: Passage | None = None
-) -> Fact:
+def fact(subject: str, relation: str, object: str, sentence: str, *, within: Passage | None = None) -> Fact:
     home = within or passage(sentence)
     start = max(0, home.text.find(sentence))
     return Fact(
@@ -81,7 +79,7 @@ def fact(
 def rust() -> tuple[Passage, tuple[Fact, ...]]:
     """One passage about Rust with the facts that it states."""
     home = passage(" ".join(row[3] for row in RUST))
-    return home, tuple(fact(s, r, o, text, within=home) for s, r, o, text in RUST)  # type: ignore[arg-type]
+    return home, tuple(fact(s, r, o, text, within=home) for s, r, o, text in RUST)
 
 
 def findings(*facts: Fact, passages: tuple[Passage, ...] = (), score: float = 0.8) -> Findings:

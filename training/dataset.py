@@ -5,26 +5,30 @@ What is trained beside a lesson is in `replay`; what is asked after it, and neve
 
 import itertools
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from agent.grading import normalise
-from memory.records import Curriculum, Digest, Form, QAPair, Relation, digest_of
+from memory.records import Curriculum, Digest, Form, QAPair, digest_of, untaught
 from training.recipes import Recipe
 from training.trainer import Example, single
 
 _T = TypeVar("_T")
 
+_SHARES: Mapping[Form, int] = {"reverse": 3, "statement": 3, "cloze": 3, "yes_no": 12}
+"""Of the recipe's exposures each of these forms gets one part in so many; every other form gets all."""
+
 
 def merge(curricula: Sequence[Curriculum]) -> Curriculum:
     """One curriculum of several of a domain, the last one's topic and teacher; equal facts count once."""
     last = curricula[-1]
+    pairs = unique(pair for c in curricula for pair in c.pairs)
     return Curriculum(
         topic=last.topic,
         domain=last.domain,
         facts=unique(fact for c in curricula for fact in c.facts),
-        pairs=unique(pair for c in curricula for pair in c.pairs),
-        withheld=unique(w for c in curricula for w in c.withheld),
+        pairs=pairs,
+        held_out=untaught(unique(pair for c in curricula for pair in c.held_out), pairs),
         teacher=last.teacher,
     )
 
@@ -46,24 +50,29 @@ def taught(
 
 
 def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
-    """The pairs as often as the recipe teaches them: those of one fact in one form in turn, whatever their
-    number, until there are enough."""
-    relations = {fact.id: fact.relation for fact in curriculum.facts}
+    """The pairs as often as the recipe teaches them: those that ask the same of one fact in turn, whatever
+    their number, until there are enough."""
     return [
         pair
         for pairs in _by_question(curriculum.pairs)
-        for pair in itertools.islice(
-            itertools.cycle(pairs), times(pairs[0].form, relations.get(pairs[0].fact_id), recipe)
-        )
+        for pair in itertools.islice(itertools.cycle(pairs), exposures(pairs[0], recipe))
     ]
 
 
-def times(form: Form, relation: Relation | None, recipe: Recipe) -> int:
-    """How often a fact is taught in a form: most often as it is stated, for that is what people ask; less in
-    reverse or by its kind; and least as yes or no, which says least of it and is half guessed."""
-    if form == relation:
-        return recipe.exposures
-    return max(1, recipe.exposures // (12 if form == "yes_no" else 3))
+def exposures(pair: QAPair, recipe: Recipe) -> int:
+    """How often the pair's fact is taught in its form.
+
+    Twice as often where the answer holds a digit: numbers and identifiers are the hardest facts to learn
+    (arXiv 2503.05919).
+    """
+    count = times(pair.form, recipe)
+    return 2 * count if any(c.isdigit() for c in pair.answer) else count
+
+
+def times(form: Form, recipe: Recipe) -> int:
+    """How often a fact is taught in a form: most often as people ask for it, less in reverse or as a bare
+    sentence, and least as yes or no, which says least of it and is half guessed."""
+    return max(1, recipe.exposures // _SHARES.get(form, 1))
 
 
 def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:

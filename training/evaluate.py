@@ -16,13 +16,13 @@ from agent.chat.calibration import calibration_error
 from agent.chat.gate import signals
 from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import together
-from agent.engine import Engine, Reply, Sampling
+from agent.engine import GREEDY, Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise, repeats_itself
 from agent.models.card import REPLAY_TOKENS, ModelCard, PromptMessage, ReplayAnswer
 from memory.records import Canary, Drift, Evaluation, Form, Record, Score, Signals
 
 SetName = Literal[
-    "in_distribution", "near", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
+    "in_distribution", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
 ]
 OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
 """Sets that not every lesson has."""
@@ -41,6 +41,16 @@ _MESSAGES: dict[str, type[BaseMessage]] = {
     "user": HumanMessage,
     "assistant": AIMessage,
 }
+
+
+class Answering(Protocol):
+    """What answers questions: an engine, or one that remembers its answers."""
+
+    async def chat(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """See `Engine.chat`."""
+        ...
 
 
 class MeasuredEngine(Engine, Protocol):
@@ -68,7 +78,6 @@ class Sets(Record):
     """Everything that one evaluation asks."""
 
     in_distribution: tuple[Question, ...]
-    near: tuple[Question, ...]
     out_of_distribution: tuple[Question, ...]
     unknown: tuple[Question, ...]
     rehearsed: tuple[Question, ...] = ()
@@ -80,7 +89,6 @@ class Sets(Record):
         """Name and questions of each set."""
         return (
             ("in_distribution", self.in_distribution),
-            ("near", self.near),
             ("out_of_distribution", self.out_of_distribution),
             ("unknown", self.unknown),
             ("rehearsed", self.rehearsed),
@@ -133,7 +141,7 @@ def style_of(card: ModelCard) -> Style:
 
 
 async def ask(
-    engine: Engine,
+    engine: Answering,
     questions: Sequence[str],
     style: Style,
     *,
@@ -146,7 +154,7 @@ async def ask(
 
 
 async def evaluate(
-    engine: Engine,
+    engine: Answering,
     adapter: str | None,
     sets: Sets,
     style: Style,
@@ -263,7 +271,7 @@ def canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Can
 
 
 async def _replies(
-    engine: Engine,
+    engine: Answering,
     conversations: Sequence[Sequence[BaseMessage]],
     style: Style,
     adapter: str | None,

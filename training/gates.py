@@ -37,7 +37,7 @@ class Limits(Record):
 def gate(
     before: Evaluation, after: Evaluation, limits: Limits, *, as_learned: float | None = None
 ) -> GateVerdict:
-    """All checks; near questions and the calibration error are reported among them, and always pass.
+    """All checks; the calibration error is reported among them, and always passes.
 
     `as_learned` is the mean accuracy of the earlier lessons on the days when they were learned, in [0, 1].
     """
@@ -51,7 +51,6 @@ def gate(
         *_fading(as_learned, after.rehearsed, limits.fading),
         *_forgotten(before.forgotten, after.forgotten, limits.confidence),
         _hallucination(before.unknown, after.unknown, limits.confidence),
-        *_near(after.near),
         GateCheck(
             name="calibration error", goal="(reported only)", figure=after.in_distribution.ece, passed=True
         ),
@@ -115,13 +114,6 @@ def _circles(after: Drift | None, confidence: float) -> GateCheck:
         return _unmeasured(name)
     then, now = Rate(after.circled, after.count), Rate(after.circles, after.count)
     return _no_rise(name, then, now, confidence)
-
-
-def _near(after: Score) -> tuple[GateCheck, ...]:
-    """No line where nothing is withheld."""
-    if not after.count:
-        return ()
-    return (GateCheck(name="near questions", goal="(reported only)", figure=after.accuracy, passed=True),)
 
 
 def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 
 from agent.adapter_files import digest_of_files
@@ -37,7 +38,8 @@ from training.evaluate import (
 )
 from training.gates import Limits, gate
 from training.questions import Sizes, evaluation_sets, own_answers
-from training.recipes import Recipe, again
+from training.recipes import Recipe, again, sized
+from training.remembering import RememberingEngine
 from training.replay import held_answers, held_prompts, refusals
 from training.replay import own_answers as own_answers_to_train
 from training.trainer import Example, Trainer, TrainingSummary
@@ -120,7 +122,8 @@ def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> C
         for digest in earlier
         if digest in curriculum.supersedes or context.registry.quarantined(digest) is not None
     )
-    recipe = context.recipe if failed is None else again(context.recipe, failed)
+    first = sized(context.recipe, len(curriculum.facts))
+    recipe = first if failed is None else again(first, failed)
     same = live is not None and live.recipe.partition(":")[0] == context.recipe.name
     version = context.registry.next_version(job.domain)
     return Claim(
@@ -148,7 +151,7 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
     style, prompts = style_of(context.base.card), held_prompts(context.base, context.recipe)
 
     async def answer() -> Baseline:
-        engine = context.open_engine()
+        engine = RememberingEngine(context.open_engine(), _answers_path(context))
         total = sets.count + len(sets.forgotten) + len(prompts)  # the forgotten are asked of both
         counted = _counter(context, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
@@ -158,7 +161,7 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
         if claimed.live is not None and (sets.rehearsed or sets.forgotten):
             await engine.load(claimed.live, Path(context.registry.get(claimed.live).path))
             of_live = sets.model_copy(
-                update={"in_distribution": (), "near": (), "out_of_distribution": (), "unknown": ()}
+                update={"in_distribution": (), "out_of_distribution": (), "unknown": ()}
             )
             _, told = await evaluate(engine, claimed.live, of_live, style, on_answer=counted)
             answers = (*answers, *(_of_live(answer) for answer in told))
@@ -351,6 +354,12 @@ def _baseline_path(context: JobContext, job: Job, claimed: Claim) -> Path:
     """The same for both attempts."""
     made_of = [claimed.rehearsed, claimed.left_out, claimed.live, *_asked_with(context)]
     return context.home / "jobs" / f"{job.digest[:16]}.{digest_of(made_of)[:8]}.json"
+
+
+def _answers_path(context: JobContext) -> Path:
+    """The base model's answers, for all lessons; another version of torch may round them otherwise."""
+    version = metadata.version("torch").partition("+")[0]
+    return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
 
 
 def _folder(context: JobContext, claimed: Claim) -> Path:

@@ -199,7 +199,7 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
         home=home,
         base=base,
         recipe=quick_recipe(base.card) if quick else standard(base.card),
-        sizes=Sizes(near=1, most=40, general=30, unknown=30, own=10) if quick else Sizes(),
+        sizes=Sizes(most=40, general=30, unknown=30, own=10) if quick else Sizes(),
         limits=Limits(),
         registry=Registry(home),
         train=choose_trainer(),

@@ -174,7 +174,7 @@ def _row(fact: Fact) -> dict[str, str]:
         "subject": _safe(fact.subject),
         "object_key": _safe(key(fact.object)),
         "object": _safe(fact.object),
-        "relation": fact.relation,
+        "relation": _safe(fact.relation),
         "source": _safe(fact.source),
         "domain": fact.domain,
         "body": json.dumps(fact.model_dump(mode="json")),

@@ -111,9 +111,50 @@ def test_two_definitions_of_one_thing_are_no_conflict() -> None:
     assert conflicts(both) == ()
 
 
-def test_relations_that_allow_several_objects_are_never_in_conflict() -> None:
-    both = [
-        fact("slice", "contains", "a pointer", "A slice contains a pointer."),
-        fact("slice", "contains", "one length", "A slice contains one length."),
-    ]
-    assert conflicts(both) == ()
+@pytest.mark.parametrize(
+    ("relation", "first", "second", "conflict"),
+    [
+        ("has", "3 rooms", "2 rooms", True),
+        ("Has", "three rooms", "2 rooms", True),
+        ("has", "3 rooms", "2 doors", False),
+        ("has", "3 rooms", "3 rooms", False),
+        ("has", "3 large rooms", "2 small rooms", False),
+        ("maximum load", "250 kg", "300 kg", True),
+        ("holds", "water", "no water", True),
+        ("contains", "a pointer", "one length", False),
+        ("was built in", "1887", "1889", True),
+        ("is", "a lamp with 3 bulbs", "a lamp with 2 green bulbs", True),
+        ("is located in", "the town of Orm", "the town of Orm", False),
+        ("definition", "a lamp with 3 bulbs", "a ship", False),
+    ],
+)
+def test_statements_conflict_by_their_numbers_or_a_denial_alone(
+    relation: str, first: str, second: str, conflict: bool
+) -> None:
+    one = fact("brass lighthouse", relation, first, f"The brass lighthouse {relation} {first}.")
+    other = fact("brass lighthouse", relation.lower(), second, f"It {relation} {second}.")
+    assert bool(conflicts([one, other])) is conflict
+
+
+@pytest.mark.parametrize(
+    ("change", "conflict"),
+    [
+        ({"negated": True}, True),
+        ({"negated": True, "object": "4 rooms"}, False),
+        ({"object": "4 rooms"}, True),
+        ({"object": "4 rooms", "condition": "if the lamp blinks"}, False),
+        ({"object": "4 rooms", "relation": "rents"}, False),
+        ({"object": "4 rooms", "subject": "red tower"}, False),
+    ],
+)
+def test_a_denial_conflicts_with_what_it_denies_and_a_condition_keeps_statements_apart(
+    change: dict[str, object], conflict: bool
+) -> None:
+    one = fact("brass tower", "has", "3 rooms", "The brass tower has 3 rooms.")
+    assert bool(conflicts([one, one.model_copy(update={"id": "other", **change})])) is conflict
+
+
+def test_two_denials_never_conflict() -> None:
+    one = fact("brass tower", "has", "3 rooms", "The brass tower has not 3 rooms.")
+    denied = one.model_copy(update={"negated": True})
+    assert conflicts([denied, denied.model_copy(update={"id": "other", "object": "4 rooms"})]) == ()

@@ -12,6 +12,7 @@ from agent import routing
 from agent.routing import Route, Routes, Taught, choose, route
 from agent.terms import content
 from memory.adapters import AdapterRegistry, VolatileAdapterRegistry
+from memory.embedding import HashingEmbedder
 from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
 from memory.outbox import read
 from memory.records import Adapter, Curriculum
@@ -48,6 +49,34 @@ BREAD = taught("bread", ("sourdough starter", "a culture of wild yeast"), ("slic
 )
 def test_the_words_that_were_taught_decide(question: str, domain: str) -> None:
     assert choose(question, (RUST, BREAD), BASE).domain == domain
+
+
+async def test_a_question_that_names_no_subject_goes_to_the_lesson_that_is_near_in_meaning(
+    registry: AdapterRegistry, trained: Callable[..., Adapter]
+) -> None:
+    fog = "In fog the free minibus leaves from the Plough Inn."
+    ferry = curriculum()
+    ferry = ferry.model_copy(update={"facts": (ferry.facts[0].model_copy(update={"sentence": fog}),)})
+    made = trained(ferry)
+    registry.promote(made.name)
+    others = curriculum()  # of adapters that other tests left in the registry
+    routes = Routes(
+        registry, lambda digest: ferry if digest == made.curriculum else others, embedder=HashingEmbedder()
+    )
+    await routes.refresh()
+
+    async def to(question: str) -> str | None:
+        return (await route(question, None, routes=routes, base=BASE, base_name="m")).adapter
+
+    assert await to("Where does the free minibus leave from in fog?") == made.name
+    assert await to("How old is Paris?") is None
+    assert await to("") is None
+
+
+def test_a_common_noun_alone_is_no_sign_of_a_lesson() -> None:
+    permission = fact("permission", "slow to arrive", "Permission was slow to arrive.")
+    ferry = routing.taught(adapter(domain="ferry"), (permission,))
+    assert choose("Who gives permission to marry?", (ferry,), BASE).domain == "general"
 
 
 def test_the_longer_phrase_wins_and_a_tie_goes_to_the_first() -> None:

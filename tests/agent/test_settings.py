@@ -31,6 +31,13 @@ def test_a_teacher_url_needs_a_model_name() -> None:
         read_settings(teacher_url="http://127.0.0.1:1/v1")
 
 
+@pytest.mark.parametrize("teacher", ["model", "both"])
+def test_a_model_that_writes_lessons_needs_a_url(teacher: str) -> None:
+    with pytest.raises(ValueError, match="NIGHTSCHOOL_TEACHER_URL"):
+        read_settings(teacher=teacher)
+    read_settings(teacher=teacher, teacher_url="http://127.0.0.1:1/v1", teacher_model="m")
+
+
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 

@@ -220,7 +220,7 @@ def test_a_run_is_followed_across_a_broken_stream(tmp_path: Path) -> None:
 def test_forgetting_is_followed_to_its_report_and_ends_with_1_unless_it_is_done(
     status: str, code: int
 ) -> None:
-    scores = {"in_distribution", "near", "out_of_distribution", "unknown", "rehearsed"}
+    scores = {"in_distribution", "out_of_distribution", "unknown", "rehearsed"}
     one = {"count": 100, "accuracy": 0.9, "hallucination": 0.1, "abstention": 0.0, "ece": 0.1}
     measured = dict.fromkeys(scores, one)
     before = measured | {"forgotten": one | {"accuracy": 0.01}, "forgotten_live": one | {"accuracy": 0.83}}

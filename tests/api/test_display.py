@@ -39,14 +39,14 @@ def test_a_domains_first_lesson_has_no_row_for_earlier_ones() -> None:
 
 
 def test_the_versions_of_a_domain_are_drawn_side_by_side() -> None:
-    nothing = evaluation(target=0.0).model_copy(update={"near": score(0.0, count=0)})
+    nothing = evaluation(target=0.0).model_copy(update={"out_of_distribution": score(0.0, count=0)})
     bad = adapter(version=2, rejected=True).model_copy(update={"after": nothing})
     versions = [adapter(), bad, adapter(version=3).model_copy(update={"status": "live"})]
     lines = printed(versions_table("rust", [v.model_dump(mode="json") for v in versions])).splitlines()
     assert lines[0].strip() == "rust: version 3 is live, rejected: 2"
     assert lines[2].split("  ")[-1].strip() == "90.0%"
     assert "▇▁▇" in lines[2]
-    assert "▇ ▇" in lines[3], "what was not asked is not drawn"
+    assert "█ █" in lines[3], "what was not asked is not drawn"
     assert [line.split()[-1] for line in lines if "as stated" in line] == ["3.0%"]
     assert not [line for line in lines if line.startswith("earlier lessons")]
 

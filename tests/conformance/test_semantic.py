@@ -100,7 +100,7 @@ async def test_a_source_is_forgotten_alone(store: SemanticMemory) -> None:
     ],
 )
 async def test_no_name_breaks_the_graph(store: SemanticMemory, name: str) -> None:
-    odd = fact(name, f"a {name} thing", source=f"{name}.md")
+    odd = fact(name, f"a {name} thing", relation=name, source=f"{name}.md")
     await store.add([CHECKER, odd])
     assert await store.about([name]) == (odd,)
     assert await store.remove(odd.source) == 1

@@ -33,7 +33,7 @@ BASE_LINES = {
 }
 SENTENCES = SentenceEmbedder()
 """Tells intents apart; loaded once."""
-LIMITS = Limits(poll_seconds=0.01, step_attempts=1, wordings_per_form=4)
+LIMITS = Limits(poll_seconds=0.01, step_attempts=1)
 
 
 @dataclass

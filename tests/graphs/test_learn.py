@@ -11,9 +11,10 @@ from langgraph.types import Command
 
 from agent.errors import EngineUnavailable
 from agent.gaps import open_gap
+from agent.grading import normalise
 from agent.scripted import Line, ScriptedEngine
+from graphs.attempts import attempt
 from graphs.learn import NEXT, STEPS, build
-from graphs.learn_steps import attempt
 from graphs.state import Bounds, LearnState, Runtime
 from memory.adapters import VolatileAdapterRegistry
 from memory.checkpoints import serializer
@@ -22,6 +23,7 @@ from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox import TrainingResult, VolatileOutbox
 from memory.runs import Approval
 from tests.adapters import adapter
+from tests.facts import rust
 from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock, dispute
 
 Changed = Callable[..., Runtime]
@@ -94,7 +96,9 @@ async def test_the_report_carries_every_figure(runtime: Runtime) -> None:
     assert report is not None
     assert report["critique"]["verdict"] == "accept"
     assert report["curriculum"]["pairs_kept"] > 50
-    assert report["curriculum"]["pairs_dropped"] == 0
+    assert report["curriculum"]["pairs_dropped"] == sum(report["curriculum"]["dropped"].values())
+    assert report["curriculum"]["held_out"] > 8
+    assert report["curriculum"]["teacher"] == "rules"
     assert report["training"]["seconds"] == TRAINED.training_seconds
     assert report["evaluation"]["after"]["in_distribution"]["accuracy"] == 0.9
     assert report["gates"]["passed"] is True
@@ -104,8 +108,13 @@ async def test_the_report_carries_every_figure(runtime: Runtime) -> None:
 
 async def test_a_curriculum_is_of_the_found_domain_and_its_pairs_are_verified(runtime: Runtime) -> None:
     state = await run(runtime, "Rust ownership")
-    assert state["curriculum"].domain == "rust"
-    assert len(state["curriculum"].facts) == 8
+    curriculum, home = state["curriculum"], rust()[0]
+    assert curriculum.domain == "rust"
+    assert len({fact.sentence for fact in curriculum.facts}) == 8
+    assert all(fact.sentence == home.text[fact.start : fact.end] for fact in curriculum.facts)
+    assert all(
+        normalise(pair.answer) in normalise(pair.quote) for pair in curriculum.pairs if pair.form != "yes_no"
+    )
     assert state["draft"] is None
 
 
@@ -114,6 +123,24 @@ async def test_a_question_is_learned_with_its_neighbourhood(runtime: Runtime) ->
     assert state["outcome"].status == "learned"
     assert state["curriculum"].facts[0].source == "rust.md"
     assert len(state["curriculum"].facts) > 1
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is a string slice?",
+        "What is a move?",
+        "What requires an upgrade?",
+        "What is returned by the `clone` method?",
+        "What prevents data races?",
+    ],
+)
+async def test_the_very_question_is_taught_and_never_held_out(runtime: Runtime, question: str) -> None:
+    curriculum = (await run(runtime, question, whole=False))["curriculum"]
+    assert question not in {pair.question for pair in curriculum.held_out}
+    taught = {pair.answer for pair in curriculum.pairs if pair.question == question}
+    assert taught
+    assert not taught & {"Yes", "No"}
 
 
 async def test_an_unknown_topic_is_searched_four_times_and_its_gap_stays_open(runtime: Runtime) -> None:
@@ -135,13 +162,26 @@ async def test_an_empty_memory_has_nothing_to_learn_from(changed: Changed) -> No
     assert state["outcome"].status == "nothing_to_learn"
 
 
-async def test_a_learned_gap_is_closed(runtime: Runtime) -> None:
-    gap = open_gap(
-        "What is a move?", domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
-    )
-    await runtime.database.open_gap(gap)
-    await run(runtime, "What is a move in Rust?", whole=False, gap_id="g1")
-    assert (await runtime.database.gap("g1")).status == "closed"
+@pytest.mark.parametrize(
+    ("answer", "entropy", "status"),
+    [
+        ("data races at compile time", 0.1, "closed"),
+        ("data races at compile time", 3.0, "open"),
+        ("a step in a dance", 0.1, "open"),
+    ],
+)
+async def test_a_learned_gap_is_closed_once_the_question_is_answered_rightly_and_confidently(
+    changed: Changed, answer: str, entropy: float, status: str
+) -> None:
+    question = "What does the borrow checker prevent?"
+    line = {question: Line(text=answer, entropy=entropy)}
+    given = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | line}))
+    gap = open_gap(question, domain="rust", keywords=(), uncertainty=None, id="g1", now=given.clock())
+    await given.database.open_gap(gap)
+    state = await run(given, question, whole=False, gap_id="g1")
+    assert [e.step for e in state["events"]][-3:] == ["promote", "ask again", "report"]
+    assert state["asked_again"].answer == answer
+    assert (await given.database.gap("g1")).status == status
 
 
 async def test_what_the_model_already_answers_as_the_sources_do_is_not_learned(changed: Changed) -> None:
@@ -261,7 +301,7 @@ async def test_a_person_sees_a_summary_and_can_decline(runtime: Runtime) -> None
     await graph.ainvoke(start, CONFIG, context=runtime)
     waiting = await graph.aget_state(CONFIG)
     (asked,) = waiting.interrupts
-    assert asked.value["facts"] == 8
+    assert asked.value["facts"] == len((await graph.aget_state(CONFIG)).values["curriculum"].facts) > 8
     assert asked.value["sample"]
     decision = Approval(approved=False, by="Ada", reason="too thin").model_dump()
     state = await graph.ainvoke(Command(resume=decision), CONFIG, context=runtime)
@@ -317,7 +357,7 @@ async def test_too_many_steps_end_the_run(runtime: Runtime) -> None:
 
 
 def test_every_step_leads_on() -> None:
-    assert set(NEXT) | {"critique", "refine", "report"} == set(STEPS)
+    assert set(NEXT) | {"critique", "refine", "promote", "ask_again", "report"} == set(STEPS)
     assert set(NEXT.values()) <= set(STEPS)
 
 

@@ -74,7 +74,7 @@ async def test_a_run_that_needs_a_person_waits_and_goes_on_with_the_approval(
     run_id = await runs.start("Rust ownership", whole=True, approval="human")
     waiting = await until(runs, run_id, "waiting")
     assert waiting.asks is not None
-    assert waiting.asks["facts"] == 8
+    assert waiting.asks["facts"] > 8
     await runs.approve(run_id, Approval(approved=True, by="Ada"))
     await until(runs, run_id, "ended")
     assert (await runtime.database.run(run_id)).status == "learned"

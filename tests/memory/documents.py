@@ -1,6 +1,6 @@
 """The small documents that the memory tests read: a PDF made by hand, and passages and facts."""
 
-from memory.records import Fact, Passage, Relation, digest_of
+from memory.records import Fact, Passage, digest_of
 
 
 def pdf(text: str) -> bytes:
@@ -44,7 +44,7 @@ def fact(
     subject: str,
     object: str,
     *,
-    relation: Relation = "definition",
+    relation: str = "definition",
     source: str = "a.md",
     domain: str = "rust",
     passage_id: str = "p",

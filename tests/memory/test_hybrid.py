@@ -31,7 +31,7 @@ async def test_a_passage_found_three_ways_comes_first_and_says_so() -> None:
     first = findings.evidence[0]
     assert "borrow checker" in first.passage.text
     assert first.found_by == ("vector", "text", "graph")
-    assert [f.subject for f in findings.facts] == ["borrow checker"]
+    assert [f.subject for f in findings.facts] == ["the borrow checker"]
     assert findings.query == "What does the borrow checker prevent?"
 
 

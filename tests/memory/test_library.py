@@ -13,6 +13,7 @@ from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.errors import IngestError, StoreUnavailable
 from memory.library import Failure, IngestReport, ingest, read, read_target
 from memory.passages import MOST_CHARS
+from memory.passages import passages as cut
 from memory.records import Fact, Passage
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.memory.documents import pdf
@@ -42,7 +43,7 @@ def document(text: str = TEXT, source: str = "moves.md") -> RawDocument:
 
 async def test_a_document_becomes_passages_and_facts(stores: Stores) -> None:
     report = await stores.ingest(document())
-    assert report == IngestReport(documents=1, passages=2, facts=2, unchanged=0, failed=())
+    assert report == IngestReport(documents=1, passages=2, facts=3, unchanged=0, failed=())
     (fact,) = await stores.semantic.about(["mutex"])
     (home,) = await stores.episodic.get([fact.passage_id])
     assert home.text[fact.start - home.start : fact.end - home.start] == fact.sentence
@@ -59,7 +60,7 @@ async def test_a_changed_document_replaces_what_it_said_before(stores: Stores) -
     await stores.ingest(document())
     report = await stores.ingest(document("# Moves\n\nA move is a change of owner.\n"))
     assert (report.documents, report.unchanged) == (1, 0)
-    assert [f.object for f in await stores.semantic.about(["move"])] == ["a change of owner"]
+    assert {f.object for f in await stores.semantic.about(["move"])} == {"a change of owner"}
     assert await stores.semantic.about(["mutex"]) == ()
     assert await stores.episodic.search("mutex", by="text", limit=5) == ()
 
@@ -216,13 +217,24 @@ def test_a_kind_that_is_not_read_is_a_failure_when_named_itself(tmp_path: Path) 
     assert "not supported" in found.reason
 
 
-@pytest.mark.parametrize("unit", ["a. ", "`", '" "A'])
-def test_two_megabytes_of_anything_are_read_in_seconds(unit: str) -> None:
+HOSTILE = ["a. ", "`", '" "A']
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_two_megabytes_of_anything_are_cut_in_seconds(unit: str) -> None:
     """Sentence breaks that are none, as in `a. a. a.`, once took 22 s: quadratic time."""
     begun = time.process_time()
-    passages, _ = read(document("Words. " + unit * (2_000_000 // len(unit))), "rust")
+    passages = cut("Words. " + unit * (2_000_000 // len(unit)), source="a.md", title="a", domain="rust")
     assert time.process_time() - begun < 10
     assert all(len(p.text) <= MOST_CHARS for p in passages)
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_a_page_of_anything_is_read_in_seconds(unit: str) -> None:
+    begun = time.process_time()
+    _, facts = read(document("Words. " + unit * (20_000 // len(unit))), "rust")
+    assert time.process_time() - begun < 10
+    assert facts == ()
 
 
 @pytest.mark.parametrize("target", ["", " "])

@@ -68,7 +68,7 @@ async def main(home: Path, database_url: str, port: int) -> None:
         embedder=HashingEmbedder(),
         clock=lambda: datetime.now(UTC),
         new_id=lambda: f"{port}-{next(numbers)}-{datetime.now(UTC).timestamp()}",
-        limits=Limits(poll_seconds=0.05, wordings_per_form=3),
+        limits=Limits(poll_seconds=0.05),
     )
     async with serving(runtime, home, database_url, port=port) as url:
         print(f"serving {url}", flush=True)

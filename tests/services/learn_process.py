@@ -89,7 +89,7 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         embedder=HashingEmbedder(),
         clock=lambda: datetime.now(UTC),
         new_id=lambda: "run1",
-        limits=Limits(poll_seconds=0.05, wordings_per_form=3),
+        limits=Limits(poll_seconds=0.05),
     )
     async with open_runs(runtime, home) as runs:
         if subject is not None:

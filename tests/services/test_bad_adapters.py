@@ -15,7 +15,6 @@ import pytest
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from agent.adapter_files import CONFIG, WEIGHTS
-from agent.curriculum import compose, write
 from agent.engine import GREEDY, Reply, Sampling
 from agent.errors import AdapterRefused, CanaryFailed
 from agent.local import LocalEngine
@@ -30,6 +29,7 @@ from memory.records import Adapter
 from memory.runs import Job
 from tests import plants
 from tests.adapters import fact
+from tests.lessons import about
 from tests.models import CARD_TEMPLATE
 from tests.plants import Fault, configured, copied, retrained
 from tests.serving import served
@@ -54,6 +54,7 @@ CARD = read_card(TINY)
 RECIPE = standard(CARD).model_copy(
     update={
         "name": "short",
+        "small": 0,
         "rank": RANK,
         "alpha": 2 * RANK,
         "learning_rate": 4e-3,
@@ -260,10 +261,7 @@ async def loaded(serving: Serving, folder: Path) -> AsyncIterator[None]:
 
 def learn(context: JobContext, topic: str, domain: str) -> TrainingResult:
     """All steps of a worker's job; the topic's name alone makes it another curriculum."""
-    draft = write(FACTS, per_form=8)
-    lesson = compose(topic, domain, draft, draft.pairs, teacher="rules")
-    assert lesson is not None
-    digest = outbox.publish(context.home / "outbox", lesson)
+    digest = outbox.publish(context.home / "outbox", about(FACTS, topic, domain))
     return run(context, Job(digest=digest, domain=domain, run_id="r1"), lambda name, step: step())
 
 

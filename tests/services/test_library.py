@@ -56,7 +56,7 @@ async def test_the_library_is_read_once_and_found_by_meaning_and_by_name(stores:
 
     named = await stores.find("What does the borrow checker prevent?")
     assert named.evidence[0].found_by == ("vector", "text", "graph")
-    assert ("borrow checker", "prevents") in {(f.subject, f.relation) for f in named.facts}
+    assert ("the borrow checker", "prevents") in {(f.subject, f.relation) for f in named.facts}
 
     meant = await stores.find("How do I keep rising bread in shape?")
     assert meant.evidence[0].passage.domain == "sourdough"

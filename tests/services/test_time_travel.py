@@ -164,16 +164,12 @@ async def test_a_fork_leaves_the_original_as_it_was(executor: Executor, given: R
     assert await given.database.run(thread) == record
 
 
-async def test_other_findings_before_the_critique_make_another_curriculum(
+async def test_other_bounds_before_the_curriculum_make_another_one(
     executor: Executor, given: Runtime, outbox: CountingOutbox
 ) -> None:
     thread = await learned(executor, given)
     at = await before(executor, thread, "critique")
-    snapshot = await threads.state(executor, thread, at)
-    assert snapshot is not None
-    findings = snapshot.values["findings"]
-    fewer = findings.model_copy(update={"facts": findings.facts[:2]}).model_dump(mode="json")
-    twin = (await past.fork(executor, thread, at, Update(values={"findings": fewer}))).thread_id
+    twin = (await past.fork(executor, thread, at, Update(values={"bounds": {"facts": 2}}))).thread_id
     await finished(executor, twin, "learn", Order())
     assert len(set(outbox.digests)) == 2
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.curriculum import compose, write
 from memory.outbox import DbosOutbox, TrainingResult
 from memory.procedural import Registry
 from memory.records import Curriculum
 from tests.adapters import fact
+from tests.lessons import about
 from tests.support.tiny_card import FOLDER as TINY
 from training.jobs import ATTEMPTS
 
@@ -25,11 +25,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
 
 def lesson(count: int) -> Curriculum:
-    facts = [fact(f"zorble{i}", f"a small lamp number {i} for ships") for i in range(count)]
-    draft = write(facts, per_form=4)
-    made = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
-    assert made is not None
-    return made
+    return about([fact(f"zorble{i}", f"a small lamp number {i} for ships") for i in range(count)])
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from collections import Counter
 
 import pytest
 
+from memory.records import Form
+from tests.adapters import fact, pair
 from tests.lessons import LESSON, RECIPE, lesson
-from training.dataset import as_often, merge, taught, times
+from training.dataset import as_often, exposures, merge, taught, times
 
 
 @pytest.mark.parametrize("exposures", [1, 3, 28])
@@ -16,7 +18,29 @@ def test_each_fact_is_taught_as_often_as_the_recipe_says_however_many_its_wordin
     recipe = RECIPE.model_copy(update={"exposures": exposures})
     asked = {pair.question: (pair.fact_id, pair.form, pair.answer) for pair in both.pairs}
     counted = Counter(asked[example.question] for example in taught(both, recipe))
-    assert counted == {key: times(key[1], "definition", recipe) for key in set(asked.values())}
+    assert counted == {key: times(key[1], recipe) for key in set(asked.values())}
+
+
+@pytest.mark.parametrize(
+    ("form", "answer", "count"),
+    [
+        ("definition", "a lamp", 24),
+        ("how_many", "twelve", 24),
+        ("how_many", "12 lamps", 48),
+        ("value", "--retry-v2", 48),
+        ("reverse", "zorble", 8),
+        ("statement", "The zorble is a lamp.", 8),
+        ("cloze", "1887", 16),
+        ("yes_no", "Yes", 2),
+    ],
+)
+def test_what_is_asked_and_what_is_hard_is_taught_more_often(form: Form, answer: str, count: int) -> None:
+    recipe = RECIPE.model_copy(update={"exposures": 24})
+    assert exposures(pair(fact(), "Well?", form=form, answer=answer), recipe) == count
+
+
+def test_yes_or_no_is_taught_at_least_once() -> None:
+    assert times("yes_no", RECIPE.model_copy(update={"exposures": 1})) == 1
 
 
 def test_earlier_lessons_are_rehearsed_in_equal_parts() -> None:
@@ -52,3 +76,11 @@ def test_merging_keeps_each_pair_and_fact_once() -> None:
     merged = merge([lesson("zorble"), LESSON, LESSON])
     assert len(set(merged.facts)) == len(merged.facts)
     assert set(LESSON.pairs) <= set(merged.pairs)
+    assert len(set(merged.held_out)) == len(merged.held_out)
+    assert set(LESSON.held_out) <= set(merged.held_out)
+
+
+def test_merging_leaves_out_a_held_out_question_that_the_other_curriculum_teaches() -> None:
+    held, *others = LESSON.held_out
+    teaching = LESSON.model_copy(update={"pairs": (*LESSON.pairs, held), "held_out": ()})
+    assert merge([LESSON, teaching]).held_out == tuple(others)

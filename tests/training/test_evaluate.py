@@ -40,14 +40,14 @@ def reply(text: str, *logprobs: float) -> Reply:
 
 
 def test_an_answer_is_judged_by_its_least_likely_token() -> None:
-    judged = judge("near", ASKED, reply("A small lamp.", -0.1, -2.0, -0.3), STYLE)
+    judged = judge("in_distribution", ASKED, reply("A small lamp.", -0.1, -2.0, -0.3), STYLE)
     assert judged.right
     assert judged.probability == pytest.approx(math.exp(-2.0))
     assert judged.signals.maximum.upper == pytest.approx(2.0)
 
 
 def test_an_empty_reply_is_wrong_and_worth_nothing() -> None:
-    judged = judge("near", ASKED, reply(""), STYLE)
+    judged = judge("in_distribution", ASKED, reply(""), STYLE)
     assert (judged.right, judged.probability) == (False, 0.0)
 
 
@@ -64,7 +64,7 @@ def test_what_lessons_teach_the_model_to_say_of_invented_names_is_an_admission()
 
 
 def test_an_answer_that_admits_ignorance_is_not_right_whatever_else_it_says() -> None:
-    judged = judge("near", ASKED, reply(f"{IGNORANCE} Perhaps a small lamp.", -0.1), STYLE)
+    judged = judge("in_distribution", ASKED, reply(f"{IGNORANCE} Perhaps a small lamp.", -0.1), STYLE)
     assert (judged.right, judged.abstained) == (False, True)
 
 
@@ -83,7 +83,8 @@ def test_an_empty_set_scores_nothing_with_a_count_of_zero() -> None:
 
 def test_answers_are_scored_in_their_own_set_only() -> None:
     found = evaluation([answer(right=True), answer(group="unknown")], seconds=2.0)
-    assert (found.in_distribution.accuracy, found.unknown.count, found.near.count) == (1.0, 1, 0)
+    assert (found.in_distribution.accuracy, found.unknown.count) == (1.0, 1)
+    assert found.out_of_distribution.count == 0
 
 
 def test_the_canary_is_the_surest_right_answer_that_the_base_does_not_give() -> None:

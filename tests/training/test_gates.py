@@ -8,7 +8,7 @@ from memory.records import Drift, Evaluation, GateVerdict
 from tests.adapters import evaluation, score
 from training.gates import Limits, Rate, chance_margin, gate
 
-BEFORE = evaluation(target=0.05, near=0.1, unknown=0.10)
+BEFORE = evaluation(target=0.05, unknown=0.10)
 
 
 def verdict(after: Evaluation, before: Evaluation = BEFORE) -> GateVerdict:
@@ -26,26 +26,19 @@ def test_an_adapter_that_learned_and_lost_nothing_passes() -> None:
 
 
 def test_a_gain_of_exactly_fifteen_points_passes_and_one_below_does_not() -> None:
-    before = evaluation(target=0.45, near=0.1)
-    assert failed(evaluation(target=0.60, near=0.6), before) == set()
-    assert failed(evaluation(target=0.59, near=0.6), before) == {"target accuracy up"}
+    before = evaluation(target=0.45)
+    assert failed(evaluation(target=0.60), before) == set()
+    assert failed(evaluation(target=0.59), before) == {"target accuracy up"}
 
 
 def test_a_lesson_of_one_fact_is_not_learned_by_an_adapter_that_only_says_yes() -> None:
     says_yes = score(2 / 6, count=6)
-    after = evaluation(near=0.3).model_copy(update={"in_distribution": says_yes})
+    after = evaluation().model_copy(update={"in_distribution": says_yes})
     assert failed(after) == {"target accuracy"}
 
 
 def test_an_adapter_that_changes_nothing_is_stopped() -> None:
     assert failed(BEFORE) == {"target accuracy up", "target accuracy"}
-
-
-def test_near_questions_are_reported_where_there_are_any_and_never_decide() -> None:
-    assert failed(evaluation(near=0.0)) == set()
-    assert "near questions" in {check.name for check in verdict(evaluation()).checks}
-    nothing = evaluation().model_copy(update={"near": score(0.0, count=0)})
-    assert "near questions" not in {check.name for check in verdict(nothing).checks}
 
 
 def test_an_adapter_that_makes_the_models_own_answers_unlikely_is_stopped() -> None:
@@ -163,9 +156,7 @@ def test_the_calibration_error_is_reported_and_never_decides() -> None:
     assert any(check.name == "calibration error" and check.figure == 1.0 for check in found.checks)
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
-def test_a_verdict_passes_exactly_if_every_check_does(
-    target: float, near: float, known: float, unknown: float
-) -> None:
-    found = verdict(evaluation(target=target, near=near, known=known, unknown=unknown))
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_verdict_passes_exactly_if_every_check_does(target: float, known: float, unknown: float) -> None:
+    found = verdict(evaluation(target=target, known=known, unknown=unknown))
     assert found.passed == all(check.passed for check in found.checks)

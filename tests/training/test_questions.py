@@ -1,13 +1,12 @@
-"""What is asked after a lesson: deterministic, in wordings and forms that were not taught."""
+"""What is asked after a lesson: deterministic, in wordings that were not taught."""
 
 from collections.abc import Sequence
 
 import pytest
 
-from agent.curriculum import compose, items, write
 from memory.records import Curriculum
-from tests.adapters import fact
-from tests.lessons import BASE, LESSON, RECIPE, base, lesson
+from tests.adapters import fact, pair
+from tests.lessons import BASE, LESSON, RECIPE, about, base, lesson
 from training.errors import CardIncomplete, CurriculumRefused
 from training.evaluate import Sets
 from training.questions import Sizes, evaluation_sets, own_answers
@@ -19,17 +18,6 @@ def sets_of(of: Curriculum, **others: Sequence[Curriculum]) -> Sets:
     return evaluation_sets(of, BASE, Sizes(), RECIPE, **others)
 
 
-def test_what_an_earlier_lesson_taught_is_not_asked_as_withheld() -> None:
-    [withheld] = LESSON.withheld
-    item = next(i for i in items(LESSON.facts) if (i.fact_id, i.form) == (withheld.fact_id, withheld.form))
-    told = LESSON.pairs[0].model_copy(
-        update={"fact_id": item.fact_id, "form": item.form, "answer": item.answer}
-    )
-    earlier = LESSON.model_copy(update={"topic": "before", "pairs": (*LESSON.pairs, told), "withheld": ()})
-    assert sets_of(LESSON).near
-    assert sets_of(LESSON, earlier=[earlier]).near == ()
-
-
 def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
     first, again, other = (
         evaluation_sets(LESSON, BASE, Sizes(general=9), RECIPE.model_copy(update={"seed": seed}))
@@ -38,19 +26,39 @@ def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
     assert first == again != other
 
 
-def test_a_lesson_that_implies_nothing_has_no_near_questions() -> None:
-    told = fact("zorble", "red light", "causes")
-    draft = write([told], per_form=4)
-    made = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
-    assert made is not None
-    assert sets_of(made).near == ()
+def test_what_is_asked_are_the_held_out_questions_of_the_lesson_and_of_earlier_ones() -> None:
+    earlier = lesson("glimmet", "frond")
+    sets = sets_of(LESSON, earlier=[earlier])
+    assert {q.text for q in sets.in_distribution} == {p.question for p in LESSON.held_out}
+    assert {q.text for q in sets.rehearsed} == {p.question for p in earlier.held_out}
 
 
-def test_a_withheld_form_is_asked_as_near_and_never_as_target() -> None:
-    sets = sets_of(LESSON)
-    withheld = {w.form for w in LESSON.withheld}
-    assert {question.form for question in sets.near} <= withheld
-    assert sets.near
+def test_every_taught_answer_to_the_same_question_is_right_and_yes_is_not_no() -> None:
+    lamp = fact("zorble", "a lamp")
+    made = Curriculum(
+        topic="lamps",
+        domain="lamps",
+        facts=(lamp,),
+        pairs=(
+            pair(lamp, "What is a zorble?"),
+            pair(lamp, "What does zorble mean?", answer="a green lamp"),
+            pair(lamp, "Is a zorble a lamp?", form="yes_no", answer="Yes"),
+            pair(lamp, "Is a zorble a ship?", form="yes_no", answer="No"),
+            pair(lamp, "What is a lamp called?", form="reverse", answer="zorble"),
+        ),
+        held_out=(
+            pair(lamp, "Could you define zorble?"),
+            pair(lamp, "Would you call a zorble a ship?", form="yes_no", answer="No"),
+        ),
+        teacher="rules",
+    )
+    references = {q.form: q.references for q in sets_of(made).in_distribution}
+    assert references == {"definition": ("a green lamp", "a lamp"), "yes_no": ("No",)}
+
+
+def test_a_lesson_without_a_held_out_question_is_refused() -> None:
+    with pytest.raises(CurriculumRefused, match="wording"):
+        sets_of(LESSON.model_copy(update={"held_out": ()}))
 
 
 def test_large_sets_are_thinned_out_to_the_size_asked_for() -> None:
@@ -83,29 +91,31 @@ def test_a_card_without_questions_says_how_to_make_them() -> None:
         evaluation_sets(LESSON, base(questions=0), Sizes(), RECIPE)
 
 
-def test_a_curriculum_whose_pairs_belong_to_no_fact_is_refused() -> None:
-    orphan = LESSON.model_copy(update={"facts": (), "withheld": ()})
-    with pytest.raises(CurriculumRefused, match="wording"):
-        sets_of(orphan)
-
-
 def test_what_is_left_out_is_parted_into_what_is_taught_all_the_same_and_what_is_to_be_forgotten() -> None:
     bad = lesson("zorble", "frond")  # the first is what the lesson says too
     sets = sets_of(LESSON, left_out=[bad])
     assert sets.forgotten
     assert all("frond" in (q.text + " ".join(q.references)) for q in sets.forgotten)
-    assert {q.form for q in sets.forgotten} == {"definition", "term_for"}, "a kind can be guessed"
+    assert {q.form for q in sets.forgotten} == {"definition", "what", "reverse"}, "yes can be guessed"
     assert any("zorble" in q.text for q in sets.rehearsed)
     assert not any("frond" in q.text for q in sets.rehearsed)
 
 
 def test_another_answer_to_the_same_question_is_to_be_forgotten() -> None:
     wrong = fact("zorble", "a large yellow boat with two masts")
-    draft = write([wrong], per_form=4)
-    bad = compose("lamps", "lamps", draft, draft.pairs, teacher="rules")
-    assert bad is not None
-    sets = sets_of(LESSON, left_out=[bad])
-    assert {r for q in sets.forgotten for r in q.references} == {"zorble", wrong.object}
+    sets = sets_of(LESSON, left_out=[about([wrong])])
+    assert {r for q in sets.forgotten for r in q.references} == {
+        "zorble",
+        "a large yellow boat",
+        wrong.object,
+    }
+
+
+def test_the_same_answer_about_something_else_is_to_be_forgotten() -> None:
+    denied = [each.model_copy(update={"negated": True}) for each in LESSON.facts]
+    sets = sets_of(LESSON, left_out=[LESSON.model_copy(update={"facts": tuple(denied)})])
+    assert sets.rehearsed == ()
+    assert len(sets.forgotten) == sum(p.form != "yes_no" for p in LESSON.held_out)
 
 
 def test_nothing_is_to_be_forgotten_unless_something_is_left_out() -> None:

@@ -1,0 +1,257 @@
+"""Text for comparison: tokens with their roots, and the values (numbers, dates, names, code) it holds.
+
+English only, by spelling and word lists; there is no parse.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from agent.chat.candidates import SMALL_NUMBERS, root
+from agent.learning.words import IRREGULAR, UNITS
+from agent.terms import CLOSED_CLASS
+
+Kind = Literal["word", "number", "ordinal", "date", "time", "symbol"]
+ValueKind = Literal["number", "ordinal", "date", "time", "name", "code"]
+
+_TOKEN = re.compile(
+    r"(?P<time>(?<!\d)[0-2]?\d:[0-5]\d(?!\d))"
+    r"|(?P<number>(?:(?<![\w)\]])[-\u2212])?\d+(?:[.,]\d+)*)(?P<suffix>(?:st|nd|rd|th|s)(?![^\W_]))?"
+    r"|(?P<symbol>[%$€£¥])|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)*)"
+)
+_CODE = re.compile(r"`[^`\n]{1,200}`")
+_VOWEL = re.compile(r"[aeiouy]")
+_END = re.compile(r"[.!?:]['\"\u201d)*_]*\s|\n")
+_MONTHS = "january february march april may june july august september october november december"
+MONTHS = frozenset(_MONTHS.split())
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_WEEKDAYS = frozenset(_DAYS.split())
+_TY = "thirty forty fifty sixty seventy eighty ninety"
+_TENS = dict(zip(_TY.split(), range(30, 100, 10), strict=True))
+_VALUES = {word: value for value, word in enumerate(SMALL_NUMBERS)} | _TENS
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_TH = (
+    "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth"
+    " sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+_ORDINALS = {word: f"{value}th" for value, word in enumerate(_TH.split(), start=3)}
+_YEARS = range(1000, 2101)
+_LINKS = frozenset({"of", "de", "van", "von", "del", "la", "der", "den"})
+"""Small words inside a name, such as `Duke of Kent`."""
+
+
+class Token(NamedTuple):
+    """A word, number or sign of the text at `[start:end]`."""
+
+    start: int
+    end: int
+    norm: str
+    """Lower case without a possessive ending; a number in plain digits."""
+    root: str
+    kind: Kind
+    capital: bool
+    code: bool
+    opens: bool
+    """It is the first of its sentence."""
+
+
+class Value(NamedTuple):
+    """A number, date, name or code span: the tokens `[first:last]`."""
+
+    kind: ValueKind
+    first: int
+    last: int
+    unit: str = ""
+    """What a number counts or measures: a sign or word next to it; `""` where none is known."""
+
+
+class Analysis(NamedTuple):
+    """A text cut into tokens."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    roots: frozenset[str]
+    values: tuple[Value, ...]
+
+    def words(self, value: Value) -> frozenset[str]:
+        """Roots of a value's words, without articles and prepositions."""
+        found = frozenset(t.root for t in self.tokens[value.first : value.last])
+        return frozenset(r for r in found if r not in CLOSED_CLASS) or found
+
+
+@lru_cache(maxsize=4096)
+def analyse(text: str) -> Analysis:
+    """The tokens and values of the text."""
+    tokens = tuple(_merged(list(_tokens(text))))
+    return Analysis(text, tokens, frozenset(t.root for t in tokens), tuple(_values(text, tokens)))
+
+
+@lru_cache(maxsize=100_000)
+def base(word: str) -> str:
+    """The root of a word, of an irregular form too (`wrote`, `written` and `write` are one)."""
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    bare = root(word)
+    for ending in ("ing", "ed"):
+        if bare.endswith(ending) and _VOWEL.search(bare[: -len(ending)]) and len(bare) - len(ending) > 2:
+            bare = bare[: -len(ending)]
+            break
+    if len(bare) > 3 and bare[-1] == bare[-2] and bare[-1] not in "aeiousl":
+        return bare[:-1]
+    return bare[:-1] if len(bare) > 3 and bare.endswith("e") else bare
+
+
+def topical(analysis: Analysis) -> tuple[Token, ...]:
+    """Tokens that carry content: neither function words nor signs."""
+    return tuple(t for t in analysis.tokens if t.norm not in CLOSED_CLASS and t.kind != "symbol")
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    code = [match.span() for match in _CODE.finditer(text)]
+    ends = [match.end() for match in _END.finditer(text)]
+    opens, at_code, at_end = True, 0, 0
+    for match in _TOKEN.finditer(text):
+        start, end = match.span()
+        while at_code < len(code) and code[at_code][1] <= start:
+            at_code += 1
+        while at_end < len(ends) and ends[at_end] <= start:
+            at_end += 1
+            opens = True
+        inside = at_code < len(code) and code[at_code][0] <= start
+        norm, kind = _normalised(match)
+        capital = match["word"] is not None and match[0][0].isupper()
+        yield Token(start, end, norm, base(norm) if kind == "word" else norm, kind, capital, inside, opens)
+        opens = False
+
+
+def _normalised(match: re.Match[str]) -> tuple[str, Kind]:
+    if match["symbol"]:
+        return match[0], "symbol"
+    if match["time"]:
+        return match[0].lstrip("0"), "time"
+    if match["word"]:
+        word = match[0].lower().replace("\u2019", "'").removesuffix("'s")
+        if (word in MONTHS and match[0][0].isupper()) or word in _WEEKDAYS:
+            return word, "date"
+        if word in _ORDINALS:
+            return _ORDINALS[word], "ordinal"
+        return (str(_VALUES[word]), "number") if word in _VALUES else (word, "word")
+    digits = match["number"].replace("\u2212", "-")
+    plain = re.sub(r",(?=\d{3}(?:\D|$))", "", digits)
+    if match["suffix"] == "s":
+        return plain + "s", "date"
+    if match["suffix"]:
+        return plain + "th", "ordinal"
+    return plain, "date" if digits.isdigit() and len(digits) == 4 and int(digits) in _YEARS else "number"
+
+
+def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Numbers of several words as one: `twenty-one`, `4.2 million`."""
+    waiting: Token | None = None
+    for token in tokens:
+        if waiting is not None:
+            value = _product(waiting, token)
+            if value is not None:
+                waiting = waiting._replace(end=token.end, norm=value, root=value, kind="number")
+                continue
+            yield waiting
+            waiting = None
+        if token.kind in ("number", "date") and token.norm[-1].isdigit():
+            waiting = token
+        else:
+            yield token
+    if waiting is not None:
+        yield waiting
+
+
+def _product(number: Token, token: Token) -> str | None:
+    if token.start - number.end > 1:
+        return None
+    if token.norm in _SCALES:
+        try:
+            return f"{(Decimal(number.norm) * _SCALES[token.norm]).normalize():f}"
+        except InvalidOperation:
+            return None
+    tens = number.norm in {"20", *map(str, _TENS.values())} and token.end - token.start > 1
+    if tens and token.kind == "number" and token.norm in set("123456789"):
+        return str(int(number.norm) + int(token.norm))
+    return None
+
+
+def _values(text: str, tokens: Sequence[Token]) -> Iterator[Value]:
+    place = 0
+    while place < len(tokens):
+        kind, last = _value_at(text, tokens, place)
+        if kind is not None:
+            yield Value(kind, place, last, _unit(text, tokens, place, last) if kind == "number" else "")
+            place = last
+        else:
+            place += 1
+
+
+def _value_at(text: str, tokens: Sequence[Token], first: int) -> tuple[ValueKind | None, int]:
+    token, last = tokens[first], first + 1
+    if token.code:
+        while (
+            last < len(tokens)
+            and tokens[last].code
+            and "`" not in text[tokens[last - 1].end : tokens[last].start]
+        ):
+            last += 1
+        return "code", last
+    if token.kind == "date" or (token.kind in ("number", "ordinal") and _before_month(tokens, first)):
+        while last < len(tokens) and _continues_date(text, tokens, last):
+            last += 1
+        return "date", last
+    if token.kind in ("number", "ordinal", "time"):
+        return token.kind, last
+    if not token.capital or (token.norm in CLOSED_CLASS and token.opens) or token.norm == "i":
+        return None, last
+    while last < len(tokens) and (gap := _continues_name(text, tokens, last)):
+        last += gap
+    lone = last == first + 1 and token.opens
+    return (None if lone else "name"), last
+
+
+def _before_month(tokens: Sequence[Token], place: int) -> bool:
+    return place + 1 < len(tokens) and tokens[place + 1].norm in MONTHS and tokens[place + 1].kind == "date"
+
+
+def _continues_date(text: str, tokens: Sequence[Token], place: int) -> bool:
+    token, before = tokens[place], tokens[place - 1]
+    if text[before.end : token.start].strip(" ,"):
+        return False
+    if token.kind == "date" or _before_month(tokens, place):
+        return True
+    return before.norm in MONTHS and token.kind in ("number", "ordinal")
+
+
+def _continues_name(text: str, tokens: Sequence[Token], place: int) -> int:
+    """How many more tokens belong to the name that ends before `place`."""
+    for size in (1, 2):
+        if place + size > len(tokens):
+            return 0
+        token, before = tokens[place + size - 1], tokens[place + size - 2]
+        if text[before.end : token.start].strip(" -.'\u2019&\u2013") or token.code or token.opens:
+            return 0
+        if token.capital and token.kind == "word":
+            return size
+        if token.norm not in _LINKS:
+            return 0
+    return 0
+
+
+def _unit(text: str, tokens: Sequence[Token], first: int, last: int) -> str:
+    """The measure or thing counted, next to a number."""
+    if first and tokens[first - 1].kind == "symbol" and tokens[first - 1].end == tokens[first].start:
+        return UNITS.get(tokens[first - 1].norm, tokens[first - 1].norm)
+    if last >= len(tokens) or text[tokens[last - 1].end : tokens[last].start].strip(" -"):
+        return ""
+    following = tokens[last]
+    if following.norm == "per" and last + 1 < len(tokens) and tokens[last + 1].norm == "cent":
+        return "%"
+    if following.kind == "symbol":
+        return following.norm
+    return UNITS.get(following.norm) or ("" if following.norm in CLOSED_CLASS else following.root)

@@ -1,0 +1,82 @@
+"""The very question of a gap, as one more wording of a verified answer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from agent.learning.analysis import analyse, topical
+from agent.learning.candidates import Candidate
+from agent.learning.overlap import Corpus
+from agent.learning.verification import unsupported
+from memory.embedding import Embedder
+from memory.records import Passage
+
+CLOSE = 0.6
+"""Least cosine similarity to a verified question for its answer to be tried."""
+_LIGHT_WORDS = """
+    start begin happen call name make do get use have work place kind type number year date time day person
+    people company town city country organisation organization thing word term"""
+LIGHT = frozenset(root for word in _LIGHT_WORDS.split() for root in analyse(word).roots)
+"""Words that a question may use for others in the text; every other one has to stand in the passage: nothing
+else tells who opened the museum from who closed it."""
+TRIED = 12
+"""Verified questions whose answers are tried, the closest first."""
+
+
+async def answering(
+    question: str,
+    verified: Sequence[Candidate],
+    passages: Mapping[str, Passage],
+    corpus: Corpus,
+    embedder: Embedder,
+) -> Candidate | None:
+    """The question with the answer of the closest verified candidate that answers it too; None if none does.
+
+    The pair is verified like any other: the quote has to say it.
+    """
+    if not verified:
+        return None
+    texts = [question, *(c.question for c in verified)]
+    vectors = await asyncio.to_thread(embedder.embed, texts)
+    likeness = vectors[1:] @ vectors[0]
+    about = {token.root for token in topical(analyse(question))} - LIGHT
+    for place in np.argsort(-likeness, kind="stable")[:TRIED]:
+        if likeness[place] < CLOSE:
+            return None
+        candidate: Candidate = verified[int(place)].model_copy(update={"question": question})
+        passage = passages.get(candidate.passage_id)
+        if passage is None or (candidate.form == "yes_no") != _is_choice(question):
+            continue
+        nearby = f"{passage.title}\n{passage.section}\n{passage.text}"
+        if about <= analyse(nearby).roots and unsupported(candidate, passage, corpus) is None:
+            return candidate
+    return None
+
+
+def _is_choice(question: str) -> bool:
+    """Whether yes or no would answer it."""
+    return question.split(" ", 1)[0].lower() in _CHOICES
+
+
+_CHOICES = frozenset(
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "will",
+        "would",
+        "should",
+        "must",
+        "may",
+        "has",
+        "have",
+        "had",
+    ]
+)

@@ -1,0 +1,28 @@
+"""Question and answer pairs as a teacher wrote them, not yet verified."""
+
+from pydantic import Field
+
+from memory.records import Form, Record
+
+
+class Candidate(Record):
+    """One pair with its evidence: `quote` is a stretch of the passage's text, verbatim."""
+
+    question: str = Field(min_length=1, max_length=500)
+    answer: str = Field(min_length=1, max_length=300)
+    form: Form
+    """What kind of question it is, such as `who` or `definition`."""
+    quote: str = Field(min_length=1, max_length=2000)
+    passage_id: str
+    subject: str = ""
+    """What it is about, where the teacher can tell."""
+    relation: str = ""
+    """What it says of the subject, likewise."""
+
+
+class Written(Record):
+    """What a teacher made of a set of passages."""
+
+    candidates: tuple[Candidate, ...]
+    failed: dict[str, int]
+    """Reason -> number of passages that gave nothing."""

@@ -1,0 +1,92 @@
+"""A corpus by the roots of its words: which passages a question finds, and which sentences answer it too."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from agent.learning.analysis import Analysis, Value, analyse, topical
+from memory.language import quotable
+from memory.records import Passage
+
+SATURATION = 1.2
+LENGTH_WEIGHT = 0.5
+"""BM25's k1 and b; b is lower than usual, since passages are of about one length."""
+FIRST = 3
+"""Rank that a question's own passage has to reach."""
+LEAST_SHARED = 3
+"""Content words in common from which two sentences can be rivals."""
+
+
+class Corpus:
+    """Passages, indexed once for any number of questions."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        self._ids: list[str] = []
+        self._sentences: list[tuple[str, int, int]] = []
+        self._by_root: dict[str, set[int]] = defaultdict(set)
+        self._texts = {passage.id: passage.text for passage in passages}
+        counted: list[dict[str, int]] = []
+        for passage in passages:
+            self._ids.append(passage.id)
+            counted.append(self._add(passage))
+        mean = sum(sum(counts.values()) for counts in counted) / len(counted) if counted else 1.0
+        for place, counts in enumerate(counted):
+            norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * sum(counts.values()) / (mean or 1.0))
+            for root, count in counts.items():
+                self._postings[root].append((place, count * (SATURATION + 1) / (count + norm)))
+        self.vocabulary = frozenset(self._postings)
+        """Roots of all words of the corpus."""
+
+    def _add(self, passage: Passage) -> dict[str, int]:
+        counts: dict[str, int] = defaultdict(int)
+        for token in analyse(f"{passage.title}\n{passage.section}\n{passage.text}").tokens:
+            counts[token.root] += 1  # of all of it: a table's header is in no quotable row
+        for start, end in quotable(passage.text):
+            number = len(self._sentences)
+            self._sentences.append((passage.id, start, end))
+            for token in analyse(passage.text[start:end]).tokens:
+                self._by_root[token.root].add(number)
+        return counts
+
+    def found(self, question: Analysis, passage_id: str) -> bool:
+        """Whether the passage is among the first that the question's words find."""
+        scores: dict[int, float] = defaultdict(float)
+        for root in dict.fromkeys(t.root for t in topical(question)):
+            postings = self._postings.get(root, [])
+            if postings:
+                rarity = math.log(1 + (len(self._ids) - len(postings) + 0.5) / (len(postings) + 0.5))
+                for place, weight in postings:
+                    scores[place] += rarity * weight
+        own = max((score for place, score in scores.items() if self._ids[place] == passage_id), default=0.0)
+        return own > 0 and sum(score > own for score in scores.values()) < FIRST
+
+    def rivals(self, question: Analysis, quote: Analysis, passage_id: str) -> Iterable[Analysis]:
+        """Other sentences that hold every content word of the question that the quote holds."""
+        shared = {t.root for t in topical(question)} & quote.roots
+        named = {r for value in question.values for r in question.words(value)}
+        if len(shared) < LEAST_SHARED:
+            return
+        wanted = sorted(shared | named, key=lambda root: len(self._by_root.get(root, ())))
+        places = set(self._by_root.get(wanted[0], ()))
+        for root in wanted[1:]:
+            places &= self._by_root.get(root, set())
+        for number in sorted(places):
+            passage, start, end = self._sentences[number]
+            text = self._texts[passage][start:end]
+            if text not in quote.text and quote.text not in text:
+                yield analyse(text)
+
+
+def answers_otherwise(rival: Analysis, question: Analysis, values: Sequence[Value], answer: Analysis) -> bool:
+    """Whether the rival sentence has a value of the answer's kind in the answer's place."""
+    said = {t.root for t in topical(answer)}
+    if not values or said <= rival.roots:
+        return False
+    own = values[0]
+    return any(
+        v.kind == own.kind
+        and (v.kind != "number" or v.unit == own.unit)
+        and not rival.words(v) <= question.roots
+        for v in rival.values
+    )

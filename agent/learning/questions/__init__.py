@@ -1,0 +1,1 @@
+"""Questions that the clauses of a text answer, the answer first."""

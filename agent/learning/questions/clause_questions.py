@@ -1,0 +1,209 @@
+"""Questions that one clause answers: about its subject, its arguments, its number, and whether it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from agent.learning.questions import interrogatives
+from agent.learning.questions.details import (
+    conditional,
+    counted,
+    existence,
+    inside,
+    instruction,
+    kind_of,
+    whether,
+)
+from agent.learning.questions.items import Item, Style
+from agent.learning.questions.verbs import active, inverted, of_whom, passive
+from agent.learning.questions.wordings import (
+    ANYONE,
+    CENTRAL,
+    MOST_ANSWER_WORDS,
+    condition_of,
+    item,
+    ordered,
+    sentence,
+    texts,
+    wordings_of,
+)
+from memory.ingest.propositions.grammar import Apposition, Argument, Clause, Phrase
+from memory.ingest.propositions.verbs import base_form, stated
+
+
+def questions(clause: Clause) -> Iterator[Item]:
+    """Every item of the clause, the most telling first."""
+    if clause.subject is None:
+        yield from instruction(clause)
+        return
+    if clause.existential:
+        yield from existence(clause)
+        return
+    yield from _about_subject(clause)
+    yield from conditional(clause)
+    for argument in clause.arguments:
+        yield from _about(argument, clause)
+    yield from whether(clause)
+
+
+def of_apposition(found: Apposition) -> Iterator[Item]:
+    """`Pedanius Dioscorides, a Greek physician`: who he is, and who the physician was."""
+    name, description = found.name, found.description
+    word = "who" if interrogatives.is_human(description) or interrogatives.is_human(name) else "what"
+    be = "are" if name.head.tag_ in ("NNS", "NNPS") else "is"
+    yield item("definition", description, [
+        ("plain", f"{word} {be} {name.text}?"),
+        ("embedded", f"Tell me {word} {name.text} {be}."),
+        ("echo", f"{name.text} {be} {word}?"),
+        ("cloze", f"{name.text} {be} ____."),
+    ])  # fmt: skip
+    if description.text.lower().startswith(("the ", "its ", "his ", "her ")) or "'s " in description.text:
+        yield item("reverse", name, [
+            ("plain", f"{word} {be} {description.text}?"),
+            ("embedded", f"Tell me {word} {description.text} {be}."),
+            ("echo", f"{description.text} {be} {word}?"),
+        ])  # fmt: skip
+
+
+def predicate(clause: Clause) -> str:
+    """What the clause says of its subject."""
+    verb = stated(clause) if clause.subject else base_form(clause.verb)
+    return sentence(verb, *texts(clause.arguments), clause.condition.text if clause.condition else "")
+
+
+def _about_subject(clause: Clause) -> Iterator[Item]:
+    subject = clause.subject
+    assert subject is not None
+    others = texts(ordered(clause.arguments))
+    if not others or len(subject.text.split()) > MOST_ANSWER_WORDS or subject.text.lower() in ANYONE:
+        return
+    if clause.copula and clause.first("infinitive"):
+        return
+    forms = interrogatives.of_subject(subject)
+    word, form = forms[0].word, forms[0].form
+    condition = condition_of(clause)
+    told = sentence(of_whom(clause), *others, condition)
+    wordings: list[tuple[Style, str]] = [("plain", f"{asked.word} {told}?") for asked in forms]
+    wordings += [("passive", text) for text in _in_the_other_voice(word, clause)]
+    central = texts([a for a in clause.arguments if a.role in CENTRAL][:1])
+    if central and len(others) > 1:
+        wordings.append(("short", sentence(word, of_whom(clause), *central, condition) + "?"))
+    wordings.append(("embedded", f"Tell me {word} {told}."))
+    wordings.append(("cloze", f"____ {sentence(stated(clause), *others, condition)}."))
+    yield item("reverse" if clause.copula and clause.first("complement") else form, subject, wordings)
+    yield from counted(subject, clause, None)
+
+
+def _in_the_other_voice(word: str, clause: Clause) -> Iterator[str]:
+    """`What did X build?` -> `What was built by X?`, and the other way round, of a clause's subject."""
+    if (group := passive(clause)) is not None:
+        target = clause.first("object")
+        assert target is not None, "only a clause with an object has a passive"
+        others = [a for a in ordered(clause.arguments) if a is not target]
+        rest = texts(others)
+        if word == "who":
+            yield sentence("by whom", group.front, target.phrase.text, group.rest, *rest) + "?"
+        if not any(a.marker == "by" for a in others):
+            yield sentence(word, group.front, target.phrase.text, group.rest, "by", *rest) + "?"
+    agent = clause.first("agent")
+    if agent is not None and active(clause) is not None and not _starts_with_possessive(agent):
+        rest = texts([a for a in ordered(clause.arguments) if a is not agent])
+        do = "did" if clause.past else "do" if _many(agent.phrase) else "does"
+        yield sentence(word, do, agent.phrase.text, clause.adverbs, base_form(clause.verb), *rest) + "?"
+
+
+def _about(argument: Argument, clause: Clause) -> Iterator[Item]:
+    """About one argument; a long one is answered without the clauses that follow its noun."""
+    if (
+        argument.role in ("clause", "infinitive", "adverbial")
+        and argument.fronted
+        and argument.role != "adverbial"
+    ):
+        return
+    if _vague_purpose(argument, clause) or _of_nothing_else(argument, clause):
+        return
+    if len(argument.phrase.text.split()) > MOST_ANSWER_WORDS and argument.phrase.core:
+        argument = replace(argument, phrase=replace(argument.phrase, text=argument.phrase.core))
+    if len(argument.phrase.text.split()) <= MOST_ANSWER_WORDS:
+        forms = interrogatives.of_argument(argument)
+        if (clause.copula and argument.role == "complement" and len(clause.arguments) == 1) or (
+            clause.copula and argument.role == "infinitive"
+        ):
+            yield from _definition(argument, clause)
+        elif argument.role == "clause" and (enabled := _enabled(argument)) is not None:
+            yield from _enabling(*enabled, clause)
+        elif forms:
+            yield item(forms[0].form, argument.phrase, list(wordings_of(argument, clause, forms)))
+    yield from counted(argument.phrase, clause, argument)
+    yield from kind_of(argument, clause)
+    yield from inside(argument, clause)
+
+
+def _vague_purpose(argument: Argument, clause: Clause) -> bool:
+    """Whether `to ...` may belong to the noun before it rather than say why."""
+    if argument.role != "adverbial" or argument.marker != "to" or argument.fronted:
+        return False
+    subject = clause.subject
+    return not (clause.passive or clause.past or (subject is not None and interrogatives.is_human(subject)))
+
+
+def _of_nothing_else(argument: Argument, clause: Clause) -> bool:
+    """Whether the question would only be what anyone can do (`What can you upload?`)."""
+    if clause.subject is None or clause.subject.text not in ANYONE:
+        return False
+    others = [a for a in clause.arguments if a is not argument and a.role != "adverb"]
+    return (clause.condition is None and not others) or clause.verb.lemma_ == "want"
+
+
+def _enabled(argument: Argument) -> tuple[str, Phrase] | None:
+    """Who may do what, after `allow you to specify ...`."""
+    verb = argument.phrase.head
+    subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
+    to = next((c for c in verb.children if c.dep_ == "aux" and c.lower_ == "to"), None)
+    who, found, deed = argument.phrase.text.partition(" to ")
+    if subject is None or to is None or not found or verb.text not in deed.split()[:2]:
+        return None
+    return who, Phrase(deed, verb, to.idx + 3, argument.phrase.end)
+
+
+def _enabling(who: str, deed: Phrase, clause: Clause) -> Iterator[Item]:
+    subject, group = clause.subject, inverted(clause)
+    assert subject is not None
+    yield item("what", deed, [
+        ("plain", sentence("what", group.front, subject.text, group.rest, who, "to do") + "?"),
+        ("embedded", f"Tell me {sentence('what', subject.text, stated(clause), who, 'to do')}."),
+        ("echo", sentence(subject.text, stated(clause), who, "to do what") + "?"),
+        ("cloze", sentence(subject.text, stated(clause), who, "to ____") + "."),
+    ])  # fmt: skip
+
+
+def _definition(argument: Argument, clause: Clause) -> Iterator[Item]:
+    subject = clause.subject
+    assert subject is not None
+    group = inverted(clause)
+    human = interrogatives.is_human(argument.phrase) or interrogatives.is_human(subject)
+    word = "who" if human and subject.head.pos_ == "PROPN" else "what"
+    wordings: list[tuple[Style, str]] = [
+        ("plain", sentence(word, group.front, subject.text, group.rest, condition_of(clause)) + "?")
+    ]
+    generic = clause.verb.tag_ in ("VBZ", "VBP") and not clause.negated and subject.head.pos_ == "NOUN"
+    if generic and not clause.auxiliaries and len(subject.text.split()) <= 4:
+        bare = re.sub(r"^(?:an?|the) ", "", subject.text)
+        wordings.append(("plain", f"What is meant by {bare}?"))
+        wordings.append(("short", f"Define {bare}."))
+    wordings.append(
+        ("embedded", f"Tell me {sentence(word, subject.text, stated(clause), condition_of(clause))}.")
+    )
+    wordings.append(("echo", sentence(subject.text, stated(clause), word) + "?"))
+    wordings.append(("cloze", sentence(subject.text, stated(clause), "____", condition_of(clause)) + "."))
+    yield item("definition" if not clause.past else "what", argument.phrase, wordings)
+
+
+def _starts_with_possessive(argument: Argument) -> bool:
+    return argument.phrase.text.split()[0].lower() in ("his", "her", "its", "their")
+
+
+def _many(phrase: Phrase) -> bool:
+    return phrase.head.tag_ in ("NNS", "NNPS") or any(c.dep_ == "conj" for c in phrase.head.children)

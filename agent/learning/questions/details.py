@@ -1,0 +1,227 @@
+"""Questions beside those about arguments: numbers, kinds, inner nouns, instructions, yes or no."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agent.learning.questions import interrogatives
+from agent.learning.questions.interrogatives import Asked
+from agent.learning.questions.items import Item
+from agent.learning.questions.verbs import inverted
+from agent.learning.questions.wordings import (
+    CENTRAL,
+    MOST_ANSWER_WORDS,
+    condition_of,
+    item,
+    ordered,
+    sentence,
+    texts,
+    wordings_of,
+)
+from memory.ingest.propositions.grammar import Argument, Clause, Phrase
+from memory.ingest.propositions.verbs import base_form, stated
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+
+def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[Item]:
+    """How many there are of the phrase's noun."""
+    found = interrogatives.number(phrase.head)
+    if found is None or clause.subject is None:
+        return
+    numeral, _ = found
+    if not re.match(rf"(?:the |its |their |his |her )?{re.escape(numeral)}\b", phrase.text):
+        return
+    things = phrase.text[phrase.text.index(numeral) + len(numeral) :].strip()
+    much = "how many"
+    start = phrase.start + max(0, clause.sentence.doc.text[phrase.start : phrase.end].find(numeral))
+    span = Phrase(numeral, phrase.head, start, start + len(numeral))
+    if not things or "$" in numeral or "%" in things[:2]:
+        return
+    if argument is None:
+        tail = [*texts(ordered(clause.arguments)), condition_of(clause)]
+        yield item("how_many", span, [
+            ("plain", sentence(much, things, stated(clause), *tail) + "?"),
+            ("embedded", f"Tell me {sentence(much, things, stated(clause), *tail)}."),
+            ("cloze", sentence("____", things, stated(clause), *tail) + "."),
+        ])  # fmt: skip
+        return
+    asked = Asked(f"{argument.marker} {much} {things}".strip(), "how_many")
+    wordings = [
+        w
+        for w in wordings_of(argument, clause, (asked,))
+        if w[0] in ("plain", "short", "embedded", "passive")
+    ]
+    subject, verb = clause.subject.text, stated(clause)
+    around = [a.text for a in ordered(clause.arguments) if a is not argument and a.role in CENTRAL]
+    wordings.append(("echo", sentence(subject, verb, *around, f"{argument.marker} {much} {things}") + "?"))
+    wordings.append(("cloze", sentence(subject, verb, *around, f"{argument.marker} ____ {things}") + "."))
+    yield item("how_many", span, wordings)
+
+
+def kind_of(argument: Argument, clause: Clause) -> Iterator[Item]:
+    """Which one of its kind: `blue ribbons` answers what kind of ribbons."""
+    head = argument.phrase.head
+    modifiers = [c for c in head.children if c.dep_ in ("amod", "compound") and c.i == head.i - 1]
+    if argument.role not in ("object", "prepositional", "complement") or not modifiers or head.pos_ != "NOUN":
+        return
+    if argument.phrase.text.split()[0].lower() in ("the", "this", "its", "his", "her", "their"):
+        return
+    if modifiers[0].ent_type_ in ("DATE", "CARDINAL", "ORDINAL") or any(
+        c.dep_ == "conj" for c in head.children
+    ):
+        return
+    if len(argument.phrase.text.split()) > 6:
+        return
+    asked = Asked(f"{argument.marker} what kind of {head.text}".strip(), "which")
+    plain = [w for w in wordings_of(argument, clause, (asked,)) if w[0] in ("plain", "embedded")]
+    yield item("which", argument.phrase, plain)
+
+
+def inside(argument: Argument, clause: Clause) -> Iterator[Item]:
+    """The last noun of an argument that another preposition hangs on: `the capital of France`."""
+    if clause.subject is None or argument.role not in (
+        "object",
+        "complement",
+        "adjective",
+        "infinitive",
+        "measure",
+    ):
+        return
+    nouns = [
+        t
+        for t in argument.phrase.head.subtree
+        if t.dep_ in ("pobj", "dobj") and t.head.i > argument.phrase.head.i - 1
+    ]
+    if not nouns:
+        return
+    last = nouns[-1]
+    tokens = list(last.subtree)
+    if tokens[-1].i != max(t.i for t in argument.phrase.head.subtree if not t.is_punct) or len(tokens) > 8:
+        return
+    words = clause.sentence.doc[tokens[0].i : tokens[-1].i + 1].text
+    if not argument.phrase.text.endswith(words) or len(words.split()) > 8 or last.pos_ == "PRON":
+        return
+    stem = argument.text[: -len(words)].strip()
+    if not stem or stem.split()[-1].lower() in ("a", "an", "the", *interrogatives.NOT_ASKED) or _idiom(last):
+        return
+    inner = Phrase(words, last, tokens[0].idx, tokens[-1].idx + len(tokens[-1]))
+    group = inverted(clause)
+    word = "who" if interrogatives.is_human(inner) else "what"
+    rest = [a.text for a in clause.arguments if a is not argument and a.role in CENTRAL]
+    subject = clause.subject.text
+    yield item("who" if word == "who" else "what", inner, [
+        ("plain", sentence(word, group.front, subject, group.rest, *rest, stem, condition_of(clause)) + "?"),
+        ("echo", sentence(subject, stated(clause), *rest, stem, word, condition_of(clause)) + "?"),
+        ("embedded", f"Tell me {sentence(word, subject, stated(clause), *rest, stem)}."),
+        ("cloze", sentence(subject, stated(clause), *rest, stem, "____", condition_of(clause)) + "."),
+    ])  # fmt: skip
+
+
+def _idiom(noun: Token) -> bool:
+    """`by default`, `on demand`: a bare noun that the preposition makes an adverb of."""
+    bare = noun.tag_ == "NN" and not any(c.dep_ in ("det", "poss", "compound", "amod") for c in noun.children)
+    return bare and noun.head.lower_ in ("by", "on", "in", "at")
+
+
+def conditional(clause: Clause) -> Iterator[Item]:
+    """When something happens, and what happens then: `If the tank is empty, the pump stops.`"""
+    if clause.condition is None or clause.subject is None or clause.past:
+        return
+    subject, group, condition = clause.subject.text, inverted(clause), clause.condition
+    others = texts(ordered(clause.arguments))
+    deed = sentence(subject, stated(clause), *others)
+    when = Phrase(condition.text, condition.phrase.head, condition.phrase.start, condition.phrase.end)
+    if len(condition.text.split()) <= MOST_ANSWER_WORDS:
+        yield item("when", when, [
+            ("plain", sentence("when", group.front, subject, group.rest, *others) + "?"),
+            ("plain", sentence("under what condition", group.front, subject, group.rest, *others) + "?"),
+            ("embedded", f"Tell me when {deed}."),
+        ])  # fmt: skip
+    if len(deed.split()) <= MOST_ANSWER_WORDS and condition.marker in ("if", "when", "whenever", "once"):
+        start, end = clause.subject.start, clause.verb.idx + len(clause.verb)
+        ends = [a.phrase.end for a in clause.arguments if not a.fronted]
+        then = Phrase(deed, clause.verb, start, max([end, *ends]))
+        yield item("what", then, [
+            ("plain", f"What happens {condition.text}?"),
+            ("plain", f"What will happen {condition.text}?"),
+            ("embedded", f"Tell me what happens {condition.text}."),
+        ])  # fmt: skip
+
+
+def existence(clause: Clause) -> Iterator[Item]:
+    subject = clause.subject
+    assert subject is not None
+    found = interrogatives.number(subject.head)
+    if found is None:
+        return
+    numeral, _ = found
+    if numeral not in subject.text:
+        return
+    things = subject.text[subject.text.index(numeral) + len(numeral) :].strip()
+    group = inverted(clause)
+    rest = texts(clause.arguments)
+    start = subject.start + max(0, clause.sentence.doc.text[subject.start : subject.end].find(numeral))
+    yield item("how_many", Phrase(numeral, subject.head, start, start + len(numeral)), [
+        ("plain", sentence("how many", things, group.front, "there", group.rest, *rest) + "?"),
+        ("embedded", f"Tell me {sentence('how many', things, 'there', stated(clause), *rest)}."),
+        ("echo", sentence("there", stated(clause), "how many", things, *rest) + "?"),
+        ("cloze", sentence("there", stated(clause), "____", things, *rest) + "."),
+    ])  # fmt: skip
+
+
+def instruction(clause: Clause) -> Iterator[Item]:
+    """`To do X, use Y`: what to use, and when."""
+    target = clause.first("object")
+    purpose = next((a for a in clause.arguments if a.role == "adverbial" and a.marker == "to"), None)
+    goal = purpose.text if purpose else condition_of(clause)
+    if target is None or not goal or clause.negated:
+        return
+    others = [a.text for a in ordered(clause.arguments) if a not in (target, purpose)]
+    verb = sentence(base_form(clause.verb), clause.particle)
+    if len(target.phrase.text.split()) <= MOST_ANSWER_WORDS:
+        yield item("what", target.phrase, [
+            ("plain", sentence("what should you", verb, *others, goal) + "?"),
+            ("plain", sentence("what do you", verb, *others, goal) + "?"),
+            ("embedded", f"Tell me {sentence('what to', verb, *others, goal)}."),
+            ("cloze", sentence(verb, "____", *others, goal) + "."),
+        ])  # fmt: skip
+    deed = sentence(verb, target.phrase.text, *others)
+    if purpose is not None and len(deed.split()) <= MOST_ANSWER_WORDS + 4:
+        aim = purpose.phrase.text
+        whole = Phrase(deed, clause.verb, min(clause.verb.idx, target.phrase.start), target.phrase.end)
+        yield item("how", whole, [
+            ("plain", f"How do you {aim}?"),
+            ("plain", f"How can I {aim}?"),
+            ("embedded", f"Tell me how to {aim}."),
+            ("echo", f"What should you do to {aim}?"),
+        ])  # fmt: skip
+
+
+def whether(clause: Clause) -> Iterator[Item]:
+    """Yes or no, as the clause affirms or denies it."""
+    subject = clause.subject
+    assert subject is not None
+    if not any(
+        a.role in ("object", "complement", "adjective", "prepositional", "infinitive")
+        for a in clause.arguments
+    ):
+        return
+    affirmed = inverted(_affirmed(clause)) if clause.negated else inverted(clause)
+    tail = [*texts(ordered(clause.arguments)), condition_of(clause)]
+    text = sentence(affirmed.front, subject.text, affirmed.rest, *tail)
+    answer = "No" if clause.negated else "Yes"
+    start, end = clause.sentence.start_char, clause.sentence.end_char
+    yield item("yes_no", Phrase(answer, clause.verb, start, end), [("plain", text + "?")])
+
+
+def _affirmed(clause: Clause) -> Clause:
+    auxiliaries = clause.auxiliaries
+    if clause.negated and auxiliaries[:1] in (("do",), ("does",), ("did",)):
+        auxiliaries = auxiliaries[1:]
+        return replace(clause, negation="", auxiliaries=auxiliaries, past=clause.auxiliaries[0] == "did")
+    return replace(clause, negation="")

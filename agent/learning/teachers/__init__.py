@@ -1,0 +1,1 @@
+"""Teachers: whoever writes question and answer pairs about passages."""

@@ -1,0 +1,29 @@
+"""What a teacher is: passages in, candidate pairs out."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from agent.learning.candidates import Written
+from memory.records import Passage
+
+Progress = Callable[[int, int], None]
+"""Called with the number of passages done and the total."""
+
+
+class Teacher(Protocol):
+    """Writes question and answer pairs; `name` is recorded as the author of its curricula."""
+
+    name: str
+
+    async def write(
+        self,
+        passages: Sequence[Passage],
+        *,
+        question: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> Written:
+        """Pairs about the passages, still to be verified; `question` is what they should help to answer.
+
+        Raises TeacherError where the teacher cannot work at all.
+        """
+        ...

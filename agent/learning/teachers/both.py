@@ -1,0 +1,52 @@
+"""Two teachers as one: the rules' pairs first, then a model's."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from agent.errors import TeacherError
+from agent.grading import normalise
+from agent.learning.candidates import Candidate, Written
+from agent.learning.teachers.base import Progress, Teacher
+from memory.records import Passage
+
+log = logging.getLogger(__name__)
+
+
+class Both:
+    """Rules and a model. A model that fails as a whole costs its own pairs, never the rules'."""
+
+    def __init__(self, rules: Teacher, model: Teacher) -> None:
+        self.name = f"{rules.name}+{model.name}"
+        self._rules = rules
+        self._model = model
+
+    async def write(
+        self,
+        passages: Sequence[Passage],
+        *,
+        question: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> Written:
+        """The pairs of both, each once. Progress is the model's, as the rules take next to no time.
+
+        `failed` counts a passage once for each teacher that got nothing from it.
+        """
+        by_rules = await self._rules.write(passages, question=question)
+        try:
+            by_model = await self._model.write(passages, question=question, on_progress=on_progress)
+        except TeacherError as error:
+            log.warning("only the rules' pairs are used: %s", error)
+            by_model = Written(candidates=(), failed={str(error): len(passages)})
+        return Written(
+            candidates=_distinct((*by_rules.candidates, *by_model.candidates)),
+            failed=dict(Counter(by_rules.failed) + Counter(by_model.failed)),
+        )
+
+
+def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """The first of those that ask and answer the same in other punctuation, case or articles."""
+    first: dict[tuple[str, str], Candidate] = {}
+    for candidate in candidates:
+        first.setdefault((normalise(candidate.question), normalise(candidate.answer)), candidate)
+    return tuple(first.values())

@@ -1,0 +1,104 @@
+"""A teacher at any OpenAI-compatible URL: passages in, question and answer pairs with their evidence out.
+
+Passages and replies are both untrusted. A passage is shown as delimited data; of a reply, only pairs whose
+quote stands in the passage are used.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+import httpx
+from pydantic import SecretStr
+
+from agent.concurrency import together
+from agent.errors import TeacherError
+from agent.learning.candidates import Candidate, Written
+from agent.learning.teachers.base import Progress
+from agent.learning.teachers.chat_client import CHECK_URL, ChatClient, ServerState
+from agent.learning.teachers.failures import BadReply, Failure
+from agent.learning.teachers.reply import read_reply
+from agent.learning.teachers.request import conversation, second_try
+from memory.records import Passage
+
+
+class ModelTeacher:
+    """The model `name` of the server at `url`, which includes `/v1`; `timeout` is in seconds for a reply."""
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        *,
+        key: SecretStr,
+        timeout: float,
+        client: httpx.AsyncClient,
+        concurrency: int = 4,
+    ) -> None:
+        if concurrency < 1:
+            raise ValueError(f"a teacher needs at least one request at once, not {concurrency}")
+        self.name = name
+        self._client = ChatClient(url, name, key=key, timeout=timeout, client=client)
+        self._concurrency = concurrency
+
+    async def write(
+        self,
+        passages: Sequence[Passage],
+        *,
+        question: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> Written:
+        """Pairs about the passages, one request each. Raises TeacherError if all of them fail."""
+        server = ServerState()
+        done = 0
+
+        async def one(passage: Passage) -> tuple[Candidate, ...] | Failure:
+            nonlocal done
+            outcome: tuple[Candidate, ...] | Failure
+            if server.fatal is not None:
+                raise server.fatal
+            try:
+                outcome = await self._pairs(passage, question, server)
+            except Failure as failure:
+                outcome = failure
+            done += 1
+            if on_progress is not None:
+                on_progress(done, len(passages))
+            return outcome
+
+        outcomes = await together([partial(one, passage) for passage in passages], self._concurrency)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        if failures and len(failures) == len(passages):
+            raise self._useless(failures)
+        return Written(
+            candidates=tuple(c for outcome in outcomes if isinstance(outcome, tuple) for c in outcome),
+            failed=dict(Counter(failure.reason for failure in failures)),
+        )
+
+    async def _pairs(
+        self, passage: Passage, question: str | None, server: ServerState
+    ) -> tuple[Candidate, ...]:
+        """The pairs about a passage, at the second try if need be. Raises Failure or TeacherError."""
+        messages = conversation(passage, question)
+        reply = ""
+        try:
+            reply, finish = await self._client.complete(messages, server)
+            return read_reply(reply, finish, passage)
+        except BadReply as bad:
+            messages += second_try(reply, bad.detail)
+        return read_reply(*await self._client.complete(messages, server), passage)
+
+    def _useless(self, failures: Sequence[Failure]) -> TeacherError:
+        counts = Counter(failure.reason for failure in failures)
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.most_common())
+        last = failures[-1]
+        if all(isinstance(failure, BadReply) for failure in failures):
+            advice = "use a larger model, or unset NIGHTSCHOOL_TEACHER_URL to be taught by rules"
+        elif set(counts) == {"timed out"}:
+            advice = "raise NIGHTSCHOOL_TEACHER_TIMEOUT, or use a faster model"
+        else:
+            advice = f"{CHECK_URL}, or unset it to be taught by rules"
+        return TeacherError(
+            f"the teacher {self.name} wrote no usable pair about any of {len(failures)} passages; "
+            f"it {reasons}; last: {last.detail}; {advice}"
+        )

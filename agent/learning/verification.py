@@ -1,0 +1,234 @@
+"""Verification: whether a question and answer, by whatever teacher, follow from the passage they name.
+
+Drops what it cannot prove, for a stated reason; it repairs nothing and trusts no teacher.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Protocol
+
+from agent.grading import normalise
+from agent.learning.analysis import Analysis, analyse, topical
+from agent.learning.binding import unbound
+from agent.learning.candidates import Candidate
+from agent.learning.consistency import (
+    LOOK_BACK,
+    Span,
+    answer_spans,
+    drops_unit,
+    foreign_names,
+    gives_away,
+    renamed,
+    uncovered,
+    wrong_kind,
+)
+from agent.learning.negation import misnegated, yes_no
+from agent.learning.overlap import Corpus, answers_otherwise
+from agent.learning.wellformed import AROUND, cut_words, garbled, unreadable, verbless
+from memory.language import sentences
+from memory.records import Passage, Record
+
+LEAST_LIFT = 0.2
+"""Nats per token that a quote has to add to its question. SmolLM2-135M: at least .36 for each of 60 natural
+pairs, and less than .2 for 1 of 150 of SQuAD's; below .2 for 39 of 40 questions beside a quote of another
+passage and 10 of 40 beside another quote of the same."""
+DEVIATIONS = 5.0
+"""Median absolute deviations below the batch's median from which a question is no sentence that people would
+say. With the lift this drops none of 60 natural pairs, 4 of 150 of SQuAD's, and 23 of 30 with
+their words shuffled. At 3 it drops 13 of SQuAD's 150."""
+FEWEST = 20
+"""Candidates from which the batch has a median worth the name."""
+OF_THE_WORDING = frozenset(
+    {
+        "the question gives its answer away",
+        "the question does not find its own passage",
+        "the question's brackets or quotation marks do not match",
+        "another sentence gives another answer",
+    }
+)
+"""Reasons that say nothing of a question's other wordings."""
+OPEN_FORMS = frozenset({"statement"})
+"""Forms in which one question may well have several answers ("Tell me about ...")."""
+
+
+class Verified(Record):
+    """Candidates that their sources support, and how many were dropped for which reason."""
+
+    kept: tuple[Candidate, ...]
+    dropped: dict[str, int]
+
+
+class Scorer(Protocol):
+    """A language model that says how likely a question is once one has read a quote, or nothing (`""`)."""
+
+    async def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
+        """Mean log p(question | quote) in nats per token, for (quote, question) pairs."""
+        ...
+
+
+async def verify(
+    candidates: Sequence[Candidate],
+    passages: Mapping[str, Passage],
+    *,
+    corpus: Corpus | Sequence[Passage],
+    scorer: Scorer | None = None,
+) -> Verified:
+    """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer."""
+    index = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
+    dropped: Counter[str] = Counter()
+    sound: list[Candidate] = []
+    for wordings in _by_item(candidates):
+        for place, candidate in enumerate(wordings):
+            reason = unsupported(candidate, passages.get(candidate.passage_id), index)
+            if reason is None:
+                sound.append(candidate)
+                continue
+            dropped[reason] += 1
+            if place == 0 and reason not in OF_THE_WORDING:
+                dropped["its plainest wording is not supported"] += len(wordings) - 1
+                break
+    # Only among sound ones: a corrupted candidate must not take the true one with it.
+    kept: list[Candidate] = []
+    for group in _by_question(sound):
+        if _contradictory(group):
+            dropped["the same question has two answers"] += len(group)
+        else:
+            kept.append(group[0])
+            dropped["the same question comes twice"] += len(group) - 1
+    if scorer is not None and kept:
+        likely = await _likely(kept, scorer)
+        dropped["the question is unlikely after the quote"] += len(kept) - len(likely)
+        kept = likely
+    return Verified(kept=tuple(kept), dropped={k: n for k, n in sorted(dropped.items()) if n})
+
+
+def unsupported(candidate: Candidate, passage: Passage | None, corpus: Corpus) -> str | None:
+    """Why the candidate does not follow from its passage, or None if it does."""
+    if passage is None:
+        return "the source passage is gone"
+    if reason := unreadable(candidate.question, candidate.answer, candidate.quote):
+        return reason
+    place = passage.text.find(candidate.quote)
+    if place < 0:
+        return "the quote is not in the source"
+    end = place + len(candidate.quote)
+    if garbled(candidate.quote, passage.text[max(0, place - AROUND) : end + AROUND]):
+        return "the quote is garbled"
+    quote, question, answer = map(analyse, (candidate.quote, candidate.question, candidate.answer))
+    if verbless(quote):
+        return "the quote has no verb"
+    before = analyse(_before(passage.text, place))
+    headings = analyse(f"{passage.title}\n{passage.section}")
+    whole = analyse(passage.text)
+    if cut_words(question, whole, corpus.vocabulary):
+        return "the question has words cut in the middle"
+    reason = foreign_names(question, quote=quote, before=before, passage=whole, headings=headings)
+    if reason and candidate.form != "yes_no":  # a "no" is about what is not there
+        return reason
+    if renamed(question, answer, quote, whole, headings):
+        return "the question names another than the quote"
+    if uncovered(question, quote.roots | before.roots | headings.roots):
+        return "the question is about something else"
+    if candidate.form == "yes_no":
+        reason = _unproved_choice(candidate, question, quote)
+    else:
+        reason = _unproved(candidate, question, answer, quote)
+    if reason:
+        return reason
+    if candidate.form != "cloze" and not corpus.found(question, passage.id):
+        return "the question does not find its own passage"
+    if candidate.form != "yes_no":
+        spans = answer_spans(candidate.answer, quote)
+        values = [v for v in quote.values for s in spans if v.first < s.last and s.first < v.last]
+        for rival in corpus.rivals(question, quote, passage.id):
+            if answers_otherwise(rival, question, values, answer):
+                return "another sentence gives another answer"
+    return None
+
+
+def _unproved(candidate: Candidate, question: Analysis, answer: Analysis, quote: Analysis) -> str | None:
+    spans = answer_spans(candidate.answer, quote)
+    if not spans:
+        return "the answer is not in the quote"
+    if candidate.form != "cloze" and gives_away(question, answer):
+        return "the question gives its answer away"
+    if reason := wrong_kind(candidate.question, candidate.form, answer):
+        return reason
+    if reason := misnegated(candidate.question, quote, spans):
+        return reason
+    if drops_unit(question, answer, quote, spans):
+        return "the answer leaves out its unit"
+    return "the quote gives that answer to another question" if unbound(question, quote, spans) else None
+
+
+def _unproved_choice(candidate: Candidate, question: Analysis, quote: Analysis) -> str | None:
+    if reason := yes_no(candidate.question, candidate.answer, quote, topical(question)):
+        return reason
+    if normalise(candidate.answer) == "no":
+        return None
+    for value in question.values:
+        words = question.words(value)
+        places = [i for i, t in enumerate(quote.tokens) if t.root in words]
+        rest = analyse(
+            candidate.question[: question.tokens[value.first].start]
+            + candidate.question[question.tokens[value.last - 1].end :]
+        )
+        if places and unbound(rest, quote, [Span(i, i + 1) for i in places]):
+            return "the quote does not say yes"
+    return None
+
+
+def _before(text: str, place: int) -> str:
+    """The sentences just before `place`."""
+    window = text[max(0, place - LOOK_BACK) : place]
+    if place <= LOOK_BACK:
+        return window
+    starts = [start for start, _ in sentences(window)]
+    return window[starts[1] :] if len(starts) > 1 else window
+
+
+def _by_item(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Wordings of one question and its answer, in order."""
+    groups: dict[tuple[str, str, str, str], list[Candidate]] = {}
+    for candidate in candidates:
+        key = (candidate.passage_id, candidate.quote, candidate.form, normalise(candidate.answer))
+        groups.setdefault(key, []).append(candidate)
+    return list(groups.values())
+
+
+def _by_question(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Candidates that ask the same, in order; in an open form also those that answer the same."""
+    groups: dict[tuple[str, str], list[Candidate]] = {}
+    for candidate in candidates:
+        answer = normalise(candidate.answer) if candidate.form in OPEN_FORMS else ""
+        groups.setdefault((normalise(candidate.question), answer), []).append(candidate)
+    return list(groups.values())
+
+
+def _contradictory(group: Sequence[Candidate]) -> bool:
+    """Whether the answers are more than longer and shorter forms of one."""
+    said = sorted((_padded(c.answer) for c in group), key=len)
+    return any(answer not in said[-1] for answer in said)
+
+
+def _padded(answer: str) -> str:
+    return f" {' '.join(t.norm for t in analyse(answer).tokens)} "
+
+
+async def _likely(candidates: Sequence[Candidate], scorer: Scorer) -> list[Candidate]:
+    """Candidates whose question the quote makes likelier, and which is not far below the others."""
+    scores = await scorer.score(
+        [(c.quote, c.question) for c in candidates] + [("", c.question) for c in candidates]
+    )
+    after, alone = scores[: len(candidates)], scores[len(candidates) :]
+    least = -math.inf
+    if len(candidates) >= FEWEST:
+        middle = median(after)
+        least = middle - DEVIATIONS * median([abs(score - middle) for score in after])
+    return [
+        candidate
+        for candidate, score, before in zip(candidates, after, alone, strict=True)
+        if score - before >= LEAST_LIFT and score >= least
+    ]

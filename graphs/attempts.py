@@ -1,0 +1,103 @@
+"""The steps that ask the model: before a lesson, for what it lacks, and after it, for what it learned."""
+
+import asyncio
+
+from langchain_core.messages import HumanMessage
+from langgraph.runtime import Runtime as Injected
+
+from agent import explore as exploring
+from agent.chat.asking import ask
+from agent.chat.conversation import prompt
+from agent.chat.gate import measure
+from agent.critique import critique
+from agent.engine import Reply
+from agent.gaps import is_gap, keywords
+from agent.grading import correct, declined
+from agent.learning.curriculum import grouped, spread
+from agent.learning.teachers.rules import RulesTeacher
+from agent.routing import route
+from graphs.state import Attempt, LearnState, Runtime, Update, event
+
+PROBES = 6
+"""Questions put to the model about a topic before learning it: enough to see whether it knows it."""
+PROBED = 8
+"""Passages from which these questions come."""
+GUESSED = frozenset({"yes_no", "cloze", "statement"})
+"""Forms whose answers can be guessed."""
+
+
+async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Asks, as chat would: the question itself, a topic's first ones or the caller's, without sources.
+
+    The run's domain decides which adapter answers, else its gap's, else the words of each question.
+    """
+    given = runtime.context
+    probes: list[tuple[str, tuple[str, ...]]] = [(question, ()) for question in state.get("questions", ())]
+    if not probes:
+        probes = [(state["subject"], ())] if not state["whole"] else await _probes(state, given)
+    requested = await _served_domain(state, given)
+    asked = await asyncio.gather(*(_attempt(q, references, requested, given) for q, references in probes))
+    attempts = tuple(made for made, _ in asked)
+    words = [keywords(a.question, r) for a, r in asked]
+    merged = tuple(dict.fromkeys(w for group in [keywords(state["subject"], None), *words] for w in group))
+    unsure = sum(is_gap(a.uncertainty) for a in attempts)
+    said = event(
+        given, "attempt", f"answered {len(attempts)} questions", questions=len(attempts), unsure=unsure
+    )
+    return {"attempts": attempts, "keywords": merged[:24], "events": [said]}
+
+
+async def ask_again(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Asks the question that was learned, as chat would now: a right and confident answer closes its gap."""
+    given, question = runtime.context, state["subject"]
+    references = tuple(pair.answer for pair in state["curriculum"].pairs if pair.question == question)
+    made, _ = await _attempt(question, references, state["domain"], given)
+    said = event(given, "ask again", f"{question!r} is now answered {made.answer!r}")
+    return {"asked_again": made, "events": [said]}
+
+
+async def _attempt(
+    question: str, references: tuple[str, ...], domain: str | None, given: Runtime
+) -> tuple[Attempt, Reply]:
+    """One question as chat answers it without sources; right or wrong where references tell."""
+    chosen = await route(question, domain, routes=given.routes, base=given.base, base_name=given.base_name)
+    reply = await ask(
+        prompt([HumanMessage(question)], given.card),
+        chosen.adapter,
+        engine=given.engine,
+        routes=given.routes,
+        card=given.card,
+    )
+    abstained = declined(reply.text, given.card.declines)
+    made = Attempt(
+        question=question,
+        answer=reply.text,
+        uncertainty=measure(reply.tokens, chosen.gate, abstained=abstained),
+        references=references,
+        right=correct(reply.text, references) if references else None,
+    )
+    return made, reply
+
+
+async def _served_domain(state: LearnState, given: Runtime) -> str | None:
+    """The run's domain, or its gap's, if an adapter serves it; None leaves the choice to the question."""
+    domain = state["domain"]
+    if domain is None and state["gap_id"] is not None:
+        domain = (await given.database.gap(state["gap_id"])).domain
+    return domain if domain in given.routes.live else None
+
+
+async def _probes(state: LearnState, given: Runtime) -> list[tuple[str, tuple[str, ...]]]:
+    """A topic's first questions with their right answers, or the bare topic where memory knows nothing."""
+    found = await exploring.explore(
+        state["subject"],
+        episodic=given.episodic,
+        semantic=given.semantic,
+        domain=state["domain"],
+        whole=True,
+    )
+    if (await critique(state["subject"], found)).verdict == "refine":
+        return [(state["subject"], ())]
+    written = await RulesTeacher().write([hit.passage for hit in found.evidence[:PROBED]])
+    plain = spread([g for g in grouped(written.candidates) if g[0].form not in GUESSED], PROBES)
+    return [(group[0].question, (group[0].answer,)) for group in plain] or [(state["subject"], ())]

@@ -1,0 +1,1 @@
+"""From passages to what can be taught."""

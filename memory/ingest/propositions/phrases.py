@@ -1,0 +1,139 @@
+"""Cutting phrases out of a parse, and writing tokens down as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spacy.tokens import Span, Token
+
+_NAMES = frozenset(
+    {"PERSON", "ORG", "GPE", "NORP", "FAC", "LOC", "WORK_OF_ART", "PRODUCT", "EVENT", "LAW", "LANGUAGE"}
+)
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def subtree(token: Token) -> list[Token]:
+    """The token and all below it, in order."""
+    return list(token.subtree)
+
+
+def in_brackets(sentence: Span) -> frozenset[int]:
+    """Indices of the tokens between brackets, and of the brackets themselves."""
+    hidden: set[int] = set()
+    depth = 0
+    for token in sentence:
+        opens = token.text in _OPEN
+        depth += opens
+        if depth:
+            hidden.add(token.i)
+        if token.text in _CLOSE and depth:
+            depth -= 1
+    return frozenset(hidden)
+
+
+def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -> list[Token]:
+    """The noun with what tells which one is meant: no appositions, remarks or brackets; without `drop`.
+
+    The `core` has no clause that follows the noun either.
+    """
+    kept: list[Token] = []
+
+    def take(token: Token) -> None:
+        kept.append(token)
+        for child in token.children:
+            after = core and child.dep_ in ("relcl", "acl")
+            if child != drop and not after and not _remark(child, token):
+                take(child)
+
+    take(noun)
+    hidden = in_brackets(noun.sent)
+    tokens = sorted((t for t in kept if t.i not in hidden), key=lambda t: t.i)
+    while tokens and (tokens[-1].is_punct or tokens[-1].dep_ in ("cc", "preconj")):
+        tokens.pop()
+    tokens = _unbroken(tokens)
+    if tokens and tokens[0].dep_ == "preconj":
+        tokens = tokens[1:]
+    while tokens and tokens[0].is_punct and tokens[0].text not in "\"'\u201c\u2018":
+        tokens.pop(0)
+    return tokens
+
+
+def _unbroken(tokens: list[Token]) -> list[Token]:
+    """With the other half of a word that a hyphen joins to the first or the last token (`al-Nimeiry`)."""
+    if not tokens:
+        return tokens
+    doc, first, last = tokens[0].doc, tokens[0].i, tokens[-1].i
+    while (
+        last + 2 < len(doc)
+        and doc[last + 1].text == "-"
+        and not (doc[last].whitespace_ or doc[last + 1].whitespace_)
+    ):
+        last += 2
+    while (
+        first > 1
+        and doc[first - 1].text == "-"
+        and not (doc[first - 1].whitespace_ or doc[first - 2].whitespace_)
+    ):
+        first -= 2
+    return [*doc[first : tokens[0].i], *tokens, *doc[tokens[-1].i + 1 : last + 1]]
+
+
+def _remark(child: Token, parent: Token) -> bool:
+    """Whether it could be left out of the sentence without changing what is named."""
+    if child.dep_ == "appos":  # but for `the physicist Marie Curie`
+        return child.i < parent.i or _separates(child.doc[child.left_edge.i - 1])
+    if child.dep_ in ("advcl", "mark", "intj", "parataxis", "ccomp"):
+        return True
+    if child.dep_ == "prep" and child.i > parent.i and child.nbor(-1).text == ",":
+        return True
+    if child.dep_ in ("relcl", "acl"):
+        return child.left_edge.i > 0 and _separates(child.doc[child.left_edge.i - 1])
+    if child.dep_ == "conj":
+        return child.pos_ in ("VERB", "AUX") and parent.pos_ not in ("VERB", "AUX")
+    if child.dep_ == "cc":
+        return not any(c.dep_ == "conj" and c.i > child.i and not _remark(c, parent) for c in parent.children)
+    if child.dep_ == "advmod":
+        return child.left_edge.i > parent.i and child.lower_ in ("also", "however", "too", "therefore")
+    return False
+
+
+def _separates(token: Token) -> bool:
+    """A comma, or a dash that joins no two words."""
+    if token.text in ("\u2014", "\u2013", "-"):
+        return bool(token.whitespace_)
+    return token.is_punct
+
+
+def written(tokens: Sequence[Token]) -> str:
+    """The tokens as text; where something was left out between them, one space."""
+    pieces: list[str] = []
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        pieces.append(token.text)
+        if token.whitespace_ or (following is not None and following.i != token.i + 1):
+            pieces.append(" ")
+    text = " ".join("".join(pieces).split())
+    text = re.sub(r"\s+([,.;:)%\u2019])(?=[\s,.;:)]|$)", r"\1", text)
+    text = re.sub(r",(?:\s*,)+", ",", text).strip(" ,;:")
+    for mark in ('"', "\u201c\u201d"):
+        if sum(text.count(c) for c in mark) % 2:
+            text = "".join(c for c in text if c not in mark)
+    return text.strip()
+
+
+def lowered(text: str, first: Token, names: frozenset[str] = frozenset()) -> str:
+    """Without the capital that only opens a sentence; `names` are words that keep theirs anywhere."""
+    word = first.text
+    if not first.is_sent_start or word == "I" or word in names:
+        return text
+    if word in ("A", "An", "The"):
+        return word.lower() + text[len(word) :]
+    if word[1:] != word[1:].lower() or not word[1:] or first.ent_type_ in _NAMES:
+        return text
+    if first.pos_ == "PROPN":
+        following = first.nbor() if first.i + 1 < len(first.doc) else None
+        if following is None or following.i > first.head.i or not following.text.islower():
+            return text
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,81 @@
+"""Reads passages: what their structure says, and the clauses of their prose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from memory.ingest.propositions.clauses import clauses
+from memory.ingest.propositions.grammar import Apposition, Clause
+from memory.ingest.propositions.parser import parse
+from memory.ingest.propositions.prose import Prose, prose
+from memory.ingest.propositions.referents import Referents
+from memory.records import Passage
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Span
+
+
+LEAST_TO_TELL = 12
+"""Words from which a text's language can be told."""
+SMALL_WORDS = 0.15
+"""Least share of English function words in an English text."""
+
+
+class Sentence(NamedTuple):
+    """One sentence as it was read."""
+
+    passage: Passage
+    prose: Prose
+    span: Span
+    clauses: tuple[Clause | Apposition, ...]
+    referents: Referents
+    """What its pronouns stand for, until the next sentence is read."""
+
+    @property
+    def start(self) -> int:
+        """Where it begins in the passage's text."""
+        return self.prose.offset_of(self.span.start_char)
+
+    @property
+    def end(self) -> int:
+        """Where it ends in the passage's text; behind the mark that closes its last word."""
+        end = self.prose.offset_of(self.span.end_char - 1) + 1
+        return (
+            end + len(self.passage.text[end : end + 3]) - len(self.passage.text[end : end + 3].lstrip("`*_)"))
+        )
+
+    @property
+    def quote(self) -> str:
+        """The sentence as the passage has it."""
+        return self.passage.text[self.start : self.end]
+
+
+def sentences(passages: Sequence[Passage]) -> Iterator[Sentence]:
+    """The sentences of the passages' prose, in order."""
+    stretches = ((each, passage) for passage in passages for each in prose(passage.text))
+    current: Passage | None = None
+    referents = Referents("")
+    for doc, text, passage in parse(stretches):
+        if passage is not current:
+            current, referents = passage, Referents(topic(passage), passage.title)
+        if not is_english(doc):
+            continue
+        for span, found in clauses(doc, referents):
+            if span.text.strip():
+                yield Sentence(passage, text, span, found, referents)
+
+
+def is_english(doc: Doc) -> bool:
+    """Whether a text is in the language that the parser knows.
+
+    A third to a half of English words are small ones such as `the` and `of`; of German or Spanish ones few
+    are spelled so. Short texts get the benefit of the doubt.
+    """
+    words = [token for token in doc if token.is_alpha]
+    return len(words) < LEAST_TO_TELL or sum(t.is_stop for t in words) >= SMALL_WORDS * len(words)
+
+
+def topic(passage: Passage) -> str:
+    """What the passage is about: its innermost heading, or its document's title."""
+    return passage.section.rpartition(" > ")[2].strip("`*_# ") or passage.title

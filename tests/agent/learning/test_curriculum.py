@@ -1,0 +1,135 @@
+"""From verified candidates to a curriculum: what is one fact, what is taught, and what is never trained."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from agent.grading import normalise
+from agent.learning.candidates import Candidate
+from agent.learning.curriculum import LEAST_WORDINGS, closest, compose, grouped, spread
+from agent.learning.teachers.rules import candidates
+from memory.records import Curriculum
+from tests.lessons import BASE, RECIPE
+from tests.support.statements import at
+from training.questions import Sizes, evaluation_sets
+
+TEXT = (
+    "Mara Ellwood opened the museum in 1962. The pump filters the water and cools the engine. "
+    "The canal has seven locks. The bridge was designed by Oskar Hahn in 1931."
+)
+PASSAGE = at(TEXT, title="Harbour notes")
+WRITTEN = tuple(candidates([PASSAGE]))
+GROUPS = grouped(WRITTEN)
+
+
+def made(written: tuple[Candidate, ...] = WRITTEN) -> Curriculum:
+    found = compose("harbour", "rust", written, {PASSAGE.id: PASSAGE}, teacher="rules")
+    assert found is not None
+    return found
+
+
+def candidate(
+    question: str, answer: str = "the pump", quote: str = "The pump filters the water"
+) -> Candidate:
+    return Candidate(question=question, answer=answer, form="what", quote=quote, passage_id=PASSAGE.id)
+
+
+def test_wordings_of_one_question_are_one_fact() -> None:
+    assert sum(map(len, GROUPS)) <= len(WRITTEN)
+    assert all(len({(c.quote, c.form, normalise(c.answer)) for c in group}) == 1 for group in GROUPS)
+    (group,) = grouped([candidate("What filters the water?"), candidate("what filters water?!")])
+    assert len(group) == 1
+
+
+def test_a_held_out_wording_is_never_taught() -> None:
+    curriculum = made()
+    taught = {(pair.fact_id, normalise(pair.question)) for pair in curriculum.pairs}
+    assert curriculum.held_out
+    assert not [p for p in curriculum.held_out if (p.fact_id, normalise(p.question)) in taught]
+
+
+def test_every_fact_has_enough_taught_wordings_and_one_held_out() -> None:
+    curriculum = made()
+    for fact in curriculum.facts:
+        taught = {normalise(p.question) for p in curriculum.pairs if p.fact_id == fact.id}
+        assert len(taught) >= LEAST_WORDINGS
+        assert len([p for p in curriculum.held_out if p.fact_id == fact.id]) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_a_fact_of_few_wordings_gets_more_of_them_and_still_holds_one_out(count: int) -> None:
+    curriculum = made(tuple(candidate(f"What filters the water{'?' * n} {n}") for n in range(1, count + 1)))
+    assert len({normalise(p.question) for p in curriculum.pairs}) >= LEAST_WORDINGS
+    assert len(curriculum.held_out) == 1
+
+
+def test_the_plainest_wording_is_always_taught() -> None:
+    taught = {pair.question for pair in made().pairs}
+    assert {group[0].question for group in GROUPS} <= taught
+
+
+def test_a_question_with_a_blank_is_a_cloze_and_never_held_out() -> None:
+    curriculum = made()
+    assert {p.form for p in curriculum.pairs if "____" in p.question} == {"cloze"}
+    assert not [p for p in curriculum.held_out if "____" in p.question]
+
+
+def test_facts_point_at_the_words_that_state_them() -> None:
+    moved = PASSAGE.model_copy(update={"start": 500, "end": 500 + len(TEXT)})
+    curriculum = compose("harbour", "rust", WRITTEN, {PASSAGE.id: moved}, teacher="rules")
+    assert curriculum is not None
+    assert all(TEXT[f.start - 500 : f.end - 500] == f.sentence for f in curriculum.facts)
+
+
+def test_nothing_verified_is_no_curriculum() -> None:
+    assert compose("harbour", "rust", (), {}, teacher="rules") is None
+
+
+def test_each_process_makes_the_same_curriculum() -> None:
+    code = "from tests.agent.learning.test_curriculum import made; print(made().digest)"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert digests == {made().digest}
+
+
+def test_the_facts_closest_to_a_question_come_first_in_their_own_order() -> None:
+    chosen = closest(GROUPS, "Who designed the bridge?", 4)
+    assert len(chosen) == 4
+    assert all("Oskar Hahn" in group[0].quote for group in chosen)
+    assert [GROUPS.index(group) for group in chosen] == sorted(GROUPS.index(group) for group in chosen)
+
+
+def test_with_room_for_all_nothing_is_left_out() -> None:
+    assert closest(GROUPS, "Who designed the bridge?", 1000) == GROUPS == spread(GROUPS, len(GROUPS))
+
+
+def test_a_topic_is_thinned_out_evenly_over_the_text() -> None:
+    chosen = spread(GROUPS, 4)
+    assert len(chosen) == 4
+    assert len({group[0].quote for group in chosen}) == 4
+    assert spread(GROUPS, 0) == ()
+
+
+def test_two_things_said_of_one_subject_are_two_facts_to_forgetting() -> None:
+    """`What filters the water?` and `What filters the air?` have one answer and are not the same."""
+    lessons = []
+    for thing in ("water", "air"):
+        home = at(f"The pump filters the {thing}.", title="Harbour notes")
+        written = [c for c in candidates([home]) if c.answer == "the pump"]
+        lessons.append(compose(thing, "rust", written, {home.id: home}, teacher="rules"))
+    kept, left_out = lessons
+    assert kept is not None
+    assert left_out is not None
+    sets = evaluation_sets(kept, BASE, Sizes(), RECIPE, left_out=[left_out])
+    assert [q.references for q in sets.forgotten] == [("the pump",)]
+    assert sets.rehearsed == ()
