@@ -59,24 +59,5 @@ def _is_choice(question: str) -> bool:
     return question.split(" ", 1)[0].lower() in _CHOICES
 
 
-_CHOICES = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "will",
-        "would",
-        "should",
-        "must",
-        "may",
-        "has",
-        "have",
-        "had",
-    ]
-)
+_CHOICE_WORDS = "is are was were do does did can could will would should must may has have had"
+_CHOICES = frozenset(_CHOICE_WORDS.split())

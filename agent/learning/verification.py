@@ -3,6 +3,7 @@
 Drops what it cannot prove, for a stated reason; it repairs nothing and trusts no teacher.
 """
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,9 +32,9 @@ from memory.language import sentences
 from memory.records import Passage, Record
 
 LEAST_LIFT = 0.2
-"""Nats per token that a quote has to add to its question. SmolLM2-135M: at least .36 for each of 60 natural
-pairs, and less than .2 for 1 of 150 of SQuAD's; below .2 for 39 of 40 questions beside a quote of another
-passage and 10 of 40 beside another quote of the same."""
+"""Nats per token that a quote has to add to its question. The default model: at least .36 for each of 60
+natural pairs, and less than .2 for 1 of 150 of SQuAD's; below .2 for 39 of 40 questions beside a quote of
+another passage and 10 of 40 beside another quote of the same."""
 DEVIATIONS = 5.0
 """Median absolute deviations below the batch's median from which a question is no sentence that people would
 say. With the lift this drops none of 60 natural pairs, 4 of 150 of SQuAD's, and 23 of 30 with
@@ -76,6 +77,19 @@ async def verify(
     scorer: Scorer | None = None,
 ) -> Verified:
     """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer."""
+    # Off the event loop: thousands of candidates take seconds, and chats must not wait for them.
+    kept, dropped = await asyncio.to_thread(_consistent, candidates, passages, corpus)
+    if scorer is not None and kept:
+        likely = await _likely(kept, scorer)
+        dropped["the question is unlikely after the quote"] += len(kept) - len(likely)
+        kept = likely
+    return Verified(kept=tuple(kept), dropped={k: n for k, n in sorted(dropped.items()) if n})
+
+
+def _consistent(
+    candidates: Sequence[Candidate], passages: Mapping[str, Passage], corpus: Corpus | Sequence[Passage]
+) -> tuple[list[Candidate], Counter[str]]:
+    """What the text checks alone keep, and how many they drop for which reason."""
     index = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
     dropped: Counter[str] = Counter()
     sound: list[Candidate] = []
@@ -97,11 +111,7 @@ async def verify(
         else:
             kept.append(group[0])
             dropped["the same question comes twice"] += len(group) - 1
-    if scorer is not None and kept:
-        likely = await _likely(kept, scorer)
-        dropped["the question is unlikely after the quote"] += len(kept) - len(likely)
-        kept = likely
-    return Verified(kept=tuple(kept), dropped={k: n for k, n in sorted(dropped.items()) if n})
+    return kept, dropped
 
 
 def unsupported(candidate: Candidate, passage: Passage | None, corpus: Corpus) -> str | None:
