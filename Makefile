@@ -8,8 +8,12 @@ PY := .venv/bin/python
 MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
 DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/* 2>/dev/null | sha256sum | cut -c1-16)
 
+# As training.worker sets them before it imports torch.
+TRAINING := GOMP_SPINCOUNT=1000 MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PROGRESS_BARS=1
+LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--parts $(PARTS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MODEL),--model $(MODEL))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-api lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters gpu-pack gpu-check lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,18 +60,32 @@ format: $(STAMP) ## Formats and mends what ruff can
 bench-api: $(STAMP) $(DEFAULT_MODEL) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
 	@$(PY) -m api.bench $(if $(QUICK),--quick)
 
+bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Measures what an adapter costs vLLM on a CPU, into docs/results
+	@$(PY) -m benchmarks.adapters
+
 bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Measures the gate and its promise, into docs/results (DATA=folder with nq-open, squad and manuals)
 	@$(PY) -m benchmarks.gate --data $(DATA)
 
 bench-answers: $(STAMP) $(DEFAULT_MODEL) ## Measures answers from sources, into docs/results (DATA=folder with squad and manuals)
 	@$(PY) -m benchmarks.answers --data $(DATA) $(if $(MODEL),--model $(MODEL))
 
-bench-learning: $(STAMP) $(DEFAULT_MODEL) ## Measures learning from prose, into docs/results (DATA=folder with squad and manuals, PARTS=squad-10,squad-1)
-	@$(PY) -m benchmarks.learning --data $(DATA) $(if $(PARTS),--parts $(PARTS)) $(if $(MODEL),--model $(MODEL))
+bench-learning: $(STAMP) $(DEFAULT_MODEL) ## Measures learning from prose, into docs/results (DATA=folder, PARTS=squad-10,squad-1, SEEDS=0,1,2; QUICK=1: our own text)
+	@$(TRAINING) $(PY) -m benchmarks.learning $(LEARNING)
+
+bench-ablations: $(STAMP) $(DEFAULT_MODEL) ## Measures what each part of a lesson is worth, into docs/results (DATA=folder, PARTS=squad-5:rank-8, SEEDS=0,1,2)
+	@$(TRAINING) $(PY) -m benchmarks.learning --ablations $(LEARNING)
 
 bank: $(STAMP) ## Mines the question bank anew (installs the packages of the extra `bank`)
 	@.venv/bin/uv pip install --quiet --python $(PY) -r pyproject.toml --extra bank
 	@$(PY) -m agent.models.bank.mine
+
+gpu-pack: $(STAMP) ## Packs for gpu-check what a GPU machine without a network lacks, into .gpu
+	@requirements/gpu_pack.sh pack
+
+# With PACK the machine's own python3 runs it, which has to have torch.
+gpu-check: $(if $(PACK),,$(STAMP) $(DEFAULT_MODEL)) ## Checks Unsloth, PEFT and vLLM on a GPU, into docs/results (PACK=folder with the pieces of gpu-pack, OUT=folder, DRY=1)
+	@$(if $(PACK),requirements/gpu_pack.sh unpack $(PACK))
+	@$(if $(PACK),PYTHONPATH=$(PACK)/site python3,$(PY)) -m benchmarks.gpu_check $(if $(OUT),--out $(OUT)) $(if $(DRY),--dry-run)
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh

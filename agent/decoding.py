@@ -7,7 +7,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
@@ -121,44 +121,15 @@ def complete(
     """
     rows = [_Row(prompt, tokenizer) for prompt in prompts]
     live = list(range(len(rows)))
-    lengths = [len(prompt.ids) for prompt in prompts]
-    shared = shared_beginning([prompt.ids for prompt in prompts], min(lengths) - 1)
     most = max(prompt.sampling.max_tokens or math.inf for prompt in prompts)
-    if max(lengths) + most > attention_window(model):
-        shared = 0
-    longest = max(lengths) - shared
-    padded = [[0] * (longest + shared - len(p.ids)) + list(p.ids[shared:]) for p in prompts]
-    ids = torch.tensor(padded, device=model.device)
-    padding = longest + shared - torch.tensor(lengths, device=model.device)
-    mask = (torch.arange(longest, device=model.device) >= padding[:, None]).long()
-    mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=-1)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
-    cache = DynamicCache(config=model.config)
-    narrow = last_logits(model, 1)  # prefill needs no others
-    if shared:
-        beginning = torch.tensor([list(prompts[0].ids[:shared])], device=model.device)
-        model(input_ids=beginning, past_key_values=cache, use_cache=True, **narrow)
-        cache.batch_repeat_interleave(len(rows))
+    begun = _prefill(model, [prompt.ids for prompt in prompts], most)
+    logits, cache, mask, positions = begun.logits, begun.cache, begun.mask, begun.positions
+    narrow = last_logits(model, 1)
     while True:
-        logits = (
-            model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                **narrow,
-            )
-            .logits[:, -1]
-            .float()
-        )
         chosen = _choose(logits, [rows[i] for i in live])
         logprobs = logits.log_softmax(-1)
         picked = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
-        if not all(math.isfinite(logprob) for logprob in picked):
-            raise EngineError(
-                "the model's answer is no number: its weights, or its adapter's, are damaged or far too large"
-            )
+        _require_numbers(picked)
         likeliest = _likeliest(logprobs)
         vocabulary = logprobs.shape[-1]
         for place, (token, logprob) in enumerate(zip(chosen.tolist(), picked, strict=True)):
@@ -173,9 +144,71 @@ def complete(
             cache.batch_select_indices(kept)
             live = [live[place] for place in keep]
             chosen, mask, positions = chosen[kept], mask[kept], positions[kept]
-        ids = chosen[:, None]
         positions = positions[:, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=-1)
+        answer = model(
+            input_ids=chosen[:, None],
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            **narrow,
+        )
+        logits = answer.logits[:, -1].float()
+
+
+@torch.inference_mode()
+def ending_logprobs(model: PreTrainedModel, rows: Sequence[Sequence[int]]) -> list[float]:
+    """Natural log-probability of each row's last token after the others, of which there is at least one.
+
+    The rows are one batch; what they all begin with is computed once, and logits for the last place only.
+    Raises EngineError if the model's arithmetic overflows.
+    """
+    logprobs = _prefill(model, [row[:-1] for row in rows], 0).logits.log_softmax(-1)
+    last = torch.tensor([row[-1] for row in rows], device=logprobs.device)
+    found: list[float] = logprobs.gather(-1, last[:, None])[:, 0].tolist()
+    _require_numbers(found)
+    return found
+
+
+class _Prefilled(NamedTuple):
+    """A batch of prompts, read to their ends."""
+
+    logits: torch.Tensor
+    """Of the next token, [rows, vocabulary] in float32."""
+    cache: DynamicCache
+    mask: torch.Tensor
+    positions: torch.Tensor
+
+
+def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float) -> _Prefilled:
+    """Reads token ids as one left-padded batch, to which `most` further tokens a row may be added."""
+    lengths = [len(row) for row in rows]
+    shared = shared_beginning(rows, min(lengths) - 1)
+    if max(lengths) + most > attention_window(model):
+        shared = 0
+    longest = max(lengths) - shared
+    padded = [[0] * (longest + shared - len(row)) + list(row[shared:]) for row in rows]
+    ids = torch.tensor(padded, device=model.device)
+    padding = longest + shared - torch.tensor(lengths, device=model.device)
+    mask = (torch.arange(longest, device=model.device) >= padding[:, None]).long()
+    mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=-1)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+    cache = DynamicCache(config=model.config)
+    narrow = last_logits(model, 1)
+    if shared:
+        beginning = torch.tensor([list(rows[0][:shared])], device=model.device)
+        model(input_ids=beginning, past_key_values=cache, use_cache=True, **narrow)
+        cache.batch_repeat_interleave(len(rows))
+    answer = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        **narrow,
+    )
+    return _Prefilled(answer.logits[:, -1].float(), cache, mask, positions)
 
 
 class _Row:
@@ -251,6 +284,13 @@ class _Row:
                 return
             self.prompt.sink(token)
             self._sent += 1
+
+
+def _require_numbers(logprobs: Sequence[float]) -> None:
+    if not all(math.isfinite(logprob) for logprob in logprobs):
+        raise EngineError(
+            "the model's answer is no number: its weights, or its adapter's, are damaged or far too large"
+        )
 
 
 def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:

@@ -143,6 +143,19 @@ class TextCompleter(Protocol):
         ...
 
 
+@runtime_checkable
+class EndingScorer(Protocol):
+    """An engine that can also say how likely texts end where they do."""
+
+    async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """Natural log-probability of each text's last token, after the prompt and the rest of the text.
+
+        The base model reads both as they stand, without a chat template, but for control tokens, which are
+        plain characters (see `defused`). Raises PromptTooLong, and ValueError for an empty text.
+        """
+        ...
+
+
 def defused(text: str, control: tuple[str, ...]) -> str:
     """The text with a space after the first character of every control token, which makes it plain text.
 

@@ -14,8 +14,9 @@ from memory.semantic.base import SemanticMemory
 
 FIRST_LOOK = 8
 """Passages of the first search: enough to tell which documents are meant."""
-MOST_PASSAGES = 200
-"""Passages of one topic; beyond this a topic is better learned in parts."""
+MOST_PASSAGES = 400
+"""Passages of one topic, the closest ones. Of the Rust book's first 200 passages, 1030 facts are verified: so
+these hold what eight lessons of 240 facts can teach."""
 MOST_FACTS = 2000
 CLOSE = 0.5
 """Documents whose best passage scores at least this share of the top score belong to the topic."""

@@ -4,7 +4,7 @@ Trains nothing and moves no alias: the lesson is gone once an adapter that never
 for the registry is: call it from a thread.
 """
 
-from memory.adapters import AdapterRegistry, barred
+from memory.adapters import AdapterRegistry, barred, of_another_base
 from memory.errors import UnknownAdapter
 from memory.records import Adapter, Curriculum, Digest, Domain
 
@@ -46,13 +46,20 @@ def instead(live: Adapter, kept: tuple[Digest, ...], last: Curriculum) -> Curric
 
 def afresh(curriculum: Curriculum, registry: AdapterRegistry) -> Curriculum:
     """The curriculum, or one of the same content where the adapter that it made may not be served any more,
-    because of another lesson that this one learned too: no digest trains twice."""
+    because of another lesson that this one learned too or because it is another base model's.
+
+    No digest trains twice.
+    """
     made = registry.list(curriculum.domain)
-    while any(
-        a.curriculum == curriculum.digest and a.status != "rejected" and barred(a, registry) for a in made
-    ):
+    while any(a.curriculum == curriculum.digest and _made_for_nothing(a, registry) for a in made):
         curriculum = taught_again(curriculum)
     return curriculum
+
+
+def _made_for_nothing(adapter: Adapter, registry: AdapterRegistry) -> bool:
+    """Whether it is never served, for reasons that have nothing to do with its lesson."""
+    rejected = adapter.status == "rejected"
+    return (of_another_base if rejected else barred)(adapter, registry) is not None
 
 
 def taught_again(curriculum: Curriculum) -> Curriculum:

@@ -27,6 +27,7 @@ from agent.decoding import (
     context_length,
     control_tokens,
     end_tokens,
+    ending_logprobs,
     speed_up_head,
 )
 from agent.engine import GREEDY, Reply, Sampling, Token, defused
@@ -36,6 +37,8 @@ from agent.models.card import ChatTemplate
 PLAIN = ChatTemplate()
 VLLM_ONLY = ("response_format", "tools", "logit_bias", "presence_penalty", "frequency_penalty")
 """Fields of `Sampling` that this engine has no means for."""
+SCORED = 32
+"""Texts that are scored as one batch; chats get their turn between two."""
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -177,13 +180,34 @@ class LocalEngine:
         The answer is given, not drawn. Raises what `chat` raises, and ValueError for an empty answer.
         """
         prompt = self._prompt(messages, adapter, GREEDY)
-        plain = defused(answer, self._control)
-        said: list[int] = self._tokenizer(plain, add_special_tokens=False)["input_ids"]
+        said = self._ids(answer)
         if not said:
             raise ValueError("there is no answer to score")
         kept = said[: self._context - len(prompt.ids)]
         async with self._turn:
             return await asyncio.to_thread(self._score, prompt.ids, kept, adapter)
+
+    async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """See EndingScorer.ending_logprobs."""
+        before: list[int] = self._tokenizer(defused(prompt, self._control))["input_ids"]
+        rows = [before + self._ids(text) for text in texts]
+        if any(len(row) < 2 or len(row) == len(before) for row in rows):
+            raise ValueError("there is no text to score, or nothing before its end")
+        if max(map(len, rows), default=0) > self._context:
+            raise PromptTooLong(f"a text to score is longer than the context, {self._context} tokens")
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # short ones need no long padding
+        found: dict[int, float] = {}
+        for start in range(0, len(order), SCORED):
+            places = order[start : start + SCORED]
+            async with self._turn:
+                scores = await asyncio.to_thread(self._end, [rows[i] for i in places])
+            found |= zip(places, scores, strict=True)
+        return tuple(found[i] for i in range(len(rows)))
+
+    def _ids(self, text: str) -> list[int]:
+        """A text's tokens, the control tokens in it as plain characters."""
+        ids: list[int] = self._tokenizer(defused(text, self._control), add_special_tokens=False)["input_ids"]
+        return ids
 
     def _prompt(self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling) -> Prompt:
         """The conversation as token ids, after every check that needs no model."""
@@ -271,6 +295,10 @@ class LocalEngine:
     def _complete(self, prompts: Sequence[Prompt], adapter: str | None) -> list[Completion]:
         with self._using(adapter):
             return complete(self._model, self._tokenizer, prompts, self._ends)
+
+    def _end(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        with self._using(None):
+            return ending_logprobs(self._model, rows)
 
     @torch.inference_mode()
     def _observe(

@@ -11,7 +11,7 @@ It obeys the whole Engine contract (the conformance suite runs over it), but no 
 import asyncio
 import math
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Line(Record):
 Script = Mapping[str, Line] | Callable[[Sequence[BaseMessage]], Line | None]
 """The last message's exact text -> a line; or a function of the conversation, None meaning "not mine"."""
 
+BREAKING_OFF = math.log(1e-4)
+"""Log-probability that an unfinished text ends."""
 UNKNOWN = Line(text="I do not know.", entropy=4.0, logprob=math.log(0.05))
 
 
@@ -51,7 +53,8 @@ class ScriptedEngine:
     script that overrides the base; an adapter with no script loads and changes nothing, as a broken one
     would in a real engine. `default` answers everything else. `refused` maps adapter names to the reason
     for refusing them, and `check` may inspect a folder and raise AdapterRefused; by default paths are not
-    looked at. `context` is the longest prompt, counted in words.
+    looked at. Texts end where they are likely to, but for those in `unfinished`. `context` is the longest
+    prompt, counted in words.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class ScriptedEngine:
         default: Line = UNKNOWN,
         refused: Mapping[str, str] | None = None,
         check: Callable[[Path], object] | None = None,
+        unfinished: Collection[str] = (),
         context: int = 1024,
         model: str = "scripted",
     ) -> None:
@@ -74,6 +78,7 @@ class ScriptedEngine:
         self._default = default
         self._refused = dict(refused or {})
         self._check = check
+        self._unfinished = frozenset(unfinished)
         self._context = context
         self._model = model
         self._loaded: set[str] = set()
@@ -140,6 +145,17 @@ class ScriptedEngine:
         line = self._line(messages, adapter)
         value = line.logprob if line.text == answer else UNKNOWN.logprob
         return (value,) * len(answer.split())
+
+    async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """See EndingScorer.ending_logprobs."""
+        self._require_available()
+        if not all(text.strip() for text in texts):
+            raise ValueError("there is no text to score")
+        if any(len(f"{prompt}{text}".split()) > self._context for text in texts):
+            raise PromptTooLong(f"a text to score is longer than the context, {self._context} words")
+        return tuple(
+            BREAKING_OFF if text.strip() in self._unfinished else Line(text=text).logprob for text in texts
+        )
 
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load."""

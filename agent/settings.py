@@ -92,9 +92,22 @@ class Settings(BaseSettings):
     domain: Domain | None = Field(
         None, description="Domain of a question that names none and matches none; default: `general`."
     )
-    facts_per_run: int = Field(240, ge=1, le=2000, description="Most facts that one learn run may teach.")
+    facts_per_lesson: int = Field(
+        240, ge=1, le=2000, description="Most facts of one lesson; a larger topic is taught as several."
+    )
+    lessons_per_run: int = Field(
+        8,
+        ge=1,
+        le=50,
+        description="Most lessons of one learn run; more facts are left to another run.",
+    )
     max_refinements: int = Field(3, ge=0, le=10, description="Times that a weak search is refined.")
-    recursion_limit: int = Field(40, ge=15, le=1000, description="Most graph steps in one learn run.")
+    recursion_limit: int = Field(
+        40,
+        ge=15,
+        le=1000,
+        description="Most graph steps in a learn run of one lesson; each further lesson may take 7 more.",
+    )
     step_attempts: int = Field(
         3, ge=1, le=10, description="Times that a step is tried while a store or the engine is away."
     )
@@ -102,7 +115,9 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Minutes of work after which the circuit breaker ends a learn run."
     )
     training_minutes: float = Field(
-        30.0, gt=0, description="Minutes that a learn run waits for the trainer before it gives up."
+        30.0,
+        gt=0,
+        description="Minutes that a learn run waits for the training of each lesson.",
     )
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -21,15 +21,15 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from agent import vllm_wire as wire
 from agent.adapter_files import base_shapes, check_name, inspect
-from agent.engine import GREEDY, FinishReason, Reply, Sampling, Token
+from agent.engine import GREEDY, FinishReason, Reply, Sampling, Token, defused
 from agent.entropy import TOP
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
 from agent.tokens import fit_to_text
-from agent.vllm_wire import Card, Cards, ChatAnswer, Continuation
+from agent.vllm_wire import Card, Cards, ChatAnswer, Continuation, Endings
 from memory.records import ADAPTER_PATTERN
 
-_Kind = TypeVar("_Kind", ChatAnswer, Continuation)
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation, Endings)
 
 LARGEST_VOCABULARY = 1 << 20
 """More tokens than any published model has: entropy bounds made with it are valid, but wider."""
@@ -39,6 +39,8 @@ CONNECT_SECONDS = 5.0
 KEPT_SECONDS = 2.0
 """How long an idle connection is kept: the server gives it up after 5."""
 LONGEST_LINE = 1 << 20
+SCORED = 16
+"""Texts that are scored by one request: a quarter of what the server works on at a time, as chats go on."""
 
 
 class _Said(NamedTuple):
@@ -197,6 +199,24 @@ class VllmEngine:
             finish_reason=reason,
             prompt_tokens=prompt_tokens,
         )
+
+    async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """See EndingScorer.ending_logprobs; here prompt and text are cut into tokens together."""
+        if not all(texts):
+            raise ValueError("there is no text to score")
+        control = self._template.control
+        whole = [defused(prompt, control) + defused(text, control) for text in texts]
+        found: list[float] = []
+        for start in range(0, len(whole), SCORED):
+            found += await self._ending_logprobs(whole[start : start + SCORED])
+        return tuple(found)
+
+    async def _ending_logprobs(self, texts: Sequence[str]) -> tuple[float, ...]:
+        async with self._posted("/v1/completions", wire.ending(texts, self._name), None) as answering:
+            endings = self._read(await answering.read(), None, Endings).logprobs()
+        if len(endings) != len(texts):
+            raise EngineError(f"{self._url} scored {len(endings)} of {len(texts)} texts")
+        return endings
 
     async def _chunks(
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling

@@ -152,7 +152,30 @@ class Continuation(BaseModel):
         return found
 
 
-_Kind = TypeVar("_Kind", ChatAnswer, Continuation)
+class _Ending(BaseModel):
+    index: int
+    logprobs: _TextScores
+
+
+class Endings(BaseModel):
+    """Texts that were sent to be scored, each with the log-probabilities of all its tokens."""
+
+    choices: list[_Ending]
+
+    def logprobs(self) -> tuple[float, ...]:
+        """Of each text's last token, in the order in which they were sent.
+
+        Raises EngineError where one has none.
+        """
+        ordered = sorted(self.choices, key=lambda choice: choice.index)
+        last = [choice.logprobs.token_logprobs[-1:] for choice in ordered]
+        found = tuple(min(value, 0.0) for values in last for value in values if value is not None)
+        if len(found) < len(ordered):
+            raise EngineError("it scored a text without its last token")
+        return found
+
+
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation, Endings)
 
 
 class ToolCalls:
@@ -274,6 +297,11 @@ def continued(prompt: str, model: str, sampling: Sampling) -> dict[str, Any]:
         "stream": True,
         "stream_options": {"include_usage": True},
     } | more
+
+
+def ending(texts: Sequence[str], model: str) -> dict[str, Any]:
+    """The body of a request that scores whole texts and continues none."""
+    return {"model": model, "prompt": list(texts), "echo": True, "max_tokens": 0, "logprobs": 0}
 
 
 def read(body: bytes, kind: type[_Kind]) -> _Kind:

@@ -38,8 +38,9 @@ from graphs import chat as chatting
 from graphs import threads
 from graphs.durable import Deliver, Fire
 from graphs.executor import Executor, open_executor
-from graphs.runs import LearnRuns, ServedLearn
+from graphs.runs import LearnRuns
 from graphs.served import Served, ServedChat
+from graphs.served_learn import ServedLearn
 from graphs.state import Limits, Runtime
 from memory.adapters import AdapterRegistry
 from memory.assistants import Assistants
@@ -298,5 +299,6 @@ def _limits(settings: Settings) -> Limits:
         step_attempts=settings.step_attempts,
         run_seconds=settings.run_minutes * 60,
         training_seconds=settings.training_minutes * 60,
-        facts_per_run=settings.facts_per_run,
+        facts_per_lesson=settings.facts_per_lesson,
+        lessons_per_run=settings.lessons_per_run,
     )

@@ -118,6 +118,10 @@ def show_report(screen: Console, report: Json) -> None:
                 f"{curriculum['pairs_dropped']} dropped, written by {curriculum['teacher']}"
             )
         )
+    lessons = report.get("lessons") or ()
+    for number, lesson in enumerate(lessons if len(lessons) > 1 else (), 1):
+        told = f"lesson {number} of {len(lessons)}: {lesson['facts']} facts, {lesson['pairs']} pairs"
+        screen.print(Text(f"{'':<12}{told}, {lesson['adapter'] or 'not promoted'}"))
     if training := report.get("training"):
         screen.print(
             Text(

@@ -15,7 +15,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from api.auth import Calling
 from api.compose import Given, Service
 from api.errors import refusals
-from graphs.runs import LearnInput, Standing
+from graphs.runs import Standing
+from graphs.served_learn import LearnInput
 from graphs.state import Event
 from memory.database import RunRecord
 from memory.runs import Approval, Outcome

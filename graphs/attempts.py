@@ -17,13 +17,12 @@ from agent.learning.curriculum import grouped, spread
 from agent.learning.teachers.rules import RulesTeacher
 from agent.routing import route
 from graphs.state import Attempt, LearnState, Runtime, Update, event
+from memory.records import GUESSED_FORMS
 
 PROBES = 6
 """Questions put to the model about a topic before learning it: enough to see whether it knows it."""
 PROBED = 8
 """Passages from which these questions come."""
-GUESSED = frozenset({"yes_no", "cloze", "statement"})
-"""Forms whose answers can be guessed."""
 
 
 async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
@@ -99,5 +98,5 @@ async def _probes(state: LearnState, given: Runtime) -> list[tuple[str, tuple[st
     if (await critique(state["subject"], found)).verdict == "refine":
         return [(state["subject"], ())]
     written = await RulesTeacher().write([hit.passage for hit in found.evidence[:PROBED]])
-    plain = spread([g for g in grouped(written.candidates) if g[0].form not in GUESSED], PROBES)
+    plain = spread([g for g in grouped(written.candidates) if g[0].form not in GUESSED_FORMS], PROBES)
     return [(group[0].question, (group[0].answer,)) for group in plain] or [(state["subject"], ())]

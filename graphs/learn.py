@@ -1,7 +1,7 @@
 """The order of a learn run, from the attempt to the report, and of one that forgets a lesson instead.
 
-What each step does is in `learn_steps`, `swap` and `forget`; durable running, resuming and approving is in
-`runs`.
+What each step does is in `attempts`, `learn_steps`, `lessons`, `swap` and `forget`; durable running, resuming
+and approving is in `runs`.
 """
 
 from functools import partial
@@ -11,7 +11,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
-from graphs import attempts, swap
+from graphs import attempts, lessons, swap
 from graphs import learn_steps as steps
 from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime
@@ -33,7 +33,8 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
     for name, following in NEXT.items():
         graph.add_conditional_edges(name, partial(onward, following=following), [following, "report"])
     graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "report"])
-    graph.add_conditional_edges("promote", after_promotion, ["hand_over", "ask_again", "report"])
+    after = ["next_lesson", "hand_over", "ask_again", "report"]
+    graph.add_conditional_edges("promote", after_promotion, after)
     graph.add_edge("refine", "explore")
     graph.add_edge("ask_again", "report")
     graph.add_edge("report", END)
@@ -57,10 +58,13 @@ def after_critique(state: LearnState) -> Literal["refine", "curriculum", "report
     return "refine" if state["critique"].verdict == "refine" else "curriculum"
 
 
-def after_promotion(state: LearnState) -> Literal["hand_over", "ask_again", "report"]:
-    """Back to the trainer where another lesson went live meanwhile; a learned question is asked again."""
+def after_promotion(state: LearnState) -> Literal["next_lesson", "hand_over", "ask_again", "report"]:
+    """On to the next lesson; back to the trainer where another run's lesson went live meanwhile; a learned
+    question is asked again."""
     if "outcome" not in state:
-        return "hand_over"
+        place = lessons.upcoming(state)
+        taken_up = place is None or state["lessons"][place].digest == state["curriculum"].digest
+        return "hand_over" if taken_up else "next_lesson"
     learned = state["outcome"].status == "learned" and not state.get("whole", True)
     return "ask_again" if learned else "report"
 
@@ -78,6 +82,7 @@ STEPS = {
     "hand_over": swap.hand_over,
     "train": swap.await_trainer,
     "promote": swap.swap_in,
+    "next_lesson": lessons.next_lesson,
     "ask_again": attempts.ask_again,
     "report": steps.report,
 }
@@ -91,5 +96,6 @@ NEXT = {
     "approve": "hand_over",
     "hand_over": "train",
     "train": "promote",
+    "next_lesson": "hand_over",
 }
 """What follows a step that did not end the run."""

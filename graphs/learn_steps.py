@@ -12,17 +12,18 @@ from langgraph.types import interrupt
 from agent import explore as exploring
 from agent.chat.support import supports
 from agent.critique import conflicts, critique
+from agent.engine import EndingScorer
 from agent.errors import TeacherError
-from agent.forgetting import afresh
 from agent.gaps import is_gap
 from agent.learning.asked import answering
 from agent.learning.candidates import Written
-from agent.learning.curriculum import closest, compose, grouped, spread
+from agent.learning.curriculum import closest, compose, grouped
 from agent.learning.overlap import Corpus
 from agent.learning.verification import verify
 from agent.routing import DEFAULT_DOMAIN, domain_name
+from graphs import lessons
 from graphs.report import as_told, conclude
-from graphs.state import Event, LearnState, Runtime, Update, event, limits_of, tripped
+from graphs.state import Event, Found, LearnState, Runtime, Update, event, limits_of, tripped
 from memory.language import sentences
 from memory.runs import Approval, Outcome
 
@@ -30,8 +31,9 @@ UNANSWERED = (
     "nothing to learn from: the passages that were found hold no answer to this question that can be taught; "
     "chat answers it from its sources where they say it"
 )
-SAMPLE = 12
-"""Pairs shown to the person who approves, spread over the curriculum."""
+UNSCORED = "; how they end is not checked, as this engine scores no texts"
+VERIFIED = 2
+"""Facts that a topic's run verifies for each one that it may teach: some are dropped."""
 
 
 async def detect(state: LearnState, runtime: Injected[Runtime]) -> Update:
@@ -66,16 +68,22 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         whole=state["whole"],
         only=frozenset(state.get("sources", ())),
     )
-    passages, facts = len(found.evidence), len(found.facts)
+    counts = Found(
+        query=found.query,
+        passages=len(found.evidence),
+        facts=len(found.facts),
+        sources=tuple(sorted({hit.passage.source for hit in found.evidence})),
+    )
+    which = "the closest " if counts.passages >= exploring.MOST_PASSAGES else ""
     said = event(
         given,
         "explore",
-        f"{passages} passages and {facts} facts for {state['query']!r}",
-        passages=passages,
-        facts=facts,
+        f"{which}{counts.passages} passages and {counts.facts} facts for {state['query']!r}",
+        passages=counts.passages,
+        facts=counts.facts,
         refinements=state["refinements"],
     )
-    return {"findings": found, "events": [said]}
+    return {"findings": found, "found": counts, "events": [said]}
 
 
 async def criticise(state: LearnState, runtime: Injected[Runtime]) -> Update:
@@ -110,7 +118,8 @@ async def refine(state: LearnState, runtime: Injected[Runtime]) -> Update:
 
 
 async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Writes candidates from the passages whose facts nobody disputes, as many as one lesson has room for."""
+    """Writes candidates from the passages whose facts nobody disputes: for a question as many as one lesson
+    has room for, for a topic all."""
     given = runtime.context
     found = state["findings"]
     if (stop := tripped(state, given)) is not None:
@@ -137,14 +146,17 @@ async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
         return {"outcome": Outcome(status="nothing_to_learn", reason=_silent(written))}
     disputed = {fact.sentence for pair in conflicts(found.facts) for fact in pair}
     usable = [c for c in written.candidates if c.quote not in disputed]
-    groups = grouped(usable)
-    most = limits_of(state, given).facts_per_run
-    chosen = closest(groups, asked, most) if asked else spread(groups, most)
+    groups, limits = grouped(usable), limits_of(state, given)
+    if asked:
+        chosen = closest(groups, asked, min(limits.facts_per_lesson, limits.facts))
+    else:
+        chosen = groups[: VERIFIED * limits.facts]
     left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
     if len(usable) < len(written.candidates):
         left_out["disputed between sources"] = len(written.candidates) - len(usable)
     if len(groups) > len(chosen):
-        left_out["over the limit of facts per run"] = len(groups) - len(chosen)
+        reason = "further from the question" if asked else "not verified: more than one run can"
+        left_out[reason] = len(groups) - len(chosen)
     kept = tuple(candidate for group in chosen for candidate in group)
     said = event(
         given,
@@ -162,7 +174,8 @@ async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
 async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Verifies every candidate against its source as it stands in memory now, and drops what it cannot prove.
 
-    A lesson for a question must teach an answer to that very question, else it is no lesson for it.
+    What is left becomes one lesson or, of a large topic, several. A lesson for a question must teach an
+    answer to that very question, else it is no lesson for it.
     """
     given = runtime.context
     draft = state["draft"]
@@ -170,13 +183,14 @@ async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
     passages = {p.id: p for p in await given.episodic.get(ids)}
     corpus = await asyncio.to_thread(Corpus, list(passages.values()))
-    verified = await verify(draft.candidates, passages, corpus=corpus)
+    scorer = given.engine if isinstance(given.engine, EndingScorer) else None
+    verified = await verify(draft.candidates, passages, corpus=corpus, scorer=scorer)
     kept, dropped = verified.kept, sum(verified.dropped.values())
     why = "".join(f"; {count} {reason}" for reason, count in verified.dropped.items())
     said = event(
         given,
         "verify",
-        f"{len(kept)} questions kept, {dropped} dropped{why}",
+        f"{len(kept)} questions kept, {dropped} dropped{why}{'' if verified.scored else UNSCORED}",
         kept=len(kept),
         dropped=dropped,
     )
@@ -184,47 +198,27 @@ async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
     if not kept:
         reason = f"nothing to learn from: no question is supported by its source{why}"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
-    asked = None
-    if not state["whole"]:
+    if state["whole"]:
+        planned = await lessons.of_topic(kept, passages, state, given)
+    else:
         asked = await answering(state["subject"], kept, passages, corpus, given.embedder)
         if asked is None:
             return update | {"outcome": Outcome(status="nothing_to_learn", reason=UNANSWERED)}
         update["events"].append(event(given, "verify", f"{state['subject']!r} is taught as {asked.answer!r}"))
-    domain = state["domain"] or DEFAULT_DOMAIN
-    curriculum = compose(state["subject"], domain, kept, passages, teacher=given.teacher.name, asked=asked)
-    assert curriculum is not None, "something was kept"
-    quarantined = await asyncio.to_thread(given.registry.quarantined, curriculum.digest)
-    if quarantined is not None:
-        reason = (
-            f"this very curriculum is in quarantine: {quarantined}; change its sources, or learn it in"
-            " another domain"
-        )
-        return update | {"curriculum": curriculum, "outcome": Outcome(status="rejected", reason=reason)}
-    return update | {"curriculum": await asyncio.to_thread(afresh, curriculum, given.registry)}
+        domain = state["domain"] or DEFAULT_DOMAIN
+        made = compose(state["subject"], domain, kept, passages, teacher=given.teacher.name, asked=asked)
+        assert made is not None, "something was kept"
+        planned = await lessons.ready([made], state, given)
+    return update | planned | {"events": [*update["events"], *planned.get("events", [])]}
 
 
 async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Lets the curriculum through by policy, or stops the run until a person has decided."""
+    """Lets all lessons through by policy, or stops the run until a person has decided on them."""
     given = runtime.context
-    curriculum = state["curriculum"]
-    stride = max(1, len(curriculum.pairs) // SAMPLE)
     if state["approval_policy"] == "auto":
         decision = Approval(approved=True, by="policy", reason="verified against its sources")
     else:
-        decision = Approval.model_validate(
-            interrupt(
-                {
-                    "topic": curriculum.topic,
-                    "domain": curriculum.domain,
-                    "digest": curriculum.digest,
-                    "facts": len(curriculum.facts),
-                    "pairs": len(curriculum.pairs),
-                    "dropped": state["dropped"],
-                    "critique": state["critique"].model_dump(mode="json"),
-                    "sample": [pair.model_dump(mode="json") for pair in curriculum.pairs[::stride][:SAMPLE]],
-                }
-            )
-        )
+        decision = Approval.model_validate(interrupt(await lessons.summary(state, given)))
     verb = "approved" if decision.approved else "declined"
     said = event(
         given, "approve", f"{verb} by {decision.by}" + (f": {decision.reason}" if decision.reason else "")

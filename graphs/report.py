@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from agent.gaps import is_gap
+from graphs.lessons import OVER, done
 from graphs.state import Attempt, LearnState, Runtime
 from memory.errors import UnknownGap
 from memory.records import GapStatus
@@ -16,7 +17,7 @@ from memory.runs import Outcome
 def report_of(state: LearnState) -> dict[str, Any]:
     """The whole run as plain JSON values; parts that the run did not reach are None."""
     curriculum, adapter = state.get("curriculum"), state.get("adapter")
-    findings = state.get("findings")
+    lessons = state.get("lessons", ())
     return {
         "run_id": state["run_id"],
         "subject": state["subject"],
@@ -27,25 +28,20 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "asked_again": _plain(state.get("asked_again")),
         "keywords": list(state.get("keywords", ())),
         "refinements": state.get("refinements", 0),
-        "findings": findings
-        and {
-            "query": findings.query,
-            "passages": len(findings.evidence),
-            "facts": len(findings.facts),
-            "sources": sorted({hit.passage.source for hit in findings.evidence}),
-        },
+        "findings": _plain(state.get("found")),
         "critique": _plain(state.get("critique")),
         "curriculum": curriculum
         and {
             "digest": curriculum.digest,
             "teacher": curriculum.teacher,
-            "facts": len(curriculum.facts),
+            "facts": sum(lesson.facts for lesson in lessons) if lessons else len(curriculum.facts),
             "pairs_kept": state.get("kept", 0),
             "pairs_dropped": sum(state.get("dropped", {}).values()),
             "dropped": state.get("dropped", {}),
             "facts_left_out": state.get("left_out", {}),
-            "held_out": len(curriculum.held_out),
+            "held_out": sum(lesson.held_out for lesson in lessons) if lessons else len(curriculum.held_out),
         },
+        "lessons": [_plain(lesson) for lesson in lessons],
         "approval": _plain(state.get("approval")),
         "training": adapter
         and {
@@ -65,9 +61,9 @@ def report_of(state: LearnState) -> dict[str, Any]:
 
 
 def as_told(state: LearnState) -> Outcome:
-    """The outcome, with what an operator must know: that a lesson was not forgotten, or that what was learned
-    does not answer the question yet."""
-    outcome = state["outcome"]
+    """The outcome, with what an operator must know: which lessons stand, that a lesson was not forgotten, or
+    that what was learned does not answer the question yet."""
+    outcome = _counted(state)
     again = state.get("asked_again")
     if again is not None and not answers(again):
         reason = f"{outcome.reason}; but {again.question!r} is not answered surely and rightly yet"
@@ -79,6 +75,37 @@ def as_told(state: LearnState) -> Outcome:
         f"`nightschool adapters rollback {state['domain']}` takes it off"
     )
     return outcome.model_copy(update={"reason": f"{outcome.reason}; {still}"})
+
+
+def _counted(state: LearnState) -> Outcome:
+    """The outcome with the lessons that stand and, where facts are left, what to do about them."""
+    outcome, count = state["outcome"], done(state)
+    if count is None:
+        return outcome
+    reason, left = outcome.reason, 0
+    if outcome.status == "learned":
+        left = sum(n for why, n in state.get("left_out", {}).items() if why.startswith(OVER))
+        if count.total > 1:
+            reason = f"{count.done} of {count.total} lessons promoted: {reason}"
+    elif 1 < count.total > count.done and "handed_over_at" in state:
+        how = _ENDED.get(outcome.status, outcome.status)
+        reason = f"{count.done} of {count.total} lessons promoted; {_place(count.done)} {how}: {reason}"
+        rejected = outcome.status == "rejected"  # what it taught is not taught another time
+        left = sum(lesson.facts for lesson in state["lessons"][count.done + rejected :])
+        if rejected and state["training"].full:
+            left = 0
+    if left:
+        facts, them = ("1 fact is", "it") if left == 1 else (f"{left} facts are", "them")
+        reason = f"{reason}; {facts} left: learn the topic again to go on with {them}"
+    return outcome.model_copy(update={"reason": reason, "lessons": count})
+
+
+_ENDED = {"rejected": "was rejected", "failed": "failed", "stopped": "was stopped"}
+_PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def _place(number: int) -> str:
+    return f"the {_PLACES[number]}" if number < len(_PLACES) else f"lesson {number + 1}"
 
 
 async def conclude(state: LearnState, runtime: Runtime) -> None:

@@ -1,6 +1,6 @@
 """What the service needs to know of a graph in order to run it on threads, and how chat meets that.
 
-`learn` meets it in `runs`; how a run is driven is in `executor`.
+`learn` meets it in `served_learn`; how a run is driven is in `executor`.
 """
 
 from typing import Any, Literal, Protocol, get_type_hints

@@ -40,7 +40,7 @@ from memory.records import (
     Uncertainty,
     UnsurePolicy,
 )
-from memory.runs import Approval, Job, Outcome
+from memory.runs import Approval, Job, Lesson, Outcome
 from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]
@@ -48,19 +48,40 @@ Update = dict[str, Any]
 """What a step changes of its graph's state."""
 
 
+STEPS_OF_A_LESSON = 7
+"""After the first one: it is taken up, handed over, trained and promoted, perhaps the latter three twice."""
+
+
 class Limits(Record):
     """What keeps a learn run from going on for ever, and how much it may teach."""
 
     max_refinements: int = 3
     recursion: int = 40
+    """Graph steps of a run of one lesson; see `steps`."""
     step_attempts: int = 3
     run_seconds: float = 3600.0
-    """Seconds of work after which the circuit breaker ends the run; a person's thinking time is not work."""
+    """Seconds of work after which the circuit breaker ends the run; a person's thinking time is not work, and
+    each lesson's clock starts anew."""
     training_seconds: float = 1800.0
+    """Of one lesson."""
     poll_seconds: float = 0.5
-    facts_per_run: int = 240
+    facts_per_lesson: int = 240
+    lessons_per_run: int = 8
+    facts_per_run: int | None = None
+    """Fewer than these lessons hold; None for as many."""
     rewordings: int = 2
     """Wordings in which chat asks again before it opens a gap, each one more model call."""
+
+    @property
+    def steps(self) -> int:
+        """Graph steps of a whole run."""
+        return self.recursion + STEPS_OF_A_LESSON * (self.lessons_per_run - 1)
+
+    @property
+    def facts(self) -> int:
+        """Facts that one run may teach."""
+        room = self.facts_per_lesson * self.lessons_per_run
+        return room if self.facts_per_run is None else min(room, self.facts_per_run)
 
 
 class Bounds(Record):
@@ -70,17 +91,21 @@ class Bounds(Record):
     """Of work."""
     refinements: int | None = Field(None, ge=0)
     facts: int | None = Field(None, ge=1)
+    """In all its lessons."""
+    lessons: int | None = Field(None, ge=1)
 
     def within(self, limits: Limits) -> Limits:
         """The service's limits, where this run does not ask for less."""
         seconds = limits.run_seconds if self.minutes is None else 60 * self.minutes
         refinements = limits.max_refinements if self.refinements is None else self.refinements
-        facts = limits.facts_per_run if self.facts is None else self.facts
+        lessons = limits.lessons_per_run if self.lessons is None else self.lessons
+        fewer = self.facts is not None and self.facts < limits.facts
         return limits.model_copy(
             update={
                 "run_seconds": min(seconds, limits.run_seconds),
                 "max_refinements": min(refinements, limits.max_refinements),
-                "facts_per_run": min(facts, limits.facts_per_run),
+                "lessons_per_run": min(lessons, limits.lessons_per_run),
+                "facts_per_run": self.facts if fewer else limits.facts_per_run,
             }
         )
 
@@ -137,6 +162,15 @@ class Attempt(Record):
     """None where no reference is known."""
 
 
+class Found(Record):
+    """What exploration found, in figures."""
+
+    query: str
+    passages: int
+    facts: int
+    sources: tuple[str, ...]
+
+
 class LearnState(TypedDict, total=False):
     """The learn graph's state; a key that is absent has not been reached."""
 
@@ -164,10 +198,15 @@ class LearnState(TypedDict, total=False):
     query: str
     refinements: int
     findings: Findings
+    """Emptied where several lessons follow, each of whose steps would keep it again."""
+    found: Found
     critique: Critique
     draft: Written | None
     """Cleared once verified: the curriculum then holds what is left of it."""
     curriculum: Curriculum
+    """Of the lesson that is being taught, or is to be taught first."""
+    lessons: tuple[Lesson, ...]
+    """In their order; those that have no adapter yet are still to be taught, and lie in the outbox."""
     kept: int
     dropped: dict[str, int]
     left_out: dict[str, int]

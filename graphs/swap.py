@@ -4,6 +4,7 @@ Training itself is another process's; what comes before and after is in `learn_s
 """
 
 import asyncio
+from typing import Literal
 
 from langgraph.runtime import Runtime as Injected
 
@@ -11,8 +12,10 @@ from agent.errors import AdapterRefused, CanaryFailed
 from agent.forgetting import taught_again
 from agent.models.card import require_teachable
 from agent.promotion import overtaken, promote
+from graphs import lessons
 from graphs.state import Event, LearnState, Runtime, Update, event
 from memory.errors import AdapterNotServable
+from memory.records import Adapter
 from memory.runs import Outcome
 
 
@@ -25,9 +28,8 @@ async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
     given = runtime.context
     require_teachable(given.card)
     job = await given.outbox.submit(state["curriculum"], run_id=state["run_id"])
-    said = event(
-        given, "hand over", f"curriculum {job.digest[:12]} is in the trainer's queue", digest=job.digest
-    )
+    text = f"{lessons.prefix(state)}curriculum {job.digest[:12]} is in the trainer's queue"
+    said = event(given, "hand over", text, digest=job.digest, **lessons.figures(state))
     return {"job": job, "handed_over_at": given.clock(), "events": [said]}
 
 
@@ -50,7 +52,8 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
             last = mark
             share = f" {progress.done}/{progress.total}" if progress.total else ""
             text = f"{progress.phase}{share} {progress.message}".strip()
-            lines.append(event(given, "train", text, done=progress.done, total=progress.total))
+            counts = {"done": progress.done, "total": progress.total} | lessons.figures(state)
+            lines.append(event(given, "train", text, **counts))
             runtime.stream_writer(lines[-1])
         if (given.clock() - state["handed_over_at"]).total_seconds() > limit:
             reason = (
@@ -65,8 +68,10 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
     if result.status != "candidate":
         outcome = Outcome(status=result.status, reason=result.reason, adapter=result.adapter)
         update["outcome"] = outcome
-    figures = {"seconds": round(update["adapter"].training_seconds, 1)} if "adapter" in update else {}
-    said = event(given, "train", f"{result.status}: {result.reason}", **figures)
+    figures: dict[str, float] = dict(lessons.figures(state))
+    if "adapter" in update:
+        figures["seconds"] = round(update["adapter"].training_seconds, 1)
+    said = event(given, "train", f"{lessons.prefix(state)}{result.status}: {result.reason}", **figures)
     return update | {"events": [*lines, said]}
 
 
@@ -74,27 +79,42 @@ async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Loads the candidate into the engine, asks its canary, and moves the domain's alias.
 
     Where another lesson went live while this one was trained, this one is to be taught again, on top of it:
-    the candidate would take the other's place without knowing it.
+    the candidate would take the other's place without knowing it. The run has learned once its last lesson is
+    promoted.
     """
     given, candidate = runtime.context, state["adapter"]
     name = candidate.name
     live = await asyncio.to_thread(given.registry.live, candidate.domain)
     if live is not None and live.name != name and candidate.curriculum in live.learned:
-        reason = f"{live.name}, which serves {live.domain}, has learned this already"
-        outcome = Outcome(status="learned", reason=reason, adapter=live.name)
-        return {"adapter": live, "outcome": outcome, "events": [event(given, "promote", reason)]}
+        return _promoted(
+            live, f"{live.name}, which serves {live.domain}, has learned this already", state, given
+        )
     if overtaken(candidate, live):
-        said = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
-        return {"curriculum": taught_again(state["curriculum"]), "events": [event(given, "promote", said)]}
+        text = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
+        again = taught_again(state["curriculum"])
+        update = {"curriculum": again, "events": [_said(text, state, given)]}
+        return update | lessons.changed(state, digest=again.digest)
     try:
         adapter = await promote(name, engine=given.engine, registry=given.registry)
     except (AdapterRefused, CanaryFailed, AdapterNotServable) as error:
         outcome = Outcome(status="failed", reason=f"trained, but not served: {error}", adapter=name)
-        return {"outcome": outcome, "events": [event(given, "promote", outcome.reason)]}
+        return {"outcome": outcome, "events": [_said(outcome.reason, state, given)]}
     await given.routes.refresh()
     reason = f"{name} passed every gate and its canary, and now serves {adapter.domain}"
-    outcome = Outcome(status="learned", reason=reason, adapter=name)
     if "forget" in state:
         reason = f"{reason}: it never saw {state['forget'][:12]}"
-        outcome = Outcome(status="forgotten", reason=reason, adapter=name)
-    return {"adapter": adapter, "outcome": outcome, "events": [event(given, "promote", reason)]}
+    return _promoted(adapter, reason, state, given)
+
+
+def _promoted(adapter: Adapter, reason: str, state: LearnState, given: Runtime) -> Update:
+    """The lesson is learned; so is the run's subject where it was the last one."""
+    update = {"adapter": adapter, "events": [_said(reason, state, given)]}
+    update |= lessons.changed(state, adapter=adapter.name)
+    if lessons.upcoming({**state, **update}) is None:  # type: ignore[typeddict-item]
+        status: Literal["forgotten", "learned"] = "forgotten" if "forget" in state else "learned"
+        update["outcome"] = Outcome(status=status, reason=reason, adapter=adapter.name)
+    return update
+
+
+def _said(text: str, state: LearnState, given: Runtime) -> Event:
+    return event(given, "promote", f"{lessons.prefix(state)}{text}", **lessons.figures(state))

@@ -3,7 +3,7 @@
 The registry that lasts, and that trainers write to, is in `procedural`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from memory.errors import AdapterNotServable, UnknownAdapter
@@ -47,13 +47,26 @@ class AdapterRegistry(Protocol):
         """Lets the base model serve the domain."""
         ...
 
-    def quarantine(self, digest: Digest, reason: str) -> None:
-        """Notes that nothing is to be learned from this curriculum again."""
+    def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
+        """Notes that nothing is to be learned from this curriculum again: by no adapter, or by none of the
+        base model `base`, which could not hold it."""
         ...
 
     def quarantined(self, digest: Digest) -> str | None:
-        """Why the curriculum is in quarantine, or None if it is not."""
+        """Why the curriculum is in quarantine for the base model that is served, or None if it is not."""
         ...
+
+
+def quarantine_key(digest: Digest, base: Digest | None) -> str:
+    """Name of the note that a curriculum is in quarantine, for one base model or for all."""
+    return digest if base is None else f"{digest}.{base[:16]}"
+
+
+def quarantine_note(notes: Mapping[str, str], digest: Digest, base: Digest | None) -> str | None:
+    """Why the curriculum is in quarantine for the base model; for any where none is served."""
+    if digest in notes or base is not None:
+        return notes.get(digest) or notes.get(quarantine_key(digest, base))
+    return next((notes[key] for key in sorted(notes) if key.startswith(f"{digest}.")), None)
 
 
 def barred(adapter: Adapter, registry: AdapterRegistry) -> str | None:
@@ -146,11 +159,11 @@ class VolatileAdapterRegistry:
         self._promoted.pop(domain, None)
         self._live.pop(domain, None)
 
-    def quarantine(self, digest: Digest, reason: str) -> None:
-        self._quarantine[digest] = reason
+    def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
+        self._quarantine[quarantine_key(digest, base)] = reason
 
     def quarantined(self, digest: Digest) -> str | None:
-        return self._quarantine.get(digest)
+        return quarantine_note(self._quarantine, digest, self.base)
 
     def _status(self, adapter: Adapter) -> AdapterStatus:
         if adapter.status == "rejected":

@@ -1,4 +1,4 @@
-"""Handover of approved curricula to the trainer: immutable files, each queued exactly once.
+"""Handover of curricula to the trainer: immutable files, each queued exactly once, and only once approved.
 
 Trains nothing and judges nothing; what a worker writes back is read here, never changed.
 """
@@ -45,10 +45,16 @@ class TrainingResult(Record):
     status: Literal["candidate", "rejected", "failed"]
     adapter: str | None
     reason: str
+    full: bool = False
+    """It was rejected because the domain's adapter cannot hold more on this base model."""
 
 
 class Outbox(Protocol):
     """Hands curricula over and tells how they fare; raises UnknownRun for a digest never submitted."""
+
+    async def publish(self, curriculum: Curriculum) -> Digest:
+        """Keeps it to be submitted later; nothing is queued."""
+        ...
 
     async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
         """Publishes and queues it; a digest that is queued, running or trained is not queued again."""
@@ -150,6 +156,10 @@ class DbosOutbox:
         self._folder = folder
         self._client = open_queue(database_url)
 
+    async def publish(self, curriculum: Curriculum) -> Digest:
+        with _reached():
+            return await asyncio.to_thread(publish, self._folder, curriculum)
+
     async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
         return await asyncio.to_thread(self._submit, curriculum, run_id)
 
@@ -243,7 +253,12 @@ class VolatileOutbox:
     def __init__(self, results: Mapping[Digest, TrainingResult] | TrainingResult) -> None:
         """`results` by digest, or one for every job; a digest without a result never ends."""
         self._results = results
+        self.published: dict[Digest, Curriculum] = {}
         self.submitted: dict[Digest, Curriculum] = {}
+
+    async def publish(self, curriculum: Curriculum) -> Digest:
+        self.published.setdefault(curriculum.digest, curriculum)
+        return curriculum.digest
 
     async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
         json.dumps(curriculum.model_dump(mode="json"))  # what cannot be written cannot be handed over
@@ -251,9 +266,10 @@ class VolatileOutbox:
         return Job(digest=curriculum.digest, domain=curriculum.domain, run_id=run_id)
 
     async def curriculum(self, digest: Digest) -> Curriculum:
-        if digest not in self.submitted:
+        found = self.submitted.get(digest) or self.published.get(digest)
+        if found is None:
             raise UnknownRun(f"no curriculum {digest}: submit it first")
-        return self.submitted[digest]
+        return found
 
     async def progress(self, digest: Digest) -> Progress:
         ended = await self.result(digest)

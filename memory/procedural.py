@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from memory.adapters import barred
+from memory.adapters import barred, quarantine_key, quarantine_note
 from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.outbox import write_atomically
 from memory.records import ADAPTER_PATTERN, Adapter, AdapterStatus, Digest, Domain, Score
@@ -194,16 +194,16 @@ class Registry:
         return 1 + max((int(v.tags["version"]) for v in self._search(f"name = '{domain}'")), default=0)
 
     @_reached()
-    def quarantine(self, digest: Digest, reason: str) -> None:
-        """Notes that nothing is to be learned from this curriculum again."""
-        experiment = self._experiment(QUARANTINE)
-        self._client.set_experiment_tag(experiment, digest, reason[:_TAG_LIMIT] or "no reason given")
+    def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
+        """Notes that nothing is to be learned from this curriculum again, or not by adapters of `base`."""
+        experiment, key = self._experiment(QUARANTINE), quarantine_key(digest, base)
+        self._client.set_experiment_tag(experiment, key, reason[:_TAG_LIMIT] or "no reason given")
 
     @_reached()
     def quarantined(self, digest: Digest) -> str | None:
-        """Why the curriculum is in quarantine, or None if it is not."""
+        """Why the curriculum is in quarantine for the base model that is served, or None if it is not."""
         found = self._client.get_experiment_by_name(QUARANTINE)
-        return found.tags.get(digest) if found else None
+        return quarantine_note(found.tags, digest, self.base) if found else None
 
     def _folder(self, name: str) -> Path:
         return self._home / "adapters" / name

@@ -17,6 +17,8 @@ Form = Literal[
 ]  # fmt: skip
 """The kind of question. `value`: an attribute of something, such as a default, a limit or a cell of a table.
 `reverse`: asks for the subject that a definition describes."""
+GUESSED_FORMS: frozenset[Form] = frozenset({"yes_no", "statement", "cloze"})
+"""Forms that a model may answer rightly without ever having seen the fact."""
 
 Decision = Literal["confident", "undecided", "unsure"]
 Intent = Literal["question", "conversation"]

@@ -1,12 +1,12 @@
-"""Records of learn runs: who let a curriculum through, what the trainer is handed, and how a run ended."""
+"""Records of learn runs: their lessons, who let them through, what the trainer is handed, how a run ended."""
 
 from typing import Literal
 
-from memory.records import Digest, Domain, Record
+from memory.records import AdapterName, Digest, Domain, Record
 
 
 class Approval(Record):
-    """Who let a curriculum through, or stopped it, and why."""
+    """Who let a run's lessons through, or stopped them, and why."""
 
     approved: bool
     by: str
@@ -21,6 +21,24 @@ class Job(Record):
     run_id: str
 
 
+class Lesson(Record):
+    """One lesson of a learn run. Its curriculum lies in the outbox, under the digest."""
+
+    digest: Digest
+    facts: int
+    pairs: int
+    held_out: int
+    adapter: AdapterName | None = None
+    """The version that it was promoted as; None before that."""
+
+
+class LessonsDone(Record):
+    """How many lessons of a learn run are promoted, and how many it has."""
+
+    done: int
+    total: int
+
+
 class Outcome(Record):
     """How a learn run ended."""
 
@@ -30,3 +48,5 @@ class Outcome(Record):
     ]  # fmt: skip
     reason: str
     adapter: str | None = None
+    lessons: LessonsDone | None = None
+    """None where the run had no lesson yet."""

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from agent.chat.sources import PROMPT
 from agent.grading import normalise
 from memory.records import Curriculum, Digest, Form, QAPair, digest_of, untaught
 from training.recipes import Recipe
@@ -17,6 +18,10 @@ _T = TypeVar("_T")
 
 _SHARES: Mapping[Form, int] = {"reverse": 3, "statement": 3, "cloze": 3, "yes_no": 12}
 """Of the recipe's exposures each of these forms gets one part in so many; every other form gets all."""
+_UNASKED: frozenset[Form] = frozenset({"statement", "cloze"})
+"""Forms in which nobody asks a model that reads."""
+OTHERS = 2
+"""Most sentences beside the one that answers, where a question is asked with its source."""
 
 
 def merge(curricula: Sequence[Curriculum]) -> Curriculum:
@@ -36,7 +41,7 @@ def merge(curricula: Sequence[Curriculum]) -> Curriculum:
 def taught(
     curriculum: Curriculum, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
 ) -> tuple[Example, ...]:
-    """Every pair as an example, never with its source: a model that sees the source learns to copy.
+    """Every pair as an example without its source: a model that sees the source learns to copy.
 
     With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
     (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's in each form.
@@ -47,6 +52,30 @@ def taught(
     count = round(len(pairs) * recipe.rehearsal) if earlier else 0
     again = [next(turn) for turn in draw(turns, count, rng)]
     return tuple(single(pair.question, pair.answer) for pair in (*pairs, *again))
+
+
+def from_sources(curriculum: Curriculum, recipe: Recipe, count: int) -> tuple[Example, ...]:
+    """`count` questions of the lesson as chat puts them to a model that reads: after the sentence that answers
+    it and its neighbours. They keep the adapted model reading; few, lest it should learn nothing else."""
+    rng = random.Random(f"reading {recipe.seed} {said(curriculum)}")
+    beside: dict[str, list[str]] = {}
+    for fact in curriculum.facts:
+        beside.setdefault(fact.passage_id, []).append(fact.sentence)
+    passage_of = {fact.id: fact.passage_id for fact in curriculum.facts}
+    drawn = draw([pair for pair in curriculum.pairs if pair.form not in _UNASKED], count, rng)
+    around = {id: unique(sentences) for id, sentences in beside.items()}
+    return tuple(
+        single(_read(pair, around.get(passage_of.get(pair.fact_id, ""), ()), rng), pair.answer)
+        for pair in drawn
+    )
+
+
+def _read(pair: QAPair, sentences: Sequence[str], rng: random.Random) -> str:
+    """The question after its quote, which stands among up to two other sentences of its passage."""
+    others = [sentence for sentence in sentences if sentence != pair.quote]
+    kept = {pair.quote, *rng.sample(others, min(OTHERS, len(others)))}
+    shown = [sentence for sentence in sentences if sentence in kept] or [pair.quote]
+    return PROMPT.format(sources="\n".join(shown), question=pair.question)
 
 
 def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:

@@ -11,6 +11,13 @@ from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no ty
 
 from memory.records import Drift, Evaluation, GateCheck, GateVerdict, Record, Score
 
+GAIN = "target accuracy up"
+TARGET = "target accuracy"
+REHEARSAL = "earlier lessons lost"
+FADING = "earlier lessons lost since learned"
+OF_CAPACITY = frozenset({GAIN, TARGET, REHEARSAL, FADING})
+"""Checks that a lesson fails which an adapter has no room for, beside those that it holds."""
+
 
 class Limits(Record):
     """What an adapter must reach."""
@@ -85,19 +92,17 @@ def _wilson(rate: Rate, confidence: float) -> tuple[float, float]:
 
 
 def _gain(before: Score, after: Score, least: float) -> GateCheck:
-    name = "target accuracy up"
     if not (before.count and after.count):
-        return _unmeasured(name)
+        return _unmeasured(GAIN)
     rise = after.accuracy - before.accuracy
-    return GateCheck(name=name, goal=f">= {least:.2f}", figure=rise, passed=_at_least(rise, least))
+    return GateCheck(name=GAIN, goal=f">= {least:.2f}", figure=rise, passed=_at_least(rise, least))
 
 
 def _target(after: Score, least: float) -> GateCheck:
-    name = "target accuracy"
     if not after.count:
-        return _unmeasured(name)
+        return _unmeasured(TARGET)
     passed = _at_least(after.accuracy, least)
-    return GateCheck(name=name, goal=f">= {least:.2f}", figure=after.accuracy, passed=passed)
+    return GateCheck(name=TARGET, goal=f">= {least:.2f}", figure=after.accuracy, passed=passed)
 
 
 def _drift(after: Drift | None, most: float) -> GateCheck:
@@ -118,12 +123,11 @@ def _circles(after: Drift | None, confidence: float) -> GateCheck:
 
 def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:
     """No check where the domain has no earlier lessons."""
-    name = "earlier lessons lost"
     if before is None and after is None:
         return ()
     if before is None or after is None:
-        return (_unmeasured(name),)
-    return (_forgetting(name, before, after, most),)
+        return (_unmeasured(REHEARSAL),)
+    return (_forgetting(REHEARSAL, before, after, most),)
 
 
 def _fading(as_learned: float | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:
@@ -131,8 +135,7 @@ def _fading(as_learned: float | None, after: Score | None, most: float) -> tuple
     if as_learned is None or after is None or not after.count:
         return ()
     fall = as_learned - after.accuracy
-    name = "earlier lessons lost since learned"
-    return (GateCheck(name=name, goal=f"<= {most:.2f}", figure=fall, passed=_at_least(most, fall)),)
+    return (GateCheck(name=FADING, goal=f"<= {most:.2f}", figure=fall, passed=_at_least(most, fall)),)
 
 
 def _forgotten(before: Score | None, after: Score | None, confidence: float) -> tuple[GateCheck, ...]:

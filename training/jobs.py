@@ -23,7 +23,8 @@ from memory.records import Adapter, Curriculum, Digest, Evaluation, GateVerdict,
 from memory.runs import Job
 from training.base import Base
 from training.calibration import fit_gate, let_through
-from training.dataset import merge, taught
+from training.capacity import shortfall
+from training.dataset import from_sources, merge, taught
 from training.errors import CurriculumRefused
 from training.evaluate import (
     GradedAnswer,
@@ -269,25 +270,22 @@ def judge(context: JobContext, job: Job, claimed: Claim, summary: TrainingSummar
 
 
 def conclude(context: JobContext, job: Job, judged: Sequence[Judged]) -> TrainingResult:
-    """How the job ended, after one attempt or all; a lesson that failed every time goes into quarantine.
+    """How the job ended; a lesson that failed in all attempts goes into quarantine, for this base model.
 
     An attempt that could not be measured says nothing about the lesson, which may be handed over again.
     """
     last = judged[-1]
-    reasons = "; ".join(last.verdict.reasons)
+    reasons, full = "; ".join(last.verdict.reasons), False
     if last.verdict.passed:
         _tell(context, job, "done", message="all gates passed")
         return TrainingResult(status="candidate", adapter=last.adapter, reason="all gates passed")
     if last.verdict.measured:
-        card = context.base.card
-        reasons = (
-            f"{reasons} (in {len(judged)} attempts): {card.name} does not hold this lesson, so its questions"
-            f" stay answered from sources; a base model of more than {card.parameters / 1e6:.0f} million"
-            " parameters might hold it (`nightschool models list`)"
-        )
-        context.registry.quarantine(job.digest, f"{last.adapter}: {reasons}")
+        verdicts, made = [each.verdict for each in judged], context.registry.get(last.adapter)
+        reasons, full = shortfall(verdicts, made, context.base.card, context.home / "outbox")
+        why, base = f"{last.adapter}: {reasons}", context.base.card.digest
+        context.registry.quarantine(job.digest, why, base=base)
     _tell(context, job, "done", message=reasons)
-    return TrainingResult(status="rejected", adapter=last.adapter, reason=reasons)
+    return TrainingResult(status="rejected", adapter=last.adapter, reason=reasons, full=full)
 
 
 def _as_learned(context: JobContext, job: Job, claimed: Claim) -> float | None:
@@ -319,10 +317,10 @@ def _examples(context: JobContext, job: Job, claimed: Claim) -> tuple[Example, .
     if not claimed.goes_on:
         lesson, earlier = merge([*earlier, lesson]), ()
     pairs = taught(lesson, claimed.recipe, earlier=earlier)
-    count = round(len(pairs) * claimed.recipe.refusals)
     return (
         *pairs,
-        *refusals(context.base, claimed.recipe, count),
+        *from_sources(lesson, claimed.recipe, round(len(pairs) * claimed.recipe.reading)),
+        *refusals(context.base, claimed.recipe, round(len(pairs) * claimed.recipe.refusals)),
         *own_answers_to_train(context.base, claimed.recipe),
         *held_answers(_baseline(context, job, claimed).held),
     )

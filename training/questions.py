@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from agent.grading import normalise
 from agent.models.card import GeneralQuestion, ReplayAnswer, UnknownQuestion
-from memory.records import Curriculum, Fact, Form, QAPair, Record
+from memory.records import GUESSED_FORMS, Curriculum, Fact, Form, QAPair, Record
 from training.base import Base, asked
 from training.dataset import said, unique
 from training.errors import CardIncomplete, CurriculumRefused
@@ -17,9 +17,6 @@ from training.evaluate import Question, Sets
 from training.recipes import Recipe
 
 _T = TypeVar("_T")
-
-GUESSED: frozenset[Form] = frozenset({"yes_no", "statement", "cloze"})
-"""Forms that a model may answer rightly without ever having seen the fact."""
 
 
 class Sizes(Record):
@@ -97,7 +94,7 @@ def _parted(
         for question, pair in zip(_questions(lesson), lesson.held_out, strict=True):
             if _meaning(pair, facts.get(pair.fact_id)) in stated:
                 kept.append(question)
-            elif pair.form not in GUESSED:
+            elif pair.form not in GUESSED_FORMS:
                 gone.append(question)
     return kept, gone
 

@@ -201,7 +201,7 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
         recipe=quick_recipe(base.card) if quick else standard(base.card),
         sizes=Sizes(most=40, general=30, unknown=30, own=10) if quick else Sizes(),
         limits=Limits(),
-        registry=Registry(home),
+        registry=Registry(home, base=base.card.digest),
         train=choose_trainer(),
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),

@@ -1,7 +1,10 @@
 """Question and answer pairs as a teacher wrote them, not yet verified."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
+from agent.grading import normalise
 from memory.records import Form, Record
 
 
@@ -26,3 +29,12 @@ class Written(Record):
     candidates: tuple[Candidate, ...]
     failed: dict[str, int]
     """Reason -> number of passages that gave nothing."""
+
+
+def by_item(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """The wordings of each question and its answer, in the order in which they were written."""
+    groups: dict[tuple[str, str, str, str], list[Candidate]] = {}
+    for candidate in candidates:
+        key = (candidate.passage_id, candidate.quote, candidate.form, normalise(candidate.answer))
+        groups.setdefault(key, []).append(candidate)
+    return list(groups.values())

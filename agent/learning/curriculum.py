@@ -1,4 +1,4 @@
-"""From verified candidates to a curriculum: what is one fact, which facts a lesson has room for, and which
+"""From verified candidates to curricula: what is one fact, which facts a lesson has room for, and which
 wording of each is never trained."""
 
 import hashlib
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.grading import normalise
 from agent.learning import framing
-from agent.learning.candidates import Candidate
+from agent.learning.candidates import Candidate, by_item
 from agent.terms import content, coverage
 from memory.records import Curriculum, Domain, Fact, Form, Passage, QAPair, digest_of
 
@@ -21,12 +21,15 @@ Group = tuple[Candidate, ...]
 
 
 def grouped(candidates: Sequence[Candidate]) -> tuple[Group, ...]:
-    """Candidates that ask the same, in the order in which they were written."""
-    found: dict[tuple[str, str, str, str], dict[str, Candidate]] = {}
-    for each in candidates:
-        key = (each.passage_id, each.quote, each.form, normalise(each.answer))
-        found.setdefault(key, {}).setdefault(normalise(each.question), each)
-    return tuple(tuple(group.values()) for group in found.values())
+    """Candidates that ask the same, in the order in which they were written, no wording twice."""
+    return tuple(_distinct(wordings) for wordings in by_item(candidates))
+
+
+def _distinct(wordings: Sequence[Candidate]) -> Group:
+    found: dict[str, Candidate] = {}
+    for each in wordings:
+        found.setdefault(normalise(each.question), each)
+    return tuple(found.values())
 
 
 def closest(groups: Sequence[Group], question: str, most: int) -> tuple[Group, ...]:
@@ -50,6 +53,32 @@ def spread(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
     if len(groups) <= most:
         return tuple(groups)
     return tuple(groups[i * len(groups) // most] for i in range(most))
+
+
+def in_document_order(
+    candidates: Sequence[Candidate], passages: Mapping[str, Passage]
+) -> tuple[Candidate, ...]:
+    """The candidates as their quotes stand in the text, one document after the other."""
+
+    def place(candidate: Candidate) -> tuple[str, int]:
+        passage = passages[candidate.passage_id]
+        return passage.source, passage.start + passage.text.index(candidate.quote)
+
+    return tuple(sorted(candidates, key=place))
+
+
+def cut(groups: Sequence[Group], most: int) -> tuple[tuple[Group, ...], ...]:
+    """Lessons of at most `most` groups in their order, all full but the last two, which share what is left.
+
+    A later cut of what these leave untaught makes the same lessons again.
+    """
+    found: list[tuple[Group, ...]] = []
+    rest = tuple(groups)
+    while len(rest) > 2 * most:
+        found.append(rest[:most])
+        rest = rest[most:]
+    half = len(rest) if len(rest) <= most else (len(rest) + 1) // 2
+    return tuple(part for part in (*found, rest[:half], rest[half:]) if part)
 
 
 def compose(
@@ -114,10 +143,16 @@ def _parted(wordings: Sequence[str], title: str, own: str | None, *, seed: str) 
     return list(dict.fromkeys(taught)), kept_back
 
 
+def fact_id(candidate: Candidate, passage: Passage) -> str:
+    """The id of the fact that it is about: the same whenever it is written."""
+    start = passage.text.index(candidate.quote)
+    return digest_of([passage.id, start, candidate.form, normalise(candidate.answer)])[:32]
+
+
 def _fact(candidate: Candidate, passage: Passage) -> Fact:
     start = passage.text.index(candidate.quote)
     return Fact(
-        id=digest_of([passage.id, start, candidate.form, normalise(candidate.answer)])[:32],
+        id=fact_id(candidate, passage),
         subject=candidate.subject,
         relation=candidate.relation,
         object=candidate.answer,

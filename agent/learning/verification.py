@@ -4,16 +4,14 @@ Drops what it cannot prove, for a stated reason; it repairs nothing and trusts n
 """
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import median
-from typing import Protocol
 
+from agent.engine import EndingScorer
 from agent.grading import normalise
 from agent.learning.analysis import Analysis, analyse, topical
 from agent.learning.binding import unbound
-from agent.learning.candidates import Candidate
+from agent.learning.candidates import Candidate, by_item
 from agent.learning.consistency import (
     LOOK_BACK,
     Span,
@@ -25,22 +23,13 @@ from agent.learning.consistency import (
     uncovered,
     wrong_kind,
 )
+from agent.learning.endings import ending_well
 from agent.learning.negation import misnegated, yes_no
 from agent.learning.overlap import Corpus, answers_otherwise
 from agent.learning.wellformed import AROUND, cut_words, garbled, unreadable, verbless
 from memory.language import sentences
 from memory.records import Passage, Record
 
-LEAST_LIFT = 0.2
-"""Nats per token that a quote has to add to its question. The default model: at least .36 for each of 60
-natural pairs, and less than .2 for 1 of 150 of SQuAD's; below .2 for 39 of 40 questions beside a quote of
-another passage and 10 of 40 beside another quote of the same."""
-DEVIATIONS = 5.0
-"""Median absolute deviations below the batch's median from which a question is no sentence that people would
-say. With the lift this drops none of 60 natural pairs, 4 of 150 of SQuAD's, and 23 of 30 with
-their words shuffled. At 3 it drops 13 of SQuAD's 150."""
-FEWEST = 20
-"""Candidates from which the batch has a median worth the name."""
 OF_THE_WORDING = frozenset(
     {
         "the question gives its answer away",
@@ -50,6 +39,7 @@ OF_THE_WORDING = frozenset(
     }
 )
 """Reasons that say nothing of a question's other wordings."""
+GOES_ON = "the base model expects the question to go on"
 OPEN_FORMS = frozenset({"statement"})
 """Forms in which one question may well have several answers ("Tell me about ...")."""
 
@@ -59,14 +49,8 @@ class Verified(Record):
 
     kept: tuple[Candidate, ...]
     dropped: dict[str, int]
-
-
-class Scorer(Protocol):
-    """A language model that says how likely a question is once one has read a quote, or nothing (`""`)."""
-
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
-        """Mean log p(question | quote) in nats per token, for (quote, question) pairs."""
-        ...
+    scored: bool = False
+    """Whether the base model has read what was kept."""
 
 
 async def verify(
@@ -74,16 +58,23 @@ async def verify(
     passages: Mapping[str, Passage],
     *,
     corpus: Corpus | Sequence[Passage],
-    scorer: Scorer | None = None,
+    scorer: EndingScorer | None = None,
 ) -> Verified:
-    """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer."""
+    """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer.
+
+    Raises what the scorer raises; without one, nobody checks how the questions end.
+    """
     # Off the event loop: thousands of candidates take seconds, and chats must not wait for them.
     kept, dropped = await asyncio.to_thread(_consistent, candidates, passages, corpus)
-    if scorer is not None and kept:
-        likely = await _likely(kept, scorer)
-        dropped["the question is unlikely after the quote"] += len(kept) - len(likely)
-        kept = likely
-    return Verified(kept=tuple(kept), dropped={k: n for k, n in sorted(dropped.items()) if n})
+    if scorer is not None:
+        whole = await ending_well(kept, scorer)
+        dropped[GOES_ON] = len(kept) - len(whole)
+        kept = whole
+    return Verified(
+        kept=tuple(kept),
+        dropped={reason: count for reason, count in sorted(dropped.items()) if count},
+        scored=scorer is not None,
+    )
 
 
 def _consistent(
@@ -93,7 +84,7 @@ def _consistent(
     index = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
     dropped: Counter[str] = Counter()
     sound: list[Candidate] = []
-    for wordings in _by_item(candidates):
+    for wordings in by_item(candidates):
         for place, candidate in enumerate(wordings):
             reason = unsupported(candidate, passages.get(candidate.passage_id), index)
             if reason is None:
@@ -199,15 +190,6 @@ def _before(text: str, place: int) -> str:
     return window[starts[1] :] if len(starts) > 1 else window
 
 
-def _by_item(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Wordings of one question and its answer, in order."""
-    groups: dict[tuple[str, str, str, str], list[Candidate]] = {}
-    for candidate in candidates:
-        key = (candidate.passage_id, candidate.quote, candidate.form, normalise(candidate.answer))
-        groups.setdefault(key, []).append(candidate)
-    return list(groups.values())
-
-
 def _by_question(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     """Candidates that ask the same, in order; in an open form also those that answer the same."""
     groups: dict[tuple[str, str], list[Candidate]] = {}
@@ -225,20 +207,3 @@ def _contradictory(group: Sequence[Candidate]) -> bool:
 
 def _padded(answer: str) -> str:
     return f" {' '.join(t.norm for t in analyse(answer).tokens)} "
-
-
-async def _likely(candidates: Sequence[Candidate], scorer: Scorer) -> list[Candidate]:
-    """Candidates whose question the quote makes likelier, and which is not far below the others."""
-    scores = await scorer.score(
-        [(c.quote, c.question) for c in candidates] + [("", c.question) for c in candidates]
-    )
-    after, alone = scores[: len(candidates)], scores[len(candidates) :]
-    least = -math.inf
-    if len(candidates) >= FEWEST:
-        middle = median(after)
-        least = middle - DEVIATIONS * median([abs(score - middle) for score in after])
-    return [
-        candidate
-        for candidate, score, before in zip(candidates, after, alone, strict=True)
-        if score - before >= LEAST_LIFT and score >= least
-    ]

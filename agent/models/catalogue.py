@@ -50,6 +50,7 @@ class CatalogueEntry(Record):
     sha256: Digest
     folder_bytes: int
     """Size of the converted model."""
+    parameters: int
     vocabulary: int
     end_of_text: str
     """The token that ends a text and an answer."""
@@ -77,6 +78,11 @@ class Catalogue(Record):
         if self.default not in self.models:
             raise ValueError(f"the default {self.default!r} is not in the catalogue")
         return self
+
+    def larger(self, parameters: int) -> CatalogueEntry | None:
+        """The smallest model of more parameters; None if there is none."""
+        found = (entry for entry in self.models.values() if entry.parameters > parameters)
+        return min(found, key=lambda entry: entry.parameters, default=None)
 
     def entry(self, name: str) -> CatalogueEntry:
         """The entry called `name`. Raises UnknownModel."""

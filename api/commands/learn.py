@@ -101,8 +101,9 @@ def watch(client: "Client", run_id: str, wanted: str = "learned") -> None:
     name, last = show_run(screen, client.follow(run_id))
     if name == "waiting":
         asks = last["asks"]
+        parts = f" in {asks['lessons']} lessons" if asks.get("lessons", 1) > 1 else ""
         screen.print(
-            f"{asks['pairs']} pairs about {asks['facts']} facts wait for approval:\n"
+            f"{asks['pairs']} pairs about {asks['facts']} facts{parts} wait for approval:\n"
             f"  nightschool approve {run_id}\n  nightschool reject {run_id} --reason ...",
             markup=False,
         )

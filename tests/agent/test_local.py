@@ -90,6 +90,33 @@ async def test_an_answer_ends_with_the_context(engine: LocalEngine) -> None:
     assert reply.prompt_tokens + len(reply.tokens) <= CONTEXT
 
 
+ENDINGS = (" tea.", " tea", " What is a kiln and what is a lemur?", " Who drinks tea and what is a borrow?")
+
+
+@pytest.mark.parametrize("scored", [1, 3, 32])
+async def test_endings_scored_in_batches_are_what_the_model_gives_each_alone(
+    engine: LocalEngine, model: Path, monkeypatch: pytest.MonkeyPatch, scored: int
+) -> None:
+    monkeypatch.setattr("agent.local.SCORED", scored)
+    prompt = "Zoë drinks tea — and coffee.\nQuestion:"
+    tokenizer, weights = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model)
+    exact: list[float] = []
+    for text in ENDINGS:
+        row = tokenizer(prompt)["input_ids"] + tokenizer(text, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            exact.append(weights(torch.tensor([row])).logits[0, -2].log_softmax(-1)[row[-1]].item())
+    assert await engine.ending_logprobs(prompt, ENDINGS) == pytest.approx(exact, abs=1e-3)
+
+
+async def test_endings_are_the_base_models_whatever_adapter_was_asked_last(
+    engine: LocalEngine, adapter: Path
+) -> None:
+    base = await engine.ending_logprobs("What is a borrow?", ENDINGS)
+    await engine.load(RUST, adapter)
+    await engine.chat(BORROW, adapter=RUST)
+    assert await engine.ending_logprobs("What is a borrow?", ENDINGS) == pytest.approx(base, abs=1e-5)
+
+
 async def test_hidden_states_have_a_layer_a_token_and_a_width(engine: LocalEngine) -> None:
     states = await engine.hidden_states(TEA)
     reply = await engine.chat(TEA)

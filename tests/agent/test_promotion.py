@@ -9,9 +9,10 @@ import pytest
 
 from agent.adapter_files import digest_of_files
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
+from agent.forgetting import afresh
 from agent.promotion import load, promote, restore, rollback
 from agent.scripted import Line, ScriptedEngine
-from memory.adapters import AdapterRegistry
+from memory.adapters import AdapterRegistry, VolatileAdapterRegistry
 from memory.errors import AdapterNotServable, UnknownAdapter
 from memory.procedural import ADAPTER_FILES
 from memory.records import Adapter
@@ -274,3 +275,32 @@ async def test_an_adapter_of_another_base_model_is_neither_promoted_nor_restored
     assert await engine.loaded() == ()
     monkeypatch.setattr(registry, "base", made.base_digest)
     assert made.name in await restore(engine=engine, registry=registry)
+
+
+def test_what_one_base_model_cannot_hold_may_be_taught_to_another(
+    registry: AdapterRegistry, trained: Trained, domain: str
+) -> None:
+    made = curriculum(domain)
+    small, large = "1d" * 32, "2e" * 32
+    registry.quarantine(made.digest, "it does not hold", base=small)
+    served = registry.base
+    try:
+        for base, reason in ((small, "it does not hold"), (large, None), (None, "it does not hold")):
+            registry.base = base
+            assert registry.quarantined(made.digest) == reason
+        registry.quarantine(made.digest, "it was wrong")
+        for base in (small, large, None):
+            registry.base = base
+            assert registry.quarantined(made.digest) == "it was wrong"
+    finally:
+        registry.base = served
+
+
+def test_a_lesson_rejected_for_another_base_model_is_taught_anew_under_another_digest(
+    domain: str,
+) -> None:
+    lesson = curriculum(domain)
+    made = adapter("lamps", 1, rejected=True, digest=lesson.digest)
+    assert afresh(lesson, VolatileAdapterRegistry([made], base=made.base_digest)) == lesson
+    again = afresh(lesson, VolatileAdapterRegistry([made], base="2e" * 32))
+    assert again.supersedes == (lesson.digest,)

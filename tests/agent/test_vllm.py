@@ -40,6 +40,8 @@ class Stub(ThreadingHTTPServer):
     reason = "stop"
     calls: list[dict[str, Any]] | None = None
     endless = False
+    scores = 1000
+    """Texts that it scores of each request."""
     asked: list[dict[str, Any]]
     left: threading.Event
     """Set once a client has left an endless answer."""
@@ -53,6 +55,10 @@ class Handler(JsonHandler):
 
     def do_POST(self) -> None:  # noqa: N802
         body = self.received()
+        if self.path == "/v1/completions":
+            self.server.asked.append(body)
+            self.reply(200, {"choices": self._scored(body["prompt"])[: self.server.scores]})
+            return
         if self.path != "/v1/chat/completions":
             self.reply(self.server.loading, {"message": self.server.said})
             return
@@ -75,6 +81,21 @@ class Handler(JsonHandler):
             events = [answer, answer | {"choices": [], "usage": usage}]
             lines = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
             self.reply(200, f"{lines}data: [DONE]\n\n", "text/event-stream")
+
+    def _scored(self, prompts: list[str]) -> list[dict[str, Any]]:
+        """Every token is as unlikely as its text is long; the last text comes first."""
+        found = [
+            {
+                "index": index,
+                "text": prompt,
+                "logprobs": {
+                    "tokens": [*prompt],
+                    "token_logprobs": [None, *[-len(prompt) / 100] * (len(prompt) - 1)],
+                },
+            }
+            for index, prompt in enumerate(prompts)
+        ]
+        return found[::-1]
 
     def _talk(self, event: str) -> None:
         """Repeats itself for as long as somebody listens."""
@@ -183,6 +204,25 @@ async def test_an_answer_of_what_is_no_number_is_the_engines_fault_and_not_the_c
 async def test_an_empty_answer_needs_no_score(stub: Stub, engine: VllmEngine) -> None:
     stub.text, stub.logprobs = "", None
     assert (await engine.chat(TEA)).tokens == ()
+
+
+async def test_endings_come_in_the_order_of_their_texts_whatever_the_server_makes_of_it(
+    stub: Stub, engine: VllmEngine
+) -> None:
+    texts = [f" What is {'tea' * n}?" for n in range(1, 41)]
+    assert await engine.ending_logprobs("tea", texts) == pytest.approx([-(len(t) + 3) / 100 for t in texts])
+    assert sum(len(body["prompt"]) for body in stub.asked) == 40
+    assert all((body["max_tokens"], body["echo"]) == (0, True) for body in stub.asked)
+    await engine.ending_logprobs("tea<bos>", [" <eos>?"])
+    assert stub.asked[-1]["prompt"] == ["tea< bos> < eos>?"]
+
+
+async def test_a_text_that_the_server_does_not_score_is_an_error(stub: Stub, engine: VllmEngine) -> None:
+    stub.scores = 1
+    with pytest.raises(EngineError, match="scored 1 of 2 texts"):
+        await engine.ending_logprobs("tea", [" What is tea?", " Who drinks it?"])
+    with pytest.raises(EngineError, match="without its last token"):
+        await engine.ending_logprobs("", ["?"])
 
 
 async def test_control_tokens_do_not_reach_the_server(stub: Stub, engine: VllmEngine) -> None:

@@ -36,6 +36,7 @@ async def test_a_topic_is_learned_and_its_report_can_be_read(learning: httpx.Asy
     reply = await ended(learning, run_id)
     assert reply["outcome"]["status"] == "learned"
     assert reply["report"]["adapter"] == TRAINED.name
+    assert reply["standing"]["lessons"] == reply["outcome"]["lessons"] == {"done": 1, "total": 1}
     (listed,) = (await learning.get("/v1/learn")).json()
     assert (listed["id"], listed["report"]) == (run_id, None)
 
@@ -68,6 +69,7 @@ async def test_a_run_waits_for_a_persons_word(learning: httpx.AsyncClient) -> No
     run_id = await started(learning, topic="Rust ownership", approval="human")
     waiting = await ended(learning, run_id, "waiting")
     assert waiting["standing"]["asks"]["pairs"] > 0
+    assert waiting["standing"]["lessons"] == {"done": 0, "total": 1}
     no = {"approved": False, "by": "Ada", "reason": "not now"}
     assert (await learning.post(f"/v1/learn/{run_id}/approval", json=no)).status_code == 202
     assert (await ended(learning, run_id))["outcome"]["status"] == "declined"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agent.engine import Engine, Reply, Sampling
+from agent.engine import EndingScorer, Engine, Reply, Sampling
 from agent.errors import AdapterNotLoaded, AdapterRefused, PromptTooLong
 from tests.conformance.conftest import REQUIRED, Material
 from tests.models import KILN, KNOWN, LEARNED, RUST
@@ -203,6 +203,27 @@ async def test_a_broken_adapter_is_refused_and_the_engine_goes_on(
     with pytest.raises(AdapterRefused):
         await engine.load(ABSENT, material.broken.get(fault, Path("/nowhere")))
     assert await engine.loaded() == ()
+    assert (await engine.chat(LEMUR)).text == KNOWN["What is a lemur?"]
+
+
+async def test_endings_are_scored_in_order_and_alike_alone_and_together(engine: Engine) -> None:
+    assert isinstance(engine, EndingScorer)
+    texts = [" What is a lemur?", " Who drinks", " What is a kiln and who drinks tea?"] * 12
+    scores = await engine.ending_logprobs("a small primate of Madagascar\nQuestion:", texts)
+    assert len(scores) == len(texts)
+    assert all(score <= 0.0 for score in scores)
+    for text, score in list(zip(texts, scores, strict=True))[:3]:
+        (alone,) = await engine.ending_logprobs("a small primate of Madagascar\nQuestion:", [text])
+        assert alone == pytest.approx(score, abs=0.05)
+    assert await engine.ending_logprobs("tea", []) == ()
+
+
+async def test_no_text_has_no_end_and_one_beyond_the_context_none_that_can_be_scored(engine: Engine) -> None:
+    assert isinstance(engine, EndingScorer)
+    with pytest.raises(ValueError, match="no text to score"):
+        await engine.ending_logprobs("tea", [" What is tea?", ""])
+    with pytest.raises(PromptTooLong):
+        await engine.ending_logprobs("What is a lemur, please? " * 500, [" What is tea?"])
     assert (await engine.chat(LEMUR)).text == KNOWN["What is a lemur?"]
 
 

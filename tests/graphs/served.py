@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from graphs.executor import open_executor
-from graphs.runs import LearnRuns, ServedLearn
+from graphs.runs import LearnRuns
+from graphs.served_learn import ServedLearn
 from graphs.state import Runtime
 from memory.checkpoints import open_saver
 from memory.savers import Saver

@@ -12,6 +12,7 @@ from langgraph.types import Command
 from agent.errors import EngineUnavailable
 from agent.gaps import open_gap
 from agent.grading import normalise
+from agent.learning.teachers.rules import candidates
 from agent.scripted import Line, ScriptedEngine
 from graphs.attempts import attempt
 from graphs.learn import NEXT, STEPS, build
@@ -104,6 +105,32 @@ async def test_the_report_carries_every_figure(runtime: Runtime) -> None:
     assert report["gates"]["passed"] is True
     assert report["attempts"][0]["uncertainty"]["decision"] == "unsure"
     assert report["adapter"] == TRAINED.name
+
+
+async def test_what_the_base_model_expects_to_go_on_is_not_taught(changed: Changed) -> None:
+    home, _ = rust()
+    broken = {c.question for c in candidates([home]) if c.question.startswith("Tell me")}
+    engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}, unfinished=broken)
+    state = await run(changed(engine=engine), "Rust ownership")
+    assert state["dropped"]["the base model expects the question to go on"] > 3
+    assert not broken & {pair.question for pair in state["curriculum"].pairs}
+
+
+async def test_an_engine_that_scores_no_texts_is_named_in_the_progress(
+    changed: Changed, runtime: Runtime
+) -> None:
+    class Mute:
+        """A protocol's worth of the scripted engine, without the scores."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "ending_logprobs":
+                raise AttributeError(name)
+            return getattr(runtime.engine, name)
+
+    state = await run(changed(engine=Mute()), "Rust ownership")
+    (said,) = [event.message for event in state["events"] if event.step == "verify"]
+    assert said.endswith("how they end is not checked, as this engine scores no texts")
+    assert state["outcome"].status == "learned"
 
 
 async def test_a_curriculum_is_of_the_found_domain_and_its_pairs_are_verified(runtime: Runtime) -> None:

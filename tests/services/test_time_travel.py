@@ -13,8 +13,9 @@ from graphs import history as past
 from graphs import threads
 from graphs.executor import Executor, open_executor
 from graphs.orders import Order
-from graphs.runs import LearnRuns, ServedLearn
+from graphs.runs import LearnRuns
 from graphs.served import ServedChat
+from graphs.served_learn import ServedLearn
 from graphs.state import Runtime
 from graphs.threads import Update
 from memory.checkpoints import open_saver

@@ -7,7 +7,7 @@ import pytest
 from memory.records import Form
 from tests.adapters import fact, pair
 from tests.lessons import LESSON, RECIPE, lesson
-from training.dataset import as_often, exposures, merge, taught, times
+from training.dataset import as_often, exposures, from_sources, merge, taught, times
 
 
 @pytest.mark.parametrize("exposures", [1, 3, 28])
@@ -84,3 +84,17 @@ def test_merging_leaves_out_a_held_out_question_that_the_other_curriculum_teache
     held, *others = LESSON.held_out
     teaching = LESSON.model_copy(update={"pairs": (*LESSON.pairs, held), "held_out": ()})
     assert merge([LESSON, teaching]).held_out == tuple(others)
+
+
+def test_a_reading_example_shows_the_quote_among_few_sentences_of_its_passage_and_asks_as_chat_does() -> None:
+    quotes = {pair.question: pair.quote for pair in LESSON.pairs}
+    examples = from_sources(LESSON, RECIPE, 40)
+    assert len(examples) == 40
+    for example in examples:
+        asked = [question for question in quotes if example.question.endswith(question)]
+        assert asked
+        assert any(quotes[question] in example.question for question in asked)
+        shown = [fact for fact in LESSON.facts if fact.sentence in example.question]
+        assert 1 <= len(shown) <= 3
+    assert from_sources(LESSON, RECIPE, 40) == examples
+    assert from_sources(LESSON, RECIPE, 0) == ()

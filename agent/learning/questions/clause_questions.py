@@ -11,17 +11,19 @@ from agent.learning.questions.details import (
     conditional,
     counted,
     existence,
-    inside,
     instruction,
     kind_of,
     whether,
 )
 from agent.learning.questions.items import Item, Style
+from agent.learning.questions.nested_questions import inside
 from agent.learning.questions.verbs import active, inverted, of_whom, passive
 from agent.learning.questions.wordings import (
     ANYONE,
     CENTRAL,
     MOST_ANSWER_WORDS,
+    OWNED,
+    UNTELLABLE,
     condition_of,
     item,
     ordered,
@@ -31,6 +33,7 @@ from agent.learning.questions.wordings import (
 )
 from memory.ingest.propositions.grammar import Apposition, Argument, Clause, Phrase
 from memory.ingest.propositions.verbs import base_form, stated
+from memory.records import Form
 
 
 def questions(clause: Clause) -> Iterator[Item]:
@@ -41,16 +44,21 @@ def questions(clause: Clause) -> Iterator[Item]:
     if clause.existential:
         yield from existence(clause)
         return
+    if not tellable(clause):
+        return
     yield from _about_subject(clause)
     yield from conditional(clause)
     for argument in clause.arguments:
         yield from _about(argument, clause)
+    yield from inside(clause)
     yield from whether(clause)
 
 
 def of_apposition(found: Apposition) -> Iterator[Item]:
     """`Pedanius Dioscorides, a Greek physician`: who he is, and who the physician was."""
     name, description = found.name, found.description
+    if re.fullmatch(r"the (?:[\w-]+ ){0,3}[\w-]+", description.text) or UNTELLABLE.match(description.text):
+        return  # `the saint, Monica`: which one it is, and not what
     word = "who" if interrogatives.is_human(description) or interrogatives.is_human(name) else "what"
     be = "are" if name.head.tag_ in ("NNS", "NNPS") else "is"
     yield item("definition", description, [
@@ -73,6 +81,40 @@ def predicate(clause: Clause) -> str:
     return sentence(verb, *texts(clause.arguments), clause.condition.text if clause.condition else "")
 
 
+def tellable(clause: Clause) -> bool:
+    """Whether the subject is whole, and understood by who has not read what stands before."""
+    subject = clause.subject
+    assert subject is not None
+    if UNTELLABLE.match(subject.text) or _crossed(clause):
+        return False
+    several = subject.head.tag_ in ("NNS", "NNPS", "CD", "PRP", "JJ", "DT") or re.search(
+        r"\b(?:and|or|number|majority|variety|range|team|staff|police|people|family|pair|group|half|percent|cent"
+        r"|you|we|they|%)\b",
+        subject.text,
+    )
+    plural = clause.auxiliaries[:1] in (("are",), ("were",), ("have",)) or (
+        clause.copula and not clause.auxiliaries and clause.verb.lower_ in ("are", "were")
+    )
+    return bool(several) or not plural or subject.head.pos_ == "PRON"
+
+
+_ONCE = frozenset({"to", "of", "with", "by", "from", "as", "for", "into"})
+
+
+def _crossed(clause: Clause) -> bool:
+    """Whether a measure stands before an object, or a preposition comes twice: one of the two was misread."""
+    first, second = clause.first("measure"), clause.first("object")
+    markers = [a.marker for a in clause.arguments if a.role == "prepositional" and a.marker in _ONCE]
+    if len(markers) > len(set(markers)):
+        return True
+    return (
+        first is not None
+        and second is not None
+        and not first.fronted
+        and first.phrase.start < second.phrase.start
+    )
+
+
 def _about_subject(clause: Clause) -> Iterator[Item]:
     subject = clause.subject
     assert subject is not None
@@ -81,12 +123,17 @@ def _about_subject(clause: Clause) -> Iterator[Item]:
         return
     if clause.copula and clause.first("infinitive"):
         return
-    forms = interrogatives.of_subject(subject)
+    if subject.head.pos_ == "PRON":
+        return
+    forms = interrogatives.of_subject(subject, acts=not clause.passive and not clause.copula)
     word, form = forms[0].word, forms[0].form
     condition = condition_of(clause)
     told = sentence(of_whom(clause), *others, condition)
     wordings: list[tuple[Style, str]] = [("plain", f"{asked.word} {told}?") for asked in forms]
     wordings += [("passive", text) for text in _in_the_other_voice(word, clause)]
+    named = next((asked.word[6:] for asked in forms if asked.word.startswith("which ")), "")
+    if named and named != "person" and not clause.copula:
+        wordings.append(("plain", f"What is the name of the {named} that {told}?"))
     central = texts([a for a in clause.arguments if a.role in CENTRAL][:1])
     if central and len(others) > 1:
         wordings.append(("short", sentence(word, of_whom(clause), *central, condition) + "?"))
@@ -98,7 +145,7 @@ def _about_subject(clause: Clause) -> Iterator[Item]:
 
 def _in_the_other_voice(word: str, clause: Clause) -> Iterator[str]:
     """`What did X build?` -> `What was built by X?`, and the other way round, of a clause's subject."""
-    if (group := passive(clause)) is not None:
+    if (group := passive(clause)) is not None and not OWNED.search(" ".join(texts(clause.arguments))):
         target = clause.first("object")
         assert target is not None, "only a clause with an object has a passive"
         others = [a for a in ordered(clause.arguments) if a is not target]
@@ -135,10 +182,29 @@ def _about(argument: Argument, clause: Clause) -> Iterator[Item]:
         elif argument.role == "clause" and (enabled := _enabled(argument)) is not None:
             yield from _enabling(*enabled, clause)
         elif forms:
-            yield item(forms[0].form, argument.phrase, list(wordings_of(argument, clause, forms)))
+            whole = _with_marker(argument, forms[0].form, clause)
+            found = list(wordings_of(argument, clause, forms, told=whole))
+            counted_now = not clause.past and interrogatives.number(argument.phrase.head) is not None
+            yield item(forms[0].form, whole.phrase, found, telling=counted_now)
     yield from counted(argument.phrase, clause, argument)
     yield from kind_of(argument, clause)
-    yield from inside(argument, clause)
+
+
+def _with_marker(argument: Argument, form: Form, clause: Clause) -> Argument:
+    """With the preposition in the answer where that says when, where or how: `before 1912`, `by spraying`."""
+    doc, begin = clause.sentence.doc.text, argument.phrase.start - len(argument.marker) - 1
+    if (
+        form not in ("when", "where", "how")
+        or argument.marker in _UNSAID
+        or doc[max(0, begin) : argument.phrase.start].lower() != f"{argument.marker} "
+    ):
+        return argument
+    phrase = replace(argument.phrase, text=argument.text, start=begin)
+    return replace(argument, phrase=phrase, marker="")
+
+
+_UNSAID = frozenset({"", "in", "on", "at", "to", "for", "of", "from", "if", "when", "through", "into"})
+"""Markers that the question word holds."""
 
 
 def _vague_purpose(argument: Argument, clause: Clause) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from agent.learning.questions import interrogatives
 from agent.learning.questions.interrogatives import Asked
 from agent.learning.questions.items import Item
+from agent.learning.questions.spans import kind_telling
 from agent.learning.questions.verbs import inverted
 from agent.learning.questions.wordings import (
     CENTRAL,
@@ -25,7 +26,11 @@ from memory.ingest.propositions.grammar import Argument, Clause, Phrase
 from memory.ingest.propositions.verbs import base_form, stated
 
 if TYPE_CHECKING:
-    from spacy.tokens import Token
+    pass
+
+
+MOST_CHOICE_WORDS = 16
+"""A longer yes-or-no question is hard to follow."""
 
 
 def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[Item]:
@@ -36,6 +41,8 @@ def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterat
     numeral, _ = found
     if not re.match(rf"(?:the |its |their |his |her )?{re.escape(numeral)}\b", phrase.text):
         return
+    if phrase.text.lower().startswith("the ") and any(c.tag_ in ("JJS", "RBS") for c in phrase.head.children):
+        return  # `the five oldest ships`: the number only says which
     things = phrase.text[phrase.text.index(numeral) + len(numeral) :].strip()
     much = "how many"
     start = phrase.start + max(0, clause.sentence.doc.text[phrase.start : phrase.end].find(numeral))
@@ -71,6 +78,8 @@ def kind_of(argument: Argument, clause: Clause) -> Iterator[Item]:
         return
     if argument.phrase.text.split()[0].lower() in ("the", "this", "its", "his", "her", "their"):
         return
+    if not kind_telling(modifiers[0]):
+        return
     if modifiers[0].ent_type_ in ("DATE", "CARDINAL", "ORDINAL") or any(
         c.dep_ == "conj" for c in head.children
     ):
@@ -79,53 +88,12 @@ def kind_of(argument: Argument, clause: Clause) -> Iterator[Item]:
         return
     asked = Asked(f"{argument.marker} what kind of {head.text}".strip(), "which")
     plain = [w for w in wordings_of(argument, clause, (asked,)) if w[0] in ("plain", "embedded")]
-    yield item("which", argument.phrase, plain)
-
-
-def inside(argument: Argument, clause: Clause) -> Iterator[Item]:
-    """The last noun of an argument that another preposition hangs on: `the capital of France`."""
-    if clause.subject is None or argument.role not in (
-        "object",
-        "complement",
-        "adjective",
-        "infinitive",
-        "measure",
-    ):
-        return
-    nouns = [
-        t
-        for t in argument.phrase.head.subtree
-        if t.dep_ in ("pobj", "dobj") and t.head.i > argument.phrase.head.i - 1
-    ]
-    if not nouns:
-        return
-    last = nouns[-1]
-    tokens = list(last.subtree)
-    if tokens[-1].i != max(t.i for t in argument.phrase.head.subtree if not t.is_punct) or len(tokens) > 8:
-        return
-    words = clause.sentence.doc[tokens[0].i : tokens[-1].i + 1].text
-    if not argument.phrase.text.endswith(words) or len(words.split()) > 8 or last.pos_ == "PRON":
-        return
-    stem = argument.text[: -len(words)].strip()
-    if not stem or stem.split()[-1].lower() in ("a", "an", "the", *interrogatives.NOT_ASKED) or _idiom(last):
-        return
-    inner = Phrase(words, last, tokens[0].idx, tokens[-1].idx + len(tokens[-1]))
-    group = inverted(clause)
-    word = "who" if interrogatives.is_human(inner) else "what"
-    rest = [a.text for a in clause.arguments if a is not argument and a.role in CENTRAL]
-    subject = clause.subject.text
-    yield item("who" if word == "who" else "what", inner, [
-        ("plain", sentence(word, group.front, subject, group.rest, *rest, stem, condition_of(clause)) + "?"),
-        ("echo", sentence(subject, stated(clause), *rest, stem, word, condition_of(clause)) + "?"),
-        ("embedded", f"Tell me {sentence(word, subject, stated(clause), *rest, stem)}."),
-        ("cloze", sentence(subject, stated(clause), *rest, stem, "____", condition_of(clause)) + "."),
-    ])  # fmt: skip
-
-
-def _idiom(noun: Token) -> bool:
-    """`by default`, `on demand`: a bare noun that the preposition makes an adverb of."""
-    bare = noun.tag_ == "NN" and not any(c.dep_ in ("det", "poss", "compound", "amod") for c in noun.children)
-    return bare and noun.head.lower_ in ("by", "on", "in", "at")
+    if plain:
+        yield item(
+            interrogatives.of_argument(argument)[0].form if interrogatives.of_argument(argument) else "which",
+            argument.phrase,
+            plain,
+        )
 
 
 def conditional(clause: Clause) -> Iterator[Item]:
@@ -214,6 +182,8 @@ def whether(clause: Clause) -> Iterator[Item]:
     affirmed = inverted(_affirmed(clause)) if clause.negated else inverted(clause)
     tail = [*texts(ordered(clause.arguments)), condition_of(clause)]
     text = sentence(affirmed.front, subject.text, affirmed.rest, *tail)
+    if len(text.split()) > MOST_CHOICE_WORDS or "," in text:
+        return
     answer = "No" if clause.negated else "Yes"
     start, end = clause.sentence.start_char, clause.sentence.end_char
     yield item("yes_no", Phrase(answer, clause.verb, start, end), [("plain", text + "?")])

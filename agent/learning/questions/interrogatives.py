@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from agent.learning.questions import kinds
+from agent.learning.questions.spans import time_word
 from memory.ingest.propositions.grammar import Argument, Phrase
-from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import written
-from memory.ingest.propositions.referents import HUMAN, PEOPLE
 from memory.records import Form
 
 if TYPE_CHECKING:
@@ -24,42 +24,38 @@ _DURATION = re.compile(
     r"\b(?:year|month|week|day|hour|minute|second|decade|centur)(?:s|ies|y)?\b", re.IGNORECASE
 )
 _YEAR = re.compile(r"\b(?:1\d{3}|20\d\d)\b")
+_YEARS = re.compile(r"(?:about |around )?(?:1\d{3}|20\d\d)s?(?:[-\u2013]\d{2,4})?")
+_MONTH = re.compile(
+    r"(?:(?:early|late|mid) )?(?:January|February|March|April|May|June|July|August|September|October"
+    r"|November|December)\b(?! [A-Z])"
+)
 _AGO = re.compile(
     r"\b(?:ago|last|next|this|early|late|mid|same|following|previous|end|beginning|start)\b", re.IGNORECASE
 )
-_TYPED = {
-    "ORG": "which organization",
-    "GPE": "which place",
-    "LOC": "which place",
-    "NORP": "which group",
-    "WORK_OF_ART": "which work",
-    "EVENT": "which event",
-    "LANGUAGE": "which language",
-    "LAW": "which law",
-}
 ENTITIES: dict[str, tuple[str, Form]] = {
-    "PERSON": ("who", "who"),
-    "DATE": ("when", "when"),
-    "TIME": ("when", "when"),
     "MONEY": ("how much money", "how_much"),
     "PERCENT": ("what percentage", "how_much"),
-    "QUANTITY": ("how much", "how_much"),
-    "CARDINAL": ("how many", "how_many"),
-    "ORDINAL": ("which", "which"),
-    "PRODUCT": ("what", "what"),
-    "FAC": ("which place", "where"),
-    **{label: (word, "where" if word == "which place" else "which") for label, word in _TYPED.items()},
 }
-"""Question word and form for an entity where it stands in a sentence, by spaCy's scheme."""
+"""Question word and form for an amount where it stands in a sentence."""
+_MOMENT = re.compile(
+    r"(?:the|that|this|its) (?:\w+ )?(?:time|start|end|beginning|outbreak|moment|turn|date|age)\b"
+)
+_UNMOVED = frozenset({"as", "of", "like", "than", "by", "out of", "up to", "at", "about"})
+"""Prepositions that stay behind where they are."""
 _WHY = frozenset({"because", "because of", "due to", "owing to", "thanks to"})
 NOT_ASKED = frozenset(
-    {"despite", "except", "per", "including", "than", "instead", "besides", "unlike", "like"}
+    {"despite", "except", "per", "including", "than", "instead", "besides", "unlike", "like", "according"}
 )
 """Last words of prepositions after which nobody asks."""
 _VAGUE = frozenset(
     {"case", "way", "thing", "example", "respect", "sense", "fact", "purpose", "reason", "term"}
 )
 """Nouns that name nothing by themselves."""
+_STATE_WORDS = """
+    include contain consist comprise involve mean be have become remain refer represent describe result cause
+    last lie stand"""
+_STATES = frozenset(_STATE_WORDS.split())
+"""Verbs whose subject does nothing."""
 _HOW = frozenset({"through", "via", "using", "by means"})
 
 
@@ -78,40 +74,43 @@ def entity(phrase: Phrase) -> str:
 
 def is_human(phrase: Phrase) -> bool:
     """Whether it names a person or people."""
-    head = phrase.head
-    if is_code(head) or (head.text.isupper() and len(head.text) > 1):
-        return False  # code, or an acronym, that was taken for a name
-    if head.lower_ in PEOPLE:
-        return True
-    if head.pos_ == "PROPN" and any(c.dep_ == "det" and c.lower_ == "the" for c in head.children):
-        return False  # a ship, a house
-    others = [c for c in head.children if c.dep_ == "conj"]
-    if any(c.lemma_.lower() not in HUMAN and c.ent_type_ != "PERSON" for c in others):
-        return False  # people and vehicles
-    if head.pos_ == "NOUN" and head.lemma_.lower().endswith(("man", "woman", "ist", "ian")):
-        return True
-    return head.ent_type_ == "PERSON" or head.lemma_.lower() in HUMAN or head.lower_ in HUMAN
+    return kinds.is_human(phrase.head)
 
 
-def of_subject(phrase: Phrase) -> tuple[Asked, ...]:
-    """How a subject is asked for, the plainest first."""
-    if entity(phrase) in ("MONEY", "PERCENT"):
-        return (Asked(*ENTITIES[entity(phrase)]),)
-    asked = [Asked("who", "who") if is_human(phrase) else Asked("what", "what")]
-    if _typed(phrase):
-        asked.append(Asked(_TYPED[entity(phrase)], "which"))
-    if asked[0].word == "who" and phrase.head.ent_type_ == "PERSON":
-        asked.append(Asked("which person", "who"))
-    return tuple(asked)
+def of_subject(phrase: Phrase, *, acts: bool = False) -> tuple[Asked, ...]:
+    """How a subject or object is asked for, the plainest first; `acts` for one that does something."""
+    label, head = entity(phrase), phrase.head
+    if re.search(r"^(?:\w+ ){0,3}[\d.]+ ?(?:%|per ?cent)", phrase.text):
+        label = "PERCENT"
+    if label in ("MONEY", "PERCENT"):
+        return (Asked(*ENTITIES[label]),)
+    if label in ("DATE", "TIME"):
+        found = time_word(head)
+        return (Asked(found[0], "when"),) if found else (Asked("what", "what"),)
+    several = any(c.dep_ == "conj" for c in head.children)
+    if is_human(phrase):
+        asked = [Asked("who", "who")]
+        if label == "PERSON" and not several and not kinds.description(head):
+            asked.append(Asked("which person", "who"))
+        return tuple(asked)
+    plain = not several and _whole_name(phrase) and not kinds.description(head)
+    named = kinds.kind(head) if plain else ""
+    acts = acts and head.head.lemma_ not in _STATES
+    if acts and not named and label in ("ORG", "GPE", "NORP") and (" " in phrase.text or head.text.isupper()):
+        return (Asked("who", "who"),)
+    if not named:
+        return (Asked("what", "what"),)
+    typed = [Asked(f"which {named}", "which"), Asked(f"what {named}", "which")]
+    if label == "ORG" and acts:
+        return (typed[0], Asked("who", "which"), typed[1])
+    if label in ("WORK_OF_ART", "PRODUCT", "EVENT", "LAW", ""):
+        return (Asked("what", "what"), *typed)
+    return tuple(typed)
 
 
-def _typed(phrase: Phrase) -> bool:
-    """Whether the phrase is a name of two words or more, and its kind is known."""
-    label = entity(phrase)
-    if label not in _TYPED or label in _PLACES or is_human(phrase):
-        return False
-    entities = [e for e in phrase.head.doc.ents if e.start <= phrase.head.i < e.end]
-    return bool(entities) and len(entities[0]) > 1 and entities[0].end_char == phrase.end
+def _whole_name(phrase: Phrase) -> bool:
+    """Whether the phrase is a name and little else."""
+    return len(phrase.text.split()) <= 7 and phrase.head.right_edge.idx < phrase.end + 1
 
 
 def of_argument(argument: Argument) -> tuple[Asked, ...]:
@@ -119,11 +118,15 @@ def of_argument(argument: Argument) -> tuple[Asked, ...]:
     phrase, marker = argument.phrase, argument.marker
     if argument.role == "complement" and phrase.head.head.lemma_ in ("name", "call", "title", "dub"):
         return (Asked("what", "what"),)
+    if phrase.head.pos_ == "PRON" or phrase.text.lower().startswith("no ") or marker == "as with":
+        return ()
     if argument.role in ("object", "complement", "receiver"):
         return of_subject(phrase)
     if argument.role == "agent":
-        who = of_subject(phrase)
+        who = of_subject(phrase, acts=True)
         return (*(Asked(a.word, a.form, "by") for a in who),)
+    if argument.role == "infinitive" and phrase.text.startswith(("be ", "have ")):
+        return ()
     if argument.role == "infinitive":
         return (Asked("what", "what", "to do"),)
     if argument.role == "clause":
@@ -133,6 +136,9 @@ def of_argument(argument: Argument) -> tuple[Asked, ...]:
             else (Asked("what", "what"),)
         )
     if argument.role == "measure":
+        doc, last = phrase.head.doc, phrase.head.right_edge.i + 1
+        if last < len(doc) and doc[last].lower_ in ("after", "before", "later", "ago", "earlier", "since"):
+            return ()
         return _time(phrase, "")
     if argument.role == "adverbial":
         return _adverbial(argument)
@@ -143,22 +149,32 @@ def of_argument(argument: Argument) -> tuple[Asked, ...]:
 
 def _prepositional(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
     last = marker.split()[-1]
+    if marker == "as of":
+        return (Asked("as of when", "when"),)
+    if marker.startswith("according"):
+        return ()
     if marker in _WHY:
         return (Asked("why", "why"), Asked("for what reason", "why"))
-    if entity(phrase) in ("DATE", "TIME") or (
-        phrase.head.text.isdigit() and _YEAR.fullmatch(phrase.head.text)
-    ):
+    if entity(phrase) in ("DATE", "TIME") or _YEARS.fullmatch(phrase.text) or _MONTH.match(phrase.text):
         return _time(phrase, marker)
+    named = kinds.kind(phrase.head) if not any(c.dep_ == "conj" for c in phrase.head.children) else ""
     if entity(phrase) in _PLACES and marker in _AT_PLACES:
-        typed = "which place" if marker in ("in", "at") else ""
-        return (Asked("where", "where"), *((Asked(f"{marker} {typed}", "where"),) if typed else ()))
+        typed = [Asked(f"{marker} which {named}", "where"), Asked(f"{marker} what {named}", "where")]
+        return (Asked("where", "where"), *(typed if named and marker in ("in", "at", "on") else ()))
+    if entity(phrase) in _PLACES and marker in ("to", "into", "from", "through"):
+        place = named or "place"
+        ends = (
+            (Asked("where", "where", marker if marker == "from" else ""),) if marker in ("to", "from") else ()
+        )
+        return (*ends, Asked(f"{marker} which {place}", "where"))
     if phrase.head.tag_ == "VBG" and marker == "by":
         return (Asked("how", "how"), Asked("in what way", "how"))
     if marker in _HOW:
         return (Asked("how", "how"), Asked(f"{marker} what", "how"))
     if marker in _WHERE:
         return (Asked("where", "where"),)
-    who = of_subject(phrase)[0]
+    asked = of_subject(phrase)
+    who = asked[0]
     if (
         last in NOT_ASKED
         or _idiom(phrase, marker)
@@ -168,6 +184,9 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
         return ()
     if who.form == "who":
         return (Asked("who", "who", marker), Asked(f"{marker} whom", "who"))
+    if who.form != "what":  # `which company`, `how much money`
+        word = who.word
+        return (Asked(word, who.form, marker), Asked(f"{marker} {word}", who.form))
     fronted = Asked(f"{marker} what", "what")
     if marker in (
         "during",
@@ -182,7 +201,11 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
         "upon",
     ):
         when = marker in ("during", "after", "before")
-        return (fronted, *((Asked("when", "when"),) if when else ()))
+        return (*((Asked("when", "when"),) if when else ()), fronted)
+    if marker in ("at", "around", "by", "towards") and _MOMENT.match(phrase.text):
+        return (Asked("when", "when"), Asked(f"{marker} what time", "when"))
+    if marker in _UNMOVED:
+        return (Asked("what", "what", marker),)
     return (Asked("what", "what", marker), fronted)
 
 
@@ -214,7 +237,7 @@ def _time(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
             if marker in ("", "for")
             else (Asked(f"{marker} what period", "when"),)
         )
-    if entity(phrase) not in ("DATE", "TIME") and not year:
+    if entity(phrase) not in ("DATE", "TIME") and not year and not _MONTH.match(text):
         return ()
     if marker in ("since", "until", "from", "after", "before", "between"):
         asked = (
@@ -224,8 +247,12 @@ def _time(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
         )
     else:
         asked = [Asked("when", "when")]
-    if year:
-        asked.append(Asked("on what date" if marker == "on" else "in what year", "when"))
+    found = time_word(phrase.head)
+    if found is not None and marker in ("in", "on", "during", "by", "since", "until", "from", ""):
+        before = marker or "in"
+        asked.append(Asked(f"{'on' if found[0] == 'what date' else before} {found[0]}", "when"))
+        if found[0] == "what year" and marker == "in":
+            asked.append(Asked("what year", "when"))
     elif entity(phrase) == "TIME" and marker == "at":
         asked.append(Asked("at what time", "when"))
     return tuple(asked)

@@ -1,34 +1,146 @@
 """Questions about spans that are no argument of a verb: names, numbers, dates and nouns inside phrases.
 
-The smallest finite clause around the span is told, with the question word or a blank in the span's place.
+The phrase goes to the front with the question word in the span's place (`In the north of which country ...`),
+or leaves its preposition behind (`Which country is Oslo the capital of?`). What no clause holds is told in
+the sentence's words, with a question word or a blank in its place.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from agent.grading import normalise
-from agent.learning.questions.interrogatives import ENTITIES
-from agent.learning.questions.items import Item, Wording
+from agent.learning.questions.items import Item, Style
+from agent.learning.questions.kinds import is_human, kind
+from agent.learning.questions.spans import MOST_SPAN_WORDS, Inner, in_place, inner_spans, time_word
+from agent.learning.questions.verbs import inverted
+from agent.learning.questions.wordings import (
+    CENTRAL,
+    UNTELLABLE,
+    condition_of,
+    ordered,
+    precedes,
+    sentence,
+    texts,
+    worded,
+)
+from memory.ingest.propositions.grammar import Argument, Clause
 from memory.ingest.propositions.phrases import in_brackets, written
-from memory.ingest.propositions.referents import HUMAN, Referents
+from memory.ingest.propositions.predicates import is_impersonal
+from memory.ingest.propositions.referents import Referents
+from memory.ingest.propositions.verbs import stated
+from memory.records import Form
 
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-MOST_SPAN_WORDS = 8
+MOST_FRONT_WORDS = 9
+"""A longer phrase is not moved to the front of a question."""
 LEAST_CONTEXT, MOST_CONTEXT = 6, 36
 """Words of the clause around the span."""
+_STRANDED = frozenset(
+    [
+        "of",
+        "in",
+        "on",
+        "at",
+        "from",
+        "for",
+        "with",
+        "to",
+        "by",
+        "about",
+        "into",
+        "through",
+        "between",
+        "against",
+        "over",
+        "under",
+        "after",
+        "as",
+    ]
+)
+"""Prepositions that a question can end with."""
+
+
+def inside(clause: Clause) -> Iterator[Item]:
+    """About the spans inside a clause's subject and arguments."""
+    if clause.subject is None or clause.existential:
+        return
+    for inner in inner_spans(clause.subject):
+        yield _of_subject(inner, clause)
+    for argument in clause.arguments:
+        if argument.role in ("adverb", "measure") and argument.phrase.head.pos_ not in ("NOUN", "PROPN"):
+            continue
+        for inner in inner_spans(argument.phrase):
+            yield _of_argument(inner, argument, clause)
+
+
+def _of_subject(inner: Inner, clause: Clause) -> Item:
+    tail = [stated(clause), *texts(ordered(clause.arguments)), condition_of(clause)]
+    short = [stated(clause), *texts([a for a in ordered(clause.arguments) if a.role in CENTRAL][:1])]
+    wordings: list[tuple[Style, str]] = [("plain", sentence(inner.asked, *tail) + "?")]
+    if len(short) > 1 and len(tail) > len(short) + 1:
+        wordings.append(("short", sentence(inner.asked, *short, condition_of(clause)) + "?"))
+    wordings.append(("cloze", sentence(inner.told, *tail) + "."))
+    return _item(inner, wordings)
+
+
+def _of_argument(inner: Inner, argument: Argument, clause: Clause) -> Item:
+    subject, verb, group = clause.subject, stated(clause), inverted(clause)
+    assert subject is not None
+    around = [a for a in ordered(clause.arguments) if a is not argument]
+    before = [a.text for a in around if precedes(a, argument)]
+    after = [a.text for a in around if not precedes(a, argument)]
+    condition = condition_of(clause)
+    wordings: list[tuple[Style, str]] = []
+    stem = f"{argument.marker} {inner.before}".strip()
+    left = stem.split()[-1].lower() if stem else ""
+    strands = not inner.after and (
+        left in _STRANDED or (argument.role == "infinitive" and bool(inner.before))
+    )
+    if strands and argument.role in ("object", "complement", "infinitive") and not after:
+        wordings.append(
+            (
+                "plain",
+                sentence(inner.word, group.front, subject.text, group.rest, *before, stem, condition) + "?",
+            )
+        )
+        wordings.append(("embedded", f"Tell me {sentence(inner.word, subject.text, verb, *before, stem)}."))
+    front = f"{argument.marker} {inner.asked}".strip()
+    movable = argument.role in ("prepositional", "object", "complement", "agent") and not clause.copula
+    opens = inner.asked.split()[0].lower()
+    heavy = argument.role == "object" and inner.before
+    if (
+        inner.direct
+        and (movable or (clause.copula and argument.role == "prepositional"))
+        and (len(front.split()) <= (5 if heavy else MOST_FRONT_WORDS) and opens not in ("a", "an"))
+    ):
+        rest = [*before, *after, condition]
+        wordings.append(("plain", sentence(front, group.front, subject.text, group.rest, *rest) + "?"))
+        central = [a.text for a in around if a.role in CENTRAL][:1]
+        if len(around) > len(central):
+            wordings.append(
+                ("short", sentence(front, group.front, subject.text, group.rest, *central, condition) + "?")
+            )
+    told = f"{argument.marker} {inner.told}".strip()
+    wordings.append(("echo", sentence(subject.text, verb, *before, front, *after, condition) + "?"))
+    wordings.append(("cloze", sentence(subject.text, verb, *before, told, *after, condition) + "."))
+    return _item(inner, wordings)
+
+
+def _item(inner: Inner, wordings: list[tuple[Style, str]]) -> Item:
+    return Item(inner.form, inner.answer, inner.start, inner.end, worded(wordings))
 
 
 def nested(sentence: Span, asked: Collection[str], referents: Referents) -> Iterator[Item]:
     """Items for the sentence's spans whose normalised text is not part of one of the answers `asked`."""
-    if sentence.text.rstrip().endswith(":"):
+    if sentence.text.rstrip().endswith((":", "?")):
         return
-    covered = {f" {answer} " for answer in asked}
-    contexts: dict[int, str | None] = {}
-    for span, word in _spans(sentence):
+    covered = {f" {answer} " for answer in asked if len(answer.split()) <= MOST_SPAN_WORDS}
+    for span, word, form in _spans(sentence):
         answer = written(list(span))
         key = normalise(answer)
         if not key or any(f" {key} " in known for known in covered) or len(answer.split()) > MOST_SPAN_WORDS:
@@ -36,75 +148,142 @@ def nested(sentence: Span, asked: Collection[str], referents: Referents) -> Iter
         context = next(
             (
                 text
-                for verb in _clauses_around(span)
-                if (text := _context(verb, contexts, referents)) and answer in text
+                for verb in _verbs_above(span)
+                for text in _contexts(verb, span, referents)
+                if len(re.findall(rf"(?<![\w'\u2019-]){re.escape(answer)}(?![\w'\u2019-])", text)) == 1
             ),
             None,
         )
-        if context is None or context.count(answer) != 1:
+        if context is None:
             continue
-        before, _, after = context.partition(answer)
-        if (before and before[-1].isalnum()) or (after and (after[0].isalnum() or after[0] in "'\u2019")):
-            continue
-        covered.add(f" {key} ")
+        place = re.search(rf"(?<![\w'\u2019-]){re.escape(answer)}(?![\w'\u2019-])", context)
+        assert place is not None
+        before, after = context[: place.start()], context[place.end() :]
         stem = before.rstrip()
         if stem.lower().endswith((" a", " an", " the")) or stem.lower() in ("a", "an", "the"):
             stem = stem.rpartition(" ")[0]
-        echo, cloze = f"{stem} {word}{after}?".strip(), f"{before}____{after}."
-        yield Item(
-            "cloze",
-            answer,
-            span.start_char,
-            span.end_char,
-            (Wording("echo", _capitalised(echo)), Wording("cloze", _capitalised(cloze))),
-        )
+        if after.startswith((" of ", " who ", " that ", " which ", "-")) and word in ("what", "who"):
+            continue
+        if word == "what" and "," in after and "," not in before:
+            continue  # before the subject
+        told: list[tuple[Style, str]] = [("echo", f"{stem} {word}{after}?".strip())]
+        wordings = worded([*told, ("cloze", f"{before}____{after}.")], most=MOST_CONTEXT)
+        if wordings:
+            covered.add(f" {key} ")
+            yield Item(form, answer, span.start_char, span.end_char, wordings)
 
 
-def _clauses_around(span: Span) -> Iterator[Token]:
-    """The main verbs above the span, the nearest first; those with a subject of their own."""
+def _verbs_above(span: Span) -> Iterator[Token]:
+    """The main verbs above the span, the nearest first, and the sentence's own verb."""
     node = span.root
     while True:
         if node.pos_ in ("VERB", "AUX") and node.i not in range(span.start, span.end):
-            main = node.dep_ == "ROOT" or (node.dep_ == "conj" and node.head.dep_ == "ROOT")
-            if main and any(c.dep_ in ("nsubj", "nsubjpass") for c in node.children):
+            subject = next((c for c in node.children if c.dep_ in ("nsubj", "nsubjpass")), None)
+            main = node.dep_ == "ROOT" or (
+                node.dep_ == "conj" and node.head.dep_ == "ROOT" and subject is not None
+            )
+            named = any(t.pos_ in ("NOUN", "PROPN") for t in node.sent if t.i < node.i)
+            named = named or any(c.dep_ == "expl" and c.lower_ == "there" for c in node.children)
+            if main and named and (subject is None or not is_impersonal(subject, node)):
                 yield node
         if node.head == node:
             return
         node = node.head
 
 
-def _context(verb: Token, known: dict[int, str | None], referents: Referents) -> str | None:
-    if verb.i not in known:
-        hidden = in_brackets(verb.sent)
-        tokens = [t for t in verb.subtree if t.i not in hidden]
-        while tokens and (tokens[-1].is_punct or tokens[-1].dep_ == "cc"):
-            tokens.pop()
-        while tokens and (tokens[0].is_punct or tokens[0].dep_ in ("cc", "mark") or tokens[0].tag_ == "WRB"):
-            tokens.pop(0)
-        text = referents.resolved(tokens, subject=True) if tokens else None
-        whole = text is not None and LEAST_CONTEXT <= len(text.split()) <= MOST_CONTEXT
+def _contexts(verb: Token, span: Span, referents: Referents) -> Iterator[str]:
+    """The clause of the verb in its words: whole, and without the asides that do not hold the span."""
+    hidden = in_brackets(verb.sent)
+    whole = [t for t in verb.subtree if t.i not in hidden]
+    asides = [t for t in whole if t != verb and _is_aside(t) and not _holds(t, span)]
+    out = {t.i for aside in asides for t in aside.subtree}
+    for tokens in (whole, [t for t in whole if t.i not in out]):
+        tokens = _trimmed(tokens)
+        subject = next((c for c in verb.children if c.dep_ in ("nsubj", "nsubjpass")), None)
+        owned = [t for t in tokens if t.dep_ == "poss" and t.pos_ == "PRON"]
+        after = subject is not None and subject.pos_ != "PRON" and all(t.i > subject.i for t in owned)
+        text = referents.resolved(tokens, subject=not (owned and after)) if tokens else None
+        if text is None:
+            continue
+        if UNTELLABLE.match(text) or re.search(r"\bas with\b|[;\u2013\u2014:]| - ", text):
+            continue
+        text = re.sub(r"\s*,(?:\s*,)+", ",", text).strip(" ,;:")
         relative = any(t.tag_ in ("WDT", "WP") and t.head == verb for t in tokens)
-        known[verb.i] = text if whole and not relative else None
-    return known[verb.i]
+        if LEAST_CONTEXT <= len(text.split()) <= MOST_CONTEXT and not relative:
+            yield text
 
 
-def _spans(sentence: Span) -> Iterator[tuple[Span, str]]:
-    """Names, numbers and longer noun phrases, each with its question word; single common nouns say little."""
+def _is_aside(token: Token) -> bool:
+    """Whether a clause says all that it says without the token and what is below it."""
+    if token.dep_ in ("advcl", "parataxis", "appos"):
+        return True
+    comma = token.left_edge.i > token.sent.start and token.doc[token.left_edge.i - 1].text in (
+        ",",
+        ";",
+        "\u2014",
+    )
+    if token.dep_ == "conj":
+        return token.pos_ in ("VERB", "AUX") and token.head.pos_ in ("VERB", "AUX")
+    return token.dep_ in ("relcl", "acl", "prep") and comma and token.i > token.head.i
+
+
+def _holds(token: Token, span: Span) -> bool:
+    return any(t.i in range(span.start, span.end) for t in token.subtree)
+
+
+def _trimmed(tokens: list[Token]) -> list[Token]:
+    while tokens and (tokens[-1].is_punct or tokens[-1].dep_ == "cc"):
+        tokens.pop()
+    while tokens and (tokens[0].is_punct or tokens[0].dep_ in ("cc", "mark") or tokens[0].tag_ == "WRB"):
+        tokens.pop(0)
+    return [t for i, t in enumerate(tokens) if not (t.dep_ == "cc" and _cut(tokens, i))]
+
+
+def _cut(tokens: list[Token], place: int) -> bool:
+    """Whether a conjunction has lost what it joined."""
+    following = tokens[place + 1] if place + 1 < len(tokens) else None
+    return following is None or following.is_punct
+
+
+def _spans(sentence: Span) -> Iterator[tuple[Span, str, Form]]:
+    """Names, numbers and noun phrases, each with its question word."""
     doc = sentence.doc
-    for entity in sentence.ents:
-        yield entity, ENTITIES.get(entity.label_, ("what", "what"))[0]
     for token in sentence:
-        if token.dep_ == "nummod" and token.head.i > token.i and token.like_num:
-            yield doc[token.i : token.i + 1], "how many"
+        if token.dep_ == "nummod" and token.head.i > token.i and token.like_num and token.ent_type_ != "DATE":
+            yield doc[token.left_edge.i : token.i + 1], "how many", "how_many"
+    for entity in sentence.ents:
+        if entity.label_ in ("DATE", "TIME") and (found := time_word(entity.root)):
+            yield entity, found[0], "when"
+        elif entity.label_ in ("PERCENT", "MONEY"):
+            yield entity, "what percentage" if entity.label_ == "PERCENT" else "how much money", "how_much"
     for chunk in sentence.noun_chunks:
+        root = chunk.root
+        listed = root.dep_ == "conj" or any(c.dep_ == "conj" for c in root.children)
+        if listed and root.dep_ != "conj" and (whole := _list(root)) is not None:
+            if is_human(root):
+                yield whole, "who", "who"
+            else:
+                yield whole, "what", "what"
+        if root.pos_ == "PRON" or (listed and root.pos_ != "PROPN"):
+            continue
         first = chunk.start
         while first < chunk.end - 1 and doc[first].dep_ in ("det", "poss", "case", "punct"):
             first += 1
-        telling = chunk.end - first > 1 or chunk.root.pos_ == "PROPN"
-        if telling and chunk.root.pos_ != "PRON":
-            human = chunk.root.ent_type_ == "PERSON" or chunk.root.lemma_.lower() in HUMAN
-            yield doc[first : chunk.end], "who" if human else "what"
+        telling = chunk.end - first > 1 or root.pos_ == "PROPN" or root.ent_type_ or root.dep_ == "pobj"
+        plain: tuple[str, Form] = ("what", "what")
+        word = plain if listed and not is_human(root) and not kind(root) else in_place(root)
+        if telling and word:
+            yield doc[first : chunk.end], "who" if word[0] == "whom" else word[0], word[1]
 
 
-def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _list(root: Token) -> Span | None:
+    """The nouns that are joined with the first one: `Bergen, Lund and Oslo`."""
+    last = root
+    while following := [c for c in last.children if c.dep_ == "conj" and c.pos_ in ("NOUN", "PROPN")]:
+        last = following[-1]
+    first = root.left_edge
+    while first.dep_ in ("det", "punct", "preconj") and first.i < root.i:
+        first = first.nbor()
+    inner = root.doc[first.i : last.i + 1]
+    plain = all(t.pos_ in ("NOUN", "PROPN", "ADJ", "CCONJ", "PUNCT", "DET", "NUM") for t in inner)
+    return inner if last != root and plain else None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from agent.learning.questions.interrogatives import Asked
 from agent.learning.questions.items import Item, Style, Wording
 from agent.learning.questions.verbs import VerbGroup, active, inverted, passive
+from agent.terms import content
 from memory.ingest.propositions.grammar import Argument, Clause, Phrase
 from memory.ingest.propositions.verbs import stated
 from memory.records import Form
@@ -18,28 +19,48 @@ MOST_ANSWER_WORDS = 14
 MOST_ADJUNCT_WORDS = 14
 CENTRAL = frozenset({"object", "complement", "adjective", "receiver", "infinitive", "clause"})
 _TRAILING = frozenset({"adverb", "adverbial"})
+OWNED = re.compile(r"\b(?:his|her|its|their|himself|herself|itself|themselves)\b", re.IGNORECASE)
+"""Words for what the subject names, which must stand before them."""
+UNTELLABLE = re.compile(
+    r"(?:(?:the|an?|some|many|two|several|three|both) )?(?:others?|another|similar|such|latter|former|same"
+    r"|further|additional|following|previous|remaining|rest|more|even|(?:\w+ )?(?:example|matter|reason|fact"
+    r"|way|thing|case|result|point)s?)\b",
+    re.IGNORECASE,
+)
+"""The beginning of a subject that counts on something named before."""
 ANYONE = frozenset(["you", "one", "people", "someone", "somebody", "anyone", "everyone", "users"])
 """Subjects that nobody asks for."""
 
 
-def wordings_of(argument: Argument, clause: Clause, forms: Sequence[Asked]) -> Iterator[tuple[Style, str]]:
+def wordings_of(
+    argument: Argument, clause: Clause, forms: Sequence[Asked], *, told: Argument | None = None
+) -> Iterator[tuple[Style, str]]:
+    """Wordings of the question about an argument; `told` is the argument as the answer has it."""
     subject = clause.subject
     assert subject is not None
     group = inverted(clause)
     around = [a for a in ordered(clause.arguments) if a is not argument]
-    before = [a.text for a in around if _before(a, argument)]
-    after = [a.text for a in around if not _before(a, argument)]
+    before = [a.text for a in around if precedes(a, argument)]
+    after = [a.text for a in around if not precedes(a, argument)]
     condition = condition_of(clause) if argument is not clause.condition else ""
+    forms = _movable(forms, argument, after)
     for asked in forms:
-        tail = (
-            [*before, asked.stranded, *after, condition] if asked.stranded else [*before, *after, condition]
-        )
-        yield "plain", sentence(asked.word, group.front, subject.text, group.rest, *tail) + "?"
+        rest = [*before, asked.stranded, *after] if asked.stranded else [*before, *after]
+        yield "plain", sentence(asked.word, group.front, subject.text, group.rest, *rest, condition) + "?"
     first = forms[0]
-    if argument.role == "object" and (other := passive(clause)) is not None:
+    if (
+        argument.role == "object"
+        and (other := passive(clause)) is not None
+        and not OWNED.search(argument.text)
+    ):
         by = [] if subject.text in ANYONE else ["by", subject.text]
-        singular = VerbGroup(
-            {"were": "was", "are": "is", "have": "has"}.get(other.front, other.front), other.rest
+        many = first.word.startswith("how many")
+        singular = (
+            other
+            if many
+            else VerbGroup(
+                {"were": "was", "are": "is", "have": "has"}.get(other.front, other.front), other.rest
+            )
         )
         yield (
             "passive",
@@ -68,17 +89,29 @@ def wordings_of(argument: Argument, clause: Clause, forms: Sequence[Asked]) -> I
     yield "echo", sentence(subject.text, verb, *before, place, *after, condition) + "?"
     yield (
         "cloze",
-        sentence(subject.text, verb, *before, f"{argument.marker} ____".strip(), *after, condition) + ".",
+        sentence(subject.text, verb, *before, f"{(told or argument).marker} ____".strip(), *after, condition)
+        + ".",
     )
+
+
+def _movable(forms: Sequence[Asked], argument: Argument, after: Sequence[str]) -> Sequence[Asked]:
+    """The forms that leave no preposition behind in the middle of a question, if there are any."""
+    if argument.role == "agent" or not after or sum(len(text.split()) for text in after) <= 2:
+        return forms
+    moved = [f"{f.stranded} {'whom' if f.word == 'who' else f.word}" for f in forms if f.stranded]
+    others = [f for f in forms if not f.stranded or f.stranded == "to do"]
+    return others or [Asked(word, forms[0].form) for word in moved]
 
 
 def _replaces_marker(asked: Asked) -> bool:
     return asked.word in ("when", "where", "why", "how", "how long", "how often") or " " in asked.word
 
 
-def _before(one: Argument, other: Argument) -> bool:
+def precedes(one: Argument, other: Argument) -> bool:
     """Whether it stands between the verb and the other one."""
-    return not one.fronted and (other.fronted or one.phrase.start < other.phrase.start)
+    if one.fronted or other.fronted:
+        return other.fronted and (not one.fronted or one.phrase.start < other.phrase.start)
+    return one.phrase.start < other.phrase.start
 
 
 def ordered(arguments: Sequence[Argument]) -> list[Argument]:
@@ -114,11 +147,58 @@ def sentence(*parts: str) -> str:
     return re.sub(r"\s+([,.;:?])(?=[\s,.;:?]|$)", r"\1", text).strip(" ,;:")
 
 
-def item(form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]]) -> Item:
-    """An item with different wordings of at most MOST_WORDS words."""
+def item(form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]], *, telling: bool = False) -> Item:
+    """An item with different wordings that say enough, of at most MOST_WORDS words; none for `their ship`."""
+    if OWNED.match(phrase.text) or UNTELLABLE.match(phrase.text):
+        return Item(form, phrase.text, phrase.start, phrase.end, ())
+    return Item(
+        form,
+        phrase.text,
+        phrase.start,
+        phrase.end,
+        worded(wordings, open_=form != "definition" and not telling),
+    )
+
+
+def worded(
+    wordings: Sequence[tuple[Style, str]], *, open_: bool = True, most: int = MOST_WORDS
+) -> tuple[Wording, ...]:
+    """The different wordings that are well formed and, where `open_`, say enough of what is asked."""
     found: dict[str, Wording] = {}
     for style, text in wordings:
         capital = text[:1].upper() + text[1:]
-        if len(capital.split()) <= MOST_WORDS:
-            found.setdefault(capital.lower(), Wording(style, capital))
-    return Item(form, phrase.text, phrase.start, phrase.end, tuple(found.values()))
+        if len(capital.split()) > most or _BROKEN.search(capital):
+            continue
+        least = LEAST_OPEN if _OPEN.search(capital) and not _GENERAL.match(capital) else LEAST
+        if open_ and weight(capital) < least + (style == "short"):
+            continue
+        found.setdefault(capital.lower(), Wording(style, capital))
+    return tuple(found.values())
+
+
+LEAST, LEAST_OPEN = 2.0, 3.0
+"""Weight of a question that says enough, and of one that asks `what`, which anything could answer."""
+_OPEN = re.compile(r"\b[Ww]hat(?! (?:kind|year|date|percentage|country|city|state|time)\b)|____")
+_GENERAL = re.compile(
+    r"What (?:does|do|can|must|should|will)\b|By what\b|(?:What|____|Tell me what) (?!was\b|is\b|has\b)\w+s\b"
+    r"|(?:What|____|Tell me what) has"
+    r" (?:\d[\d,.]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b"
+    r"|Tell me what the \w+ \w+s\b|The \w+ (?!was\b|is\b|has\b)\w+s (?:what\?|____\.)|What is \w+ed by"
+)
+"""Asks what is so in general, which few things answer."""
+_BROKEN = re.compile(
+    r"\b(of|in|on|at|by|for|to|from|with|the|a|an|is|was|are|were) \1\b"
+    r"|\w--\w|\.:\d"
+    r"|\b(?:a|an|the) (?:which|what|who|how|whose|of|is|was)\b"
+    r"|(?<=\s)['\u2019](?:re|s|ve|ll|m|d)\b|\b(?:himself|herself|itself|themselves) \?$"
+    r"|\b(?:and|or|the|a|an|than)[?.]$|\s[)\]]|,[?]|____ ____|[\"\u201c] "
+)
+
+
+def weight(text: str) -> float:
+    """How much a question says: its content words, where names and numbers count half as much again."""
+    words = content(text)
+    names = {
+        w.lower().strip("?.,'\"`()") for w in text.split()[1:] if re.match(r"[\"`(]*(?:[A-Z]|\S*\d|`)", w)
+    }
+    return len(words) + 0.5 * sum(1 for word in words if word in names)

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from agent.grading import normalise
 from agent.learning.candidates import Candidate, Written
 from agent.learning.questions.clause_questions import of_apposition, predicate, questions
+from agent.learning.questions.further_clauses import further_clauses
 from agent.learning.questions.items import Item
+from agent.learning.questions.mentions import Lenient, Mentions
 from agent.learning.questions.nested_questions import nested
+from agent.learning.questions.openings import lead_in, opened
 from agent.learning.questions.structured_questions import structured_questions
 from agent.learning.teachers.base import Progress
-from memory.ingest.propositions.grammar import Apposition
+from memory.ingest.propositions.grammar import Apposition, Clause
 from memory.ingest.propositions.reading import Sentence, sentences
 from memory.ingest.propositions.structure import structured
 from memory.records import Form, Passage
@@ -63,25 +66,55 @@ def candidates(passages: Sequence[Passage]) -> Iterator[Candidate]:
                 yield from _candidate(
                     passage, quote, form, question, answer, statement.subject, statement.relation
                 )
+    mentions, current = Mentions(""), ""
     for sentence in sentences(passages):
-        yield from _of_sentence(sentence)
+        if sentence.passage.id != current:
+            mentions, current = Mentions(sentence.passage.title), sentence.passage.id
+        yield from _of_sentence(sentence, mentions)
+        mentions.read(sentence.span)
 
 
-def _of_sentence(sentence: Sentence) -> Iterator[Candidate]:
+def _of_sentence(sentence: Sentence, mentions: Mentions) -> Iterator[Candidate]:
     quote = sentence.quote
     asked: set[str] = set()
-    for clause in sentence.clauses:
-        if isinstance(clause, Apposition):
-            items, subject, relation = of_apposition(clause), clause.name.text, "is"
-        else:
-            items, relation = questions(clause), predicate(clause)
-            subject = clause.subject.text if clause.subject else ""
+    for items, subject, relation in _items(sentence, mentions):
         for item in items:
             if item.wordings and item.form != "yes_no":
                 asked.add(normalise(item.answer))
             yield from _of_item(item, sentence.passage, quote, subject, relation)
-    for item in nested(sentence.span, asked, sentence.referents):
+    for item in nested(sentence.span, asked, Lenient(sentence.referents, mentions)):
         yield from _of_item(item, sentence.passage, quote, "", "")
+
+
+def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[Item], str, str]]:
+    """The items of each clause, with what it is about and what it says of that."""
+    topic = lead_in(sentence.passage)
+    known: set[int] = set()
+    for clause in sentence.clauses:
+        if isinstance(clause, Apposition):
+            yield list(of_apposition(clause)), clause.name.text, "is"
+        else:
+            known.add(clause.verb.i)
+            yield _of_clause(clause, topic, mentions)
+    for clause, source in further_clauses(sentence.span, known, Lenient(sentence.referents, mentions)):
+        items, subject, relation = _of_clause(clause, topic, mentions, source)
+        yield [item for item in items if item.form != "yes_no"], subject, relation
+
+
+def _of_clause(
+    clause: Clause, topic: str, mentions: Mentions, source: str = ""
+) -> tuple[list[Item], str, str]:
+    """The items of one clause; what could be meant by it without the text, or who says it, is said first."""
+    told = mentions.clarified(clause)
+    vague = mentions.vague(told)
+    opening = f"according to {source}" if source else topic if vague else ""
+    items = [] if vague and not opening else list(questions(told))
+    parts = [told.subject, *(a.phrase for a in told.arguments)]
+    unnamed = {part.text for part in parts if part is not None and mentions.is_vague(part)}
+    items = [item for item in items if item.answer not in unnamed]
+    if opening:
+        items = [opened(item, opening, told) for item in items]
+    return items, told.subject.text if told.subject else "", predicate(told)
 
 
 def _of_item(item: Item, passage: Passage, quote: str, subject: str, relation: str) -> Iterator[Candidate]:

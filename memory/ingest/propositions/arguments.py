@@ -31,6 +31,19 @@ _LIGHT = frozenset(
         "play",
     ]
 )
+_NOUNS = ("NOUN", "PROPN")
+_LISTING = frozenset({"include", "consist", "comprise", "contain", "compose", "make", "divide", "cover"})
+"""Verbs whose object is the whole list, or a falsehood."""
+_TAKE_OF = frozenset(
+    {"accuse", "rob", "deprive", "inform", "remind", "convince", "warn", "relieve", "cure", "make", "notify",
+     "assure", "strip", "acquit", "convict", "suspect", "consist", "compose", "dispose", "speak", "think"}
+)  # fmt: skip
+"""Verbs that `of` belongs to."""
+_TRAILING = frozenset({"prep", "advcl", "npadvmod"})
+_MOMENTS = frozenset(
+    {"time", "period", "reason", "year", "day", "month", "week", "decade", "century", "era", "age", "stage",
+     "moment", "end", "way", "addition", "respect", "regard", "purpose", "season", "date", "result", "work"}
+)  # fmt: skip
 _REMARKS = frozenset(
     {"for example", "for instance", "in addition", "in fact", "in particular", "as result", "in contrast",
      "in general", "in turn", "of course", "at least", "on hand", "as example", "in short", "at time"}
@@ -40,7 +53,7 @@ _REMARKS = frozenset(
 
 def arguments_of(verb: Token, referents: Referents) -> tuple[Argument, ...] | None:
     """None where one that the verb cannot do without cannot be told outside its text."""
-    found = [(child, list(arguments(child, verb, referents))) for child in verb.children]
+    found = [(child, list(arguments(child, verb, referents))) for child in _children(verb)]
     told = tuple(each for _, made in found for each in made if each is not None)
     lost = [child for child, made in found if None in made]
     central = ("object", "complement", "adjective", "infinitive", "clause")
@@ -51,7 +64,37 @@ def arguments_of(verb: Token, referents: Referents) -> tuple[Argument, ...] | No
         )
         if not optional or (child.i > verb.i and not complete):
             return None
+        if child.i < verb.i and child.dep_ in ("prep", "npadvmod") and not _is_moment(child):
+            return None  # `in this case`, `each time we call it`
     return told
+
+
+def shared_conditions(leader: Token, referents: Referents) -> list[Argument | None]:
+    """Conditions before the first of coordinated verbs, which hold for all of them."""
+    fronted = [
+        c for c in leader.children if c.dep_ == "advcl" and c.i < leader.i and marker_of(c) in CONDITIONS
+    ]
+    return [each for c in fronted for each in arguments(c, leader, referents)]
+
+
+def _children(verb: Token) -> list[Token]:
+    """What depends on the verb; what stands behind a coordinated verb belongs to that one."""
+    after = [c for c in verb.conjuncts if c.head == verb and c.pos_ in ("VERB", "AUX")]
+    own = [c for c in verb.children if c.dep_ not in _TRAILING or not any(v.i < c.i for v in after)]
+    if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
+        later = [c for c in verb.head.children if c.dep_ == "conj" and c.i > verb.i]
+        own += [
+            c
+            for c in verb.head.children
+            if c.dep_ in _TRAILING and c.i > verb.i and not any(v.i < c.i for v in later)
+        ]
+    return own
+
+
+def _is_moment(child: Token) -> bool:
+    """Whether it only tells when or why, so that the clause is true without it (`during that time`)."""
+    noun = next((c for c in child.children if c.dep_ == "pobj"), child)
+    return noun.lemma_.lower() in _MOMENTS and not any(c.dep_ in ("relcl", "acl") for c in noun.children)
 
 
 def phrase_of(
@@ -96,6 +139,9 @@ def arguments(child: Token, verb: Token, referents: Referents) -> Iterator[Argum
             role = {"dobj": "object", "dative": "receiver"}.get(child.dep_, "complement")  # type: ignore[assignment]
             if fronted:
                 return
+            if child.left_edge.nbor(-1).text == "," and child.left_edge.i > verb.i + 2:
+                yield None  # a remark that was taken for an object
+                return
             yield from _noun(role, child, verb, referents)
         case "acomp":
             yield _made("adjective", _whole(child, referents), "", fronted)
@@ -139,10 +185,59 @@ def _noun(role: Role, noun: Token, verb: Token, referents: Referents) -> Iterato
     last = dates[-1] if dates and dates[-1].right_edge.i >= noun.right_edge.i - 1 else None
     if is_light(noun):
         return
-    phrase = phrase_of(noun, referents, drop=last)
+    phrase = _continued(phrase_of(noun, referents, drop=last), noun, verb, referents)
     yield _made(role, phrase, "", False)
     if last is not None and verb.lemma_ != "be":
         yield from _prepositional(last, referents, False)
+
+
+def _continued(phrase: Phrase | None, noun: Token, verb: Token, referents: Referents) -> Phrase | None:
+    """The whole phrase where the parse cuts it: a list whose rest hangs elsewhere, `the north of` after `is`.
+
+    None where it is cut and its rest cannot be told.
+    """
+    if phrase is None:
+        return None
+    if verb.lower_ == "from" and (until := _end_of_range(noun)) is not None:
+        last = phrase_of(until, referents)
+        return None if last is None else _extended(phrase, f"{phrase.text} to {last.text}", last)
+    end = max((t.i for t in noun.subtree if t.idx + len(t) <= phrase.end), default=noun.i)
+    rest = [t for t in noun.doc[end + 1 : end + 3] if t.sent == noun.sent]
+    if not rest:
+        return phrase
+    following = rest[0]
+    if following.lower_ == "of" and following.head == verb and verb.lemma_ not in _TAKE_OF:
+        more = phrase_of(p, referents) if (p := next(following.children, None)) is not None else None
+        return None if more is None else _extended(phrase, f"{phrase.text} of {more.text}", more)
+    if following.text == "," and len(rest) > 1:
+        following = rest[1]
+    if verb.lemma_ in _LISTING and rest[0].text in (",", "and", "or"):
+        begin = following.i + (following.dep_ == "cc")
+        for token in noun.doc[begin : min(begin + 12, noun.sent.end)]:
+            hangs = token.head.i < begin and token.left_edge.i == begin and token.pos_ in _NOUNS
+            if not hangs or token.dep_ not in ("appos", "conj") or token in noun.subtree:
+                continue
+            more = phrase_of(token, referents)
+            mark = "," if rest[0].text == "," else f" {rest[0].text}"
+            return None if more is None else _extended(phrase, f"{phrase.text}{mark} {more.text}", more)
+    compound = noun.i > 0 and noun.nbor(-1).text == "-" and rest[0].text == ","
+    return None if compound and following.tag_ in ("JJ", "VBN", "VBG") else phrase
+
+
+def _end_of_range(begin: Token) -> Token | None:
+    """The second noun of `from 1920 to 1931`."""
+    following = begin.right_edge.i + 1
+    if following >= len(begin.doc):
+        return None
+    inside = [t for t in begin.subtree if t.dep_ == "prep" and t.head == begin]
+    to = begin.doc[following]
+    if inside or to.lower_ not in ("to", "until") or to.dep_ != "prep" or to.head != begin.head:
+        return None
+    return next((c for c in to.children if c.dep_ == "pobj"), None)
+
+
+def _extended(phrase: Phrase, text: str, more: Phrase) -> Phrase:
+    return Phrase(text, phrase.head, phrase.start, more.end)
 
 
 def _prepositional(prep: Token, referents: Referents, fronted: bool) -> Iterator[Argument | None]:
@@ -163,7 +258,11 @@ def _prepositional(prep: Token, referents: Referents, fronted: bool) -> Iterator
     ]
     if before:
         marker = f"{written([t for b in before for t in subtree(b)])} {marker}"
-    phrase = _whole(what, referents) if what.dep_ == "pcomp" else phrase_of(what, referents)
+    phrase = (
+        _whole(what, referents)
+        if what.dep_ == "pcomp"
+        else _continued(phrase_of(what, referents), what, prep if marker == "from" else prep.head, referents)
+    )
     yield _made(role, phrase, marker, fronted)
 
 

@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from memory.ingest.propositions.arguments import arguments, arguments_of, is_light, phrase_of
+from memory.ingest.propositions.arguments import (
+    arguments,
+    arguments_of,
+    is_light,
+    phrase_of,
+    shared_conditions,
+)
 from memory.ingest.propositions.grammar import Apposition, Clause, Phrase
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase
 from memory.ingest.propositions.predicates import (
     AUXILIARIES,
     CONDITIONS,
+    EVENTS,
     SUBJECTS,
     adverbs_of,
     governor,
@@ -23,15 +30,18 @@ from memory.ingest.propositions.predicates import (
     is_definite,
     is_finite,
     is_impersonal,
+    is_joined,
     is_limited,
     is_past,
     is_plural,
+    is_verb,
     negation_of,
     participle,
+    shared_auxiliaries,
     spelled_out,
     subject_of,
 )
-from memory.ingest.propositions.referents import Referents
+from memory.ingest.propositions.referents import Referents, kind
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -65,6 +75,8 @@ def _is_prose(sentence: Span) -> bool:
     """Whether it has the look of a statement: a verb, mostly words, and no question mark."""
     letters = sum(token.is_alpha for token in sentence)
     verbs = any(token.pos_ in ("VERB", "AUX") for token in sentence)
+    if sentence.text.count("|") > 1:
+        return False  # a row of a table
     return verbs and letters >= 3 and letters * 2 > len(sentence) and not sentence.text.rstrip().endswith("?")
 
 
@@ -72,10 +84,10 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
     if not is_asserted(verb) or is_limited(verb):
         return None
     leader = governor(verb)
-    auxiliaries = [t for t in verb.children if t.dep_ in AUXILIARIES and t.i < verb.i]
-    if not auxiliaries and leader is not None and verb.tag_ in ("VBN", "VBG", "VB"):
-        auxiliaries = [t for t in leader.children if t.dep_ in AUXILIARIES and t.i < leader.i]
+    auxiliaries = shared_auxiliaries(verb, leader)
     head = subject_of(verb, leader)
+    if leader is not None and not is_joined(verb, leader):
+        return None
     words = [spelled_out(t) for t in auxiliaries]
     passive = any(t.dep_ == "auxpass" for t in auxiliaries)
     if not is_finite(verb, auxiliaries):
@@ -84,7 +96,9 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
             return _imperative(verb, sentence, referents) if head is None else None
         head, words = reduced
         passive = verb.tag_ == "VBN"
-    if head is None:
+    if sum(c.dep_ in SUBJECTS for c in verb.children) > 1:
+        return None  # a name that the parse cuts in two
+    if head is None or not is_verb(verb, head, auxiliaries):
         return None
     if head.dep_ == "expl":
         return _existential(verb, sentence, words, referents) if head.lower_ == "there" else None
@@ -97,6 +111,11 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
     if arguments is None or any(a.text == subject.text for a in arguments if a.role == "object"):
         return None
     condition = next((a for a in arguments if a.role == "adverbial" and a.marker in CONDITIONS), None)
+    if condition is None and leader is not None:
+        shared = shared_conditions(leader, referents)
+        if None in shared:
+            return None
+        condition = next(iter(shared), None)
     return Clause(
         sentence=sentence,
         verb=verb,
@@ -170,7 +189,10 @@ def _imperative(verb: Token, sentence: Span, referents: Referents) -> Clause | N
 def _subject(head: Token, verb: Token, referents: Referents) -> Phrase | None:
     """The subject as it can stand alone; what a copula says of a thing is said of that thing."""
     noun = head
-    if verb.dep_ in ("relcl", "acl") and verb.head == head:
+    first = verb
+    while first.dep_ == "conj" and (leader := governor(first)) is not None:
+        first = leader
+    if first.dep_ in ("relcl", "acl") and first.head == head:
         if any(c.dep_ == "conj" for c in head.children):
             return None  # of several, it may speak of the last
         if head.dep_ == "attr":
@@ -180,9 +202,21 @@ def _subject(head: Token, verb: Token, referents: Referents) -> Phrase | None:
             noun = real
         elif head.dep_ == "appos":
             noun = head.head
-        elif head.pos_ != "PROPN":
+        elif head.pos_ != "PROPN" and not _is_remark(first, head):
             return None
-    return phrase_of(noun, referents, drop=verb if noun == head else None, subject=True)
+    return phrase_of(noun, referents, drop=first if noun == head else None, subject=True)
+
+
+def _is_remark(relative: Token, noun: Token) -> bool:
+    """Whether a relative clause says something of a thing and of no other: `a valve, which stops it`."""
+    preposition = noun.head if noun.dep_ == "pobj" else None
+    return (
+        relative.dep_ == "relcl"
+        and relative.lemma_ not in EVENTS
+        and noun.i + 2 == relative.left_edge.i
+        and noun.nbor().text == ","
+        and (preposition is None or preposition.head.pos_ in ("VERB", "AUX"))
+    )
 
 
 def _apposition(token: Token, sentence: Span, referents: Referents) -> Apposition | None:
@@ -190,6 +224,12 @@ def _apposition(token: Token, sentence: Span, referents: Referents) -> Appositio
     head = token.head
     if head.pos_ not in ("NOUN", "PROPN") or token.pos_ not in ("NOUN", "PROPN") or token.i < head.i:
         return None
+    if (
+        token.left_edge.dep_ == "advmod"
+        or head.dep_ == "conj"
+        or any(c.dep_ == "conj" for c in head.children)
+    ):
+        return None  # a list
     if head.dep_ == "pobj" and head.head.head.pos_ in ("NOUN", "PROPN"):
         return None  # it may as well describe the noun before the preposition
     between = sentence.doc[head.i : token.left_edge.i].text
@@ -199,6 +239,8 @@ def _apposition(token: Token, sentence: Span, referents: Referents) -> Appositio
         return None
     first = phrase_of(head, referents, drop=token, subject=True)
     second = phrase_of(token, referents, subject=True)
+    if kind(head) == "person" and kind(token) != "person" and any(c.dep_ == "poss" for c in token.children):
+        return None  # `under her nephew, Oskar Hahn, the firm's ships were sold`
     if first is None or second is None or len(second.text.split()) > 16:
         return None
     if head.pos_ == "PROPN" and token.pos_ == "NOUN":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from memory.ingest.propositions.grammar import Apposition, Clause
+from memory.ingest.propositions.instructions import READERS, of_things
 from memory.ingest.propositions.reading import Sentence, sentences
 from memory.ingest.propositions.structure import structured
 from memory.ingest.propositions.verbs import stated
@@ -13,8 +14,20 @@ from memory.records import Fact, Passage, digest_of
 
 LONGEST_OBJECT = 16
 """Words; what is longer names nothing that could be found again."""
-_ANYBODY = frozenset({"you", "one", "anyone", "everyone", "someone", "people"})
+_ANYBODY = frozenset(
+    {"you", "one", "anyone", "everyone", "someone", "people", "several", "many", "some", "few", "most", "all",
+     "others", "both", "each", "two", "three", "none", "more", "example", "examples",
+     "an example", "other examples"}
+)  # fmt: skip
 """Subjects under which nothing is looked up."""
+_DEGREE_WORDS = """
+    usually often sometimes always mostly mainly generally partly largely only primarily typically nearly
+    almost still normally probably possibly perhaps originally initially formerly once now currently entirely
+    commonly frequently occasionally traditionally especially particularly chiefly"""
+_DEGREES = frozenset(_DEGREE_WORDS.split())
+"""Adverbs behind a verb without which it says more than the text does."""
+LONGEST_PURPOSE = 12
+"""Words of a purpose that comes along as a condition."""
 _CENTRAL = frozenset({"object", "complement", "adjective", "infinitive", "clause", "receiver"})
 _ADJUNCTS = frozenset({"prepositional", "agent", "measure"})
 _PLACED = frozenset({"in", "at", "on", "from", "near", "under"})
@@ -39,8 +52,11 @@ def _clausal(sentence: Sentence) -> Iterator[Fact]:
             rows = [(each.name.text, "is", each.description.text, "")]
         else:
             rows = list(_rows(each))
+        head = each.name.head if isinstance(each, Apposition) else each.verb
         for subject, relation, object_, condition in rows:
-            if 0 < len(object_.split()) <= LONGEST_OBJECT:
+            named, told = sentence.referents.full(subject, head), sentence.referents.full(object_, head)
+            if named is not None and told is not None and 0 < len(told.split()) <= LONGEST_OBJECT:
+                subject, object_ = named, told
                 yield _fact(
                     sentence.passage,
                     subject,
@@ -57,12 +73,16 @@ def _clausal(sentence: Sentence) -> Iterator[Fact]:
 def _rows(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
     """Subject, relation, object and condition: the object is what the verb cannot do without, the condition
     all else."""
-    if clause.subject is None or clause.existential or clause.subject.text.lower() in _ANYBODY:
+    if clause.subject is None or clause.subject.text.lower() in READERS:
+        yield from of_things(clause)
         return
-    subject, verb = clause.subject.text, stated(clause)
+    if clause.subject.text.lower() in _ANYBODY:
+        return
+    subject, verb = clause.subject.text, _group(clause)
     central = [a for a in clause.arguments if a.role in _CENTRAL]
     others = [a for a in clause.arguments if a.role in _ADJUNCTS and a not in central]
     held = clause.condition.text if clause.condition else ""
+    held = " ".join([*_purposes(clause), *([held] if held else [])]).removesuffix(" or").removesuffix(" and")
     if central:
         object_ = " ".join(a.text for a in central)
         yield subject, verb, object_, " ".join([*(a.text for a in others), held]).strip()
@@ -73,6 +93,24 @@ def _rows(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
     first = inner[0]
     rest = [a.text for a in others if a is not first]
     yield subject, f"{verb} {first.marker}".strip(), first.phrase.text, " ".join([*rest, held]).strip()
+
+
+def _group(clause: Clause) -> str:
+    """The verb group with the adverbs of degree behind it: `are usually`."""
+    degrees = [
+        a.phrase.text
+        for a in clause.arguments
+        if a.role == "adverb" and a.phrase.text.lower() in _DEGREES and a.phrase.head.i - clause.verb.i <= 2
+    ]
+    return " ".join([stated(clause), *degrees])
+
+
+def _purposes(clause: Clause) -> list[str]:
+    return [
+        a.text
+        for a in clause.arguments
+        if a.role == "adverbial" and a.marker == "to" and len(a.text.split()) <= LONGEST_PURPOSE
+    ]
 
 
 def _fact(

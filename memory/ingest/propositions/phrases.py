@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from memory.ingest.propositions.parser import is_code
 
 if TYPE_CHECKING:
-    from spacy.tokens import Span, Token
+    from spacy.tokens import Doc, Span, Token
 
 _NAMES = frozenset(
     {"PERSON", "ORG", "GPE", "NORP", "FAC", "LOC", "WORK_OF_ART", "PRODUCT", "EVENT", "LAW", "LANGUAGE"}
 )
 _OPEN, _CLOSE = "([{", ")]}"
+_OPENING, _CLOSING = frozenset({'"', "\u201c", "``"}), frozenset({'"', "\u201d", "''"})
+_ASIDE, _QUOTED = "in brackets", "in quotes"
+"""Keys of a document's user data."""
+SHORTEST_QUOTATION = 6
+"""Tokens; what is shorter is a title or a word that somebody coined."""
 
 
 def subtree(token: Token) -> list[Token]:
@@ -21,17 +28,41 @@ def subtree(token: Token) -> list[Token]:
 
 
 def in_brackets(sentence: Span) -> frozenset[int]:
-    """Indices of the tokens between brackets, and of the brackets themselves."""
-    hidden: set[int] = set()
-    depth = 0
-    for token in sentence:
-        opens = token.text in _OPEN
-        depth += opens
-        if depth:
-            hidden.add(token.i)
-        if token.text in _CLOSE and depth:
-            depth -= 1
-    return frozenset(hidden)
+    """Indices of the document's tokens between brackets, and of the brackets themselves."""
+    return _aside(sentence.doc)
+
+
+def _aside(doc: Doc) -> frozenset[int]:
+    if (found := doc.user_data.get(_ASIDE)) is None:
+        hidden: set[int] = set()
+        depth = 0
+        for token in doc:
+            if token.is_sent_start:
+                depth = 0
+            text = token.text
+            depth += text in _OPEN
+            if depth:
+                hidden.add(token.i)
+                depth -= text in _CLOSE
+        found = doc.user_data[_ASIDE] = frozenset(hidden)
+    return cast("frozenset[int]", found)
+
+
+def is_quoted(token: Token) -> bool:
+    """Whether the token stands in somebody's words, between quotation marks."""
+    doc = token.doc
+    if (found := doc.user_data.get(_QUOTED)) is None:
+        quoted: set[int] = set()
+        begin: int | None = None
+        for each in doc:
+            if begin is not None and each.text in _CLOSING:
+                if each.i - begin > SHORTEST_QUOTATION:
+                    quoted.update(range(begin, each.i))
+                begin = None
+            elif each.text in _OPENING:
+                begin = each.i
+        found = doc.user_data[_QUOTED] = frozenset(quoted)
+    return token.i in found
 
 
 def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -> list[Token]:
@@ -49,9 +80,11 @@ def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -
                 take(child)
 
     take(noun)
-    hidden = in_brackets(noun.sent)
+    hidden = _aside(noun.doc)
     tokens = sorted((t for t in kept if t.i not in hidden), key=lambda t: t.i)
-    while tokens and (tokens[-1].is_punct or tokens[-1].dep_ in ("cc", "preconj")):
+    while (
+        tokens and (tokens[-1].is_punct or tokens[-1].dep_ in ("cc", "preconj")) and not is_code(tokens[-1])
+    ):
         tokens.pop()
     tokens = _unbroken(tokens)
     if tokens and tokens[0].dep_ == "preconj":
@@ -83,6 +116,8 @@ def _unbroken(tokens: list[Token]) -> list[Token]:
 
 def _remark(child: Token, parent: Token) -> bool:
     """Whether it could be left out of the sentence without changing what is named."""
+    if child.dep_ == "appos" and any(c.dep_ == "conj" and c.i > child.i for c in parent.children):
+        return False  # one of a list, or so close to one that the list is quoted as it stands
     if child.dep_ == "appos":  # but for `the physicist Marie Curie`
         return child.i < parent.i or _separates(child.doc[child.left_edge.i - 1])
     if child.dep_ in ("advcl", "mark", "intj", "parataxis", "ccomp"):

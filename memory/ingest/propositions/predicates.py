@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spacy.tokens import Token
 
+from memory.ingest.propositions.parser import is_code
+from memory.ingest.propositions.phrases import is_quoted
+from memory.ingest.propositions.verbs import is_known_verb
+
 SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 AUXILIARIES = frozenset({"aux", "auxpass"})
 RELATIVE = frozenset({"which", "who", "that"})
@@ -28,7 +32,11 @@ _LIMIT_WORDS = """
     longer nothing nobody none neither nor hardly scarcely barely rarely seldom either whether"""
 LIMITS = frozenset(_LIMIT_WORDS.split())
 """Words that deny or divide what a clause says in a way that is not carried over."""
-_EVENTS = frozenset({"make", "allow", "cause", "give", "lead", "mean", "enable", "leave", "result", "force"})
+_GROUPS = frozenset(
+    {"number", "majority", "band", "team", "range", "group", "variety", "pair", "couple", "minority", "total"}
+)  # fmt: skip
+"""Singular nouns that may take a plural verb."""
+EVENTS = frozenset({"make", "allow", "cause", "give", "lead", "mean", "enable", "leave", "result", "force"})
 """Participles whose subject is what the main clause tells (`..., making it the third`)."""
 
 
@@ -36,10 +44,15 @@ def is_asserted(verb: Token) -> bool:
     """Whether the text itself says it, and not as a condition, a wish or somebody's words."""
     node = verb
     while node.dep_ == "conj" and node.head.pos_ in ("VERB", "AUX"):
+        if any(c.dep_ == "mark" and c.lower_ in ("that", "whether", "if") for c in node.children):
+            return False  # what else somebody says
         node = node.head
+    if is_quoted(verb):
+        return False
     if node.dep_ in ("ccomp", "csubj", "pcomp", "acl", "xcomp"):
         if node.dep_ == "ccomp" and node.head.lemma_ in _FACTIVE:
-            return is_asserted(node.head)
+            conditional = any(c.dep_ == "advcl" and marker_of(c) in CONDITIONS for c in node.head.children)
+            return is_asserted(node.head) and not conditional and negation_of(node.head) == ""
         return node.dep_ == "acl" and verb == node and verb.tag_ in ("VBN", "VBG")
     if node.dep_ == "advcl":
         marker = marker_of(node)
@@ -52,6 +65,47 @@ def is_asserted(verb: Token) -> bool:
 def governor(verb: Token) -> Token | None:
     """The verb that a coordinated one shares its subject and auxiliaries with."""
     return verb.head if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX") else None
+
+
+def is_verb(verb: Token, subject: Token, auxiliaries: Sequence[Token]) -> bool:
+    """Whether the word can be the subject's verb; parsers take nouns and parts of names for verbs."""
+    if verb.lower_ in ("are", "were") and not auxiliaries and subject.tag_ == "NN" and not is_plural(subject):
+        return any(c.dep_ in ("det", "nummod") for c in subject.children) and subject.lower_ in _GROUPS
+    if auxiliaries or verb.lemma_ in ("be", "have", "do"):
+        return True
+    if verb.text[:1].isupper() and not verb.is_sent_start:
+        return False  # a word of a title
+    if verb.tag_ not in ("VBP", "VBZ"):
+        return True
+    if not is_known_verb(verb):
+        return False
+    leader = governor(verb)
+    if leader is not None and leader.tag_ == "VBD" and not any(c.dep_ in SUBJECTS for c in verb.children):
+        return False
+    if is_code(subject) or subject.pos_ not in ("NOUN", "PROPN"):
+        return True
+    plural = is_plural(subject)
+    return plural or verb.tag_ == "VBZ" if subject.tag_ in ("NN", "NNP") else verb.tag_ == "VBP"
+
+
+def is_joined(verb: Token, leader: Token) -> bool:
+    """Whether a word joins a coordinated verb without a subject; else it is a participle (`..., considered a
+    masterpiece`)."""
+    if any(c.dep_ in (*SUBJECTS, "expl") for c in verb.children) or verb.tag_ not in ("VBD", "VBN"):
+        return True
+    return any(c.dep_ == "cc" for each in (verb, leader) for c in each.children)
+
+
+def shared_auxiliaries(verb: Token, leader: Token | None) -> list[Token]:
+    """The auxiliaries of a verb; those of the verb before it, where a coordinated one has none of its own:
+    `would be weighed and contribute` has the modal only."""
+    own = [t for t in verb.children if t.dep_ in AUXILIARIES and t.i < verb.i]
+    if own or leader is None:
+        return own
+    shared = [t for t in leader.children if t.dep_ in AUXILIARIES and t.i < leader.i]
+    if verb.tag_ == "VB":
+        return [t for t in shared if t.tag_ == "MD" or t.lemma_ == "do" or t.lower_ == "to"]
+    return shared if verb.tag_ == leader.tag_ and verb.tag_ in ("VBN", "VBG") else []
 
 
 def subject_of(verb: Token, leader: Token | None) -> Token | None:
@@ -82,11 +136,18 @@ def participle(verb: Token) -> tuple[Token, list[str]] | None:
     """Subject and auxiliaries of a participle: `a ship built in Belfast`, `..., killing nine people`."""
     if verb.dep_ == "acl" and verb.tag_ == "VBN":
         noun = verb.head
+        dated = any(t.ent_type_ in ("DATE", "TIME") for t in verb.subtree)
+        if noun.head.tag_ in ("VBZ", "VBP") and not dated:
+            return noun, ["are" if is_plural(noun) else "is"]
         return noun, ["were" if is_plural(noun) else "was"]
-    if verb.dep_ == "advcl" and verb.tag_ in ("VBG", "VBN") and verb.lemma_ not in _EVENTS:
+    if verb.dep_ == "advcl" and verb.tag_ in ("VBG", "VBN") and verb.lemma_ not in EVENTS:
         subject = subject_of(verb.head, governor(verb.head))
         if subject is None or marker_of(verb) or verb.tag_ == "VBN":
             return None
+        taken = any(c.dep_ in ("dobj", "attr", "oprd") for c in verb.head.children)
+        apart = verb.i < verb.head.i or verb.left_edge.nbor(-1).is_punct
+        if not apart or (taken and verb.i > verb.head.i and not any(c.dep_ == "dobj" for c in verb.children)):
+            return None  # it may as well describe the object before it
         return (subject, []) if verb.head.tag_ == "VBD" else None
     return None
 
@@ -94,7 +155,8 @@ def participle(verb: Token) -> tuple[Token, list[str]] | None:
 def is_impersonal(head: Token, verb: Token) -> bool:
     """`it is possible that ...`: a subject that stands for nothing."""
     return head.lower_ == "it" and (
-        any(c.dep_ in ("ccomp", "csubj", "csubjpass") for c in verb.children)
+        (head.dep_ == "nsubjpass" and any(c.dep_ == "xcomp" for c in verb.children))
+        or any(c.dep_ in ("ccomp", "csubj", "csubjpass") for c in verb.children)
         or (
             any(c.dep_ in ("acomp", "attr") for c in verb.children)
             and any(
@@ -129,8 +191,14 @@ def is_limited(verb: Token) -> bool:
 
 
 def negation_of(verb: Token) -> str:
-    """`not` or `never` where the verb is negated, else nothing."""
+    """`not` or `never` where the verb is negated, else nothing; verbs that share an auxiliary share it."""
     words = [t.lower_ for t in verb.children if t.dep_ == "neg"]
+    leader = governor(verb)
+    own = any(t.dep_ in (*AUXILIARIES, *SUBJECTS) for t in verb.children)
+    if not words and leader is not None and not own and verb.tag_ == leader.tag_:
+        joins = {c.lower_ for c in leader.children if c.dep_ == "cc" and c.i < verb.i}
+        shared = shared_auxiliaries(verb, leader)
+        return negation_of(leader) if shared and "but" not in joins else ""
     return "" if not words else "never" if "never" in words else "not"
 
 

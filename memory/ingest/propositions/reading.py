@@ -10,6 +10,7 @@ from memory.ingest.propositions.grammar import Apposition, Clause
 from memory.ingest.propositions.parser import parse
 from memory.ingest.propositions.prose import Prose, prose
 from memory.ingest.propositions.referents import Referents
+from memory.ingest.propositions.structure.names import contexts_of, heading_name
 from memory.records import Passage
 
 if TYPE_CHECKING:
@@ -58,12 +59,18 @@ def sentences(passages: Sequence[Passage]) -> Iterator[Sentence]:
     referents = Referents("")
     for doc, text, passage in parse(stretches):
         if passage is not current:
-            current, referents = passage, Referents(topic(passage), passage.title)
+            current, referents = passage, Referents(topic(passage), passage.title, setting(passage))
         if not is_english(doc):
             continue
         for span, found in clauses(doc, referents):
             if span.text.strip():
                 yield Sentence(passage, text, span, found, referents)
+
+
+def setting(passage: Passage) -> str:
+    """The option, function or the like that the innermost heading names in code, or ""."""
+    heading = passage.section.rpartition(" > ")[2]
+    return heading_name(heading, contexts_of(passage, heading)) if "`" in heading else ""
 
 
 def is_english(doc: Doc) -> bool:

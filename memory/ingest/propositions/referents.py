@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from memory.ingest.propositions.definites import full_name, is_short, names_setting
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import lowered, noun_phrase, written
 from memory.language import key
@@ -18,11 +19,13 @@ MANY = frozenset({"they", "them", "their", "theirs"})
 POSSESSIVE = frozenset({"his", "her", "its", "their"})
 POINTERS = frozenset(["this", "that", "these", "those", "such"])
 """Determiners and pronouns that point at another sentence."""
+_SUBJECT = ("nsubj", "nsubjpass")
+_COUNT_AND_NOUN = 2
 SPEAKERS = frozenset(["i", "we", "me", "us", "my", "our", "ours", "mine"])
 _ORDINALS = frozenset(["first", "second", "third", "fourth", "fifth", "last", "next", "previous"])
 _COUNTED_WORDS = """
     element case rule part step line example approach option problem type kind way thing item argument
-    parameter value reason half time"""
+    parameter value reason half time command method sentence"""
 _COUNTED = frozenset(_COUNTED_WORDS.split())
 """Nouns that an ordinal picks out of some list."""
 _ELSEWHERE = frozenset(["here", "there", "above", "below", "former", "latter", "following"])
@@ -35,7 +38,8 @@ _HUMAN_WORDS = """
     philosopher mathematician physicist chemist biologist inventor explorer architect painter musician
     employee employer customer developer administrator visitor applicant tenant driver passenger sailor
     widow widower husband wife mother father son daughter brother sister parent friend guest volunteer
-    neighbour neighbor citizen voter tourist heir"""
+    neighbour neighbor citizen voter tourist heir editor organiser organizer chairman secretary commander
+    officer chief producer trainer runner participant successor predecessor"""
 HUMAN = frozenset(_HUMAN_WORDS.split())
 """Nouns for people, in the singular or as they are; spaCy's entities know names only."""
 _KINDS = {
@@ -43,6 +47,7 @@ _KINDS = {
     **dict.fromkeys(THINGS, "thing"),
     **dict.fromkeys(MANY, "many"),
 }
+_POINTING = {"this": "thing", "that": "thing", "these": "many", "those": "many"}
 REMEMBERED = 2
 LONGEST_REFERENT = 10
 """Words; a longer phrase does not stand for a pronoun."""
@@ -51,31 +56,44 @@ _FITTING = {"person": ("person", "name"), "thing": ("thing", "name"), "many": ("
 
 
 class Referents:
-    """What one passage has spoken of so far; its heading (`topic`) and its title are known at once.
+    """What one passage has spoken of so far; its heading (`topic`), its title and the `setting` or
+    function that its heading names are known at once.
 
     Precision first: a pronoun that may stand for two things stands for none, and what was not spoken of for
     two sentences is forgotten.
     """
 
-    def __init__(self, topic: str, title: str = "") -> None:
+    def __init__(self, topic: str, title: str = "", setting: str = "") -> None:
         self._topic = topic
+        self._setting = setting
         self._title = title
         self._names = _names_in(topic) | _names_in(title)
         self._before: list[list[_Mention]] = []
         """Mentions of the last sentences, the latest first."""
         self._here: list[_Mention] = []
+        self._docs: list[Doc] = []
         self._person_is_topic = False
         self._topic_is_told = False
         """Whether the text itself names its heading, so that `it` may stand for that."""
 
     def read(self, doc: Doc) -> None:
         """Notes the names of a text, and whether its title is a person's."""
+        self._docs.append(doc)
         inside = " ".join(t.text for t in doc if not t.is_sent_start and t.pos_ == "PROPN")
         self._names |= _capitalised(inside)
         people = {e.text.removesuffix("'s") for e in doc.ents if e.label_ == "PERSON"}
         told = key(doc.text)
         self._topic_is_told |= bool(self._topic) and key(self._topic) in told
         self._person_is_topic |= any(name in self._topic for name in people if len(name) > 2)
+
+    def full(self, text: str, before: Token) -> str | None:
+        """A phrase that stands at `before`, with its full name where the text has named it; None for one
+        that cannot be understood alone."""
+        first, of, rest = text.partition("'s ")
+        if of and is_short(first):
+            owner = full_name(first, before, self._docs, self._topic, self._title)
+            return None if owner is None else f"{_owner(owner)} {rest}"
+        return full_name(text, before, self._docs, self._topic, self._title) if is_short(text) else text
 
     def enter(self, sentence: Span) -> None:
         """Reads the mentions of a sentence before its clauses are."""
@@ -90,6 +108,8 @@ class Referents:
 
         A possessive may stay outside the subject: its owner is then named in the same clause.
         """
+        if self._setting and names_setting(tokens):
+            return self._setting
         if any(points(t) for t in tokens):
             return None
         text: list[str] = []
@@ -113,34 +133,49 @@ class Referents:
     def _mention(self, token: Token) -> _Mention | None:
         """A thing or person that a later pronoun may stand for: a subject, an object, or a person's name."""
         is_subject = token.dep_ in ("nsubj", "nsubjpass")
+        main = is_subject and token.head.dep_ == "ROOT"
         if is_subject and token.pos_ == "PRON":
-            referent = self._referent(token) if token.lower_ in _KINDS else None
-            if not referent:
+            kind_of = _KINDS.get(token.lower_) or _POINTING.get(token.lower_)
+            if kind_of is None:
                 return None
-            return _Mention(token.i, _KINDS[token.lower_], referent, token.head.dep_ == "ROOT", True)
+            known = token.lower_ in _KINDS
+            return _Mention(token.i, kind_of, (self._referent(token) if known else None) or "", main, True)
+        owner = token.dep_ == "poss" and token.pos_ == "PROPN"
         person = token.ent_type_ == "PERSON" and token.ent_iob_ == "B" and token.dep_ != "compound"
-        if token.pos_ not in ("NOUN", "PROPN") or not (is_subject or person or token.dep_ == "dobj"):
+        if token.pos_ not in ("NOUN", "PROPN") or not (is_subject or person or owner or token.dep_ == "dobj"):
             return None
-        tokens = noun_phrase(token)
-        if not tokens or any(points(t) or t.lower_ in PEOPLE | THINGS | MANY for t in tokens):
-            return None
-        text = lowered(written(tokens), tokens[0], self._names)
-        if len(text.split()) > LONGEST_REFERENT:
-            return None
-        return _Mention(token.i, kind(token), text, is_subject and token.head.dep_ == "ROOT", is_subject)
+        tokens = [t for t in noun_phrase(token) if not (t.dep_ == "case" and t.head == token)]
+        text = lowered(written(tokens), tokens[0], self._names) if tokens else ""
+        if len(text.split()) > LONGEST_REFERENT or any(
+            points(t) or t.lower_ in PEOPLE | THINGS | MANY for t in tokens
+        ):
+            text = self._setting if names_setting(tokens) else ""
+        return _Mention(token.i, kind(token), text, main, is_subject) if text or is_subject else None
 
     def _referent(self, token: Token) -> str | None:
         wanted = _KINDS[token.lower_]
         here = [m for m in self._here if m.kind in _FITTING[wanted] and m.position < token.i]
-        own = token.head if token.dep_ in ("nsubj", "nsubjpass", "dobj") else None
-        here = [m for m in here if own is None or token.doc[m.position].head != own]
+        own = _governors(token)
+        here = [m for m in here if token.doc[m.position].head not in own]
+        if wanted == "many" and token.dep_ in ("nsubj", "nsubjpass"):
+            others = {
+                t.lower_
+                for t in token.sent
+                if t.tag_ in ("NNS", "NNPS") and t.i < token.i and t.dep_ != "compound"
+            }
+            if here and len(others) > 1:
+                return None
         for mentions in (here, *self._before[: 2 if wanted == "person" else 1]):
-            fitting = [m for m in mentions if m.kind in _FITTING[wanted] and (m.subject or wanted != "many")]
+            subjects_only = wanted == "many" or (wanted == "thing" and token.dep_ in _SUBJECT)
+            fitting = [m for m in mentions if m.kind in _FITTING[wanted] and (m.subject or not subjects_only)]
             if fitting:
                 return self._only(fitting, wanted)
         if wanted == "person":
             return self._topic if self._person_is_topic else None
-        first = wanted == "thing" and not any(self._before) and self._topic_is_told
+        first = wanted == "thing" and not any(self._before)
+        if first and self._setting:
+            return self._setting
+        first &= self._topic_is_told
         return self._topic if first and self._topic else None
 
     def _is_topic(self, text: str) -> bool:
@@ -155,7 +190,9 @@ class Referents:
         """The one that is meant: of several the main subject, unless another thing might be meant as well."""
         texts = {m.text for m in mentions}
         if len(texts) == 1:
-            return mentions[-1].text
+            return mentions[-1].text or None
+        if wanted == "person" and any(not m.subject for m in mentions) and not self._person_is_topic:
+            return None
         if wanted == "thing" and any(map(self._is_topic, texts)):
             return next(m.text for m in mentions if self._is_topic(m.text))
         main = [m for m in mentions if m.main]
@@ -163,16 +200,33 @@ class Referents:
         if len(main) != 1 or (wanted != "many" and len(subjects) > 1):
             return None
         definite = [m for m in mentions if not m.subject and m.text.lower().startswith(("the ", "its "))]
-        return None if wanted == "thing" and definite else main[0].text
+        return None if wanted == "thing" and definite else main[0].text or None
 
 
 class _Mention(NamedTuple):
     position: int
     kind: str
     text: str
+    """"" for what cannot be named, which a pronoun may stand for all the same."""
     main: bool
     """The subject of its sentence."""
     subject: bool
+
+
+def _governors(token: Token) -> frozenset[Token]:
+    """The verbs whose subject a pronoun cannot stand for, since it depends on them."""
+    if token.dep_ in ("nsubj", "nsubjpass"):
+        return frozenset({token.head})
+    if token.dep_ not in ("dobj", "pobj", "dative"):
+        return frozenset()
+    node = token.head.head if token.head.dep_ in ("prep", "agent", "dative") else token.head
+    found = {node}
+    while node.dep_ in ("xcomp", "pcomp", "prep", "conj", "advcl", "ccomp") and node.head != node:
+        if any(c.dep_ in ("nsubj", "nsubjpass") for c in node.children):
+            break
+        node = node.head
+        found.add(node)
+    return frozenset(found)
 
 
 def _bound(token: Token, tokens: Sequence[Token]) -> bool:
@@ -203,6 +257,15 @@ def points(token: Token) -> bool:
         return (token.tag_ == "DT" and token.dep_ not in ("mark", "nsubj")) or (
             token.dep_ in ("nsubj", "nsubjpass", "dobj", "pobj") and token.tag_ == "DT"
         )
+    if word in ("both", "other") and token.dep_ in ("det", "predet", "amod") and token.head.dep_ in _SUBJECT:
+        return (word == "both" and not any(c.dep_ in ("prep", "conj") for c in token.head.children)) or (
+            word == "other" and any(c.lower_ == "the" for c in token.head.children)
+        )
+    if token.dep_ == "nummod" and token.head.dep_ in _SUBJECT and token.head.tag_ == "NNS":
+        alone = len(list(token.head.subtree)) == _COUNT_AND_NOUN and token.i == token.head.i - 1
+        return alone and token.ent_type_ != "DATE"
+    if word == "same" and token.dep_ == "amod":
+        return not any(c.dep_ in ("prep", "relcl") for c in token.head.children)
     if word in ("one", "ones", "other", "others", "another", "same", "some", "all", "most"):
         return token.pos_ in ("PRON", "NOUN") and not any(c.dep_ == "prep" for c in token.children)
     if word in ("listing", "figure", "fig") and token.i + 1 < len(token.doc) and token.nbor().like_num:

@@ -33,6 +33,11 @@ def base_form(verb: Token) -> str:
     return str(found[0]) if found else str(verb.lemma_)
 
 
+def is_known_verb(verb: Token) -> bool:
+    """Whether a dictionary has the word as a verb."""
+    return bool(_inflections().getAllLemmas(verb.lower_, upos="VERB"))
+
+
 def inflected(lemma: str, tag: str) -> str:
     """The verb in the form of a Penn tag, such as VBD; the lemma itself for a word that is not known."""
     forms = _inflections().getInflection(lemma, tag=tag)

@@ -8,7 +8,15 @@ import pytest
 
 from agent.grading import normalise
 from agent.learning.candidates import Candidate
-from agent.learning.curriculum import LEAST_WORDINGS, closest, compose, grouped, spread
+from agent.learning.curriculum import (
+    LEAST_WORDINGS,
+    closest,
+    compose,
+    cut,
+    grouped,
+    in_document_order,
+    spread,
+)
 from agent.learning.teachers.rules import candidates
 from memory.records import Curriculum
 from tests.lessons import BASE, RECIPE
@@ -118,6 +126,38 @@ def test_a_topic_is_thinned_out_evenly_over_the_text() -> None:
     assert len(chosen) == 4
     assert len({group[0].quote for group in chosen}) == 4
     assert spread(GROUPS, 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "sizes"),
+    [(0, []), (1, [1]), (12, [12]), (13, [7, 6]), (24, [12, 12]), (25, [12, 7, 6]), (60, [12] * 5)],
+)
+def test_a_topic_is_cut_into_full_lessons_but_for_the_last_two(facts: int, sizes: list[int]) -> None:
+    groups = [(candidate(f"What is {n}?"),) for n in range(facts)]
+    parts = cut(groups, 12)
+    assert [len(part) for part in parts] == sizes
+    assert [group for part in parts for group in part] == groups
+
+
+@pytest.mark.parametrize("facts", [13, 25, 59, 60, 61, 100])
+def test_what_the_first_lessons_leave_is_cut_as_before(facts: int) -> None:
+    groups = [(candidate(f"What is {n}?"),) for n in range(facts)]
+    parts = cut(groups, 12)
+    for taught in range(len(parts)):
+        rest = [group for part in parts[taught:] for group in part]
+        assert cut(rest, 12) == parts[taught:]
+
+
+def test_candidates_are_put_in_the_order_of_their_quotes() -> None:
+    other = at("The canal has seven locks.", title="Another document").model_copy(update={"source": "a.md"})
+    passages = {PASSAGE.id: PASSAGE, other.id: other}
+    last = candidate("How many locks?", "seven", "The canal has seven locks").model_copy(
+        update={"passage_id": other.id}
+    )
+    found = in_document_order([*WRITTEN[::-1], last], passages)
+    assert found[0] == last
+    places = [TEXT.index(each.quote) for each in found[1:]]
+    assert places == sorted(places)
 
 
 def test_two_things_said_of_one_subject_are_two_facts_to_forgetting() -> None:

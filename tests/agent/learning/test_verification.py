@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import BaseMessage
 
 from agent.learning.analysis import analyse
 from agent.learning.candidates import Candidate
-from agent.learning.likelihood import LikelihoodScorer
 from agent.learning.overlap import Corpus
 from agent.learning.verification import Verified, verify
+from agent.scripted import ScriptedEngine
 from memory.records import Passage
 from tests.facts import passage
 
@@ -422,40 +421,24 @@ def test_a_long_passage_takes_linear_time(piece: str) -> None:
 # The model's part
 
 
-class Fixed:
-    """A scorer to which one question is as likely as it is told."""
-
-    def __init__(self, low: str, after: float, alone: float) -> None:
-        self._low, self._after, self._alone = low, after, alone
-
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
-        return [self._one(quote, question, 0.01 * (i % 7)) for i, (quote, question) in enumerate(pairs)]
-
-    def _one(self, quote: str, question: str, noise: float) -> float:
-        if question == self._low:
-            return self._after if quote else self._alone
-        return (-2.0 if quote else -4.0) - noise
-
-
-@pytest.mark.parametrize(("after", "alone"), [(-9.0, -12.0), (-2.0, -2.1)])
-def test_what_a_model_finds_unlikely_or_no_likelier_for_the_quote_is_dropped(
-    after: float, alone: float
-) -> None:
+def test_the_model_has_its_say_last_and_what_it_drops_is_counted() -> None:
     low = natural("born")
     kept = check(*NATURAL).kept
-    verified = asyncio.run(verify(kept, BY_ID, corpus=CORPUS, scorer=Fixed(low.question, after, alone)))
-    assert verified.dropped == {"the question is unlikely after the quote": 1}
+    verified = asyncio.run(
+        verify(kept, BY_ID, corpus=CORPUS, scorer=ScriptedEngine(unfinished=[low.question]))
+    )
+    assert verified.dropped == {"the base model expects the question to go on": 1}
     assert Counter(verified.kept) == Counter(kept) - Counter([low])
+    assert verified.scored
 
 
-class Echo:
-    """An engine to which every token of an answer is as likely as it is told, after a text or after none."""
-
-    async def logprobs_of(self, messages: Sequence[BaseMessage], answer: str) -> tuple[float, ...]:
-        known = str(messages[0].text).split()
-        return tuple(-1.0 if word in known else -3.0 for word in answer.split())
+def test_without_a_model_it_says_that_nobody_checked_the_endings() -> None:
+    assert not check(natural("born")).scored
 
 
-def test_the_likelihood_is_a_mean_over_tokens() -> None:
-    scores = asyncio.run(LikelihoodScorer(Echo()).score([("moss grows", "moss grows where"), ("", "moss")]))
-    assert scores == pytest.approx([-5 / 3, -3.0])
+def test_the_model_reads_nothing_that_the_text_checks_dropped() -> None:
+    lost = natural("born").model_copy(update={"quote": "Nobody wrote this anywhere."})
+    engine = ScriptedEngine(unfinished=[lost.question])
+    assert asyncio.run(verify([lost], BY_ID, corpus=CORPUS, scorer=engine)).dropped == {
+        "the quote is not in the source": 1
+    }

@@ -53,7 +53,7 @@ def wordings(text: str, form: str, answer: str) -> list[str]:
             "The pump cools the engine by spraying water.",
             "how",
             "How does the pump cool the engine?",
-            "spraying water",
+            "by spraying water",
         ),
         ("The canal has seven locks.", "how_many", "How many locks does the canal have?", "seven"),
         (

@@ -1,0 +1,34 @@
+"""What stands before a question that its own words tie to nothing: its topic, or who says it."""
+
+import re
+
+from agent.learning.questions.items import Item, Wording
+from memory.ingest.propositions.grammar import Clause
+from memory.records import Passage
+
+MOST_TITLE_WORDS = 6
+_UNTITLED = re.compile(r"(?i)index|readme|overview|introduction|documentation|home|main|untitled|changelog")
+
+
+def lead_in(passage: Passage) -> str:
+    """`in the context of the Black Death`; "" for a passage whose title says nothing."""
+    title = re.sub(r"\{[^{}]*\}", "", passage.title).strip("`*#. ")
+    if not title or len(title.split()) > MOST_TITLE_WORDS or _UNTITLED.fullmatch(title) or "?" in title:
+        return ""
+    found = re.search(rf"\b(the) {re.escape(title)}\b", passage.text, re.IGNORECASE)
+    return f"in the context of {'the ' if found else ''}{title}"
+
+
+def opened(item: Item, opening: str, clause: Clause) -> Item:
+    """The item with the opening before each wording; one that begins with `Tell me` is left out."""
+    capital = opening[:1].upper() + opening[1:]
+    parts = [clause.subject.text if clause.subject else "", *(a.phrase.text for a in clause.arguments)]
+    names = {part.split()[0] for part in parts if part[:1].isupper()}
+    wordings = tuple(
+        Wording(
+            w.style, f"{capital}, {w.text if w.text.split()[0] in names else w.text[:1].lower() + w.text[1:]}"
+        )
+        for w in item.wordings
+        if w.style != "embedded"
+    )
+    return item._replace(wordings=wordings)

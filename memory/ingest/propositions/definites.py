@@ -1,0 +1,119 @@
+"""What a short definite phrase names: `the museum` is the museum that the text, or its heading, named before.
+
+A text mentions a thing in full once and in short afterwards. Only a full name that is the one with its
+noun counts; where two fit, or none, the short phrase names nothing to a reader who has not read the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from memory.ingest.propositions.phrases import lowered, noun_phrase, written
+from memory.language import key, singular, words
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Token
+
+_PASSING = frozenset(
+    words(
+        "act action agreement album amount answer approach area article attack attempt attribute author"
+        " battle bill block board body book building case category chapter choice class clause client code"
+        " collection column command committee community company concept condition conference content"
+        " contract council country couple course court data date deal debate decision design device"
+        " difference directory discovery dispute distance document duo edition effect election element"
+        " episode error event example exception exhibition expedition experiment facility fact feature"
+        " field figure file film firm flag folder following form format former formula function fund game"
+        " group house idea incident index input institution instance item job key label latter law layer"
+        " letter line link list location loss machine majority match material matter meeting member message"
+        " method mission mode model movement museum name network note novel number object offer office"
+        " operation option order organisation organization output package page paper parameter part party"
+        " path pattern place plan play plot point policy port position problem procedure process product"
+        " program programme project property proposal purpose quantity question reaction reason record"
+        " region relation report request response result role room row rule sample scheme school script"
+        " section sentence sequence series service set setting show side site situation solution song"
+        " speech stage statement station step story strategy structure study subject system table task"
+        " team technique term test text theory thing time title token topic town trait treaty trial type"
+        " airport army bridge castle church city conquest district emperor empire fleet"
+        " king kingdom president queen ship state temple tower village war winner"
+        " union unit university user value variable variant version vote work year"
+    )
+)
+"""Nouns that stand for another thing in every text; `the sun` or `the public` needs no text."""
+_SELF = frozenset(
+    words("option setting parameter command method function flag attribute variable field property class")
+)
+"""Kinds of what a heading in code names."""
+LONGEST_NAME = 8
+"""Words; a longer phrase is no name for a thing."""
+_LEAST = 2
+
+
+def is_short(text: str) -> bool:
+    """Whether a phrase is `the` or `this` with one noun."""
+    first, *rest = text.split()
+    return first.lower() == "the" and len(rest) == 1 and rest[0].isalpha() and rest[0].islower()
+
+
+def names_setting(tokens: Sequence[Token]) -> bool:
+    """Whether a phrase is `this option`, `this command` or the like."""
+    return len(tokens) == _LEAST and tokens[0].lower_ == "this" and tokens[1].lower_ in _SELF
+
+
+def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: str) -> str | None:
+    """The full name of a short phrase that stands at `before`, or the phrase itself; None for one that says
+    nothing by itself."""
+    noun = singular(text.split()[-1].lower())
+    found: dict[str, str] = {}
+    for doc in docs:
+        for token in doc:
+            if doc is before.doc and token.i >= before.i:
+                break
+            if singular(token.lower_) == noun and token.pos_ in ("NOUN", "PROPN"):
+                for name in _names(token, text):
+                    found.setdefault(key(name), name)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if not found or key(topic) in found or key(title) in found:
+        for heading in (topic, title):
+            parts = words(heading)
+            if _LEAST <= len(parts) <= LONGEST_NAME and singular(parts[-1]) == noun:
+                bare = heading[4:] if heading.lower().startswith("the ") else heading
+                return f"the {bare}"
+    return None if found or noun in _PASSING else text
+
+
+def _names(token: Token, text: str) -> Iterator[str]:
+    """What an earlier mention of a noun says about which one it is."""
+    head, verb = token.head, token.head
+    if token.dep_ == "attr" and verb.lemma_ == "be" and verb.dep_ == "ROOT":
+        subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
+        if subject is not None and subject.pos_ == "PROPN":
+            yield from _named(subject, text)
+            return
+    if token.dep_ == "appos" and head.pos_ == "PROPN":
+        yield from _named(head, text)
+        return
+    if token.dep_ in ("compound", "poss") or (token.tag_ in ("NNS", "NNPS") and not text.endswith("s")):
+        return
+    yield from _named(token, text)
+
+
+def _named(noun: Token, text: str) -> Iterator[str]:
+    tokens = noun_phrase(noun, core=True)
+    if any(
+        t.pos_ == "PRON" or t.dep_ == "conj" or t.lower_ in ("this", "that", "these", "such") for t in tokens
+    ):
+        return
+    if any(t.dep_ == "neg" or t.lower_ in ("no", "any", "each", "every", "other", "another") for t in tokens):
+        return
+    name = lowered(written(tokens), tokens[0]) if tokens else ""
+    first, *rest = name.split() or [""]
+    if first.lower() in ("a", "an", "the"):
+        name = f"the {' '.join(rest)}"
+        if len(rest) < _LEAST:
+            return
+    elif noun.pos_ != "PROPN" and (len(name.split()) < _LEAST or noun.tag_ == "NN"):
+        return
+    if len(name.split()) <= LONGEST_NAME and key(name) != key(text):
+        yield name

@@ -1,0 +1,78 @@
+"""A question is dropped where the base model, having read its quote, expects anything but its end."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from agent.errors import EngineUnavailable
+from agent.learning.candidates import Candidate
+from agent.learning.endings import LEAST, LONGEST_QUOTE, ending_well
+from agent.scripted import ScriptedEngine
+
+LAYS = "Tell me what moss lays."
+
+
+def candidate(question: str, quote: str = "Moss lays a carpet over the stones.") -> Candidate:
+    return Candidate(question=question, answer="a carpet", form="what", quote=quote, passage_id="p1")
+
+
+class Recorder:
+    """A scorer to which every ending is as likely as it is told, by the text."""
+
+    def __init__(self, *probabilities: tuple[str, float]) -> None:
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self._probabilities = dict(probabilities)
+
+    async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
+        self.asked.append((prompt, tuple(texts)))
+        return tuple(math.log(self._probabilities.get(text.strip(), 0.5)) for text in texts)
+
+
+def kept(candidates: Sequence[Candidate], scorer: Recorder | ScriptedEngine) -> list[str]:
+    return [each.question for each in asyncio.run(ending_well(candidates, scorer))]
+
+
+def test_what_the_model_does_not_expect_to_end_there_is_dropped_and_the_rest_keeps_its_order() -> None:
+    pairs = [candidate("What does moss lay?", "B."), candidate(LAYS), candidate("Who lays moss?", "B.")]
+    assert kept(pairs, ScriptedEngine(unfinished=[LAYS])) == ["What does moss lay?", "Who lays moss?"]
+
+
+@pytest.mark.parametrize(("probability", "stays"), [(LEAST * 0.9, False), (LEAST * 1.1, True)])
+def test_the_probability_of_the_end_decides(probability: float, stays: bool) -> None:
+    assert (kept([candidate(LAYS)], Recorder((LAYS, probability))) == [LAYS]) is stays
+
+
+def test_the_questions_of_one_quote_are_scored_together_after_it() -> None:
+    scorer = Recorder()
+    kept([candidate("Who?", "A."), candidate("What?", "B."), candidate("When?", "A.")], scorer)
+    assert sorted(scorer.asked) == [
+        ("A.\nQuestion:", (" Who?", " When?")),
+        ("B.\nQuestion:", (" What?",)),
+    ]
+
+
+def test_a_mark_that_a_teacher_left_out_is_no_fault_of_the_question() -> None:
+    scorer = Recorder(("What does moss lay?", 0.9), ("What does moss lay", 1e-9))
+    assert kept([candidate("What does moss lay")], scorer) == ["What does moss lay"]
+
+
+def test_of_a_long_quote_only_the_beginning_is_read() -> None:
+    scorer = Recorder()
+    kept([candidate("What?", "moss " * 400)], scorer)
+    ((prompt, _),) = scorer.asked
+    assert len(prompt) < LONGEST_QUOTE + 20
+
+
+def test_nothing_is_asked_about_nothing() -> None:
+    scorer = Recorder()
+    assert kept([], scorer) == []
+    assert scorer.asked == []
+
+
+def test_an_engine_that_is_gone_is_not_taken_for_a_verdict() -> None:
+    engine = ScriptedEngine()
+    engine.available = False
+    with pytest.raises(EngineUnavailable):
+        kept([candidate(LAYS)], engine)

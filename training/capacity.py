@@ -1,0 +1,53 @@
+"""What is said of a lesson that failed every time: whether its domain's adapter is full, and which base model
+might hold it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.models.card import ModelCard
+from agent.models.catalogue import shipped_catalogue
+from memory import outbox
+from memory.records import Adapter, GateVerdict
+from training.gates import OF_CAPACITY
+
+
+class Shortfall(NamedTuple):
+    """Why a lesson stays with retrieval."""
+
+    reason: str
+    full: bool
+    """Whether its domain's adapter cannot hold more."""
+
+
+def shortfall(
+    verdicts: Sequence[GateVerdict], rejected: Adapter, card: ModelCard, curricula: Path
+) -> Shortfall:
+    """What comes of a lesson after its last attempt; the folder `curricula` holds the earlier ones.
+
+    An adapter is full if each attempt at a further lesson learned too little of it, or lost too much of the
+    earlier ones.
+    """
+    full = bool(rejected.rehearsed) and all(
+        any(check.name in OF_CAPACITY and not check.passed for check in verdict.checks)
+        for verdict in verdicts
+    )
+    if full:
+        earlier = [outbox.read(curricula, digest) for digest in rejected.rehearsed]
+        facts = len({fact.id for lesson in earlier for fact in lesson.facts})
+        why = f"{rejected.parent} cannot hold more at this size, it holds {facts} facts now"
+    else:
+        why = f"{card.name} does not hold this lesson"
+    reason = (
+        f"{'; '.join(verdicts[-1].reasons)} (in {len(verdicts)} attempts): {why}, so the questions of this"
+        f" lesson stay answered from sources; {_larger(card)}"
+    )
+    return Shortfall(reason, full)
+
+
+def _larger(card: ModelCard) -> str:
+    entry = shipped_catalogue().larger(card.parameters)
+    what = f"of more than {card.parameters / 1e6:.0f} million parameters"
+    if entry is not None:
+        what = f"such as {entry.name}, of {entry.parameters / 1e6:.0f} million parameters,"
+    return f"a larger base model {what} might hold it (`nightschool models list`)"
