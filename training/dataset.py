@@ -55,8 +55,8 @@ def taught(
 
 
 def from_sources(curriculum: Curriculum, recipe: Recipe, count: int) -> tuple[Example, ...]:
-    """`count` questions of the lesson as chat puts them to a model that reads: after the sentence that answers
-    it and its neighbours. They keep the adapted model reading; few, lest it should learn nothing else."""
+    """`count` questions of the lesson as chat puts them to a model that reads: after the sentence that
+    answers and its neighbours. They keep the adapted model reading; a few are enough."""
     rng = random.Random(f"reading {recipe.seed} {said(curriculum)}")
     beside: dict[str, list[str]] = {}
     for fact in curriculum.facts:
