@@ -1,5 +1,6 @@
 """The vLLM engine against a real server with the default model, and against what is no server at all."""
 
+import asyncio
 import http.server
 import json
 import os
@@ -18,6 +19,7 @@ from agent.errors import EngineUnavailable
 from agent.local import LocalEngine
 from agent.models.store import AdoptedModel
 from agent.vllm import VllmEngine
+from benchmarks.adapters import make_adapter
 from tests.models import CARD_TEMPLATE
 from tests.serving import served
 from tests.support.models import default_model
@@ -36,6 +38,9 @@ SCHEMA = {
     "required": ["city"],
     "additionalProperties": False,
 }
+FIRST, SECOND = "random-v1-00000001", "random-v2-00000002"
+PRECISION = 0.25
+"""Nats by which two computations in bf16 may differ."""
 TOOL = {"type": "function", "function": {"name": "find_city", "parameters": SCHEMA}}
 
 
@@ -68,6 +73,62 @@ async def test_both_engines_read_the_same_prompt_and_bound_the_same_entropies(
         assert one.prompt_tokens == other.prompt_tokens
         assert one.tokens[0].entropy.lower == pytest.approx(other.tokens[0].entropy.lower, abs=0.3)
         assert one.tokens[0].entropy.upper == pytest.approx(other.tokens[0].entropy.upper, abs=0.3)
+
+
+@pytest.fixture(scope="module")
+def adapters(model: AdoptedModel, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two with random weights, strong enough to change every answer."""
+    folder = tmp_path_factory.mktemp("adapters")
+    for seed, name in enumerate((FIRST, SECOND)):
+        make_adapter(model, folder / name, seed, delta=0.2)
+    return {name: folder / name for name in (FIRST, SECOND)}
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_adapters_say_what_peft_says(
+    engine: VllmEngine, model: AdoptedModel, adapters: dict[str, Path], at_once: bool
+) -> None:
+    """One after the other, and all in one batch with the base model, against PEFT's own arithmetic."""
+    local = LocalEngine.open(model.folder, model.card.template, device="cpu")
+    for name, folder in adapters.items():
+        await engine.load(name, folder)
+        await local.load(name, folder)
+    sampling = Sampling(max_tokens=12, top_logprobs=2)
+    asked = [([HumanMessage(question)], name) for question in QUESTIONS for name in (None, *adapters)]
+    chats = [engine.chat(messages, adapter=name, sampling=sampling) for messages, name in asked]
+    replies = await asyncio.gather(*chats) if at_once else [await chat for chat in chats]
+    for (messages, name), reply in zip(asked, replies, strict=True):
+        assert_same_but_for_ties(reply, await local.chat(messages, adapter=name, sampling=sampling))
+    for name in adapters:
+        await engine.unload(name)
+
+
+def assert_same_but_for_ties(reply: Reply, reference: Reply) -> None:
+    """Greedy answers may part only where the reference's best tokens are as likely as each other."""
+    assert reply.tokens
+    for token, expected in zip(reply.tokens, reference.tokens, strict=False):
+        if token.text != expected.text:
+            best, next_best = expected.alternatives[:2]
+            assert best.logprob - next_best.logprob < PRECISION, (reply.text, reference.text)
+            return
+        assert token.logprob == pytest.approx(expected.logprob, abs=PRECISION)
+
+
+async def test_a_name_that_is_loaded_anew_has_its_new_weights(
+    engine: VllmEngine, adapters: dict[str, Path]
+) -> None:
+    sampling = Sampling(max_tokens=8)
+
+    async def said(name: str, folder: Path) -> list[float]:
+        await engine.load(name, folder)
+        reply = await engine.chat([HumanMessage(QUESTIONS[0])], adapter=name, sampling=sampling)
+        await engine.unload(name)
+        return [token.logprob for token in reply.tokens]
+
+    first, second = await said(FIRST, adapters[FIRST]), await said(FIRST, adapters[SECOND])
+    assert first != pytest.approx(second, abs=0.01)
+    assert await said(SECOND, adapters[SECOND]) == pytest.approx(second, abs=0.01)
+    assert await said(FIRST, adapters[FIRST]) == pytest.approx(first, abs=0.01)
 
 
 async def test_an_answer_has_the_form_that_was_asked_for(engine: VllmEngine) -> None:
