@@ -1,0 +1,182 @@
+"""Every other way of teaching trains an adapter that an engine would load; checked on the tiny model."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from agent.adapter_files import WEIGHTS, inspect
+from benchmarks import learning_loops as loops
+from benchmarks.learning_baselines import EPOCHS, Material
+from benchmarks.learning_dlm import Unusable
+from benchmarks.learning_variants import VARIANTS
+from memory.records import Curriculum, Passage, digest_of
+from tests.lessons import lesson
+from tests.support.tiny_card import FOLDER
+from training import peft
+from training.base import Base, open_base
+from training.dataset import taught
+from training.recipes import Recipe, quick
+from training.trainer import Example, OnProgress, TrainingSummary, single
+
+LESSON = lesson("zorble")
+TEXT = " ".join(dict.fromkeys(fact.sentence for fact in LESSON.facts))
+PASSAGE = Passage(
+    id="p1",
+    source="lamps.md",
+    title="Lamps",
+    domain="lamps",
+    text=TEXT,
+    start=0,
+    end=len(TEXT),
+    digest=digest_of(TEXT),
+)
+
+
+@pytest.fixture(scope="module")
+def base() -> Base:
+    return open_base(FOLDER)
+
+
+@pytest.fixture(scope="module")
+def recipe(base: Base) -> Recipe:
+    return quick(base.card).model_copy(update={"batch": 4})
+
+
+@pytest.fixture(scope="module")
+def examples(recipe: Recipe) -> tuple[Example, ...]:
+    """The lesson, and three answers to hold."""
+    held = [replace(single(f"What is familiar{i}?", f"a thing of sort {i}"), held=True) for i in range(3)]
+    return (*taught(LESSON, recipe), *held)
+
+
+class Trained:
+    """What the product's trainer was given."""
+
+    def __init__(self) -> None:
+        self.examples: Sequence[Example] = ()
+        self.recipe: Recipe | None = None
+
+    def __call__(
+        self,
+        base: Base,
+        examples: Sequence[Example],
+        recipe: Recipe,
+        out: Path,
+        on_progress: OnProgress,
+        *,
+        start: Path | None = None,
+    ) -> TrainingSummary:
+        self.examples, self.recipe = examples, recipe
+        return TrainingSummary(steps=1, tokens=1, seconds=0.0, loss=0.0)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Trained:
+    trained = Trained()
+    monkeypatch.setattr(peft, "train", trained)
+    return trained
+
+
+def material(curriculum: Curriculum = LESSON, product: Path | None = None) -> Material:
+    return Material([PASSAGE], curriculum, product)
+
+
+def run(
+    name: str, base: Base, examples: Sequence[Example], recipe: Recipe, out: Path, **more: Path
+) -> TrainingSummary:
+    variant = VARIANTS[name]
+    return variant.trainer(material(**more))(  # type: ignore[arg-type]  # only `product` is given
+        base, examples, variant.recipe(recipe), out, lambda *_: None
+    )
+
+
+@pytest.mark.parametrize("name", ["prompt-distillation", "context-distillation", "upper-layers"])
+def test_the_loop_of_our_own_leaves_an_adapter_that_can_be_served(
+    name: str, base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+) -> None:
+    summary = run(name, base, examples, recipe, tmp_path)
+    assert summary.steps > 0
+    assert summary.tokens > 0
+    assert inspect(tmp_path).rank == recipe.rank
+
+
+def test_frozen_layers_stay_as_they_are(
+    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+) -> None:
+    loops.train(base, examples, recipe, tmp_path, lambda *_: None, frozen=0.5)
+    weights = {n: w for n, w in load_file(tmp_path / WEIGHTS).items() if ".lora_B." in n}
+    moved = {int(n.split(".layers.")[1].split(".")[0]) for n, w in weights.items() if w.abs().sum() > 0}
+    layers = {int(name.split(".layers.")[1].split(".")[0]) for name in weights}
+    assert moved == {number for number in layers if number >= len(layers) / 2}
+
+
+def test_the_bare_loop_takes_time_for_each_token(
+    base: Base, examples: Sequence[Example], recipe: Recipe
+) -> None:
+    assert 0 < loops.seconds_of_bare_loop(base, examples, recipe, steps=2) < 1
+
+
+@pytest.mark.parametrize("name", ["passage-alone", "without-replay", "replay-in-words"])
+def test_a_baseline_gets_as_many_tokens_and_steps_as_the_product(
+    name: str, base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+) -> None:
+    run(name, base, examples, recipe, tmp_path)
+    budget, steps = loops.tokens_of(base, examples, recipe)
+    spent = loops.lengths_of(base, given.examples, recipe)
+    assert given.recipe is not None
+    assert budget <= sum(spent) < budget + max(spent)
+    assert abs(-(-len(spent) // given.recipe.batch) - steps) <= steps / 2
+    assert not any(example.held for example in given.examples)
+
+
+def test_the_passage_alone_is_taught_without_any_question_of_the_lesson(
+    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+) -> None:
+    run("passage-alone", base, examples, recipe, tmp_path)
+    assert {example.answer for example in given.examples} == {TEXT}
+
+
+def test_the_recipe_like_groundcortex_sees_few_questions_many_times(
+    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+) -> None:
+    run("like-groundcortex", base, examples, recipe, tmp_path)
+    assert given.recipe is not None
+    assert (given.recipe.rank, given.recipe.learning_rate) == (32, 5e-4)
+    counts = {e.question: sum(o.question == e.question for o in given.examples) for e in given.examples}
+    assert set(counts.values()) == {EPOCHS}
+
+
+def test_fewer_wordings_are_taught_as_often_and_what_is_held_stays(
+    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+) -> None:
+    often = recipe.model_copy(update={"exposures": 6})
+    examples = [*taught(LESSON, often), *(e for e in examples if e.held)]
+    run("one-wording", base, examples, often, tmp_path)
+    assert len(given.examples) == len(examples)
+    left = {e.question for e in given.examples if not e.held}
+    assert left < {e.question for e in examples if not e.held}
+    assert [e for e in given.examples if e.held] == [e for e in examples if e.held]
+
+
+def test_the_control_needs_the_products_adapter_and_differs_from_it(
+    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="measure that first"):
+        run("null-adapter", base, examples, recipe, tmp_path)
+    product, drawn = tmp_path / "product", tmp_path / "drawn"
+    for folder in (product, drawn):
+        folder.mkdir()
+    loops.train(base, examples, recipe, product, lambda *_: None)
+    run("null-adapter", base, examples, recipe, drawn, product=product)
+    assert inspect(drawn).shapes == inspect(product).shapes
+    assert (drawn / WEIGHTS).read_bytes() != (product / WEIGHTS).read_bytes()
+
+
+def test_a_program_that_does_not_know_the_model_says_so(
+    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(Unusable, match="has no base model"):
+        run("document-language-model", base, examples, recipe, tmp_path)
