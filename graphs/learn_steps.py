@@ -150,7 +150,11 @@ async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
     if asked:
         chosen = closest(groups, asked, min(limits.facts_per_lesson, limits.facts))
     else:
-        chosen = groups[: VERIFIED * limits.facts]
+        most = VERIFIED * limits.facts
+        if len(groups) > most:
+            by_id, domain = {passage.id: passage for passage in passages}, state["domain"] or _domain(state)
+            groups = await lessons.untaught_first(groups, by_id, domain, given)
+        chosen = groups[:most]
     left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
     if len(usable) < len(written.candidates):
         left_out["disputed between sources"] = len(written.candidates) - len(usable)

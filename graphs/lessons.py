@@ -38,7 +38,7 @@ async def of_topic(
     assert domain is not None, "teach has named it"
     groups = grouped(in_document_order(candidates, passages))
     left_out: dict[str, int] = {}
-    if len(groups) > limits.facts_per_lesson:
+    if len(groups) > min(limits.facts_per_lesson, limits.facts):
         groups, left_out = await _untaught(groups, passages, domain, given)
     if len(groups) > limits.facts:
         left_out[over(limits)] = len(groups) - limits.facts
@@ -66,9 +66,9 @@ async def ready(curricula: Sequence[Curriculum], state: LearnState, given: Runti
     reasons: list[str] = []
     left_out = dict(state.get("left_out", {}))
     for each in curricula:
-        reason = await asyncio.to_thread(given.registry.quarantined, each.digest)
+        anew, reason = await asyncio.to_thread(_anew, each, given)
         if reason is None:
-            free.append(await asyncio.to_thread(afresh, each, given.registry))
+            free.append(anew)
         else:
             reasons.append(reason)
             left_out[QUARANTINED] = left_out.get(QUARANTINED, 0) + len(each.facts)
@@ -94,14 +94,14 @@ async def ready(curricula: Sequence[Curriculum], state: LearnState, given: Runti
 
 
 async def next_lesson(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Takes up the next lesson; the circuit breaker's clock starts anew."""
+    """Takes up the next lesson."""
     given = runtime.context
     place = upcoming(state)
     assert place is not None, "the run has lessons left"
     curriculum = await given.outbox.curriculum(state["lessons"][place].digest)
     text = f"{len(curriculum.facts)} facts, {len(curriculum.pairs)} questions and answers"
-    update: Update = {"curriculum": curriculum, "working_since": given.clock()}
-    return update | {"events": [event(given, "lesson", f"{prefix(state)}{text}", **figures(state))]}
+    said = event(given, "lesson", f"{prefix(state)}{text}", **figures(state))
+    return {"curriculum": curriculum, "events": [said]}
 
 
 # Which lesson it is
@@ -185,6 +185,20 @@ def over(limits: Limits) -> str:
     return f"{OVER}{lessons} in one run"
 
 
+async def untaught_first(
+    groups: Sequence[Group], passages: Mapping[str, Passage], domain: Domain, given: Runtime
+) -> tuple[Group, ...]:
+    """The facts with those last that lessons of the domain have taught: what one run can verify may end
+    before them. A quote that its passage lacks, which verification drops, counts as untaught."""
+    taught = await facts_taught(domain, given.registry, given.outbox)
+
+    def known(group: Group) -> bool:
+        first, passage = group[0], passages[group[0].passage_id]
+        return first.quote in passage.text and fact_id(first, passage) in taught.live | taught.quarantined
+
+    return tuple(sorted(groups, key=known))
+
+
 async def _untaught(
     groups: Sequence[Group], passages: Mapping[str, Passage], domain: Domain, given: Runtime
 ) -> tuple[tuple[Group, ...], dict[str, int]]:
@@ -201,6 +215,13 @@ async def _untaught(
         else:
             found.append(group)
     return tuple(found), dict(left_out)
+
+
+def _anew(curriculum: Curriculum, given: Runtime) -> tuple[Curriculum, str | None]:
+    """The lesson as it would be handed over, and why it may not be: it is in quarantine as it was or is."""
+    anew = afresh(curriculum, given.registry)
+    quarantined = given.registry.quarantined
+    return anew, quarantined(curriculum.digest) or quarantined(anew.digest)
 
 
 def _nothing_left(left_out: Mapping[str, int], passages: int) -> Outcome:

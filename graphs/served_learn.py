@@ -123,6 +123,8 @@ class ServedLearn:
     async def resume(self, thread_id: str, values: Json) -> Json:
         """See Served.resume: the clock starts anew; a branch is a run of its own, and closes no gap."""
         now: Json = {"working_since": self._runtime.clock()}
+        if "handed_over_at" in values:
+            now["handed_over_at"] = now["working_since"]  # the wait for the trainer, too
         if values["run_id"] == thread_id:
             return now
         await self._runtime.database.start_run(

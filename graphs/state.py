@@ -60,8 +60,8 @@ class Limits(Record):
     """Graph steps of a run of one lesson; see `steps`."""
     step_attempts: int = 3
     run_seconds: float = 3600.0
-    """Seconds of work after which the circuit breaker ends the run; a person's thinking time is not work, and
-    each lesson's clock starts anew."""
+    """Seconds of exploring and writing after which the circuit breaker ends the run; a person's thinking time
+    is not work, and each lesson's training has a limit of its own."""
     training_seconds: float = 1800.0
     """Of one lesson."""
     poll_seconds: float = 0.5

@@ -111,7 +111,7 @@ def read(folder: Path, digest: Digest) -> Curriculum:
     try:
         curriculum = Curriculum.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UnknownRun(f"no curriculum {digest} in {folder}: submit it first") from None
+        raise UnknownRun(f"no curriculum {digest} in {folder}: its file is gone, so learn again") from None
     except ValidationError as error:
         raise CorruptRecord(f"{path} is not a curriculum: remove it and learn again ({error})") from error
     if curriculum.digest != digest:
@@ -184,7 +184,8 @@ class DbosOutbox:
         return job
 
     async def curriculum(self, digest: Digest) -> Curriculum:
-        return await asyncio.to_thread(read, self._folder, digest)
+        with _reached():
+            return await asyncio.to_thread(read, self._folder, digest)
 
     async def progress(self, digest: Digest) -> Progress:
         if await asyncio.to_thread(self._status, digest) is None:

@@ -20,6 +20,8 @@ _SHARES: Mapping[Form, int] = {"reverse": 3, "statement": 3, "cloze": 3, "yes_no
 """Of the recipe's exposures each of these forms gets one part in so many; every other form gets all."""
 _UNASKED: frozenset[Form] = frozenset({"statement", "cloze"})
 """Forms in which nobody asks a model that reads."""
+LONGEST_SHOWN = 500
+"""Characters of a sentence that is shown beside a question: three of them fit into any model's context."""
 OTHERS = 2
 """Most sentences beside the one that answers, where a question is asked with its source."""
 
@@ -62,7 +64,8 @@ def from_sources(curriculum: Curriculum, recipe: Recipe, count: int) -> tuple[Ex
     for fact in curriculum.facts:
         beside.setdefault(fact.passage_id, []).append(fact.sentence)
     passage_of = {fact.id: fact.passage_id for fact in curriculum.facts}
-    drawn = draw([pair for pair in curriculum.pairs if pair.form not in _UNASKED], count, rng)
+    short = [pair for pair in curriculum.pairs if len(pair.quote) <= LONGEST_SHOWN]
+    drawn = draw([pair for pair in short if pair.form not in _UNASKED], count, rng)
     around = {id: unique(sentences) for id, sentences in beside.items()}
     return tuple(
         single(_read(pair, around.get(passage_of.get(pair.fact_id, ""), ()), rng), pair.answer)
@@ -72,7 +75,7 @@ def from_sources(curriculum: Curriculum, recipe: Recipe, count: int) -> tuple[Ex
 
 def _read(pair: QAPair, sentences: Sequence[str], rng: random.Random) -> str:
     """The question after its quote, which stands among up to two other sentences of its passage."""
-    others = [sentence for sentence in sentences if sentence != pair.quote]
+    others = [s for s in sentences if s != pair.quote and len(s) <= LONGEST_SHOWN]
     kept = {pair.quote, *rng.sample(others, min(OTHERS, len(others)))}
     shown = [sentence for sentence in sentences if sentence in kept] or [pair.quote]
     return PROMPT.format(sources="\n".join(shown), question=pair.question)

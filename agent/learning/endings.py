@@ -10,6 +10,7 @@ from functools import partial
 
 from agent.concurrency import together
 from agent.engine import EndingScorer
+from agent.errors import PromptTooLong
 from agent.learning.candidates import Candidate
 
 LEAST = 0.01
@@ -34,7 +35,10 @@ async def ending_well(candidates: Sequence[Candidate], scorer: EndingScorer) -> 
     async def passed(quote: str, places: Sequence[int]) -> list[int]:
         prompt = PROMPT.format(quote=quote[:LONGEST_QUOTE])
         texts = [_marked(candidates[place].question) for place in places]
-        scores = await scorer.ending_logprobs(prompt, texts)
+        try:
+            scores = await scorer.ending_logprobs(prompt, texts)
+        except PromptTooLong:  # so long a quote cannot be scored, which says nothing against its questions
+            return list(places)
         return [place for place, score in zip(places, scores, strict=True) if score >= math.log(LEAST)]
 
     found = await together([partial(passed, quote, places) for quote, places in by_quote.items()], AT_ONCE)

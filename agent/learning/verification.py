@@ -4,10 +4,12 @@ Drops what it cannot prove, for a stated reason; it repairs nothing and trusts n
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from agent.engine import EndingScorer
+from agent.errors import EngineError, EngineUnavailable
 from agent.grading import normalise
 from agent.learning.analysis import Analysis, analyse, topical
 from agent.learning.binding import unbound
@@ -29,6 +31,8 @@ from agent.learning.overlap import Corpus, answers_otherwise
 from agent.learning.wellformed import AROUND, cut_words, garbled, unreadable, verbless
 from memory.language import sentences
 from memory.records import Passage, Record
+
+log = logging.getLogger(__name__)
 
 OF_THE_WORDING = frozenset(
     {
@@ -62,18 +66,25 @@ async def verify(
 ) -> Verified:
     """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer.
 
-    Raises what the scorer raises; without one, nobody checks how the questions end.
+    Raises EngineUnavailable; without a scorer, or where it fails, nobody checks how the questions end.
     """
     # Off the event loop: thousands of candidates take seconds, and chats must not wait for them.
     kept, dropped = await asyncio.to_thread(_consistent, candidates, passages, corpus)
+    scored = False
     if scorer is not None:
-        whole = await ending_well(kept, scorer)
-        dropped[GOES_ON] = len(kept) - len(whole)
-        kept = whole
+        try:
+            whole = await ending_well(kept, scorer)
+        except EngineUnavailable:
+            raise
+        except (EngineError, ValueError) as error:
+            log.warning("how the questions end was not checked: %s", error)
+        else:
+            dropped[GOES_ON] = len(kept) - len(whole)
+            kept, scored = whole, True
     return Verified(
         kept=tuple(kept),
         dropped={reason: count for reason, count in sorted(dropped.items()) if count},
-        scored=scorer is not None,
+        scored=scored,
     )
 
 

@@ -98,3 +98,14 @@ def test_a_reading_example_shows_the_quote_among_few_sentences_of_its_passage_an
         assert 1 <= len(shown) <= 3
     assert from_sources(LESSON, RECIPE, 40) == examples
     assert from_sources(LESSON, RECIPE, 0) == ()
+
+
+def test_a_long_sentence_is_never_shown_beside_a_question() -> None:
+    """It would make the example longer than a trainer takes, and the whole lesson be refused."""
+    long = "A zorble, " + "however lit, " * 100 + "is a lamp."
+    pairs = tuple(p.model_copy(update={"quote": long}) for p in LESSON.pairs[:3]) + LESSON.pairs[3:]
+    facts = (LESSON.facts[0].model_copy(update={"sentence": long}), *LESSON.facts[1:])
+    lesson = LESSON.model_copy(update={"pairs": pairs, "facts": facts})
+    assert not any(long in example.question for example in from_sources(lesson, RECIPE, 60))
+    only = LESSON.model_copy(update={"pairs": pairs[:3], "facts": facts[:1]})
+    assert from_sources(only, RECIPE, 10) == ()

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from agent.errors import EngineUnavailable
+from agent.errors import EngineError, EngineUnavailable, PromptTooLong
 from agent.learning.candidates import Candidate
 from agent.learning.endings import LEAST, LONGEST_QUOTE, ending_well
+from agent.learning.verification import verify
 from agent.scripted import ScriptedEngine
+from memory.passages import passages
 
 LAYS = "Tell me what moss lays."
 
@@ -76,3 +78,37 @@ def test_an_engine_that_is_gone_is_not_taken_for_a_verdict() -> None:
     engine.available = False
     with pytest.raises(EngineUnavailable):
         kept([candidate(LAYS)], engine)
+
+
+class Failing(Recorder):
+    """A scorer that fails."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
+        raise self._error
+
+
+def test_questions_of_a_quote_too_long_for_the_model_stay() -> None:
+    assert kept([candidate(LAYS)], Failing(PromptTooLong("too long"))) == [LAYS]
+
+
+@pytest.mark.parametrize("error", [EngineError("no room"), ValueError("no such parameter")])
+def test_where_an_engine_cannot_score_the_rest_of_the_verification_stands_and_says_so(
+    error: Exception,
+) -> None:
+    (passage,) = passages("Moss lays a carpet over the stones.", source="moss.md", title="Moss", domain="d")
+    pair = candidate("What does moss lay over the stones?").model_copy(update={"passage_id": passage.id})
+    found = asyncio.run(verify([pair], {passage.id: passage}, corpus=[passage], scorer=Failing(error)))
+    assert (found.kept, found.scored) == ((pair,), False)
+
+
+def test_verification_ends_with_an_engine_that_is_gone() -> None:
+    (passage,) = passages("Moss lays a carpet over the stones.", source="moss.md", title="Moss", domain="d")
+    pair = candidate("What does moss lay over the stones?").model_copy(update={"passage_id": passage.id})
+    with pytest.raises(EngineUnavailable):
+        asyncio.run(
+            verify([pair], {passage.id: passage}, corpus=[passage], scorer=Failing(EngineUnavailable("gone")))
+        )
