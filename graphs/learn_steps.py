@@ -31,7 +31,7 @@ UNANSWERED = (
     "nothing to learn from: the passages that were found hold no answer to this question that can be taught; "
     "chat answers it from its sources where they say it"
 )
-UNSCORED = "; how they end is not checked, as this engine scores no texts"
+UNSCORED = "; how they end is not checked: the engine scores no texts, or failed to (see the log)"
 VERIFIED = 2
 """Facts that a topic's run verifies for each one that it may teach: some are dropped."""
 

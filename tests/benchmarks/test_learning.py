@@ -62,7 +62,7 @@ def measured(
         dropped={"the answer is not in the quote": 3},
         adapter="lamps-v1-00000001",
         path="/elsewhere",
-        recipe="standard-16",
+        recipe="standard-17",
         before=evaluation(target=0.0),
         after=evaluation(target=0.9, known=0.98),
         passed=True,
