@@ -1,7 +1,8 @@
 """The order of one chat turn: intent, route, answer, gate, then sources or an honest "I do not know".
 
-The confident path touches no store but for the row that is written at its end. A streamed turn is the same
-one, except that text which has begun to flow is not replaced.
+What the base model is sure of touches no store but for the row that is written at the end. What an adapter
+is sure of is checked against the library first. A streamed turn is the same one, except that text which has
+begun to flow is not replaced.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -26,11 +27,18 @@ def by_intent(state: ChatState) -> Literal["converse", "answer"]:
     return "answer" if state["intent"] == "question" else "converse"
 
 
-def gate(state: ChatState) -> Literal["consult", "note", "remember"]:
+def gate(state: ChatState) -> Literal["check", "consult", "note", "remember"]:
     """A confident answer goes out; any other is looked up first, unless it has been said already."""
     if state["outcome"] == "answered":
-        return "remember"
+        return "remember" if state["draft"] is None else "check"
     return "note" if state["outcome"] == "answered_unsure" else "consult"
+
+
+def after_check(state: ChatState) -> Literal["consult", "settle", "remember"]:
+    """What the sources answer otherwise is answered from them; what nothing supports is no answer."""
+    if state["outcome"] == "answered":
+        return "remember"
+    return "consult" if state["reason"] is None else "settle"
 
 
 def after_sources(state: ChatState) -> Literal["reword", "note", "remember"]:
@@ -52,6 +60,7 @@ def build() -> StateGraph[ChatState, Runtime, ChatState, ChatState]:
     graph.add_node("route", steps.direct)
     graph.add_node("converse", steps.converse)
     graph.add_node("answer", steps.answer)
+    graph.add_node("check", steps.check)
     graph.add_node("consult", steps.consult)
     graph.add_node("reword", steps.reword)
     graph.add_node("settle", steps.settle)
@@ -62,6 +71,7 @@ def build() -> StateGraph[ChatState, Runtime, ChatState, ChatState]:
     graph.add_conditional_edges("route", by_intent)
     graph.add_edge("converse", "remember")
     graph.add_conditional_edges("answer", gate)
+    graph.add_conditional_edges("check", after_check)
     graph.add_conditional_edges("consult", after_sources)
     graph.add_conditional_edges("reword", after_rewording)
     graph.add_edge("settle", "note")

@@ -15,7 +15,7 @@ from agent.chat.followup import standalone
 from agent.chat.gate import JUDGED, SENTENCE, measure
 from agent.chat.intent import classify
 from agent.chat.rewording import rewordings, steady
-from agent.chat.sources import answer_from_sources
+from agent.chat.sources import answer_from_sources, backing
 from agent.chat.stream_gate import StreamGate
 from agent.engine import GREEDY, FinishReason, Reply, Sampling, Token
 from agent.explore import look_up
@@ -86,13 +86,14 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Answers without sources, and measures how sure the model is.
 
     A streamed answer whose beginning is confident goes out while it grows; if its end is not, it stays said.
-    A tool call has no gate: its result comes back as the conversation's next message.
+    An adapter's answer is held until `check` has seen it. A tool call has no gate: its result comes back as
+    the conversation's next message.
     """
     given = runtime.context
-    gate, declines = state["route"].gate, given.card.declines
+    gate, declines, taught = state["route"].gate, given.card.declines, state["route"].adapter is not None
     turn_id = given.new_id()
     stream_gate = StreamGate(gate, declines, _speaker(turn_id, state, runtime))
-    heard = stream_gate.hear if state.get("streamed") else None
+    heard = stream_gate.hear if state.get("streamed") and not taught else None
 
     def hopeless(tokens: Sequence[Token]) -> bool:
         """An answer that will be declined need not be written to its end."""
@@ -108,9 +109,11 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
         return update
     seen = measure(reply.tokens, gate, abstained=declined(reply.text, declines))
     unsure = gaps.is_gap(seen)
-    stream_gate.end(reply.tokens, release=not unsure)
+    stream_gate.end(reply.tokens, release=not unsure and not taught)
     update |= {"uncertainty": seen, "doubtful": gaps.keywords(state["standalone"], reply)}
-    if unsure:
+    if taught and not unsure:
+        update["draft"] = reply
+    elif unsure:
         # Tokens make checkpoints large, so they are kept only where they may go out yet.
         kept = reply.tokens if _policy(state, given) == "answer" else ()
         update |= {
@@ -120,11 +123,50 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     return update
 
 
+async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Holds what an adapter is sure of against the library, which it learned from: its gate cannot tell what
+    it learned from what it mixes up.
+
+    What a sentence supports goes out and is cited. Where the sources answer the question otherwise, they are
+    to be consulted; where they are silent, the base model's own answer goes out if that is sure. An empty
+    library tells nothing.
+    """
+    given, draft, seen = runtime.context, state["draft"], state["uncertainty"]
+    assert draft is not None
+    assert seen is not None
+    question, messages = state["standalone"], state["messages"]
+    found = await look_up(question, episodic=given.episodic, semantic=given.semantic)
+    backed = await asyncio.to_thread(
+        backing, question, draft.text, messages, found, embedder=given.embedder, card=given.card
+    )
+    speak = _speaker(state["interaction_id"], state, runtime)
+    if backed.citations or not found.evidence:
+        speak(draft.tokens)
+        return {"draft": None, "citations": backed.citations}
+    kept = draft.tokens if _policy(state, given) == "answer" else ()
+    unbacked: Update = {
+        "draft": draft.model_copy(update={"tokens": kept}),
+        "uncertainty": seen.model_copy(update={"decision": "unsure"}),
+        "outcome": "abstained",
+        "findings": found,
+    }
+    if backed.answers:
+        return unbacked
+    base = given.routes.calibrated(given.base)
+    untaught: ChatState = state | {"route": base}
+    reply = await _ask(messages, untaught, given)
+    mark = _judged(reply, untaught, given)
+    if gaps.is_gap(mark):
+        return unbacked | {"reason": _silence(question, found)}
+    _speaker(state["interaction_id"], untaught, runtime)(reply.tokens)
+    return {"draft": None, "uncertainty": mark, "route": base} | _spoken(reply)
+
+
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Looks the question up, and answers from sources that answer it."""
+    """Looks the question up, unless `check` has, and answers from sources that answer it."""
     given = runtime.context
     question = state["standalone"]
-    found = await look_up(question, episodic=given.episodic, semantic=given.semantic)
+    found = state["findings"] or await look_up(question, episodic=given.episodic, semantic=given.semantic)
     update: Update = {"findings": found}
 
     async def put(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
@@ -140,7 +182,7 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
         max_tokens=state.get("sampling", GREEDY).max_tokens,
     )
     if sourced is None:
-        return update | {"reason": "sources_silent" if _about(question, found) else "no_sources"}
+        return update | {"reason": _silence(question, found)}
     reply = sourced.reply
     finish_reason: FinishReason = "stop"
     if reply is not None:
@@ -265,11 +307,12 @@ def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
     return {"outcome": "abstained", "answer": text, "finish_reason": "stop"}
 
 
-def _about(question: str, found: Findings) -> bool:
-    """Whether a passage speaks of what was asked; a search by meaning finds something for any question."""
+def _silence(question: str, found: Findings) -> AbstentionReason:
+    """Whether any passage speaks of what was asked; a search by meaning finds something for any question."""
     wanted = content(question)
     passages = (hit.passage for hit in found.evidence)
-    return any(coverage(wanted, f"{p.title} {p.section} {p.text}") >= ABOUT for p in passages)
+    spoken_of = any(coverage(wanted, f"{p.title} {p.section} {p.text}") >= ABOUT for p in passages)
+    return "sources_silent" if spoken_of else "no_sources"
 
 
 def _judged(reply: Reply, state: ChatState, given: Runtime) -> Uncertainty:

@@ -245,7 +245,7 @@ class ChatState(TypedDict, total=False):
     answer: str
     uncertainty: Uncertainty | None
     draft: Reply | None
-    """The model's own answer where it was unsure of it."""
+    """The model's own answer where it was unsure of it, or where it is still to be checked."""
     reworded: str | None
     """The wording that was answered, where it is not the caller's."""
     reason: AbstentionReason | None
