@@ -58,7 +58,7 @@ format: $(STAMP) ## Formats and mends what ruff can
 	@$(PY) -m ruff format .
 
 bench-api: $(STAMP) $(DEFAULT_MODEL) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
-	@$(PY) -m api.bench $(if $(QUICK),--quick)
+	@$(PY) -m benchmarks.api $(if $(QUICK),--quick)
 
 bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Measures what an adapter costs vLLM on a CPU, into docs/results
 	@$(PY) -m benchmarks.adapters
@@ -85,7 +85,7 @@ gpu-pack: $(STAMP) ## Packs for gpu-check what a GPU machine without a network l
 # With PACK the machine's own python3 runs it, which has to have torch.
 gpu-check: $(if $(PACK),,$(STAMP) $(DEFAULT_MODEL)) ## Checks Unsloth, PEFT and vLLM on a GPU, into docs/results (PACK=folder with the pieces of gpu-pack, OUT=folder, DRY=1)
 	@$(if $(PACK),requirements/gpu_pack.sh unpack $(PACK))
-	@$(if $(PACK),PYTHONPATH=$(PACK)/site python3,$(PY)) -m benchmarks.gpu_check $(if $(OUT),--out $(OUT)) $(if $(DRY),--dry-run)
+	@$(if $(PACK),PYTHONPATH=$(PACK)/site python3,$(PY)) -m benchmarks.gpu $(if $(OUT),--out $(OUT)) $(if $(DRY),--dry-run)
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from langchain_core.messages import HumanMessage
 
-from agent.adapter_files import digest_of_files
-from agent.engine import Engine
+from agent.engines.adapter_files import digest_of_files
+from agent.engines.base import Engine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
 from agent.grading import normalise
-from memory.adapters import AdapterRegistry, barred, of_another_base
+from memory.adapters.base import AdapterRegistry, barred, of_another_base
 from memory.errors import AdapterNotServable
-from memory.records import Adapter
+from memory.records.adapters import Adapter
 
 log = logging.getLogger(__name__)
 

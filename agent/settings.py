@@ -9,7 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from memory.records import Domain, UnsurePolicy
+from memory.records.base import Domain
+from memory.records.interactions import UnsurePolicy
 
 PREFIX = "NIGHTSCHOOL_"
 

@@ -12,26 +12,16 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
-from api import (
-    adapters,
-    assistants,
-    calibrations,
-    crons,
-    documents,
-    errors,
-    gaps,
-    health,
-    learn,
-    store,
-    thread_runs,
-    threads,
-)
+from api import errors, health
 from api.auth import may
 from api.compose import Service, open_service
+from api.langgraph import assistants, crons, store, threads
+from api.langgraph import runs as thread_runs
 from api.limits import RequestLimits
+from api.nightschool import adapters, calibrations, documents, gaps, learn
 from api.openai import chat, completions, embeddings, models, responses
-from api.origins import OwnPagesOnly
-from memory.keys import Scope
+from api.trusted_hosts import OwnPagesOnly
+from memory.server.keys import Scope
 
 PARTS: Mapping[Scope, Sequence[ModuleType]] = {
     "chat": (

@@ -12,8 +12,8 @@ from api.callers import Caller, scope_of
 from api.compose import Given, Service
 from api.errors import Forbidden, Unauthorized
 from memory.errors import UnknownThread
-from memory.keys import Scope
-from memory.threads import unknown
+from memory.server.keys import Scope
+from memory.server.threads import unknown
 
 BEARER = HTTPBearer(
     auto_error=False, description="A key of `nightschool keys create`, as OpenAI's clients send it."

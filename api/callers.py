@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.errors import Forbidden
-from memory.keys import Scope
+from memory.server.keys import Scope
 
 SCOPES: dict[str, Scope] = {"learn": "learn"}
 

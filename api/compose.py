@@ -19,9 +19,11 @@ import httpx
 from fastapi import Depends, Request
 from sqlalchemy.engine import make_url
 
-from agent.critique import Judge
-from agent.engine import Engine
+from agent.chat.routing import DEFAULT_DOMAIN, Route, Routes
+from agent.engines.base import Engine
+from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
+from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.both import Both
 from agent.learning.teachers.judge import ModelJudge
@@ -29,35 +31,34 @@ from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.rules import RulesTeacher
 from agent.models.store import AdoptedModel, resolve
 from agent.promotion import restore
-from agent.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.settings import Settings
-from agent.vllm import VllmEngine
-from api.components import graph_address
-from api.starting import Starting
+from api.langgraph.run_service import Starting
+from api.supervisor.components import graph_address
 from graphs import chat as chatting
-from graphs import threads
-from graphs.durable import Deliver, Fire
-from graphs.executor import Executor, open_executor
-from graphs.runs import LearnRuns
-from graphs.served import Served, ServedChat
-from graphs.served_learn import ServedLearn
+from graphs.server import threads
+from graphs.server.durable import Deliver, Fire
+from graphs.server.executor import Executor, open_executor
+from graphs.server.graph_spec import Served, ServedChat
+from graphs.server.learn_runs import LearnRuns
+from graphs.server.learn_spec import ServedLearn
 from graphs.state import Limits, Runtime
-from memory.adapters import AdapterRegistry
-from memory.assistants import Assistants
-from memory.calibrations import FolderCalibrations
-from memory.checkpoints import open_saver
-from memory.crons import Crons
-from memory.database import open_database
-from memory.embedding import Embedder, SentenceEmbedder
+from memory.adapters.base import AdapterRegistry
+from memory.adapters.calibrations import FolderCalibrations
+from memory.adapters.mlflow import Registry
+from memory.checkpoints.opening import open_saver
+from memory.checkpoints.savers import Saver
+from memory.database.database import open_database
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError, StoreUnavailable
-from memory.items import Items, open_items
-from memory.keys import Keys
-from memory.outbox import DbosOutbox, read
-from memory.procedural import Registry
-from memory.savers import Saver
+from memory.outbox.dbos import DbosOutbox
+from memory.outbox.files import read
+from memory.retrieval.embedding import Embedder, SentenceEmbedder
 from memory.semantic.falkor import FalkorSemanticMemory
-from memory.webhooks import Webhooks
+from memory.server.assistants import Assistants
+from memory.server.crons import Crons
+from memory.server.keys import Keys
+from memory.server.store import Items, open_items
+from memory.server.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -265,7 +266,7 @@ async def _engine(settings: Settings, model: AdoptedModel, stack: AsyncExitStack
         served = VllmEngine(settings.served_by, settings.model_name, model.card.template)
         stack.push_async_callback(served.aclose)
         return served
-    from agent.local import LocalEngine  # torch and transformers, which a served engine never needs
+    from agent.engines.local import LocalEngine  # torch and transformers, which a served engine never needs
 
     return await asyncio.to_thread(LocalEngine.open, model.folder, model.card.template)
 

@@ -26,14 +26,14 @@ import torch
 from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
+from agent.engines.vllm.engine import VllmEngine
+from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.models.store import AdoptedModel, resolve
 from agent.settings import read_settings
-from agent.vllm import VllmEngine
-from agent.vllm_server import fast_dtype, serve_command, serve_environment
-from api.bench.load import together
-from api.bench.processes import free_port, running
+from benchmarks.api.load import together
+from benchmarks.api.processes import free_port, running
 from memory.results import FOLDER, Goal, Result, Table, rows, write
-from training.peft import lora
+from training.backends.peft import lora
 from training.recipes import standard
 
 BASE = "nightschool"

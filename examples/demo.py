@@ -25,8 +25,8 @@ from agent.errors import ModelError
 from agent.models.card import GeneralQuestion, read_questions
 from agent.models.store import AdoptedModel, resolve
 from agent.settings import read_settings
-from api.client import Client, Refused, Unreachable, connect
-from api.display import show_answer, show_report, show_run
+from api.cli.client import Client, Refused, Unreachable, connect
+from api.cli.display import show_answer, show_report, show_run
 from examples.demo_report import (
     SMALL_TALK,
     Json,

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.grading import correct, repeats_itself
-from api.display import COLOURS
+from api.cli.display import COLOURS
 
 GAIN = 1 / 16
 """Least share of the topic's questions that the adapter has to answer newly right without sources: one of

@@ -5,19 +5,19 @@ import asyncio
 from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime as Injected
 
-from agent import explore as exploring
 from agent.chat.asking import ask
 from agent.chat.conversation import prompt
 from agent.chat.gate import measure
-from agent.critique import critique
-from agent.engine import Reply
-from agent.gaps import is_gap, keywords
+from agent.chat.routing import route
+from agent.engines.base import Reply
 from agent.grading import correct, declined
+from agent.learning import exploration as exploring
+from agent.learning.critique import critique
 from agent.learning.curriculum import grouped, spread
+from agent.learning.gaps import is_gap, keywords
 from agent.learning.teachers.rules import RulesTeacher
-from agent.routing import route
 from graphs.state import Attempt, LearnState, Runtime, Update, event
-from memory.records import GUESSED_FORMS
+from memory.records.curricula import GUESSED_FORMS
 
 PROBES = 6
 """Questions put to the model about a topic before learning it: enough to see whether it knows it."""

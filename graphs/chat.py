@@ -13,11 +13,11 @@ from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from agent.engine import GREEDY, Sampling, Token
+from agent.engines.base import GREEDY, Sampling, Token
 from graphs import chat_steps as steps
 from graphs.state import ChatState, Runtime
 from graphs.turn import Piece, Turn
-from memory.records import UnsurePolicy
+from memory.records.interactions import UnsurePolicy
 
 Chat = CompiledStateGraph[ChatState, Runtime, ChatState, ChatState]
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.runtime import Runtime as Injected
 
-from agent import gaps
 from agent.chat.abstention import AbstentionReason, abstention, caution, language_of
 from agent.chat.asking import ask
 from agent.chat.conversation import prompt, question_of, reworded
@@ -15,16 +14,18 @@ from agent.chat.followup import standalone
 from agent.chat.gate import JUDGED, SENTENCE, measure
 from agent.chat.intent import classify
 from agent.chat.rewording import rewordings, steady
+from agent.chat.routing import route
 from agent.chat.sources import answer_from_sources, backing
 from agent.chat.stream_gate import StreamGate
-from agent.engine import GREEDY, FinishReason, Reply, Sampling, Token
-from agent.explore import look_up
+from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token
 from agent.grading import declined
-from agent.routing import route
-from agent.terms import content, coverage
+from agent.learning import gaps
+from agent.learning.exploration import look_up
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
-from memory.records import Findings, Intent, Interaction, Uncertainty
+from memory.language.terms import content, coverage
+from memory.records.interactions import Intent, Interaction, Uncertainty
+from memory.records.knowledge import Findings
 
 ABOUT = 0.5
 """Share of a question's content words that a passage which speaks of it holds."""

@@ -7,10 +7,10 @@ import asyncio
 
 from langgraph.runtime import Runtime as Injected
 
-from agent import forgetting
+from agent.learning import forgetting
 from graphs.state import LearnState, Runtime, Update, event
 from memory.errors import CorruptRecord, UnknownRun
-from memory.runs import Outcome
+from memory.records.runs import Outcome
 
 
 async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:

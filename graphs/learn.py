@@ -11,7 +11,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
-from graphs import attempts, lessons, swap
+from graphs import attempts, lessons
+from graphs import handover as swap
 from graphs import learn_steps as steps
 from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime

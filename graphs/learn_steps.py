@@ -9,23 +9,23 @@ import asyncio
 from langgraph.runtime import Runtime as Injected
 from langgraph.types import interrupt
 
-from agent import explore as exploring
+from agent.chat.routing import DEFAULT_DOMAIN, domain_name
 from agent.chat.support import supports
-from agent.critique import conflicts, critique
-from agent.engine import EndingScorer
+from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
-from agent.gaps import is_gap
+from agent.learning import exploration as exploring
 from agent.learning.asked import answering
 from agent.learning.candidates import Written
+from agent.learning.critique import conflicts, critique
 from agent.learning.curriculum import closest, compose, grouped
+from agent.learning.gaps import is_gap
 from agent.learning.overlap import Corpus
 from agent.learning.verification import verify
-from agent.routing import DEFAULT_DOMAIN, domain_name
 from graphs import lessons
 from graphs.report import as_told, conclude
 from graphs.state import Event, Found, LearnState, Runtime, Update, event, limits_of, tripped
-from memory.language import sentences
-from memory.runs import Approval, Outcome
+from memory.language.text import sentences
+from memory.records.runs import Approval, Outcome
 
 UNANSWERED = (
     "nothing to learn from: the passages that were found hold no answer to this question that can be taught; "

@@ -11,14 +11,16 @@ from typing import Any
 
 from langgraph.runtime import Runtime as Injected
 
-from agent.explore import MOST_PASSAGES
-from agent.forgetting import afresh
 from agent.learning.candidates import Candidate
 from agent.learning.curriculum import Group, compose, cut, fact_id, grouped, in_document_order
+from agent.learning.exploration import MOST_PASSAGES
+from agent.learning.forgetting import afresh
 from agent.learning.taught import facts_taught
 from graphs.state import LearnState, Limits, Runtime, Update, event, limits_of
-from memory.records import Curriculum, Domain, Findings, Passage, QAPair
-from memory.runs import Lesson, LessonsDone, Outcome
+from memory.records.base import Domain
+from memory.records.curricula import Curriculum, QAPair
+from memory.records.knowledge import Findings, Passage
+from memory.records.runs import Lesson, LessonsDone, Outcome
 
 SAMPLE = 12
 """Pairs shown to the person who approves, spread over all lessons."""

@@ -6,12 +6,12 @@ Decides nothing; every figure in the report was measured by a step or by the tra
 from contextlib import suppress
 from typing import Any
 
-from agent.gaps import is_gap
+from agent.learning.gaps import is_gap
 from graphs.lessons import OVER, done
 from graphs.state import Attempt, LearnState, Runtime
 from memory.errors import UnknownGap
-from memory.records import GapStatus
-from memory.runs import Outcome
+from memory.records.interactions import GapStatus
+from memory.records.runs import Outcome
 
 
 def report_of(state: LearnState) -> dict[str, Any]:

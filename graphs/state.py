@@ -15,32 +15,24 @@ from pydantic import Field
 from typing_extensions import TypedDict  # whose schema pydantic can write before Python 3.12
 
 from agent.chat.abstention import AbstentionReason
-from agent.critique import Judge
-from agent.engine import Engine, FinishReason, Reply, Sampling, ToolCall
+from agent.chat.routing import Route, Routes
+from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
 from agent.learning.candidates import Written
+from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.rules import RulesTeacher
 from agent.models.card import ModelCard
-from agent.routing import Route, Routes
-from memory.adapters import AdapterRegistry
-from memory.database import Database
-from memory.embedding import Embedder
+from memory.adapters.base import AdapterRegistry
+from memory.database.database import Database
 from memory.episodic.base import EpisodicMemory
-from memory.outbox import Outbox, TrainingResult
-from memory.records import (
-    Adapter,
-    ChatOutcome,
-    Citation,
-    Critique,
-    Curriculum,
-    Digest,
-    Findings,
-    Intent,
-    Record,
-    Uncertainty,
-    UnsurePolicy,
-)
-from memory.runs import Approval, Job, Lesson, Outcome
+from memory.outbox.base import Outbox, TrainingResult
+from memory.records.adapters import Adapter
+from memory.records.base import Digest, Record
+from memory.records.curricula import Curriculum
+from memory.records.interactions import ChatOutcome, Intent, Uncertainty, UnsurePolicy
+from memory.records.knowledge import Citation, Critique, Findings
+from memory.records.runs import Approval, Job, Lesson, Outcome
+from memory.retrieval.embedding import Embedder
 from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]

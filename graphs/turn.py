@@ -1,8 +1,10 @@
 """A chat turn as its caller gets it: finished, or in pieces while it is streamed."""
 
-from agent.engine import FinishReason, Token, ToolCall
-from agent.routing import Route
-from memory.records import ChatOutcome, Citation, Intent, Record, Uncertainty
+from agent.chat.routing import Route
+from agent.engines.base import FinishReason, Token, ToolCall
+from memory.records.base import Record
+from memory.records.interactions import ChatOutcome, Intent, Uncertainty
+from memory.records.knowledge import Citation
 
 
 class Piece(Record):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from agent.chat.calibration import Label, calibrate
 from agent.chat.gate import chance, features, form_of
-from memory.records import AnswerGate, LetThrough
+from memory.records.adapters import LetThrough
+from memory.records.interactions import AnswerGate
 from training.evaluate import ANSWER_TOKENS, GradedAnswer
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from agent.models.card import ModelCard
 from agent.models.catalogue import shipped_catalogue
-from memory import outbox
-from memory.records import Adapter, GateVerdict
+from memory.outbox import files as outbox
+from memory.records.adapters import Adapter
+from memory.records.evaluations import GateVerdict
 from training.gates import OF_CAPACITY
 
 

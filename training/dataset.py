@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from agent.chat.sources import PROMPT
 from agent.grading import normalise
-from memory.records import Curriculum, Digest, Form, QAPair, digest_of, untaught
+from memory.records.base import Digest, digest_of
+from memory.records.curricula import Curriculum, Form, QAPair, untaught
+from training.backends.base import Example, single
 from training.recipes import Recipe
-from training.trainer import Example, single
 
 _T = TypeVar("_T")
 

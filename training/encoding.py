@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from agent.decoding import control_tokens, last_logits, shared_beginning
-from agent.engine import defused
+from agent.engines.base import defused
+from agent.engines.decoding import control_tokens, last_logits, shared_beginning
 from agent.models.card import ChatTemplate, PromptMessage
+from training.backends.base import Example
 from training.errors import BaseModelUnusable, CurriculumRefused
-from training.trainer import Example
 
 IGNORED = -100
 """Label of a position that is not learned, as everywhere in transformers."""

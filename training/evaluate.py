@@ -16,10 +16,14 @@ from agent.chat.calibration import calibration_error
 from agent.chat.gate import signals
 from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import together
-from agent.engine import GREEDY, Engine, Reply, Sampling
+from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise, repeats_itself
 from agent.models.card import REPLAY_TOKENS, ModelCard, PromptMessage, ReplayAnswer
-from memory.records import Canary, Drift, Evaluation, Form, Record, Score, Signals
+from memory.records.adapters import Canary
+from memory.records.base import Record
+from memory.records.curricula import Form
+from memory.records.evaluations import Drift, Evaluation, Score
+from memory.records.interactions import Signals
 
 SetName = Literal[
     "in_distribution", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from pydantic import Field
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 
-from memory.records import Drift, Evaluation, GateCheck, GateVerdict, Record, Score
+from memory.records.base import Record
+from memory.records.evaluations import Drift, Evaluation, GateCheck, GateVerdict, Score
 
 GAIN = "target accuracy up"
 TARGET = "target accuracy"

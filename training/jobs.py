@@ -13,14 +13,19 @@ from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
-from agent.adapter_files import digest_of_files
+from agent.engines.adapter_files import digest_of_files
 from agent.errors import EngineError, EngineUnavailable
-from memory import outbox
+from memory.adapters.mlflow import Registry
 from memory.errors import CorruptRecord, UnknownRun
-from memory.outbox import Phase, Progress, TrainingResult, write_atomically
-from memory.procedural import Registry
-from memory.records import Adapter, Curriculum, Digest, Evaluation, GateVerdict, Record, digest_of
-from memory.runs import Job
+from memory.outbox import files as outbox
+from memory.outbox.base import Phase, Progress, TrainingResult
+from memory.outbox.files import write_atomically
+from memory.records.adapters import Adapter
+from memory.records.base import Digest, Record, digest_of
+from memory.records.curricula import Curriculum
+from memory.records.evaluations import Evaluation, GateVerdict
+from memory.records.runs import Job
+from training.backends.base import Example, Trainer, TrainingSummary
 from training.base import Base
 from training.calibration import fit_gate, let_through
 from training.capacity import shortfall
@@ -43,7 +48,6 @@ from training.recipes import Recipe, again, sized
 from training.remembering import RememberingEngine
 from training.replay import held_answers, held_prompts, refusals
 from training.replay import own_answers as own_answers_to_train
-from training.trainer import Example, Trainer, TrainingSummary
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,9 @@ from typing import TypeVar
 
 from agent.grading import normalise
 from agent.models.card import GeneralQuestion, ReplayAnswer, UnknownQuestion
-from memory.records import GUESSED_FORMS, Curriculum, Fact, Form, QAPair, Record
+from memory.records.base import Record
+from memory.records.curricula import GUESSED_FORMS, Curriculum, Form, QAPair
+from memory.records.knowledge import Fact
 from training.base import Base, asked
 from training.dataset import said, unique
 from training.errors import CardIncomplete, CurriculumRefused

@@ -5,7 +5,8 @@ import math
 from pydantic import Field
 
 from agent.models.card import ModelCard
-from memory.records import GateVerdict, Record
+from memory.records.base import Record
+from memory.records.evaluations import GateVerdict
 
 
 class Recipe(Record):

@@ -7,8 +7,8 @@ from pathlib import Path
 from langchain_core.messages import BaseMessage
 from pydantic import ValidationError
 
-from agent.engine import GREEDY, Engine, Reply, Sampling
-from memory.records import digest_of
+from agent.engines.base import GREEDY, Engine, Reply, Sampling
+from memory.records.base import digest_of
 
 
 class RememberingEngine:

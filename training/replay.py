@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from training.backends.base import Example, OwnAnswer, single
 from training.base import Base, trained
 from training.dataset import draw
 from training.recipes import Recipe
-from training.trainer import Example, OwnAnswer, single
 
 
 def own_answers(base: Base, recipe: Recipe) -> tuple[Example, ...]:

@@ -21,11 +21,13 @@ from typing import Any
 from agent.errors import AgentError
 from agent.models.store import resolve
 from agent.settings import Settings, read_settings
-from memory import outbox
 from memory.errors import StorageError
-from memory.outbox import Progress, TrainingResult
-from memory.records import Digest
-from memory.runs import Job
+from memory.outbox.base import Progress, TrainingResult
+from memory.outbox.dbos import QUEUE, VERSION, WORKFLOW, open_queue
+from memory.outbox.files import report_progress
+from memory.records.base import Digest
+from memory.records.runs import Job
+from training.backends.base import TrainingSummary
 from training.base import open_base
 from training.errors import TrainingError, WorkerBusy
 from training.jobs import (
@@ -40,7 +42,6 @@ from training.jobs import (
     measure_base,
     train,
 )
-from training.trainer import TrainingSummary
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str
         config={
             "name": "nightschool-training",
             "system_database_url": url,
-            "application_version": outbox.VERSION,
+            "application_version": VERSION,
             "executor_id": EXECUTOR,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "ERROR",
@@ -93,9 +94,9 @@ def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str
     )
     register_workflow(context, say)
     DBOS.launch()
-    DBOS.register_queue(outbox.QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
+    DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
     say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {database}")
-    client = outbox.open_queue(url)
+    client = open_queue(url)
     try:
         while not stop.wait(0.5):
             if once and not client.list_workflows(status=["ENQUEUED", "PENDING"], limit=1):
@@ -118,7 +119,7 @@ def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
 
     one_at_a_time = threading.Lock()  # a resumed job does not come through the queue and its limit
 
-    @DBOS.workflow(name=outbox.WORKFLOW, max_recovery_attempts=RECOVERIES)
+    @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERIES)
     def training(document: dict[str, Any]) -> dict[str, Any]:
         job = Job.model_validate(document)
         with one_at_a_time:
@@ -185,13 +186,13 @@ def _attempt(
 
 def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
     """Builds what the jobs need. Raises TrainingError, StorageError, AgentError, ValueError."""
-    from agent.local import LocalEngine
-    from memory.procedural import Registry
+    from agent.engines.local import LocalEngine
+    from memory.adapters.mlflow import Registry
+    from training.backends.choice import choose_trainer
     from training.gates import Limits
     from training.questions import Sizes
     from training.recipes import quick as quick_recipe
     from training.recipes import standard
-    from training.trainer import choose_trainer
 
     home = settings.home.resolve()
     base = open_base(resolve(settings).folder)
@@ -227,7 +228,7 @@ class Reporter:
         fresh = self._last != (digest, progress.phase)
         self._last = (digest, progress.phase)
         if fresh or now - self._written >= 0.5:
-            outbox.report_progress(self._folder, digest, progress)
+            report_progress(self._folder, digest, progress)
             self._written = now
         if fresh or now - self._said >= 5.0:
             count = f" {progress.done}/{progress.total}" if progress.total else ""

@@ -10,7 +10,7 @@ from typing import Literal
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from lingua import IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder
 
-from agent.chat.lexicon import (
+from memory.language.lexicon import (
     ADDRESSING,
     ANSWERING,
     AUXILIARIES,

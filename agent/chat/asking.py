@@ -5,12 +5,12 @@ from contextlib import aclosing
 
 from langchain_core.messages import BaseMessage
 
+from agent.chat.routing import Routes
 from agent.chat.thinking import AnswerFilter, without_thinking
-from agent.engine import GREEDY, Engine, Reply, Sampling, Token
+from agent.engines.base import GREEDY, Engine, Reply, Sampling, Token
 from agent.errors import AdapterNotLoaded
 from agent.models.card import ModelCard
 from agent.promotion import load
-from agent.routing import Routes
 
 
 def limited(sampling: Sampling, card: ModelCard) -> Sampling:

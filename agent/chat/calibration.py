@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
 
 from agent.chat.gate import FEATURES, features
-from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
+from memory.records.interactions import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
 
 RISKS = (0.2, 0.4)
 """Promises that are tried, the best first. Of the surest answers of the smallest models a third is wrong, so

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.chat.lexicon import (
+from memory.language.lexicon import (
     ADDRESSING,
     ASKING,
     AUXILIARIES,

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from agent.chat.lexicon import (
+from agent.chat.phrases import Phrase, content_words, names, phrases
+from memory.language.lexicon import (
     ADDRESSING,
     ASKING,
     COURTESY,
@@ -22,8 +23,7 @@ from agent.chat.lexicon import (
     words_in,
     words_of,
 )
-from agent.chat.phrases import Phrase, content_words, names, phrases
-from memory.records import Record
+from memory.records.base import Record
 
 LONGEST_FOLLOW_UP = 25
 """Words from which a message is taken to bring its own background."""

@@ -9,16 +9,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from agent.engine import Token
-from memory.records import (
-    AnswerForm,
-    AnswerGate,
-    Decision,
-    Interval,
-    LogisticModel,
-    Signals,
-    Uncertainty,
-)
+from agent.engines.base import Token
+from memory.records.base import Interval
+from memory.records.interactions import AnswerForm, AnswerGate, Decision, LogisticModel, Signals, Uncertainty
 
 SHORT, SENTENCE = 12, 40
 """Most tokens of a short answer and of a sentence: signals mean other things on longer answers."""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from agent.chat.features import features, meaning_share
 from agent.chat.followup import is_fragment
-from memory.embedding import Embedder
-from memory.records import Intent, Record, Share
+from memory.records.base import Record, Share
+from memory.records.interactions import Intent
+from memory.retrieval.embedding import Embedder
 
 WEIGHTS = Path(__file__).with_name("intent_weights.json")
 THRESHOLD = 0.5

@@ -11,13 +11,14 @@ from agent.chat.asking import ask
 from agent.chat.calibration import Label, Stated, refit
 from agent.chat.conversation import prompt
 from agent.chat.gate import JUDGED, measure
+from agent.chat.routing import Route, Routes
 from agent.concurrency import together
-from agent.engine import Engine, Reply, Sampling
+from agent.engines.base import Engine, Reply, Sampling
 from agent.grading import correct, declined, normalise
 from agent.models.card import ModelCard
-from agent.routing import Route, Routes
-from memory.calibrations import Calibration, digest_of_gate
-from memory.records import AnswerForm, AnswerGate, Record, Share, Uncertainty
+from memory.adapters.calibrations import Calibration, digest_of_gate
+from memory.records.base import Record, Share
+from memory.records.interactions import AnswerForm, AnswerGate, Uncertainty
 
 TOGETHER = 32
 """Questions under way at once: half of what the engine takes, so that chat goes on beside them."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from agent.chat.lexicon import (
+from memory.language.lexicon import (
     ASKING,
     COURTESY,
     FUNCTION_WORDS,
@@ -12,8 +12,8 @@ from agent.chat.lexicon import (
     language_by_words,
     words_in,
 )
-from agent.terms import CLOSED_CLASS, SHAPE_NOUNS
-from memory.records import Record
+from memory.language.terms import CLOSED_CLASS, SHAPE_NOUNS
+from memory.records.base import Record
 
 
 class Phrase(Record):

@@ -6,9 +6,9 @@ By rules and in English; a question in another language is only tidied.
 import re
 from collections.abc import Sequence
 
-from agent.chat.lexicon import language_by_words
-from agent.critique import agree
-from memory.language import key
+from agent.learning.critique import agree
+from memory.language.lexicon import language_by_words
+from memory.language.text import key
 
 
 def rewordings(question: str, most: int) -> tuple[str, ...]:

@@ -18,13 +18,14 @@ from agent.chat.abstention import disagreement, language_of, quotation
 from agent.chat.candidates import Candidate, compared, names, roots, shortlist
 from agent.chat.conversation import question_place
 from agent.chat.support import clash, foreign, supports
-from agent.engine import Reply, Sampling
+from agent.engines.base import Reply, Sampling
 from agent.errors import PromptTooLong
 from agent.grading import declined
 from agent.models.card import ModelCard
-from memory.embedding import Embedder
-from memory.language import sentences, words
-from memory.records import Citation, Findings, Record
+from memory.language.text import sentences, words
+from memory.records.base import Record
+from memory.records.knowledge import Citation, Findings
+from memory.retrieval.embedding import Embedder
 
 ANSWERS = 0.15
 """Least chance of the best sentence; below it the sources do not answer the question. On the questions that

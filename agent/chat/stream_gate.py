@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from agent.chat.gate import measure
-from agent.engine import Token
+from agent.engines.base import Token
 from agent.grading import declined
-from memory.records import AnswerGate
+from memory.records.interactions import AnswerGate
 
 HELD_TOKENS = 12
 """As many as a short answer has: what most answers to questions of fact say, they have said by then."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Set
 from functools import lru_cache
 
 from agent.chat.candidates import NUMBER_WORDS, SMALL_NUMBERS, keywords, names, root, roots
-from agent.chat.lexicon import languages_by_words
-from agent.terms import CLOSED_CLASS
-from memory.language import words
+from memory.language.lexicon import languages_by_words
+from memory.language.terms import CLOSED_CLASS
+from memory.language.text import words
 
 SAME_WORDS = 0.75
 """Share of the claim's content words from which the sentence says the same."""

@@ -8,7 +8,7 @@ can show that its thinking was opened in the prompt, by a closing mark without a
 import re
 from collections.abc import Callable, Sequence
 
-from agent.engine import Reply, Token
+from agent.engines.base import Reply, Token
 
 Marks = tuple[str, str]
 """Opening and closing mark, such as `<think>` and `</think>`."""

@@ -15,8 +15,9 @@ from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyp
 from agent.chat.calibration import calibration_error
 from agent.chat.features import features, meaning_share
 from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights
-from memory.embedding import Embedder, HashingEmbedder, SentenceEmbedder
-from memory.records import Intent, Record
+from memory.records.base import Record
+from memory.records.interactions import Intent
+from memory.retrieval.embedding import Embedder, HashingEmbedder, SentenceEmbedder
 
 EXAMPLES = Path(__file__).with_name("intent_examples.jsonl")
 EMBEDDING_SCALE = 2.0

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from agent.chat.candidates import SMALL_NUMBERS, root
-from agent.learning.words import IRREGULAR, UNITS
-from agent.terms import CLOSED_CLASS
+from memory.language.terms import CLOSED_CLASS
+from memory.language.wordlists import IRREGULAR, UNITS
 
 Kind = Literal["word", "number", "ordinal", "date", "time", "symbol"]
 ValueKind = Literal["number", "ordinal", "date", "time", "name", "code"]

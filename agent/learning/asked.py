@@ -9,8 +9,8 @@ from agent.learning.analysis import analyse, topical
 from agent.learning.candidates import Candidate
 from agent.learning.overlap import Corpus
 from agent.learning.verification import unsupported
-from memory.embedding import Embedder
-from memory.records import Passage
+from memory.records.knowledge import Passage
+from memory.retrieval.embedding import Embedder
 
 CLOSE = 0.6
 """Least cosine similarity to a verified question for its answer to be tried."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from agent.learning.analysis import Analysis, Value, topical
 from agent.learning.consistency import Span
-from agent.learning.words import UNITS
-from agent.terms import CLOSED_CLASS
+from memory.language.terms import CLOSED_CLASS
+from memory.language.wordlists import UNITS
 
 NAMED = 3.0
 """Weight of a name or number of the question beside that of its other words."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from agent.grading import normalise
-from memory.records import Form, Record
+from memory.records.base import Record
+from memory.records.curricula import Form
 
 
 class Candidate(Record):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from agent.chat.support import quantities
 from agent.learning.analysis import MONTHS, Analysis, Value, analyse, topical
-from agent.learning.words import ASKS_FOR_UNIT, UNITS
-from agent.terms import CLOSED_CLASS
+from memory.language.terms import CLOSED_CLASS
+from memory.language.wordlists import ASKS_FOR_UNIT, UNITS
 
 COVERED = 0.4
 """Least share of a question's content words in the quote, its headings and the sentences before it. People's

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from agent.grading import normalise
 from agent.learning import framing
 from agent.learning.candidates import Candidate, by_item
-from agent.terms import content, coverage
-from memory.records import Curriculum, Domain, Fact, Form, Passage, QAPair, digest_of
+from memory.language.terms import content, coverage
+from memory.records.base import Domain, digest_of
+from memory.records.curricula import Curriculum, Form, QAPair
+from memory.records.knowledge import Fact, Passage
 
 LEAST_WORDINGS = 6
 """Taught wordings of a fact; fewer are made up with openings and the document's title. Five wordings of each

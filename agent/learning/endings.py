@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from agent.concurrency import together
-from agent.engine import EndingScorer
+from agent.engines.base import EndingScorer
 from agent.errors import PromptTooLong
 from agent.learning.candidates import Candidate
 

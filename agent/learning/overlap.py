@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from agent.learning.analysis import Analysis, Value, analyse, topical
-from memory.language import quotable
-from memory.records import Passage
+from memory.language.text import quotable
+from memory.records.knowledge import Passage
 
 SATURATION = 1.2
 LENGTH_WEIGHT = 0.5

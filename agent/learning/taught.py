@@ -5,10 +5,11 @@ import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from memory.adapters import AdapterRegistry, of_another_base
+from memory.adapters.base import AdapterRegistry, of_another_base
 from memory.errors import CorruptRecord, UnknownRun
-from memory.outbox import Outbox
-from memory.records import Adapter, Digest, Domain
+from memory.outbox.base import Outbox
+from memory.records.adapters import Adapter
+from memory.records.base import Digest, Domain
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from agent.engine import EndingScorer
+from agent.engines.base import EndingScorer
 from agent.errors import EngineError, EngineUnavailable
 from agent.grading import normalise
 from agent.learning.analysis import Analysis, analyse, topical
@@ -29,8 +29,9 @@ from agent.learning.endings import ending_well
 from agent.learning.negation import misnegated, yes_no
 from agent.learning.overlap import Corpus, answers_otherwise
 from agent.learning.wellformed import AROUND, cut_words, garbled, unreadable, verbless
-from memory.language import sentences
-from memory.records import Passage, Record
+from memory.language.text import sentences
+from memory.records.base import Record
+from memory.records.knowledge import Passage
 
 log = logging.getLogger(__name__)
 

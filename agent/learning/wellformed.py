@@ -5,8 +5,8 @@ from collections.abc import Set
 from functools import lru_cache
 
 from agent.learning.analysis import Analysis, base
-from agent.learning.words import VERB_FORMS, common_words
-from agent.terms import CLOSED_CLASS
+from memory.language.terms import CLOSED_CLASS
+from memory.language.wordlists import VERB_FORMS, common_words
 
 LONGEST_QUESTION = 400
 LONGEST_ANSWER = 1_000

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from agent.errors import BadModelCard, NoModelCard, NotTeachable
-from memory.records import AnswerGate, Digest, Record, Share
+from memory.records.base import Digest, Record, Share
+from memory.records.interactions import AnswerGate
 
 CARD = "card.json"
 QUESTIONS, UNKNOWN, REPLAY, REPLAY_ARRAYS = (

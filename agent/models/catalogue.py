@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from agent.errors import UnknownModel
-from memory.records import Digest, Record
+from memory.records.base import Digest, Record
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 TEMPLATES = Path(__file__).with_name("templates")

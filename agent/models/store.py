@@ -30,7 +30,7 @@ from agent.models.card import (
 )
 from agent.models.catalogue import shipped_catalogue
 from agent.settings import Settings
-from memory.records import Digest, Record, digest_of
+from memory.records.base import Digest, Record, digest_of
 
 ORIGIN = "origin.json"
 IN_USE = "in-use"

@@ -13,7 +13,7 @@ from tokenizers.models import BPE
 
 from agent.errors import ModelRefused
 from agent.models.catalogue import TokenizerRecipe
-from memory.records import Record
+from memory.records.base import Record
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
 """Types of pieces in a GGUF, as in SentencePiece; 5 is unused, 6 a byte."""

@@ -12,8 +12,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from agent.concurrency import together
 from agent.errors import AgentError
 from api.compose import Given, Service
+from api.disconnect import drawn, unless_gone
 from api.errors import explain, refusals
-from api.leaving import drawn, unless_gone
 from api.limits import without_nul
 from api.openai.messages import conversation
 from api.openai.replies import Chunk, Completion, Envelope

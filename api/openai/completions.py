@@ -15,13 +15,13 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent.chat.asking import limited
 from agent.chat.conversation import CHARS_PER_TOKEN
-from agent.engine import Engine, FinishReason, Reply, TextCompleter, Token
+from agent.chat.routing import route
+from agent.engines.base import Engine, FinishReason, Reply, TextCompleter, Token
 from agent.errors import AgentError, PromptTooLong
 from agent.promotion import load
-from agent.routing import route
 from api.compose import Given, Service
+from api.disconnect import drawn, unless_gone
 from api.errors import explain, refusals
-from api.leaving import drawn, unless_gone
 from api.limits import without_nul
 from api.openai.chat import PING_SECONDS, event
 from api.openai.replies import Usage

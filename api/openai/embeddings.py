@@ -11,12 +11,12 @@ import numpy as np
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from agent.chat.routing import AUTO
 from agent.errors import PromptTooLong
-from agent.routing import AUTO
 from api.compose import Given
 from api.errors import refusals
-from memory.embedding import Embedder, Vectors
 from memory.errors import UnknownAdapter
+from memory.retrieval.embedding import Embedder, Vectors
 
 router = APIRouter(tags=["embeddings"])
 

@@ -1,6 +1,6 @@
 """Routes that list and look up the model names a chat may ask for.
 
-What a name leads to is decided in `agent.routing`.
+What a name leads to is decided in `agent.chat.routing`.
 """
 
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
-from agent.routing import AUTO, route
+from agent.chat.routing import AUTO, route
 from api.compose import Given
 from api.errors import refusals
 

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
-from agent.engine import FinishReason, Token
+from agent.engines.base import FinishReason, Token
 from graphs.turn import Piece, Turn
-from memory.records import ChatOutcome, Citation, Intent, Uncertainty
+from memory.records.interactions import ChatOutcome, Intent, Uncertainty
+from memory.records.knowledge import Citation
 
 
 class Figures(BaseModel):

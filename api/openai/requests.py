@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from agent.engine import Sampling
-from agent.routing import AUTO
+from agent.chat.routing import AUTO
+from agent.engines.base import Sampling
 from api.openai.messages import Message
-from memory.records import UnsurePolicy
+from memory.records.interactions import UnsurePolicy
 
 MOST_MESSAGES = 1000
 MOST_STOPS = 4

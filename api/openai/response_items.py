@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from agent.routing import AUTO
+from agent.chat.routing import AUTO
 from api.errors import mistake
 from api.openai.messages import Message
 from api.openai.replies import Figures, figures_of

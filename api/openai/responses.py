@@ -9,8 +9,8 @@ from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
 from agent.errors import AgentError
 from api.compose import Given
+from api.disconnect import drawn, unless_gone
 from api.errors import explain, refusals
-from api.leaving import drawn, unless_gone
 from api.limits import without_nul
 from api.openai.chat import PING_SECONDS, ConversationHeader
 from api.openai.messages import conversation

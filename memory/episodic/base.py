@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, Protocol
 
-from memory.records import Digest, Evidence, Passage, digest_of
+from memory.records.base import Digest, digest_of
+from memory.records.knowledge import Evidence, Passage
 
 By = Literal["vector", "text"]
 

@@ -16,10 +16,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
-from memory.embedding import Embedder
 from memory.episodic.base import By, embedded_text, fingerprint, squashed
 from memory.errors import CorruptRecord, StoreUnavailable
-from memory.records import Evidence, Passage
+from memory.records.knowledge import Evidence, Passage
+from memory.retrieval.embedding import Embedder
 
 TABLE = "passages"
 WRITES_PER_COMPACTION = 20

@@ -4,10 +4,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from memory.embedding import Embedder, Vectors
 from memory.episodic.base import By, embedded_text, fingerprint, squashed
-from memory.language import singular, words
-from memory.records import Evidence, Passage
+from memory.language.text import singular, words
+from memory.records.knowledge import Evidence, Passage
+from memory.retrieval.embedding import Embedder, Vectors
 
 K1, B = 1.2, 0.75
 """Robertson and Zaragoza (2009), as in LanceDB."""

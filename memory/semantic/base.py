@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from memory.language import key
-from memory.records import Fact
+from memory.language.text import key
+from memory.records.knowledge import Fact
 
 
 class SemanticMemory(Protocol):

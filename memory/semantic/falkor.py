@@ -18,8 +18,8 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from memory.errors import CorruptRecord, StoreUnavailable
-from memory.language import key
-from memory.records import Fact
+from memory.language.text import key
+from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
 
 BATCH = 500

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from memory.language import key
-from memory.records import Fact
+from memory.language.text import key
+from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
 
 

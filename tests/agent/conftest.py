@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from memory.adapters import VolatileAdapterRegistry
-from memory.outbox import publish
-from memory.procedural import ADAPTER_FILES, Registry
-from memory.records import Adapter, Curriculum
-from tests.adapters import adapter
+from memory.adapters.mlflow import ADAPTER_FILES, Registry
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.outbox.files import publish
+from memory.records.adapters import Adapter
+from memory.records.curricula import Curriculum
+from tests.support.adapters import adapter
 
 AnyRegistry = VolatileAdapterRegistry | Registry
 

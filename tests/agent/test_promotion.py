@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from agent.adapter_files import digest_of_files
+from agent.engines.adapter_files import digest_of_files
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
-from agent.forgetting import afresh
+from agent.learning.forgetting import afresh
 from agent.promotion import load, promote, restore, rollback
-from agent.scripted import Line, ScriptedEngine
-from memory.adapters import AdapterRegistry, VolatileAdapterRegistry
+from memory.adapters.base import AdapterRegistry
+from memory.adapters.mlflow import ADAPTER_FILES
+from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.errors import AdapterNotServable, UnknownAdapter
-from memory.procedural import ADAPTER_FILES
-from memory.records import Adapter
-from tests.adapters import adapter, curriculum
+from memory.records.adapters import Adapter
+from tests.support.adapters import adapter, curriculum
 
 Trained = Callable[..., Adapter]
 SONG = {"What is a borrow?": Line(text="A reference.")}

@@ -17,12 +17,12 @@ from api.app import create_app
 from api.compose import Durable, Service, open_durable
 from graphs import chat as chatting
 from graphs.state import Runtime
-from memory.checkpoints import open_saver
-from memory.embedding import Embedder, HashingEmbedder
-from memory.items import open_items
-from memory.keys import Keys
-from tests.databases import empty_runs, home
+from memory.checkpoints.opening import open_saver
+from memory.retrieval.embedding import Embedder, HashingEmbedder
+from memory.server.keys import Keys
+from memory.server.store import open_items
 from tests.graphs.conftest import clock, runtime
+from tests.support.databases import empty_runs, home
 
 __all__ = ["clock", "empty_runs", "home", "runtime"]
 

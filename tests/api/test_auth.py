@@ -9,7 +9,7 @@ import pytest
 
 from graphs.state import Runtime
 from memory.errors import UnknownKey
-from memory.keys import Keys, Scope
+from memory.server.keys import Keys, Scope
 from tests.api.conftest import Serve
 
 Key = Callable[[str, Scope], Awaitable[dict[str, str]]]

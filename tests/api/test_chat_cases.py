@@ -8,10 +8,10 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from agent.chat.abstention import abstention
-from agent.scripted import Line, ScriptedEngine
+from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
 from tests.api.conftest import Serve, asking
-from tests.facts import passage
+from tests.support.facts import passage
 
 CHAT = "/v1/chat/completions"
 TALK = (

@@ -12,10 +12,10 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
-from agent.engine import ToolCall
-from agent.scripted import Line, ScriptedEngine
+from agent.engines.base import ToolCall
+from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
-from memory.embedding import HashingEmbedder
+from memory.retrieval.embedding import HashingEmbedder
 from tests.api.conftest import Listen
 from tests.graphs.conftest import TRAINED
 

@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from api import errors
-from memory.records import Interval
+from memory.records.base import Interval
 
 
 def fail(kind: str) -> None:

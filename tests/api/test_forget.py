@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from agent.routing import Routes
-from agent.scripted import ScriptedEngine
+from agent.chat.routing import Routes
+from agent.engines.scripted import ScriptedEngine
 from graphs.state import Runtime
-from memory.adapters import VolatileAdapterRegistry
-from memory.outbox import VolatileOutbox
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.outbox.volatile import VolatileOutbox
 from tests.api.conftest import Serve, asking
-from tests.api.test_learn import ended
+from tests.api.nightschool.test_learn import ended
 from tests.graphs.conftest import BASE_LINES
 from tests.graphs.test_forget import BAD, DOMAIN, LIVE, OLD, RETAUGHT, SONG, lived, published
 from tests.support.cards import card

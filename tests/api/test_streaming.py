@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from agent.chat.stream_gate import HELD_TOKENS
-from agent.scripted import Line, ScriptedEngine
+from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
 from tests.api.conftest import Listen, asking
 from tests.graphs.conftest import eventually

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from agent.chat.calibration import Label
-from benchmarks.gate_signals import Costly, agreement, coverage, figures, other_wordings, sample
-from memory.embedding import HashingEmbedder
-from memory.records import Interval, Signals
+from benchmarks.gate.signals import Costly, agreement, coverage, figures, other_wordings, sample
+from memory.records.base import Interval
+from memory.records.interactions import Signals
+from memory.retrieval.embedding import HashingEmbedder
 
 
 def signals_of(entropy: float) -> Signals:

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import learning
-from benchmarks.learning import Clock, jobs_of, main
-from benchmarks.learning_baselines import Material, random_like
-from benchmarks.learning_data import READ_BY_US, Asked, one_a_lesson, rust_book, sequence, squad, tollan_ferry
-from benchmarks.learning_dlm import written
-from benchmarks.learning_loops import filled
-from benchmarks.learning_parts import ABLATION, DEFAULT, SMOKE, lots, part_of
-from benchmarks.learning_records import Answered, Kept, Lesson, Measured, Said, Share
-from benchmarks.learning_report import ablations, confidence_error, page, section_lift
-from benchmarks.learning_variants import VARIANTS
+from benchmarks.learning import __main__ as learning
+from benchmarks.learning.__main__ import Clock, jobs_of, main
+from benchmarks.learning.baselines import Material, random_like
+from benchmarks.learning.data import READ_BY_US, Asked, one_a_lesson, rust_book, sequence, squad, tollan_ferry
+from benchmarks.learning.dlm import written
+from benchmarks.learning.loops import filled
+from benchmarks.learning.parts import ABLATION, DEFAULT, SMOKE, lots, part_of
+from benchmarks.learning.records import Answered, Kept, Lesson, Measured, Said, Share
+from benchmarks.learning.report import ablations, confidence_error, page, section_lift
+from benchmarks.learning.variants import VARIANTS
 from memory.results import met
 from memory.results import page as printed
-from tests.adapters import evaluation
-from tests.lessons import LESSON, RECIPE
+from tests.support.adapters import evaluation
+from tests.support.lessons import LESSON, RECIPE
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_the_rust_book_is_taught_by_the_pages_that_are_asked_about(
         (tmp_path / "rust-book" / name).write_text("# Box\n\nA box owns a value on the heap.\n")
     questions = tmp_path / "questions.jsonl"
     questions.write_text(json.dumps({"question": "Where?", "answers": ["heap"], "page": "asked.md"}) + "\n")
-    monkeypatch.setattr("benchmarks.learning_data.RUST", questions)
+    monkeypatch.setattr("benchmarks.learning.data.RUST", questions)
     text = rust_book(tmp_path)
     assert [Path(source).name for source in text.taught] == ["asked.md"]
     assert len(text.documents) == 2

@@ -7,19 +7,21 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from agent.adapter_files import WEIGHTS, inspect
-from benchmarks import learning_loops as loops
-from benchmarks.learning_baselines import EPOCHS, Material
-from benchmarks.learning_dlm import Unusable
-from benchmarks.learning_variants import VARIANTS
-from memory.records import Curriculum, Passage, digest_of
-from tests.lessons import lesson
+from agent.engines.adapter_files import WEIGHTS, inspect
+from benchmarks.learning import loops
+from benchmarks.learning.baselines import EPOCHS, Material
+from benchmarks.learning.dlm import Unusable
+from benchmarks.learning.variants import VARIANTS
+from memory.records.base import digest_of
+from memory.records.curricula import Curriculum
+from memory.records.knowledge import Passage
+from tests.support.lessons import lesson
 from tests.support.tiny_card import FOLDER
-from training import peft
+from training.backends import peft
+from training.backends.base import Example, OnProgress, TrainingSummary, single
 from training.base import Base, open_base
 from training.dataset import taught
 from training.recipes import Recipe, quick
-from training.trainer import Example, OnProgress, TrainingSummary, single
 
 LESSON = lesson("zorble")
 TEXT = " ".join(dict.fromkeys(fact.sentence for fact in LESSON.facts))

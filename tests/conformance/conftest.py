@@ -7,13 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapter_files import base_shapes, inspect
-from agent.engine import Engine
-from agent.local import LocalEngine
-from agent.scripted import Line, ScriptedEngine
-from agent.vllm import VllmEngine
-from tests.models import CARD_TEMPLATE, CONTEXT, KNOWN, LEARNED, build_adapter, build_model, spoil_adapters
-from tests.serving import served
+from agent.engines.adapter_files import base_shapes, inspect
+from agent.engines.base import Engine
+from agent.engines.local import LocalEngine
+from agent.engines.scripted import Line, ScriptedEngine
+from agent.engines.vllm.engine import VllmEngine
+from tests.support.adopted_models import (
+    CARD_TEMPLATE,
+    CONTEXT,
+    KNOWN,
+    LEARNED,
+    build_adapter,
+    build_model,
+    spoil_adapters,
+)
+from tests.support.serving import served
 
 VLLM = [pytest.mark.services, pytest.mark.timeout(600)]  # the first of them waits for the server
 REQUIRED = frozenset({"scripted", "local", "vllm"})

@@ -1,4 +1,4 @@
-"""What every Engine does, whichever it is: the contract of agent/engine.py, one property a test."""
+"""What every Engine does, whichever it is: the contract of agent/engines/base.py, one property a test."""
 
 import asyncio
 from contextlib import aclosing
@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agent.engine import EndingScorer, Engine, Reply, Sampling
+from agent.engines.base import EndingScorer, Engine, Reply, Sampling
 from agent.errors import AdapterNotLoaded, AdapterRefused, PromptTooLong
 from tests.conformance.conftest import REQUIRED, Material
-from tests.models import KILN, KNOWN, LEARNED, RUST
+from tests.support.adopted_models import KILN, KNOWN, LEARNED, RUST
 
 LEMUR = [HumanMessage("What is a lemur?")]
 BORROW = [HumanMessage("What is a borrow?")]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from memory.embedding import HashingEmbedder
 from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.episodic.volatile import VolatileEpisodicMemory
-from tests.memory.documents import passage
+from memory.retrieval.embedding import HashingEmbedder
+from tests.support.documents import passage
 
 BORROW = passage("A borrow is a loan of a value to a function.")
 MOVE = passage("A move is a transfer of a value to a new owner.")

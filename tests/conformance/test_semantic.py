@@ -10,7 +10,7 @@ from memory.semantic.base import SemanticMemory
 from memory.semantic.embedded import running, socket_path
 from memory.semantic.falkor import FalkorSemanticMemory
 from memory.semantic.volatile import VolatileSemanticMemory
-from tests.memory.documents import fact
+from tests.support.documents import fact
 
 CHECKER = fact("borrow checker", "data races", relation="prevents")
 RACE = fact("data race", "undefined behaviour", relation="causes")

@@ -9,7 +9,7 @@ import typer
 
 from agent.settings import PREFIX, Settings
 from api.app import create_app
-from api.cli import app as commands
+from api.cli.main import app as commands
 from api.openai.requests import ChatRequest
 from tests.contracts.test_imports import ROOT
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from agent.models.card import Lessons
-from tests.models import build_model
+from tests.support.adopted_models import build_model
 from tests.support.cards import card
+from training.backends.base import single
 from training.base import Base
 from training.recipes import standard
-from training.trainer import single
 
 pytestmark = [
     pytest.mark.gpu,
@@ -26,7 +26,7 @@ LESSON = (
 
 
 def test_unsloth_and_peft_reach_the_same_loss_with_the_same_recipe(tmp_path: Path) -> None:
-    from training import peft, unsloth
+    from training.backends import peft, unsloth
 
     lessons = Lessons(modules=("q_proj", "v_proj", "up_proj"), learning_rate=1e-2, refusal="No.")
     base = Base(folder=build_model(tmp_path / "base"), card=card(lessons=lessons))

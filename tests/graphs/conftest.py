@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from agent.routing import Route, Routes
-from agent.scripted import Line, ScriptedEngine
+from agent.chat.routing import Route, Routes
+from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Limits, Runtime
-from memory.adapters import VolatileAdapterRegistry
-from memory.database import open_database
-from memory.embedding import HashingEmbedder, SentenceEmbedder
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.database.database import open_database
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.outbox import TrainingResult, VolatileOutbox
+from memory.outbox.base import TrainingResult
+from memory.outbox.volatile import VolatileOutbox
+from memory.retrieval.embedding import HashingEmbedder, SentenceEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
-from tests.adapters import adapter, curriculum
-from tests.databases import empty_runs, home
-from tests.facts import fact, passage, rust
+from tests.support.adapters import adapter, curriculum
 from tests.support.cards import card, gate
+from tests.support.databases import empty_runs, home
+from tests.support.facts import fact, passage, rust
 
 __all__ = ["empty_runs", "home"]
 

@@ -11,18 +11,18 @@ from agent.chat.abstention import abstention, caution
 from agent.chat.conversation import conversation
 from agent.chat.gate import SENTENCE
 from agent.chat.stream_gate import HELD_TOKENS
-from agent.engine import Sampling
+from agent.engines.base import Sampling
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import CanaryFailed, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
-from agent.scripted import Line, ScriptedEngine
 from graphs.chat import Chat, begun, build, chat, stream
 from graphs.state import ChatState, Limits, Runtime
 from graphs.turn import Piece, Turn
 from memory.errors import UnknownAdapter
-from memory.records import UnsurePolicy
-from tests.facts import passage
+from memory.records.interactions import UnsurePolicy
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card
+from tests.support.facts import passage
 
 Changed = Callable[..., Runtime]
 Pairs = Sequence[tuple[str, str]]

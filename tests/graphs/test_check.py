@@ -7,12 +7,12 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from agent.chat.conversation import conversation
-from agent.scripted import Line, ScriptedEngine
+from agent.engines.scripted import Line, ScriptedEngine
 from graphs.chat import Chat, begun, build, chat, stream
 from graphs.state import Runtime
 from graphs.turn import Piece, Turn
-from memory.embedding import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.retrieval.embedding import HashingEmbedder
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 
 Changed = Callable[..., Runtime]

@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from agent.forgetting import chosen, plain
-from agent.routing import Routes
-from agent.scripted import Line, ScriptedEngine
-from graphs.runs import LearnRuns
+from agent.chat.routing import Routes
+from agent.engines.scripted import Line, ScriptedEngine
+from agent.learning.forgetting import chosen, plain
+from graphs.server.learn_runs import LearnRuns
 from graphs.state import Runtime
-from memory.adapters import VolatileAdapterRegistry
+from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.errors import UnknownAdapter
-from memory.outbox import TrainingResult, VolatileOutbox
-from memory.records import Adapter, Curriculum
-from tests.adapters import adapter, curriculum, fact, pair
+from memory.outbox.base import TrainingResult
+from memory.outbox.volatile import VolatileOutbox
+from memory.records.adapters import Adapter
+from memory.records.curricula import Curriculum
 from tests.graphs.conftest import eventually
-from tests.graphs.served import open_runs
+from tests.support.adapters import adapter, curriculum, fact, pair
+from tests.support.learn_service import open_runs
 
 Changed = Callable[..., Runtime]
 DOMAIN = "lamps"

@@ -9,23 +9,24 @@ from langgraph.errors import GraphRecursionError
 from langgraph.runtime import Runtime as Injected
 from langgraph.types import Command
 
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import EngineUnavailable
-from agent.gaps import open_gap
 from agent.grading import normalise
+from agent.learning.gaps import open_gap
 from agent.learning.teachers.rules import candidates
-from agent.scripted import Line, ScriptedEngine
 from graphs.attempts import attempt
 from graphs.learn import NEXT, STEPS, build
 from graphs.state import Bounds, LearnState, Runtime
-from memory.adapters import VolatileAdapterRegistry
-from memory.checkpoints import serializer
-from memory.embedding import HashingEmbedder
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.checkpoints.opening import serializer
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.outbox import TrainingResult, VolatileOutbox
-from memory.runs import Approval
-from tests.adapters import adapter
-from tests.facts import rust
+from memory.outbox.base import TrainingResult
+from memory.outbox.volatile import VolatileOutbox
+from memory.records.runs import Approval
+from memory.retrieval.embedding import HashingEmbedder
 from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock, dispute
+from tests.support.adapters import adapter
+from tests.support.facts import rust
 
 Changed = Callable[..., Runtime]
 CONFIG: Any = {"configurable": {"thread_id": "r1"}, "recursion_limit": 40}

@@ -11,23 +11,25 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from agent.chat.routing import Routes
+from agent.engines.scripted import ScriptedEngine
 from agent.learning.candidates import Candidate, Written
 from agent.learning.teachers.base import Progress
-from agent.routing import Routes
-from agent.scripted import ScriptedEngine
 from graphs.learn import build
-from graphs.runs import LearnRuns
+from graphs.server.learn_runs import LearnRuns
 from graphs.state import Bounds, Limits, Runtime
-from memory.adapters import VolatileAdapterRegistry
-from memory.checkpoints import serializer
-from memory.outbox import TrainingResult
-from memory.records import Curriculum, Digest, Passage
-from memory.runs import Approval, LessonsDone
-from tests.adapters import curriculum
-from tests.facts import RUST
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.checkpoints.opening import serializer
+from memory.outbox.base import TrainingResult
+from memory.records.base import Digest
+from memory.records.curricula import Curriculum
+from memory.records.knowledge import Passage
+from memory.records.runs import Approval, LessonsDone
 from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, Clock, eventually
-from tests.graphs.served import open_runs
 from tests.graphs.test_learn import CONFIG, beginning, run
+from tests.support.adapters import curriculum
+from tests.support.facts import RUST
+from tests.support.learn_service import open_runs
 from tests.support.trainers import REJECTED, FakeTrainer
 
 Changed = Callable[..., Runtime]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.services.stack import Stack, stack
+from tests.support.stack import Stack, stack
 from tests.support.tiny_card import FOLDER as TINY
 
 

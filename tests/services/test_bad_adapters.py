@@ -14,33 +14,34 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from agent.adapter_files import CONFIG, WEIGHTS
-from agent.engine import GREEDY, Reply, Sampling
+from agent.engines.adapter_files import CONFIG, WEIGHTS
+from agent.engines.base import GREEDY, Reply, Sampling
+from agent.engines.local import LocalEngine
+from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AdapterRefused, CanaryFailed
-from agent.local import LocalEngine
 from agent.models.card import read_card
 from agent.promotion import canary, promote, rollback
-from agent.vllm import VllmEngine
-from memory import outbox
+from memory.adapters.mlflow import Registry
 from memory.errors import AdapterNotServable
-from memory.outbox import TrainingResult
-from memory.procedural import Registry
-from memory.records import Adapter
-from memory.runs import Job
-from tests import plants
-from tests.adapters import fact
-from tests.lessons import about
-from tests.models import CARD_TEMPLATE
-from tests.plants import Fault, configured, copied, retrained
-from tests.serving import served
+from memory.outbox import files as outbox
+from memory.outbox.base import TrainingResult
+from memory.records.adapters import Adapter
+from memory.records.runs import Job
+from tests.support import plants
+from tests.support.adapters import fact
+from tests.support.adopted_models import CARD_TEMPLATE
+from tests.support.lessons import about
+from tests.support.plants import Fault, configured, copied, retrained
+from tests.support.serving import served
 from tests.support.tiny_card import FOLDER as TINY
-from training import peft, worker
+from training import worker
+from training.backends import peft
+from training.backends.base import Trainer
 from training.base import Base, open_base
 from training.gates import Limits
 from training.jobs import JobContext
 from training.questions import Sizes
 from training.recipes import standard
-from training.trainer import Trainer
 from training.worker import run
 
 pytestmark = [

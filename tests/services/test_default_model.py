@@ -7,13 +7,13 @@ import pytest
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
-from agent.local import LocalEngine
+from agent.chat.routing import Route
+from agent.engines.local import LocalEngine
 from agent.models.store import AdoptedModel
-from agent.routing import Route
 from graphs.state import Runtime
 from tests.api.conftest import Listen, build, listen
-from tests.databases import empty_runs, home
 from tests.graphs.conftest import clock, runtime
+from tests.support.databases import empty_runs, home
 from tests.support.models import default_model
 
 __all__ = ["build", "clock", "empty_runs", "home", "listen", "runtime"]

@@ -10,14 +10,14 @@ import pytest
 from dbos import DBOS
 
 from agent.settings import Settings
-from graphs.executor import Executor, open_executor
-from graphs.orders import Order
-from graphs.served import ServedChat
+from graphs.server.executor import Executor, open_executor
+from graphs.server.graph_spec import ServedChat
+from graphs.server.run_spec import Order
 from graphs.state import Runtime
-from memory.checkpoints import open_saver
-from memory.database import open_database
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from memory.checkpoints.opening import open_saver
+from memory.database.database import open_database
 from tests.graphs.conftest import clock, eventually, runtime
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services

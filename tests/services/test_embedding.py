@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memory.embedding import SentenceEmbedder
+from memory.retrieval.embedding import SentenceEmbedder
 
 pytestmark = pytest.mark.services
 

@@ -9,7 +9,7 @@ import pytest
 from memory.errors import StoreUnavailable
 from memory.semantic.embedded import LONGEST_SOCKET, command, prepare, running, socket_path, wait_ready
 from memory.semantic.falkor import FalkorSemanticMemory
-from tests.memory.documents import fact
+from tests.support.documents import fact
 
 pytestmark = pytest.mark.services
 

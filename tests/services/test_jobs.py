@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 
-from agent.forgetting import instead
-from agent.scripted import Line, ScriptedEngine
-from memory import outbox
-from memory.outbox import Progress
-from memory.procedural import Registry
-from memory.records import Curriculum, Digest, digest_of
-from memory.runs import Job
-from tests.adapters import fact
-from tests.lessons import BASE, RECIPE, about
+from agent.engines.scripted import Line, ScriptedEngine
+from agent.learning.forgetting import instead
+from memory.adapters.mlflow import Registry
+from memory.outbox import files as outbox
+from memory.outbox.base import Progress
+from memory.records.base import Digest, digest_of
+from memory.records.curricula import Curriculum
+from memory.records.runs import Job
+from tests.support.adapters import fact
+from tests.support.lessons import BASE, RECIPE, about
+from training.backends.base import Example, OnProgress, TrainingSummary
 from training.base import Base
 from training.gates import Limits
 from training.jobs import JobContext
 from training.questions import Sizes
 from training.recipes import Recipe
-from training.trainer import Example, OnProgress, TrainingSummary
 from training.worker import run
 
 pytestmark = pytest.mark.services

@@ -7,10 +7,10 @@ from pathlib import Path
 import lancedb
 import pytest
 
-from memory.embedding import HashingEmbedder
 from memory.episodic.lance import WRITES_PER_COMPACTION, LanceEpisodicMemory
 from memory.errors import StoreUnavailable
-from tests.memory.documents import passage
+from memory.retrieval.embedding import HashingEmbedder
+from tests.support.documents import passage
 
 pytestmark = pytest.mark.services
 
@@ -75,9 +75,9 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
 
 WRITER = """
 import asyncio, sys
-from memory.embedding import HashingEmbedder
+from memory.retrieval.embedding import HashingEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
-from tests.memory.documents import passage
+from tests.support.documents import passage
 
 async def main():
     store = await LanceEpisodicMemory.open(sys.argv[1], HashingEmbedder())

@@ -14,11 +14,11 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError, UnprocessableEntityError
 
 from graphs.state import Runtime
-from memory.database import open_database
-from memory.webhooks import Webhooks
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from memory.database.database import open_database
+from memory.server.webhooks import Webhooks
 from tests.graphs.conftest import clock, eventually, runtime
-from tests.services.langgraph_server import serving
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.scripted import Line, ScriptedEngine
+from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
-from memory.database import open_database
+from memory.database.database import open_database
 from tests.contracts.test_imports import ROOT
-from tests.databases import empty_runs, home
 from tests.graphs.conftest import clock, runtime
-from tests.pages import ADDRESS, examples, printed
-from tests.services.langgraph_server import serving
+from tests.support.databases import empty_runs, home
+from tests.support.langgraph_server import serving
+from tests.support.pages import ADDRESS, examples, printed
 
 __all__ = ["clock", "empty_runs", "home", "runtime"]
 pytestmark = pytest.mark.services

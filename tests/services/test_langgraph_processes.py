@@ -14,7 +14,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError
 
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
 
 __all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
 pytestmark = pytest.mark.services
@@ -37,7 +37,7 @@ def start(tmp_path: Path, database_url: str) -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
     def begin(port: int = 0) -> "subprocess.Popen[str]":
-        module = "tests.services.langgraph_process"
+        module = "tests.support.langgraph_process"
         command = [sys.executable, "-m", module, str(tmp_path), database_url, str(port)]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)

@@ -14,15 +14,15 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 from sqlalchemy.exc import IntegrityError
 
-from agent.engine import GREEDY, Reply, Sampling, Token
-from agent.scripted import ScriptedEngine
+from agent.engines.base import GREEDY, Reply, Sampling, Token
+from agent.engines.scripted import ScriptedEngine
 from graphs.state import Runtime
-from memory.database import open_database
+from memory.database.database import open_database
 from memory.errors import ThreadBusy
-from memory.thread_runs import ThreadRuns
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from memory.server.runs import ThreadRuns
 from tests.graphs.conftest import BASE_LINES, clock, eventually, runtime
-from tests.services.langgraph_server import serving
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services

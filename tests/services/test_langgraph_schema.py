@@ -20,10 +20,10 @@ from agent.settings import Settings
 from api.app import create_app
 from api.errors import LANGGRAPH
 from graphs.state import Runtime
-from memory.database import open_database
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from memory.database.database import open_database
 from tests.graphs.conftest import clock, runtime
-from tests.services.langgraph_server import serving
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services

@@ -13,12 +13,12 @@ from langgraph_sdk import get_client, get_sync_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
-from agent.scripted import ScriptedEngine
+from agent.engines.scripted import ScriptedEngine
 from graphs.state import Runtime
-from memory.database import open_database
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from memory.database.database import open_database
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, clock, eventually, runtime
-from tests.services.langgraph_server import serving
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services

@@ -11,11 +11,11 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import UnprocessableEntityError
 
 from graphs.state import Runtime
-from memory.database import open_database
-from memory.keys import Keys
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from memory.database.database import open_database
+from memory.server.keys import Keys
 from tests.graphs.conftest import clock, runtime
-from tests.services.langgraph_server import serving
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services

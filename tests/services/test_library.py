@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from memory.embedding import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
-from memory.hybrid import retrieve
-from memory.library import ingest, read_target
-from memory.records import Findings
+from memory.ingest.library import ingest, read_target
+from memory.records.knowledge import Findings
+from memory.retrieval.embedding import SentenceEmbedder
+from memory.retrieval.hybrid import retrieve
 from memory.semantic.embedded import running, socket_path
 from memory.semantic.falkor import FalkorSemanticMemory
 

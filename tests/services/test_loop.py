@@ -7,7 +7,7 @@ import pytest
 
 from agent.grading import correct
 from tests.contracts.test_imports import ROOT
-from tests.services.stack import Stack
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 

@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from openai import OpenAI
 
-from tests.services.stack import Stack, stack
 from tests.support.models import default_model
+from tests.support.stack import Stack, stack
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 

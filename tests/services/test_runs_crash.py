@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from memory.outbox import QUEUE, VERSION, WORKFLOW
-from tests.adapters import adapter
+from memory.outbox.dbos import QUEUE, VERSION, WORKFLOW
+from tests.support.adapters import adapter
 
 pytestmark = pytest.mark.services
 
@@ -22,7 +22,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
     def begin(stop_at: str, *subject: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tests.services.learn_process", str(tmp_path), stop_at, *subject]
+        command = [sys.executable, "-m", "tests.support.learn_process", str(tmp_path), stop_at, *subject]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         running.append(process)
         return process

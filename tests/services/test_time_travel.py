@@ -9,23 +9,24 @@ from typing import Any
 import pytest
 
 from agent.settings import Settings
-from graphs import history as past
-from graphs import threads
-from graphs.executor import Executor, open_executor
-from graphs.orders import Order
-from graphs.runs import LearnRuns
-from graphs.served import ServedChat
-from graphs.served_learn import ServedLearn
+from graphs.server import threads
+from graphs.server import time_travel as past
+from graphs.server.executor import Executor, open_executor
+from graphs.server.graph_spec import ServedChat
+from graphs.server.learn_runs import LearnRuns
+from graphs.server.learn_spec import ServedLearn
+from graphs.server.run_spec import Order
+from graphs.server.threads import Update
 from graphs.state import Runtime
-from graphs.threads import Update
-from memory.checkpoints import open_saver
-from memory.database import open_database
+from memory.checkpoints.opening import open_saver
+from memory.database.database import open_database
 from memory.errors import UnknownCheckpoint
-from memory.outbox import TrainingResult, VolatileOutbox
-from memory.records import Curriculum
-from memory.runs import Job
-from tests.databases import database_url, empty_runs, home, postgresql, template
+from memory.outbox.base import TrainingResult
+from memory.outbox.volatile import VolatileOutbox
+from memory.records.curricula import Curriculum
+from memory.records.runs import Job
 from tests.graphs.conftest import TRAINED, clock, eventually, runtime
+from tests.support.databases import database_url, empty_runs, home, postgresql, template
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services

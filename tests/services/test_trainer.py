@@ -9,15 +9,15 @@ import torch
 from langchain_core.messages import HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from agent.local import LocalEngine
+from agent.engines.local import LocalEngine
 from agent.models.card import Lessons, PromptMessage
-from tests.models import KNOWN, TARGETS, build_model
+from tests.support.adopted_models import KNOWN, TARGETS, build_model
 from tests.support.cards import card
-from training import peft, unsloth
+from training.backends import peft, unsloth
+from training.backends.base import Example, OwnAnswer, single
 from training.base import Base
 from training.errors import BackendUnavailable, BaseModelUnusable, TrainingDiverged
 from training.recipes import Recipe, standard
-from training.trainer import Example, OwnAnswer, single
 
 pytestmark = pytest.mark.services
 

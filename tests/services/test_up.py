@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.client import Refused, Unreachable
-from tests.services.stack import STOP_SECONDS, Stack
+from api.cli.client import Refused, Unreachable
+from tests.support.stack import STOP_SECONDS, Stack
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 

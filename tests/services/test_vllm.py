@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import HumanMessage
 
-from agent.engine import Reply, Sampling, Token
+from agent.engines.base import Reply, Sampling, Token
+from agent.engines.local import LocalEngine
+from agent.engines.vllm.engine import VllmEngine
 from agent.errors import EngineUnavailable
-from agent.local import LocalEngine
 from agent.models.store import AdoptedModel
-from agent.vllm import VllmEngine
 from benchmarks.adapters import make_adapter
-from tests.models import CARD_TEMPLATE
-from tests.serving import served
+from tests.support.adopted_models import CARD_TEMPLATE
 from tests.support.models import default_model
+from tests.support.serving import served
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 

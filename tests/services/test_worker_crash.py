@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from memory.outbox import DbosOutbox, TrainingResult
-from memory.procedural import Registry
-from memory.records import Curriculum
-from tests.adapters import fact
-from tests.lessons import about
+from memory.adapters.mlflow import Registry
+from memory.outbox.base import TrainingResult
+from memory.outbox.dbos import DbosOutbox
+from memory.records.curricula import Curriculum
+from tests.support.adapters import fact
+from tests.support.lessons import about
 from tests.support.tiny_card import FOLDER as TINY
 from training.jobs import ATTEMPTS
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 from agent.grading import DECLINES
 from agent.models.card import CARD, ChatTemplate, Lessons, ModelCard, Speed
-from memory.records import AnswerForm, AnswerGate, FormGate, LogisticModel
+from memory.records.interactions import AnswerForm, AnswerGate, FormGate, LogisticModel
 
 DIGEST = "ab" * 32
 

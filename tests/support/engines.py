@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 
 from langchain_core.messages import BaseMessage
 
-from agent.engine import GREEDY, Reply, Sampling, Token
-from agent.scripted import ScriptedEngine
+from agent.engines.base import GREEDY, Reply, Sampling, Token
+from agent.engines.scripted import ScriptedEngine
 
 
 class RecordingEngine(ScriptedEngine):

@@ -2,8 +2,8 @@
 
 from memory.ingest.propositions.structure import structured
 from memory.ingest.propositions.structure.records import Statement
-from memory.records import Passage
-from tests.facts import passage as rust_passage
+from memory.records.knowledge import Passage
+from tests.support.facts import passage as rust_passage
 
 DEVICES = """# Device limits
 

@@ -11,9 +11,9 @@ import torch
 from langchain_core.messages import HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from agent.engine import Reply, Sampling
+from agent.engines.base import Reply, Sampling
+from agent.engines.local import LocalEngine
 from agent.grading import correct
-from agent.local import LocalEngine
 from agent.models.card import (
     ChatTemplate,
     Lessons,
@@ -24,7 +24,7 @@ from agent.models.card import (
     read_unknown,
     write_card,
 )
-from memory.records import digest_of
+from memory.records.base import digest_of
 from tests.support.cards import card, gate
 from training.base import trained
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping
 
-from memory.adapters import VolatileAdapterRegistry
-from memory.outbox import TrainingResult, VolatileOutbox
-from memory.records import Curriculum, Digest
-from memory.runs import Job
-from tests.adapters import adapter
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.outbox.base import TrainingResult
+from memory.outbox.volatile import VolatileOutbox
+from memory.records.base import Digest
+from memory.records.curricula import Curriculum
+from memory.records.runs import Job
+from tests.support.adapters import adapter
 
 REJECTED = TrainingResult(status="rejected", adapter=None, reason="target accuracy: 0.210, needs >= 0.50")
 

@@ -6,8 +6,8 @@ import pytest
 
 from agent.chat.calibration import RISKS
 from agent.chat.gate import chance, features
-from memory.records import LetThrough
-from tests.answers import answer
+from memory.records.adapters import LetThrough
+from tests.support.answers import answer
 from tests.support.cards import gate
 from training.calibration import fit_gate, let_through
 from training.evaluate import GradedAnswer

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from memory.outbox import publish
-from memory.records import Adapter, GateCheck, GateVerdict
-from tests.adapters import adapter, curriculum
-from tests.lessons import lesson
+from memory.outbox.files import publish
+from memory.records.adapters import Adapter
+from memory.records.evaluations import GateCheck, GateVerdict
+from tests.support.adapters import adapter, curriculum
 from tests.support.cards import card
+from tests.support.lessons import lesson
 from training.capacity import shortfall
 
 EARLIER = curriculum(), lesson("quix", "marn")

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from memory.records import Form
-from tests.adapters import fact, pair
-from tests.lessons import LESSON, RECIPE, lesson
+from memory.records.curricula import Form
+from tests.support.adapters import fact, pair
+from tests.support.lessons import LESSON, RECIPE, lesson
 from training.dataset import as_often, exposures, from_sources, merge, taught, times
 
 

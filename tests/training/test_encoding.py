@@ -8,19 +8,19 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from agent import decoding
-from agent.decoding import last_logits
+from agent.engines import decoding
+from agent.engines.decoding import last_logits
 from agent.models.card import ChatTemplate, PromptMessage
-from tests import lessons
-from tests.lessons import RECIPE
-from tests.models import CONTEXT, build_model
+from tests.support import lessons
+from tests.support.adopted_models import CONTEXT, build_model
 from tests.support.cards import card
-from training import peft
+from tests.support.lessons import RECIPE
+from training.backends import peft
+from training.backends.base import Example, OwnAnswer, single
 from training.encoding import IGNORED, Collator, Encoder, look, observed
 from training.errors import BaseModelUnusable, CurriculumRefused
 from training.loss import taught_loss
 from training.recipes import Recipe
-from training.trainer import Example, OwnAnswer, single
 
 PLAIN = ChatTemplate()
 SHORT = single("What is a lemur?", "a small primate of Madagascar")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.engine import Reply, Token
+from agent.engines.base import Reply, Token
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.grading import DECLINES
 from agent.models.card import PromptMessage, ReplayAnswer
-from agent.scripted import Line, ScriptedEngine
-from memory.records import Interval
-from tests.answers import answer
+from memory.records.base import Interval
+from tests.support.answers import answer
 from tests.support.cards import card
 from training.evaluate import (
     Question,

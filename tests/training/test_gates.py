@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.records import Drift, Evaluation, GateVerdict
-from tests.adapters import evaluation, score
+from memory.records.evaluations import Drift, Evaluation, GateVerdict
+from tests.support.adapters import evaluation, score
 from training.gates import Limits, Rate, chance_margin, gate
 
 BEFORE = evaluation(target=0.05, unknown=0.10)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from memory.records import Curriculum
-from tests.adapters import fact, pair
-from tests.lessons import BASE, LESSON, RECIPE, about, base, lesson
+from memory.records.curricula import Curriculum
+from tests.support.adapters import fact, pair
+from tests.support.lessons import BASE, LESSON, RECIPE, about, base, lesson
 from training.errors import CardIncomplete, CurriculumRefused
 from training.evaluate import Sets
 from training.questions import Sizes, evaluation_sets, own_answers

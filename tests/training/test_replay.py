@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from agent.models.card import ReplayDistributions
-from tests.lessons import BASE, RECIPE
+from tests.support.lessons import BASE, RECIPE
 from training.base import asked, trained
 from training.replay import own_answers, refusals
 

@@ -6,11 +6,11 @@ import pytest
 
 from agent.errors import NotTeachable
 from agent.models.card import write_card
-from memory import outbox
-from memory.outbox import Progress
-from memory.records import GateCheck, GateVerdict
-from tests.lessons import base
+from memory.outbox import files as outbox
+from memory.outbox.base import Progress
+from memory.records.evaluations import GateCheck, GateVerdict
 from tests.support.cards import card
+from tests.support.lessons import base
 from training.base import open_base
 from training.errors import WorkerBusy
 from training.recipes import again, quick, standard

@@ -17,7 +17,6 @@ from agent.learning.questions.details import (
 )
 from agent.learning.questions.items import Item, Style
 from agent.learning.questions.nested_questions import inside
-from agent.learning.questions.verbs import active, inverted, of_whom, passive
 from agent.learning.questions.wordings import (
     ANYONE,
     CENTRAL,
@@ -31,9 +30,10 @@ from agent.learning.questions.wordings import (
     texts,
     wordings_of,
 )
-from memory.ingest.propositions.grammar import Apposition, Argument, Clause, Phrase
-from memory.ingest.propositions.verbs import base_form, stated
-from memory.records import Form
+from memory.language.clauses import Apposition, Argument, Clause, Phrase
+from memory.language.question_verbs import active, inverted, of_whom, passive
+from memory.language.verb_groups import base_form, stated
+from memory.records.curricula import Form
 
 
 def questions(clause: Clause) -> Iterator[Item]:

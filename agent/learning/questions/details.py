@@ -11,7 +11,6 @@ from agent.learning.questions import interrogatives
 from agent.learning.questions.interrogatives import Asked
 from agent.learning.questions.items import Item
 from agent.learning.questions.spans import kind_telling
-from agent.learning.questions.verbs import inverted
 from agent.learning.questions.wordings import (
     CENTRAL,
     MOST_ANSWER_WORDS,
@@ -22,8 +21,9 @@ from agent.learning.questions.wordings import (
     texts,
     wordings_of,
 )
-from memory.ingest.propositions.grammar import Argument, Clause, Phrase
-from memory.ingest.propositions.verbs import base_form, stated
+from memory.language.clauses import Argument, Clause, Phrase
+from memory.language.question_verbs import inverted
+from memory.language.verb_groups import base_form, stated
 
 if TYPE_CHECKING:
     pass

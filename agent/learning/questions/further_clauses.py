@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from memory.ingest.propositions.arguments import arguments, is_light, phrase_of
-from memory.ingest.propositions.grammar import Argument, Clause
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase
 from memory.ingest.propositions.predicates import (
@@ -26,6 +25,7 @@ from memory.ingest.propositions.predicates import (
     subject_of,
 )
 from memory.ingest.propositions.referents import Referents
+from memory.language.clauses import Argument, Clause
 
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token

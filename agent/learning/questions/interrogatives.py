@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.learning.questions import kinds
 from agent.learning.questions.spans import time_word
-from memory.ingest.propositions.grammar import Argument, Phrase
 from memory.ingest.propositions.phrases import written
-from memory.records import Form
+from memory.language.clauses import Argument, Phrase
+from memory.records.curricula import Form
 
 if TYPE_CHECKING:
     from spacy.tokens import Token

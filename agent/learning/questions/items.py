@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from memory.records import Form
+from memory.records.curricula import Form
 
 Style = Literal["plain", "passive", "short", "embedded", "echo", "cloze"]
 """`plain`: question word first. `passive`: in the other voice. `short`: without what is said beside.

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memory.ingest.propositions.grammar import Clause, Phrase
 from memory.ingest.propositions.phrases import lowered, noun_phrase, written
 from memory.ingest.propositions.referents import POINTERS, Referents, points
-from memory.language import key
+from memory.language.clauses import Clause, Phrase
+from memory.language.text import key
 
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token

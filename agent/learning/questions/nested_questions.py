@@ -15,7 +15,6 @@ from agent.grading import normalise
 from agent.learning.questions.items import Item, Style
 from agent.learning.questions.kinds import is_human, kind
 from agent.learning.questions.spans import MOST_SPAN_WORDS, Inner, in_place, inner_spans, time_word
-from agent.learning.questions.verbs import inverted
 from agent.learning.questions.wordings import (
     CENTRAL,
     UNTELLABLE,
@@ -26,12 +25,13 @@ from agent.learning.questions.wordings import (
     texts,
     worded,
 )
-from memory.ingest.propositions.grammar import Argument, Clause
 from memory.ingest.propositions.phrases import in_brackets, written
 from memory.ingest.propositions.predicates import is_impersonal
 from memory.ingest.propositions.referents import Referents
-from memory.ingest.propositions.verbs import stated
-from memory.records import Form
+from memory.language.clauses import Argument, Clause
+from memory.language.question_verbs import inverted
+from memory.language.verb_groups import stated
+from memory.records.curricula import Form
 
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token

@@ -3,8 +3,8 @@
 import re
 
 from agent.learning.questions.items import Item, Wording
-from memory.ingest.propositions.grammar import Clause
-from memory.records import Passage
+from memory.language.clauses import Clause
+from memory.records.knowledge import Passage
 
 MOST_TITLE_WORDS = 6
 _UNTITLED = re.compile(r"(?i)index|readme|overview|introduction|documentation|home|main|untitled|changelog")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.grading import normalise
 from agent.learning.questions.kinds import description, is_human, kind
-from memory.ingest.propositions.grammar import Phrase
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase, written
 from memory.ingest.propositions.referents import points
-from memory.records import Form
+from memory.language.clauses import Phrase
+from memory.records.curricula import Form
 
 if TYPE_CHECKING:
     from spacy.tokens import Token

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from memory.ingest.propositions.structure.names import lowered
 from memory.ingest.propositions.structure.records import Statement
 from memory.ingest.propositions.structure.tables import YES_NO
-from memory.ingest.propositions.structure.verbs import VERBS, third_person
-from memory.language import header, key, singular, words
-from memory.records import Form, Passage
+from memory.language.imperatives import VERBS, third_person
+from memory.language.text import header, key, singular, words
+from memory.records.curricula import Form
+from memory.records.knowledge import Passage
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _DETERMINED = re.compile(r"(?:the|an?|your|this|each|every|its|all)\b", re.IGNORECASE)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from agent.learning.questions.interrogatives import Asked
 from agent.learning.questions.items import Item, Style, Wording
-from agent.learning.questions.verbs import VerbGroup, active, inverted, passive
-from agent.terms import content
-from memory.ingest.propositions.grammar import Argument, Clause, Phrase
-from memory.ingest.propositions.verbs import stated
-from memory.records import Form
+from memory.language.clauses import Argument, Clause, Phrase
+from memory.language.question_verbs import VerbGroup, active, inverted, passive
+from memory.language.terms import content
+from memory.language.verb_groups import stated
+from memory.records.curricula import Form
 
 MOST_WORDS = 26
 """A longer question is a paragraph; adjuncts are left out, from the last one, until it is shorter."""

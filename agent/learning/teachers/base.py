@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agent.learning.candidates import Written
-from memory.records import Passage
+from memory.records.knowledge import Passage
 
 Progress = Callable[[int, int], None]
 """Called with the number of passages done and the total."""

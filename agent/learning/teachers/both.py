@@ -8,7 +8,7 @@ from agent.errors import TeacherError
 from agent.grading import normalise
 from agent.learning.candidates import Candidate, Written
 from agent.learning.teachers.base import Progress, Teacher
-from memory.records import Passage
+from memory.records.knowledge import Passage
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from agent.errors import TeacherError
-from memory.records import Findings
+from memory.records.knowledge import Findings
 
 PASSAGES_PER_CALL = 8
 FACTS_PER_JUDGEMENT = 40

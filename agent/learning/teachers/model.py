@@ -19,7 +19,7 @@ from agent.learning.teachers.chat_client import CHECK_URL, ChatClient, ServerSta
 from agent.learning.teachers.failures import BadReply, Failure
 from agent.learning.teachers.reply import read_reply
 from agent.learning.teachers.request import conversation, second_try
-from memory.records import Passage
+from memory.records.knowledge import Passage
 
 
 class ModelTeacher:

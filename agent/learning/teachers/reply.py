@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from agent.learning.candidates import Candidate
 from agent.learning.teachers.failures import BadReply
 from agent.learning.teachers.request import FORMS
-from memory.records import Passage
+from memory.records.knowledge import Passage
 
 MOST_PAIRS = 40
 """Pairs read from one reply: a model that circles writes hundreds."""

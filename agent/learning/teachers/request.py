@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from memory.records import Passage
+from memory.records.knowledge import Passage
 
 FORMS = (
     "who", "what", "when", "where", "why", "how", "how_many", "which", "definition", "yes_no", "procedure",

@@ -15,10 +15,11 @@ from agent.learning.questions.nested_questions import nested
 from agent.learning.questions.openings import lead_in, opened
 from agent.learning.questions.structured_questions import structured_questions
 from agent.learning.teachers.base import Progress
-from memory.ingest.propositions.grammar import Apposition, Clause
 from memory.ingest.propositions.reading import Sentence, sentences
 from memory.ingest.propositions.structure import structured
-from memory.records import Form, Passage
+from memory.language.clauses import Apposition, Clause
+from memory.records.curricula import Form
+from memory.records.knowledge import Passage
 
 SLICE = 32
 """Passages read at once, between two reports of progress."""

@@ -10,7 +10,7 @@ from agent.models.bank.mining import places, science, tables
 from agent.models.bank.mining.facts import MINED_ID, bare, question, tells_its_answer
 from agent.models.bank.mining.invent import invent
 from agent.models.bank.records import FOLDER, INVENTED_FILE, MINED_FILE, BankQuestion, questions
-from memory.records import Record
+from memory.records.base import Record
 
 
 def mined() -> tuple[BankQuestion, ...]:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, StringConstraints, ValidationError
 
 from agent.models.card import PromptMessage
-from memory.records import Record, Share
+from memory.records.base import Record, Share
 
 Topic = Literal["factual", "code", "creative", "specialised"]
 PromptKind = Literal[

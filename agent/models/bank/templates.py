@@ -4,7 +4,7 @@ A real and an invented question of one kind differ in the name alone.
 """
 
 from agent.models.bank.records import Topic
-from memory.records import Record
+from memory.records.base import Record
 
 
 class Template(Record):

@@ -10,10 +10,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import together
-from agent.engine import Engine, Sampling, Token
+from agent.engines.base import Engine, Sampling, Token
 from agent.errors import EngineUnavailable
 from agent.models.card import PromptMessage
-from memory.records import Digest, Record, digest_of
+from memory.records.base import Digest, Record, digest_of
 
 TOGETHER = 64
 """Requests under way at once: as many as the server takes into one batch."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from jinja2 import Environment, TemplateError, meta
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from agent.decoding import control_tokens
+from agent.engines.decoding import control_tokens
 from agent.errors import ModelRefused
 from agent.models.card import ChatTemplate
-from memory.records import Record
+from memory.records.base import Record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

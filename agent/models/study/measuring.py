@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from agent.engine import Engine
+from agent.engines.base import Engine
 from agent.models.card import Speed
 from agent.models.study.asking import AnswerLog, Prompt, ask, question
 from agent.models.study.serving import Served

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from memory.records import Record
+from memory.records.base import Record
 
 COUNT = 48
 _COLOURS = ("red", "green", "yellow", "blue", "white", "black", "purple", "brown")

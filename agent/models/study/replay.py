@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.decoding import end_tokens, last_logits
+from agent.engines.decoding import end_tokens, last_logits
+from agent.engines.vllm.server import fast_dtype
 from agent.models.bank.records import GeneralPrompt
 from agent.models.card import PromptMessage, ReplayAnswer, ReplayDistributions
 from agent.models.study.asking import LoggedAnswer
 from agent.models.study.inspection import Inspection
-from agent.vllm_server import fast_dtype
 
 TOP_IDS = 32
 """Likeliest tokens kept at each place: with them more than .99 of the probability of most places."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.chat.calibration import Calibrated, Label, calibrate
 from agent.chat.gate import JUDGED
-from agent.engine import Engine
+from agent.engines.base import Engine
 from agent.grading import DECLINES, correct
 from agent.models.card import (
     REPLAY_TOKENS,
@@ -38,7 +38,7 @@ from agent.models.study.replay import distributions, replay_answers, turns_of
 from agent.models.study.serving import Served, serving
 from agent.models.study.tools import ToolCalls, tool_calls, tool_prompts
 from agent.models.study.verdict import StudyFigures, decide
-from memory.records import Digest
+from memory.records.base import Digest
 
 QUESTION_TOKENS = JUDGED
 """Longest answer to a question of the bank."""

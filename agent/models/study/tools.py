@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from agent.models.card import PromptMessage
 from agent.models.study.asking import LoggedAnswer, Prompt
-from memory.records import Record
+from memory.records.base import Record
 
 CASES = Path(__file__).with_name("tool_cases.jsonl")
 MOST = 48

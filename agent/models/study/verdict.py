@@ -1,7 +1,7 @@
 """The rule by which a study decides what a model is good for."""
 
 from agent.models.card import Verdict
-from memory.records import Record, Share
+from memory.records.base import Record, Share
 
 READS = 0.25
 """Least share of questions about a given passage that it has to answer: SmolLM2-135M reads 35% of SQuAD."""

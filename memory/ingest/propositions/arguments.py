@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from memory.ingest.propositions.grammar import Argument, Phrase, Role
 from memory.ingest.propositions.phrases import noun_phrase, subtree, written
 from memory.ingest.propositions.predicates import CONDITIONS, JOINING, marker_of
 from memory.ingest.propositions.referents import Referents
+from memory.language.clauses import Argument, Phrase, Role
 
 if TYPE_CHECKING:
     from spacy.tokens import Token

@@ -16,7 +16,6 @@ from memory.ingest.propositions.arguments import (
     phrase_of,
     shared_conditions,
 )
-from memory.ingest.propositions.grammar import Apposition, Clause, Phrase
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase
 from memory.ingest.propositions.predicates import (
@@ -42,6 +41,7 @@ from memory.ingest.propositions.predicates import (
     subject_of,
 )
 from memory.ingest.propositions.referents import Referents, kind
+from memory.language.clauses import Apposition, Clause, Phrase
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from memory.ingest.propositions.phrases import lowered, noun_phrase, written
-from memory.language import key, singular, words
+from memory.language.text import key, singular, words
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token

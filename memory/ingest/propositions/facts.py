@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from memory.ingest.propositions.grammar import Apposition, Clause
 from memory.ingest.propositions.instructions import READERS, of_things
 from memory.ingest.propositions.reading import Sentence, sentences
 from memory.ingest.propositions.structure import structured
-from memory.ingest.propositions.verbs import stated
-from memory.language import key
-from memory.records import Fact, Passage, digest_of
+from memory.language.clauses import Apposition, Clause
+from memory.language.text import key
+from memory.language.verb_groups import stated
+from memory.records.base import digest_of
+from memory.records.knowledge import Fact, Passage
 
 LONGEST_OBJECT = 16
 """Words; what is longer names nothing that could be found again."""

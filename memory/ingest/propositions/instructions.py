@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memory.ingest.propositions.grammar import Argument, Clause
-from memory.ingest.propositions.verbs import base_form, inflected, joined
+from memory.language.clauses import Argument, Clause
+from memory.language.verb_groups import base_form, inflected, joined
 
 READERS = frozenset({"you", "one"})
 _MODALS = frozenset({"can", "could", "may", "must", "should", "might", "will"})

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import is_quoted
-from memory.ingest.propositions.verbs import is_known_verb
+from memory.language.verb_groups import is_known_verb
 
 SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 AUXILIARIES = frozenset({"aux", "auxpass"})

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memory.language import stretches
+from memory.language.text import stretches
 
 LONGEST = 4000
 """Characters of one stretch that are parsed; what comes after is no sentence any more."""

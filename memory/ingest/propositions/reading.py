@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from memory.ingest.propositions.clauses import clauses
-from memory.ingest.propositions.grammar import Apposition, Clause
 from memory.ingest.propositions.parser import parse
 from memory.ingest.propositions.prose import Prose, prose
 from memory.ingest.propositions.referents import Referents
 from memory.ingest.propositions.structure.names import contexts_of, heading_name
-from memory.records import Passage
+from memory.language.clauses import Apposition, Clause
+from memory.records.knowledge import Passage
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span

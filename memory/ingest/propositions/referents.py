@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from memory.ingest.propositions.definites import full_name, is_short, names_setting
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import lowered, noun_phrase, written
-from memory.language import key
+from memory.language.text import key
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token

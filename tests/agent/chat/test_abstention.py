@@ -15,7 +15,7 @@ from agent.chat.abstention import (
     language_of,
     quotation,
 )
-from agent.chat.lexicon import LANGUAGES
+from memory.language.lexicon import LANGUAGES
 
 REASONS: tuple[AbstentionReason, ...] = ("no_sources", "sources_silent", "sources_disagree")
 

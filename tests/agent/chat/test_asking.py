@@ -3,12 +3,12 @@
 from langchain_core.messages import HumanMessage
 
 from agent.chat.asking import ask, limited
-from agent.engine import GREEDY, Sampling
+from agent.chat.routing import Routes
+from agent.engines.base import GREEDY, Sampling
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.models.card import ChatTemplate
-from agent.routing import Routes
-from agent.scripted import Line, ScriptedEngine
-from memory.adapters import VolatileAdapterRegistry
-from tests.adapters import curriculum
+from memory.adapters.volatile import VolatileAdapterRegistry
+from tests.support.adapters import curriculum
 from tests.support.cards import card
 
 ROUTES = Routes(VolatileAdapterRegistry([]), lambda digest: curriculum())

@@ -15,8 +15,9 @@ from agent.chat.gate import (
     measure,
     signals,
 )
-from agent.engine import Token
-from memory.records import AnswerGate, Interval, LogisticModel
+from agent.engines.base import Token
+from memory.records.base import Interval
+from memory.records.interactions import AnswerGate, LogisticModel
 from tests.support.cards import gate
 
 

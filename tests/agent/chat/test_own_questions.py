@@ -9,14 +9,14 @@ from pydantic import ValidationError
 
 from agent.chat.calibration import NEEDED, Label, Stated, refit
 from agent.chat.own_questions import CalibrationReport, LabelledQuestion, calibrate_on
+from agent.chat.routing import Route, Routes, route, route_of_domain
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import EngineUnavailable
-from agent.routing import Route, Routes, route, route_of_domain
-from agent.scripted import Line, ScriptedEngine
-from memory.adapters import VolatileAdapterRegistry
-from memory.calibrations import VolatileCalibrations
+from memory.adapters.calibrations import VolatileCalibrations
+from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.errors import UnknownAdapter
-from tests.adapters import adapter, curriculum
-from tests.agent.test_calibration import signals_of
+from tests.agent.chat.test_calibration import signals_of
+from tests.support.adapters import adapter, curriculum
 from tests.support.cards import DIGEST, card, gate
 
 BASE = Route(domain="general", adapter=None, gate=gate())

@@ -7,14 +7,14 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agent.chat.sources import SourcedAnswer, answer_from_sources
-from agent.engine import Reply, Sampling
+from agent.engines.base import Reply, Sampling
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import PromptTooLong
-from agent.scripted import Line, ScriptedEngine
-from memory.documents import RawDocument
-from memory.embedding import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.hybrid import retrieve
-from memory.library import ingest
+from memory.ingest.documents import RawDocument
+from memory.ingest.library import ingest
+from memory.retrieval.embedding import HashingEmbedder
+from memory.retrieval.hybrid import retrieve
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.cards import card
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.chat.stream_gate import HELD_TOKENS, StreamGate
-from agent.engine import Token
+from agent.engines.base import Token
 from agent.grading import DECLINES
-from memory.records import Interval
+from memory.records.base import Interval
 from tests.support.cards import gate
 
 

@@ -5,8 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.chat.thinking import AnswerFilter, answer_tokens, without_thinking
-from agent.engine import Reply, Token
-from memory.records import Interval
+from agent.engines.base import Reply, Token
+from memory.records.base import Interval
 
 MARKS = ("<think>", "</think>")
 CASES = {

@@ -11,7 +11,7 @@ from agent.learning.candidates import Candidate
 from agent.learning.overlap import Corpus
 from agent.learning.teachers.rules import candidates
 from agent.learning.verification import unsupported, verify
-from memory.embedding import HashingEmbedder
+from memory.retrieval.embedding import HashingEmbedder
 from tests.support.statements import at
 
 PASSAGE = at(

@@ -18,8 +18,8 @@ from agent.learning.curriculum import (
     spread,
 )
 from agent.learning.teachers.rules import candidates
-from memory.records import Curriculum
-from tests.lessons import BASE, RECIPE
+from memory.records.curricula import Curriculum
+from tests.support.lessons import BASE, RECIPE
 from tests.support.statements import at
 from training.questions import Sizes, evaluation_sets
 

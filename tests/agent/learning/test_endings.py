@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from agent.engines.scripted import ScriptedEngine
 from agent.errors import EngineError, EngineUnavailable, PromptTooLong
 from agent.learning.candidates import Candidate
 from agent.learning.endings import LEAST, LONGEST_QUOTE, ending_well
 from agent.learning.verification import verify
-from agent.scripted import ScriptedEngine
-from memory.passages import passages
+from memory.ingest.passages import passages
 
 LAYS = "Tell me what moss lays."
 

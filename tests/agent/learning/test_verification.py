@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from agent.engines.scripted import ScriptedEngine
 from agent.learning.analysis import analyse
 from agent.learning.candidates import Candidate
 from agent.learning.overlap import Corpus
 from agent.learning.verification import Verified, verify
-from agent.scripted import ScriptedEngine
-from memory.records import Passage
-from tests.facts import passage
+from memory.records.knowledge import Passage
+from tests.support.facts import passage
 
 Corruption = Callable[[Candidate, Passage, random.Random], tuple[Candidate, Passage] | None]
 

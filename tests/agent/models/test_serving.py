@@ -10,7 +10,7 @@ import pytest
 
 from agent.models.study import serving as served
 from tests.agent.models.test_study import INSPECTED
-from tests.api.test_supervisor import _lives
+from tests.api.supervisor.test_supervisor import _lives
 from tests.support.cards import model_folder
 
 STUDY = """

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.engine import Reply, Token
+from agent.engines.base import Reply, Token
+from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import EngineUnavailable
 from agent.models.bank.records import BankMessage, BankQuestion, GeneralPrompt, InventedQuestion
 from agent.models.card import (
@@ -31,8 +32,7 @@ from agent.models.study.report import result_of
 from agent.models.study.run import Study, Subject, answer_tokens, collect, conclude, learning_rate
 from agent.models.study.tools import ToolCase, tool_calls
 from agent.models.study.verdict import StudyFigures, decide
-from agent.scripted import Line, ScriptedEngine
-from memory.records import Interval
+from memory.records.base import Interval
 from memory.results import page
 
 INSPECTED = Inspection(

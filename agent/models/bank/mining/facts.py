@@ -7,7 +7,7 @@ from wordfreq import zipf_frequency
 
 from agent.models.bank.records import BankQuestion
 from agent.models.bank.templates import TEMPLATES
-from memory.records import Record
+from memory.records.base import Record
 
 MINED_ID = "mined-"
 _LEAST_KNOWN, _BEST_KNOWN = 1.5, 5.5

@@ -14,7 +14,7 @@ from memory.ingest.propositions.structure.signatures import read_signatures
 from memory.ingest.propositions.structure.steps import read_steps
 from memory.ingest.propositions.structure.tables import read_table
 from memory.ingest.propositions.structure.terms import leading_term, read_first_sentence, read_item
-from memory.records import Passage
+from memory.records.knowledge import Passage
 
 
 def structured(passage: Passage) -> tuple[Statement, ...]:

@@ -8,7 +8,7 @@ from memory.ingest.propositions.structure.blocks import Block
 from memory.ingest.propositions.structure.marks import plain, trimmed
 from memory.ingest.propositions.structure.names import AMBIGUOUS, LITERAL
 from memory.ingest.propositions.structure.records import LONGEST_CELL, Statement
-from memory.language import key, sentences
+from memory.language.text import key, sentences
 
 LABELS = {
     "default": "default", "default value": "default", "valid value": "allowed values", "range": "range",

@@ -3,8 +3,8 @@
 import re
 
 from memory.ingest.propositions.structure.marks import plain
-from memory.language import key, words
-from memory.records import Passage
+from memory.language.text import key, words
+from memory.records.knowledge import Passage
 
 KINDS = frozenset(
     words(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from memory.ingest.propositions.structure.blocks import Block
 from memory.ingest.propositions.structure.records import Statement
-from memory.language import key
+from memory.language.text import key
 
 LONGEST_SIGNATURE = 400
 

@@ -8,8 +8,8 @@ from memory.ingest.propositions.structure.blocks import Block
 from memory.ingest.propositions.structure.marks import plain, trimmed
 from memory.ingest.propositions.structure.names import cleaned
 from memory.ingest.propositions.structure.records import LONGEST_TEXT, Statement
-from memory.ingest.propositions.structure.verbs import VERBS, base_form
-from memory.language import sentences
+from memory.language.imperatives import VERBS, base_form
+from memory.language.text import sentences
 
 LONGEST_STEP = 20
 MOST_STEPS = 8

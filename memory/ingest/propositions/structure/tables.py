@@ -17,7 +17,7 @@ from memory.ingest.propositions.structure.names import (
     qualified,
 )
 from memory.ingest.propositions.structure.records import LONGEST_CELL, Statement
-from memory.language import key, singular, words
+from memory.language.text import key, singular, words
 
 MOST_COLUMNS = 12
 _DESCRIBES = frozenset(

@@ -8,8 +8,8 @@ from memory.ingest.propositions.structure.defaults import LABELS
 from memory.ingest.propositions.structure.marks import plain, trimmed
 from memory.ingest.propositions.structure.names import DECORATION, lowered, qualified
 from memory.ingest.propositions.structure.records import LONGEST_TEXT, Statement
-from memory.ingest.propositions.structure.verbs import VERBS, third_person
-from memory.language import key, sentences, singular, words
+from memory.language.imperatives import VERBS, third_person
+from memory.language.text import key, sentences, singular, words
 
 _TERM = r"(?:`[^`\n]{1,80}`|\*\*[^*\n]{1,80}\*\*|__[^_\n]{1,80}__|\[[^\[\]\n]{1,80}\]\([^()\n]{0,300}\))"
 _LEAD = re.compile(

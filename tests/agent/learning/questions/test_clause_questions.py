@@ -6,8 +6,8 @@ import pytest
 
 from agent.learning.questions.clause_questions import of_apposition, questions
 from agent.learning.questions.items import Item
-from memory.ingest.propositions.grammar import Apposition
 from memory.ingest.propositions.reading import sentences
+from memory.language.clauses import Apposition
 from tests.support.statements import at
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from agent.learning.questions.clause_questions import questions
-from memory.ingest.propositions.grammar import Clause
 from memory.ingest.propositions.reading import sentences
+from memory.language.clauses import Clause
 from tests.support.statements import at
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from agent.learning.questions.structured_questions import structured_questions
+from memory.ingest.passages import passages
 from memory.ingest.propositions.structure import structured
-from memory.passages import passages
 from tests.support.statements import DEVICES, at
 
 

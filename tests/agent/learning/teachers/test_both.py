@@ -6,8 +6,8 @@ from agent.errors import TeacherError
 from agent.learning.candidates import Candidate, Written
 from agent.learning.teachers.base import Progress, Teacher
 from agent.learning.teachers.both import Both
-from memory.records import Passage
-from tests.facts import passage
+from memory.records.knowledge import Passage
+from tests.support.facts import passage
 
 HOME = passage("A move transfers a value.")
 

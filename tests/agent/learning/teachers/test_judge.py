@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from agent.errors import TeacherError
 from agent.learning.teachers.judge import PASSAGES_PER_CALL, ModelJudge
-from tests.facts import fact, findings, passage, rust
-from tests.stub import JsonHandler, serving
+from tests.support.facts import fact, findings, passage, rust
+from tests.support.stub import JsonHandler, serving
 
 HOME, FACTS = rust()
 

@@ -17,9 +17,9 @@ from agent.learning.teachers import chat_client
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.reply import LONGEST_REPLY, MOST_PAIRS
-from memory.records import Passage
-from tests.facts import passage
-from tests.stub import JsonHandler, serving
+from memory.records.knowledge import Passage
+from tests.support.facts import passage
+from tests.support.stub import JsonHandler, serving
 
 BRIDGE = passage(
     "Ada Vell built the Corran Bridge in 1904.\nIt has “three” arches — all of stone.", title="Corran"

@@ -9,7 +9,7 @@ from agent.learning.candidates import Written
 from agent.learning.overlap import Corpus
 from agent.learning.teachers.rules import SLICE, RulesTeacher
 from agent.learning.verification import verify
-from memory.records import Passage
+from memory.records.knowledge import Passage
 from tests.support.statements import DEVICES, at
 
 PROSE = at(

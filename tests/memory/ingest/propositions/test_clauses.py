@@ -2,9 +2,9 @@
 
 import pytest
 
-from memory.ingest.propositions.grammar import Apposition, Clause
 from memory.ingest.propositions.reading import sentences
-from memory.ingest.propositions.verbs import stated
+from memory.language.clauses import Apposition, Clause
+from memory.language.verb_groups import stated
 from tests.support.statements import at
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from memory.ingest.propositions.facts import LONGEST_OBJECT, facts
-from memory.records import Fact, Passage
+from memory.records.knowledge import Fact, Passage
 from tests.support.statements import DEVICES, at
 
 PROSE = """## The **press**

@@ -2,8 +2,8 @@
 
 import pytest
 
+from memory.ingest.passages import passages
 from memory.ingest.propositions.structure import structured
-from memory.passages import passages
 from tests.support.statements import DEVICES, read, said
 
 

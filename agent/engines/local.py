@@ -1,0 +1,361 @@
+"""The in-process engine: transformers and PEFT, several adapters, concurrent chats decoded as one batch.
+
+It is no server: one worker thread, no paging and no prefix cache; entropies are exact.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from jinja2 import TemplateError
+from langchain_core.messages import BaseMessage
+from peft import LoraConfig, PeftModel, set_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from agent.engines.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect
+from agent.engines.base import GREEDY, Reply, Sampling, Token, defused
+from agent.engines.bfloat16 import native_bfloat16
+from agent.engines.decoding import (
+    Completion,
+    Prompt,
+    complete,
+    context_length,
+    control_tokens,
+    end_tokens,
+    ending_logprobs,
+    speed_up_head,
+)
+from agent.errors import AdapterNotLoaded, EngineUnavailable, PromptTooLong
+from agent.models.card import ChatTemplate
+
+PLAIN = ChatTemplate()
+VLLM_ONLY = ("response_format", "tools", "logit_bias", "presence_penalty", "frequency_penalty")
+"""Fields of `Sampling` that this engine has no means for."""
+SCORED = 32
+"""Texts that are scored as one batch; chats get their turn between two."""
+_ROLES = {"human": "user", "ai": "assistant", "system": "system"}
+
+
+@dataclass(eq=False)
+class _Request:
+    """One chat that waits for its batch."""
+
+    prompt: Prompt
+    adapter: str | None
+    done: asyncio.Future[Completion]
+
+
+class LocalEngine:
+    """An Engine over a Hugging Face causal language model in this process.
+
+    Chats that arrive within `window` seconds for the same adapter share a batch of at most `batch` rows.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        name: str,
+        template: ChatTemplate = PLAIN,
+        window: float = 0.003,
+        batch: int = 128,
+    ) -> None:
+        speed_up_head(model)
+        self._model = model
+        self._tokenizer = tokenizer
+        self._name = name
+        self._template = template
+        self._control = control_tokens(tokenizer)
+        self._window = window
+        self._batch = batch
+        self._context = context_length(model)
+        self._ends = end_tokens(model, tokenizer)
+        self._linear = {
+            module_name: (module.out_features, module.in_features)
+            for module_name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear)
+        }
+        self._adapted: PeftModel | None = None
+        self._loaded: set[str] = set()
+        self._waiting: list[_Request] = []
+        self._runner: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    def open(cls, model: str | Path, template: ChatTemplate = PLAIN, *, device: str | None = None) -> Self:
+        """Loads a model folder or Hugging Face name, safetensors only; on the GPU if there is one.
+
+        `template` is the one of the model's card, where it has one already.
+
+        It computes in the dtype of the weights, as the served engine does, but in float32 on a CPU without
+        bfloat16 arithmetic. Raises EngineUnavailable if it cannot be loaded or has no chat template.
+        """
+        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = "auto" if place != "cpu" or native_bfloat16() else torch.float32
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(model)
+            weights = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True)
+        except (OSError, ValueError) as error:
+            raise EngineUnavailable(f"cannot load the model {model}: {error}") from error
+        if tokenizer.chat_template is None:
+            raise EngineUnavailable(f"the model {model} has no chat template: use an instruction-tuned one")
+        weights.to(torch.device(place))  # type: ignore[arg-type]  # its decorator hides the signature
+        return cls(weights, tokenizer, name=str(model), template=template)
+
+    async def chat(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """See Engine.chat; the end of the context ends an answer as `max_tokens` does."""
+        prompt = self._prompt(messages, adapter, sampling)
+        return self._reply(prompt, adapter, await self._submit(prompt, adapter))
+
+    async def stream(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """See Engine.stream; text that may be the start of a stop string is held back until that is clear."""
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[Token | None] = asyncio.Queue()
+
+        def sink(token: Token) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, token)
+
+        prompt = self._prompt(messages, adapter, sampling)
+        done = self._submit(replace(prompt, sink=sink), adapter)
+        done.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (token := await queue.get()) is not None:
+                yield token
+            completion = await done
+        finally:
+            done.cancel()  # nothing where it is done; else nobody listens any more
+        yield self._reply(prompt, adapter, completion)
+
+    async def load(self, adapter: str, path: Path) -> None:
+        """See Engine.load; ranks up to `adapter_files.MAX_RANK`."""
+        check_name(adapter)
+        async with self._turn:
+            if adapter not in self._loaded:
+                await asyncio.to_thread(lambda: self._attach(adapter, inspect(path, base=self._linear)))
+                self._loaded.add(adapter)
+
+    async def unload(self, adapter: str) -> None:
+        """See Engine.unload."""
+        async with self._turn:
+            self._require_loaded(adapter)
+            assert self._adapted is not None
+            self._loaded.remove(adapter)
+            if self._loaded:
+                self._adapted.delete_adapter(adapter)
+            else:  # PEFT cannot work without any adapter: take its layers out of the model
+                self._adapted.unload()
+                self._adapted = None
+
+    async def loaded(self) -> tuple[str, ...]:
+        """See Engine.loaded."""
+        return tuple(sorted(self._loaded))
+
+    async def hidden_states(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None
+    ) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
+        """Hidden states of the prompt, [layers + 1, tokens, width]: the embedding first, then each layer.
+
+        Raises what `chat` raises.
+        """
+        prompt = self._prompt(messages, adapter, GREEDY)
+        async with self._turn:
+            return await asyncio.to_thread(self._observe, prompt.ids, adapter)
+
+    async def logprobs_of(
+        self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        """Natural log-probability of each token of `answer` as the reply to the conversation.
+
+        The answer is given, not drawn. Raises what `chat` raises, and ValueError for an empty answer.
+        """
+        prompt = self._prompt(messages, adapter, GREEDY)
+        said = self._ids(answer)
+        if not said:
+            raise ValueError("there is no answer to score")
+        kept = said[: self._context - len(prompt.ids)]
+        async with self._turn:
+            return await asyncio.to_thread(self._score, prompt.ids, kept, adapter)
+
+    async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """See EndingScorer.ending_logprobs."""
+        before: list[int] = self._tokenizer(defused(prompt, self._control))["input_ids"]
+        rows = [before + self._ids(text) for text in texts]
+        if any(len(row) < 2 or len(row) == len(before) for row in rows):
+            raise ValueError("there is no text to score, or nothing before its end")
+        if max(map(len, rows), default=0) > self._context:
+            raise PromptTooLong(f"a text to score is longer than the context, {self._context} tokens")
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # short ones need no long padding
+        found: dict[int, float] = {}
+        for start in range(0, len(order), SCORED):
+            places = order[start : start + SCORED]
+            async with self._turn:
+                scores = await asyncio.to_thread(self._end, [rows[i] for i in places])
+            found |= zip(places, scores, strict=True)
+        return tuple(found[i] for i in range(len(rows)))
+
+    def _ids(self, text: str) -> list[int]:
+        """A text's tokens, the control tokens in it as plain characters."""
+        ids: list[int] = self._tokenizer(defused(text, self._control), add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _prompt(self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling) -> Prompt:
+        """The conversation as token ids, after every check that needs no model."""
+        if not messages:
+            raise ValueError("a conversation needs at least one message")
+        _require_possible(sampling)
+        if adapter is not None:
+            self._require_loaded(adapter)
+        turns = [
+            {"role": _role(message), "content": defused(str(message.text), self._control)}
+            for message in messages
+        ]
+        options: dict[str, Any] = dict(self._template.options)
+        try:
+            text = self._tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True, **options
+            )
+        except TemplateError as error:
+            raise ValueError(f"the model's chat template does not take this conversation: {error}") from error
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(ids) >= self._context:
+            raise PromptTooLong(
+                f"the prompt has {len(ids)} tokens and the context {self._context}: shorten the conversation"
+            )
+        most = min(sampling.max_tokens or self._context, self._context - len(ids))
+        stop = (*sampling.stop, *self._template.stop)
+        return Prompt(ids, sampling.model_copy(update={"max_tokens": most, "stop": stop}))
+
+    def _reply(self, prompt: Prompt, adapter: str | None, completion: Completion) -> Reply:
+        return Reply(
+            text="".join(token.text for token in completion.tokens),
+            tokens=completion.tokens,
+            model=self._name,
+            adapter=adapter,
+            finish_reason=completion.finish_reason,
+            prompt_tokens=len(prompt.ids),
+        )
+
+    def _require_loaded(self, adapter: str) -> None:
+        if adapter not in self._loaded:
+            raise AdapterNotLoaded(f"adapter {adapter} is not loaded: load it first")
+
+    def _submit(self, prompt: Prompt, adapter: str | None) -> asyncio.Future[Completion]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Completion] = loop.create_future()
+        wanted = replace(prompt, wanted=lambda: not done.cancelled())
+        self._waiting.append(_Request(wanted, adapter, done))
+        if self._runner is None or self._runner.done():
+            self._runner = loop.create_task(self._work())
+        return done
+
+    async def _work(self) -> None:
+        """Decodes batch after batch until nobody waits."""
+        while self._waiting:
+            await asyncio.sleep(self._window)
+            async with self._turn:
+                batch = self._next_batch()
+                if not batch:
+                    continue
+                adapter = batch[0].adapter
+                (result,) = await asyncio.gather(
+                    asyncio.to_thread(self._complete, [request.prompt for request in batch], adapter),
+                    return_exceptions=True,
+                )
+            if isinstance(result, BaseException):
+                for request in batch:
+                    if not request.done.done():
+                        request.done.set_exception(result)
+            else:
+                for request, completion in zip(batch, result, strict=True):
+                    if not request.done.done():
+                        request.done.set_result(completion)
+
+    def _next_batch(self) -> list[_Request]:
+        """Takes the oldest request and those that can share a batch with it, leaving out the cancelled."""
+        self._waiting = [request for request in self._waiting if not request.done.done()]
+        if not self._waiting:
+            return []
+        adapter = self._waiting[0].adapter
+        batch = [request for request in self._waiting if request.adapter == adapter][: self._batch]
+        taken = set(map(id, batch))
+        self._waiting = [request for request in self._waiting if id(request) not in taken]
+        return batch
+
+    def _complete(self, prompts: Sequence[Prompt], adapter: str | None) -> list[Completion]:
+        with self._using(adapter):
+            return complete(self._model, self._tokenizer, prompts, self._ends)
+
+    def _end(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        with self._using(None):
+            return ending_logprobs(self._model, rows)
+
+    @torch.inference_mode()
+    def _observe(
+        self, ids: Sequence[int], adapter: str | None
+    ) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
+        with self._using(adapter):
+            inputs = torch.tensor([list(ids)], device=self._model.device)
+            states = self._model(input_ids=inputs, output_hidden_states=True).hidden_states
+            return torch.cat(states).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def _score(self, ids: Sequence[int], said: Sequence[int], adapter: str | None) -> tuple[float, ...]:
+        with self._using(adapter):
+            inputs = torch.tensor([[*ids, *said]], device=self._model.device)
+            logits = self._model(input_ids=inputs).logits[0, len(ids) - 1 : -1]
+            following = torch.tensor(said, device=logits.device)
+            logprobs = logits.float().log_softmax(-1).gather(-1, following[:, None])[:, 0]
+            return tuple(logprobs.tolist())
+
+    def _using(self, adapter: str | None) -> AbstractContextManager[None]:
+        """Puts the adapter, or none, into effect for the calls inside."""
+        if adapter is None:
+            return nullcontext() if self._adapted is None else self._adapted.disable_adapter()
+        self._require_loaded(adapter)  # it may have been unloaded while the request waited
+        assert self._adapted is not None
+        self._adapted.set_adapter(adapter, inference_mode=True)
+        return nullcontext()
+
+    def _attach(self, adapter: str, files: AdapterFiles) -> None:
+        """Adds the weights under a configuration of our own: the file's could ask PEFT to change the base."""
+        config = LoraConfig(
+            r=files.rank,
+            lora_alpha=files.alpha,  # type: ignore[arg-type]  # PEFT computes with it as a float
+            use_rslora=files.rank_stabilised,
+            target_modules=list(files.shapes),
+            task_type="CAUSAL_LM",
+            inference_mode=True,
+        )
+        if self._adapted is None:
+            # Otherwise PEFT keeps adapters in float32 and converts every activation there and back.
+            self._adapted = PeftModel(self._model, config, adapter, autocast_adapter_dtype=False)
+        else:
+            self._adapted.add_adapter(adapter, config, autocast_adapter_dtype=False)
+        set_peft_model_state_dict(self._adapted, load_file(files.path / WEIGHTS), adapter_name=adapter)
+        self._adapted.eval()
+
+
+def _require_possible(sampling: Sampling) -> None:
+    """Raises ValueError for what this engine cannot do: to ignore it would answer something else."""
+    for field in VLLM_ONLY:
+        if getattr(sampling, field):
+            raise ValueError(
+                f"{field}: the in-process engine cannot do this: set NIGHTSCHOOL_ENGINE=vllm, or leave it out"
+            )
+
+
+def _role(message: BaseMessage) -> str:
+    if message.type not in _ROLES:
+        raise ValueError(f"a chat message cannot be of type {message.type!r}: use system, human or ai")
+    return _ROLES[message.type]

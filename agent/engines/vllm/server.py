@@ -1,0 +1,96 @@
+"""How a vLLM server is started: its command line and its environment, on a CPU or a GPU."""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from agent.engines.adapter_files import MAX_RANK
+from agent.engines.bfloat16 import CPU_INFO, native_bfloat16
+from agent.engines.entropy import TOP
+
+GIB = 1 << 30
+WHOLE_CONTEXTS = 2
+"""The key-value cache on a CPU holds at least so many conversations of full length at once."""
+FORCED_CALLS = "hermes"
+"""The parser for a model whose template takes no tools: its calls can be forced, and it never chooses one."""
+
+
+def serve_command(
+    model: str,
+    port: int,
+    *,
+    context: int,
+    name: str = "nightschool",
+    python: str = sys.executable,
+    dtype: str = "auto",
+    modules: Sequence[str] = (),
+    tool_parser: str | None = None,
+    gpu_share: float | None = None,
+) -> list[str]:
+    """The command that serves `model` (a folder) as `name` on 127.0.0.1:`port`, for `context` tokens at most.
+
+    `modules` are the layers that adapters change: vLLM has none on the output layer of a large vocabulary
+    (258,048). `tool_parser` reads the calls of a model whose template takes tools; None where it takes none.
+    `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. It is the module and not the
+    `vllm` command, which the CPU build does not have. It listens on loopback only: an API key would protect
+    `/v1` alone, and whoever can load adapters can make the server read files.
+    """
+    common = [
+        python, "-P", "-m", "vllm.entrypoints.openai.api_server",
+        "--model", model, "--served-model-name", name, "--dtype", dtype,
+        "--host", "127.0.0.1", "--port", str(port),
+        "--enable-lora", "--max-lora-rank", str(MAX_RANK), "--max-loras", "4", "--max-cpu-loras", "16",
+        "--max-logprobs", str(TOP), "--max-model-len", str(context),
+        "--max-num-seqs", "64", "--disable-uvicorn-access-log",
+    ]  # fmt: skip
+    if modules:
+        common += ["--lora-target-modules", *modules]
+    # Without a parser vLLM forces no call either, not even one that is held to its schema.
+    common += ["--enable-auto-tool-choice", "--tool-call-parser", tool_parser or FORCED_CALLS]
+    common += ["--tool-strict-level", "parameter"]
+    if gpu_share is not None:
+        return [*common, "--gpu-memory-utilization", str(gpu_share)]
+    # Eager, because vLLM compiles nothing on a CPU once LoRA is on; one process less to start.
+    return [*common, "--enforce-eager", "--distributed-executor-backend", "uni"]
+
+
+def serve_environment(model: str, *, context: int, cores: int, gpu: bool = False) -> dict[str, str]:
+    """What the server's environment needs on top of the caller's; `cores` is how many the machine lends it.
+
+    One of them is left to the server's front end: threads that wait for each other cost more than they add.
+    """
+    environment = {
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1",
+        "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
+    }  # fmt: skip
+    if not gpu:
+        environment |= {
+            "VLLM_CPU_KVCACHE_SPACE": str(cache_gib(Path(model), context)),
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            "OMP_NUM_THREADS": str(max(1, cores - 1)),
+        }
+    return environment
+
+
+def cache_gib(model: Path, context: int) -> int:
+    """GiB of key-value cache in bf16 that WHOLE_CONTEXTS conversations of `context` tokens take."""
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    config = config.get("text_config") or config
+    heads = config["num_attention_heads"]
+    wide = (config.get("num_key_value_heads") or heads) * (
+        config.get("head_dim") or config["hidden_size"] // heads
+    )
+    per_token: int = 2 * 2 * config["num_hidden_layers"] * wide  # keys and values, two bytes each
+    return max(1, math.ceil(per_token * context * WHOLE_CONTEXTS / GIB))
+
+
+def fast_dtype(
+    stored: Literal["bfloat16", "float16", "float32"], *, gpu: bool, cpu_info: Path = CPU_INFO
+) -> str:
+    """The type in which this machine computes fast: on a CPU bf16 only where it has that."""
+    if gpu or stored == "float32":
+        return stored
+    return "bfloat16" if native_bfloat16(cpu_info=cpu_info) else "float32"

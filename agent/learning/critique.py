@@ -1,0 +1,192 @@
+"""Critique: marks for what exploration found, and what each mark leads to.
+
+Layered: rules, then agreement across sources, then an optional larger model; it never edits findings.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+
+from agent.chat.candidates import NUMBER_WORDS
+from agent.chat.support import clash
+from agent.grading import normalise
+from memory.language.terms import content, coverage, f1, occurs, stems
+from memory.language.text import key, sentences, singular, words
+from memory.records.knowledge import Critique, Evidence, Fact, Findings, Verdict
+
+RELEVANT = 0.5
+"""Below this, half of what was asked about is not even named by the best passage: search again."""
+FAITHFUL = 0.7
+"""Below this, near one assertion in three is contradicted or not in its source: a person must look."""
+GOOD = 0.4
+"""Below this, text is mostly boilerplate or states nothing that can be taught: leave it."""
+AGREEMENT = 0.5
+"""Word F1 from which two objects count as the same statement in other words."""
+CENTRAL_CONFLICT = 0.4
+"""Most faithfulness left when the very thing that was asked about is disputed between sources."""
+COVERAGE_WEIGHT = 0.7
+"""Named keywords weigh more than a retrieval score, which has no fixed zero."""
+FULL_SENTENCE_WORDS = 5
+FULL_PASSAGE_WORDS = 20
+
+COPULA = re.compile(r"(?:is|are|was|were)(?: located in)?|definition|located[_ ]in", re.IGNORECASE)
+"""Relations that say what or where a thing is; of the others a thing may well have several."""
+
+NEGATION = re.compile(r"\b(?:not|never|no longer|cannot|neither|nor|without)\b|n['\u2019]t\b", re.IGNORECASE)
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_BOILERPLATE = re.compile(
+    r"\b(?:cookies?|all rights reserved|subscribe|newsletter|sign (?:in|up)|log ?in|javascript|privacy policy"
+    r"|terms of (?:service|use)|click here|advertis\w+|share this|skip to (?:main )?content|copyright)\b|©",
+    re.IGNORECASE,
+)
+
+_SPELLED_NUMBERS = frozenset(map(singular, NUMBER_WORDS))
+
+Judge = Callable[[str, Findings], Awaitable[tuple[float, str]]]
+"""A larger model's opinion: question and findings in; faithfulness in [0, 1] and its reason out."""
+
+
+async def critique(question: str, findings: Findings, *, judge: Judge | None = None) -> Critique:
+    """Marks the findings; a `judge` can only lower faithfulness, and is asked only where the rules accept.
+
+    Verdicts, first that applies: relevance below 0.5 -> refine; faithfulness below 0.7 -> flag;
+    quality below 0.4 -> discard; else accept.
+    """
+    relevance, why_relevant = _relevance(question, findings)
+    faithfulness, why_faithful = _faithfulness(question, findings)
+    quality, why_good = _quality(findings)
+    reasons = [*why_relevant, *why_faithful, *why_good]
+    verdict = _verdict(relevance, faithfulness, quality)
+    if judge is not None and verdict == "accept":
+        opinion, reason = await judge(question, findings)
+        faithfulness = min(faithfulness, opinion)
+        reasons.append(f"larger model: {reason}")
+        verdict = _verdict(relevance, faithfulness, quality)
+    return Critique(
+        relevance=relevance,
+        faithfulness=faithfulness,
+        quality=quality,
+        verdict=verdict,
+        reasons=tuple(reasons),
+    )
+
+
+def conflicts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
+    """Pairs of facts about one subject that contradict each other: other numbers, or one denies the other.
+
+    Two different definitions of one thing are no conflict, nor are statements under different conditions.
+    """
+    groups: dict[tuple[str, str, str], list[Fact]] = defaultdict(list)
+    for fact in facts:
+        condition = " ".join(stems(fact.condition))
+        groups[key(fact.subject), " ".join(fact.relation.casefold().split()), condition].append(fact)
+    return tuple(
+        (first, second)
+        for group in groups.values()
+        for i, first in enumerate(group)
+        for second in group[i + 1 :]
+        if _contradict(first, second)
+    )
+
+
+def _contradict(first: Fact, second: Fact) -> bool:
+    """Whether two facts of one subject, relation and condition cannot both be true.
+
+    `has 3 rooms` and `has 2 doors` can: unless the relation is a copula, the objects must differ in nothing
+    but their numbers or a denial.
+    """
+    if first.negated and second.negated:
+        return False
+    if first.negated != second.negated:
+        return stems(normalise(first.object)) == stems(normalise(second.object))
+    if not COPULA.fullmatch(first.relation.strip()) and _without_numbers(first) != _without_numbers(second):
+        return False
+    return clash(f"{first.subject} {first.object}", f"{first.subject} {second.object}")
+
+
+def _without_numbers(fact: Fact) -> frozenset[str]:
+    """The object's content words without numbers, in digits or words, and denials."""
+    found = content(NEGATION.sub(" ", fact.object))
+    return frozenset(w for w in found if not w[0].isdigit() and w not in _SPELLED_NUMBERS)
+
+
+def agree(first: str, second: str) -> bool:
+    """Whether two objects say the same in other words."""
+    same_numbers = set(NUMBER.findall(first)) == set(NUMBER.findall(second))
+    same_sign = bool(NEGATION.search(first)) == bool(NEGATION.search(second))
+    return same_numbers and same_sign and f1(first, second) >= AGREEMENT
+
+
+def _verdict(relevance: float, faithfulness: float, quality: float) -> Verdict:
+    if relevance < RELEVANT:
+        return "refine"
+    if faithfulness < FAITHFUL:
+        return "flag"
+    return "discard" if quality < GOOD else "accept"
+
+
+def _relevance(question: str, findings: Findings) -> tuple[float, list[str]]:
+    wanted = content(question)
+    if not findings.evidence:
+        return 0.0, ["no passage was found"]
+    if not wanted:
+        return 0.0, ["the question names nothing to look for"]
+    named = {
+        hit.passage.id: coverage(wanted, _heading(hit) + " " + hit.passage.text) for hit in findings.evidence
+    }
+    best = max(findings.evidence, key=lambda hit: (named[hit.passage.id], hit.score))
+    share = named[best.passage.id]
+    score = COVERAGE_WEIGHT * share + (1 - COVERAGE_WEIGHT) * min(1.0, max(0.0, best.score))
+    missing = [w for w in wanted if w not in set(stems(_heading(best) + " " + best.passage.text))]
+    reason = f"the best passage names {len(wanted) - len(missing)} of {len(wanted)} keywords"
+    return score, [reason + (f", not {', '.join(missing)}" if missing else "")]
+
+
+def _heading(hit: Evidence) -> str:
+    """What a passage stands under: its headings, its domain, and the last two parts of where it lies."""
+    place = " ".join(hit.passage.source.rsplit("/", 2)[-2:])
+    return f"{hit.passage.title} {hit.passage.section} {hit.passage.domain} {place}"
+
+
+def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
+    """Share of assertions that stand in their source and that no other assertion disputes."""
+    facts = findings.facts
+    if not facts:
+        return 1.0, []
+    texts = {hit.passage.id: hit.passage.text for hit in findings.evidence}
+    absent = {f.id for f in facts if f.passage_id in texts and f.sentence not in texts[f.passage_id]}
+    disputes = conflicts(facts)
+    disputed = {f.id for pair in disputes for f in pair}
+    score = 1 - len(absent | disputed) / len(facts)
+    reasons = [f"{len(absent)} facts are not in the passage that they name"] if absent else []
+    for first, second in disputes:
+        reasons.append(
+            f"{first.subject!r} is both {first.object!r} ({first.source})"
+            f" and {second.object!r} ({second.source})"
+        )
+    if any(occurs(f.subject, question) for pair in disputes for f in pair):
+        score = min(score, CENTRAL_CONFLICT)
+        reasons.append("the sources disagree about the very thing that was asked")
+    return score, reasons or [f"{len(facts)} facts, none disputed"]
+
+
+def _quality(findings: Findings) -> tuple[float, list[str]]:
+    """A third each for whole sentences, length and facts stated; boilerplate scales all of it down."""
+    passages = [hit.passage.text for hit in findings.evidence]
+    if not passages:
+        return 0.0, []
+    if not findings.facts:
+        return GOOD / 2, ["the passages state no fact that the rules can read"]
+    spans = [text[start:end] for text in passages for start, end in sentences(text)]
+    whole = sum(
+        s.rstrip("\"'`)").endswith((".", "!", "?")) and len(words(s)) >= FULL_SENTENCE_WORDS for s in spans
+    )
+    prose = whole / max(1, len(spans))
+    length = sum(min(1.0, len(words(text)) / FULL_PASSAGE_WORDS) for text in passages) / len(passages)
+    density = min(1.0, len(findings.facts) / len(passages))
+    noise = sum(bool(_BOILERPLATE.search(s)) for s in spans) / max(1, len(spans))
+    score = (prose + length + density) / 3 * (1 - noise)
+    reasons = [f"{prose:.0%} whole sentences, {len(findings.facts)} facts in {len(passages)} passages"]
+    if noise:
+        reasons.append(f"{noise:.0%} of the sentences are boilerplate")
+    return score, reasons

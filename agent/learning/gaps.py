@@ -1,0 +1,61 @@
+"""Gaps: when an answer shows one, and which keywords say what is missing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from agent.engines.base import Reply, Token
+from memory.language.terms import content
+from memory.records.interactions import Gap, Uncertainty
+
+DOUBT = 1.1
+"""Nats: a fair choice between three words."""
+MOST_KEYWORDS = 12
+"""Enough for a search; longer lists only dilute it."""
+
+
+def is_gap(uncertainty: Uncertainty) -> bool:
+    """Whether the answer needs sources: `undecided` does too, for looking something up is cheap."""
+    return uncertainty.decision != "confident"
+
+
+def keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
+    """Content words of the question, then words of the answer that the model was unsure of.
+
+    A token counts as unsure when even the lower bound of its entropy exceeds DOUBT.
+    """
+    doubtful = () if reply is None else _doubtful(reply.tokens)
+    found = [*content(question), *content(" ".join(doubtful))]
+    return tuple(dict.fromkeys(found))[:MOST_KEYWORDS]
+
+
+def open_gap(
+    question: str,
+    *,
+    domain: str,
+    keywords: tuple[str, ...],
+    uncertainty: Uncertainty | None,
+    id: str,
+    now: datetime,
+) -> Gap:
+    """An open gap for a question that stayed unanswered; `id` and `now` are injected."""
+    return Gap(
+        id=id,
+        question=question,
+        domain=domain,
+        keywords=keywords,
+        uncertainty=uncertainty,
+        opened_at=now,
+    )
+
+
+def _doubtful(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Whole words that hold a doubtful token; a new word starts at white space."""
+    groups: list[tuple[str, bool]] = []
+    for token in tokens:
+        unsure = token.entropy.lower > DOUBT
+        if groups and not token.text[:1].isspace():
+            text, was = groups[-1]
+            groups[-1] = (text + token.text, was or unsure)
+        else:
+            groups.append((token.text, unsure))
+    return tuple(text.strip() for text, unsure in groups if unsure)

@@ -1,1 +1,0 @@
-"""Benchmark of the api: `python -m api.bench`. Nothing of it serves users."""

@@ -1,0 +1,78 @@
+"""`nightschool adapters`: list, show, promote, roll back and forget, while the service goes on serving."""
+
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.shell import console, service
+
+app = typer.Typer(no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Full name of an adapter, such as rust-v3-1f9c2a7e.")]
+
+
+@app.command("list")
+def listing(domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None) -> None:
+    """List all adapters, rejected ones too."""
+    from api.cli.display import table
+
+    with service() as client:
+        found = client.get("/v1/adapters", domain=domain)
+    rows = [
+        (
+            a["name"],
+            a["domain"],
+            a["status"],
+            _accuracy(a["before"]),
+            _accuracy(a["after"]),
+            a["created_at"][:19],
+        )
+        for a in found
+    ]
+    console().print(table(("adapter", "domain", "status", "before", "after", "created"), rows))
+
+
+@app.command()
+def show(name: Name) -> None:
+    """Show an adapter's evaluation and gates."""
+    from api.cli.display import show_adapter
+
+    with service() as client:
+        adapter = client.get(f"/v1/adapters/{name}")
+    show_adapter(console(), adapter)
+
+
+@app.command()
+def promote(name: Name) -> None:
+    """Make an adapter its domain's live one, if its canary question shows that it works."""
+    with service() as client:
+        serving = client.post(f"/v1/adapters/{name}/promote")
+    console().print(f"{serving['domain']} is now served by {name}", markup=False)
+
+
+@app.command()
+def rollback(domain: Annotated[str, typer.Argument(help="Domain to take back one version.")]) -> None:
+    """Let a domain be served by its previous adapter again, or by the base model."""
+    with service() as client:
+        serving = client.post("/v1/adapters/rollback", {"domain": domain})
+    name = serving["adapter"]["name"] if serving["adapter"] else "the base model"
+    console().print(f"{domain} is now served by {name}", markup=False)
+
+
+@app.command()
+def forget(
+    domain: Annotated[str, typer.Argument(help="Domain that is to forget.")],
+    curriculum: Annotated[
+        str, typer.Argument(help="What it learned from: a digest of `adapters show`, or its first 8 digits.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Take one lesson out of a domain: quarantine it, and teach the domain the others anew."""
+    from api.cli.learn import watch
+
+    with service() as client:
+        body = {"domain": domain, "curriculum": curriculum, "reason": reason}
+        watch(client, client.post("/v1/adapters/forget", body)["run_id"], "forgotten")
+
+
+def _accuracy(evaluation: dict[str, Any]) -> str:
+    return f"{evaluation['in_distribution']['accuracy']:.0%}"

@@ -1,0 +1,93 @@
+"""`nightschool calibrate`: a domain's gate, refitted on people's own labelled questions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.shell import BAD_INPUT, FAILED, console, service, stop
+
+if TYPE_CHECKING:
+    from agent.chat.own_questions import LabelledQuestion
+
+PATIENCE_SECONDS = 3600.0
+"""A thousand answers take a small model some minutes on two cores, and a large one longer."""
+
+
+def calibrate(
+    domain: Annotated[str, typer.Option(help="Domain of a live adapter, or of the base model: general.")],
+    questions: Annotated[
+        Path,
+        typer.Option(help='JSON lines: {"question": ..., "answers": [...]}; no answers: it cannot be known.'),
+    ],
+) -> None:
+    """Refit a domain's gate on your own labelled questions (at least 100; minutes).
+
+    The running service asks them, and uses the new threshold from then on, without a restart. With too few
+    labels the threshold stays as it was, and the exit code is 1.
+    """
+    asked = _read(questions)
+    body = {"domain": domain, "questions": [each.model_dump(mode="json") for each in asked]}
+    with service() as client:
+        found = client.post("/v1/calibrations", body, seconds=PATIENCE_SECONDS)
+    _tell(found)
+    if not found["refitted"]:
+        stop(f"{'; '.join(found['reasons'])}: nothing is promised, the threshold stays as it was", FAILED)
+
+
+def _read(path: Path) -> "list[LabelledQuestion]":
+    from pydantic import ValidationError
+
+    from agent.chat.own_questions import LabelledQuestion
+
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other line separators
+    except (OSError, UnicodeDecodeError) as error:
+        stop(f"{path} cannot be read: {error}", BAD_INPUT)
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(LabelledQuestion.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            reason = f"{place}: {first['msg']}" if place else first["msg"]
+            stop(f"{path}, line {number}: {reason}", BAD_INPUT)
+    if not found:
+        stop(f"{path} holds no questions", BAD_INPUT)
+    return found
+
+
+def _tell(found: dict[str, Any]) -> None:
+    right = f", {found['right'] / found['labels']:.0%}" if found["labels"] else ""
+    lines = {
+        "answered by": found["adapter"] or "the base model",
+        "labels": f"{found['labels']} of {found['asked']} answers ({found['declined']} declined)",
+        "right": f"{found['right']}{right}",
+        "AUROC": _figure(found["auroc"]),
+        "ECE": _figure(found["error"]),
+        "threshold": _figure(found["threshold"]),
+        "promise": _promise(found),
+        "confident": f"{found['confident']:.0%} of the answers",
+    }
+    if not found["refitted"]:
+        lines["threshold"] = "as it was"
+    for label, text in lines.items():
+        console().print(f"{label:<12} {text}", markup=False, soft_wrap=True)
+
+
+def _promise(found: dict[str, Any]) -> str:
+    if found["risk"] is not None:
+        return (
+            f"at most {found['risk']:.0%} of the confident answers to questions like these are wrong,"
+            f" but for a chance of {found['delta']:.0%}"
+        )
+    if not found["refitted"]:
+        return "none"
+    return f"none, so no answer counts as confident: {'; '.join(found['reasons'])}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,84 @@
+"""Commands for API keys.
+
+None of them asks the service: they work on its database, whether it runs or not.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from api.cli.shell import BAD_INPUT, FAILED, console, settings, stop
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from memory.server.keys import Keys
+
+app = typer.Typer(no_args_is_help=True)
+T = TypeVar("T")
+
+
+@app.command()
+def create(
+    scope: Annotated[str, typer.Option(help="chat, learn (chat too) or admin (all).")],
+    owner: Annotated[
+        str, typer.Option(help="Whose threads it sees; several keys may have one owner.")
+    ] = "default",
+) -> None:
+    """Make a key and print it, once."""
+    from memory.server.keys import SCOPES
+
+    if scope not in SCOPES:
+        stop(f"no scope {scope!r}: use {', '.join(SCOPES)}", BAD_INPUT)
+    made, text = _with_keys(lambda keys: keys.create(owner, scope))
+    console().print(text, markup=False)
+    typer.echo(f"Key {made.id} of {owner}, scope {scope}: keep it, it cannot be shown again.", err=True)
+
+
+@app.command("list")
+def listing() -> None:
+    """List keys, without what makes them work."""
+    from api.cli.display import table
+
+    rows = [
+        (key.id, key.owner, key.scope, _when(key.created_at), _when(key.revoked_at))
+        for key in _with_keys(lambda keys: keys.list())
+    ]
+    console().print(table(("key", "owner", "scope", "created", "revoked"), rows))
+
+
+@app.command()
+def revoke(key: Annotated[str, typer.Argument(help="Id of a key.")]) -> None:
+    """Make a key worthless, within seconds."""
+    _with_keys(lambda keys: keys.revoke(key))
+    console().print(f"Key {key} is revoked.", markup=False)
+
+
+def _when(time: "datetime | None") -> str:
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""
+
+
+def _with_keys(work: "Callable[[Keys], Awaitable[T]]") -> T:
+    from memory.database.database import open_database
+    from memory.errors import StoreUnavailable, UnknownKey
+    from memory.server.keys import Keys
+
+    given = settings()
+    given.home.mkdir(parents=True, exist_ok=True)
+
+    async def run() -> Any:
+        database = await open_database(given.relational)
+        try:
+            return await work(Keys(database))
+        finally:
+            await database.aclose()
+
+    try:
+        found: T = asyncio.run(run())
+    except UnknownKey as error:
+        stop(str(error), BAD_INPUT)
+    except StoreUnavailable as error:
+        stop(str(error), FAILED)
+    return found

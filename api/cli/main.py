@@ -1,0 +1,63 @@
+"""The command `nightschool`: its commands and their exit codes.
+
+0: done. 1: the service does not answer, or what was asked for failed. 2: bad input or a bad setting.
+"""
+
+import typer
+
+from api.cli import (
+    adapters,
+    calibrate,
+    chat,
+    gaps,
+    keys,
+    learn,
+    library,
+    models,
+    report,
+    serve,
+    study,
+    travel,
+)
+
+app = typer.Typer(
+    name="nightschool",
+    help="An LLM service that knows when it does not know, learns it, and proves that it learned.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(serve.up)
+app.command("api")(serve.api)
+app.command("worker")(serve.worker)
+app.command("engine")(serve.engine)
+app.command("graph")(serve.graph)
+app.command("ingest")(library.ingest)
+app.command("chat")(chat.chat)
+app.command("learn")(learn.learn)
+app.command("runs")(learn.runs)
+app.command("approve")(learn.approve)
+app.command("reject")(learn.reject)
+app.command("cancel")(learn.cancel)
+app.command("history")(travel.history)
+app.command("replay")(travel.replay)
+app.command("fork")(travel.fork)
+app.command("diff")(travel.diff)
+app.command("calibrate")(calibrate.calibrate)
+app.command("report")(report.report)
+models.app.command("study")(study.study)
+app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
+app.add_typer(gaps.app, name="gaps", help="List gaps; dismiss, merge or delete one.")
+app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
+app.add_typer(
+    adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."
+)
+
+
+def main() -> None:
+    """Runs the command that the process was started with."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

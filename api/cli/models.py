@@ -1,0 +1,217 @@
+"""`nightschool models`: adopt, choose, show and remove base models, without a running service."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.shell import BAD_INPUT, console, disk_trouble, settings, stop
+
+if TYPE_CHECKING:
+    from agent.models.store import ModelStore, Origin
+
+app = typer.Typer(no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Name of an adopted model, as `models list` shows it.")]
+
+
+@app.command()
+def add(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME|FOLDER|HF-ID",
+            help="A catalogued model, a folder or a name on the hub; default: the catalogue's default.",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name that it gets here.")] = None,
+    chat_template: Annotated[
+        Path | None, typer.Option(help="File with the chat template to use instead of the model's own.")
+    ] = None,
+) -> None:
+    """Adopt a model; one that is there already is left as it is."""
+    from agent.models.adoption import adopt
+    from agent.models.catalogue import shipped_catalogue
+
+    catalogue = shipped_catalogue()
+    what = model or catalogue.default
+    with _plainly():
+        store = _store()
+        folder = what not in catalogue.models and Path(what).exists()
+        there = store.find_added(what) if folder else store.find(what)
+        if there is not None and name in (None, there) and chat_template is None:
+            if folder:
+                store.verify(there)
+            store.refresh_card(there)
+            console().print(f"{there} is there already", markup=False)
+            return
+        with _progress() as progress:
+            origin = adopt(what, store, catalogue, progress, name=name, template=chat_template)
+        _tell(store, origin)
+
+
+@app.command("list")
+def listing() -> None:
+    """List the adopted models and those of the catalogue."""
+    from agent.errors import BadModelCard, NoModelCard
+    from agent.models.catalogue import shipped_catalogue
+    from api.cli.display import table
+
+    catalogue = shipped_catalogue()
+    rows = []
+    with _plainly():
+        store = _store()
+        in_use = _in_use(store)
+        for name in store.names():
+            origin = store.origin(name)
+            try:
+                verdict: str = store.card(name).verdict
+            except NoModelCard:
+                verdict = f"not studied: models study {name}"
+            except BadModelCard:
+                verdict = f"card unusable: models study {name}"
+            rows.append(("*" if name == in_use else "", name, verdict, origin.licence, origin.title))
+        for name, entry in catalogue.models.items():
+            if name not in store.names():
+                mark = "*" if name == in_use else ""
+                rows.append((mark, name, f"not here: models add {name}", entry.licence, entry.title))
+    console().print(table(("in use", "model", "verdict of the study", "licence", "what it is"), rows))
+
+
+@app.command()
+def show(name: Name) -> None:
+    """Show where a model came from and what its card says."""
+    from agent.errors import NoModelCard
+
+    with _plainly():
+        store = _store()
+        origin = store.origin(name)
+        lines = {
+            "model": origin.title,
+            "from": origin.source,
+            "licence": origin.licence,
+            "folder": str(store.path(name)),
+            "digest": origin.digest,
+        }
+        try:
+            card = store.card(name)
+        except NoModelCard as error:
+            lines["card"] = str(error)
+        else:
+            lines |= {
+                "size": f"{card.parameters / 1e6:.0f} M parameters, {card.vocabulary} tokens, {card.dtype}",
+                "context": f"{card.context} tokens",
+                "speed": f"{card.speed.tokens_per_second:.0f} tokens/s alone,"
+                f" {card.speed.tokens_per_second_batched:.0f} with 32 at once ({card.speed.machine})",
+                "card": f"{card.known} known questions, {card.unknown} unknown, {card.replay} replayed"
+                " answers",
+                "verdict": f"{card.verdict}: {'; '.join(card.reasons)}",
+            }
+    for label, text in lines.items():
+        console().print(f"{label:<8} {text}", markup=False, soft_wrap=True)
+    if origin.terms:
+        console().print(f"\n{origin.terms}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def use(name: Name) -> None:
+    """Choose the model that is served and taught from the next start on."""
+    with _plainly():
+        store = _store()
+        store.use(name)
+    chosen = settings().model
+    console().print(f"{name} is used from the next start on", markup=False)
+    if chosen is not None and store.find(chosen) != name:
+        console().print(f"but not here: NIGHTSCHOOL_MODEL names {chosen}", markup=False)
+
+
+@app.command()
+def remove(name: Name) -> None:
+    """Remove a model and its card; the files of a folder that was adopted stay."""
+    with _plainly():
+        store = _store()
+        store.origin(name)
+        if name == _in_use(store):
+            stop(
+                f"{name} is in use: choose another first with `nightschool models use`"
+                " (or unset NIGHTSCHOOL_MODEL)",
+                BAD_INPUT,
+            )
+        store.remove(name)
+    console().print(f"{name} was removed", markup=False)
+
+
+class _Bar:
+    """Shows the progress of an adoption; plain lines where the output is no terminal."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+
+        self._console = console()
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self.bar.add_task("", total=None)
+
+    def say(self, what: str) -> None:
+        self.bar.update(self._task, description=what, total=None, completed=0)
+        if not self._console.is_terminal:
+            self._console.print(what, markup=False, soft_wrap=True)
+
+    def read(self, done: int, of: int) -> None:
+        self.bar.update(self._task, total=of, advance=done)
+
+
+@contextmanager
+def _progress() -> Iterator[_Bar]:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    shown = _Bar()
+    with shown.bar if console().is_terminal else nullcontext():
+        yield shown
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What is wrong with a model or the place for it ends the command with one line and 2."""
+    from agent.errors import ModelError
+
+    try:
+        yield
+    except ModelError as error:
+        stop(str(error), BAD_INPUT)
+    except OSError as error:
+        stop(disk_trouble(error), BAD_INPUT)
+
+
+def _store() -> "ModelStore":
+    from agent.models.store import ModelStore
+
+    return ModelStore(settings().models)
+
+
+def _in_use(store: "ModelStore") -> str:
+    """The name of the adopted model in use; what the setting or the catalogue names where it is none."""
+    from agent.models.store import name_in_use
+
+    setting = name_in_use(settings())
+    return store.find(setting) or setting
+
+
+def _tell(store: "ModelStore", origin: "Origin") -> None:
+    from agent.models.card import CARD
+
+    console().print(
+        f"{origin.name} was added: {store.path(origin.name)} ({origin.licence})", markup=False, soft_wrap=True
+    )
+    if origin.terms:
+        console().print(origin.terms, markup=False, soft_wrap=True)
+    if not (store.path(origin.name) / CARD).is_file():
+        console().print(f"Next: nightschool models study {origin.name}", markup=False)

@@ -1,0 +1,23 @@
+"""`nightschool report`: how each domain has fared from version to version.
+
+Measures nothing; every figure is from the evaluation that its adapter was gated on.
+"""
+
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from api.cli.shell import console, service
+
+
+def report(domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None) -> None:
+    """Draw accuracy, forgetting, hallucination and calibration of every domain over its versions."""
+    from api.cli.display import versions_table
+
+    with service() as client:
+        adapters = client.get("/v1/adapters", domain=domain)
+    if not adapters:
+        console().print("nothing yet: `nightschool learn TOPIC` makes the first version")
+    for name, versions in groupby(adapters, key=lambda adapter: str(adapter["domain"])):
+        console().print(versions_table(name, list(versions)))

@@ -1,0 +1,170 @@
+"""Commands that run processes: all of the service, or one part of it in the foreground.
+
+What the parts are is in `components`, how they are kept running in `supervisor`.
+"""
+
+import asyncio
+import fcntl
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.shell import BAD_INPUT, FAILED, console, settings, stop
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+    from api.supervisor.supervisor import Component
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all output of all parts.")]
+
+COLOURS = {"graph": "magenta", "engine": "yellow", "worker": "cyan", "api": "green"}
+WORDY = ("engine", "graph")
+"""Parts that log much of no interest to a person; the console shows the engine's errors, the files all."""
+TROUBLE = re.compile(r"^(?!.*WARNING).*\b(ERROR|CRITICAL|FATAL)\b")
+
+
+def up(verbose: Verbose = False) -> None:
+    """Start the service: api, engine, trainer and graph store. Ctrl-C stops all of it."""
+    from api.supervisor import supervisor
+    from api.supervisor.components import components
+
+    given = settings()
+    with _plainly():
+        parts = components(given)
+    logs = given.path("logs")
+    logs.mkdir(parents=True, exist_ok=True)
+    with (given.path("up.lock")).open("a+") as lock:
+        _claim(lock.fileno(), given)
+        _ports_free(given, parts)
+        screen = console()
+
+        def show(name: str, line: str) -> None:
+            if verbose or name not in WORDY or (name == "engine" and TROUBLE.search(line)):
+                note(name, line)
+
+        def note(name: str, line: str) -> None:
+            colour = COLOURS.get(name, "white")
+            screen.print(f"[{colour}]{name:<6} |[/] ", end="")
+            screen.print(line, markup=False, soft_wrap=True)
+
+        def ready(seconds: float) -> None:
+            screen.print(
+                f"\n[bold green]Nightschool is ready[/] after {seconds:.0f} s\n"
+                f"  chat   {given.api_url}/v1/chat/completions   or: nightschool chat\n"
+                f"  docs   {given.api_url}/docs\n"
+                f"  logs   {logs}\n"
+                "  stop   Ctrl-C\n",
+                soft_wrap=True,
+            )
+
+        screen.print(f"Starting {', '.join(part.name for part in parts)} (home: {given.home.resolve()})")
+        try:
+            asyncio.run(
+                _supervise(supervisor.supervise, parts, logs=logs, say=show, note=note, on_ready=ready)
+            )
+        except supervisor.GaveUp as error:
+            stop(str(error), FAILED)
+        screen.print("Stopped.")
+
+
+def api() -> None:
+    """Run the api alone. It needs a graph store, and an engine to answer."""
+    import logging
+
+    given = settings()
+    logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "dbos", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    from api.serving import serve
+
+    with _plainly():
+        serve(given)
+    os._exit(0)  # everything is closed, and taking the interpreter down in order would take seconds more
+
+
+def worker() -> None:
+    """Run the trainer alone."""
+    from api.supervisor import components
+
+    _become(components.worker)
+
+
+def engine() -> None:
+    """Run the vLLM server alone."""
+    from api.supervisor import components
+
+    _become(components.engine)
+
+
+def graph() -> None:
+    """Run the embedded graph store alone."""
+    from api.supervisor import components
+
+    _become(components.graph)
+
+
+def _become(made: "Callable[[Settings], Component]") -> None:
+    given = settings()
+    with _plainly():
+        part = made(given)
+    os.execvp(part.command[0], part.command)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Ends the command with the message of what keeps a part from starting; 2 for a bad setting or model."""
+    from agent.errors import AgentError, ModelError
+    from memory.errors import StorageError
+
+    try:
+        yield
+    except ModelError as error:
+        stop(str(error), BAD_INPUT)
+    except (AgentError, StorageError) as error:
+        stop(str(error), FAILED)
+    except ValueError as error:
+        stop(str(error), BAD_INPUT)
+
+
+async def _supervise(supervise: Any, parts: Sequence["Component"], **options: Any) -> None:
+    asked = asyncio.Event()
+
+    def on_signal() -> None:
+        if asked.is_set():
+            os._exit(130)  # the second Ctrl-C: the children are told to stop by the death of their parent
+        asked.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    await supervise(parts, stop=asked, **options)
+
+
+def _claim(lock: int, given: "Settings") -> None:
+    """Two services on one home folder would write the same stores."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        where = given.home.resolve()
+        stop(f"another `nightschool up` runs on {where}: stop it, or set NIGHTSCHOOL_HOME", BAD_INPUT)
+
+
+def _ports_free(given: "Settings", parts: Sequence["Component"]) -> None:
+    ports = {"api": (given.api_host, given.api_port), "engine": ("127.0.0.1", given.engine_port)}
+    for part in parts:
+        if part.name not in ports:
+            continue
+        host, port = ports[part.name]
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                hint = f"set NIGHTSCHOOL_{part.name.upper()}_PORT to another"
+                stop(f"port {port} on {host} cannot be used ({error.strerror}): {hint}", BAD_INPUT)

@@ -1,0 +1,99 @@
+"""`nightschool models study`: asks a model a thousand questions and writes its card."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.shell import BAD_INPUT, FAILED, console, disk_trouble, settings, stop
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+WORK = "study"
+"""Folder below the home folder for the answers of studies that are not finished."""
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="Name of an adopted model, as `models list` shows it.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for a page, figures and a plot of the study.")
+    ] = None,
+) -> None:
+    """Study a model: what it knows, how sure it is, how fast it is; writes its card (minutes).
+
+    Interrupted, it goes on where it was; the card is written when all is done.
+    """
+    import asyncio
+    import shutil
+
+    from agent.errors import EngineError, ModelError
+    from agent.models.store import ModelStore
+    from agent.models.study.material import shipped_material
+    from agent.models.study.report import write_report
+    from agent.models.study.run import Subject
+    from agent.models.study.run import study as run_study
+    from api.supervisor.components import on_gpu
+
+    given = settings()
+    store = ModelStore(given.models)
+    try:
+        if report is not None:
+            report.mkdir(parents=True, exist_ok=True)
+        origin = store.origin(name)
+        folder = store.path(name)
+        work = given.path(WORK) / f"{name}-{origin.digest[:12]}"
+        work.mkdir(parents=True, exist_ok=True)
+        subject = Subject(
+            name=name,
+            folder=folder,
+            source=origin.source,
+            licence=origin.licence,
+            digest=origin.digest,
+            tool_parser=origin.tool_parser,
+        )
+        with _bars() as shown:
+            found = asyncio.run(
+                run_study(
+                    subject, shipped_material(), work, lambda what, total: _bar(shown, what, total),
+                    gpu_share=given.engine_gpu_share if on_gpu(given) else None,
+                )
+            )  # fmt: skip
+    except ModelError as error:
+        stop(str(error), BAD_INPUT)
+    except EngineError as error:
+        stop(str(error), FAILED)
+    except OSError as error:
+        stop(disk_trouble(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        stop(f"stopped; `nightschool models study {name}` goes on where it was", 130)
+    try:
+        store.save_card(found.card, found.questions, found.unknown, found.replay, found.distributions)
+        if report is not None:
+            write_report(found, f"nightschool models study {name}", report)
+    except ModelError as error:
+        stop(str(error), BAD_INPUT)
+    except OSError as error:
+        stop(disk_trouble(error), BAD_INPUT)
+    shutil.rmtree(work)
+    console().print(f"{name}: {found.card.verdict}", markup=False)
+    for reason in found.card.reasons:
+        console().print(f"  {reason}", markup=False, soft_wrap=True)
+
+
+def _bars() -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console(),
+    )
+
+
+def _bar(shown: "Progress", what: str, total: int) -> Callable[[], object]:
+    task = shown.add_task(what, total=total)
+    return lambda: shown.advance(task)

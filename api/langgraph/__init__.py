@@ -1,0 +1,1 @@
+"""Endpoints in LangGraph's format."""

@@ -1,0 +1,222 @@
+"""Routes of assistants and of information about the service, in LangGraph's format.
+
+What a graph takes and gives is read off the graph.
+"""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query, Response
+from pydantic import Field
+
+from api.auth import Calling, may
+from api.compose import Given, Service
+from api.langgraph.common import Body, Id, Limit, Offset, Select, picked, surface
+from api.langgraph.run_requests import Configured
+from graphs.server import threads
+from graphs.server.graph_spec import Served, valid
+from memory.server.assistants import Assistant, Facts, Wanted
+from memory.server.threads import Json, Search
+
+router = surface("assistants")
+
+Named = Annotated[str, Path(min_length=1, max_length=64)]
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class AssistantCreate(Body):
+    """A new assistant: a graph, and the options that it is run with."""
+
+    graph_id: Title
+    config: Configured = Configured()
+    context: Json = {}
+    metadata: Json = {}
+    assistant_id: Id | None = None
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+    name: Title | None = None
+    description: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class AssistantPatch(Body):
+    """What to change, in a new version."""
+
+    graph_id: Title | None = None
+    config: Configured | None = None
+    context: Json | None = None
+    metadata: Json | None = None
+    name: Title | None = None
+    description: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class AssistantSearch(Body):
+    """Which assistants, in which order."""
+
+    metadata: Json = {}
+    graph_id: str | None = None
+    name: str | None = None
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal["assistant_id", "graph_id", "name", "created_at", "updated_at"] = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+    select: Select | None = None
+
+
+class AssistantCount(Body):
+    """Which assistants to count."""
+
+    metadata: Json = {}
+    graph_id: str | None = None
+    name: str | None = None
+
+
+class VersionsAsked(Body):
+    """Which versions of an assistant."""
+
+    metadata: Json = {}
+    limit: Limit = 10
+    offset: Offset = 0
+
+
+class VersionChosen(Body):
+    """The version to go back, or on, to."""
+
+    version: Annotated[int, Field(ge=1, le=10**6)]
+
+
+@router.post("/assistants", dependencies=[may("learn")])
+async def create(asked: AssistantCreate, given: Given) -> Json:
+    """Creates an assistant."""
+    facts = Facts(
+        graph_id=asked.graph_id,
+        name=asked.name or asked.graph_id,
+        description=asked.description,
+        config=asked.config.model_dump(mode="json", exclude_defaults=True),
+        context=asked.context,
+        metadata=asked.metadata,
+    )
+    _check(facts, given)
+    exist_ok = asked.if_exists == "do_nothing"
+    made = await given.assistants.create(facts, assistant_id=asked.assistant_id, exist_ok=exist_ok)
+    return _reply(made)
+
+
+@router.post("/assistants/search")
+async def search(asked: AssistantSearch, given: Given, response: Response) -> list[Json]:
+    """Lists assistants; the header X-Pagination-Next holds the offset of those that are left."""
+    wanted = Wanted(**asked.model_dump(exclude={"select"}))
+    found = await given.assistants.search(wanted.model_copy(update={"limit": wanted.limit + 1}))
+    if len(found) > wanted.limit:
+        response.headers["X-Pagination-Next"] = str(wanted.offset + wanted.limit)
+    return [picked(_reply(assistant), asked.select) for assistant in found[: wanted.limit]]
+
+
+@router.post("/assistants/count")
+async def count(asked: AssistantCount, given: Given) -> int:
+    """Counts assistants."""
+    return len(await given.assistants.search(Wanted(**asked.model_dump(), limit=0)))
+
+
+@router.get("/assistants/{assistant_id}")
+async def show(assistant_id: Named, given: Given) -> Json:
+    """One assistant, by its id or by the name of its graph."""
+    return _reply(await given.assistants.get(assistant_id))
+
+
+@router.patch("/assistants/{assistant_id}", dependencies=[may("learn")])
+async def amend(assistant_id: Named, asked: AssistantPatch, given: Given) -> Json:
+    """Makes a new version."""
+    changes = {
+        key: value
+        for key, value in asked.model_dump(mode="json", exclude_unset=True).items()
+        if value is not None
+    }
+    before = await given.assistants.get(assistant_id)
+    _check(Facts(**{key: changes.get(key, getattr(before, key)) for key in Facts.model_fields}), given)
+    return _reply(await given.assistants.amend(assistant_id, changes))
+
+
+@router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[may("learn")])
+async def delete(assistant_id: Named, given: Given, calling: Calling, delete_threads: bool = False) -> None:
+    """Deletes an assistant, and its threads too if that is asked for."""
+    found = await given.assistants.get(assistant_id)
+    await given.assistants.delete(assistant_id)
+    wanted = Search(owner=calling.owner, metadata={"assistant_id": found.assistant_id}, limit=100)
+    while delete_threads and (batch := await given.executor.threads.search(wanted)):
+        await threads.prune(given.executor, [thread.thread_id for thread in batch], latest=False)
+
+
+@router.post("/assistants/{assistant_id}/versions")
+async def versions(assistant_id: Named, asked: VersionsAsked, given: Given) -> list[Json]:
+    """An assistant's versions, newest first."""
+    found = await given.assistants.versions(
+        assistant_id, metadata=asked.metadata, limit=asked.limit, offset=asked.offset
+    )
+    return [_reply(one) for one in found]
+
+
+@router.post("/assistants/{assistant_id}/latest", dependencies=[may("learn")])
+async def choose(assistant_id: Named, asked: VersionChosen, given: Given) -> Json:
+    """Makes a version the current one."""
+    return _reply(await given.assistants.choose(assistant_id, asked.version))
+
+
+@router.get("/assistants/{assistant_id}/graph")
+async def graph(assistant_id: Named, given: Given, xray: Annotated[bool | int, Query(le=10)] = False) -> Json:
+    """The graph's nodes and edges, to be drawn."""
+    drawn = (await _served(assistant_id, given)).graph.get_graph(xray=xray)
+    nodes = [
+        {"id": node.id, "type": "runnable", "data": {"name": node.name}} for node in drawn.nodes.values()
+    ]
+    return {"nodes": nodes, "edges": [_edge(edge) for edge in drawn.edges]}
+
+
+@router.get("/assistants/{assistant_id}/schemas")
+async def schemas(assistant_id: Named, given: Given) -> Json:
+    """JSON schemas of what the graph takes and gives."""
+    served = await _served(assistant_id, given)
+    state = served.graph.get_output_jsonschema()
+    return {
+        "graph_id": served.name,
+        "input_schema": served.input.model_json_schema(),
+        "output_schema": state,
+        "state_schema": state,
+        "config_schema": served.options.model_json_schema(),
+        "context_schema": None,
+    }
+
+
+@router.get("/assistants/{assistant_id}/subgraphs")
+async def subgraphs(assistant_id: Named, given: Given, recurse: bool = False) -> Json:
+    """The graph's subgraphs: none of ours has any."""
+    await _served(assistant_id, given)
+    return {}
+
+
+@router.get("/assistants/{assistant_id}/subgraphs/{namespace}")
+async def subgraph(assistant_id: Named, namespace: str, given: Given, recurse: bool = False) -> Json:
+    """A subgraph by its namespace: none of ours has any."""
+    return await subgraphs(assistant_id, given, recurse)
+
+
+async def _served(name: str, given: Service) -> Served:
+    return given.executor.served[(await given.assistants.get(name)).graph_id]
+
+
+def _check(facts: Facts, given: Service) -> None:
+    if facts.graph_id not in given.executor.served:
+        raise ValueError(f"no graph {facts.graph_id!r}: there are {', '.join(given.executor.served)}")
+    if facts.context:
+        raise ValueError("the graphs here take no context: use config.configurable")
+    valid(given.executor.served[facts.graph_id].options, facts.options, "config.configurable")
+
+
+def _reply(assistant: Assistant) -> Json:
+    return assistant.model_dump(mode="json")
+
+
+def _edge(edge: Any) -> Json:
+    told: Json = {"source": edge.source, "target": edge.target}
+    return (
+        told
+        | ({"conditional": True} if edge.conditional else {})
+        | ({"data": edge.data} if edge.data else {})
+    )

@@ -1,0 +1,202 @@
+"""Routes of crons in LangGraph's format, and what happens when one fires.
+
+What a run may ask for is in `run_requests`; that it fires in time is DBOS's business.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
+from fastapi import Response
+from pydantic import Field, field_validator
+
+from api.auth import Calling
+from api.callers import Caller
+from api.compose import Given, Service
+from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
+from api.langgraph.run_requests import Configured, Nodes, RunAsked
+from graphs.server.graph_spec import valid
+from memory.server.crons import Cron, Plan
+from memory.server.threads import Json
+
+router = surface("crons")
+
+OF_THE_CRON = frozenset({"schedule", "timezone", "end_time", "enabled", "on_run_completed", "metadata"})
+Expression = Annotated[str, Field(max_length=100)]
+Zone = Annotated[str, Field(max_length=64)]
+
+
+class When(Body):
+    """When a cron fires, and what becomes of the threads that it makes."""
+
+    timezone: Zone | None = None
+    end_time: datetime | None = None
+    enabled: bool = True
+    on_run_completed: Literal["delete", "keep"] = "delete"
+    metadata: Json = {}
+
+    @field_validator("timezone")
+    @classmethod
+    def _somewhere(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError(f"no time zone {name!r}: send an IANA name such as Europe/Berlin") from None
+        return name
+
+
+class CronAsked(When, RunAsked):
+    """A run to be asked for again and again. `metadata` is the cron's, and its runs'."""
+
+    schedule: Expression
+    checkpoint: None = None
+    checkpoint_id: None = None
+    on_completion: None = None
+    if_not_exists: Literal["reject"] = "reject"
+
+    @field_validator("schedule")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        return checked(text)
+
+
+class CronPatch(Body):
+    """What to change of a cron."""
+
+    schedule: Expression | None = None
+    timezone: Zone | None = None
+    end_time: datetime | None = None
+    enabled: bool | None = None
+    on_run_completed: Literal["delete", "keep"] | None = None
+    metadata: Json | None = None
+    input: Json | None = None
+    config: Configured | None = None
+    interrupt_before: Nodes | None = None
+    interrupt_after: Nodes | None = None
+    stream_mode: str | list[str] | None = None
+    stream_subgraphs: bool | None = None
+    stream_resumable: bool | None = None
+    durability: Literal["sync", "async", "exit"] | None = None
+    webhook: str | None = None
+
+
+class CronSearch(Body):
+    """Which crons."""
+
+    assistant_id: str | None = None
+    thread_id: Id | None = None
+    enabled: bool | None = None
+    metadata: Json = {}
+    limit: Limit = 10
+    offset: Offset = 0
+    sort_by: Literal["created_at"] = "created_at"
+    sort_order: Literal["desc"] = "desc"
+    select: Select | None = None
+
+
+class CronCount(Body):
+    """Which crons to count."""
+
+    assistant_id: str | None = None
+    thread_id: Id | None = None
+    metadata: Json = {}
+
+
+@router.post("/runs/crons")
+async def create(asked: CronAsked, given: Given, calling: Calling) -> Json:
+    """Asks for a run again and again, each on a thread of its own."""
+    return await _create(asked, given, calling, None)
+
+
+@router.post("/threads/{thread_id}/runs/crons")
+async def create_on_thread(thread_id: ThreadId, asked: CronAsked, given: Given, calling: Calling) -> Json:
+    """Asks for a run on the thread again and again."""
+    await given.executor.threads.get(thread_id)
+    return await _create(asked, given, calling, thread_id)
+
+
+@router.post("/runs/crons/search")
+async def search(asked: CronSearch, given: Given, calling: Calling) -> list[Json]:
+    """Lists crons, newest first."""
+    found = await given.crons.search(owner=calling.owner, metadata=asked.metadata, **_wanted(asked))
+    return [picked(_reply(cron), asked.select) for cron in found[asked.offset : asked.offset + asked.limit]]
+
+
+@router.post("/runs/crons/count")
+async def count(asked: CronCount, given: Given, calling: Calling) -> int:
+    """Counts crons."""
+    return len(await given.crons.search(owner=calling.owner, metadata=asked.metadata, **_wanted(asked)))
+
+
+@router.patch("/runs/crons/{cron_id}")
+async def amend(cron_id: str, asked: CronPatch, given: Given, calling: Calling) -> Json:
+    """Changes a cron; what it has begun goes on."""
+    before = await given.crons.get(cron_id, calling.owner)
+    sent = asked.model_dump(mode="json", exclude_unset=True)
+    changes = {key: value for key, value in sent.items() if key in OF_THE_CRON}
+    payload = before.payload | {key: value for key, value in sent.items() if key not in OF_THE_CRON}
+    named = {"assistant_id": before.assistant_id, "schedule": before.schedule}
+    asked_now = valid(CronAsked, payload | named | changes, "cron")
+    await given.starting.check(calling, asked_now, before.thread_id or str(uuid.uuid4()))
+    cron = await given.crons.amend(cron_id, changes | {"payload": payload})
+    await _schedule(given, cron)
+    return _reply(cron)
+
+
+@router.delete("/runs/crons/{cron_id}", status_code=204)
+async def delete(cron_id: str, given: Given, calling: Calling) -> Response:
+    """Deletes a cron; what it has begun goes on."""
+    await given.crons.get(cron_id, calling.owner)
+    await given.executor.durable.unschedule(cron_id)
+    await given.crons.delete(cron_id)
+    return Response(status_code=204)
+
+
+def checked(schedule: str) -> str:
+    """A cron expression. Raises ValueError for one that says nothing."""
+    if not croniter.is_valid(schedule, second_at_beginning=True):
+        raise ValueError(f"{schedule!r} is no cron expression: send five fields, or six with seconds first")
+    try:
+        croniter(schedule, second_at_beginning=True).get_next()
+    except CroniterBadDateError:
+        raise ValueError(f"{schedule!r} names no day that there is") from None
+    return schedule
+
+
+async def _schedule(given: Service, cron: Cron) -> None:
+    if cron.enabled:
+        await given.executor.durable.schedule(cron.cron_id, cron.schedule, cron.timezone)
+    else:
+        await given.executor.durable.unschedule(cron.cron_id)
+
+
+async def _create(asked: CronAsked, given: Service, calling: Caller, thread_id: str | None) -> Json:
+    assistant, _ = await given.starting.check(calling, asked, thread_id or str(uuid.uuid4()))
+    sent = asked.model_dump(mode="json", exclude_unset=True, exclude={*OF_THE_CRON, "assistant_id"})
+    plan = Plan(
+        **asked.model_dump(include=set(OF_THE_CRON)),
+        assistant_id=assistant.assistant_id,
+        thread_id=thread_id,
+        payload=sent,
+    )
+    cron = await given.crons.create(plan, calling.owner)
+    try:
+        await _schedule(given, cron)
+    except ValueError:
+        await given.crons.delete(cron.cron_id)
+        raise
+    return _reply(cron)
+
+
+def _wanted(asked: CronSearch | CronCount) -> Json:
+    return asked.model_dump(include={"assistant_id", "thread_id", "enabled"}, exclude_none=True)
+
+
+def _reply(cron: Cron) -> Json:
+    told = cron.model_dump(mode="json", exclude={"owner"})
+    zone = ZoneInfo(cron.timezone or "UTC")
+    due = croniter(cron.schedule, datetime.now(zone), second_at_beginning=True).get_next(datetime)
+    return told | {"user_id": cron.owner, "next_run_date": due.isoformat() if cron.enabled else None}

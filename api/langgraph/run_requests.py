@@ -1,0 +1,167 @@
+"""Requests for runs in LangGraph's format, and their translation into an order.
+
+A field that the service cannot honour is refused with its reason; nothing is silently ignored.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from api.langgraph.common import Body, Checkpoint, Id
+from graphs.server.run_spec import Jump, Order, Steer
+from graphs.server.stream_modes import MODES
+from memory.server.runs import Strategy
+from memory.server.threads import Json
+
+MOST_SECONDS = 366 * 24 * 3600.0
+OURS = frozenset(("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map"))
+"""Keys of `configurable` that clients send back as they got them; what they mean has fields of its own."""
+
+Name = Annotated[str, Field(max_length=100)]
+Nodes = Literal["*"] | Annotated[list[Name], Field(max_length=100)]
+
+
+class Jumped(Body):
+    """A node to go to with an input of its own."""
+
+    node: Name
+    input: Any = None
+
+
+class Commanded(Body):
+    """LangGraph's command."""
+
+    resume: Any = None
+    update: Json | Annotated[list[tuple[Name, Any]], Field(max_length=100)] | None = None
+    goto: Name | Jumped | Annotated[list[Name | Jumped], Field(max_length=100)] | None = None
+
+    @property
+    def record(self) -> Steer:
+        """As the executor has it."""
+        goto = [] if self.goto is None else self.goto if isinstance(self.goto, list) else [self.goto]
+        return Steer(
+            answers="resume" in self.model_fields_set,
+            resume=self.resume,
+            update=dict(self.update) if self.update is not None else None,
+            goto=tuple(j if isinstance(j, str) else Jump(node=j.node, input=j.input) for j in goto),
+        )
+
+
+class Configured(Body):
+    """LangGraph's config; `configurable` holds the assistant's options."""
+
+    recursion_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+    configurable: Json = {}
+    tags: Annotated[list[Name], Field(max_length=100)] = []
+    metadata: Json = {}
+
+
+class RunAsked(Body):
+    """What a run is to do."""
+
+    assistant_id: Annotated[str, Field(min_length=1, max_length=64)]
+    input: Any = None
+    command: Commanded | None = None
+    metadata: Json = {}
+    config: Configured = Configured()
+    context: Json | None = None
+    checkpoint: Checkpoint | None = None
+    checkpoint_id: Id | None = None
+    stream_mode: str | list[str] = "values"
+    stream_subgraphs: bool = False
+    stream_resumable: bool = True
+    """Every run's events are kept, so that any stream can be taken up again."""
+    interrupt_before: Nodes = []
+    interrupt_after: Nodes = []
+    multitask_strategy: Strategy = "enqueue"
+    if_not_exists: Literal["create", "reject"] = "reject"
+    on_disconnect: Literal["cancel", "continue"] = "continue"
+    on_completion: Literal["delete", "keep"] | None = None
+    after_seconds: float = Field(0.0, ge=0, le=MOST_SECONDS)
+    durability: Literal["sync", "async", "exit"] = "sync"
+    strict_resume: Literal[True] | None = None
+    """A command that resumes always needs an interrupt to answer."""
+    checkpoint_during: None = None
+    feedback_keys: None = None
+    webhook: Annotated[str, Field(max_length=2000)] | None = None
+    langsmith_tracer: None = None
+
+    @field_validator("checkpoint_during", "feedback_keys", "langsmith_tracer", mode="before")
+    @classmethod
+    def _unsupported(cls, value: object) -> None:
+        if value is not None:
+            raise ValueError("is not supported here: leave it out")
+
+    @field_validator("strict_resume", mode="before")
+    @classmethod
+    def _strict(cls, value: object) -> object:
+        if value is False:
+            raise ValueError("resuming is always strict here: leave strict_resume out")
+        return value
+
+    @field_validator("context")
+    @classmethod
+    def _no_context(cls, context: Json | None) -> Json | None:
+        if context:
+            raise ValueError("the graphs here take no context: use config.configurable")
+        return context
+
+    @field_validator("stream_mode")
+    @classmethod
+    def _known(cls, mode: str | list[str]) -> str | list[str]:
+        check_modes([mode] if isinstance(mode, str) else mode)
+        return mode
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The stream modes, each once."""
+        asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
+        return tuple(dict.fromkeys(asked))
+
+    @property
+    def options(self) -> Json:
+        """What `config.configurable` sets."""
+        return {key: value for key, value in self.config.configurable.items() if key not in OURS}
+
+    def order(self, accepted: Json | None, checkpoint_id: str | None, *, stateless: bool) -> Order:
+        """The order, with its input as the graph accepted it."""
+        return Order(
+            input=accepted,
+            command=self.command.record if self.command else None,
+            checkpoint_id=checkpoint_id,
+            modes=self.modes,
+            subgraphs=self.stream_subgraphs,
+            interrupt_before=_nodes(self.interrupt_before),
+            interrupt_after=_nodes(self.interrupt_after),
+            recursion_limit=self.config.recursion_limit,
+            tags=tuple(self.config.tags),
+            durability=self.durability,
+            on_completion=self.on_completion or ("delete" if stateless else "keep"),
+            webhook=self.webhook,
+        )
+
+
+class BatchedRun(RunAsked):
+    """A run of a batch, on a thread or without one."""
+
+    thread_id: Id | None = None
+
+
+class CancelMany(Body):
+    """Which runs to cancel: some of one thread, or all in a state."""
+
+    thread_id: Id | None = None
+    run_ids: Annotated[list[Id], Field(max_length=1000)] | None = None
+    status: Literal["pending", "running", "all"] | None = None
+
+
+def check_modes(modes: list[str]) -> None:
+    """Raises ValueError for a stream mode that there is not."""
+    if not modes:
+        raise ValueError("name at least one stream mode")
+    if unknown := sorted(set(modes) - MODES):
+        raise ValueError(f"no stream mode {unknown[0]!r}: there are {', '.join(sorted(MODES))}")
+
+
+def _nodes(nodes: Nodes) -> Any:
+    return nodes if nodes == "*" else tuple(nodes)

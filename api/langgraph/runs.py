@@ -1,0 +1,214 @@
+"""Routes of runs, on threads and without one, in LangGraph's format.
+
+The work is done by `graphs.server.executor`, so a client that disconnects changes nothing unless it asked to.
+"""
+
+import re
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Query, Response
+from fastapi.responses import StreamingResponse
+from sse_starlette import EventSourceResponse
+
+from api.auth import Calling, opens
+from api.compose import Given, Service
+from api.langgraph.common import ID, RunId, Select, ThreadId, picked, surface
+from api.langgraph.run_requests import BatchedRun, CancelMany, RunAsked, check_modes
+from api.langgraph.run_service import run_reply
+from api.langgraph.streams import events, eventually, links, outcome, thread_events
+from graphs.server.thread_stream import Place
+from memory.errors import ThreadBusy, UnknownRun
+from memory.server.runs import RunStatus, ThreadRun
+from memory.server.threads import Json
+
+router = surface("runs")
+
+MOST_IN_BATCH = 100
+LastEventId = Annotated[str | None, Header()]
+Action = Literal["interrupt", "rollback"]
+
+
+@router.post("/threads/{thread_id}/runs")
+async def create(
+    thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling, response: Response
+) -> Json:
+    """Queues a run on a thread and returns at once."""
+    run = await given.starting.start(calling, asked, thread_id)
+    response.headers["Content-Location"] = links(run, "join")["Content-Location"]
+    return run_reply(run)
+
+
+@router.post("/threads/{thread_id}/runs/stream", response_class=EventSourceResponse)
+async def stream(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
+    """Queues a run on a thread and streams its events."""
+    return _stream(given, asked, await given.starting.start(calling, asked, thread_id))
+
+
+@router.post("/threads/{thread_id}/runs/wait")
+async def wait(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
+    """Queues a run on a thread and answers with the values that it ends with."""
+    return _wait(given, asked, await given.starting.start(calling, asked, thread_id))
+
+
+@router.post("/runs")
+async def create_stateless(asked: RunAsked, given: Given, calling: Calling, response: Response) -> Json:
+    """Queues a run on a thread of its own, which is deleted at its end unless it is to be kept."""
+    run = await given.starting.start(calling, asked, None)
+    response.headers["Content-Location"] = links(run, "join")["Content-Location"]
+    return run_reply(run)
+
+
+@router.post("/runs/stream", response_class=EventSourceResponse)
+async def stream_stateless(asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
+    """The same, and streams its events."""
+    return _stream(given, asked, await given.starting.start(calling, asked, None))
+
+
+@router.post("/runs/wait")
+async def wait_stateless(asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
+    """The same, and answers with the values that it ends with."""
+    return _wait(given, asked, await given.starting.start(calling, asked, None))
+
+
+@router.post("/runs/batch")
+async def batch(asked: list[BatchedRun], given: Given, calling: Calling) -> list[Json]:
+    """Queues several runs; if one is refused, those before it are queued already."""
+    if not 0 < len(asked) <= MOST_IN_BATCH:
+        raise ValueError(f"a batch has 1 to {MOST_IN_BATCH} runs")
+    return [run_reply(await given.starting.start(calling, one, one.thread_id)) for one in asked]
+
+
+@router.post("/runs/cancel", status_code=204)
+async def cancel_many(
+    asked: CancelMany, given: Given, calling: Calling, action: Action = "interrupt"
+) -> None:
+    """Cancels several runs: those named of one thread, or all in a state; ended ones are left out."""
+    named = asked.thread_id is not None and asked.run_ids is not None
+    if named == (asked.status is not None):
+        raise ValueError("send thread_id and run_ids, or status")
+    if asked.run_ids is not None:
+        found = [await given.executor.runs.get(run_id, asked.thread_id) for run_id in asked.run_ids]
+    else:
+        unfinished = await given.executor.runs.unfinished()
+        found = [run for run in unfinished if asked.status in ("all", run.status)]
+    for run in found:
+        if not await opens(given, calling, run.thread_id):
+            continue
+        try:
+            await given.executor.cancel(run.run_id, action)
+        except (ThreadBusy, UnknownRun):
+            continue  # it has ended meanwhile
+
+
+@router.get("/threads/{thread_id}/runs")
+async def listing(
+    thread_id: ThreadId,
+    given: Given,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    status: RunStatus | None = None,
+    select: Annotated[Select | None, Query()] = None,
+) -> list[Json]:
+    """A thread's runs, newest first."""
+    await given.executor.threads.get(thread_id)
+    runs = await given.executor.runs.list(thread_id, status=status, limit=limit, offset=offset)
+    return [picked(run_reply(run), select) for run in runs]
+
+
+@router.get("/threads/{thread_id}/runs/{run_id}")
+async def show(thread_id: ThreadId, run_id: RunId, given: Given) -> Json:
+    """One run."""
+    return run_reply(await given.executor.runs.get(run_id, thread_id))
+
+
+@router.delete("/threads/{thread_id}/runs/{run_id}", status_code=204)
+async def delete(thread_id: ThreadId, run_id: RunId, given: Given) -> None:
+    """Deletes a run that has ended, with its events; the thread keeps what it made of it."""
+    await given.executor.runs.get(run_id, thread_id)
+    await given.executor.runs.delete(run_id)
+
+
+@router.get("/threads/{thread_id}/runs/{run_id}/join")
+async def join(thread_id: ThreadId, run_id: RunId, given: Given) -> StreamingResponse:
+    """Waits for a run and answers with the values that it ends with."""
+    run = await given.executor.runs.get(run_id, thread_id)
+    return eventually(run, outcome(given.executor, run))
+
+
+@router.get("/threads/{thread_id}/runs/{run_id}/stream", response_class=EventSourceResponse)
+async def join_stream(
+    thread_id: ThreadId,
+    run_id: RunId,
+    given: Given,
+    stream_mode: Annotated[list[str] | None, Query()] = None,
+    cancel_on_disconnect: bool = False,
+    last_event_id: LastEventId = None,
+) -> EventSourceResponse:
+    """A run's events from the first, or past Last-Event-ID, until it ends."""
+    modes = [mode for mode in stream_mode or [] if mode]
+    if modes:
+        check_modes(modes)
+    run = await given.executor.runs.get(run_id, thread_id)
+    leave = partial(given.executor.cancel, run_id) if cancel_on_disconnect else None
+    asked = modes or run.request["modes"]
+    return events(given.executor, run, modes=asked, after=number(last_event_id), on_leave=leave)
+
+
+@router.get("/threads/{thread_id}/stream", response_class=EventSourceResponse)
+async def thread_stream(
+    thread_id: ThreadId,
+    given: Given,
+    stream_mode: Annotated[list[Literal["run_modes", "lifecycle"]] | None, Query()] = None,
+    last_event_id: LastEventId = None,
+) -> EventSourceResponse:
+    """The events of a thread's runs, those to come too; with `lifecycle` only that they begin and end."""
+    await given.executor.threads.get(thread_id)
+    after = place(last_event_id)
+    if after is not None:
+        await given.executor.runs.get(after.run_id, thread_id)
+    all_of_them = not stream_mode or "run_modes" in stream_mode
+    return thread_events(given.executor, thread_id, all_of_them=all_of_them, after=after)
+
+
+@router.post("/threads/{thread_id}/runs/{run_id}/cancel", status_code=202)
+async def cancel(
+    thread_id: ThreadId, run_id: RunId, given: Given, wait: bool = False, action: Action = "interrupt"
+) -> Any:
+    """Ends a run; `rollback` deletes it with all that it changed. With `wait`, answers once it has ended."""
+    run = await given.executor.runs.get(run_id, thread_id)
+    await given.executor.cancel(run_id, action)
+    if wait:
+        return eventually(run, outcome(given.executor, run))
+    return Response(status_code=202)
+
+
+def number(last_event_id: str | None) -> int:
+    """The event after which to go on; `-1`, like none, means from the first. Raises ValueError."""
+    if last_event_id in (None, "", "-1"):
+        return 0
+    if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 10):
+        raise ValueError("Last-Event-ID must be the id of an event of this run")
+    return int(last_event_id)
+
+
+def place(last_event_id: str | None) -> Place | None:
+    """The event of a thread's stream after which to go on. Raises ValueError."""
+    if last_event_id in (None, ""):
+        return None
+    run_id, colon, last = last_event_id.rpartition(":")
+    if not (colon and re.fullmatch(ID, run_id)):
+        raise ValueError("Last-Event-ID must be the id of an event of this thread")
+    return Place(run_id, None if last == "done" else number(last))
+
+
+def _stream(given: Service, asked: RunAsked, run: ThreadRun) -> EventSourceResponse:
+    return events(given.executor, run, modes=asked.modes, on_leave=_leave(given, asked, run))
+
+
+def _wait(given: Service, asked: RunAsked, run: ThreadRun) -> StreamingResponse:
+    return eventually(run, outcome(given.executor, run), _leave(given, asked, run))
+
+
+def _leave(given: Service, asked: RunAsked, run: ThreadRun) -> Any:
+    return partial(given.executor.cancel, run.run_id) if asked.on_disconnect == "cancel" else None

@@ -1,0 +1,1 @@
+"""The benchmark of answers from sources: `python -m benchmarks.answers`."""

@@ -1,0 +1,1 @@
+"""The api benchmark: `python -m benchmarks.api`."""

@@ -1,0 +1,96 @@
+"""Processes of the benchmark: each started on a free port, waited for, and ended with the block."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 180.0
+STOP_SECONDS = 20.0
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    log: Path,
+    *,
+    ready: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The process, once `ready` answers with a success. Raises RuntimeError with the end of its log."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            list(command), stdout=out, stderr=out, env=os.environ | dict(env or {}), cwd=cwd
+        )
+    try:
+        if ready is not None:
+            _await(process, ready, log)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+@contextmanager
+def service(
+    home: Path, engine_url: str, module: Sequence[str] = ("api.cli.main", "api")
+) -> Iterator[tuple[str, int]]:
+    """Our api with its graph store; gives its URL and process id."""
+    port = free_port()
+    env = settings(home, engine_url) | {"NIGHTSCHOOL_API_PORT": str(port)}
+    python = [sys.executable, "-m"]
+    url = f"http://127.0.0.1:{port}"
+    with (
+        running([*python, "api.cli.main", "graph"], home / "graph.log", env=env),
+        running([*python, *module], home / "api.log", ready=f"{url}/healthz", env=env) as process,
+    ):
+        yield url, process.pid
+
+
+def settings(home: Path, engine_url: str) -> dict[str, str]:
+    """Our settings, for a home of its own, which is made."""
+    home.mkdir(parents=True, exist_ok=True)
+    return {
+        "NIGHTSCHOOL_HOME": str(home),
+        "NIGHTSCHOOL_ENGINE_URL": engine_url,
+        "NIGHTSCHOOL_LOG_LEVEL": "warning",
+    }
+
+
+def resident_megabytes(pid: int) -> float:
+    """Memory of the process that is in use."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"process {pid} has no memory: it has ended")
+
+
+def _await(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(url, timeout=5.0, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise RuntimeError(f"{process.args!r} does not answer: {log.read_text(errors='replace')[-2000:]}")

@@ -1,0 +1,1 @@
+"""The benchmark of the gate: `python -m benchmarks.gate`."""

@@ -1,0 +1,1 @@
+"""The checks for a GPU machine: `python -m benchmarks.gpu`."""

@@ -1,0 +1,1 @@
+"""The benchmark of learning from real prose: `python -m benchmarks.learning`."""

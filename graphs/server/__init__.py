@@ -1,0 +1,1 @@
+"""Runs on threads, as LangGraph's clients know them: queued, streamed, resumed, travelled back through."""

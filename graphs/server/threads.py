@@ -1,0 +1,195 @@
+"""What is done to a thread's state outside a run: read, list, change, copy, thin out, delete.
+
+Runs are the executor's; how states look on the wire is the api's.
+"""
+
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import EmptyInputError, InvalidUpdateError
+from langgraph.types import StateSnapshot, StateUpdate
+
+from graphs.server import serialization as wire
+from graphs.server.executor import Executor
+from graphs.server.graph_spec import Served
+from graphs.server.run_attempt import thread_config
+from memory.errors import AlreadyExists, ThreadBusy, UnknownCheckpoint, UnknownThread
+from memory.records.base import Record
+from memory.server.threads import Json, Thread, Ttl
+
+
+class Update(Record):
+    """A change of state in the name of a node; `values` None ends the step that the thread stands at."""
+
+    values: Json | None = None
+    as_node: str | None = None
+
+
+async def create(
+    executor: Executor,
+    thread_id: str | None,
+    *,
+    owner: str | None,
+    metadata: Json,
+    ttl: Ttl | None,
+    exist_ok: bool,
+    supersteps: Sequence[Sequence[Update]] = (),
+) -> Thread:
+    """A new thread, with a past of `supersteps` if there are any, for which its metadata names the graph.
+
+    Raises AlreadyExists, ValueError.
+    """
+    thread_id = thread_id or str(uuid.uuid4())
+    if supersteps and metadata.get("graph_id") not in executor.served:
+        raise ValueError("supersteps need metadata.graph_id: name one of " + ", ".join(executor.served))
+    if not supersteps:
+        return await executor.threads.create(
+            thread_id, owner=owner, metadata=metadata, ttl=ttl, exist_ok=exist_ok
+        )
+    served = executor.served[metadata["graph_id"]]
+    steps = [[_state_update(update, served) for update in step] for step in supersteps]
+    try:
+        await executor.threads.create(thread_id, owner=owner, metadata=metadata, ttl=ttl)
+    except AlreadyExists:
+        if exist_ok and await executor.threads.open_to(owner, thread_id):
+            return await executor.threads.get(thread_id)  # it has a past already
+        raise
+    try:
+        await served.graph.abulk_update_state(thread_config(thread_id), steps)
+    except (InvalidUpdateError, EmptyInputError, ValueError) as error:
+        await executor.threads.delete(thread_id)
+        raise ValueError(f"supersteps: {error}") from error
+    await restate(executor, thread_id)
+    return await executor.threads.get(thread_id)
+
+
+async def state(
+    executor: Executor, thread_id: str, checkpoint_id: str | None = None, *, subgraphs: bool = False
+) -> StateSnapshot | None:
+    """The thread's state, now or at a checkpoint; None while it has none.
+
+    Raises UnknownThread, UnknownCheckpoint.
+    """
+    served = await graph_of(executor, thread_id)
+    if served is None:
+        if checkpoint_id is not None:
+            raise unknown(checkpoint_id)
+        return None
+    snapshot = await executor.state(served.name, thread_id, checkpoint_id, subgraphs=subgraphs)
+    if snapshot.created_at is not None:
+        return snapshot
+    if checkpoint_id is not None:
+        raise unknown(checkpoint_id)
+    return None
+
+
+async def update(
+    executor: Executor, thread_id: str, change: Update, *, checkpoint_id: str | None = None
+) -> RunnableConfig:
+    """Writes values into the state, or forks it at a checkpoint; returns the config of what came of it.
+
+    Raises UnknownThread, UnknownCheckpoint, ThreadBusy, ValueError.
+    """
+    served = await graph_of(executor, thread_id)
+    if served is None:
+        raise ValueError(
+            f"thread {thread_id} has no graph yet: run one first, or name it in metadata.graph_id"
+        )
+    if unfinished := await executor.runs.unfinished(thread_id):
+        raise ThreadBusy(
+            f"thread {thread_id} is busy with run {unfinished[0].run_id}: wait for it, or cancel it"
+        )
+    if checkpoint_id is not None:
+        await state(executor, thread_id, checkpoint_id)
+    made = _state_update(change, served)
+    try:
+        config = await served.graph.aupdate_state(
+            thread_config(thread_id, checkpoint_id), made.values, as_node=made.as_node
+        )
+    except (InvalidUpdateError, EmptyInputError, ValueError) as error:
+        raise ValueError(f"the state cannot be changed so: {error}") from error
+    await restate(executor, thread_id)
+    return config
+
+
+async def copy(executor: Executor, thread_id: str) -> Thread:
+    """Another thread with the same past; its runs are not copied. Raises UnknownThread."""
+    original = await executor.threads.get(thread_id)
+    twin = await executor.threads.create(str(uuid.uuid4()), owner=original.owner, metadata=original.metadata)
+    await executor.saver.acopy_thread(thread_id, twin.thread_id)
+    await restate(executor, twin.thread_id)
+    return await executor.threads.get(twin.thread_id)
+
+
+async def delete(executor: Executor, thread_id: str) -> None:
+    """Ends what goes on on the thread, and deletes it with its past. Raises UnknownThread, ThreadBusy."""
+    await executor.threads.get(thread_id)
+    await _remove(executor, thread_id)
+
+
+async def prune(executor: Executor, thread_ids: Sequence[str], *, latest: bool) -> int:
+    """Deletes the threads, or all but the latest state of those that rest; returns how many there were."""
+    count = 0
+    for thread_id in dict.fromkeys(thread_ids):
+        try:
+            thread = await executor.threads.get(thread_id)
+        except UnknownThread:
+            continue
+        if not latest:
+            await _remove(executor, thread_id)
+        elif thread.status == "busy":
+            continue  # its run may still go back to an earlier checkpoint
+        else:
+            await executor.saver.aprune([thread_id], strategy="keep_latest")
+        count += 1
+    return count
+
+
+async def expire(executor: Executor) -> None:
+    """Does away with what is past its time to live; a chore of the executor's."""
+    for thread_id, strategy in await executor.threads.expired():
+        if strategy == "keep_latest":
+            await executor.saver.aprune([thread_id], strategy="keep_latest")
+            await executor.threads.renew(thread_id)
+        else:
+            with suppress(UnknownThread):  # another process was quicker
+                await _remove(executor, thread_id)
+
+
+async def graph_of(executor: Executor, thread_id: str) -> Served | None:
+    """The graph whose state the thread holds; None if it has not been run. Raises UnknownThread."""
+    return _served(executor, await executor.threads.get(thread_id))
+
+
+async def restate(executor: Executor, thread_id: str) -> None:
+    """Notes where the thread stands, after its state was changed outside a run. Raises UnknownThread."""
+    if (served := await graph_of(executor, thread_id)) is not None:
+        await executor.threads.stand(thread_id, wire.standing(await executor.state(served.name, thread_id)))
+
+
+def unknown(checkpoint_id: str) -> UnknownCheckpoint:
+    """What to raise for a checkpoint that the thread does not have."""
+    return UnknownCheckpoint(
+        f"the thread has no checkpoint {checkpoint_id}: its history lists those that it has"
+    )
+
+
+def _served(executor: Executor, thread: Thread) -> Served | None:
+    return executor.served.get(str(thread.metadata.get("graph_id")))
+
+
+def _state_update(change: Update, served: Served) -> StateUpdate:
+    nodes = set(served.graph.nodes) | {"__copy__", "__end__"}
+    if change.as_node is not None and change.as_node not in nodes:
+        raise ValueError(f"{served.name} has no node {change.as_node!r}: it has {', '.join(sorted(nodes))}")
+    values: Any = served.change(change.values) if change.values is not None else None
+    return StateUpdate(values, change.as_node)
+
+
+async def _remove(executor: Executor, thread_id: str) -> None:
+    await executor.settle(thread_id)
+    await executor.saver.adelete_thread(thread_id)  # first: without its row nobody would find them
+    await executor.threads.delete(thread_id)

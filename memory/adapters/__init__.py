@@ -1,0 +1,1 @@
+"""Registries of LoRA adapters: the protocol, MLflow, and the fake that ships."""

@@ -1,0 +1,344 @@
+"""Adapter versions: what was trained, what is live for which domain, and the way back (MLflow).
+
+Never loads an adapter into an engine: promotion here only moves the alias, after the caller has tried it.
+
+What is live has one truth, the registered model's alias `live`; the words candidate, live and retired are
+derived from it and from the list of past promotions, so no crash can leave two versions live.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from memory.adapters.base import barred, quarantine_key, quarantine_note
+from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
+from memory.outbox.files import write_atomically
+from memory.records.adapters import Adapter, AdapterStatus
+from memory.records.base import ADAPTER_PATTERN, Digest, Domain
+from memory.records.evaluations import Score
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+log = logging.getLogger(__name__)
+
+LIVE = "live"
+HISTORY = "promotions"
+QUARANTINE = "quarantine"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+_TAG_LIMIT = 4000
+"""Characters that MLflow's SQL store takes for a tag, with a margin (the column holds 5,000)."""
+
+
+@contextmanager
+def _reached(what: str = "the adapter registry") -> Iterator[None]:
+    """MLflow reports most trouble with its database as its own exception, and passes some of it on."""
+    from mlflow.exceptions import MlflowException  # 4 s, which `--help` need not pay
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise StoreUnavailable(
+            f"{what} cannot be used: check that it is writable, has space and is locked by nobody ({error})"
+        ) from error
+
+
+class Registry:
+    """Adapters on disk, their versions, metrics and aliases in MLflow. Blocking: call it from a thread.
+
+    Every method raises StoreUnavailable if MLflow cannot be reached.
+    """
+
+    def __init__(self, home: Path, tracking_url: str | None = None, *, base: Digest | None = None) -> None:
+        """Opens the registry of `home`; the first opening creates its tables (about 3 s).
+
+        `tracking_url` points at an MLflow server or another database; for `base` see AdapterRegistry. Raises
+        StoreUnavailable.
+        """
+        self.base = base
+        self._home = home.resolve()
+        self._home.mkdir(parents=True, exist_ok=True)
+        own = self._home / "mlflow.db"
+        if tracking_url is None and not own.exists():
+            _create(own)
+        self._client = _connect(tracking_url or f"sqlite:///{own}")
+        self._left_out: set[str] = set()
+        """Names that `list` has complained of; it is asked every few seconds."""
+
+    @_reached()
+    def register(self, adapter: Adapter) -> None:
+        """Keeps the adapter's record, metrics and lineage; registering the same name again changes nothing.
+
+        Raises ValueError unless its status is `candidate` or `rejected`.
+        """
+        if adapter.status not in ("candidate", "rejected"):
+            raise ValueError(f"{adapter.name} can only be registered as candidate or rejected")
+        if self._find(adapter.name) is not None:
+            return
+        record = adapter.model_dump_json(indent=1)
+        write_atomically(self._folder(adapter.name) / "adapter.json", record)
+        if not self._client.search_registered_models(f"name = '{adapter.domain}'"):
+            self._client.create_registered_model(adapter.domain)
+        self._client.create_model_version(
+            adapter.domain,
+            source=str(self._folder(adapter.name)),
+            run_id=self._log(adapter),
+            tags={
+                "adapter": adapter.name,
+                "version": str(adapter.version),
+                "status": adapter.status,
+                "curriculum": adapter.curriculum,
+                "record": hashlib.sha256(record.encode()).hexdigest(),
+                "reasons": "; ".join(adapter.verdict.reasons)[:_TAG_LIMIT],
+            },
+        )
+
+    @_reached()
+    def get(self, name: str) -> Adapter:
+        """The adapter with its status as of now. Raises UnknownAdapter, CorruptRecord."""
+        return self._adapter(self._version(name))
+
+    @_reached()
+    def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
+        """All adapters, or those of a domain, by domain and version.
+
+        One whose record is gone or altered is logged and left out, so that the others still serve.
+        """
+        found: list[Adapter] = []
+        for version in self._search(f"name = '{domain}'" if domain else None):
+            try:
+                found.append(self._adapter(version))
+            except CorruptRecord as error:
+                if version.tags["adapter"] not in self._left_out:
+                    log.error("an adapter is left out: %s", error)
+                self._left_out.add(version.tags["adapter"])
+        return tuple(sorted(found, key=lambda adapter: (adapter.domain, adapter.version)))
+
+    @_reached()
+    def live(self, domain: Domain) -> Adapter | None:
+        """What the domain serves now, or None for the base model."""
+        version = self._live(domain)
+        return self._adapter(version) if version else None
+
+    @_reached()
+    def promote(self, name: str) -> None:
+        """Moves the domain's alias to the adapter; the previous one becomes retired.
+
+        Raises UnknownAdapter, and AdapterNotServable for one that is rejected, incomplete, or learned a
+        curriculum that is in quarantine.
+        """
+        version = self._version(name)
+        if version.tags["status"] == "rejected":
+            reasons = version.tags.get("reasons") or "no reason was kept"
+            raise AdapterNotServable(f"{name} was rejected and is never served: {reasons}")
+        missing = [file for file in ADAPTER_FILES if not (self._folder(name) / file).is_file()]
+        if missing:
+            raise AdapterNotServable(
+                f"{name} lacks {', '.join(missing)} in {self._folder(name)}: train it again"
+            )
+        if (barring := barred(self._adapter(version), self)) is not None:
+            raise AdapterNotServable(barring)
+        live = self._live(version.name)
+        if live is not None and live.version == version.version:
+            return
+        history = [*self._history(version.name, upto=live), str(version.version)]
+        self._client.set_registered_model_tag(version.name, HISTORY, ",".join(history[-100:]))
+        self._client.set_registered_model_alias(version.name, LIVE, str(version.version))
+
+    @_reached()
+    def previous(self, domain: Domain) -> Adapter | None:
+        """What a rollback would make live, or None for the base model. Raises CorruptRecord.
+
+        It is the last one before that learned nothing that is in quarantine; others are passed over, and
+        logged.
+        """
+        live = self._live(domain)
+        if live is None:
+            return None
+        for number in reversed(self._history(domain, upto=live)[:-1]):
+            if number == str(live.version):
+                continue
+            adapter = self._adapter(self._client.get_model_version(domain, number))
+            if (barring := barred(adapter, self)) is None:
+                return adapter
+            log.warning("no rollback to an adapter that is barred: %s", barring)
+        return None
+
+    @_reached()
+    def rollback(self, domain: Domain) -> Adapter | None:
+        """Makes the previous adapter live again and returns it; None means the base model."""
+        found = self.previous(domain)
+        if found is None:
+            self.retire(domain)
+            return None
+        self._client.set_registered_model_alias(domain, LIVE, str(self._version(found.name).version))
+        return self.live(domain)
+
+    @_reached()
+    def retire(self, domain: Domain) -> None:
+        """Lets the base model serve the domain; its adapters stay registered."""
+        if self._live(domain) is not None:
+            self._client.delete_registered_model_alias(domain, LIVE)
+
+    @_reached()
+    def next_version(self, domain: Domain) -> int:
+        """The number that the domain's next adapter gets, from 1."""
+        return 1 + max((int(v.tags["version"]) for v in self._search(f"name = '{domain}'")), default=0)
+
+    @_reached()
+    def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
+        """Notes that nothing is to be learned from this curriculum again, or not by adapters of `base`."""
+        experiment, key = self._experiment(QUARANTINE), quarantine_key(digest, base)
+        self._client.set_experiment_tag(experiment, key, reason[:_TAG_LIMIT] or "no reason given")
+
+    @_reached()
+    def quarantined(self, digest: Digest) -> str | None:
+        """Why the curriculum is in quarantine for the base model that is served, or None if it is not."""
+        found = self._client.get_experiment_by_name(QUARANTINE)
+        return quarantine_note(found.tags, digest, self.base) if found else None
+
+    def _folder(self, name: str) -> Path:
+        return self._home / "adapters" / name
+
+    def _search(self, query: str | None) -> "Iterator[ModelVersion]":
+        token: str | None = None
+        while True:
+            page = self._client.search_model_versions(query, max_results=1000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _find(self, name: str) -> "ModelVersion | None":
+        if not re.fullmatch(ADAPTER_PATTERN, name):
+            return None  # and never becomes part of a query
+        return next(self._search(f"tag.adapter = '{name}'"), None)
+
+    def _version(self, name: str) -> "ModelVersion":
+        version = self._find(name)
+        if version is None:
+            raise UnknownAdapter(f"no adapter {name!r} is registered: `nightschool adapters list` shows all")
+        return version
+
+    def _live(self, domain: Domain) -> "ModelVersion | None":
+        for model in self._client.search_registered_models(f"name = '{domain}'"):
+            if LIVE in model.aliases:
+                return self._client.get_model_version(domain, model.aliases[LIVE])
+        return None
+
+    def _history(self, domain: Domain, *, upto: "ModelVersion | None") -> tuple[str, ...]:
+        """MLflow version numbers in the order of their promotions, up to and with the live one."""
+        if upto is None:
+            return ()
+        text = self._client.get_registered_model(domain).tags.get(HISTORY, "")
+        numbers = tuple(text.split(",")) if text else ()
+        live = str(upto.version)
+        last = max((i for i, number in enumerate(numbers) if number == live), default=-1)
+        return numbers[: last + 1] or (live,)
+
+    def _adapter(self, version: "ModelVersion") -> Adapter:
+        name = version.tags["adapter"]
+        path = self._folder(name) / "adapter.json"
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            raise CorruptRecord(f"{path} is gone: restore it from a copy of the home folder") from None
+        if hashlib.sha256(text).hexdigest() != version.tags["record"]:
+            raise CorruptRecord(f"{path} was altered after registration: restore it from a copy")
+        try:
+            adapter = Adapter.model_validate_json(text)
+        except ValidationError as error:
+            raise CorruptRecord(f"{path} is not an adapter record of this version: {error}") from error
+        return adapter.model_copy(update={"status": self._status(version), "path": str(self._folder(name))})
+
+    def _status(self, version: "ModelVersion") -> AdapterStatus:
+        if version.tags["status"] == "rejected":
+            return "rejected"
+        model = self._client.get_registered_model(version.name)
+        if str(model.aliases.get(LIVE)) == str(version.version):
+            return "live"
+        promoted = model.tags.get(HISTORY, "").split(",")
+        return "retired" if str(version.version) in promoted else "candidate"
+
+    def _experiment(self, name: str, *, artifact_location: str | None = None) -> str:
+        """The id of the experiment of that name, which another process may be creating at this moment."""
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(self._client.create_experiment(name, artifact_location=artifact_location))
+            except MlflowException:
+                found = self._client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
+    def _log(self, adapter: Adapter) -> str:
+        """An MLflow run with the adapter's parameters and metrics; returns its id."""
+        from mlflow.entities import Metric, Param
+
+        experiment = self._experiment(adapter.domain, artifact_location=str(self._home / "mlruns"))
+        run = self._client.create_run(experiment, run_name=adapter.name).info.run_id
+        when = int(adapter.created_at.timestamp() * 1000)
+        keys = ("base_model", "recipe", "curriculum", "version")
+        self._client.log_batch(
+            run,
+            metrics=[Metric(key, value, when, 0) for key, value in _metrics(adapter)],
+            params=[Param(key, str(getattr(adapter, key))) for key in keys],
+        )
+        self._client.set_terminated(run)
+        return str(run)
+
+
+def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
+    yield "training_seconds", adapter.training_seconds
+    yield "training_tokens", float(adapter.training_tokens)
+    for when, evaluation in (("before", adapter.before), ("after", adapter.after)):
+        yield f"{when}.seconds", evaluation.seconds
+        for group, found in evaluation:
+            if isinstance(found, Score):
+                for key, value in found:
+                    yield f"{when}.{group}.{key}", float(value)
+    for key, share in adapter.let_through:
+        yield f"let_through.{key}", share
+    if adapter.gate.error is not None:
+        yield "calibration.error", adapter.gate.error
+    for form, fitted in adapter.gate.forms.items():
+        yield f"gate.{form}.coverage", fitted.coverage
+    for check in adapter.verdict.checks:
+        yield f"gate.{check.name.replace(' ', '_')}", check.figure
+
+
+def _create(database: Path) -> None:
+    """Builds the tables beside the database's place and links them in whole.
+
+    MLflow cannot open a database whose first migration was interrupted. Of two processes that build at once,
+    the first one's is kept.
+    """
+    building = database.with_name(f".{database.name}.{uuid.uuid4().hex}")
+    try:
+        _connect(f"sqlite:///{building}")
+        with suppress(FileExistsError):
+            os.link(building, database)
+    finally:
+        building.unlink(missing_ok=True)
+
+
+def _connect(url: str) -> "MlflowClient":
+    with _reached(f"the adapter registry at {url}"):
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=url, registry_uri=url)
+        client.search_registered_models(max_results=1)
+    return client

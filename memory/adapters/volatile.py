@@ -1,0 +1,88 @@
+"""An adapter registry in memory: the fake that ships."""
+
+from collections.abc import Sequence
+
+from memory.adapters.base import barred, quarantine_key, quarantine_note
+from memory.errors import AdapterNotServable, UnknownAdapter
+from memory.records.adapters import Adapter, AdapterStatus
+from memory.records.base import Digest, Domain
+
+
+class VolatileAdapterRegistry:
+    """The fake that ships: adapters in this object, with the promotions of each domain in order."""
+
+    def __init__(
+        self,
+        adapters: Sequence[Adapter] = (),
+        *,
+        quarantine: dict[Digest, str] | None = None,
+        base: Digest | None = None,
+    ) -> None:
+        """Starts with these adapters, none of them live."""
+        self.base = base
+        self._adapters = {adapter.name: adapter for adapter in adapters}
+        self._quarantine = dict(quarantine or {})
+        self._promoted: dict[Domain, list[str]] = {}
+        self._live: dict[Domain, str] = {}
+
+    def register(self, adapter: Adapter) -> None:
+        """Adds an adapter; adding the same name again changes nothing."""
+        self._adapters.setdefault(adapter.name, adapter)
+
+    def get(self, name: str) -> Adapter:
+        if name not in self._adapters:
+            raise UnknownAdapter(f"no adapter {name!r} is registered")
+        adapter = self._adapters[name]
+        return adapter.model_copy(update={"status": self._status(adapter)})
+
+    def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
+        found = [self.get(name) for name, a in self._adapters.items() if domain in (None, a.domain)]
+        return tuple(sorted(found, key=lambda adapter: (adapter.domain, adapter.version)))
+
+    def live(self, domain: Domain) -> Adapter | None:
+        return self.get(self._live[domain]) if domain in self._live else None
+
+    def promote(self, name: str) -> None:
+        adapter = self.get(name)
+        if adapter.status == "rejected":
+            raise AdapterNotServable(f"{name} was rejected and is never served")
+        if (reason := barred(adapter, self)) is not None:
+            raise AdapterNotServable(reason)
+        if self._live.get(adapter.domain) != name:
+            self._promoted.setdefault(adapter.domain, []).append(name)
+            self._live[adapter.domain] = name
+
+    def previous(self, domain: Domain) -> Adapter | None:
+        live = self._live.get(domain)
+        earlier = self._promoted.get(domain, [])[:-1] if live else []
+        found = (self.get(name) for name in reversed(earlier) if name != live)
+        return next((adapter for adapter in found if barred(adapter, self) is None), None)
+
+    def rollback(self, domain: Domain) -> Adapter | None:
+        found = self.previous(domain)
+        if found is None:
+            self.retire(domain)
+            return None
+        history = self._promoted[domain]
+        history.pop()
+        while history[-1] != found.name:
+            history.pop()
+        self._live[domain] = found.name
+        return self.get(found.name)
+
+    def retire(self, domain: Domain) -> None:
+        self._promoted.pop(domain, None)
+        self._live.pop(domain, None)
+
+    def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
+        self._quarantine[quarantine_key(digest, base)] = reason
+
+    def quarantined(self, digest: Digest) -> str | None:
+        return quarantine_note(self._quarantine, digest, self.base)
+
+    def _status(self, adapter: Adapter) -> AdapterStatus:
+        if adapter.status == "rejected":
+            return "rejected"
+        if self._live.get(adapter.domain) == adapter.name:
+            return "live"
+        return "retired" if adapter.name in self._promoted.get(adapter.domain, []) else "candidate"

@@ -1,0 +1,1 @@
+"""LangGraph's checkpoint savers, opened by URL."""

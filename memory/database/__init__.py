@@ -1,0 +1,1 @@
+"""Interactions, gaps and learn runs in SQLite or PostgreSQL, with the schema of everything relational."""

@@ -1,0 +1,149 @@
+"""Cuts a document's text into passages: along headings and paragraphs, at exact offsets.
+
+Keeps all of the text but the headings themselves, which every passage below them carries as its section.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from memory.language.text import quotable
+from memory.records.base import digest_of
+from memory.records.knowledge import Passage
+
+TARGET_WORDS = 120
+"""A passage is closed once it has this many words: about 80 to 160 of them, a few sentences on one thing."""
+MOST_WORDS = 160
+MOST_CHARS = 4000
+"""Of a passage: what has no sentences, such as a data file or a long code block, is cut there."""
+VERSION = 4
+"""Part of each passage's id: raise it when passages or facts are read differently, and all are read anew."""
+LONGEST_HEADING = 200
+"""Characters kept of a heading, because every passage below repeats it."""
+
+_HEADING = re.compile(r"^[ \t]*(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_VISIBLE = re.compile(r"\S")
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, list or code block: `text[start:end]`, under its headings."""
+
+    start: int
+    end: int
+    headings: tuple[str, ...]
+    code: bool = False
+
+
+def passages(text: str, *, source: str, title: str, domain: str) -> tuple[Passage, ...]:
+    """All passages of a document, in order; `title` is used where the text has no heading of level 1."""
+    blocks = tuple(_blocks(text))
+    named = next((b.headings[0] for b in blocks if b.headings and b.headings[0]), "") or title
+    return tuple(
+        _passage(text[start:end], start, source=source, title=named, section=headings, domain=domain)
+        for headings, group in groupby(blocks, key=lambda block: block.headings)
+        for start, end in _packed(text, list(group))
+    )
+
+
+def _passage(
+    text: str, start: int, *, source: str, title: str, section: tuple[str, ...], domain: str
+) -> Passage:
+    digest = digest_of(text)
+    headings = " > ".join(h for h in section if h)
+    return Passage(
+        id=digest_of([VERSION, domain, source, title, headings, start, digest])[:32],
+        source=source,
+        title=title,
+        section=headings,
+        domain=domain,
+        text=text,
+        start=start,
+        end=start + len(text),
+        digest=digest,
+    )
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    headings: tuple[str, ...] = ()
+    begin: int | None = None
+    fenced = False
+    code = False
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        heading = None if fenced else _HEADING.match(line.rstrip("\n")[:LONGEST_HEADING])
+        if _FENCE.match(line):
+            fenced = not fenced
+            code = True
+        if begin is not None and not fenced and (heading or not line.strip()):
+            yield Block(begin, _stripped_end(text, begin, offset), headings, code)
+            begin, code = None, False
+        if heading:
+            level = len(heading[1])
+            headings = (
+                *headings[: level - 1],
+                *[""] * (level - 1 - len(headings)),
+                heading[2],
+            )
+        elif begin is None and line.strip():
+            begin = offset
+        offset += len(line)
+    if begin is not None:
+        yield Block(begin, _stripped_end(text, begin, len(text)), headings, code)
+
+
+def _stripped_end(text: str, begin: int, end: int) -> int:
+    return begin + len(text[begin:end].rstrip())
+
+
+def _packed(text: str, blocks: list[Block]) -> Iterator[tuple[int, int]]:
+    """Neighbouring pieces put together until they make a passage."""
+    spans: list[tuple[int, int]] = []
+    for start, end in [piece for block in blocks for piece in _pieces(text, block)]:
+        if spans:
+            first, last = spans[-1]
+            open_ = _count(text[first:last]) < TARGET_WORDS
+            if open_ and _count(text[first:end]) <= MOST_WORDS and end - first <= MOST_CHARS:
+                spans[-1] = (first, end)
+                continue
+        spans.append((start, end))
+    return iter(spans)
+
+
+def _pieces(text: str, block: Block) -> Iterator[tuple[int, int]]:
+    """The block itself, or, where it is too long, its sentences, items or table rows in runs."""
+    piece = text[block.start : block.end]
+    if block.code or _count(piece) <= MOST_WORDS:
+        yield from _cut(text, block.start, block.end)
+        return
+    first: int | None = None
+    last = 0
+    spans = list(quotable(piece))
+    if spans:  # a list item's mark and a table's header row belong to the first run
+        spans[0] = (0, spans[0][1])
+    for start, end in spans:
+        if first is not None and _count(piece[first:end]) > TARGET_WORDS:
+            yield from _cut(text, block.start + first, block.start + last)
+            first = None
+        first = start if first is None else first
+        last = end
+    if first is not None:
+        yield from _cut(text, block.start + first, block.start + last)
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span in stretches of at most MOST_CHARS, between words where there are any."""
+    while end - start > MOST_CHARS:
+        space = max(text.rfind(mark, start + MOST_CHARS // 2, start + MOST_CHARS) for mark in (" ", "\n"))
+        middle = space if space > 0 else start + MOST_CHARS
+        yield start, middle
+        word = _VISIBLE.search(text, middle, end)
+        start = word.start() if word else end
+    if start < end:
+        yield start, end
+
+
+def _count(text: str) -> int:
+    return len(text.split())

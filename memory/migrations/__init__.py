@@ -1,1 +1,0 @@
-"""The history of the relational schema; `memory.database` applies it whenever it opens a database."""

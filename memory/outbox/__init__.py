@@ -1,0 +1,1 @@
+"""Handover of curricula to the trainer."""

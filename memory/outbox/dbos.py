@@ -1,0 +1,139 @@
+"""The outbox on DBOS: each curriculum is queued exactly once, and only once approved."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memory.errors import StoreUnavailable, UnknownRun
+from memory.outbox.base import Progress, TrainingResult
+from memory.outbox.files import progress_path, publish, read
+from memory.records.base import Digest
+from memory.records.curricula import Curriculum
+from memory.records.runs import Job
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient
+
+QUEUE = "training"
+WORKFLOW = "train"
+VERSION = "1"
+"""Version of the workflow's steps: a worker resumes only jobs that were queued under its own version."""
+
+
+@contextmanager
+def _reached(what: str = "the training queue") -> Iterator[None]:
+    """DBOS passes on what its database raises."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(
+            f"{what} cannot be used: check that its folder is there, is writable and has space ({error})"
+        ) from error
+
+
+class DbosOutbox:
+    """The outbox over a folder and a DBOS queue; the workflow id is the digest, so nothing trains twice.
+
+    Every method raises StoreUnavailable if the queue or the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        """Opens both, creating what is missing. Raises StoreUnavailable."""
+        self._folder = folder
+        self._client = open_queue(database_url)
+
+    async def publish(self, curriculum: Curriculum) -> Digest:
+        with _reached():
+            return await asyncio.to_thread(publish, self._folder, curriculum)
+
+    async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
+        return await asyncio.to_thread(self._submit, curriculum, run_id)
+
+    @_reached()
+    def _submit(self, curriculum: Curriculum, run_id: str) -> Job:
+        job = Job(digest=publish(self._folder, curriculum), domain=curriculum.domain, run_id=run_id)
+        status = self._status(job.digest)
+        if status is not None and _made_nothing(status):
+            self._client.delete_workflow(job.digest)
+            status = None
+        if status is None:
+            progress_path(self._folder, job.digest).unlink(missing_ok=True)
+            self._client.enqueue(
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": QUEUE,
+                    "workflow_id": job.digest,
+                    "app_version": VERSION,
+                },
+                job.model_dump(mode="json"),
+            )
+        return job
+
+    async def curriculum(self, digest: Digest) -> Curriculum:
+        with _reached():
+            return await asyncio.to_thread(read, self._folder, digest)
+
+    async def progress(self, digest: Digest) -> Progress:
+        if await asyncio.to_thread(self._status, digest) is None:
+            raise UnknownRun(f"curriculum {digest} was never handed over")
+        try:
+            text = progress_path(self._folder, digest).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return Progress(phase="waiting", message="waiting for a training worker")
+        return Progress.model_validate_json(text)
+
+    async def result(self, digest: Digest) -> TrainingResult | None:
+        status = await asyncio.to_thread(self._status, digest)
+        if status is None:
+            raise UnknownRun(f"curriculum {digest} was never handed over")
+        if status["status"] == "SUCCESS":
+            return TrainingResult.model_validate(status["output"])
+        if _failed(status):
+            return TrainingResult(status="failed", adapter=None, reason=_failure(status))
+        return None
+
+    @_reached()
+    def _status(self, digest: Digest) -> Mapping[str, object] | None:
+        found = self._client.list_workflows(workflow_ids=[digest])
+        if not found:
+            return None
+        return {"status": found[0].status, "output": found[0].output, "error": found[0].error}
+
+    def close(self) -> None:
+        """Closes the connections to the queue."""
+        self._client.destroy()
+
+
+def _failed(status: Mapping[str, object]) -> bool:
+    return status["status"] in {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+
+
+def _made_nothing(status: Mapping[str, object]) -> bool:
+    """Whether the job ended without any adapter, so that asking again is a retry and trains nothing twice."""
+    output = status["output"]
+    return _failed(status) or (isinstance(output, dict) and output.get("status") == "failed")
+
+
+def _failure(status: Mapping[str, object]) -> str:
+    if status["status"] == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
+        return "the training worker died each time it worked on this: see its log, then learn again"
+    if status["status"] == "CANCELLED":
+        return "the training job was cancelled"
+    return f"the training worker failed: {status['error']}"
+
+
+def open_queue(database_url: str) -> "DBOSClient":
+    """A client of the training queue, which is created if it is missing. Raises StoreUnavailable.
+
+    Job and result travel as JSON: DBOS's default serializer is pickle.
+    """
+    from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer  # 1.3 s, which `--help` need not pay
+
+    with _reached(f"the training queue at {database_url}"):
+        DBOS.migrate(database_url)
+        return DBOSClient(system_database_url=database_url, serializer=DBOSPortableJSONSerializer())

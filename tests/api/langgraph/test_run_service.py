@@ -1,0 +1,45 @@
+"""A cron whose run cannot be started tells the log, and fires again next time."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from agent.errors import NotTeachable
+from api.langgraph.run_service import Starting
+from memory.server.runs import ThreadRun
+
+CRON = SimpleNamespace(
+    assistant_id="learn",
+    metadata={},
+    cron_id="c1",
+    thread_id="t1",
+    owner=None,
+    payload={"input": {"topic": "Rust"}},
+)
+
+
+class Crons:
+    """Crons that hold one."""
+
+    async def get(self, cron_id: str) -> SimpleNamespace:
+        return CRON
+
+    def over(self, cron: object) -> bool:
+        return False
+
+
+class Refusing(Starting):
+    """Starts nothing."""
+
+    async def start(self, *_: object, **__: object) -> ThreadRun:
+        raise NotTeachable("this model is for retrieval only")
+
+
+async def test_a_cron_that_learns_on_a_model_that_cannot_is_refused_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    starting = Refusing(cast(Any, None), cast(Any, None), None)
+    await starting.fire("c1", "c1 at noon", cast(Any, Crons()))
+    assert "c1" in caplog.text
+    assert "retrieval only" in caplog.text

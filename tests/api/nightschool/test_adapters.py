@@ -1,0 +1,84 @@
+"""Adapters are listed, promoted and rolled back while the service goes on answering."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from agent.engines.scripted import Line, ScriptedEngine
+from api.compose import keep_loaded
+from graphs.state import Runtime
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.records.adapters import Adapter
+from memory.records.base import Domain
+from tests.api.conftest import Serve, asking
+from tests.graphs.conftest import BASE_LINES, TRAINED, eventually
+from tests.support.adapters import adapter
+
+NO_EFFECT: Mapping[str, Line] = {}
+
+
+async def test_promotion_swaps_the_adapter_in_and_rollback_takes_it_out(client: httpx.AsyncClient) -> None:
+    async def says() -> tuple[str, str | None]:
+        reply = (
+            await client.post("/v1/chat/completions", json=asking("What is a borrow?", model="rust"))
+        ).json()
+        return reply["choices"][0]["message"]["content"], reply["nightschool"]["adapter"]
+
+    promoted = await client.post(f"/v1/adapters/{TRAINED.name}/promote")
+    assert promoted.raise_for_status().json()["adapter"]["status"] == "live"
+    assert await says() == ("a reference", TRAINED.name)
+    back = await client.post("/v1/adapters/rollback", json={"domain": "rust"})
+    assert back.json() == {"domain": "rust", "adapter": None}
+    (listed,) = (await client.get("/v1/adapters?domain=rust")).json()
+    assert listed["status"] != "live"
+
+
+async def test_an_adapter_without_effect_is_not_swapped_in(serve: Serve, runtime: Runtime) -> None:
+    engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: NO_EFFECT})
+    async with serve(replace(runtime, engine=engine)) as client:
+        reply = await client.post(f"/v1/adapters/{TRAINED.name}/promote")
+        assert (reply.status_code, reply.json()["error"]["code"]) == (409, "canary_failed")
+        assert (await client.get(f"/v1/adapters/{TRAINED.name}")).json()["status"] == "candidate"
+        assert await engine.loaded() == ()
+
+
+async def test_a_rejected_adapter_is_never_served(serve: Serve, runtime: Runtime) -> None:
+    bad = adapter("rust", 2, rejected=True)
+    registry = VolatileAdapterRegistry([bad])
+    async with serve(replace(runtime, registry=registry)) as client:
+        reply = await client.post(f"/v1/adapters/{bad.name}/promote")
+        assert (reply.status_code, reply.json()["error"]["code"]) == (409, "adapter_not_servable")
+
+
+async def test_unknown_adapters_and_domains_are_named(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/adapters/rust-v9-00000000")).status_code == 404
+    assert (await client.post("/v1/adapters/../promote")).status_code in (404, 405)
+    assert (await client.post("/v1/adapters/rollback", json={"domain": "No Domain"})).status_code == 422
+
+
+async def test_live_adapters_come_back_after_the_engine_has_forgotten_them(runtime: Runtime) -> None:
+    async def served() -> bool:
+        return await runtime.engine.loaded() == (TRAINED.name,)
+
+    runtime.registry.promote(TRAINED.name)
+    watch = asyncio.create_task(keep_loaded(runtime.engine, runtime.registry, every=0.01))
+    await eventually(served)
+    await runtime.engine.unload(TRAINED.name)
+    await eventually(served)
+    watch.cancel()
+
+
+class FaultyRegistry(VolatileAdapterRegistry):
+    """Fails as no store should."""
+
+    def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
+        raise RuntimeError("a fault of ours")
+
+
+async def test_a_watch_that_dies_says_so(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError):
+        await keep_loaded(runtime.engine, FaultyRegistry())
+    assert "no longer watched over: restart the api" in caplog.text

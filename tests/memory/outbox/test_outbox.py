@@ -1,0 +1,139 @@
+"""The handover to the trainer: what is published stays as it is, and nothing is queued twice."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from memory.errors import CorruptRecord, StoreUnavailable, UnknownRun
+from memory.outbox import files as outbox
+from memory.outbox.base import Outbox, Progress, TrainingResult
+from memory.outbox.dbos import DbosOutbox
+from memory.outbox.volatile import VolatileOutbox
+from tests.support.adapters import curriculum
+
+DONE = TrainingResult(status="candidate", adapter="lamps-v1-1f9c2a7e", reason="all gates passed")
+
+
+def test_a_published_curriculum_reads_back_equal_under_its_digest(tmp_path: Path) -> None:
+    digest = outbox.publish(tmp_path, curriculum())
+    assert digest == curriculum().digest
+    assert outbox.read(tmp_path, digest) == curriculum()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{digest}.json"]
+
+
+def test_publishing_again_leaves_the_file_untouched(tmp_path: Path) -> None:
+    digest = outbox.publish(tmp_path, curriculum())
+    written = (tmp_path / f"{digest}.json").stat()
+    assert outbox.publish(tmp_path, curriculum()) == digest
+    assert (tmp_path / f"{digest}.json").stat().st_mtime_ns == written.st_mtime_ns
+
+
+def test_an_altered_curriculum_is_refused_by_reader_and_publisher(tmp_path: Path) -> None:
+    digest = outbox.publish(tmp_path, curriculum())
+    path = tmp_path / f"{digest}.json"
+    path.write_text(path.read_text().replace("green", "blue"))
+    with pytest.raises(CorruptRecord, match="altered"):
+        outbox.read(tmp_path, digest)
+    with pytest.raises(CorruptRecord, match="altered"):
+        outbox.publish(tmp_path, curriculum())
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"topic": "x"}', "\x00\x01"])
+def test_a_file_that_is_no_curriculum_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / f"{'0' * 64}.json").write_text(content)
+    with pytest.raises(CorruptRecord, match="not a curriculum"):
+        outbox.read(tmp_path, "0" * 64)
+
+
+def test_a_missing_curriculum_is_an_unknown_run(tmp_path: Path) -> None:
+    with pytest.raises(UnknownRun):
+        outbox.read(tmp_path, "0" * 64)
+
+
+async def test_a_queue_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="training queue"):
+        DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/missing/training.db")
+
+
+async def test_a_queue_that_breaks_while_it_is_open_is_an_unavailable_store(tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/training.db")
+    with closing(sqlite3.connect(tmp_path / "training.db")) as connection:
+        connection.execute("DROP TABLE workflow_status")
+    for call in (box.submit(curriculum(), run_id="r1"), box.result("0" * 64), box.progress("0" * 64)):
+        with pytest.raises(StoreUnavailable, match="training queue"):
+            await call
+    box.close()
+
+
+async def test_a_curriculum_is_queued_once_however_often_it_is_submitted(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/training.db"
+    first, second = DbosOutbox(tmp_path, url), DbosOutbox(tmp_path, url)
+    jobs = await asyncio.gather(*(o.submit(curriculum(), run_id="r1") for o in (first, second, first)))
+    assert {job.digest for job in jobs} == {curriculum().digest}
+    assert len(first._client.list_workflows()) == 1
+    assert await second.result(curriculum().digest) is None
+    assert (await second.progress(curriculum().digest)).phase == "waiting"
+    first.close()
+    second.close()
+
+
+async def test_progress_that_the_worker_reports_is_what_the_api_reads(tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/training.db")
+    job = await box.submit(curriculum(), run_id="r1")
+    told = Progress(phase="training", done=3, total=7, message="loss 0.5")
+    outbox.report_progress(tmp_path, job.digest, told)
+    assert await box.progress(job.digest) == told
+    box.close()
+
+
+async def test_a_job_that_broke_off_ends_failed_and_may_be_submitted_again(tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/training.db")
+    job = await box.submit(curriculum(), run_id="r1")
+    box._client.cancel_workflow(job.digest)
+    result = await box.result(job.digest)
+    assert result is not None
+    assert result.status == "failed"
+    await box.submit(curriculum(), run_id="r2")
+    assert await box.result(job.digest) is None
+    box.close()
+
+
+@pytest.fixture(params=["dbos", "volatile"])
+def any_outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
+    if request.param == "volatile":
+        yield VolatileOutbox({})
+        return
+    box = DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/training.db")
+    yield box
+    box.close()
+
+
+async def test_every_outbox_refuses_a_digest_that_was_never_handed_over(any_outbox: Outbox) -> None:
+    with pytest.raises(UnknownRun):
+        await any_outbox.result("0" * 64)
+    with pytest.raises(UnknownRun):
+        await any_outbox.progress("0" * 64)
+
+
+async def test_every_outbox_reads_back_what_was_handed_over(any_outbox: Outbox) -> None:
+    job = await any_outbox.submit(curriculum(), run_id="r1")
+    assert await any_outbox.curriculum(job.digest) == curriculum()
+    with pytest.raises(UnknownRun):
+        await any_outbox.curriculum("0" * 64)
+
+
+async def test_every_outbox_has_no_result_before_the_job_ends(any_outbox: Outbox) -> None:
+    job = await any_outbox.submit(curriculum(), run_id="r1")
+    assert await any_outbox.result(job.digest) is None
+    assert (await any_outbox.progress(job.digest)).phase == "waiting"
+
+
+async def test_the_shipped_fake_ends_jobs_as_scripted() -> None:
+    box = VolatileOutbox(DONE)
+    job = await box.submit(curriculum(), run_id="r1")
+    assert await box.result(job.digest) == DONE
+    assert (await box.progress(job.digest)).phase == "done"

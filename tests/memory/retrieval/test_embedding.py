@@ -1,0 +1,37 @@
+"""The fake embedder is deterministic, normalised, and knows shared words."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memory.retrieval.embedding import HashingEmbedder
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=50), max_size=5))
+def test_every_text_has_a_unit_vector(texts: list[str]) -> None:
+    vectors = HashingEmbedder(64).embed(texts)
+    assert vectors.shape == (len(texts), 64)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+
+
+def test_the_same_text_has_the_same_vector_in_every_process() -> None:
+    first = HashingEmbedder().embed(["A move is a transfer."])
+    assert np.array_equal(first, HashingEmbedder().embed(["A move is a transfer."]))
+    assert float(first.sum()) == pytest.approx(KNOWN_SUM, abs=1e-4)
+
+
+def test_texts_that_share_words_are_nearer() -> None:
+    move, moves, bread = HashingEmbedder().embed(["a move of a value", "moves of values", "bread dough"])
+    assert move @ moves > 0.9 > 0.5 > move @ bread
+
+
+def test_a_vector_without_dimensions_is_refused() -> None:
+    with pytest.raises(ValueError, match="dimension"):
+        HashingEmbedder(0)
+
+
+KNOWN_SUM = 0.60302
+"""Of the vector above, computed once: hashing must not depend on Python's own `hash`."""

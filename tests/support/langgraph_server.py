@@ -1,0 +1,70 @@
+"""How tests serve the real app over shipped fakes, on loopback, for LangGraph's own client.
+
+Threads, runs, checkpoints and the relational store are real; the engine is scripted.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+
+from agent.settings import Settings
+from api.app import create_app
+from api.compose import Service, open_durable
+from graphs import chat as chatting
+from graphs.state import Runtime
+from memory.checkpoints.opening import open_saver
+from memory.retrieval.embedding import HashingEmbedder
+from memory.server.keys import Keys
+from memory.server.store import open_items
+from memory.server.webhooks import Webhooks
+
+
+@asynccontextmanager
+async def open_fakes(
+    settings: Settings, runtime: Runtime, webhooks: Webhooks | None = None
+) -> AsyncIterator[Service]:
+    """The service over the runtime, whose database has to be the one of the settings."""
+    async with (
+        open_saver(settings.checkpoints) as saver,
+        open_durable(runtime, saver, settings.durable, webhooks) as durable,
+        open_items(settings.items, HashingEmbedder()) as items,
+    ):
+        yield Service(
+            settings=settings,
+            runtime=runtime,
+            chat=chatting.build().compile(),
+            executor=durable.executor,
+            assistants=durable.assistants,
+            starting=durable.starting,
+            crons=durable.crons,
+            keys=Keys(runtime.database),
+            runs=durable.runs,
+            embedder=HashingEmbedder(),
+            items=items,
+            writing=asyncio.Lock(),
+            embedding=asyncio.Lock(),
+        )
+
+
+@asynccontextmanager
+async def serving(
+    runtime: Runtime, home: Path, database_url: str, *, port: int = 0, webhooks: Webhooks | None = None
+) -> AsyncIterator[str]:
+    """Serves until the block ends; gives the URL."""
+    settings = Settings(home=home, database_url=database_url)
+    app = create_app(settings, opener=lambda given: open_fakes(given, runtime, webhooks))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        if serving.done():
+            serving.result()
+        await asyncio.sleep(0.01)
+    bound = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{bound}"
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,0 +1,1 @@
+"""Training backends: the protocol, PEFT and Unsloth."""

@@ -1,0 +1,21 @@
+"""Chooses the training backend for this machine."""
+
+from training.backends.base import Trainer
+
+
+def choose_trainer() -> Trainer:
+    """Unsloth where there is an NVIDIA GPU, else PEFT; imports only the one that it chooses.
+
+    Raises BackendUnavailable on a GPU machine without Unsloth, rather than train on the CPU unasked.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        from training.backends.unsloth import require
+        from training.backends.unsloth import train as train_on_gpu
+
+        require()
+        return train_on_gpu
+    from training.backends.peft import train
+
+    return train

@@ -1,0 +1,271 @@
+"""Training on any machine: TRL's SFTTrainer over a PEFT LoRA, with our loss.
+
+Which examples there are is in `dataset` and `replay`, how they become tensors in `encoding`.
+"""
+
+import logging
+import math
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from datasets import Dataset  # type: ignore[import-untyped]  # ships no types
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported lazily
+
+from agent.engines.bfloat16 import native_bfloat16
+from agent.engines.decoding import attention_window, end_tokens, speed_up_head
+from training.backends.base import Example, OnProgress, TrainingSummary
+from training.base import Base
+from training.batches import Batches
+from training.encoding import Collator, Encoded, Encoder, look, observed
+from training.errors import BaseModelUnusable, TrainingDiverged
+from training.loss import held_loss, taught_loss
+from training.recipes import Recipe
+
+log = logging.getLogger(__name__)
+
+OBSERVED = 16
+"""Own answers whose distributions are computed at once."""
+LONGEST = 1024
+"""Most tokens of an example: what is longer is no question with its answer."""
+
+
+class Prepared(NamedTuple):
+    """Training data in tokens, and the order in which it is seen."""
+
+    collator: Collator
+    order: Batches
+
+
+def train(
+    base: Base,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    out: Path,
+    on_progress: OnProgress,
+    *,
+    start: Path | None = None,
+) -> TrainingSummary:
+    """See `trainer.Trainer`; deterministic on one machine for one recipe and one set of examples."""
+    started = time.monotonic()
+    model, tokenizer = load(base.folder)
+    data = prepare(model, tokenizer, base, examples, recipe)
+    torch.manual_seed(recipe.seed)
+    summary = fit(adapt(model, recipe, start), tokenizer, data, recipe, out, on_progress)
+    return summary.model_copy(update={"seconds": time.monotonic() - started})
+
+
+def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The base model and its tokenizer, in the dtype of its weights, as it is served; in float32 where
+    bfloat16 is not native.
+
+    Raises BaseModelUnusable.
+    """
+    dtype = "auto" if native_bfloat16(gpu=torch.cuda.is_available()) else torch.float32
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    except (OSError, ValueError, KeyError) as error:
+        raise BaseModelUnusable(f"{folder} cannot be loaded: set NIGHTSCHOOL_MODEL ({error})") from error
+    if tokenizer.chat_template is None:
+        raise BaseModelUnusable(f"{folder} has no chat template: use an instruction-tuned model")
+    speed_up_head(model)
+    return model, tokenizer
+
+
+def prepare(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    base: Base,
+    examples: Sequence[Example],
+    recipe: Recipe,
+) -> Prepared:
+    """Examples in tokens. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
+    limit = min(LONGEST, base.card.context)
+    encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    every = [(example.held, encoder.encode(example, recipe.longest)) for example in examples]
+    unobserved = [each for held, each in every if held and each.answer and not each.held]
+    encoded = [each for held, each in every if each.answer and held == each.held]  # taught, or in the card
+    encoded += _observed(model, unobserved, pad)
+    if len(encoded) < len(every):
+        log.warning("%d own answers are left out: their prompts fill the context", len(every) - len(encoded))
+    order = Batches(
+        [len(each.tokens) for each in encoded],
+        [each.held for each in encoded],
+        batch=recipe.batch,
+        beside=recipe.beside,
+        seed=recipe.seed,
+    )
+    return Prepared(Collator(encoded, pad, attention_window(model)), order)
+
+
+def _observed(model: PreTrainedModel, examples: Sequence[Encoded], pad: int) -> Iterator[Encoded]:
+    """The examples as the base model sees them, in batches of like length."""
+    ordered = sorted(examples, key=lambda example: len(example.tokens))
+    for start in range(0, len(ordered), OBSERVED):
+        yield from observed(model, ordered[start : start + OBSERVED], pad, window=attention_window(model))
+
+
+def fit(
+    adapted: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    data: Prepared,
+    recipe: Recipe,
+    out: Path,
+    on_progress: OnProgress,
+) -> TrainingSummary:
+    """Trains the adapter of a model in memory, and saves it."""
+    started = time.monotonic()
+    watch = Watch(on_progress)
+    trainer = Distiller(
+        model=adapted,
+        args=arguments(recipe, data.order, out / "trainer"),
+        data_collator=data.collator,
+        train_dataset=Dataset.from_list([{"number": i} for i in range(len(data.collator.examples))]),
+        processing_class=tokenizer,
+        callbacks=[watch],
+    )
+    trainer.remove_callback(PrinterCallback)  # progress goes through `watch`
+    trainer.recipe, trainer.order = recipe, data.order
+    trainer.train()
+    save(adapted, out)
+    last = watch.losses[-max(1, len(watch.losses) // 10) :]
+    return TrainingSummary(
+        steps=len(watch.losses),
+        tokens=data.collator.seen,
+        seconds=time.monotonic() - started,
+        loss=sum(last) / len(last),
+    )
+
+
+def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftModel:
+    """The model with a new adapter, or with that of folder `start`, ready to be trained.
+
+    Raises BaseModelUnusable for a model whose layers have other names.
+    """
+    if start is not None:
+        return PeftModel.from_pretrained(model, str(start), is_trainable=True)
+    try:
+        return get_peft_model(model, lora(recipe))
+    except ValueError as error:
+        names = ", ".join(recipe.modules)
+        raise BaseModelUnusable(
+            f"this model has no layers {names}: run `nightschool models study` again"
+        ) from error
+
+
+def lora(recipe: Recipe) -> LoraConfig:
+    """A plain LoRA: what vLLM serves."""
+    return LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=0.0,
+        bias="none",
+        target_modules=list(recipe.modules),
+        task_type="CAUSAL_LM",
+    )
+
+
+def arguments(recipe: Recipe, order: Batches, folder: Path) -> SFTConfig:
+    """TRL's configuration; `folder` is required by it and stays empty."""
+    return SFTConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=order.size,
+        num_train_epochs=1,
+        max_steps=order.steps,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(order.steps * recipe.warmup),
+        weight_decay=recipe.weight_decay,
+        optim="adamw_torch_fused",
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=native_bfloat16(gpu=torch.cuda.is_available()),
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        gradient_checkpointing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+    )
+
+
+class Distiller(SFTTrainer):
+    """SFTTrainer with our loss and our order."""
+
+    recipe: Recipe
+    order: Batches
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Batches:
+        return self.order
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """Loss of one step: of what is taught, and of what is held to the base model's answers."""
+        logits = look(model, inputs["taught"])
+        loss = taught_loss(logits, inputs["taught"])
+        if "held" in inputs and self.recipe.distillation:
+            held = inputs["held"]
+            loss = loss + self.recipe.distillation * held_loss(look(model, held), held)
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+
+class Watch(TrainerCallback):
+    """Passes progress on, and ends a run whose loss is no longer a number."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.on_progress = on_progress
+        self.losses: list[float] = []
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Called after every step."""
+        if logs is None or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss became {loss} at step {state.global_step}: lower the learning rate"
+            )
+        self.losses.append(loss)
+        self.on_progress(state.global_step, state.max_steps, loss)
+
+
+def save(adapted: PeftModel, out: Path) -> None:
+    """Writes the adapter's two files, and removes what the libraries put beside them."""
+    adapted.save_pretrained(str(out), safe_serialization=True, selected_adapters=["default"])
+    shutil.rmtree(out / "trainer", ignore_errors=True)
+    for path in out.iterdir():
+        if path.name not in ("adapter_config.json", "adapter_model.safetensors"):
+            path.unlink()
