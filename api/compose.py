@@ -25,7 +25,7 @@ from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
-from agent.learning.teachers.both import Both
+from agent.learning.teachers.combined import Both
 from agent.learning.teachers.judge import ModelJudge
 from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.rules import RulesTeacher
@@ -43,9 +43,9 @@ from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import ServedLearn
 from graphs.state import Limits, Runtime
 from memory.adapters.base import AdapterRegistry
-from memory.adapters.calibrations import FolderCalibrations
-from memory.adapters.mlflow import Registry
-from memory.checkpoints.opening import open_saver
+from memory.adapters.calibrations import FolderCalibrationStore
+from memory.adapters.mlflow import MlflowAdapterRegistry
+from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
 from memory.database.database import open_database
 from memory.episodic.lance import LanceEpisodicMemory
@@ -56,8 +56,8 @@ from memory.retrieval.embedding import Embedder, SentenceEmbedder
 from memory.semantic.falkor import FalkorSemanticMemory
 from memory.server.assistants import Assistants
 from memory.server.crons import Crons
-from memory.server.keys import Keys
-from memory.server.store import Items, open_items
+from memory.server.keys import ApiKeys
+from memory.server.store import ItemStore, open_item_store
 from memory.server.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
@@ -76,10 +76,10 @@ class Service:
     assistants: Assistants
     starting: Starting
     crons: Crons
-    keys: Keys
+    keys: ApiKeys
     runs: LearnRuns
     embedder: Embedder
-    items: Items
+    items: ItemStore
     writing: asyncio.Lock
     """Held while a document is taken in: two ingests of one document at once would mix."""
     embedding: asyncio.Lock
@@ -115,8 +115,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
         engine = await _engine(settings, model, stack)
         database = await open_database(settings.relational)
         stack.push_async_callback(database.aclose)
-        keys = Keys(database)
-        if not settings.on_loopback and not await keys.needed():
+        keys = ApiKeys(database)
+        if not settings.on_loopback and not await keys.required():
             raise ValueError(
                 f"the api listens on {settings.api_host} for keys only, and there are none: `nightschool keys"
                 " create --scope chat` makes one, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
@@ -132,8 +132,10 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             DbosOutbox, settings.path("outbox"), f"sqlite:///{settings.path('training.db')}"
         )
         stack.callback(outbox.close)  # not in a thread: closing DBOS shuts the pool of threads down
-        registry = await asyncio.to_thread(partial(Registry, settings.home, base=model.card.digest))
-        calibrations = FolderCalibrations(settings.path("calibrations"))
+        registry = await asyncio.to_thread(
+            partial(MlflowAdapterRegistry, settings.home, base=model.card.digest)
+        )
+        calibrations = FolderCalibrationStore(settings.path("calibrations"))
         routes = Routes(registry, partial(read, settings.path("outbox")), calibrations, embedder)
         await routes.refresh()
         teacher, judge = await _teachers(settings, stack)
@@ -174,7 +176,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             keys=keys,
             runs=durable.runs,
             embedder=embedder,
-            items=await stack.enter_async_context(open_items(settings.items, embedder)),
+            items=await stack.enter_async_context(open_item_store(settings.items, embedder)),
             writing=asyncio.Lock(),
             embedding=asyncio.Lock(),
         )
@@ -215,7 +217,7 @@ async def open_durable(
     """
     served = graphs(runtime, saver)
     assistants = Assistants(runtime.database, [graph.name for graph in served])
-    await assistants.ship()
+    await assistants.create_shipped()
     crons = Crons(runtime.database)
 
     def outside(executor: Executor) -> tuple[Deliver, Fire]:

@@ -5,9 +5,9 @@ import asyncio
 from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime as Injected
 
-from agent.chat.asking import ask
 from agent.chat.conversation import prompt
 from agent.chat.gate import measure
+from agent.chat.model_calls import ask
 from agent.chat.routing import route
 from agent.engines.base import Reply
 from agent.grading import correct, declined

@@ -7,15 +7,15 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.runtime import Runtime as Injected
 
 from agent.chat.abstention import AbstentionReason, abstention, caution, language_of
-from agent.chat.asking import ask
+from agent.chat.answer_from_sources import answer_from_sources, backing
 from agent.chat.conversation import prompt, question_of, reworded
-from agent.chat.directives import dictates_form
 from agent.chat.followup import standalone
+from agent.chat.format_directives import dictates_form
 from agent.chat.gate import JUDGED, SENTENCE, measure
 from agent.chat.intent import classify
+from agent.chat.model_calls import ask
 from agent.chat.rewording import rewordings, steady
 from agent.chat.routing import route
-from agent.chat.sources import answer_from_sources, backing
 from agent.chat.stream_gate import StreamGate
 from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token
 from agent.grading import declined

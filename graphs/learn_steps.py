@@ -14,12 +14,12 @@ from agent.chat.support import supports
 from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
 from agent.learning import exploration as exploring
-from agent.learning.asked import answering
-from agent.learning.candidates import Written
+from agent.learning.candidate_pairs import Written
+from agent.learning.corpus_index import Corpus
 from agent.learning.critique import conflicts, critique
 from agent.learning.curriculum import closest, compose, grouped
+from agent.learning.gap_wording import answering
 from agent.learning.gaps import is_gap
-from agent.learning.overlap import Corpus
 from agent.learning.verification import verify
 from graphs import lessons
 from graphs.report import as_told, conclude

@@ -11,11 +11,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime as Injected
 
-from agent.learning.candidates import Candidate
+from agent.learning.candidate_pairs import Candidate
 from agent.learning.curriculum import Group, compose, cut, fact_id, grouped, in_document_order
 from agent.learning.exploration import MOST_PASSAGES
 from agent.learning.forgetting import afresh
-from agent.learning.taught import facts_taught
+from agent.learning.taught_facts import facts_taught
 from graphs.state import LearnState, Limits, Runtime, Update, event, limits_of
 from memory.records.base import Domain
 from memory.records.curricula import Curriculum, QAPair

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict  # whose schema pydantic can write befor
 from agent.chat.abstention import AbstentionReason
 from agent.chat.routing import Route, Routes
 from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
-from agent.learning.candidates import Written
+from agent.learning.candidate_pairs import Written
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.rules import RulesTeacher

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from agent.chat.sources import PROMPT
+from agent.chat.answer_from_sources import PROMPT
 from agent.grading import normalise
 from memory.records.base import Digest, digest_of
 from memory.records.curricula import Curriculum, Form, QAPair, untaught

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from agent.chat.phrases import Phrase, content_words, names, phrases
+from agent.chat.noun_phrases import Phrase, content_words, names, phrases
 from memory.language.lexicon import (
     ADDRESSING,
     ASKING,

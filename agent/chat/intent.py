@@ -14,8 +14,8 @@ import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from numpy.typing import NDArray
 
-from agent.chat.features import features, meaning_share
 from agent.chat.followup import is_fragment
+from agent.chat.intent_features import features, meaning_share
 from memory.records.base import Record, Share
 from memory.records.interactions import Intent
 from memory.retrieval.embedding import Embedder

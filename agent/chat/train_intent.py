@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
 
 from agent.chat.calibration import calibration_error
-from agent.chat.features import features, meaning_share
 from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights
+from agent.chat.intent_features import features, meaning_share
 from memory.records.base import Record
 from memory.records.interactions import Intent
 from memory.retrieval.embedding import Embedder, HashingEmbedder, SentenceEmbedder

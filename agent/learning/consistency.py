@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from agent.chat.support import quantities
-from agent.learning.analysis import MONTHS, Analysis, Value, analyse, topical
+from agent.learning.text_analysis import MONTHS, Analysis, Value, analyse, topical
 from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import ASKS_FOR_UNIT, UNITS
 

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
-from agent.chat.candidates import NUMBER_WORDS
+from agent.chat.sentence_candidates import NUMBER_WORDS
 from agent.chat.support import clash
 from agent.grading import normalise
 from memory.language.terms import content, coverage, f1, occurs, stems

@@ -5,8 +5,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from agent.grading import normalise
-from agent.learning import framing
-from agent.learning.candidates import Candidate, by_item
+from agent.learning import question_framing
+from agent.learning.candidate_pairs import Candidate, by_item
 from memory.language.terms import content, coverage
 from memory.records.base import Domain, digest_of
 from memory.records.curricula import Curriculum, Form, QAPair
@@ -131,17 +131,25 @@ def _parted(wordings: Sequence[str], title: str, own: str | None, *, seed: str) 
         kept_back = plain[_number(seed, "held out") % len(plain)]
         taught = [w for w in wordings if w != kept_back]
     else:
-        opening = framing.HELD_OUT[_number(seed, "held out") % len(framing.HELD_OUT)]
-        taught, kept_back = list(wordings), framing.framed(opening, wordings[0])
+        opening = question_framing.HELD_OUT[_number(seed, "held out") % len(question_framing.HELD_OUT)]
+        taught, kept_back = list(wordings), question_framing.framed(opening, wordings[0])
     number = _number(seed, "framing")
     missing = LEAST_WORDINGS - len(taught)
     plainest = taught[:3]
     for i in range(max(missing, 2)):
         base = plainest[i % len(plainest)]
         if i % 2 == 0 and title and normalise(title) not in normalise(base):
-            taught.append(framing.titled(framing.TITLED[(number + i) % len(framing.TITLED)], title, base))
+            taught.append(
+                question_framing.titled(
+                    question_framing.TITLED[(number + i) % len(question_framing.TITLED)], title, base
+                )
+            )
         else:
-            taught.append(framing.framed(framing.TAUGHT[(number + i) % len(framing.TAUGHT)], base))
+            taught.append(
+                question_framing.framed(
+                    question_framing.TAUGHT[(number + i) % len(question_framing.TAUGHT)], base
+                )
+            )
     return list(dict.fromkeys(taught)), kept_back
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from agent.learning.analysis import Analysis, Token, analyse, base, topical
 from agent.learning.consistency import Span
+from agent.learning.text_analysis import Analysis, Token, analyse, base, topical
 
 _DENIAL = r"\b(?:not|never|nobody|no one|nothing|none|nowhere|cannot|neither|nor)\b|n['\u2019]t\b"
 _NEGATED = re.compile(

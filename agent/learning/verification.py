@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from agent.engines.base import EndingScorer
 from agent.errors import EngineError, EngineUnavailable
 from agent.grading import normalise
-from agent.learning.analysis import Analysis, analyse, topical
-from agent.learning.binding import unbound
-from agent.learning.candidates import Candidate, by_item
+from agent.learning.answer_binding import unbound
+from agent.learning.candidate_pairs import Candidate, by_item
 from agent.learning.consistency import (
     LOOK_BACK,
     Span,
@@ -25,10 +24,11 @@ from agent.learning.consistency import (
     uncovered,
     wrong_kind,
 )
-from agent.learning.endings import ending_well
+from agent.learning.corpus_index import Corpus, answers_otherwise
 from agent.learning.negation import misnegated, yes_no
-from agent.learning.overlap import Corpus, answers_otherwise
-from agent.learning.wellformed import AROUND, cut_words, garbled, unreadable, verbless
+from agent.learning.question_endings import ending_well
+from agent.learning.text_analysis import Analysis, analyse, topical
+from agent.learning.well_formed import AROUND, cut_words, garbled, unreadable, verbless
 from memory.language.text import sentences
 from memory.records.base import Record
 from memory.records.knowledge import Passage

@@ -8,7 +8,7 @@ import typer
 from api.cli.shell import BAD_INPUT, FAILED, console, service, stop
 
 if TYPE_CHECKING:
-    from agent.chat.own_questions import LabelledQuestion
+    from agent.chat.domain_calibration import LabelledQuestion
 
 PATIENCE_SECONDS = 3600.0
 """A thousand answers take a small model some minutes on two cores, and a large one longer."""
@@ -38,7 +38,7 @@ def calibrate(
 def _read(path: Path) -> "list[LabelledQuestion]":
     from pydantic import ValidationError
 
-    from agent.chat.own_questions import LabelledQuestion
+    from agent.chat.domain_calibration import LabelledQuestion
 
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other line separators

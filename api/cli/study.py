@@ -30,10 +30,10 @@ def study(
 
     from agent.errors import EngineError, ModelError
     from agent.models.store import ModelStore
-    from agent.models.study.material import shipped_material
     from agent.models.study.report import write_report
     from agent.models.study.run import Subject
     from agent.models.study.run import study as run_study
+    from agent.models.study.study_questions import shipped_material
     from api.supervisor.components import on_gpu
 
     given = settings()

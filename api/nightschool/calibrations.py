@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.chat.own_questions import CalibrationReport, LabelledQuestion, calibrate_on
+from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_on
 from agent.chat.routing import route_of_domain
 from api.compose import Given
 from api.disconnect import unless_gone

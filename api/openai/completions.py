@@ -13,8 +13,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, StringConstraints
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from agent.chat.asking import limited
 from agent.chat.conversation import CHARS_PER_TOKEN
+from agent.chat.model_calls import limited
 from agent.chat.routing import route
 from agent.engines.base import Engine, FinishReason, Reply, TextCompleter, Token
 from agent.errors import AgentError, PromptTooLong

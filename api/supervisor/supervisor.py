@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.engines.child import dying_with_parent
+from agent.engines.child_process import dying_with_parent
 
 Check = Callable[[], Awaitable[bool]]
 Say = Callable[[str, str], None]

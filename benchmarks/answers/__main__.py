@@ -2,7 +2,7 @@
 
 One question about each of SQuAD's 300 passages, over all of them, and the manuals' 50 questions over the
 manuals. Unanswerable are 100 of the SQuAD questions without their passage, and ten of the manuals' questions.
-Half of SQuAD's articles fitted the weights in `agent.chat.candidates`, so the other half is reported alone.
+Half of SQuAD's articles fitted the weights in `agent.chat.sentence_candidates`, so the other half is reported alone.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from agent.chat.asking import limited
-from agent.chat.sources import SourcedAnswer, answer_from_sources
+from agent.chat.answer_from_sources import SourcedAnswer, answer_from_sources
+from agent.chat.model_calls import limited
 from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from agent.engines.local import LocalEngine
 from agent.learning.exploration import FIRST_LOOK
@@ -29,7 +29,7 @@ from agent.settings import read_settings
 from benchmarks.answers.data import Question, documents, manuals, squad
 from memory.episodic.base import EpisodicMemory
 from memory.episodic.lance import LanceEpisodicMemory
-from memory.ingest.library import ingest, read
+from memory.ingest.pipeline import ingest, read
 from memory.records.base import Record
 from memory.records.knowledge import Evidence
 from memory.results import FOLDER, Goal, Result, Table, rows, write

@@ -30,7 +30,7 @@ from agent.chat.calibration import (
 from agent.chat.gate import FEATURES, chance, features, form_of, signals
 from agent.models.card import ModelCard
 from agent.models.store import resolve
-from agent.models.study.asking import LoggedAnswer
+from agent.models.study.answer_log import LoggedAnswer
 from agent.settings import read_settings
 from benchmarks.gate import signals as gate_signals
 from benchmarks.gate.data import Asked, collect, labels_of, library, material

@@ -10,13 +10,13 @@ from agent.chat.calibration import Label
 from agent.chat.gate import form_of, signals
 from agent.grading import correct, declined, normalise
 from agent.models.bank.records import invented, questions
-from agent.models.study.asking import AnswerLog, LoggedAnswer, ask, question
-from agent.models.study.inspection import inspect_model
-from agent.models.study.material import even
+from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask, question
+from agent.models.study.model_files import inspect_model
 from agent.models.study.run import QUESTION_TOKENS
-from agent.models.study.serving import serving
+from agent.models.study.study_questions import even
+from agent.models.study.study_server import serving
 from benchmarks.answers.data import documents
-from memory.ingest.library import read
+from memory.ingest.pipeline import read
 
 NQ, BANK, INVENTED = 1000, 1200, 320
 

@@ -23,7 +23,7 @@ from agent.chat.gate import FEATURES, features
 from agent.chat.rewording import rewordings
 from agent.engines.local import LocalEngine
 from agent.models.store import AdoptedModel
-from agent.models.study.asking import LoggedAnswer
+from agent.models.study.answer_log import LoggedAnswer
 from benchmarks.gate.data import Asked, collect, labels_of
 from memory.results import Table, rows
 from memory.retrieval.embedding import Embedder, SentenceEmbedder

@@ -13,13 +13,13 @@ from langgraph.types import Command
 
 from agent.chat.routing import Routes
 from agent.engines.scripted import ScriptedEngine
-from agent.learning.candidates import Candidate, Written
+from agent.learning.candidate_pairs import Candidate, Written
 from agent.learning.teachers.base import Progress
 from graphs.learn import build
 from graphs.server.learn_runs import LearnRuns
 from graphs.state import Bounds, Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
-from memory.checkpoints.opening import serializer
+from memory.checkpoints.connect import serializer
 from memory.outbox.base import TrainingResult
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum

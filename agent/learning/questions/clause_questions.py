@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agent.learning.questions import interrogatives
-from agent.learning.questions.details import (
+from agent.learning.questions import question_words
+from agent.learning.questions.detail_questions import (
     conditional,
     counted,
     existence,
@@ -15,8 +15,8 @@ from agent.learning.questions.details import (
     kind_of,
     whether,
 )
-from agent.learning.questions.items import Item, Style
 from agent.learning.questions.nested_questions import inside
+from agent.learning.questions.question_items import Item, Style
 from agent.learning.questions.wordings import (
     ANYONE,
     CENTRAL,
@@ -59,7 +59,7 @@ def of_apposition(found: Apposition) -> Iterator[Item]:
     name, description = found.name, found.description
     if re.fullmatch(r"the (?:[\w-]+ ){0,3}[\w-]+", description.text) or UNTELLABLE.match(description.text):
         return  # `the saint, Monica`: which one it is, and not what
-    word = "who" if interrogatives.is_human(description) or interrogatives.is_human(name) else "what"
+    word = "who" if question_words.is_human(description) or question_words.is_human(name) else "what"
     be = "are" if name.head.tag_ in ("NNS", "NNPS") else "is"
     yield item("definition", description, [
         ("plain", f"{word} {be} {name.text}?"),
@@ -125,7 +125,7 @@ def _about_subject(clause: Clause) -> Iterator[Item]:
         return
     if subject.head.pos_ == "PRON":
         return
-    forms = interrogatives.of_subject(subject, acts=not clause.passive and not clause.copula)
+    forms = question_words.of_subject(subject, acts=not clause.passive and not clause.copula)
     word, form = forms[0].word, forms[0].form
     condition = condition_of(clause)
     told = sentence(of_whom(clause), *others, condition)
@@ -174,7 +174,7 @@ def _about(argument: Argument, clause: Clause) -> Iterator[Item]:
     if len(argument.phrase.text.split()) > MOST_ANSWER_WORDS and argument.phrase.core:
         argument = replace(argument, phrase=replace(argument.phrase, text=argument.phrase.core))
     if len(argument.phrase.text.split()) <= MOST_ANSWER_WORDS:
-        forms = interrogatives.of_argument(argument)
+        forms = question_words.of_argument(argument)
         if (clause.copula and argument.role == "complement" and len(clause.arguments) == 1) or (
             clause.copula and argument.role == "infinitive"
         ):
@@ -184,7 +184,7 @@ def _about(argument: Argument, clause: Clause) -> Iterator[Item]:
         elif forms:
             whole = _with_marker(argument, forms[0].form, clause)
             found = list(wordings_of(argument, clause, forms, told=whole))
-            counted_now = not clause.past and interrogatives.number(argument.phrase.head) is not None
+            counted_now = not clause.past and question_words.number(argument.phrase.head) is not None
             yield item(forms[0].form, whole.phrase, found, telling=counted_now)
     yield from counted(argument.phrase, clause, argument)
     yield from kind_of(argument, clause)
@@ -212,7 +212,7 @@ def _vague_purpose(argument: Argument, clause: Clause) -> bool:
     if argument.role != "adverbial" or argument.marker != "to" or argument.fronted:
         return False
     subject = clause.subject
-    return not (clause.passive or clause.past or (subject is not None and interrogatives.is_human(subject)))
+    return not (clause.passive or clause.past or (subject is not None and question_words.is_human(subject)))
 
 
 def _of_nothing_else(argument: Argument, clause: Clause) -> bool:
@@ -249,7 +249,7 @@ def _definition(argument: Argument, clause: Clause) -> Iterator[Item]:
     subject = clause.subject
     assert subject is not None
     group = inverted(clause)
-    human = interrogatives.is_human(argument.phrase) or interrogatives.is_human(subject)
+    human = question_words.is_human(argument.phrase) or question_words.is_human(subject)
     word = "who" if human and subject.head.pos_ == "PROPN" else "what"
     wordings: list[tuple[Style, str]] = [
         ("plain", sentence(word, group.front, subject.text, group.rest, condition_of(clause)) + "?")

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from agent.grading import normalise
-from agent.learning.questions.items import Item, Style
-from agent.learning.questions.kinds import is_human, kind
-from agent.learning.questions.spans import MOST_SPAN_WORDS, Inner, in_place, inner_spans, time_word
+from agent.learning.questions.askable_spans import MOST_SPAN_WORDS, Inner, in_place, inner_spans, time_word
+from agent.learning.questions.noun_kinds import is_human, kind
+from agent.learning.questions.question_items import Item, Style
 from agent.learning.questions.wordings import (
     CENTRAL,
     UNTELLABLE,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from agent.learning.questions.interrogatives import Asked
-from agent.learning.questions.items import Item, Style, Wording
+from agent.learning.questions.question_items import Item, Style, Wording
+from agent.learning.questions.question_words import Asked
 from memory.language.clauses import Argument, Clause, Phrase
 from memory.language.question_verbs import VerbGroup, active, inverted, passive
 from memory.language.terms import content

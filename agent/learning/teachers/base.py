@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from agent.learning.candidates import Written
+from agent.learning.candidate_pairs import Written
 from memory.records.knowledge import Passage
 
 Progress = Callable[[int, int], None]

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from agent.concurrency import together
 from agent.errors import TeacherError
-from agent.learning.candidates import Candidate, Written
+from agent.learning.candidate_pairs import Candidate, Written
 from agent.learning.teachers.base import Progress
 from agent.learning.teachers.chat_client import CHECK_URL, ChatClient, ServerState
 from agent.learning.teachers.failures import BadReply, Failure

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from agent.learning.candidates import Candidate
+from agent.learning.candidate_pairs import Candidate
 from agent.learning.teachers.failures import BadReply
 from agent.learning.teachers.request import FORMS
 from memory.records.knowledge import Passage

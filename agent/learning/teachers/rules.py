@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from agent.grading import normalise
-from agent.learning.candidates import Candidate, Written
+from agent.learning.candidate_pairs import Candidate, Written
 from agent.learning.questions.clause_questions import of_apposition, predicate, questions
 from agent.learning.questions.further_clauses import further_clauses
-from agent.learning.questions.items import Item
+from agent.learning.questions.lead_ins import lead_in, opened
 from agent.learning.questions.mentions import Lenient, Mentions
 from agent.learning.questions.nested_questions import nested
-from agent.learning.questions.openings import lead_in, opened
+from agent.learning.questions.question_items import Item
 from agent.learning.questions.structured_questions import structured_questions
 from agent.learning.teachers.base import Progress
 from memory.ingest.propositions.reading import Sentence, sentences

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.models.bank.mining import places, science, tables
-from agent.models.bank.mining.facts import MINED_ID, bare, question, tells_its_answer
-from agent.models.bank.mining.invent import invent
+from agent.models.bank.mining.invented_questions import invent
+from agent.models.bank.mining.mined_facts import MINED_ID, bare, question, tells_its_answer
 from agent.models.bank.records import FOLDER, INVENTED_FILE, MINED_FILE, BankQuestion, questions
 from memory.records.base import Record
 

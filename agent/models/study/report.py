@@ -9,10 +9,10 @@ from agent.chat.calibration import BINS, cross_validated
 from agent.chat.gate import signals
 from agent.grading import correct, declined
 from agent.models.card import QuestionDomain
-from agent.models.study.asking import LoggedAnswer
-from agent.models.study.grades import by_popularity
-from agent.models.study.material import DOMAINS
+from agent.models.study.answer_log import LoggedAnswer
+from agent.models.study.bank_grading import by_popularity
 from agent.models.study.run import Study
+from agent.models.study.study_questions import DOMAINS
 from memory.results import Result, Table, rows, write
 
 FOLDER = Path("docs/results/study")

@@ -21,22 +21,22 @@ from agent.models.card import (
     Speed,
     UnknownQuestion,
 )
-from agent.models.study.asking import AnswerLog, LoggedAnswer, Prompt, ask, question
-from agent.models.study.declining import decline_phrases
-from agent.models.study.grades import (
+from agent.models.study.answer_log import AnswerLog, LoggedAnswer, Prompt, ask, question
+from agent.models.study.bank_grading import (
     bank_labels,
     domain_scores,
     general_questions,
     invented_labels,
     unknown_questions,
 )
-from agent.models.study.inspection import Inspection, inspect_model
-from agent.models.study.judging import Judgement, judge_prompts, judgements
-from agent.models.study.material import FURTHER, LONG, Material
-from agent.models.study.measuring import measure_speed
-from agent.models.study.replay import distributions, replay_answers, turns_of
-from agent.models.study.serving import Served, serving
-from agent.models.study.tools import ToolCalls, tool_calls, tool_prompts
+from agent.models.study.decline_phrases import decline_phrases
+from agent.models.study.judging_ability import Judgement, judge_prompts, judgements
+from agent.models.study.model_files import Inspection, inspect_model
+from agent.models.study.replay_answers import distributions, replay_answers, turns_of
+from agent.models.study.speed import measure_speed
+from agent.models.study.study_questions import FURTHER, LONG, Material
+from agent.models.study.study_server import Served, serving
+from agent.models.study.tool_use import ToolCalls, tool_calls, tool_prompts
 from agent.models.study.verdict import StudyFigures, decide
 from memory.records.base import Digest
 

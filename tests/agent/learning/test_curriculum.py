@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from agent.grading import normalise
-from agent.learning.candidates import Candidate
+from agent.learning.candidate_pairs import Candidate
 from agent.learning.curriculum import (
     LEAST_WORDINGS,
     closest,

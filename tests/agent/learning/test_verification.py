@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from agent.engines.scripted import ScriptedEngine
-from agent.learning.analysis import analyse
-from agent.learning.candidates import Candidate
-from agent.learning.overlap import Corpus
+from agent.learning.candidate_pairs import Candidate
+from agent.learning.corpus_index import Corpus
+from agent.learning.text_analysis import analyse
 from agent.learning.verification import Verified, verify
 from memory.records.knowledge import Passage
 from tests.support.facts import passage

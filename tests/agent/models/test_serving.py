@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models.study import serving as served
+from agent.models.study import study_server as served
 from tests.agent.models.test_study import INSPECTED
 from tests.api.supervisor.test_supervisor import _lives
 from tests.support.cards import model_folder
@@ -16,14 +16,14 @@ from tests.support.cards import model_folder
 STUDY = """
 import asyncio, sys
 from pathlib import Path
-from agent.models.study import serving
+from agent.models.study import study_server
 from tests.agent.models.test_study import INSPECTED
 
 code = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(120)"
-serving.serve_command = lambda *_, **__: [sys.executable, "-c", code]
+study_server.serve_command = lambda *_, **__: [sys.executable, "-c", code]
 
 async def main():
-    async with serving.serving(Path(sys.argv[1]), INSPECTED, log=Path(sys.argv[2])):
+    async with study_server.serving(Path(sys.argv[1]), INSPECTED, log=Path(sys.argv[2])):
         pass
 
 asyncio.run(main())

@@ -22,15 +22,15 @@ from agent.models.card import (
     read_unknown,
     write_card,
 )
-from agent.models.study.asking import AnswerLog, LoggedAnswer, ask, question
-from agent.models.study.declining import decline_phrases
-from agent.models.study.inspection import Inspection
-from agent.models.study.material import Material, even
-from agent.models.study.reading import reading_questions
-from agent.models.study.replay import replay_answers, turns_of
+from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask, question
+from agent.models.study.decline_phrases import decline_phrases
+from agent.models.study.model_files import Inspection
+from agent.models.study.reading_comprehension import reading_questions
+from agent.models.study.replay_answers import replay_answers, turns_of
 from agent.models.study.report import result_of
 from agent.models.study.run import Study, Subject, answer_tokens, collect, conclude, learning_rate
-from agent.models.study.tools import ToolCase, tool_calls
+from agent.models.study.study_questions import Material, even
+from agent.models.study.tool_use import ToolCase, tool_calls
 from agent.models.study.verdict import StudyFigures, decide
 from memory.records.base import Interval
 from memory.results import page

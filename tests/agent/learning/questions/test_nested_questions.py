@@ -3,8 +3,8 @@
 import pytest
 
 from agent.grading import normalise
-from agent.learning.questions.items import Item
 from agent.learning.questions.nested_questions import LEAST_CONTEXT, MOST_SPAN_WORDS, nested
+from agent.learning.questions.question_items import Item
 from memory.ingest.propositions.reading import sentences
 from tests.support.statements import at
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import TeacherError
-from agent.learning.candidates import Candidate
+from agent.learning.candidate_pairs import Candidate
 from agent.learning.teachers import chat_client
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.model import ModelTeacher

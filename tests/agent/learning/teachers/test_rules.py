@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from agent.learning.candidates import Written
-from agent.learning.overlap import Corpus
+from agent.learning.candidate_pairs import Written
+from agent.learning.corpus_index import Corpus
 from agent.learning.teachers.rules import SLICE, RulesTeacher
 from agent.learning.verification import verify
 from memory.records.knowledge import Passage

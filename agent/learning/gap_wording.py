@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from agent.learning.analysis import analyse, topical
-from agent.learning.candidates import Candidate
-from agent.learning.overlap import Corpus
+from agent.learning.candidate_pairs import Candidate
+from agent.learning.corpus_index import Corpus
+from agent.learning.text_analysis import analyse, topical
 from agent.learning.verification import unsupported
 from memory.records.knowledge import Passage
 from memory.retrieval.embedding import Embedder

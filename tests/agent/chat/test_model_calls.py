@@ -2,7 +2,7 @@
 
 from langchain_core.messages import HumanMessage
 
-from agent.chat.asking import ask, limited
+from agent.chat.model_calls import ask, limited
 from agent.chat.routing import Routes
 from agent.engines.base import GREEDY, Sampling
 from agent.engines.scripted import Line, ScriptedEngine

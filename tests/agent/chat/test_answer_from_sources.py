@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.chat.sources import SourcedAnswer, answer_from_sources
+from agent.chat.answer_from_sources import SourcedAnswer, answer_from_sources
 from agent.engines.base import Reply, Sampling
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import PromptTooLong
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.documents import RawDocument
-from memory.ingest.library import ingest
+from memory.ingest.pipeline import ingest
 from memory.retrieval.embedding import HashingEmbedder
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.volatile import VolatileSemanticMemory

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from agent.errors import TeacherError
-from agent.learning.candidates import Candidate, Written
+from agent.learning.candidate_pairs import Candidate, Written
 from agent.learning.teachers.base import Progress, Teacher
-from agent.learning.teachers.both import Both
+from agent.learning.teachers.combined import Both
 from memory.records.knowledge import Passage
 from tests.support.facts import passage
 

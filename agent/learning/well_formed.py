@@ -4,7 +4,7 @@ import re
 from collections.abc import Set
 from functools import lru_cache
 
-from agent.learning.analysis import Analysis, base
+from agent.learning.text_analysis import Analysis, base
 from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import VERB_FORMS, common_words
 

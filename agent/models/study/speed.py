@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from agent.engines.base import Engine
 from agent.models.card import Speed
-from agent.models.study.asking import AnswerLog, Prompt, ask, question
-from agent.models.study.serving import Served
+from agent.models.study.answer_log import AnswerLog, Prompt, ask, question
+from agent.models.study.study_server import Served
 from memory.results import machine
 
 ALONE, TOGETHER = 3, 32

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.grading import normalise
-from agent.learning.questions.kinds import description, is_human, kind
+from agent.learning.questions.noun_kinds import description, is_human, kind
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase, written
 from memory.ingest.propositions.referents import points
 from memory.language.clauses import Phrase

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.learning.questions import kinds
-from agent.learning.questions.spans import time_word
+from agent.learning.questions import noun_kinds
+from agent.learning.questions.askable_spans import time_word
 from memory.ingest.propositions.phrases import written
 from memory.language.clauses import Argument, Phrase
 from memory.records.curricula import Form
@@ -74,7 +74,7 @@ def entity(phrase: Phrase) -> str:
 
 def is_human(phrase: Phrase) -> bool:
     """Whether it names a person or people."""
-    return kinds.is_human(phrase.head)
+    return noun_kinds.is_human(phrase.head)
 
 
 def of_subject(phrase: Phrase, *, acts: bool = False) -> tuple[Asked, ...]:
@@ -90,11 +90,11 @@ def of_subject(phrase: Phrase, *, acts: bool = False) -> tuple[Asked, ...]:
     several = any(c.dep_ == "conj" for c in head.children)
     if is_human(phrase):
         asked = [Asked("who", "who")]
-        if label == "PERSON" and not several and not kinds.description(head):
+        if label == "PERSON" and not several and not noun_kinds.description(head):
             asked.append(Asked("which person", "who"))
         return tuple(asked)
-    plain = not several and _whole_name(phrase) and not kinds.description(head)
-    named = kinds.kind(head) if plain else ""
+    plain = not several and _whole_name(phrase) and not noun_kinds.description(head)
+    named = noun_kinds.kind(head) if plain else ""
     acts = acts and head.head.lemma_ not in _STATES
     if acts and not named and label in ("ORG", "GPE", "NORP") and (" " in phrase.text or head.text.isupper()):
         return (Asked("who", "who"),)
@@ -157,7 +157,7 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
         return (Asked("why", "why"), Asked("for what reason", "why"))
     if entity(phrase) in ("DATE", "TIME") or _YEARS.fullmatch(phrase.text) or _MONTH.match(phrase.text):
         return _time(phrase, marker)
-    named = kinds.kind(phrase.head) if not any(c.dep_ == "conj" for c in phrase.head.children) else ""
+    named = noun_kinds.kind(phrase.head) if not any(c.dep_ == "conj" for c in phrase.head.children) else ""
     if entity(phrase) in _PLACES and marker in _AT_PLACES:
         typed = [Asked(f"{marker} which {named}", "where"), Asked(f"{marker} what {named}", "where")]
         return (Asked("where", "where"), *(typed if named and marker in ("in", "at", "on") else ()))

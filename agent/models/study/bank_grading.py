@@ -8,8 +8,8 @@ from agent.chat.gate import form_of, signals
 from agent.grading import correct, declined
 from agent.models.bank.records import BankQuestion, InventedQuestion
 from agent.models.card import DomainScore, GeneralQuestion, QuestionDomain, UnknownQuestion
-from agent.models.study.asking import LoggedAnswer
-from agent.models.study.material import DOMAINS, FURTHER
+from agent.models.study.answer_log import LoggedAnswer
+from agent.models.study.study_questions import DOMAINS, FURTHER
 
 POPULAR, RARE = 1 / 3, 1 / 3
 """Shares of a domain's questions, by the popularity of what they name, that a model should know and is

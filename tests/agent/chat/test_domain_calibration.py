@@ -8,11 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from agent.chat.calibration import NEEDED, Label, Stated, refit
-from agent.chat.own_questions import CalibrationReport, LabelledQuestion, calibrate_on
+from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_on
 from agent.chat.routing import Route, Routes, route, route_of_domain
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import EngineUnavailable
-from memory.adapters.calibrations import VolatileCalibrations
+from memory.adapters.calibrations import VolatileCalibrationStore
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.errors import UnknownAdapter
 from tests.agent.chat.test_calibration import signals_of
@@ -32,7 +32,7 @@ class World:
     sure_and_wrong: int = 0
     declining: int = 0
     base: str | None = DIGEST
-    saved: VolatileCalibrations = field(default_factory=VolatileCalibrations)
+    saved: VolatileCalibrationStore = field(default_factory=VolatileCalibrationStore)
 
     def __post_init__(self) -> None:
         total = self.right + self.wrong + self.sure_and_wrong + self.declining

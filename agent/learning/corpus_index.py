@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from agent.learning.analysis import Analysis, Value, analyse, topical
+from agent.learning.text_analysis import Analysis, Value, analyse, topical
 from memory.language.text import quotable
 from memory.records.knowledge import Passage
 

@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import SystemMessage
 
 from agent.chat.conversation import conversation
-from agent.chat.directives import dictates_form
+from agent.chat.format_directives import dictates_form
 
 
 @pytest.mark.parametrize(

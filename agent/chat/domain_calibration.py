@@ -7,10 +7,10 @@ from functools import partial
 from langchain_core.messages import HumanMessage
 from pydantic import Field, field_validator
 
-from agent.chat.asking import ask
 from agent.chat.calibration import Label, Stated, refit
 from agent.chat.conversation import prompt
 from agent.chat.gate import JUDGED, measure
+from agent.chat.model_calls import ask
 from agent.chat.routing import Route, Routes
 from agent.concurrency import together
 from agent.engines.base import Engine, Reply, Sampling

@@ -15,8 +15,8 @@ from itertools import product
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from agent.chat.abstention import disagreement, language_of, quotation
-from agent.chat.candidates import Candidate, compared, names, roots, shortlist
 from agent.chat.conversation import question_place
+from agent.chat.sentence_candidates import Candidate, compared, names, roots, shortlist
 from agent.chat.support import clash, foreign, supports
 from agent.engines.base import Reply, Sampling
 from agent.errors import PromptTooLong

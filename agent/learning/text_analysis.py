@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from agent.chat.candidates import SMALL_NUMBERS, root
+from agent.chat.sentence_candidates import SMALL_NUMBERS, root
 from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import IRREGULAR, UNITS
 

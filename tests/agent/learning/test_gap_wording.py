@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from agent.learning.asked import TRIED, answering
-from agent.learning.candidates import Candidate
-from agent.learning.overlap import Corpus
+from agent.learning.candidate_pairs import Candidate
+from agent.learning.corpus_index import Corpus
+from agent.learning.gap_wording import TRIED, answering
 from agent.learning.teachers.rules import candidates
 from agent.learning.verification import unsupported, verify
 from memory.retrieval.embedding import HashingEmbedder

@@ -14,10 +14,10 @@ from agent.models.bank.records import (
     questions,
 )
 from agent.models.card import QuestionDomain
-from agent.models.study import judging, tools
-from agent.models.study.judging import JudgeCase
-from agent.models.study.reading import ReadingQuestion, reading_questions
-from agent.models.study.tools import ToolCase
+from agent.models.study import judging_ability, tool_use
+from agent.models.study.judging_ability import JudgeCase
+from agent.models.study.reading_comprehension import ReadingQuestion, reading_questions
+from agent.models.study.tool_use import ToolCase
 
 BANK, INVENTED = 1200, 320
 """Questions that a study asks of each: enough for 5 points of ECE, few enough for minutes on two cores."""
@@ -50,8 +50,8 @@ def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) 
         invented=made_up,
         prompts=prompts(),
         reading=reading_questions([question.name for question in made_up], seed),
-        judging=judging.read_cases(),
-        tools=tools.read_cases(),
+        judging=judging_ability.read_cases(),
+        tools=tool_use.read_cases(),
     )
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from memory.adapters.base import AdapterRegistry, of_another_base
+from memory.adapters.base import AdapterRegistry, base_mismatch
 from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox.base import Outbox
 from memory.records.adapters import Adapter
@@ -31,7 +31,7 @@ async def facts_taught(domain: Domain, registry: AdapterRegistry, outbox: Outbox
 
 def _lessons(domain: Domain, registry: AdapterRegistry) -> tuple[tuple[Digest, ...], tuple[Digest, ...]]:
     live = registry.live(domain)
-    if live is not None and of_another_base(live, registry) is not None:
+    if live is not None and base_mismatch(live, registry) is not None:
         live = None
     digests = dict.fromkeys(digest for made in registry.list(domain) for digest in made.learned)
     barred = tuple(digest for digest in digests if registry.quarantined(digest) is not None)

@@ -11,8 +11,8 @@ from agent.engines.decoding import end_tokens, last_logits
 from agent.engines.vllm.server import fast_dtype
 from agent.models.bank.records import GeneralPrompt
 from agent.models.card import PromptMessage, ReplayAnswer, ReplayDistributions
-from agent.models.study.asking import LoggedAnswer
-from agent.models.study.inspection import Inspection
+from agent.models.study.answer_log import LoggedAnswer
+from agent.models.study.model_files import Inspection
 
 TOP_IDS = 32
 """Likeliest tokens kept at each place: with them more than .99 of the probability of most places."""

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agent.models.card import PromptMessage
-from agent.models.study.asking import LoggedAnswer, Prompt
+from agent.models.study.answer_log import LoggedAnswer, Prompt
 from memory.records.base import Record
 
 CASES = Path(__file__).with_name("tool_cases.jsonl")

@@ -11,7 +11,7 @@ from functools import partial
 from agent.concurrency import together
 from agent.engines.base import EndingScorer
 from agent.errors import PromptTooLong
-from agent.learning.candidates import Candidate
+from agent.learning.candidate_pairs import Candidate
 
 LEAST = 0.01
 """Probability of its end that a question needs, on the same scale in any model.

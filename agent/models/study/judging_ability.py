@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from agent.chat.calibration import auroc
 from agent.grading import correct
-from agent.models.study.asking import LoggedAnswer, Prompt, question
+from agent.models.study.answer_log import LoggedAnswer, Prompt, question
 from memory.records.base import Record, Share
 
 CASES = Path(__file__).with_name("judge_cases.jsonl")

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from agent.learning.analysis import Analysis, Value, topical
 from agent.learning.consistency import Span
+from agent.learning.text_analysis import Analysis, Value, topical
 from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import UNITS
 

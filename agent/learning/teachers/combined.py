@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from agent.errors import TeacherError
 from agent.grading import normalise
-from agent.learning.candidates import Candidate, Written
+from agent.learning.candidate_pairs import Candidate, Written
 from agent.learning.teachers.base import Progress, Teacher
 from memory.records.knowledge import Passage
 

@@ -8,8 +8,8 @@ import pytest
 
 from agent.engines.scripted import ScriptedEngine
 from agent.errors import EngineError, EngineUnavailable, PromptTooLong
-from agent.learning.candidates import Candidate
-from agent.learning.endings import LEAST, LONGEST_QUOTE, ending_well
+from agent.learning.candidate_pairs import Candidate
+from agent.learning.question_endings import LEAST, LONGEST_QUOTE, ending_well
 from agent.learning.verification import verify
 from memory.ingest.passages import passages
 

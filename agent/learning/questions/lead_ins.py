@@ -2,7 +2,7 @@
 
 import re
 
-from agent.learning.questions.items import Item, Wording
+from agent.learning.questions.question_items import Item, Wording
 from memory.language.clauses import Clause
 from memory.records.knowledge import Passage
 

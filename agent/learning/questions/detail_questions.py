@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.learning.questions import interrogatives
-from agent.learning.questions.interrogatives import Asked
-from agent.learning.questions.items import Item
-from agent.learning.questions.spans import kind_telling
+from agent.learning.questions import question_words
+from agent.learning.questions.askable_spans import kind_telling
+from agent.learning.questions.question_items import Item
+from agent.learning.questions.question_words import Asked
 from agent.learning.questions.wordings import (
     CENTRAL,
     MOST_ANSWER_WORDS,
@@ -35,7 +35,7 @@ MOST_CHOICE_WORDS = 16
 
 def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[Item]:
     """How many there are of the phrase's noun."""
-    found = interrogatives.number(phrase.head)
+    found = question_words.number(phrase.head)
     if found is None or clause.subject is None:
         return
     numeral, _ = found
@@ -90,7 +90,7 @@ def kind_of(argument: Argument, clause: Clause) -> Iterator[Item]:
     plain = [w for w in wordings_of(argument, clause, (asked,)) if w[0] in ("plain", "embedded")]
     if plain:
         yield item(
-            interrogatives.of_argument(argument)[0].form if interrogatives.of_argument(argument) else "which",
+            question_words.of_argument(argument)[0].form if question_words.of_argument(argument) else "which",
             argument.phrase,
             plain,
         )
@@ -124,7 +124,7 @@ def conditional(clause: Clause) -> Iterator[Item]:
 def existence(clause: Clause) -> Iterator[Item]:
     subject = clause.subject
     assert subject is not None
-    found = interrogatives.number(subject.head)
+    found = question_words.number(subject.head)
     if found is None:
         return
     numeral, _ = found
