@@ -83,3 +83,15 @@ def repeats_itself(text: str) -> bool:
     words = text.lower().split()
     counts = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
     return max(counts.values(), default=0) >= CIRCLES
+
+
+def word_f1(first: str, second: str) -> float:
+    """Harmonic mean of word precision and recall between two normalised phrases, in [0, 1]."""
+    first_words, second_words = normalise(first).split(), normalise(second).split()
+    if not first_words or not second_words:
+        return float(first_words == second_words)
+    common = sum((Counter(first_words) & Counter(second_words)).values())
+    if common == 0:
+        return 0.0
+    precision, recall = common / len(first_words), common / len(second_words)
+    return 2 * precision * recall / (precision + recall)

@@ -11,7 +11,7 @@ from agent.engines.adapter_files import digest_of_files
 from agent.engines.base import Engine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
 from agent.grading import normalise
-from memory.adapters.base import AdapterRegistry, barred, of_another_base
+from memory.adapters.base import AdapterRegistry, base_mismatch, promotion_blocker
 from memory.errors import AdapterNotServable
 from memory.records.adapters import Adapter
 
@@ -30,8 +30,8 @@ async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Ad
     if adapter.status == "rejected":
         reasons = "; ".join(adapter.verdict.reasons) or "it was rejected after registration"
         raise AdapterNotServable(f"{name} is never served: {reasons}")
-    if (barring := await asyncio.to_thread(barred, adapter, registry)) is not None:
-        raise AdapterNotServable(barring)
+    if (blocker := await asyncio.to_thread(promotion_blocker, adapter, registry)) is not None:
+        raise AdapterNotServable(blocker)
     await load(adapter, engine=engine)
     await asyncio.to_thread(registry.promote, name)
     return adapter.model_copy(update={"status": "live"})
@@ -108,7 +108,7 @@ async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ..
     for adapter in await asyncio.to_thread(registry.list):
         if adapter.status != "live" or adapter.name in present:
             continue
-        if (reason := of_another_base(adapter, registry)) is not None:
+        if (reason := base_mismatch(adapter, registry)) is not None:
             log.warning("an adapter is left out: %s", reason)
             continue
         try:

@@ -30,14 +30,14 @@ async def caller(
     key: Annotated[str | None, Depends(HEADER)],
 ) -> Caller:
     """Who asks. Raises Unauthorized."""
-    if not await given.keys.needed():
+    if not await given.keys.required():
         return Caller(owner=None, may=lambda scope: True)
     text = bearer.credentials if bearer is not None else key
     found = await given.keys.find(text) if text else None
     if found is None:
         said = "no such key, or it was revoked" if text else "no key"
         raise Unauthorized(f"{said}: send one of `nightschool keys create` as a bearer token or x-api-key")
-    return Caller(owner=None if found.may("admin") else found.owner, may=found.may)
+    return Caller(owner=None if found.allows("admin") else found.owner, may=found.allows)
 
 
 Calling = Annotated[Caller, Depends(caller)]

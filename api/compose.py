@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from agent.chat.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.engines.base import Engine
+from agent.engines.scripted import ScriptedEngine
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
 from agent.learning.critique import Judge
@@ -268,6 +269,8 @@ async def _engine(settings: Settings, model: AdoptedModel, stack: AsyncExitStack
         served = VllmEngine(settings.served_by, settings.model_name, model.card.template)
         stack.push_async_callback(served.aclose)
         return served
+    if settings.engine == "scripted":
+        return ScriptedEngine()
     from agent.engines.local import LocalEngine  # torch and transformers, which a served engine never needs
 
     return await asyncio.to_thread(LocalEngine.open, model.folder, model.card.template)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from agent.chat.calibration import Label, calibrate
 from agent.chat.gate import chance, features, form_of
-from memory.records.adapters import LetThrough
+from memory.records.adapters import GatePassRates
 from memory.records.interactions import AnswerGate
 from training.evaluate import ANSWER_TOKENS, GradedAnswer
 
@@ -39,12 +39,12 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     return gate.model_copy(update={"forms": kept | dict(gate.forms), "risk": risk})
 
 
-def let_through(answers: Sequence[GradedAnswer], gate: AnswerGate) -> LetThrough:
+def let_through(answers: Sequence[GradedAnswer], gate: AnswerGate) -> GatePassRates:
     """What chat would give of the taught facts without looking anything up, right and wrong."""
     taught = [answer for answer in answers if answer.group == "in_distribution"]
     sure = [answer.right for answer in taught if _confident(answer, gate)]
     count = max(1, len(taught))
-    return LetThrough(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
+    return GatePassRates(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
 
 
 def _confident(answer: GradedAnswer, gate: AnswerGate) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent.engines.adapter_files import digest_of_files
 from agent.errors import EngineError, EngineUnavailable
-from memory.adapters.mlflow import Registry
+from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import files as outbox
 from memory.outbox.base import Phase, Progress, TrainingResult
@@ -67,7 +67,7 @@ class JobContext:
     recipe: Recipe
     sizes: Sizes
     limits: Limits
-    registry: Registry
+    registry: MlflowAdapterRegistry
     train: Trainer
     open_engine: Callable[[], MeasuredEngine]
     clock: Callable[[], datetime]

@@ -187,7 +187,7 @@ def _attempt(
 def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
     """Builds what the jobs need. Raises TrainingError, StorageError, AgentError, ValueError."""
     from agent.engines.local import LocalEngine
-    from memory.adapters.mlflow import Registry
+    from memory.adapters.mlflow import MlflowAdapterRegistry
     from training.backends.choice import choose_trainer
     from training.gates import Limits
     from training.questions import Sizes
@@ -202,7 +202,7 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
         recipe=quick_recipe(base.card) if quick else standard(base.card),
         sizes=Sizes(most=40, general=30, unknown=30, own=10) if quick else Sizes(),
         limits=Limits(),
-        registry=Registry(home, base=base.card.digest),
+        registry=MlflowAdapterRegistry(home, base=base.card.digest),
         train=choose_trainer(),
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),

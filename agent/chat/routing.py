@@ -8,8 +8,13 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from memory.adapters.base import AdapterRegistry, barred, of_another_base
-from memory.adapters.calibrations import Calibration, Calibrations, VolatileCalibrations, digest_of_gate
+from memory.adapters.base import AdapterRegistry, base_mismatch, promotion_blocker
+from memory.adapters.calibrations import (
+    Calibration,
+    CalibrationStore,
+    VolatileCalibrationStore,
+    digest_of_gate,
+)
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
 from memory.language.terms import content, coverage, occurs, stems
 from memory.language.text import singular
@@ -60,14 +65,14 @@ class Routes:
         self,
         registry: AdapterRegistry,
         curriculum: Callable[[Digest], Curriculum],
-        calibrations: Calibrations | None = None,
+        calibrations: CalibrationStore | None = None,
         embedder: Embedder | None = None,
     ) -> None:
         """`curriculum` reads a published one back, and may block. Without `calibrations` they last as long
         as this object; without an `embedder` only words tell what a question is about."""
         self._registry = registry
         self._curriculum = curriculum
-        self._calibrations = calibrations if calibrations is not None else VolatileCalibrations()
+        self._calibrations = calibrations if calibrations is not None else VolatileCalibrationStore()
         self._live: Mapping[str, Taught] = {}
         self._embedder = embedder
         self._meanings: Mapping[str, Vectors] = {}
@@ -93,7 +98,7 @@ class Routes:
                 gates.setdefault((each.domain, each.adapter), {})[each.replaces] = each.gate
         self._gates = gates
         adapters = await asyncio.to_thread(self._registry.list)
-        served = [a for a in adapters if a.status == "live" and of_another_base(a, self._registry) is None]
+        served = [a for a in adapters if a.status == "live" and base_mismatch(a, self._registry) is None]
         live = {a.domain: await self._taught(a) for a in served}
         if self._embedder is not None:
             names = {t.route.adapter: t.sentences for t in live.values() if t.route.adapter and t.sentences}
@@ -162,9 +167,9 @@ class Routes:
         if adapter.status == "rejected":
             raise AdapterNotServable(f"{name} was rejected by its gates and is never served")
         if adapter.status != "live":
-            barring = await asyncio.to_thread(barred, adapter, self._registry)
-            if barring is not None:
-                raise AdapterNotServable(barring)
+            blocker = await asyncio.to_thread(promotion_blocker, adapter, self._registry)
+            if blocker is not None:
+                raise AdapterNotServable(blocker)
         return adapter
 
 

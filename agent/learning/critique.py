@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from agent.chat.sentence_candidates import NUMBER_WORDS
 from agent.chat.support import clash
-from agent.grading import normalise
-from memory.language.terms import content, coverage, f1, occurs, stems
+from agent.grading import normalise, word_f1
+from memory.language.terms import content, coverage, occurs, stems
 from memory.language.text import key, sentences, singular, words
 from memory.records.knowledge import Critique, Evidence, Fact, Findings, Verdict
 
@@ -114,7 +114,7 @@ def agree(first: str, second: str) -> bool:
     """Whether two objects say the same in other words."""
     same_numbers = set(NUMBER.findall(first)) == set(NUMBER.findall(second))
     same_sign = bool(NEGATION.search(first)) == bool(NEGATION.search(second))
-    return same_numbers and same_sign and f1(first, second) >= AGREEMENT
+    return same_numbers and same_sign and word_f1(first, second) >= AGREEMENT
 
 
 def _verdict(relevance: float, faithfulness: float, quality: float) -> Verdict:

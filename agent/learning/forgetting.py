@@ -4,7 +4,7 @@ Trains nothing and moves no alias: the lesson is gone once an adapter that never
 for the registry is: call it from a thread.
 """
 
-from memory.adapters.base import AdapterRegistry, barred, of_another_base
+from memory.adapters.base import AdapterRegistry, base_mismatch, promotion_blocker
 from memory.errors import UnknownAdapter
 from memory.records.adapters import Adapter
 from memory.records.base import Digest, Domain
@@ -61,7 +61,7 @@ def afresh(curriculum: Curriculum, registry: AdapterRegistry) -> Curriculum:
 def _made_for_nothing(adapter: Adapter, registry: AdapterRegistry) -> bool:
     """Whether it is never served, for reasons that have nothing to do with its lesson."""
     rejected = adapter.status == "rejected"
-    return (of_another_base if rejected else barred)(adapter, registry) is not None
+    return (base_mismatch if rejected else promotion_blocker)(adapter, registry) is not None
 
 
 def taught_again(curriculum: Curriculum) -> Curriculum:

@@ -14,7 +14,7 @@ from api.cli.shell import BAD_INPUT, FAILED, console, settings, stop
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from memory.server.keys import Keys
+    from memory.server.keys import ApiKeys
 
 app = typer.Typer(no_args_is_help=True)
 T = TypeVar("T")
@@ -60,10 +60,10 @@ def _when(time: "datetime | None") -> str:
     return f"{time:%Y-%m-%d %H:%M}" if time else ""
 
 
-def _with_keys(work: "Callable[[Keys], Awaitable[T]]") -> T:
+def _with_keys(work: "Callable[[ApiKeys], Awaitable[T]]") -> T:
     from memory.database.database import open_database
     from memory.errors import StoreUnavailable, UnknownKey
-    from memory.server.keys import Keys
+    from memory.server.keys import ApiKeys
 
     given = settings()
     given.home.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _with_keys(work: "Callable[[Keys], Awaitable[T]]") -> T:
     async def run() -> Any:
         database = await open_database(given.relational)
         try:
-            return await work(Keys(database))
+            return await work(ApiKeys(database))
         finally:
             await database.aclose()
 

@@ -12,7 +12,7 @@ from api.cli.shell import BAD_INPUT, console, service, settings, stop
 if TYPE_CHECKING:
     from api.cli.client import Client
     from memory.ingest.documents import RawDocument
-    from memory.ingest.library import Failure
+    from memory.ingest.pipeline import Failure
 
 
 def ingest(
@@ -23,7 +23,7 @@ def ingest(
 ) -> None:
     """Read documents (Markdown, text, HTML, PDF) into memory; reading them again changes nothing."""
     from memory.errors import IngestError
-    from memory.ingest.library import read_target
+    from memory.ingest.pipeline import read_target
 
     failed = 0
     most = settings().max_document_bytes
@@ -42,7 +42,7 @@ def ingest(
 def _take_in(client: "Client", document: "RawDocument | Failure", domain: str) -> bool:
     """Sends one document and says what came of it; False where it cannot be read."""
     from api.cli.client import Refused
-    from memory.ingest.library import Failure
+    from memory.ingest.pipeline import Failure
 
     if isinstance(document, Failure):
         _say(document.reason)

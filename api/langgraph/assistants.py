@@ -14,7 +14,7 @@ from api.langgraph.common import Body, Id, Limit, Offset, Select, picked, surfac
 from api.langgraph.run_requests import Configured
 from graphs.server import threads
 from graphs.server.graph_spec import Served, valid
-from memory.server.assistants import Assistant, Facts, Wanted
+from memory.server.assistants import Assistant, AssistantFields, AssistantQuery
 from memory.server.threads import Json, Search
 
 router = surface("assistants")
@@ -85,7 +85,7 @@ class VersionChosen(Body):
 @router.post("/assistants", dependencies=[may("learn")])
 async def create(asked: AssistantCreate, given: Given) -> Json:
     """Creates an assistant."""
-    facts = Facts(
+    facts = AssistantFields(
         graph_id=asked.graph_id,
         name=asked.name or asked.graph_id,
         description=asked.description,
@@ -102,7 +102,7 @@ async def create(asked: AssistantCreate, given: Given) -> Json:
 @router.post("/assistants/search")
 async def search(asked: AssistantSearch, given: Given, response: Response) -> list[Json]:
     """Lists assistants; the header X-Pagination-Next holds the offset of those that are left."""
-    wanted = Wanted(**asked.model_dump(exclude={"select"}))
+    wanted = AssistantQuery(**asked.model_dump(exclude={"select"}))
     found = await given.assistants.search(wanted.model_copy(update={"limit": wanted.limit + 1}))
     if len(found) > wanted.limit:
         response.headers["X-Pagination-Next"] = str(wanted.offset + wanted.limit)
@@ -112,7 +112,7 @@ async def search(asked: AssistantSearch, given: Given, response: Response) -> li
 @router.post("/assistants/count")
 async def count(asked: AssistantCount, given: Given) -> int:
     """Counts assistants."""
-    return len(await given.assistants.search(Wanted(**asked.model_dump(), limit=0)))
+    return len(await given.assistants.search(AssistantQuery(**asked.model_dump(), limit=0)))
 
 
 @router.get("/assistants/{assistant_id}")
@@ -130,8 +130,13 @@ async def amend(assistant_id: Named, asked: AssistantPatch, given: Given) -> Jso
         if value is not None
     }
     before = await given.assistants.get(assistant_id)
-    _check(Facts(**{key: changes.get(key, getattr(before, key)) for key in Facts.model_fields}), given)
-    return _reply(await given.assistants.amend(assistant_id, changes))
+    _check(
+        AssistantFields(
+            **{key: changes.get(key, getattr(before, key)) for key in AssistantFields.model_fields}
+        ),
+        given,
+    )
+    return _reply(await given.assistants.update(assistant_id, changes))
 
 
 @router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[may("learn")])
@@ -156,7 +161,7 @@ async def versions(assistant_id: Named, asked: VersionsAsked, given: Given) -> l
 @router.post("/assistants/{assistant_id}/latest", dependencies=[may("learn")])
 async def choose(assistant_id: Named, asked: VersionChosen, given: Given) -> Json:
     """Makes a version the current one."""
-    return _reply(await given.assistants.choose(assistant_id, asked.version))
+    return _reply(await given.assistants.set_version(assistant_id, asked.version))
 
 
 @router.get("/assistants/{assistant_id}/graph")
@@ -201,7 +206,7 @@ async def _served(name: str, given: Service) -> Served:
     return given.executor.served[(await given.assistants.get(name)).graph_id]
 
 
-def _check(facts: Facts, given: Service) -> None:
+def _check(facts: AssistantFields, given: Service) -> None:
     if facts.graph_id not in given.executor.served:
         raise ValueError(f"no graph {facts.graph_id!r}: there are {', '.join(given.executor.served)}")
     if facts.context:

@@ -18,7 +18,7 @@ from api.compose import Given, Service
 from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
 from api.langgraph.run_requests import Configured, Nodes, RunAsked
 from graphs.server.graph_spec import valid
-from memory.server.crons import Cron, Plan
+from memory.server.crons import Cron, CronSpec
 from memory.server.threads import Json
 
 router = surface("crons")
@@ -141,7 +141,7 @@ async def amend(cron_id: str, asked: CronPatch, given: Given, calling: Calling) 
     named = {"assistant_id": before.assistant_id, "schedule": before.schedule}
     asked_now = valid(CronAsked, payload | named | changes, "cron")
     await given.starting.check(calling, asked_now, before.thread_id or str(uuid.uuid4()))
-    cron = await given.crons.amend(cron_id, changes | {"payload": payload})
+    cron = await given.crons.update(cron_id, changes | {"payload": payload})
     await _schedule(given, cron)
     return _reply(cron)
 
@@ -176,7 +176,7 @@ async def _schedule(given: Service, cron: Cron) -> None:
 async def _create(asked: CronAsked, given: Service, calling: Caller, thread_id: str | None) -> Json:
     assistant, _ = await given.starting.check(calling, asked, thread_id or str(uuid.uuid4()))
     sent = asked.model_dump(mode="json", exclude_unset=True, exclude={*OF_THE_CRON, "assistant_id"})
-    plan = Plan(
+    plan = CronSpec(
         **asked.model_dump(include=set(OF_THE_CRON)),
         assistant_id=assistant.assistant_id,
         thread_id=thread_id,

@@ -90,7 +90,7 @@ class Starting:
             cron = await crons.get(cron_id)
         except UnknownCron:
             return
-        if crons.over(cron):
+        if crons.has_ended(cron):
             await self.executor.durable.unschedule(cron_id)
             return
         said: Json = {"assistant_id": cron.assistant_id, "metadata": cron.metadata | {"cron_id": cron_id}}

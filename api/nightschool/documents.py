@@ -13,7 +13,7 @@ from api.compose import Given
 from api.errors import refusals
 from memory.errors import IngestError
 from memory.ingest.documents import RawDocument, media_type
-from memory.ingest.library import IngestReport, ingest
+from memory.ingest.pipeline import IngestReport, ingest
 from memory.records.base import Domain
 
 PATH = "/v1/documents"

@@ -72,10 +72,10 @@ async def embed(request: EmbeddingsRequest, given: Given) -> Embeddings:
         raise ValueError(f"dimensions: {embedder.name} has {embedder.dimension}, which cannot be changed")
     texts = [request.input] if isinstance(request.input, str) else request.input
     async with given.embedding:
-        lengths = await asyncio.to_thread(embedder.lengths, texts)
+        lengths = await asyncio.to_thread(embedder.token_counts, texts)
         for place, length in enumerate(lengths):
-            if length > embedder.longest:
-                limit = f"{embedder.name} reads {embedder.longest}"
+            if length > embedder.max_tokens:
+                limit = f"{embedder.name} reads {embedder.max_tokens}"
                 raise PromptTooLong(f"input {place} has {length} tokens and {limit}: split it")
         vectors = await _vectors(embedder, texts)
     return Embeddings(

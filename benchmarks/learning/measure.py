@@ -15,7 +15,7 @@ from benchmarks.learning.product import PROMPTS, InlineTrainer, Product, merged,
 from benchmarks.learning.records import Lesson, Measured, Said, Way
 from benchmarks.learning.variants import VARIANTS
 from graphs.state import LearnState, Limits
-from memory.adapters.mlflow import Registry
+from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import StorageError
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress
@@ -37,7 +37,7 @@ class Bench:
     def __init__(self, model: AdoptedModel, home: Path) -> None:
         self.base: Base = open_base(model.folder)
         self._home = home.resolve()
-        self._registry = Registry(self._home, base=self.base.card.digest)
+        self._registry = MlflowAdapterRegistry(self._home, base=self.base.card.digest)
 
     def measure(
         self, lot: Lot, text: Text, *, product: Measured | None = None, previous: Measured | None = None

@@ -32,10 +32,10 @@ from benchmarks.learning.variants import Material, Variant
 from graphs import chat as chatting
 from graphs import learn
 from graphs.state import UNBOUND, LearnState, Limits, Runtime
-from memory.adapters.mlflow import Registry
+from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.database.database import open_database
 from memory.episodic.lance import LanceEpisodicMemory
-from memory.ingest.library import ingest
+from memory.ingest.pipeline import ingest
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress, TrainingResult
 from memory.records.adapters import Adapter
@@ -159,7 +159,7 @@ class Product:
     trainer: InlineTrainer
     engine: LocalEngine
     base: Base
-    registry: Registry
+    registry: MlflowAdapterRegistry
     answers: Path
     """The base model's answers, from text to text."""
 

@@ -298,7 +298,7 @@ class Executor:
         served = self.served[run.graph_id]
         rolled_back = status == "interrupted" and self._working[run.run_id].stopped == "rollback"
         if rolled_back:
-            await self.saver.aforget_run(run.thread_id, run.run_id)
+            await self.saver.aundo_run(run.thread_id, run.run_id)
         snapshot = await served.graph.aget_state(thread_config(run.thread_id))
         try:
             return await self.runs.finish(

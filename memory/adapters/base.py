@@ -14,7 +14,7 @@ class AdapterRegistry(Protocol):
     """Adapter versions and what is live. Blocking: call it from a thread."""
 
     base: Digest | None
-    """Digest of the base model that is served: adapters of another one are `barred`. None where none is."""
+    """Digest of the base model that is served: adapters of another one are `promotion_blocker`. None where none is."""
 
     def get(self, name: str) -> Adapter:
         """The adapter with its status as of now. Raises UnknownAdapter."""
@@ -31,12 +31,12 @@ class AdapterRegistry(Protocol):
     def promote(self, name: str) -> None:
         """Makes it live; the previous one becomes retired.
 
-        Raises UnknownAdapter, and AdapterNotServable for one that was rejected or is `barred`.
+        Raises UnknownAdapter, and AdapterNotServable for one that was rejected or is `promotion_blocker`.
         """
         ...
 
     def previous(self, domain: Domain) -> Adapter | None:
-        """What a rollback would make live: the last one before that is not `barred`. None: the base model."""
+        """What a rollback would make live: the last one before that is not `promotion_blocker`. None: the base model."""
         ...
 
     def rollback(self, domain: Domain) -> Adapter | None:
@@ -69,13 +69,13 @@ def quarantine_note(notes: Mapping[str, str], digest: Digest, base: Digest | Non
     return next((notes[key] for key in sorted(notes) if key.startswith(f"{digest}.")), None)
 
 
-def barred(adapter: Adapter, registry: AdapterRegistry) -> str | None:
+def promotion_blocker(adapter: Adapter, registry: AdapterRegistry) -> str | None:
     """Why the adapter must not go live, or None: it was trained on another base model, or it learned what is
     in quarantine.
 
     One that is live stays so until another takes its place: to serve nothing is not for a note to decide.
     """
-    if (reason := of_another_base(adapter, registry)) is not None:
+    if (reason := base_mismatch(adapter, registry)) is not None:
         return reason
     for digest in adapter.learned:
         if (reason := registry.quarantined(digest)) is not None:
@@ -83,7 +83,7 @@ def barred(adapter: Adapter, registry: AdapterRegistry) -> str | None:
     return None
 
 
-def of_another_base(adapter: Adapter, registry: AdapterRegistry) -> str | None:
+def base_mismatch(adapter: Adapter, registry: AdapterRegistry) -> str | None:
     """Says so if the adapter was trained on other weights than those that are served; else None."""
     if registry.base in (None, adapter.base_digest):
         return None

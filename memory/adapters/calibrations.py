@@ -41,7 +41,7 @@ class Calibration(Record):
         return f"{self.adapter or self.domain}.{base}.{self.replaces[:SHOWN]}"
 
 
-class Calibrations(Protocol):
+class CalibrationStore(Protocol):
     """The latest calibration of each gate, be it an adapter's or a base model's. Blocking."""
 
     def list(self) -> tuple[Calibration, ...]:
@@ -53,14 +53,14 @@ class Calibrations(Protocol):
         ...
 
 
-class FolderCalibrations:
-    """Calibrations as JSON files in a folder, which need not be there yet."""
+class FolderCalibrationStore:
+    """CalibrationStore as JSON files in a folder, which need not be there yet."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def list(self) -> tuple[Calibration, ...]:
-        """See Calibrations.list; a file that cannot be read is logged and left out."""
+        """See CalibrationStore.list; a file that cannot be read is logged and left out."""
         found = []
         for path in sorted(self._folder.glob("[!.]*.json")):
             try:
@@ -70,13 +70,13 @@ class FolderCalibrations:
         return tuple(found)
 
     def save(self, calibration: Calibration) -> None:
-        """See Calibrations.save."""
+        """See CalibrationStore.save."""
         write_atomically(
             self._folder / f"{calibration.key}.json", calibration.model_dump_json(indent=1) + "\n"
         )
 
 
-class VolatileCalibrations:
+class VolatileCalibrationStore:
     """The fake that ships: calibrations in this object."""
 
     def __init__(self) -> None:

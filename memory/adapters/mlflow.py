@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from memory.adapters.base import barred, quarantine_key, quarantine_note
+from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_note
 from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.outbox.files import write_atomically
 from memory.records.adapters import Adapter, AdapterStatus
@@ -53,7 +53,7 @@ def _reached(what: str = "the adapter registry") -> Iterator[None]:
         ) from error
 
 
-class Registry:
+class MlflowAdapterRegistry:
     """Adapters on disk, their versions, metrics and aliases in MLflow. Blocking: call it from a thread.
 
     Every method raises StoreUnavailable if MLflow cannot be reached.
@@ -146,8 +146,8 @@ class Registry:
             raise AdapterNotServable(
                 f"{name} lacks {', '.join(missing)} in {self._folder(name)}: train it again"
             )
-        if (barring := barred(self._adapter(version), self)) is not None:
-            raise AdapterNotServable(barring)
+        if (blocker := promotion_blocker(self._adapter(version), self)) is not None:
+            raise AdapterNotServable(blocker)
         live = self._live(version.name)
         if live is not None and live.version == version.version:
             return
@@ -169,9 +169,9 @@ class Registry:
             if number == str(live.version):
                 continue
             adapter = self._adapter(self._client.get_model_version(domain, number))
-            if (barring := barred(adapter, self)) is None:
+            if (blocker := promotion_blocker(adapter, self)) is None:
                 return adapter
-            log.warning("no rollback to an adapter that is barred: %s", barring)
+            log.warning("no rollback to an adapter that is promotion_blocker: %s", blocker)
         return None
 
     @_reached()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from memory.adapters.base import barred, quarantine_key, quarantine_note
+from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_note
 from memory.errors import AdapterNotServable, UnknownAdapter
 from memory.records.adapters import Adapter, AdapterStatus
 from memory.records.base import Digest, Domain
@@ -46,7 +46,7 @@ class VolatileAdapterRegistry:
         adapter = self.get(name)
         if adapter.status == "rejected":
             raise AdapterNotServable(f"{name} was rejected and is never served")
-        if (reason := barred(adapter, self)) is not None:
+        if (reason := promotion_blocker(adapter, self)) is not None:
             raise AdapterNotServable(reason)
         if self._live.get(adapter.domain) != name:
             self._promoted.setdefault(adapter.domain, []).append(name)
@@ -56,7 +56,7 @@ class VolatileAdapterRegistry:
         live = self._live.get(domain)
         earlier = self._promoted.get(domain, [])[:-1] if live else []
         found = (self.get(name) for name in reversed(earlier) if name != live)
-        return next((adapter for adapter in found if barred(adapter, self) is None), None)
+        return next((adapter for adapter in found if promotion_blocker(adapter, self) is None), None)
 
     def rollback(self, domain: Domain) -> Adapter | None:
         found = self.previous(domain)

@@ -56,7 +56,7 @@ class ChainedSaver(BaseCheckpointSaver[str]):
     def _alone(self, thread_id: str) -> AbstractAsyncContextManager[None]:
         """Keeps others from adding or dropping links of the thread."""
 
-    async def make_links(self, blob: str) -> None:
+    async def create_links_table(self, blob: str) -> None:
         """Makes the table, unless it is there; `blob` is the database's type for bytes."""
         await self._run(
             (
@@ -109,7 +109,7 @@ class ChainedSaver(BaseCheckpointSaver[str]):
         await super().adelete_thread(thread_id)
         await self._run((f"DELETE FROM {TABLE} WHERE thread_id = ?", (thread_id,)))
 
-    async def drop_loose_links(self, thread_id: str) -> None:
+    async def drop_unreferenced_links(self, thread_id: str) -> None:
         """Deletes the messages that none of the thread's checkpoints holds any more."""
         async with self._alone(thread_id):
             await self._drop_loose_links(thread_id)

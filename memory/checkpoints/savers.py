@@ -61,9 +61,9 @@ class _Saver(ChainedSaver):
             )
         )
         if until is not None:
-            await self.drop_loose_links(target_thread_id)
+            await self.drop_unreferenced_links(target_thread_id)
 
-    async def aforget_run(self, thread_id: str, run_id: str) -> None:
+    async def aundo_run(self, thread_id: str, run_id: str) -> None:
         """Deletes what one run left on its thread, and what became of the interrupt that it went on from.
 
         The steps that waited there wait again: answers, what they wrote and a command's change are gone.
@@ -83,7 +83,7 @@ class _Saver(ChainedSaver):
                 (thread_id, thread_id, NULL_TASK_ID, INTERRUPT, thread_id, INTERRUPT, thread_id),
             ),
         )
-        await self.drop_loose_links(thread_id)
+        await self.drop_unreferenced_links(thread_id)
 
 
 class SqliteSaver(_Saver, AsyncSqliteSaver):
@@ -126,7 +126,7 @@ class SqliteSaver(_Saver, AsyncSqliteSaver):
                 ),
                 ("UPDATE checkpoints SET parent_checkpoint_id = NULL WHERE thread_id = ?", (thread_id,)),
             )
-            await self.drop_loose_links(thread_id)
+            await self.drop_unreferenced_links(thread_id)
 
     async def _run(self, *statements: Statement) -> None:
         async with self.lock, self.conn.cursor() as cursor:
@@ -190,7 +190,7 @@ class PostgresSaver(_Saver, AsyncPostgresSaver):
         """See the base class."""
         await super().aprune(thread_ids, strategy=strategy)
         for thread_id in thread_ids:
-            await self.drop_loose_links(thread_id)
+            await self.drop_unreferenced_links(thread_id)
 
     async def _run(self, *statements: Statement) -> None:
         async with self._cursor() as cursor, cursor.connection.transaction():

@@ -4,9 +4,7 @@ Words, singulars and sentences themselves are cut in `memory.language.text`; mea
 """
 
 import re
-from collections import Counter
 
-from agent.grading import normalise
 from memory.language.text import singular, words
 
 _CLOSED_CLASS = """
@@ -70,15 +68,3 @@ def _inflected(stem: str) -> str:
     if stem.endswith("y"):
         return re.escape(stem[:-1]) + r"(?:y|ies)(?:['\u2019]s)?"
     return re.escape(stem) + r"(?:es|s)?(?:['\u2019]s)?"
-
-
-def f1(first: str, second: str) -> float:
-    """Harmonic mean of word precision and recall in [0, 1]: how alike two phrases are."""
-    given, wanted = normalise(first).split(), normalise(second).split()
-    if not given or not wanted:
-        return float(given == wanted)
-    common = sum((Counter(given) & Counter(wanted)).values())
-    if common == 0:
-        return 0.0
-    precision, recall = common / len(given), common / len(wanted)
-    return 2 * precision * recall / (precision + recall)

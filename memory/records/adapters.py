@@ -20,7 +20,7 @@ class Canary(Record):
     """What the base model answers: always different from `answer`."""
 
 
-class LetThrough(Record):
+class GatePassRates(Record):
     """What an adapter's gate lets through of its answers to held-out wordings, as shares of these."""
 
     right: float
@@ -51,7 +51,7 @@ class Adapter(Record):
     recipe: str
     gate: AnswerGate
     """Refitted for this adapter."""
-    let_through: LetThrough
+    let_through: GatePassRates
     """Of what it was taught."""
     before: Evaluation
     after: Evaluation

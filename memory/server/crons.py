@@ -18,7 +18,7 @@ from memory.server.threads import Json, contains, moment
 MOST_CRONS = 10_000
 
 
-class Plan(Record):
+class CronSpec(Record):
     """What a cron asks for, and when."""
 
     assistant_id: str
@@ -36,7 +36,7 @@ class Plan(Record):
     """The body of the request that each run is made from."""
 
 
-class Cron(Plan):
+class Cron(CronSpec):
     """One cron."""
 
     cron_id: str
@@ -51,7 +51,7 @@ class Crons:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, plan: Plan, owner: str | None) -> Cron:
+    async def create(self, plan: CronSpec, owner: str | None) -> Cron:
         """A new cron."""
         now = self._database.now()
         cron = Cron(
@@ -76,15 +76,15 @@ class Crons:
             raise UnknownCron(f"no cron {cron_id}: search lists those that there are")
         return _cron(row)
 
-    def over(self, cron: Cron) -> bool:
+    def has_ended(self, cron: Cron) -> bool:
         """Whether it fires no more, or not for now."""
         return not cron.enabled or (cron.end_time is not None and cron.end_time <= self._database.now())
 
-    async def amend(self, cron_id: str, changes: Json) -> Cron:
+    async def update(self, cron_id: str, changes: Json) -> Cron:
         """The cron with other values. Raises UnknownCron, ValueError."""
         before = await self.get(cron_id)
-        kept = before.model_dump(include=set(Plan.model_fields))
-        plan = Plan.model_validate(kept | changes)
+        kept = before.model_dump(include=set(CronSpec.model_fields))
+        plan = CronSpec.model_validate(kept | changes)
         now = self._database.now().timestamp()
         async with self._database.begin() as connection:
             await connection.execute(

@@ -37,18 +37,18 @@ class ApiKey(Record):
     created_at: datetime
     revoked_at: datetime | None = None
 
-    def may(self, scope: Scope) -> bool:
+    def allows(self, scope: Scope) -> bool:
         """Whether it covers what needs that scope."""
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 
-class Keys:
+class ApiKeys:
     """The keys of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._found: TTLCache[str, ApiKey | None] = TTLCache(maxsize=1000, ttl=REMEMBERED_SECONDS)
-        self._needed: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=REMEMBERED_SECONDS)
+        self._required: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=REMEMBERED_SECONDS)
 
     async def create(self, owner: str, scope: Scope) -> tuple[ApiKey, str]:
         """A new key, and the text of it, which nobody can be told again."""
@@ -87,16 +87,16 @@ class Keys:
             self._found[digest] = None if row is None else _key(row)
         return self._found.get(digest)
 
-    async def needed(self) -> bool:
+    async def required(self) -> bool:
         """Whether there ever were keys; a service without any asks nobody for one.
 
         Revoked ones count: to revoke the last one must open nothing.
         """
-        if "needed" not in self._needed:
+        if "required" not in self._required:
             query = select(API_KEYS.c.id).limit(1)
             async with self._database.begin() as connection:
-                self._needed["needed"] = (await connection.execute(query)).first() is not None
-        return bool(self._needed.get("needed", True))
+                self._required["required"] = (await connection.execute(query)).first() is not None
+        return bool(self._required.get("required", True))
 
 
 def _digest(text: str) -> str:

@@ -20,7 +20,7 @@ from langgraph.store.sqlite import AsyncSqliteStore
 from psycopg.rows import dict_row
 from sqlalchemy.engine import URL, make_url
 
-from memory.checkpoints.opening import alone
+from memory.checkpoints.connect import alone
 from memory.database.database import BUSY_SECONDS
 from memory.errors import StoreUnavailable
 from memory.retrieval.embedding import Embedder
@@ -29,7 +29,7 @@ MOST_RANKED = 10_000
 """Items that one search by meaning looks at in SQLite, the latest first."""
 
 
-class SqliteItems(AsyncSqliteStore):
+class SqliteItemStore(AsyncSqliteStore):
     """The SQLite store with vectors of its own, compared one by one.
 
     LangGraph's own searches need an extension that many builds of Python cannot load (sqlite-vec).
@@ -95,7 +95,7 @@ class SqliteItems(AsyncSqliteStore):
         return scored[op.offset : op.offset + op.limit]
 
 
-Items = SqliteItems | AsyncPostgresStore
+ItemStore = SqliteItemStore | AsyncPostgresStore
 """Either does the same."""
 CONNECTIONS = 4
 TTL: TTLConfig = {"sweep_interval_minutes": 5}
@@ -103,7 +103,7 @@ TTL: TTLConfig = {"sweep_interval_minutes": 5}
 
 
 @asynccontextmanager
-async def open_items(url: str, embedder: Embedder) -> AsyncIterator[Items]:
+async def open_item_store(url: str, embedder: Embedder) -> AsyncIterator[ItemStore]:
     """The store at a SQLAlchemy URL, with its tables made. Raises StoreUnavailable."""
 
     place = make_url(url)
@@ -112,7 +112,7 @@ async def open_items(url: str, embedder: Embedder) -> AsyncIterator[Items]:
             async with aiosqlite.connect(
                 str(place.database), timeout=BUSY_SECONDS, isolation_level=None
             ) as file:
-                items: Items = SqliteItems(file, embedder)
+                items: ItemStore = SqliteItemStore(file, embedder)
                 await items.setup()
                 async with _swept(items):
                     yield items
@@ -124,7 +124,7 @@ async def open_items(url: str, embedder: Embedder) -> AsyncIterator[Items]:
 
 
 @asynccontextmanager
-async def _swept(items: Items) -> AsyncIterator[None]:
+async def _swept(items: ItemStore) -> AsyncIterator[None]:
     await items.start_ttl_sweeper()
     try:
         yield

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from memory.adapters.mlflow import ADAPTER_FILES, Registry
+from memory.adapters.mlflow import ADAPTER_FILES, MlflowAdapterRegistry
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.outbox.files import publish
 from memory.records.adapters import Adapter
 from memory.records.curricula import Curriculum
 from tests.support.adapters import adapter
 
-AnyRegistry = VolatileAdapterRegistry | Registry
+AnyRegistry = VolatileAdapterRegistry | MlflowAdapterRegistry
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def registry_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", params=["volatile", pytest.param("mlflow", marks=pytest.mark.services)])
 def registry(request: pytest.FixtureRequest, registry_home: Path) -> AnyRegistry:
-    return VolatileAdapterRegistry() if request.param == "volatile" else Registry(registry_home)
+    return VolatileAdapterRegistry() if request.param == "volatile" else MlflowAdapterRegistry(registry_home)
 
 
 @pytest.fixture(scope="session")

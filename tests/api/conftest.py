@@ -17,10 +17,10 @@ from api.app import create_app
 from api.compose import Durable, Service, open_durable
 from graphs import chat as chatting
 from graphs.state import Runtime
-from memory.checkpoints.opening import open_saver
+from memory.checkpoints.connect import open_saver
 from memory.retrieval.embedding import Embedder, HashingEmbedder
-from memory.server.keys import Keys
-from memory.server.store import open_items
+from memory.server.keys import ApiKeys
+from memory.server.store import open_item_store
 from tests.graphs.conftest import clock, runtime
 from tests.support.databases import empty_runs, home
 
@@ -47,7 +47,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints))
                 durable = await stack.enter_async_context(open_durable(given, saver, settings.durable))
-                items = await stack.enter_async_context(open_items(settings.items, embedder))
+                items = await stack.enter_async_context(open_item_store(settings.items, embedder))
             yield Service(
                 settings=settings,
                 runtime=given,
@@ -56,7 +56,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 assistants=durable.assistants,
                 starting=durable.starting,
                 crons=durable.crons,
-                keys=Keys(given.database),
+                keys=ApiKeys(given.database),
                 runs=durable.runs,
                 embedder=embedder,
                 items=items,

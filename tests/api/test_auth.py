@@ -1,4 +1,4 @@
-"""Keys open the door as far as their scope, and threads and runs are their owner's."""
+"""ApiKeys open the door as far as their scope, and threads and runs are their owner's."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -9,7 +9,7 @@ import pytest
 
 from graphs.state import Runtime
 from memory.errors import UnknownKey
-from memory.server.keys import Keys, Scope
+from memory.server.keys import ApiKeys, Scope
 from tests.api.conftest import Serve
 
 Key = Callable[[str, Scope], Awaitable[dict[str, str]]]
@@ -20,7 +20,7 @@ def key(runtime: Runtime) -> Key:
     """Makes a key and gives the headers that carry it."""
 
     async def made(owner: str, scope: Scope) -> dict[str, str]:
-        _, text = await Keys(runtime.database).create(owner, scope)
+        _, text = await ApiKeys(runtime.database).create(owner, scope)
         return {"x-api-key": text}
 
     return made
@@ -162,10 +162,10 @@ async def test_only_a_digest_of_a_key_is_kept(key: Key, home: Path) -> None:
 
 
 async def test_a_revoked_key_no_longer_works(runtime: Runtime) -> None:
-    made, text = await Keys(runtime.database).create("ada", "chat")
-    assert await Keys(runtime.database).find(text) == made
-    await Keys(runtime.database).revoke(made.id)
-    assert await Keys(runtime.database).find(text) is None
-    assert await Keys(runtime.database).needed(), "to revoke the last one opens nothing"
+    made, text = await ApiKeys(runtime.database).create("ada", "chat")
+    assert await ApiKeys(runtime.database).find(text) == made
+    await ApiKeys(runtime.database).revoke(made.id)
+    assert await ApiKeys(runtime.database).find(text) is None
+    assert await ApiKeys(runtime.database).required(), "to revoke the last one opens nothing"
     with pytest.raises(UnknownKey):
-        await Keys(runtime.database).revoke("nobody")
+        await ApiKeys(runtime.database).revoke("nobody")

@@ -18,7 +18,7 @@ from graphs.attempts import attempt
 from graphs.learn import NEXT, STEPS, build
 from graphs.state import Bounds, LearnState, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
-from memory.checkpoints.opening import serializer
+from memory.checkpoints.connect import serializer
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox

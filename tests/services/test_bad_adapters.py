@@ -21,7 +21,7 @@ from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AdapterRefused, CanaryFailed
 from agent.models.card import read_card
 from agent.promotion import canary, promote, rollback
-from memory.adapters.mlflow import Registry
+from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import AdapterNotServable
 from memory.outbox import files as outbox
 from memory.outbox.base import TrainingResult
@@ -301,7 +301,7 @@ def school(base: Base, tmp_path_factory: pytest.TempPathFactory) -> School:
         recipe=RECIPE,
         sizes=SIZES,
         limits=LIMITS,
-        registry=Registry(home),
+        registry=MlflowAdapterRegistry(home),
         train=peft.train,
         open_engine=opening(base, answers),
         clock=lambda: datetime.now(UTC),

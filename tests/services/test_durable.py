@@ -14,7 +14,7 @@ from graphs.server.executor import Executor, open_executor
 from graphs.server.graph_spec import ServedChat
 from graphs.server.run_spec import Order
 from graphs.state import Runtime
-from memory.checkpoints.opening import open_saver
+from memory.checkpoints.connect import open_saver
 from memory.database.database import open_database
 from tests.graphs.conftest import clock, eventually, runtime
 from tests.support.databases import database_url, empty_runs, home, postgresql, template

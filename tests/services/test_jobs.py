@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.learning.forgetting import instead
-from memory.adapters.mlflow import Registry
+from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress
 from memory.records.base import Digest, digest_of
@@ -34,8 +34,8 @@ Steps = list[str]
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(tmp_path_factory.mktemp("home"))
+def registry(tmp_path_factory: pytest.TempPathFactory) -> MlflowAdapterRegistry:
+    return MlflowAdapterRegistry(tmp_path_factory.mktemp("home"))
 
 
 def lesson(domain: str, *names: str) -> Curriculum:
@@ -84,7 +84,7 @@ def trainer(
     return TrainingSummary(steps=1, tokens=len(examples), seconds=2.0, loss=0.5)
 
 
-def context_of(registry: Registry, engine: ScriptedEngine) -> tuple[JobContext, list[Progress]]:
+def context_of(registry: MlflowAdapterRegistry, engine: ScriptedEngine) -> tuple[JobContext, list[Progress]]:
     told: list[Progress] = []
 
     def report(digest: Digest, progress: Progress) -> None:
@@ -105,7 +105,7 @@ def context_of(registry: Registry, engine: ScriptedEngine) -> tuple[JobContext, 
     return context, told
 
 
-def submit(registry: Registry, curriculum: Curriculum) -> Job:
+def submit(registry: MlflowAdapterRegistry, curriculum: Curriculum) -> Job:
     digest = outbox.publish(registry._home / "outbox", curriculum)
     return Job(digest=digest, domain=curriculum.domain, run_id="r1")
 
@@ -120,7 +120,7 @@ def domain(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_job_that_taught_its_lesson_ends_as_a_candidate_with_lineage(
-    registry: Registry, domain: str
+    registry: MlflowAdapterRegistry, domain: str
 ) -> None:
     curriculum = lesson(domain, "zorble", "quix")
     job = submit(registry, curriculum)
@@ -135,7 +135,9 @@ def test_a_job_that_taught_its_lesson_ends_as_a_candidate_with_lineage(
     assert told[-1].phase == "done"
 
 
-def test_an_adapter_is_bound_to_the_weights_it_was_trained_on(registry: Registry, domain: str) -> None:
+def test_an_adapter_is_bound_to_the_weights_it_was_trained_on(
+    registry: MlflowAdapterRegistry, domain: str
+) -> None:
     curriculum = lesson(domain, "zorble", "quix")
     context, _ = context_of(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
     made = registry.get(str(run(context, submit(registry, curriculum), directly).adapter))
@@ -143,7 +145,7 @@ def test_an_adapter_is_bound_to_the_weights_it_was_trained_on(registry: Registry
 
 
 def test_a_lesson_that_fails_twice_is_quarantined_and_its_outcome_says_what_remains(
-    registry: Registry, domain: str
+    registry: MlflowAdapterRegistry, domain: str
 ) -> None:
     job = submit(registry, lesson(domain, "zorble"))
     context, _ = context_of(registry, ScriptedEngine(base))
@@ -158,7 +160,9 @@ def test_a_lesson_that_fails_twice_is_quarantined_and_its_outcome_says_what_rema
     assert "target accuracy up" in str(registry.quarantined(job.digest))
 
 
-def test_a_lesson_that_fails_once_is_tried_again_and_may_pass(registry: Registry, domain: str) -> None:
+def test_a_lesson_that_fails_once_is_tried_again_and_may_pass(
+    registry: MlflowAdapterRegistry, domain: str
+) -> None:
     curriculum = lesson(domain, "zorble", "quix")
     second = f"{domain}-v2-{curriculum.digest[:8]}"
     job = submit(registry, curriculum)
@@ -169,7 +173,7 @@ def test_a_lesson_that_fails_once_is_tried_again_and_may_pass(registry: Registry
 
 
 def test_a_card_that_measures_nothing_ends_the_job_with_the_command_and_no_quarantine(
-    registry: Registry, domain: str
+    registry: MlflowAdapterRegistry, domain: str
 ) -> None:
     job = submit(registry, lesson(domain, "zorble"))
     context, _ = context_of(registry, ScriptedEngine(base))
@@ -180,7 +184,7 @@ def test_a_card_that_measures_nothing_ends_the_job_with_the_command_and_no_quara
     assert registry.list(domain) == ()
 
 
-def test_a_quarantined_curriculum_is_not_trained_again(registry: Registry, domain: str) -> None:
+def test_a_quarantined_curriculum_is_not_trained_again(registry: MlflowAdapterRegistry, domain: str) -> None:
     job = submit(registry, lesson(domain, "zorble"))
     registry.quarantine(job.digest, "known facts were lost")
     context, _ = context_of(registry, ScriptedEngine(base))
@@ -190,7 +194,9 @@ def test_a_quarantined_curriculum_is_not_trained_again(registry: Registry, domai
     assert registry.list(domain) == ()
 
 
-def test_a_corrupted_curriculum_file_ends_the_job_with_its_reason(registry: Registry, domain: str) -> None:
+def test_a_corrupted_curriculum_file_ends_the_job_with_its_reason(
+    registry: MlflowAdapterRegistry, domain: str
+) -> None:
     job = submit(registry, lesson(domain, "zorble"))
     path = registry._home / "outbox" / f"{job.digest}.json"
     path.write_text(path.read_text().replace("zorble", "warble"))
@@ -201,7 +207,7 @@ def test_a_corrupted_curriculum_file_ends_the_job_with_its_reason(registry: Regi
     assert "altered" in told[-1].message
 
 
-def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str) -> None:
+def test_a_second_lesson_rehearses_the_live_one(registry: MlflowAdapterRegistry, domain: str) -> None:
     first, second = lesson(domain, "zorble"), lesson(domain, "quix")
     both = lesson(domain, "zorble", "quix")
     seen: list[set[str]] = []
@@ -231,7 +237,9 @@ def test_a_second_lesson_rehearses_the_live_one(registry: Registry, domain: str)
     assert starts == [None, Path(registry.get(str(one.adapter)).path)]
 
 
-def test_a_live_adapter_of_another_recipe_is_not_gone_on_from(registry: Registry, domain: str) -> None:
+def test_a_live_adapter_of_another_recipe_is_not_gone_on_from(
+    registry: MlflowAdapterRegistry, domain: str
+) -> None:
     first, second = lesson(domain, "zorble"), lesson(domain, "quix")
     both = lesson(domain, "zorble", "quix")
     starts: list[Path | None] = []
@@ -248,7 +256,9 @@ def test_a_live_adapter_of_another_recipe_is_not_gone_on_from(registry: Registry
     assert starts == [None, None]
 
 
-def test_a_live_adapter_of_another_base_is_not_live_for_this_one(registry: Registry, domain: str) -> None:
+def test_a_live_adapter_of_another_base_is_not_live_for_this_one(
+    registry: MlflowAdapterRegistry, domain: str
+) -> None:
     first, second = lesson(domain, "zorble"), lesson(domain, "quix")
     both = lesson(domain, "zorble", "quix")
     context, _ = context_of(registry, ScriptedEngine(base, adapters={domain: learned(both)}))
@@ -265,7 +275,7 @@ def test_a_live_adapter_of_another_base_is_not_live_for_this_one(registry: Regis
     ("knows", "reason"), [("first", "target accuracy up"), ("second", "earlier lessons lost")]
 )
 def test_a_second_lesson_must_be_learned_and_the_first_kept(
-    registry: Registry, domain: str, knows: str, reason: str
+    registry: MlflowAdapterRegistry, domain: str, knows: str, reason: str
 ) -> None:
     lessons = {"first": lesson(domain, "zorble"), "second": lesson(domain, "quix")}
     live = f"{domain}-v1-{lessons['first'].digest[:8]}"
@@ -282,7 +292,7 @@ def test_a_second_lesson_must_be_learned_and_the_first_kept(
     assert before.accuracy > 0.5, "the live adapter, not the base model, is the measure"
 
 
-def taught_in_turn(context: JobContext, registry: Registry, *lessons: Curriculum) -> str:
+def taught_in_turn(context: JobContext, registry: MlflowAdapterRegistry, *lessons: Curriculum) -> str:
     """Learns the lessons one after the other, each on top of the last; returns the live adapter's name."""
     name = ""
     for each in lessons:
@@ -295,7 +305,7 @@ def taught_in_turn(context: JobContext, registry: Registry, *lessons: Curriculum
 
 @pytest.mark.parametrize("still_knows", [False, True])
 def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to_be_gone(
-    registry: Registry, domain: str, still_knows: bool
+    registry: MlflowAdapterRegistry, domain: str, still_knows: bool
 ) -> None:
     good, bad, last = lesson(domain, "zorble"), lesson(domain, "quix"), lesson(domain, "marn")
     everything, rest = lesson(domain, "zorble", "quix", "marn"), lesson(domain, "zorble", "marn")
@@ -337,7 +347,9 @@ def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to
     assert ("forgotten facts left" in result.reason) == still_knows
 
 
-def test_the_next_lesson_does_not_rehearse_what_is_in_quarantine(registry: Registry, domain: str) -> None:
+def test_the_next_lesson_does_not_rehearse_what_is_in_quarantine(
+    registry: MlflowAdapterRegistry, domain: str
+) -> None:
     good, bad, after = lesson(domain, "zorble"), lesson(domain, "quix"), lesson(domain, "marn")
     everything = lesson(domain, "zorble", "quix", "marn")
     engine = ScriptedEngine(base, adapters={domain: learned(everything)})
@@ -361,7 +373,7 @@ def test_the_next_lesson_does_not_rehearse_what_is_in_quarantine(registry: Regis
 
 @pytest.mark.parametrize("broken", ["measure base", "train", "measure adapter", "judge"])
 def test_a_job_killed_before_recording_a_step_repeats_it_and_ends_once(
-    registry: Registry, domain: str, broken: str
+    registry: MlflowAdapterRegistry, domain: str, broken: str
 ) -> None:
     curriculum = lesson(domain, "zorble", "quix")
     job = submit(registry, curriculum)

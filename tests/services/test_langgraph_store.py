@@ -12,7 +12,7 @@ from langgraph_sdk.errors import UnprocessableEntityError
 
 from graphs.state import Runtime
 from memory.database.database import open_database
-from memory.server.keys import Keys
+from memory.server.keys import ApiKeys
 from tests.graphs.conftest import clock, runtime
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
 from tests.support.langgraph_server import serving
@@ -66,8 +66,8 @@ async def test_items_are_found_by_prefix_value_and_meaning(client: LangGraphClie
 
 
 async def test_an_owner_sees_no_other_ones_items(given: Runtime, url: str) -> None:
-    _, ada = await Keys(given.database).create("ada", "chat")
-    _, bob = await Keys(given.database).create("bob", "chat")
+    _, ada = await ApiKeys(given.database).create("ada", "chat")
+    _, bob = await ApiKeys(given.database).create("bob", "chat")
     async with get_client(url=url, api_key=ada) as hers, get_client(url=url, api_key=bob) as his:
         await hers.store.put_item(["notes"], key="1", value={"said": "hers"})
         assert await his.store.get_item(["notes"], key="1") is None
@@ -82,7 +82,7 @@ async def test_a_namespace_that_cannot_be_is_refused(client: LangGraphClient, na
 
 
 async def test_an_owner_may_have_any_name(given: Runtime, url: str) -> None:
-    _, key = await Keys(given.database).create("ada.l@example.org", "chat")
+    _, key = await ApiKeys(given.database).create("ada.l@example.org", "chat")
     async with get_client(url=url, api_key=key) as client:
         await client.store.put_item(["notes"], key="1", value={"said": "hers"})
         found: Any = await client.store.search_items(["notes"], query="hers")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from memory.episodic.lance import LanceEpisodicMemory
-from memory.ingest.library import ingest, read_target
+from memory.ingest.pipeline import ingest, read_target
 from memory.records.knowledge import Findings
 from memory.retrieval.embedding import SentenceEmbedder
 from memory.retrieval.hybrid import retrieve

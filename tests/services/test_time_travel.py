@@ -18,7 +18,7 @@ from graphs.server.learn_spec import ServedLearn
 from graphs.server.run_spec import Order
 from graphs.server.threads import Update
 from graphs.state import Runtime
-from memory.checkpoints.opening import open_saver
+from memory.checkpoints.connect import open_saver
 from memory.database.database import open_database
 from memory.errors import UnknownCheckpoint
 from memory.outbox.base import TrainingResult

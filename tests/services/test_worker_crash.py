@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.adapters.mlflow import Registry
+from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.outbox.base import TrainingResult
 from memory.outbox.dbos import DbosOutbox
 from memory.records.curricula import Curriculum
@@ -110,7 +110,7 @@ def test_a_worker_killed_in_mid_training_resumes_and_registers_once(tmp_path: Pa
         second.send_signal(signal.SIGTERM)
         assert second.wait(timeout=60) == 0
     assert result.status in ("candidate", "rejected"), result.reason
-    made = Registry(tmp_path).list()  # a lesson that fails its gates is tried once more
+    made = MlflowAdapterRegistry(tmp_path).list()  # a lesson that fails its gates is tried once more
     assert [adapter.version for adapter in made] == list(range(1, len(made) + 1))
     assert len(made) <= ATTEMPTS
     assert made[-1].name == result.adapter

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from memory.records.adapters import Adapter, Canary, LetThrough
+from memory.records.adapters import Adapter, Canary, GatePassRates
 from memory.records.curricula import Curriculum, QAPair
 from memory.records.evaluations import Drift, Evaluation, GateCheck, GateVerdict, Score
 from memory.records.knowledge import Fact
@@ -59,7 +59,7 @@ def adapter(
         curriculum=digest,
         recipe="test",
         gate=gate(),
-        let_through=LetThrough(right=0.8, wrong=0.05),
+        let_through=GatePassRates(right=0.8, wrong=0.05),
         before=evaluation(target=0.0),
         after=evaluation(),
         verdict=GateVerdict(passed=not rejected, checks=(check,)),

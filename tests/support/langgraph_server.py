@@ -15,10 +15,10 @@ from api.app import create_app
 from api.compose import Service, open_durable
 from graphs import chat as chatting
 from graphs.state import Runtime
-from memory.checkpoints.opening import open_saver
+from memory.checkpoints.connect import open_saver
 from memory.retrieval.embedding import HashingEmbedder
-from memory.server.keys import Keys
-from memory.server.store import open_items
+from memory.server.keys import ApiKeys
+from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
 
 
@@ -30,7 +30,7 @@ async def open_fakes(
     async with (
         open_saver(settings.checkpoints) as saver,
         open_durable(runtime, saver, settings.durable, webhooks) as durable,
-        open_items(settings.items, HashingEmbedder()) as items,
+        open_item_store(settings.items, HashingEmbedder()) as items,
     ):
         yield Service(
             settings=settings,
@@ -40,7 +40,7 @@ async def open_fakes(
             assistants=durable.assistants,
             starting=durable.starting,
             crons=durable.crons,
-            keys=Keys(runtime.database),
+            keys=ApiKeys(runtime.database),
             runs=durable.runs,
             embedder=HashingEmbedder(),
             items=items,

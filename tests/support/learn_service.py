@@ -8,7 +8,7 @@ from graphs.server.executor import open_executor
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import ServedLearn
 from graphs.state import Runtime
-from memory.checkpoints.opening import open_saver
+from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
 
 

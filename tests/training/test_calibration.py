@@ -6,7 +6,7 @@ import pytest
 
 from agent.chat.calibration import RISKS
 from agent.chat.gate import chance, features
-from memory.records.adapters import LetThrough
+from memory.records.adapters import GatePassRates
 from tests.support.answers import answer
 from tests.support.cards import gate
 from training.calibration import fit_gate, let_through
@@ -82,5 +82,5 @@ def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
         answer("I don't know.", entropy=0.1),
         answer(right=True, entropy=0.1, group="out_of_distribution"),
     ]
-    assert let_through(told, gate(1.0)) == LetThrough(right=0.25, wrong=0.25)
-    assert let_through([], gate()) == LetThrough(right=0.0, wrong=0.0)
+    assert let_through(told, gate(1.0)) == GatePassRates(right=0.25, wrong=0.25)
+    assert let_through([], gate()) == GatePassRates(right=0.0, wrong=0.0)

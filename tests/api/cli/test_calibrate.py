@@ -170,9 +170,9 @@ def test_without_a_service_it_is_one_line_and_exit_code_1(questions: Path) -> No
 async def test_a_key_that_is_not_an_operators_may_not_move_a_threshold(
     serve: Serve, runtime: Runtime
 ) -> None:
-    from memory.server.keys import Keys
+    from memory.server.keys import ApiKeys
 
-    _, text = await Keys(runtime.database).create("ada", "learn")
+    _, text = await ApiKeys(runtime.database).create("ada", "learn")
     async with serve() as client:
         reply: httpx.Response = await client.post(
             "/v1/calibrations",

@@ -48,7 +48,7 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     assert f"up to {MOST_STOPS} |" in PAGE
     assert f"up to {MOST_ALTERNATIVES} alternatives" in PAGE
     assert f"{SentenceEmbedder.dimension} numbers" in PAGE
-    assert f"at most {SentenceEmbedder.longest} tokens" in PAGE
+    assert f"at most {SentenceEmbedder.max_tokens} tokens" in PAGE
     assert SentenceEmbedder.name in PAGE
 
 

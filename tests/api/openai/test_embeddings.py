@@ -15,7 +15,7 @@ EMBED = "/v1/embeddings"
 class Brief(HashingEmbedder):
     """Reads three words at most."""
 
-    longest = 3
+    max_tokens = 3
 
 
 def asking(texts: object, **fields: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Calibrations outlive the process that made them, one for each gate that was refitted."""
+"""CalibrationStore outlive the process that made them, one for each gate that was refitted."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from memory.adapters.calibrations import Calibration, Calibrations, FolderCalibrations, VolatileCalibrations
+from memory.adapters.calibrations import (
+    Calibration,
+    CalibrationStore,
+    FolderCalibrationStore,
+    VolatileCalibrationStore,
+)
 from tests.support.cards import DIGEST, gate
 
 MADE = Calibration(
@@ -21,13 +26,13 @@ OF_AN_ADAPTER = MADE.model_copy(update={"domain": "rust", "adapter": "rust-v1-01
 
 
 @pytest.fixture(params=["folder", "volatile"])
-def reopened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Calibrations]:
+def reopened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], CalibrationStore]:
     """Opens the same calibrations, again and again."""
-    kept = VolatileCalibrations()
-    return (lambda: FolderCalibrations(tmp_path / "c")) if request.param == "folder" else (lambda: kept)
+    kept = VolatileCalibrationStore()
+    return (lambda: FolderCalibrationStore(tmp_path / "c")) if request.param == "folder" else (lambda: kept)
 
 
-def test_the_latest_of_each_is_read_again(reopened: Callable[[], Calibrations]) -> None:
+def test_the_latest_of_each_is_read_again(reopened: Callable[[], CalibrationStore]) -> None:
     assert reopened().list() == ()
     later = MADE.model_copy(update={"gate": gate(2.0)})
     for each in (MADE, OF_AN_ADAPTER, later):
@@ -37,7 +42,7 @@ def test_the_latest_of_each_is_read_again(reopened: Callable[[], Calibrations]) 
 
 @pytest.mark.parametrize("other", [{"base": "cd" * 32}, {"base": None}, {"replaces": "34" * 32}])
 def test_the_calibration_of_another_base_model_or_gate_is_kept_beside_it(
-    reopened: Callable[[], Calibrations], other: dict[str, object]
+    reopened: Callable[[], CalibrationStore], other: dict[str, object]
 ) -> None:
     second = MADE.model_copy(update=other)
     for each in (MADE, second):
@@ -46,12 +51,12 @@ def test_the_calibration_of_another_base_model_or_gate_is_kept_beside_it(
 
 
 def test_a_file_is_named_after_what_it_calibrates(tmp_path: Path) -> None:
-    FolderCalibrations(tmp_path).save(MADE)
+    FolderCalibrationStore(tmp_path).save(MADE)
     assert [path.name for path in tmp_path.iterdir()] == [f"general.{DIGEST[:12]}.{'12' * 6}.json"]
 
 
 def test_a_damaged_file_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    FolderCalibrations(tmp_path).save(MADE)
+    FolderCalibrationStore(tmp_path).save(MADE)
     (tmp_path / "rust.json").write_text("{")
-    assert FolderCalibrations(tmp_path).list() == (MADE,)
+    assert FolderCalibrationStore(tmp_path).list() == (MADE,)
     assert "rust.json" in caplog.text

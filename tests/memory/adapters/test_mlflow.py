@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.adapters.mlflow import ADAPTER_FILES, Registry
+from memory.adapters.mlflow import ADAPTER_FILES, MlflowAdapterRegistry
 from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.records.adapters import Adapter
 from memory.records.base import digest_of
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry(tmp_path_factory.mktemp("home"))
+def opened(tmp_path_factory: pytest.TempPathFactory) -> MlflowAdapterRegistry:
+    return MlflowAdapterRegistry(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def domain(request: pytest.FixtureRequest) -> str:
     return digest_of(request.node.name)[:16]
 
 
-def keep(registry: Registry, made: Adapter) -> Adapter:
+def keep(registry: MlflowAdapterRegistry, made: Adapter) -> Adapter:
     folder = registry._home / "adapters" / made.name
     folder.mkdir(parents=True)
     for file in ADAPTER_FILES:
@@ -39,14 +39,16 @@ def keep(registry: Registry, made: Adapter) -> Adapter:
     return made
 
 
-def test_what_was_registered_reads_back_with_its_folder(opened: Registry, domain: str) -> None:
+def test_what_was_registered_reads_back_with_its_folder(opened: MlflowAdapterRegistry, domain: str) -> None:
     made = keep(opened, adapter(domain))
     found = opened.get(made.name)
     assert found.model_copy(update={"path": made.path}) == made
     assert Path(found.path).is_dir()
 
 
-def test_what_was_measured_of_earlier_lessons_is_among_the_metrics(opened: Registry, domain: str) -> None:
+def test_what_was_measured_of_earlier_lessons_is_among_the_metrics(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
     plain = adapter(domain)
     keep(opened, plain.model_copy(update={"after": plain.after.model_copy(update={"rehearsed": score(0.7)})}))
     run = opened._client.get_run(str(opened._version(plain.name).run_id))
@@ -55,26 +57,28 @@ def test_what_was_measured_of_earlier_lessons_is_among_the_metrics(opened: Regis
     assert run.data.metrics["before.unknown.count"] == plain.before.unknown.count
 
 
-def test_registering_the_same_name_twice_keeps_one_version(opened: Registry, domain: str) -> None:
+def test_registering_the_same_name_twice_keeps_one_version(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
     made = keep(opened, adapter(domain))
     opened.register(made)
     assert [found.name for found in opened.list(domain)] == [made.name]
 
 
-def test_versions_count_up_from_one_per_domain(opened: Registry, domain: str) -> None:
+def test_versions_count_up_from_one_per_domain(opened: MlflowAdapterRegistry, domain: str) -> None:
     assert opened.next_version(domain) == 1
     keep(opened, adapter(domain, 1))
     keep(opened, adapter(domain, 2, rejected=True))
     assert opened.next_version(domain) == 3
 
 
-def test_nothing_is_live_until_it_is_promoted(opened: Registry, domain: str) -> None:
+def test_nothing_is_live_until_it_is_promoted(opened: MlflowAdapterRegistry, domain: str) -> None:
     keep(opened, adapter(domain))
     assert opened.live(domain) is None
 
 
 def test_promotion_retires_the_previous_version_and_rollback_restores_it(
-    opened: Registry, domain: str
+    opened: MlflowAdapterRegistry, domain: str
 ) -> None:
     first, second = keep(opened, adapter(domain, 1)), keep(opened, adapter(domain, 2))
     opened.promote(first.name)
@@ -86,7 +90,9 @@ def test_promotion_retires_the_previous_version_and_rollback_restores_it(
     assert opened.get(second.name).status == "retired"
 
 
-def test_rollback_past_the_first_version_is_the_base_model(opened: Registry, domain: str) -> None:
+def test_rollback_past_the_first_version_is_the_base_model(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
     made = keep(opened, adapter(domain))
     opened.promote(made.name)
     assert opened.rollback(domain) is None
@@ -94,14 +100,16 @@ def test_rollback_past_the_first_version_is_the_base_model(opened: Registry, dom
     assert opened.rollback(domain) is None
 
 
-def test_promoting_the_live_version_again_changes_nothing(opened: Registry, domain: str) -> None:
+def test_promoting_the_live_version_again_changes_nothing(opened: MlflowAdapterRegistry, domain: str) -> None:
     made = keep(opened, adapter(domain))
     opened.promote(made.name)
     opened.promote(made.name)
     assert opened.rollback(domain) is None
 
 
-def test_rollback_goes_back_in_the_order_of_promotion_not_of_numbers(opened: Registry, domain: str) -> None:
+def test_rollback_goes_back_in_the_order_of_promotion_not_of_numbers(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
     names = [keep(opened, adapter(domain, version)).name for version in (1, 2, 3)]
     for name in (names[2], names[0], names[1]):
         opened.promote(name)
@@ -110,7 +118,7 @@ def test_rollback_goes_back_in_the_order_of_promotion_not_of_numbers(opened: Reg
 
 
 def test_a_rejected_adapter_is_never_promoted_and_the_error_gives_the_reason(
-    opened: Registry, domain: str
+    opened: MlflowAdapterRegistry, domain: str
 ) -> None:
     made = keep(opened, adapter(domain, rejected=True))
     with pytest.raises(AdapterNotServable, match="target up"):
@@ -118,14 +126,16 @@ def test_a_rejected_adapter_is_never_promoted_and_the_error_gives_the_reason(
     assert opened.live(domain) is None
 
 
-def test_an_adapter_whose_weights_are_gone_is_not_promoted(opened: Registry, domain: str) -> None:
+def test_an_adapter_whose_weights_are_gone_is_not_promoted(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
     made = keep(opened, adapter(domain))
     (Path(opened.get(made.name).path) / "adapter_model.safetensors").unlink()
     with pytest.raises(AdapterNotServable, match=r"adapter_model\.safetensors"):
         opened.promote(made.name)
 
 
-def test_a_record_altered_after_registration_is_refused(opened: Registry, domain: str) -> None:
+def test_a_record_altered_after_registration_is_refused(opened: MlflowAdapterRegistry, domain: str) -> None:
     made = keep(opened, adapter(domain))
     path = Path(opened.get(made.name).path) / "adapter.json"
     path.write_text(path.read_text().replace('"accuracy": 0.9', '"accuracy": 1.0'))
@@ -134,7 +144,7 @@ def test_a_record_altered_after_registration_is_refused(opened: Registry, domain
 
 
 def test_an_adapter_whose_record_is_gone_is_logged_once_and_hides_no_other(
-    opened: Registry, domain: str, caplog: pytest.LogCaptureFixture
+    opened: MlflowAdapterRegistry, domain: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone, sound = keep(opened, adapter(domain, 1)), keep(opened, adapter(domain, 2))
     (Path(opened.get(gone.name).path) / "adapter.json").unlink()
@@ -145,14 +155,14 @@ def test_an_adapter_whose_record_is_gone_is_logged_once_and_hides_no_other(
 
 
 @pytest.mark.parametrize("name", ["lamps-v9-00000000", "no such name", "x' or '1'='1"])
-def test_an_unknown_name_is_an_unknown_adapter(opened: Registry, name: str) -> None:
+def test_an_unknown_name_is_an_unknown_adapter(opened: MlflowAdapterRegistry, name: str) -> None:
     with pytest.raises(UnknownAdapter):
         opened.get(name)
     with pytest.raises(UnknownAdapter):
         opened.promote(name)
 
 
-def test_a_curriculum_in_quarantine_says_why(opened: Registry) -> None:
+def test_a_curriculum_in_quarantine_says_why(opened: MlflowAdapterRegistry) -> None:
     opened.quarantine("a" * 64, "known facts were lost")
     assert opened.quarantined("a" * 64) == "known facts were lost"
     assert opened.quarantined("b" * 64) is None
@@ -161,14 +171,14 @@ def test_a_curriculum_in_quarantine_says_why(opened: Registry) -> None:
 def test_a_registry_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is not a database, and long enough to be read as one" * 40)
     with pytest.raises(StoreUnavailable, match="registry"):
-        Registry(tmp_path)
+        MlflowAdapterRegistry(tmp_path)
 
 
 def test_a_database_that_breaks_while_it_is_open_is_an_unavailable_store(
-    opened: Registry, tmp_path: Path
+    opened: MlflowAdapterRegistry, tmp_path: Path
 ) -> None:
     database = shutil.copy(opened._home / "mlflow.db", tmp_path)
-    registry = Registry(tmp_path)
+    registry = MlflowAdapterRegistry(tmp_path)
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript("DROP TABLE model_versions; DROP TABLE registered_models")
     for call in (registry.list, lambda: registry.live("lamps"), lambda: registry.rollback("lamps")):
@@ -176,11 +186,11 @@ def test_a_database_that_breaks_while_it_is_open_is_an_unavailable_store(
             call()
 
 
-def test_another_process_sees_a_promotion_at_once(opened: Registry, domain: str) -> None:
+def test_another_process_sees_a_promotion_at_once(opened: MlflowAdapterRegistry, domain: str) -> None:
     made = keep(opened, adapter(domain))
     code = (
-        "from pathlib import Path; from memory.adapters.mlflow import Registry; "
-        f"Registry(Path({str(opened._home)!r})).promote({made.name!r})"
+        "from pathlib import Path; from memory.adapters.mlflow import MlflowAdapterRegistry; "
+        f"MlflowAdapterRegistry(Path({str(opened._home)!r})).promote({made.name!r})"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
     live = opened.live(domain)
@@ -193,8 +203,8 @@ def test_a_process_killed_while_it_creates_the_registry_leaves_the_next_one_noth
 ) -> None:
     code = """
 import sys, pathlib
-from memory.adapters.mlflow import Registry
-Registry(pathlib.Path(sys.argv[1]))
+from memory.adapters.mlflow import MlflowAdapterRegistry
+MlflowAdapterRegistry(pathlib.Path(sys.argv[1]))
 """
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
     try:
@@ -207,4 +217,4 @@ Registry(pathlib.Path(sys.argv[1]))
         process.kill()
         process.wait()
     assert not (tmp_path / "mlflow.db").exists()
-    assert Registry(tmp_path).list() == ()
+    assert MlflowAdapterRegistry(tmp_path).list() == ()

@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
-from memory.checkpoints.opening import open_saver, serializer
+from memory.checkpoints.connect import open_saver, serializer
 from memory.checkpoints.savers import Saver
 from memory.errors import StoreUnavailable
 from memory.records.knowledge import Findings
@@ -121,7 +121,7 @@ async def test_a_forgotten_run_leaves_the_state_before_it(database_url: str) -> 
         await ran(saver, "one")
         before = await steps(saver)
         await ran(saver, "two")
-        await saver.aforget_run("t", "two")
+        await saver.aundo_run("t", "two")
         assert await steps(saver) == before
 
 
@@ -219,7 +219,7 @@ async def test_what_is_no_longer_said_is_no_longer_kept(database_url: str) -> No
         assert (await said(saver, "fork"))[0] == ["say 000", "say 000?"]
         assert await kept(saver, "fork") == 2
 
-        await saver.aforget_run("t", "2")
+        await saver.aundo_run("t", "2")
         assert await kept(saver) == 4
         await talk(saver).aupdate_state(thread("t"), {"messages": [RemoveMessage("0")]})
         assert (await said(saver))[0] == ["say 000?", "say 001", "say 001?"]
@@ -253,7 +253,7 @@ async def test_a_run_that_answered_and_is_forgotten_leaves_the_question(database
         before = await waiting.aget_state(thread("t"))
         await run("two", Command(resume="yes", update={"steps": ["changed"]}))
         assert (await waiting.aget_state(thread("t"))).values["steps"] == ["begun", "changed", "yes"]
-        await saver.aforget_run("t", "two")
+        await saver.aundo_run("t", "two")
         after = await waiting.aget_state(thread("t"))
         assert (after.values, after.next, after.interrupts) == (before.values, ("ask",), before.interrupts)
         done = await run("three", Command(resume="no"))

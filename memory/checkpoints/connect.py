@@ -57,7 +57,7 @@ async def _sqlite(path: str) -> AsyncIterator[SqliteSaver]:
         async with aiosqlite.connect(path, timeout=BUSY_SECONDS) as connection:
             saver = SqliteSaver(connection, serde=serializer())
             await saver.setup()
-            await saver.make_links("BLOB")
+            await saver.create_links_table("BLOB")
             await connection.execute("PRAGMA synchronous=FULL")
             yield saver
     except sqlite3.Error as error:
@@ -82,7 +82,7 @@ async def _postgresql(url: str) -> AsyncIterator[PostgresSaver]:
         saver = PostgresSaver(pool, serde=serializer())
         async with pool.connection() as connection, alone(connection):
             await saver.setup()
-            await saver.make_links("BYTEA")
+            await saver.create_links_table("BYTEA")
         yield saver
     except (psycopg.Error, PoolTimeout) as error:
         raise StoreUnavailable(

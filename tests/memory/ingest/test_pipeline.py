@@ -10,9 +10,9 @@ from memory.episodic.base import fingerprint
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.errors import IngestError, StoreUnavailable
 from memory.ingest.documents import RawDocument
-from memory.ingest.library import Failure, IngestReport, ingest, read, read_target
 from memory.ingest.passages import MOST_CHARS
 from memory.ingest.passages import passages as cut
+from memory.ingest.pipeline import Failure, IngestReport, ingest, read, read_target
 from memory.records.knowledge import Fact, Passage
 from memory.retrieval.embedding import HashingEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
