@@ -35,8 +35,10 @@ class Settings(BaseSettings):
     model_name: str = Field(
         "nightschool", min_length=1, description="Name under which the engine serves the base model."
     )
-    engine: Literal["vllm", "local"] = Field(
-        "vllm", description="`vllm` asks a vLLM server over HTTP; `local` runs transformers in the process."
+    engine: Literal["vllm", "local", "scripted"] = Field(
+        "vllm",
+        description="`vllm` asks a vLLM server over HTTP, `local` runs transformers in the api's process, and"
+        " `scripted` is a fake without a model that knows no answer, for trying everything else.",
     )
     engine_url: str | None = Field(
         None, description="Base URL of a running vLLM server; default: the one that `nightschool up` starts."

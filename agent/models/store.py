@@ -235,9 +235,12 @@ def resolve(settings: Settings) -> AdoptedModel:
     """The base model that the settings name: an adopted one, by its name or what it was added from, or a
     folder that has a card.
 
-    Raises UnknownModel, NoModelCard or BadModelCard, which say what command to run, and ModelRefused for one
-    that its study found unfit.
+    The scripted engine goes by the card that ships for the default model. Raises UnknownModel, NoModelCard or
+    BadModelCard, which say what command to run, and ModelRefused for one that its study found unfit.
     """
+    if settings.engine == "scripted" and settings.model is None:
+        folder = CARDS / shipped_catalogue().default
+        return AdoptedModel(name="scripted", folder=folder, card=read_card(folder))
     found = _named(settings)
     if found.card.verdict == "no-go":
         raise ModelRefused(

@@ -40,9 +40,9 @@ def graph_address(settings: Settings) -> str:
 
 
 def components(settings: Settings) -> tuple[Component, ...]:
-    """What `nightschool up` starts; a part that a setting places elsewhere is left out, and the trainer of a
-    model that cannot be taught. Raises ModelError."""
-    taught = resolve(settings).card.verdict == "go"
+    """What `nightschool up` starts: not what a setting places elsewhere, and no trainer for a model that cannot
+    be taught or a scripted engine. Raises ModelError."""
+    taught = resolve(settings).card.verdict == "go" and settings.engine != "scripted"
     parts = [worker(settings), api(settings)] if taught else [api(settings, trained=False)]
     if settings.engine == "vllm" and settings.engine_url is None:
         parts.insert(0, engine(settings))
