@@ -40,8 +40,10 @@ def graph_address(settings: Settings) -> str:
 
 
 def components(settings: Settings) -> tuple[Component, ...]:
-    """What `nightschool up` starts: not what a setting places elsewhere, and no trainer for a model that cannot
-    be taught or a scripted engine. Raises ModelError."""
+    """What `nightschool up` starts, without what a setting places elsewhere.
+
+    A scripted engine, or a model that cannot be taught, has no trainer. Raises ModelError.
+    """
     taught = resolve(settings).card.verdict == "go" and settings.engine != "scripted"
     parts = [worker(settings), api(settings)] if taught else [api(settings, trained=False)]
     if settings.engine == "vllm" and settings.engine_url is None:
