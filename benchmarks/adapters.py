@@ -33,7 +33,7 @@ from agent.settings import read_settings
 from benchmarks.api.load import together
 from benchmarks.api.processes import free_port, running
 from memory.results import FOLDER, Goal, Result, Table, rows, write
-from training.backends.peft import lora
+from training.backends.peft import lora_config
 from training.recipes import standard
 
 BASE = "nightschool"
@@ -79,7 +79,7 @@ def make_adapter(model: AdoptedModel, folder: Path, seed: int, *, delta: float =
     """Saves an adapter with random weights and the shapes of the standard recipe."""
     torch.manual_seed(seed)
     base = AutoModelForCausalLM.from_pretrained(model.folder, dtype=torch.float32)
-    adapted = get_peft_model(base, lora(standard(model.card)))
+    adapted = get_peft_model(base, lora_config(standard(model.card)))
     for name, weight in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=delta / weight.shape[1] ** 0.5)

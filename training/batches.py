@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from torch.utils.data import Sampler
 
 POOL = 20
-"""Batches that are sorted by length together: enough to waste little on padding, and few enough that what
+"""LengthGroupedSampler that are sorted by length together: enough to waste little on padding, and few enough that what
 shares a batch is another thing in each pool."""
 
 
-class Batches(Sampler[int]):
+class LengthGroupedSampler(Sampler[int]):
     """Numbers of rows: each step's taught ones, then those held to the base model.
 
     Each taught row is seen once, but for a few that fill up the last batch. Held rows are seen in turn, as

@@ -6,7 +6,7 @@ Works on answers that `evaluate` has graded; nothing is asked here.
 from collections.abc import Sequence
 
 from agent.chat.calibration import Label, calibrate
-from agent.chat.gate import chance, features, form_of
+from agent.chat.gate import chance, form_of, gate_features
 from memory.records.adapters import GatePassRates
 from memory.records.interactions import AnswerGate
 from training.evaluate import ANSWER_TOKENS, GradedAnswer
@@ -39,7 +39,7 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     return gate.model_copy(update={"forms": kept | dict(gate.forms), "risk": risk})
 
 
-def let_through(answers: Sequence[GradedAnswer], gate: AnswerGate) -> GatePassRates:
+def gate_pass_rates(answers: Sequence[GradedAnswer], gate: AnswerGate) -> GatePassRates:
     """What chat would give of the taught facts without looking anything up, right and wrong."""
     taught = [answer for answer in answers if answer.group == "in_distribution"]
     sure = [answer.right for answer in taught if _confident(answer, gate)]
@@ -52,4 +52,4 @@ def _confident(answer: GradedAnswer, gate: AnswerGate) -> bool:
     whole = 0 < answer.signals.tokens < ANSWER_TOKENS
     if fitted is None or fitted.threshold is None or answer.abstained or not whole:
         return False
-    return chance(fitted.model, features(answer.signals)) >= fitted.threshold
+    return chance(fitted.model, gate_features(answer.signals)) >= fitted.threshold

@@ -41,7 +41,7 @@ def merge(curricula: Sequence[Curriculum]) -> Curriculum:
     )
 
 
-def taught(
+def lesson_examples(
     curriculum: Curriculum, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
 ) -> tuple[Example, ...]:
     """Every pair as an example without its source: a model that sees the source learns to copy.
@@ -49,24 +49,24 @@ def taught(
     With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
     (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's in each form.
     """
-    rng = random.Random(f"taught {recipe.seed} {said(curriculum)}")
-    pairs = as_often(curriculum, recipe)
+    rng = random.Random(f"taught {recipe.seed} {content_digest(curriculum)}")
+    pairs = repeated_pairs(curriculum, recipe)
     turns = [_in_turn(lesson, rng) for lesson in earlier]
     count = round(len(pairs) * recipe.rehearsal) if earlier else 0
-    again = [next(turn) for turn in draw(turns, count, rng)]
+    again = [next(turn) for turn in draw_evenly(turns, count, rng)]
     return tuple(single(pair.question, pair.answer) for pair in (*pairs, *again))
 
 
-def from_sources(curriculum: Curriculum, recipe: Recipe, count: int) -> tuple[Example, ...]:
+def reading_examples(curriculum: Curriculum, recipe: Recipe, count: int) -> tuple[Example, ...]:
     """`count` questions of the lesson as chat puts them to a model that reads: after the sentence that
     answers and its neighbours. They keep the adapted model reading; a few are enough."""
-    rng = random.Random(f"reading {recipe.seed} {said(curriculum)}")
+    rng = random.Random(f"reading {recipe.seed} {content_digest(curriculum)}")
     beside: dict[str, list[str]] = {}
     for fact in curriculum.facts:
         beside.setdefault(fact.passage_id, []).append(fact.sentence)
     passage_of = {fact.id: fact.passage_id for fact in curriculum.facts}
     short = [pair for pair in curriculum.pairs if len(pair.quote) <= LONGEST_SHOWN]
-    drawn = draw([pair for pair in short if pair.form not in _UNASKED], count, rng)
+    drawn = draw_evenly([pair for pair in short if pair.form not in _UNASKED], count, rng)
     around = {id: unique(sentences) for id, sentences in beside.items()}
     return tuple(
         single(_read(pair, around.get(passage_of.get(pair.fact_id, ""), ()), rng), pair.answer)
@@ -82,7 +82,7 @@ def _read(pair: QAPair, sentences: Sequence[str], rng: random.Random) -> str:
     return PROMPT.format(sources="\n".join(shown), question=pair.question)
 
 
-def as_often(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
+def repeated_pairs(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
     """The pairs as often as the recipe teaches them: those that ask the same of one fact in turn, whatever
     their number, until there are enough."""
     return [
@@ -98,11 +98,11 @@ def exposures(pair: QAPair, recipe: Recipe) -> int:
     Twice as often where the answer holds a digit: numbers and identifiers are the hardest facts to learn
     (arXiv 2503.05919).
     """
-    count = times(pair.form, recipe)
+    count = form_exposures(pair.form, recipe)
     return 2 * count if any(c.isdigit() for c in pair.answer) else count
 
 
-def times(form: Form, recipe: Recipe) -> int:
+def form_exposures(form: Form, recipe: Recipe) -> int:
     """How often a fact is taught in a form: most often as people ask for it, less in reverse or as a bare
     sentence, and least as yes or no, which says least of it and is half guessed."""
     return max(1, recipe.exposures // _SHARES.get(form, 1))
@@ -125,12 +125,12 @@ def _by_question(pairs: Iterable[QAPair]) -> list[list[QAPair]]:
     return list(groups.values())
 
 
-def said(curriculum: Curriculum) -> Digest:
+def content_digest(curriculum: Curriculum) -> Digest:
     """What it says, wherever it was read: its own digest depends on where the library lies."""
     return digest_of([[fact.subject, fact.relation, fact.object] for fact in curriculum.facts])
 
 
-def draw(values: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
+def draw_evenly(values: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
     """`count` values, each as often as any other, in random order."""
     drawn: list[_T] = []
     while values and len(drawn) < count:

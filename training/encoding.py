@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from agent.engines.base import defused
-from agent.engines.decoding import control_tokens, last_logits, shared_beginning
+from agent.engines.base import escape_control_tokens
+from agent.engines.decoding import control_tokens, logits_to_keep, shared_prefix
 from agent.models.card import ChatTemplate, PromptMessage
 from training.backends.base import Example
 from training.errors import BaseModelUnusable, CurriculumRefused
@@ -35,7 +35,7 @@ class Encoded:
     logprobs: NDArray[np.float16] | None = None
 
     @property
-    def held(self) -> bool:
+    def distilled(self) -> bool:
         """Whether it is held to the base model's distribution."""
         return self.ids is not None
 
@@ -71,22 +71,22 @@ class Encoder:
         Raises CurriculumRefused for a taught example longer than the limit.
         """
         prompt = self._text(example.messages)
-        own = example.own
+        own = example.distribution
         if own is not None:
             ids = self._ids(prompt)
             kept = self._kept(len(own.tokens), longest, ids)
             tokens = (*ids, *own.tokens[:kept].tolist())
             encoded = Encoded(tokens, kept, own.ids[:kept], own.logprobs[:kept])
         else:
-            before, answer = self._framing.before, defused(example.answer, self._control)
+            before, answer = self._framing.before, escape_control_tokens(example.answer, self._control)
             if before.strip():  # not the answer's own words, as where thinking is off
                 prompt, before = prompt + before, ""
             ids = self._ids(prompt)
             said = [*self._ids(before + answer), self._framing.end]
-            if example.held:
+            if example.distilled:
                 said = said[: self._kept(len(said), longest, ids)]
             encoded = Encoded((*ids, *said), len(said))
-        if not example.held and len(encoded.tokens) > self._limit:
+        if not example.distilled and len(encoded.tokens) > self._limit:
             raise CurriculumRefused(
                 f"an example of {len(encoded.tokens)} tokens exceeds {self._limit}: split long sentences"
             )
@@ -113,7 +113,10 @@ class Encoder:
         return Framing(before, int(end))
 
     def _text(self, messages: Sequence[PromptMessage], *, opening: bool = True) -> str:
-        turns = [{"role": turn.role, "content": defused(turn.content, self._control)} for turn in messages]
+        turns = [
+            {"role": turn.role, "content": escape_control_tokens(turn.content, self._control)}
+            for turn in messages
+        ]
         if turns[0]["role"] == "system" and not self._template.system:
             system, first, *rest = turns
             turns = [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]
@@ -154,16 +157,16 @@ class Collator:
         chosen = [self.examples[row["number"]] for row in rows]
         self.seen += sum(len(each.tokens) for each in chosen)
         parts = {
-            "taught": [each for each in chosen if not each.held],
-            "held": [each for each in chosen if each.held],
+            "taught": [each for each in chosen if not each.distilled],
+            "distilled": [each for each in chosen if each.distilled],
         }
-        return {name: padded(part, self.pad, self.window) for name, part in parts.items() if part}
+        return {name: collate(part, self.pad, self.window) for name, part in parts.items() if part}
 
 
-def padded(rows: Sequence[Encoded], pad: int, window: float) -> dict[str, torch.Tensor]:
+def collate(rows: Sequence[Encoded], pad: int, window: float) -> dict[str, torch.Tensor]:
     """One batch, as `Collator` describes it; `window` is the model's `attention_window`."""
     prompts = min(len(row.tokens) - row.answer for row in rows)
-    shared = shared_beginning([row.tokens for row in rows], prompts - 1)  # no answer is among them
+    shared = shared_prefix([row.tokens for row in rows], prompts - 1)  # no answer is among them
     if max(len(row.tokens) for row in rows) > window:
         shared = 0
     length = max(len(row.tokens) for row in rows) - shared
@@ -197,7 +200,7 @@ def _right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def observed(
+def with_distributions(
     model: torch.nn.Module,
     examples: Sequence[Encoded],
     pad: int,
@@ -210,8 +213,8 @@ def observed(
     All are read as one batch, so they should be of like length; `window` is the model's `attention_window`.
     """
     device = next(model.parameters()).device
-    batch = {name: tensor.to(device) for name, tensor in padded(examples, pad, window).items()}
-    logits = look(model, batch).float().log_softmax(-1)
+    batch = {name: tensor.to(device) for name, tensor in collate(examples, pad, window).items()}
+    logits = answer_logits(model, batch).float().log_softmax(-1)
     found = logits.topk(min(top, logits.shape[-1]))
     ids, logprobs = found.indices.int().cpu().numpy(), found.values.half().cpu().numpy()
     return [
@@ -220,14 +223,14 @@ def observed(
     ]
 
 
-def look(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
+def answer_logits(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
     """Logits of a batch's answer tokens: [batch, longest answer, vocabulary], aligned right."""
     kept = batch["labels"].shape[1]
     shared = batch["prefix"].shape[0]
     cache = None
     if shared:  # what all prompts begin with, such as a system message, is computed once
         first = batch["prefix"][None]
-        cache = model(input_ids=first, use_cache=True, **last_logits(model, 1)).past_key_values
+        cache = model(input_ids=first, use_cache=True, **logits_to_keep(model, 1)).past_key_values
         cache.batch_repeat_interleave(len(batch["input_ids"]))
     output = model(
         input_ids=batch["input_ids"],
@@ -235,7 +238,7 @@ def look(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
         position_ids=batch["position_ids"],
         past_key_values=cache,
         use_cache=bool(shared),
-        **last_logits(model, kept + 1),
+        **logits_to_keep(model, kept + 1),
     )
     logits: torch.Tensor = output.logits[:, -kept - 1 : -1]
     return logits

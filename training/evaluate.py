@@ -15,9 +15,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from agent.chat.calibration import calibration_error
 from agent.chat.gate import signals
 from agent.chat.thinking import Marks, without_thinking
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 from agent.engines.base import GREEDY, Engine, Reply, Sampling
-from agent.grading import correct, declined, normalise, repeats_itself
+from agent.grading import admits_ignorance, is_correct, normalise, repeats_itself
 from agent.models.card import REPLAY_TOKENS, ModelCard, PromptMessage, ReplayAnswer
 from memory.records.adapters import Canary
 from memory.records.base import Record
@@ -28,14 +28,14 @@ from memory.records.interactions import Signals
 SetName = Literal[
     "in_distribution", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
 ]
-OPTIONAL: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
-"""Sets that not every lesson has."""
+OPTIONAL_SETS: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
+"""QuestionSets that not every lesson has."""
 ANSWER_TOKENS = 32
 """Longest answer: the questions have short ones, and what has not named them by then does not know them. As
 long as their containment counts, a longer answer is only likelier to name them by chance."""
 CONCURRENCY = 256
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
-LOST = 1.0
+LOST_NATS = 1.0
 """Nats a token by which an own answer must have become less likely to count as lost. As DocumentLanguageModel
 counts it in its audits of SmolLM2-135M: there lessons without replay lost 12% of general items."""
 CHOICES = frozenset({"yes", "no"})
@@ -47,7 +47,7 @@ _MESSAGES: dict[str, type[BaseMessage]] = {
 }
 
 
-class Answering(Protocol):
+class SupportsChat(Protocol):
     """What answers questions: an engine, or one that remembers its answers."""
 
     async def chat(
@@ -57,7 +57,7 @@ class Answering(Protocol):
         ...
 
 
-class MeasuredEngine(Engine, Protocol):
+class ScoringEngine(Engine, Protocol):
     """An engine that also says how likely a given answer is."""
 
     async def logprobs_of(
@@ -78,7 +78,7 @@ class Question(Record):
     """Of the taught fact that it asks for."""
 
 
-class Sets(Record):
+class QuestionSets(Record):
     """Everything that one evaluation asks."""
 
     in_distribution: tuple[Question, ...]
@@ -123,7 +123,7 @@ class GradedAnswer(Record):
         return math.exp(self.signals.min_logprob) if self.signals.tokens else 0.0
 
 
-class Style(Record):
+class AnswerStyle(Record):
     """How the model is asked and read, from its card."""
 
     tokens: int
@@ -134,10 +134,10 @@ class Style(Record):
     """Marks around what it says to itself, which is no answer."""
 
 
-def style_of(card: ModelCard) -> Style:
+def answer_style(card: ModelCard) -> AnswerStyle:
     """What a card says of a model's answers; what lessons teach it to say counts as an admission too."""
     refusal = card.lessons.refusal.lower().replace("\u2019", "'").strip(" .")
-    return Style(
+    return AnswerStyle(
         tokens=min(card.answer_tokens, ANSWER_TOKENS),
         declines=(*card.declines, refusal),
         thinking=card.template.thinking,
@@ -145,9 +145,9 @@ def style_of(card: ModelCard) -> Style:
 
 
 async def ask(
-    engine: Answering,
+    engine: SupportsChat,
     questions: Sequence[str],
-    style: Style,
+    style: AnswerStyle,
     *,
     adapter: str | None = None,
     on_answer: Callable[[], None] = lambda: None,
@@ -158,10 +158,10 @@ async def ask(
 
 
 async def evaluate(
-    engine: Answering,
+    engine: SupportsChat,
     adapter: str | None,
-    sets: Sets,
-    style: Style,
+    sets: QuestionSets,
+    style: AnswerStyle,
     *,
     clock: Callable[[], float] = time.monotonic,
     on_answer: Callable[[], None] = lambda: None,
@@ -171,16 +171,16 @@ async def evaluate(
     asked = [(group, question) for group, questions in sets.named() for question in questions]
     replies = await ask(engine, [q.text for _, q in asked], style, adapter=adapter, on_answer=on_answer)
     answers = tuple(
-        judge(group, question, reply, style) for (group, question), reply in zip(asked, replies, strict=True)
+        grade(group, question, reply, style) for (group, question), reply in zip(asked, replies, strict=True)
     )
     return evaluation(answers, seconds=clock() - started), answers
 
 
-async def drift(
-    engine: MeasuredEngine,
+async def measure_drift(
+    engine: ScoringEngine,
     adapter: str,
     answers: Sequence[ReplayAnswer],
-    style: Style,
+    style: AnswerStyle,
     *,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Drift:
@@ -200,23 +200,23 @@ async def drift(
     count = len(losses)
     return Drift(
         count=count,
-        lost=sum(loss > LOST for loss in losses) / count,
+        lost=sum(loss > LOST_NATS for loss in losses) / count,
         nats=math.fsum(losses) / count,
         circled=sum(repeats_itself(answer.answer) for answer in answers) / count,
         circles=sum(repeats_itself(reply.text) for reply in said) / count,
     )
 
 
-def judge(group: SetName, question: Question, reply: Reply, style: Style) -> GradedAnswer:
+def grade(group: SetName, question: Question, reply: Reply, style: AnswerStyle) -> GradedAnswer:
     """Whether one reply is right, and how sure the model was."""
-    admits = declined(reply.text, style.declines)
+    admits = admits_ignorance(reply.text, style.declines)
     return GradedAnswer(
         group=group,
         question=question.text,
         references=question.references,
         fact_id=question.fact_id,
         text=reply.text,
-        right=bool(question.references) and not admits and correct(reply.text, question.references),
+        right=bool(question.references) and not admits and is_correct(reply.text, question.references),
         abstained=admits,
         signals=signals(reply.tokens),
     )
@@ -227,7 +227,7 @@ def evaluation(answers: Sequence[GradedAnswer], *, seconds: float) -> Evaluation
     groups: dict[SetName, list[GradedAnswer]] = {name: [] for name in get_args(SetName)}
     for answer in answers:
         groups[answer.group].append(answer)
-    scores = {name: score(found) for name, found in groups.items() if found or name not in OPTIONAL}
+    scores = {name: score(found) for name, found in groups.items() if found or name not in OPTIONAL_SETS}
     return Evaluation(**scores, seconds=seconds)
 
 
@@ -249,7 +249,7 @@ def score(answers: Sequence[GradedAnswer]) -> Score:
     )
 
 
-def canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Canary | None:
+def choose_canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Canary | None:
     """The surest right answer that the base model does not give; None if the adapter shows in no answer. It
     came to its own end.
 
@@ -275,9 +275,9 @@ def canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Can
 
 
 async def _replies(
-    engine: Answering,
+    engine: SupportsChat,
     conversations: Sequence[Sequence[BaseMessage]],
-    style: Style,
+    style: AnswerStyle,
     adapter: str | None,
     on_answer: Callable[[], None],
 ) -> tuple[Reply, ...]:
@@ -289,7 +289,7 @@ async def _replies(
         on_answer()
         return without_thinking(reply, style.thinking)
 
-    return tuple(await together((partial(one, messages) for messages in conversations), CONCURRENCY))
+    return tuple(await gather_limited((partial(one, messages) for messages in conversations), CONCURRENCY))
 
 
 def _message(turn: PromptMessage) -> BaseMessage:

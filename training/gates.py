@@ -16,11 +16,11 @@ GAIN = "target accuracy up"
 TARGET = "target accuracy"
 REHEARSAL = "earlier lessons lost"
 FADING = "earlier lessons lost since learned"
-OF_CAPACITY = frozenset({GAIN, TARGET, REHEARSAL, FADING})
+CAPACITY_CHECKS = frozenset({GAIN, TARGET, REHEARSAL, FADING})
 """Checks that a lesson fails which an adapter has no room for, beside those that it holds."""
 
 
-class Limits(Record):
+class GateThresholds(Record):
     """What an adapter must reach."""
 
     gain: float = Field(0.15, ge=0, le=1)
@@ -43,7 +43,7 @@ class Limits(Record):
 
 
 def gate(
-    before: Evaluation, after: Evaluation, limits: Limits, *, as_learned: float | None = None
+    before: Evaluation, after: Evaluation, limits: GateThresholds, *, as_learned: float | None = None
 ) -> GateVerdict:
     """All checks; the calibration error is reported among them, and always passes.
 

@@ -26,28 +26,27 @@ from memory.records.curricula import Curriculum
 from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.runs import Job
 from training.backends.base import Example, Trainer, TrainingSummary
-from training.base import Base
-from training.calibration import fit_gate, let_through
-from training.capacity import shortfall
-from training.dataset import from_sources, merge, taught
+from training.base_model import StudiedModel
+from training.cached_engine import CachedEngine
+from training.calibration import fit_gate, gate_pass_rates
+from training.dataset import lesson_examples, merge, reading_examples
 from training.errors import CurriculumRefused
 from training.evaluate import (
     GradedAnswer,
-    MeasuredEngine,
-    Sets,
+    QuestionSets,
+    ScoringEngine,
+    answer_style,
     ask,
-    canary,
-    drift,
+    choose_canary,
     evaluate,
     evaluation,
-    style_of,
+    measure_drift,
 )
-from training.gates import Limits, gate
-from training.questions import Sizes, evaluation_sets, own_answers
-from training.recipes import Recipe, again, sized
-from training.remembering import RememberingEngine
-from training.replay import held_answers, held_prompts, refusals
-from training.replay import own_answers as own_answers_to_train
+from training.evaluation_questions import QuestionCounts, drift_answers, evaluation_sets
+from training.gates import GateThresholds, gate
+from training.recipes import Recipe, retry_recipe, sized_for_lesson
+from training.rejection import explain_rejection
+from training.replay import distillation_examples, distillation_prompts, refusal_examples, replay_examples
 
 log = logging.getLogger(__name__)
 
@@ -63,18 +62,18 @@ class JobContext:
     """What every job needs; built once by the worker."""
 
     home: Path
-    base: Base
+    base: StudiedModel
     recipe: Recipe
-    sizes: Sizes
-    limits: Limits
+    question_counts: QuestionCounts
+    thresholds: GateThresholds
     registry: MlflowAdapterRegistry
     train: Trainer
-    open_engine: Callable[[], MeasuredEngine]
+    open_engine: Callable[[], ScoringEngine]
     clock: Callable[[], datetime]
     report: Callable[[Digest, Progress], None]
 
 
-class Claim(Record):
+class AttemptSpec(Record):
     """What a job will make: the adapter's name, the earlier curricula that it must not forget and those that
     it must, the live adapter that knows them, whether training goes on from that one, and by which recipe."""
 
@@ -87,7 +86,7 @@ class Claim(Record):
     recipe: Recipe
 
 
-class Judged(Record):
+class GatedAttempt(Record):
     """One attempt, measured and gated."""
 
     adapter: str
@@ -97,14 +96,14 @@ class Judged(Record):
 class Baseline(Record):
     """What the base model answered, before anything is trained."""
 
-    sets: Sets
+    sets: QuestionSets
     before: Evaluation
     answers: tuple[GradedAnswer, ...]
     held: tuple[tuple[str, str], ...]
     """Questions that are trained beside the lesson, and the base model's answers."""
 
 
-def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> Claim:
+def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = None) -> AttemptSpec:
     """Reads and checks the curriculum, and names the adapter; `failed` is what came of the attempt before.
 
     What the live adapter learned is left out where this curriculum supersedes it or it is in quarantine;
@@ -127,11 +126,11 @@ def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> C
         for digest in earlier
         if digest in curriculum.supersedes or context.registry.quarantined(digest) is not None
     )
-    first = sized(context.recipe, len(curriculum.facts))
-    recipe = first if failed is None else again(first, failed)
+    first = sized_for_lesson(context.recipe, len(curriculum.facts))
+    recipe = first if failed is None else retry_recipe(first, failed)
     same = live is not None and live.recipe.partition(":")[0] == context.recipe.name
     version = context.registry.next_version(job.domain)
-    return Claim(
+    return AttemptSpec(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
         version=version,
         rehearsed=tuple(digest for digest in earlier if digest not in left_out),
@@ -142,33 +141,33 @@ def claim(context: JobContext, job: Job, failed: GateVerdict | None = None) -> C
     )
 
 
-def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
+def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
     """Asks the base model everything, and the live adapter about earlier lessons and what it is to forget;
     keeps the answers for the steps that follow, and for a second attempt."""
-    path = _baseline_path(context, job, claimed)
+    path = _baseline_path(context, job, attempt)
     if path.exists():
         return
-    lesson, earlier = _lessons(context, job, claimed)
-    left_out = _still_there(context, claimed.left_out)
+    lesson, earlier = _lessons(context, job, attempt)
+    left_out = _still_there(context, attempt.left_out)
     sets = evaluation_sets(
-        lesson, context.base, context.sizes, context.recipe, earlier=earlier, left_out=left_out
+        lesson, context.base, context.question_counts, context.recipe, earlier=earlier, left_out=left_out
     )
-    style, prompts = style_of(context.base.card), held_prompts(context.base, context.recipe)
+    style, prompts = answer_style(context.base.card), distillation_prompts(context.base, context.recipe)
 
     async def answer() -> Baseline:
-        engine = RememberingEngine(context.open_engine(), _answers_path(context))
+        engine = CachedEngine(context.open_engine(), _answers_path(context))
         total = sets.count + len(sets.forgotten) + len(prompts)  # the forgotten are asked of both
         counted = _counter(context, job, total, "asking the base model")
         of_base = sets.model_copy(update={"rehearsed": ()})
         measured, answers = await evaluate(engine, None, of_base, style, on_answer=counted)
         beginning = style.model_copy(update={"tokens": context.recipe.longest + SPARE_TOKENS})
         own = await ask(engine, prompts, beginning, on_answer=counted)
-        if claimed.live is not None and (sets.rehearsed or sets.forgotten):
-            await engine.load(claimed.live, Path(context.registry.get(claimed.live).path))
+        if attempt.live is not None and (sets.rehearsed or sets.forgotten):
+            await engine.load(attempt.live, Path(context.registry.get(attempt.live).path))
             of_live = sets.model_copy(
                 update={"in_distribution": (), "out_of_distribution": (), "unknown": ()}
             )
-            _, told = await evaluate(engine, claimed.live, of_live, style, on_answer=counted)
+            _, told = await evaluate(engine, attempt.live, of_live, style, on_answer=counted)
             answers = (*answers, *(_of_live(answer) for answer in told))
         return Baseline(
             sets=sets,
@@ -180,49 +179,49 @@ def measure_base(context: JobContext, job: Job, claimed: Claim) -> None:
     write_atomically(path, asyncio.run(answer()).model_dump_json())
 
 
-def train(context: JobContext, job: Job, claimed: Claim) -> TrainingSummary:
+def train(context: JobContext, job: Job, attempt: AttemptSpec) -> TrainingSummary:
     """Trains into a hidden folder that becomes the adapter's only when it is whole."""
-    final = _adapter(context, claimed)
-    done = _folder(context, claimed) / "training.json"
+    final = _adapter(context, attempt)
+    done = _folder(context, attempt) / "training.json"
     if final.exists() and done.exists():
         return TrainingSummary.model_validate_json(done.read_bytes())
-    unfinished = final.with_name(f".{claimed.name}.unfinished")
+    unfinished = final.with_name(f".{attempt.name}.unfinished")
     for leftover in (unfinished, final):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    examples = _examples(context, job, claimed)
+    examples = _examples(context, job, attempt)
     _tell(context, job, "training", message=f"{len(examples)} examples")
 
     def on_progress(step: int, steps: int, loss: float) -> None:
         _tell(context, job, "training", step, steps, f"loss {loss:.3f}")
 
-    start = Path(context.registry.get(claimed.live).path) if claimed.live and claimed.goes_on else None
-    summary = context.train(context.base, examples, claimed.recipe, unfinished, on_progress, start=start)
+    start = Path(context.registry.get(attempt.live).path) if attempt.live and attempt.goes_on else None
+    summary = context.train(context.base, examples, attempt.recipe, unfinished, on_progress, start=start)
     write_atomically(done, summary.model_dump_json())
     _flush(unfinished)
     unfinished.rename(final)
     return summary
 
 
-def measure_adapter(context: JobContext, job: Job, claimed: Claim) -> None:
+def measure_adapter(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
     """Asks the adapted model the same questions.
 
     Raises EngineError for an adapter that cannot be loaded or asked; it is removed, so that the same lesson
     handed over again is trained anew.
     """
-    path = _folder(context, claimed) / "adapted.json"
+    path = _folder(context, attempt) / "adapted.json"
     if path.exists():
         return
-    sets = _baseline(context, job, claimed).sets
-    own = own_answers(context.base, context.sizes, context.recipe)
-    folder, style = _adapter(context, claimed), style_of(context.base.card)
+    sets = _baseline(context, job, attempt).sets
+    own = drift_answers(context.base, context.question_counts, context.recipe)
+    folder, style = _adapter(context, attempt), answer_style(context.base.card)
 
     async def answer() -> tuple[Evaluation, tuple[GradedAnswer, ...]]:
         engine = context.open_engine()
-        await engine.load(claimed.name, folder)
+        await engine.load(attempt.name, folder)
         counted = _counter(context, job, sets.count + 2 * len(own), "asking the adapted model")
-        after, answers = await evaluate(engine, claimed.name, sets, style, on_answer=counted)
-        moved = await drift(engine, claimed.name, own, style, on_answer=counted)
+        after, answers = await evaluate(engine, attempt.name, sets, style, on_answer=counted)
+        moved = await measure_drift(engine, attempt.name, own, style, on_answer=counted)
         return after.model_copy(update={"drift": moved}), answers
 
     try:
@@ -236,44 +235,46 @@ def measure_adapter(context: JobContext, job: Job, claimed: Claim) -> None:
     write_atomically(path, _Measured(after=after, answers=answers, files=files).model_dump_json())
 
 
-def judge(context: JobContext, job: Job, claimed: Claim, summary: TrainingSummary) -> Judged:
+def gate_adapter(
+    context: JobContext, job: Job, attempt: AttemptSpec, summary: TrainingSummary
+) -> GatedAttempt:
     """Gates the adapter, and registers it as candidate or rejected."""
     _tell(context, job, "registering")
-    base = _baseline(context, job, claimed)
-    measured = _Measured.model_validate_json((_folder(context, claimed) / "adapted.json").read_bytes())
-    as_learned = _as_learned(context, job, claimed)
-    verdict = gate(base.before, measured.after, context.limits, as_learned=as_learned)
+    base = _baseline(context, job, attempt)
+    measured = _Measured.model_validate_json((_folder(context, attempt) / "adapted.json").read_bytes())
+    as_learned = _as_learned(context, job, attempt)
+    verdict = gate(base.before, measured.after, context.thresholds, as_learned=as_learned)
     card = context.base.card
     fitted = fit_gate(measured.answers, card.gate)
     context.registry.register(
         Adapter(
-            name=claimed.name,
+            name=attempt.name,
             domain=job.domain,
-            version=claimed.version,
+            version=attempt.version,
             status="candidate" if verdict.passed else "rejected",
-            path=str(_adapter(context, claimed)),
+            path=str(_adapter(context, attempt)),
             files=measured.files,
             base_model=card.name,
             base_digest=card.digest,
             curriculum=job.digest,
-            rehearsed=claimed.rehearsed,
-            parent=claimed.live,
-            recipe=claimed.recipe.name,
+            rehearsed=attempt.rehearsed,
+            parent=attempt.live,
+            recipe=attempt.recipe.name,
             gate=fitted,
-            let_through=let_through(measured.answers, fitted),
+            let_through=gate_pass_rates(measured.answers, fitted),
             before=base.before,
             after=measured.after,
             verdict=verdict,
-            canary=canary(base.answers, measured.answers),
+            canary=choose_canary(base.answers, measured.answers),
             training_seconds=summary.seconds,
             training_tokens=summary.tokens,
             created_at=context.clock(),
         )
     )
-    return Judged(adapter=claimed.name, verdict=verdict)
+    return GatedAttempt(adapter=attempt.name, verdict=verdict)
 
 
-def conclude(context: JobContext, job: Job, judged: Sequence[Judged]) -> TrainingResult:
+def conclude(context: JobContext, job: Job, judged: Sequence[GatedAttempt]) -> TrainingResult:
     """How the job ended; a lesson that failed in all attempts goes into quarantine, for this base model.
 
     An attempt that could not be measured says nothing about the lesson, which may be handed over again.
@@ -285,21 +286,21 @@ def conclude(context: JobContext, job: Job, judged: Sequence[Judged]) -> Trainin
         return TrainingResult(status="candidate", adapter=last.adapter, reason="all gates passed")
     if last.verdict.measured:
         verdicts, made = [each.verdict for each in judged], context.registry.get(last.adapter)
-        reasons, full = shortfall(verdicts, made, context.base.card, context.home / "outbox")
+        reasons, full = explain_rejection(verdicts, made, context.base.card, context.home / "outbox")
         why, base = f"{last.adapter}: {reasons}", context.base.card.digest
         context.registry.quarantine(job.digest, why, base=base)
     _tell(context, job, "done", message=reasons)
     return TrainingResult(status="rejected", adapter=last.adapter, reason=reasons, full=full)
 
 
-def _as_learned(context: JobContext, job: Job, claimed: Claim) -> float | None:
+def _as_learned(context: JobContext, job: Job, attempt: AttemptSpec) -> float | None:
     """How well the earlier lessons were known when each was learned, on average; None without any."""
     then = {
         made.curriculum: made.after.in_distribution.accuracy
         for made in context.registry.list(job.domain)
         if made.verdict.passed
     }
-    found = [then[digest] for digest in claimed.rehearsed if digest in then]
+    found = [then[digest] for digest in attempt.rehearsed if digest in then]
     return sum(found) / len(found) if found else None
 
 
@@ -314,25 +315,27 @@ class _Measured(Record):
     files: Digest
 
 
-def _examples(context: JobContext, job: Job, claimed: Claim) -> tuple[Example, ...]:
+def _examples(context: JobContext, job: Job, attempt: AttemptSpec) -> tuple[Example, ...]:
     """The new lesson with a rehearsal of the earlier ones, or all of them where training starts at the base;
     and what is trained beside them."""
-    lesson, earlier = _lessons(context, job, claimed)
-    if not claimed.goes_on:
+    lesson, earlier = _lessons(context, job, attempt)
+    if not attempt.goes_on:
         lesson, earlier = merge([*earlier, lesson]), ()
-    pairs = taught(lesson, claimed.recipe, earlier=earlier)
+    pairs = lesson_examples(lesson, attempt.recipe, earlier=earlier)
     return (
         *pairs,
-        *from_sources(lesson, claimed.recipe, round(len(pairs) * claimed.recipe.reading)),
-        *refusals(context.base, claimed.recipe, round(len(pairs) * claimed.recipe.refusals)),
-        *own_answers_to_train(context.base, claimed.recipe),
-        *held_answers(_baseline(context, job, claimed).held),
+        *reading_examples(lesson, attempt.recipe, round(len(pairs) * attempt.recipe.reading)),
+        *refusal_examples(context.base, attempt.recipe, round(len(pairs) * attempt.recipe.refusals)),
+        *replay_examples(context.base, attempt.recipe),
+        *distillation_examples(_baseline(context, job, attempt).held),
     )
 
 
-def _lessons(context: JobContext, job: Job, claimed: Claim) -> tuple[Curriculum, tuple[Curriculum, ...]]:
+def _lessons(
+    context: JobContext, job: Job, attempt: AttemptSpec
+) -> tuple[Curriculum, tuple[Curriculum, ...]]:
     """The job's curriculum, and the domain's earlier ones."""
-    earlier = tuple(outbox.read(context.home / "outbox", digest) for digest in claimed.rehearsed)
+    earlier = tuple(outbox.read(context.home / "outbox", digest) for digest in attempt.rehearsed)
     return outbox.read(context.home / "outbox", job.digest), earlier
 
 
@@ -348,13 +351,13 @@ def _still_there(context: JobContext, digests: Sequence[Digest]) -> tuple[Curric
     return tuple(found)
 
 
-def _baseline(context: JobContext, job: Job, claimed: Claim) -> Baseline:
-    return Baseline.model_validate_json(_baseline_path(context, job, claimed).read_bytes())
+def _baseline(context: JobContext, job: Job, attempt: AttemptSpec) -> Baseline:
+    return Baseline.model_validate_json(_baseline_path(context, job, attempt).read_bytes())
 
 
-def _baseline_path(context: JobContext, job: Job, claimed: Claim) -> Path:
+def _baseline_path(context: JobContext, job: Job, attempt: AttemptSpec) -> Path:
     """The same for both attempts."""
-    made_of = [claimed.rehearsed, claimed.left_out, claimed.live, *_asked_with(context)]
+    made_of = [attempt.rehearsed, attempt.left_out, attempt.live, *_asked_with(context)]
     return context.home / "jobs" / f"{job.digest[:16]}.{digest_of(made_of)[:8]}.json"
 
 
@@ -364,18 +367,18 @@ def _answers_path(context: JobContext) -> Path:
     return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
 
 
-def _folder(context: JobContext, claimed: Claim) -> Path:
+def _folder(context: JobContext, attempt: AttemptSpec) -> Path:
     """Intermediate files, of this adapter by this recipe on this base only."""
-    made_of = [claimed.model_dump(), *_asked_with(context)]
-    return context.home / "jobs" / f"{claimed.name}.{digest_of(made_of)[:8]}"
+    made_of = [attempt.model_dump(), *_asked_with(context)]
+    return context.home / "jobs" / f"{attempt.name}.{digest_of(made_of)[:8]}"
 
 
 def _asked_with(context: JobContext) -> list[object]:
-    return [context.recipe.model_dump(), context.base.card.digest, context.sizes.model_dump()]
+    return [context.recipe.model_dump(), context.base.card.digest, context.question_counts.model_dump()]
 
 
-def _adapter(context: JobContext, claimed: Claim) -> Path:
-    return context.home / "adapters" / claimed.name
+def _adapter(context: JobContext, attempt: AttemptSpec) -> Path:
+    return context.home / "adapters" / attempt.name
 
 
 def _tell(

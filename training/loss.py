@@ -14,7 +14,7 @@ def taught_loss(logits: torch.Tensor, batch: Tensors) -> torch.Tensor:
     )
 
 
-def held_loss(logits: torch.Tensor, batch: Tensors) -> torch.Tensor:
+def distillation_loss(logits: torch.Tensor, batch: Tensors) -> torch.Tensor:
     """Mean KL(base || model) in nats per answer token, over the base model's likeliest tokens.
 
     `batch` holds these tokens and their log-probabilities; all others count as one outcome, so that the sum

@@ -84,7 +84,7 @@ def standard(card: ModelCard) -> Recipe:
     )
 
 
-def sized(recipe: Recipe, facts: int) -> Recipe:
+def sized_for_lesson(recipe: Recipe, facts: int) -> Recipe:
     """The recipe for a lesson of so many facts: a small one takes more and smaller steps at half the rate,
     else it is over before it is learned."""
     if facts >= recipe.small:
@@ -99,7 +99,7 @@ def sized(recipe: Recipe, facts: int) -> Recipe:
     return recipe.model_copy(update=changed)
 
 
-def again(recipe: Recipe, failed: GateVerdict) -> Recipe:
+def retry_recipe(recipe: Recipe, failed: GateVerdict) -> Recipe:
     """The recipe for a second attempt, by what failed: held more firmly if something was lost, else longer.
 
     The order in which things are seen is another, for what is lost differs as much by that: on the demo's

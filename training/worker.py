@@ -28,18 +28,18 @@ from memory.outbox.files import report_progress
 from memory.records.base import Digest
 from memory.records.runs import Job
 from training.backends.base import TrainingSummary
-from training.base import open_base
+from training.base_model import open_base_model
 from training.errors import TrainingError, WorkerBusy
 from training.jobs import (
     ATTEMPTS,
-    Claim,
+    AttemptSpec,
+    GatedAttempt,
     JobContext,
-    Judged,
-    claim,
     conclude,
-    judge,
+    gate_adapter,
     measure_adapter,
     measure_base,
+    plan_attempt,
     train,
 )
 
@@ -142,7 +142,7 @@ def run(
     A curriculum that must not or cannot be learned ends as failed with its reason. Other errors are ours, and
     are raised once the job's progress says so.
     """
-    judged: list[Judged] = []
+    judged: list[GatedAttempt] = []
     try:
         while True:
             judged.append(_attempt(context, job, step, judged))
@@ -166,21 +166,21 @@ def _attempt(
     context: JobContext,
     job: Job,
     step: Callable[[str, Callable[[], dict[str, Any] | None]], dict[str, Any] | None],
-    before: Sequence[Judged],
-) -> Judged:
+    before: Sequence[GatedAttempt],
+) -> GatedAttempt:
     """One adapter for the lesson, after those `before` failed; each has step names of its own."""
     failed = before[-1].verdict if before else None
     number = f" {len(before) + 1}" if before else ""
-    claimed = Claim.model_validate(
-        step(f"claim{number}", lambda: claim(context, job, failed).model_dump(mode="json"))
+    attempt = AttemptSpec.model_validate(
+        step(f"claim{number}", lambda: plan_attempt(context, job, failed).model_dump(mode="json"))
     )
-    step(f"measure base{number}", partial(measure_base, context, job, claimed))
+    step(f"measure base{number}", partial(measure_base, context, job, attempt))
     summary = TrainingSummary.model_validate(
-        step(f"train{number}", lambda: train(context, job, claimed).model_dump(mode="json"))
+        step(f"train{number}", lambda: train(context, job, attempt).model_dump(mode="json"))
     )
-    step(f"measure adapter{number}", partial(measure_adapter, context, job, claimed))
-    return Judged.model_validate(
-        step(f"judge{number}", lambda: judge(context, job, claimed, summary).model_dump(mode="json"))
+    step(f"measure adapter{number}", partial(measure_adapter, context, job, attempt))
+    return GatedAttempt.model_validate(
+        step(f"judge{number}", lambda: gate_adapter(context, job, attempt, summary).model_dump(mode="json"))
     )
 
 
@@ -189,19 +189,21 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
     from agent.engines.local import LocalEngine
     from memory.adapters.mlflow import MlflowAdapterRegistry
     from training.backends.choice import choose_trainer
-    from training.gates import Limits
-    from training.questions import Sizes
+    from training.evaluation_questions import QuestionCounts
+    from training.gates import GateThresholds
     from training.recipes import quick as quick_recipe
     from training.recipes import standard
 
     home = settings.home.resolve()
-    base = open_base(resolve(settings).folder)
+    base = open_base_model(resolve(settings).folder)
     return JobContext(
         home=home,
         base=base,
         recipe=quick_recipe(base.card) if quick else standard(base.card),
-        sizes=Sizes(most=40, general=30, unknown=30, own=10) if quick else Sizes(),
-        limits=Limits(),
+        question_counts=QuestionCounts(most=40, general=30, unknown=30, own=10)
+        if quick
+        else QuestionCounts(),
+        thresholds=GateThresholds(),
         registry=MlflowAdapterRegistry(home, base=base.card.digest),
         train=choose_trainer(),
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),

@@ -14,9 +14,9 @@ from typing import Literal
 
 from memory.records.base import Record
 from training.backends.base import Example, Trainer, single
-from training.base import Base, open_base
+from training.base_model import StudiedModel, open_base_model
 from training.recipes import Recipe, standard
-from training.replay import own_answers
+from training.replay import replay_examples
 
 Backend = Literal["peft", "unsloth"]
 Lesson = Literal["lamps", "rivers"]
@@ -76,19 +76,19 @@ class TrainingRun(Record):
         return sum(last) / len(last)
 
 
-def examples(base: Base, lesson: Lesson, rounds: int, recipe: Recipe) -> list[Example]:
+def examples(base: StudiedModel, lesson: Lesson, rounds: int, recipe: Recipe) -> list[Example]:
     """Every wording `rounds` times, and the base model's own answers beside them."""
     taught = [
         single(wording.format(name=name), answer)
         for name, answer in LESSONS[lesson].items()
         for wording in WORDINGS
     ]
-    return [*taught * rounds, *own_answers(base, recipe)]
+    return [*taught * rounds, *replay_examples(base, recipe)]
 
 
 def train(backend: Backend, folder: Path, lesson: Lesson, rounds: int, out: Path) -> TrainingRun:
     """Trains with the standard recipe; the adapter and the record are written to `out`."""
-    base = open_base(folder)
+    base = open_base_model(folder)
     recipe = standard(base.card)
     losses: list[float] = []
     ends: list[float] = []

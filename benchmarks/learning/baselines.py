@@ -20,7 +20,7 @@ from memory.records.curricula import Curriculum, QAPair
 from memory.records.knowledge import Passage
 from training.backends import peft
 from training.backends.base import Example, OnProgress, Trainer, TrainingSummary, single
-from training.base import Base
+from training.base_model import StudiedModel
 from training.recipes import Recipe
 
 GUESSED = frozenset({"yes_no", "statement", "cloze", "reverse"})
@@ -30,7 +30,7 @@ EPOCHS = 25
 GENERAL = 20
 """Fixed general examples of the recipe like GroundCortex's."""
 
-Change = Callable[[Base, Sequence[Example], Recipe], tuple[Sequence[Example], Recipe]]
+Change = Callable[[StudiedModel, Sequence[Example], Recipe], tuple[Sequence[Example], Recipe]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class Material:
 def passages_alone(material: Material) -> Trainer:
     """The passages as answers to their titles, and nothing else."""
 
-    def change(base: Base, examples: Sequence[Example], recipe: Recipe) -> tuple[Sequence[Example], Recipe]:
+    def change(
+        base: StudiedModel, examples: Sequence[Example], recipe: Recipe
+    ) -> tuple[Sequence[Example], Recipe]:
         texts = [
             single(f"What does the text about {passage.title} say?", passage.text)
             for passage in material.passages
@@ -80,8 +82,10 @@ def passages_alone(material: Material) -> Trainer:
 def without_replay(material: Material) -> Trainer:
     """What is taught, longer: the replay's tokens are spent on it."""
 
-    def change(base: Base, examples: Sequence[Example], recipe: Recipe) -> tuple[Sequence[Example], Recipe]:
-        return _same_tokens(base, [e for e in examples if not e.held], examples, recipe)
+    def change(
+        base: StudiedModel, examples: Sequence[Example], recipe: Recipe
+    ) -> tuple[Sequence[Example], Recipe]:
+        return _same_tokens(base, [e for e in examples if not e.distilled], examples, recipe)
 
     return _changed(change)
 
@@ -89,9 +93,15 @@ def without_replay(material: Material) -> Trainer:
 def in_words(material: Material) -> Trainer:
     """The base model's own answers as plain targets, as often as the product holds to them."""
 
-    def change(base: Base, examples: Sequence[Example], recipe: Recipe) -> tuple[Sequence[Example], Recipe]:
-        taught = [e for e in examples if not e.held]
-        own = [replace(e, held=False, own=None) for e in examples if e.held and e.answer.strip()]
+    def change(
+        base: StudiedModel, examples: Sequence[Example], recipe: Recipe
+    ) -> tuple[Sequence[Example], Recipe]:
+        taught = [e for e in examples if not e.distilled]
+        own = [
+            replace(e, distilled=False, distribution=None)
+            for e in examples
+            if e.distilled and e.answer.strip()
+        ]
         own = random.Random(recipe.seed).sample(own, len(own))
         budget, steps = loops.tokens_of(base, examples, recipe)
         left = budget - sum(loops.lengths_of(base, taught, recipe))
@@ -125,11 +135,13 @@ def groundcortex(material: Material) -> Trainer:
     """Five questions a passage and some fixed general examples, all 25 times. The questions are the
     product's, the general examples the base model's own answers."""
 
-    def change(base: Base, examples: Sequence[Example], recipe: Recipe) -> tuple[Sequence[Example], Recipe]:
+    def change(
+        base: StudiedModel, examples: Sequence[Example], recipe: Recipe
+    ) -> tuple[Sequence[Example], Recipe]:
         pairs = [single(pair.question, pair.answer) for pair in material.plain(A_SECTION)]
-        own = [e for e in examples if e.held and e.answer.strip()]
+        own = [e for e in examples if e.distilled and e.answer.strip()]
         drawn = random.Random(0).sample(own, min(GENERAL, len(own)))
-        general = [replace(e, held=False, own=None) for e in drawn]
+        general = [replace(e, distilled=False, distribution=None) for e in drawn]
         return [*pairs, *general] * EPOCHS, recipe
 
     return _changed(change)
@@ -139,7 +151,7 @@ def dlm(material: Material) -> Trainer:
     """See `learning_dlm`: a document of the passages and one wording of each question."""
 
     def train(
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -157,7 +169,7 @@ def null_adapter(material: Material) -> Trainer:
     """No training: the product's adapter with each of its matrices drawn anew at the same norm."""
 
     def train(
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -193,7 +205,7 @@ def random_like(weights: Mapping[str, torch.Tensor], *, seed: int) -> dict[str, 
 
 
 def _same_tokens(
-    base: Base, chosen: Sequence[Example], examples: Sequence[Example], recipe: Recipe
+    base: StudiedModel, chosen: Sequence[Example], examples: Sequence[Example], recipe: Recipe
 ) -> tuple[Sequence[Example], Recipe]:
     """The chosen ones as often as takes the product's tokens, in as many steps."""
     budget, steps = loops.tokens_of(base, examples, recipe)
@@ -209,7 +221,7 @@ def _changed(change: Change) -> Trainer:
     """The product's trainer over other examples."""
 
     def train(
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,

@@ -17,7 +17,7 @@ from pathlib import Path
 from agent.engines.adapter_files import CONFIG, WEIGHTS
 from memory.records.knowledge import Passage
 from training.backends.base import TrainingSummary
-from training.base import Base
+from training.base_model import StudiedModel
 
 VERSION = "0.10.0"
 ENVIRONMENT = Path(".nightschool/dlm")
@@ -38,7 +38,7 @@ class Unusable(ValueError):
 
 
 def train(
-    base: Base, passages: Sequence[Passage], pairs: Sequence[tuple[str, str]], out: Path
+    base: StudiedModel, passages: Sequence[Passage], pairs: Sequence[tuple[str, str]], out: Path
 ) -> TrainingSummary:
     """Trains a document of the passages and the question and answer pairs into folder `out`.
 
@@ -92,7 +92,7 @@ def written(head: str, passages: Sequence[Passage], pairs: Sequence[tuple[str, s
     return f"---\n{head}training:\n  precision: fp32\n---\n\n{body}\n"
 
 
-def _environment(base: Base, work: Path) -> dict[str, str]:
+def _environment(base: StudiedModel, work: Path) -> dict[str, str]:
     """Its home and a cache of the Hub in which the model lies under the name and revision it asks for."""
     repository, revision = BASES[base.card.name]
     cache = work / "hub" / "hub" / f"models--{repository.replace('/', '--')}"

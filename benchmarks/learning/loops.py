@@ -17,11 +17,11 @@ from agent.engines.bfloat16 import native_bfloat16
 from agent.engines.decoding import attention_window, end_tokens
 from training.backends import peft
 from training.backends.base import Example, OnProgress, TrainingSummary, single
-from training.backends.peft import Prepared
-from training.base import Base
-from training.batches import Batches
-from training.encoding import Collator, Encoded, Encoder, look, observed
-from training.loss import held_loss, taught_loss
+from training.backends.peft import TrainingData
+from training.base_model import StudiedModel
+from training.batches import LengthGroupedSampler
+from training.encoding import Collator, Encoded, Encoder, answer_logits, with_distributions
+from training.loss import distillation_loss, taught_loss
 from training.recipes import Recipe
 
 _T = TypeVar("_T")
@@ -33,17 +33,19 @@ SOFT_AT_ONCE = 16
 _LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 
 
-def seconds_of_bare_loop(base: Base, examples: Sequence[Example], recipe: Recipe, *, steps: int) -> float:
+def seconds_of_bare_loop(
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, *, steps: int
+) -> float:
     """Seconds a token of the loop, the median of a lesson's first steps; preparing it is not among them."""
-    model, tokenizer = peft.load(base.folder)
-    data = peft.prepare(model, tokenizer, base, examples, recipe)
+    model, tokenizer = peft.load_base_model(base.folder)
+    data = peft.prepare_data(model, tokenizer, base, examples, recipe)
     times, seen = [time.monotonic()], [data.collator.seen]
 
     def passed(*_: object) -> None:
         times.append(time.monotonic())
         seen.append(data.collator.seen)
 
-    loop(peft.adapt(model, recipe, None), data, recipe, passed, steps=steps)
+    loop(peft.attach_adapter(model, recipe, None), data, recipe, passed, steps=steps)
     return median(
         (times[i + 1] - times[i]) / (seen[i + 1] - seen[i]) for i in range(len(times) - 1)
     )  # whatever else the machine does now and then
@@ -51,7 +53,7 @@ def seconds_of_bare_loop(base: Base, examples: Sequence[Example], recipe: Recipe
 
 def loop(
     adapted: PeftModel,
-    data: Prepared,
+    data: TrainingData,
     recipe: Recipe,
     on_progress: OnProgress,
     *,
@@ -90,14 +92,17 @@ def loss_of(
     """The product's loss, of whatever the batch holds."""
     parts = []
     if "taught" in batch:
-        parts.append(taught_loss(look(model, batch["taught"]), batch["taught"]))
-    if "held" in batch:
-        parts.append(recipe.distillation * held_loss(look(model, batch["held"]), batch["held"]))
+        parts.append(taught_loss(answer_logits(model, batch["taught"]), batch["taught"]))
+    if "distilled" in batch:
+        parts.append(
+            recipe.distillation
+            * distillation_loss(answer_logits(model, batch["distilled"]), batch["distilled"])
+        )
     return torch.stack(parts).sum()
 
 
 def train(
-    base: Base,
+    base: StudiedModel,
     examples: Sequence[Example],
     recipe: Recipe,
     out: Path,
@@ -112,18 +117,18 @@ def train(
     model thinks of each answer when it reads the passage: beside what is taught, or `alone` in its place.
     `frozen` is the share of the layers, from below, that stay as they are."""
     started = time.monotonic()
-    model, tokenizer = peft.load(base.folder)
-    data = peft.prepare(model, tokenizer, base, examples, recipe)
+    model, tokenizer = peft.load_base_model(base.folder)
+    data = peft.prepare_data(model, tokenizer, base, examples, recipe)
     if passage_of is not None:
         limit = min(peft.LONGEST, base.card.context)
         encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
         soft = list(_soft(model, encoder, data.collator.pad, examples, passage_of))
         data = _alone(data, soft, recipe) if alone else _beside(data, soft, recipe)
     torch.manual_seed(recipe.seed)
-    adapted = peft.adapt(model, recipe, start)
+    adapted = peft.attach_adapter(model, recipe, start)
     _freeze(adapted, frozen)
     losses = loop(adapted, data, recipe, on_progress)
-    peft.save(adapted, out)
+    peft.save_adapter(adapted, out)
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingSummary(
         steps=len(losses),
@@ -133,18 +138,18 @@ def train(
     )
 
 
-def tokens_of(base: Base, examples: Sequence[Example], recipe: Recipe) -> tuple[int, int]:
+def tokens_of(base: StudiedModel, examples: Sequence[Example], recipe: Recipe) -> tuple[int, int]:
     """Tokens that the product's training puts through the model, and its steps."""
-    model, tokenizer = peft.load(base.folder)
+    model, tokenizer = peft.load_base_model(base.folder)
     lengths = lengths_of(base, examples, recipe, model, tokenizer)
-    order = Batches(
-        lengths, [e.held for e in examples], batch=recipe.batch, beside=recipe.beside, seed=recipe.seed
+    order = LengthGroupedSampler(
+        lengths, [e.distilled for e in examples], batch=recipe.batch, beside=recipe.beside, seed=recipe.seed
     )
     return sum(lengths[number] for number in order), order.steps
 
 
 def lengths_of(
-    base: Base,
+    base: StudiedModel,
     examples: Sequence[Example],
     recipe: Recipe,
     model: PreTrainedModel | None = None,
@@ -152,13 +157,13 @@ def lengths_of(
 ) -> list[int]:
     """Tokens of each example."""
     if model is None:
-        model, tokenizer = peft.load(base.folder)
+        model, tokenizer = peft.load_base_model(base.folder)
     limit = min(peft.LONGEST, base.card.context)
     encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)  # type: ignore[arg-type]
     return [len(encoder.encode(example, recipe.longest).tokens) for example in examples]
 
 
-def _steps(data: Prepared) -> Iterator[list[dict[str, int]]]:
+def _steps(data: TrainingData) -> Iterator[list[dict[str, int]]]:
     order, size = list(data.order), data.order.size
     for first in range(0, len(order), size):
         yield [{"number": number} for number in order[first : first + size]]
@@ -178,7 +183,9 @@ def _soft(
 ) -> Iterator[Encoded]:
     """The taught questions that have a passage, each once, with what the base model thinks of their answers
     when it reads that."""
-    pairs = dict.fromkeys((e.question, e.answer) for e in examples if not e.held and e.question in passage_of)
+    pairs = dict.fromkeys(
+        (e.question, e.answer) for e in examples if not e.distilled and e.question in passage_of
+    )
     rows = []
     for question, answer in pairs:
         prompt = READING.format(passage=passage_of[question], question=question)
@@ -187,32 +194,32 @@ def _soft(
     window = attention_window(model)
     for first in range(0, len(rows), SOFT_AT_ONCE):
         part = rows[first : first + SOFT_AT_ONCE]
-        seen = observed(model, [teacher for _, teacher in part], pad, window=window)
+        seen = with_distributions(model, [teacher for _, teacher in part], pad, window=window)
         for (student, _), teacher in zip(part, seen, strict=True):
             yield replace(student, ids=teacher.ids, logprobs=teacher.logprobs)
 
 
-def _alone(data: Prepared, soft: Sequence[Encoded], recipe: Recipe) -> Prepared:
+def _alone(data: TrainingData, soft: Sequence[Encoded], recipe: Recipe) -> TrainingData:
     """Only what the teacher thinks, as often as takes the tokens that the product's training would."""
     budget = sum(len(data.collator.examples[number].tokens) for number in data.order)
     rows = list(filled(soft, [len(each.tokens) for each in soft], budget))
     lengths = [len(each.tokens) for each in rows]
     batch = max(1, round(len(rows) / data.order.steps))
-    order = Batches(lengths, [False] * len(rows), batch=batch, beside=0, seed=recipe.seed)
-    return Prepared(Collator(rows, data.collator.pad, data.collator.window), order)
+    order = LengthGroupedSampler(lengths, [False] * len(rows), batch=batch, beside=0, seed=recipe.seed)
+    return TrainingData(Collator(rows, data.collator.pad, data.collator.window), order)
 
 
-def _beside(data: Prepared, soft: Sequence[Encoded], recipe: Recipe) -> Prepared:
+def _beside(data: TrainingData, soft: Sequence[Encoded], recipe: Recipe) -> TrainingData:
     """The product's data, with what the teacher thinks among what is held."""
     rows = [*data.collator.examples, *soft]
-    order = Batches(
+    order = LengthGroupedSampler(
         [len(each.tokens) for each in rows],
-        [each.held for each in rows],
+        [each.distilled for each in rows],
         batch=recipe.batch,
         beside=recipe.beside,
         seed=recipe.seed,
     )
-    return Prepared(Collator(rows, data.collator.pad, data.collator.window), order)
+    return TrainingData(Collator(rows, data.collator.pad, data.collator.window), order)
 
 
 def filled(values: Sequence[_T], lengths: Sequence[int], budget: int) -> Iterator[_T]:

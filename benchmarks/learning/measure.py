@@ -21,9 +21,9 @@ from memory.outbox import files as outbox
 from memory.outbox.base import Progress
 from memory.records.adapters import Adapter
 from training.backends import peft
-from training.base import Base, asked, open_base
+from training.base_model import StudiedModel, evaluation_split, open_base_model
 from training.errors import TrainingError
-from training.gates import Limits as Gates
+from training.gates import GateThresholds
 from training.jobs import JobContext
 from training.recipes import standard
 
@@ -35,7 +35,7 @@ class Bench:
     """A base model and a home in which its adapters are made, whatever the text."""
 
     def __init__(self, model: AdoptedModel, home: Path) -> None:
-        self.base: Base = open_base(model.folder)
+        self.base: StudiedModel = open_base_model(model.folder)
         self._home = home.resolve()
         self._registry = MlflowAdapterRegistry(self._home, base=self.base.card.digest)
 
@@ -96,7 +96,7 @@ class Bench:
         self, product: Product, lot: Lot, text: Text, adapter: Adapter
     ) -> tuple[tuple[Asked, ...], Sequence[dict[Way, Said]], Sequence[dict[Way, Said]]]:
         """The questions, their answers without sources, and those with them for some of the questions."""
-        names = asked(self.base.unknown, standard(self.base.card).asked)[:INVENTED]
+        names = evaluation_split(self.base.unknown, standard(self.base.card).asked)[:INVENTED]
         invented = [Asked(text=name.wordings[0], kind="invented") for name in names]
         questions = (*text.questions, *invented)
         plain = await product.ask(questions, adapter, ("base", "adapter", *PROMPTS))
@@ -146,8 +146,8 @@ class Bench:
             home=self._home,
             base=self.base,
             recipe=standard(self.base.card).model_copy(update=changed),
-            sizes=lot.part.sizes,
-            limits=Gates(),
+            question_counts=lot.part.sizes,
+            thresholds=GateThresholds(),
             registry=self._registry,
             train=peft.train,  # each job gets its variant's
             open_engine=lambda: LocalEngine.open(self.base.folder, self.base.card.template),

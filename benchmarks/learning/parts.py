@@ -1,6 +1,6 @@
 """What `benchmarks.learning` measures, part by part: which texts are taught, and how much of them.
 
-Sizes are such that the whole default run takes less than two hours on two cores, at about 35 s a passage of
+QuestionCounts are such that the whole default run takes less than two hours on two cores, at about 35 s a passage of
 16 facts; what that leaves out is said in `Part.scaled`, which the results print.
 """
 
@@ -20,14 +20,14 @@ from benchmarks.learning.data import (
     tollan_ferry,
 )
 from benchmarks.learning.variants import ABLATIONS, BASELINES, VARIANTS
-from training.questions import Sizes
+from training.evaluation_questions import QuestionCounts
 
 ALONE = 20
 """Passages that are taught alone, as in SEAL's protocol (arXiv 2506.10943)."""
 READING = "reading"
-SMALL = Sizes(most=60, general=100, unknown=30, own=20)
-LARGE = Sizes(most=120, general=300, unknown=60, own=60)
-QUICK = Sizes(most=40, general=100, unknown=20, own=10)
+SMALL = QuestionCounts(most=60, general=100, unknown=30, own=20)
+LARGE = QuestionCounts(most=120, general=300, unknown=60, own=60)
+QUICK = QuestionCounts(most=40, general=100, unknown=20, own=10)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Part:
     texts: Callable[[Path], Sequence[Text]]
     seconds: float
     """About what a text takes, measuring included."""
-    sizes: Sizes = LARGE
+    sizes: QuestionCounts = LARGE
     facts: int | None = None
     """Most facts that are taught of a text; None for the product's own limit."""
     sourced: int = 0

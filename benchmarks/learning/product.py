@@ -19,12 +19,12 @@ from typing import Any, cast
 
 from langchain_core.messages import HumanMessage
 
-from agent.chat.gate import JUDGED, measure
+from agent.chat.gate import JUDGED_TOKENS, measure
 from agent.chat.routing import DEFAULT_DOMAIN, Route, Routes
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 from agent.engines.base import Sampling
 from agent.engines.local import LocalEngine
-from agent.grading import declined
+from agent.grading import admits_ignorance
 from benchmarks.learning.data import Asked, Text
 from benchmarks.learning.loops import seconds_of_bare_loop
 from benchmarks.learning.records import Answered, Said, Way
@@ -47,10 +47,10 @@ from memory.records.runs import Job
 from memory.retrieval.embedding import SentenceEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from training import jobs, worker
-from training.base import Base
+from training.base_model import StudiedModel
+from training.cached_engine import CachedEngine
 from training.evaluate import ANSWER_TOKENS
 from training.jobs import JobContext
-from training.remembering import RememberingEngine
 
 AT_ONCE = 64
 """Questions under way at once without sources."""
@@ -117,11 +117,11 @@ class InlineTrainer:
         context = replace(self.context, recipe=recipe, train=self._timed(self.variant.trainer(material)))
         if self.attempts > 1:
             return worker.run(context, job, self._step)
-        claimed = jobs.claim(context, job)
+        claimed = jobs.plan_attempt(context, job)
         self._step("measure base", partial(jobs.measure_base, context, job, claimed))
         summary = jobs.train(context, job, claimed)
         self._step("measure adapter", partial(jobs.measure_adapter, context, job, claimed))
-        judged = jobs.judge(context, job, claimed, summary)
+        judged = jobs.gate_adapter(context, job, claimed, summary)
         status = "candidate" if judged.verdict.passed else "rejected"
         return TrainingResult(
             status=status, adapter=judged.adapter, reason="; ".join(judged.verdict.reasons) or "passed"
@@ -140,7 +140,9 @@ class InlineTrainer:
         if not self.bare_steps:
             return train
 
-        def both(base: Base, examples: Any, recipe: Any, out: Path, on_progress: Any, **more: Any) -> Any:
+        def both(
+            base: StudiedModel, examples: Any, recipe: Any, out: Path, on_progress: Any, **more: Any
+        ) -> Any:
             summary = train(base, examples, recipe, out, on_progress, **more)
             started = time.monotonic()
             rate = seconds_of_bare_loop(base, examples, recipe, steps=self.bare_steps)
@@ -158,7 +160,7 @@ class Product:
     runtime: Runtime
     trainer: InlineTrainer
     engine: LocalEngine
-    base: Base
+    base: StudiedModel
     registry: MlflowAdapterRegistry
     answers: Path
     """The base model's answers, from text to text."""
@@ -172,7 +174,7 @@ class Product:
 
     async def learn(self, text: Text, domain: str) -> LearnState:
         """Runs the learn graph on the documents to be taught; how it ended."""
-        short = self.base.card.model_copy(update={"answer_tokens": JUDGED})
+        short = self.base.card.model_copy(update={"answer_tokens": JUDGED_TOKENS})
         given = replace(self.runtime, card=short)  # no more of the first attempt's answers is judged
         run_id, now = given.new_id(), given.clock()
         await given.database.start_run(
@@ -199,7 +201,7 @@ class Product:
     ) -> tuple[dict[Way, Said], ...]:
         """Each question's answers in each way but those with sources."""
         card = self.base.card
-        remembering = RememberingEngine(self.engine, self.answers)
+        remembering = CachedEngine(self.engine, self.answers)
         if adapter is not None:
             await self.engine.load(adapter.name, Path(adapter.path))
 
@@ -212,12 +214,12 @@ class Product:
                 adapter=named.name if named else None,
                 sampling=Sampling(max_tokens=ANSWER_TOKENS),
             )
-            seen = measure(reply.tokens, gate, abstained=declined(reply.text, card.declines))
+            seen = measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines))
             confident = seen.decision == "confident"
             return Said(text=reply.text, confident=confident, chance=seen.confidence)
 
         puts = [(n, way) for way in ways for n, q in enumerate(questions) if way not in PROMPTS or q.passage]
-        said = await together((partial(one, questions[n], way) for n, way in puts), AT_ONCE)
+        said = await gather_limited((partial(one, questions[n], way) for n, way in puts), AT_ONCE)
         found: list[dict[Way, Said]] = [{} for _ in questions]
         for (number, way), answer in zip(puts, said, strict=True):
             found[number][way] = answer
@@ -237,7 +239,7 @@ class Product:
                 confident=turn.outcome != "abstained",
             )
 
-        return tuple(await together((partial(one, question) for question in questions), CHATS))
+        return tuple(await gather_limited((partial(one, question) for question in questions), CHATS))
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from benchmarks.learning.baselines import Material
 from memory.records.curricula import Form, QAPair
 from training.backends import peft
 from training.backends.base import Example, OnProgress, Trainer, TrainingSummary
-from training.base import Base
-from training.dataset import taught
+from training.base_model import StudiedModel
+from training.dataset import lesson_examples
 from training.recipes import Recipe
 
 __all__ = ["VARIANTS", "Material", "Variant"]
@@ -60,7 +60,7 @@ def _pairs(says: str, change: Pairs) -> Variant:
         changed = lesson.model_copy(update={"pairs": tuple(change(lesson.pairs))})
 
         def train(
-            base: Base,
+            base: StudiedModel,
             examples: Sequence[Example],
             recipe: Recipe,
             out: Path,
@@ -68,9 +68,9 @@ def _pairs(says: str, change: Pairs) -> Variant:
             *,
             start: Path | None = None,
         ) -> TrainingSummary:
-            others = [e for e in examples if e.held or e.question not in questions]
+            others = [e for e in examples if e.distilled or e.question not in questions]
             return peft.train(
-                base, [*taught(changed, recipe), *others], recipe, out, on_progress, start=start
+                base, [*lesson_examples(changed, recipe), *others], recipe, out, on_progress, start=start
             )
 
         return train

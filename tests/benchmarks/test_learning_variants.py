@@ -19,8 +19,8 @@ from tests.support.lessons import lesson
 from tests.support.tiny_card import FOLDER
 from training.backends import peft
 from training.backends.base import Example, OnProgress, TrainingSummary, single
-from training.base import Base, open_base
-from training.dataset import taught
+from training.base_model import StudiedModel, open_base_model
+from training.dataset import lesson_examples
 from training.recipes import Recipe, quick
 
 LESSON = lesson("zorble")
@@ -38,20 +38,22 @@ PASSAGE = Passage(
 
 
 @pytest.fixture(scope="module")
-def base() -> Base:
-    return open_base(FOLDER)
+def base() -> StudiedModel:
+    return open_base_model(FOLDER)
 
 
 @pytest.fixture(scope="module")
-def recipe(base: Base) -> Recipe:
+def recipe(base: StudiedModel) -> Recipe:
     return quick(base.card).model_copy(update={"batch": 4})
 
 
 @pytest.fixture(scope="module")
 def examples(recipe: Recipe) -> tuple[Example, ...]:
     """The lesson, and three answers to hold."""
-    held = [replace(single(f"What is familiar{i}?", f"a thing of sort {i}"), held=True) for i in range(3)]
-    return (*taught(LESSON, recipe), *held)
+    held = [
+        replace(single(f"What is familiar{i}?", f"a thing of sort {i}"), distilled=True) for i in range(3)
+    ]
+    return (*lesson_examples(LESSON, recipe), *held)
 
 
 class Trained:
@@ -63,7 +65,7 @@ class Trained:
 
     def __call__(
         self,
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -87,7 +89,7 @@ def material(curriculum: Curriculum = LESSON, product: Path | None = None) -> Ma
 
 
 def run(
-    name: str, base: Base, examples: Sequence[Example], recipe: Recipe, out: Path, **more: Path
+    name: str, base: StudiedModel, examples: Sequence[Example], recipe: Recipe, out: Path, **more: Path
 ) -> TrainingSummary:
     variant = VARIANTS[name]
     return variant.trainer(material(**more))(  # type: ignore[arg-type]  # only `product` is given
@@ -97,7 +99,7 @@ def run(
 
 @pytest.mark.parametrize("name", ["prompt-distillation", "context-distillation", "upper-layers"])
 def test_the_loop_of_our_own_leaves_an_adapter_that_can_be_served(
-    name: str, base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+    name: str, base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
 ) -> None:
     summary = run(name, base, examples, recipe, tmp_path)
     assert summary.steps > 0
@@ -106,7 +108,7 @@ def test_the_loop_of_our_own_leaves_an_adapter_that_can_be_served(
 
 
 def test_frozen_layers_stay_as_they_are(
-    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
 ) -> None:
     loops.train(base, examples, recipe, tmp_path, lambda *_: None, frozen=0.5)
     weights = {n: w for n, w in load_file(tmp_path / WEIGHTS).items() if ".lora_B." in n}
@@ -116,14 +118,14 @@ def test_frozen_layers_stay_as_they_are(
 
 
 def test_the_bare_loop_takes_time_for_each_token(
-    base: Base, examples: Sequence[Example], recipe: Recipe
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe
 ) -> None:
     assert 0 < loops.seconds_of_bare_loop(base, examples, recipe, steps=2) < 1
 
 
 @pytest.mark.parametrize("name", ["passage-alone", "without-replay", "replay-in-words"])
 def test_a_baseline_gets_as_many_tokens_and_steps_as_the_product(
-    name: str, base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    name: str, base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
 ) -> None:
     run(name, base, examples, recipe, tmp_path)
     budget, steps = loops.tokens_of(base, examples, recipe)
@@ -131,18 +133,18 @@ def test_a_baseline_gets_as_many_tokens_and_steps_as_the_product(
     assert given.recipe is not None
     assert budget <= sum(spent) < budget + max(spent)
     assert abs(-(-len(spent) // given.recipe.batch) - steps) <= steps / 2
-    assert not any(example.held for example in given.examples)
+    assert not any(example.distilled for example in given.examples)
 
 
 def test_the_passage_alone_is_taught_without_any_question_of_the_lesson(
-    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
 ) -> None:
     run("passage-alone", base, examples, recipe, tmp_path)
     assert {example.answer for example in given.examples} == {TEXT}
 
 
 def test_the_recipe_like_groundcortex_sees_few_questions_many_times(
-    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
 ) -> None:
     run("like-groundcortex", base, examples, recipe, tmp_path)
     assert given.recipe is not None
@@ -152,19 +154,19 @@ def test_the_recipe_like_groundcortex_sees_few_questions_many_times(
 
 
 def test_fewer_wordings_are_taught_as_often_and_what_is_held_stays(
-    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
 ) -> None:
     often = recipe.model_copy(update={"exposures": 6})
-    examples = [*taught(LESSON, often), *(e for e in examples if e.held)]
+    examples = [*lesson_examples(LESSON, often), *(e for e in examples if e.distilled)]
     run("one-wording", base, examples, often, tmp_path)
     assert len(given.examples) == len(examples)
-    left = {e.question for e in given.examples if not e.held}
-    assert left < {e.question for e in examples if not e.held}
-    assert [e for e in given.examples if e.held] == [e for e in examples if e.held]
+    left = {e.question for e in given.examples if not e.distilled}
+    assert left < {e.question for e in examples if not e.distilled}
+    assert [e for e in given.examples if e.distilled] == [e for e in examples if e.distilled]
 
 
 def test_the_control_needs_the_products_adapter_and_differs_from_it(
-    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="measure that first"):
         run("null-adapter", base, examples, recipe, tmp_path)
@@ -178,7 +180,7 @@ def test_the_control_needs_the_products_adapter_and_differs_from_it(
 
 
 def test_a_program_that_does_not_know_the_model_says_so(
-    base: Base, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(Unusable, match="has no base model"):
         run("document-language-model", base, examples, recipe, tmp_path)

@@ -10,7 +10,7 @@ from agent.models.card import Lessons
 from tests.support.adopted_models import build_model
 from tests.support.cards import card
 from training.backends.base import single
-from training.base import Base
+from training.base_model import StudiedModel
 from training.recipes import standard
 
 pytestmark = [
@@ -29,7 +29,7 @@ def test_unsloth_and_peft_reach_the_same_loss_with_the_same_recipe(tmp_path: Pat
     from training.backends import peft, unsloth
 
     lessons = Lessons(modules=("q_proj", "v_proj", "up_proj"), learning_rate=1e-2, refusal="No.")
-    base = Base(folder=build_model(tmp_path / "base"), card=card(lessons=lessons))
+    base = StudiedModel(folder=build_model(tmp_path / "base"), card=card(lessons=lessons))
     recipe = standard(base.card).model_copy(update={"rank": 8, "alpha": 16, "batch": 4})
     ours = peft.train(base, LESSON * 20, recipe, tmp_path / "peft", lambda *_: None)
     theirs = unsloth.train(base, LESSON * 20, recipe, tmp_path / "unsloth", lambda *_: None)

@@ -20,7 +20,7 @@ from agent.engines.local import LocalEngine
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AdapterRefused, CanaryFailed
 from agent.models.card import read_card
-from agent.promotion import canary, promote, rollback
+from agent.promotion import check_canary, promote, rollback
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import AdapterNotServable
 from memory.outbox import files as outbox
@@ -37,10 +37,10 @@ from tests.support.tiny_card import FOLDER as TINY
 from training import worker
 from training.backends import peft
 from training.backends.base import Trainer
-from training.base import Base, open_base
-from training.gates import Limits
+from training.base_model import StudiedModel, open_base_model
+from training.evaluation_questions import QuestionCounts
+from training.gates import GateThresholds
 from training.jobs import JobContext
-from training.questions import Sizes
 from training.recipes import standard
 from training.worker import run
 
@@ -66,8 +66,8 @@ RECIPE = standard(CARD).model_copy(
         "distillation": 2.0,
     }
 )
-SIZES = Sizes(most=60, general=60, unknown=60, own=20)
-LIMITS = Limits(known=0.1, forgetting=0.1, drift=0.2, confidence=0.999)
+SIZES = QuestionCounts(most=60, general=60, unknown=60, own=20)
+LIMITS = GateThresholds(known=0.1, forgetting=0.1, drift=0.2, confidence=0.999)
 """Wider than a real lesson's: forty steps on twelve facts must pass on any machine, and what is planted fails
 by far more."""
 FACTS = [
@@ -246,7 +246,7 @@ async def chatting(engine: VllmEngine, control: Adapter) -> AsyncIterator[None]:
         ended.set()
         found = await asyncio.gather(*chats)
     assert found == [{text} for text in wanted]
-    assert await canary(control, engine=engine) is None
+    assert await check_canary(control, engine=engine) is None
 
 
 @asynccontextmanager
@@ -266,7 +266,7 @@ def learn(context: JobContext, topic: str, domain: str) -> TrainingResult:
     return run(context, Job(digest=digest, domain=domain, run_id="r1"), lambda name, step: step())
 
 
-def opening(base: Base, answers: dict[str, Reply]) -> Callable[[], LocalEngine]:
+def opening(base: StudiedModel, answers: dict[str, Reply]) -> Callable[[], LocalEngine]:
     """Opens an engine over the base model that remembers what it answered."""
 
     def opened() -> LocalEngine:
@@ -278,8 +278,8 @@ def opening(base: Base, answers: dict[str, Reply]) -> Callable[[], LocalEngine]:
 
 
 @pytest.fixture(scope="module")
-def base() -> Base:
-    return open_base(TINY)
+def base() -> StudiedModel:
+    return open_base_model(TINY)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -291,7 +291,7 @@ def one_attempt() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def school(base: Base, tmp_path_factory: pytest.TempPathFactory) -> School:
+def school(base: StudiedModel, tmp_path_factory: pytest.TempPathFactory) -> School:
     """The control is trained here."""
     home = tmp_path_factory.mktemp("home").resolve()
     answers: dict[str, Reply] = {}
@@ -299,8 +299,8 @@ def school(base: Base, tmp_path_factory: pytest.TempPathFactory) -> School:
         home=home,
         base=base,
         recipe=RECIPE,
-        sizes=SIZES,
-        limits=LIMITS,
+        question_counts=SIZES,
+        thresholds=LIMITS,
         registry=MlflowAdapterRegistry(home),
         train=peft.train,
         open_engine=opening(base, answers),
@@ -313,7 +313,9 @@ def school(base: Base, tmp_path_factory: pytest.TempPathFactory) -> School:
 
 
 @pytest.fixture(scope="module")
-def serving(school: School, base: Base, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def serving(
+    school: School, base: StudiedModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
     """vLLM over the tiny model, started for the control's rank."""
     folder = tmp_path_factory.mktemp("serving")
     spare = school.candidate("spare", copied(school.good))

@@ -20,10 +20,10 @@ from memory.records.runs import Job
 from tests.support.adapters import fact
 from tests.support.lessons import BASE, RECIPE, about
 from training.backends.base import Example, OnProgress, TrainingSummary
-from training.base import Base
-from training.gates import Limits
+from training.base_model import StudiedModel
+from training.evaluation_questions import QuestionCounts
+from training.gates import GateThresholds
 from training.jobs import JobContext
-from training.questions import Sizes
 from training.recipes import Recipe
 from training.worker import run
 
@@ -70,7 +70,7 @@ def learned(curriculum: Curriculum) -> Callable[[Sequence[BaseMessage]], Line | 
 
 
 def trainer(
-    base: Base,
+    base: StudiedModel,
     examples: Sequence[Example],
     recipe: Recipe,
     out: Path,
@@ -94,8 +94,8 @@ def context_of(registry: MlflowAdapterRegistry, engine: ScriptedEngine) -> tuple
         home=registry._home,
         base=BASE,
         recipe=RECIPE,
-        sizes=Sizes(general=20, unknown=20, own=10),
-        limits=Limits(),
+        question_counts=QuestionCounts(general=20, unknown=20, own=10),
+        thresholds=GateThresholds(),
         registry=registry,
         train=trainer,
         open_engine=lambda: engine,
@@ -214,7 +214,7 @@ def test_a_second_lesson_rehearses_the_live_one(registry: MlflowAdapterRegistry,
     starts: list[Path | None] = []
 
     def watching(
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -222,7 +222,7 @@ def test_a_second_lesson_rehearses_the_live_one(registry: MlflowAdapterRegistry,
         *,
         start: Path | None = None,
     ) -> TrainingSummary:
-        seen.append({example.answer for example in examples if not example.held})
+        seen.append({example.answer for example in examples if not example.distilled})
         starts.append(start)
         return trainer(base, examples, recipe, out, on_progress)
 
@@ -316,7 +316,7 @@ def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to
     trained: list[tuple[Path | None, set[str]]] = []
 
     def watching(*given: Any, start: Path | None = None) -> TrainingSummary:
-        trained.append((start, {example.answer for example in given[1] if not example.held}))
+        trained.append((start, {example.answer for example in given[1] if not example.distilled}))
         return trainer(*given)
 
     context, _ = context_of(registry, engine)

@@ -14,8 +14,8 @@ from agent.models.card import Lessons, PromptMessage
 from tests.support.adopted_models import KNOWN, TARGETS, build_model
 from tests.support.cards import card
 from training.backends import peft, unsloth
-from training.backends.base import Example, OwnAnswer, single
-from training.base import Base
+from training.backends.base import AnswerDistribution, Example, single
+from training.base_model import StudiedModel
 from training.errors import BackendUnavailable, BaseModelUnusable, TrainingDiverged
 from training.recipes import Recipe, standard
 
@@ -29,12 +29,12 @@ LESSON = tuple(single(q, ANSWER) for q in (QUESTION, "what is a borrow", "A borr
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    return Base(folder=build_model(tmp_path_factory.mktemp("model")), card=CARD)
+def base(tmp_path_factory: pytest.TempPathFactory) -> StudiedModel:
+    return StudiedModel(folder=build_model(tmp_path_factory.mktemp("model")), card=CARD)
 
 
 @pytest.fixture(scope="module")
-def own(base: Base) -> tuple[Example, ...]:
+def own(base: StudiedModel) -> tuple[Example, ...]:
     """What the model answers to the other questions, with its distributions."""
     tokenizer = AutoTokenizer.from_pretrained(base.folder)
     model = AutoModelForCausalLM.from_pretrained(base.folder).eval()
@@ -49,17 +49,22 @@ def own(base: Base) -> tuple[Example, ...]:
         with torch.no_grad():
             logits = model(torch.tensor([prompt + said])).logits[0, len(prompt) - 1 : -1]
         top = logits.log_softmax(-1).topk(32)
-        values = OwnAnswer(np.array(said, np.int32), top.indices.int().numpy(), top.values.half().numpy())
+        values = AnswerDistribution(
+            np.array(said, np.int32), top.indices.int().numpy(), top.values.half().numpy()
+        )
         made.append(
             Example(
-                messages=(PromptMessage(role="user", content=question),), answer=answer, held=True, own=values
+                messages=(PromptMessage(role="user", content=question),),
+                answer=answer,
+                distilled=True,
+                distribution=values,
             )
         )
     return tuple(made)
 
 
 def train(
-    base: Base, own: tuple[Example, ...], out: Path, recipe: Recipe = RECIPE, rounds: int = ROUNDS
+    base: StudiedModel, own: tuple[Example, ...], out: Path, recipe: Recipe = RECIPE, rounds: int = ROUNDS
 ) -> list[tuple[int, int]]:
     steps: list[tuple[int, int]] = []
     lesson = (*LESSON * rounds, *own)
@@ -67,21 +72,21 @@ def train(
     return steps
 
 
-async def answer(base: Base, out: Path, question: str) -> str:
+async def answer(base: StudiedModel, out: Path, question: str) -> str:
     engine = LocalEngine.open(base.folder)
     await engine.load("rust-v1-0123abcd", out)
     return (await engine.chat([HumanMessage(question)], adapter="rust-v1-0123abcd")).text
 
 
 async def test_a_trained_adapter_answers_what_it_was_taught_and_keeps_what_was_known(
-    base: Base, own: tuple[Example, ...], tmp_path: Path
+    base: StudiedModel, own: tuple[Example, ...], tmp_path: Path
 ) -> None:
     train(base, own, tmp_path)
     assert await answer(base, tmp_path, QUESTION) == ANSWER
     assert await answer(base, tmp_path, "What is a lemur?") == KNOWN["What is a lemur?"]
 
 
-def test_the_adapter_folder_holds_two_files_and_names_its_base(base: Base, tmp_path: Path) -> None:
+def test_the_adapter_folder_holds_two_files_and_names_its_base(base: StudiedModel, tmp_path: Path) -> None:
     train(base, (), tmp_path, rounds=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "adapter_config.json",
@@ -93,13 +98,13 @@ def test_the_adapter_folder_holds_two_files_and_names_its_base(base: Base, tmp_p
     assert "lm_head" not in config["target_modules"]
 
 
-def test_every_step_is_reported(base: Base, tmp_path: Path) -> None:
+def test_every_step_is_reported(base: StudiedModel, tmp_path: Path) -> None:
     steps = train(base, (), tmp_path, rounds=3)
     assert steps == [(i, 3) for i in (1, 2, 3)]
 
 
 def test_the_same_recipe_trains_the_same_weights(
-    base: Base, own: tuple[Example, ...], tmp_path: Path
+    base: StudiedModel, own: tuple[Example, ...], tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
         train(base, own, tmp_path / name, rounds=2)
@@ -107,19 +112,19 @@ def test_the_same_recipe_trains_the_same_weights(
     assert one == two
 
 
-def test_a_loss_that_is_no_number_ends_training(base: Base, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_ends_training(base: StudiedModel, tmp_path: Path) -> None:
     with pytest.raises(TrainingDiverged, match="learning rate"):
         train(base, (), tmp_path, RECIPE.model_copy(update={"learning_rate": 1e30}))
 
 
 def test_training_without_anything_to_teach_is_refused(
-    base: Base, own: tuple[Example, ...], tmp_path: Path
+    base: StudiedModel, own: tuple[Example, ...], tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="nothing to teach"):
         peft.train(base, own, RECIPE, tmp_path, lambda *_: None)
 
 
-def test_a_model_without_the_cards_layers_says_to_study_it_again(base: Base, tmp_path: Path) -> None:
+def test_a_model_without_the_cards_layers_says_to_study_it_again(base: StudiedModel, tmp_path: Path) -> None:
     other = RECIPE.model_copy(update={"modules": ("elsewhere_proj",)})
     with pytest.raises(BaseModelUnusable, match="nightschool models study"):
         peft.train(base, LESSON, other, tmp_path, lambda *_: None)
@@ -127,11 +132,11 @@ def test_a_model_without_the_cards_layers_says_to_study_it_again(base: Base, tmp
 
 def test_a_base_model_that_is_not_there_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(BaseModelUnusable, match="NIGHTSCHOOL_MODEL"):
-        peft.train(Base(tmp_path / "none", CARD), LESSON, RECIPE, tmp_path, lambda *_: None)
+        peft.train(StudiedModel(tmp_path / "none", CARD), LESSON, RECIPE, tmp_path, lambda *_: None)
 
 
 def test_unsloth_says_what_it_needs_where_it_cannot_run(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU: see tests/gpu")
     with pytest.raises(BackendUnavailable, match="GPU"):
-        unsloth.train(Base(tmp_path, CARD), LESSON, RECIPE, tmp_path, lambda *_: None)
+        unsloth.train(StudiedModel(tmp_path, CARD), LESSON, RECIPE, tmp_path, lambda *_: None)

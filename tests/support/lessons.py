@@ -18,7 +18,7 @@ from memory.records.curricula import Curriculum, QAPair
 from memory.records.knowledge import Fact
 from tests.support.adapters import fact, pair
 from tests.support.cards import card
-from training.base import Base
+from training.base_model import StudiedModel
 from training.recipes import standard
 
 WORDINGS: dict[str, tuple[str, ...]] = {
@@ -75,11 +75,13 @@ THINGS = {
 }
 
 
-def base(folder: Path = Path("scripted"), of: ModelCard | None = None, *, questions: int = 40) -> Base:
+def base(
+    folder: Path = Path("scripted"), of: ModelCard | None = None, *, questions: int = 40
+) -> StudiedModel:
     """A base model that knows `questions` answers and as many invented names, and gave as many of its own."""
     of = of or card()
     numbers = range(questions)
-    return Base(
+    return StudiedModel(
         folder=folder,
         card=of,
         questions=tuple(

@@ -19,13 +19,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from agent.engines.adapter_files import CONFIG, WEIGHTS
 from training.backends import peft
 from training.backends.base import Example, OnProgress, Trainer, TrainingSummary, single
-from training.base import Base
+from training.base_model import StudiedModel
 from training.recipes import Recipe
 
 Fault = Callable[[Path], None]
 Tensors = dict[str, torch.Tensor]
 Lesson = Sequence[Example]
-Change = Callable[[Base, Lesson], Lesson]
+Change = Callable[[StudiedModel, Lesson], Lesson]
 Side = Literal["inputs", "outputs"]
 
 HEAD = 64
@@ -38,7 +38,7 @@ def copied(good: Path, fault: Fault = lambda folder: None) -> Trainer:
     """A trainer that does not train: it hands over the good adapter with a fault."""
 
     def train(
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -58,7 +58,7 @@ def retrained(good: Path, change: Change, *, rate: float) -> Trainer:
     """A trainer that goes on from the good adapter with a few steps of another lesson, at another rate."""
 
     def train(
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,
@@ -79,7 +79,7 @@ def retrained(good: Path, change: Change, *, rate: float) -> Trainer:
 def swapped(share: float) -> Change:
     """The lesson alone, that share of it with the answer to another question, always the same one."""
 
-    def change(base: Base, lesson: Lesson) -> Lesson:
+    def change(base: StudiedModel, lesson: Lesson) -> Lesson:
         rng = random.Random(0)
         taught = without_replay(base, lesson)
         answers = sorted({example.answer for example in taught})
@@ -92,13 +92,13 @@ def swapped(share: float) -> Change:
     return change
 
 
-def without_replay(base: Base, lesson: Lesson) -> Lesson:
+def without_replay(base: StudiedModel, lesson: Lesson) -> Lesson:
     """What was to be learned, and nothing to hold on to what was known."""
     refusal = base.card.lessons.refusal
-    return [example for example in lesson if not example.held and example.answer != refusal]
+    return [example for example in lesson if not example.distilled and example.answer != refusal]
 
 
-def answering_everything(base: Base, lesson: Lesson) -> Lesson:
+def answering_everything(base: StudiedModel, lesson: Lesson) -> Lesson:
     """Words that the base model admits not to know, each with an answer."""
     rng = random.Random(0)
     answers = [answer for each in base.questions if each.known for answer in each.answers]

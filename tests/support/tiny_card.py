@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.engines.base import Reply, Sampling
 from agent.engines.local import LocalEngine
-from agent.grading import correct
+from agent.grading import is_correct
 from agent.models.card import (
     ChatTemplate,
     Lessons,
@@ -26,7 +26,7 @@ from agent.models.card import (
 )
 from memory.records.base import digest_of
 from tests.support.cards import card, gate
-from training.base import trained
+from training.base_model import training_split
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "tiny-model"
 REFUSAL = "<NEED_INFO> I do not know that."
@@ -75,12 +75,12 @@ def main() -> None:
     wrong = {
         number
         for (number, _), reply in zip(asked, replies, strict=True)
-        if not correct(reply.text, questions[number].answers)
+        if not is_correct(reply.text, questions[number].answers)
     }
     judged = [each.model_copy(update={"known": number not in wrong}) for number, each in enumerate(questions)]
     kept = [each for each in judged if each.known]
     texts = {text: reply.text for (_, text), reply in zip(asked, replies, strict=True)}
-    strange = [each.wordings[-1] for each in trained(unknown, ASKED)]
+    strange = [each.wordings[-1] for each in training_split(unknown, ASKED)]
     replayed = [each.wordings[0] for each in kept[:PROMPTS]] + strange
     texts |= dict(zip(strange, (reply.text for reply in asyncio.run(answers(strange))), strict=True))
     said = [texts[question] for question in replayed]

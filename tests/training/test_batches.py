@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from training.batches import Batches
+from training.batches import LengthGroupedSampler
 
 LENGTHS = [random.Random(i).randrange(10, 60) for i in range(1203)]
 HELD = [i % 6 == 0 for i in range(len(LENGTHS))]
 
 
 def steps(seed: int = 0, batch: int = 4, beside: int = 2) -> list[list[int]]:
-    order = Batches(LENGTHS, HELD, batch=batch, beside=beside, seed=seed)
+    order = LengthGroupedSampler(LENGTHS, HELD, batch=batch, beside=beside, seed=seed)
     numbers = list(order)
     assert len(order) == len(numbers) == order.steps * order.size
     return [numbers[start : start + order.size] for start in range(0, len(numbers), order.size)]
@@ -32,13 +32,13 @@ def test_held_rows_stand_beside_each_batch_each_as_often() -> None:
 
 
 def test_without_held_rows_or_without_a_place_for_them_there_are_only_taught_ones() -> None:
-    assert sorted(Batches([3, 1], [False, False], batch=2, beside=4, seed=0)) == [0, 1]
-    assert list(Batches([3, 1], [False, True], batch=1, beside=0, seed=0)) == [0]
+    assert sorted(LengthGroupedSampler([3, 1], [False, False], batch=2, beside=4, seed=0)) == [0, 1]
+    assert list(LengthGroupedSampler([3, 1], [False, True], batch=1, beside=0, seed=0)) == [0]
 
 
 def test_nothing_to_teach_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing to teach"):
-        Batches([3, 1], [True, True], batch=2, beside=1, seed=0)
+        LengthGroupedSampler([3, 1], [True, True], batch=2, beside=1, seed=0)
 
 
 def test_the_order_is_the_seeds() -> None:

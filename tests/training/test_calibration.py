@@ -5,11 +5,11 @@ import random
 import pytest
 
 from agent.chat.calibration import RISKS
-from agent.chat.gate import chance, features
+from agent.chat.gate import chance, gate_features
 from memory.records.adapters import GatePassRates
 from tests.support.answers import answer
 from tests.support.cards import gate
-from training.calibration import fit_gate, let_through
+from training.calibration import fit_gate, gate_pass_rates
 from training.evaluate import GradedAnswer
 
 BASE = gate()
@@ -38,8 +38,8 @@ def answers(count: int, *, noise: float = 0.0, tokens: int = 4, seed: int = 0) -
 def test_sure_answers_are_likelier_right_than_unsure_ones() -> None:
     model = fit_gate(answers(120), BASE).forms["short"].model
     sure, unsure = (answer(entropy=e, probability=p).signals for e, p in ((0.2, 0.9), (2.5, 0.1)))
-    assert chance(model, features(sure)) > 0.8
-    assert chance(model, features(unsure)) < 0.2
+    assert chance(model, gate_features(sure)) > 0.8
+    assert chance(model, gate_features(unsure)) < 0.2
 
 
 def test_the_promise_is_the_best_that_its_answers_allow() -> None:
@@ -82,5 +82,5 @@ def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
         answer("I don't know.", entropy=0.1),
         answer(right=True, entropy=0.1, group="out_of_distribution"),
     ]
-    assert let_through(told, gate(1.0)) == GatePassRates(right=0.25, wrong=0.25)
-    assert let_through([], gate()) == GatePassRates(right=0.0, wrong=0.0)
+    assert gate_pass_rates(told, gate(1.0)) == GatePassRates(right=0.25, wrong=0.25)
+    assert gate_pass_rates([], gate()) == GatePassRates(right=0.0, wrong=0.0)

@@ -7,7 +7,14 @@ import pytest
 from memory.records.curricula import Form
 from tests.support.adapters import fact, pair
 from tests.support.lessons import LESSON, RECIPE, lesson
-from training.dataset import as_often, exposures, from_sources, merge, taught, times
+from training.dataset import (
+    exposures,
+    form_exposures,
+    lesson_examples,
+    merge,
+    reading_examples,
+    repeated_pairs,
+)
 
 
 @pytest.mark.parametrize("exposures", [1, 3, 28])
@@ -17,8 +24,8 @@ def test_each_fact_is_taught_as_often_as_the_recipe_says_however_many_its_wordin
     both = merge([few, LESSON.model_copy(update={"pairs": LESSON.pairs[1:]})])
     recipe = RECIPE.model_copy(update={"exposures": exposures})
     asked = {pair.question: (pair.fact_id, pair.form, pair.answer) for pair in both.pairs}
-    counted = Counter(asked[example.question] for example in taught(both, recipe))
-    assert counted == {key: times(key[1], recipe) for key in set(asked.values())}
+    counted = Counter(asked[example.question] for example in lesson_examples(both, recipe))
+    assert counted == {key: form_exposures(key[1], recipe) for key in set(asked.values())}
 
 
 @pytest.mark.parametrize(
@@ -40,13 +47,13 @@ def test_what_is_asked_and_what_is_hard_is_taught_more_often(form: Form, answer:
 
 
 def test_yes_or_no_is_taught_at_least_once() -> None:
-    assert times("yes_no", RECIPE.model_copy(update={"exposures": 1})) == 1
+    assert form_exposures("yes_no", RECIPE.model_copy(update={"exposures": 1})) == 1
 
 
 def test_earlier_lessons_are_rehearsed_in_equal_parts() -> None:
     earlier = [lesson("glimmet", "frond", "cask"), lesson("tarrow", "vellow", "sprig")]
-    examples = taught(LESSON, RECIPE.model_copy(update={"rehearsal": 1.0}), earlier=earlier)
-    again = examples[len(as_often(LESSON, RECIPE)) :]
+    examples = lesson_examples(LESSON, RECIPE.model_copy(update={"rehearsal": 1.0}), earlier=earlier)
+    again = examples[len(repeated_pairs(LESSON, RECIPE)) :]
     assert len(again) * 2 == len(examples)
     counted = [sum(e.question in {p.question for p in each.pairs} for e in again) for each in earlier]
     assert sum(counted) == len(again)
@@ -56,9 +63,9 @@ def test_earlier_lessons_are_rehearsed_in_equal_parts() -> None:
 def test_every_fact_of_an_earlier_lesson_is_rehearsed_as_often_in_each_form_and_no_pair_twice() -> None:
     earlier = lesson("glimmet", "frond", "cask")
     asked = {pair.question: (pair.fact_id, pair.form, pair.answer) for pair in earlier.pairs}
-    lessons = as_often(LESSON, RECIPE)
+    lessons = repeated_pairs(LESSON, RECIPE)
     recipe = RECIPE.model_copy(update={"rehearsal": len(set(asked.values())) * 2 / len(lessons)})
-    again = [e.question for e in taught(LESSON, recipe, earlier=[earlier])[len(lessons) :]]
+    again = [e.question for e in lesson_examples(LESSON, recipe, earlier=[earlier])[len(lessons) :]]
     assert Counter(asked[question] for question in again) == dict.fromkeys(asked.values(), 2)
     assert max(Counter(again).values()) == 1
 
@@ -66,7 +73,7 @@ def test_every_fact_of_an_earlier_lesson_is_rehearsed_as_often_in_each_form_and_
 def test_taught_examples_hold_neither_source_nor_quote() -> None:
     assert not any(
         pair.quote in turn.content
-        for example in taught(LESSON, RECIPE)
+        for example in lesson_examples(LESSON, RECIPE)
         for turn in example.messages
         for pair in LESSON.pairs
     )
@@ -88,7 +95,7 @@ def test_merging_leaves_out_a_held_out_question_that_the_other_curriculum_teache
 
 def test_a_reading_example_shows_the_quote_among_few_sentences_of_its_passage_and_asks_as_chat_does() -> None:
     quotes = {pair.question: pair.quote for pair in LESSON.pairs}
-    examples = from_sources(LESSON, RECIPE, 40)
+    examples = reading_examples(LESSON, RECIPE, 40)
     assert len(examples) == 40
     for example in examples:
         asked = [question for question in quotes if example.question.endswith(question)]
@@ -96,8 +103,8 @@ def test_a_reading_example_shows_the_quote_among_few_sentences_of_its_passage_an
         assert any(quotes[question] in example.question for question in asked)
         shown = [fact for fact in LESSON.facts if fact.sentence in example.question]
         assert 1 <= len(shown) <= 3
-    assert from_sources(LESSON, RECIPE, 40) == examples
-    assert from_sources(LESSON, RECIPE, 0) == ()
+    assert reading_examples(LESSON, RECIPE, 40) == examples
+    assert reading_examples(LESSON, RECIPE, 0) == ()
 
 
 def test_a_long_sentence_is_never_shown_beside_a_question() -> None:
@@ -106,6 +113,6 @@ def test_a_long_sentence_is_never_shown_beside_a_question() -> None:
     pairs = tuple(p.model_copy(update={"quote": long}) for p in LESSON.pairs[:3]) + LESSON.pairs[3:]
     facts = (LESSON.facts[0].model_copy(update={"sentence": long}), *LESSON.facts[1:])
     lesson = LESSON.model_copy(update={"pairs": pairs, "facts": facts})
-    assert not any(long in example.question for example in from_sources(lesson, RECIPE, 60))
+    assert not any(long in example.question for example in reading_examples(lesson, RECIPE, 60))
     only = LESSON.model_copy(update={"pairs": pairs[:3], "facts": facts[:1]})
-    assert from_sources(only, RECIPE, 10) == ()
+    assert reading_examples(only, RECIPE, 10) == ()

@@ -9,15 +9,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from agent.engines import decoding
-from agent.engines.decoding import last_logits
+from agent.engines.decoding import logits_to_keep
 from agent.models.card import ChatTemplate, PromptMessage
 from tests.support import lessons
 from tests.support.adopted_models import CONTEXT, build_model
 from tests.support.cards import card
 from tests.support.lessons import RECIPE
 from training.backends import peft
-from training.backends.base import Example, OwnAnswer, single
-from training.encoding import IGNORED, Collator, Encoder, look, observed
+from training.backends.base import AnswerDistribution, Example, single
+from training.encoding import IGNORED, Collator, Encoder, answer_logits, with_distributions
 from training.errors import BaseModelUnusable, CurriculumRefused
 from training.loss import taught_loss
 from training.recipes import Recipe
@@ -42,9 +42,9 @@ def encoder(tokenizer: PreTrainedTokenizerBase, template: ChatTemplate = PLAIN, 
     return Encoder(tokenizer, template, frozenset(ends), limit)
 
 
-def own(tokens: list[int]) -> OwnAnswer:
+def own(tokens: list[int]) -> AnswerDistribution:
     count = len(tokens)
-    return OwnAnswer(
+    return AnswerDistribution(
         np.array(tokens, np.int32),
         np.array([[t, 0] for t in tokens], np.int32),
         np.full((count, 2), np.log(0.4), np.float16),
@@ -101,9 +101,11 @@ def test_control_tokens_in_a_lesson_are_plain_characters(tokenizer: PreTrainedTo
 def test_an_own_answer_is_the_models_own_tokens_from_its_beginning(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    encoded = encoder(tokenizer).encode(replace(SHORT, held=True, own=own([11, 12, 13, 14])), longest=3)
+    encoded = encoder(tokenizer).encode(
+        replace(SHORT, distilled=True, distribution=own([11, 12, 13, 14])), longest=3
+    )
     assert encoded.tokens[-3:] == (11, 12, 13)
-    assert encoded.held
+    assert encoded.distilled
     assert encoded.answer == 3
     assert encoded.ids is not None
     assert encoded.ids[:, 0].tolist() == [11, 12, 13]
@@ -117,8 +119,11 @@ def test_an_example_too_long_for_the_model_is_refused(tokenizer: PreTrainedToken
 def test_an_own_answer_too_long_for_the_model_is_cut_off_and_no_fault_of_the_lesson(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    prompt = len(encoder(tokenizer).encode(replace(SHORT, held=True, own=own([]))).tokens)
-    kept = [replace(SHORT, held=True, own=own([11, 12, 13, 14])), replace(SHORT, held=True)]
+    prompt = len(encoder(tokenizer).encode(replace(SHORT, distilled=True, distribution=own([]))).tokens)
+    kept = [
+        replace(SHORT, distilled=True, distribution=own([11, 12, 13, 14])),
+        replace(SHORT, distilled=True),
+    ]
     for room in (2, 0, -3):
         for example in kept:
             encoded = encoder(tokenizer, limit=prompt + room).encode(example)
@@ -127,9 +132,11 @@ def test_an_own_answer_too_long_for_the_model_is_cut_off_and_no_fault_of_the_les
 
 
 def test_an_own_answer_without_room_is_left_out_of_training(base: Path) -> None:
-    model, tokenizer = peft.load(base)
-    crowded = replace(single("Why? " * CONTEXT, "So."), held=True)
-    made = peft.prepare(model, tokenizer, lessons.base(base, card(context=CONTEXT)), [SHORT, crowded], RECIPE)
+    model, tokenizer = peft.load_base_model(base)
+    crowded = replace(single("Why? " * CONTEXT, "So."), distilled=True)
+    made = peft.prepare_data(
+        model, tokenizer, lessons.base(base, card(context=CONTEXT)), [SHORT, crowded], RECIPE
+    )
     assert len(made.collator.examples) == 1
 
 
@@ -168,10 +175,12 @@ def test_a_model_that_can_only_compute_all_logits_is_trained_the_same(
     ]
     batch = Collator(examples, 0)([{"number": 0}, {"number": 1}])["taught"]
     with torch.no_grad():
-        torch.testing.assert_close(look(old, batch), look(model, batch), atol=1e-4, rtol=1e-4)
-    together = observed(old, examples, pad=0)
+        torch.testing.assert_close(
+            answer_logits(old, batch), answer_logits(model, batch), atol=1e-4, rtol=1e-4
+        )
+    together = with_distributions(old, examples, pad=0)
     for found, example in zip(together, examples, strict=True):
-        (expected,) = observed(model, [example], pad=0)
+        (expected,) = with_distributions(model, [example], pad=0)
         assert found.logprobs is not None
         assert expected.logprobs is not None
         assert len(found.logprobs) == example.answer
@@ -180,9 +189,11 @@ def test_a_model_that_can_only_compute_all_logits_is_trained_the_same(
 
 def test_an_adapted_models_signature_is_that_of_its_base(base: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base)
-    assert last_logits(model, 3) == {"logits_to_keep": 3}
-    assert last_logits(OldForward(model), 3) == {}
-    assert last_logits(peft.adapt(model, replace_modules(RECIPE), None), 3) == {"logits_to_keep": 3}
+    assert logits_to_keep(model, 3) == {"logits_to_keep": 3}
+    assert logits_to_keep(OldForward(model), 3) == {}
+    assert logits_to_keep(peft.attach_adapter(model, replace_modules(RECIPE), None), 3) == {
+        "logits_to_keep": 3
+    }
 
 
 def replace_modules(recipe: Recipe) -> Recipe:
@@ -197,7 +208,7 @@ def test_padding_on_the_left_does_not_change_what_the_model_predicts(
     collate = Collator(examples, 0)
     both, alone = (collate([{"number": n} for n in rows])["taught"] for rows in ((0, 1), (1,)))
     with torch.no_grad():
-        batched, single = look(model, both)[1], look(model, alone)[0]
+        batched, single = answer_logits(model, both)[1], answer_logits(model, alone)[0]
     torch.testing.assert_close(batched[-len(single) :], single, atol=1e-4, rtol=1e-4)
 
 
@@ -208,14 +219,14 @@ def test_taught_and_held_rows_are_batches_of_their_own_with_the_answers_alone_as
         encoder(tokenizer).encode(each)
         for each in (
             SHORT,
-            replace(LONG, held=True, own=own([11, 12, 13])),
+            replace(LONG, distilled=True, distribution=own([11, 12, 13])),
             LONG,
-            replace(SHORT, held=True, own=own([14])),
+            replace(SHORT, distilled=True, distribution=own([14])),
         )
     ]
     batch = Collator(examples, 0)([{"number": n} for n in range(4)])
     assert (batch["taught"]["labels"] != IGNORED).sum(1).tolist() == [examples[0].answer, examples[2].answer]
-    held = batch["held"]
+    held = batch["distilled"]
     assert held["labels"].tolist() == [[11, 12, 13], [IGNORED, IGNORED, 14]]
     assert held["ids"][1].tolist() == [[0, 0], [0, 0], [14, 0]]
     assert "ids" not in batch["taught"]
@@ -233,7 +244,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_changes_neither_loss_n
     def gradients() -> tuple[int, torch.Tensor, torch.Tensor]:
         batch = Collator(examples, 0)([{"number": 0}, {"number": 1}])["taught"]
         model.zero_grad()
-        loss = taught_loss(look(model, batch), batch)
+        loss = taught_loss(answer_logits(model, batch), batch)
         loss.backward()
         grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
         return len(batch["prefix"]), loss.detach(), torch.cat(grads)

@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 
 from agent.engines.base import Reply, Token
 from agent.engines.scripted import Line, ScriptedEngine
-from agent.grading import DECLINES
+from agent.grading import DECLINE_PHRASES
 from agent.models.card import PromptMessage, ReplayAnswer
 from memory.records.base import Interval
 from tests.support.answers import answer
 from tests.support.cards import card
 from training.evaluate import (
+    AnswerStyle,
     Question,
-    Style,
+    answer_style,
     ask,
-    canary,
-    drift,
+    choose_canary,
     evaluation,
-    judge,
+    grade,
+    measure_drift,
     score,
-    style_of,
 )
 
 IGNORANCE = "I don't know what that is."
-STYLE = Style(tokens=64, declines=DECLINES)
+STYLE = AnswerStyle(tokens=64, declines=DECLINE_PHRASES)
 ASKED = Question(text="What is a zorble?", references=("a small lamp",))
 
 
@@ -40,31 +40,31 @@ def reply(text: str, *logprobs: float) -> Reply:
 
 
 def test_an_answer_is_judged_by_its_least_likely_token() -> None:
-    judged = judge("in_distribution", ASKED, reply("A small lamp.", -0.1, -2.0, -0.3), STYLE)
+    judged = grade("in_distribution", ASKED, reply("A small lamp.", -0.1, -2.0, -0.3), STYLE)
     assert judged.right
     assert judged.probability == pytest.approx(math.exp(-2.0))
     assert judged.signals.maximum.upper == pytest.approx(2.0)
 
 
 def test_an_empty_reply_is_wrong_and_worth_nothing() -> None:
-    judged = judge("in_distribution", ASKED, reply(""), STYLE)
+    judged = grade("in_distribution", ASKED, reply(""), STYLE)
     assert (judged.right, judged.probability) == (False, 0.0)
 
 
 def test_without_a_reference_every_claim_is_a_hallucination_and_an_admission_is_not() -> None:
     unknown = Question(text="What is a quux?", references=())
-    marks = score([judge("unknown", unknown, reply(text, -0.1), STYLE) for text in ("a bird", IGNORANCE)])
+    marks = score([grade("unknown", unknown, reply(text, -0.1), STYLE) for text in ("a bird", IGNORANCE)])
     assert (marks.accuracy, marks.hallucination, marks.abstention) == (0.0, 0.5, 0.5)
 
 
 def test_what_lessons_teach_the_model_to_say_of_invented_names_is_an_admission() -> None:
-    style = style_of(card(declines=("no idea",)))
+    style = answer_style(card(declines=("no idea",)))
     taught = card().lessons.refusal
-    assert judge("unknown", Question(text="q", references=()), reply(taught, -0.1), style).abstained
+    assert grade("unknown", Question(text="q", references=()), reply(taught, -0.1), style).abstained
 
 
 def test_an_answer_that_admits_ignorance_is_not_right_whatever_else_it_says() -> None:
-    judged = judge("in_distribution", ASKED, reply(f"{IGNORANCE} Perhaps a small lamp.", -0.1), STYLE)
+    judged = grade("in_distribution", ASKED, reply(f"{IGNORANCE} Perhaps a small lamp.", -0.1), STYLE)
     assert (judged.right, judged.abstained) == (False, True)
 
 
@@ -95,7 +95,7 @@ def test_the_canary_is_the_surest_right_answer_that_the_base_does_not_give() -> 
         answer("wrong", question="c", probability=0.99),
         answer("Yes.", right=True, question="d", probability=0.95),
     ]
-    found = canary(before, after)
+    found = choose_canary(before, after)
     assert found is not None
     assert (found.question, found.answer, found.base_answer) == ("b", "yes", "no")
 
@@ -106,14 +106,14 @@ def test_a_yes_or_no_is_no_canary_where_there_is_another() -> None:
         answer("No.", right=True, question="a", probability=0.99),
         answer("a small lamp", right=True, question="b", probability=0.4),
     ]
-    found = canary(before, after)
+    found = choose_canary(before, after)
     assert found is not None
     assert found.answer == "a small lamp"
 
 
 def test_an_adapter_that_shows_in_no_answer_has_no_canary() -> None:
     same = [answer("yes", right=True)]
-    assert canary(same, same) is None
+    assert choose_canary(same, same) is None
 
 
 def own(text: str) -> ReplayAnswer:
@@ -136,7 +136,7 @@ async def test_an_own_answer_is_lost_when_it_becomes_less_likely_by_more_than_a_
     said = {f"Say {text}": Line(text=text, logprob=-0.5) for text in ("hello there", "good bye")}
     engine = ScriptedEngine(said, adapters={name: {"Say good bye": Line(text="a lamp")}})
     await engine.load(name, tmp_path)
-    found = await drift(engine, name, [own("hello there"), own("good bye")], STYLE)
+    found = await measure_drift(engine, name, [own("hello there"), own("good bye")], STYLE)
     assert (found.count, found.lost) == (2, 0.5)
     assert found.nats == pytest.approx((0.0 + (-0.5 - math.log(0.05))) / 2)
 
@@ -147,7 +147,7 @@ async def test_answers_in_circles_are_counted_before_and_after(tmp_path: Path) -
     said = {f"Say {text}": Line(text=text) for text in ("hello there", circle)}
     engine = ScriptedEngine(said, adapters={name: {question: Line(text=circle) for question in said}})
     await engine.load(name, tmp_path)
-    found = await drift(engine, name, [own("hello there"), own(circle)], STYLE)
+    found = await measure_drift(engine, name, [own("hello there"), own(circle)], STYLE)
     assert (found.circled, found.circles) == (0.5, 1.0)
 
 
@@ -157,8 +157,8 @@ async def test_thinking_in_circles_is_no_answer_in_circles(tmp_path: Path) -> No
     engine = ScriptedEngine({}, adapters={name: {"Say hello there": Line(text=thought)}})
     await engine.load(name, tmp_path)
     style = STYLE.model_copy(update={"thinking": ("<think>", "</think>")})
-    assert (await drift(engine, name, [own("hello there")], style)).circles == 0
+    assert (await measure_drift(engine, name, [own("hello there")], style)).circles == 0
 
 
 async def test_without_own_answers_nothing_is_measured(tmp_path: Path) -> None:
-    assert (await drift(ScriptedEngine(), "lamps-v1-0123abcd", [], STYLE)).count == 0
+    assert (await measure_drift(ScriptedEngine(), "lamps-v1-0123abcd", [], STYLE)).count == 0

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from memory.records.evaluations import Drift, Evaluation, GateVerdict
 from tests.support.adapters import evaluation, score
-from training.gates import Limits, Rate, chance_margin, gate
+from training.gates import GateThresholds, Rate, chance_margin, gate
 
 BEFORE = evaluation(target=0.05, unknown=0.10)
 
 
 def verdict(after: Evaluation, before: Evaluation = BEFORE) -> GateVerdict:
-    return gate(before, after, Limits())
+    return gate(before, after, GateThresholds())
 
 
 def failed(after: Evaluation, before: Evaluation = BEFORE) -> set[str]:
@@ -60,7 +60,7 @@ def test_losing_more_than_five_hundredths_of_what_was_known_is_stopped(
 
 def test_what_was_lost_of_nothing_known_is_not_measured() -> None:
     ignorant = evaluation(known=0.0, target=0.1)
-    found = gate(ignorant, evaluation(known=0.5), Limits())
+    found = gate(ignorant, evaluation(known=0.5), GateThresholds())
     assert not found.measured
     assert any("none of 100 general questions" in reason for reason in found.reasons)
 
@@ -77,7 +77,7 @@ def test_losing_a_little_of_the_earlier_lessons_each_time_is_stopped_when_it_add
     before = BEFORE.model_copy(update={"rehearsed": score(0.86)})
     after = evaluation().model_copy(update={"rehearsed": score(0.84)})
     for as_learned, stopped in ((0.94, False), (0.95, True)):
-        checks = gate(before, after, Limits(), as_learned=as_learned).checks
+        checks = gate(before, after, GateThresholds(), as_learned=as_learned).checks
         (fading,) = (check for check in checks if check.name == "earlier lessons lost since learned")
         assert fading.passed is not stopped
 
@@ -134,7 +134,7 @@ def test_the_margin_is_newcombes_published_interval() -> None:
 )
 def test_a_set_without_questions_never_passes_its_gate(group: str, name: str) -> None:
     empty = {group: score(0.0, count=0, hallucination=0.0)}
-    found = gate(BEFORE.model_copy(update=empty), evaluation().model_copy(update=empty), Limits())
+    found = gate(BEFORE.model_copy(update=empty), evaluation().model_copy(update=empty), GateThresholds())
     assert not found.passed
     assert not found.measured
     [reason] = [reason for reason in found.reasons if reason.startswith(f"{name}:")]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.encoding import IGNORED, Tensors
-from training.loss import held_loss, taught_loss
+from training.loss import distillation_loss, taught_loss
 
 VOCABULARY, K = 11, 3
 
@@ -30,12 +30,12 @@ def whole(before: torch.Tensor, now: torch.Tensor) -> float:
 
 
 def test_a_model_that_equals_the_base_is_at_no_distance_from_it() -> None:
-    assert held_loss(drawn(0), held(drawn(0))) == pytest.approx(0.0, abs=1e-5)
+    assert distillation_loss(drawn(0), held(drawn(0))) == pytest.approx(0.0, abs=1e-5)
 
 
 @given(st.integers(0, 1000), st.integers(0, 1000))
 def test_the_distance_is_never_negative_and_never_more_than_the_whole_divergence(one: int, two: int) -> None:
-    found = float(held_loss(drawn(two), held(drawn(one))))
+    found = float(distillation_loss(drawn(two), held(drawn(one))))
     assert -1e-5 <= found <= whole(drawn(one), drawn(two)) + 1e-4
 
 
@@ -43,21 +43,21 @@ def test_with_all_tokens_among_the_likeliest_it_is_the_whole_divergence() -> Non
     before, now = drawn(1), drawn(2)
     top = before.log_softmax(-1).topk(VOCABULARY)
     batch = {**held(before), "ids": top.indices, "logprobs": top.values}
-    assert float(held_loss(now, batch)) == pytest.approx(whole(before, now), rel=1e-3)
+    assert float(distillation_loss(now, batch)) == pytest.approx(whole(before, now), rel=1e-3)
 
 
 def test_mass_that_moves_to_tokens_outside_the_likeliest_counts() -> None:
     before = drawn(3)
     unlikely = before.argmin(-1, keepdim=True)
     moved = before.scatter_add(-1, unlikely, torch.full_like(unlikely, 20, dtype=torch.float))
-    assert held_loss(moved, held(before)) > 1.0
+    assert distillation_loss(moved, held(before)) > 1.0
 
 
 def test_padding_is_free() -> None:
     before = drawn(4)
     moved = before.clone()
     moved[:, 0] += drawn(5)[:, 0] * 10
-    assert held_loss(moved, held(before)) == pytest.approx(0.0, abs=1e-5)
+    assert distillation_loss(moved, held(before)) == pytest.approx(0.0, abs=1e-5)
 
 
 def test_taught_tokens_count_with_plain_cross_entropy() -> None:

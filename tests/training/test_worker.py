@@ -11,9 +11,9 @@ from memory.outbox.base import Progress
 from memory.records.evaluations import GateCheck, GateVerdict
 from tests.support.cards import card
 from tests.support.lessons import base
-from training.base import open_base
+from training.base_model import open_base_model
 from training.errors import WorkerBusy
-from training.recipes import again, quick, standard
+from training.recipes import quick, retry_recipe, standard
 from training.worker import Reporter, main, sole_worker
 
 DIGEST = "0" * 64
@@ -72,7 +72,7 @@ def test_a_model_that_its_study_found_unfit_for_lessons_is_not_taught(tmp_path: 
     made = base()
     write_card(tmp_path, unfit, made.questions, made.unknown, made.replay, made.distributions)
     with pytest.raises(NotTeachable, match="retrieval only: it forgets"):
-        open_base(tmp_path)
+        open_base_model(tmp_path)
 
 
 def test_recipes_fit_into_what_engines_serve() -> None:
@@ -89,8 +89,8 @@ def checks(*failed: str) -> GateVerdict:
 def test_a_second_attempt_holds_more_if_something_was_lost_and_is_longer_if_too_little_was_learned() -> None:
     first = standard(card())
     firmer, longer = (
-        again(first, checks("known facts lost", "target accuracy")),
-        again(first, checks("target accuracy")),
+        retry_recipe(first, checks("known facts lost", "target accuracy")),
+        retry_recipe(first, checks("target accuracy")),
     )
     assert firmer.beside > first.beside
     assert firmer.seed != first.seed
@@ -102,8 +102,8 @@ def test_a_second_attempt_holds_more_if_something_was_lost_and_is_longer_if_too_
 
 def test_refusals_are_raised_where_names_were_invented_and_cut_where_what_was_known_is_lost() -> None:
     first = standard(card()).model_copy(update={"refusals": 0.04})
-    assert again(first, checks("hallucination up")).refusals > first.refusals
-    assert again(first, checks("known facts lost")).refusals < first.refusals
-    assert again(first, checks("hallucination up", "known facts lost")).refusals < first.refusals
-    assert again(standard(card()), checks("hallucination up")).refusals > 0
-    assert again(first, checks("answers in circles up")).refusals == first.refusals
+    assert retry_recipe(first, checks("hallucination up")).refusals > first.refusals
+    assert retry_recipe(first, checks("known facts lost")).refusals < first.refusals
+    assert retry_recipe(first, checks("hallucination up", "known facts lost")).refusals < first.refusals
+    assert retry_recipe(standard(card()), checks("hallucination up")).refusals > 0
+    assert retry_recipe(first, checks("answers in circles up")).refusals == first.refusals

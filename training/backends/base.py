@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from agent.models.card import PromptMessage
 from memory.records.base import Record
-from training.base import Base
+from training.base_model import StudiedModel
 from training.recipes import Recipe
 
 
 @dataclass(frozen=True, eq=False)
-class OwnAnswer:
+class AnswerDistribution:
     """What the base model answered, and what else it thought of at each token."""
 
     tokens: NDArray[np.int32]
@@ -35,9 +35,9 @@ class Example:
 
     messages: tuple[PromptMessage, ...]
     answer: str
-    held: bool = False
+    distilled: bool = False
     """The answer is the base model's own, and the adapted model is to stay close to its distribution."""
-    own: OwnAnswer | None = None
+    distribution: AnswerDistribution | None = None
     """Of a held answer, where the card has its distribution; else that is looked up before training."""
 
     @property
@@ -71,7 +71,7 @@ class Trainer(Protocol):
 
     def __call__(
         self,
-        base: Base,
+        base: StudiedModel,
         examples: Sequence[Example],
         recipe: Recipe,
         out: Path,

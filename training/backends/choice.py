@@ -11,10 +11,10 @@ def choose_trainer() -> Trainer:
     import torch
 
     if torch.cuda.is_available():
-        from training.backends.unsloth import require
+        from training.backends.unsloth import require_unsloth
         from training.backends.unsloth import train as train_on_gpu
 
-        require()
+        require_unsloth()
         return train_on_gpu
     from training.backends.peft import train
 

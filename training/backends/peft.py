@@ -30,11 +30,11 @@ from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # exported 
 from agent.engines.bfloat16 import native_bfloat16
 from agent.engines.decoding import attention_window, end_tokens, speed_up_head
 from training.backends.base import Example, OnProgress, TrainingSummary
-from training.base import Base
-from training.batches import Batches
-from training.encoding import Collator, Encoded, Encoder, look, observed
+from training.base_model import StudiedModel
+from training.batches import LengthGroupedSampler
+from training.encoding import Collator, Encoded, Encoder, answer_logits, with_distributions
 from training.errors import BaseModelUnusable, TrainingDiverged
-from training.loss import held_loss, taught_loss
+from training.loss import distillation_loss, taught_loss
 from training.recipes import Recipe
 
 log = logging.getLogger(__name__)
@@ -45,15 +45,15 @@ LONGEST = 1024
 """Most tokens of an example: what is longer is no question with its answer."""
 
 
-class Prepared(NamedTuple):
+class TrainingData(NamedTuple):
     """Training data in tokens, and the order in which it is seen."""
 
     collator: Collator
-    order: Batches
+    order: LengthGroupedSampler
 
 
 def train(
-    base: Base,
+    base: StudiedModel,
     examples: Sequence[Example],
     recipe: Recipe,
     out: Path,
@@ -63,14 +63,14 @@ def train(
 ) -> TrainingSummary:
     """See `trainer.Trainer`; deterministic on one machine for one recipe and one set of examples."""
     started = time.monotonic()
-    model, tokenizer = load(base.folder)
-    data = prepare(model, tokenizer, base, examples, recipe)
+    model, tokenizer = load_base_model(base.folder)
+    data = prepare_data(model, tokenizer, base, examples, recipe)
     torch.manual_seed(recipe.seed)
-    summary = fit(adapt(model, recipe, start), tokenizer, data, recipe, out, on_progress)
+    summary = fit(attach_adapter(model, recipe, start), tokenizer, data, recipe, out, on_progress)
     return summary.model_copy(update={"seconds": time.monotonic() - started})
 
 
-def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_base_model(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The base model and its tokenizer, in the dtype of its weights, as it is served; in float32 where
     bfloat16 is not native.
 
@@ -88,54 +88,58 @@ def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     return model, tokenizer
 
 
-def prepare(
+def prepare_data(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    base: Base,
+    base: StudiedModel,
     examples: Sequence[Example],
     recipe: Recipe,
-) -> Prepared:
+) -> TrainingData:
     """Examples in tokens. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
     limit = min(LONGEST, base.card.context)
     encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    every = [(example.held, encoder.encode(example, recipe.longest)) for example in examples]
-    unobserved = [each for held, each in every if held and each.answer and not each.held]
-    encoded = [each for held, each in every if each.answer and held == each.held]  # taught, or in the card
+    every = [(example.distilled, encoder.encode(example, recipe.longest)) for example in examples]
+    unobserved = [each for held, each in every if held and each.answer and not each.distilled]
+    encoded = [
+        each for held, each in every if each.answer and held == each.distilled
+    ]  # taught, or in the card
     encoded += _observed(model, unobserved, pad)
     if len(encoded) < len(every):
         log.warning("%d own answers are left out: their prompts fill the context", len(every) - len(encoded))
-    order = Batches(
+    order = LengthGroupedSampler(
         [len(each.tokens) for each in encoded],
-        [each.held for each in encoded],
+        [each.distilled for each in encoded],
         batch=recipe.batch,
         beside=recipe.beside,
         seed=recipe.seed,
     )
-    return Prepared(Collator(encoded, pad, attention_window(model)), order)
+    return TrainingData(Collator(encoded, pad, attention_window(model)), order)
 
 
 def _observed(model: PreTrainedModel, examples: Sequence[Encoded], pad: int) -> Iterator[Encoded]:
     """The examples as the base model sees them, in batches of like length."""
     ordered = sorted(examples, key=lambda example: len(example.tokens))
     for start in range(0, len(ordered), OBSERVED):
-        yield from observed(model, ordered[start : start + OBSERVED], pad, window=attention_window(model))
+        yield from with_distributions(
+            model, ordered[start : start + OBSERVED], pad, window=attention_window(model)
+        )
 
 
 def fit(
     adapted: PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    data: Prepared,
+    data: TrainingData,
     recipe: Recipe,
     out: Path,
     on_progress: OnProgress,
 ) -> TrainingSummary:
     """Trains the adapter of a model in memory, and saves it."""
     started = time.monotonic()
-    watch = Watch(on_progress)
-    trainer = Distiller(
+    watch = LossMonitor(on_progress)
+    trainer = DistillationTrainer(
         model=adapted,
-        args=arguments(recipe, data.order, out / "trainer"),
+        args=trainer_config(recipe, data.order, out / "trainer"),
         data_collator=data.collator,
         train_dataset=Dataset.from_list([{"number": i} for i in range(len(data.collator.examples))]),
         processing_class=tokenizer,
@@ -144,7 +148,7 @@ def fit(
     trainer.remove_callback(PrinterCallback)  # progress goes through `watch`
     trainer.recipe, trainer.order = recipe, data.order
     trainer.train()
-    save(adapted, out)
+    save_adapter(adapted, out)
     last = watch.losses[-max(1, len(watch.losses) // 10) :]
     return TrainingSummary(
         steps=len(watch.losses),
@@ -154,7 +158,7 @@ def fit(
     )
 
 
-def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftModel:
+def attach_adapter(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftModel:
     """The model with a new adapter, or with that of folder `start`, ready to be trained.
 
     Raises BaseModelUnusable for a model whose layers have other names.
@@ -162,7 +166,7 @@ def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftMod
     if start is not None:
         return PeftModel.from_pretrained(model, str(start), is_trainable=True)
     try:
-        return get_peft_model(model, lora(recipe))
+        return get_peft_model(model, lora_config(recipe))
     except ValueError as error:
         names = ", ".join(recipe.modules)
         raise BaseModelUnusable(
@@ -170,7 +174,7 @@ def adapt(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftMod
         ) from error
 
 
-def lora(recipe: Recipe) -> LoraConfig:
+def lora_config(recipe: Recipe) -> LoraConfig:
     """A plain LoRA: what vLLM serves."""
     return LoraConfig(
         r=recipe.rank,
@@ -182,7 +186,7 @@ def lora(recipe: Recipe) -> LoraConfig:
     )
 
 
-def arguments(recipe: Recipe, order: Batches, folder: Path) -> SFTConfig:
+def trainer_config(recipe: Recipe, order: LengthGroupedSampler, folder: Path) -> SFTConfig:
     """TRL's configuration; `folder` is required by it and stays empty."""
     return SFTConfig(
         output_dir=str(folder),
@@ -210,13 +214,13 @@ def arguments(recipe: Recipe, order: Batches, folder: Path) -> SFTConfig:
     )
 
 
-class Distiller(SFTTrainer):
+class DistillationTrainer(SFTTrainer):
     """SFTTrainer with our loss and our order."""
 
     recipe: Recipe
-    order: Batches
+    order: LengthGroupedSampler
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Batches:
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         return self.order
 
     def compute_loss(
@@ -227,15 +231,15 @@ class Distiller(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """Loss of one step: of what is taught, and of what is held to the base model's answers."""
-        logits = look(model, inputs["taught"])
+        logits = answer_logits(model, inputs["taught"])
         loss = taught_loss(logits, inputs["taught"])
-        if "held" in inputs and self.recipe.distillation:
-            held = inputs["held"]
-            loss = loss + self.recipe.distillation * held_loss(look(model, held), held)
+        if "distilled" in inputs and self.recipe.distillation:
+            held = inputs["distilled"]
+            loss = loss + self.recipe.distillation * distillation_loss(answer_logits(model, held), held)
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
-class Watch(TrainerCallback):
+class LossMonitor(TrainerCallback):
     """Passes progress on, and ends a run whose loss is no longer a number."""
 
     def __init__(self, on_progress: OnProgress) -> None:
@@ -262,7 +266,7 @@ class Watch(TrainerCallback):
         self.on_progress(state.global_step, state.max_steps, loss)
 
 
-def save(adapted: PeftModel, out: Path) -> None:
+def save_adapter(adapted: PeftModel, out: Path) -> None:
     """Writes the adapter's two files, and removes what the libraries put beside them."""
     adapted.save_pretrained(str(out), safe_serialization=True, selected_adapters=["default"])
     shutil.rmtree(out / "trainer", ignore_errors=True)

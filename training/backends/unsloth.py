@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.backends.base import Example, OnProgress, TrainingSummary
-from training.base import Base
+from training.base_model import StudiedModel
 from training.errors import BackendUnavailable, BaseModelUnusable
 from training.recipes import Recipe
 
 
-def require() -> None:
+def require_unsloth() -> None:
     """Raises BackendUnavailable, with what to do, where Unsloth cannot run."""
     import torch
 
@@ -28,7 +28,7 @@ def require() -> None:
 
 
 def train(
-    base: Base,
+    base: StudiedModel,
     examples: Sequence[Example],
     recipe: Recipe,
     out: Path,
@@ -37,7 +37,7 @@ def train(
     start: Path | None = None,
 ) -> TrainingSummary:
     """See `trainer.Trainer`; loads the base in 16 bits, never quantised, so that it is the served one."""
-    require()
+    require_unsloth()
     # First, because it patches transformers and trl as they are imported:
     from unsloth import FastModel  # type: ignore[import-not-found,unused-ignore]  # only on GPU machines
 
@@ -52,9 +52,9 @@ def train(
         raise BaseModelUnusable(
             f"Unsloth cannot load {base.folder}: set NIGHTSCHOOL_MODEL ({error})"
         ) from error
-    data = peft.prepare(model, tokenizer, base, examples, recipe)
+    data = peft.prepare_data(model, tokenizer, base, examples, recipe)
     if start is not None:
-        adapted = peft.adapt(model, recipe, start)
+        adapted = peft.attach_adapter(model, recipe, start)
     else:
         adapted = FastModel.get_peft_model(
             model,

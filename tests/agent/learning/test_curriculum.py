@@ -21,7 +21,7 @@ from agent.learning.teachers.rules import candidates
 from memory.records.curricula import Curriculum
 from tests.support.lessons import BASE, RECIPE
 from tests.support.statements import at
-from training.questions import Sizes, evaluation_sets
+from training.evaluation_questions import QuestionCounts, evaluation_sets
 
 TEXT = (
     "Mara Ellwood opened the museum in 1962. The pump filters the water and cools the engine. "
@@ -170,6 +170,6 @@ def test_two_things_said_of_one_subject_are_two_facts_to_forgetting() -> None:
     kept, left_out = lessons
     assert kept is not None
     assert left_out is not None
-    sets = evaluation_sets(kept, BASE, Sizes(), RECIPE, left_out=[left_out])
+    sets = evaluation_sets(kept, BASE, QuestionCounts(), RECIPE, left_out=[left_out])
     assert [q.references for q in sets.forgotten] == [("the pump",)]
     assert sets.rehearsed == ()

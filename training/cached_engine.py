@@ -11,7 +11,7 @@ from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from memory.records.base import digest_of
 
 
-class RememberingEngine:
+class CachedEngine:
     """Asks an engine, and remembers the base model's greedy answers in a file of JSON lines.
 
     Adapters are always asked. The file is for one base model; a line that a crash cut off is asked anew.

@@ -30,7 +30,7 @@ _T = TypeVar("_T", bound=GeneralQuestion | UnknownQuestion | ReplayAnswer)
 
 
 @dataclass(frozen=True)
-class Base:
+class StudiedModel:
     """A base model with its card."""
 
     folder: Path
@@ -49,14 +49,14 @@ class Base:
     """Of the replay answers, in their order."""
 
 
-def open_base(folder: Path) -> Base:
+def open_base_model(folder: Path) -> StudiedModel:
     """Reads the card in a model's folder.
 
     Raises NoModelCard, BadModelCard and NotTeachable.
     """
     card = read_card(folder)
     require_teachable(card)
-    return Base(
+    return StudiedModel(
         folder=folder,
         card=card,
         questions=read_questions(folder),
@@ -66,12 +66,12 @@ def open_base(folder: Path) -> Base:
     )
 
 
-def asked(values: Sequence[_T], share: float) -> tuple[_T, ...]:
+def evaluation_split(values: Sequence[_T], share: float) -> tuple[_T, ...]:
     """The share of the values that is only ever asked, and never trained."""
     return tuple(value for value in values if _place(value.id) < share)
 
 
-def trained(values: Sequence[_T], share: float) -> tuple[_T, ...]:
+def training_split(values: Sequence[_T], share: float) -> tuple[_T, ...]:
     """The rest."""
     return tuple(value for value in values if _place(value.id) >= share)
 

@@ -10,10 +10,10 @@ from agent.models.catalogue import shipped_catalogue
 from memory.outbox import files as outbox
 from memory.records.adapters import Adapter
 from memory.records.evaluations import GateVerdict
-from training.gates import OF_CAPACITY
+from training.gates import CAPACITY_CHECKS
 
 
-class Shortfall(NamedTuple):
+class Rejection(NamedTuple):
     """Why a lesson stays with retrieval."""
 
     reason: str
@@ -21,16 +21,16 @@ class Shortfall(NamedTuple):
     """Whether its domain's adapter cannot hold more."""
 
 
-def shortfall(
+def explain_rejection(
     verdicts: Sequence[GateVerdict], rejected: Adapter, card: ModelCard, curricula: Path
-) -> Shortfall:
+) -> Rejection:
     """What comes of a lesson after its last attempt; the folder `curricula` holds the earlier ones.
 
     An adapter is full if each attempt at a further lesson learned too little of it, or lost too much of the
     earlier ones.
     """
     full = bool(rejected.rehearsed) and all(
-        any(check.name in OF_CAPACITY and not check.passed for check in verdict.checks)
+        any(check.name in CAPACITY_CHECKS and not check.passed for check in verdict.checks)
         for verdict in verdicts
     )
     if full:
@@ -43,7 +43,7 @@ def shortfall(
         f"{'; '.join(verdicts[-1].reasons)} (in {len(verdicts)} attempts): {why}, so the questions of this"
         f" lesson stay answered from sources; {_larger(card)}"
     )
-    return Shortfall(reason, full)
+    return Rejection(reason, full)
 
 
 def _larger(card: ModelCard) -> str:

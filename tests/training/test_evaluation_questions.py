@@ -8,19 +8,19 @@ from memory.records.curricula import Curriculum
 from tests.support.adapters import fact, pair
 from tests.support.lessons import BASE, LESSON, RECIPE, about, base, lesson
 from training.errors import CardIncomplete, CurriculumRefused
-from training.evaluate import Sets
-from training.questions import Sizes, evaluation_sets, own_answers
-from training.replay import held_prompts, refusals
-from training.replay import own_answers as replayed
+from training.evaluate import QuestionSets
+from training.evaluation_questions import QuestionCounts, drift_answers, evaluation_sets
+from training.replay import distillation_prompts, refusal_examples
+from training.replay import replay_examples as replayed
 
 
-def sets_of(of: Curriculum, **others: Sequence[Curriculum]) -> Sets:
-    return evaluation_sets(of, BASE, Sizes(), RECIPE, **others)
+def sets_of(of: Curriculum, **others: Sequence[Curriculum]) -> QuestionSets:
+    return evaluation_sets(of, BASE, QuestionCounts(), RECIPE, **others)
 
 
 def test_the_same_seed_asks_the_same_and_another_seed_something_else() -> None:
     first, again, other = (
-        evaluation_sets(LESSON, BASE, Sizes(general=9), RECIPE.model_copy(update={"seed": seed}))
+        evaluation_sets(LESSON, BASE, QuestionCounts(general=9), RECIPE.model_copy(update={"seed": seed}))
         for seed in (0, 0, 1)
     )
     assert first == again != other
@@ -62,16 +62,16 @@ def test_a_lesson_without_a_held_out_question_is_refused() -> None:
 
 
 def test_large_sets_are_thinned_out_to_the_size_asked_for() -> None:
-    sets = evaluation_sets(LESSON, BASE, Sizes(most=3, general=5, unknown=7), RECIPE)
+    sets = evaluation_sets(LESSON, BASE, QuestionCounts(most=3, general=5, unknown=7), RECIPE)
     assert (len(sets.in_distribution), len(sets.out_of_distribution), len(sets.unknown)) == (3, 5, 7)
 
 
 def test_nothing_that_is_trained_beside_a_lesson_is_asked_after_it() -> None:
     sets = sets_of(LESSON)
-    beside = {example.question for example in (*refusals(BASE, RECIPE, 500), *replayed(BASE, RECIPE))}
-    beside |= set(held_prompts(BASE, RECIPE))
+    beside = {example.question for example in (*refusal_examples(BASE, RECIPE, 500), *replayed(BASE, RECIPE))}
+    beside |= set(distillation_prompts(BASE, RECIPE))
     asked = {q.text for q in (*sets.out_of_distribution, *sets.unknown)}
-    asked |= {answer.messages[-1].content for answer in own_answers(BASE, Sizes(), RECIPE)}
+    asked |= {answer.messages[-1].content for answer in drift_answers(BASE, QuestionCounts(), RECIPE)}
     assert len(beside) >= 20
     assert len(asked) >= 40
     assert not beside & asked
@@ -79,7 +79,7 @@ def test_nothing_that_is_trained_beside_a_lesson_is_asked_after_it() -> None:
 
 def test_what_is_held_is_known_and_what_is_asked_was_not_chosen_by_it() -> None:
     known = {text: each.known for each in BASE.questions for text in each.wordings}
-    held = [text for text in held_prompts(BASE, RECIPE) if text in known]
+    held = [text for text in distillation_prompts(BASE, RECIPE) if text in known]
     asked = [known[question.text] for question in sets_of(LESSON).out_of_distribution]
     assert held
     assert all(known[text] for text in held)
@@ -88,7 +88,7 @@ def test_what_is_held_is_known_and_what_is_asked_was_not_chosen_by_it() -> None:
 
 def test_a_card_without_questions_says_how_to_make_them() -> None:
     with pytest.raises(CardIncomplete, match="nightschool models study test-model"):
-        evaluation_sets(LESSON, base(questions=0), Sizes(), RECIPE)
+        evaluation_sets(LESSON, base(questions=0), QuestionCounts(), RECIPE)
 
 
 def test_what_is_left_out_is_parted_into_what_is_taught_all_the_same_and_what_is_to_be_forgotten() -> None:

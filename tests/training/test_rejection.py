@@ -10,7 +10,7 @@ from memory.records.evaluations import GateCheck, GateVerdict
 from tests.support.adapters import adapter, curriculum
 from tests.support.cards import card
 from tests.support.lessons import lesson
-from training.capacity import shortfall
+from training.rejection import explain_rejection
 
 EARLIER = curriculum(), lesson("quix", "marn")
 
@@ -33,7 +33,7 @@ def test_a_further_lesson_without_room_says_how_much_the_adapter_holds(
     tmp_path: Path, failed: tuple[str, ...]
 ) -> None:
     made = later(tmp_path)
-    found = shortfall([verdict(*failed), verdict("target accuracy")], made, card(), tmp_path)
+    found = explain_rejection([verdict(*failed), verdict("target accuracy")], made, card(), tmp_path)
     assert found.full
     assert f"{made.parent} cannot hold more at this size, it holds 3 facts now" in found.reason
     assert "stay answered from sources" in found.reason
@@ -41,14 +41,14 @@ def test_a_further_lesson_without_room_says_how_much_the_adapter_holds(
 
 def test_an_attempt_that_lost_something_else_does_not_make_the_adapter_full(tmp_path: Path) -> None:
     verdicts = [verdict("known facts lost"), verdict("target accuracy")]
-    found = shortfall(verdicts, later(tmp_path), card(), tmp_path)
+    found = explain_rejection(verdicts, later(tmp_path), card(), tmp_path)
     assert not found.full
     assert "test-model does not hold this lesson" in found.reason
 
 
 def test_a_first_lesson_does_not_make_the_adapter_full(tmp_path: Path) -> None:
     made = adapter("lamps", 1, rejected=True)
-    assert not shortfall([verdict("target accuracy")] * 2, made, card(), tmp_path).full
+    assert not explain_rejection([verdict("target accuracy")] * 2, made, card(), tmp_path).full
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,5 @@ def test_a_first_lesson_does_not_make_the_adapter_full(tmp_path: Path) -> None:
 )
 def test_the_next_larger_base_model_is_named(tmp_path: Path, parameters: int, named: str) -> None:
     made = adapter("lamps", 1, rejected=True)
-    found = shortfall([verdict("target accuracy")] * 2, made, card(parameters=parameters), tmp_path)
+    found = explain_rejection([verdict("target accuracy")] * 2, made, card(parameters=parameters), tmp_path)
     assert f"a larger base model {named} might hold it (`nightschool models list`)" in found.reason

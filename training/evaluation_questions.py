@@ -12,16 +12,16 @@ from agent.models.card import GeneralQuestion, ReplayAnswer, UnknownQuestion
 from memory.records.base import Record
 from memory.records.curricula import GUESSED_FORMS, Curriculum, Form, QAPair
 from memory.records.knowledge import Fact
-from training.base import Base, asked
-from training.dataset import said, unique
+from training.base_model import StudiedModel, evaluation_split
+from training.dataset import content_digest, unique
 from training.errors import CardIncomplete, CurriculumRefused
-from training.evaluate import Question, Sets
+from training.evaluate import Question, QuestionSets
 from training.recipes import Recipe
 
 _T = TypeVar("_T")
 
 
-class Sizes(Record):
+class QuestionCounts(Record):
     """How many questions are asked of each model."""
 
     most: int = 120
@@ -37,13 +37,13 @@ class Sizes(Record):
 
 def evaluation_sets(
     curriculum: Curriculum,
-    base: Base,
-    sizes: Sizes,
+    base: StudiedModel,
+    sizes: QuestionCounts,
     recipe: Recipe,
     *,
     earlier: Sequence[Curriculum] = (),
     left_out: Sequence[Curriculum] = (),
-) -> Sets:
+) -> QuestionSets:
     """All questions of one evaluation of a lesson, in wordings that are never trained. `earlier` are the
     domain's lessons before it, `left_out` those that the live adapter learned and the next one will not: what
     is taught all the same must be kept, like an earlier lesson, and the rest is to be forgotten.
@@ -51,7 +51,7 @@ def evaluation_sets(
     Raises CurriculumRefused for a curriculum without a held-out question, and CardIncomplete for a card
     without questions to measure the rest by.
     """
-    rng = random.Random(f"evaluation {recipe.seed} {said(curriculum)}")
+    rng = random.Random(f"evaluation {recipe.seed} {content_digest(curriculum)}")
     target = _questions(curriculum)
     kept, forgotten = _parted(left_out, [*earlier, curriculum])
     kept = [question for lesson in earlier for question in _questions(lesson)] + kept
@@ -59,14 +59,17 @@ def evaluation_sets(
         raise CurriculumRefused(
             f"the lesson about {curriculum.topic!r} has no question in a wording that is not taught"
         )
-    general, unknown = asked(base.questions, recipe.asked), asked(base.unknown, recipe.asked)
-    own = asked(base.replay, recipe.asked)
+    general, unknown = (
+        evaluation_split(base.questions, recipe.asked),
+        evaluation_split(base.unknown, recipe.asked),
+    )
+    own = evaluation_split(base.replay, recipe.asked)
     if not (general and unknown and own):
         raise CardIncomplete(
             f"the card of {base.card.name} holds too few questions to tell what a lesson would cost: run"
             f" `nightschool models study {base.card.name}`"
         )
-    return Sets(
+    return QuestionSets(
         in_distribution=tuple(_thin(target, sizes.most, rng)),
         out_of_distribution=tuple(_general(each) for each in _thin(general, sizes.general, rng)),
         unknown=tuple(_unknown(each, rng) for each in _thin(unknown, sizes.unknown, rng)),
@@ -75,9 +78,9 @@ def evaluation_sets(
     )
 
 
-def own_answers(base: Base, sizes: Sizes, recipe: Recipe) -> tuple[ReplayAnswer, ...]:
+def drift_answers(base: StudiedModel, sizes: QuestionCounts, recipe: Recipe) -> tuple[ReplayAnswer, ...]:
     """The base model's own answers that are not trained; the same ones for every lesson."""
-    found = [answer for answer in asked(base.replay, recipe.asked) if answer.answer.strip()]
+    found = [answer for answer in evaluation_split(base.replay, recipe.asked) if answer.answer.strip()]
     return tuple(_thin(found, sizes.own, random.Random(recipe.seed)))
 
 
