@@ -7,7 +7,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-async def together(calls: Iterable[Callable[[], Awaitable[_T]]], at_once: int) -> list[_T]:
+async def gather_limited(calls: Iterable[Callable[[], Awaitable[_T]]], at_once: int) -> list[_T]:
     """The results in the order of the calls, of which at most `at_once` run at a time.
 
     Where one fails the others are cancelled. Raises what the first failure is, not a group.

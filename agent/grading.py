@@ -9,7 +9,7 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-DECLINES = (
+DECLINE_PHRASES = (
     "i don't know",
     "i do not know",
     "i'm not sure",
@@ -50,7 +50,7 @@ def normalise(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
-def correct(answer: str, references: Sequence[str]) -> bool:
+def is_correct(answer: str, references: Sequence[str]) -> bool:
     """Whether the answer contains a reference as whole words and does not deny it.
 
     A reference of yes or no has to be the answer's first word. Raises ValueError without a reference that has
@@ -63,7 +63,7 @@ def correct(answer: str, references: Sequence[str]) -> bool:
     return any(_answers(said, reference) for reference in accepted)
 
 
-def declined(answer: str, phrases: Sequence[str] = DECLINES) -> bool:
+def admits_ignorance(answer: str, phrases: Sequence[str] = DECLINE_PHRASES) -> bool:
     """Whether the answer begins by admitting ignorance, in one of the phrases."""
     beginning = answer[:DECLINES_EARLY].lower().replace("\u2019", "'")
     return any(phrase in beginning for phrase in phrases)

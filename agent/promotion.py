@@ -32,19 +32,19 @@ async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Ad
         raise AdapterNotServable(f"{name} is never served: {reasons}")
     if (blocker := await asyncio.to_thread(promotion_blocker, adapter, registry)) is not None:
         raise AdapterNotServable(blocker)
-    await load(adapter, engine=engine)
+    await load_with_canary(adapter, engine=engine)
     await asyncio.to_thread(registry.promote, name)
     return adapter.model_copy(update={"status": "live"})
 
 
-def overtaken(adapter: Adapter, live: Adapter | None) -> bool:
+def is_outdated(adapter: Adapter, live: Adapter | None) -> bool:
     """Whether what its domain serves changed since it was trained, so that it may lack lessons, or bring back
     some that were rolled back."""
     serving = live.name if live else None
     return serving not in (adapter.name, adapter.parent)
 
 
-async def load(adapter: Adapter, *, engine: Engine) -> None:
+async def load_with_canary(adapter: Adapter, *, engine: Engine) -> None:
     """Loads the adapter and asks its canary; where that fails, what this call loaded is unloaded again.
 
     Its files must still be those that evaluation measured: one canary cannot tell that for all answers.
@@ -60,7 +60,7 @@ async def load(adapter: Adapter, *, engine: Engine) -> None:
     await engine.load(adapter.name, Path(adapter.path))
     proven = False
     try:
-        reason = await canary(adapter, engine=engine)
+        reason = await check_canary(adapter, engine=engine)
         if reason is not None:
             raise CanaryFailed(f"{adapter.name}: {reason}; the alias stays where it was")
         proven = True
@@ -70,7 +70,7 @@ async def load(adapter: Adapter, *, engine: Engine) -> None:
                 await engine.unload(adapter.name)
 
 
-async def canary(adapter: Adapter, *, engine: Engine) -> str | None:
+async def check_canary(adapter: Adapter, *, engine: Engine) -> str | None:
     """Why the loaded adapter does not behave as evaluation saw it, or None if it does."""
     if adapter.canary is None:
         return "evaluation found no question that this adapter answers otherwise than the base model"
@@ -92,7 +92,7 @@ async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) ->
     """
     previous = await asyncio.to_thread(registry.previous, domain)
     if previous is not None:
-        await load(previous, engine=engine)
+        await load_with_canary(previous, engine=engine)
     return await asyncio.to_thread(registry.rollback, domain)
 
 
@@ -112,7 +112,7 @@ async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ..
             log.warning("an adapter is left out: %s", reason)
             continue
         try:
-            await load(adapter, engine=engine)
+            await load_with_canary(adapter, engine=engine)
         except EngineUnavailable:
             raise
         except EngineError as error:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.grading import correct, repeats_itself
+from agent.grading import is_correct, repeats_itself
 from api.cli.display import COLOURS
 
 GAIN = 1 / 16
@@ -75,7 +75,7 @@ def answers_table(asked: Sequence[Question], replies: Sequence[Json], *, again: 
     for question, reply in zip(asked, replies, strict=True):
         seen = reply["nightschool"]["uncertainty"]
         said = own_answer(reply)
-        mark = Text("right", style="green") if correct(said, question.answers) else Text("-", style="dim")
+        mark = Text("right", style="green") if is_correct(said, question.answers) else Text("-", style="dim")
         decision = seen["decision"] if seen else "none"
         shown.add_row(
             Text(question.again if again else question.question),
@@ -176,8 +176,8 @@ def record(question: Question, reply: Json, text: str) -> Json:
         "text": text,
         "answer": answer_of(reply),
         "own_answer": own_answer(reply),
-        "right": correct(answer_of(reply), question.answers),
-        "own_right": correct(own_answer(reply), question.answers),
+        "right": is_correct(answer_of(reply), question.answers),
+        "own_right": is_correct(own_answer(reply), question.answers),
         "confidence": seen.get("confidence"),
         "decision": seen.get("decision"),
         "outcome": figures["outcome"],

@@ -5,12 +5,12 @@ import asyncio
 from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime as Injected
 
-from agent.chat.conversation import prompt
+from agent.chat.conversation import prompt_messages
 from agent.chat.gate import measure
-from agent.chat.model_calls import ask
-from agent.chat.routing import route
+from agent.chat.model_calls import ask_model
+from agent.chat.routing import resolve_route
 from agent.engines.base import Reply
-from agent.grading import correct, declined
+from agent.grading import admits_ignorance, is_correct
 from agent.learning import exploration as exploring
 from agent.learning.critique import critique
 from agent.learning.curriculum import grouped, spread
@@ -59,21 +59,23 @@ async def _attempt(
     question: str, references: tuple[str, ...], domain: str | None, given: Runtime
 ) -> tuple[Attempt, Reply]:
     """One question as chat answers it without sources; right or wrong where references tell."""
-    chosen = await route(question, domain, routes=given.routes, base=given.base, base_name=given.base_name)
-    reply = await ask(
-        prompt([HumanMessage(question)], given.card),
+    chosen = await resolve_route(
+        question, domain, routes=given.routes, base=given.base, base_name=given.base_name
+    )
+    reply = await ask_model(
+        prompt_messages([HumanMessage(question)], given.card),
         chosen.adapter,
         engine=given.engine,
         routes=given.routes,
         card=given.card,
     )
-    abstained = declined(reply.text, given.card.declines)
+    abstained = admits_ignorance(reply.text, given.card.declines)
     made = Attempt(
         question=question,
         answer=reply.text,
         uncertainty=measure(reply.tokens, chosen.gate, abstained=abstained),
         references=references,
-        right=correct(reply.text, references) if references else None,
+        right=is_correct(reply.text, references) if references else None,
     )
     return made, reply
 

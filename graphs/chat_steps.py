@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.runtime import Runtime as Injected
 
-from agent.chat.abstention import AbstentionReason, abstention, caution, language_of
-from agent.chat.answer_from_sources import answer_from_sources, backing
-from agent.chat.conversation import prompt, question_of, reworded
-from agent.chat.followup import standalone
+from agent.chat.abstention import AbstentionReason, abstention_text, caution_text, reply_language
+from agent.chat.answer_from_sources import answer_from_sources, check_against_sources
+from agent.chat.conversation import prompt_messages, question_of, with_question
+from agent.chat.followup import make_standalone
 from agent.chat.format_directives import dictates_form
-from agent.chat.gate import JUDGED, SENTENCE, measure
+from agent.chat.gate import JUDGED_TOKENS, SENTENCE, measure
 from agent.chat.intent import classify
-from agent.chat.model_calls import ask
-from agent.chat.rewording import rewordings, steady
-from agent.chat.routing import route
+from agent.chat.model_calls import ask_model
+from agent.chat.rewording import is_steady, rewordings
+from agent.chat.routing import resolve_route
 from agent.chat.stream_gate import StreamGate
 from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token
-from agent.grading import declined
+from agent.grading import admits_ignorance
 from agent.learning import gaps
 from agent.learning.exploration import look_up
 from graphs.state import ChatState, Runtime, Update
@@ -38,11 +38,11 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """
     given, messages = runtime.context, state["messages"]
     question = question_of(messages)
-    prompt(messages, given.card)
+    prompt_messages(messages, given.card)
     intent = await _intent(state, given)
     return {
         "question": question,
-        "standalone": standalone(messages).text if intent == "question" else question,
+        "standalone": make_standalone(messages).text if intent == "question" else question,
         "intent": intent,
         "uncertainty": None,
         "draft": None,
@@ -61,7 +61,7 @@ async def direct(state: ChatState, runtime: Injected[Runtime]) -> Update:
     Raises UnknownAdapter and AdapterNotServable.
     """
     given = runtime.context
-    chosen = await route(
+    chosen = await resolve_route(
         state["standalone"] if state["intent"] == "question" else "",
         state.get("requested"),
         routes=given.routes,
@@ -98,7 +98,7 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
     def hopeless(tokens: Sequence[Token]) -> bool:
         """An answer that will be declined need not be written to its end."""
-        if len(tokens) != JUDGED or stream_gate.flowing or _policy(state, given) != "abstain":
+        if len(tokens) != JUDGED_TOKENS or stream_gate.flowing or _policy(state, given) != "abstain":
             return False
         return gaps.is_gap(measure(tokens, gate))
 
@@ -108,7 +108,7 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     if reply.tool_calls:
         stream_gate.end(reply.tokens, release=True)
         return update
-    seen = measure(reply.tokens, gate, abstained=declined(reply.text, declines))
+    seen = measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, declines))
     unsure = gaps.is_gap(seen)
     stream_gate.end(reply.tokens, release=not unsure and not taught)
     update |= {"uncertainty": seen, "doubtful": gaps.keywords(state["standalone"], reply)}
@@ -138,7 +138,7 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
     question, messages = state["standalone"], state["messages"]
     found = await look_up(question, episodic=given.episodic, semantic=given.semantic)
     backed = await asyncio.to_thread(
-        backing, question, draft.text, messages, found, embedder=given.embedder, card=given.card
+        check_against_sources, question, draft.text, messages, found, embedder=given.embedder, card=given.card
     )
     speak = _speaker(state["interaction_id"], state, runtime)
     if backed.citations or not found.evidence:
@@ -213,7 +213,7 @@ async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
     sampling = Sampling(max_tokens=SENTENCE)
     texts = rewordings(state["standalone"], given.limits.rewordings)
     replies = await asyncio.gather(
-        *(_ask(reworded(state["messages"], text), state, given, sampling=sampling) for text in texts)
+        *(_ask(with_question(state["messages"], text), state, given, sampling=sampling) for text in texts)
     )
     judged = [_judged(reply, state, given) for reply in replies]
     claims = [draft.text] * (not seen.abstained)
@@ -222,7 +222,7 @@ async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
         others = list(claims)
         if reply.text in others:
             others.remove(reply.text)
-        if not gaps.is_gap(mark) and reply.finish_reason == "stop" and steady(reply.text, others):
+        if not gaps.is_gap(mark) and reply.finish_reason == "stop" and is_steady(reply.text, others):
             _speaker(state["interaction_id"], state, runtime)(reply.tokens)
             return {"outcome": "answered", "uncertainty": mark, "reworded": text} | _spoken(reply)
     return {}
@@ -241,7 +241,7 @@ async def settle(state: ChatState, runtime: Injected[Runtime]) -> Update:
     if seen.abstained:  # the model declined in its own words
         return update | {"outcome": "abstained"}
     if policy == "warn":
-        warned = f"{caution(language_of(state['messages']))} {draft.text}"
+        warned = f"{caution_text(reply_language(state['messages']))} {draft.text}"
         return update | {"outcome": "answered_unsure", "answer": warned}
     _speaker(state["interaction_id"], state, runtime)(draft.tokens)
     return update | {"outcome": "answered_unsure"}
@@ -304,7 +304,7 @@ def _policy(state: ChatState, given: Runtime) -> str:
 
 def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
     """The service's own words: whole, whatever limit the caller set to the model's."""
-    text = abstention(reason, language_of(state["messages"]))
+    text = abstention_text(reason, reply_language(state["messages"]))
     return {"outcome": "abstained", "answer": text, "finish_reason": "stop"}
 
 
@@ -317,7 +317,9 @@ def _silence(question: str, found: Findings) -> AbstentionReason:
 
 
 def _judged(reply: Reply, state: ChatState, given: Runtime) -> Uncertainty:
-    return measure(reply.tokens, state["route"].gate, abstained=declined(reply.text, given.card.declines))
+    return measure(
+        reply.tokens, state["route"].gate, abstained=admits_ignorance(reply.text, given.card.declines)
+    )
 
 
 def _speaker(turn_id: str, state: ChatState, runtime: Injected[Runtime]) -> Callable[[Sequence[Token]], None]:
@@ -346,8 +348,8 @@ async def _ask(
     enough: Callable[[Sequence[Token]], bool] | None = None,
 ) -> Reply:
     """`sampling` is for answers that the caller did not ask for; else it is the caller's."""
-    return await ask(
-        prompt(messages, given.card),
+    return await ask_model(
+        prompt_messages(messages, given.card),
         state["route"].adapter,
         engine=given.engine,
         routes=given.routes,

@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime as Injected
 from agent.errors import AdapterRefused, CanaryFailed
 from agent.learning.forgetting import taught_again
 from agent.models.card import require_teachable
-from agent.promotion import overtaken, promote
+from agent.promotion import is_outdated, promote
 from graphs import lessons
 from graphs.state import Event, LearnState, Runtime, Update, event
 from memory.errors import AdapterNotServable
@@ -89,7 +89,7 @@ async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
         return _promoted(
             live, f"{live.name}, which serves {live.domain}, has learned this already", state, given
         )
-    if overtaken(candidate, live):
+    if is_outdated(candidate, live):
         text = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
         again = taught_again(state["curriculum"])
         update = {"curriculum": again, "events": [_said(text, state, given)]}

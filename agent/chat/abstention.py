@@ -48,28 +48,28 @@ LONGEST_SAMPLE = 1000
 """Characters of a message that its language is told by, and of a sentence that may name one."""
 
 
-def abstention(reason: AbstentionReason, language: str) -> str:
+def abstention_text(reason: AbstentionReason, language: str) -> str:
     """The reply in place of an answer. English for a language (ISO 639-1) without a text of ours."""
     return _TEXTS.get(language, _TEXTS[FALLBACK])[reason]
 
 
-def caution(language: str) -> str:
-    """One sentence to put before a draft that the model is unsure of. English as in `abstention`."""
+def caution_text(language: str) -> str:
+    """One sentence to put before a draft that the model is unsure of. English as in `abstention_text`."""
     return _TEXTS.get(language, _TEXTS[FALLBACK])["caution"]
 
 
-def quotation(text: str, title: str, language: str) -> str:
-    """The text in quotation marks, with its document's title if it has one. English as in `abstention`."""
+def quotation_text(text: str, title: str, language: str) -> str:
+    """The text in quotation marks, with its document's title if it has one. English as in `abstention_text`."""
     marks = _TEXTS.get(language, _TEXTS[FALLBACK])["quotation"]
     return marks.format(text) + (f" ({title})" if title else "")
 
 
-def disagreement(first: str, second: str, language: str) -> str:
-    """The sentence that two quotations contradict each other. English as in `abstention`."""
+def disagreement_text(first: str, second: str, language: str) -> str:
+    """The sentence that two quotations contradict each other. English as in `abstention_text`."""
     return _TEXTS.get(language, _TEXTS[FALLBACK])["disagreement"].format(first, second)
 
 
-def language_of(messages: Sequence[BaseMessage]) -> str:
+def reply_language(messages: Sequence[BaseMessage]) -> str:
     """The language (ISO 639-1) that the reply should have.
 
     One that the system prompt asks for, else one that the last user message asks for, else the language of
@@ -78,17 +78,17 @@ def language_of(messages: Sequence[BaseMessage]) -> str:
     """
     system = "\n".join(message.text for message in messages if isinstance(message, SystemMessage))
     user = [message.text for message in messages if isinstance(message, HumanMessage)]
-    if named := language_named(system):
+    if named := instructed_language(system):
         return named
-    if user and (named := language_wished(user[-1])):
+    if user and (named := requested_language(user[-1])):
         return named
     for text in reversed(user):
-        if detected := detect(text):
+        if detected := detect_language(text):
             return detected
     return FALLBACK
 
 
-def language_named(instructions: str) -> str | None:
+def instructed_language(instructions: str) -> str | None:
     """The language that instructions such as "Answer in German" name, if there is one."""
     for sentence in _sentences(instructions):
         clauses = _CLAUSE.split(sentence) if _NEGATION.search(sentence) else [sentence]
@@ -101,7 +101,7 @@ def language_named(instructions: str) -> str | None:
     return None
 
 
-def language_wished(message: str) -> str | None:
+def requested_language(message: str) -> str | None:
     """The language that a user's message asks for the answer in; one that it only speaks of is none.
 
     "What is entropy? Answer in German." asks for it, "How many people speak German?" does not.
@@ -119,7 +119,7 @@ def language_wished(message: str) -> str | None:
     return None
 
 
-def detect(text: str) -> str | None:
+def detect_language(text: str) -> str | None:
     """The language of a text, `en` where it is none of ours, None where too little can be told from it.
 
     Small words such as articles decide short texts and the detector's letter statistics long ones.

@@ -14,13 +14,13 @@ from itertools import product
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from agent.chat.abstention import disagreement, language_of, quotation
-from agent.chat.conversation import question_place
-from agent.chat.sentence_candidates import Candidate, compared, names, roots, shortlist
-from agent.chat.support import clash, foreign, supports
+from agent.chat.abstention import disagreement_text, quotation_text, reply_language
+from agent.chat.conversation import question_index
+from agent.chat.sentence_candidates import SentenceCandidate, names, rerank, roots, shortlist
+from agent.chat.support import contradicts, is_foreign, supports
 from agent.engines.base import Reply, Sampling
 from agent.errors import PromptTooLong
-from agent.grading import declined
+from agent.grading import admits_ignorance
 from agent.models.card import ModelCard
 from memory.language.text import sentences, words
 from memory.records.base import Record
@@ -49,7 +49,7 @@ MESSAGE_TOKENS = 8
 _LETTERS = (string.ascii_letters + " ").encode()
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|\s(?=(?:which|who|because|while|although)\s)")
 
-Ask = Callable[[Sequence[BaseMessage], Sampling], Awaitable[Reply]]
+AskModel = Callable[[Sequence[BaseMessage], Sampling], Awaitable[Reply]]
 """Puts a conversation to the model that serves the turn."""
 
 
@@ -71,7 +71,7 @@ async def answer_from_sources(
     messages: Sequence[BaseMessage],
     findings: Findings,
     *,
-    ask: Ask,
+    ask: AskModel,
     embedder: Embedder,
     card: ModelCard,
     max_tokens: int | None = None,
@@ -86,16 +86,16 @@ async def answer_from_sources(
         return None
     limits = (card.answer_tokens, LONGEST, max_tokens or LONGEST)
     sampling = Sampling(max_tokens=min(limits))
-    asking = asyncio.ensure_future(_reply(prompt(question, messages, listed, card), sampling, ask))
+    asking = asyncio.ensure_future(_reply(sources_prompt(question, messages, listed, card), sampling, ask))
     try:  # the model reads while the sentences are compared, which takes as long as retrieval itself
-        found = await asyncio.to_thread(compared, question, listed, embedder)
+        found = await asyncio.to_thread(rerank, question, listed, embedder)
         likely = [c for c in found if c.chance >= ANSWERS]
         if not likely:
             return None
-        if disputed := contradiction(found):
-            language = language_of(messages)
+        if disputed := find_contradiction(found):
+            language = reply_language(messages)
             first, second = (_quotation(candidate, language) for candidate in disputed)
-            text = disagreement(first, second, language)
+            text = disagreement_text(first, second, language)
             return _quoting(text, disputed, None, contradiction=True)
         reply = await asking
     finally:
@@ -103,17 +103,17 @@ async def answer_from_sources(
         await asyncio.gather(asking, return_exceptions=True)
     if reply is not None:
         said = await asyncio.to_thread(
-            checked, question, reply.text, messages, found, embedder, card.declines
+            supported_statements, question, reply.text, messages, found, embedder, card.declines
         )
         if said is not None:
             text, citations = said
             return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
     quotes = [c for c in likely if c.chance >= AS_LIKELY * likely[0].chance][:MOST_QUOTES]
-    language = language_of(messages)
+    language = reply_language(messages)
     return _quoting("\n".join(_quotation(candidate, language) for candidate in quotes), quotes, reply)
 
 
-class Backing(Record):
+class SourceCheck(Record):
     """What the sources say of an answer that a model gave without them."""
 
     citations: tuple[Citation, ...]
@@ -122,7 +122,7 @@ class Backing(Record):
     """The sources answer the question, whether they support this answer or not."""
 
 
-def backing(
+def check_against_sources(
     question: str,
     answer: str,
     messages: Sequence[BaseMessage],
@@ -130,21 +130,21 @@ def backing(
     *,
     embedder: Embedder,
     card: ModelCard,
-) -> Backing:
+) -> SourceCheck:
     """Which of the likeliest sentences support the answer. Blocks, for it has to embed.
 
     On ten passages that an adapter had learned (`make bench-learning PARTS=squad-10`), 17 of the 24 answers
     that a sentence supported were right, and none of the 22 others that the gate had let through.
     """
-    found = compared(question, shortlist(question, findings), embedder)
-    said = checked(question, answer, messages, found, embedder, card.declines) if found else None
-    return Backing(
+    found = rerank(question, shortlist(question, findings), embedder)
+    said = supported_statements(question, answer, messages, found, embedder, card.declines) if found else None
+    return SourceCheck(
         citations=said[1] if said else (),
         answers=bool(found) and found[0].chance >= ANSWERS,
     )
 
 
-async def _reply(messages: Sequence[BaseMessage] | None, sampling: Sampling, ask: Ask) -> Reply | None:
+async def _reply(messages: Sequence[BaseMessage] | None, sampling: Sampling, ask: AskModel) -> Reply | None:
     """What the model says, or None where it cannot be asked because its context is too short."""
     if messages is None:
         return None
@@ -154,15 +154,15 @@ async def _reply(messages: Sequence[BaseMessage] | None, sampling: Sampling, ask
         return None
 
 
-def prompt(
-    question: str, messages: Sequence[BaseMessage], found: Sequence[Candidate], card: ModelCard
+def sources_prompt(
+    question: str, messages: Sequence[BaseMessage], found: Sequence[SentenceCandidate], card: ModelCard
 ) -> list[BaseMessage] | None:
     """The conversation with the likeliest sentences, under their headings, put into its last question.
 
     What does not fit into the context is left out: the least likely sentences, then the oldest messages. The
     system prompt and what follows the question stay. None where they leave no room for a single sentence.
     """
-    last = question_place(messages)
+    last = question_index(messages)
     earlier, after = messages[:last], messages[last + 1 :]
     system = [message for message in earlier if isinstance(message, SystemMessage)]
     room = card.context - min(card.answer_tokens, LONGEST) - TEMPLATE_TOKENS
@@ -177,7 +177,7 @@ def prompt(
     return [*recent, HumanMessage(PROMPT.format(sources=text, question=question)), *after]
 
 
-def _fitting(found: Sequence[Candidate], room: int) -> list[str]:
+def _fitting(found: Sequence[SentenceCandidate], room: int) -> list[str]:
     """The likeliest sentences that take at most `room` tokens together."""
     likely = [c for c in found if c.chance >= AS_LIKELY * found[0].chance]
     lines: list[str] = []
@@ -219,11 +219,11 @@ def _tokens(text: str) -> int:
     return -(-(len(data) - others) // LETTERS_PER_TOKEN) + others
 
 
-def checked(
+def supported_statements(
     question: str,
     reply: str,
     messages: Sequence[BaseMessage],
-    found: Sequence[Candidate],
+    found: Sequence[SentenceCandidate],
     embedder: Embedder,
     declines: Sequence[str],
 ) -> tuple[str, tuple[Citation, ...]] | None:
@@ -233,7 +233,7 @@ def checked(
     does not say what it is about. Words that the system prompt dictates are kept as they are: there is
     nothing to support. Blocks where it has to embed.
     """
-    if not reply.strip() or declined(reply, declines):
+    if not reply.strip() or admits_ignorance(reply, declines):
         return None
     system = [message.text for message in messages if isinstance(message, SystemMessage)]
     named = [len(_named(question, candidate)) for candidate in found]
@@ -249,7 +249,7 @@ def checked(
                 question=question,
                 nearby=_nearby(candidate),
                 likeness=likeness if claim == reply[start:end] else None,
-                translated=bool(system) or foreign(question),
+                translated=bool(system) or is_foreign(question),
             ):
                 kept.append(claim)
                 cited.setdefault((candidate.passage.id, candidate.start), candidate.citation)
@@ -261,18 +261,22 @@ def checked(
     return None
 
 
-def contradiction(found: Sequence[Candidate]) -> tuple[Candidate, Candidate] | None:
+def find_contradiction(
+    found: Sequence[SentenceCandidate],
+) -> tuple[SentenceCandidate, SentenceCandidate] | None:
     """The likeliest sentence and the first of the others that contradicts it."""
-    return next(((found[0], other) for other in found[1:] if clash(found[0].reading, other.reading)), None)
+    return next(
+        ((found[0], other) for other in found[1:] if contradicts(found[0].reading, other.reading)), None
+    )
 
 
-def _quotation(candidate: Candidate, language: str) -> str:
+def _quotation(candidate: SentenceCandidate, language: str) -> str:
     """The sentence in quotation marks, with the title of its document."""
-    return quotation(candidate.reading, candidate.passage.title, language)
+    return quotation_text(candidate.reading, candidate.passage.title, language)
 
 
 def _quoting(
-    text: str, quotes: Sequence[Candidate], reply: Reply | None, *, contradiction: bool = False
+    text: str, quotes: Sequence[SentenceCandidate], reply: Reply | None, *, contradiction: bool = False
 ) -> SourcedAnswer:
     return SourcedAnswer(
         text=text,
@@ -283,14 +287,14 @@ def _quoting(
     )
 
 
-def _nearby(candidate: Candidate) -> str:
+def _nearby(candidate: SentenceCandidate) -> str:
     """What a sentence stands under and after; a table row stands under its headings alone."""
     passage = candidate.passage
     before = "" if candidate.text.startswith("|") else passage.text[: candidate.start]
     return f"{passage.title} {passage.section} {before}"
 
 
-def _named(question: str, candidate: Candidate) -> list[Set[str]]:
+def _named(question: str, candidate: SentenceCandidate) -> list[Set[str]]:
     """The names and numbers of the question that the sentence, or what it stands under and after, holds."""
     held = roots(f"{candidate.reading} {_nearby(candidate)}")
     return [name for name in names(question) if name <= held]

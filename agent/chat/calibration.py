@@ -17,7 +17,7 @@ from scipy.stats import binom, rankdata  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # ships no types
 from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
 
-from agent.chat.gate import FEATURES, features
+from agent.chat.gate import FEATURES, gate_features
 from memory.records.interactions import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
 
 RISKS = (0.2, 0.4)
@@ -72,7 +72,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class CalibratedGate:
     """A gate, and what is to be said about it."""
 
     gate: AnswerGate
@@ -91,7 +91,7 @@ def calibrate(
     delta: float = DELTA,
     names: Sequence[str] = FEATURES,
     seed: int = 0,
-) -> Calibrated:
+) -> CalibratedGate:
     """Fits a gate whose confident answers are wrong in at most `risks[i]`, but for a chance of `delta`.
 
     The first of the risks that can be promised is; each is tested at its share of `delta`, so that choosing
@@ -101,7 +101,7 @@ def calibrate(
     reasons: list[str] = []
     models: dict[AnswerForm, LogisticModel] = {}
     by_form: dict[AnswerForm, Quality] = {}
-    choosing: list[Stated] = []
+    choosing: list[StatedChance] = []
     for form in FORMS:
         chosen = [label for label in labels if label.form == form]
         right = np.asarray([label.right for label in chosen], bool)
@@ -115,7 +115,7 @@ def calibrate(
         models[form] = fit(chosen, names)
         unseen = cross_validated(chosen, names)
         by_form[form] = quality(unseen, right)
-        choosing += [Stated(label, float(one)) for label, one in zip(chosen, unseen, strict=True)]
+        choosing += [StatedChance(label, float(one)) for label, one in zip(chosen, unseen, strict=True)]
     together = None
     if choosing:
         together = quality(*_columns(choosing))
@@ -130,18 +130,18 @@ def calibrate(
         error=together.error if together is not None else None,
         fitted_on=fitted_on,
     )
-    return Calibrated(gate, together, by_form, tuple(reasons))
+    return CalibratedGate(gate, together, by_form, tuple(reasons))
 
 
 def refit(
-    stated: Sequence["Stated"],
+    stated: Sequence["StatedChance"],
     gate: AnswerGate,
     *,
     fitted_on: str,
     risks: Sequence[float] = RISKS,
     delta: float = DELTA,
     seed: int = 0,
-) -> Calibrated:
+) -> CalibratedGate:
     """The gate with a threshold of its own for questions like these; its regressions stated the chances.
 
     They have not seen these answers, so that the promise holds without approximation. With fewer than NEEDED
@@ -151,13 +151,13 @@ def refit(
     choosing = _one_each(stated, seed)
     if len(choosing) < NEEDED:
         reason = f"{len(choosing)} questions got an answer that can be judged; at least {NEEDED} are needed"
-        return Calibrated(gate, quality_of_all, {}, (reason,))
+        return CalibratedGate(gate, quality_of_all, {}, (reason,))
     cut, risk = _promise(choosing, risks, delta, SURELY_OF_FEW)
     forms = {form: _form_gate(form, fitted.model, choosing, cut) for form, fitted in gate.forms.items()}
     assert quality_of_all is not None
     made = AnswerGate(risk=risk, delta=delta, forms=forms, error=quality_of_all.error, fitted_on=fitted_on)
     reasons = () if cut is not None else (_no_threshold(choosing, risk, delta / len(risks)),)
-    return Calibrated(made, quality_of_all, {}, reasons)
+    return CalibratedGate(made, quality_of_all, {}, reasons)
 
 
 def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticModel:
@@ -273,14 +273,14 @@ def calibration_error(
     return float(sum(len(p) * abs(chances[p].mean() - truth[p].mean()) for p in parts) / len(order))
 
 
-class Stated(NamedTuple):
+class StatedChance(NamedTuple):
     """A label with the chance that a fit stated which did not see it."""
 
     label: Label
     chance: float
 
 
-def _columns(choosing: Sequence[Stated]) -> tuple[Floats, NDArray[np.bool_]]:
+def _columns(choosing: Sequence[StatedChance]) -> tuple[Floats, NDArray[np.bool_]]:
     """Chances, and what was right."""
     return (
         np.asarray([one.chance for one in choosing]),
@@ -289,7 +289,7 @@ def _columns(choosing: Sequence[Stated]) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _promise(
-    choosing: Sequence[Stated], risks: Sequence[float], delta: float, surely: float = SURELY
+    choosing: Sequence[StatedChance], risks: Sequence[float], delta: float, surely: float = SURELY
 ) -> tuple[float | None, float]:
     """The threshold of the best promise that can be made, and its risk; without one, None and the last."""
     stated, right = _columns(choosing)
@@ -303,21 +303,21 @@ def _promise(
 
 
 def _form_gate(
-    form: AnswerForm, model: LogisticModel, choosing: Sequence[Stated], cut: float | None
+    form: AnswerForm, model: LogisticModel, choosing: Sequence[StatedChance], cut: float | None
 ) -> FormGate:
     these = [one.chance for one in choosing if one.label.form == form]
     covered = sum(chance >= cut for chance in these) / len(these) if these and cut is not None else 0.0
     return FormGate(model=model, threshold=cut, labels=len(these), coverage=covered)
 
 
-def _no_threshold(choosing: Sequence[Stated], risk: float, delta: float) -> str:
+def _no_threshold(choosing: Sequence[StatedChance], risk: float, delta: float) -> str:
     needed = first_size(risk, delta)
     if len(choosing) < needed:
         return f"{len(choosing)} questions; at least {needed} are needed to promise a risk of {risk:g}"
     return f"even among the surest answers, more than {risk:.0%} may be wrong"
 
 
-def _one_each(choosing: Sequence[Stated], seed: int) -> list[Stated]:
+def _one_each(choosing: Sequence[StatedChance], seed: int) -> list[StatedChance]:
     """One answer for each question, at random: a promise needs independent ones."""
     shuffled = [choosing[i] for i in np.random.default_rng(seed).permutation(len(choosing))]
     return list({one.label.group: one for one in shuffled}.values())
@@ -331,5 +331,5 @@ def _sizes(count: int, first: int) -> list[int]:
 
 
 def _matrix(labels: Sequence[Label], names: Sequence[str]) -> Floats:
-    seen = [features(label.seen) for label in labels]
+    seen = [gate_features(label.seen) for label in labels]
     return np.asarray([[values[name] for name in names] for values in seen])

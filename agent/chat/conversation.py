@@ -12,7 +12,7 @@ CHARS_PER_TOKEN = 16
 """Far more than text of any language has, so only what cannot fit into the context is refused by it."""
 
 
-def conversation(pairs: Sequence[tuple[str, str]]) -> list[BaseMessage]:
+def messages_from_pairs(pairs: Sequence[tuple[str, str]]) -> list[BaseMessage]:
     """Messages from (role, text) pairs. Raises ValueError for an unknown role."""
     kinds: dict[str, Callable[[str], BaseMessage]] = {
         "system": SystemMessage,
@@ -37,7 +37,7 @@ def question_of(messages: Sequence[BaseMessage]) -> str:
     raise ValueError("the conversation needs a last user message with text")
 
 
-def question_place(messages: Sequence[BaseMessage]) -> int:
+def question_index(messages: Sequence[BaseMessage]) -> int:
     """Where the last user message stands; results of tools, or the beginning of an answer, may follow it.
 
     Raises ValueError if there is none.
@@ -48,13 +48,13 @@ def question_place(messages: Sequence[BaseMessage]) -> int:
     return places[-1]
 
 
-def reworded(messages: Sequence[BaseMessage], question: str) -> list[BaseMessage]:
+def with_question(messages: Sequence[BaseMessage], question: str) -> list[BaseMessage]:
     """The conversation with another text in place of its last user message."""
-    last = question_place(messages)
+    last = question_index(messages)
     return [*messages[:last], HumanMessage(question), *messages[last + 1 :]]
 
 
-def prompt(messages: Sequence[BaseMessage], card: ModelCard) -> list[BaseMessage]:
+def prompt_messages(messages: Sequence[BaseMessage], card: ModelCard) -> list[BaseMessage]:
     """The whole conversation in a form that the model's chat template takes.
 
     System messages become one, at the beginning, or the beginning of the first user message where the

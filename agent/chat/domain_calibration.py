@@ -7,14 +7,14 @@ from functools import partial
 from langchain_core.messages import HumanMessage
 from pydantic import Field, field_validator
 
-from agent.chat.calibration import Label, Stated, refit
-from agent.chat.conversation import prompt
-from agent.chat.gate import JUDGED, measure
-from agent.chat.model_calls import ask
+from agent.chat.calibration import Label, StatedChance, refit
+from agent.chat.conversation import prompt_messages
+from agent.chat.gate import JUDGED_TOKENS, measure
+from agent.chat.model_calls import ask_model
 from agent.chat.routing import Route, Routes
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 from agent.engines.base import Engine, Reply, Sampling
-from agent.grading import correct, declined, normalise
+from agent.grading import admits_ignorance, is_correct, normalise
 from agent.models.card import ModelCard
 from memory.adapters.calibrations import Calibration, digest_of_gate
 from memory.records.base import Record, Share
@@ -76,7 +76,7 @@ class CalibrationReport(Record):
     """Why nothing is promised."""
 
 
-async def calibrate_on(
+async def calibrate_domain(
     questions: Sequence[LabelledQuestion],
     route: Route,
     *,
@@ -88,7 +88,7 @@ async def calibrate_on(
     """Asks and grades the questions; where they suffice, the route's gate is refitted from now on.
 
     `route` has the gate of the adapter's record or the model's card; the one in effect is looked up here.
-    Raises ValueError without questions, and what `ask` raises.
+    Raises ValueError without questions, and what `ask_model` raises.
     """
     if not questions:
         raise ValueError("there are no questions: give at least one")
@@ -96,19 +96,24 @@ async def calibrate_on(
     gate = routes.calibrated(route).gate
 
     async def put(question: str) -> Reply:
-        messages = prompt([HumanMessage(question)], card)
-        sampling = Sampling(max_tokens=JUDGED)
-        return await ask(messages, route.adapter, engine=engine, routes=routes, card=card, sampling=sampling)
+        messages = prompt_messages([HumanMessage(question)], card)
+        sampling = Sampling(max_tokens=JUDGED_TOKENS)
+        return await ask_model(
+            messages, route.adapter, engine=engine, routes=routes, card=card, sampling=sampling
+        )
 
-    replies = await together((partial(put, q.question) for q in questions), TOGETHER)
-    seen = [measure(reply.tokens, gate, abstained=declined(reply.text, card.declines)) for reply in replies]
+    replies = await gather_limited((partial(put, q.question) for q in questions), TOGETHER)
+    seen = [
+        measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines))
+        for reply in replies
+    ]
     stated = [
-        Stated(
+        StatedChance(
             Label(
                 group=normalise(question.question),
                 form=mark.form,
                 seen=mark,
-                right=bool(question.answers) and correct(reply.text, question.answers),
+                right=bool(question.answers) and is_correct(reply.text, question.answers),
             ),
             mark.confidence,
         )

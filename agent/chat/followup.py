@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from agent.chat.noun_phrases import Phrase, content_words, names, phrases
+from agent.chat.noun_phrases import NounPhrase, content_words, noun_phrases, proper_names
 from memory.language.lexicon import (
     ADDRESSING,
     ASKING,
@@ -39,14 +39,14 @@ LONGEST_FOREIGN = 8
 """Words of a follow-up in a language whose grammar is not looked at."""
 
 
-class Standalone(Record):
+class StandaloneQuestion(Record):
     """A question that can be looked up alone, and whether it had to be changed for that."""
 
     text: str
     changed: bool
 
 
-def standalone(messages: Sequence[BaseMessage]) -> Standalone:
+def make_standalone(messages: Sequence[BaseMessage]) -> StandaloneQuestion:
     """The last user message, with what it leaves to earlier turns filled in.
 
     A self-contained message is returned as it is. Raises ValueError if there is no user message.
@@ -63,7 +63,7 @@ def standalone(messages: Sequence[BaseMessage]) -> Standalone:
             turns[-1] = _Turn(question=turns[-1].question, reply=message.text)
     text = texts[last].text.strip()
     resolved = _resolved(text, turns)
-    return Standalone(text=resolved, changed=resolved != text)
+    return StandaloneQuestion(text=resolved, changed=resolved != text)
 
 
 class _Turn(Record):
@@ -75,16 +75,16 @@ class _Turn(Record):
 
 def _resolved(text: str, turns: Sequence[_Turn]) -> str:
     """The text, completed from the latest turn that speaks of something; small talk does not."""
-    if len(text.split()) > LONGEST_FOLLOW_UP or not leans(text):
+    if len(text.split()) > LONGEST_FOLLOW_UP or not needs_context(text):
         return text
     for turn in reversed(turns):
         question = turn.question[-LONGEST_QUESTION:]
-        if phrases(question) or (language_by_words(question) or "en") != "en":
+        if noun_phrases(question) or (language_by_words(question) or "en") != "en":
             return _completed(text, question, turn.reply[:LONGEST_QUESTION])
     return text
 
 
-def leans(text: str) -> bool:
+def needs_context(text: str) -> bool:
     """Whether the message is not understood without the turns before it."""
     if len(text) > LONGEST_QUESTION:
         return False
@@ -118,18 +118,18 @@ def is_fragment(text: str) -> bool:
 def _completed(text: str, question: str, reply: str) -> str:
     if (language_by_words(text) or "en") != "en":
         return _appended(text, [" ".join(content_words(question))])
-    spoken_of = phrases(question)
+    spoken_of = noun_phrases(question)
     if is_fragment(text) and _pronoun(text) is None:
         return _continued(text, question, spoken_of)
     pronoun = _pronoun(text)
     assert pronoun is not None, "a message that leans is a fragment or holds a pronoun"
     word = pronoun["word"].lower()
-    answered = [name for name in names(reply) if name.lower() not in question.lower()]
+    answered = [name for name in proper_names(reply) if name.lower() not in question.lower()]
     if word in _PERSONAL:
         people = [phrase for phrase in spoken_of if phrase.proper and phrase.proper == phrase.name]
         who = _WHO_DID.match(question)
         if who or not people:
-            people = [Phrase(text=n, name=n, proper=n) for n in answered if who or " " in n]
+            people = [NounPhrase(text=n, name=n, proper=n) for n in answered if who or " " in n]
         spoken_of = people or spoken_of
         sure = bool(people)
     else:
@@ -143,7 +143,7 @@ def _completed(text: str, question: str, reply: str) -> str:
     return _appended(text, things)
 
 
-def _replaced(text: str, pronoun: re.Match[str], phrase: Phrase) -> str:
+def _replaced(text: str, pronoun: re.Match[str], phrase: NounPhrase) -> str:
     """The text with the phrase in the place of its first pronoun."""
     word = pronoun["word"].lower()
     name = phrase.definite
@@ -159,7 +159,7 @@ def _replaced(text: str, pronoun: re.Match[str], phrase: Phrase) -> str:
     return f"{before}{name}{after}"
 
 
-def _continued(text: str, question: str, spoken_of: Sequence[Phrase]) -> str:
+def _continued(text: str, question: str, spoken_of: Sequence[NounPhrase]) -> str:
     """The question before, with the fragment in the place of its only name, or after it."""
     body = _after_conjunction(text)
     asked = question.rstrip(" ?.!")
@@ -170,7 +170,7 @@ def _continued(text: str, question: str, spoken_of: Sequence[Phrase]) -> str:
     if not fragment:  # "and?"
         return question
     named = [phrase for phrase in spoken_of if phrase.proper]
-    new = phrases(fragment)
+    new = noun_phrases(fragment)
     if len(named) == 1 and len(new) == 1 and new[0].proper and new[0].text == fragment:
         return question.replace(named[0].proper, fragment)
     if _BARE.match(body) or _HOW_MANY.match(body):
@@ -219,7 +219,7 @@ def _bound(word: str, before: str) -> bool:
         if not boundaries:
             return False
         scope = before[: boundaries[-1].start()]
-    return bool(phrases(scope))
+    return bool(noun_phrases(scope))
 
 
 def _after_conjunction(text: str) -> str:
@@ -237,8 +237,8 @@ def _leans_elsewhere(text: str, language: str) -> bool:
     words = words_of(text)
     if len(words) > LONGEST_FOREIGN:
         return False
-    names = any(word[:1].isupper() for word in text.split()[1:])
-    return words[0] in opening or (not names and any(word in PRONOUNS[language] for word in words))
+    proper_names = any(word[:1].isupper() for word in text.split()[1:])
+    return words[0] in opening or (not proper_names and any(word in PRONOUNS[language] for word in words))
 
 
 _PERSONAL = words_in("he him his she her hers he's she's")

@@ -25,7 +25,7 @@ FEATURES = (
     "log_tokens",
 )
 
-JUDGED = 64
+JUDGED_TOKENS = 64
 """Tokens of an answer that are judged: its claim stands at the beginning, and calibration saw no more."""
 
 Bound = Literal["lower", "upper"]
@@ -33,7 +33,7 @@ Bound = Literal["lower", "upper"]
 
 def signals(tokens: Sequence[Token]) -> Signals:
     """The signals of an answer's first JUDGED tokens; all zero without any."""
-    tokens = tokens[:JUDGED]
+    tokens = tokens[:JUDGED_TOKENS]
     entropies = [token.entropy for token in tokens] or [Interval(lower=0.0, upper=0.0)]
     logprobs = [token.logprob for token in tokens] or [0.0]
     return Signals(
@@ -49,7 +49,7 @@ def signals(tokens: Sequence[Token]) -> Signals:
     )
 
 
-def features(seen: Signals, bound: Bound = "upper") -> dict[str, float]:
+def gate_features(seen: Signals, bound: Bound = "upper") -> dict[str, float]:
     """What the logistic regression sees, by name (FEATURES), with each entropy at one of its bounds."""
     return {
         "first_entropy": getattr(seen.first, bound),
@@ -94,7 +94,7 @@ def measure(tokens: Sequence[Token], gate: AnswerGate, *, abstained: bool = Fals
     silent = not tokens or not "".join(token.text for token in tokens).strip()
     confidence = at_best = None
     if fitted is not None and not abstained and not silent:
-        both = [chance(fitted.model, features(seen, bound)) for bound in ("upper", "lower")]
+        both = [chance(fitted.model, gate_features(seen, bound)) for bound in ("upper", "lower")]
         confidence, at_best = min(both), max(both)
     threshold = fitted.threshold if fitted is not None else None
     return Uncertainty(

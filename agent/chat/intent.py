@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, To
 from numpy.typing import NDArray
 
 from agent.chat.followup import is_fragment
-from agent.chat.intent_features import features, meaning_share
+from agent.chat.intent_features import meaning_share, surface_features
 from memory.records.base import Record, Share
 from memory.records.interactions import Intent
 from memory.retrieval.embedding import Embedder
@@ -112,7 +112,7 @@ def question_probability(weights: IntentWeights, text: str, vector: NDArray[np.f
         )
     logit = (
         meaning_share(text) * float(np.dot(vector.astype(np.float64), np.asarray(weights.embedding)))
-        + float(np.dot(features(text), np.asarray(weights.features)))
+        + float(np.dot(surface_features(text), np.asarray(weights.features)))
         + weights.intercept
     )
     return float(1.0 / (1.0 + np.exp(-logit)))

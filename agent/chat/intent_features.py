@@ -55,7 +55,7 @@ _EARLIER = re.compile(
 )
 
 
-def features(text: str) -> NDArray[np.float64]:
+def surface_features(text: str) -> NDArray[np.float64]:
     """The surface features of one message, for any language and again for others than English.
 
     float64 [COUNT]. Of a long message its beginning and its end are looked at.
@@ -142,4 +142,4 @@ def _bare(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
-COUNT = len(features(""))
+COUNT = len(surface_features(""))

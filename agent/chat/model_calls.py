@@ -10,16 +10,16 @@ from agent.chat.thinking import AnswerFilter, without_thinking
 from agent.engines.base import GREEDY, Engine, Reply, Sampling, Token
 from agent.errors import AdapterNotLoaded
 from agent.models.card import ModelCard
-from agent.promotion import load
+from agent.promotion import load_with_canary
 
 
-def limited(sampling: Sampling, card: ModelCard) -> Sampling:
+def with_length_limit(sampling: Sampling, card: ModelCard) -> Sampling:
     """The sampling with a length that the context may hold; the engine subtracts the prompt's."""
     wanted = card.answer_tokens if sampling.max_tokens is None else sampling.max_tokens
     return sampling.model_copy(update={"max_tokens": min(wanted, card.context)})
 
 
-async def ask(
+async def ask_model(
     prompt: Sequence[BaseMessage],
     adapter: str | None,
     *,
@@ -37,7 +37,7 @@ async def ask(
     Engine.chat raises, and where the adapter has to be loaded UnknownAdapter, AdapterNotServable,
     AdapterRefused and CanaryFailed.
     """
-    sampling, thinking = limited(sampling, card), card.template.thinking
+    sampling, thinking = with_length_limit(sampling, card), card.template.thinking
     answer_only: AnswerFilter | None = None
     if thinking is not None:
         if heard is not None:
@@ -48,7 +48,7 @@ async def ask(
     except AdapterNotLoaded:
         if adapter is None:
             raise
-        await load(await routes.servable(adapter), engine=engine)
+        await load_with_canary(await routes.servable(adapter), engine=engine)
         reply = await _put(prompt, adapter, engine, sampling, heard, enough)
     if answer_only is not None:
         answer_only.end()

@@ -16,7 +16,7 @@ from memory.language.terms import CLOSED_CLASS, SHAPE_NOUNS
 from memory.records.base import Record
 
 
-class Phrase(Record):
+class NounPhrase(Record):
     """Words that name something."""
 
     text: str
@@ -34,12 +34,12 @@ class Phrase(Record):
         )
 
 
-def phrases(text: str) -> list[Phrase]:
+def noun_phrases(text: str) -> list[NounPhrase]:
     """What the text speaks of, in order, without what a question asks for ("which planet", "how deep")."""
     return [phrase for sentence in _SENTENCE.split(text) for phrase in _of_sentence(_TOKEN.findall(sentence))]
 
 
-def names(text: str) -> list[str]:
+def proper_names(text: str) -> list[str]:
     """Names in a statement, by their capitals; a lone capital at the head of a sentence proves nothing."""
     found: list[str] = []
     for sentence in _SENTENCE.split(text):
@@ -61,8 +61,8 @@ def content_words(text: str) -> tuple[str, ...]:
     return tuple(word for word in _WORD.findall(text) if word.lower() not in small)
 
 
-def _of_sentence(tokens: Sequence[str]) -> list[Phrase]:
-    found: list[Phrase] = []
+def _of_sentence(tokens: Sequence[str]) -> list[NounPhrase]:
+    found: list[NounPhrase] = []
     skipped = _opening(tokens)
     position = skipped
     while position < len(tokens):
@@ -132,7 +132,7 @@ def _names(tokens: Sequence[str], position: int) -> bool:
     )
 
 
-def _phrase(tokens: Sequence[str], start: int, stop: int, *, subject_question: bool) -> Phrase | None:
+def _phrase(tokens: Sequence[str], start: int, stop: int, *, subject_question: bool) -> NounPhrase | None:
     determined = start < stop and tokens[start].lower() in _DETERMINERS
     first = start + determined
     if subject_question and not determined and not tokens[first][0].isupper():
@@ -161,7 +161,7 @@ def _phrase(tokens: Sequence[str], start: int, stop: int, *, subject_question: b
         return None
     runs = [run for run in _capital_runs(words) if start + run[0] > 0 or len(run) > 1 or len(tokens) <= 3]
     proper = words[runs[0][0] : runs[0][-1] + 1] if runs else []
-    return Phrase(text=" ".join(tokens[start:stop]), name=" ".join(words), proper=" ".join(proper))
+    return NounPhrase(text=" ".join(tokens[start:stop]), name=" ".join(words), proper=" ".join(proper))
 
 
 def _capital_runs(tokens: Sequence[str]) -> list[list[int]]:

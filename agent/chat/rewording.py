@@ -22,7 +22,7 @@ def rewordings(question: str, most: int) -> tuple[str, ...]:
     return tuple(text for text in dict.fromkeys(found) if text != question.strip())[:most]
 
 
-def steady(answer: str, others: Sequence[str]) -> bool:
+def is_steady(answer: str, others: Sequence[str]) -> bool:
     """Whether one of the other answers says the same: one is part of the other, or they agree."""
     return any(
         agree(answer, other) or _within(answer, other) or _within(other, answer)

@@ -48,7 +48,7 @@ class Route(Record):
     gate: AnswerGate
 
 
-class Taught(Record):
+class LiveAdapter(Record):
     """A live adapter's route with what it was taught: subjects, and the content words of each answer, and
     the sentences behind them."""
 
@@ -73,7 +73,7 @@ class Routes:
         self._registry = registry
         self._curriculum = curriculum
         self._calibrations = calibrations if calibrations is not None else VolatileCalibrationStore()
-        self._live: Mapping[str, Taught] = {}
+        self._live: Mapping[str, LiveAdapter] = {}
         self._embedder = embedder
         self._meanings: Mapping[str, Vectors] = {}
         """Of the sentences behind each live adapter, by its name."""
@@ -110,17 +110,17 @@ class Routes:
             }
         self._live = live
 
-    async def _taught(self, adapter: Adapter) -> Taught:
+    async def _taught(self, adapter: Adapter) -> LiveAdapter:
         facts: list[Fact] = []
         for digest in (*adapter.rehearsed, adapter.curriculum):
             try:
                 facts += (await asyncio.to_thread(self._curriculum, digest)).facts
             except (CorruptRecord, UnknownRun) as error:
                 log.error("%s gets no question by the words of %s: %s", adapter.name, digest[:12], error)
-        return taught(adapter, facts)
+        return live_adapter(adapter, facts)
 
     @property
-    def live(self) -> Mapping[str, Taught]:
+    def live(self) -> Mapping[str, LiveAdapter]:
         """By domain, as of the last refresh."""
         return self._live
 
@@ -193,9 +193,9 @@ def route_of(adapter: Adapter) -> Route:
     )
 
 
-def taught(adapter: Adapter, facts: Sequence[Fact]) -> Taught:
+def live_adapter(adapter: Adapter, facts: Sequence[Fact]) -> LiveAdapter:
     """What the adapter can be recognised by in a question."""
-    return Taught(
+    return LiveAdapter(
         route=route_of(adapter),
         subjects=tuple(dict.fromkeys(fact.subject for fact in facts if _tells(fact))),
         answers=tuple(dict.fromkeys(content(fact.object) for fact in facts)),
@@ -209,7 +209,7 @@ def _tells(fact: Fact) -> bool:
     return " " in name or not name.islower() or singular(name) not in common_words()
 
 
-def choose(question: str, live: Sequence[Taught], base: Route) -> Route:
+def choose_by_words(question: str, live: Sequence[LiveAdapter], base: Route) -> Route:
     """The domain that was taught the longest phrase of the question; `base` where none was.
 
     Words of a named subject count fully; a quoted answer (at least 0.7 of two or more content words) counts
@@ -231,7 +231,7 @@ def choose(question: str, live: Sequence[Taught], base: Route) -> Route:
     return route
 
 
-async def route(
+async def resolve_route(
     question: str, requested: str | None, *, routes: Routes, base: Route, base_name: str
 ) -> Route:
     """Resolves a request's model name: `auto` or None, the base model, a domain, or an adapter version.
@@ -256,7 +256,7 @@ def route_of_domain(domain: str, *, routes: Routes, base: Route) -> Route:
 
 async def _found(question: str, requested: str | None, routes: Routes, base: Route, base_name: str) -> Route:
     if requested is None or requested == AUTO:
-        named = choose(question, tuple(routes.live.values()), base)
+        named = choose_by_words(question, tuple(routes.live.values()), base)
         return named if named != base else await routes.meant(question) or base
     if requested == base_name:
         return base

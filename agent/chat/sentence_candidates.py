@@ -66,7 +66,7 @@ _NAME = re.compile(
 )
 
 
-class Candidate(Record):
+class SentenceCandidate(Record):
     """A sentence, list item, table row or code block of a passage, at `passage.text[start:end]`."""
 
     passage: Passage
@@ -99,7 +99,7 @@ class Candidate(Record):
         )
 
 
-def shortlist(question: str, findings: Findings) -> tuple[Candidate, ...]:
+def shortlist(question: str, findings: Findings) -> tuple[SentenceCandidate, ...]:
     """The best sentences by their words, best first; their chances are the most they can be."""
     found = [
         (place, hit, start, end, reading)
@@ -111,7 +111,7 @@ def shortlist(question: str, findings: Findings) -> tuple[Candidate, ...]:
         roots(f"{hit.passage.title} {hit.passage.section} {hit.passage.text}") for hit in findings.evidence
     ]
     ranked = [
-        Candidate(
+        SentenceCandidate(
             passage=hit.passage,
             start=start,
             end=end,
@@ -123,7 +123,9 @@ def shortlist(question: str, findings: Findings) -> tuple[Candidate, ...]:
     return tuple(sorted(ranked, key=lambda c: -c.score)[:SHORTLIST])
 
 
-def compared(question: str, candidates: Sequence[Candidate], embedder: Embedder) -> tuple[Candidate, ...]:
+def rerank(
+    question: str, candidates: Sequence[SentenceCandidate], embedder: Embedder
+) -> tuple[SentenceCandidate, ...]:
     """The same sentences, likeliest answer first, now that their meaning counts too. Blocks."""
     if not candidates:
         return ()
@@ -139,7 +141,7 @@ def compared(question: str, candidates: Sequence[Candidate], embedder: Embedder)
     )
 
 
-def reads(passage: Passage, start: int, end: int) -> str:
+def readable_text(passage: Passage, start: int, end: int) -> str:
     """A stretch of a passage as it reads on its own: a table row with its column names, on one line."""
     text = passage.text[start:end]
     names = header(passage.text, start)
@@ -151,7 +153,7 @@ def reads(passage: Passage, start: int, end: int) -> str:
 
 def _sentences(passage: Passage) -> list[tuple[int, int, str]]:
     return [
-        (start, end, reads(passage, start, end))
+        (start, end, readable_text(passage, start, end))
         for start, end in quotable(passage.text)
         if end - start <= LONGEST_CODE or not passage.text.startswith("`" * 3, start)
     ]
@@ -163,10 +165,10 @@ def _signals(
     """`near` are the roots of the sentence's passage and headings; `place` is the passage's, from 0."""
     own, named = roots(reading), names(question)
     return {
-        "likeness": 1.0,  # the most it can be; `compared` measures it
+        "likeness": 1.0,  # the most it can be; `rerank` measures it
         "words": _share(keywords(question), own, rarity),
         "names": sum(name <= near | own for name in named) / len(named) if named else 1.0,
-        "form": fits(question, reading),
+        "form": form_match(question, reading),
         "rank": 1 / (1 + place),
     }
 
@@ -215,7 +217,7 @@ def names(text: str) -> tuple[frozenset[str], ...]:
     return tuple(dict.fromkeys(name for name in found if name and not name <= {"i", "a"}))
 
 
-def fits(question: str, text: str) -> float:
+def form_match(question: str, text: str) -> float:
     """1 where the text has what the form of the question asks for beyond its own words, 0 where it has not.
 
     0.5 for a question of no particular form.

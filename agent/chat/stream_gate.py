@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from agent.chat.gate import measure
 from agent.engines.base import Token
-from agent.grading import declined
+from agent.grading import admits_ignorance
 from memory.records.interactions import AnswerGate
 
 HELD_TOKENS = 12
@@ -44,5 +44,5 @@ class StreamGate:
 
     def _confident(self) -> bool:
         text = "".join(token.text for token in self._held)
-        seen = measure(self._held, self._gate, abstained=declined(text, self._declines))
+        seen = measure(self._held, self._gate, abstained=admits_ignorance(text, self._declines))
         return seen.decision == "confident"

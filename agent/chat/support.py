@@ -105,7 +105,7 @@ def supports(
     if not all(_given(q, quantities(sentence)) or q in asked for q in quantities(claim)):
         return False
     own, near = roots(sentence), roots(f"{sentence} {nearby}")
-    if translated and foreign(claim) and not _same_language(claim, f"{nearby} {sentence}"):
+    if translated and is_foreign(claim) and not _same_language(claim, f"{nearby} {sentence}"):
         return _translates(claim, sentence, question)
     named = [name for name in names(claim) if not _numeric(name)]
     if any(not name <= (near if name <= roots(question) else own) for name in named):
@@ -123,7 +123,7 @@ def supports(
     return _share(new, own) >= MOST_WORDS and likeness is not None and likeness(claim, sentence) >= ALIKE
 
 
-def clash(first: str, second: str) -> bool:
+def contradicts(first: str, second: str) -> bool:
     """Whether two sentences about the same thing give different numbers, or one denies the other.
 
     Two definitions, and statements about two things, are no contradiction.
@@ -134,7 +134,7 @@ def clash(first: str, second: str) -> bool:
     ours, theirs = ({name for name in names(text) if not _numeric(name)} for text in (first, second))
     if ours - theirs and theirs - ours:
         return False
-    if negated(first) != negated(second):
+    if is_negated(first) != is_negated(second):
         return True
     here, there = quantities(first), quantities(second)
     units = {unit for _, unit in here} & {unit for _, unit in there}
@@ -183,12 +183,12 @@ def _groups_by_points(text: str) -> bool:
     return bool(languages) and not _DECIMAL_POINT.intersection(languages)
 
 
-def negated(text: str) -> bool:
+def is_negated(text: str) -> bool:
     """Whether the text denies something."""
     return len(NEGATION.findall(text)) % 2 == 1
 
 
-def foreign(text: str) -> bool:
+def is_foreign(text: str) -> bool:
     """Whether the text is in another language than English, as far as its function words tell.
 
     Texts of fewer than four words tell nothing.
@@ -206,7 +206,7 @@ def _translates(claim: str, sentence: str, question: str) -> bool:
     Both or neither deny; and a number, a name or another word that the question does not hold stands in
     both. What has no such anchor, or names a place by its name in the other language, is not proved.
     """
-    if (len(_NEGATIONS.findall(claim)) % 2 == 1) != negated(sentence):
+    if (len(_NEGATIONS.findall(claim)) % 2 == 1) != is_negated(sentence):
         return False
     told, asked = set(words(sentence)), set(words(question))
     anchors = {w for w in words(claim) if len(w) > SHORT_WORD} & told - asked
@@ -230,8 +230,8 @@ def _denies(claim: str, sentence: str) -> bool:
     said = keywords(claim)
     clauses = [clause for clause in _CLAUSE.split(sentence) if clause.strip()] or [sentence]
     shares = [len(said & roots(clause)) for clause in clauses]
-    nearest = {negated(c) for c, share in zip(clauses, shares, strict=True) if share == max(shares)}
-    return negated(claim) not in nearest | {negated(sentence)}
+    nearest = {is_negated(c) for c, share in zip(clauses, shares, strict=True) if share == max(shares)}
+    return is_negated(claim) not in nearest | {is_negated(sentence)}
 
 
 def _opposed(claim: str, sentence: str) -> bool:

@@ -98,7 +98,7 @@ class Engine(Protocol):
     ) -> Reply:
         """Answers the conversation with the base model, or with `adapter`.
 
-        Control tokens in the messages are read as plain characters (see `defused`).
+        Control tokens in the messages are read as plain characters (see `escape_control_tokens`).
         Raises AdapterNotLoaded, PromptTooLong, and ValueError for an empty conversation.
         """
         ...
@@ -151,12 +151,12 @@ class EndingScorer(Protocol):
         """Natural log-probability of each text's last token, after the prompt and the rest of the text.
 
         The base model reads both as they stand, without a chat template, but for control tokens, which are
-        plain characters (see `defused`). Raises PromptTooLong, and ValueError for an empty text.
+        plain characters (see `escape_control_tokens`). Raises PromptTooLong, and ValueError for an empty text.
         """
         ...
 
 
-def defused(text: str, control: tuple[str, ...]) -> str:
+def escape_control_tokens(text: str, control: tuple[str, ...]) -> str:
     """The text with a space after the first character of every control token, which makes it plain text.
 
     Whoever writes a message or a document could otherwise end their turn and speak as somebody else.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 _PR_SET_PDEATHSIG = 1
 
 
-def dying_with_parent() -> Callable[[], None]:
+def die_with_parent() -> Callable[[], None]:
     """What a child does first (`preexec_fn`): it has the system send it SIGTERM once this process is gone."""
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getpid()

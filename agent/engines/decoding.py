@@ -13,7 +13,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.engines.base import Alternative, Sampling, Token
-from agent.engines.entropy import TOP, bounds
+from agent.engines.entropy import TOP_LOGPROBS, entropy_bounds
 from agent.engines.tokens import cut_at_stop
 from agent.errors import EngineError
 
@@ -24,7 +24,7 @@ SHARED = 8
 
 
 @dataclass(frozen=True)
-class Prompt:
+class DecodingRequest:
     """Token ids to continue, and how; `sink` is called with each token as soon as it is certain.
 
     Once `wanted` says no, nobody reads the answer: it ends where it is.
@@ -37,7 +37,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Completion:
+class DecodedAnswer:
     """What followed a prompt, without end-of-turn and stop strings."""
 
     tokens: tuple[Token, ...]
@@ -75,7 +75,7 @@ def speed_up_head(model: PreTrainedModel) -> None:
         head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(), *inputs[1:]))
 
 
-def last_logits(model: Any, count: int) -> dict[str, int]:
+def logits_to_keep(model: Any, count: int) -> dict[str, int]:
     """The argument by which `model` computes its last `count` logits only; none where it cannot, and then all
     of them come back. Without it, a large vocabulary times a long prompt fills memory.
     """
@@ -93,7 +93,7 @@ def attention_window(model: PreTrainedModel) -> float:
     return getattr(model.config.get_text_config(), "sliding_window", None) or math.inf
 
 
-def shared_beginning(rows: Sequence[Sequence[int]], most: int) -> int:
+def shared_prefix(rows: Sequence[Sequence[int]], most: int) -> int:
     """How many first tokens all rows have in common, up to `most`; 0 where that saves little.
 
     Chat templates put a system message there, which is then computed once for the whole batch.
@@ -109,9 +109,9 @@ def shared_beginning(rows: Sequence[Sequence[int]], most: int) -> int:
 def complete(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[DecodingRequest],
     ends: frozenset[int],
-) -> list[Completion]:
+) -> list[DecodedAnswer]:
     """Continues all prompts as one left-padded batch with a key-value cache; results in the prompts' order.
 
     Entropies are bounds from the TOP likeliest tokens of the softmax over raw float32 logits, before
@@ -124,7 +124,7 @@ def complete(
     most = max(prompt.sampling.max_tokens or math.inf for prompt in prompts)
     begun = _prefill(model, [prompt.ids for prompt in prompts], most)
     logits, cache, mask, positions = begun.logits, begun.cache, begun.mask, begun.positions
-    narrow = last_logits(model, 1)
+    narrow = logits_to_keep(model, 1)
     while True:
         chosen = _choose(logits, [rows[i] for i in live])
         logprobs = logits.log_softmax(-1)
@@ -184,7 +184,7 @@ class _Prefilled(NamedTuple):
 def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float) -> _Prefilled:
     """Reads token ids as one left-padded batch, to which `most` further tokens a row may be added."""
     lengths = [len(row) for row in rows]
-    shared = shared_beginning(rows, min(lengths) - 1)
+    shared = shared_prefix(rows, min(lengths) - 1)
     if max(lengths) + most > attention_window(model):
         shared = 0
     longest = max(lengths) - shared
@@ -195,7 +195,7 @@ def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float)
     mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=-1)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
     cache = DynamicCache(config=model.config)
-    narrow = last_logits(model, 1)
+    narrow = logits_to_keep(model, 1)
     if shared:
         beginning = torch.tensor([list(rows[0][:shared])], device=model.device)
         model(input_ids=beginning, past_key_values=cache, use_cache=True, **narrow)
@@ -214,7 +214,7 @@ def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float)
 class _Row:
     """One prompt's answer while it grows."""
 
-    def __init__(self, prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, prompt: DecodingRequest, tokenizer: PreTrainedTokenizerBase) -> None:
         self.prompt = prompt
         self.generator = torch.Generator().manual_seed(prompt.sampling.seed)
         self.finished: Literal["stop", "length"] | None = None
@@ -238,7 +238,7 @@ class _Row:
         if token in ends or not self.prompt.wanted():
             self.finished = "stop"
         else:
-            entropy = bounds([min(value, 0.0) for _, value in likeliest], vocabulary)
+            entropy = entropy_bounds([min(value, 0.0) for _, value in likeliest], vocabulary)
             self._ids.append(token)
             others = tuple(
                 Alternative(text=str(self._tokenizer.decode([id])), logprob=min(value, 0.0))
@@ -254,10 +254,10 @@ class _Row:
             self._tokens, self.finished = list(cut), "stop"
         self._send()
 
-    def completion(self) -> Completion:
+    def completion(self) -> DecodedAnswer:
         """The finished answer."""
         assert self.finished is not None
-        return Completion(tokens=tuple(self._tokens), finish_reason=self.finished)
+        return DecodedAnswer(tokens=tuple(self._tokens), finish_reason=self.finished)
 
     def _label(self, *, last: bool) -> None:
         """Gives the newest token its text; one that ends inside a character waits for the rest of it."""
@@ -315,5 +315,5 @@ def _nucleus(weights: torch.Tensor, share: float) -> torch.Tensor:
 
 def _likeliest(logprobs: torch.Tensor) -> list[list[tuple[int, float]]]:
     """For each row the TOP likeliest ids with their log-probabilities."""
-    values, ids = logprobs.topk(min(TOP, logprobs.shape[-1]), dim=-1)
+    values, ids = logprobs.topk(min(TOP_LOGPROBS, logprobs.shape[-1]), dim=-1)
     return [list(zip(i, v, strict=True)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]

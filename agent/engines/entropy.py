@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from memory.records.base import Interval
 
-TOP = 20
+TOP_LOGPROBS = 20
 """Log-probabilities a token that engines report: the most that vLLM returns by default."""
 
 
-def bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
+def entropy_bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
     """Bounds, in nats, on the entropy of a distribution of which only the top k log-probabilities are known.
 
     With tail mass r = 1 - sum p over V - k unseen tokens, each at most as likely as the least likely

@@ -19,11 +19,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from agent.engines.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect
-from agent.engines.base import GREEDY, Reply, Sampling, Token, defused
+from agent.engines.base import GREEDY, Reply, Sampling, Token, escape_control_tokens
 from agent.engines.bfloat16 import native_bfloat16
 from agent.engines.decoding import (
-    Completion,
-    Prompt,
+    DecodedAnswer,
+    DecodingRequest,
     complete,
     context_length,
     control_tokens,
@@ -46,9 +46,9 @@ _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 class _Request:
     """One chat that waits for its batch."""
 
-    prompt: Prompt
+    prompt: DecodingRequest
     adapter: str | None
-    done: asyncio.Future[Completion]
+    done: asyncio.Future[DecodedAnswer]
 
 
 class LocalEngine:
@@ -189,7 +189,7 @@ class LocalEngine:
 
     async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
         """See EndingScorer.ending_logprobs."""
-        before: list[int] = self._tokenizer(defused(prompt, self._control))["input_ids"]
+        before: list[int] = self._tokenizer(escape_control_tokens(prompt, self._control))["input_ids"]
         rows = [before + self._ids(text) for text in texts]
         if any(len(row) < 2 or len(row) == len(before) for row in rows):
             raise ValueError("there is no text to score, or nothing before its end")
@@ -206,10 +206,14 @@ class LocalEngine:
 
     def _ids(self, text: str) -> list[int]:
         """A text's tokens, the control tokens in it as plain characters."""
-        ids: list[int] = self._tokenizer(defused(text, self._control), add_special_tokens=False)["input_ids"]
+        ids: list[int] = self._tokenizer(
+            escape_control_tokens(text, self._control), add_special_tokens=False
+        )["input_ids"]
         return ids
 
-    def _prompt(self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling) -> Prompt:
+    def _prompt(
+        self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling
+    ) -> DecodingRequest:
         """The conversation as token ids, after every check that needs no model."""
         if not messages:
             raise ValueError("a conversation needs at least one message")
@@ -217,7 +221,7 @@ class LocalEngine:
         if adapter is not None:
             self._require_loaded(adapter)
         turns = [
-            {"role": _role(message), "content": defused(str(message.text), self._control)}
+            {"role": _role(message), "content": escape_control_tokens(str(message.text), self._control)}
             for message in messages
         ]
         options: dict[str, Any] = dict(self._template.options)
@@ -234,9 +238,9 @@ class LocalEngine:
             )
         most = min(sampling.max_tokens or self._context, self._context - len(ids))
         stop = (*sampling.stop, *self._template.stop)
-        return Prompt(ids, sampling.model_copy(update={"max_tokens": most, "stop": stop}))
+        return DecodingRequest(ids, sampling.model_copy(update={"max_tokens": most, "stop": stop}))
 
-    def _reply(self, prompt: Prompt, adapter: str | None, completion: Completion) -> Reply:
+    def _reply(self, prompt: DecodingRequest, adapter: str | None, completion: DecodedAnswer) -> Reply:
         return Reply(
             text="".join(token.text for token in completion.tokens),
             tokens=completion.tokens,
@@ -250,9 +254,9 @@ class LocalEngine:
         if adapter not in self._loaded:
             raise AdapterNotLoaded(f"adapter {adapter} is not loaded: load it first")
 
-    def _submit(self, prompt: Prompt, adapter: str | None) -> asyncio.Future[Completion]:
+    def _submit(self, prompt: DecodingRequest, adapter: str | None) -> asyncio.Future[DecodedAnswer]:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Completion] = loop.create_future()
+        done: asyncio.Future[DecodedAnswer] = loop.create_future()
         wanted = replace(prompt, wanted=lambda: not done.cancelled())
         self._waiting.append(_Request(wanted, adapter, done))
         if self._runner is None or self._runner.done():
@@ -292,7 +296,7 @@ class LocalEngine:
         self._waiting = [request for request in self._waiting if id(request) not in taken]
         return batch
 
-    def _complete(self, prompts: Sequence[Prompt], adapter: str | None) -> list[Completion]:
+    def _complete(self, prompts: Sequence[DecodingRequest], adapter: str | None) -> list[DecodedAnswer]:
         with self._using(adapter):
             return complete(self._model, self._tokenizer, prompts, self._ends)
 

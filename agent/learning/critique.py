@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
 from agent.chat.sentence_candidates import NUMBER_WORDS
-from agent.chat.support import clash
+from agent.chat.support import contradicts
 from agent.grading import normalise, word_f1
 from memory.language.terms import content, coverage, occurs, stems
 from memory.language.text import key, sentences, singular, words
@@ -101,7 +101,7 @@ def _contradict(first: Fact, second: Fact) -> bool:
         return stems(normalise(first.object)) == stems(normalise(second.object))
     if not COPULA.fullmatch(first.relation.strip()) and _without_numbers(first) != _without_numbers(second):
         return False
-    return clash(f"{first.subject} {first.object}", f"{first.subject} {second.object}")
+    return contradicts(f"{first.subject} {first.object}", f"{first.subject} {second.object}")
 
 
 def _without_numbers(fact: Fact) -> frozenset[str]:

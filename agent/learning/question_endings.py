@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 from agent.engines.base import EndingScorer
 from agent.errors import PromptTooLong
 from agent.learning.candidate_pairs import Candidate
@@ -41,7 +41,9 @@ async def ending_well(candidates: Sequence[Candidate], scorer: EndingScorer) -> 
             return list(places)
         return [place for place, score in zip(places, scores, strict=True) if score >= math.log(LEAST)]
 
-    found = await together([partial(passed, quote, places) for quote, places in by_quote.items()], AT_ONCE)
+    found = await gather_limited(
+        [partial(passed, quote, places) for quote, places in by_quote.items()], AT_ONCE
+    )
     return [candidates[place] for place in sorted(place for places in found for place in places)]
 
 

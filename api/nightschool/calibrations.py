@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_on
+from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_domain
 from agent.chat.routing import route_of_domain
 from api.compose import Given
 from api.disconnect import unless_gone
@@ -31,7 +31,7 @@ async def calibrate(request: CalibrationRequest, given: Given, http: Request) ->
     runtime = given.runtime
     return await unless_gone(
         http,
-        calibrate_on(
+        calibrate_domain(
             request.questions,
             route_of_domain(request.domain, routes=runtime.routes, base=runtime.base),
             engine=runtime.engine,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 from agent.errors import AgentError
 from api.compose import Given, Service
 from api.disconnect import drawn, unless_gone
@@ -46,7 +46,9 @@ async def complete(
     )
     starts = list(_starts(request, x_conversation_id))
     if not request.stream:
-        turns = together((partial(chat, given.chat, given.runtime, start) for start in starts), len(starts))
+        turns = gather_limited(
+            (partial(chat, given.chat, given.runtime, start) for start in starts), len(starts)
+        )
         return envelope.completion(await unless_gone(http, turns))
     first = drawn(stream(given.chat, given.runtime, starts[0]))
     part = await unless_gone(http, anext(first))  # what is refused still has a status of its own

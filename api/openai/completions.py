@@ -14,11 +14,11 @@ from pydantic import BaseModel, Field, StringConstraints
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent.chat.conversation import CHARS_PER_TOKEN
-from agent.chat.model_calls import limited
-from agent.chat.routing import route
+from agent.chat.model_calls import with_length_limit
+from agent.chat.routing import resolve_route
 from agent.engines.base import Engine, FinishReason, Reply, TextCompleter, Token
 from agent.errors import AgentError, PromptTooLong
-from agent.promotion import load
+from agent.promotion import load_with_canary
 from api.compose import Given, Service
 from api.disconnect import drawn, unless_gone
 from api.errors import explain, refusals
@@ -88,7 +88,7 @@ async def continue_text(
 ) -> TextCompletion | EventSourceResponse:
     """Continues a text. Answers are not gated; use chat completions for questions."""
     runtime = given.runtime
-    chosen = await route(
+    chosen = await resolve_route(
         "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
     )
     parts = drawn(_parts(request, chosen.adapter, given))
@@ -130,9 +130,9 @@ async def _parts(
             " shorten it"
         )
     limit = DEFAULT_TOKENS if request.max_tokens is None else request.max_tokens
-    sampling = limited(request.sampling_of(limit, request.logprobs or 0), runtime.card)
+    sampling = with_length_limit(request.sampling_of(limit, request.logprobs or 0), runtime.card)
     if adapter is not None and adapter not in await engine.loaded():
-        await load(await runtime.routes.servable(adapter), engine=engine)
+        await load_with_canary(await runtime.routes.servable(adapter), engine=engine)
     async with aclosing(engine.complete(_prompt(request), adapter=adapter, sampling=sampling)) as parts:
         async for part in parts:
             yield part

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
-from agent.chat.routing import AUTO, route
+from agent.chat.routing import AUTO, resolve_route
 from api.compose import Given
 from api.errors import refusals
 
@@ -42,5 +42,5 @@ async def models(given: Given) -> Models:
 async def model(model: Annotated[str, Path(max_length=200)], given: Given) -> Model:
     """One name that a chat may ask for; an adapter's full name is one too, though the list has it not."""
     runtime = given.runtime
-    await route("", model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name)
+    await resolve_route("", model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name)
     return Model(id=model)

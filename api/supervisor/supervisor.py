@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.engines.child_process import dying_with_parent
+from agent.engines.child_process import die_with_parent
 
 Check = Callable[[], Awaitable[bool]]
 Say = Callable[[str, str], None]
@@ -159,7 +159,7 @@ async def _run(child: _Child, logs: Path, say: Say, note: Say) -> tuple[int, boo
             stdout=write_end,
             stderr=write_end,
             start_new_session=True,
-            preexec_fn=dying_with_parent(),
+            preexec_fn=die_with_parent(),
         )
     except OSError as error:
         os.close(read_end)

@@ -19,7 +19,7 @@ import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from agent.chat.answer_from_sources import SourcedAnswer, answer_from_sources
-from agent.chat.model_calls import limited
+from agent.chat.model_calls import with_length_limit
 from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from agent.engines.local import LocalEngine
 from agent.learning.exploration import FIRST_LOOK
@@ -139,7 +139,7 @@ class Bench:
         """As the chat graph asks."""
         start = time.perf_counter()
         try:
-            return await self._engine.chat(messages, sampling=limited(sampling, self._card))
+            return await self._engine.chat(messages, sampling=with_length_limit(sampling, self._card))
         finally:
             self.asking = time.perf_counter() - start
 

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from agent.grading import correct, normalise
+from agent.grading import is_correct, normalise
 from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import Failure, read_target
 from memory.records.base import Record
@@ -44,7 +44,7 @@ class Question(Record):
         if self.must_include:
             said = normalise(text)
             return all(any(normalise(part) in said for part in group) for group in self.must_include)
-        return bool(self.answers) and correct(text, self.answers)
+        return bool(self.answers) and is_correct(text, self.answers)
 
     def stands_in(self, passage: Passage) -> bool:
         """Whether the passage holds the stretch with the answer, or some of it."""

@@ -27,7 +27,7 @@ from agent.chat.calibration import (
     cross_validated,
     fit,
 )
-from agent.chat.gate import FEATURES, chance, features, form_of, signals
+from agent.chat.gate import FEATURES, chance, form_of, gate_features, signals
 from agent.models.card import ModelCard
 from agent.models.store import resolve
 from agent.models.study.answer_log import LoggedAnswer
@@ -112,7 +112,7 @@ def _lets_through(gate: AnswerGate, label: Label) -> bool:
     fitted = gate.forms.get(label.form)
     if fitted is None or fitted.threshold is None:
         return False
-    return chance(fitted.model, features(label.seen)) >= fitted.threshold
+    return chance(fitted.model, gate_features(label.seen)) >= fitted.threshold
 
 
 def stopped(scored: Scored, asked: Sequence[Asked], folds: int = 5) -> dict[str, tuple[int, int, int]]:
@@ -216,14 +216,14 @@ def cost(card: ModelCard, answers: Sequence[LoggedAnswer]) -> float:
         seen = signals(answer.tokens)
         fitted = form_gates.get(form_of(seen))
         if fitted is not None:
-            chance(fitted.model, features(seen))
+            chance(fitted.model, gate_features(seen))
     spent = time.perf_counter() - begun
     return spent / (sum(len(a.tokens) for a in answers[:200]) / card.speed.tokens_per_second)
 
 
 def _features(scored: Scored) -> Table:
     lines: list[list[object]] = []
-    seen = [features(label.seen) for label in scored.labels]
+    seen = [gate_features(label.seen) for label in scored.labels]
     for name in FEATURES:
         values = np.asarray([value[name] for value in seen])
         row: list[object] = [name]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.chat.calibration import Label
 from agent.chat.gate import form_of, signals
-from agent.grading import correct, declined, normalise
+from agent.grading import admits_ignorance, is_correct, normalise
 from agent.models.bank.records import invented, questions
 from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask, question
 from agent.models.study.model_files import inspect_model
@@ -53,11 +53,11 @@ def labels_of(
     """Graded answers; None for those that decline or say nothing, which no gate lets through."""
     labels: list[Label | None] = []
     for item, answer in zip(asked, answers, strict=True):
-        if declined(answer.text, declines) or not answer.text.strip():
+        if admits_ignorance(answer.text, declines) or not answer.text.strip():
             labels.append(None)
             continue
         seen = signals(answer.tokens)
-        right = bool(item.answers) and correct(answer.text, item.answers)
+        right = bool(item.answers) and is_correct(answer.text, item.answers)
         labels.append(Label(group=item.id, form=form_of(seen), seen=seen, right=right))
     return labels
 

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 from agent.chat.calibration import FOLDS, STRENGTH, Floats, Label, auroc
-from agent.chat.gate import FEATURES, features
+from agent.chat.gate import FEATURES, gate_features
 from agent.chat.rewording import rewordings
 from agent.engines.local import LocalEngine
 from agent.models.store import AdoptedModel
@@ -132,7 +132,7 @@ async def states(
 def figures(costly: Costly) -> tuple[dict[str, float], Table]:
     """AUROC of each signal alone and of the gate's own features with each, cross-validated by question."""
     right = np.asarray([label.right for label in costly.labels])
-    seen = [features(label.seen) for label in costly.labels]
+    seen = [gate_features(label.seen) for label in costly.labels]
     own = np.asarray([[value[name] for name in FEATURES] for value in seen])
     probe = _cross_validated(costly.states, right, PROBE_STRENGTH)
     signals = {"self-agreement": costly.agreement, "coverage": costly.coverage, "probe": probe}

@@ -14,7 +14,7 @@ from langchain_core.messages import HumanMessage
 from agent.engines.base import Engine, Sampling
 from agent.engines.vllm.engine import VllmEngine
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
-from agent.grading import correct
+from agent.grading import is_correct
 from agent.models.card import read_card
 from benchmarks.api.processes import free_port, running
 from benchmarks.gpu.train import LESSONS, WORDINGS, Lesson
@@ -93,7 +93,7 @@ async def _ask(engine: Engine, adapters: Mapping[Lesson, Path], start_seconds: f
 
     def share(served: Lesson | None, lesson: Lesson) -> float:
         answers = [(name, text) for (by, _, name), text in zip(asked, texts, strict=True) if by == served]
-        return sum(correct(text, [LESSONS[lesson][name]]) for name, text in answers) / len(answers)
+        return sum(is_correct(text, [LESSONS[lesson][name]]) for name, text in answers) / len(answers)
 
     await _rate(engine, [None, *NAMES.values()])  # once unmeasured: kernels are chosen and compiled
     return Served(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from agent.grading import correct, normalise
+from agent.grading import is_correct, normalise
 from memory.ingest.documents import RawDocument, text_of
 from memory.ingest.passages import passages as cut
 from memory.ingest.pipeline import Failure, read_target
@@ -46,7 +46,7 @@ class Asked(Record):
         if self.must_include:
             said = normalise(text)
             return all(any(normalise(part) in said for part in group) for group in self.must_include)
-        return correct(text, self.answers)
+        return is_correct(text, self.answers)
 
 
 class Text(Record):
@@ -246,7 +246,7 @@ def _documents(folder: Path) -> tuple[RawDocument, ...]:
 def _holding(documents: Sequence[RawDocument], answers: Sequence[str]) -> str:
     """The first passage that holds an answer, else the first of all."""
     passages = [passage for document in documents for passage in passages_of(document)]
-    found = (p.text for p in passages if answers and correct(p.text, answers))
+    found = (p.text for p in passages if answers and is_correct(p.text, answers))
     return next(found, passages[0].text)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 
-from agent.grading import declined
+from agent.grading import admits_ignorance
 from benchmarks.learning.data import Asked, Kind
 from memory.records.base import Record
 from memory.records.evaluations import Evaluation
@@ -45,7 +45,7 @@ class Answered(Record):
         """Whether it holds a right answer; where there is none, whether it is declined."""
         answer = self.said[way]
         if not self.asked.answerable:
-            return not answer.confident or declined(answer.text)
+            return not answer.confident or admits_ignorance(answer.text)
         return self.asked.holds(answer.text) or (bool(answer.quotes) and self.asked.holds(answer.quotes))
 
 

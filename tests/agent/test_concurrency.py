@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 
 
 async def test_results_come_in_order_and_no_more_run_than_are_allowed() -> None:
@@ -20,7 +20,7 @@ async def test_results_come_in_order_and_no_more_run_than_are_allowed() -> None:
         return number * number
 
     calls: list[Callable[[], Awaitable[int]]] = [lambda n=n: square(n) for n in range(9)]  # type: ignore[misc]
-    assert await together(calls, 3) == [n * n for n in range(9)]
+    assert await gather_limited(calls, 3) == [n * n for n in range(9)]
     assert most == 3
 
 
@@ -39,9 +39,9 @@ async def test_one_that_fails_cancels_the_others_and_is_raised_itself() -> None:
         raise LookupError("the engine is gone")
 
     with pytest.raises(LookupError, match="the engine is gone"):
-        await together([wait, fail], 2)
+        await gather_limited([wait, fail], 2)
     assert cancelled.is_set()
 
 
 async def test_no_calls_have_no_results() -> None:
-    assert await together([], 3) == []
+    assert await gather_limited([], 3) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.grading import correct, declined, normalise, repeats_itself
+from agent.grading import admits_ignorance, is_correct, normalise, repeats_itself
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_makes_another_number_or_word_matters(left: str, right: str) -> Non
     ],
 )
 def test_an_answer_is_right_when_it_contains_a_reference_as_whole_words(answer: str, reference: str) -> None:
-    assert correct(answer, ["something else", reference])
+    assert is_correct(answer, ["something else", reference])
 
 
 @pytest.mark.parametrize(
@@ -53,32 +53,32 @@ def test_an_answer_is_right_when_it_contains_a_reference_as_whole_words(answer: 
     ],
 )
 def test_another_number_part_of_a_word_and_a_denial_are_wrong(answer: str, reference: str) -> None:
-    assert not correct(answer, [reference])
+    assert not is_correct(answer, [reference])
 
 
 def test_length_alone_earns_nothing() -> None:
-    assert not correct("the capital of the country of France is the city of Lyon " * 20, ["Paris"])
+    assert not is_correct("the capital of the country of France is the city of Lyon " * 20, ["Paris"])
 
 
 def test_a_question_without_reference_text_cannot_be_graded() -> None:
     with pytest.raises(ValueError, match="reference"):
-        correct("anything", ["the", "."])
+        is_correct("anything", ["the", "."])
 
 
 @pytest.mark.parametrize(
     "text", ["I don't know.", "I\u2019m not sure what a plimdor is.", "Sorry, I do not know that word."]
 )
 def test_an_admission_of_ignorance_is_recognised(text: str) -> None:
-    assert declined(text)
+    assert admits_ignorance(text)
 
 
 def test_an_answer_that_ends_with_a_doubt_is_no_admission() -> None:
-    assert not declined("Paris is the capital of France. " * 8 + "I don't know more than that.")
+    assert not admits_ignorance("Paris is the capital of France. " * 8 + "I don't know more than that.")
 
 
 def test_a_model_has_phrases_of_its_own() -> None:
-    assert declined("<NEED_INFO> a kiln", ["<need_info>"])
-    assert not declined("I don't know", ["<need_info>"])
+    assert admits_ignorance("<NEED_INFO> a kiln", ["<need_info>"])
+    assert not admits_ignorance("I don't know", ["<need_info>"])
 
 
 @pytest.mark.parametrize(

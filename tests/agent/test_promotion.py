@@ -11,7 +11,7 @@ from agent.engines.adapter_files import digest_of_files
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
 from agent.learning.forgetting import afresh
-from agent.promotion import load, promote, restore, rollback
+from agent.promotion import load_with_canary, promote, restore, rollback
 from memory.adapters.base import AdapterRegistry
 from memory.adapters.mlflow import ADAPTER_FILES
 from memory.adapters.volatile import VolatileAdapterRegistry
@@ -227,11 +227,11 @@ async def test_files_that_are_not_those_that_were_measured_are_not_even_loaded(t
     measured = {"path": str(tmp_path), "files": digest_of_files(tmp_path)}
     made = adapter().model_copy(update=measured)
     engine = ScriptedEngine(BASE, adapters={made.name: SONG})
-    await load(made, engine=engine)
+    await load_with_canary(made, engine=engine)
     await engine.unload(made.name)
     (tmp_path / ADAPTER_FILES[1]).write_text("{ }")
     with pytest.raises(AdapterRefused, match="no longer holds what evaluation measured"):
-        await load(made, engine=engine)
+        await load_with_canary(made, engine=engine)
     assert await engine.loaded() == ()
 
 
@@ -242,7 +242,7 @@ async def test_a_failed_canary_unloads_only_what_was_loaded_for_it(
     engine = ScriptedEngine(BASE)
     await engine.load(made.name, Path(made.path))
     with pytest.raises(CanaryFailed):
-        await load(made, engine=engine)
+        await load_with_canary(made, engine=engine)
     assert await engine.loaded() == (made.name,)
 
 
@@ -256,7 +256,7 @@ async def test_an_adapter_whose_canary_cannot_be_asked_does_not_stay_loaded(
 
     engine = Choking(BASE)
     with pytest.raises(type(fault)):
-        await load(trained(curriculum()), engine=engine)
+        await load_with_canary(trained(curriculum()), engine=engine)
     assert await engine.loaded() == ()
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from langchain_core.messages import BaseMessage
 
-from agent.chat.abstention import abstention
+from agent.chat.abstention import abstention_text
 from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
 from tests.api.conftest import Serve, asking
@@ -81,7 +81,7 @@ async def test_ignorance_is_admitted_whole_and_in_the_language_asked_for(serve: 
     async with serve(over("ungefähr elf Kilometer")) as client:
         body = {"messages": messages, "max_tokens": 2}
         (choice,) = (await client.post(CHAT, json=body)).raise_for_status().json()["choices"]
-    assert choice["message"]["content"] == abstention("no_sources", "de")
+    assert choice["message"]["content"] == abstention_text("no_sources", "de")
     assert choice["finish_reason"] == "stop"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.grading import correct, normalise
+from agent.grading import is_correct, normalise
 from agent.learning.teachers.rules import candidates
 from agent.models.card import GeneralQuestion
 from examples.demo import KNOWN, LIBRARY, QUESTIONS, known_questions
@@ -37,7 +37,7 @@ def taught(library: tuple[Passage, ...]) -> frozenset[str]:
 @pytest.mark.parametrize("question", TOPIC, ids=lambda q: q.question)
 def test_the_library_holds_the_answer(question: Question, library: tuple[Passage, ...]) -> None:
     said = [passage.text[start:end] for passage in library for start, end in quotable(passage.text)]
-    assert any(correct(sentence, question.answers) for sentence in said)
+    assert any(is_correct(sentence, question.answers) for sentence in said)
 
 
 @pytest.mark.parametrize("question", TOPIC, ids=lambda q: q.again)

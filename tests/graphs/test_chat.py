@@ -7,8 +7,8 @@ from typing import Any, get_args
 import pytest
 from langchain_core.messages import BaseMessage
 
-from agent.chat.abstention import abstention, caution
-from agent.chat.conversation import conversation
+from agent.chat.abstention import abstention_text, caution_text
+from agent.chat.conversation import messages_from_pairs
 from agent.chat.gate import SENTENCE
 from agent.chat.stream_gate import HELD_TOKENS
 from agent.engines.base import Sampling
@@ -45,7 +45,7 @@ def reader(answer: str, entropy: float = 0.2) -> ScriptedEngine:
 
 
 async def hold(graph: Chat, runtime: Runtime, pairs: Pairs, **more: Any) -> Turn:
-    return await chat(graph, runtime, begun(conversation(pairs), **more))
+    return await chat(graph, runtime, begun(messages_from_pairs(pairs), **more))
 
 
 async def say(graph: Chat, runtime: Runtime, text: str, **more: Any) -> Turn:
@@ -119,7 +119,7 @@ async def test_what_nothing_is_known_about_opens_one_gap_however_often_it_is_ask
 ) -> None:
     first = await say(graph, runtime, "How deep is the Mariana trench?")
     second = await say(graph, runtime, "how deep is the mariana trench")
-    assert first.answer == abstention("no_sources", "en")
+    assert first.answer == abstention_text("no_sources", "en")
     assert first.gap_id == second.gap_id
     (gap,) = await runtime.database.gaps("open")
     assert gap.keywords[:3] == ("deep", "mariana", "trench")
@@ -264,8 +264,8 @@ async def test_the_policy_decides_what_goes_out_and_each_leaves_a_gap(
     else:
         turn = await unsure(graph, changed(engine=UNSURE), unsure=policy)
     expected = {
-        "abstain": ("abstained", abstention("no_sources", "en"), 0),
-        "warn": ("answered_unsure", f"{caution('en')} about five miles", 0),
+        "abstain": ("abstained", abstention_text("no_sources", "en"), 0),
+        "warn": ("answered_unsure", f"{caution_text('en')} about five miles", 0),
         "answer": ("answered_unsure", "about five miles", 3),
     }
     assert (turn.outcome, turn.answer, len(turn.tokens)) == expected[policy]
@@ -290,12 +290,12 @@ async def test_a_model_that_declines_itself_has_abstained_whatever_the_policy(
 async def test_an_empty_draft_is_no_answer_under_any_policy(graph: Chat, changed: Changed) -> None:
     given = changed(engine=ScriptedEngine(default=Line(text="", entropy=2.0)))
     turn = await unsure(graph, given, unsure="answer")
-    assert (turn.outcome, turn.answer) == ("abstained", abstention("no_sources", "en"))
+    assert (turn.outcome, turn.answer) == ("abstained", abstention_text("no_sources", "en"))
 
 
 async def test_an_abstention_is_whole_however_few_tokens_were_allowed(graph: Chat, changed: Changed) -> None:
     turn = await unsure(graph, changed(engine=UNSURE), sampling=Sampling(max_tokens=2))
-    assert (turn.answer, turn.finish_reason) == (abstention("no_sources", "en"), "stop")
+    assert (turn.answer, turn.finish_reason) == (abstention_text("no_sources", "en"), "stop")
     told = await unsure(graph, changed(engine=UNSURE), sampling=Sampling(max_tokens=2), unsure="answer")
     assert (told.answer, told.finish_reason) == ("about five", "length")
 
@@ -312,7 +312,7 @@ async def test_an_abstention_is_in_the_language_that_was_asked_in_or_for(
     graph: Chat, runtime: Runtime, system: str, question: str, language: str
 ) -> None:
     turn = await hold(graph, runtime, [("system", system), ("user", question)])
-    assert turn.answer == abstention("no_sources", language)
+    assert turn.answer == abstention_text("no_sources", language)
 
 
 # Worded badly
@@ -435,7 +435,7 @@ def speaking(question: str = "What is a road?", **line: Any) -> ScriptedEngine:
 
 
 def start(question: str, **more: Any) -> ChatState:
-    return begun(conversation([("user", question)]), streamed=True, **more)
+    return begun(messages_from_pairs([("user", question)]), streamed=True, **more)
 
 
 async def parts_of(graph: Chat, runtime: Runtime, begin: ChatState) -> tuple[list[Piece], Turn]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import BaseMessage
 
-from agent.chat.conversation import conversation
+from agent.chat.conversation import messages_from_pairs
 from agent.engines.scripted import Line, ScriptedEngine
 from graphs.chat import Chat, begun, build, chat, stream
 from graphs.state import Runtime
@@ -48,12 +48,12 @@ def given(changed: Changed) -> Runtime:
 
 
 async def ask(graph: Chat, runtime: Runtime, question: str, **more: Any) -> Turn:
-    start = begun(conversation([("user", question)]), requested=TRAINED.name, **more)
+    start = begun(messages_from_pairs([("user", question)]), requested=TRAINED.name, **more)
     return await chat(graph, runtime, start)
 
 
 async def pieces_of(graph: Chat, runtime: Runtime, question: str, **more: Any) -> tuple[list[Piece], Turn]:
-    start = begun(conversation([("user", question)]), requested=TRAINED.name, streamed=True, **more)
+    start = begun(messages_from_pairs([("user", question)]), requested=TRAINED.name, streamed=True, **more)
     parts = [part async for part in stream(graph, runtime, start)]
     assert isinstance(parts[-1], Turn)
     return [part for part in parts if isinstance(part, Piece)], parts[-1]

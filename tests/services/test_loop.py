@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.grading import correct
+from agent.grading import is_correct
 from tests.contracts.test_imports import ROOT
 from tests.support.stack import Stack
 
@@ -60,7 +60,7 @@ def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(
         answer, after = ask(service, question["again"], DOMAIN)
         # What it is unsure of is answered from sources, which shows nothing learned: the draft is its own.
         own = answer if after["draft"] is None else after["draft"]
-        learned_right += correct(own, question["answers"])
+        learned_right += is_correct(own, question["answers"])
         let_through += after["outcome"] == "answered" and after["adapter"] == report["adapter"]
     assert learned_right, f"none of {len(QUESTIONS)}"
     assert let_through, "the gate lets none of its answers through"

@@ -2,7 +2,7 @@
 
 import math
 
-from agent.grading import declined
+from agent.grading import admits_ignorance
 from memory.records.base import Interval
 from memory.records.interactions import Signals
 from training.evaluate import GradedAnswer, SetName
@@ -30,7 +30,7 @@ def answer(
         fact_id=fact_id,
         text=text,
         right=right,
-        abstained=declined(text),
+        abstained=admits_ignorance(text),
         signals=Signals(
             first=nats, mean=nats, maximum=nats, mean_logprob=logprob, min_logprob=logprob, tokens=tokens
         ),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from agent.grading import DECLINES
+from agent.grading import DECLINE_PHRASES
 from agent.models.card import CARD, ChatTemplate, Lessons, ModelCard, Speed
 from memory.records.interactions import AnswerForm, AnswerGate, FormGate, LogisticModel
 
@@ -33,7 +33,7 @@ def card(**changes: object) -> ModelCard:
         context=2048,
         dtype="float32",
         template=ChatTemplate(),
-        declines=DECLINES,
+        declines=DECLINE_PHRASES,
         answer_tokens=256,
         lessons=Lessons(modules=("q_proj", "v_proj"), learning_rate=1e-3, refusal="I don't know."),
         gate=gate(),

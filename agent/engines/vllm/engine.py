@@ -20,16 +20,16 @@ from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from agent.engines.adapter_files import base_shapes, check_name, inspect
-from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token, defused
-from agent.engines.entropy import TOP
+from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token, escape_control_tokens
+from agent.engines.entropy import TOP_LOGPROBS
 from agent.engines.tokens import fit_to_text
-from agent.engines.vllm import protocol as wire
-from agent.engines.vllm.protocol import Card, Cards, ChatAnswer, Continuation, Endings
+from agent.engines.vllm import protocol
+from agent.engines.vllm.protocol import ChatAnswer, Continuation, ScoredTexts, ServedModel, ServedModels
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
 from memory.records.base import ADAPTER_PATTERN
 
-_Kind = TypeVar("_Kind", ChatAnswer, Continuation, Endings)
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts)
 
 LARGEST_VOCABULARY = 1 << 20
 """More tokens than any published model has: entropy bounds made with it are valid, but wider."""
@@ -99,7 +99,7 @@ class VllmEngine:
         vocabulary = await self._vocabulary()
         async with self._answering(messages, adapter, sampling, streamed=False) as answering:
             answer = self._read(await answering.read(), adapter, ChatAnswer)
-        calls = wire.ToolCalls()
+        calls = protocol.ToolCallCollector()
         calls.add(answer)
         text = answer.text.lstrip()
         tokens = answer.tokens(vocabulary, sampling.top_logprobs)
@@ -131,7 +131,7 @@ class VllmEngine:
         text = ""
         begun = scored = False
         reason: FinishReason = "stop"
-        calls = wire.ToolCalls()
+        calls = protocol.ToolCallCollector()
         prompt_tokens = completion_tokens = 0
         async with aclosing(self._chunks(messages, adapter, sampling)) as chunks:
             async for chunk in chunks:
@@ -176,10 +176,10 @@ class VllmEngine:
         told: list[Token] = []
         reason: FinishReason = "stop"
         prompt_tokens = 0
-        body = wire.continued(prompt, adapter or self._name, sampling)
+        body = protocol.completion_body(prompt, adapter or self._name, sampling)
         async with self._posted("/v1/completions", body, adapter) as answering:
             async for line in answering.content:
-                if (carried := wire.data(line)) is None:
+                if (carried := protocol.event_data(line)) is None:
                     continue
                 chunk = self._read(carried, adapter, Continuation)
                 for token in fit_to_text(
@@ -205,15 +205,17 @@ class VllmEngine:
         if not all(texts):
             raise ValueError("there is no text to score")
         control = self._template.control
-        whole = [defused(prompt, control) + defused(text, control) for text in texts]
+        whole = [
+            escape_control_tokens(prompt, control) + escape_control_tokens(text, control) for text in texts
+        ]
         found: list[float] = []
         for start in range(0, len(whole), SCORED):
             found += await self._ending_logprobs(whole[start : start + SCORED])
         return tuple(found)
 
     async def _ending_logprobs(self, texts: Sequence[str]) -> tuple[float, ...]:
-        async with self._posted("/v1/completions", wire.ending(texts, self._name), None) as answering:
-            endings = self._read(await answering.read(), None, Endings).logprobs()
+        async with self._posted("/v1/completions", protocol.scoring_body(texts, self._name), None) as answering:
+            endings = self._read(await answering.read(), None, ScoredTexts).logprobs()
         if len(endings) != len(texts):
             raise EngineError(f"{self._url} scored {len(endings)} of {len(texts)} texts")
         return endings
@@ -227,7 +229,7 @@ class VllmEngine:
         """
         async with self._answering(messages, adapter, sampling, streamed=True) as answering:
             async for line in answering.content:
-                if (carried := wire.data(line)) is not None:
+                if (carried := protocol.event_data(line)) is not None:
                     yield self._read(carried, adapter, ChatAnswer)
 
     @asynccontextmanager
@@ -235,7 +237,7 @@ class VllmEngine:
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling, *, streamed: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The server's response, once its status says that it answers; left unread, it is cut off."""
-        body = wire.asked(messages, adapter or self._name, sampling, self._template, streamed=streamed)
+        body = protocol.chat_body(messages, adapter or self._name, sampling, self._template, streamed=streamed)
         async with self._posted("/v1/chat/completions", body, adapter) as response:
             yield response
 
@@ -298,12 +300,12 @@ class VllmEngine:
             )
         return await asyncio.to_thread(_found, cards[0].root or self._name)
 
-    async def _served(self) -> list[Card]:
+    async def _served(self) -> list[ServedModel]:
         said = await self._request("GET", "/v1/models")
         if said.refused:
             raise EngineUnavailable(f"{self._url} does not list its models: {said}")
         try:
-            return Cards.model_validate_json(said.text).data
+            return ServedModels.model_validate_json(said.text).data
         except ValidationError as error:
             raise EngineUnavailable(
                 f"{self._url} is not an OpenAI server: it lists no models at /v1/models; set its right URL"
@@ -325,7 +327,7 @@ class VllmEngine:
 
     def _read(self, body: bytes, adapter: str | None, kind: type[_Kind]) -> _Kind:
         try:
-            return wire.read(body, kind)
+            return protocol.parse_reply(body, kind)
         except EngineError as error:
             raise self._explain(_Said(200, str(error)), adapter) from error
 
@@ -353,7 +355,7 @@ class VllmEngine:
     def _unscored(self) -> EngineError:
         return EngineError(
             f"{self._url} answered without log-probabilities, so nothing tells how sure it was: "
-            f"start it with --max-logprobs {TOP}, as `nightschool up` does"
+            f"start it with --max-logprobs {TOP_LOGPROBS}, as `nightschool up` does"
         )
 
     def _unreachable(self, error: BaseException) -> EngineUnavailable:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.engines.base import Alternative, FinishReason, Sampling, Token, ToolCall, defused
-from agent.engines.entropy import TOP, bounds
+from agent.engines.base import Alternative, FinishReason, Sampling, Token, ToolCall, escape_control_tokens
+from agent.engines.entropy import TOP_LOGPROBS, entropy_bounds
 from agent.errors import EngineError
 from agent.models.card import ChatTemplate
 
@@ -100,7 +100,7 @@ class ChatAnswer(BaseModel):
             Token(
                 text=item.token,
                 logprob=min(item.logprob, 0.0),
-                entropy=bounds([min(other.logprob, 0.0) for other in item.top_logprobs], vocabulary),
+                entropy=entropy_bounds([min(other.logprob, 0.0) for other in item.top_logprobs], vocabulary),
                 alternatives=tuple(
                     Alternative(text=other.token, logprob=min(other.logprob, 0.0))
                     for other in item.top_logprobs[:top]
@@ -142,7 +142,7 @@ class Continuation(BaseModel):
                     Token(
                         text=text,
                         logprob=sure,
-                        entropy=bounds(list(known.values()) or [sure], vocabulary),
+                        entropy=entropy_bounds(list(known.values()) or [sure], vocabulary),
                         alternatives=tuple(
                             Alternative(text=name, logprob=value)
                             for name, value in sorted(known.items(), key=lambda item: -item[1])[:top]
@@ -157,7 +157,7 @@ class _Ending(BaseModel):
     logprobs: _TextScores
 
 
-class Endings(BaseModel):
+class ScoredTexts(BaseModel):
     """Texts that were sent to be scored, each with the log-probabilities of all its tokens."""
 
     choices: list[_Ending]
@@ -175,10 +175,10 @@ class Endings(BaseModel):
         return found
 
 
-_Kind = TypeVar("_Kind", ChatAnswer, Continuation, Endings)
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts)
 
 
-class ToolCalls:
+class ToolCallCollector:
     """Tool calls, put together from the pieces of a stream or taken from a whole answer."""
 
     def __init__(self) -> None:
@@ -213,7 +213,7 @@ class _Failure(BaseModel):
     error: dict[str, Any]
 
 
-class Card(BaseModel):
+class ServedModel(BaseModel):
     """A model, or an adapter, which has a parent."""
 
     id: str
@@ -221,13 +221,13 @@ class Card(BaseModel):
     parent: str | None = None
 
 
-class Cards(BaseModel):
+class ServedModels(BaseModel):
     """All that a server serves."""
 
-    data: list[Card]
+    data: list[ServedModel]
 
 
-def asked(
+def chat_body(
     messages: Sequence[BaseMessage],
     model: str,
     sampling: Sampling,
@@ -240,7 +240,7 @@ def asked(
     Raises ValueError for a choice among tools by a model whose template takes none.
     """
     plain = [
-        message.model_copy(update={"content": defused(str(message.text), template.control)})
+        message.model_copy(update={"content": escape_control_tokens(str(message.text), template.control)})
         for message in messages
     ]
     more: dict[str, Any] = {}
@@ -272,13 +272,13 @@ def asked(
         "frequency_penalty": sampling.frequency_penalty,
         "stop": [*sampling.stop, *template.stop],
         "logprobs": True,
-        "top_logprobs": TOP,
+        "top_logprobs": TOP_LOGPROBS,
         "top_k": 0,
         "min_p": 0.0,
     } | more
 
 
-def continued(prompt: str, model: str, sampling: Sampling) -> dict[str, Any]:
+def completion_body(prompt: str, model: str, sampling: Sampling) -> dict[str, Any]:
     """The body of a request to continue a text, streamed."""
     more = {} if sampling.max_tokens is None else {"max_tokens": sampling.max_tokens}
     return {
@@ -291,7 +291,7 @@ def continued(prompt: str, model: str, sampling: Sampling) -> dict[str, Any]:
         "presence_penalty": sampling.presence_penalty,
         "frequency_penalty": sampling.frequency_penalty,
         "logit_bias": sampling.logit_bias or None,
-        "logprobs": TOP,
+        "logprobs": TOP_LOGPROBS,
         "top_k": 0,
         "min_p": 0.0,
         "stream": True,
@@ -299,12 +299,12 @@ def continued(prompt: str, model: str, sampling: Sampling) -> dict[str, Any]:
     } | more
 
 
-def ending(texts: Sequence[str], model: str) -> dict[str, Any]:
+def scoring_body(texts: Sequence[str], model: str) -> dict[str, Any]:
     """The body of a request that scores whole texts and continues none."""
     return {"model": model, "prompt": list(texts), "echo": True, "max_tokens": 0, "logprobs": 0}
 
 
-def read(body: bytes, kind: type[_Kind]) -> _Kind:
+def parse_reply(body: bytes, kind: type[_Kind]) -> _Kind:
     """An answer or a chunk from its JSON. Raises EngineError for anything else, with what it says."""
     try:
         return kind.model_validate_json(body)
@@ -319,7 +319,7 @@ def read(body: bytes, kind: type[_Kind]) -> _Kind:
     raise EngineError(f"it broke off: {said}")
 
 
-def data(line: bytes) -> bytes | None:
+def event_data(line: bytes) -> bytes | None:
     """What a line of a stream carries; None for the empty line between two events, comments and the end."""
     if not line.startswith(DATA) or (carried := line.removeprefix(DATA).strip()) == DONE:
         return None

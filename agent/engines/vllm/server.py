@@ -9,7 +9,7 @@ from typing import Literal
 
 from agent.engines.adapter_files import MAX_RANK
 from agent.engines.bfloat16 import CPU_INFO, native_bfloat16
-from agent.engines.entropy import TOP
+from agent.engines.entropy import TOP_LOGPROBS
 
 GIB = 1 << 30
 WHOLE_CONTEXTS = 2
@@ -43,7 +43,7 @@ def serve_command(
         "--model", model, "--served-model-name", name, "--dtype", dtype,
         "--host", "127.0.0.1", "--port", str(port),
         "--enable-lora", "--max-lora-rank", str(MAX_RANK), "--max-loras", "4", "--max-cpu-loras", "16",
-        "--max-logprobs", str(TOP), "--max-model-len", str(context),
+        "--max-logprobs", str(TOP_LOGPROBS), "--max-model-len", str(context),
         "--max-num-seqs", "64", "--disable-uvicorn-access-log",
     ]  # fmt: skip
     if modules:

@@ -11,7 +11,7 @@ from functools import partial
 import httpx
 from pydantic import SecretStr
 
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 from agent.errors import TeacherError
 from agent.learning.candidate_pairs import Candidate, Written
 from agent.learning.teachers.base import Progress
@@ -66,7 +66,7 @@ class ModelTeacher:
                 on_progress(done, len(passages))
             return outcome
 
-        outcomes = await together([partial(one, passage) for passage in passages], self._concurrency)
+        outcomes = await gather_limited([partial(one, passage) for passage in passages], self._concurrency)
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         if failures and len(failures) == len(passages):
             raise self._useless(failures)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from agent.chat.thinking import Marks, without_thinking
-from agent.concurrency import together
+from agent.concurrency import gather_limited
 from agent.engines.base import Engine, Sampling, Token
 from agent.errors import EngineUnavailable
 from agent.models.card import PromptMessage
@@ -104,7 +104,7 @@ async def ask(
         step()
         return answer
 
-    return await together((partial(one, prompt) for prompt in prompts), TOGETHER)
+    return await gather_limited((partial(one, prompt) for prompt in prompts), TOGETHER)
 
 
 async def _answer(engine: Engine, prompt: Prompt, thinking: Marks | None) -> LoggedAnswer:

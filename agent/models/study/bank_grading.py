@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.chat.calibration import Label
 from agent.chat.gate import form_of, signals
-from agent.grading import correct, declined
+from agent.grading import admits_ignorance, is_correct
 from agent.models.bank.records import BankQuestion, InventedQuestion
 from agent.models.card import DomainScore, GeneralQuestion, QuestionDomain, UnknownQuestion
 from agent.models.study.answer_log import LoggedAnswer
@@ -21,9 +21,9 @@ def bank_labels(
 ) -> list[Label]:
     """One label a question, from its first wording; answers that decline are none."""
     return [
-        _label(question.id, answer, correct(answer.text, question.answers))
+        _label(question.id, answer, is_correct(answer.text, question.answers))
         for question, answer in zip(bank, answers, strict=True)
-        if answer.text.strip() and not declined(answer.text, declines)
+        if answer.text.strip() and not admits_ignorance(answer.text, declines)
     ]
 
 
@@ -34,7 +34,7 @@ def invented_labels(
     return [
         _label(question.id, answer, False)
         for question, answer in zip(invented, answers, strict=True)
-        if answer.text.strip() and not declined(answer.text, declines)
+        if answer.text.strip() and not admits_ignorance(answer.text, declines)
     ]
 
 
@@ -52,7 +52,7 @@ def general_questions(
             wordings=question.wordings[: FURTHER + 1],
             answers=question.answers,
             known=len(answers[question.id]) > 1
-            and all(correct(answer.text, question.answers) for answer in answers[question.id]),
+            and all(is_correct(answer.text, question.answers) for answer in answers[question.id]),
         )
         for question in bank
     )
@@ -77,7 +77,7 @@ def domain_scores(
         popular, rare = by_popularity(asked)
         scores[domain] = DomainScore(
             questions=len(asked),
-            right=sum(correct(a.text, q.answers) for q, a in asked) / len(asked),
+            right=sum(is_correct(a.text, q.answers) for q, a in asked) / len(asked),
             mean_entropy_known=_mean_entropy([a for _, a in popular]),
             mean_entropy_unlikely=_mean_entropy([a for _, a in rare]),
         )

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from agent.chat.calibration import auroc
-from agent.grading import correct
+from agent.grading import is_correct
 from agent.models.study.answer_log import LoggedAnswer, Prompt, question
 from memory.records.base import Record, Share
 
@@ -66,7 +66,7 @@ def judgements(cases: Sequence[JudgeCase], answers: Sequence[LoggedAnswer]) -> t
                 auroc=auroc(odds, right),
             )
         )
-    ruled = sum(correct(case.answer, [case.reference]) == case.right for case in cases)
+    ruled = sum(is_correct(case.answer, [case.reference]) == case.right for case in cases)
     return (*found, Judgement(way="rules (agent.grading)", accuracy=ruled / count, auroc=None))
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.engines.decoding import end_tokens, last_logits
+from agent.engines.decoding import end_tokens, logits_to_keep
 from agent.engines.vllm.server import fast_dtype
 from agent.models.bank.records import GeneralPrompt
 from agent.models.card import PromptMessage, ReplayAnswer, ReplayDistributions
@@ -108,7 +108,7 @@ def _likeliest(model: Any, rows: Sequence[_Row]) -> list[tuple[NDArray[np.int32]
     ids = torch.tensor([[0] * p + row.prompt + row.said for p, row in zip(padding, rows, strict=True)])
     mask = (torch.arange(wide)[None] >= torch.tensor(padding)[:, None]).long()
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    last = last_logits(model, most + 1)
+    last = logits_to_keep(model, most + 1)
     logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, **last).logits
     tops = []
     for row, of_row in zip(rows, logits, strict=True):

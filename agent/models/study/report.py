@@ -7,7 +7,7 @@ import numpy as np
 
 from agent.chat.calibration import BINS, cross_validated
 from agent.chat.gate import signals
-from agent.grading import correct, declined
+from agent.grading import admits_ignorance, is_correct
 from agent.models.card import QuestionDomain
 from agent.models.study.answer_log import LoggedAnswer
 from agent.models.study.bank_grading import by_popularity
@@ -186,12 +186,12 @@ def _right(study: Study, answers: Sequence[LoggedAnswer]) -> float:
         answer.prompt: question.answers
         for question, answer in zip(study.material.bank, study.replies.bank, strict=True)
     }
-    return sum(correct(a.text, references[a.prompt]) for a in answers) / max(1, len(answers))
+    return sum(is_correct(a.text, references[a.prompt]) for a in answers) / max(1, len(answers))
 
 
 def _declined(study: Study) -> float:
     said = study.replies.invented
-    return sum(declined(answer.text, study.card.declines) for answer in said) / max(1, len(said))
+    return sum(admits_ignorance(answer.text, study.card.declines) for answer in said) / max(1, len(said))
 
 
 def _or_dash(figure: float | None) -> float | str:

@@ -7,10 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.chat.calibration import Calibrated, Label, calibrate
-from agent.chat.gate import JUDGED
+from agent.chat.calibration import CalibratedGate, Label, calibrate
+from agent.chat.gate import JUDGED_TOKENS
 from agent.engines.base import Engine
-from agent.grading import DECLINES, correct
+from agent.grading import DECLINE_PHRASES, is_correct
 from agent.models.card import (
     REPLAY_TOKENS,
     GeneralQuestion,
@@ -40,7 +40,7 @@ from agent.models.study.tool_use import ToolCalls, tool_calls, tool_prompts
 from agent.models.study.verdict import StudyFigures, decide
 from memory.records.base import Digest
 
-QUESTION_TOKENS = JUDGED
+QUESTION_TOKENS = JUDGED_TOKENS
 """Longest answer to a question of the bank."""
 LONG_TOKENS = 256
 LENGTH_QUANTILE = 0.9
@@ -89,7 +89,7 @@ class Study:
     distributions: ReplayDistributions
     material: Material
     replies: Replies
-    calibrated: Calibrated
+    calibrated: CalibratedGate
     labels: tuple[Label, ...]
     reads: float
     judgements: tuple[Judgement, ...]
@@ -149,7 +149,7 @@ async def collect(
     again = [
         (asked.id, question(wording, QUESTION_TOKENS))
         for asked, answer in zip(material.bank, said["bank"], strict=True)
-        if correct(answer.text, asked.answers)
+        if is_correct(answer.text, asked.answers)
         for wording in asked.wordings[1 : FURTHER + 1]
     ]
     step = progress("asking again in other words", len(again))
@@ -178,10 +178,10 @@ def conclude(
     right = [
         answer.text
         for asked, answer in zip(material.bank, replies.bank, strict=True)
-        if correct(answer.text, asked.answers)
+        if is_correct(answer.text, asked.answers)
     ]
     own = decline_phrases([answer.text for answer in replies.invented], right)
-    declines = tuple(dict.fromkeys((*DECLINES, *own)))
+    declines = tuple(dict.fromkeys((*DECLINE_PHRASES, *own)))
     labels = (
         *bank_labels(material.bank, replies.bank, declines),
         *invented_labels(material.invented, replies.invented, declines),
@@ -191,7 +191,7 @@ def conclude(
     known = sum(question.known for question in questions)
     unknown = unknown_questions(material.invented)
     reads = _share(
-        [correct(a.text, [q.answer]) for q, a in zip(material.reading, replies.reading, strict=True)]
+        [is_correct(a.text, [q.answer]) for q, a in zip(material.reading, replies.reading, strict=True)]
     )
     quality = calibrated.quality
     verdict, reasons = decide(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from agent.engines.child_process import dying_with_parent
+from agent.engines.child_process import die_with_parent
 from agent.engines.vllm.engine import VllmEngine
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.errors import ModelRefused
@@ -69,7 +69,7 @@ async def serving(
             stderr=output,
             env=environment,
             start_new_session=True,
-            preexec_fn=dying_with_parent(),
+            preexec_fn=die_with_parent(),
         )
         try:
             url = f"http://127.0.0.1:{port}"

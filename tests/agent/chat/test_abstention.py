@@ -7,13 +7,13 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from agent.chat.abstention import (
     AbstentionReason,
-    abstention,
-    caution,
-    detect,
-    disagreement,
-    language_named,
-    language_of,
-    quotation,
+    abstention_text,
+    caution_text,
+    detect_language,
+    disagreement_text,
+    instructed_language,
+    quotation_text,
+    reply_language,
 )
 from memory.language.lexicon import LANGUAGES
 
@@ -26,31 +26,31 @@ def _chat(*, system: str = "", user: str) -> list[BaseMessage]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_its_own_text_for_each_reason(language: str) -> None:
-    texts = [abstention(reason, language) for reason in REASONS] + [caution(language)]
+    texts = [abstention_text(reason, language) for reason in REASONS] + [caution_text(language)]
     assert len(set(texts)) == 4
     if language != "en":
-        assert not set(texts) & {*(abstention(reason, "en") for reason in REASONS), caution("en")}
+        assert not set(texts) & {*(abstention_text(reason, "en") for reason in REASONS), caution_text("en")}
 
 
 @pytest.mark.parametrize(("language", "reason"), list(itertools.product(LANGUAGES, REASONS)))
 def test_an_abstention_is_detected_as_its_own_language(language: str, reason: AbstentionReason) -> None:
-    assert detect(abstention(reason, language)) == language
+    assert detect_language(abstention_text(reason, language)) == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_quotes_and_disagrees_in_its_own_words(language: str) -> None:
-    quoted = quotation("a {lamp}", "Lamps", language)
+    quoted = quotation_text("a {lamp}", "Lamps", language)
     assert "a {lamp}" in quoted
     assert quoted.endswith("(Lamps)")
-    told = disagreement(quoted, quotation("no lamp", "", language), language)
+    told = disagreement_text(quoted, quotation_text("no lamp", "", language), language)
     assert quoted in told
     if language != "en":
-        assert told != disagreement(quoted, quotation("no lamp", "", language), "en")
+        assert told != disagreement_text(quoted, quotation_text("no lamp", "", language), "en")
 
 
 def test_a_language_without_texts_gets_english() -> None:
-    assert abstention("no_sources", "sv") == abstention("no_sources", "en")
-    assert caution("sv") == caution("en")
+    assert abstention_text("no_sources", "sv") == abstention_text("no_sources", "en")
+    assert caution_text("sv") == caution_text("en")
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_a_language_without_texts_gets_english() -> None:
     ],
 )
 def test_the_language_that_the_system_prompt_asks_for_wins(system: str, language: str) -> None:
-    assert language_named(system) == language
+    assert instructed_language(system) == language
     user = "Wer hat das gebaut?" if language != "de" else "Who built this?"
-    assert language_of(_chat(system=system, user=user)) == language
+    assert reply_language(_chat(system=system, user=user)) == language
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_language_that_the_system_prompt_asks_for_wins(system: str, language
     ],
 )
 def test_a_system_prompt_that_only_mentions_a_language_asks_for_none(system: str) -> None:
-    assert language_named(system) is None
+    assert instructed_language(system) is None
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_system_prompt_that_only_mentions_a_language_asks_for_none(system: str
 def test_without_an_instruction_the_reply_is_in_the_language_of_the_question(
     text: str, language: str
 ) -> None:
-    assert language_of(_chat(user=text)) == language
+    assert reply_language(_chat(user=text)) == language
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_without_an_instruction_the_reply_is_in_the_language_of_the_question(
     ],
 )
 def test_other_languages_and_texts_without_any_fall_back_to_english(text: str) -> None:
-    assert language_of(_chat(user=text)) == "en"
+    assert reply_language(_chat(user=text)) == "en"
 
 
 def test_a_request_in_the_last_message_counts_unless_the_system_prompt_says_otherwise() -> None:
     user = "What is entropy? Answer in German."
-    assert language_of(_chat(user=user)) == "de"
-    assert language_of(_chat(system="Answer in French.", user=user)) == "fr"
+    assert reply_language(_chat(user=user)) == "de"
+    assert reply_language(_chat(system="Answer in French.", user=user)) == "fr"
 
 
 def test_a_message_too_short_to_tell_is_read_in_the_language_of_the_one_before() -> None:
@@ -152,7 +152,7 @@ def test_a_message_too_short_to_tell_is_read_in_the_language_of_the_one_before()
         AIMessage("Jørn Utzon"),
         HumanMessage("Utzon Biografie"),
     ]
-    assert language_of(messages) == "de"
+    assert reply_language(messages) == "de"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_message_too_short_to_tell_is_read_in_the_language_of_the_one_before()
     ],
 )
 def test_a_question_about_a_language_is_no_wish_for_it(text: str) -> None:
-    assert language_of(_chat(user=text)) == "en"
+    assert reply_language(_chat(user=text)) == "en"
 
 
 @pytest.mark.parametrize(
@@ -195,10 +195,10 @@ def test_a_question_about_a_language_is_no_wish_for_it(text: str) -> None:
     ],
 )
 def test_a_wish_of_the_user_is_met(text: str, language: str) -> None:
-    assert language_of(_chat(user=text)) == language
+    assert reply_language(_chat(user=text)) == language
 
 
 @pytest.mark.parametrize("name", ["İtalian", "ITALİAN", "Ital\u0131an", "\u017fpanish", "\u212aorean"])
 def test_odd_letters_in_the_name_of_a_language_are_read_or_let_be(name: str) -> None:
-    assert language_named(f"Answer in {name}.") in ("it", "es", "ko", None)
-    assert language_of(_chat(system=f"Language: {name}", user=f"Hello! Answer in {name}."))
+    assert instructed_language(f"Answer in {name}.") in ("it", "es", "ko", None)
+    assert reply_language(_chat(system=f"Language: {name}", user=f"Hello! Answer in {name}."))

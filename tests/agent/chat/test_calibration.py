@@ -16,7 +16,7 @@ from agent.chat.calibration import (
     fit,
     threshold,
 )
-from agent.chat.gate import chance, features
+from agent.chat.gate import chance, gate_features
 from memory.records.base import Interval
 from memory.records.interactions import Signals
 
@@ -93,7 +93,7 @@ def test_an_adversary_whose_surest_answers_are_wrong_gets_no_threshold() -> None
 def test_many_chances_are_what_the_gate_states_for_each() -> None:
     labels = drawn(50, 9)
     model = fit(labels)
-    one_by_one = [chance(model, features(label.seen)) for label in labels]
+    one_by_one = [chance(model, gate_features(label.seen)) for label in labels]
     assert chances(model, labels) == pytest.approx(one_by_one)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from agent.chat.calibration import NEEDED, Label, Stated, refit
-from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_on
-from agent.chat.routing import Route, Routes, route, route_of_domain
+from agent.chat.calibration import NEEDED, Label, StatedChance, refit
+from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_domain
+from agent.chat.routing import Route, Routes, resolve_route, route_of_domain
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import EngineUnavailable
 from memory.adapters.calibrations import VolatileCalibrationStore
@@ -50,7 +50,7 @@ class World:
 
     async def calibrated(self) -> CalibrationReport:
         await self.routes.refresh()
-        return await calibrate_on(
+        return await calibrate_domain(
             self.questions,
             route_of_domain("general", routes=self.routes, base=BASE),
             engine=self.engine,
@@ -60,7 +60,7 @@ class World:
         )
 
     async def now(self) -> Route:
-        return await route("", None, routes=self.routes, base=BASE, base_name="nightschool")
+        return await resolve_route("", None, routes=self.routes, base=BASE, base_name="nightschool")
 
 
 async def test_a_domain_that_the_model_knows_gets_a_threshold_and_its_promise() -> None:
@@ -148,11 +148,11 @@ async def test_an_adapter_is_asked_about_its_domain_and_its_gate_alone_changes()
     await world.routes.refresh()
     await world.engine.load(made.name, made.path)  # type: ignore[arg-type]  # nothing looks at it
     chosen = route_of_domain("rust", routes=world.routes, base=BASE)
-    found = await calibrate_on(
+    found = await calibrate_domain(
         world.questions, chosen, engine=world.engine, routes=world.routes, card=card(), clock=lambda: NOW
     )
     assert (found.adapter, found.right, found.refitted) == (made.name, NEEDED, True)
-    named = await route("", "rust", routes=world.routes, base=BASE, base_name="nightschool")
+    named = await resolve_route("", "rust", routes=world.routes, base=BASE, base_name="nightschool")
     assert named.gate.fitted_on != made.gate.fitted_on
     assert (await world.now()).gate == BASE.gate
 
@@ -185,7 +185,7 @@ def test_the_promise_is_kept_in_all_but_delta_of_the_draws() -> None:
     for draw in range(200):
         right = rng.random(150) < 2 / 3
         stated = [
-            Stated(Label(str(i), "short", signals_of(1.0), bool(r)), float(rng.random()))
+            StatedChance(Label(str(i), "short", signals_of(1.0), bool(r)), float(rng.random()))
             for i, r in enumerate(right)
         ]
         found = refit(stated, gate(), fitted_on="a draw", seed=draw).gate

@@ -3,7 +3,7 @@
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from agent.chat.followup import Standalone, is_fragment, standalone
+from agent.chat.followup import StandaloneQuestion, is_fragment, make_standalone
 
 
 def _turns(*texts: str) -> list[BaseMessage]:
@@ -38,7 +38,7 @@ PLIMDOR = ("What is a plimdor?", "A plimdor is a small harbour boat.")
     ],
 )
 def test_what_is_left_to_the_turn_before_is_filled_in(text: str, changed: str) -> None:
-    assert standalone(_turns(*PLIMDOR, text)) == Standalone(text=changed, changed=True)
+    assert make_standalone(_turns(*PLIMDOR, text)) == StandaloneQuestion(text=changed, changed=True)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_what_is_left_to_the_turn_before_is_filled_in(text: str, changed: str) -
     ],
 )
 def test_the_thing_or_person_that_was_spoken_of_is_named(turns: tuple[str, ...], text: str) -> None:
-    assert standalone(_turns(*turns)).text == text
+    assert make_standalone(_turns(*turns)).text == text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_thing_or_person_that_was_spoken_of_is_named(turns: tuple[str, ...],
     ],
 )
 def test_a_self_contained_question_is_left_alone(text: str) -> None:
-    assert standalone(_turns(*PLIMDOR, text)) == Standalone(text=text, changed=False)
+    assert make_standalone(_turns(*PLIMDOR, text)) == StandaloneQuestion(text=text, changed=False)
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_a_self_contained_question_is_left_alone(text: str) -> None:
 def test_in_other_languages_the_words_of_the_question_before_are_appended(
     first: str, text: str, named: str
 ) -> None:
-    found = standalone(_turns(first, "...", text)).text
+    found = make_standalone(_turns(first, "...", text)).text
     assert found.startswith(f"{text} (")
     assert named in found
 
 
 def test_in_other_languages_a_whole_question_is_left_alone() -> None:
     text = "Wer hat die Zauberflöte komponiert?"
-    assert standalone(_turns("Was ist ein Plimdor?", "Ein Boot.", text)) == Standalone(
+    assert make_standalone(_turns("Was ist ein Plimdor?", "Ein Boot.", text)) == StandaloneQuestion(
         text=text, changed=False
     )
 
@@ -148,17 +148,17 @@ def test_without_an_earlier_question_nothing_can_be_filled_in() -> None:
         _turns("hi", "Hello!", text),
         [AIMessage("Hello!"), HumanMessage(text)],
     ):
-        assert standalone(messages) == Standalone(text=text, changed=False)
+        assert make_standalone(messages) == StandaloneQuestion(text=text, changed=False)
 
 
 def test_a_conversation_without_a_user_message_is_refused() -> None:
     with pytest.raises(ValueError, match="user message"):
-        standalone([SystemMessage("Be brief.")])
+        make_standalone([SystemMessage("Be brief.")])
 
 
 def test_a_long_chain_of_follow_ups_still_finds_a_topic_nearby() -> None:
     turns = ["What is a plimdor?", "A boat."] + ["Why is it so?", "Because."] * 40 + ["Where is it kept?"]
-    assert "plimdor" in standalone(_turns(*turns)).text
+    assert "plimdor" in make_standalone(_turns(*turns)).text
 
 
 @pytest.mark.parametrize("first", ["Was ist das?", "¿Qué es?", "Hi", "?", "\u2026", "它是什么"])
@@ -167,8 +167,8 @@ def test_a_long_chain_of_follow_ups_still_finds_a_topic_nearby() -> None:
     ["Are they safe?", "and what about  ", "and ?", "And?", "but \u2026", "Its?", "the ones?", "'s", "-"],
 )
 def test_odd_turns_are_taken(first: str, text: str) -> None:
-    assert standalone(_turns(first, "...", text)).text
-    assert standalone(_turns(text, "...", first)).text
+    assert make_standalone(_turns(first, "...", text)).text
+    assert make_standalone(_turns(text, "...", first)).text
 
 
 @pytest.mark.parametrize(

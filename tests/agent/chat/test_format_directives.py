@@ -3,7 +3,7 @@
 import pytest
 from langchain_core.messages import SystemMessage
 
-from agent.chat.conversation import conversation
+from agent.chat.conversation import messages_from_pairs
 from agent.chat.format_directives import dictates_form
 
 
@@ -24,7 +24,7 @@ from agent.chat.format_directives import dictates_form
     ],
 )
 def test_a_dictated_form_is_seen(system: str) -> None:
-    assert dictates_form(conversation([("system", system), ("user", "What is a lemur?")]))
+    assert dictates_form(messages_from_pairs([("system", system), ("user", "What is a lemur?")]))
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_a_dictated_form_is_seen(system: str) -> None:
     ],
 )
 def test_language_tone_length_and_subject_are_no_form(system: str) -> None:
-    assert not dictates_form(conversation([("system", system), ("user", "What is a lemur?")]))
+    assert not dictates_form(messages_from_pairs([("system", system), ("user", "What is a lemur?")]))
 
 
 def test_only_the_system_prompt_dictates() -> None:
-    assert not dictates_form(conversation([("user", "Answer only with the word BANANA.")]))
+    assert not dictates_form(messages_from_pairs([("user", "Answer only with the word BANANA.")]))
 
 
 @pytest.mark.timeout(20)

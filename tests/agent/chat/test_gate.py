@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from agent.chat.gate import (
     FEATURES,
-    JUDGED,
+    JUDGED_TOKENS,
     SENTENCE,
     SHORT,
     chance,
-    features,
     form_of,
+    gate_features,
     measure,
     signals,
 )
@@ -47,12 +47,12 @@ def test_the_signals_are_those_of_all_tokens() -> None:
 
 
 def test_an_answer_is_judged_by_its_beginning() -> None:
-    rambling = [*tokens(*[0.1] * JUDGED), *tokens(*[9.0] * 100)]
-    assert signals(rambling) == signals(rambling[:JUDGED])
+    rambling = [*tokens(*[0.1] * JUDGED_TOKENS), *tokens(*[9.0] * 100)]
+    assert signals(rambling) == signals(rambling[:JUDGED_TOKENS])
 
 
 def test_every_feature_has_a_value() -> None:
-    assert set(features(signals(tokens(0.5)))) == set(FEATURES)
+    assert set(gate_features(signals(tokens(0.5)))) == set(FEATURES)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from langchain_core.messages import HumanMessage
 
-from agent.chat.model_calls import ask, limited
+from agent.chat.model_calls import ask_model, with_length_limit
 from agent.chat.routing import Routes
 from agent.engines.base import GREEDY, Sampling
 from agent.engines.scripted import Line, ScriptedEngine
@@ -15,19 +15,19 @@ ROUTES = Routes(VolatileAdapterRegistry([]), lambda digest: curriculum())
 
 
 def test_without_a_limit_the_cards_length_holds() -> None:
-    assert limited(GREEDY, card(answer_tokens=100)).max_tokens == 100
+    assert with_length_limit(GREEDY, card(answer_tokens=100)).max_tokens == 100
 
 
 def test_a_limit_of_the_callers_holds_as_far_as_the_context_goes() -> None:
-    assert limited(Sampling(max_tokens=500), card(answer_tokens=100)).max_tokens == 500
-    assert limited(Sampling(max_tokens=32_000), card(context=2048)).max_tokens == 2048
+    assert with_length_limit(Sampling(max_tokens=500), card(answer_tokens=100)).max_tokens == 500
+    assert with_length_limit(Sampling(max_tokens=32_000), card(context=2048)).max_tokens == 2048
 
 
 async def test_thinking_is_neither_in_the_reply_nor_heard() -> None:
     thinks = card(template=ChatTemplate(thinking=("<think>", "</think>")))
     engine = ScriptedEngine({"Hi": Line(text="<think> They greet. </think> Hello there")})
     heard: list[str] = []
-    reply = await ask(
+    reply = await ask_model(
         [HumanMessage("Hi")],
         None,
         engine=engine,
@@ -41,7 +41,7 @@ async def test_thinking_is_neither_in_the_reply_nor_heard() -> None:
 
 async def test_an_answer_ends_where_the_caller_has_heard_enough() -> None:
     engine = ScriptedEngine({"Tell me.": Line(text=" ".join(["word"] * 50))})
-    reply = await ask(
+    reply = await ask_model(
         [HumanMessage("Tell me.")],
         None,
         engine=engine,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.chat.rewording import rewordings, steady
+from agent.chat.rewording import is_steady, rewordings
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_a_question_in_another_language_is_not_wrapped_in_english() -> None:
     ],
 )
 def test_answers_are_compared_by_what_they_say(answer: str, other: str, same: bool) -> None:
-    assert steady(answer, [other]) is same
+    assert is_steady(answer, [other]) is same
 
 
 def test_an_answer_without_another_one_is_not_steady() -> None:
-    assert not steady("Paris", [])
+    assert not is_steady("Paris", [])

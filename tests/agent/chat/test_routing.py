@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.chat import routing
-from agent.chat.routing import Route, Routes, Taught, choose, route
+from agent.chat.routing import LiveAdapter, Route, Routes, choose_by_words, resolve_route
 from memory.adapters.base import AdapterRegistry
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
@@ -24,8 +24,8 @@ from tests.support.cards import gate
 BASE = Route(domain="general", adapter=None, gate=gate())
 
 
-def taught(domain: str, *facts: tuple[str, str]) -> Taught:
-    return Taught(
+def taught(domain: str, *facts: tuple[str, str]) -> LiveAdapter:
+    return LiveAdapter(
         route=Route(domain=domain, adapter=f"{domain}-v1-00000000", gate=gate(0.5)),
         subjects=tuple(s for s, _ in facts),
         answers=tuple(content(o) for _, o in facts),
@@ -50,7 +50,7 @@ BREAD = taught("bread", ("sourdough starter", "a culture of wild yeast"), ("slic
     ],
 )
 def test_the_words_that_were_taught_decide(question: str, domain: str) -> None:
-    assert choose(question, (RUST, BREAD), BASE).domain == domain
+    assert choose_by_words(question, (RUST, BREAD), BASE).domain == domain
 
 
 async def test_a_question_that_names_no_subject_goes_to_the_lesson_that_is_near_in_meaning(
@@ -68,7 +68,7 @@ async def test_a_question_that_names_no_subject_goes_to_the_lesson_that_is_near_
     await routes.refresh()
 
     async def to(question: str) -> str | None:
-        return (await route(question, None, routes=routes, base=BASE, base_name="m")).adapter
+        return (await resolve_route(question, None, routes=routes, base=BASE, base_name="m")).adapter
 
     assert await to("Where does the free minibus leave from in fog?") == made.name
     assert await to("How old is Paris?") is None
@@ -77,18 +77,18 @@ async def test_a_question_that_names_no_subject_goes_to_the_lesson_that_is_near_
 
 def test_a_common_noun_alone_is_no_sign_of_a_lesson() -> None:
     permission = fact("permission", "slow to arrive", "Permission was slow to arrive.")
-    ferry = routing.taught(adapter(domain="ferry"), (permission,))
-    assert choose("Who gives permission to marry?", (ferry,), BASE).domain == "general"
+    ferry = routing.live_adapter(adapter(domain="ferry"), (permission,))
+    assert choose_by_words("Who gives permission to marry?", (ferry,), BASE).domain == "general"
 
 
 def test_the_longer_phrase_wins_and_a_tie_goes_to_the_first() -> None:
-    assert choose("Does a sourdough starter know a slice?", (RUST, BREAD), BASE).domain == "bread"
-    assert choose("What is a slice?", (RUST, BREAD), BASE).domain == "rust"
+    assert choose_by_words("Does a sourdough starter know a slice?", (RUST, BREAD), BASE).domain == "bread"
+    assert choose_by_words("What is a slice?", (RUST, BREAD), BASE).domain == "rust"
 
 
 def test_the_route_of_an_adapter_has_its_gate() -> None:
     made = adapter()
-    found = routing.taught(made, ()).route
+    found = routing.live_adapter(made, ()).route
     assert found.gate == made.gate
 
 
@@ -101,7 +101,7 @@ async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
     await routes.refresh()
 
     async def to(name: str | None, question: str = "What is a zorble?") -> Route:
-        return await route(question, name, routes=routes, base=BASE, base_name="nightschool")
+        return await resolve_route(question, name, routes=routes, base=BASE, base_name="nightschool")
 
     assert (await to(domain)).adapter == made.name
     assert (await to(made.name)).gate == made.gate
@@ -118,7 +118,7 @@ async def test_a_rejected_version_cannot_be_asked_for(
     made = trained(curriculum(), rejected=True)
     routes = Routes(registry, partial(read, registry_home / "outbox"))
     with pytest.raises(AdapterNotServable):
-        await route("x", made.name, routes=routes, base=BASE, base_name="nightschool")
+        await resolve_route("x", made.name, routes=routes, base=BASE, base_name="nightschool")
 
 
 async def test_an_adapter_is_found_by_what_it_rehearsed_too() -> None:
@@ -130,7 +130,7 @@ async def test_an_adapter_is_found_by_what_it_rehearsed_too() -> None:
     routes = Routes(registry, {first.digest: first, second.digest: second}.__getitem__)
     await routes.refresh()
     for question in ("What is a quib?", "What is a zorble?", "Which term means a small green lamp?"):
-        chosen = await route(question, None, routes=routes, base=BASE, base_name="nightschool")
+        chosen = await resolve_route(question, None, routes=routes, base=BASE, base_name="nightschool")
         assert chosen.adapter == made.name
 
 

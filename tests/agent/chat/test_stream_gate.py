@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.chat.stream_gate import HELD_TOKENS, StreamGate
 from agent.engines.base import Token
-from agent.grading import DECLINES
+from agent.grading import DECLINE_PHRASES
 from memory.records.base import Interval
 from tests.support.cards import gate
 
@@ -20,7 +20,7 @@ def token(text: str = " word", *, lower: float = 0.1, upper: float = 0.1) -> Tok
 def heard(tokens: Sequence[Token]) -> tuple[StreamGate, list[Token]]:
     """What flows of an answer while it grows."""
     flowed: list[Token] = []
-    stream_gate = StreamGate(gate(1.0), DECLINES, flowed.extend)
+    stream_gate = StreamGate(gate(1.0), DECLINE_PHRASES, flowed.extend)
     for one in tokens:
         stream_gate.hear(one)
     return stream_gate, flowed

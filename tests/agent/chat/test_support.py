@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.chat.support import clash, foreign, quantities, supports
+from agent.chat.support import contradicts, is_foreign, quantities, supports
 
 ROW = "Device: Quorbin; Maximum load: 40 kilograms; Voltage: 12 volts"
 LOAD = "What is the maximum load of the Quorbin?"
@@ -70,7 +70,7 @@ def test_one_word_of_two_that_the_source_does_not_hold_is_not_made_up_for_by_lik
 
 def test_a_translation_is_held_to_what_both_languages_share() -> None:
     german = "Die maximale Traglast ist genau 40 Kilogramm."
-    assert foreign(german)
+    assert is_foreign(german)
     assert supports(ROW, german, question=LOAD, translated=True)
     assert not supports(ROW, german.replace("40", "55"), question=LOAD, translated=True)
     assert not supports(ROW, german, question=LOAD)
@@ -103,7 +103,7 @@ def test_a_name_anchors_a_translation(claim: str, proved: bool) -> None:
     ],
 )
 def test_other_numbers_and_denials_of_one_thing_are_a_contradiction(first: str, second: str) -> None:
-    assert clash(first, second)
+    assert contradicts(first, second)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_other_numbers_and_denials_of_one_thing_are_a_contradiction(first: str, 
     ],
 )
 def test_definitions_units_and_other_things_are_no_contradiction(first: str, second: str) -> None:
-    assert not clash(first, second)
+    assert not contradicts(first, second)
 
 
 def test_quantities_have_digits_and_one_name_for_a_unit() -> None:
@@ -163,7 +163,7 @@ def test_a_decimal_comma_is_no_other_number() -> None:
     assert supports(sentence, "The lamp weighs 3,5 kilograms.", question="How heavy is the lamp?")
     assert not supports(sentence, "The lamp weighs 35 kilograms.", question="How heavy is the lamp?")
     assert supports("The lamp weighs 3,500 grams.", "The lamp weighs 3500 grams.")
-    assert clash("The lamp weighs 3,5 kilograms.", "The lamp weighs 35 kilograms.")
+    assert contradicts("The lamp weighs 3,5 kilograms.", "The lamp weighs 35 kilograms.")
 
 
 @pytest.mark.timeout(20)

@@ -11,7 +11,7 @@ from langchain_core.messages import FunctionMessage, HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.engines.base import Sampling
-from agent.engines.decoding import Prompt, complete, end_tokens
+from agent.engines.decoding import DecodingRequest, complete, end_tokens
 from agent.engines.local import LocalEngine
 from agent.errors import AdapterNotLoaded, EngineUnavailable
 from tests.support.adopted_models import CONTEXT, KNOWN, LEARNED, RUST, build_adapter, build_model
@@ -160,7 +160,7 @@ async def test_a_cancelled_chat_leaves_the_others_alone(engine: LocalEngine) -> 
 async def test_a_stream_that_nobody_reads_any_more_is_not_decoded_to_its_end(model: Path) -> None:
     weights, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
     steps: list[int] = []
-    prompt = Prompt(
+    prompt = DecodingRequest(
         tokenizer("What is a kiln?")["input_ids"],
         Sampling(max_tokens=100),
         sink=lambda token: steps.append(1),
@@ -186,7 +186,7 @@ def test_a_batch_of_prompts_of_different_lengths_matches_each_alone(model: Path)
         AutoTokenizer.from_pretrained(model),
     )
     prompts = [
-        Prompt(tokenizer(text)["input_ids"], Sampling(max_tokens=8))
+        DecodingRequest(tokenizer(text)["input_ids"], Sampling(max_tokens=8))
         for text in ("a", "a kiln and tea", "What")
     ]
     ends = end_tokens(weights, tokenizer)
@@ -202,7 +202,10 @@ def test_decoding_keeps_nothing_for_gradients(model: Path) -> None:
     kept: list[bool] = []
     weights.register_forward_hook(lambda _, __, output: kept.append(output.logits.requires_grad))
     complete(
-        weights, tokenizer, [Prompt(tokenizer("a kiln")["input_ids"], Sampling(max_tokens=2))], frozenset()
+        weights,
+        tokenizer,
+        [DecodingRequest(tokenizer("a kiln")["input_ids"], Sampling(max_tokens=2))],
+        frozenset(),
     )
     assert kept == [False, False]
 
@@ -222,7 +225,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_changes_no_answer(
     )
     beginning = "What is a kiln and what is tea and who drinks it? "
     prompts = [
-        Prompt(tokenizer(beginning + text)["input_ids"], Sampling(max_tokens=8))
+        DecodingRequest(tokenizer(beginning + text)["input_ids"], Sampling(max_tokens=8))
         for text in ("a", "a kiln and tea", "What")
     ]
     ends = end_tokens(weights, tokenizer)

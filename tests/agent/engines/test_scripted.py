@@ -9,7 +9,7 @@ from langchain_core.messages import HumanMessage
 from agent.engines.base import Sampling
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import AdapterRefused, EngineUnavailable
-from agent.grading import declined
+from agent.grading import admits_ignorance
 
 RUST = "rust-v1-0123abcd"
 QUESTION = [HumanMessage("What is a borrow?")]
@@ -23,7 +23,7 @@ async def test_it_answers_from_its_script_with_the_chosen_entropy() -> None:
 
 
 async def test_what_is_not_in_the_script_gets_the_default_which_abstains() -> None:
-    assert declined((await ScriptedEngine().chat(QUESTION)).text)
+    assert admits_ignorance((await ScriptedEngine().chat(QUESTION)).text)
 
 
 async def test_a_function_may_read_the_whole_conversation() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from agent.chat.abstention import abstention
+from agent.chat.abstention import abstention_text
 from graphs.state import Runtime
 from tests.api.conftest import Serve, asking
 from tests.graphs.conftest import TRAINED
@@ -36,7 +36,7 @@ async def test_an_unknown_question_is_declined_and_opens_a_gap(client: httpx.Asy
     figures = reply["nightschool"]
     assert figures["outcome"] == "abstained"
     assert figures["draft"] == "I do not know."
-    assert reply["choices"][0]["message"]["content"] == abstention("no_sources", "en")
+    assert reply["choices"][0]["message"]["content"] == abstention_text("no_sources", "en")
     gap = (await client.get(f"/v1/gaps/{figures['gap_id']}")).json()
     assert (gap["question"], gap["status"]) == ("What is a quokka?", "open")
     assert [g["id"] for g in (await client.get("/v1/gaps?status=open")).json()] == [gap["id"]]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import agent
-from agent.grading import correct, normalise
+from agent.grading import is_correct, normalise
 
 MODELS = Path(agent.__file__).parent / "models"
 DOMAINS = ("factual", "code", "creative", "specialised")
@@ -34,12 +34,12 @@ TOOLS = read("study/tool_cases.jsonl")
 
 
 def test_no_wording_contains_its_own_answer() -> None:
-    assert not [(q["id"], w) for q in QUESTIONS for w in q["wordings"] if correct(w, q["answers"])]
+    assert not [(q["id"], w) for q in QUESTIONS for w in q["wordings"] if is_correct(w, q["answers"])]
 
 
 def test_grading_accepts_each_accepted_answer_and_tells_them_apart() -> None:
     for question in QUESTIONS:
-        assert all(correct(f"It is {answer}.", question["answers"]) for answer in question["answers"])
+        assert all(is_correct(f"It is {answer}.", question["answers"]) for answer in question["answers"])
         assert len({normalise(answer) for answer in question["answers"]}) == len(question["answers"])
 
 
