@@ -1,4 +1,4 @@
-"""Calls under way at once, of which one that fails ends the others."""
+"""Bounded concurrency: runs async calls a few at a time and cancels the rest when one fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -7,20 +7,20 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-async def gather_limited(calls: Iterable[Callable[[], Awaitable[_T]]], at_once: int) -> list[_T]:
-    """The results in the order of the calls, of which at most `at_once` run at a time.
+async def gather_limited(calls: Iterable[Callable[[], Awaitable[_T]]], limit: int) -> list[_T]:
+    """Runs the calls, at most `limit` at a time, and returns their results in order.
 
-    Where one fails the others are cancelled. Raises what the first failure is, not a group.
+    If one fails, the others are cancelled and its exception is raised (not an exception group).
     """
-    slots = asyncio.Semaphore(at_once)
+    slots = asyncio.Semaphore(limit)
 
-    async def one(call: Callable[[], Awaitable[_T]]) -> _T:
+    async def run(call: Callable[[], Awaitable[_T]]) -> _T:
         async with slots:
             return await call()
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(call)) for call in calls]
+            tasks = [group.create_task(run(call)) for call in calls]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]

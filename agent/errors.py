@@ -1,19 +1,19 @@
-"""Errors of models and steps; a caller's mistake is a ValueError instead.
+"""The error tree of the agent package; a caller's mistake is a ValueError instead.
 
 AgentError
 +-- EngineError
 |   +-- EngineUnavailable     the engine cannot be reached or started
-|   +-- AdapterNotLoaded      that adapter is not loaded in the engine
-|   +-- AdapterRefused        the engine will not load that adapter
+|   +-- AdapterNotLoaded      the adapter is not loaded in the engine
+|   +-- AdapterRefused        the engine refuses to load the adapter
 |   +-- PromptTooLong         the prompt does not fit into the model's context
-|   +-- CanaryFailed          a loaded adapter does not behave as evaluation saw it
+|   +-- CanaryFailed          a loaded adapter answers its canary differently than in evaluation
 +-- ModelError
-|   +-- UnknownModel          no model of that name was added
-|   +-- NoModelCard           the model was never studied, so nothing is known about it
-|   +-- BadModelCard          the model's card cannot be read, or is of other weights
-|   +-- ModelRefused          the model cannot be adopted or served: no model folder, wrong digest, no-go
-|   +-- NotTeachable          the model's study found it unfit for lessons
-+-- TeacherError              a remote teacher failed or answered nonsense
+|   +-- UnknownModel          no model with that name was added
+|   +-- NoModelCard           the model was never studied and has no card
+|   +-- BadModelCard          the model's card cannot be read, or belongs to other weights
+|   +-- ModelRefused          the model cannot be added or served: no model folder, wrong digest, no-go
+|   +-- NotTeachable          the model's study found that it cannot be taught
++-- TeacherError              a remote teacher failed or sent an unusable reply
 """
 
 
@@ -22,7 +22,7 @@ class AgentError(Exception):
 
 
 class EngineError(AgentError):
-    """The model engine could not do what was asked."""
+    """The model engine failed."""
 
 
 class EngineUnavailable(EngineError):
@@ -30,11 +30,11 @@ class EngineUnavailable(EngineError):
 
 
 class AdapterNotLoaded(EngineError):
-    """That adapter is not loaded in the engine."""
+    """The adapter is not loaded in the engine."""
 
 
 class AdapterRefused(EngineError):
-    """The engine will not load that adapter: missing files, excess rank, wrong base."""
+    """The engine refuses to load the adapter: missing files, rank too high, wrong base model."""
 
 
 class PromptTooLong(EngineError):
@@ -42,32 +42,32 @@ class PromptTooLong(EngineError):
 
 
 class CanaryFailed(EngineError):
-    """A loaded adapter does not behave as evaluation saw it, so it is not served."""
+    """A loaded adapter answers its canary differently than in evaluation, so it is not served."""
 
 
 class ModelError(AgentError):
-    """A base model cannot be used as it is."""
+    """A base model cannot be used."""
 
 
 class UnknownModel(ModelError):
-    """No model of that name was added."""
+    """No model with that name was added."""
 
 
 class NoModelCard(ModelError):
-    """The model was never studied, so nothing is known about it."""
+    """The model was never studied and has no card."""
 
 
 class BadModelCard(ModelError):
-    """The model's card cannot be read, or is of other weights."""
+    """The model's card cannot be read, or belongs to other weights."""
 
 
 class ModelRefused(ModelError):
-    """The model cannot be adopted or served: no model folder, wrong digest, no chat template, no-go."""
+    """The model cannot be added or served: no model folder, wrong digest, no chat template, no-go."""
 
 
 class NotTeachable(ModelError):
-    """The model's study found it unfit for lessons."""
+    """The model's study found that it cannot be taught."""
 
 
 class TeacherError(AgentError):
-    """A remote teacher failed, or answered something that is not a curriculum."""
+    """A remote teacher failed, or sent a reply that is not a curriculum."""

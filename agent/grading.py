@@ -1,7 +1,7 @@
-"""Grading: when an answer counts as right, and when it admits ignorance.
+"""Grading of free-text answers: whether one is correct, admits ignorance, or repeats itself.
 
-Answers are free text, so a reference counts where it stands in the answer as whole words (normalised), and
-numbers must agree exactly. Token overlap is not used, because it rewards length.
+An answer is correct if it contains a reference as whole words after normalisation; numbers must match
+exactly. Token overlap is not used, because it rewards long answers.
 """
 
 import re
@@ -21,12 +21,12 @@ DECLINE_PHRASES = (
     "i cannot answer",
     "i can't answer",
 )
-"""How people and models say in English that they do not know; a model's card adds its own phrases."""
+"""English phrases for not knowing; a model's card adds the model's own."""
 DECLINES_EARLY = 160
-"""Characters within which an answer that declines says so; later it is part of the answer."""
+"""A decline phrase has to start within this many characters; later it is part of an answer."""
 
 CIRCLES = 3
-"""Times that four words in a row come in an answer that goes in circles."""
+"""An answer repeats itself if the same four words occur this many times."""
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _THOUSANDS = re.compile(r"(?<=\d)[,\u202f\u00a0](?=\d{3}(?!\d))")
@@ -41,45 +41,46 @@ _NEGATED = re.compile(r"\b(not|never|isnt|wasnt|arent|werent)( \w+)?$")
 
 
 def normalise(text: str) -> str:
-    """Lower case, no punctuation, no articles, single spaces; numbers keep their sign and decimal point.
+    """Lower case without punctuation, articles or repeated spaces; numbers keep sign and decimal point.
 
-    After the SQuAD evaluation script (Rajpurkar et al. 2016), which would turn 1.5 into 15.
+    Based on the SQuAD evaluation script (Rajpurkar et al. 2016), which would turn 1.5 into 15.
     """
-    kept = _MINUS.sub("\ue001", _POINT.sub("\ue000", _THOUSANDS.sub("", text.lower())))
-    bare = kept.translate(_PUNCTUATION).replace("\ue000", ".").replace("\ue001", "-")
+    marked = _MINUS.sub("\ue001", _POINT.sub("\ue000", _THOUSANDS.sub("", text.lower())))
+    bare = marked.translate(_PUNCTUATION).replace("\ue000", ".").replace("\ue001", "-")
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
 def is_correct(answer: str, references: Sequence[str]) -> bool:
     """Whether the answer contains a reference as whole words and does not deny it.
 
-    A reference of yes or no has to be the answer's first word. Raises ValueError without a reference that has
-    text: such a question cannot be graded.
+    A reference of yes or no has to be the answer's first word. Raises ValueError if no reference has text,
+    because the question cannot be graded then.
     """
     accepted = {normalise(reference) for reference in references} - {""}
     if not accepted:
         raise ValueError("grading needs at least one reference answer with text")
-    said = normalise(answer)
-    return any(_answers(said, reference) for reference in accepted)
+    normalised = normalise(answer)
+    return any(_states(normalised, reference) for reference in accepted)
 
 
 def admits_ignorance(answer: str, phrases: Sequence[str] = DECLINE_PHRASES) -> bool:
-    """Whether the answer begins by admitting ignorance, in one of the phrases."""
+    """Whether the answer begins with one of the phrases for not knowing."""
     beginning = answer[:DECLINES_EARLY].lower().replace("\u2019", "'")
     return any(phrase in beginning for phrase in phrases)
 
 
-def _answers(said: str, reference: str) -> bool:
+def _states(answer: str, reference: str) -> bool:
+    """Whether a normalised answer contains the reference without denying it."""
     if reference in _CHOICES:
-        return said.split(" ", 1)[0] == reference
-    for found in re.finditer(rf"(?<!\S){re.escape(reference)}(?!\S)", said):
-        if not _NEGATED.search(said[: found.start()].rstrip()):
+        return answer.split(" ", 1)[0] == reference
+    for match in re.finditer(rf"(?<!\S){re.escape(reference)}(?!\S)", answer):
+        if not _NEGATED.search(answer[: match.start()].rstrip()):
             return True
     return False
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether some four words in a row come three times: a small model that lost its way goes in circles."""
+    """Whether the same four consecutive words occur three times, as in a small model's loops."""
     words = text.lower().split()
     counts = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
     return max(counts.values(), default=0) >= CIRCLES

@@ -1,4 +1,4 @@
-"""Promotion of an adapter: it is loaded, asked its canary, and only then named by an alias."""
+"""Promotion and rollback of adapters: load, check the canary question, then move the domain's alias."""
 
 import asyncio
 import logging
@@ -19,12 +19,11 @@ log = logging.getLogger(__name__)
 
 
 async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Adapter:
-    """Makes the adapter its domain's live one; until the last step the old one keeps serving.
+    """Makes the adapter its domain's live one; the old one serves until the last step.
 
-    Raises UnknownAdapter, AdapterNotServable (rejected, or it learned what is in quarantine), AdapterRefused
-    (the engine will not load it) and CanaryFailed. After a failed canary the adapter stays a candidate, for
-    the fault may be the engine's: evaluation did see the behaviour, so a person may promote it again once the
-    engine is mended.
+    Raises UnknownAdapter, AdapterNotServable (rejected, or trained on quarantined facts), AdapterRefused
+    (the engine refuses to load it) and CanaryFailed. After a failed canary the adapter stays a candidate:
+    evaluation saw it behave, so the engine may be at fault, and it can be promoted again after a repair.
     """
     adapter = await asyncio.to_thread(registry.get, name)
     if adapter.status == "rejected":
@@ -38,23 +37,25 @@ async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Ad
 
 
 def is_outdated(adapter: Adapter, live: Adapter | None) -> bool:
-    """Whether what its domain serves changed since it was trained, so that it may lack lessons, or bring back
-    some that were rolled back."""
-    serving = live.name if live else None
-    return serving not in (adapter.name, adapter.parent)
+    """Whether the domain's live adapter changed since this one was trained.
+
+    It may then lack lessons, or contain some that were rolled back.
+    """
+    live_name = live.name if live else None
+    return live_name not in (adapter.name, adapter.parent)
 
 
 async def load_with_canary(adapter: Adapter, *, engine: Engine) -> None:
-    """Loads the adapter and asks its canary; where that fails, what this call loaded is unloaded again.
+    """Loads the adapter and checks its canary; if the check fails, unloads what this call loaded.
 
-    Its files must still be those that evaluation measured: one canary cannot tell that for all answers.
+    The files' digest must still be the one evaluated, because one canary question cannot prove that.
     Raises AdapterRefused and CanaryFailed.
     """
     if adapter.files is not None:
-        found = await asyncio.to_thread(digest_of_files, Path(adapter.path))
-        if found != adapter.files:
+        digest = await asyncio.to_thread(digest_of_files, Path(adapter.path))
+        if digest != adapter.files:
             raise AdapterRefused(
-                f"{adapter.path} no longer holds what evaluation measured: restore it or learn again"
+                f"the files in {adapter.path} changed since evaluation: restore them, or learn again"
             )
     present = adapter.name in await engine.loaded()
     await engine.load(adapter.name, Path(adapter.path))
@@ -64,30 +65,30 @@ async def load_with_canary(adapter: Adapter, *, engine: Engine) -> None:
         if reason is not None:
             raise CanaryFailed(f"{adapter.name}: {reason}; the alias stays where it was")
         proven = True
-    finally:  # whatever happened, and be it that this task was cancelled, nothing unproven stays loaded
+    finally:  # also on cancellation: an adapter that failed its check must not stay loaded
         if not (proven or present):
-            with suppress(EngineError):  # it must not hide why
+            with suppress(EngineError):  # must not mask the original error
                 await engine.unload(adapter.name)
 
 
 async def check_canary(adapter: Adapter, *, engine: Engine) -> str | None:
-    """Why the loaded adapter does not behave as evaluation saw it, or None if it does."""
+    """Why the loaded adapter fails its canary question; None if it answers as in evaluation."""
     if adapter.canary is None:
-        return "evaluation found no question that this adapter answers otherwise than the base model"
+        return "evaluation found no question that this adapter answers differently from the base model"
     question = adapter.canary.question
     reply = await engine.chat([HumanMessage(question)], adapter=adapter.name)
-    given = normalise(reply.text)
-    if given == normalise(adapter.canary.answer):
+    answer = normalise(reply.text)
+    if answer == normalise(adapter.canary.answer):
         return None
-    if given == normalise(adapter.canary.base_answer):
-        return f"asked {question!r} it answers like the base model, so it has no effect"
-    return f"asked {question!r} it answered {reply.text!r}, and in evaluation {adapter.canary.answer!r}"
+    if answer == normalise(adapter.canary.base_answer):
+        return f"it answers {question!r} like the base model, so it has no effect"
+    return f"it answered {question!r} with {reply.text!r}; in evaluation it was {adapter.canary.answer!r}"
 
 
 async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) -> Adapter | None:
     """Makes the domain's previous adapter live again and returns it; None means the base model.
 
-    Adapters that learned what is in quarantine are passed over. Raises AdapterRefused, CanaryFailed,
+    Skips adapters that were trained on quarantined facts. Raises AdapterRefused, CanaryFailed,
     EngineUnavailable and CorruptRecord; the alias then stays where it was.
     """
     previous = await asyncio.to_thread(registry.previous, domain)
@@ -97,10 +98,9 @@ async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) ->
 
 
 async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ...]:
-    """Loads every live adapter that the engine lacks, as after its restart; returns the names loaded.
+    """Loads every live adapter that the engine lacks, for example after it restarted; returns their names.
 
-    An adapter of another base model, one that the engine refuses, or whose canary fails, is logged and left
-    out: the others still serve.
+    Logs and skips an adapter trained on another base model, refused by the engine, or failing its canary.
     Raises EngineUnavailable.
     """
     present = set(await engine.loaded())

@@ -1,6 +1,6 @@
-"""All settings, with name, type, default and meaning; the only module that reads the environment.
+"""All settings: name, type, default and meaning. The only module that reads the environment.
 
-Built by entry points and handed on; no library code of ours asks the environment for anything else.
+Entry points build the settings and pass them on.
 """
 
 from pathlib import Path
@@ -16,11 +16,11 @@ PREFIX = "NIGHTSCHOOL_"
 
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of this machine to itself."""
+"""Host names of the loopback interface."""
 
 
 class Settings(BaseSettings):
-    """All settings of all processes; each is read from `NIGHTSCHOOL_` plus its name in capitals."""
+    """Settings of all processes; each is read from the variable `NIGHTSCHOOL_` + its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -28,10 +28,10 @@ class Settings(BaseSettings):
     model: str | None = Field(
         None,
         min_length=1,
-        description="Base model: a name in `models list`, what it was added from, or a folder with a card;"
-        " default: what is in use.",
+        description="Base model: a name from `models list`, the folder or Hugging Face id it was added"
+        " from, or a folder with a card; default: the one chosen with `models use`.",
     )
-    models: Path = Field(Path(".nightschool/models"), description="Folder of the adopted models.")
+    models: Path = Field(Path(".nightschool/models"), description="Folder of the added models.")
     model_name: str = Field(
         "nightschool", min_length=1, description="Name under which the engine serves the base model."
     )
@@ -41,99 +41,107 @@ class Settings(BaseSettings):
         " `scripted` is a fake without a model that knows no answer, for trying everything else.",
     )
     engine_url: str | None = Field(
-        None, description="Base URL of a running vLLM server; default: the one that `nightschool up` starts."
+        None, description="Base URL of a running vLLM server; default: `nightschool up` starts one."
     )
-    engine_port: int = Field(8100, ge=1, le=65535, description="Port of the vLLM server that we start.")
+    engine_port: int = Field(
+        8100, ge=1, le=65535, description="Port of the vLLM server that `nightschool up` starts."
+    )
     engine_gpu_share: float = Field(
         0.7, gt=0, lt=1, description="Share of the GPU's memory for the engine; the trainer needs the rest."
     )
     engine_gpu: bool | None = Field(
-        None, description="Start the engine on a GPU (true), on the CPU (false), or find out (unset)."
+        None, description="Start the engine on a GPU (true) or the CPU (false); unset: detect."
     )
     api_host: str = Field("127.0.0.1", min_length=1, description="Address that the api listens on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port that the api listens on.")
     graph_url: str | None = Field(
-        None, description="`redis://` URL of a FalkorDB server; default: an embedded one in the home folder."
+        None, description="`redis://` URL of a FalkorDB server; default: embedded, in the home folder."
     )
     database_url: str | None = Field(
-        None, description="PostgreSQL URL of all tables, runs and checkpoints; default: SQLite files at home."
+        None,
+        description="PostgreSQL URL for tables, runs and checkpoints; default: SQLite in the home folder.",
     )
     webhook_secret: SecretStr | None = Field(
         None,
-        description="Signs webhooks (Standard Webhooks); without it, runs that name a webhook are refused.",
+        description="Key that signs webhooks (Standard Webhooks); without it, runs with a webhook are"
+        " refused.",
     )
     webhook_hosts: str = Field(
-        "", description="Hosts with private addresses that webhooks may reach, separated by commas."
+        "", description="Hosts with private addresses that webhooks may call, separated by commas."
     )
     api_key: str | None = Field(
-        None, description="Key that our own commands send to a service that asks for one."
+        None, description="API key that `nightschool` commands send when the service requires one."
     )
     allowed_origins: str = Field(
-        "", description="Web pages of other sites that may use the api: origins, separated by commas."
+        "", description="CORS: origins of other web pages that may use the api, separated by commas."
     )
     trusted_hosts: str = Field(
         "",
-        description="Names by which the api may be asked besides its address, separated by commas.",
+        description="Host names, besides its address, under which the api may be reached, separated by"
+        " commas.",
     )
     approval: Literal["auto", "human"] = Field(
-        "auto", description="Who lets a verified curriculum through: policy (`auto`) or a person (`human`)."
+        "auto", description="Who approves a verified curriculum: the policy (`auto`) or a person (`human`)."
     )
     unsure: UnsurePolicy = Field(
         "abstain",
-        description="Unsure, and no source helps: `abstain`, `warn` before the draft, or `answer` with it.",
+        description="When the model is unsure and no source answers: `abstain`, `warn` before the draft, or"
+        " `answer` with the draft.",
     )
     teacher: Literal["rules", "model", "both"] = Field(
         "rules",
-        description="Who writes curricula: rules over a parse, the model at teacher_url, or both.",
+        description="Who writes curricula: grammar rules, the model at teacher_url, or both.",
     )
     teacher_url: str | None = Field(
         None, description="OpenAI-compatible base URL of a model that writes curricula and judges findings."
     )
-    teacher_model: str = Field("", description="Model name that the teacher URL serves.")
-    teacher_key: SecretStr = Field(SecretStr("none"), description="API key that the teacher URL asks for.")
+    teacher_model: str = Field("", description="Name of the model at teacher_url.")
+    teacher_key: SecretStr = Field(SecretStr("none"), description="API key for teacher_url.")
     teacher_timeout: float = Field(60.0, gt=0, description="Seconds to wait for one reply of the teacher.")
     domain: Domain | None = Field(
-        None, description="Domain of a question that names none and matches none; default: `general`."
+        None, description="Domain of questions that match no taught domain; default: `general`."
     )
     facts_per_lesson: int = Field(
-        240, ge=1, le=2000, description="Most facts of one lesson; a larger topic is taught as several."
+        240, ge=1, le=2000, description="Most facts per lesson; a larger topic becomes several lessons."
     )
     lessons_per_run: int = Field(
         8,
         ge=1,
         le=50,
-        description="Most lessons of one learn run; more facts are left to another run.",
+        description="Most lessons per learn run; remaining facts are left to the next run.",
     )
-    max_refinements: int = Field(3, ge=0, le=10, description="Times that a weak search is refined.")
+    max_refinements: int = Field(3, ge=0, le=10, description="How often a weak search is refined.")
     recursion_limit: int = Field(
         40,
         ge=15,
         le=1000,
-        description="Most graph steps in a learn run of one lesson; each further lesson may take 7 more.",
+        description="Most graph steps of a learn run with one lesson; each further lesson adds 7.",
     )
     step_attempts: int = Field(
-        3, ge=1, le=10, description="Times that a step is tried while a store or the engine is away."
+        3, ge=1, le=10, description="Attempts per step while a store or the engine is unavailable."
     )
     run_minutes: float = Field(
-        60.0, gt=0, description="Minutes of work after which the circuit breaker ends a learn run."
+        60.0, gt=0, description="Minutes after which the circuit breaker ends a learn run."
     )
     training_minutes: float = Field(
         30.0,
         gt=0,
-        description="Minutes that a learn run waits for the training of each lesson.",
+        description="Minutes that a learn run waits for each lesson's training.",
     )
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe log lines that are shown."
+        "info", description="Lowest level of log messages shown."
     )
 
     @model_validator(mode="after")
     def _teacher_is_named(self) -> Self:
         if self.teacher_url and not self.teacher_model:
-            raise ValueError(f"{PREFIX}TEACHER_URL needs {PREFIX}TEACHER_MODEL: name the model it serves")
+            raise ValueError(
+                f"{PREFIX}TEACHER_URL is set without {PREFIX}TEACHER_MODEL: name the model it serves"
+            )
         if self.teacher != "rules" and not self.teacher_url:
             raise ValueError(
-                f"{PREFIX}TEACHER={self.teacher} needs {PREFIX}TEACHER_URL: say where it is served"
+                f"{PREFIX}TEACHER={self.teacher} needs {PREFIX}TEACHER_URL: set the teacher model's URL"
             )
         return self
 
@@ -143,28 +151,28 @@ class Settings(BaseSettings):
 
     @property
     def api_url(self) -> str:
-        """Where the api listens."""
+        """Base URL of the api."""
         return f"http://{self.api_host}:{self.api_port}"
 
     @property
     def on_loopback(self) -> bool:
-        """Whether the api listens to this machine only."""
+        """Whether the api listens on the loopback interface only."""
         return self.api_host.lower() in LOOPBACK
 
     @property
     def origins(self) -> frozenset[str]:
-        """The origins whose pages may use the api besides its own."""
-        return _names(self.allowed_origins)
+        """`allowed_origins` as a set."""
+        return _comma_separated(self.allowed_origins)
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The names by which the api may be asked besides its own."""
-        return _names(self.trusted_hosts)
+        """`trusted_hosts` as a set."""
+        return _comma_separated(self.trusted_hosts)
 
     @property
     def private_webhooks(self) -> frozenset[str]:
-        """The hosts that webhooks may reach at private addresses."""
-        return _names(self.webhook_hosts)
+        """`webhook_hosts` as a set."""
+        return _comma_separated(self.webhook_hosts)
 
     @property
     def served_by(self) -> str:
@@ -173,34 +181,34 @@ class Settings(BaseSettings):
 
     @property
     def relational(self) -> str:
-        """SQLAlchemy URL of the relational store."""
+        """SQLAlchemy URL of our own tables: a SQLite file, or the PostgreSQL database."""
         return self.database_url or f"sqlite:///{self.path('nightschool.db')}"
 
     @property
     def checkpoints(self) -> str:
-        """SQLAlchemy URL of the graphs' checkpoints: a SQLite file of their own, or the one PostgreSQL."""
-        return self._beside("checkpoints.db")
+        """SQLAlchemy URL of the graph checkpoints: a SQLite file, or the PostgreSQL database."""
+        return self._sqlite_or_postgres("checkpoints.db")
 
     @property
     def items(self) -> str:
-        """SQLAlchemy URL of what clients keep in the store: a SQLite file, or the one PostgreSQL."""
-        return self._beside("items.db")
+        """SQLAlchemy URL of the client-facing store: a SQLite file, or the PostgreSQL database."""
+        return self._sqlite_or_postgres("items.db")
 
     @property
     def durable(self) -> str:
-        """SQLAlchemy URL of what DBOS knows of runs: a SQLite file of their own, or the one PostgreSQL."""
-        return self._beside("runs.db")
+        """SQLAlchemy URL of DBOS's system tables: a SQLite file, or the PostgreSQL database."""
+        return self._sqlite_or_postgres("runs.db")
 
-    def _beside(self, name: str) -> str:
-        return f"sqlite:///{self.path(name)}" if self.relational.startswith("sqlite") else self.relational
+    def _sqlite_or_postgres(self, file: str) -> str:
+        return f"sqlite:///{self.path(file)}" if self.relational.startswith("sqlite") else self.relational
 
 
-def _names(text: str) -> frozenset[str]:
+def _comma_separated(text: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Reads the environment, `overrides` first; raises ValueError that names each bad setting."""
+    """Reads the settings from the environment; `overrides` win. Raises ValueError naming each bad one."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
     except ValidationError as error:

@@ -230,7 +230,7 @@ async def test_files_that_are_not_those_that_were_measured_are_not_even_loaded(t
     await load_with_canary(made, engine=engine)
     await engine.unload(made.name)
     (tmp_path / ADAPTER_FILES[1]).write_text("{ }")
-    with pytest.raises(AdapterRefused, match="no longer holds what evaluation measured"):
+    with pytest.raises(AdapterRefused, match="changed since evaluation"):
         await load_with_canary(made, engine=engine)
     assert await engine.loaded() == ()
 

@@ -383,7 +383,7 @@ async def test_files_that_changed_after_measuring_are_not_served(
     kept = Path(shutil.copytree(folder, tmp_path / "kept"))
     ALTERED[plant](folder)
     try:
-        with pytest.raises(AdapterRefused, match="no longer holds what evaluation measured"):
+        with pytest.raises(AdapterRefused, match="changed since evaluation"):
             await serving.promote(serving.spare)
     finally:
         shutil.copytree(kept, folder, dirs_exist_ok=True)
