@@ -1,1 +1,1 @@
-"""Records and the stores that keep them. Imports nothing else of ours."""
+"""Records and the stores that hold them; the lowest layer, which imports no other package of ours."""

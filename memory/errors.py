@@ -1,28 +1,28 @@
-"""Storage errors; a caller's mistake is a ValueError instead.
+"""Errors of the stores; a caller's mistake raises ValueError instead.
 
 StorageError
 +-- StoreUnavailable      a store cannot be opened or reached
 +-- CorruptRecord         stored bytes are not what was written
 +-- IngestError           a document cannot be read
-+-- UnknownAdapter        no adapter of that name is registered
++-- UnknownAdapter        no adapter with this name is registered
 +-- AdapterNotServable    the adapter exists, but must not be served
-+-- UnknownRun            no run of that id exists
-+-- UnknownGap            no gap of that id exists
-+-- UnknownThread         no thread of that id exists
-+-- UnknownAssistant      no assistant of that id or name exists
-+-- UnknownCheckpoint     the thread has no checkpoint of that id
-+-- AlreadyExists         something of that id exists already
-+-- ThreadBusy            a thread's active run does not allow what was asked for
-+-- RunLost               another process works on the run now
-+-- RollbackAsked         the run was asked to undo itself just before it ended
-+-- UnknownKey            no API key of that id exists
-+-- UnknownCron           no cron of that id exists
-+-- WebhookFailed         a webhook could not be told
++-- UnknownRun            no run with this id exists
++-- UnknownGap            no gap with this id exists
++-- UnknownThread         no thread with this id exists
++-- UnknownAssistant      no assistant with this id or name exists
++-- UnknownCheckpoint     the thread has no checkpoint with this id
++-- AlreadyExists         something with this id already exists
++-- ThreadBusy            the thread's active run blocks the request
++-- RunLost               another process has taken over the run
++-- RollbackAsked         a rollback was requested just before the run ended
++-- UnknownKey            no API key with this id exists
++-- UnknownCron           no cron with this id exists
++-- WebhookFailed         a webhook could not be delivered
 """
 
 
 class StorageError(Exception):
-    """Something an operator must act on; the message says what to do next."""
+    """A storage problem that an operator must act on; the message says what to do next."""
 
 
 class StoreUnavailable(StorageError):
@@ -38,7 +38,7 @@ class IngestError(StorageError):
 
 
 class UnknownAdapter(StorageError):
-    """No adapter of that name is registered."""
+    """No adapter with this name is registered."""
 
 
 class AdapterNotServable(StorageError):
@@ -46,48 +46,48 @@ class AdapterNotServable(StorageError):
 
 
 class UnknownRun(StorageError):
-    """No run of that id exists."""
+    """No run with this id exists."""
 
 
 class UnknownGap(StorageError):
-    """No gap of that id exists."""
+    """No gap with this id exists."""
 
 
 class UnknownThread(StorageError):
-    """No thread of that id exists."""
+    """No thread with this id exists."""
 
 
 class UnknownAssistant(StorageError):
-    """No assistant of that id or name exists."""
+    """No assistant with this id or name exists."""
 
 
 class UnknownCheckpoint(StorageError):
-    """The thread has no checkpoint of that id."""
+    """The thread has no checkpoint with this id."""
 
 
 class AlreadyExists(StorageError):
-    """Something of that id exists already."""
+    """Something with this id already exists."""
 
 
 class ThreadBusy(StorageError):
-    """A thread's active run does not allow what was asked for."""
+    """The thread's active run blocks the request."""
 
 
 class UnknownKey(StorageError):
-    """No API key has this id."""
+    """No API key with this id exists."""
 
 
 class UnknownCron(StorageError):
-    """No cron has this id."""
+    """No cron with this id exists."""
 
 
 class WebhookFailed(StorageError):
-    """Whoever was to be told of a run's end did not take it."""
+    """A webhook could not be delivered: the receiver was unreachable or did not answer with 2xx."""
 
 
 class RunLost(StorageError):
-    """Another process works on the run now, so this one must stop."""
+    """Another process has taken over the run, so this one must stop."""
 
 
 class RollbackAsked(StorageError):
-    """The run was asked to undo itself just before it ended."""
+    """A rollback was requested just before the run ended."""

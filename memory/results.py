@@ -1,6 +1,6 @@
-"""The result of a benchmark on disk: one JSON file, and a Markdown page with the same figures.
+"""Benchmark results on disk: one JSON file and one Markdown page with the same figures.
 
-What is measured is for each benchmark; a goal that is missed stays in the table.
+Every goal stays in the table, whether it was met or missed.
 """
 
 import json
@@ -19,14 +19,14 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=
 
 
 class Goal(Record):
-    """A bound on one figure."""
+    """A target for one figure: at least, or at most, a bound."""
 
     at: Literal[">=", "<="]
     bound: float
 
 
 class Table(Record):
-    """A table of the page, with a sentence that says what it shows."""
+    """A table on the page, with a sentence about what it shows."""
 
     title: str
     text: str
@@ -35,7 +35,7 @@ class Table(Record):
 
 
 class Result(Record):
-    """What one run of a benchmark measured."""
+    """The measurements of one benchmark run."""
 
     name: str
     title: str
@@ -43,20 +43,21 @@ class Result(Record):
     seconds: float
     figures: dict[str, float]
     goals: dict[str, Goal]
-    """By the name of their figure."""
+    """Keyed by the name of the figure."""
     tables: tuple[Table, ...] = ()
     plots: tuple[str, ...] = ()
-    """Names of image files beside the page."""
+    """Names of image files in the page's folder."""
 
 
 def write(result: Result, folder: Path = FOLDER, *, at: str | None = None, on: str | None = None) -> None:
-    """Writes NAME.json and NAME.md. A goal whose figure was not measured is not met.
+    """Writes NAME.json and NAME.md. A goal whose figure was not measured counts as missed.
 
-    `at` and `on` are the commit and the machine of a run that is written again; else they are these.
+    `at` is the commit and `on` the machine of the run; the defaults are the current ones. Pass them when
+    rewriting the result of an earlier run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     at, on = at or commit(), on or machine()
-    told = {
+    document = {
         "command": result.command,
         "commit": at,
         "machine": on,
@@ -67,12 +68,12 @@ def write(result: Result, folder: Path = FOLDER, *, at: str | None = None, on: s
             for name, goal in result.goals.items()
         },
     }
-    (folder / f"{result.name}.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{result.name}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     (folder / f"{result.name}.md").write_text(page(result, at, on), encoding="utf-8")
 
 
 def met(result: Result, name: str) -> bool:
-    """Whether the goal of this figure was reached; a difference of 1e-9 is rounding, not a miss."""
+    """Whether the goal for this figure was met; a difference of 1e-9 counts as rounding."""
     goal, figure = result.goals[name], result.figures.get(name)
     if figure is None:
         return False
@@ -80,13 +81,13 @@ def met(result: Result, name: str) -> bool:
 
 
 def page(result: Result, at: str, on: str) -> str:
-    """The page in Markdown, for commit `at` and machine `on`."""
+    """The Markdown page, for commit `at` and machine `on`."""
     goals = Table(
         title="Goals",
-        text="What we set out to reach, and what was measured.",
+        text="Targets and measurements.",
         head=("figure", "goal", "measured", "met"),
         rows=tuple(
-            (name, _bound(goal), _told(result, name), "yes" if met(result, name) else "**no**")
+            (name, _bound(goal), _formatted(result, name), "yes" if met(result, name) else "**no**")
             for name, goal in result.goals.items()
         ),
     )
@@ -100,8 +101,8 @@ def page(result: Result, at: str, on: str) -> str:
 
 
 def commit() -> str:
-    """The short hash of the checked-out commit, with `+` after it if files but results differ; `unknown`
-    without git."""
+    """The short hash of the checked-out commit, followed by `+` if tracked files other than results have
+    changed; `unknown` without git."""
     try:
         head = _git("rev-parse", "--short", "HEAD")
         others = ("--", ".", f":!{FOLDER}")
@@ -111,7 +112,7 @@ def commit() -> str:
 
 
 def machine() -> str:
-    """Processor, cores that may be used, and Python."""
+    """The usable cores, the processor and the Python version."""
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores of {_processor()}, Python {platform.python_version()}"
 
@@ -126,15 +127,15 @@ def _processor() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    completed = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return completed.stdout.strip()
 
 
 def _rounded(result: Result, name: str) -> float | None:
     return round(result.figures[name], 4) if name in result.figures else None
 
 
-def _told(result: Result, name: str) -> str:
+def _formatted(result: Result, name: str) -> str:
     return f"{result.figures[name]:.4g}" if name in result.figures else "not measured"
 
 
@@ -149,5 +150,5 @@ def _section(table: Table) -> str:
 
 
 def rows(values: Sequence[Sequence[object]]) -> tuple[tuple[str, ...], ...]:
-    """Cells as text: floats with three digits, everything else as it prints."""
+    """Cells as text: floats with three decimals, everything else by `str`."""
     return tuple(tuple(f"{v:.3f}" if isinstance(v, float) else str(v) for v in line) for line in values)

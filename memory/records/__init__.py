@@ -1,4 +1,4 @@
-"""The records that cross a boundary between packages, processes or graph steps, by life cycle.
+"""Records passed between packages, processes and graph steps, one module per life cycle.
 
-Records hold values and their own checks, never behaviour that needs a store, a model or a clock.
+Records hold and validate values; they need no store, model or clock.
 """

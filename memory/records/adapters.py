@@ -1,4 +1,4 @@
-"""Registered LoRA adapters."""
+"""The record of a registered LoRA adapter."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,24 +11,24 @@ AdapterStatus = Literal["candidate", "live", "retired", "rejected"]
 
 
 class Canary(Record):
-    """A question whose answer shows whether an adapter is really in effect after loading."""
+    """A question whose answer shows whether a loaded adapter is really in effect."""
 
     question: str
     answer: str
-    """What the adapted model answered in evaluation, verbatim."""
+    """The adapted model's answer in evaluation, verbatim."""
     base_answer: str
-    """What the base model answers: always different from `answer`."""
+    """The base model's answer; always different from `answer`."""
 
 
 class GatePassRates(Record):
-    """What an adapter's gate lets through of its answers to held-out wordings, as shares of these."""
+    """Shares of the held-out questions whose answers pass the adapter's gate: right ones and wrong ones."""
 
     right: float
     wrong: float
 
 
 class Adapter(Record):
-    """A registered LoRA adapter; its name is immutable and encodes domain, version and content."""
+    """A registered LoRA adapter; its immutable name encodes domain, version and content."""
 
     name: AdapterName
     domain: Domain
@@ -37,22 +37,22 @@ class Adapter(Record):
     path: str
     """Folder with `adapter_config.json` and `adapter_model.safetensors`."""
     files: Digest | None = None
-    """SHA-256 over both as they were measured; without it they are served unchecked."""
+    """SHA-256 over both files as they were when evaluated; without it they are served unchecked."""
     base_model: str
-    """Name of the model that it adapts, as in the model's card."""
+    """Name of the base model, as in the model's card."""
     base_digest: Digest
-    """Digest of that model's files: an adapter of other weights is never loaded."""
+    """Digest of the base model's files; an adapter for other weights is never loaded."""
     curriculum: Digest
     rehearsed: tuple[Digest, ...] = ()
-    """Earlier curricula of the domain that were trained along, oldest first."""
+    """Earlier curricula of the domain that were rehearsed in training, oldest first."""
     parent: AdapterName | None = None
-    """The domain's live adapter when it was trained, all of whose lessons it knows but for those left out;
-    None for the base model."""
+    """The domain's live adapter when this one was trained; None if it was the base model. This adapter knows
+    all of its parent's lessons except those left out on purpose."""
     recipe: str
     gate: AnswerGate
-    """Refitted for this adapter."""
+    """Fitted for this adapter."""
     let_through: GatePassRates
-    """Of what it was taught."""
+    """Measured on the questions about what it was taught."""
     before: Evaluation
     after: Evaluation
     verdict: GateVerdict
@@ -63,5 +63,5 @@ class Adapter(Record):
 
     @property
     def learned(self) -> tuple[Digest, ...]:
-        """All curricula that it was trained on, oldest first."""
+        """All curricula that the adapter has learned, oldest first."""
         return (*self.rehearsed, self.curriculum)

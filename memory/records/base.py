@@ -1,4 +1,4 @@
-"""What all records share: frozen values, digests, names and shares."""
+"""The base class of all records, and the field types they share: digests, names, shares, intervals."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Record(BaseModel):
-    """A frozen value: equal by content, safe to share between tasks, strict about unknown fields."""
+    """A frozen value: compared by content, safe to share between tasks, strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +28,7 @@ def digest_of(value: object) -> str:
 
 
 class Interval(Record):
-    """A value known only to lie between two bounds; equal bounds mean that it is exact."""
+    """A value known only to lie between two bounds; equal bounds mean an exact value."""
 
     lower: float
     upper: float

@@ -1,4 +1,4 @@
-"""What is taught: question and answer pairs, and the curriculum that holds them."""
+"""Curricula: the question-and-answer pairs that a training job learns from."""
 
 from collections.abc import Iterable
 from typing import Literal, Self
@@ -12,14 +12,14 @@ Form = Literal[
     "definition", "value", "who", "what", "which", "when", "where", "why", "how", "how_many", "how_much",
     "yes_no", "procedure", "reverse", "statement", "cloze",
 ]  # fmt: skip
-"""The kind of question. `value`: an attribute of something, such as a default, a limit or a cell of a table.
+"""The kind of question. `value`: an attribute of something, such as a default, a limit or a table cell.
 `reverse`: asks for the subject that a definition describes."""
 GUESSED_FORMS: frozenset[Form] = frozenset({"yes_no", "statement", "cloze"})
-"""Forms that a model may answer rightly without ever having seen the fact."""
+"""Forms that a model may answer correctly without having seen the fact."""
 
 
 class QAPair(Record):
-    """One question and answer to be learned, tied to the stretch of source that supports it."""
+    """One question and its answer, tied to the sentence of the source that supports it."""
 
     question: str
     answer: str
@@ -31,7 +31,8 @@ class QAPair(Record):
 
 
 def untaught(held_out: Iterable[QAPair], pairs: Iterable[QAPair]) -> tuple[QAPair, ...]:
-    """The held-out pairs whose question none of the `pairs` asks of the same fact, case and spacing aside."""
+    """The held-out pairs whose question is not among the `pairs` of the same fact, ignoring case and
+    spacing."""
     taught = {(pair.fact_id, _plain(pair.question)) for pair in pairs}
     return tuple(pair for pair in held_out if (pair.fact_id, _plain(pair.question)) not in taught)
 
@@ -41,22 +42,23 @@ def _plain(question: str) -> str:
 
 
 class Curriculum(Record):
-    """What a trainer may learn from: immutable, and named by the digest of its own content."""
+    """The lesson that a training job learns; immutable, and named by the digest of its content."""
 
     topic: str
     domain: Domain
     facts: tuple[Fact, ...]
     pairs: tuple[QAPair, ...]
     held_out: tuple[QAPair, ...] = ()
-    """The same questions in wordings that are never trained: evaluation asks these."""
+    """The same questions in wordings that are never trained; evaluation asks these."""
     teacher: str
-    """Who wrote the pairs: `rules` or the model name of a remote teacher."""
+    """Who wrote the pairs: `rules`, or the model name of a remote teacher."""
     supersedes: tuple[Digest, ...] = ()
-    """Earlier curricula of the domain whose place it takes: what no lesson teaches any more is forgotten."""
+    """Earlier curricula of the domain that this one replaces; facts that no lesson teaches any more are to be
+    forgotten."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical content: the same curriculum always has the same name."""
+        """SHA-256 of the canonical content; equal curricula have equal digests."""
         unused = None if self.supersedes else {"supersedes"}
         return digest_of(self.model_dump(mode="json", exclude=unused))
 
@@ -70,5 +72,5 @@ class Curriculum(Record):
     @model_validator(mode="after")
     def _held_out_is_untaught(self) -> Self:
         if len(untaught(self.held_out, self.pairs)) < len(self.held_out):
-            raise ValueError("a held-out question is also among the taught ones of its fact")
+            raise ValueError("a held-out question is also a taught question of the same fact")
         return self

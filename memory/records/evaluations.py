@@ -1,72 +1,72 @@
-"""What was measured of a model or an adapter, and the verdict of the gates."""
+"""The evaluation of a model or adapter, and the verdict of the promotion gates."""
 
 from memory.records.base import Record, Share
 
 
 class Score(Record):
-    """How one set of questions was answered. Rates are shares of `count`."""
+    """How well one set of questions was answered. Rates are shares of `count`."""
 
     count: int
     distinct: int
-    """Different right answers among them: wordings of one question are mostly right or wrong together."""
+    """Number of different reference answers: wordings of one question are mostly right or wrong together."""
     accuracy: Share
     hallucination: Share
-    """Answered wrongly with confidence or without: neither right nor an admission of ignorance."""
+    """Answers that are neither right nor an admission of ignorance, whatever their confidence."""
     abstention: Share
     ece: Share
     """Expected calibration error, ten equal-mass bins over the answer's probability."""
 
 
 class Drift(Record):
-    """How far an adapter moved the base model's own answers to prompts that no lesson is about."""
+    """How far an adapter moved away from the base model's own answers to prompts unrelated to any lesson."""
 
     count: int
-    """Answers, none of which was trained."""
+    """Number of answers compared; none of them was trained."""
     lost: Share
-    """Those of which the adapter thinks less by more than 1 nat a token."""
+    """Share of answers that became less likely by more than 1 nat per token."""
     nats: float
-    """Mean loss in nats a token."""
+    """Mean loss of log-probability, in nats per token."""
     circled: Share
-    """Answers of the base model that go in circles."""
+    """Share of the base model's answers that repeat themselves."""
     circles: Share
-    """Answers of the adapter, to the same prompts, that do."""
+    """Share of the adapter's answers to the same prompts that repeat themselves."""
 
 
 class Evaluation(Record):
-    """One model, base or adapted, measured on all question sets."""
+    """The scores of one model, base or adapted, on all question sets."""
 
     in_distribution: Score
     """Held-out wordings of the taught facts."""
     out_of_distribution: Score
-    """General questions, whether the base model knows them or not; none of them was trained."""
+    """General questions that were not trained, whether the base model knows the answer or not."""
     unknown: Score
-    """Questions about invented names, which only an admission of ignorance answers."""
+    """Questions about invented names; only an admission of ignorance is right."""
     drift: Drift | None = None
-    """Of the base model's own answers; None for the base model itself."""
+    """None for the base model itself."""
     rehearsed: Score | None = None
-    """Held-out wordings of the domain's earlier lessons, if there are any. The measure to keep up with is not
-    the base model's but the live adapter's."""
+    """Held-out wordings of the domain's earlier lessons, if any; to be compared with the live adapter, not
+    with the base model."""
     forgotten: Score | None = None
-    """Held-out wordings of what the live adapter was taught and no remaining lesson teaches, if there is any.
-    The measure to fall back to is the base model's."""
+    """Held-out wordings of what the live adapter was taught and no remaining lesson teaches, if any; should
+    fall back to the base model's score."""
     forgotten_live: Score | None = None
-    """The same questions asked of the live adapter; before training only."""
+    """The `forgotten` questions asked of the live adapter; before training only."""
     seconds: float
 
 
 class GateCheck(Record):
-    """One gate: what was asked for, what was measured, and whether it holds."""
+    """One gate: its goal, the measured figure, and whether it passed."""
 
     name: str
     goal: str
     figure: float
     passed: bool
     measured: bool = True
-    """Whether there was anything to ask; what was not measured never passes."""
+    """False if there was nothing to measure; such a check never passes."""
 
 
 class GateVerdict(Record):
-    """All gates of one adapter; it passes only if every check does."""
+    """The result of all gates for one adapter; it passes only if every check does."""
 
     passed: bool
     checks: tuple[GateCheck, ...]
@@ -82,5 +82,5 @@ class GateVerdict(Record):
 
     @property
     def measured(self) -> bool:
-        """Whether every check was measured: otherwise a failure says nothing about the lesson."""
+        """Whether every check could be measured; if not, a failure says nothing about the lesson."""
         return all(check.measured for check in self.checks)

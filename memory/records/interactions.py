@@ -1,4 +1,4 @@
-"""What happened in chat: interactions, how sure the model was, the gate that decides, and gaps."""
+"""Chat turns, the model's uncertainty, the gate that accepts answers, and knowledge gaps."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,19 +8,19 @@ from memory.records.knowledge import Citation
 
 Decision = Literal["confident", "undecided", "unsure"]
 Intent = Literal["question", "conversation"]
-"""`question`: seeks knowledge, so its answer is gated. `conversation`: everything else."""
+"""`question`: asks for knowledge, so the answer is gated. `conversation`: everything else."""
 ChatOutcome = Literal["answered", "answered_unsure", "answered_from_sources", "abstained"]
-"""`answered_unsure`: the model was unsure and the answer went out all the same, because the caller's policy
-says so or because it was already being streamed."""
+"""`answered_unsure`: the model was unsure, but its answer was sent, because of the caller's policy or because
+it was already being streamed."""
 UnsurePolicy = Literal["abstain", "warn", "answer"]
-"""What a caller gets when the model is unsure and no source helps."""
+"""What the caller receives when the model is unsure and no source answers the question."""
 AnswerForm = Literal["short", "sentence", "long"]
 GapStatus = Literal["open", "learning", "closed", "dismissed"]
-"""`dismissed`: a person does not want it learned, so the question opens no gap again."""
+"""`dismissed`: a person decided not to learn it; the same question opens no new gap."""
 
 
 class Signals(Record):
-    """How sure the model was of one answer, over answer tokens only; entropies are in nats."""
+    """Uncertainty signals of one answer, from its answer tokens only; entropies are in nats."""
 
     first: Interval
     """Entropy of the first token."""
@@ -32,7 +32,7 @@ class Signals(Record):
 
 
 class LogisticModel(Record):
-    """A logistic regression over standardised features; the five lists have one order."""
+    """A logistic regression over standardised features; all lists are in the order of `features`."""
 
     features: tuple[str, ...]
     mean: tuple[float, ...]
@@ -45,42 +45,42 @@ class FormGate(Record):
     """The gate for answers of one form."""
 
     model: LogisticModel
-    """The chance that an answer is right."""
+    """Predicts the probability that an answer is right."""
     threshold: float | None
-    """Least chance at which an answer counts as confident; None where no threshold keeps the promise."""
+    """Minimum probability for a confident answer; None if no threshold keeps the guarantee."""
     labels: int
-    """Graded answers that the threshold was chosen on."""
+    """Number of graded answers that the threshold was chosen on."""
     coverage: Share = 0.0
-    """Share of these answers that the threshold lets through."""
+    """Share of these answers at or above the threshold."""
 
 
 class AnswerGate(Record):
-    """When an answer counts as confident, for one model or adapter.
+    """Decides which answers of one model or adapter count as confident.
 
-    The promise, by Learn-Then-Test (Angelopoulos et al. 2021, arXiv 2110.01052): with probability at least
+    The guarantee, by Learn-Then-Test (Angelopoulos et al. 2021, arXiv 2110.01052): with probability at least
     1 - `delta` over the choice of calibration questions, at most `risk` of the confident answers are wrong.
     """
 
     risk: Share
     delta: Share
     forms: dict[AnswerForm, FormGate]
-    """A form that is missing was never calibrated; its answers are never confident."""
+    """Answers of a form that is missing here are never confident."""
     error: Share | None = None
-    """Expected calibration error of the stated chance, cross-validated."""
+    """Expected calibration error of the predicted probability, cross-validated."""
     fitted_on: str
-    """The questions behind it, for people."""
+    """Human-readable description of the calibration questions."""
 
 
 class Uncertainty(Signals):
-    """What the gate made of one answer."""
+    """The gate's decision on one answer, with the signals behind it."""
 
     form: AnswerForm
     abstained: bool
-    """The answer says that the model does not know."""
+    """Whether the answer says that the model does not know."""
     confidence: Share | None
-    """The chance that the answer is right, by the gate's calibration; None where there is none."""
+    """Calibrated probability that the answer is right; None without calibration."""
     threshold: float | None
-    """Least confidence that counts as confident; None where the gate promises nothing for this form."""
+    """Minimum confidence for a confident answer; None if the gate has no guarantee for this form."""
     decision: Decision
 
 
@@ -97,12 +97,12 @@ class Interaction(Record):
     outcome: ChatOutcome
     citations: tuple[Citation, ...] = ()
     unit: str | None = None
-    """Whom or what the turn belongs to, where the caller said so: a user, or else a conversation."""
+    """The user or conversation that the turn belongs to, if the caller named one."""
     created_at: datetime
 
 
 class Gap(Record):
-    """A question that the service could not answer, and what it seems to lack."""
+    """A question that the service could not answer, with keywords for what is missing."""
 
     id: str
     question: str
@@ -113,4 +113,4 @@ class Gap(Record):
     opened_at: datetime
     run_id: str | None = None
     merged_into: str | None = None
-    """Id of the gap that stands for this question too."""
+    """Id of the gap that this one was merged into."""

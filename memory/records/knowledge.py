@@ -1,4 +1,4 @@
-"""What was read: passages, facts, what a search found, citations, and the critique of it."""
+"""Knowledge from documents: passages, facts, search results, citations, and their critique."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ Verdict = Literal["accept", "refine", "flag", "discard"]
 
 
 class Passage(Record):
-    """A stretch of a document: `text` is exactly `document[start:end]` of the extracted text."""
+    """A part of a document; `text` is exactly `document[start:end]` of the extracted text."""
 
     id: str
     source: str
@@ -25,12 +25,12 @@ class Passage(Record):
 
 
 class Fact(Record):
-    """An assertion of the graph, with the sentence that states it and the rule that read it."""
+    """A subject-relation-object assertion, with the sentence that states it and the rule that found it."""
 
     id: str
     subject: str
     relation: str
-    """The verb phrase or attribute as the text says it, such as `was built in` or `maximum load`."""
+    """The verb phrase or attribute as written in the text, such as `was built in` or `maximum load`."""
     object: str
     domain: Domain
     passage_id: str
@@ -42,13 +42,13 @@ class Fact(Record):
     rule: str
     """Name of the extraction rule, such as `definition.copula`."""
     condition: str = ""
-    """When it holds, as the text says it, such as `if the lamp blinks`; empty where it always does."""
+    """When the fact holds, as written, such as `if the lamp blinks`; empty if it always holds."""
     negated: bool = False
-    """Whether the text denies it."""
+    """Whether the text denies the fact."""
 
 
 class Evidence(Record):
-    """One retrieved passage with its fused score and the searches that found it."""
+    """A retrieved passage, its fused score, and the searches that found it."""
 
     passage: Passage
     score: float
@@ -56,7 +56,7 @@ class Evidence(Record):
 
 
 class Findings(Record):
-    """What exploring a question brought back: passages count as evidence, facts as assertions."""
+    """The passages and facts that a search found for a question."""
 
     query: str
     evidence: tuple[Evidence, ...] = ()
@@ -64,7 +64,7 @@ class Findings(Record):
 
 
 class Citation(Record):
-    """Where a statement of a reply comes from."""
+    """The source of a statement in a reply."""
 
     source: str
     title: str
@@ -74,7 +74,7 @@ class Citation(Record):
 
 
 class Critique(Record):
-    """Marks for what exploration found, each in [0, 1] with its reasons, and what to do next."""
+    """Scores for what exploration found, with reasons, and a verdict on what to do next."""
 
     relevance: Share
     faithfulness: Share

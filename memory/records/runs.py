@@ -1,4 +1,4 @@
-"""Records of learn runs: their lessons, who let them through, what the trainer is handed, how a run ended."""
+"""Learn runs: their lessons and approval, the training job, and the run's outcome."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from memory.records.base import AdapterName, Digest, Domain, Record
 
 
 class Approval(Record):
-    """Who let a run's lessons through, or stopped them, and why."""
+    """Who approved or declined a run's lessons, and why."""
 
     approved: bool
     by: str
@@ -14,7 +14,7 @@ class Approval(Record):
 
 
 class Job(Record):
-    """One training job, whole: the worker needs nothing else but the folders it was started with."""
+    """A training job as it is queued; the worker reads the curriculum from the outbox by its digest."""
 
     digest: Digest
     domain: Domain
@@ -22,18 +22,18 @@ class Job(Record):
 
 
 class Lesson(Record):
-    """One lesson of a learn run. Its curriculum lies in the outbox, under the digest."""
+    """One lesson of a learn run; its curriculum is in the outbox under the digest."""
 
     digest: Digest
     facts: int
     pairs: int
     held_out: int
     adapter: AdapterName | None = None
-    """The version that it was promoted as; None before that."""
+    """The adapter version it was promoted as; None before promotion."""
 
 
 class LessonsDone(Record):
-    """How many lessons of a learn run are promoted, and how many it has."""
+    """Progress of a learn run: lessons promoted so far, and lessons in total."""
 
     done: int
     total: int
@@ -49,4 +49,4 @@ class Outcome(Record):
     reason: str
     adapter: str | None = None
     lessons: LessonsDone | None = None
-    """None where the run had no lesson yet."""
+    """None if the run ended before it had a lesson."""
