@@ -1,1 +1,1 @@
-"""Interactions, gaps and learn runs in SQLite or PostgreSQL, with the schema of everything relational."""
+"""The relational store on SQLite or PostgreSQL: schema, migrations, and interactions, gaps and learn runs."""

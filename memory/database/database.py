@@ -1,6 +1,6 @@
-"""Interactions, gaps and runs in the relational store: SQLite in WAL mode, or PostgreSQL by its URL.
+"""The relational store for interactions, gaps and learn runs, on SQLite (WAL mode) or PostgreSQL.
 
-Graph state and training jobs are kept elsewhere (`checkpoints`, `outbox`).
+Graph state is in `memory.checkpoints`, training jobs in `memory.outbox`.
 """
 
 import sqlite3
@@ -30,15 +30,15 @@ from memory.records.runs import Outcome
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10.0
-"""How long a write waits for another process's write to end."""
-MIGRATING = 0x6D696772617465
-"""Number of the PostgreSQL advisory lock under which processes bring the schema up to date, one by one."""
+"""How long a write waits for another process's write to finish."""
+MIGRATION_LOCK = 0x6D696772617465
+"""Number of the PostgreSQL advisory lock that lets only one process migrate the schema at a time."""
 
 Clock = Callable[[], datetime]
 
 
 class RunRecord(Record):
-    """One learn run as it was asked for, and how it ended."""
+    """One learn run: its request, and its outcome once it has ended."""
 
     id: str
     subject: str
@@ -57,21 +57,21 @@ class RunRecord(Record):
 
 
 def utc_now() -> datetime:
-    """The time of day, with its zone."""
+    """The current time in UTC, timezone-aware."""
     return datetime.now(UTC)
 
 
 class Database:
-    """The relational store; every method raises StoreUnavailable if it cannot be reached."""
+    """The relational store. Every method raises StoreUnavailable if the database cannot be reached."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        """Over an engine whose database is at the latest migration; see `open_database`."""
+        """Takes an engine whose database is fully migrated; `open_database` provides one."""
         self._engine = engine
         self._clock = clock
         self._interactions = GroupCommit(self._save_interactions)
 
     async def save_interaction(self, interaction: Interaction) -> None:
-        """Keeps a chat turn; saving it again changes nothing."""
+        """Saves a chat turn; saving the same id again changes nothing."""
         await self._interactions.add(interaction)
 
     async def _save_interactions(self, interactions: Sequence[Interaction]) -> None:
@@ -95,10 +95,10 @@ class Database:
         return tuple(Interaction.model_validate(row["body"]) for row in await self._rows(query.limit(limit)))
 
     async def open_gap(self, gap: Gap) -> Gap:
-        """Keeps a gap and returns it, or the one that already stands for this question in this domain.
+        """Saves a gap and returns it, or returns the existing gap for the same question and domain.
 
-        Only a closed gap makes room for another; spelling variants of a question count as one. For a merged
-        gap the one that it was merged into is returned.
+        A question can have only one gap that is not closed; spelling variants count as the same question. If
+        the existing gap was merged into another, that other gap is returned.
         """
         async with self.begin() as connection:
             await connection.execute(
@@ -112,33 +112,33 @@ class Database:
                     body=gap.model_dump(mode="json"),
                 )
             )
-            standing = select(GAPS).where(
+            existing = select(GAPS).where(
                 GAPS.c.domain == gap.domain, GAPS.c.question_key == key(gap.question), NOT_CLOSED
             )
-            row = (await connection.execute(standing)).mappings().first()
+            row = (await connection.execute(existing)).mappings().first()
             if row and row["merged_into"]:
-                row = await _locked(connection, row["merged_into"])
+                row = await _lock_gap(connection, row["merged_into"])
             return _gap(row) if row else gap
 
     async def gaps(self, status: GapStatus | None = None, *, limit: int = 100) -> tuple[Gap, ...]:
-        """Gaps, oldest first."""
+        """Gaps, oldest first; all of them, or those with this status."""
         query = select(GAPS).order_by(GAPS.c.opened_at, GAPS.c.id).limit(limit)
         if status is not None:
             query = query.where(GAPS.c.status == status)
         return tuple(_gap(row) for row in await self._rows(query))
 
     async def gap(self, gap_id: str) -> Gap:
-        """Raises UnknownGap."""
+        """The gap with this id. Raises UnknownGap."""
         rows = await self._rows(select(GAPS).where(GAPS.c.id == gap_id))
         if not rows:
-            raise UnknownGap(f"no gap {gap_id}: `nightschool gaps` lists those that are open")
+            raise _unknown_gap(gap_id)
         return _gap(rows[0])
 
     async def set_gap(self, gap_id: str, status: GapStatus, run_id: str | None = None) -> Gap:
-        """Moves a gap on, and notes the run that works on it unless `run_id` is None. Raises UnknownGap.
+        """Sets a gap's status, and its run unless `run_id` is None. Raises UnknownGap.
 
-        A gap cannot be opened again while another stands for its question: it then stays closed. With a gap
-        those close that were merged into it.
+        A closed gap stays closed if another gap for the same question is open. Closing a gap also closes the
+        gaps merged into it.
         """
         values = {"status": status} | ({} if run_id is None else {"run_id": run_id})
         try:
@@ -152,40 +152,40 @@ class Database:
         return await self.gap(gap_id)
 
     async def dismiss_gap(self, gap_id: str) -> Gap:
-        """Notes that nobody wants the gap learned. Raises UnknownGap, and ValueError unless it is open."""
+        """Marks the gap as not to be learned. Raises UnknownGap, or ValueError unless it is open."""
         async with self.begin() as connection:
-            row = _at_rest(await _locked(connection, gap_id))
+            row = _require_idle(await _lock_gap(connection, gap_id))
             if row["status"] == "closed":
                 raise ValueError(f"gap {gap_id} is closed: there is nothing to dismiss")
             await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(status="dismissed"))
         return await self.gap(gap_id)
 
     async def delete_gap(self, gap_id: str) -> None:
-        """Removes the gap, and those that were merged into it; runs that were about them stay.
+        """Deletes the gap and the gaps merged into it; their runs stay.
 
-        Raises UnknownGap, and ValueError while a run works on it.
+        Raises UnknownGap, or ValueError while a run is learning it.
         """
         async with self.begin() as connection:
-            _at_rest(await _locked(connection, gap_id))
-            gone = select(GAPS.c.id).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
-            await connection.execute(update(RUNS).where(RUNS.c.gap_id.in_(gone)).values(gap_id=None))
-            ids = (await connection.execute(gone)).scalars().all()
+            _require_idle(await _lock_gap(connection, gap_id))
+            deleted = select(GAPS.c.id).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
+            await connection.execute(update(RUNS).where(RUNS.c.gap_id.in_(deleted)).values(gap_id=None))
+            ids = (await connection.execute(deleted)).scalars().all()
             await connection.execute(delete(GAPS).where(GAPS.c.id.in_(ids)))
 
     async def merge_gap(self, gap_id: str, into: str) -> Gap:
-        """Lets the gap `into` stand for this one's question too, and returns it with the keywords of both.
+        """Merges a gap into the gap `into`, and returns that one with the keywords of both.
 
-        What was merged into this one moves along. Raises UnknownGap, and ValueError for one and the same gap,
-        a closed one, one that a run works on, or an `into` that is dismissed.
+        Gaps already merged into this one move along. Raises UnknownGap, or ValueError if the two are the
+        same, if one of them is closed, if a run is learning this one, or if `into` is dismissed.
         """
         if gap_id == into:
             raise ValueError("a gap cannot be merged into itself: name another one")
         async with self.begin() as connection:
-            rows = {id: await _locked(connection, id) for id in sorted((gap_id, into))}
-            merged, standing = _gap(_at_rest(rows[gap_id])), _gap(rows[into])
-            if merged.status == "closed" or standing.status in ("closed", "dismissed"):
-                raise ValueError("only gaps that are not closed are merged, and only into one not dismissed")
-            keywords = [*dict.fromkeys((*standing.keywords, *merged.keywords))]
+            rows = {id: await _lock_gap(connection, id) for id in sorted((gap_id, into))}
+            merged, target = _gap(_require_idle(rows[gap_id])), _gap(rows[into])
+            if merged.status == "closed" or target.status in ("closed", "dismissed"):
+                raise ValueError("merge only gaps that are not closed, and only into a gap that is not dismissed")
+            keywords = [*dict.fromkeys((*target.keywords, *merged.keywords))]
             moved = update(GAPS).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
             await connection.execute(moved.values(status="dismissed", merged_into=into))
             body = rows[into]["body"] | {"keywords": keywords}
@@ -195,9 +195,9 @@ class Database:
     async def start_run(
         self, run_id: str, *, subject: str, whole: bool, domain: str | None, gap_id: str | None, now: datetime
     ) -> None:
-        """Notes that a run was asked for; noting it again changes nothing.
+        """Records that a run was requested; recording it again changes nothing.
 
-        Raises UnknownGap if it is to close a gap that was never opened.
+        Raises UnknownGap if `gap_id` names a gap that does not exist.
         """
         if gap_id is not None:
             await self.gap(gap_id)
@@ -214,33 +214,33 @@ class Database:
             )
 
     async def finish_run(self, run_id: str, outcome: Outcome, report: dict[str, Any]) -> None:
-        """Notes how a run ended; a run that was resumed may end again. Raises UnknownRun."""
+        """Records a run's outcome; a resumed run may overwrite it. Raises UnknownRun."""
         values = {
             "outcome": outcome.model_dump(mode="json"),
             "report": report,
             "finished_at": self._clock().timestamp(),
         }
         async with self.begin() as connection:
-            done = await connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(values))
-        if done.rowcount == 0:
-            raise UnknownRun(f"no run {run_id}: it was never started here")
+            result = await connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(values))
+        if result.rowcount == 0:
+            raise UnknownRun(f"no run {run_id}: it was never started on this database")
 
     async def runs(self, *, owner: str | None = None, limit: int = 100) -> tuple[RunRecord, ...]:
-        """Runs, newest first: those on the owner's threads, or all."""
+        """Runs, newest first; all of them, or those on the owner's threads."""
         query = select(RUNS).order_by(RUNS.c.started_at.desc(), RUNS.c.id).limit(limit)
         if owner is not None:
             query = query.join(THREADS, THREADS.c.id == RUNS.c.id).where(THREADS.c.owner == owner)
         return tuple(_run(row) for row in await self._rows(query))
 
     async def run(self, run_id: str) -> RunRecord:
-        """Raises UnknownRun."""
+        """The run with this id. Raises UnknownRun."""
         rows = await self._rows(select(RUNS).where(RUNS.c.id == run_id))
         if not rows:
-            raise UnknownRun(f"no run {run_id}: `GET /v1/learn` lists those that were started")
+            raise UnknownRun(f"no run {run_id}: `GET /v1/learn` lists all runs")
         return _run(rows[0])
 
     def now(self) -> datetime:
-        """The time, by the clock that the database was opened with."""
+        """The current time by the database's clock."""
         return self._clock()
 
     async def aclose(self) -> None:
@@ -248,9 +248,9 @@ class Database:
         await self._engine.dispose()
 
     def insert_once(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """An insert that changes nothing where a constraint says that it is there already."""
-        made = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
-        return made(table).on_conflict_do_nothing()
+        """An insert that does nothing if the row already exists (ON CONFLICT DO NOTHING)."""
+        insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        return insert(table).on_conflict_do_nothing()
 
     async def _rows(self, query: Select[Any]) -> list[RowMapping]:
         async with self.begin() as connection:
@@ -258,7 +258,7 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed whole, or not at all. IntegrityError is for the caller to explain."""
+        """Opens a transaction: committed on success, rolled back on error. Passes IntegrityError through."""
         try:
             async with self._engine.begin() as connection:
                 yield connection
@@ -272,24 +272,25 @@ class Database:
 
 
 async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
-    """Opens a database by its SQLAlchemy URL and brings its schema up to date.
+    """Opens the database at a SQLAlchemy URL and migrates its schema to the latest version.
 
-    `sqlite:///PATH` creates the file. Raises ValueError for a URL that is none, StoreUnavailable when the
-    database cannot be opened or was written by a later version.
+    `sqlite:///PATH` creates the file. Raises ValueError for an invalid URL, StoreUnavailable if the database
+    cannot be opened or was written by a later version of Nightschool.
     """
-    in_file = parse_url(url).get_backend_name() == "sqlite"
-    # SQLite has one writer at a time: taking turns here is quicker than finding the file locked.
-    options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if in_file else {"pool_pre_ping": True}
+    is_sqlite = parse_url(url).get_backend_name() == "sqlite"
+    # SQLite has one writer at a time; queueing in the pool is quicker than retrying on a locked file.
+    options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if is_sqlite else {"pool_pre_ping": True}
     engine = create_async_engine(async_url(url), hide_parameters=True, **options)
-    if in_file:
-        event.listen(engine.sync_engine, "connect", _configure)
+    if is_sqlite:
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_migrate)
     except CommandError as error:
         await engine.dispose()
         raise StoreUnavailable(
-            f"{engine.url!r} was written by a later version of Nightschool: upgrade ({error})"
+            f"the database {engine.url!r} was written by a later version of Nightschool: upgrade Nightschool"
+            f" ({error})"
         ) from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         await engine.dispose()
@@ -301,33 +302,34 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
 
 
 def async_url(url: str) -> str:
-    """The URL with the asynchronous driver that we use for its database. Raises as `parse_url` does."""
+    """The URL with our async driver for its database (aiosqlite or psycopg). Raises like `parse_url`."""
     parsed = parse_url(url)
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}[parsed.get_backend_name()]
     return parsed.set(drivername=driver).render_as_string(hide_password=False)
 
 
 def parse_url(url: str) -> URL:
-    """A URL of SQLite or PostgreSQL. Raises ValueError for any other.
+    """Parses the URL of a SQLite or PostgreSQL database. Raises ValueError for any other URL.
 
-    Raises StoreUnavailable if a SQLite file's folder does not exist: found out later, it costs a thread.
+    Raises StoreUnavailable if a SQLite file's folder does not exist; failing later would leak a driver
+    thread.
     """
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise ValueError(
-            f"{url!r} is no database URL: use sqlite:///PATH or postgresql://HOST/NAME"
+            f"{url!r} is not a database URL: use sqlite:///PATH or postgresql://HOST/NAME"
         ) from None
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite or postgresql")
     in_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
     if in_file and not Path(str(parsed.database)).parent.is_dir():
-        raise StoreUnavailable(f"{parsed.database}: check its folder, which does not exist")
+        raise StoreUnavailable(f"{parsed.database} cannot be opened: check its folder, which does not exist")
     return parsed
 
 
-def _configure(connection: Any, _record: object) -> None:
-    """Durable: WAL with a sync at each commit. Patient: waits for other writers. Strict: foreign keys."""
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    """Sets a new connection to WAL, sync on each commit, foreign keys, and a timeout for other writers."""
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -341,7 +343,7 @@ def _configure(connection: Any, _record: object) -> None:
 
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -353,19 +355,23 @@ def _gap(row: RowMapping) -> Gap:
     return Gap.model_validate(row["body"] | columns)
 
 
-async def _locked(connection: AsyncConnection, gap_id: str) -> RowMapping:
-    """The gap's row, which nobody else changes until the transaction ends. Raises UnknownGap."""
+def _unknown_gap(gap_id: str) -> UnknownGap:
+    return UnknownGap(f"no gap {gap_id}: `nightschool gaps` lists the open gaps")
+
+
+async def _lock_gap(connection: AsyncConnection, gap_id: str) -> RowMapping:
+    """The gap's row, locked until the transaction ends. Raises UnknownGap."""
     query = select(GAPS).where(GAPS.c.id == gap_id).with_for_update()
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise UnknownGap(f"no gap {gap_id}: `nightschool gaps` lists those that are open")
+        raise _unknown_gap(gap_id)
     return row
 
 
-def _at_rest(row: RowMapping) -> RowMapping:
-    """The gap's row. Raises ValueError while a run works on the gap."""
+def _require_idle(row: RowMapping) -> RowMapping:
+    """The gap's row. Raises ValueError while a run is learning the gap."""
     if row["status"] == "learning":
-        raise ValueError(f"run {row['run_id']} works on gap {row['id']}: cancel it first")
+        raise ValueError(f"run {row['run_id']} is learning gap {row['id']}: cancel the run first")
     return row
 
 

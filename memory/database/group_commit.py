@@ -1,7 +1,4 @@
-"""Group commit: writes that arrive while another is under way are committed together after it.
-
-Knows no table; what a write is comes from outside.
-"""
+"""Group commit: writes that arrive while another is in progress are committed together afterwards."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,38 +8,38 @@ T = TypeVar("T")
 
 
 class GroupCommit(Generic[T]):
-    """Writes what is added, alone or in groups; each addition returns once it is written.
+    """Writes items in groups; `add` returns once its item is written.
 
-    One transaction for many costs little more than one for each, and the disk is waited for once.
+    A transaction with many rows costs little more than one with a single row, and syncs to disk only once.
     """
 
     def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]]) -> None:
-        """`write` keeps all of a group or raises, and then everyone in it is told."""
+        """`write` must store the whole group or raise; its exception goes to every waiter of the group."""
         self._write = write
-        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._queue: list[tuple[T, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
 
     async def add(self, item: T) -> None:
-        """Returns once the item is kept. Raises what writing it raises."""
-        kept = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, kept))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._drain())
-        await kept
+        """Returns once the item is written. Raises whatever `write` raises."""
+        written = asyncio.get_running_loop().create_future()
+        self._queue.append((item, written))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._drain())
+        await written
 
     async def _drain(self) -> None:
         try:
-            while self._waiting:
-                group, self._waiting = self._waiting, []
-                (failed,) = await asyncio.gather(
+            while self._queue:
+                group, self._queue = self._queue, []
+                (error,) = await asyncio.gather(
                     self._write([item for item, _ in group]), return_exceptions=True
                 )
-                for _, kept in group:
-                    if kept.cancelled():
+                for _, written in group:
+                    if written.cancelled():
                         continue
-                    if failed is not None:
-                        kept.set_exception(failed)
+                    if error is not None:
+                        written.set_exception(error)
                     else:
-                        kept.set_result(None)
+                        written.set_result(None)
         finally:
-            self._writing = None
+            self._writer = None

@@ -1,6 +1,6 @@
-"""Alembic's environment, on the connection that `memory.database.database` hands it.
+"""Alembic's environment script; runs the migrations on the connection from `memory.database.database`.
 
-Offline (SQL script) mode is refused: nobody here applies migrations by hand.
+Offline (SQL script) mode is not supported.
 """
 
 from alembic import context

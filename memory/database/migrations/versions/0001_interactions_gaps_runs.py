@@ -1,4 +1,4 @@
-"""Interactions, gaps and runs."""
+"""Adds the tables interactions, gaps and runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -53,6 +53,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops them with all they hold."""
+    """Drops the three tables with their data."""
     for table in ("runs", "gaps", "interactions"):
         op.drop_table(table)

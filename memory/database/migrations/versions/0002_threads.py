@@ -1,4 +1,4 @@
-"""Threads, their runs, and the events of these."""
+"""Adds the tables threads, thread_runs and run_events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Creates the three tables; an index allows one running run per thread."""
+    """Creates the three tables; a unique index allows only one running run per thread."""
     op.create_table(
         "threads",
         sa.Column("id", sa.Text, primary_key=True),
@@ -75,6 +75,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops them with all they hold."""
+    """Drops the three tables with their data."""
     for table in ("run_events", "thread_runs", "threads"):
         op.drop_table(table)

@@ -1,4 +1,4 @@
-"""Assistants and their versions."""
+"""Adds the tables assistants and assistant_versions."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,6 +30,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops them with all they hold."""
+    """Drops the two tables with their data."""
     for table in ("assistant_versions", "assistants"):
         op.drop_table(table)

@@ -1,4 +1,4 @@
-"""API keys."""
+"""Adds the table api_keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,5 +23,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops it with all keys."""
+    """Drops the table with all keys."""
     op.drop_table("api_keys")

@@ -1,4 +1,4 @@
-"""Crons."""
+"""Adds the table crons."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,5 +22,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops it with all crons."""
+    """Drops the table with all crons."""
     op.drop_table("crons")

@@ -1,4 +1,4 @@
-"""Gaps that are merged into others."""
+"""Adds the column gaps.merged_into."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops it: merged gaps are then dismissed ones."""
+    """Drops the column; merged gaps then count as dismissed."""
     op.drop_column("gaps", "merged_into")

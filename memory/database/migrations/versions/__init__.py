@@ -1,1 +1,1 @@
-"""One file per change of the schema, in order; a file that was released is never edited."""
+"""Alembic migrations, one file per schema change, in order; never edit one that was released."""
