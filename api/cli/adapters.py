@@ -4,19 +4,24 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.shell import console, service
+from api.cli.shell import AsJson, console, print_json, service
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Full name of an adapter, such as rust-v3-1f9c2a7e.")]
 
 
 @app.command("list")
-def listing(domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None) -> None:
+def listing(
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None, as_json: AsJson = False
+) -> None:
     """List all adapters, rejected ones too."""
-    from api.cli.display import table
+    from api.cli.screen import table
 
     with service() as client:
         found = client.get("/v1/adapters", domain=domain)
+    if as_json:
+        print_json(found)
+        return
     rows = [
         (
             a["name"],

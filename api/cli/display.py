@@ -1,13 +1,13 @@
-"""Replies and reports in a terminal: figures first, plain text where the output is no terminal."""
+"""Replies, progress and reports in a terminal: figures first."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
+
+from api.cli.screen import Wide, plain_table
 
 Json = Mapping[str, Any]
 
@@ -33,16 +33,6 @@ DIRECT = ("answered", "answered_unsure")
 COLOURS = {"confident": "green", "undecided": "yellow", "unsure": "red"}
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table | str:
-    """A plain table; says so where there is nothing."""
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in rows:
-        shown.add_row(*(escape(cell) for cell in row))
-    return shown if shown.row_count else "nothing yet"
-
-
 def gate_line(figures: Json) -> Text:
     """The gate's figures of one chat reply: decision, entropy, threshold, who answered."""
     seen = figures["uncertainty"]
@@ -63,7 +53,7 @@ def gate_line(figures: Json) -> Text:
 def show_answer(screen: Console, completion: Json) -> None:
     """One chat reply with its gate, citations and gap."""
     figures = completion["nightschool"]
-    screen.print(Text(completion["choices"][0]["message"]["content"], style="bold"))
+    screen.print(Text(completion["choices"][0]["message"]["content"], style="bold"), soft_wrap=False)
     screen.print(gate_line(figures))
     if figures["reworded"]:
         screen.print(Text(f"  answered as: {figures['reworded']}", style="dim"))
@@ -138,10 +128,10 @@ def show_report(screen: Console, report: Json) -> None:
 def show_adapter(screen: Console, adapter: Json) -> None:
     """One adapter whole."""
     for key in ("name", "domain", "status", "base_model", "recipe", "curriculum", "created_at", "path"):
-        screen.print(Text(f"{key:<12}{adapter[key]}"), soft_wrap=True)
-    screen.print(Text(f"{'parent':<12}{adapter['parent'] or 'the base model'}"), soft_wrap=True)
+        screen.print(Text(f"{key:<12}{adapter[key]}"))
+    screen.print(Text(f"{'parent':<12}{adapter['parent'] or 'the base model'}"))
     for digest in adapter["rehearsed"]:
-        screen.print(Text(f"{'rehearsed':<12}{digest}"), soft_wrap=True)
+        screen.print(Text(f"{'rehearsed':<12}{digest}"))
     screen.print(Text(f"{'training':<12}{adapter['training_seconds']:.0f} s"))
     screen.print(evaluation_table(adapter))
     show_surety(screen, adapter)
@@ -158,15 +148,15 @@ def show_surety(screen: Console, measured: Json) -> None:
         screen.print(Text(f"stated confidence is off by {gate['error']:.3f} (expected calibration error)"))
 
 
-def evaluation_table(evaluation: Json) -> Table:
+def evaluation_table(evaluation: Json) -> Wide:
     """Every question set before and after, from a mapping with both evaluations.
 
     Before is the base model, but of earlier lessons and forgotten facts the adapter that was live.
     """
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    shown.add_column("questions", overflow="fold")
+    shown = plain_table()
+    shown.add_column("questions", no_wrap=True)
     for column in ("count", "before", "after", "hallucinated", "ECE"):
-        shown.add_column(column, justify="right")
+        shown.add_column(column, justify="right", no_wrap=True)
     before, after = evaluation["before"], evaluation["after"]
     for key, label in SETS.items():
         was, now = before.get(f"{key}_live") or before.get(key), after.get(key)
@@ -181,10 +171,10 @@ def evaluation_table(evaluation: Json) -> Table:
             f"{was['hallucination']:.1%} > {now['hallucination']:.1%}",
             f"{was['ece']:.2f} > {now['ece']:.2f}",
         )
-    return shown
+    return Wide(shown)
 
 
-def versions_table(domain: str, versions: Sequence[Json]) -> Table:
+def versions_table(domain: str, versions: Sequence[Json]) -> Wide:
     """A domain's versions, oldest first: one column of each drawing, and the figures of the first and last.
 
     What each knew of its own lesson and of earlier ones, what it kept of the rest, how often it answered
@@ -195,17 +185,17 @@ def versions_table(domain: str, versions: Sequence[Json]) -> Table:
     )
     rejected = [str(v["version"]) for v in versions if v["status"] == "rejected"]
     told = f"{domain}: {live}" + (f", rejected: {', '.join(rejected)}" if rejected else "")
-    shown = Table(title=told, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    shown.add_column("figure")
+    shown = plain_table(Text(told))
+    shown.add_column("figure", no_wrap=True)
     numbers = [version["version"] for version in versions]
-    shown.add_column(f"versions {numbers[0]} to {numbers[-1]}")
-    shown.add_column("first", justify="right")
-    shown.add_column("last", justify="right")
+    shown.add_column(f"versions {numbers[0]} to {numbers[-1]}", no_wrap=True)
+    shown.add_column("first", justify="right", no_wrap=True)
+    shown.add_column("last", justify="right", no_wrap=True)
     for label, figure in LONGITUDINAL.items():
         found = [figure(version) for version in versions]
         if measured := [share for share in found if share is not None]:
             shown.add_row(label, drawn(found), f"{measured[0]:.1%}", f"{measured[-1]:.1%}")
-    return shown
+    return Wide(shown)
 
 
 def _measured(version: Json, group: str, figure: str) -> float | None:
@@ -218,15 +208,15 @@ def drawn(shares: Sequence[float | None]) -> str:
     return "".join(" " if share is None else BLOCKS[round(share * (len(BLOCKS) - 1))] for share in shares)
 
 
-def gates_table(verdict: Json) -> Table:
+def gates_table(verdict: Json) -> Wide:
     """Every gate with its goal and figure."""
-    shown = Table(box=None, header_style="bold", pad_edge=False)
+    shown = plain_table()
     for column in ("gate", "figure", "goal", ""):
-        shown.add_column(column, overflow="fold")
+        shown.add_column(column, no_wrap=True)
     for check in verdict["checks"]:
         mark = Text("passed", style="green") if check["passed"] else Text("failed", style="red")
-        shown.add_row(escape(check["name"]), f"{check['figure']:.3f}", escape(check["goal"]), mark)
-    return shown
+        shown.add_row(Text(check["name"]), f"{check['figure']:.3f}", Text(check["goal"]), mark)
+    return Wide(shown)
 
 
 def interval(bounds: Json) -> str:

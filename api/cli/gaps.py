@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shell import console, service
+from api.cli.shell import AsJson, console, print_json, service
 
 app = typer.Typer()
 Id = Annotated[str, typer.Argument(help="Id of a gap.")]
@@ -14,18 +14,22 @@ Id = Annotated[str, typer.Argument(help="Id of a gap.")]
 def gaps(
     context: typer.Context,
     status: Annotated[str | None, typer.Option(help="open, learning, closed or dismissed.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the questions that the service could not answer."""
     if context.invoked_subcommand is not None:
         return
-    from api.cli.display import table
+    from api.cli.screen import table
 
     with service() as client:
         found = client.get("/v1/gaps", status=status)
+    if as_json:
+        print_json(found)
+        return
     rows = [
         (gap["id"], gap["question"], gap["domain"], gap["status"], gap["opened_at"][:19]) for gap in found
     ]
-    console().print(table(("gap", "question", "domain", "status", "opened"), rows))
+    console().print(table(("gap", "question", "domain", "status", "opened"), rows, prose=["question"]))
 
 
 @app.command()

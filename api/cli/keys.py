@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, settings, stop
+from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, settings, stop
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,14 +38,15 @@ def create(
 
 
 @app.command("list")
-def listing() -> None:
-    """List keys, without what makes them work."""
-    from api.cli.display import table
+def listing(as_json: AsJson = False) -> None:
+    """List keys, without their secrets."""
+    from api.cli.screen import table
 
-    rows = [
-        (key.id, key.owner, key.scope, _when(key.created_at), _when(key.revoked_at))
-        for key in _with_keys(lambda keys: keys.list())
-    ]
+    keys = _with_keys(lambda store: store.list())
+    if as_json:
+        print_json(key.model_dump(mode="json") for key in keys)
+        return
+    rows = [(key.id, key.owner, key.scope, _when(key.created_at), _when(key.revoked_at)) for key in keys]
     console().print(table(("key", "owner", "scope", "created", "revoked"), rows))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, service, stop
+from api.cli.shell import BAD_INPUT, FAILED, INTERRUPTED, AsJson, console, print_json, service, stop
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -63,16 +63,17 @@ def cancel(
     console().print(f"Run {run} is being ended.", markup=False)
 
 
-def runs() -> None:
+def runs(as_json: AsJson = False) -> None:
     """List learn runs, newest first."""
-    from api.cli.display import table
+    from api.cli.screen import table
 
     with service() as client:
-        rows = [
-            (run["id"], run["subject"], _status(client, run), run["started_at"][:19])
-            for run in client.get("/v1/learn")
-        ]
-    console().print(table(("run", "subject", "status", "started"), rows))
+        found = [run | {"status": _status(client, run)} for run in client.get("/v1/learn")]
+    if as_json:
+        print_json(found)
+        return
+    rows = [(run["id"], run["subject"], run["status"], run["started_at"][:19]) for run in found]
+    console().print(table(("run", "subject", "status", "started"), rows, prose=["subject"]))
 
 
 def _status(client: "Client", run: dict[str, Any]) -> str:
@@ -98,7 +99,13 @@ def watch(client: "Client", run_id: str, wanted: str = "learned") -> None:
 
     screen = console()
     screen.print(f"Run {run_id}", markup=False)
-    name, last = show_run(screen, client.follow(run_id))
+    try:
+        name, last = show_run(screen, client.follow(run_id))
+    except KeyboardInterrupt:
+        stop(
+            f"the run goes on: `nightschool runs` lists it, `nightschool cancel {run_id}` ends it",
+            INTERRUPTED,
+        )
     if name == "waiting":
         asks = last["asks"]
         parts = f" in {asks['lessons']} lessons" if asks.get("lessons", 1) > 1 else ""

@@ -1,7 +1,11 @@
 """The command `nightschool`: its commands and their exit codes.
 
-0: done. 1: the service does not answer, or what was asked for failed. 2: bad input or a bad setting.
+0: done.
+1: the service does not answer, or what was asked for failed.
+2: bad input, a bad setting, or an extra of the package that is not installed.
 """
+
+import sys
 
 import typer
 
@@ -24,7 +28,6 @@ app = typer.Typer(
     name="nightschool",
     help="An LLM service that knows when it does not know, learns it, and proves that it learned.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command("up")(serve.up)
@@ -54,9 +57,25 @@ app.add_typer(
 )
 
 
+EXTRAS = {
+    "api": ("fastapi", "uvicorn", "uvloop", "sse_starlette", "croniter", "starlette"),
+    "worker": ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "gguf", "matplotlib"),
+    "cpu": ("vllm",),
+}
+"""Extras of the package that bring a library."""
+
+
 def main() -> None:
     """Runs the command that the process was started with."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, names in EXTRAS.items() if library in names), None)
+        if extra is None:
+            raise
+        print(f"nightschool: this needs {library}: run `pip install 'nightschool[{extra}]'`", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.shell import BAD_INPUT, console, disk_trouble, settings, stop
+from api.cli.shell import BAD_INPUT, AsJson, console, disk_trouble, print_json, settings, stop
 
 if TYPE_CHECKING:
     from agent.models.store import ModelStore, Origin
@@ -52,11 +52,11 @@ def add(
 
 
 @app.command("list")
-def listing() -> None:
+def listing(as_json: AsJson = False) -> None:
     """List the adopted models and those of the catalogue."""
     from agent.errors import BadModelCard, NoModelCard
     from agent.models.catalogue import shipped_catalogue
-    from api.cli.display import table
+    from api.cli.screen import table
 
     catalogue = shipped_catalogue()
     rows = []
@@ -76,7 +76,12 @@ def listing() -> None:
             if name not in store.names():
                 mark = "*" if name == in_use else ""
                 rows.append((mark, name, f"not here: models add {name}", entry.licence, entry.title))
-    console().print(table(("in use", "model", "verdict of the study", "licence", "what it is"), rows))
+    if as_json:
+        fields = ("in_use", "name", "verdict", "licence", "title")
+        print_json(dict(zip(fields, (row[0] == "*", *row[1:]), strict=True)) for row in rows)
+        return
+    columns = ("in use", "model", "verdict of the study", "licence", "what it is")
+    console().print(table(columns, rows, prose=columns[2:]))
 
 
 @app.command()

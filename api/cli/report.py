@@ -8,15 +8,20 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shell import console, service
+from api.cli.shell import AsJson, console, print_json, service
 
 
-def report(domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None) -> None:
+def report(
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None, as_json: AsJson = False
+) -> None:
     """Draw accuracy, forgetting, hallucination and calibration of every domain over its versions."""
     from api.cli.display import versions_table
 
     with service() as client:
         adapters = client.get("/v1/adapters", domain=domain)
+    if as_json:
+        print_json(adapters)
+        return
     if not adapters:
         console().print("nothing yet: `nightschool learn TOPIC` makes the first version")
     for name, versions in groupby(adapters, key=lambda adapter: str(adapter["domain"])):

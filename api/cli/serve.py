@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, settings, stop
+from api.cli.shell import BAD_INPUT, FAILED, console, disk_trouble, settings, stop
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -81,9 +81,10 @@ def api() -> None:
     logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "dbos", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    from api.cli.running import announced
     from api.serving import serve
 
-    with _plainly():
+    with _plainly(), announced(given):
         serve(given)
     os._exit(0)  # everything is closed, and taking the interpreter down in order would take seconds more
 
@@ -130,6 +131,8 @@ def _plainly() -> Iterator[None]:
         stop(str(error), FAILED)
     except ValueError as error:
         stop(str(error), BAD_INPUT)
+    except OSError as error:
+        stop(disk_trouble(error), FAILED)
 
 
 async def _supervise(supervise: Any, parts: Sequence["Component"], **options: Any) -> None:

@@ -1,29 +1,34 @@
-"""Shared by all commands: reading settings, reaching the service, and turning failures into exit codes.
+"""Shared by all commands: settings, the connection to the service, exit codes and output as JSON.
 
-Knows no command; imports what is slow only when a command runs, so that --help is fast.
+Slow imports happen only when a command runs, so that --help is fast.
 """
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from agent.settings import Settings
     from api.cli.client import Client
+    from api.cli.screen import Screen
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line instead of a table.")]
 
 FAILED = 1
 BAD_INPUT = 2
+INTERRUPTED = 130
 UNAUTHORIZED = 401
 
 
 def stop(message: str, code: int) -> NoReturn:
     """Ends the command with a message on stderr."""
-    print(f"nightschool: {message}", file=sys.stderr)
+    from api.cli.screen import clean
+
+    print(f"nightschool: {clean(message)}", file=sys.stderr)
     raise typer.Exit(code)
 
 
@@ -47,10 +52,11 @@ def settings() -> "Settings":
 def service() -> "Iterator[Client]":
     """A client of the running service; what it refuses ends the command, with 2 where the input was bad."""
     from api.cli.client import Refused, Unreachable, connect
+    from api.cli.running import service_url
 
     try:
-        given = settings()
-        with connect(given.api_url, given.api_key) as client:
+        configuration = settings()
+        with connect(service_url(configuration), configuration.api_key) as client:
             yield client
     except Unreachable as error:
         stop(str(error), FAILED)
@@ -59,8 +65,14 @@ def service() -> "Iterator[Client]":
         stop(f"{error}{hint}", BAD_INPUT if error.status < 500 else FAILED)
 
 
-def console() -> "Console":
+def console() -> "Screen":
     """The terminal, or plain text where the output is no terminal."""
-    from rich.console import Console
+    from api.cli.screen import Screen
 
-    return Console(highlight=False)
+    return Screen()
+
+
+def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Prints one JSON object a line, in ASCII: control characters are escaped."""
+    for row in rows:
+        print(json.dumps(row, default=str))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, service, stop
+from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, service, stop
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -29,12 +29,15 @@ At = Annotated[str, typer.Option("--at", help="Checkpoint, as `nightschool histo
 Json = dict[str, Any]
 
 
-def history(thread: Thread) -> None:
+def history(thread: Thread, as_json: AsJson = False) -> None:
     """List a thread's checkpoints, oldest first, with what each step changed."""
-    from api.cli.display import table
+    from api.cli.screen import table
 
     with service() as client:
         states = past(client, thread)
+    if as_json:
+        print_json(states)
+        return
     rows = [
         (
             state["checkpoint_id"],
@@ -43,7 +46,7 @@ def history(thread: Thread) -> None:
         )
         for state in states
     ]
-    console().print(table(("checkpoint", "then came", "which changed"), rows))
+    console().print(table(("checkpoint", "next step", "changed keys"), rows, prose=["changed keys"]))
 
 
 def replay(thread: Thread, at: At) -> None:
@@ -80,7 +83,7 @@ def diff(
     other: Annotated[str, typer.Argument(help="The same.")],
 ) -> None:
     """Show what differs between two states, and what each step did since they parted."""
-    from api.cli.display import table
+    from api.cli.screen import table
 
     with service() as client:
         sides = [(name, _until(client, name)) for name in (one, other)]
@@ -94,7 +97,7 @@ def diff(
             for task in state["tasks"]
             if following["checkpoint_id"] not in shared
         ]
-        console().print(table((f"in {name} from", "the step", "changed"), parted))
+        console().print(table((f"in {name} from", "the step", "changed"), parted, prose=["changed"]))
 
 
 def past(client: "Client", thread: str) -> list[Json]:
@@ -159,10 +162,11 @@ def _until(client: "Client", name: str) -> list[Json]:
 
 
 def _tell(found: list[tuple[str, str, str]], one: str, other: str) -> None:
-    from api.cli.display import table
+    from api.cli.screen import table
 
     if found:
-        console().print(table(("key", f"in {one}", f"in {other}"), found))
+        columns = ("key", f"in {one}", f"in {other}")
+        console().print(table(columns, found, prose=columns[1:]))
     else:
         console().print("The states are the same.")
 

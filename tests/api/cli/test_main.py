@@ -81,6 +81,14 @@ def test_help_lists_every_command() -> None:
         assert f" {command} " in said.stdout
 
 
+def test_a_shell_can_complete_commands() -> None:
+    assert "--install-completion" in run("--help").stdout
+    completed = run(
+        _NIGHTSCHOOL_COMPLETE="complete_bash", COMP_WORDS="nightschool adapters ro", COMP_CWORD="2"
+    )
+    assert completed.stdout.split() == ["rollback"]
+
+
 @pytest.mark.parametrize("command", [("chat", "What?"), ("gaps",), ("adapters", "list"), ("learn", "Rust")])
 def test_a_service_that_does_not_answer_is_said_to_be_down(command: tuple[str, ...]) -> None:
     said = run(*command)
@@ -153,7 +161,7 @@ def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
     ("setting", "value", "status", "reason"),
     [
         ("NIGHTSCHOOL_DATABASE_URL", "mysql://nowhere/x", 2, "mysql is not supported"),
-        ("NIGHTSCHOOL_DATABASE_URL", "sqlite:////nowhere/x.db", 1, "check its folder"),
+        ("NIGHTSCHOOL_DATABASE_URL", "sqlite:////nowhere/x.db", 1, "its folder does not exist"),
         ("NIGHTSCHOOL_MODEL", "{tmp}", 2, "has no card"),
         ("NIGHTSCHOOL_MODEL", "/nowhere", 2, "`nightschool models add`"),
         ("NIGHTSCHOOL_API_HOST", "0.0.0.0", 2, "nightschool keys create"),
