@@ -1,1 +1,1 @@
-"""Model engines: the protocol, vLLM, the in-process one, and the scripted fake that ships."""
+"""Model engines: the protocol, vLLM, an in-process engine, and a scripted fake."""

@@ -1,6 +1,6 @@
-"""Checks of an adapter folder before an engine gets it: its name, files, tensor shapes and numbers.
+"""Validates an adapter folder before an engine loads it: name, files, tensor shapes, finite weights.
 
-No tensor library reads the weights, which are looked through where they lie, and nothing is ever unpickled.
+Weights are scanned through a memory map; nothing is unpickled.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ _EXPONENTS = {
     "F16": ("<u2", 0x7C00),
     "BF16": ("<u2", 0x7F80),
 }
-"""Types of weights: an integer of that width, and the bits that are all set in what is no finite number."""
+"""Per dtype: the integer of that width, and the exponent bits, all of which are set in infinities and NaN."""
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 _LORA = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<half>[AB])(?:\.[\w-]+)?\.weight$")
 
 
 class LoraConfig(BaseModel):
-    """The part of PEFT's `adapter_config.json` on which serving depends; other keys are let through."""
+    """The part of PEFT's `adapter_config.json` that serving depends on; other keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -50,7 +50,7 @@ class LoraConfig(BaseModel):
 
 
 class AdapterFiles(Record):
-    """A checked folder: what scales the adapter, and per adapted module its shape (outputs, inputs)."""
+    """A validated adapter folder: rank, scale, and the shape (outputs, inputs) of each adapted module."""
 
     path: Path
     rank: int
@@ -60,7 +60,7 @@ class AdapterFiles(Record):
 
 
 def check_name(name: str) -> str:
-    """Returns the name; raises ValueError if it is not an immutable adapter name (`rust-v3-1f9c2a7e`)."""
+    """Returns the name; raises ValueError if it is not an adapter name such as `rust-v3-1f9c2a7e`."""
     if not re.fullmatch(ADAPTER_PATTERN, name):
         raise ValueError(f"{name!r} is not an adapter name: use DOMAIN-vVERSION-DIGEST, as rust-v3-1f9c2a7e")
     return name
@@ -69,68 +69,72 @@ def check_name(name: str) -> str:
 def inspect(
     path: Path, *, base: Mapping[str, tuple[int, int]] | None = None, max_rank: int = MAX_RANK
 ) -> AdapterFiles:
-    """Checks an adapter folder without loading it.
+    """Validates an adapter folder without loading it.
 
-    `base` maps the base model's linear modules to their weight shapes (outputs, inputs), as `base_shapes`
-    reads them; without it the fit to the base model is not checked. Raises AdapterRefused, with what to
-    do, for missing or truncated files, ranks above `max_rank`, features that engines do not serve, shapes
-    that are not the base model's, and weights that are infinite or no numbers.
+    `base` maps the base model's linear modules to their weight shapes (outputs, inputs), as returned by
+    `base_shapes`; without it the fit to the base model is not checked. Raises AdapterRefused for missing or
+    truncated files, ranks above `max_rank`, PEFT features that engines cannot serve, shapes that do not
+    match the base model, and weights that are infinite or NaN.
     """
     config = _config(path / CONFIG)
     pickled = sorted(file.name for file in path.iterdir() if file.suffix in _PICKLED)
     if pickled:
-        raise AdapterRefused(f"{path}: {', '.join(pickled)} may run code when read: keep safetensors only")
+        raise AdapterRefused(
+            f"{path}: pickle files ({', '.join(pickled)}) can run code when loaded: keep safetensors only"
+        )
     if config.r > max_rank:
-        raise AdapterRefused(f"{path}: rank {config.r} exceeds {max_rank}: train it again with a lower rank")
+        raise AdapterRefused(f"{path}: rank {config.r} exceeds {max_rank}: train with a lower rank")
     if config.use_dora or config.modules_to_save or config.rank_pattern or config.alpha_pattern:
         raise AdapterRefused(
-            f"{path}: DoRA, fully trained modules and ranks per module cannot be served: train a plain LoRA"
+            f"{path}: DoRA, fully trained modules and per-module ranks cannot be served: train a plain LoRA"
         )
     shapes = _shapes(path / WEIGHTS)
     halves: dict[str, dict[str, tuple[int, ...]]] = {}
     for key, shape in shapes.items():
         match = _LORA.match(key)
         if match is None:
-            raise AdapterRefused(f"{path}: tensor {key!r} is not part of a plain LoRA adapter")
+            raise AdapterRefused(
+                f"{path}: tensor {key!r} is not part of a plain LoRA adapter: train a plain LoRA"
+            )
         halves.setdefault(match["module"], {})[match["half"]] = shape
     if not halves:
         raise AdapterRefused(f"{path}: {WEIGHTS} holds no LoRA weights: save the adapter again")
-    fitted = {module: _module_shape(path, module, pair, config.r) for module, pair in halves.items()}
-    for module, shape in fitted.items():
+    module_shapes = {module: _module_shape(path, module, pair, config.r) for module, pair in halves.items()}
+    for module, shape in module_shapes.items():
         if base is not None and base.get(module) != shape:
-            have = base.get(module, "no such module")
+            base_shape = base.get(module, "no such module")
             raise AdapterRefused(
-                f"{path}: {module} adapts a weight of shape {shape}, and the base model has {have}: "
-                "this adapter was trained on another base model"
+                f"{path}: {module} adapts a weight of shape {shape}, and the base model has {base_shape}: "
+                "the adapter was trained on another base model"
             )
-    _require_numbers(path / WEIGHTS)
+    _require_finite(path / WEIGHTS)
     return AdapterFiles(
         path=path.resolve(),
         rank=config.r,
         alpha=config.lora_alpha,
         rank_stabilised=config.use_rslora,
-        shapes=fitted,
+        shapes=module_shapes,
     )
 
 
 def digest_of_files(path: Path) -> Digest:
-    """SHA-256 over an adapter's two files; raises AdapterRefused if one is missing or too large."""
-    sums = hashlib.sha256()
+    """SHA-256 over an adapter's config and weights; raises AdapterRefused if one is missing or too large."""
+    digest = hashlib.sha256()
     for name, limit in ((CONFIG, MAX_CONFIG_BYTES), (WEIGHTS, MAX_WEIGHT_BYTES)):
         with _readable(path / name, limit).open("rb") as file:
-            sums.update(hashlib.file_digest(file, "sha256").digest())
-    return sums.hexdigest()
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def base_shapes(folder: Path) -> dict[str, tuple[int, int]]:
-    """Shapes (outputs, inputs) of all two-dimensional weights of a model folder, by module name.
+    """Shapes (outputs, inputs) of all two-dimensional weights in a model folder, by module name.
 
-    Raises EngineUnavailable if its safetensors are missing or cannot be read.
+    Raises EngineUnavailable if its safetensors are missing or unreadable.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise EngineUnavailable(f"{folder} holds no safetensors: serve a base model that has them")
-    found: dict[str, tuple[int, int]] = {}
+    by_module: dict[str, tuple[int, int]] = {}
     for file in files:
         try:
             shapes = _headers(file)
@@ -138,8 +142,8 @@ def base_shapes(folder: Path) -> dict[str, tuple[int, int]]:
             raise EngineUnavailable(f"{file} is damaged ({error}): download the base model again") from error
         for key, shape in shapes.items():
             if key.endswith(".weight") and len(shape) == 2:
-                found[key.removesuffix(".weight")] = (shape[0], shape[1])
-    return found
+                by_module[key.removesuffix(".weight")] = (shape[0], shape[1])
+    return by_module
 
 
 def _config(file: Path) -> LoraConfig:
@@ -147,7 +151,7 @@ def _config(file: Path) -> LoraConfig:
     try:
         return LoraConfig.model_validate(json.loads(text))
     except (ValidationError, ValueError, RecursionError) as error:
-        raise AdapterRefused(f"{file} is not a LoRA configuration that can be served: {error}") from error
+        raise AdapterRefused(f"{file} is not a LoRA configuration that can be served ({error})") from error
 
 
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
@@ -162,10 +166,11 @@ def _headers(file: Path) -> dict[str, tuple[int, ...]]:
         return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
 
 
-def _require_numbers(file: Path) -> None:
-    """One weight that is no number makes every answer none, and outlasts them in a served model's cache.
+def _require_finite(file: Path) -> None:
+    """Raises AdapterRefused for infinite or NaN weights.
 
-    The file's own layout is read, as NumPy has no bfloat16: eight bytes of length, a JSON header, the data.
+    One NaN makes every answer NaN and stays in the server's cache afterwards. The safetensors layout is read
+    by hand, because NumPy has no bfloat16: eight bytes of header length, a JSON header, the data.
     """
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
@@ -175,12 +180,12 @@ def _require_numbers(file: Path) -> None:
         if name == "__metadata__":
             continue
         if entry["dtype"] not in _EXPONENTS:
-            raise AdapterRefused(f"{file}: {name} has type {entry['dtype']}: save it in float32 or bfloat16")
-        kind, exponent = _EXPONENTS[entry["dtype"]]
+            raise AdapterRefused(f"{file}: {name} has dtype {entry['dtype']}: save it as float32 or bfloat16")
+        integer, exponent = _EXPONENTS[entry["dtype"]]
         start, end = entry["data_offsets"]
-        bits = data[start:end].view(kind)
+        bits = data[start:end].view(integer)
         if np.any(bits & exponent == exponent):
-            raise AdapterRefused(f"{file}: {name} holds infinities or what is no number: train it again")
+            raise AdapterRefused(f"{file}: {name} holds infinite or NaN weights: train the adapter again")
 
 
 def _readable(file: Path, limit: int) -> Path:
@@ -188,7 +193,7 @@ def _readable(file: Path, limit: int) -> Path:
         raise AdapterRefused(f"{file} is missing: an adapter folder holds {CONFIG} and {WEIGHTS}")
     size = file.stat().st_size
     if size > limit:
-        raise AdapterRefused(f"{file} has {size} bytes, more than the {limit} that an adapter may have")
+        raise AdapterRefused(f"{file} has {size} bytes, more than the limit of {limit}")
     return file
 
 
@@ -196,7 +201,7 @@ def _module_shape(path: Path, module: str, pair: Mapping[str, tuple[int, ...]], 
     down, up = pair.get("A", ()), pair.get("B", ())
     if len(down) != 2 or len(up) != 2 or down[0] != rank or up[1] != rank or not down[1] * up[0]:
         raise AdapterRefused(
-            f"{path}: the halves of {module} have shapes {down} and {up}, which is no LoRA of rank {rank}: "
-            "save the adapter again"
+            f"{path}: the A and B weights of {module} have shapes {down} and {up}, which do not fit rank"
+            f" {rank}: save the adapter again"
         )
     return up[0], down[1]

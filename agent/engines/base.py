@@ -1,7 +1,4 @@
-"""The protocol of a model engine: chat with per-token uncertainty, and adapters by immutable name.
-
-Which adapter a request deserves, and whether an answer is good enough, is decided elsewhere.
-"""
+"""The engine protocol: chat with per-token uncertainty, and LoRA adapters loaded by name."""
 
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -17,37 +14,37 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Sampling(Record):
-    """How to decode. The default is greedy."""
+    """Decoding parameters. The default is greedy."""
 
     max_tokens: int | None = None
     """None: until the model ends its answer, or the context is full."""
     temperature: float = 0.0
     top_p: float = 1.0
-    """Share of the probability that a draw is made from, the likeliest tokens first."""
+    """Nucleus sampling: cumulative probability of the likeliest tokens to sample from."""
     seed: int = 0
     stop: tuple[str, ...] = ()
     top_logprobs: int = 0
-    """Alternatives to report with each token, at most 20; an engine may know fewer."""
+    """Alternatives to report with each token, at most 20; an engine may report fewer."""
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: dict[str, float] = {}
-    """By token id, as OpenAI has it."""
+    """By token id, as in OpenAI's API."""
     response_format: dict[str, Any] | None = None
-    """OpenAI's: a JSON object, or JSON of a schema."""
+    """As in OpenAI's API: a JSON object, or JSON that matches a schema."""
     tools: tuple[dict[str, Any], ...] = ()
-    """Functions that the model may call, in OpenAI's form."""
+    """Functions that the model may call, in OpenAI's format."""
     tool_choice: str | dict[str, Any] | None = None
 
 
 class Alternative(Record):
-    """What might have stood in a token's place; the token itself is mostly among them."""
+    """A candidate for a token's place; usually the generated token is one of them."""
 
     text: str
     logprob: float
 
 
 class Token(Record):
-    """One generated token; end-of-turn and template tokens are never among them."""
+    """One generated token; end-of-turn and template tokens are never reported."""
 
     text: str
     logprob: float
@@ -55,11 +52,11 @@ class Token(Record):
     entropy: Interval
     """Entropy in nats of the whole next-token distribution; exact where both bounds agree."""
     alternatives: tuple[Alternative, ...] = ()
-    """The likeliest first, as many as were asked for."""
+    """Likeliest first, as many as were requested."""
 
 
 class ToolCall(Record):
-    """A function that the model asks to be called."""
+    """A function call made by the model."""
 
     id: str
     name: str
@@ -68,10 +65,10 @@ class ToolCall(Record):
 
 
 class Reply(Record):
-    """A finished answer with the evidence needed to judge it."""
+    """A finished answer with its tokens and their uncertainty."""
 
     text: str
-    """Begins with no space, whatever the model's template makes it say first."""
+    """Without leading whitespace."""
     tokens: tuple[Token, ...]
     model: str
     adapter: str | None
@@ -79,11 +76,11 @@ class Reply(Record):
     prompt_tokens: int
     tool_calls: tuple[ToolCall, ...] = ()
     call_tokens: int = 0
-    """Tokens of the tool calls, which are not among `tokens`."""
+    """Number of tokens in the tool calls, which `tokens` does not contain."""
 
     @property
     def completion_tokens(self) -> int:
-        """All tokens that the model answered with."""
+        """All generated tokens, tool calls included."""
         return len(self.tokens) + self.call_tokens
 
 
@@ -98,7 +95,7 @@ class Engine(Protocol):
     ) -> Reply:
         """Answers the conversation with the base model, or with `adapter`.
 
-        Control tokens in the messages are read as plain characters (see `escape_control_tokens`).
+        Control tokens in the messages are treated as plain text (see `escape_control_tokens`).
         Raises AdapterNotLoaded, PromptTooLong, and ValueError for an empty conversation.
         """
         ...
@@ -106,66 +103,66 @@ class Engine(Protocol):
     def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> AsyncGenerator[Token | Reply, None]:
-        """The same answer, token by token, and at its end the whole reply; closing it ends the work.
+        """Yields the answer token by token, then the whole Reply; closing the generator stops the work.
 
         Raises what `chat` raises, before the first token.
         """
         ...
 
     async def load(self, adapter: str, path: Path) -> None:
-        """Makes the adapter in folder `path` available as `adapter`; loading it again changes nothing.
+        """Makes the adapter in folder `path` available as `adapter`; does nothing if it is loaded already.
 
-        Raises AdapterRefused, and ValueError for a name that is not an immutable adapter name.
+        Raises AdapterRefused, and ValueError for a name that is not an adapter name.
         """
         ...
 
     async def unload(self, adapter: str) -> None:
-        """Forgets the adapter; raises AdapterNotLoaded."""
+        """Removes the adapter from the engine; raises AdapterNotLoaded."""
         ...
 
     async def loaded(self) -> tuple[str, ...]:
-        """Names of the adapters that can be asked for now, sorted."""
+        """Sorted names of the loaded adapters."""
         ...
 
 
 @runtime_checkable
 class TextCompleter(Protocol):
-    """An engine that can also continue a text as it stands, without a chat template."""
+    """An engine that can also continue raw text, without a chat template."""
 
     def complete(
         self, prompt: str, *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> AsyncGenerator[Token | Reply, None]:
-        """The continuation token by token, and at its end the whole reply.
+        """Yields the continuation token by token, then the whole Reply.
 
-        Control tokens in the prompt work as such: who writes a raw prompt writes the turns too. Raises what
-        `Engine.chat` raises, before the first token.
+        Control tokens in the prompt keep their function. Raises what `Engine.chat` raises, before the first
+        token.
         """
         ...
 
 
 @runtime_checkable
 class EndingScorer(Protocol):
-    """An engine that can also say how likely texts end where they do."""
+    """An engine that can also score how likely texts end where they do."""
 
     async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
-        """Natural log-probability of each text's last token, after the prompt and the rest of the text.
+        """Natural log-probability of each text's last token, given the prompt and the rest of the text.
 
-        The base model reads both as they stand, without a chat template, but for control tokens, which are
-        plain characters (see `escape_control_tokens`). Raises PromptTooLong, and ValueError for an empty text.
+        The base model reads both without a chat template; control tokens are treated as plain text (see
+        `escape_control_tokens`). Raises PromptTooLong, and ValueError for an empty text.
         """
         ...
 
 
 def escape_control_tokens(text: str, control: tuple[str, ...]) -> str:
-    """The text with a space after the first character of every control token, which makes it plain text.
+    """Inserts a space after the first character of every control token, so that it becomes plain text.
 
-    Whoever writes a message or a document could otherwise end their turn and speak as somebody else.
+    Otherwise a message or document could end its own turn and speak in another role.
     """
-    return _openings(control).sub(lambda found: f"{found.group()} ", text) if control else text
+    return _first_characters(control).sub(lambda match: f"{match.group()} ", text) if control else text
 
 
 @lru_cache
-def _openings(control: tuple[str, ...]) -> re.Pattern[str]:
+def _first_characters(control: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(
         "|".join(f"{re.escape(token[0])}(?={re.escape(token[1:])})" for token in control if token)
     )

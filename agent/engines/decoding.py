@@ -1,6 +1,6 @@
-"""Batched decoding with a causal language model: tokens, log-probabilities, exact entropies.
+"""Batched decoding with a transformers model: tokens, log-probabilities and entropy bounds.
 
-It knows no adapters and no concurrency; the caller has prepared the model and the prompts.
+The caller activates the adapter and runs one batch at a time.
 """
 
 import inspect
@@ -18,39 +18,39 @@ from agent.engines.tokens import cut_at_stop
 from agent.errors import EngineError
 
 ENDED = 1 / 8
-"""Share of a batch's rows that have to end before it is made smaller, for which its cache is copied."""
+"""Share of a batch's rows that have to finish before the batch shrinks, because that copies the cache."""
 SHARED = 8
-"""Fewer tokens that all prompts of a batch begin with are not worth a call of the model."""
+"""Shortest common prefix of a batch that is worth a separate forward pass."""
 
 
 @dataclass(frozen=True)
 class DecodingRequest:
-    """Token ids to continue, and how; `sink` is called with each token as soon as it is certain.
+    """Token ids to continue, and how.
 
-    Once `wanted` says no, nobody reads the answer: it ends where it is.
+    `on_token` is called with each token once it is final. Decoding stops as soon as `is_cancelled` is true.
     """
 
     ids: Sequence[int]
     sampling: Sampling
-    sink: Callable[[Token], None] | None = None
-    wanted: Callable[[], bool] = lambda: True
+    on_token: Callable[[Token], None] | None = None
+    is_cancelled: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
 class DecodedAnswer:
-    """What followed a prompt, without end-of-turn and stop strings."""
+    """The generated tokens, without end-of-turn tokens and stop strings."""
 
     tokens: tuple[Token, ...]
     finish_reason: Literal["stop", "length"]
 
 
 def context_length(model: PreTrainedModel) -> int:
-    """The most tokens, prompt and answer together, that the model was made for."""
+    """The model's context length in tokens, prompt and answer together."""
     return int(model.config.get_text_config().max_position_embeddings)
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Ids that end an answer: those of the generation config, and the tokenizer's own."""
+    """Ids of the tokens that end an answer, from the generation config and the tokenizer."""
     config = model.generation_config
     ends = config.eos_token_id if config is not None else None
     several = ends if isinstance(ends, list) else [ends]
@@ -58,17 +58,16 @@ def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> fr
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
-    """The tokenizer's special tokens, as text: what marks turns and ends, and no person may write."""
+    """The tokenizer's special tokens as text, such as end-of-turn marks."""
     added = tokenizer.added_tokens_decoder.values()
     return tuple(sorted({token.content for token in added if token.special}))
 
 
 def speed_up_head(model: PreTrainedModel) -> None:
-    """Makes the output layer's input contiguous, without which PyTorch copies its weights for every row.
+    """Makes the output layer's input contiguous, so that PyTorch does not copy the weights for every row.
 
-    `logits_to_keep` cuts a slice out of each row, and a product with a slice goes row by row. Measured on two
-    cores, with 135 million parameters and a vocabulary of 49,152: 4.2 s a training step, and 5.4 s with the
-    copies.
+    `logits_to_keep` slices each row, and PyTorch multiplies such slices row by row. Measured on two cores,
+    with 135 million parameters and a vocabulary of 49,152: 4.2 s a training step, and 5.4 s with the copies.
     """
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     if head is not None:
@@ -76,8 +75,9 @@ def speed_up_head(model: PreTrainedModel) -> None:
 
 
 def logits_to_keep(model: Any, count: int) -> dict[str, int]:
-    """The argument by which `model` computes its last `count` logits only; none where it cannot, and then all
-    of them come back. Without it, a large vocabulary times a long prompt fills memory.
+    """The keyword argument that makes `model` compute only its last `count` logits, if it has one.
+
+    Otherwise all logits come back: with a large vocabulary and a long prompt they fill memory.
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # PEFT hides its signature
     takes = "logits_to_keep" in inspect.signature(inner.forward).parameters
@@ -85,22 +85,21 @@ def logits_to_keep(model: Any, count: int) -> dict[str, int]:
 
 
 def attention_window(model: PreTrainedModel) -> float:
-    """Tokens that every layer of the model looks back over.
+    """Tokens that every layer of the model attends to; infinite without a sliding window.
 
-    Padding between a shared beginning and the rest of a prompt takes room in it, so what may be longer shares
-    no beginning.
+    Padding between a shared prefix and the rest of a prompt counts, so longer batches share no prefix.
     """
     return getattr(model.config.get_text_config(), "sliding_window", None) or math.inf
 
 
 def shared_prefix(rows: Sequence[Sequence[int]], most: int) -> int:
-    """How many first tokens all rows have in common, up to `most`; 0 where that saves little.
+    """Length of the prefix that all rows share, up to `most`; 0 if it is too short to save time.
 
-    Chat templates put a system message there, which is then computed once for the whole batch.
+    Typically it is the chat template's system message, which is then computed once per batch.
     """
     if len(rows) < 2:
         return 0
-    first, *_, last = sorted(map(tuple, rows))  # of all rows, these two have least in common
+    first, *_, last = sorted(map(tuple, rows))  # these two share the shortest prefix
     same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return min(same, most) if min(same, most) >= SHARED else 0
 
@@ -114,75 +113,74 @@ def complete(
 ) -> list[DecodedAnswer]:
     """Continues all prompts as one left-padded batch with a key-value cache; results in the prompts' order.
 
-    Entropies are bounds from the TOP likeliest tokens of the softmax over raw float32 logits, before
-    temperature, as a served engine reports them: a gate fitted here holds there.
-    Rows that have ended leave the batch together, see ENDED. Raises EngineError if the model's arithmetic
-    overflows.
+    Entropies are bounds from the TOP_LOGPROBS likeliest tokens of the softmax over raw float32 logits, before
+    temperature, as vLLM reports them, so that a gate fitted on one engine is valid for the other. Finished
+    rows leave the batch in groups (see ENDED). Raises EngineError if the model's arithmetic overflows.
     """
     rows = [_Row(prompt, tokenizer) for prompt in prompts]
     live = list(range(len(rows)))
     most = max(prompt.sampling.max_tokens or math.inf for prompt in prompts)
-    begun = _prefill(model, [prompt.ids for prompt in prompts], most)
-    logits, cache, mask, positions = begun.logits, begun.cache, begun.mask, begun.positions
-    narrow = logits_to_keep(model, 1)
+    prefilled = _prefill(model, [prompt.ids for prompt in prompts], most)
+    logits, cache, mask, positions = prefilled.logits, prefilled.cache, prefilled.mask, prefilled.positions
+    last_only = logits_to_keep(model, 1)
     while True:
         chosen = _choose(logits, [rows[i] for i in live])
         logprobs = logits.log_softmax(-1)
-        picked = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
-        _require_numbers(picked)
+        chosen_logprobs = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
+        _require_finite(chosen_logprobs)
         likeliest = _likeliest(logprobs)
         vocabulary = logprobs.shape[-1]
-        for place, (token, logprob) in enumerate(zip(chosen.tolist(), picked, strict=True)):
-            row = rows[live[place]]
+        for slot, (token, logprob) in enumerate(zip(chosen.tolist(), chosen_logprobs, strict=True)):
+            row = rows[live[slot]]
             if not row.finished:
-                row.accept(token, logprob, vocabulary, ends, likeliest[place])
-        keep = [place for place, i in enumerate(live) if not rows[i].finished]
+                row.accept(token, logprob, vocabulary, ends, likeliest[slot])
+        keep = [slot for slot, i in enumerate(live) if not rows[i].finished]
         if not keep:
-            return [row.completion() for row in rows]
+            return [row.answer() for row in rows]
         if len(live) - len(keep) >= len(live) * ENDED:
-            kept = torch.tensor(keep, device=model.device)
-            cache.batch_select_indices(kept)
-            live = [live[place] for place in keep]
-            chosen, mask, positions = chosen[kept], mask[kept], positions[kept]
+            remaining = torch.tensor(keep, device=model.device)
+            cache.batch_select_indices(remaining)
+            live = [live[slot] for slot in keep]
+            chosen, mask, positions = chosen[remaining], mask[remaining], positions[remaining]
         positions = positions[:, -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=-1)
-        answer = model(
+        output = model(
             input_ids=chosen[:, None],
             attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
             use_cache=True,
-            **narrow,
+            **last_only,
         )
-        logits = answer.logits[:, -1].float()
+        logits = output.logits[:, -1].float()
 
 
 @torch.inference_mode()
 def ending_logprobs(model: PreTrainedModel, rows: Sequence[Sequence[int]]) -> list[float]:
-    """Natural log-probability of each row's last token after the others, of which there is at least one.
+    """Natural log-probability of each row's last token given the tokens before it (at least one).
 
-    The rows are one batch; what they all begin with is computed once, and logits for the last place only.
+    The rows form one batch; a shared prefix is computed once, and logits for the last position only.
     Raises EngineError if the model's arithmetic overflows.
     """
     logprobs = _prefill(model, [row[:-1] for row in rows], 0).logits.log_softmax(-1)
     last = torch.tensor([row[-1] for row in rows], device=logprobs.device)
-    found: list[float] = logprobs.gather(-1, last[:, None])[:, 0].tolist()
-    _require_numbers(found)
-    return found
+    scores: list[float] = logprobs.gather(-1, last[:, None])[:, 0].tolist()
+    _require_finite(scores)
+    return scores
 
 
 class _Prefilled(NamedTuple):
-    """A batch of prompts, read to their ends."""
+    """The state after a batch of prompts has been read."""
 
     logits: torch.Tensor
-    """Of the next token, [rows, vocabulary] in float32."""
+    """Of the next token: float32 [rows, vocabulary]."""
     cache: DynamicCache
     mask: torch.Tensor
     positions: torch.Tensor
 
 
 def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float) -> _Prefilled:
-    """Reads token ids as one left-padded batch, to which `most` further tokens a row may be added."""
+    """Reads the rows as one left-padded batch; `most` is the number of tokens to be generated per row."""
     lengths = [len(row) for row in rows]
     shared = shared_prefix(rows, min(lengths) - 1)
     if max(lengths) + most > attention_window(model):
@@ -195,24 +193,24 @@ def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float)
     mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=-1)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
     cache = DynamicCache(config=model.config)
-    narrow = logits_to_keep(model, 1)
+    last_only = logits_to_keep(model, 1)
     if shared:
-        beginning = torch.tensor([list(rows[0][:shared])], device=model.device)
-        model(input_ids=beginning, past_key_values=cache, use_cache=True, **narrow)
+        prefix = torch.tensor([list(rows[0][:shared])], device=model.device)
+        model(input_ids=prefix, past_key_values=cache, use_cache=True, **last_only)
         cache.batch_repeat_interleave(len(rows))
-    answer = model(
+    output = model(
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions,
         past_key_values=cache,
         use_cache=True,
-        **narrow,
+        **last_only,
     )
-    return _Prefilled(answer.logits[:, -1].float(), cache, mask, positions)
+    return _Prefilled(output.logits[:, -1].float(), cache, mask, positions)
 
 
 class _Row:
-    """One prompt's answer while it grows."""
+    """One row of the batch: a prompt and the answer generated so far."""
 
     def __init__(self, prompt: DecodingRequest, tokenizer: PreTrainedTokenizerBase) -> None:
         self.prompt = prompt
@@ -221,9 +219,9 @@ class _Row:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
         self._tokens: list[Token] = []
-        self._clean = 0  # ids before this one decode to whole characters
+        self._labelled = 0  # the ids before this index decode to whole characters
         self._sent = 0
-        self._held = max((len(word) for word in prompt.sampling.stop), default=1) - 1
+        self._held_back = max((len(word) for word in prompt.sampling.stop), default=1) - 1
 
     def accept(
         self,
@@ -233,19 +231,19 @@ class _Row:
         ends: frozenset[int],
         likeliest: Sequence[tuple[int, float]],
     ) -> None:
-        """Takes the next token and the likeliest ids for its place."""
+        """Adds the next token; `likeliest` are the ids and log-probabilities of its alternatives."""
         sampling = self.prompt.sampling
-        if token in ends or not self.prompt.wanted():
+        if token in ends or self.prompt.is_cancelled():
             self.finished = "stop"
         else:
             entropy = entropy_bounds([min(value, 0.0) for _, value in likeliest], vocabulary)
             self._ids.append(token)
-            others = tuple(
+            alternatives = tuple(
                 Alternative(text=str(self._tokenizer.decode([id])), logprob=min(value, 0.0))
                 for id, value in likeliest[: sampling.top_logprobs]
             )
             self._tokens.append(
-                Token(text="", logprob=min(logprob, 0.0), entropy=entropy, alternatives=others)
+                Token(text="", logprob=min(logprob, 0.0), entropy=entropy, alternatives=alternatives)
             )
             if len(self._tokens) == sampling.max_tokens:
                 self.finished = "length"
@@ -254,58 +252,58 @@ class _Row:
             self._tokens, self.finished = list(cut), "stop"
         self._send()
 
-    def completion(self) -> DecodedAnswer:
+    def answer(self) -> DecodedAnswer:
         """The finished answer."""
         assert self.finished is not None
         return DecodedAnswer(tokens=tuple(self._tokens), finish_reason=self.finished)
 
     def _label(self, *, last: bool) -> None:
-        """Gives the newest token its text; one that ends inside a character waits for the rest of it."""
-        fresh = self._ids[self._clean :]
-        if not fresh:
+        """Sets the newest token's text; if it ends inside a character, waits for the next token."""
+        unlabelled = self._ids[self._labelled :]
+        if not unlabelled:
             return
-        before = self._ids[max(0, self._clean - 1) : self._clean]
-        known = self._tokenizer.decode(before) if before else ""
-        text = str(self._tokenizer.decode(before + fresh))[len(known) :]
-        if not any(token.text for token in self._tokens):  # an answer begins with no space
+        before = self._ids[max(0, self._labelled - 1) : self._labelled]
+        prefix = self._tokenizer.decode(before) if before else ""
+        text = str(self._tokenizer.decode(before + unlabelled))[len(prefix) :]
+        if not any(token.text for token in self._tokens):  # answers have no leading whitespace
             text = text.lstrip()
         if last or not text.endswith("\ufffd"):
             self._tokens[-1] = self._tokens[-1].model_copy(update={"text": text})
-            self._clean = len(self._ids)
+            self._labelled = len(self._ids)
 
     def _send(self) -> None:
-        if self.prompt.sink is None:
+        if self.prompt.on_token is None:
             return
-        certain = sum(len(token.text) for token in self._tokens) - (0 if self.finished else self._held)
-        place = sum(len(token.text) for token in self._tokens[: self._sent])
+        final = sum(len(token.text) for token in self._tokens) - (0 if self.finished else self._held_back)
+        position = sum(len(token.text) for token in self._tokens[: self._sent])
         for token in self._tokens[self._sent :]:
-            place += len(token.text)
-            if place > certain:
+            position += len(token.text)
+            if position > final:
                 return
-            self.prompt.sink(token)
+            self.prompt.on_token(token)
             self._sent += 1
 
 
-def _require_numbers(logprobs: Sequence[float]) -> None:
+def _require_finite(logprobs: Sequence[float]) -> None:
     if not all(math.isfinite(logprob) for logprob in logprobs):
         raise EngineError(
-            "the model's answer is no number: its weights, or its adapter's, are damaged or far too large"
+            "the model's output is not finite: the model's or adapter's weights are damaged or far too large"
         )
 
 
 def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
-    """Next ids [rows]: the likeliest, or for rows with a temperature a draw from their own generator."""
+    """Next ids [rows]: the likeliest, or a sample from the row's own generator if it has a temperature."""
     chosen = logits.argmax(-1)
-    for place, row in enumerate(rows):
+    for slot, row in enumerate(rows):
         temperature = row.prompt.sampling.temperature
         if temperature > 0:
-            weights = _nucleus((logits[place] / temperature).softmax(-1).cpu(), row.prompt.sampling.top_p)
-            chosen[place] = torch.multinomial(weights, 1, generator=row.generator)[0]
+            weights = _nucleus((logits[slot] / temperature).softmax(-1).cpu(), row.prompt.sampling.top_p)
+            chosen[slot] = torch.multinomial(weights, 1, generator=row.generator)[0]
     return chosen
 
 
 def _nucleus(weights: torch.Tensor, share: float) -> torch.Tensor:
-    """The weights [vocabulary] of the likeliest tokens that make up `share` of all; 0 for the others."""
+    """The weights [vocabulary] of the likeliest tokens that make up `share` of the sum; 0 for the others."""
     if share >= 1.0:
         return weights
     ordered, ids = weights.sort(descending=True)
@@ -314,6 +312,6 @@ def _nucleus(weights: torch.Tensor, share: float) -> torch.Tensor:
 
 
 def _likeliest(logprobs: torch.Tensor) -> list[list[tuple[int, float]]]:
-    """For each row the TOP likeliest ids with their log-probabilities."""
+    """Per row, the TOP_LOGPROBS likeliest ids with their log-probabilities."""
     values, ids = logprobs.topk(min(TOP_LOGPROBS, logprobs.shape[-1]), dim=-1)
     return [list(zip(i, v, strict=True)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]

@@ -1,4 +1,4 @@
-"""Bounds on the entropy of a token's distribution of which only the top log-probabilities are known."""
+"""Bounds on the entropy of a next-token distribution when only the top log-probabilities are known."""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from memory.records.base import Interval
 
 TOP_LOGPROBS = 20
-"""Log-probabilities a token that engines report: the most that vLLM returns by default."""
+"""Log-probabilities per token that engines report: the most that vLLM returns by default."""
 
 
 def entropy_bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
-    """Bounds, in nats, on the entropy of a distribution of which only the top k log-probabilities are known.
+    """Lower and upper bound, in nats, on the entropy of a distribution given its top k log-probabilities.
 
     With tail mass r = 1 - sum p over V - k unseen tokens, each at most as likely as the least likely
     seen one (p_k), and h = -sum p ln p over the seen:
@@ -18,13 +18,12 @@ def entropy_bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
     - upper: h - r ln(r / (V - k)), the tail spread evenly;
     - lower: h - m p_k ln p_k - rho ln rho, the tail packed into m = floor(r / p_k) tokens and a rest rho.
 
-    Renormalising over the seen tokens instead would underestimate, so it is never done. `top_logprobs` are
-    natural logarithms in any order. Raises ValueError if there is none, if there are more than `vocabulary`,
-    or if one of them is positive.
+    Renormalising over the seen tokens would underestimate the entropy. `top_logprobs` are natural logarithms
+    in any order. Raises ValueError if there are none, more than `vocabulary`, or a positive one.
     """
     k = len(top_logprobs)
     if not 0 < k <= vocabulary:
-        raise ValueError(f"bounds need between 1 and {vocabulary} log-probabilities, got {k}")
+        raise ValueError(f"entropy bounds need 1 to {vocabulary} log-probabilities, got {k}")
     if not all(value <= 1e-6 for value in top_logprobs):  # "not all" also catches NaN
         raise ValueError(f"log-probabilities must not be positive: {max(top_logprobs)}")
     probabilities = [math.exp(min(value, 0.0)) for value in top_logprobs]
@@ -35,7 +34,7 @@ def entropy_bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
         return Interval(lower=seen, upper=seen)
     upper = seen - tail * math.log(tail / unseen)
     least = min(probabilities)
-    if least == 0.0:  # the tail is then nothing but rounding
+    if least == 0.0:  # the tail is only rounding error
         return Interval(lower=seen, upper=upper)
     whole = min(math.floor(tail / least), unseen)
     rest = max(0.0, tail - whole * least)
@@ -44,5 +43,5 @@ def entropy_bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
 
 
 def surprise(probability: float) -> float:
-    """-p ln p in nats, and its limit 0 at p = 0."""
+    """-p ln p in nats, with its limit 0 at p = 0."""
     return -probability * math.log(probability) if probability > 0.0 else 0.0

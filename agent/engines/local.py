@@ -1,6 +1,6 @@
 """The in-process engine: transformers and PEFT, several adapters, concurrent chats decoded as one batch.
 
-It is no server: one worker thread, no paging and no prefix cache; entropies are exact.
+One worker thread, without paging or a prefix cache; vLLM is the engine for serving.
 """
 
 import asyncio
@@ -36,15 +36,15 @@ from agent.models.card import ChatTemplate
 
 PLAIN = ChatTemplate()
 VLLM_ONLY = ("response_format", "tools", "logit_bias", "presence_penalty", "frequency_penalty")
-"""Fields of `Sampling` that this engine has no means for."""
+"""Fields of `Sampling` that this engine does not support."""
 SCORED = 32
-"""Texts that are scored as one batch; chats get their turn between two."""
+"""Texts scored per batch; waiting chats run between batches."""
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
 
 @dataclass(eq=False)
 class _Request:
-    """One chat that waits for its batch."""
+    """A chat request that waits for its batch."""
 
     prompt: DecodingRequest
     adapter: str | None
@@ -52,9 +52,9 @@ class _Request:
 
 
 class LocalEngine:
-    """An Engine over a Hugging Face causal language model in this process.
+    """An Engine that runs a Hugging Face causal language model in this process.
 
-    Chats that arrive within `window` seconds for the same adapter share a batch of at most `batch` rows.
+    Chats with the same adapter that arrive within `window` seconds share a batch of at most `batch` rows.
     """
 
     def __init__(
@@ -90,15 +90,14 @@ class LocalEngine:
 
     @classmethod
     def open(cls, model: str | Path, template: ChatTemplate = PLAIN, *, device: str | None = None) -> Self:
-        """Loads a model folder or Hugging Face name, safetensors only; on the GPU if there is one.
+        """Loads a model folder or Hugging Face id, safetensors only; on the GPU if there is one.
 
-        `template` is the one of the model's card, where it has one already.
-
-        It computes in the dtype of the weights, as the served engine does, but in float32 on a CPU without
-        bfloat16 arithmetic. Raises EngineUnavailable if it cannot be loaded or has no chat template.
+        `template` comes from the model's card, if it has one. Computes in the dtype of the weights, as vLLM
+        does, but in float32 on a CPU without native bfloat16. Raises EngineUnavailable if the model cannot be
+        loaded or has no chat template.
         """
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = "auto" if place != "cpu" or native_bfloat16() else torch.float32
+        device_name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = "auto" if device_name != "cpu" or native_bfloat16() else torch.float32
         try:
             tokenizer = AutoTokenizer.from_pretrained(model)
             weights = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True)
@@ -106,35 +105,35 @@ class LocalEngine:
             raise EngineUnavailable(f"cannot load the model {model}: {error}") from error
         if tokenizer.chat_template is None:
             raise EngineUnavailable(f"the model {model} has no chat template: use an instruction-tuned one")
-        weights.to(torch.device(place))  # type: ignore[arg-type]  # its decorator hides the signature
+        weights.to(torch.device(device_name))  # type: ignore[arg-type]  # its decorator hides the signature
         return cls(weights, tokenizer, name=str(model), template=template)
 
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> Reply:
-        """See Engine.chat; the end of the context ends an answer as `max_tokens` does."""
+        """See Engine.chat; an answer that fills the context ends with finish reason `length`."""
         prompt = self._prompt(messages, adapter, sampling)
         return self._reply(prompt, adapter, await self._submit(prompt, adapter))
 
     async def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> AsyncGenerator[Token | Reply, None]:
-        """See Engine.stream; text that may be the start of a stop string is held back until that is clear."""
+        """See Engine.stream; text that may begin a stop string is held back until that is decided."""
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Token | None] = asyncio.Queue()
 
-        def sink(token: Token) -> None:
+        def enqueue(token: Token) -> None:
             loop.call_soon_threadsafe(queue.put_nowait, token)
 
         prompt = self._prompt(messages, adapter, sampling)
-        done = self._submit(replace(prompt, sink=sink), adapter)
+        done = self._submit(replace(prompt, on_token=enqueue), adapter)
         done.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (token := await queue.get()) is not None:
                 yield token
             completion = await done
         finally:
-            done.cancel()  # nothing where it is done; else nobody listens any more
+            done.cancel()  # no effect if done; otherwise the consumer closed the stream
         yield self._reply(prompt, adapter, completion)
 
     async def load(self, adapter: str, path: Path) -> None:
@@ -153,7 +152,7 @@ class LocalEngine:
             self._loaded.remove(adapter)
             if self._loaded:
                 self._adapted.delete_adapter(adapter)
-            else:  # PEFT cannot work without any adapter: take its layers out of the model
+            else:  # PEFT needs at least one adapter: without any, remove its layers from the model
                 self._adapted.unload()
                 self._adapted = None
 
@@ -164,7 +163,7 @@ class LocalEngine:
     async def hidden_states(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None
     ) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
-        """Hidden states of the prompt, [layers + 1, tokens, width]: the embedding first, then each layer.
+        """Hidden states of the prompt, float32 [layers + 1, tokens, width]: the embedding, then each layer.
 
         Raises what `chat` raises.
         """
@@ -177,35 +176,35 @@ class LocalEngine:
     ) -> tuple[float, ...]:
         """Natural log-probability of each token of `answer` as the reply to the conversation.
 
-        The answer is given, not drawn. Raises what `chat` raises, and ValueError for an empty answer.
+        Raises what `chat` raises, and ValueError for an empty answer.
         """
         prompt = self._prompt(messages, adapter, GREEDY)
-        said = self._ids(answer)
-        if not said:
+        answer_ids = self._ids(answer)
+        if not answer_ids:
             raise ValueError("there is no answer to score")
-        kept = said[: self._context - len(prompt.ids)]
+        scored = answer_ids[: self._context - len(prompt.ids)]
         async with self._turn:
-            return await asyncio.to_thread(self._score, prompt.ids, kept, adapter)
+            return await asyncio.to_thread(self._score, prompt.ids, scored, adapter)
 
     async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
         """See EndingScorer.ending_logprobs."""
         before: list[int] = self._tokenizer(escape_control_tokens(prompt, self._control))["input_ids"]
         rows = [before + self._ids(text) for text in texts]
         if any(len(row) < 2 or len(row) == len(before) for row in rows):
-            raise ValueError("there is no text to score, or nothing before its end")
+            raise ValueError("a text to score is empty, or is one token without a prompt")
         if max(map(len, rows), default=0) > self._context:
-            raise PromptTooLong(f"a text to score is longer than the context, {self._context} tokens")
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # short ones need no long padding
-        found: dict[int, float] = {}
+            raise PromptTooLong(f"a text to score is longer than the context of {self._context} tokens")
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # similar lengths need little padding
+        scores_by_row: dict[int, float] = {}
         for start in range(0, len(order), SCORED):
-            places = order[start : start + SCORED]
+            batch = order[start : start + SCORED]
             async with self._turn:
-                scores = await asyncio.to_thread(self._end, [rows[i] for i in places])
-            found |= zip(places, scores, strict=True)
-        return tuple(found[i] for i in range(len(rows)))
+                scores = await asyncio.to_thread(self._score_endings, [rows[i] for i in batch])
+            scores_by_row |= zip(batch, scores, strict=True)
+        return tuple(scores_by_row[i] for i in range(len(rows)))
 
     def _ids(self, text: str) -> list[int]:
-        """A text's tokens, the control tokens in it as plain characters."""
+        """Token ids of a text, with control tokens escaped."""
         ids: list[int] = self._tokenizer(
             escape_control_tokens(text, self._control), add_special_tokens=False
         )["input_ids"]
@@ -214,10 +213,10 @@ class LocalEngine:
     def _prompt(
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling
     ) -> DecodingRequest:
-        """The conversation as token ids, after every check that needs no model."""
+        """The conversation as a decoding request, after all checks."""
         if not messages:
             raise ValueError("a conversation needs at least one message")
-        _require_possible(sampling)
+        _require_supported(sampling)
         if adapter is not None:
             self._require_loaded(adapter)
         turns = [
@@ -230,11 +229,11 @@ class LocalEngine:
                 turns, tokenize=False, add_generation_prompt=True, **options
             )
         except TemplateError as error:
-            raise ValueError(f"the model's chat template does not take this conversation: {error}") from error
+            raise ValueError(f"the model's chat template rejects this conversation: {error}") from error
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(ids) >= self._context:
             raise PromptTooLong(
-                f"the prompt has {len(ids)} tokens and the context {self._context}: shorten the conversation"
+                f"the prompt has {len(ids)} tokens, the context {self._context}: shorten the conversation"
             )
         most = min(sampling.max_tokens or self._context, self._context - len(ids))
         stop = (*sampling.stop, *self._template.stop)
@@ -257,14 +256,14 @@ class LocalEngine:
     def _submit(self, prompt: DecodingRequest, adapter: str | None) -> asyncio.Future[DecodedAnswer]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[DecodedAnswer] = loop.create_future()
-        wanted = replace(prompt, wanted=lambda: not done.cancelled())
-        self._waiting.append(_Request(wanted, adapter, done))
+        cancellable = replace(prompt, is_cancelled=done.cancelled)
+        self._waiting.append(_Request(cancellable, adapter, done))
         if self._runner is None or self._runner.done():
-            self._runner = loop.create_task(self._work())
+            self._runner = loop.create_task(self._run_batches())
         return done
 
-    async def _work(self) -> None:
-        """Decodes batch after batch until nobody waits."""
+    async def _run_batches(self) -> None:
+        """Decodes batches until no request is waiting."""
         while self._waiting:
             await asyncio.sleep(self._window)
             async with self._turn:
@@ -286,7 +285,7 @@ class LocalEngine:
                         request.done.set_result(completion)
 
     def _next_batch(self) -> list[_Request]:
-        """Takes the oldest request and those that can share a batch with it, leaving out the cancelled."""
+        """Takes the oldest request and those that can share its batch; drops cancelled ones."""
         self._waiting = [request for request in self._waiting if not request.done.done()]
         if not self._waiting:
             return []
@@ -300,7 +299,7 @@ class LocalEngine:
         with self._using(adapter):
             return complete(self._model, self._tokenizer, prompts, self._ends)
 
-    def _end(self, rows: Sequence[Sequence[int]]) -> list[float]:
+    def _score_endings(self, rows: Sequence[Sequence[int]]) -> list[float]:
         with self._using(None):
             return ending_logprobs(self._model, rows)
 
@@ -314,16 +313,16 @@ class LocalEngine:
             return torch.cat(states).float().cpu().numpy()
 
     @torch.inference_mode()
-    def _score(self, ids: Sequence[int], said: Sequence[int], adapter: str | None) -> tuple[float, ...]:
+    def _score(self, ids: Sequence[int], answer: Sequence[int], adapter: str | None) -> tuple[float, ...]:
         with self._using(adapter):
-            inputs = torch.tensor([[*ids, *said]], device=self._model.device)
+            inputs = torch.tensor([[*ids, *answer]], device=self._model.device)
             logits = self._model(input_ids=inputs).logits[0, len(ids) - 1 : -1]
-            following = torch.tensor(said, device=logits.device)
-            logprobs = logits.float().log_softmax(-1).gather(-1, following[:, None])[:, 0]
+            targets = torch.tensor(answer, device=logits.device)
+            logprobs = logits.float().log_softmax(-1).gather(-1, targets[:, None])[:, 0]
             return tuple(logprobs.tolist())
 
     def _using(self, adapter: str | None) -> AbstractContextManager[None]:
-        """Puts the adapter, or none, into effect for the calls inside."""
+        """Activates the adapter, or none, for the calls inside."""
         if adapter is None:
             return nullcontext() if self._adapted is None else self._adapted.disable_adapter()
         self._require_loaded(adapter)  # it may have been unloaded while the request waited
@@ -332,7 +331,7 @@ class LocalEngine:
         return nullcontext()
 
     def _attach(self, adapter: str, files: AdapterFiles) -> None:
-        """Adds the weights under a configuration of our own: the file's could ask PEFT to change the base."""
+        """Adds the weights with our own PEFT config, because the file's could make PEFT change the base."""
         config = LoraConfig(
             r=files.rank,
             lora_alpha=files.alpha,  # type: ignore[arg-type]  # PEFT computes with it as a float
@@ -342,7 +341,7 @@ class LocalEngine:
             inference_mode=True,
         )
         if self._adapted is None:
-            # Otherwise PEFT keeps adapters in float32 and converts every activation there and back.
+            # Otherwise PEFT keeps adapters in float32 and casts every activation twice.
             self._adapted = PeftModel(self._model, config, adapter, autocast_adapter_dtype=False)
         else:
             self._adapted.add_adapter(adapter, config, autocast_adapter_dtype=False)
@@ -350,16 +349,17 @@ class LocalEngine:
         self._adapted.eval()
 
 
-def _require_possible(sampling: Sampling) -> None:
-    """Raises ValueError for what this engine cannot do: to ignore it would answer something else."""
+def _require_supported(sampling: Sampling) -> None:
+    """Raises ValueError for parameters that this engine does not support."""
     for field in VLLM_ONLY:
         if getattr(sampling, field):
             raise ValueError(
-                f"{field}: the in-process engine cannot do this: set NIGHTSCHOOL_ENGINE=vllm, or leave it out"
+                f"{field} is not supported by the in-process engine: leave it out, or set"
+                " NIGHTSCHOOL_ENGINE=vllm"
             )
 
 
 def _role(message: BaseMessage) -> str:
     if message.type not in _ROLES:
-        raise ValueError(f"a chat message cannot be of type {message.type!r}: use system, human or ai")
+        raise ValueError(f"unsupported message type {message.type!r}: use system, human or ai")
     return _ROLES[message.type]

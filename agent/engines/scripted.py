@@ -1,6 +1,6 @@
-"""The scripted engine: a fake that ships, answering from a script with chosen entropies.
+"""The scripted engine: a fake that answers from a script, with chosen entropies.
 
-It obeys the whole Engine contract (the conformance suite runs over it), but no model is behind it.
+It follows the whole Engine contract (the conformance suite runs over it) without a model.
 
     engine = ScriptedEngine(
         {"What is a lemur?": Line("a small primate", entropy=0.1)},
@@ -25,36 +25,35 @@ from memory.records.base import Interval, Record
 
 
 class Line(Record):
-    """What to say, and how sure to seem: every token gets this entropy (nats) and log-probability."""
+    """A scripted answer; every token gets this entropy (nats) and log-probability."""
 
     text: str
     entropy: float = 0.05
     logprob: float = math.log(0.9)
     doubts: Mapping[int, float] = {}
-    """Tokens with an entropy of their own, by their place from 0."""
+    """Token index (from 0) -> an entropy of its own."""
     pause: float = 0.0
     """Seconds before each token."""
     calls: tuple[ToolCall, ...] = ()
-    """Tools to call; the engine does so only where it was given tools."""
+    """Tools to call, if the request has tools."""
 
 
 Script = Mapping[str, Line] | Callable[[Sequence[BaseMessage]], Line | None]
-"""The last message's exact text -> a line; or a function of the conversation, None meaning "not mine"."""
+"""The last message's exact text -> a line; or a function of the conversation, None for no match."""
 
 BREAKING_OFF = math.log(1e-4)
-"""Log-probability that an unfinished text ends."""
+"""Log-probability that an unfinished text ends where it does."""
 UNKNOWN = Line(text="I do not know.", entropy=4.0, logprob=math.log(0.05))
 
 
 class ScriptedEngine:
-    """An engine whose answers are given.
+    """An Engine with scripted answers.
 
-    `script` is the base model. `adapters` maps an adapter's name, or a domain (any adapter of it), to a
-    script that overrides the base; an adapter with no script loads and changes nothing, as a broken one
-    would in a real engine. `default` answers everything else. `refused` maps adapter names to the reason
-    for refusing them, and `check` may inspect a folder and raise AdapterRefused; by default paths are not
-    looked at. Texts end where they are likely to, but for those in `unfinished`. `context` is the longest
-    prompt, counted in words.
+    `script` is the base model. `adapters` maps an adapter's name, or a domain (all its adapters), to a
+    script that overrides the base; an adapter without a script loads but changes nothing, like a broken one
+    in a real engine. `default` answers everything else. `refused` maps adapter names to the reason for
+    refusing them, and `check` may inspect a folder and raise AdapterRefused; by default paths are ignored.
+    Texts in `unfinished` score as unlikely to end. `context` is the longest prompt, in words.
     """
 
     def __init__(
@@ -70,9 +69,9 @@ class ScriptedEngine:
         model: str = "scripted",
     ) -> None:
         self.available = True
-        """Set it to False, and every call raises EngineUnavailable, an answer that is under way too."""
+        """If False, every call raises EngineUnavailable, and answers in progress too."""
         self.answering = 0
-        """Answers that are under way now."""
+        """Number of answers in progress."""
         self._script: Script = script if script is not None else {}
         self._adapters = dict(adapters or {})
         self._default = default
@@ -86,7 +85,7 @@ class ScriptedEngine:
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> Reply:
-        """See Engine.chat; temperature, top_p and seed change nothing."""
+        """See Engine.chat; temperature, top_p and seed have no effect."""
         async with aclosing(self.stream(messages, adapter=adapter, sampling=sampling)) as parts:
             async for part in parts:
                 if isinstance(part, Reply):
@@ -104,7 +103,7 @@ class ScriptedEngine:
             self._require_loaded(adapter)
         words = sum(len(str(message.text).split()) for message in messages)
         if words >= self._context:
-            raise PromptTooLong(f"the prompt has {words} words and the context {self._context}: shorten it")
+            raise PromptTooLong(f"the prompt has {words} words, the context {self._context}: shorten it")
         line = self._line(messages, adapter)
         tokens, finished = _cut(_tokens(line, sampling), sampling)
         calls = line.calls if sampling.tools else ()
@@ -138,7 +137,7 @@ class ScriptedEngine:
     async def logprobs_of(
         self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        """Of each word: the script's log-probability if this is what it says, else that of UNKNOWN."""
+        """Per word: the script's log-probability if it says this answer, else that of UNKNOWN."""
         self._require_available()
         if adapter is not None:
             self._require_loaded(adapter)
@@ -152,7 +151,7 @@ class ScriptedEngine:
         if not all(text.strip() for text in texts):
             raise ValueError("there is no text to score")
         if any(len(f"{prompt}{text}".split()) > self._context for text in texts):
-            raise PromptTooLong(f"a text to score is longer than the context, {self._context} words")
+            raise PromptTooLong(f"a text to score is longer than the context of {self._context} words")
         return tuple(
             BREAKING_OFF if text.strip() in self._unfinished else Line(text=text).logprob for text in texts
         )
@@ -181,7 +180,7 @@ class ScriptedEngine:
         return tuple(sorted(self._loaded))
 
     def restart(self) -> None:
-        """Forgets every loaded adapter, as an engine process does when it starts again."""
+        """Unloads every adapter, like a restart of the engine process."""
         self._loaded.clear()
 
     def _require_available(self) -> None:
@@ -205,10 +204,10 @@ class ScriptedEngine:
 
 
 def _tokens(line: Line, sampling: Sampling) -> list[Token]:
-    """One token a word, with the space before it, as most tokenizers cut; its only alternative is itself."""
+    """One token per word with its leading space; its only alternative is itself."""
     tokens: list[Token] = []
-    for place, text in enumerate(re.findall(r"\s*\S+|\s+$", line.text)):
-        entropy = line.doubts.get(place, line.entropy)
+    for index, text in enumerate(re.findall(r"\s*\S+|\s+$", line.text)):
+        entropy = line.doubts.get(index, line.entropy)
         itself = Alternative(text=text, logprob=line.logprob)
         tokens.append(
             Token(
@@ -222,13 +221,13 @@ def _tokens(line: Line, sampling: Sampling) -> list[Token]:
 
 
 def _cut(tokens: Sequence[Token], sampling: Sampling) -> tuple[tuple[Token, ...], bool]:
-    """Applies `max_tokens` and the stop strings; the flag says whether the answer came to its own end."""
-    kept: list[Token] = []
+    """Applies `max_tokens` and the stop strings; the flag is False if `max_tokens` cut the answer."""
+    emitted: list[Token] = []
     for token in tokens:
-        if len(kept) == sampling.max_tokens:
-            return tuple(kept), False
-        kept.append(token)
-        trimmed = cut_at_stop(kept, sampling.stop)
+        if len(emitted) == sampling.max_tokens:
+            return tuple(emitted), False
+        emitted.append(token)
+        trimmed = cut_at_stop(emitted, sampling.stop)
         if trimmed is not None:
             return trimmed, True
-    return tuple(kept), True
+    return tuple(emitted), True

@@ -59,7 +59,7 @@ async def test_a_failed_canary_leaves_the_old_adapter_live(
         BASE, adapters={first.name: SONG, second.name: {"What is a borrow?": Line(text="?")}}
     )
     await promote(first.name, engine=engine, registry=registry)
-    with pytest.raises(CanaryFailed, match="in evaluation 'a reference'"):
+    with pytest.raises(CanaryFailed, match="in evaluation it was 'a reference'"):
         await promote(second.name, engine=engine, registry=registry)
     assert [a.name for a in registry.list(domain) if a.status == "live"] == [first.name]
 
@@ -188,7 +188,7 @@ async def test_a_live_adapter_whose_answers_are_no_numbers_is_not_restored(
 ) -> None:
     made = trained(curriculum())
     await promote(made.name, engine=ScriptedEngine(BASE, adapters={made.name: SONG}), registry=registry)
-    broken = raising(EngineError("the model's answer is no number"))
+    broken = raising(EngineError("the model's output is not finite"))
     fresh = ScriptedEngine(BASE, adapters={made.name: broken}, refused=others(registry, made))
     assert await restore(engine=fresh, registry=registry) == ()
     assert await fresh.loaded() == ()

@@ -1,1 +1,1 @@
-"""The engine on vLLM's OpenAI server."""
+"""The engine on vLLM's OpenAI-compatible server."""

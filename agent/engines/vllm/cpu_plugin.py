@@ -1,13 +1,13 @@
-"""A vLLM plugin with our changes for CPUs: its LoRA arithmetic, and how it starts.
+"""A vLLM plugin for CPUs: correct and faster LoRA arithmetic, and a faster start.
 
-vLLM 0.32 indexes its adapter slots with -1 for rows without an adapter, so that a base model's request next
-to an adapted one silently gets the last slot's adapter (vllm-project/vllm#48421, open). It also copies a
-whole weight for every token. Here each adapter is multiplied once with all of its rows, in two products for
-a layer: the slices of a layer (q, k and v, or gate and up) are joined, without vLLM's padding, and packed for
-the kernel that multiplies the base's weights. torch's own takes three times as long for matrices so small.
-And it spawns its engine process, which then imports for 27 seconds what the server imported before it; here
-that process is forked, which halves the start.
-Nothing else of ours imports this module, and it changes nothing on other platforms.
+vLLM 0.32 indexes its adapter slots with -1 for rows without an adapter, so a base model's request batched
+with an adapted one silently gets the last slot's adapter (vllm-project/vllm#48421, open). It also copies a
+whole weight for every token. Here each adapter is multiplied once with all of its rows, in two products per
+layer: the slices of a layer (q, k and v, or gate and up) are joined without vLLM's padding and packed for
+the kernel that multiplies the base weights; torch's own kernel takes three times as long for matrices this
+small. vLLM also spawns its engine process, which then spends 27 seconds on imports that the server has
+already done; here the process is forked, which halves the start. vLLM loads this module through an entry
+point; on other platforms it has no effect.
 """
 
 import ctypes
@@ -25,22 +25,22 @@ from vllm.platforms.cpu import CpuPlatform
 _Product = Callable[[torch.Tensor], torch.Tensor]
 
 _PR_SET_PDEATHSIG = 1
-_settle = CpuPlatform.check_and_update_config.__func__  # type: ignore[attr-defined]
+_check_and_update_config = CpuPlatform.check_and_update_config.__func__  # type: ignore[attr-defined]
 
 
 def register() -> None:
     """Entry point of the group `vllm.general_plugins`; may be called again."""
     if current_platform.is_cpu():
-        CpuPlatform.check_and_update_config = classmethod(_settle_to_fork)  # type: ignore[method-assign, assignment]
+        CpuPlatform.check_and_update_config = classmethod(_configure_fork)  # type: ignore[method-assign, assignment]
         CpuPlatform.get_punica_wrapper = classmethod(  # type: ignore[method-assign, assignment]
             lambda cls: f"{__name__}.{PunicaWrapperByAdapter.__name__}"
         )
 
 
-def _settle_to_fork(cls: type[CpuPlatform], vllm_config: VllmConfig) -> None:
-    _settle(cls, vllm_config)
+def _configure_fork(cls: type[CpuPlatform], vllm_config: VllmConfig) -> None:
+    _check_and_update_config(cls, vllm_config)
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
-    # A forked engine holds the pipe whose end tells it that its server has died, and the server's socket.
+    # A forked engine inherits both ends of its death pipe, and the server's socket: it needs a signal.
     os.register_at_fork(after_in_child=_die_with_server)
 
 
@@ -49,11 +49,11 @@ def _die_with_server() -> None:
 
 
 class _Group(NamedTuple):
-    """The rows of a batch that use the same adapter."""
+    """The rows of a batch that use one adapter."""
 
     slot: int
     rows: torch.Tensor | None
-    """Their numbers, or None for all rows."""
+    """Row indices, or None for all rows."""
 
 
 class PunicaWrapperByAdapter(PunicaWrapperCPU):
@@ -66,7 +66,7 @@ class PunicaWrapperByAdapter(PunicaWrapperCPU):
         self._layers: dict[torch.Tensor, _Layer] = {}
 
     def update_metadata(self, *args: Any, **kwargs: Any) -> None:
-        """Sets which adapter each row of the next batches uses; vLLM calls it only when that changes."""
+        """Sets the adapter of each row for the next batches; vLLM calls it only when that changes."""
         super().update_metadata(*args, **kwargs)
         self._token_groups = _groups(self.token_lora_indices)
         self._sample_groups = _groups(self.sampler_indices)
@@ -81,7 +81,7 @@ class PunicaWrapperByAdapter(PunicaWrapperCPU):
         output_slices: tuple[int, ...],
         **kwargs: Any,
     ) -> None:
-        """Adapts a linear layer in place: y [rows, sum of slices] += the adapters' part of x [rows, inputs].
+        """Adapts a linear layer in place: y [rows, sum of slices] += adapters applied to x [rows, inputs].
 
         Weights are stacked by slot: A [slots, 1, rank, inputs] and B [slots, 1, slice, rank] per slice.
         """
@@ -96,14 +96,14 @@ class PunicaWrapperByAdapter(PunicaWrapperCPU):
         scale: float,
         **kwargs: Any,
     ) -> None:
-        """Adapts the output layer in place: y [rows, vocabulary or more], a row for each sampled position."""
+        """Adapts the output layer in place: y [rows, vocabulary or more], one row per sampled position."""
         y = y[:, : lora_b_stacked.shape[2]]
         self._add(y, x, (lora_a_stacked,), (lora_b_stacked,), scale, self._sample_groups)
 
     def add_lora_embedding(
         self, y: torch.Tensor, x: torch.Tensor, lora_b_stacked: torch.Tensor, *args: Any, **kwargs: Any
     ) -> None:
-        """Adapts the embedding in place: y [rows, width] += x B^T, where x [rows, rank] is A's part."""
+        """Adapts the embedding in place: y [rows, width] += x B^T, where x [rows, rank] is A's output."""
         for slot, rows in self._token_groups:
             part = x if rows is None else x.index_select(0, rows)
             _add_rows(y, rows, part @ lora_b_stacked[slot, 0].T)
@@ -129,7 +129,7 @@ class PunicaWrapperByAdapter(PunicaWrapperCPU):
 
 
 class _Layer:
-    """The adapters of one layer, packed when first used, and again after vLLM has written to a slot."""
+    """The adapters of one layer, packed on first use and again after vLLM has written to a slot."""
 
     def __init__(self, a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...], scale: float) -> None:
         self._a, self._b, self._scale = a, b, scale
@@ -137,8 +137,8 @@ class _Layer:
         self._packed: dict[int, _Adapter | None] = {}
 
     def adapter(self, slot: int) -> "_Adapter | None":
-        """What is in the slot, or None where it changes nothing in this layer."""
-        # A slot is loaded anew without notice, perhaps under the same number: only its tensors tell.
+        """The adapter in the slot, or None if it does not change this layer."""
+        # vLLM reloads slots without notice, also under the same number: only the tensors' versions tell.
         version = sum([stack._version for stack in self._a + self._b])
         if version != self._version:
             self._packed.clear()
@@ -150,16 +150,16 @@ class _Layer:
 
 
 class _Adapter(NamedTuple):
-    """One adapter's part of one layer: what multiplies by A, and what by B."""
+    """One adapter in one layer: the products with A (down) and B (up)."""
 
     down: _Product
     up: _Product
 
     @classmethod
     def pack(cls, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor], scale: float) -> Self | None:
-        """Joins the slices, A [rank, inputs] above each other and B [slice, rank] along a diagonal.
+        """Joins the slices: A [rank, inputs] stacked, B [slice, rank] block-diagonal.
 
-        vLLM pads both to the highest rank with zeros, which are left out. None if nothing remains.
+        Drops the zeros with which vLLM pads both to the highest rank. None if nothing remains.
         """
         ranks = [down.any(1) & up.any(0) for down, up in zip(a, b, strict=True)]
         down = torch.cat([part[rank] for part, rank in zip(a, ranks, strict=True)])
@@ -170,7 +170,7 @@ class _Adapter(NamedTuple):
 
 def _product(weight: torch.Tensor) -> _Product:
     """x W^T with the kernel that vLLM chooses for weights of this size and type on this machine."""
-    # Not at the top, where a server's front end, or a GPU's, would import 600 modules for it.
+    # Imported here: at the top, the front end and GPU servers would import 600 modules for it.
     from vllm.model_executor.layers.utils import dispatch_cpu_unquantized_gemm
 
     layer = torch.nn.Module()
@@ -181,7 +181,7 @@ def _product(weight: torch.Tensor) -> _Product:
 
 
 def _groups(indices: torch.Tensor) -> list[_Group]:
-    """Each adapter slot in use with its rows; rows without an adapter (-1) are in none."""
+    """Each adapter slot in use with its rows; rows without an adapter (-1) belong to no group."""
     slots = sorted(set(indices.tolist()))
     if len(slots) == 1 and slots[0] >= 0:
         return [_Group(slots[0], None)]

@@ -1,7 +1,7 @@
-"""The vLLM engine: chats with vLLM's OpenAI server, adapters loaded while it runs.
+"""The vLLM engine: an Engine over a running vLLM server, with adapters loaded at runtime.
 
-How that server is started is in `vllm_server`, what it is sent and sends in `vllm_wire`; adapters that a
-restart forgot are the caller's.
+`server` has the server's command line, `protocol` the request bodies and replies. After a restart of the
+server its adapters have to be loaded again by the caller.
 """
 
 import asyncio
@@ -32,38 +32,38 @@ from memory.records.base import ADAPTER_PATTERN
 _Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts)
 
 LARGEST_VOCABULARY = 1 << 20
-"""More tokens than any published model has: entropy bounds made with it are valid, but wider."""
+"""Larger than any published vocabulary, used if the size is unknown: entropy bounds stay valid, but widen."""
 REFUSAL = "Call to add_lora method failed"
-"""How vLLM says, with a status of 500, that it does not take an adapter, as for a rank above its limit."""
+"""vLLM's message, with status 500, when it refuses an adapter, for example for a rank above its limit."""
 CONNECT_SECONDS = 5.0
 KEPT_SECONDS = 2.0
-"""How long an idle connection is kept: the server gives it up after 5."""
+"""How long an idle connection is kept; the server closes it after 5 seconds."""
 LONGEST_LINE = 1 << 20
 SCORED = 16
-"""Texts that are scored by one request: a quarter of what the server works on at a time, as chats go on."""
+"""Texts scored per request: a quarter of the server's batch, so that chats go on."""
 
 
-class _Said(NamedTuple):
-    """A server's answer to a request that is no chat."""
+class _Response(NamedTuple):
+    """The server's response, read to its end."""
 
     status: int
     text: str
 
     @property
-    def refused(self) -> bool:
+    def failed(self) -> bool:
         return self.status >= 400
 
     def __str__(self) -> str:
-        """The server's own words, shortened."""
+        """Status and message, shortened."""
         return f"HTTP {self.status} {self.text[:500]}"
 
 
 class VllmEngine:
     """An Engine over a vLLM server at `url` that serves the base model under the name `model`.
 
-    `template` is the one of the model's card.
-    `url` has no `/v1`. `timeout` is in seconds, for each next piece of an answer. Entropies are bounds from
-    the top 20 log-probabilities. It has to be made in the event loop; close it with `aclose`.
+    `url` has no `/v1`. `template` comes from the model's card. `timeout` is in seconds, for each next piece
+    of an answer. Entropies are bounds from the top 20 log-probabilities. Create it inside the event loop and
+    close it with `aclose`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class VllmEngine:
             headers={"Authorization": f"Bearer {key}"},
             read_bufsize=LONGEST_LINE,
         )
-        self._size: int | None = None
+        self._vocabulary_size: int | None = None
         self._loading = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -88,46 +88,46 @@ class VllmEngine:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes the connections; the server goes on."""
+        """Closes the connections; the server keeps running."""
         await self._http.close()
 
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> Reply:
-        """See Engine.chat. Raises EngineError for an answer that the server did not score."""
+        """See Engine.chat. Raises EngineError for an answer without log-probabilities."""
         _require_messages(messages)
         vocabulary = await self._vocabulary()
-        async with self._answering(messages, adapter, sampling, streamed=False) as answering:
-            answer = self._read(await answering.read(), adapter, ChatAnswer)
+        async with self._chat_response(messages, adapter, sampling, streamed=False) as response:
+            answer = self._parse(await response.read(), adapter, ChatAnswer)
         calls = protocol.ToolCallCollector()
         calls.add(answer)
         text = answer.text.lstrip()
         tokens = answer.tokens(vocabulary, sampling.top_logprobs)
         if text and not tokens:
             raise self._unscored()
-        said = fit_to_text(tokens, text)
+        fitted = fit_to_text(tokens, text)
         return Reply(
             text=text,
-            tokens=said,
+            tokens=fitted,
             model=self._name,
             adapter=adapter,
             finish_reason=answer.finish_reason or "stop",
             prompt_tokens=answer.prompt_tokens,
-            tool_calls=calls.whole(),
-            call_tokens=calls.tokens(answer.completion_tokens, len(said)),
+            tool_calls=calls.calls(),
+            call_tokens=calls.token_count(answer.completion_tokens, len(fitted)),
         )
 
     async def stream(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
     ) -> AsyncGenerator[Token | Reply, None]:
-        """See Engine.stream; the server holds back text that may be the start of a stop string.
+        """See Engine.stream; the server holds back text that may begin a stop string.
 
-        Raises EngineError, once the answer has ended, if the server scored none of it.
+        Raises EngineError at the end of an answer without log-probabilities.
         """
         _require_messages(messages)
         vocabulary = await self._vocabulary()
         waiting: list[Token] = []
-        told: list[Token] = []
+        emitted: list[Token] = []
         text = ""
         begun = scored = False
         reason: FinishReason = "stop"
@@ -144,27 +144,27 @@ class VllmEngine:
                 completion_tokens += chunk.completion_tokens
                 while waiting:
                     label = waiting[0].text
-                    if not begun:  # an answer begins with no space
+                    if not begun:  # answers have no leading whitespace
                         text, label = text.lstrip(), label.lstrip()
                     if not text.startswith(label):
                         break
                     begun = begun or label != ""
                     text = text.removeprefix(label)
-                    told.append(waiting.pop(0).model_copy(update={"text": label}))
-                    yield told[-1]
+                    emitted.append(waiting.pop(0).model_copy(update={"text": label}))
+                    yield emitted[-1]
         if text.strip() and not scored:
             raise self._unscored()
         for token in fit_to_text(waiting, text):
-            told.append(token)
+            emitted.append(token)
             yield token
         yield Reply(
-            text="".join(token.text for token in told),
-            tokens=tuple(told),
+            text="".join(token.text for token in emitted),
+            tokens=tuple(emitted),
             model=self._name,
             adapter=adapter,
             finish_reason=reason,
-            tool_calls=calls.whole(),
-            call_tokens=calls.tokens(completion_tokens, len(told)),
+            tool_calls=calls.calls(),
+            call_tokens=calls.token_count(completion_tokens, len(emitted)),
             prompt_tokens=prompt_tokens,
         )
 
@@ -173,27 +173,27 @@ class VllmEngine:
     ) -> AsyncGenerator[Token | Reply, None]:
         """See TextCompleter.complete."""
         vocabulary = await self._vocabulary()
-        told: list[Token] = []
+        emitted: list[Token] = []
         reason: FinishReason = "stop"
         prompt_tokens = 0
         body = protocol.completion_body(prompt, adapter or self._name, sampling)
-        async with self._posted("/v1/completions", body, adapter) as answering:
-            async for line in answering.content:
-                if (carried := protocol.event_data(line)) is None:
+        async with self._post("/v1/completions", body, adapter) as response:
+            async for line in response.content:
+                if (data := protocol.event_data(line)) is None:
                     continue
-                chunk = self._read(carried, adapter, Continuation)
+                chunk = self._parse(data, adapter, Continuation)
                 for token in fit_to_text(
                     chunk.tokens(vocabulary, sampling.top_logprobs),
                     "".join(choice.text for choice in chunk.choices),
                 ):
-                    told.append(token)
+                    emitted.append(token)
                     yield token
                 if chunk.choices and chunk.choices[0].finish_reason == "length":
                     reason = "length"
                 prompt_tokens += chunk.usage.prompt_tokens if chunk.usage else 0
         yield Reply(
-            text="".join(token.text for token in told),
-            tokens=tuple(told),
+            text="".join(token.text for token in emitted),
+            tokens=tuple(emitted),
             model=self._name,
             adapter=adapter,
             finish_reason=reason,
@@ -201,21 +201,21 @@ class VllmEngine:
         )
 
     async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
-        """See EndingScorer.ending_logprobs; here prompt and text are cut into tokens together."""
+        """See EndingScorer.ending_logprobs; prompt and text are tokenized together."""
         if not all(texts):
             raise ValueError("there is no text to score")
         control = self._template.control
         whole = [
             escape_control_tokens(prompt, control) + escape_control_tokens(text, control) for text in texts
         ]
-        found: list[float] = []
+        logprobs: list[float] = []
         for start in range(0, len(whole), SCORED):
-            found += await self._ending_logprobs(whole[start : start + SCORED])
-        return tuple(found)
+            logprobs += await self._ending_logprobs(whole[start : start + SCORED])
+        return tuple(logprobs)
 
     async def _ending_logprobs(self, texts: Sequence[str]) -> tuple[float, ...]:
-        async with self._posted("/v1/completions", protocol.scoring_body(texts, self._name), None) as answering:
-            endings = self._read(await answering.read(), None, ScoredTexts).logprobs()
+        async with self._post("/v1/completions", protocol.scoring_body(texts, self._name), None) as response:
+            endings = self._parse(await response.read(), None, ScoredTexts).logprobs()
         if len(endings) != len(texts):
             raise EngineError(f"{self._url} scored {len(endings)} of {len(texts)} texts")
         return endings
@@ -223,45 +223,47 @@ class VllmEngine:
     async def _chunks(
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling
     ) -> AsyncGenerator[ChatAnswer, None]:
-        """What the server sends, piece by piece; closing it ends the request, and with it the server's work.
+        """The answer's chunks; closing the generator ends the request and the server's work on it.
 
         Raises what `chat` raises.
         """
-        async with self._answering(messages, adapter, sampling, streamed=True) as answering:
-            async for line in answering.content:
-                if (carried := protocol.event_data(line)) is not None:
-                    yield self._read(carried, adapter, ChatAnswer)
+        async with self._chat_response(messages, adapter, sampling, streamed=True) as response:
+            async for line in response.content:
+                if (data := protocol.event_data(line)) is not None:
+                    yield self._parse(data, adapter, ChatAnswer)
 
     @asynccontextmanager
-    async def _answering(
+    async def _chat_response(
         self, messages: Sequence[BaseMessage], adapter: str | None, sampling: Sampling, *, streamed: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The server's response, once its status says that it answers; left unread, it is cut off."""
-        body = protocol.chat_body(messages, adapter or self._name, sampling, self._template, streamed=streamed)
-        async with self._posted("/v1/chat/completions", body, adapter) as response:
+        """The response to a chat request, after its status was checked; closed on exit."""
+        body = protocol.chat_body(
+            messages, adapter or self._name, sampling, self._template, streamed=streamed
+        )
+        async with self._post("/v1/chat/completions", body, adapter) as response:
             yield response
 
     @asynccontextmanager
-    async def _posted(
+    async def _post(
         self, path: str, body: Mapping[str, Any], adapter: str | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if adapter is not None:
-            _require_possible(adapter)
+            _require_adapter_name(adapter)
         try:
             async for attempt in _connecting():
                 with attempt:
                     response = await self._http.post(f"{self._url}{path}", json=body)
             async with response:
                 if not response.ok:
-                    raise self._explain(_Said(response.status, await response.text()), adapter)
+                    raise self._explain(_Response(response.status, await response.text()), adapter)
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
     async def load(self, adapter: str, path: Path) -> None:
-        """See Engine.load. The folder is checked first: weights that do not fit can stop the server.
+        """See Engine.load. Validates the folder first, because weights that do not fit can stop the server.
 
-        The server must see the same path, and reads it again whenever its cache of adapters has overflowed.
+        The server must see the same path, and reads it again whenever its adapter cache has overflowed.
         """
         check_name(adapter)
         async with self._loading:
@@ -271,90 +273,91 @@ class VllmEngine:
             base = await asyncio.to_thread(base_shapes, folder) if folder else None
             files = await asyncio.to_thread(lambda: inspect(path, base=base))
             body = {"lora_name": adapter, "lora_path": str(files.path)}
-            said = await self._request("POST", "/v1/load_lora_adapter", body)
-        if said.refused:
-            raise AdapterRefused(f"{adapter}: vLLM refused it: {said}")
+            response = await self._request("POST", "/v1/load_lora_adapter", body)
+        if response.failed:
+            raise AdapterRefused(f"vLLM refused the adapter {adapter}: {response}")
 
     async def unload(self, adapter: str) -> None:
         """See Engine.unload."""
-        _require_possible(adapter)
-        said = await self._request("POST", "/v1/unload_lora_adapter", {"lora_name": adapter})
-        if said.refused:
-            raise AdapterNotLoaded(f"adapter {adapter} is not loaded: {said}")
+        _require_adapter_name(adapter)
+        response = await self._request("POST", "/v1/unload_lora_adapter", {"lora_name": adapter})
+        if response.failed:
+            raise AdapterNotLoaded(f"adapter {adapter} is not loaded: {response}")
 
     async def loaded(self) -> tuple[str, ...]:
         """See Engine.loaded."""
         return tuple(sorted(card.id for card in await self._served() if card.parent is not None))
 
     async def _vocabulary(self) -> int:
-        if self._size is None:
-            self._size = await asyncio.to_thread(_vocabulary_of, await self._folder())
-        return self._size
+        if self._vocabulary_size is None:
+            self._vocabulary_size = await asyncio.to_thread(_vocabulary_of, await self._folder())
+        return self._vocabulary_size
 
     async def _folder(self) -> Path | None:
-        """Where the base model's files lie on this machine, or None where they are on another."""
+        """The base model's folder, or None if its files are on another machine."""
         cards = [card for card in await self._served() if card.id == self._name]
         if not cards:
             raise EngineUnavailable(
                 f"{self._url} serves no model named {self._name}: start it with that name"
             )
-        return await asyncio.to_thread(_found, cards[0].root or self._name)
+        return await asyncio.to_thread(_local_folder, cards[0].root or self._name)
 
     async def _served(self) -> list[ServedModel]:
-        said = await self._request("GET", "/v1/models")
-        if said.refused:
-            raise EngineUnavailable(f"{self._url} does not list its models: {said}")
+        response = await self._request("GET", "/v1/models")
+        if response.failed:
+            raise EngineUnavailable(f"{self._url} does not list its models: {response}")
         try:
-            return ServedModels.model_validate_json(said.text).data
+            return ServedModels.model_validate_json(response.text).data
         except ValidationError as error:
             raise EngineUnavailable(
                 f"{self._url} is not an OpenAI server: it lists no models at /v1/models; set its right URL"
             ) from error
 
-    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> _Said:
+    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> _Response:
         try:
             async for attempt in _connecting():
                 with attempt:
-                    async with self._http.request(method, f"{self._url}{path}", json=body) as response:
-                        said = _Said(response.status, await response.text(errors="replace"))
+                    async with self._http.request(method, f"{self._url}{path}", json=body) as raw:
+                        response = _Response(raw.status, await raw.text(errors="replace"))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
-        if said.status in (401, 403):
-            raise EngineUnavailable(f"{self._url} refuses the API key: {said}")
-        if said.status >= 500 and REFUSAL not in said.text:
-            raise EngineUnavailable(f"{self._url} failed: {said}; see the engine's log")
-        return said
+        if response.status in (401, 403):
+            raise EngineUnavailable(f"{self._url} refuses the API key: {response}")
+        if response.status >= 500 and REFUSAL not in response.text:
+            raise EngineUnavailable(f"{self._url} failed: {response}; see the engine's log")
+        return response
 
-    def _read(self, body: bytes, adapter: str | None, kind: type[_Kind]) -> _Kind:
+    def _parse(self, body: bytes, adapter: str | None, kind: type[_Kind]) -> _Kind:
         try:
             return protocol.parse_reply(body, kind)
         except EngineError as error:
-            raise self._explain(_Said(200, str(error)), adapter) from error
+            raise self._explain(_Response(200, str(error)), adapter) from error
 
-    def _explain(self, said: _Said, adapter: str | None) -> Exception:
-        """What a refusal means here: the caller's mistake, or something for the operator."""
-        if "not JSON compliant" in said.text:
+    def _explain(self, response: _Response, adapter: str | None) -> Exception:
+        """The exception for a failed request: ValueError for the caller's mistake, else an EngineError."""
+        if "not JSON compliant" in response.text:
             return EngineError(
-                f"{self._url} answered what is no number: {adapter or self._name} is damaged or its "
-                "weights are far too large. Restart the engine: its cache keeps that for other chats"
+                f"{self._url} answered with numbers that are not finite: the weights of"
+                f" {adapter or self._name} are damaged or far too large. Restart the engine, because its"
+                " cache keeps them for other chats"
             )
-        if said.status == 404:
+        if response.status == 404:
             if adapter is not None:
                 return AdapterNotLoaded(f"adapter {adapter} is not loaded: load it first")
             return EngineUnavailable(
                 f"{self._url} serves no model named {self._name}: start it with that name"
             )
-        if said.status == 400:
-            if "context length" in said.text or "max_model_len" in said.text:
-                return PromptTooLong(f"shorten the conversation: {said}")
-            return ValueError(f"vLLM does not take this request: {said}")
-        if said.status >= 500 or said.status == 401:
-            return EngineUnavailable(f"{self._url} failed: {said}; see the engine's log")
-        return EngineError(f"{self._url} failed: {said.text[:500]}; see the engine's log")
+        if response.status == 400:
+            if "context length" in response.text or "max_model_len" in response.text:
+                return PromptTooLong(f"shorten the conversation: {response}")
+            return ValueError(f"vLLM rejected the request: {response}")
+        if response.status >= 500 or response.status == 401:
+            return EngineUnavailable(f"{self._url} failed: {response}; see the engine's log")
+        return EngineError(f"{self._url} failed: {response.text[:500]}; see the engine's log")
 
     def _unscored(self) -> EngineError:
         return EngineError(
-            f"{self._url} answered without log-probabilities, so nothing tells how sure it was: "
+            f"{self._url} answered without log-probabilities, so its uncertainty is unknown: "
             f"start it with --max-logprobs {TOP_LOGPROBS}, as `nightschool up` does"
         )
 
@@ -366,7 +369,7 @@ class VllmEngine:
 
 
 def _connecting() -> AsyncRetrying:
-    """Tries three times to connect; a request that reached the server is never sent twice."""
+    """Three attempts to connect; a request that reached the server is never sent twice."""
     return AsyncRetrying(
         retry=retry_if_exception_type(aiohttp.ClientConnectorError),
         stop=stop_after_attempt(3),
@@ -380,13 +383,13 @@ def _require_messages(messages: Sequence[BaseMessage]) -> None:
         raise ValueError("a conversation needs at least one message")
 
 
-def _require_possible(adapter: str) -> None:
-    """Keeps names that are no adapter's, such as the base model's, from being asked for as one."""
+def _require_adapter_name(adapter: str) -> None:
+    """Rejects names that are not adapter names, such as the base model's."""
     if not re.fullmatch(ADAPTER_PATTERN, adapter):
-        raise AdapterNotLoaded(f"adapter {adapter!r} is not loaded, and that is no adapter's name")
+        raise AdapterNotLoaded(f"adapter {adapter!r} is not loaded: this is not an adapter name")
 
 
-def _found(root: str) -> Path | None:
+def _local_folder(root: str) -> Path | None:
     folder = Path(root)
     if folder.is_dir():
         return folder
@@ -397,7 +400,7 @@ def _found(root: str) -> Path | None:
 
 
 def _vocabulary_of(folder: Path | None) -> int:
-    """What the model's config names, or LARGEST_VOCABULARY without its files. Raises EngineUnavailable."""
+    """`vocab_size` of the model's config, or LARGEST_VOCABULARY without files. Raises EngineUnavailable."""
     if folder is None:
         return LARGEST_VOCABULARY
     file = folder / "config.json"
@@ -406,6 +409,6 @@ def _vocabulary_of(folder: Path | None) -> int:
         return int(config.get("text_config", config)["vocab_size"])
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise EngineUnavailable(
-            f"{file} does not tell the model's vocab_size ({error!r}), so no answer can be judged: "
+            f"{file} has no readable vocab_size ({error!r}), which judging answers needs: "
             "repair the file, or serve another base model"
         ) from error

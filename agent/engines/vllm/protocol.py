@@ -1,6 +1,6 @@
-"""Requests and replies of vLLM's OpenAI server: chats whole or in chunks, continued texts, its models.
+"""Request bodies and replies of vLLM's OpenAI API: chats, completions, scores, models.
 
-Read without OpenAI's client, which takes longer over an answer than the rest of a turn does. Asks nothing.
+OpenAI's client is not used: parsing an answer with it takes longer than the rest of a chat turn.
 """
 
 from collections.abc import Sequence
@@ -61,19 +61,19 @@ class _Usage(BaseModel):
 
 
 class ChatAnswer(BaseModel):
-    """An answer, or a chunk of one."""
+    """A chat completion, or one chunk of it."""
 
     choices: list[_Choice]
     usage: _Usage | None = None
 
     @property
     def text(self) -> str:
-        """The words."""
+        """The text of the answer or chunk."""
         return "".join(choice.message.content or "" for choice in self.choices)
 
     @property
     def finish_reason(self) -> FinishReason | None:
-        """Why the answer ended, or None where it goes on."""
+        """Why the answer ended, or None if it has not."""
         reason = self.choices[0].finish_reason if self.choices else None
         if reason is None:
             return None
@@ -81,21 +81,21 @@ class ChatAnswer(BaseModel):
 
     @property
     def tool_calls(self) -> list[_ToolCall]:
-        """The calls, or pieces of calls."""
+        """The tool calls, or pieces of them."""
         return [call for choice in self.choices for call in choice.message.tool_calls or ()]
 
     @property
     def prompt_tokens(self) -> int:
-        """Tokens of the conversation, or 0 where the server does not say."""
+        """Tokens of the conversation, or 0 if not reported."""
         return self.usage.prompt_tokens if self.usage else 0
 
     @property
     def completion_tokens(self) -> int:
-        """Tokens of the answer and its tool calls, or 0 where the server does not say."""
+        """Tokens of the answer and its tool calls, or 0 if not reported."""
         return self.usage.completion_tokens if self.usage else 0
 
     def tokens(self, vocabulary: int, top: int) -> list[Token]:
-        """The tokens that it scores, under the server's labels, with `top` alternatives each."""
+        """The scored tokens with the server's token texts, each with `top` alternatives."""
         return [
             Token(
                 text=item.token,
@@ -125,31 +125,33 @@ class _TextChoice(BaseModel):
 
 
 class Continuation(BaseModel):
-    """A chunk of a continued text."""
+    """A chunk of a text completion."""
 
     choices: list[_TextChoice]
     usage: _Usage | None = None
 
     def tokens(self, vocabulary: int, top: int) -> list[Token]:
-        """The tokens that it scores, with `top` alternatives each."""
-        found: list[Token] = []
+        """The scored tokens, each with `top` alternatives."""
+        scored: list[Token] = []
         for scores in (choice.logprobs for choice in self.choices if choice.logprobs is not None):
-            others = scores.top_logprobs or [None] * len(scores.tokens)
-            for text, logprob, likeliest in zip(scores.tokens, scores.token_logprobs, others, strict=True):
+            top_logprobs = scores.top_logprobs or [None] * len(scores.tokens)
+            for text, logprob, likeliest in zip(
+                scores.tokens, scores.token_logprobs, top_logprobs, strict=True
+            ):
                 known = {name: min(value, 0.0) for name, value in (likeliest or {}).items()}
-                sure = min(logprob or 0.0, 0.0)
-                found.append(
+                own_logprob = min(logprob or 0.0, 0.0)
+                scored.append(
                     Token(
                         text=text,
-                        logprob=sure,
-                        entropy=entropy_bounds(list(known.values()) or [sure], vocabulary),
+                        logprob=own_logprob,
+                        entropy=entropy_bounds(list(known.values()) or [own_logprob], vocabulary),
                         alternatives=tuple(
                             Alternative(text=name, logprob=value)
                             for name, value in sorted(known.items(), key=lambda item: -item[1])[:top]
                         ),
                     )
                 )
-        return found
+        return scored
 
 
 class _Ending(BaseModel):
@@ -158,37 +160,34 @@ class _Ending(BaseModel):
 
 
 class ScoredTexts(BaseModel):
-    """Texts that were sent to be scored, each with the log-probabilities of all its tokens."""
+    """The reply to a scoring request: the log-probabilities of all tokens of each text."""
 
     choices: list[_Ending]
 
     def logprobs(self) -> tuple[float, ...]:
-        """Of each text's last token, in the order in which they were sent.
-
-        Raises EngineError where one has none.
-        """
+        """The log-probability of each text's last token, in request order; raises EngineError if missing."""
         ordered = sorted(self.choices, key=lambda choice: choice.index)
         last = [choice.logprobs.token_logprobs[-1:] for choice in ordered]
-        found = tuple(min(value, 0.0) for values in last for value in values if value is not None)
-        if len(found) < len(ordered):
+        scores = tuple(min(value, 0.0) for values in last for value in values if value is not None)
+        if len(scores) < len(ordered):
             raise EngineError("it scored a text without its last token")
-        return found
+        return scores
 
 
 _Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts)
 
 
 class ToolCallCollector:
-    """Tool calls, put together from the pieces of a stream or taken from a whole answer."""
+    """Assembles tool calls from the chunks of a stream, or from a whole answer."""
 
     def __init__(self) -> None:
         self._calls: dict[int, tuple[str, str, str]] = {}
 
     def add(self, answer: ChatAnswer) -> None:
-        """Takes what the answer or chunk holds; whole answers number no calls, so they are counted here."""
+        """Adds the calls of an answer or chunk; whole answers carry no index, so position is used."""
         numbered = len({call.index for call in answer.tool_calls}) == len(answer.tool_calls)
-        for place, call in enumerate(answer.tool_calls):
-            index = call.index if numbered else place
+        for position, call in enumerate(answer.tool_calls):
+            index = call.index if numbered else position
             id, name, arguments = self._calls.get(index, ("", "", ""))
             function = call.function
             self._calls[index] = (
@@ -197,12 +196,12 @@ class ToolCallCollector:
                 arguments + (function.arguments or ""),
             )
 
-    def tokens(self, answered: int, said: int) -> int:
-        """How many of the `answered` tokens the calls took, where `said` made up the text."""
-        return max(0, answered - said) if self._calls else 0
+    def token_count(self, completion_tokens: int, text_tokens: int) -> int:
+        """How many of the completion's tokens are tool calls, given the number of tokens in its text."""
+        return max(0, completion_tokens - text_tokens) if self._calls else 0
 
-    def whole(self) -> tuple[ToolCall, ...]:
-        """All calls so far, in order."""
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The assembled calls, in order."""
         return tuple(
             ToolCall(id=id, name=name, arguments=arguments)
             for _, (id, name, arguments) in sorted(self._calls.items())
@@ -214,7 +213,7 @@ class _Failure(BaseModel):
 
 
 class ServedModel(BaseModel):
-    """A model, or an adapter, which has a parent."""
+    """A model in the server's list; adapters have a parent."""
 
     id: str
     root: str | None = None
@@ -222,7 +221,7 @@ class ServedModel(BaseModel):
 
 
 class ServedModels(BaseModel):
-    """All that a server serves."""
+    """The server's list of models and adapters."""
 
     data: list[ServedModel]
 
@@ -235,23 +234,23 @@ def chat_body(
     *,
     streamed: bool,
 ) -> dict[str, Any]:
-    """The body of a request for an answer, with all that its entropies are measured by.
+    """The body of a chat request, with the log-probabilities needed for entropies.
 
-    Raises ValueError for a choice among tools by a model whose template takes none.
+    Raises ValueError if the model should choose among tools but its template takes none.
     """
-    plain = [
+    escaped = [
         message.model_copy(update={"content": escape_control_tokens(str(message.text), template.control)})
         for message in messages
     ]
-    more: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
     if streamed:
-        more = {"stream": True, "stream_options": {"include_usage": True}}
+        optional = {"stream": True, "stream_options": {"include_usage": True}}
     if template.options:
-        more["chat_template_kwargs"] = template.options
+        optional["chat_template_kwargs"] = template.options
     if sampling.max_tokens is not None:
-        more["max_tokens"] = sampling.max_tokens
+        optional["max_tokens"] = sampling.max_tokens
     if sampling.response_format is not None:
-        more["response_format"] = sampling.response_format
+        optional["response_format"] = sampling.response_format
     if sampling.tools:
         choice = sampling.tool_choice or "auto"
         if choice == "auto" and template.tool_parser is None:
@@ -259,14 +258,14 @@ def chat_body(
                 "this model's chat template takes no tools, so it cannot choose one: force a call with"
                 ' tool_choice ("required" or a function\'s name), or serve a model that takes tools'
             )
-        more |= {"tools": list(sampling.tools), "tool_choice": choice}
+        optional |= {"tools": list(sampling.tools), "tool_choice": choice}
     if sampling.logit_bias:
-        more["logit_bias"] = sampling.logit_bias
+        optional["logit_bias"] = sampling.logit_bias
     return {
         "model": model,
-        "messages": convert_to_openai_messages(plain),
+        "messages": convert_to_openai_messages(escaped),
         "temperature": sampling.temperature,
-        "top_p": sampling.top_p,  # also 1.0: else the model's generation config cuts the distribution
+        "top_p": sampling.top_p,  # sent even if 1.0: else the model's generation config applies its own
         "seed": sampling.seed,
         "presence_penalty": sampling.presence_penalty,
         "frequency_penalty": sampling.frequency_penalty,
@@ -275,12 +274,12 @@ def chat_body(
         "top_logprobs": TOP_LOGPROBS,
         "top_k": 0,
         "min_p": 0.0,
-    } | more
+    } | optional
 
 
 def completion_body(prompt: str, model: str, sampling: Sampling) -> dict[str, Any]:
-    """The body of a request to continue a text, streamed."""
-    more = {} if sampling.max_tokens is None else {"max_tokens": sampling.max_tokens}
+    """The body of a streamed text completion request."""
+    optional = {} if sampling.max_tokens is None else {"max_tokens": sampling.max_tokens}
     return {
         "model": model,
         "prompt": prompt,
@@ -296,31 +295,31 @@ def completion_body(prompt: str, model: str, sampling: Sampling) -> dict[str, An
         "min_p": 0.0,
         "stream": True,
         "stream_options": {"include_usage": True},
-    } | more
+    } | optional
 
 
 def scoring_body(texts: Sequence[str], model: str) -> dict[str, Any]:
-    """The body of a request that scores whole texts and continues none."""
+    """The body of a request that scores whole texts without continuing them."""
     return {"model": model, "prompt": list(texts), "echo": True, "max_tokens": 0, "logprobs": 0}
 
 
 def parse_reply(body: bytes, kind: type[_Kind]) -> _Kind:
-    """An answer or a chunk from its JSON. Raises EngineError for anything else, with what it says."""
+    """Parses an answer or chunk. Raises EngineError for an error message or anything else."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        wrong = error
+        invalid = error
     try:
-        said = _Failure.model_validate_json(body).error.get("message")
+        message = _Failure.model_validate_json(body).error.get("message")
     except ValidationError:
-        first = wrong.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise EngineError(f"it sent no answer ({place}: {first['msg']}): is it a chat model?") from wrong
-    raise EngineError(f"it broke off: {said}")
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        location = ".".join(str(part) for part in first["loc"])
+        raise EngineError(f"it sent no answer ({location}: {first['msg']}): is it a chat model?") from invalid
+    raise EngineError(f"it broke off: {message}")
 
 
 def event_data(line: bytes) -> bytes | None:
-    """What a line of a stream carries; None for the empty line between two events, comments and the end."""
-    if not line.startswith(DATA) or (carried := line.removeprefix(DATA).strip()) == DONE:
+    """The data of a server-sent event line; None for blank lines, comments and the end mark."""
+    if not line.startswith(DATA) or (payload := line.removeprefix(DATA).strip()) == DONE:
         return None
-    return carried
+    return payload

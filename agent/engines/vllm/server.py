@@ -1,4 +1,4 @@
-"""How a vLLM server is started: its command line and its environment, on a CPU or a GPU."""
+"""Command line and environment of a vLLM server, on a CPU or a GPU."""
 
 import json
 import math
@@ -13,9 +13,9 @@ from agent.engines.entropy import TOP_LOGPROBS
 
 GIB = 1 << 30
 WHOLE_CONTEXTS = 2
-"""The key-value cache on a CPU holds at least so many conversations of full length at once."""
+"""On a CPU the key-value cache holds at least this many conversations of full length."""
 FORCED_CALLS = "hermes"
-"""The parser for a model whose template takes no tools: its calls can be forced, and it never chooses one."""
+"""Tool parser for models whose template takes no tools: a call can be forced, never chosen by the model."""
 
 
 def serve_command(
@@ -30,13 +30,13 @@ def serve_command(
     tool_parser: str | None = None,
     gpu_share: float | None = None,
 ) -> list[str]:
-    """The command that serves `model` (a folder) as `name` on 127.0.0.1:`port`, for `context` tokens at most.
+    """The command that serves `model` (a folder) as `name` on 127.0.0.1:`port` with `context` tokens.
 
-    `modules` are the layers that adapters change: vLLM has none on the output layer of a large vocabulary
-    (258,048). `tool_parser` reads the calls of a model whose template takes tools; None where it takes none.
-    `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. It is the module and not the
-    `vllm` command, which the CPU build does not have. It listens on loopback only: an API key would protect
-    `/v1` alone, and whoever can load adapters can make the server read files.
+    `modules` are the layers that adapters may change: vLLM supports no adapters on the output layer of a
+    large vocabulary (258,048). `tool_parser` parses the tool calls, None if the chat template takes no tools.
+    `gpu_share` is the share of GPU memory to use, None for a CPU. The module is started instead of the
+    `vllm` command, which the CPU build lacks. The server listens on loopback only: an API key would protect
+    `/v1` alone, and clients that can load adapters can make the server read files.
     """
     common = [
         python, "-P", "-m", "vllm.entrypoints.openai.api_server",
@@ -48,19 +48,19 @@ def serve_command(
     ]  # fmt: skip
     if modules:
         common += ["--lora-target-modules", *modules]
-    # Without a parser vLLM forces no call either, not even one that is held to its schema.
+    # Without a parser vLLM cannot force a call either, not even one constrained to its schema.
     common += ["--enable-auto-tool-choice", "--tool-call-parser", tool_parser or FORCED_CALLS]
     common += ["--tool-strict-level", "parameter"]
     if gpu_share is not None:
         return [*common, "--gpu-memory-utilization", str(gpu_share)]
-    # Eager, because vLLM compiles nothing on a CPU once LoRA is on; one process less to start.
+    # Eager: vLLM compiles nothing on a CPU with LoRA. `uni`: one process less to start.
     return [*common, "--enforce-eager", "--distributed-executor-backend", "uni"]
 
 
 def serve_environment(model: str, *, context: int, cores: int, gpu: bool = False) -> dict[str, str]:
-    """What the server's environment needs on top of the caller's; `cores` is how many the machine lends it.
+    """Environment variables to add for the server; `cores` is the number of CPU cores it may use.
 
-    One of them is left to the server's front end: threads that wait for each other cost more than they add.
+    One core is left to the server's front end: with more threads than cores, waiting costs more than it adds.
     """
     environment = {
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1",
@@ -76,21 +76,21 @@ def serve_environment(model: str, *, context: int, cores: int, gpu: bool = False
 
 
 def cache_gib(model: Path, context: int) -> int:
-    """GiB of key-value cache in bf16 that WHOLE_CONTEXTS conversations of `context` tokens take."""
+    """GiB of bf16 key-value cache for WHOLE_CONTEXTS conversations of `context` tokens."""
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     config = config.get("text_config") or config
     heads = config["num_attention_heads"]
-    wide = (config.get("num_key_value_heads") or heads) * (
+    width = (config.get("num_key_value_heads") or heads) * (
         config.get("head_dim") or config["hidden_size"] // heads
     )
-    per_token: int = 2 * 2 * config["num_hidden_layers"] * wide  # keys and values, two bytes each
+    per_token: int = 2 * 2 * config["num_hidden_layers"] * width  # keys and values, two bytes each
     return max(1, math.ceil(per_token * context * WHOLE_CONTEXTS / GIB))
 
 
 def fast_dtype(
     stored: Literal["bfloat16", "float16", "float32"], *, gpu: bool, cpu_info: Path = CPU_INFO
 ) -> str:
-    """The type in which this machine computes fast: on a CPU bf16 only where it has that."""
+    """The dtype that is fast on this machine: `stored`, or float32 on a CPU without native bfloat16."""
     if gpu or stored == "float32":
         return stored
     return "bfloat16" if native_bfloat16(cpu_info=cpu_info) else "float32"

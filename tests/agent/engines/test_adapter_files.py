@@ -134,7 +134,7 @@ def test_a_single_weight_that_is_no_number_is_refused(adapter: Path, kind: torch
     inspect(adapter, base=BASE)
     for value in (math.nan, math.inf, -math.inf):
         write_as(adapter, kind, last=value)
-        with pytest.raises(AdapterRefused, match="no number"):
+        with pytest.raises(AdapterRefused, match="infinite or NaN"):
             inspect(adapter, base=BASE)
 
 
@@ -164,7 +164,7 @@ def test_an_adapters_digest_tells_every_change_of_either_file(adapter: Path) -> 
 @pytest.mark.parametrize("name", ["adapter_model.bin", "extra.pkl", "x.pt"])
 def test_files_that_may_run_code_are_refused(adapter: Path, name: str) -> None:
     (adapter / name).write_bytes(b"")
-    with pytest.raises(AdapterRefused, match="may run code"):
+    with pytest.raises(AdapterRefused, match="can run code"):
         inspect(adapter)
 
 
