@@ -355,6 +355,6 @@ async def _ask(
         routes=given.routes,
         card=given.card,
         sampling=sampling or state.get("sampling", GREEDY),
-        heard=heard,
-        enough=enough,
+        on_token=heard,
+        stop_when=enough,
     )

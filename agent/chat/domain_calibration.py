@@ -1,4 +1,4 @@
-"""People's own labelled questions: asked of what serves a domain, graded, and its gate refitted on them."""
+"""Calibrates a domain's gate on labelled questions: asks the model, grades the answers, refits the gate."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,11 +21,11 @@ from memory.records.base import Record, Share
 from memory.records.interactions import AnswerForm, AnswerGate, Uncertainty
 
 TOGETHER = 32
-"""Questions under way at once: half of what the engine takes, so that chat goes on beside them."""
+"""Concurrent questions: half of the engine's batch, so that chat goes on."""
 
 
 class LabelledQuestion(Record):
-    """A question with its right answers, each in some wording; without any, nobody can know the answer."""
+    """A question with its accepted answers; an empty tuple marks a question that nobody can answer."""
 
     question: str = Field(min_length=1, max_length=8000)
     answers: tuple[str, ...]
@@ -41,39 +41,38 @@ class LabelledQuestion(Record):
     @classmethod
     def _can_be_graded(cls, answers: tuple[str, ...]) -> tuple[str, ...]:
         if any(not normalise(answer) for answer in answers):
-            raise ValueError("an answer has no letters or digits; [] stands for what cannot be known")
+            raise ValueError("an answer has no letters or digits: use [] for a question without an answer")
         return answers
 
 
 class CalibrationReport(Record):
-    """What the questions showed of one domain."""
+    """Result of calibrating one domain."""
 
     domain: str
     adapter: str | None
-    """What answered; None: the base model."""
+    """The adapter that answered; None: the base model."""
     asked: int
     labels: int
-    """Answers that can be judged: neither empty, nor declining, nor of a form without a regression."""
+    """Answers with a confidence: not empty, not declining, and of a form that has a regression."""
     right: int
-    """Of the labels."""
+    """Correct answers among the labels."""
     declined: int
     auroc: float | None
-    """Of the stated chances; None where all labels are right, or none is."""
+    """Of the confidences; None if all labels are right, or none is."""
     error: Share | None
-    """Expected calibration error of the stated chances; None without labels."""
+    """Expected calibration error of the confidences; None without labels."""
     refitted: bool
-    """Whether the domain's threshold is a new one."""
+    """Whether the domain has a new threshold."""
     threshold: float | None
-    """Least chance of a confident answer now, where all forms have the same; None where nothing is
-    confident, or nothing was refitted."""
+    """The new confidence threshold, the same for all forms; None if nothing is confident or was refitted."""
     risk: Share | None
-    """Promised share of wrong answers among the confident ones, at most; None where nothing is promised."""
+    """Guaranteed upper bound on the share of wrong answers among confident ones; None without guarantee."""
     delta: Share
-    """The chance that the promise is broken, at most."""
+    """Upper bound on the probability that the guarantee fails."""
     confident: Share
-    """Of all questions, those whose answer counts as confident now."""
+    """Share of all questions whose answer is confident under the new gate."""
     reasons: tuple[str, ...]
-    """Why nothing is promised."""
+    """Why there is no guarantee."""
 
 
 async def calibrate_domain(
@@ -85,44 +84,44 @@ async def calibrate_domain(
     card: ModelCard,
     clock: Callable[[], datetime],
 ) -> CalibrationReport:
-    """Asks and grades the questions; where they suffice, the route's gate is refitted from now on.
+    """Asks and grades the questions; if there are enough, stores a refitted gate for the route.
 
-    `route` has the gate of the adapter's record or the model's card; the one in effect is looked up here.
-    Raises ValueError without questions, and what `ask_model` raises.
+    `route` carries the gate of the adapter's record or the model's card; the gate in effect is looked up
+    here. Raises ValueError without questions, and what `ask_model` raises.
     """
     if not questions:
         raise ValueError("there are no questions: give at least one")
 
     gate = routes.calibrated(route).gate
 
-    async def put(question: str) -> Reply:
+    async def answer(question: str) -> Reply:
         messages = prompt_messages([HumanMessage(question)], card)
         sampling = Sampling(max_tokens=JUDGED_TOKENS)
         return await ask_model(
             messages, route.adapter, engine=engine, routes=routes, card=card, sampling=sampling
         )
 
-    replies = await gather_limited((partial(put, q.question) for q in questions), TOGETHER)
-    seen = [
+    replies = await gather_limited((partial(answer, q.question) for q in questions), TOGETHER)
+    measured = [
         measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines))
         for reply in replies
     ]
-    stated = [
+    labelled = [
         StatedChance(
             Label(
                 group=normalise(question.question),
-                form=mark.form,
-                seen=mark,
+                form=uncertainty.form,
+                seen=uncertainty,
                 right=bool(question.answers) and is_correct(reply.text, question.answers),
             ),
-            mark.confidence,
+            uncertainty.confidence,
         )
-        for question, reply, mark in zip(questions, replies, seen, strict=True)
-        if mark.confidence is not None
+        for question, reply, uncertainty in zip(questions, replies, measured, strict=True)
+        if uncertainty.confidence is not None
     ]
-    fitted_on = f"{len(stated)} answers to people's own questions about {route.domain}"
-    found = refit(stated, gate, fitted_on=fitted_on)
-    refitted = found.gate is not gate
+    fitted_on = f"{len(labelled)} answers to people's own questions about {route.domain}"
+    result = refit(labelled, gate, fitted_on=fitted_on)
+    refitted = result.gate is not gate
     if refitted:
         await routes.recalibrate(
             Calibration(
@@ -130,27 +129,27 @@ async def calibrate_domain(
                 adapter=route.adapter,
                 base=routes.base,
                 replaces=digest_of_gate(route.gate),
-                gate=found.gate,
+                gate=result.gate,
                 created_at=clock(),
             )
         )
-    thresholds = _thresholds(found.gate)
-    cut = next(iter(thresholds.values()), None) if refitted else None
+    thresholds = _thresholds(result.gate)
+    threshold = next(iter(thresholds.values()), None) if refitted else None
     return CalibrationReport(
         domain=route.domain,
         adapter=route.adapter,
         asked=len(questions),
-        labels=len(stated),
-        right=sum(one.label.right for one in stated),
-        declined=sum(mark.abstained for mark in seen),
-        auroc=found.quality.auroc if found.quality is not None else None,
-        error=found.quality.error if found.quality is not None else None,
+        labels=len(labelled),
+        right=sum(answer.label.right for answer in labelled),
+        declined=sum(uncertainty.abstained for uncertainty in measured),
+        auroc=result.quality.auroc if result.quality is not None else None,
+        error=result.quality.error if result.quality is not None else None,
         refitted=refitted,
-        threshold=cut,
-        risk=found.gate.risk if cut is not None else None,
-        delta=found.gate.delta,
-        confident=sum(_confident(mark, thresholds) for mark in seen) / len(seen),
-        reasons=found.reasons,
+        threshold=threshold,
+        risk=result.gate.risk if threshold is not None else None,
+        delta=result.gate.delta,
+        confident=sum(_is_confident(uncertainty, thresholds) for uncertainty in measured) / len(measured),
+        reasons=result.reasons,
     )
 
 
@@ -158,6 +157,6 @@ def _thresholds(gate: AnswerGate) -> dict[AnswerForm, float]:
     return {form: fitted.threshold for form, fitted in gate.forms.items() if fitted.threshold is not None}
 
 
-def _confident(mark: Uncertainty, thresholds: dict[AnswerForm, float]) -> bool:
-    threshold = thresholds.get(mark.form)
-    return mark.confidence is not None and threshold is not None and mark.confidence >= threshold
+def _is_confident(uncertainty: Uncertainty, thresholds: dict[AnswerForm, float]) -> bool:
+    threshold, confidence = thresholds.get(uncertainty.form), uncertainty.confidence
+    return confidence is not None and threshold is not None and confidence >= threshold

@@ -1,4 +1,4 @@
-"""What the intent classifier sees of a text besides its meaning: numbers in [0, 1]."""
+"""Surface features of a message for the intent classifier: word lists, punctuation, length; in [0, 1]."""
 
 import math
 import re
@@ -25,11 +25,11 @@ from memory.language.lexicon import (
 )
 
 SHORTEST_STEM = 5
-"""Letters of a word from which its other forms are recognised by their beginning."""
+"""Shortest word whose other forms are recognised by their common prefix."""
 LONGEST_END = 2000
-"""Characters that are looked at from either end of a message."""
+"""Characters read from either end of a long message."""
 MEANING_ELSEWHERE = 0.6
-"""Chosen by cross-validation on the examples, among 0, .3, .6 and 1."""
+"""Weight of the embedding for texts that are not English; by cross-validation, among 0, .3, .6 and 1."""
 
 _SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s*|\n+")
 _SUM = re.compile(
@@ -56,9 +56,10 @@ _EARLIER = re.compile(
 
 
 def surface_features(text: str) -> NDArray[np.float64]:
-    """The surface features of one message, for any language and again for others than English.
+    """The surface features of one message: float64 [COUNT].
 
-    float64 [COUNT]. Of a long message its beginning and its end are looked at.
+    Every feature appears twice, the second time only for languages other than English. Of a long message
+    only the beginning and the end count.
     """
     text = _ends(text)
     words = words_of(text)
@@ -118,12 +119,12 @@ def surface_features(text: str) -> NDArray[np.float64]:
         min(1.0, capitals / 3),
         foreign,
     ]
-    found = np.array(values, dtype=np.float64)
-    return np.concatenate([found, found * foreign])
+    vector = np.array(values, dtype=np.float64)
+    return np.concatenate([vector, vector * foreign])
 
 
 def meaning_share(text: str) -> float:
-    """How much the embedding counts, in [0, 1]: less where the text is not English, which it knows best."""
+    """Weight of the embedding in [0, 1]: lower for texts that are not English, its best language."""
     return 1.0 if "en" in (languages_by_words(_ends(text)) or ("en",)) else MEANING_ELSEWHERE
 
 
@@ -132,7 +133,7 @@ def _ends(text: str) -> str:
 
 
 def _is_form_of(word: str, known: frozenset[str]) -> bool:
-    """Whether the word goes on from a long one of the lexicon, accents aside: "scrivimi" from "scrivi"."""
+    """Whether the word extends a long word of the lexicon, ignoring accents: "scrivimi" from "scrivi"."""
     bare = _bare(word)
     return any(len(stem) >= SHORTEST_STEM and bare.startswith(_bare(stem)) for stem in known)
 

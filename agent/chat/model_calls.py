@@ -1,4 +1,4 @@
-"""Asking the model: its length by the card, lost adapters loaded again, no thinking text."""
+"""Calls the model for a chat turn: length limit, reloading a lost adapter, removing thinking text."""
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -14,9 +14,12 @@ from agent.promotion import load_with_canary
 
 
 def with_length_limit(sampling: Sampling, card: ModelCard) -> Sampling:
-    """The sampling with a length that the context may hold; the engine subtracts the prompt's."""
-    wanted = card.answer_tokens if sampling.max_tokens is None else sampling.max_tokens
-    return sampling.model_copy(update={"max_tokens": min(wanted, card.context)})
+    """The sampling with `max_tokens` set from the card and limited to the context.
+
+    The engine subtracts the prompt's length.
+    """
+    max_tokens = card.answer_tokens if sampling.max_tokens is None else sampling.max_tokens
+    return sampling.model_copy(update={"max_tokens": min(max_tokens, card.context)})
 
 
 async def ask_model(
@@ -27,53 +30,52 @@ async def ask_model(
     routes: Routes,
     card: ModelCard,
     sampling: Sampling = GREEDY,
-    heard: Callable[[Token], None] | None = None,
-    enough: Callable[[Sequence[Token]], bool] | None = None,
+    on_token: Callable[[Token], None] | None = None,
+    stop_when: Callable[[Sequence[Token]], bool] | None = None,
 ) -> Reply:
-    """Puts the prompt to the adapter, or to the base model; an adapter that a restart lost is loaded again.
+    """Sends the prompt to the adapter, or to the base model; reloads an adapter lost in a restart.
 
-    `heard` gets each token of the answer as soon as the engine has it. `enough` is asked after each, and ends
-    the answer where it says so; the engine has not counted the prompt's tokens by then. Raises what
-    Engine.chat raises, and where the adapter has to be loaded UnknownAdapter, AdapterNotServable,
-    AdapterRefused and CanaryFailed.
+    `on_token` gets each token of the answer as it arrives. `stop_when` is called with the tokens so far and
+    ends the answer if it returns true; the reply then has no prompt token count. Raises what Engine.chat
+    raises, and on reloading UnknownAdapter, AdapterNotServable, AdapterRefused and CanaryFailed.
     """
     sampling, thinking = with_length_limit(sampling, card), card.template.thinking
     answer_only: AnswerFilter | None = None
     if thinking is not None:
-        if heard is not None:
-            heard = answer_only = AnswerFilter(thinking, heard)
-        enough = None  # what comes first is no answer
+        if on_token is not None:
+            on_token = answer_only = AnswerFilter(thinking, on_token)
+        stop_when = None  # the first tokens are thinking, not the answer
     try:
-        reply = await _put(prompt, adapter, engine, sampling, heard, enough)
+        reply = await _call(prompt, adapter, engine, sampling, on_token, stop_when)
     except AdapterNotLoaded:
         if adapter is None:
             raise
         await load_with_canary(await routes.servable(adapter), engine=engine)
-        reply = await _put(prompt, adapter, engine, sampling, heard, enough)
+        reply = await _call(prompt, adapter, engine, sampling, on_token, stop_when)
     if answer_only is not None:
         answer_only.end()
     return without_thinking(reply, thinking)
 
 
-async def _put(
+async def _call(
     prompt: Sequence[BaseMessage],
     adapter: str | None,
     engine: Engine,
     sampling: Sampling,
-    heard: Callable[[Token], None] | None,
-    enough: Callable[[Sequence[Token]], bool] | None,
+    on_token: Callable[[Token], None] | None,
+    stop_when: Callable[[Sequence[Token]], bool] | None,
 ) -> Reply:
-    if heard is None and enough is None:
+    if on_token is None and stop_when is None:
         return await engine.chat(prompt, adapter=adapter, sampling=sampling)
     tokens: list[Token] = []
     async with aclosing(engine.stream(prompt, adapter=adapter, sampling=sampling)) as parts:
         async for part in parts:
             if isinstance(part, Reply):
                 return part
-            if heard is not None:
-                heard(part)
+            if on_token is not None:
+                on_token(part)
             tokens.append(part)
-            if enough is not None and enough(tokens):
+            if stop_when is not None and stop_when(tokens):
                 return Reply(
                     text="".join(token.text for token in tokens),
                     tokens=tuple(tokens),

@@ -17,31 +17,33 @@ from memory.records.base import Record
 
 
 class NounPhrase(Record):
-    """Words that name something."""
+    """A noun phrase of the text."""
 
     text: str
-    """As it stands there, with its determiner."""
+    """As written, with its determiner."""
     name: str
     """Without the determiner."""
     proper: str
-    """The part that is a name by its capitals; empty if none is."""
+    """The part that is a proper name, judged by capitals; may be empty."""
 
     @property
     def definite(self) -> str:
-        """As one speaks of it the second time: "a plimdor" becomes "the plimdor"."""
+        """With a definite article for a second mention: "a plimdor" becomes "the plimdor"."""
         return (
             f"the {self.name}" if self.text.lower().startswith(("a ", "an ", "the ", "some ")) else self.text
         )
 
 
 def noun_phrases(text: str) -> list[NounPhrase]:
-    """What the text speaks of, in order, without what a question asks for ("which planet", "how deep")."""
-    return [phrase for sentence in _SENTENCE.split(text) for phrase in _of_sentence(_TOKEN.findall(sentence))]
+    """Noun phrases of the text in order, without the one a question asks for ("which planet", "how deep")."""
+    return [
+        phrase for sentence in _SENTENCE.split(text) for phrase in _sentence_phrases(_TOKEN.findall(sentence))
+    ]
 
 
 def proper_names(text: str) -> list[str]:
-    """Names in a statement, by their capitals; a lone capital at the head of a sentence proves nothing."""
-    found: list[str] = []
+    """Proper names in a statement, by capitals; one capitalised word at a sentence's start does not count."""
+    proper: list[str] = []
     for sentence in _SENTENCE.split(text):
         tokens = _TOKEN.findall(sentence)
         for run in _capital_runs(tokens):
@@ -50,40 +52,40 @@ def proper_names(text: str) -> list[str]:
                 if words[0].lower() in CLOSED_CLASS and run[0] == 0:
                     words = words[1:]
                 if words and not all(word.lower() in CLOSED_CLASS for word in words):
-                    found.append(" ".join(words))
-    return list(dict.fromkeys(found))
+                    proper.append(" ".join(words))
+    return list(dict.fromkeys(proper))
 
 
 def content_words(text: str) -> tuple[str, ...]:
-    """Words of a question in any of our languages that are no articles, pronouns or verbs of asking."""
+    """Words of a question that are not function words, interrogatives or verbs of asking, in any language."""
     language = language_by_words(text) or "en"
     small = FUNCTION_WORDS[language] | INTERROGATIVES[language] | ASKING[language]
     return tuple(word for word in _WORD.findall(text) if word.lower() not in small)
 
 
-def _of_sentence(tokens: Sequence[str]) -> list[NounPhrase]:
-    found: list[NounPhrase] = []
-    skipped = _opening(tokens)
+def _sentence_phrases(tokens: Sequence[str]) -> list[NounPhrase]:
+    result: list[NounPhrase] = []
+    skipped = _opening_length(tokens)
     position = skipped
     while position < len(tokens):
         start = position
-        while position < len(tokens) and _links(tokens, start, position):
+        while position < len(tokens) and _continues_phrase(tokens, start, position):
             position += 1
         if position == start:
             position += 1
             continue
         stop = position
-        while stop > start and not _names(tokens, stop - 1):
+        while stop > start and not _is_noun_like(tokens, stop - 1):
             stop -= 1
-        if phrase := _phrase(
-            tokens, start, stop, subject_question=start == skipped and _by_subject(tokens, start)
+        if phrase := _trimmed_phrase(
+            tokens, start, stop, subject_question=start == skipped and _is_subject_question(tokens, start)
         ):
-            found.append(phrase)
-    return found
+            result.append(phrase)
+    return result
 
 
-def _opening(tokens: Sequence[str]) -> int:
-    """How many tokens ask: "which planet", "how deep", "how many moons", "name", "list"."""
+def _opening_length(tokens: Sequence[str]) -> int:
+    """Number of tokens in the question's opening: "which planet", "how deep", "how many moons", "list"."""
     if not tokens:
         return 0
     first = tokens[0].lower()
@@ -92,37 +94,39 @@ def _opening(tokens: Sequence[str]) -> int:
     place = next((i for i, token in enumerate(tokens[:4]) if token.lower() in INTERROGATIVES["en"]), None)
     if place is None:
         return 0
-    asked = place + 1
+    length = place + 1
     if tokens[place].lower() in ("which", "what", "how", "whose"):
-        while asked < len(tokens) and (tokens[asked].lower() in _QUANTITIES or _names(tokens, asked)):
-            asked += 1
-        if asked == len(tokens) or tokens[asked].lower() not in _VERBS:
+        while length < len(tokens) and (
+            tokens[length].lower() in _QUANTITIES or _is_noun_like(tokens, length)
+        ):
+            length += 1
+        if length == len(tokens) or tokens[length].lower() not in _VERBS:
             # No auxiliary: "which planet orbits Saturn" and "what causes tides" ask for one word.
-            asked = place + 1 + (tokens[place].lower() != "what")
-    return min(asked, len(tokens))
+            length = place + 1 + (tokens[place].lower() != "what")
+    return min(length, len(tokens))
 
 
-def _by_subject(tokens: Sequence[str], start: int) -> bool:
-    """Whether the phrase begins with the verb of a question for the subject: "who wrote Dune"."""
+def _is_subject_question(tokens: Sequence[str], start: int) -> bool:
+    """Whether the question asks for the subject, so that the phrase begins with the verb: "who wrote Dune"."""
     return 0 < start < len(tokens) and (
         tokens[start - 1].lower() in ("who", "what") or tokens[0].lower() in ("which", "whose")
     )
 
 
-def _links(tokens: Sequence[str], start: int, position: int) -> bool:
-    """Whether the token goes on with, or begins, the phrase that starts at `start`."""
-    if _names(tokens, position):
+def _continues_phrase(tokens: Sequence[str], start: int, position: int) -> bool:
+    """Whether the token begins or continues the phrase that starts at `start`."""
+    if _is_noun_like(tokens, position):
         return True
     word = tokens[position].lower()
     after = position + 1 < len(tokens) and (
-        _names(tokens, position + 1) or tokens[position + 1].lower() in _DETERMINERS
+        _is_noun_like(tokens, position + 1) or tokens[position + 1].lower() in _DETERMINERS
     )
     if word in _DETERMINERS:
         return after and (position == start or tokens[position - 1].lower() == "of")
     return word == "of" and position > start and after
 
 
-def _names(tokens: Sequence[str], position: int) -> bool:
+def _is_noun_like(tokens: Sequence[str], position: int) -> bool:
     token = tokens[position]
     word = token.lower()
     if not token[0].isalnum():
@@ -132,7 +136,9 @@ def _names(tokens: Sequence[str], position: int) -> bool:
     )
 
 
-def _phrase(tokens: Sequence[str], start: int, stop: int, *, subject_question: bool) -> NounPhrase | None:
+def _trimmed_phrase(
+    tokens: Sequence[str], start: int, stop: int, *, subject_question: bool
+) -> NounPhrase | None:
     determined = start < stop and tokens[start].lower() in _DETERMINERS
     first = start + determined
     if subject_question and not determined and not tokens[first][0].isupper():
@@ -142,7 +148,7 @@ def _phrase(tokens: Sequence[str], start: int, stop: int, *, subject_question: b
         start = first
         if tokens[first].lower() in _DETERMINERS:
             determined, first = True, first + 1
-    if stop - first > 1 and _predicate(tokens, start, stop):
+    if stop - first > 1 and _ends_with_predicate(tokens, start, stop):
         stop -= 1
     if not determined:
         capital = next((i for i in range(first, stop) if tokens[i][0].isupper() and i > 0), None)
@@ -165,7 +171,7 @@ def _phrase(tokens: Sequence[str], start: int, stop: int, *, subject_question: b
 
 
 def _capital_runs(tokens: Sequence[str]) -> list[list[int]]:
-    """Positions of capitalised words in a row, small words of names between them included."""
+    """Positions of runs of capitalised words, with joining words ("of", "van") between them."""
     runs: list[list[int]] = []
     for i, token in enumerate(tokens):
         if not token[0].isupper() or token == "I":
@@ -178,8 +184,8 @@ def _capital_runs(tokens: Sequence[str]) -> list[list[int]]:
     return runs
 
 
-def _predicate(tokens: Sequence[str], start: int, stop: int) -> bool:
-    """Whether the last word of the phrase is the verb or adjective said of it: "did Curie die"."""
+def _ends_with_predicate(tokens: Sequence[str], start: int, stop: int) -> bool:
+    """Whether the last word is a verb or adjective rather than part of the phrase: "did Curie die"."""
     before = [token.lower() for token in tokens[:start]]
     after = tokens[stop].lower() if stop < len(tokens) else "?"
     last = tokens[stop - 1]

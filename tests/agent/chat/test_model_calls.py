@@ -33,7 +33,7 @@ async def test_thinking_is_neither_in_the_reply_nor_heard() -> None:
         engine=engine,
         routes=ROUTES,
         card=thinks,
-        heard=lambda token: heard.append(token.text),
+        on_token=lambda token: heard.append(token.text),
     )
     assert (reply.text, "".join(heard)) == ("Hello there", "Hello there")
     assert len(reply.tokens) == 2
@@ -47,7 +47,7 @@ async def test_an_answer_ends_where_the_caller_has_heard_enough() -> None:
         engine=engine,
         routes=ROUTES,
         card=card(),
-        enough=lambda tokens: len(tokens) == 5,
+        stop_when=lambda tokens: len(tokens) == 5,
     )
     assert (len(reply.tokens), reply.finish_reason) == (5, "length")
     assert engine.answering == 0
