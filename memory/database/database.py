@@ -184,7 +184,7 @@ class Database:
             rows = {id: await _lock_gap(connection, id) for id in sorted((gap_id, into))}
             merged, target = _gap(_require_idle(rows[gap_id])), _gap(rows[into])
             if merged.status == "closed" or target.status in ("closed", "dismissed"):
-                raise ValueError("merge only gaps that are not closed, and only into a gap that is not dismissed")
+                raise ValueError("merge only gaps that are not closed, and not into a dismissed one")
             keywords = [*dict.fromkeys((*target.keywords, *merged.keywords))]
             moved = update(GAPS).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
             await connection.execute(moved.values(status="dismissed", merged_into=into))

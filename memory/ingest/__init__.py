@@ -1,1 +1,1 @@
-"""From passages to what can be taught."""
+"""Ingest: documents from files and the web become passages and facts in the stores."""

@@ -1,7 +1,7 @@
-"""Turns the bytes of one document into text with Markdown headings: Markdown, text, HTML, PDF.
+"""Extracts text with Markdown headings from the bytes of one document: Markdown, plain text, HTML or PDF.
 
-Fetches nothing. Bytes are untrusted: pages, nesting and time are bounded, and what cannot be read raises
-IngestError with the reason. How many bytes there may be is for whoever takes them in.
+The bytes are untrusted: pages, nesting and time are bounded, and an unreadable document raises IngestError
+with the reason. Callers limit the size in bytes.
 """
 
 import io
@@ -17,18 +17,18 @@ from memory.records.base import Record
 MediaType = Literal["text/markdown", "text/plain", "text/html", "application/pdf"]
 
 MAX_BYTES = 5_000_000
-"""Of a document, where whoever takes it in is given no other limit."""
+"""Default limit for the size of one document."""
 MAX_CHARS = 4_000_000
-"""Of extracted text: more than any honest document of 5 MB holds, and what a zip bomb would exceed."""
+"""Characters of extracted text: more than a real document of 5 MB has; a decompression bomb exceeds it."""
 MAX_PAGES = 2000
 MAX_SECONDS = 60.0
-"""For the pages of one PDF."""
-MAX_TREE = 200_000
-"""Elements of an HTML document."""
+"""Time limit for the pages of one PDF."""
+MAX_TAGS = 200_000
+"""Tags of an HTML document."""
 MAX_DEPTH = 400
-"""Levels of nesting of an HTML document; deeper trees exhaust recursive parsers."""
-MOST_CONTROLS = 0.01
-"""Share of control characters beyond which decoded bytes are no text."""
+"""Nesting levels of an HTML document; deeper trees exhaust recursive parsers."""
+MAX_CONTROL_SHARE = 0.01
+"""Share of control characters above which decoded bytes count as binary."""
 
 MEDIA_TYPES: dict[str, MediaType] = {
     ".md": "text/markdown",
@@ -40,7 +40,7 @@ MEDIA_TYPES: dict[str, MediaType] = {
     ".xhtml": "text/html",
     ".pdf": "application/pdf",
 }
-"""By file ending."""
+"""Media type by file extension."""
 
 _ALIASES: dict[str, MediaType] = {
     "text/x-markdown": "text/markdown",
@@ -48,42 +48,42 @@ _ALIASES: dict[str, MediaType] = {
     "application/x-pdf": "application/pdf",
 }
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")  # possessive: linear on any input
-_VOID = frozenset(
+_NEVER_CLOSED = frozenset(
     b"area base br col embed hr img input link meta source track wbr p li td tr th dd dt".split()
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 class RawDocument(Record):
-    """A document as it was found: where, what kind, and its bytes."""
+    """A document as it was read from disk or the web: source, media type and bytes."""
 
     source: str
     """Path or URL."""
     data: bytes
     media_type: MediaType
     title: str = ""
-    """Used where the document names none itself."""
+    """Fallback if the text has no heading of level 1."""
 
 
 def media_type(name: str, declared: str = "") -> MediaType:
-    """What a file or response holds, by its declared type, else by its ending. Raises IngestError."""
-    kind = declared.partition(";")[0].strip().lower()
+    """The media type of a file or response: the declared type, else by file extension. Raises IngestError."""
+    declared_type = declared.partition(";")[0].strip().lower()
     for known in (*MEDIA_TYPES.values(), *_ALIASES):
-        if kind == known and kind != "text/plain":
-            return _ALIASES.get(kind) or known  # type: ignore[return-value]
-    ending = PurePosixPath(name.partition("?")[0]).suffix.lower()
-    if ending in MEDIA_TYPES and kind in {"", "text/plain", "application/octet-stream"}:
-        return MEDIA_TYPES[ending]
-    if kind == "text/plain":
+        if declared_type == known and declared_type != "text/plain":
+            return _ALIASES.get(declared_type) or known  # type: ignore[return-value]
+    extension = PurePosixPath(name.partition("?")[0]).suffix.lower()
+    if extension in MEDIA_TYPES and declared_type in {"", "text/plain", "application/octet-stream"}:
+        return MEDIA_TYPES[extension]
+    if declared_type == "text/plain":
         return "text/plain"
     raise IngestError(
-        f"{name}: {kind or ending or 'no ending'} is not supported; give Markdown (.md), text (.txt), HTML"
-        " or PDF"
+        f"{name}: {declared_type or extension or 'a file without extension'} is not supported; use Markdown"
+        " (.md), text (.txt), HTML or PDF"
     )
 
 
 def too_large(source: str, max_bytes: int) -> IngestError:
-    """What to raise for a document of more than `max_bytes`."""
+    """The error for a document of more than `max_bytes`."""
     return IngestError(
         f"{source}: larger than the limit of {max_bytes} bytes: split it, or set"
         " NIGHTSCHOOL_MAX_DOCUMENT_BYTES"
@@ -91,38 +91,41 @@ def too_large(source: str, max_bytes: int) -> IngestError:
 
 
 def text_of(document: RawDocument) -> str:
-    """The document's text, line ends as `\\n`, lines of one paragraph joined by spaces.
+    """The document's text with `\\n` line ends and the wrapped lines of each paragraph joined by spaces.
 
-    Joining changes no length: offsets into the result of a Markdown or text file hold in the file, too,
-    once its line ends are `\\n`. Raises IngestError.
+    Joining keeps the length: for Markdown and text files, offsets into the result are also offsets into the
+    file with its line ends normalised to `\\n`. Raises IngestError.
     """
     if not document.data.strip():
         raise IngestError(f"{document.source}: the document is empty")
     match document.media_type:
         case "application/pdf":
-            text = _pdf(document)
+            text = _pdf_text(document)
         case "text/html":
-            text = _html(document)
+            text = _html_text(document)
         case _:
-            text = _decoded(document)
-    text = text.encode("utf-8", "replace").decode()  # a PDF may hold lone surrogates, which nothing can store
+            text = _decode(document)
+    text = text.encode("utf-8", "replace").decode()  # PDFs may hold lone surrogates, which no store accepts
     text = _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", ""))
     if not any(c.isalnum() for c in text):
-        raise IngestError(f"{document.source}: no text was found in it")
-    return unwrapped(text)
+        raise IngestError(f"{document.source}: the document contains no text")
+    return unwrap_lines(text)
 
 
-def unwrapped(text: str) -> str:
-    """Joins the wrapped lines of paragraphs and list items; code, tables and headings stay. Same length."""
+def unwrap_lines(text: str) -> str:
+    """Joins the wrapped lines of paragraphs and list items; leaves code, tables and headings alone.
+
+    The result has the same length.
+    """
     lines = text.split("\n")
     pieces: list[str] = []
     fenced = table = False
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, next_line in zip(lines, [*lines[1:], ""], strict=True):
         fence = line.lstrip().startswith(("```", "~~~"))
         fenced = fenced != fence
-        table = "|" in line and (table or is_table_rule(following))
-        joins = not fenced and not fence and not table and _continues(line, following)
-        pieces.append(line + (" " if joins else "\n"))
+        table = "|" in line and (table or is_table_rule(next_line))
+        join = not fenced and not fence and not table and _is_wrapped(line, next_line)
+        pieces.append(line + (" " if join else "\n"))
     return "".join(pieces)[: len(text)]
 
 
@@ -130,8 +133,9 @@ _STARTS_BLOCK = re.compile(r"\s*(?:#{1,6}\s|```|~~~|>|\||[-*+]\s|\d{1,3}[.)]\s|[
 _CODE_LINE = re.compile(r"(?: {4}|\t)")
 
 
-def _continues(line: str, following: str) -> bool:
-    if not line.strip() or not following.strip() or _STARTS_BLOCK.match(following):
+def _is_wrapped(line: str, next_line: str) -> bool:
+    """Whether `next_line` continues the paragraph or list item of `line`."""
+    if not line.strip() or not next_line.strip() or _STARTS_BLOCK.match(next_line):
         return False
     if re.match(r"\s*(?:#{1,6}\s|\||[-=_*]{3,}\s*$)", line):
         return False
@@ -139,31 +143,31 @@ def _continues(line: str, following: str) -> bool:
     return in_item or not _CODE_LINE.match(line)
 
 
-def _decoded(document: RawDocument) -> str:
+def _decode(document: RawDocument) -> str:
     data = document.data
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        kind = "binary" if b"\x00" in data[:8192] else "not valid UTF-8"
+        problem = "binary" if b"\x00" in data[:8192] else "not valid UTF-8"
         raise IngestError(
-            f"{document.source}: the file is {kind}; save it as UTF-8 text ({error})"
+            f"{document.source}: the file is {problem}; save it as UTF-8 text ({error})"
         ) from error
-    if len(_CONTROL.findall(text)) > MOST_CONTROLS * len(text):
+    if len(_CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
         raise IngestError(f"{document.source}: the file is binary, not text")
     return text
 
 
-def _html(document: RawDocument) -> str:
-    import trafilatura  # 0.5 s, which text files need not pay
+def _html_text(document: RawDocument) -> str:
+    import trafilatura  # here because the import takes 0.5 s and only HTML needs it
 
     tags = document.data.count(b"<")
-    if tags > MAX_TREE:
-        raise IngestError(f"{document.source}: HTML of {tags} elements is refused (limit {MAX_TREE})")
-    depth = _depth(document.data)
+    if tags > MAX_TAGS:
+        raise IngestError(f"{document.source}: the HTML has {tags} elements (limit {MAX_TAGS}); split it")
+    depth = _nesting_depth(document.data)
     if depth > MAX_DEPTH:
         raise IngestError(
-            f"{document.source}: HTML nested {depth} levels deep is refused (limit {MAX_DEPTH})"
+            f"{document.source}: the HTML is nested {depth} levels deep (limit {MAX_DEPTH}); simplify it"
         )
     if b"\x00" in document.data[:8192]:
         raise IngestError(f"{document.source}: the file is binary, not HTML")
@@ -176,21 +180,23 @@ def _html(document: RawDocument) -> str:
     )
     if not text:
         raise IngestError(f"{document.source}: no main text was found in the HTML")
-    return _bounded(str(text), document)
+    if len(text) > MAX_CHARS:
+        raise IngestError(f"{document.source}: the HTML unpacks to more than {MAX_CHARS} characters")
+    return str(text)
 
 
-def _depth(data: bytes) -> int:
-    """Deepest nesting of elements, counting those that are never closed, except where HTML allows it."""
+def _nesting_depth(data: bytes) -> int:
+    """The deepest nesting of elements; unclosed ones count too, except those that HTML allows unclosed."""
     depth = deepest = 0
     for closing, name, rest in _TAG.findall(data):
-        if rest.endswith(b"/") or name.lower() in _VOID:
+        if rest.endswith(b"/") or name.lower() in _NEVER_CLOSED:
             continue
         depth = max(0, depth - 1) if closing else depth + 1
         deepest = max(deepest, depth)
     return deepest
 
 
-def _pdf(document: RawDocument) -> str:
+def _pdf_text(document: RawDocument) -> str:
     from pypdf import PdfReader
     from pypdf.errors import LimitReachedError, PyPdfError
 
@@ -204,7 +210,7 @@ def _pdf(document: RawDocument) -> str:
         if len(reader.pages) > MAX_PAGES:
             raise IngestError(f"{document.source}: {len(reader.pages)} pages exceed the limit of {MAX_PAGES}")
         for page in reader.pages:
-            pages.append(_page(page.extract_text()))
+            pages.append(_page_text(page.extract_text()))
             length += len(pages[-1])
             if length > MAX_CHARS:
                 raise IngestError(f"{document.source}: the PDF unpacks to more than {MAX_CHARS} characters")
@@ -216,7 +222,7 @@ def _pdf(document: RawDocument) -> str:
         PyPdfError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError,
         NotImplementedError, OSError, AssertionError,
     ) as error:  # fmt: skip
-        # A malformed PDF surfaces as almost any of these from inside the parser.
+        # A malformed PDF can raise almost any of these inside the parser.
         raise IngestError(
             f"{document.source}: the PDF is malformed ({type(error).__name__}: {error})"
         ) from error
@@ -225,8 +231,8 @@ def _pdf(document: RawDocument) -> str:
     return "\n\n".join(pages)
 
 
-def _page(text: str) -> str:
-    """Joins words that a line end cut in two; a sentence that ends its line well short ends a paragraph."""
+def _page_text(text: str) -> str:
+    """Joins hyphenated words, and ends a paragraph where a sentence ends on a short line."""
     joined = re.sub(r"(?<=[a-z])-\n(?=[a-z])", "", text)
     lines = joined.splitlines()
     longest = max((len(line) for line in lines), default=0)
@@ -234,9 +240,3 @@ def _page(text: str) -> str:
         line + ("\n" if line.rstrip().endswith((".", "!", "?")) and len(line) < 0.7 * longest else "")
         for line in lines
     )
-
-
-def _bounded(text: str, document: RawDocument) -> str:
-    if len(text) > MAX_CHARS:
-        raise IngestError(f"{document.source}: it unpacks to more than {MAX_CHARS} characters")
-    return text

@@ -1,6 +1,6 @@
-"""Cuts a document's text into passages: along headings and paragraphs, at exact offsets.
+"""Splits a document's text into passages along headings and paragraphs, with exact offsets.
 
-Keeps all of the text but the headings themselves, which every passage below them carries as its section.
+Passages cover all of the text except the headings, which become the `section` of the passages below them.
 """
 
 import re
@@ -13,14 +13,15 @@ from memory.records.base import digest_of
 from memory.records.knowledge import Passage
 
 TARGET_WORDS = 120
-"""A passage is closed once it has this many words: about 80 to 160 of them, a few sentences on one thing."""
+"""A passage with this many words is complete. Passages have about 80 to 160 words: a few sentences."""
 MOST_WORDS = 160
 MOST_CHARS = 4000
-"""Of a passage: what has no sentences, such as a data file or a long code block, is cut there."""
+"""Limit for text without sentences, such as a data file or a long code block."""
 VERSION = 4
-"""Part of each passage's id: raise it when passages or facts are read differently, and all are read anew."""
+"""Part of each passage's id. Increase it when passages or facts are read differently; documents are then read
+again at the next ingest."""
 LONGEST_HEADING = 200
-"""Characters kept of a heading, because every passage below repeats it."""
+"""Characters of a heading that are kept; every passage below repeats it."""
 
 _HEADING = re.compile(r"^[ \t]*(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _VISIBLE = re.compile(r"\S")
@@ -29,7 +30,7 @@ _FENCE = re.compile(r"^[ \t]*(?:```|~~~)")
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph, list or code block: `text[start:end]`, under its headings."""
+    """A paragraph, list or code block `text[start:end]`, with the headings above it."""
 
     start: int
     end: int
@@ -38,13 +39,13 @@ class Block:
 
 
 def passages(text: str, *, source: str, title: str, domain: str) -> tuple[Passage, ...]:
-    """All passages of a document, in order; `title` is used where the text has no heading of level 1."""
+    """All passages of a document, in order; `title` is used if the text has no heading of level 1."""
     blocks = tuple(_blocks(text))
-    named = next((b.headings[0] for b in blocks if b.headings and b.headings[0]), "") or title
+    document_title = next((b.headings[0] for b in blocks if b.headings and b.headings[0]), "") or title
     return tuple(
-        _passage(text[start:end], start, source=source, title=named, section=headings, domain=domain)
+        _passage(text[start:end], start, source=source, title=document_title, section=headings, domain=domain)
         for headings, group in groupby(blocks, key=lambda block: block.headings)
-        for start, end in _packed(text, list(group))
+        for start, end in _pack(text, list(group))
     )
 
 
@@ -98,14 +99,14 @@ def _stripped_end(text: str, begin: int, end: int) -> int:
     return begin + len(text[begin:end].rstrip())
 
 
-def _packed(text: str, blocks: list[Block]) -> Iterator[tuple[int, int]]:
-    """Neighbouring pieces put together until they make a passage."""
+def _pack(text: str, blocks: list[Block]) -> Iterator[tuple[int, int]]:
+    """Joins neighbouring pieces into spans of passage size."""
     spans: list[tuple[int, int]] = []
     for start, end in [piece for block in blocks for piece in _pieces(text, block)]:
         if spans:
             first, last = spans[-1]
-            open_ = _count(text[first:last]) < TARGET_WORDS
-            if open_ and _count(text[first:end]) <= MOST_WORDS and end - first <= MOST_CHARS:
+            has_room = _word_count(text[first:last]) < TARGET_WORDS
+            if has_room and _word_count(text[first:end]) <= MOST_WORDS and end - first <= MOST_CHARS:
                 spans[-1] = (first, end)
                 continue
         spans.append((start, end))
@@ -113,28 +114,28 @@ def _packed(text: str, blocks: list[Block]) -> Iterator[tuple[int, int]]:
 
 
 def _pieces(text: str, block: Block) -> Iterator[tuple[int, int]]:
-    """The block itself, or, where it is too long, its sentences, items or table rows in runs."""
+    """The span of the block, or, if it is too long, spans of consecutive sentences, items or table rows."""
     piece = text[block.start : block.end]
-    if block.code or _count(piece) <= MOST_WORDS:
-        yield from _cut(text, block.start, block.end)
+    if block.code or _word_count(piece) <= MOST_WORDS:
+        yield from _split_by_chars(text, block.start, block.end)
         return
     first: int | None = None
     last = 0
     spans = list(quotable(piece))
-    if spans:  # a list item's mark and a table's header row belong to the first run
+    if spans:  # a list marker or a table's header row belongs to the first span
         spans[0] = (0, spans[0][1])
     for start, end in spans:
-        if first is not None and _count(piece[first:end]) > TARGET_WORDS:
-            yield from _cut(text, block.start + first, block.start + last)
+        if first is not None and _word_count(piece[first:end]) > TARGET_WORDS:
+            yield from _split_by_chars(text, block.start + first, block.start + last)
             first = None
         first = start if first is None else first
         last = end
     if first is not None:
-        yield from _cut(text, block.start + first, block.start + last)
+        yield from _split_by_chars(text, block.start + first, block.start + last)
 
 
-def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The span in stretches of at most MOST_CHARS, between words where there are any."""
+def _split_by_chars(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Splits a span into spans of at most MOST_CHARS, between words if possible."""
     while end - start > MOST_CHARS:
         space = max(text.rfind(mark, start + MOST_CHARS // 2, start + MOST_CHARS) for mark in (" ", "\n"))
         middle = space if space > 0 else start + MOST_CHARS
@@ -145,5 +146,5 @@ def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _count(text: str) -> int:
+def _word_count(text: str) -> int:
     return len(text.split())

@@ -1,6 +1,6 @@
-"""Ingest: finds documents by path or URL, and turns each into passages and facts in both stores.
+"""The ingest pipeline: reads documents from a path or URL and stores their passages and facts.
 
-A document counts as stored once all of it is; two ingests of one at once are the caller's to prevent.
+A document counts as stored once all of it is. Callers must not ingest the same document twice at once.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from typing import NamedTuple
 from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.errors import IngestError
 from memory.ingest.documents import MAX_BYTES, MEDIA_TYPES, RawDocument, media_type, text_of, too_large
-from memory.ingest.passages import passages as cut
-from memory.ingest.propositions.facts import facts as read_facts
+from memory.ingest.passages import passages as split_into_passages
+from memory.ingest.propositions.facts import facts as extract_facts
 from memory.ingest.web import fetch
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Fact, Passage
@@ -22,14 +22,14 @@ from memory.semantic.base import SemanticMemory
 
 
 class Failure(NamedTuple):
-    """A document that could not be read, and why."""
+    """A document that could not be read, and the reason."""
 
     source: str
     reason: str
 
 
 class IngestReport(Record):
-    """What came of an ingest: documents, passages and facts stored anew, and what was left as it was."""
+    """The result of an ingest: counts of newly stored and of unchanged documents, and the failures."""
 
     documents: int
     passages: int
@@ -39,27 +39,27 @@ class IngestReport(Record):
 
 
 def read_target(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[RawDocument | Failure]:
-    """The documents of a file, of a folder and all folders in it, or of an http(s) URL, one by one.
+    """Reads the documents of a file, a folder (recursively) or an http(s) URL, one by one.
 
-    One that cannot be read, or has more than `max_bytes`, is a Failure. In folders, hidden files and endings
-    other than `.md .txt .html .pdf` (and their variants) are passed over.
-    Raises IngestError if there is no such file or folder, or nothing to read in it.
+    A document that cannot be read, or exceeds `max_bytes`, yields a Failure. In folders, hidden files and
+    extensions other than `.md .txt .html .pdf` (and their variants) are skipped.
+    Raises IngestError if the file or folder does not exist, or the folder has no documents.
     """
     if target.startswith(("http://", "https://")):
-        yield _attempt(target, partial(fetch, target, max_bytes=max_bytes))
+        yield _try_read(target, partial(fetch, target, max_bytes=max_bytes))
         return
-    if not target.strip():  # as an unset shell variable leaves it; to a Path it would be the folder here
+    if not target.strip():  # for example an unset shell variable; Path("") would be the current folder
         raise IngestError("the path is empty; give a path (`.` for this folder), or a URL")
     path = Path(target).expanduser()
     if path.is_dir():
-        files = _files(path)
+        files = _document_files(path)
         if not files:
-            endings = " ".join(sorted(MEDIA_TYPES))
-            raise IngestError(f"{target}: no document in this folder (looked for {endings})")
+            extensions = " ".join(sorted(MEDIA_TYPES))
+            raise IngestError(f"{target}: no document in this folder (looked for {extensions})")
         for file in files:
-            yield _attempt(str(file), partial(_read, file, max_bytes))
+            yield _try_read(str(file), partial(_read_file, file, max_bytes))
     elif path.is_file():
-        yield _attempt(str(path), partial(_read, path, max_bytes))
+        yield _try_read(str(path), partial(_read_file, path, max_bytes))
     else:
         raise IngestError(f"{target}: no such file or folder; give a path, or a URL with http:// or https://")
 
@@ -71,15 +71,15 @@ async def ingest(
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
 ) -> IngestReport:
-    """Stores each document's passages and facts; one that is stored just so already is left alone.
+    """Stores the passages and facts of each document, and skips documents that are stored unchanged.
 
-    A changed document replaces what was read from its source before, which is forgotten only once all that is
-    new is stored: wherever that breaks off, nothing acknowledged is lost, and ingesting again repairs it. For
-    this the passages, which tell whether a document is stored, come after its facts and go before them.
-    What cannot be read is reported, not raised. Raises StoreUnavailable.
+    A changed document replaces the earlier content of its source. The old content is removed only after the
+    new content is stored, so an interruption loses nothing, and ingesting again repairs it. The passages
+    decide whether a document counts as stored; they are therefore added after its facts and removed before
+    them. Unreadable documents are listed in the report. Raises StoreUnavailable.
     """
-    stored = await episodic.sources()
-    done: list[tuple[int, int]] = []
+    fingerprints = await episodic.sources()
+    counts: list[tuple[int, int]] = []
     failed: list[Failure] = []
     unchanged = 0
     for document in documents:
@@ -92,56 +92,56 @@ async def ingest(
             failed.append(Failure(document.source, str(error)))
             continue
         digest = fingerprint(p.id for p in passages)
-        if stored.get(document.source) == digest:
+        if fingerprints.get(document.source) == digest:
             unchanged += 1
         else:
             await semantic.add(facts)
             await episodic.add(passages)
             await episodic.remove(document.source, keep={p.id for p in passages})
-            stored[document.source] = digest
-            done.append((len(passages), len(facts)))
-        # Also of an unchanged one: another version of it may have been broken off after its facts came in.
+            fingerprints[document.source] = digest
+            counts.append((len(passages), len(facts)))
+        # Also for an unchanged document: an interrupted ingest may have left facts of another version.
         await semantic.remove(document.source, keep={f.id for f in facts})
     return IngestReport(
-        documents=len(done),
-        passages=sum(p for p, _ in done),
-        facts=sum(f for _, f in done),
+        documents=len(counts),
+        passages=sum(p for p, _ in counts),
+        facts=sum(f for _, f in counts),
         unchanged=unchanged,
         failed=tuple(failed),
     )
 
 
 def read(document: RawDocument, domain: Domain) -> tuple[tuple[Passage, ...], tuple[Fact, ...]]:
-    """A document's passages and facts, not stored yet. Raises IngestError."""
+    """Splits a document into passages and extracts its facts, without storing them. Raises IngestError."""
     text = text_of(document)
     title = document.title or Path(document.source.partition("?")[0]).stem
-    passages = cut(text, source=document.source, title=title, domain=domain)
+    passages = split_into_passages(text, source=document.source, title=title, domain=domain)
     if not passages:
-        raise IngestError(f"{document.source}: the document holds headings only")
-    return passages, read_facts(passages)
+        raise IngestError(f"{document.source}: the document contains only headings")
+    return passages, extract_facts(passages)
 
 
-def _attempt(source: str, reading: Callable[[], RawDocument]) -> RawDocument | Failure:
+def _try_read(source: str, read_document: Callable[[], RawDocument]) -> RawDocument | Failure:
     try:
-        return reading()
+        return read_document()
     except IngestError as error:
         return Failure(source, str(error))
 
 
-def _files(folder: Path) -> list[Path]:
-    found: list[Path] = []
+def _document_files(folder: Path) -> list[Path]:
+    files: list[Path] = []
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
+        files += [
             Path(root, name)
             for name in sorted(names)
             if not name.startswith(".") and Path(name).suffix.lower() in MEDIA_TYPES
         ]
-    return found
+    return files
 
 
-def _read(path: Path, max_bytes: int) -> RawDocument:
-    """The file under its absolute path, so that the same file is the same source from anywhere."""
+def _read_file(path: Path, max_bytes: int) -> RawDocument:
+    """Reads a file; its source is the absolute path, so that it does not depend on the working directory."""
     kind = media_type(path.name)
     try:
         with path.open("rb") as file:

