@@ -13,6 +13,7 @@ from api.cli import (
     adapters,
     calibrate,
     chat,
+    doctor,
     gaps,
     keys,
     learn,
@@ -35,6 +36,7 @@ app.command("api")(serve.api)
 app.command("worker")(serve.worker)
 app.command("engine")(serve.engine)
 app.command("graph")(serve.graph)
+app.command("doctor")(doctor.doctor)
 app.command("ingest")(library.ingest)
 app.command("chat")(chat.chat)
 app.command("learn")(learn.learn)
