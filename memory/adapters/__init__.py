@@ -1,1 +1,1 @@
-"""Registries of LoRA adapters: the protocol, MLflow, and the fake that ships."""
+"""Registries of LoRA adapters: the protocol, the MLflow registry, an in-memory fake, and calibrations."""

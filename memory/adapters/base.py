@@ -1,7 +1,4 @@
-"""The protocol of an adapter registry as serving needs it, and the volatile fake that ships.
-
-The registry that lasts, and that trainers write to, is in `procedural`.
-"""
+"""The protocol of an adapter registry, and the rules for which adapters may go live."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,69 +8,71 @@ from memory.records.base import Digest, Domain
 
 
 class AdapterRegistry(Protocol):
-    """Adapter versions and what is live. Blocking: call it from a thread."""
+    """Adapter versions, and which one is live in each domain. Blocking: call it from a thread."""
 
     base: Digest | None
-    """Digest of the base model that is served: adapters of another one are `promotion_blocker`. None where none is."""
+    """Digest of the base model being served; None if unknown. Adapters of another base model cannot go
+    live."""
 
     def get(self, name: str) -> Adapter:
-        """The adapter with its status as of now. Raises UnknownAdapter."""
+        """The adapter with its current status. Raises UnknownAdapter."""
         ...
 
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
-        """All adapters, or those of a domain, by domain and version."""
+        """All adapters, or those of one domain, ordered by domain and version."""
         ...
 
     def live(self, domain: Domain) -> Adapter | None:
-        """What the domain serves now, or None for the base model."""
+        """The adapter that serves the domain now; None if the base model does."""
         ...
 
     def promote(self, name: str) -> None:
-        """Makes it live; the previous one becomes retired.
+        """Makes the adapter live; the previous one becomes retired.
 
-        Raises UnknownAdapter, and AdapterNotServable for one that was rejected or is `promotion_blocker`.
+        Raises UnknownAdapter, or AdapterNotServable if it was rejected or `promotion_blocker` has a reason.
         """
         ...
 
     def previous(self, domain: Domain) -> Adapter | None:
-        """What a rollback would make live: the last one before that is not `promotion_blocker`. None: the base model."""
+        """The adapter that a rollback would make live, skipping those that must not go live; None if it is
+        the base model."""
         ...
 
     def rollback(self, domain: Domain) -> Adapter | None:
-        """Makes the previous adapter live again and returns it; None means the base model."""
+        """Makes the previous adapter live again and returns it; None if it is the base model."""
         ...
 
     def retire(self, domain: Domain) -> None:
-        """Lets the base model serve the domain."""
+        """Makes the base model serve the domain."""
         ...
 
     def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
-        """Notes that nothing is to be learned from this curriculum again: by no adapter, or by none of the
-        base model `base`, which could not hold it."""
+        """Puts a curriculum in quarantine, so that it is not learned again: for all base models, or only for
+        the base model `base`, which could not learn it."""
         ...
 
     def quarantined(self, digest: Digest) -> str | None:
-        """Why the curriculum is in quarantine for the base model that is served, or None if it is not."""
+        """Why the curriculum is in quarantine for the base model being served; None if it is not."""
         ...
 
 
 def quarantine_key(digest: Digest, base: Digest | None) -> str:
-    """Name of the note that a curriculum is in quarantine, for one base model or for all."""
+    """The key of a quarantine entry, for one base model or for all."""
     return digest if base is None else f"{digest}.{base[:16]}"
 
 
-def quarantine_note(notes: Mapping[str, str], digest: Digest, base: Digest | None) -> str | None:
-    """Why the curriculum is in quarantine for the base model; for any where none is served."""
-    if digest in notes or base is not None:
-        return notes.get(digest) or notes.get(quarantine_key(digest, base))
-    return next((notes[key] for key in sorted(notes) if key.startswith(f"{digest}.")), None)
+def quarantine_reason(reasons: Mapping[str, str], digest: Digest, base: Digest | None) -> str | None:
+    """Why the curriculum is in quarantine for the base model `base`, or for any base model if None."""
+    if digest in reasons or base is not None:
+        return reasons.get(digest) or reasons.get(quarantine_key(digest, base))
+    return next((reasons[key] for key in sorted(reasons) if key.startswith(f"{digest}.")), None)
 
 
 def promotion_blocker(adapter: Adapter, registry: AdapterRegistry) -> str | None:
-    """Why the adapter must not go live, or None: it was trained on another base model, or it learned what is
-    in quarantine.
+    """Why the adapter must not go live: it was trained on another base model, or it learned a curriculum that
+    is in quarantine. None if it may.
 
-    One that is live stays so until another takes its place: to serve nothing is not for a note to decide.
+    An adapter that is already live stays live until it is replaced.
     """
     if (reason := base_mismatch(adapter, registry)) is not None:
         return reason
@@ -84,10 +83,10 @@ def promotion_blocker(adapter: Adapter, registry: AdapterRegistry) -> str | None
 
 
 def base_mismatch(adapter: Adapter, registry: AdapterRegistry) -> str | None:
-    """Says so if the adapter was trained on other weights than those that are served; else None."""
+    """The reason if the adapter was trained on another base model than the one being served; else None."""
     if registry.base in (None, adapter.base_digest):
         return None
     return (
-        f"{adapter.name} was trained on {adapter.base_model} ({adapter.base_digest[:8]}), and another base"
-        " model is served: use that one (`nightschool models use`), or learn the topic again"
+        f"{adapter.name} was trained on {adapter.base_model} ({adapter.base_digest[:8]}), but another base"
+        " model is being served: switch to it (`nightschool models use`), or learn the topic again"
     )

@@ -1,6 +1,6 @@
-"""Gates that were refitted on people's own questions: a file for each gate that was refitted.
+"""Calibrations: answer gates refitted on a user's own labelled questions, one file per gate.
 
-An adapter's record is sealed and a card is the model's, so that neither holds them.
+They have files of their own, because an adapter's record is immutable and a model card belongs to the model.
 """
 
 import logging
@@ -16,58 +16,58 @@ from memory.records.interactions import AnswerGate
 
 log = logging.getLogger(__name__)
 
-SHOWN = 12
-"""Digits of a digest in a file's name."""
+DIGEST_PREFIX = 12
+"""Digits of a digest in a file name."""
 
 
 class Calibration(Record):
-    """The gate of one domain, refitted on questions that people labelled, for what served the domain then."""
+    """A gate refitted on labelled questions, for the adapter or base model that served the domain then."""
 
     domain: Domain
     adapter: AdapterName | None
-    """None: the base model."""
+    """None for the base model."""
     base: Digest | None
-    """Digest of the base model; None where the registry knew none."""
+    """Digest of the base model; None if the registry knew none."""
     replaces: Digest
-    """Digest of the gate in the adapter's record or the model's card: where that has another gate by now, as
-    after a new study, this calibration is not used."""
+    """Digest of the replaced gate, from the adapter's record or the model card. If that gate has
+    changed since, for example after a new study, the calibration is not used."""
     gate: AnswerGate
     created_at: datetime
 
     @property
     def key(self) -> str:
-        """A later calibration of the same key takes its place."""
-        base = self.base[:SHOWN] if self.base is not None else "any"
-        return f"{self.adapter or self.domain}.{base}.{self.replaces[:SHOWN]}"
+        """Identifies the calibrated gate; a later calibration with the same key replaces this one."""
+        base = self.base[:DIGEST_PREFIX] if self.base is not None else "any"
+        return f"{self.adapter or self.domain}.{base}.{self.replaces[:DIGEST_PREFIX]}"
 
 
 class CalibrationStore(Protocol):
-    """The latest calibration of each gate, be it an adapter's or a base model's. Blocking."""
+    """The latest calibration of each gate. Blocking: call it from a thread."""
 
     def list(self) -> tuple[Calibration, ...]:
-        """All of them, those for other base models too."""
+        """All calibrations, including those for other base models."""
         ...
 
     def save(self, calibration: Calibration) -> None:
-        """Takes the place of the one before."""
+        """Saves a calibration, replacing an earlier one with the same key."""
         ...
 
 
 class FolderCalibrationStore:
-    """CalibrationStore as JSON files in a folder, which need not be there yet."""
+    """Calibrations as JSON files in a folder, which is created by the first `save`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def list(self) -> tuple[Calibration, ...]:
-        """See CalibrationStore.list; a file that cannot be read is logged and left out."""
-        found = []
+        """See CalibrationStore.list; an unreadable file is logged and left out."""
+        calibrations = []
         for path in sorted(self._folder.glob("[!.]*.json")):
             try:
-                found.append(Calibration.model_validate_json(path.read_bytes()))
+                calibrations.append(Calibration.model_validate_json(path.read_bytes()))
             except (OSError, ValidationError) as error:
-                log.error("%s is left out: run `nightschool calibrate` again (%s)", path, error)
-        return tuple(found)
+                log.error("%s cannot be read, run `nightschool calibrate` again: %s", path, error)
+        return tuple(calibrations)
 
     def save(self, calibration: Calibration) -> None:
         """See CalibrationStore.save."""
@@ -77,7 +77,7 @@ class FolderCalibrationStore:
 
 
 class VolatileCalibrationStore:
-    """The fake that ships: calibrations in this object."""
+    """Calibrations in RAM, for tests."""
 
     def __init__(self) -> None:
         self._saved: dict[str, Calibration] = {}

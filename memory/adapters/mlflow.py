@@ -1,9 +1,9 @@
-"""Adapter versions: what was trained, what is live for which domain, and the way back (MLflow).
+"""The adapter registry on MLflow: registered versions, which one is live, promotion and rollback.
 
-Never loads an adapter into an engine: promotion here only moves the alias, after the caller has tried it.
+Promotion here only moves an alias; loading and checking the adapter in an engine is the caller's part.
 
-What is live has one truth, the registered model's alias `live`; the words candidate, live and retired are
-derived from it and from the list of past promotions, so no crash can leave two versions live.
+The registered model's alias `live` alone decides which version is live. The statuses candidate, live and
+retired are derived from it and from the list of past promotions, so a crash cannot leave two versions live.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_note
+from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
 from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.outbox.files import write_atomically
 from memory.records.adapters import Adapter, AdapterStatus
@@ -36,50 +36,50 @@ HISTORY = "promotions"
 QUARANTINE = "quarantine"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _TAG_LIMIT = 4000
-"""Characters that MLflow's SQL store takes for a tag, with a margin (the column holds 5,000)."""
+"""Characters of a tag that MLflow's SQL store accepts, with a margin (the column holds 5,000)."""
 
 
 @contextmanager
-def _reached(what: str = "the adapter registry") -> Iterator[None]:
-    """MLflow reports most trouble with its database as its own exception, and passes some of it on."""
-    from mlflow.exceptions import MlflowException  # 4 s, which `--help` need not pay
+def _registry_errors(what: str = "the adapter registry") -> Iterator[None]:
+    """Turns the errors of MLflow and its database into StoreUnavailable."""
+    from mlflow.exceptions import MlflowException  # here because the import takes 4 s
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise StoreUnavailable(
-            f"{what} cannot be used: check that it is writable, has space and is locked by nobody ({error})"
+            f"{what} cannot be used: check that it is writable, has space and is not locked ({error})"
         ) from error
 
 
 class MlflowAdapterRegistry:
-    """Adapters on disk, their versions, metrics and aliases in MLflow. Blocking: call it from a thread.
+    """Adapters in a folder, with versions, metrics and aliases in MLflow. Blocking: call it from a thread.
 
-    Every method raises StoreUnavailable if MLflow cannot be reached.
+    Every method raises StoreUnavailable if MLflow cannot be used.
     """
 
     def __init__(self, home: Path, tracking_url: str | None = None, *, base: Digest | None = None) -> None:
-        """Opens the registry of `home`; the first opening creates its tables (about 3 s).
+        """Opens the registry in `home`; the first time creates its tables (about 3 s).
 
-        `tracking_url` points at an MLflow server or another database; for `base` see AdapterRegistry. Raises
+        `tracking_url` is an MLflow server or another database; for `base` see AdapterRegistry. Raises
         StoreUnavailable.
         """
         self.base = base
         self._home = home.resolve()
         self._home.mkdir(parents=True, exist_ok=True)
-        own = self._home / "mlflow.db"
-        if tracking_url is None and not own.exists():
-            _create(own)
-        self._client = _connect(tracking_url or f"sqlite:///{own}")
-        self._left_out: set[str] = set()
-        """Names that `list` has complained of; it is asked every few seconds."""
+        database = self._home / "mlflow.db"
+        if tracking_url is None and not database.exists():
+            _create_database(database)
+        self._client = _connect(tracking_url or f"sqlite:///{database}")
+        self._reported_corrupt: set[str] = set()
+        """Adapters that `list` has logged as unreadable; it is called every few seconds."""
 
-    @_reached()
+    @_registry_errors()
     def register(self, adapter: Adapter) -> None:
-        """Keeps the adapter's record, metrics and lineage; registering the same name again changes nothing.
+        """Stores the adapter's record, metrics and lineage; registering a name again changes nothing.
 
-        Raises ValueError unless its status is `candidate` or `rejected`.
+        Raises ValueError unless the status is `candidate` or `rejected`.
         """
         if adapter.status not in ("candidate", "rejected"):
             raise ValueError(f"{adapter.name} can only be registered as candidate or rejected")
@@ -92,7 +92,7 @@ class MlflowAdapterRegistry:
         self._client.create_model_version(
             adapter.domain,
             source=str(self._folder(adapter.name)),
-            run_id=self._log(adapter),
+            run_id=self._log_run(adapter),
             tags={
                 "adapter": adapter.name,
                 "version": str(adapter.version),
@@ -103,66 +103,65 @@ class MlflowAdapterRegistry:
             },
         )
 
-    @_reached()
+    @_registry_errors()
     def get(self, name: str) -> Adapter:
-        """The adapter with its status as of now. Raises UnknownAdapter, CorruptRecord."""
+        """The adapter with its current status. Raises UnknownAdapter, CorruptRecord."""
         return self._adapter(self._version(name))
 
-    @_reached()
+    @_registry_errors()
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
-        """All adapters, or those of a domain, by domain and version.
+        """All adapters, or those of one domain, ordered by domain and version.
 
-        One whose record is gone or altered is logged and left out, so that the others still serve.
+        An adapter whose record is missing or altered is logged and left out, so that the others still work.
         """
-        found: list[Adapter] = []
+        adapters: list[Adapter] = []
         for version in self._search(f"name = '{domain}'" if domain else None):
             try:
-                found.append(self._adapter(version))
+                adapters.append(self._adapter(version))
             except CorruptRecord as error:
-                if version.tags["adapter"] not in self._left_out:
+                if version.tags["adapter"] not in self._reported_corrupt:
                     log.error("an adapter is left out: %s", error)
-                self._left_out.add(version.tags["adapter"])
-        return tuple(sorted(found, key=lambda adapter: (adapter.domain, adapter.version)))
+                self._reported_corrupt.add(version.tags["adapter"])
+        return tuple(sorted(adapters, key=lambda adapter: (adapter.domain, adapter.version)))
 
-    @_reached()
+    @_registry_errors()
     def live(self, domain: Domain) -> Adapter | None:
-        """What the domain serves now, or None for the base model."""
-        version = self._live(domain)
+        """The adapter that serves the domain now; None if the base model does."""
+        version = self._live_version(domain)
         return self._adapter(version) if version else None
 
-    @_reached()
+    @_registry_errors()
     def promote(self, name: str) -> None:
         """Moves the domain's alias to the adapter; the previous one becomes retired.
 
-        Raises UnknownAdapter, and AdapterNotServable for one that is rejected, incomplete, or learned a
-        curriculum that is in quarantine.
+        Raises UnknownAdapter, or AdapterNotServable if the adapter was rejected, lacks files, or
+        `promotion_blocker` has a reason.
         """
         version = self._version(name)
         if version.tags["status"] == "rejected":
-            reasons = version.tags.get("reasons") or "no reason was kept"
-            raise AdapterNotServable(f"{name} was rejected and is never served: {reasons}")
+            reasons = version.tags.get("reasons") or "no reason was recorded"
+            raise AdapterNotServable(f"{name} was rejected and cannot be served: {reasons}")
         missing = [file for file in ADAPTER_FILES if not (self._folder(name) / file).is_file()]
         if missing:
             raise AdapterNotServable(
-                f"{name} lacks {', '.join(missing)} in {self._folder(name)}: train it again"
+                f"{name} lacks {', '.join(missing)} in {self._folder(name)}: learn the topic again"
             )
         if (blocker := promotion_blocker(self._adapter(version), self)) is not None:
             raise AdapterNotServable(blocker)
-        live = self._live(version.name)
+        live = self._live_version(version.name)
         if live is not None and live.version == version.version:
             return
         history = [*self._history(version.name, upto=live), str(version.version)]
         self._client.set_registered_model_tag(version.name, HISTORY, ",".join(history[-100:]))
         self._client.set_registered_model_alias(version.name, LIVE, str(version.version))
 
-    @_reached()
+    @_registry_errors()
     def previous(self, domain: Domain) -> Adapter | None:
-        """What a rollback would make live, or None for the base model. Raises CorruptRecord.
+        """The adapter that a rollback would make live; None if it is the base model. Raises CorruptRecord.
 
-        It is the last one before that learned nothing that is in quarantine; others are passed over, and
-        logged.
+        Earlier adapters that must not go live are skipped and logged.
         """
-        live = self._live(domain)
+        live = self._live_version(domain)
         if live is None:
             return None
         for number in reversed(self._history(domain, upto=live)[:-1]):
@@ -171,41 +170,41 @@ class MlflowAdapterRegistry:
             adapter = self._adapter(self._client.get_model_version(domain, number))
             if (blocker := promotion_blocker(adapter, self)) is None:
                 return adapter
-            log.warning("no rollback to an adapter that is promotion_blocker: %s", blocker)
+            log.warning("rollback skips an adapter that must not go live: %s", blocker)
         return None
 
-    @_reached()
+    @_registry_errors()
     def rollback(self, domain: Domain) -> Adapter | None:
-        """Makes the previous adapter live again and returns it; None means the base model."""
-        found = self.previous(domain)
-        if found is None:
+        """Makes the previous adapter live again and returns it; None if it is the base model."""
+        previous = self.previous(domain)
+        if previous is None:
             self.retire(domain)
             return None
-        self._client.set_registered_model_alias(domain, LIVE, str(self._version(found.name).version))
+        self._client.set_registered_model_alias(domain, LIVE, str(self._version(previous.name).version))
         return self.live(domain)
 
-    @_reached()
+    @_registry_errors()
     def retire(self, domain: Domain) -> None:
-        """Lets the base model serve the domain; its adapters stay registered."""
-        if self._live(domain) is not None:
+        """Makes the base model serve the domain; its adapters stay registered."""
+        if self._live_version(domain) is not None:
             self._client.delete_registered_model_alias(domain, LIVE)
 
-    @_reached()
+    @_registry_errors()
     def next_version(self, domain: Domain) -> int:
-        """The number that the domain's next adapter gets, from 1."""
+        """The version number of the domain's next adapter, starting at 1."""
         return 1 + max((int(v.tags["version"]) for v in self._search(f"name = '{domain}'")), default=0)
 
-    @_reached()
+    @_registry_errors()
     def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
-        """Notes that nothing is to be learned from this curriculum again, or not by adapters of `base`."""
+        """Puts a curriculum in quarantine, for all base models or only for `base`."""
         experiment, key = self._experiment(QUARANTINE), quarantine_key(digest, base)
         self._client.set_experiment_tag(experiment, key, reason[:_TAG_LIMIT] or "no reason given")
 
-    @_reached()
+    @_registry_errors()
     def quarantined(self, digest: Digest) -> str | None:
-        """Why the curriculum is in quarantine for the base model that is served, or None if it is not."""
-        found = self._client.get_experiment_by_name(QUARANTINE)
-        return quarantine_note(found.tags, digest, self.base) if found else None
+        """Why the curriculum is in quarantine for the base model being served; None if it is not."""
+        experiment = self._client.get_experiment_by_name(QUARANTINE)
+        return quarantine_reason(experiment.tags, digest, self.base) if experiment else None
 
     def _folder(self, name: str) -> Path:
         return self._home / "adapters" / name
@@ -221,7 +220,7 @@ class MlflowAdapterRegistry:
 
     def _find(self, name: str) -> "ModelVersion | None":
         if not re.fullmatch(ADAPTER_PATTERN, name):
-            return None  # and never becomes part of a query
+            return None  # keeps invalid names out of the query
         return next(self._search(f"tag.adapter = '{name}'"), None)
 
     def _version(self, name: str) -> "ModelVersion":
@@ -230,14 +229,14 @@ class MlflowAdapterRegistry:
             raise UnknownAdapter(f"no adapter {name!r} is registered: `nightschool adapters list` shows all")
         return version
 
-    def _live(self, domain: Domain) -> "ModelVersion | None":
+    def _live_version(self, domain: Domain) -> "ModelVersion | None":
         for model in self._client.search_registered_models(f"name = '{domain}'"):
             if LIVE in model.aliases:
                 return self._client.get_model_version(domain, model.aliases[LIVE])
         return None
 
     def _history(self, domain: Domain, *, upto: "ModelVersion | None") -> tuple[str, ...]:
-        """MLflow version numbers in the order of their promotions, up to and with the live one."""
+        """MLflow version numbers in the order of their promotions, up to and including the live one."""
         if upto is None:
             return ()
         text = self._client.get_registered_model(domain).tags.get(HISTORY, "")
@@ -258,7 +257,9 @@ class MlflowAdapterRegistry:
         try:
             adapter = Adapter.model_validate_json(text)
         except ValidationError as error:
-            raise CorruptRecord(f"{path} is not an adapter record of this version: {error}") from error
+            raise CorruptRecord(
+                f"{path} was not written by this version of Nightschool: learn the topic again ({error})"
+            ) from error
         return adapter.model_copy(update={"status": self._status(version), "path": str(self._folder(name))})
 
     def _status(self, version: "ModelVersion") -> AdapterStatus:
@@ -271,30 +272,30 @@ class MlflowAdapterRegistry:
         return "retired" if str(version.version) in promoted else "candidate"
 
     def _experiment(self, name: str, *, artifact_location: str | None = None) -> str:
-        """The id of the experiment of that name, which another process may be creating at this moment."""
+        """The id of the experiment with this name; creates it, even if another process does so at once."""
         from mlflow.exceptions import MlflowException
 
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
             try:
                 return str(self._client.create_experiment(name, artifact_location=artifact_location))
             except MlflowException:
-                found = self._client.get_experiment_by_name(name)
-                if found is None:
+                experiment = self._client.get_experiment_by_name(name)
+                if experiment is None:
                     raise
-        return str(found.experiment_id)
+        return str(experiment.experiment_id)
 
-    def _log(self, adapter: Adapter) -> str:
-        """An MLflow run with the adapter's parameters and metrics; returns its id."""
+    def _log_run(self, adapter: Adapter) -> str:
+        """Creates an MLflow run with the adapter's parameters and metrics; returns its id."""
         from mlflow.entities import Metric, Param
 
         experiment = self._experiment(adapter.domain, artifact_location=str(self._home / "mlruns"))
         run = self._client.create_run(experiment, run_name=adapter.name).info.run_id
-        when = int(adapter.created_at.timestamp() * 1000)
+        timestamp = int(adapter.created_at.timestamp() * 1000)
         keys = ("base_model", "recipe", "curriculum", "version")
         self._client.log_batch(
             run,
-            metrics=[Metric(key, value, when, 0) for key, value in _metrics(adapter)],
+            metrics=[Metric(key, value, timestamp, 0) for key, value in _metrics(adapter)],
             params=[Param(key, str(getattr(adapter, key))) for key in keys],
         )
         self._client.set_terminated(run)
@@ -304,39 +305,39 @@ class MlflowAdapterRegistry:
 def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
     yield "training_seconds", adapter.training_seconds
     yield "training_tokens", float(adapter.training_tokens)
-    for when, evaluation in (("before", adapter.before), ("after", adapter.after)):
-        yield f"{when}.seconds", evaluation.seconds
-        for group, found in evaluation:
-            if isinstance(found, Score):
-                for key, value in found:
-                    yield f"{when}.{group}.{key}", float(value)
+    for phase, evaluation in (("before", adapter.before), ("after", adapter.after)):
+        yield f"{phase}.seconds", evaluation.seconds
+        for group, score in evaluation:
+            if isinstance(score, Score):
+                for key, value in score:
+                    yield f"{phase}.{group}.{key}", float(value)
     for key, share in adapter.let_through:
         yield f"let_through.{key}", share
     if adapter.gate.error is not None:
         yield "calibration.error", adapter.gate.error
-    for form, fitted in adapter.gate.forms.items():
-        yield f"gate.{form}.coverage", fitted.coverage
+    for form, form_gate in adapter.gate.forms.items():
+        yield f"gate.{form}.coverage", form_gate.coverage
     for check in adapter.verdict.checks:
         yield f"gate.{check.name.replace(' ', '_')}", check.figure
 
 
-def _create(database: Path) -> None:
-    """Builds the tables beside the database's place and links them in whole.
+def _create_database(database: Path) -> None:
+    """Creates MLflow's database in a temporary file and links it into place once it is complete.
 
-    MLflow cannot open a database whose first migration was interrupted. Of two processes that build at once,
-    the first one's is kept.
+    MLflow cannot open a database whose first migration was interrupted. If two processes create it at once,
+    the first one wins.
     """
-    building = database.with_name(f".{database.name}.{uuid.uuid4().hex}")
+    temporary = database.with_name(f".{database.name}.{uuid.uuid4().hex}")
     try:
-        _connect(f"sqlite:///{building}")
+        _connect(f"sqlite:///{temporary}")
         with suppress(FileExistsError):
-            os.link(building, database)
+            os.link(temporary, database)
     finally:
-        building.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _connect(url: str) -> "MlflowClient":
-    with _reached(f"the adapter registry at {url}"):
+    with _registry_errors(f"the adapter registry at {url}"):
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri=url, registry_uri=url)

@@ -1,15 +1,15 @@
-"""An adapter registry in memory: the fake that ships."""
+"""An adapter registry in RAM, for tests."""
 
 from collections.abc import Sequence
 
-from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_note
+from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
 from memory.errors import AdapterNotServable, UnknownAdapter
 from memory.records.adapters import Adapter, AdapterStatus
 from memory.records.base import Digest, Domain
 
 
 class VolatileAdapterRegistry:
-    """The fake that ships: adapters in this object, with the promotions of each domain in order."""
+    """Adapters in a dict, with the promotions of each domain in order."""
 
     def __init__(
         self,
@@ -18,7 +18,7 @@ class VolatileAdapterRegistry:
         quarantine: dict[Digest, str] | None = None,
         base: Digest | None = None,
     ) -> None:
-        """Starts with these adapters, none of them live."""
+        """None of the `adapters` is live at first."""
         self.base = base
         self._adapters = {adapter.name: adapter for adapter in adapters}
         self._quarantine = dict(quarantine or {})
@@ -36,8 +36,8 @@ class VolatileAdapterRegistry:
         return adapter.model_copy(update={"status": self._status(adapter)})
 
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
-        found = [self.get(name) for name, a in self._adapters.items() if domain in (None, a.domain)]
-        return tuple(sorted(found, key=lambda adapter: (adapter.domain, adapter.version)))
+        adapters = [self.get(name) for name, a in self._adapters.items() if domain in (None, a.domain)]
+        return tuple(sorted(adapters, key=lambda adapter: (adapter.domain, adapter.version)))
 
     def live(self, domain: Domain) -> Adapter | None:
         return self.get(self._live[domain]) if domain in self._live else None
@@ -45,7 +45,7 @@ class VolatileAdapterRegistry:
     def promote(self, name: str) -> None:
         adapter = self.get(name)
         if adapter.status == "rejected":
-            raise AdapterNotServable(f"{name} was rejected and is never served")
+            raise AdapterNotServable(f"{name} was rejected and cannot be served")
         if (reason := promotion_blocker(adapter, self)) is not None:
             raise AdapterNotServable(reason)
         if self._live.get(adapter.domain) != name:
@@ -55,20 +55,20 @@ class VolatileAdapterRegistry:
     def previous(self, domain: Domain) -> Adapter | None:
         live = self._live.get(domain)
         earlier = self._promoted.get(domain, [])[:-1] if live else []
-        found = (self.get(name) for name in reversed(earlier) if name != live)
-        return next((adapter for adapter in found if promotion_blocker(adapter, self) is None), None)
+        candidates = (self.get(name) for name in reversed(earlier) if name != live)
+        return next((adapter for adapter in candidates if promotion_blocker(adapter, self) is None), None)
 
     def rollback(self, domain: Domain) -> Adapter | None:
-        found = self.previous(domain)
-        if found is None:
+        previous = self.previous(domain)
+        if previous is None:
             self.retire(domain)
             return None
         history = self._promoted[domain]
         history.pop()
-        while history[-1] != found.name:
+        while history[-1] != previous.name:
             history.pop()
-        self._live[domain] = found.name
-        return self.get(found.name)
+        self._live[domain] = previous.name
+        return self.get(previous.name)
 
     def retire(self, domain: Domain) -> None:
         self._promoted.pop(domain, None)
@@ -78,7 +78,7 @@ class VolatileAdapterRegistry:
         self._quarantine[quarantine_key(digest, base)] = reason
 
     def quarantined(self, digest: Digest) -> str | None:
-        return quarantine_note(self._quarantine, digest, self.base)
+        return quarantine_reason(self._quarantine, digest, self.base)
 
     def _status(self, adapter: Adapter) -> AdapterStatus:
         if adapter.status == "rejected":

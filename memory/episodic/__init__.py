@@ -1,1 +1,1 @@
-"""Episodic memory, what was read: one protocol, LanceDB, and a volatile fake that ships."""
+"""Episodic memory: the passages that were read. A protocol, the LanceDB store and an in-memory fake."""

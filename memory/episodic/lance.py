@@ -1,6 +1,6 @@
-"""Episodic memory on LanceDB: passages with their vectors and a full-text index, in one folder.
+"""Episodic memory on LanceDB: passages with vectors and a full-text index, in one folder.
 
-One process writes; others may read. Ranks nothing across vector and text; that is for `hybrid`.
+One process writes, others may read. `memory.retrieval.hybrid` combines the two searches.
 """
 
 import asyncio
@@ -16,35 +16,35 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
-from memory.episodic.base import By, embedded_text, fingerprint, squashed
+from memory.episodic.base import SearchBy, fingerprint, scale_bm25, searchable_text
 from memory.errors import CorruptRecord, StoreUnavailable
 from memory.records.knowledge import Evidence, Passage
 from memory.retrieval.embedding import Embedder
 
 TABLE = "passages"
 WRITES_PER_COMPACTION = 20
-"""LanceDB's own advice: optimize after more than 20 modifications."""
+"""LanceDB recommends to optimize after more than 20 modifications."""
 KEEP_VERSIONS = timedelta(hours=1)
-"""Old versions stay readable that long, for readers that started on them."""
+"""How long old table versions stay, for readers that started on them."""
 MOST_IDS = 500
-"""Ids in one filter."""
+"""Ids in one filter expression."""
 
 
 class LanceEpisodicMemory:
-    """Passages in a LanceDB table; writes are serialised, because `merge_insert` does not enforce keys."""
+    """Passages in a LanceDB table; writes run one at a time: `merge_insert` enforces no unique key."""
 
     def __init__(self, table: AsyncTable, embedder: Embedder) -> None:
-        """Over an open table; see `open`."""
+        """Takes an open table; use `open` instead."""
         self._table = table
         self._embedder = embedder
-        self._writing = asyncio.Lock()
+        self._write_lock = asyncio.Lock()
         self._writes = 0
 
     @classmethod
     async def open(cls, path: Path | str, embedder: Embedder) -> "LanceEpisodicMemory":
-        """Opens the folder, or an s3:// address, and creates what is missing. Raises StoreUnavailable.
+        """Opens a folder or an s3:// URL, and creates the table and index if missing.
 
-        An existing table must hold vectors of the embedder's dimension.
+        Raises StoreUnavailable, also if the stored vectors do not have the embedder's dimension.
         """
         schema = pa.schema(
             [
@@ -56,7 +56,7 @@ class LanceEpisodicMemory:
                 pa.field("vector", pa.list_(pa.float32(), embedder.dimension), nullable=False),
             ]
         )
-        async with _reached(f"the passages in {path}"):
+        async with _store_errors(f"the passages in {path}"):
             connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
             if TABLE in (await connection.list_tables()).tables:
                 table = await connection.open_table(TABLE)
@@ -75,36 +75,36 @@ class LanceEpisodicMemory:
         unique = {p.id: p for p in passages}
         if not unique:
             return 0
-        vectors = await asyncio.to_thread(self._embedder.embed, [embedded_text(p) for p in unique.values()])
+        vectors = await asyncio.to_thread(self._embedder.embed, [searchable_text(p) for p in unique.values()])
         rows = [
             {
                 "id": p.id,
                 "source": p.source,
                 "domain": p.domain,
-                "searched": embedded_text(p),
+                "searched": searchable_text(p),
                 "body": p.model_dump_json(),
                 "vector": vector,
             }
             for p, vector in zip(unique.values(), vectors, strict=True)
         ]
-        async with self._writing, _reached("the passages"):
-            done = await self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
-            await self._wrote()
-        return int(done.num_inserted_rows)
+        async with self._write_lock, _store_errors("the passages"):
+            result = await self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
+            await self._compact_if_due()
+        return int(result.num_inserted_rows)
 
     async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
         where = f"source = {quoted(source)}"
         if keep:
             where += f" AND id NOT IN ({', '.join(map(quoted, keep))})"
-        async with self._writing, _reached("the passages"):
+        async with self._write_lock, _store_errors("the passages"):
             count = await self._table.count_rows(where)
             if count:
                 await self._table.delete(where)
-                await self._wrote()
+                await self._compact_if_due()
         return count
 
     async def search(
-        self, query: str, *, by: By, limit: int, domain: str | None = None
+        self, query: str, *, by: SearchBy, limit: int, domain: str | None = None
     ) -> tuple[Evidence, ...]:
         if limit < 1 or not query.strip():
             return ()
@@ -115,45 +115,45 @@ class LanceEpisodicMemory:
             search = self._table.query().nearest_to_text(query, columns="searched")
         if domain is not None:
             search = search.where(f"domain = {quoted(domain)}")
-        async with _reached("the passages"):
+        async with _store_errors("the passages"):
             rows = (
                 await search.select(["id", "body", "_distance" if by == "vector" else "_score"])
                 .limit(limit)
                 .to_list()
             )
-        found = [Evidence(passage=_passage(row), score=_score(row, by), found_by=(by,)) for row in rows]
-        return tuple(sorted(found, key=lambda hit: (-hit.score, hit.passage.id)))
+        hits = [Evidence(passage=_passage(row), score=_score(row, by), found_by=(by,)) for row in rows]
+        return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)))
 
     async def get(self, ids: Sequence[str]) -> tuple[Passage, ...]:
-        wanted = list(dict.fromkeys(ids))
+        unique = list(dict.fromkeys(ids))
         found: dict[str, Passage] = {}
-        for first in range(0, len(wanted), MOST_IDS):
-            listed = ", ".join(quoted(i) for i in wanted[first : first + MOST_IDS])
-            async with _reached("the passages"):
+        for first in range(0, len(unique), MOST_IDS):
+            listed = ", ".join(quoted(i) for i in unique[first : first + MOST_IDS])
+            async with _store_errors("the passages"):
                 rows = await self._table.query().where(f"id IN ({listed})").select(["id", "body"]).to_list()
             found.update((row["id"], _passage(row)) for row in rows)
-        return tuple(found[i] for i in wanted if i in found)
+        return tuple(found[i] for i in unique if i in found)
 
     async def sources(self, domain: str | None = None) -> dict[str, str]:
         query = self._table.query().select(["id", "source"])
         if domain is not None:
             query = query.where(f"domain = {quoted(domain)}")
-        async with _reached("the passages"):
+        async with _store_errors("the passages"):
             rows = await query.to_list()
         ids: dict[str, list[str]] = defaultdict(list)
         for row in rows:
             ids[row["source"]].append(row["id"])
-        return {source: fingerprint(found) for source, found in ids.items()}
+        return {source: fingerprint(passage_ids) for source, passage_ids in ids.items()}
 
-    async def _wrote(self) -> None:
-        """Compacts now and then: thousands of small fragments make every search slow."""
+    async def _compact_if_due(self) -> None:
+        """Counts a write and compacts the table regularly: many small fragments make every search slow."""
         self._writes += 1
         if self._writes % WRITES_PER_COMPACTION == 0:
             await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
 
 
 def quoted(value: str) -> str:
-    """A string literal for a LanceDB filter; the dialect knows no escape but the doubled quote."""
+    """A string literal for a LanceDB filter; a doubled quote is the dialect's only escape."""
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -162,17 +162,17 @@ def _passage(row: dict[str, Any]) -> Passage:
         return Passage.model_validate_json(row["body"])
     except ValueError as error:
         raise CorruptRecord(
-            f"the stored passage {row['id']} is not readable: ingest its document again ({error})"
+            f"the stored passage {row['id']} cannot be read: ingest its document again ({error})"
         ) from error
 
 
-def _score(row: dict[str, Any], by: By) -> float:
-    return min(1.0, max(0.0, 1.0 - row["_distance"])) if by == "vector" else squashed(row["_score"])
+def _score(row: dict[str, Any], by: SearchBy) -> float:
+    return min(1.0, max(0.0, 1.0 - row["_distance"])) if by == "vector" else scale_bm25(row["_score"])
 
 
 @asynccontextmanager
-async def _reached(what: str) -> AsyncIterator[None]:
-    """LanceDB reports disk and format trouble as OSError, RuntimeError or ValueError."""
+async def _store_errors(what: str) -> AsyncIterator[None]:
+    """Turns LanceDB's disk and format errors (OSError, RuntimeError, ValueError) into StoreUnavailable."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:

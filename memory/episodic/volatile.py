@@ -1,23 +1,22 @@
-"""Episodic memory as a fake that ships: exact search over passages kept in this object."""
+"""Episodic memory in RAM, for tests: exact search over all passages."""
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from memory.episodic.base import By, embedded_text, fingerprint, squashed
+from memory.episodic.base import SearchBy, fingerprint, scale_bm25, searchable_text
 from memory.language.text import singular, words
 from memory.records.knowledge import Evidence, Passage
 from memory.retrieval.embedding import Embedder, Vectors
 
 K1, B = 1.2, 0.75
-"""Robertson and Zaragoza (2009), as in LanceDB."""
+"""BM25 parameters of Robertson and Zaragoza (2009), as in LanceDB."""
 
 
 class VolatileEpisodicMemory:
     """Passages in a dict, searched exhaustively."""
 
     def __init__(self, embedder: Embedder) -> None:
-        """Starts empty."""
         self._embedder = embedder
         self._passages: dict[str, Passage] = {}
         self._vectors: dict[str, Vectors] = {}
@@ -25,29 +24,29 @@ class VolatileEpisodicMemory:
     async def add(self, passages: Sequence[Passage]) -> int:
         new = {p.id: p for p in passages if p.id not in self._passages}
         for passage, vector in zip(
-            new.values(), self._embedder.embed([embedded_text(p) for p in new.values()]), strict=True
+            new.values(), self._embedder.embed([searchable_text(p) for p in new.values()]), strict=True
         ):
             self._passages[passage.id] = passage
             self._vectors[passage.id] = vector
         return len(new)
 
     async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        gone = [p.id for p in self._passages.values() if p.source == source and p.id not in keep]
-        for id_ in gone:
+        removed = [p.id for p in self._passages.values() if p.source == source and p.id not in keep]
+        for id_ in removed:
             del self._passages[id_], self._vectors[id_]
-        return len(gone)
+        return len(removed)
 
     async def search(
-        self, query: str, *, by: By, limit: int, domain: str | None = None
+        self, query: str, *, by: SearchBy, limit: int, domain: str | None = None
     ) -> tuple[Evidence, ...]:
         if limit < 1 or not query.strip():
             return ()
-        pool = [p for p in self._passages.values() if domain is None or p.domain == domain]
-        scores = self._cosines(query, pool) if by == "vector" else _bm25(query, pool)
+        candidates = [p for p in self._passages.values() if domain is None or p.domain == domain]
+        scores = self._cosines(query, candidates) if by == "vector" else _bm25(query, candidates)
         ranked = sorted(
             (
                 Evidence(passage=p, score=s, found_by=(by,))
-                for p, s in zip(pool, scores, strict=True)
+                for p, s in zip(candidates, scores, strict=True)
                 if by == "vector" or s > 0
             ),
             key=lambda hit: (-hit.score, hit.passage.id),
@@ -62,23 +61,23 @@ class VolatileEpisodicMemory:
         for passage in self._passages.values():
             if domain is None or passage.domain == domain:
                 ids[passage.source].append(passage.id)
-        return {source: fingerprint(found) for source, found in ids.items()}
+        return {source: fingerprint(passage_ids) for source, passage_ids in ids.items()}
 
-    def _cosines(self, query: str, pool: Sequence[Passage]) -> list[float]:
-        wanted = self._embedder.embed([query])[0]
-        return [min(1.0, max(0.0, float(self._vectors[p.id] @ wanted))) for p in pool]
+    def _cosines(self, query: str, passages: Sequence[Passage]) -> list[float]:
+        query_vector = self._embedder.embed([query])[0]
+        return [min(1.0, max(0.0, float(self._vectors[p.id] @ query_vector))) for p in passages]
 
 
-def _bm25(query: str, pool: Sequence[Passage]) -> list[float]:
-    documents = [Counter(singular(w) for w in words(embedded_text(p))) for p in pool]
+def _bm25(query: str, passages: Sequence[Passage]) -> list[float]:
+    documents = [Counter(singular(w) for w in words(searchable_text(p))) for p in passages]
     lengths = [sum(d.values()) for d in documents]
     average = sum(lengths) / len(lengths) if lengths else 1.0
-    scores = [0.0] * len(pool)
+    scores = [0.0] * len(passages)
     for term in {singular(w) for w in words(query)}:
-        holding = sum(term in d for d in documents)
-        idf = math.log(1 + (len(pool) - holding + 0.5) / (holding + 0.5))
+        frequency_in_documents = sum(term in d for d in documents)
+        idf = math.log(1 + (len(passages) - frequency_in_documents + 0.5) / (frequency_in_documents + 0.5))
         for i, document in enumerate(documents):
             frequency = document[term]
             norm = frequency + K1 * (1 - B + B * lengths[i] / average)
             scores[i] += idf * frequency * (K1 + 1) / norm if frequency else 0.0
-    return [squashed(s) for s in scores]
+    return [scale_bm25(s) for s in scores]

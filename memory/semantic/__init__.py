@@ -1,1 +1,1 @@
-"""Semantic memory, what is known: one protocol, FalkorDB, and a volatile fake that ships."""
+"""Semantic memory: the graph of facts. A protocol, the FalkorDB store and an in-memory fake."""

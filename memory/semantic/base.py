@@ -1,4 +1,4 @@
-"""The protocol of semantic memory: facts with provenance, found through the things they name."""
+"""The protocol of semantic memory: a graph of facts with provenance, looked up by subject or object."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -8,31 +8,31 @@ from memory.records.knowledge import Fact
 
 
 class SemanticMemory(Protocol):
-    """A graph of facts. Every method raises StoreUnavailable if the store is out of reach."""
+    """A graph of facts. Methods raise StoreUnavailable on failure."""
 
     async def add(self, facts: Sequence[Fact]) -> int:
-        """Stores those whose id is new and returns how many; others are left as they are."""
+        """Adds the facts whose id is new and returns how many."""
         ...
 
     async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        """Forgets a document's facts, but not those whose ids are to be kept; returns how many."""
+        """Removes a document's facts, except the ids in `keep`; returns how many."""
         ...
 
     async def about(
         self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
     ) -> tuple[Fact, ...]:
-        """Facts whose subject or object is one of the terms, in any case, number or article.
+        """Facts whose subject or object is one of the terms, ignoring case, plural and article.
 
-        Facts about a subject come before those that end in it; equal ones by id.
+        Facts with the term as subject come before those with it as object; ties are ordered by id.
         """
         ...
 
     async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
-        """Facts within `hops` (1 to 4) steps of the subjects, in either direction, nearest first."""
+        """Facts within `hops` (1 to 4) steps of the subjects in either direction, nearest first."""
         ...
 
     async def aclose(self) -> None:
-        """Lets go of the store's connections; further calls are not allowed."""
+        """Closes the store's connections; it must not be used afterwards."""
         ...
 
 
@@ -40,12 +40,12 @@ MOST_HOPS = 4
 
 
 def keys(names: Sequence[str]) -> list[str]:
-    """The names' keys without repetition, in order; blank names are left out."""
+    """The distinct keys of the names, in order; blank names are left out."""
     return list(dict.fromkeys(k for k in map(key, names) if k))
 
 
 def checked_hops(hops: int) -> int:
-    """`hops` itself. Raises ValueError unless it is in 1..4: beyond that a graph returns everything."""
+    """Returns `hops`. Raises ValueError unless it is in 1..4; more would return most of the graph."""
     if not 1 <= hops <= MOST_HOPS:
         raise ValueError(f"hops must be in 1..{MOST_HOPS}, not {hops}")
     return hops

@@ -1,6 +1,6 @@
-"""The embedded graph store: the command line and the life of a FalkorDB in one folder.
+"""The embedded FalkorDB server: starts, awaits and stops it for one data folder.
 
-It listens on a unix socket only, and acknowledges no write before it is on disk.
+It listens only on a unix socket, and syncs each write to disk before acknowledging it.
 """
 
 import asyncio
@@ -21,27 +21,27 @@ from memory.errors import StoreUnavailable
 SOCKET = "graph.sock"
 LOG = "graph.log"
 LONGEST_SOCKET = 100
-"""Bytes; Linux allows 107 in the path of a unix socket, and Redis appends to it while it starts."""
+"""In bytes. Linux allows 107 for the path of a unix socket, and Redis appends to it while starting."""
 READY_SECONDS = 60.0
-"""A graph of 30,000 nodes reloads in ten seconds."""
+"""Start timeout; a graph of 30,000 nodes loads in ten seconds."""
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 QUERY_TIMEOUT_MS = 20_000
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the graph of `folder` listens: in it, or, where its path is too long for a socket, in a private
-    folder of the system's temporary directory that is named by its digest.
+    """The socket of the server for `folder`: inside it, or, if that path is too long for a socket, in a
+    private folder of the system's temporary directory, named by the digest of `folder`.
     """
-    own = folder.resolve() / SOCKET
-    if len(os.fsencode(own)) <= LONGEST_SOCKET:
-        return own
+    in_folder = folder.resolve() / SOCKET
+    if len(os.fsencode(in_folder)) <= LONGEST_SOCKET:
+        return in_folder
     name = f"nightschool-{os.getuid()}-{sha256(os.fsencode(folder.resolve())).hexdigest()[:16]}"
     return Path(tempfile.gettempdir()) / name / SOCKET
 
 
 def command(folder: Path) -> list[str]:
-    """The command line of a server for `folder`; `prepare` the folder first.
+    """The server's command line for `folder`; call `prepare` first.
 
     Raises StoreUnavailable if the package's binaries are missing.
     """
@@ -65,20 +65,27 @@ def command(folder: Path) -> list[str]:
 
 
 def prepare(folder: Path) -> None:
-    """Creates the folder and the socket's. Raises StoreUnavailable if either is not ours to use."""
+    """Creates the data folder and the socket's folder.
+
+    Raises StoreUnavailable if one cannot be created or the socket's folder belongs to another user.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        home = socket_path(folder).parent
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = home.lstat()
+        socket_folder = socket_path(folder).parent
+        socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = socket_folder.lstat()
     except OSError as error:
         raise StoreUnavailable(f"the graph's folder {folder} cannot be created: {error}") from error
-    if home != folder.resolve() and (found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode)):
-        raise StoreUnavailable(f"{home} belongs to someone else: use a shorter path than {folder}")
+    if socket_folder != folder.resolve() and (
+        status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode)
+    ):
+        raise StoreUnavailable(
+            f"{socket_folder} belongs to another user: choose a home folder with a shorter path than {folder}"
+        )
 
 
 async def wait_ready(folder: Path, *, seconds: float = READY_SECONDS) -> None:
-    """Returns once the graph of `folder` answers and has read its file. Raises StoreUnavailable."""
+    """Returns once the server for `folder` has loaded its data and answers. Raises StoreUnavailable."""
     client = redis.asyncio.Redis(unix_socket_path=str(socket_path(folder)))
     deadline = asyncio.get_running_loop().time() + seconds
     try:
@@ -99,9 +106,9 @@ async def wait_ready(folder: Path, *, seconds: float = READY_SECONDS) -> None:
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A server for `folder` as a child of this process, ready on entering and stopped on leaving.
+    """Runs a server for `folder` as a child process, ready on entry and stopped on exit.
 
-    Raises StoreUnavailable, with the end of its log, if it does not come up.
+    Raises StoreUnavailable, with the end of its log, if it does not start.
     """
     prepare(folder)
     with (folder / LOG).open("ab") as log:
@@ -109,14 +116,14 @@ async def running(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
             *command(folder), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
-        await _up(process, folder)
+        await _wait_started(process, folder)
         yield process
     finally:
         await stop(process)
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
-    """Asks the server to finish and waits for it; kills it after ten seconds, which loses nothing either."""
+    """Terminates the server and waits for it; kills it after ten seconds, which loses no data either."""
     if process.returncode is None:
         process.terminate()
         try:
@@ -126,7 +133,8 @@ async def stop(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-async def _up(process: asyncio.subprocess.Process, folder: Path) -> None:
+async def _wait_started(process: asyncio.subprocess.Process, folder: Path) -> None:
+    """Returns once the server is ready. Raises StoreUnavailable if it exits or does not answer in time."""
     ready = asyncio.create_task(wait_ready(folder))
     ended = asyncio.create_task(process.wait())
     try:
@@ -134,7 +142,7 @@ async def _up(process: asyncio.subprocess.Process, folder: Path) -> None:
         if ended.done():
             tail = (folder / LOG).read_text(errors="replace")[-500:]
             raise StoreUnavailable(
-                f"the graph in {folder} ended with exit code {process.returncode}: {tail.strip()}"
+                f"the graph in {folder} stopped with exit code {process.returncode}: {tail.strip()}"
             )
         await ready
     finally:

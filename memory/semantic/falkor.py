@@ -1,6 +1,6 @@
-"""Semantic memory on FalkorDB: entities joined by facts, each fact with its provenance.
+"""Semantic memory on FalkorDB: entities are nodes, and facts with their provenance are edges.
 
-A fact is kept whole as JSON on its edge; the properties beside it are what queries filter by.
+An edge holds the whole fact as JSON, and as properties the values that queries filter by.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
 
 BATCH = 500
-"""Facts in one query; each query is written whole or not at all."""
+"""Facts per write query; each query is atomic."""
 MOST_KEYS = 1000
-"""Entities that one step of a walk starts from."""
+"""Entities that one step of a graph walk starts from."""
 TIMEOUT_MS = 10_000
 CONNECT_SECONDS = 5.0
 CONSTRAINT_SECONDS = 30.0
@@ -55,23 +55,23 @@ RETURN DISTINCT r.id AS id, r.body, startNode(r).key, endNode(r).key ORDER BY id
 
 
 class FalkorSemanticMemory:
-    """Facts in a FalkorDB graph; writes of this process wait for each other."""
+    """Facts in a FalkorDB graph; this process writes one batch at a time."""
 
     def __init__(self, client: FalkorDB, graph: AsyncGraph) -> None:
-        """Over a graph whose constraints are in force; see `open`."""
+        """Takes a graph whose constraints are in force; use `open` instead."""
         self._client = client
         self._graph = graph
-        self._writing = asyncio.Lock()
+        self._write_lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, url_or_socket: str, graph: str = "nightschool") -> "FalkorSemanticMemory":
         """Connects to `falkor://HOST:PORT`, `redis://...`, `unix://PATH` or the path of a socket.
 
-        Creates the graph's indexes and constraints where they are missing. Raises StoreUnavailable.
+        Creates missing indexes and constraints. Raises StoreUnavailable.
         """
         url = url_or_socket if "://" in url_or_socket else f"unix://{url_or_socket}"
-        async with _reached(url):
-            # The client asks the server at once, and blocks while it does.
+        async with _store_errors(url):
+            # In a thread, because the constructor queries the server and blocks.
             client = await asyncio.to_thread(
                 FalkorDB.from_url,
                 url,
@@ -80,13 +80,13 @@ class FalkorSemanticMemory:
             )
             client.connection.set_retry(Retry(ExponentialBackoff(cap=1.0, base=0.05), RETRIES))
             memory = cls(client, client.select_graph(graph))
-            await memory._constrain()
+            await memory._create_constraints()
         return memory
 
     async def add(self, facts: Sequence[Fact]) -> int:
         new = {f.id: f for f in facts}
         written = 0
-        async with self._writing, _reached("the graph"):
+        async with self._write_lock, _store_errors("the graph"):
             for first in range(0, len(new), BATCH):
                 ids = list(new)[first : first + BATCH]
                 known = {_safe(row[0]) for row in await self._read(_KNOWN, ids=[_safe(i) for i in ids])}
@@ -97,15 +97,15 @@ class FalkorSemanticMemory:
         return written
 
     async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        kept = {_safe(i) for i in keep}
+        kept_ids = {_safe(i) for i in keep}
         count = 0
-        async with self._writing, _reached("the graph"):
+        async with self._write_lock, _store_errors("the graph"):
             rows = await self._read(_OF_SOURCE, source=_safe(source))
-            stale = [id_ for (id_,) in rows if id_ not in kept]
+            stale = [id_ for (id_,) in rows if id_ not in kept_ids]
             for first in range(0, len(stale), BATCH):
                 batch = {"ids": stale[first : first + BATCH]}
-                done = await self._graph.query(_REMOVE, batch, timeout=TIMEOUT_MS)
-                count += int(done.relationships_deleted)
+                result = await self._graph.query(_REMOVE, batch, timeout=TIMEOUT_MS)
+                count += int(result.relationships_deleted)
             if count:
                 await self._graph.query(_ORPHANS, timeout=TIMEOUT_MS)
         return count
@@ -113,27 +113,27 @@ class FalkorSemanticMemory:
     async def about(
         self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
     ) -> tuple[Fact, ...]:
-        wanted = [_safe(k) for k in keys(terms)]
-        if not wanted or limit < 1:
+        term_keys = [_safe(k) for k in keys(terms)]
+        if not term_keys or limit < 1:
             return ()
-        async with _reached("the graph"):
+        async with _store_errors("the graph"):
             found: dict[str, Fact] = {}
             for query in (_BY_SUBJECT, _BY_OBJECT):
-                for id_, body in await self._read(query, keys=wanted, domain=domain, limit=limit):
+                for id_, body in await self._read(query, keys=term_keys, domain=domain, limit=limit):
                     found.setdefault(id_, _fact(body))
         return tuple(found.values())[:limit]
 
     async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
         frontier = [_safe(k) for k in keys(subjects)]
-        reached = set(frontier)
+        visited = set(frontier)
         found: dict[str, Fact] = {}
-        async with _reached("the graph"):
+        async with _store_errors("the graph"):
             for _ in range(checked_hops(hops)):
                 rows = await self._read(_NEAR, keys=frontier[:MOST_KEYS]) if frontier else []
                 for id_, body, _start, _end in rows:
                     found.setdefault(id_, _fact(body))
-                frontier = sorted({k for row in rows for k in row[2:]} - reached)
-                reached.update(frontier)
+                frontier = sorted({k for row in rows for k in row[2:]} - visited)
+                visited.update(frontier)
         return tuple(found.values())[: max(0, limit)]
 
     async def aclose(self) -> None:
@@ -142,9 +142,9 @@ class FalkorSemanticMemory:
     async def _read(self, query: str, **parameters: Any) -> list[list[Any]]:
         return list((await self._graph.ro_query(query, parameters, timeout=TIMEOUT_MS)).result_set)
 
-    async def _constrain(self) -> None:
-        """One entity per key, one fact per id; the server checks what it holds first, which takes a while."""
-        await self._graph.query("RETURN 1")  # creates the graph: constraints need one
+    async def _create_constraints(self) -> None:
+        """Makes entity keys and fact ids unique, and waits until the server has checked existing data."""
+        await self._graph.query("RETURN 1")  # creates the graph, which constraints need
         for create, name, *properties in (
             (self._graph.create_node_unique_constraint, "Entity", "key"),
             (self._graph.create_edge_unique_constraint, "FACT", "id"),
@@ -162,12 +162,14 @@ class FalkorSemanticMemory:
         deadline = asyncio.get_running_loop().time() + CONSTRAINT_SECONDS
         while any(c["status"] != "OPERATIONAL" for c in await self._graph.list_constraints()):
             if asyncio.get_running_loop().time() > deadline:
-                raise StoreUnavailable("the graph breaks its own constraints: restore a copy of its folder")
+                raise StoreUnavailable(
+                    "the graph's data violates its constraints: restore a copy of its folder"
+                )
             await asyncio.sleep(0.05)
 
 
 def _row(fact: Fact) -> dict[str, str]:
-    """ASCII JSON, because a raw NUL would end the query in the middle."""
+    """The parameters of one fact for `_ADD`; its JSON is ASCII, because a raw NUL would cut off the query."""
     return {
         "id": _safe(fact.id),
         "subject_key": _safe(key(fact.subject)),
@@ -182,7 +184,7 @@ def _row(fact: Fact) -> dict[str, str]:
 
 
 def _safe(text: str) -> str:
-    """Without what a query cannot carry: NUL, and lone surrogates."""
+    """The text without NUL and lone surrogates, which a query cannot contain."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
@@ -190,11 +192,12 @@ def _fact(body: str) -> Fact:
     try:
         return Fact.model_validate_json(body)
     except ValueError as error:
-        raise CorruptRecord(f"a stored fact is not readable: ingest its document again ({error})") from error
+        raise CorruptRecord(f"a stored fact cannot be read: ingest its document again ({error})") from error
 
 
 @asynccontextmanager
-async def _reached(what: str) -> AsyncIterator[None]:
+async def _store_errors(what: str) -> AsyncIterator[None]:
+    """Turns connection and query errors into StoreUnavailable."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Semantic memory as a fake that ships: facts kept in this object."""
+"""Semantic memory in RAM, for tests: facts in a dict."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,7 +11,6 @@ class VolatileSemanticMemory:
     """Facts in a dict, searched exhaustively."""
 
     def __init__(self) -> None:
-        """Starts empty."""
         self._facts: dict[str, Fact] = {}
 
     async def add(self, facts: Sequence[Fact]) -> int:
@@ -20,37 +19,37 @@ class VolatileSemanticMemory:
         return len(new)
 
     async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        gone = [f.id for f in self._facts.values() if f.source == source and f.id not in keep]
-        for id_ in gone:
+        removed = [f.id for f in self._facts.values() if f.source == source and f.id not in keep]
+        for id_ in removed:
             del self._facts[id_]
-        return len(gone)
+        return len(removed)
 
     async def about(
         self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
     ) -> tuple[Fact, ...]:
-        wanted = set(keys(terms))
+        term_keys = set(keys(terms))
         found = [
-            (key(f.subject) not in wanted, f.id, f)
+            (key(f.subject) not in term_keys, f.id, f)
             for f in self._facts.values()
-            if (domain is None or f.domain == domain) and wanted & {key(f.subject), key(f.object)}
+            if (domain is None or f.domain == domain) and term_keys & {key(f.subject), key(f.object)}
         ]
         return tuple(f for *_, f in sorted(found, key=lambda row: row[:2])[: max(0, limit)])
 
     async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
-        reached = set(keys(subjects))
+        visited = set(keys(subjects))
         found: dict[str, Fact] = {}
         for _ in range(checked_hops(hops)):
             step = sorted(
                 (
                     f
                     for f in self._facts.values()
-                    if f.id not in found and reached & {key(f.subject), key(f.object)}
+                    if f.id not in found and visited & {key(f.subject), key(f.object)}
                 ),
                 key=lambda f: f.id,
             )
             found.update((f.id, f) for f in step)
-            reached |= {key(name) for f in step for name in (f.subject, f.object)}
+            visited |= {key(name) for f in step for name in (f.subject, f.object)}
         return tuple(found.values())[: max(0, limit)]
 
     async def aclose(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing; there are no connections."""

@@ -1,7 +1,7 @@
 """Three searches, one ranking."""
 
 import pytest
-from tests.memory.ingest.test_library import document
+from tests.memory.ingest.test_pipeline import document
 
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.pipeline import ingest
