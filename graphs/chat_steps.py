@@ -94,7 +94,7 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     gate, declines, taught = state["route"].gate, given.card.declines, state["route"].adapter is not None
     turn_id = given.new_id()
     stream_gate = StreamGate(gate, declines, _speaker(turn_id, state, runtime))
-    heard = stream_gate.hear if state.get("streamed") and not taught else None
+    heard = stream_gate.add if state.get("streamed") and not taught else None
 
     def hopeless(tokens: Sequence[Token]) -> bool:
         """An answer that will be declined need not be written to its end."""

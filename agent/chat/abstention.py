@@ -1,4 +1,4 @@
-"""What the service says in its own words when it does not know or only quotes, and in which language."""
+"""The service's own replies in twelve languages (abstaining, warning, quoting), and language detection."""
 
 import re
 import tomllib
@@ -33,48 +33,48 @@ from memory.language.lexicon import (
 AbstentionReason = Literal["no_sources", "sources_silent", "sources_disagree"]
 
 FALLBACK = "en"
-"""Language of the reply where the user's own is none of ours, or cannot be told."""
+"""Language of the reply if the user's is unsupported or unknown."""
 SURE = 0.8
-"""Confidence of the detector below which its word does not count."""
+"""Minimum confidence of the language detector."""
 FEWEST_WORDS = 4
-"""Words without which the detector alone does not decide: names and terms look like any language."""
+"""The detector alone does not decide shorter texts: names and terms look like any language."""
 WORDS_BEFORE_BIDDING = 4
-"""A user's "answer in German" stands among the first words of its clause."""
+"""A user's "answer in German" has its verb among the first words of its clause."""
 ENOUGH_WORDS = 8
-"""Words from which the detector knows better than a count of small words."""
+"""From this many words the detector is more reliable than counting function words."""
 LONGEST_INSTRUCTIONS = 20_000
-"""Characters of a system prompt or message that are searched for "answer in German"."""
+"""Characters of a system prompt or message searched for "answer in German"."""
 LONGEST_SAMPLE = 1000
-"""Characters of a message that its language is told by, and of a sentence that may name one."""
+"""Characters of a message used for detection, and of a sentence searched for a language name."""
 
 
 def abstention_text(reason: AbstentionReason, language: str) -> str:
-    """The reply in place of an answer. English for a language (ISO 639-1) without a text of ours."""
+    """The reply instead of an answer; English if `language` (ISO 639-1) is unsupported."""
     return _TEXTS.get(language, _TEXTS[FALLBACK])[reason]
 
 
 def caution_text(language: str) -> str:
-    """One sentence to put before a draft that the model is unsure of. English as in `abstention_text`."""
+    """A warning sentence before an unsure draft; English if `language` is unsupported."""
     return _TEXTS.get(language, _TEXTS[FALLBACK])["caution"]
 
 
 def quotation_text(text: str, title: str, language: str) -> str:
-    """The text in quotation marks, with its document's title if it has one. English as in `abstention_text`."""
+    """The text in quotation marks, with its document's title; English if `language` is unsupported."""
     marks = _TEXTS.get(language, _TEXTS[FALLBACK])["quotation"]
     return marks.format(text) + (f" ({title})" if title else "")
 
 
 def disagreement_text(first: str, second: str, language: str) -> str:
-    """The sentence that two quotations contradict each other. English as in `abstention_text`."""
+    """A sentence that two quotations contradict each other; English if `language` is unsupported."""
     return _TEXTS.get(language, _TEXTS[FALLBACK])["disagreement"].format(first, second)
 
 
 def reply_language(messages: Sequence[BaseMessage]) -> str:
-    """The language (ISO 639-1) that the reply should have.
+    """The language (ISO 639-1) of the reply.
 
-    One that the system prompt asks for, else one that the last user message asks for, else the language of
-    that message, or of the ones before it where it is too short to tell. The first message that is not
-    plainly English loads the detector: .2 s, 15 MB.
+    In order: requested by the system prompt, requested by the last user message, the language of that
+    message, or of earlier ones if it is too short to tell. The first message that is not plainly English
+    loads the detector: .2 s, 15 MB.
     """
     system = "\n".join(message.text for message in messages if isinstance(message, SystemMessage))
     user = [message.text for message in messages if isinstance(message, HumanMessage)]
@@ -89,7 +89,7 @@ def reply_language(messages: Sequence[BaseMessage]) -> str:
 
 
 def instructed_language(instructions: str) -> str | None:
-    """The language that instructions such as "Answer in German" name, if there is one."""
+    """The language requested by a system prompt such as "Answer in German", if any."""
     for sentence in _sentences(instructions):
         clauses = _CLAUSE.split(sentence) if _NEGATION.search(sentence) else [sentence]
         for clause in clauses:
@@ -102,27 +102,33 @@ def instructed_language(instructions: str) -> str | None:
 
 
 def requested_language(message: str) -> str | None:
-    """The language that a user's message asks for the answer in; one that it only speaks of is none.
+    """The answer language requested by a user message, if any; a mere mention does not count.
 
-    "What is entropy? Answer in German." asks for it, "How many people speak German?" does not.
+    "What is entropy? Answer in German." requests one, "How many people speak German?" does not.
     """
     for sentence in _sentences(message):
-        question = _asks(sentence)
+        question = _is_question(sentence)
         for clause in _CLAUSE.split(sentence):
-            if _NEGATION.search(clause) or _asks(clause):
+            if _NEGATION.search(clause) or _is_question(clause):
                 continue
-            if not question and (match := _LABELLED.search(clause)) and _bids(clause[: match.start()], 1):
+            if (
+                not question
+                and (match := _LABELLED.search(clause))
+                and _is_request(clause[: match.start()], 1)
+            ):
                 return _code(match["name"])
             for pattern in _REQUESTS:
-                if (match := pattern.search(clause)) and _bids(clause[: match.start()], WORDS_BEFORE_BIDDING):
+                if (match := pattern.search(clause)) and _is_request(
+                    clause[: match.start()], WORDS_BEFORE_BIDDING
+                ):
                     return _code(match["name"])
     return None
 
 
 def detect_language(text: str) -> str | None:
-    """The language of a text, `en` where it is none of ours, None where too little can be told from it.
+    """The language of a text; `en` if unsupported, None if the text is too short to tell.
 
-    Small words such as articles decide short texts and the detector's letter statistics long ones.
+    Function words decide short texts, the detector's letter statistics long ones.
     """
     sample = text.strip()[:LONGEST_SAMPLE]
     by_words = language_by_words(sample)
@@ -148,8 +154,8 @@ def _sentences(text: str) -> list[str]:
     return [sentence[:LONGEST_SAMPLE] for sentence in _SENTENCE.split(text[:LONGEST_INSTRUCTIONS])]
 
 
-def _asks(text: str) -> bool:
-    """Whether the text begins as a question does; "can you" and its like ask for something to be done."""
+def _is_question(text: str) -> bool:
+    """Whether the text begins like a question; "can you ..." is a request, not a question."""
     words = words_of(text)
     if not words or any(words[0] in interrogatives for interrogatives in INTERROGATIVES.values()):
         return bool(words)
@@ -158,8 +164,8 @@ def _asks(text: str) -> bool:
     return not any(word in addressing for word in words[1:2] for addressing in ADDRESSING.values())
 
 
-def _bids(before: str, most: int) -> bool:
-    """Whether a verb after these words of its clause bids: it comes early, or after "you" or "please"."""
+def _is_request(before: str, most: int) -> bool:
+    """Whether a verb after these words of its clause is a request: early, or after "you" or "please"."""
     words = words_of(_AND.split(before)[-1])
     languages = languages_by_words(before)
     return len(words) < most or any(
@@ -168,7 +174,7 @@ def _bids(before: str, most: int) -> bool:
 
 
 def _code(name: str) -> str | None:
-    """The code of a language by its name, in which a letter may be an odd form such as a dotted capital I."""
+    """The code of a language by its name, which may contain letters such as the dotted capital I."""
     return _CODES.get(name.lower()) or _CODES.get(name.casefold().replace("\u0307", ""))
 
 
@@ -178,14 +184,14 @@ def _unspaced(names: frozenset[str]) -> frozenset[str]:
 
 @cache
 def _detector() -> LanguageDetector:
-    """Ours and languages that look like them; by trigrams, for all lengths of n-grams take 500 MB and 3 s."""
+    """Detects our languages and similar ones, by trigrams only: all n-grams would take 500 MB and 3 s."""
     codes = [IsoCode639_1.from_str(code) for code in (*LANGUAGES, *_LOOK_ALIKES)]
     languages = map(Language.from_iso_code_639_1, codes)
     return LanguageDetectorBuilder.from_languages(*languages).with_low_accuracy_mode().build()
 
 
 _LOOK_ALIKES = ("sv", "da", "nb", "fi", "cs", "uk", "ro", "ca", "hu", "tr")
-"""Languages without texts of ours that a text would be taken for one of ours without."""
+"""Unsupported languages that would otherwise be mistaken for supported ones."""
 _SENTENCE = re.compile(r"(?<=[.!?\u3002])\s*|\n+")
 _CLAUSE = re.compile(r"[,;()]|:(?!\s*\w+\s*$)|\b(?:but|sondern|mais|sino|maar)\b")
 _CODES = {name: code for code, names in LANGUAGE_NAMES.items() for name in names}
@@ -207,7 +213,7 @@ _REQUESTS = tuple(
         rf"(?P<name>{_UNSPACED_NAME})(?:\u3067|\ub85c)",
     )
 )
-"""The last two are "use Chinese", and "in Japanese" or "in Korean", in those languages."""
+"""The last two match "use Chinese" and "in Japanese" or "in Korean", written in those languages."""
 _NEGATION = re.compile(rf"\b{any_of(NEGATIONS)}\b", re.IGNORECASE)
 _TEXTS: dict[str, dict[str, str]] = tomllib.loads(
     Path(__file__).with_name("abstention.toml").read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
-"""Calibration of the gate: graded answers in, an `AnswerGate` out.
+"""Calibration of the answer gate: turns graded answers into an `AnswerGate`.
 
-A logistic regression per answer form states chances; one threshold for all forms is chosen on chances that
-were cross-validated by question, so that each is stated by a fit that did not see its answer. The final
-regressions see all answers, which makes the promise approximate: `make bench-gate` measures how often it is
-broken.
+A logistic regression per answer form predicts the probability that an answer is right. One threshold for all
+forms is chosen on probabilities cross-validated by question, so that no answer was seen by the fit that
+scored it. The final regressions see all answers, which makes the risk guarantee approximate:
+`make bench-gate` measures how often it fails.
 """
 
 import math
@@ -21,35 +21,35 @@ from agent.chat.gate import FEATURES, gate_features
 from memory.records.interactions import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
 
 RISKS = (0.2, 0.4)
-"""Promises that are tried, the best first. Of the surest answers of the smallest models a third is wrong, so
-that they can keep the last one only."""
+"""Risks to guarantee, tried in this order. A third of the smallest models' surest answers is wrong, so they
+can only reach the last."""
 DELTA = 0.1
 SURELY = 0.05
-"""Share of the answers that the strictest threshold lets through: among fewer, one wrong answer ends the walk
-of thresholds before it has begun."""
+"""Share of answers above the strictest threshold: with fewer, a single wrong answer ends the search for
+thresholds at its first step."""
 FORMS: tuple[AnswerForm, ...] = ("short", "sentence", "long")
 FOLDS = 5
 LEAST_OF_EACH = 10
-"""Right and wrong answers, of each, below which no regression is fitted."""
+"""Minimum number of right and of wrong answers for a regression."""
 STRENGTH = 0.3
-"""Inverse of the L2 penalty (scikit-learn's C): features are standardised and tell much the same."""
+"""Inverse of the L2 penalty (scikit-learn's C); the features are standardised and strongly correlated."""
 BINS = 10
 STEPS = 40
-"""Thresholds that are tried, at most."""
+"""Most thresholds to try."""
 NEEDED = 100
-"""Answers to people's own questions without which nothing is promised: among the surest fifth of fewer, one
-or two wrong answers more decide."""
+"""Minimum number of a domain's own questions for a guarantee: with fewer, one or two wrong answers among the
+surest fifth decide."""
 SURELY_OF_FEW = 0.2
-"""As SURELY, for people's own questions, of which there are hundreds rather than thousands."""
+"""SURELY for a domain's own questions, of which there are hundreds rather than thousands."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Label:
-    """A graded answer; those to wordings of one question share a `group`.
+    """A graded answer; answers to wordings of the same question share a `group`.
 
-    Answers that decline are no labels: they are unsure whatever their signals.
+    Answers that decline are excluded: the gate treats them as unsure anyway.
     """
 
     group: str
@@ -60,12 +60,12 @@ class Label:
 
 @dataclass(frozen=True)
 class Quality:
-    """How good stated chances are, over answers that the fit did not see."""
+    """Quality of predicted probabilities on answers that the fit did not see."""
 
     answers: int
     right: int
     auroc: float | None
-    """None where all are right, or none is."""
+    """None if all answers are right, or none is."""
     brier: float
     error: float
     """Expected calibration error, BINS equal-mass bins."""
@@ -73,14 +73,14 @@ class Quality:
 
 @dataclass(frozen=True)
 class CalibratedGate:
-    """A gate, and what is to be said about it."""
+    """A fitted gate with its quality."""
 
     gate: AnswerGate
     quality: Quality | None
-    """Of all forms together; None where no form could be fitted."""
+    """Of all forms together; None if no form could be fitted."""
     by_form: dict[AnswerForm, Quality]
     reasons: tuple[str, ...]
-    """For each form that promises nothing, why, and how many labels it lacks."""
+    """Why a form, or the whole gate, has no guarantee."""
 
 
 def calibrate(
@@ -92,45 +92,46 @@ def calibrate(
     names: Sequence[str] = FEATURES,
     seed: int = 0,
 ) -> CalibratedGate:
-    """Fits a gate whose confident answers are wrong in at most `risks[i]`, but for a chance of `delta`.
+    """Fits a gate: with probability 1 - `delta`, at most a share `risks[i]` of confident answers is wrong.
 
-    The first of the risks that can be promised is; each is tested at its share of `delta`, so that choosing
-    among them breaks no promise. It holds for all confident answers together, and for questions mixed as
-    these are. A form with too few right or wrong answers gets no regression, and is never confident.
+    Uses the first of the risks that can be guaranteed; each is tested at its share of `delta`, so that
+    choosing among them keeps the guarantee valid. It covers all confident answers together, for questions
+    distributed like these. A form with too few right or wrong answers gets no regression, and is never
+    confident.
     """
     reasons: list[str] = []
     models: dict[AnswerForm, LogisticModel] = {}
     by_form: dict[AnswerForm, Quality] = {}
-    choosing: list[StatedChance] = []
+    scored: list[StatedChance] = []
     for form in FORMS:
-        chosen = [label for label in labels if label.form == form]
-        right = np.asarray([label.right for label in chosen], bool)
+        of_form = [label for label in labels if label.form == form]
+        right = np.asarray([label.right for label in of_form], bool)
         least = int(min(right.sum(), (~right).sum()))
-        if least < LEAST_OF_EACH or len({label.group for label in chosen}) < 2 * FOLDS:
+        if least < LEAST_OF_EACH or len({label.group for label in of_form}) < 2 * FOLDS:
             reasons.append(
                 f"{form} answers: {right.sum()} right and {(~right).sum()} wrong;"
                 f" at least {LEAST_OF_EACH} of each are needed"
             )
             continue
-        models[form] = fit(chosen, names)
-        unseen = cross_validated(chosen, names)
+        models[form] = fit(of_form, names)
+        unseen = cross_validated(of_form, names)
         by_form[form] = quality(unseen, right)
-        choosing += [StatedChance(label, float(one)) for label, one in zip(chosen, unseen, strict=True)]
-    together = None
-    if choosing:
-        together = quality(*_columns(choosing))
-    choosing = _one_each(choosing, seed)
-    cut, risk = _promise(choosing, risks, delta)
+        scored += [StatedChance(label, float(chance)) for label, chance in zip(of_form, unseen, strict=True)]
+    overall = None
+    if scored:
+        overall = quality(*_columns(scored))
+    scored = _one_per_question(scored, seed)
+    cut, risk = _best_threshold(scored, risks, delta)
     if models and cut is None:
-        reasons.append(_no_threshold(choosing, max(risks), delta / len(risks)))
+        reasons.append(_why_no_threshold(scored, max(risks), delta / len(risks)))
     gate = AnswerGate(
         risk=risk,
         delta=delta,
-        forms={form: _form_gate(form, model, choosing, cut) for form, model in models.items()},
-        error=together.error if together is not None else None,
+        forms={form: _form_gate(form, model, scored, cut) for form, model in models.items()},
+        error=overall.error if overall is not None else None,
         fitted_on=fitted_on,
     )
-    return CalibratedGate(gate, together, by_form, tuple(reasons))
+    return CalibratedGate(gate, overall, by_form, tuple(reasons))
 
 
 def refit(
@@ -142,28 +143,30 @@ def refit(
     delta: float = DELTA,
     seed: int = 0,
 ) -> CalibratedGate:
-    """The gate with a threshold of its own for questions like these; its regressions stated the chances.
+    """Refits the gate's threshold on new answers, whose chances its own regressions stated.
 
-    They have not seen these answers, so that the promise holds without approximation. With fewer than NEEDED
-    questions the gate stays as it is; where no promise can be made it is never confident. `reasons` say so.
+    The regressions have not seen these answers, so the guarantee is exact. With fewer than NEEDED questions
+    the gate is returned unchanged; without a possible guarantee the new gate is never confident.
     """
     quality_of_all = quality(*_columns(stated)) if stated else None
-    choosing = _one_each(stated, seed)
-    if len(choosing) < NEEDED:
-        reason = f"{len(choosing)} questions got an answer that can be judged; at least {NEEDED} are needed"
+    scored = _one_per_question(stated, seed)
+    if len(scored) < NEEDED:
+        reason = f"only {len(scored)} questions got an answer that can be judged; {NEEDED} are needed"
         return CalibratedGate(gate, quality_of_all, {}, (reason,))
-    cut, risk = _promise(choosing, risks, delta, SURELY_OF_FEW)
-    forms = {form: _form_gate(form, fitted.model, choosing, cut) for form, fitted in gate.forms.items()}
+    cut, risk = _best_threshold(scored, risks, delta, SURELY_OF_FEW)
+    forms = {form: _form_gate(form, fitted.model, scored, cut) for form, fitted in gate.forms.items()}
     assert quality_of_all is not None
-    made = AnswerGate(risk=risk, delta=delta, forms=forms, error=quality_of_all.error, fitted_on=fitted_on)
-    reasons = () if cut is not None else (_no_threshold(choosing, risk, delta / len(risks)),)
-    return CalibratedGate(made, quality_of_all, {}, reasons)
+    refitted = AnswerGate(
+        risk=risk, delta=delta, forms=forms, error=quality_of_all.error, fitted_on=fitted_on
+    )
+    reasons = () if cut is not None else (_why_no_threshold(scored, risk, delta / len(risks)),)
+    return CalibratedGate(refitted, quality_of_all, {}, reasons)
 
 
 def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticModel:
-    """L2-penalised logistic regression over standardised features.
+    """Fits an L2-penalised logistic regression on standardised features.
 
-    Raises ValueError without both outcomes.
+    Raises ValueError unless there are right and wrong answers.
     """
     values = _matrix(labels, names)
     right = np.asarray([label.right for label in labels])
@@ -171,28 +174,28 @@ def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticMod
         raise ValueError("a regression needs right and wrong answers")
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale[scale < 1e-9] = 1.0
-    found = LogisticRegression(C=STRENGTH, max_iter=1000).fit((values - mean) / scale, right)
+    regression = LogisticRegression(C=STRENGTH, max_iter=1000).fit((values - mean) / scale, right)
     return LogisticModel(
         features=tuple(names),
         mean=tuple(map(float, mean)),
         scale=tuple(map(float, scale)),
-        weights=tuple(map(float, found.coef_[0])),
-        intercept=float(found.intercept_[0]),
+        weights=tuple(map(float, regression.coef_[0])),
+        intercept=float(regression.intercept_[0]),
     )
 
 
 def chances(model: LogisticModel, labels: Sequence[Label]) -> Floats:
-    """The chances that the model states for the answers, [labels]."""
+    """The model's probability for each answer, [labels]."""
     values = _matrix(labels, model.features)
     scores = (values - np.asarray(model.mean)) / np.asarray(model.scale) @ np.asarray(model.weights)
-    stated: Floats = (1.0 + np.tanh((scores + model.intercept) / 2)) / 2  # as `gate.chance` does for one
-    return stated
+    probabilities: Floats = (1.0 + np.tanh((scores + model.intercept) / 2)) / 2  # as in `gate.chance`
+    return probabilities
 
 
 def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, folds: int = FOLDS) -> Floats:
-    """The chance stated for each answer by a fit that saw no answer to the same question, [labels].
+    """Out-of-fold probability of each answer, with folds split by question, [labels].
 
-    Raises ValueError where a fold leaves answers of one outcome only.
+    Raises ValueError if a fold's training part has only right or only wrong answers.
     """
     stated = np.full(len(labels), np.nan)
     groups = [label.group for label in labels]
@@ -205,36 +208,36 @@ def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, fo
 def threshold(
     stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float, surely: float = SURELY
 ) -> float | None:
-    """The least chance that counts as confident by Learn-Then-Test; None where nothing can be promised.
+    """The lowest confidence threshold that keeps the risk, by Learn-Then-Test; None if there is none.
 
     Fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052): thresholds are tried from strict to
-    loose, each against the hypothesis that more than `risk` of what it lets through is wrong, by the exact
-    binomial tail; the walk ends at the first that cannot be rejected at `delta`. The thresholds depend on
-    the chances alone, not on what was right; the strictest lets the share `surely` through. Answers have to
-    be independent: one for each question.
+    loose, each against the hypothesis that more than a share `risk` of the answers above it is wrong, by the
+    exact binomial tail; the search ends at the first hypothesis not rejected at `delta`. Thresholds depend
+    only on the chances, not on correctness; a share `surely` of answers is above the strictest. Answers have
+    to be independent: one per question.
     """
     order = np.argsort(-stated, kind="stable")
     ranked, wrong = stated[order], np.cumsum(~right[order])
-    found = None
+    lowest = None
     first = max(first_size(risk, delta), round(surely * len(stated)))
     for accepted in _sizes(len(stated), first):
         cut = float(ranked[accepted - 1])
-        within = int(np.searchsorted(-ranked, -cut, side="right"))  # ties come in together
+        within = int(np.searchsorted(-ranked, -cut, side="right"))  # ties are accepted together
         if binom.cdf(wrong[within - 1], within, risk) > delta:
             break
-        found = cut
-    return found
+        lowest = cut
+    return lowest
 
 
 def first_size(risk: float, delta: float) -> int:
-    """How many answers a threshold has to let through to pass if none of them is wrong."""
+    """Number of answers above a threshold needed to pass the test if all of them are right."""
     return math.ceil(math.log(delta) / math.log(1 - risk))
 
 
 def quality(stated: Floats, right: NDArray[np.bool_]) -> Quality:
-    """How good these chances are. Raises ValueError without any."""
+    """AUROC, Brier score and calibration error of the probabilities. Raises ValueError without answers."""
     if not len(stated):
-        raise ValueError("nothing to judge: there are no answers")
+        raise ValueError("quality needs at least one answer")
     return Quality(
         answers=len(stated),
         right=int(right.sum()),
@@ -245,7 +248,7 @@ def quality(stated: Floats, right: NDArray[np.bool_]) -> Quality:
 
 
 def auroc(scores: Floats, right: NDArray[np.bool_]) -> float | None:
-    """Chance that a right answer scores above a wrong one, ties half; None where all are right or none is."""
+    """Probability that a right answer scores above a wrong one, ties half; None if all or none are right."""
     positive = int(right.sum())
     negative = len(right) - positive
     if not positive or not negative:
@@ -257,10 +260,10 @@ def auroc(scores: Floats, right: NDArray[np.bool_]) -> float | None:
 def calibration_error(
     stated: Floats | Sequence[float], right: NDArray[np.bool_] | Sequence[bool], bins: int = BINS
 ) -> float:
-    """Expected calibration error: mean |stated - found| over bins of equal mass, in [0, 1].
+    """Expected calibration error: mean |stated - observed| over bins of equal mass, in [0, 1].
 
-    Naeini et al. (2015) with equal-mass bins (Nguyen and O'Connor, 2015), which do not leave most of a
-    confident model's answers in one bin. Without any answer it is 0. Raises ValueError for chances outside
+    Naeini et al. (2015) with equal-mass bins (Nguyen and O'Connor, 2015), because a confident model would
+    put most answers into one fixed-width bin. 0 without answers. Raises ValueError for probabilities outside
     [0, 1].
     """
     chances, truth = np.asarray(stated, float), np.asarray(right, float)
@@ -274,27 +277,27 @@ def calibration_error(
 
 
 class StatedChance(NamedTuple):
-    """A label with the chance that a fit stated which did not see it."""
+    """A label with the probability from a fit that did not see it."""
 
     label: Label
     chance: float
 
 
-def _columns(choosing: Sequence[StatedChance]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Chances, and what was right."""
+def _columns(scored: Sequence[StatedChance]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Probabilities, and whether each answer was right."""
     return (
-        np.asarray([one.chance for one in choosing]),
-        np.asarray([one.label.right for one in choosing], bool),
+        np.asarray([answer.chance for answer in scored]),
+        np.asarray([answer.label.right for answer in scored], bool),
     )
 
 
-def _promise(
-    choosing: Sequence[StatedChance], risks: Sequence[float], delta: float, surely: float = SURELY
+def _best_threshold(
+    scored: Sequence[StatedChance], risks: Sequence[float], delta: float, surely: float = SURELY
 ) -> tuple[float | None, float]:
-    """The threshold of the best promise that can be made, and its risk; without one, None and the last."""
-    stated, right = _columns(choosing)
+    """Threshold and risk of the first risk that can be guaranteed; None and the last risk otherwise."""
+    stated, right = _columns(scored)
     for risk in risks:
-        if not choosing:
+        if not scored:
             break
         cut = threshold(stated, right, risk=risk, delta=delta / len(risks), surely=surely)
         if cut is not None:
@@ -303,33 +306,33 @@ def _promise(
 
 
 def _form_gate(
-    form: AnswerForm, model: LogisticModel, choosing: Sequence[StatedChance], cut: float | None
+    form: AnswerForm, model: LogisticModel, scored: Sequence[StatedChance], cut: float | None
 ) -> FormGate:
-    these = [one.chance for one in choosing if one.label.form == form]
-    covered = sum(chance >= cut for chance in these) / len(these) if these and cut is not None else 0.0
-    return FormGate(model=model, threshold=cut, labels=len(these), coverage=covered)
+    of_form = [answer.chance for answer in scored if answer.label.form == form]
+    covered = sum(chance >= cut for chance in of_form) / len(of_form) if of_form and cut is not None else 0.0
+    return FormGate(model=model, threshold=cut, labels=len(of_form), coverage=covered)
 
 
-def _no_threshold(choosing: Sequence[StatedChance], risk: float, delta: float) -> str:
+def _why_no_threshold(scored: Sequence[StatedChance], risk: float, delta: float) -> str:
     needed = first_size(risk, delta)
-    if len(choosing) < needed:
-        return f"{len(choosing)} questions; at least {needed} are needed to promise a risk of {risk:g}"
+    if len(scored) < needed:
+        return f"only {len(scored)} questions; {needed} are needed to guarantee a risk of {risk:g}"
     return f"even among the surest answers, more than {risk:.0%} may be wrong"
 
 
-def _one_each(choosing: Sequence[StatedChance], seed: int) -> list[StatedChance]:
-    """One answer for each question, at random: a promise needs independent ones."""
-    shuffled = [choosing[i] for i in np.random.default_rng(seed).permutation(len(choosing))]
-    return list({one.label.group: one for one in shuffled}.values())
+def _one_per_question(scored: Sequence[StatedChance], seed: int) -> list[StatedChance]:
+    """One random answer per question, because the guarantee needs independent answers."""
+    shuffled = [scored[i] for i in np.random.default_rng(seed).permutation(len(scored))]
+    return list({answer.label.group: answer for answer in shuffled}.values())
 
 
 def _sizes(count: int, first: int) -> list[int]:
-    """How many answers each tried threshold lets through, from strict to loose."""
+    """Number of answers above each threshold to try, from strict to loose."""
     if count < first:
         return []
     return sorted({round(size) for size in np.geomspace(first, count, STEPS)})
 
 
 def _matrix(labels: Sequence[Label], names: Sequence[str]) -> Floats:
-    seen = [gate_features(label.seen) for label in labels]
-    return np.asarray([[values[name] for name in names] for values in seen])
+    rows = [gate_features(label.seen) for label in labels]
+    return np.asarray([[row[name] for name in names] for row in rows])

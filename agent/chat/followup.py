@@ -1,7 +1,7 @@
-"""Follow-up questions made self-contained by rules, so that they can be looked up.
+"""Makes follow-up questions self-contained by rules, so that they can be looked up.
 
-What a pronoun stands for is put in its place where only one thing was spoken of; where that is unsure, the
-things spoken of are appended in parentheses.
+A pronoun is replaced if only one thing was mentioned before; otherwise the things mentioned are appended in
+parentheses.
 """
 
 import re
@@ -26,30 +26,30 @@ from memory.language.lexicon import (
 from memory.records.base import Record
 
 LONGEST_FOLLOW_UP = 25
-"""Words from which a message is taken to bring its own background."""
+"""Longest follow-up in words; longer messages are taken to be self-contained."""
 FARTHEST = 200
-"""Earlier messages that are looked at."""
+"""Earlier messages that are read."""
 LONGEST_QUESTION = 500
-"""Characters of an earlier message that are searched for what it speaks of, and of a follow-up."""
+"""Characters of an earlier message searched for topics, and longest follow-up."""
 MOST_TOPICS = 4
-"""Things spoken of that are appended to a follow-up."""
+"""Most topics appended to a follow-up."""
 LONGEST_FRAGMENT = 6
-"""Words of a message without a verb that only continues the question before it."""
+"""Longest fragment in words: a message without a verb that continues the question before it."""
 LONGEST_FOREIGN = 8
-"""Words of a follow-up in a language whose grammar is not looked at."""
+"""Longest follow-up in words in a language without grammar rules."""
 
 
 class StandaloneQuestion(Record):
-    """A question that can be looked up alone, and whether it had to be changed for that."""
+    """A self-contained question, and whether it differs from the user's message."""
 
     text: str
     changed: bool
 
 
 def make_standalone(messages: Sequence[BaseMessage]) -> StandaloneQuestion:
-    """The last user message, with what it leaves to earlier turns filled in.
+    """The last user message, completed from earlier turns if it needs them.
 
-    A self-contained message is returned as it is. Raises ValueError if there is no user message.
+    A self-contained message is returned unchanged. Raises ValueError if there is no user message.
     """
     texts = [m for m in messages if isinstance(m, HumanMessage | AIMessage) and m.text.strip()]
     last = next((i for i in reversed(range(len(texts))) if isinstance(texts[i], HumanMessage)), None)
@@ -67,14 +67,14 @@ def make_standalone(messages: Sequence[BaseMessage]) -> StandaloneQuestion:
 
 
 class _Turn(Record):
-    """A standalone question of the user, and what was said to it."""
+    """A user question, made self-contained, and the reply to it."""
 
     question: str
     reply: str
 
 
 def _resolved(text: str, turns: Sequence[_Turn]) -> str:
-    """The text, completed from the latest turn that speaks of something; small talk does not."""
+    """The text, completed from the latest turn with a topic; small talk has none."""
     if len(text.split()) > LONGEST_FOLLOW_UP or not needs_context(text):
         return text
     for turn in reversed(turns):
@@ -85,17 +85,17 @@ def _resolved(text: str, turns: Sequence[_Turn]) -> str:
 
 
 def needs_context(text: str) -> bool:
-    """Whether the message is not understood without the turns before it."""
+    """Whether the message cannot be understood without earlier turns."""
     if len(text) > LONGEST_QUESTION:
         return False
     language = language_by_words(text) or "en"
     if language != "en":
-        return _leans_elsewhere(text, language)
+        return _needs_context_foreign(text, language)
     return is_fragment(text) or _pronoun(text) is not None
 
 
 def is_fragment(text: str) -> bool:
-    """Whether the message only continues the one before it: "and in winter?", "what about Spain?", "why?"."""
+    """Whether the message only continues the previous one: "and in winter?", "what about Spain?", "why?"."""
     words = words_of(text) if len(text) <= LONGEST_QUESTION else []
     if not words:
         return False
@@ -118,33 +118,33 @@ def is_fragment(text: str) -> bool:
 def _completed(text: str, question: str, reply: str) -> str:
     if (language_by_words(text) or "en") != "en":
         return _appended(text, [" ".join(content_words(question))])
-    spoken_of = noun_phrases(question)
+    mentioned = noun_phrases(question)
     if is_fragment(text) and _pronoun(text) is None:
-        return _continued(text, question, spoken_of)
+        return _continued(text, question, mentioned)
     pronoun = _pronoun(text)
-    assert pronoun is not None, "a message that leans is a fragment or holds a pronoun"
+    assert pronoun is not None, "a message that needs context is a fragment or has a pronoun"
     word = pronoun["word"].lower()
-    answered = [name for name in proper_names(reply) if name.lower() not in question.lower()]
+    reply_names = [name for name in proper_names(reply) if name.lower() not in question.lower()]
     if word in _PERSONAL:
-        people = [phrase for phrase in spoken_of if phrase.proper and phrase.proper == phrase.name]
+        people = [phrase for phrase in mentioned if phrase.proper and phrase.proper == phrase.name]
         who = _WHO_DID.match(question)
         if who or not people:
-            people = [NounPhrase(text=n, name=n, proper=n) for n in answered if who or " " in n]
-        spoken_of = people or spoken_of
+            people = [NounPhrase(text=n, name=n, proper=n) for n in reply_names if who or " " in n]
+        mentioned = people or mentioned
         sure = bool(people)
     else:
-        singular = bool(spoken_of) and spoken_of[0].text.lower().startswith(("a ", "an "))
+        singular = bool(mentioned) and mentioned[0].text.lower().startswith(("a ", "an "))
         sure = word in _REPLACEABLE and not (word in _PLURAL and singular)
-    things = list(dict.fromkeys(phrase.name for phrase in spoken_of))
-    if len(things) == 1 and sure:
-        return _replaced(text, pronoun, spoken_of[0])
+    topics = list(dict.fromkeys(phrase.name for phrase in mentioned))
+    if len(topics) == 1 and sure:
+        return _replaced(text, pronoun, mentioned[0])
     if word == "there":
-        things += [name for name in answered if name not in things]
-    return _appended(text, things)
+        topics += [name for name in reply_names if name not in topics]
+    return _appended(text, topics)
 
 
 def _replaced(text: str, pronoun: re.Match[str], phrase: NounPhrase) -> str:
-    """The text with the phrase in the place of its first pronoun."""
+    """The text with its first pronoun replaced by the phrase."""
     word = pronoun["word"].lower()
     name = phrase.definite
     if word in _POSSESSIVE:
@@ -159,23 +159,23 @@ def _replaced(text: str, pronoun: re.Match[str], phrase: NounPhrase) -> str:
     return f"{before}{name}{after}"
 
 
-def _continued(text: str, question: str, spoken_of: Sequence[NounPhrase]) -> str:
-    """The question before, with the fragment in the place of its only name, or after it."""
+def _continued(text: str, question: str, mentioned: Sequence[NounPhrase]) -> str:
+    """The previous question with the fragment in place of its only name, or appended to it."""
     body = _after_conjunction(text)
-    asked = question.rstrip(" ?.!")
+    previous = question.rstrip(" ?.!")
     about = _WHAT_ABOUT.match(body)
     if about:
         body = body[about.end() :]
     fragment = body.rstrip(" ?.!")
     if not fragment:  # "and?"
         return question
-    named = [phrase for phrase in spoken_of if phrase.proper]
+    named = [phrase for phrase in mentioned if phrase.proper]
     new = noun_phrases(fragment)
     if len(named) == 1 and len(new) == 1 and new[0].proper and new[0].text == fragment:
         return question.replace(named[0].proper, fragment)
     if _BARE.match(body) or _HOW_MANY.match(body):
-        return _appended(text, [asked])
-    return f"{asked}, and {body[:1].lower()}{body[1:]}"
+        return _appended(text, [previous])
+    return f"{previous}, and {body[:1].lower()}{body[1:]}"
 
 
 def _appended(text: str, topics: Sequence[str]) -> str:
@@ -183,20 +183,20 @@ def _appended(text: str, topics: Sequence[str]) -> str:
 
 
 def _pronoun(text: str) -> re.Match[str] | None:
-    """The first word that stands for something in an earlier turn; None if there is none.
+    """The first pronoun that refers to an earlier turn, if any.
 
-    Quoted text does not count, nor a pronoun whose noun is in the message itself.
+    Quoted text is ignored, and so is a pronoun whose noun is in the message itself.
     """
-    plain = _QUOTED.sub(lambda match: " " * len(match[0]), text)
-    for match in _PRONOUN.finditer(plain):
-        before, after = plain[: match.start()], plain[match.end() :]
-        if not _empty(match, before, after) and not _bound(match["word"].lower(), before):
+    unquoted = _QUOTED.sub(lambda match: " " * len(match[0]), text)
+    for match in _PRONOUN.finditer(unquoted):
+        before, after = unquoted[: match.start()], unquoted[match.end() :]
+        if not _is_expletive(match, before, after) and not _has_antecedent(match["word"].lower(), before):
             return match
     return None
 
 
-def _empty(match: re.Match[str], before: str, after: str) -> bool:
-    """Whether the word stands for nothing: "what time is it", "it is raining", "is there", "I think that"."""
+def _is_expletive(match: re.Match[str], before: str, after: str) -> bool:
+    """Whether the word refers to nothing: "what time is it", "it is raining", "is there", "I think that"."""
     word = match["word"].lower()
     if word in ("it", "it's"):
         distance = _HOW_FAR.search(before) and _TO_PLACE.match(after)
@@ -210,8 +210,8 @@ def _empty(match: re.Match[str], before: str, after: str) -> bool:
     return False
 
 
-def _bound(word: str, before: str) -> bool:
-    """Whether the message itself may hold the noun: before a clause boundary, or anywhere for "its"."""
+def _has_antecedent(word: str, before: str) -> bool:
+    """Whether the message may contain the pronoun's noun: in an earlier clause, or anywhere for "its"."""
     if word in _POSSESSIVE:
         scope = before
     else:
@@ -230,7 +230,7 @@ def _asks(words: Sequence[str], language: str) -> bool:
     return any(word in INTERROGATIVES[language] for word in words)
 
 
-def _leans_elsewhere(text: str, language: str) -> bool:
+def _needs_context_foreign(text: str, language: str) -> bool:
     opening = FOLLOWING[language]
     if found := unspaced(text):
         return len(text) <= 2 * LONGEST_FOREIGN and any(text.startswith(word) for word in FOLLOWING[found[0]])

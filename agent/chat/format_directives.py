@@ -1,8 +1,8 @@
-"""System prompts that dictate the form of every answer, such as "Answer only with the word BANANA."
+"""Detects system prompts that dictate the form of every answer ("Answer only with the word BANANA.").
 
-Such a conversation is answered by the model alone. Neither a quotation from a source nor an admission of
-ignorance has the dictated form, and the gate's chances were fitted on free answers. An instruction about
-language, tone, length or subject ("Answer in German", "Answer only questions about lamps") dictates no form.
+Such conversations are answered by the model alone: a quotation or an abstention would break the form, and the
+gate is fitted on free answers. Instructions about language, tone, length or subject ("Answer in German",
+"Answer only questions about lamps") do not count.
 """
 
 import re
@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, SystemMessage
 
 
 def dictates_form(messages: Sequence[BaseMessage]) -> bool:
-    """Whether a system message fixes the words or the notation of the answers."""
+    """Whether a system message fixes the words or the notation of answers."""
     texts = (message.text for message in messages if isinstance(message, SystemMessage))
     return any(_dictates(sentence) for text in texts for sentence in _SENTENCE.split(text))
 
@@ -32,7 +32,7 @@ _JUST = (
     r"|только)"
 )
 _REPLY = r"\b(?:answer|reply|respond|output|return|antworte|réponds|répondez|responde|rispondi|antwoord)\w*\b"
-"""Of the whole answer: who is told to *write* formulas in LaTeX may still be told a fact."""
+"""Verbs about the whole answer; "write formulas in LaTeX" does not dictate the answer's form."""
 _FORMATS = r"\b(?:json|yaml|xml|csv|html|toml|regex|sql|latex|markdown table|base64|morse code)\b"
 _COUNT = r"(?:the |a |an |one |two |three |\d+ )?(?:single |exact |following )?"
 _WORDS = rf"{_COUNT}(?:words?|phrase|letters?|number|digit|string|emojis?|label|yes|no|true|false)\b"

@@ -1,8 +1,8 @@
-"""The gate: how sure the model was of an answer, and whether that is sure enough.
+"""The answer gate: how sure the model was of an answer, and whether that is sure enough.
 
-Signals are computed from the log-probabilities that every engine reports. A calibrated logistic regression
-per answer form turns them into the chance that the answer is right; the thresholds come from the model's card
-or the adapter (`AnswerGate`), where they are fitted.
+Signals come from the tokens' log-probabilities. A calibrated logistic regression per answer form turns them
+into the probability that the answer is right; regressions and thresholds come from the model's card or the
+adapter (`AnswerGate`).
 """
 
 import math
@@ -14,7 +14,7 @@ from memory.records.base import Interval
 from memory.records.interactions import AnswerForm, AnswerGate, Decision, LogisticModel, Signals, Uncertainty
 
 SHORT, SENTENCE = 12, 40
-"""Most tokens of a short answer and of a sentence: signals mean other things on longer answers."""
+"""Most tokens of a short answer and of a sentence; signals mean different things on longer answers."""
 FEATURES = (
     "first_entropy",
     "mean_entropy",
@@ -26,13 +26,13 @@ FEATURES = (
 )
 
 JUDGED_TOKENS = 64
-"""Tokens of an answer that are judged: its claim stands at the beginning, and calibration saw no more."""
+"""Tokens of an answer that are judged: its claim comes first, and calibration used no more."""
 
 Bound = Literal["lower", "upper"]
 
 
 def signals(tokens: Sequence[Token]) -> Signals:
-    """The signals of an answer's first JUDGED tokens; all zero without any."""
+    """The signals of an answer's first JUDGED_TOKENS tokens; all zero without tokens."""
     tokens = tokens[:JUDGED_TOKENS]
     entropies = [token.entropy for token in tokens] or [Interval(lower=0.0, upper=0.0)]
     logprobs = [token.logprob for token in tokens] or [0.0]
@@ -50,7 +50,7 @@ def signals(tokens: Sequence[Token]) -> Signals:
 
 
 def gate_features(seen: Signals, bound: Bound = "upper") -> dict[str, float]:
-    """What the logistic regression sees, by name (FEATURES), with each entropy at one of its bounds."""
+    """The regression's inputs by name (FEATURES), with each entropy at its lower or upper bound."""
     return {
         "first_entropy": getattr(seen.first, bound),
         "mean_entropy": getattr(seen.mean, bound),
@@ -70,35 +70,35 @@ def form_of(seen: Signals) -> AnswerForm:
 
 
 def chance(model: LogisticModel, values: dict[str, float]) -> float:
-    """The chance in [0, 1] that an answer with these features is right. Raises KeyError if one is missing."""
+    """Probability that an answer with these features is right. Raises KeyError if a feature is missing."""
     score = model.intercept + math.fsum(
         weight * (values[name] - mean) / scale
         for name, mean, scale, weight in zip(
             model.features, model.mean, model.scale, model.weights, strict=True
         )
     )
-    return (1.0 + math.tanh(score / 2)) / 2  # the sigmoid, without its overflow
+    return (1.0 + math.tanh(score / 2)) / 2  # the sigmoid, without overflow
 
 
 def measure(tokens: Sequence[Token], gate: AnswerGate, *, abstained: bool = False) -> Uncertainty:
-    """Judges an answer by its tokens; `abstained` says that it admits ignorance in words.
+    """Judges an answer by its tokens; `abstained` means that the answer admits ignorance.
 
-    Entropies are known as bounds only, so there are three outcomes: confident if the chance of being right
-    reaches the threshold even at the worst bounds, unsure if it does not even at the best, else undecided.
-    The confidence stated is the one at the worst bounds, which is also what gates are fitted on. Admissions,
-    empty answers and forms without a threshold are unsure.
+    Entropies are only known as bounds, so there are three outcomes: confident if the probability of being
+    right reaches the threshold even at the worst bounds, unsure if it does not even at the best, else
+    undecided. The confidence reported is the one at the worst bounds, on which gates are fitted too.
+    Abstentions, empty answers and forms without a threshold are unsure.
     """
-    seen = signals(tokens)
-    form = form_of(seen)
-    fitted = gate.forms.get(form)
-    silent = not tokens or not "".join(token.text for token in tokens).strip()
+    measured = signals(tokens)
+    form = form_of(measured)
+    form_gate = gate.forms.get(form)
+    empty = not tokens or not "".join(token.text for token in tokens).strip()
     confidence = at_best = None
-    if fitted is not None and not abstained and not silent:
-        both = [chance(fitted.model, gate_features(seen, bound)) for bound in ("upper", "lower")]
+    if form_gate is not None and not abstained and not empty:
+        both = [chance(form_gate.model, gate_features(measured, bound)) for bound in ("upper", "lower")]
         confidence, at_best = min(both), max(both)
-    threshold = fitted.threshold if fitted is not None else None
+    threshold = form_gate.threshold if form_gate is not None else None
     return Uncertainty(
-        **dict(seen),
+        **dict(measured),
         form=form,
         abstained=abstained,
         confidence=confidence,

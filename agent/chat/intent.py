@@ -1,7 +1,7 @@
-"""Intent of a chat turn: a question that seeks knowledge is gated, everything else is simply answered.
+"""Classifies a chat turn: a question that seeks knowledge goes through the gate, the rest is just answered.
 
-The classifier is a logistic regression over the sentence embedding of the last user message and the surface
-features of its text, calibrated on held-out folds. `python -m agent.chat.train_intent` makes its weights.
+A logistic regression over the last user message's embedding and surface features, calibrated on held-out
+folds. `python -m agent.chat.train_intent` trains the weights.
 """
 
 import json
@@ -22,24 +22,24 @@ from memory.retrieval.embedding import Embedder
 
 WEIGHTS = Path(__file__).with_name("intent_weights.json")
 THRESHOLD = 0.5
-"""Probability from which a message is a question.
+"""Probability at which a message counts as a question.
 
-The two mistakes cost about the same. A missed question is answered without the gate; small talk that is
-taken for a question is still answered where the model is sure, and only else met with "I don't know".
+Both errors cost about the same. A missed question is answered without the gate; small talk taken for a
+question is still answered if the model is sure, and otherwise with "I don't know".
 """
 LONGEST_FRAGMENT_CHAIN = 8
-"""Earlier turns that are looked at to learn what a fragment such as "and in winter?" is part of."""
+"""Earlier turns read to find what a fragment such as "and in winter?" continues."""
 
 
 class IntentGuess(Record):
-    """What the last user message wants, and how probable it is that it seeks knowledge."""
+    """The intent of the last user message, and the probability that it is a question."""
 
     intent: Intent
     probability: Share
 
 
 class IntentWeights(Record):
-    """One linear model: the log-odds of a question are `share * embedding . v + features . f + intercept`."""
+    """A linear model: the log-odds of a question are `share * embedding . v + features . f + intercept`."""
 
     embedder: str
     embedding: tuple[float, ...]
@@ -48,7 +48,7 @@ class IntentWeights(Record):
 
 
 def classify(messages: Sequence[BaseMessage], embedder: Embedder) -> IntentGuess:
-    """The intent of the conversation's last user message. Blocks for one embedding.
+    """The intent of the conversation's last user message. Blocks to compute one embedding.
 
     Raises ValueError if there is no user message, or no weights for this embedder.
     """
@@ -59,9 +59,9 @@ def classify(messages: Sequence[BaseMessage], embedder: Embedder) -> IntentGuess
 def classify_vector(
     messages: Sequence[BaseMessage], vector: NDArray[np.float32], embedder_name: str
 ) -> IntentGuess:
-    """As `classify`, with the embedding of `intent_text(messages)` at hand; float32 [dimension].
+    """`classify` with a given embedding of `intent_text(messages)`, float32 [dimension].
 
-    Raises ValueError as `classify` does.
+    Raises what `classify` raises.
     """
     text = intent_text(messages)
     if carries_sources(messages):
@@ -73,9 +73,9 @@ def classify_vector(
 
 
 def intent_text(messages: Sequence[BaseMessage]) -> str:
-    """The text that is classified: the last user message, or the one that it is a fragment of.
+    """The text to classify: the last user message, or the message that it continues as a fragment.
 
-    "And in winter?" wants what the message before it wanted. Raises ValueError if there is no user message.
+    "And in winter?" has the intent of the message before it. Raises ValueError if there is no user message.
     """
     texts = [message.text.strip() for message in messages if isinstance(message, HumanMessage)]
     if not texts:
@@ -87,9 +87,9 @@ def intent_text(messages: Sequence[BaseMessage]) -> str:
 
 
 def carries_sources(messages: Sequence[BaseMessage]) -> bool:
-    """Whether the prompt brings the text that it is to be answered from.
+    """Whether the conversation already contains the text to answer from.
 
-    True for passages in the last user message or the system prompt, and for results of tools since then.
+    True for passages in the last user message or the system prompt, and for tool results after that message.
     """
     last: BaseMessage | None = None
     for message in reversed(messages):
@@ -98,10 +98,10 @@ def carries_sources(messages: Sequence[BaseMessage]) -> bool:
         if isinstance(message, HumanMessage):
             last = message
             break
-    brought: list[BaseMessage] = [message for message in messages if isinstance(message, SystemMessage)]
+    candidates: list[BaseMessage] = [message for message in messages if isinstance(message, SystemMessage)]
     if last is not None:
-        brought.append(last)
-    return any(_holds_passage(message.text) for message in brought)
+        candidates.append(last)
+    return any(_holds_passage(message.text) for message in candidates)
 
 
 def question_probability(weights: IntentWeights, text: str, vector: NDArray[np.float32]) -> float:
@@ -120,7 +120,7 @@ def question_probability(weights: IntentWeights, text: str, vector: NDArray[np.f
 
 @cache
 def weights_for(embedder_name: str) -> IntentWeights:
-    """The shipped weights for vectors of this embedder. Raises ValueError if there are none."""
+    """The shipped weights for this embedder. Raises ValueError if there are none."""
     shipped = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     if embedder_name not in shipped:
         raise ValueError(
@@ -141,7 +141,7 @@ def _holds_passage(text: str) -> bool:
 
 
 SHORTEST_PASSAGE = 8
-"""Words after "use the following context" that make it more than a manner of speaking."""
+"""Minimum number of words after "use the following context" for a real passage."""
 _KINDS = (
     r"(?:context|sources?|documents?|passages?|excerpts?|references?|search[ _-]results?|articles?|snippets?)"
 )

@@ -107,7 +107,7 @@ def _opening_length(tokens: Sequence[str]) -> int:
 
 
 def _is_subject_question(tokens: Sequence[str], start: int) -> bool:
-    """Whether the question asks for the subject, so that the phrase begins with the verb: "who wrote Dune"."""
+    """Whether the question asks for the subject and the phrase begins with the verb: "who wrote Dune"."""
     return 0 < start < len(tokens) and (
         tokens[start - 1].lower() in ("who", "what") or tokens[0].lower() in ("which", "whose")
     )

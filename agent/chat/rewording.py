@@ -1,6 +1,6 @@
-"""Rewordings: the same question put plainly, to tell a question that was worded badly from a gap.
+"""Rewords a question in plainer words, to tell a badly worded question from a gap in knowledge.
 
-By rules and in English; a question in another language is only tidied.
+Rules for English; questions in other languages are only tidied.
 """
 
 import re
@@ -14,29 +14,29 @@ from memory.language.text import key
 def rewordings(question: str, most: int) -> tuple[str, ...]:
     """At most `most` other wordings of the question, the plainest first."""
     plain = _plain(question)
-    found = [f"{plain}?"]
+    wordings = [f"{plain}?"]
     if direct := _DIRECT.match(plain):
-        found.append(f"Tell me {direct['word'].lower()} {direct['rest']} {direct['verb'].lower()}.")
+        wordings.append(f"Tell me {direct['word'].lower()} {direct['rest']} {direct['verb'].lower()}.")
     elif language_by_words(plain) in (None, "en"):
-        found.append(f"Please answer this question: {plain}?")
-    return tuple(text for text in dict.fromkeys(found) if text != question.strip())[:most]
+        wordings.append(f"Please answer this question: {plain}?")
+    return tuple(text for text in dict.fromkeys(wordings) if text != question.strip())[:most]
 
 
 def is_steady(answer: str, others: Sequence[str]) -> bool:
-    """Whether one of the other answers says the same: one is part of the other, or they agree."""
+    """Whether another answer says the same: they agree, or one contains the other."""
     return any(
-        agree(answer, other) or _within(answer, other) or _within(other, answer)
+        agree(answer, other) or _contained(answer, other) or _contained(other, answer)
         for other in others
         if other.strip()
     )
 
 
-def _within(part: str, whole: str) -> bool:
+def _contained(part: str, whole: str) -> bool:
     return f" {key(part)} " in f" {key(whole)} "
 
 
 def _plain(question: str) -> str:
-    """The question without greetings, padding, contractions and end mark, with a capital."""
+    """The question without greetings, padding, contractions and end mark, capitalised."""
     text = " ".join(question.split())
     text = _ENDING.sub("", _PADDING.sub("", text, count=1)) or text.rstrip("?.! ")
     text = _CONTRACTED.sub(r"\1 is", text)

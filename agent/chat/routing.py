@@ -1,6 +1,7 @@
-"""Routing: the domain, and with it the adapter and gate, that a question is answered by.
+"""Routing: chooses the domain, and with it the adapter and gate, that answers a question.
 
-An explicit name wins; else the words that live adapters were taught decide. No model is asked.
+An explicit model name wins; otherwise the question is compared with what live adapters were taught, first by
+words, then by embeddings.
 """
 
 import asyncio
@@ -31,17 +32,16 @@ log = logging.getLogger(__name__)
 DEFAULT_DOMAIN = "general"
 AUTO = "auto"
 QUOTED = 0.7
-"""Share of an answer's content words that a reverse question ("which term means ...?") has to quote."""
+"""Share of an answer's content words that a reverse question ("which term means ...?") has to contain."""
 IDENTIFYING = 2
-"""A quoted answer needs this many content words: one shared word is no sign of a domain."""
+"""Minimum content words of a quoted answer: one shared word does not identify a domain."""
 MEANT = 0.4
-"""Least cosine similarity to a sentence of a lesson for a question that names none of its subjects. Of 32
-questions that people would ask about a page 78% come as near to one of its sentences, of 1,200 general ones
-.25%."""
+"""Minimum cosine similarity to a lesson's sentence for a question that names none of its subjects. Of 32
+questions that people would ask about a page, 78% reach it; of 1,200 general ones .25%."""
 
 
 class Route(Record):
-    """Where a question goes, and the gate that belongs there."""
+    """The domain and adapter (None: the base model) that answer a question, with their gate."""
 
     domain: str
     adapter: str | None
@@ -49,8 +49,7 @@ class Route(Record):
 
 
 class LiveAdapter(Record):
-    """A live adapter's route with what it was taught: subjects, and the content words of each answer, and
-    the sentences behind them."""
+    """A live adapter's route with what it was taught: subjects, answers' content words, source sentences."""
 
     route: Route
     subjects: tuple[str, ...]
@@ -59,7 +58,7 @@ class LiveAdapter(Record):
 
 
 class Routes:
-    """The live adapters of all domains, read once and again after each promotion: chat must not wait."""
+    """Cached live adapters of all domains, refreshed after each promotion so that chat never waits."""
 
     def __init__(
         self,
@@ -68,24 +67,26 @@ class Routes:
         calibrations: CalibrationStore | None = None,
         embedder: Embedder | None = None,
     ) -> None:
-        """`curriculum` reads a published one back, and may block. Without `calibrations` they last as long
-        as this object; without an `embedder` only words tell what a question is about."""
+        """`curriculum` reads a published curriculum, and may block.
+
+        Without `calibrations` they are kept in memory; without an `embedder` questions match by words only.
+        """
         self._registry = registry
         self._curriculum = curriculum
         self._calibrations = calibrations if calibrations is not None else VolatileCalibrationStore()
         self._live: Mapping[str, LiveAdapter] = {}
         self._embedder = embedder
-        self._meanings: Mapping[str, Vectors] = {}
-        """Of the sentences behind each live adapter, by its name."""
+        self._sentence_vectors: Mapping[str, Vectors] = {}
+        """By the name of the live adapter."""
         self._gates: Mapping[tuple[str, str | None], Mapping[Digest, AnswerGate]] = {}
         """By domain and adapter, then by the digest of the gate that each replaces."""
         self._refreshing = asyncio.Lock()
 
     async def refresh(self) -> None:
-        """Reads the registry's aliases, all curricula that each live adapter knows, and the calibrations.
+        """Reads the live adapters, the curricula each was taught, and the calibrations.
 
-        A curriculum that cannot be read is logged: its questions then reach the adapter only by its domain's
-        name. One refresh follows another, so that what was read first never takes the place of newer state.
+        An unreadable curriculum is logged; its questions then reach the adapter only by the domain's name.
+        Refreshes run one after another, so that an older one never overwrites newer state.
         """
         async with self._refreshing:
             await self._refresh()
@@ -93,30 +94,31 @@ class Routes:
     async def _refresh(self) -> None:
         calibrations = await asyncio.to_thread(self._calibrations.list)
         gates: dict[tuple[str, str | None], dict[Digest, AnswerGate]] = {}
-        for each in calibrations:
-            if each.base == self.base:
-                gates.setdefault((each.domain, each.adapter), {})[each.replaces] = each.gate
+        for calibration in calibrations:
+            if calibration.base == self.base:
+                key = (calibration.domain, calibration.adapter)
+                gates.setdefault(key, {})[calibration.replaces] = calibration.gate
         self._gates = gates
         adapters = await asyncio.to_thread(self._registry.list)
-        served = [a for a in adapters if a.status == "live" and base_mismatch(a, self._registry) is None]
-        live = {a.domain: await self._taught(a) for a in served}
+        usable = [a for a in adapters if a.status == "live" and base_mismatch(a, self._registry) is None]
+        live = {a.domain: await self._read_live_adapter(a) for a in usable}
         if self._embedder is not None:
-            names = {t.route.adapter: t.sentences for t in live.values() if t.route.adapter and t.sentences}
-            self._meanings = {
-                name: self._meanings[name]
-                if name in self._meanings
+            texts = {t.route.adapter: t.sentences for t in live.values() if t.route.adapter and t.sentences}
+            self._sentence_vectors = {
+                name: self._sentence_vectors[name]
+                if name in self._sentence_vectors
                 else await asyncio.to_thread(self._embedder.embed, sentences)
-                for name, sentences in names.items()
+                for name, sentences in texts.items()
             }
         self._live = live
 
-    async def _taught(self, adapter: Adapter) -> LiveAdapter:
+    async def _read_live_adapter(self, adapter: Adapter) -> LiveAdapter:
         facts: list[Fact] = []
         for digest in (*adapter.rehearsed, adapter.curriculum):
             try:
                 facts += (await asyncio.to_thread(self._curriculum, digest)).facts
             except (CorruptRecord, UnknownRun) as error:
-                log.error("%s gets no question by the words of %s: %s", adapter.name, digest[:12], error)
+                log.error("%s is not routed by the curriculum %s: %s", adapter.name, digest[:12], error)
         return live_adapter(adapter, facts)
 
     @property
@@ -126,46 +128,48 @@ class Routes:
 
     @property
     def base(self) -> Digest | None:
-        """Digest of the base model that is served, where the registry knows it."""
+        """Digest of the served base model, if the registry knows it."""
         return self._registry.base
 
-    async def meant(self, question: str) -> Route | None:
-        """The route whose lesson has the sentence nearest in meaning, if any is near enough."""
-        meanings = self._meanings
-        if self._embedder is None or not meanings or not question.strip():
+    async def by_meaning(self, question: str) -> Route | None:
+        """The route whose lessons have the most similar sentence, if it is similar enough."""
+        sentence_vectors = self._sentence_vectors
+        if self._embedder is None or not sentence_vectors or not question.strip():
             return None
-        (asked,) = await asyncio.to_thread(self._embedder.embed, [question])
-        nearness = {name: float((vectors @ asked).max()) for name, vectors in meanings.items()}
-        nearest = max(sorted(nearness), key=lambda name: nearness[name])
-        if nearness[nearest] < MEANT:
+        (query,) = await asyncio.to_thread(self._embedder.embed, [question])
+        similarity = {name: float((vectors @ query).max()) for name, vectors in sentence_vectors.items()}
+        nearest = max(sorted(similarity), key=lambda name: similarity[name])
+        if similarity[nearest] < MEANT:
             return None
         return next((t.route for t in self._live.values() if t.route.adapter == nearest), None)
 
     async def recalibrate(self, calibration: Calibration) -> None:
-        """Keeps the calibration, and judges the domain's answers by it from now on."""
+        """Stores the calibration and uses its gate for the domain from now on."""
         await asyncio.to_thread(self._calibrations.save, calibration)
         await self.refresh()
 
-    def calibrated(self, chosen: Route) -> Route:
-        """The route with the gate that people's own questions gave it, if any did.
+    def calibrated(self, route: Route) -> Route:
+        """The route with its recalibrated gate, if it has one.
 
-        `chosen` has the gate of the adapter's record or the model's card, which tells what was refitted.
+        `route` carries the gate of the adapter's record or the model's card, which the calibration replaces.
         """
-        gates = self._gates.get((chosen.domain, chosen.adapter))
-        gate = gates.get(digest_of_gate(chosen.gate)) if gates else None
-        return chosen if gate is None else chosen.model_copy(update={"gate": gate})
+        gates = self._gates.get((route.domain, route.adapter))
+        gate = gates.get(digest_of_gate(route.gate)) if gates else None
+        return route if gate is None else route.model_copy(update={"gate": gate})
 
-    async def named(self, name: str) -> Route:
-        """The route of one adapter version. Raises what `servable` does."""
+    async def of_version(self, name: str) -> Route:
+        """The route of one adapter version. Raises what `servable` raises."""
         adapter = await self.servable(name)
         return route_of(adapter)
 
     async def servable(self, name: str) -> Adapter:
-        """The adapter as registered. Raises UnknownAdapter, and AdapterNotServable if rejected, or if it
-        learned what is in quarantine and is live no more."""
+        """The registered adapter. Raises UnknownAdapter and AdapterNotServable.
+
+        The latter if it was rejected, or is no longer live and was trained on quarantined facts.
+        """
         adapter = await asyncio.to_thread(self._registry.get, name)
         if adapter.status == "rejected":
-            raise AdapterNotServable(f"{name} was rejected by its gates and is never served")
+            raise AdapterNotServable(f"{name} was rejected by evaluation and is never served")
         if adapter.status != "live":
             blocker = await asyncio.to_thread(promotion_blocker, adapter, self._registry)
             if blocker is not None:
@@ -180,7 +184,7 @@ def domain_name(text: str) -> str:
     """
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")
     if not name:
-        raise ValueError(f"no domain name can be made from {text!r}: use letters or digits")
+        raise ValueError(f"{text!r} gives no domain name: use letters or digits")
     return name
 
 
@@ -194,26 +198,26 @@ def route_of(adapter: Adapter) -> Route:
 
 
 def live_adapter(adapter: Adapter, facts: Sequence[Fact]) -> LiveAdapter:
-    """What the adapter can be recognised by in a question."""
+    """The adapter with what identifies its questions."""
     return LiveAdapter(
         route=route_of(adapter),
-        subjects=tuple(dict.fromkeys(fact.subject for fact in facts if _tells(fact))),
+        subjects=tuple(dict.fromkeys(fact.subject for fact in facts if _is_distinctive(fact))),
         answers=tuple(dict.fromkeys(content(fact.object) for fact in facts)),
         sentences=tuple(dict.fromkeys(fact.sentence for fact in facts)),
     )
 
 
-def _tells(fact: Fact) -> bool:
-    """Whether its subject alone tells what a question is about: a name, several words, or a rare one."""
+def _is_distinctive(fact: Fact) -> bool:
+    """Whether the fact's subject alone identifies a question: a name, several words, or a rare word."""
     name = re.sub(r"^(?:the|an?) ", "", fact.subject)
     return " " in name or not name.islower() or singular(name) not in common_words()
 
 
 def choose_by_words(question: str, live: Sequence[LiveAdapter], base: Route) -> Route:
-    """The domain that was taught the longest phrase of the question; `base` where none was.
+    """The route that was taught the longest phrase of the question; `base` if none was.
 
-    Words of a named subject count fully; a quoted answer (at least 0.7 of two or more content words) counts
-    its words too, for reverse questions. On a tie the domain that comes first keeps it.
+    The words of a named subject count, and for reverse questions those of a quoted answer (at least 0.7 of
+    two or more content words). On a tie the first domain wins.
     """
     best, route = 0, base
     for candidate in live:
@@ -236,34 +240,36 @@ async def resolve_route(
 ) -> Route:
     """Resolves a request's model name: `auto` or None, the base model, a domain, or an adapter version.
 
-    The gate is the one of `Routes.calibrated`. Raises UnknownAdapter for any other name.
+    The route has its recalibrated gate, if any. Raises UnknownAdapter for any other name.
     """
-    return routes.calibrated(await _found(question, requested, routes, base, base_name))
+    return routes.calibrated(await _uncalibrated_route(question, requested, routes, base, base_name))
 
 
 def route_of_domain(domain: str, *, routes: Routes, base: Route) -> Route:
-    """The route by which the domain is answered now, its gate that of the adapter's record or model's card.
+    """The domain's current route, with the gate of the adapter's record or the model's card.
 
-    Raises UnknownAdapter for a domain without a live adapter that is not the base model's either.
+    Raises UnknownAdapter for a domain that has no live adapter and is not the base model's.
     """
     if domain in routes.live:
         return routes.live[domain].route
     if domain == base.domain:
         return base
     known = ", ".join(dict.fromkeys([base.domain, *routes.live]))
-    raise UnknownAdapter(f"no live adapter serves the domain {domain!r}: name one of {known}")
+    raise UnknownAdapter(f"no live adapter for the domain {domain!r}: use one of {known}")
 
 
-async def _found(question: str, requested: str | None, routes: Routes, base: Route, base_name: str) -> Route:
+async def _uncalibrated_route(
+    question: str, requested: str | None, routes: Routes, base: Route, base_name: str
+) -> Route:
     if requested is None or requested == AUTO:
-        named = choose_by_words(question, tuple(routes.live.values()), base)
-        return named if named != base else await routes.meant(question) or base
+        by_words = choose_by_words(question, tuple(routes.live.values()), base)
+        return by_words if by_words != base else await routes.by_meaning(question) or base
     if requested == base_name:
         return base
     if requested in routes.live:
         return routes.live[requested].route
     try:
-        return await routes.named(requested)
+        return await routes.of_version(requested)
     except UnknownAdapter:
         known = ", ".join([AUTO, base_name, *routes.live])
-        raise UnknownAdapter(f"no model {requested!r}: ask for {known}, or an adapter's full name") from None
+        raise UnknownAdapter(f"no model {requested!r}: use {known}, or an adapter's full name") from None

@@ -1,9 +1,9 @@
-"""Candidates: the sentences of the passages found, each with the chance that it answers the question.
+"""Ranks the sentences of retrieved passages by the probability that they answer the question.
 
-The chance comes from a logistic regression over five signals: likeness of the embeddings of question and
-sentence, the share of the question's content words that the sentence holds, weighted by rarity, the share of
-its names and numbers that the sentence or its passage holds, whether the sentence has what the question's
-form asks for (a date, a number, a name, a reason), and the passage's place in the search.
+The probability comes from a logistic regression over five signals: cosine similarity of question and
+sentence, the share of the question's content words in the sentence (weighted by rarity), the share of its
+names and numbers in the sentence or its passage, whether the sentence has what the question's form asks for
+(a date, a number, a name, a reason), and the passage's rank in the search.
 """
 
 import math
@@ -18,15 +18,15 @@ from memory.records.knowledge import Citation, Findings, Passage
 from memory.retrieval.embedding import Embedder
 
 SHORTLIST = 4
-"""Sentences that are compared by meaning, for each costs 10 to 30 ms on one core. They hold the answer almost
-as often as six do (97.7% and 98.4% of the questions that WEIGHTS are fitted on)."""
+"""Sentences to embed; each costs 10 to 30 ms on one core. Four contain the answer almost as often as six
+(97.7% and 98.4% of the questions that WEIGHTS are fitted on)."""
 LONGEST_CODE = 400
-"""Characters of a code block that can be quoted whole."""
+"""Longest code block, in characters, that is quoted."""
 
 WEIGHTS = {"likeness": 2.98, "words": 5.54, "names": 1.83, "form": 0.93, "rank": 4.22}
 INTERCEPT = -11.67
 """Fitted on 304 questions about half of SQuAD's articles (`benchmarks.answers` reports the other half), with
-their passage among those found and without. In five folds: best sentence right 85%, AUROC .95 between
+and without their passage among the retrieved ones. In five folds: best sentence right 85%, AUROC .95 between
 questions with and without their passage."""
 
 _SMALL = (
@@ -35,7 +35,7 @@ _SMALL = (
 )
 _LARGE = "thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half quarter dozen"
 SMALL_NUMBERS = tuple(_SMALL.split())
-"""By their value."""
+"""The index is the value."""
 NUMBER_WORDS = frozenset({*SMALL_NUMBERS, *_LARGE.split()})
 _MONTHS = (
     "january february march april may june july august september october november december monday tuesday"
@@ -73,23 +73,23 @@ class SentenceCandidate(Record):
     start: int
     end: int
     reading: str
-    """The text as it reads: a table row with its column names."""
+    """The text to show; a table row with its column names."""
     score: float
     """Log-odds that it answers the question."""
 
     @property
     def chance(self) -> float:
-        """The chance that it answers the question."""
+        """Probability that it answers the question."""
         return (1 + math.tanh(self.score / 2)) / 2
 
     @property
     def text(self) -> str:
-        """Its very words."""
+        """The exact text in the passage."""
         return self.passage.text[self.start : self.end]
 
     @property
     def citation(self) -> Citation:
-        """Where it stands in its document."""
+        """Its position in the document."""
         return Citation(
             source=self.passage.source,
             title=self.passage.title,
@@ -100,14 +100,14 @@ class SentenceCandidate(Record):
 
 
 def shortlist(question: str, findings: Findings) -> tuple[SentenceCandidate, ...]:
-    """The best sentences by their words, best first; their chances are the most they can be."""
-    found = [
-        (place, hit, start, end, reading)
-        for place, hit in enumerate(findings.evidence)
+    """The best sentences by words alone, best first; their chances are upper bounds until `rerank`."""
+    quotable_sentences = [
+        (rank, hit, start, end, reading)
+        for rank, hit in enumerate(findings.evidence)
         for start, end, reading in _sentences(hit.passage)
     ]
-    rarity = _rarity([reading for *_, reading in found])
-    near = [
+    rarity = _rarity([reading for *_, reading in quotable_sentences])
+    context_roots = [
         roots(f"{hit.passage.title} {hit.passage.section} {hit.passage.text}") for hit in findings.evidence
     ]
     ranked = [
@@ -116,9 +116,9 @@ def shortlist(question: str, findings: Findings) -> tuple[SentenceCandidate, ...
             start=start,
             end=end,
             reading=reading,
-            score=_score(_signals(question, reading, near[place], place, rarity)),
+            score=_score(_signals(question, reading, context_roots[rank], rank, rarity)),
         )
-        for place, hit, start, end, reading in found
+        for rank, hit, start, end, reading in quotable_sentences
     ]
     return tuple(sorted(ranked, key=lambda c: -c.score)[:SHORTLIST])
 
@@ -126,14 +126,14 @@ def shortlist(question: str, findings: Findings) -> tuple[SentenceCandidate, ...
 def rerank(
     question: str, candidates: Sequence[SentenceCandidate], embedder: Embedder
 ) -> tuple[SentenceCandidate, ...]:
-    """The same sentences, likeliest answer first, now that their meaning counts too. Blocks."""
+    """The same sentences scored with their embeddings too, likeliest answer first. Blocks."""
     if not candidates:
         return ()
-    asked, *vectors = embedder.embed([question, *(f"{c.passage.title}: {c.reading}" for c in candidates)])
+    query, *vectors = embedder.embed([question, *(f"{c.passage.title}: {c.reading}" for c in candidates)])
     return tuple(
         sorted(
             (
-                c.model_copy(update={"score": c.score + WEIGHTS["likeness"] * (float(asked @ vector) - 1)})
+                c.model_copy(update={"score": c.score + WEIGHTS["likeness"] * (float(query @ vector) - 1)})
                 for c, vector in zip(candidates, vectors, strict=True)
             ),
             key=lambda c: -c.score,
@@ -142,7 +142,7 @@ def rerank(
 
 
 def readable_text(passage: Passage, start: int, end: int) -> str:
-    """A stretch of a passage as it reads on its own: a table row with its column names, on one line."""
+    """A span of a passage on one line; a table row with its column names."""
     text = passage.text[start:end]
     names = header(passage.text, start)
     if not names:
@@ -160,16 +160,16 @@ def _sentences(passage: Passage) -> list[tuple[int, int, str]]:
 
 
 def _signals(
-    question: str, reading: str, near: Set[str], place: int, rarity: Mapping[str, float]
+    question: str, reading: str, context: Set[str], rank: int, rarity: Mapping[str, float]
 ) -> dict[str, float]:
-    """`near` are the roots of the sentence's passage and headings; `place` is the passage's, from 0."""
+    """`context` are the roots of the sentence's passage and headings; `rank` is the passage's, from 0."""
     own, named = roots(reading), names(question)
     return {
-        "likeness": 1.0,  # the most it can be; `rerank` measures it
+        "likeness": 1.0,  # the maximum; `rerank` measures it
         "words": _share(keywords(question), own, rarity),
-        "names": sum(name <= near | own for name in named) / len(named) if named else 1.0,
+        "names": sum(name <= context | own for name in named) / len(named) if named else 1.0,
         "form": form_match(question, reading),
-        "rank": 1 / (1 + place),
+        "rank": 1 / (1 + rank),
     }
 
 
@@ -178,9 +178,9 @@ def _score(values: dict[str, float]) -> float:
 
 
 def keywords(text: str) -> frozenset[str]:
-    """Roots of the words that carry a question's subject."""
-    kept = [w for w in _words(text) if w not in CLOSED_CLASS]
-    return frozenset(root(w) for w in kept if w not in SHAPE_NOUNS) or frozenset(map(root, kept))
+    """Roots of the content words."""
+    content = [w for w in _words(text) if w not in CLOSED_CLASS]
+    return frozenset(root(w) for w in content if w not in SHAPE_NOUNS) or frozenset(map(root, content))
 
 
 def roots(text: str) -> frozenset[str]:
@@ -189,7 +189,7 @@ def roots(text: str) -> frozenset[str]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """Words; of a script that does not separate them, pairs of characters."""
+    """Words; for scripts without spaces, pairs of characters."""
     return tuple(part for word in words(text) for part in _parts(word))
 
 
@@ -205,28 +205,28 @@ _SUFFIX = re.compile(r"(?:ations?|ings?|edly|ed|ions?|ment|ers?|ors?|ally|ly|al|
 
 
 def root(word: str) -> str:
-    """The word without a common English ending, so that `originated` and `origin` may meet."""
+    """The word without a common English ending, so that `originated` matches `origin`."""
     bare = singular(word)
-    cut = _SUFFIX.sub("", bare)
-    return cut if len(cut) >= 4 and cut.isalpha() else bare
+    stem = _SUFFIX.sub("", bare)
+    return stem if len(stem) >= 4 and stem.isalpha() else bare
 
 
 def names(text: str) -> tuple[frozenset[str], ...]:
-    """Names, numbers and code words of the text, each as the roots of its words."""
-    found = (roots(match[0]) for match in _NAME.finditer(text))
-    return tuple(dict.fromkeys(name for name in found if name and not name <= {"i", "a"}))
+    """Names, numbers and code words of the text, each as the set of its words' roots."""
+    matches = (roots(match[0]) for match in _NAME.finditer(text))
+    return tuple(dict.fromkeys(name for name in matches if name and not name <= {"i", "a"}))
 
 
 def form_match(question: str, text: str) -> float:
-    """1 where the text has what the form of the question asks for beyond its own words, 0 where it has not.
+    """1 if the text adds what the question's form asks for (a number, time, name or reason), 0 if not.
 
-    0.5 for a question of no particular form.
+    0.5 for a question without such a form.
     """
     form = next((name for name, pattern in _FORMS if pattern.search(question)), None)
     if form is None:
         return 0.5
-    asked = set(words(question))
-    new = [w for w in words(text) if w not in asked]
+    question_words = set(words(question))
+    new = [w for w in words(text) if w not in question_words]
     if form == "number":
         return float(any(w[0].isdigit() or w in NUMBER_WORDS for w in new))
     if form == "time":
@@ -237,12 +237,12 @@ def form_match(question: str, text: str) -> float:
     return float(any(not name <= known and not all(w[0].isdigit() for w in name) for name in names(text)))
 
 
-def _share(wanted: frozenset[str], given: frozenset[str], rarity: Mapping[str, float]) -> float:
-    """Share of the wanted roots' weight that is given; what no sentence holds weighs most."""
+def _share(required: frozenset[str], present: frozenset[str], rarity: Mapping[str, float]) -> float:
+    """Share of the required roots that are present, weighted by rarity; unseen roots weigh most."""
     most = max(rarity.values(), default=1.0)
-    weights = {w: rarity.get(w, most) for w in wanted}
+    weights = {w: rarity.get(w, most) for w in required}
     total = math.fsum(weights.values())
-    return math.fsum(v for w, v in weights.items() if w in given) / total if total else 0.0
+    return math.fsum(v for w, v in weights.items() if w in present) / total if total else 0.0
 
 
 def _rarity(texts: Sequence[str]) -> dict[str, float]:

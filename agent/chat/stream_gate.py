@@ -1,4 +1,4 @@
-"""The stream gate: holds an answer's first tokens back until the gate can judge them."""
+"""The stream gate: buffers a streamed answer's first tokens until the gate can judge them."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,41 +8,41 @@ from agent.grading import admits_ignorance
 from memory.records.interactions import AnswerGate
 
 HELD_TOKENS = 12
-"""As many as a short answer has: what most answers to questions of fact say, they have said by then."""
+"""Buffer size: the length of a short answer, which covers most answers to factual questions."""
 
 
 class StreamGate:
     """Releases an answer's tokens once its first HELD_TOKENS are confident together.
 
-    Otherwise everything is held until `end`. What has been released cannot be taken back, whatever comes.
+    Otherwise everything is held back until `end`. Released tokens cannot be taken back.
     """
 
     def __init__(
         self, gate: AnswerGate, declines: Sequence[str], release: Callable[[Sequence[Token]], None]
     ) -> None:
-        """`declines` are phrases of ignorance; `release` gets every token once, in order."""
+        """`declines` are phrases that admit ignorance; `release` gets every token once, in order."""
         self.flowing = False
         self._gate = gate
         self._declines = declines
         self._release = release
-        self._held: list[Token] = []
+        self._buffer: list[Token] = []
 
-    def hear(self, token: Token) -> None:
-        """Takes the next token."""
+    def add(self, token: Token) -> None:
+        """Receives the next token."""
         if self.flowing:
             self._release((token,))
             return
-        self._held.append(token)
-        if len(self._held) == HELD_TOKENS and self._confident():
+        self._buffer.append(token)
+        if len(self._buffer) == HELD_TOKENS and self._is_confident():
             self.flowing = True
-            self._release(tuple(self._held))
+            self._release(tuple(self._buffer))
 
     def end(self, tokens: Sequence[Token], *, release: bool) -> None:
-        """The answer is complete; `release` lets it out if it was held."""
+        """Ends the answer; with `release`, releases it if it was held back."""
         if release and not self.flowing:
             self._release(tuple(tokens))
 
-    def _confident(self) -> bool:
-        text = "".join(token.text for token in self._held)
-        seen = measure(self._held, self._gate, abstained=admits_ignorance(text, self._declines))
-        return seen.decision == "confident"
+    def _is_confident(self) -> bool:
+        text = "".join(token.text for token in self._buffer)
+        uncertainty = measure(self._buffer, self._gate, abstained=admits_ignorance(text, self._declines))
+        return uncertainty.decision == "confident"

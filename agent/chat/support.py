@@ -1,7 +1,7 @@
-"""Support: whether a sentence of a source says what a claim says, and whether two sentences contradict.
+"""Whether a source sentence supports a claim, and whether two sentences contradict each other.
 
-Content words, names, numbers with their units, negation and opposites are compared, and where the words
-differ the embeddings of both.
+Compares content words, names, numbers with units, negation and opposites; if the words differ, embeddings
+decide.
 """
 
 import re
@@ -14,23 +14,23 @@ from memory.language.terms import CLOSED_CLASS
 from memory.language.text import words
 
 SAME_WORDS = 0.75
-"""Share of the claim's content words from which the sentence says the same."""
+"""Share of the claim's content words at which the sentence says the same."""
 MOST_WORDS = 0.6
-"""Least share where the embeddings have to decide: they hardly tell "rotational inertia" from "rotational
-equivalent". Four of five answers below it that were read by hand had no support."""
+"""Minimum share for the embeddings to decide: they hardly tell "rotational inertia" from "rotational
+equivalent". Of the answers below it, four of five read by hand had no support."""
 KNOWN_WORDS = 0.4
-"""Least share of the claim's content words that the sentence or what is near it holds."""
+"""Minimum share of the claim's content words in the sentence or its context."""
 ALIKE = 0.7
-"""Cosine from which two sentences with some words in common count as a paraphrase."""
+"""Cosine at which two sentences with some words in common count as paraphrases."""
 SAME_THING = 0.5
-"""Overlap (Jaccard) of content words from which two sentences speak of the same thing."""
+"""Jaccard overlap of content words at which two sentences are about the same thing."""
 ENGLISH = 0.2
-"""Share of function words below which a text of some length is in another language."""
+"""Share of function words below which a text is not English."""
 OTHER_SCRIPT = 0.3
-"""Share of letters that are not Latin from which a text is not English."""
+"""Share of non-Latin letters above which a text is not English."""
 SHORT_WORD = 4
 SAME_LANGUAGE = 0.3
-"""Share of a claim's words of at most four letters that a text of its language holds."""
+"""Minimum share of a claim's short words (up to four letters) in a text of the same language."""
 
 NEGATION = re.compile(
     r"\b(?:not|never|no|none|cannot|neither|nor|without|unable|fails? to|isnt|dont|doesnt)\b|n['\u2019]t\b",
@@ -43,7 +43,7 @@ _NEGATIONS = re.compile(
     r"|不|没|ない|ません|않|없",
     re.IGNORECASE,
 )
-"""Denials in other languages too: the twelve of `abstention` and a few near them."""
+"""Negations in the twelve languages of `abstention` and a few related ones."""
 _ANSWERS_YES = re.compile(r"yes\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014]\s+|\s+(?:but|whereas|although|though|unless|while|because)\s+")
 _NUMBER = re.compile(
@@ -80,9 +80,9 @@ _PAIRS = (
 OPPOSITES = frozenset(frozenset(root(w) for w in pair.split()) for pair in _PAIRS.split("|"))
 
 Likeness = Callable[[str, str], float]
-"""Cosine of two texts' embeddings."""
+"""Cosine similarity of two texts."""
 Quantity = tuple[str, str]
-"""A number in digits, and its unit; `""` where none is known."""
+"""A number in digits and its unit, `""` if unknown."""
 
 
 def supports(
@@ -96,13 +96,12 @@ def supports(
 ) -> bool:
     """Whether the sentence says what the claim says.
 
-    `nearby` is what the sentence stands under and after (headings, its passage): what the claim is about may
-    be named there. Words of the `question` are no proof: what the claim adds to them has to be in the
-    sentence, and so have all its numbers. A claim that may be `translated`, and is in another language
-    than the sentence, cannot be compared word by word; see `_translates`.
+    `nearby` is the sentence's context (headings, preceding text), which may name what the claim is about.
+    What the claim adds to the `question`, and all its numbers, have to be in the sentence itself. A claim
+    that may be `translated`, and is not in the sentence's language, is compared by `_translates`.
     """
-    asked = quantities(question)
-    if not all(_given(q, quantities(sentence)) or q in asked for q in quantities(claim)):
+    question_quantities = quantities(question)
+    if not all(_contains(q, quantities(sentence)) or q in question_quantities for q in quantities(claim)):
         return False
     own, near = roots(sentence), roots(f"{sentence} {nearby}")
     if translated and is_foreign(claim) and not _same_language(claim, f"{nearby} {sentence}"):
@@ -112,11 +111,11 @@ def supports(
         return False
     if _denies(claim, sentence) or _opposed(claim, sentence):
         return False
-    said = _subject(claim)
-    new = said - roots(question)
-    if not (new or quantities(claim) - asked or _ANSWERS_YES.match(claim)):
+    content = _content_words(claim)
+    new = content - roots(question)
+    if not (new or quantities(claim) - question_quantities or _ANSWERS_YES.match(claim)):
         return False
-    if _share(said, near) < KNOWN_WORDS:
+    if _share(content, near) < KNOWN_WORDS:
         return False
     if _share(new, own) >= SAME_WORDS:
         return True
@@ -126,9 +125,9 @@ def supports(
 def contradicts(first: str, second: str) -> bool:
     """Whether two sentences about the same thing give different numbers, or one denies the other.
 
-    Two definitions, and statements about two things, are no contradiction.
+    Two definitions, or statements about different things, do not contradict.
     """
-    one, two = _subject(first), _subject(second)
+    one, two = _content_words(first), _content_words(second)
     if not one or not two or len(one & two) / len(one | two) < SAME_THING or _opposed(first, second):
         return False
     ours, theirs = ({name for name in names(text) if not _numeric(name)} for text in (first, second))
@@ -142,24 +141,24 @@ def contradicts(first: str, second: str) -> bool:
 
 
 def quantities(text: str) -> frozenset[Quantity]:
-    """The numbers of the text, words as digits, each with its unit where that is a known one.
+    """The numbers of the text in digits, each with its unit if it is a known one.
 
-    3,500 and 3 500 are 3500, and 3,5 is 3.5; 3.500 is 3500 where the text is in a language that writes it so.
+    3,500 and 3 500 are 3500, and 3,5 is 3.5; 3.500 is 3500 in texts of languages that group by points.
     """
-    found: set[Quantity] = set()
+    result: set[Quantity] = set()
     for match in _NUMBER.finditer(text):
         value = match[0].lower().replace("\u2212", "-")
-        value = _VALUES.get(value) or _plain(value, text)
+        value = _VALUES.get(value) or _normalised_number(value, text)
         if value.startswith("-") and text[match.start() - 1 : match.start()].strip():
-            value = value[1:]  # a hyphen or a range, no minus
+            value = value[1:]  # a hyphen or a range, not a minus
         unit = _UNIT.match(text, match.end())
         name = unit[1].lower() if unit else ""
-        found.add((value, _UNITS.get(name) or _UNITS.get(name.removesuffix("s"), "")))
-    return frozenset(found)
+        result.add((value, _UNITS.get(name) or _UNITS.get(name.removesuffix("s"), "")))
+    return frozenset(result)
 
 
-def _plain(number: str, text: str) -> str:
-    """The number with a decimal point and without separators of thousands; dates and versions as they are."""
+def _normalised_number(number: str, text: str) -> str:
+    """The number with a decimal point and no thousands separators; dates and versions stay unchanged."""
     number = re.sub(r"[ \u00a0\u2009\u202f'\u2019]", "", number)
     sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
     commas, dots = digits.count(","), digits.count(".")
@@ -184,63 +183,60 @@ def _groups_by_points(text: str) -> bool:
 
 
 def is_negated(text: str) -> bool:
-    """Whether the text denies something."""
+    """Whether the text contains an odd number of negations."""
     return len(NEGATION.findall(text)) % 2 == 1
 
 
 def is_foreign(text: str) -> bool:
-    """Whether the text is in another language than English, as far as its function words tell.
-
-    Texts of fewer than four words tell nothing.
-    """
-    said = words(text)
+    """Whether the text is not English, judged by script and function words; False below four words."""
+    text_words = words(text)
     letters = [c for c in text if c.isalpha()]
     if letters and sum(c > "\u024f" for c in letters) / len(letters) > OTHER_SCRIPT:
         return True
-    return len(said) >= 4 and sum(w in CLOSED_CLASS for w in said) / len(said) < ENGLISH
+    return len(text_words) >= 4 and sum(w in CLOSED_CLASS for w in text_words) / len(text_words) < ENGLISH
 
 
 def _translates(claim: str, sentence: str, question: str) -> bool:
-    """Whether what both languages have in common agrees, and there is something of it.
+    """Whether a claim in another language matches the sentence by what languages share.
 
-    Both or neither deny; and a number, a name or another word that the question does not hold stands in
-    both. What has no such anchor, or names a place by its name in the other language, is not proved.
+    Both or neither are negated, and both contain a number, name or other word that is not in the question.
+    Without such a word, or with translated place names, the claim counts as unsupported.
     """
     if (len(_NEGATIONS.findall(claim)) % 2 == 1) != is_negated(sentence):
         return False
-    told, asked = set(words(sentence)), set(words(question))
-    anchors = {w for w in words(claim) if len(w) > SHORT_WORD} & told - asked
+    sentence_words, question_words = set(words(sentence)), set(words(question))
+    anchors = {w for w in words(claim) if len(w) > SHORT_WORD} & sentence_words - question_words
     numbers = quantities(claim) - quantities(question)
-    return bool(anchors) or any(_given(number, quantities(sentence)) for number in numbers)
+    return bool(anchors) or any(_contains(number, quantities(sentence)) for number in numbers)
 
 
 def _same_language(claim: str, text: str) -> bool:
-    """Whether the text uses the short words that the claim uses."""
+    """Whether the text shares enough of the claim's short words to be in the same language."""
     short = {w for w in words(claim) if len(w) <= SHORT_WORD and w.isalpha()}
     return not short or len(short & set(words(text))) / len(short) >= SAME_LANGUAGE
 
 
-def _given(quantity: Quantity, known: Set[Quantity]) -> bool:
+def _contains(quantity: Quantity, known: Set[Quantity]) -> bool:
     value, unit = quantity
     return any(v == value and (u == unit or not unit or not u) for v, u in known)
 
 
 def _denies(claim: str, sentence: str) -> bool:
-    """Whether one of both is negated: the sentence as a whole, or its clause that shares most words."""
-    said = keywords(claim)
+    """Whether only one of both is negated, comparing with the sentence and its most similar clause."""
+    claim_words = keywords(claim)
     clauses = [clause for clause in _CLAUSE.split(sentence) if clause.strip()] or [sentence]
-    shares = [len(said & roots(clause)) for clause in clauses]
-    nearest = {is_negated(c) for c, share in zip(clauses, shares, strict=True) if share == max(shares)}
+    overlaps = [len(claim_words & roots(clause)) for clause in clauses]
+    nearest = {is_negated(c) for c, count in zip(clauses, overlaps, strict=True) if count == max(overlaps)}
     return is_negated(claim) not in nearest | {is_negated(sentence)}
 
 
 def _opposed(claim: str, sentence: str) -> bool:
-    """Whether the claim has the opposite of a word of the sentence in its place."""
+    """Whether the claim contains the opposite of a word of the sentence."""
     here, there = roots(claim), roots(sentence)
     return any(pair & here and pair & there and not pair & here & there for pair in OPPOSITES)
 
 
-def _subject(text: str) -> frozenset[str]:
+def _content_words(text: str) -> frozenset[str]:
     """Content words without numbers."""
     return frozenset(w for w in keywords(text) if not w[0].isdigit() and w not in _COUNTED)
 

@@ -1,8 +1,8 @@
-"""Thinking text: what a model says to itself before its answer, which is not part of the answer.
+"""Removes a model's thinking text (`<think>...</think>`) from replies and token streams.
 
-Thinking comes first: one or more blocks between the marks, which may be nested. Once the answer has begun,
-marks in it are its own words. A whole answer and a stream are read by this one rule; but only a whole answer
-can show that its thinking was opened in the prompt, by a closing mark without an opening one before it.
+Thinking comes first, as one or more blocks between marks, possibly nested. Once the answer has begun, marks
+are ordinary text. Replies and streams follow the same rule, but only in a whole reply can a closing mark
+without an opening one show that thinking was opened in the prompt.
 """
 
 import re
@@ -15,15 +15,15 @@ Marks = tuple[str, str]
 
 
 def without_thinking(reply: Reply, marks: Marks | None) -> Reply:
-    """The reply without what it says between the marks; unclosed thinking leaves an empty answer."""
+    """The reply without its thinking; if thinking is never closed, the answer is empty."""
     if marks is None:
         return reply
-    kept = answer_tokens(reply.tokens, marks)
-    return reply.model_copy(update={"tokens": kept, "text": "".join(token.text for token in kept)})
+    answer = answer_tokens(reply.tokens, marks)
+    return reply.model_copy(update={"tokens": answer, "text": "".join(token.text for token in answer)})
 
 
 def answer_tokens(tokens: Sequence[Token], marks: Marks) -> tuple[Token, ...]:
-    """The tokens of the answer proper, the first one shortened where the answer begins inside it."""
+    """The tokens after the thinking, the first one shortened if the answer begins inside it."""
     text = "".join(token.text for token in tokens)
     opening, closing = marks
     opened = closing in text and opening not in text.partition(closing)[0]
@@ -32,19 +32,19 @@ def answer_tokens(tokens: Sequence[Token], marks: Marks) -> tuple[Token, ...]:
 
 
 class AnswerFilter:
-    """Passes a stream's tokens on once its thinking has ended, or at once where there is none."""
+    """Forwards a stream's tokens after its thinking has ended, or at once if there is none."""
 
-    def __init__(self, marks: Marks, hear: Callable[[Token], None]) -> None:
-        """`hear` gets the tokens of the answer, in order."""
+    def __init__(self, marks: Marks, on_token: Callable[[Token], None]) -> None:
+        """`on_token` gets the tokens of the answer, in order."""
         self._marks = marks
-        self._hear = hear
+        self._on_token = on_token
         self._pending: list[Token] = []
         self._flowing = False
 
     def __call__(self, token: Token) -> None:
-        """Takes the next token."""
+        """Receives the next token."""
         if self._flowing:
-            self._hear(token)
+            self._on_token(token)
             return
         self._pending.append(token)
         text = "".join(pending.text for pending in self._pending)
@@ -53,42 +53,42 @@ class AnswerFilter:
             self._release(_tokens_from(self._pending, start))
 
     def end(self) -> None:
-        """The stream is over: passes on an answer that looked like the beginning of a mark."""
+        """Ends the stream: forwards a held-back answer that looked like the beginning of a mark."""
         if not self._flowing:
             self._release(answer_tokens(self._pending, self._marks))
 
     def _release(self, tokens: Sequence[Token]) -> None:
         self._flowing = True
         for token in tokens:
-            self._hear(token)
+            self._on_token(token)
 
 
 def _answer_start(text: str, marks: Marks, *, opened: bool, whole: bool) -> int | None:
-    """Where the answer begins; None while that is not known, or where the text is thinking to its end."""
+    """Index where the answer begins; None while unknown, or if the text is all thinking."""
     opening, closing = marks
     either = re.compile(f"{re.escape(opening)}|{re.escape(closing)}")
-    depth, place = int(opened), 0
+    depth, position = int(opened), 0
     while True:
         if depth == 0:
-            place = len(text) - len(text[place:].lstrip())
-            rest = text[place:]
+            position = len(text) - len(text[position:].lstrip())
+            rest = text[position:]
             if not whole and any(mark != rest and mark.startswith(rest) for mark in marks):
                 return None
             if not rest.startswith(marks):
-                return place
-        found = either.search(text, place)
-        if found is None:
+                return position
+        mark_match = either.search(text, position)
+        if mark_match is None:
             return None
-        depth = depth + 1 if found[0] == opening else max(0, depth - 1)
-        place = found.end()
+        depth = depth + 1 if mark_match[0] == opening else max(0, depth - 1)
+        position = mark_match.end()
 
 
 def _tokens_from(tokens: Sequence[Token], start: int) -> tuple[Token, ...]:
-    kept: list[Token] = []
-    place = 0
+    answer: list[Token] = []
+    end = 0
     for token in tokens:
-        place += len(token.text)
-        if place > start:
-            rest = token.text[-(place - start) :]
-            kept.append(token if kept else token.model_copy(update={"text": rest}))
-    return tuple(kept)
+        end += len(token.text)
+        if end > start:
+            rest = token.text[-(end - start) :]
+            answer.append(token if answer else token.model_copy(update={"text": rest}))
+    return tuple(answer)

@@ -1,6 +1,6 @@
-"""Training of the intent classifier: reads the examples, prints cross-validated figures, writes the weights.
+"""Trains the intent classifier: reads the examples, prints cross-validated scores, writes the weights.
 
-Run `python -m agent.chat.train_intent` after a change to the examples, the features or an embedder.
+Run `python -m agent.chat.train_intent` after changing the examples, the features or an embedder.
 """
 
 import json
@@ -21,7 +21,7 @@ from memory.retrieval.embedding import Embedder, HashingEmbedder, SentenceEmbedd
 
 EXAMPLES = Path(__file__).with_name("intent_examples.jsonl")
 EMBEDDING_SCALE = 2.0
-"""Weighs the penalty: entries of a unit vector of 384 numbers are about .05, the features 0 or 1."""
+"""Balances the L2 penalty: entries of a 384-dimensional unit vector are about .05, features are 0 or 1."""
 INVERSE_PENALTY = 1.0
 FOLDS = 10
 DECIMALS = 5
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 class IntentExample(Record):
-    """A message, what it wants, and the kind that figures are grouped by."""
+    """A message with its intent, and the kind used to group scores."""
 
     text: str
     intent: Intent
@@ -38,7 +38,7 @@ class IntentExample(Record):
 
 
 class Trained(Record):
-    """Weights, and what they do on folds that they were not fitted on: shares in [0, 1]."""
+    """Weights with their cross-validated scores, all in [0, 1]."""
 
     weights: IntentWeights
     accuracy: float
@@ -74,12 +74,12 @@ def train(examples: Sequence[IntentExample], embedder: Embedder) -> Trained:
         intercept=round(float(model.intercept_[0]) * slope + offset, DECIMALS),
     )
     probabilities = 1.0 / (1.0 + np.exp(-(slope * logits + offset)))
-    said = probabilities >= THRESHOLD
+    predicted = probabilities >= THRESHOLD
     return Trained(
         weights=weights,
-        accuracy=float((said == labels).mean()),
-        recall=float(said[labels].mean()),
-        precision=float(labels[said].mean()),
+        accuracy=float((predicted == labels).mean()),
+        recall=float(predicted[labels].mean()),
+        precision=float(labels[predicted].mean()),
         calibration_error=calibration_error(probabilities, labels),
     )
 

@@ -22,7 +22,7 @@ def heard(tokens: Sequence[Token]) -> tuple[StreamGate, list[Token]]:
     flowed: list[Token] = []
     stream_gate = StreamGate(gate(1.0), DECLINE_PHRASES, flowed.extend)
     for one in tokens:
-        stream_gate.hear(one)
+        stream_gate.add(one)
     return stream_gate, flowed
 
 
