@@ -26,22 +26,22 @@ from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
-from agent.learning.teachers.combined import Both
+from agent.learning.teachers.combined import CombinedTeacher
 from agent.learning.teachers.judge import ModelJudge
 from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.rules import RulesTeacher
-from agent.models.store import AdoptedModel, resolve
+from agent.models.store import AdoptedModel, resolve_model
 from agent.promotion import restore
 from agent.settings import Settings
-from api.langgraph.run_service import Starting
+from api.langgraph.run_service import RunService
 from api.supervisor.components import graph_address
 from graphs import chat as chatting
 from graphs.server import threads
-from graphs.server.durable import Deliver, Fire
+from graphs.server.background_jobs import FireCron, SendWebhook
 from graphs.server.executor import Executor, open_executor
-from graphs.server.graph_spec import Served, ServedChat
+from graphs.server.graph_spec import ChatSpec, GraphSpec
 from graphs.server.learn_runs import LearnRuns
-from graphs.server.learn_spec import ServedLearn
+from graphs.server.learn_spec import LearnSpec
 from graphs.state import Limits, Runtime
 from memory.adapters.base import AdapterRegistry
 from memory.adapters.calibrations import FolderCalibrationStore
@@ -75,7 +75,7 @@ class Service:
     chat: chatting.Chat
     executor: Executor
     assistants: Assistants
-    starting: Starting
+    run_service: RunService
     crons: Crons
     keys: ApiKeys
     runs: LearnRuns
@@ -87,28 +87,28 @@ class Service:
     """Held while texts are embedded for a client: more at once would take all threads and gain nothing."""
 
 
-def given(request: Request) -> Service:
+def service_of(request: Request) -> Service:
     """The service of the app that received the request."""
     service = request.app.state.service
     assert isinstance(service, Service), "the app's lifespan sets it before the first request"
     return service
 
 
-Given = Annotated[Service, Depends(given)]
+ServiceDep = Annotated[Service, Depends(service_of)]
 
 
-Graphs = Callable[[Runtime, Saver], Sequence[Served]]
+Graphs = Callable[[Runtime, Saver], Sequence[GraphSpec]]
 
 
-def shipped(runtime: Runtime, saver: Saver) -> Sequence[Served]:
+def shipped(runtime: Runtime, saver: Saver) -> Sequence[GraphSpec]:
     """The graphs that clients may run."""
-    return ServedChat(saver), ServedLearn(runtime, saver)
+    return ChatSpec(saver), LearnSpec(runtime, saver)
 
 
 @asynccontextmanager
 async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIterator[Service]:
     """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
-    model = resolve(settings)  # first: nothing needs to be opened to find it missing
+    model = resolve_model(settings)  # first: nothing needs to be opened to find it missing
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         if make_url(settings.durable).get_backend_name() == "sqlite":
@@ -161,8 +161,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             judge=judge,
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))
-        durable = await stack.enter_async_context(
-            open_durable(runtime, saver, settings.durable, _webhooks(settings), graphs)
+        server = await stack.enter_async_context(
+            open_server(runtime, saver, settings.durable, _webhooks(settings), graphs)
         )
         watch = asyncio.create_task(keep_loaded(engine, registry))
         stack.push_async_callback(_end, watch)
@@ -170,12 +170,12 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             settings=settings,
             runtime=runtime,
             chat=chatting.build().compile(),
-            executor=durable.executor,
-            assistants=durable.assistants,
-            starting=durable.starting,
-            crons=durable.crons,
+            executor=server.executor,
+            assistants=server.assistants,
+            run_service=server.run_service,
+            crons=server.crons,
             keys=keys,
-            runs=durable.runs,
+            runs=server.runs,
             embedder=embedder,
             items=await stack.enter_async_context(open_item_store(settings.items, embedder)),
             writing=asyncio.Lock(),
@@ -198,40 +198,40 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Durable:
-    """What outlives the process, over one database and one saver."""
+class Server:
+    """The LangGraph-compatible server on one database and one saver."""
 
     executor: Executor
     assistants: Assistants
-    starting: Starting
+    run_service: RunService
     crons: Crons
     runs: LearnRuns
 
 
 @asynccontextmanager
-async def open_durable(
+async def open_server(
     runtime: Runtime, saver: Saver, url: str, webhooks: Webhooks | None = None, graphs: Graphs = shipped
-) -> AsyncIterator[Durable]:
-    """Opens the runs on threads and all that starts them, and takes up what was left unfinished.
+) -> AsyncIterator[Server]:
+    """Opens the server and continues unfinished runs.
 
-    `url` is the SQLAlchemy URL of DBOS's own tables. Raises StoreUnavailable.
+    `url` is the SQLAlchemy URL of DBOS's tables and the process leases. Raises StoreUnavailable.
     """
-    served = graphs(runtime, saver)
-    assistants = Assistants(runtime.database, [graph.name for graph in served])
+    graph_specs = graphs(runtime, saver)
+    assistants = Assistants(runtime.database, [spec.name for spec in graph_specs])
     await assistants.create_shipped()
     crons = Crons(runtime.database)
 
-    def outside(executor: Executor) -> tuple[Deliver, Fire]:
-        starting = Starting(executor, assistants, webhooks)
-        return starting.deliver, partial(starting.fire, crons=crons)
+    def make_senders(executor: Executor) -> tuple[SendWebhook, FireCron]:
+        run_service = RunService(executor, assistants, webhooks)
+        return run_service.send_webhook, partial(run_service.fire_cron, crons=crons)
 
-    async with open_executor(runtime, saver, served, url, [threads.expire], outside) as executor:
+    async with open_executor(runtime, saver, graph_specs, url, [threads.expire], make_senders) as executor:
         runs = LearnRuns(runtime, executor)
-        await runs.tidy()
-        yield Durable(
+        await runs.end_lost()
+        yield Server(
             executor=executor,
             assistants=assistants,
-            starting=Starting(executor, assistants, webhooks),
+            run_service=RunService(executor, assistants, webhooks),
             crons=crons,
             runs=runs,
         )
@@ -288,7 +288,7 @@ async def _teachers(settings: Settings, stack: AsyncExitStack) -> tuple[Teacher,
     if settings.teacher == "rules":
         return rules, judge
     model = ModelTeacher(url, name, key=key, timeout=timeout, client=client)
-    return (model if settings.teacher == "model" else Both(rules, model)), judge
+    return (model if settings.teacher == "model" else CombinedTeacher(rules, model)), judge
 
 
 def _webhooks(settings: Settings) -> Webhooks | None:

@@ -28,7 +28,7 @@ from transformers import AutoModelForCausalLM
 
 from agent.engines.vllm.engine import VllmEngine
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
-from agent.models.store import AdoptedModel, resolve
+from agent.models.store import AdoptedModel, resolve_model
 from agent.settings import read_settings
 from benchmarks.api.load import together
 from benchmarks.api.processes import free_port, running
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder that the result is written to")
     options = parser.parse_args(arguments)
     started = time.monotonic()
-    model = resolve(read_settings())
+    model = resolve_model(read_settings())
     card, folder, port = model.card, str(model.folder), free_port()
     environment = serve_environment(folder, context=card.context, cores=len(os.sched_getaffinity(0)))
     command = serve_command(

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from agent.errors import ModelError
 from agent.models.card import GeneralQuestion, read_questions
-from agent.models.store import AdoptedModel, resolve
+from agent.models.store import AdoptedModel, resolve_model
 from agent.settings import read_settings
 from api.cli.client import Client, Refused, Unreachable, connect
 from api.cli.display import show_answer, show_report, show_run
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     screen = Console(highlight=False)
     try:
-        model = resolve(read_settings(**({"model": options.model} if options.model else {})))
+        model = resolve_model(read_settings(**({"model": options.model} if options.model else {})))
         return run(screen, model)
     except (ValueError, ModelError) as error:
         screen.print(Text(str(error), style="bold red"))

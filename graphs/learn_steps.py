@@ -15,7 +15,7 @@ from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
 from agent.learning import exploration as exploring
 from agent.learning.candidate_pairs import Written
-from agent.learning.corpus_index import Corpus
+from agent.learning.corpus_index import CorpusIndex
 from agent.learning.critique import conflicts, critique
 from agent.learning.curriculum import closest, compose, grouped
 from agent.learning.gap_wording import answering
@@ -186,7 +186,7 @@ async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
     assert draft is not None, "teach runs first and leaves a draft"
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
     passages = {p.id: p for p in await given.episodic.get(ids)}
-    corpus = await asyncio.to_thread(Corpus, list(passages.values()))
+    corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     scorer = given.engine if isinstance(given.engine, EndingScorer) else None
     verified = await verify(draft.candidates, passages, corpus=corpus, scorer=scorer)
     kept, dropped = verified.kept, sum(verified.dropped.values())

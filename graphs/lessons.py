@@ -11,7 +11,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime as Injected
 
-from agent.learning.candidate_pairs import Candidate
+from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.curriculum import Group, compose, cut, fact_id, grouped, in_document_order
 from agent.learning.exploration import MOST_PASSAGES
 from agent.learning.forgetting import afresh
@@ -29,7 +29,7 @@ QUARANTINED = "in a lesson that is in quarantine"
 
 
 async def of_topic(
-    candidates: Sequence[Candidate], passages: Mapping[str, Passage], state: LearnState, given: Runtime
+    candidates: Sequence[CandidatePair], passages: Mapping[str, Passage], state: LearnState, given: Runtime
 ) -> Update:
     """The lessons of a whole topic.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import AgentError
-from agent.models.store import resolve
+from agent.models.store import resolve_model
 from agent.settings import Settings, read_settings
 from memory.errors import StorageError
 from memory.outbox.base import Progress, TrainingResult
@@ -195,7 +195,7 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
     from training.recipes import standard
 
     home = settings.home.resolve()
-    base = open_base_model(resolve(settings).folder)
+    base = open_base_model(resolve_model(settings).folder)
     return JobContext(
         home=home,
         base=base,

@@ -9,7 +9,7 @@ from memory.records.base import Record
 from memory.records.curricula import Form
 
 
-class Candidate(Record):
+class CandidatePair(Record):
     """One pair with its evidence: `quote` is a stretch of the passage's text, verbatim."""
 
     question: str = Field(min_length=1, max_length=500)
@@ -27,14 +27,14 @@ class Candidate(Record):
 class Written(Record):
     """What a teacher made of a set of passages."""
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidatePair, ...]
     failed: dict[str, int]
     """Reason -> number of passages that gave nothing."""
 
 
-def by_item(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+def by_item(candidates: Sequence[CandidatePair]) -> list[list[CandidatePair]]:
     """The wordings of each question and its answer, in the order in which they were written."""
-    groups: dict[tuple[str, str, str, str], list[Candidate]] = {}
+    groups: dict[tuple[str, str, str, str], list[CandidatePair]] = {}
     for candidate in candidates:
         key = (candidate.passage_id, candidate.quote, candidate.form, normalise(candidate.answer))
         groups.setdefault(key, []).append(candidate)

@@ -17,7 +17,7 @@ LEAST_SHARED = 3
 """Content words in common from which two sentences can be rivals."""
 
 
-class Corpus:
+class CorpusIndex:
     """Passages, indexed once for any number of questions."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.grading import normalise
 from agent.learning import question_framing
-from agent.learning.candidate_pairs import Candidate, by_item
+from agent.learning.candidate_pairs import CandidatePair, by_item
 from memory.language.terms import content, coverage
 from memory.records.base import Domain, digest_of
 from memory.records.curricula import Curriculum, Form, QAPair
@@ -18,17 +18,17 @@ fact lifted extraction from 9.7 to 96.6% (arXiv 2309.14316)."""
 _CLOZE: Form = "cloze"
 _BLANK = "____"
 
-Group = tuple[Candidate, ...]
+Group = tuple[CandidatePair, ...]
 """The wordings of one question: same quote, kind and answer."""
 
 
-def grouped(candidates: Sequence[Candidate]) -> tuple[Group, ...]:
+def grouped(candidates: Sequence[CandidatePair]) -> tuple[Group, ...]:
     """Candidates that ask the same, in the order in which they were written, no wording twice."""
     return tuple(_distinct(wordings) for wordings in by_item(candidates))
 
 
-def _distinct(wordings: Sequence[Candidate]) -> Group:
-    found: dict[str, Candidate] = {}
+def _distinct(wordings: Sequence[CandidatePair]) -> Group:
+    found: dict[str, CandidatePair] = {}
     for each in wordings:
         found.setdefault(normalise(each.question), each)
     return tuple(found.values())
@@ -58,11 +58,11 @@ def spread(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
 
 
 def in_document_order(
-    candidates: Sequence[Candidate], passages: Mapping[str, Passage]
-) -> tuple[Candidate, ...]:
+    candidates: Sequence[CandidatePair], passages: Mapping[str, Passage]
+) -> tuple[CandidatePair, ...]:
     """The candidates as their quotes stand in the text, one document after the other."""
 
-    def place(candidate: Candidate) -> tuple[str, int]:
+    def place(candidate: CandidatePair) -> tuple[str, int]:
         passage = passages[candidate.passage_id]
         return passage.source, passage.start + passage.text.index(candidate.quote)
 
@@ -86,11 +86,11 @@ def cut(groups: Sequence[Group], most: int) -> tuple[tuple[Group, ...], ...]:
 def compose(
     topic: str,
     domain: Domain,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidatePair],
     passages: Mapping[str, Passage],
     *,
     teacher: str,
-    asked: Candidate | None = None,
+    asked: CandidatePair | None = None,
 ) -> Curriculum | None:
     """The curriculum of verified candidates; None if there is none.
 
@@ -153,13 +153,13 @@ def _parted(wordings: Sequence[str], title: str, own: str | None, *, seed: str) 
     return list(dict.fromkeys(taught)), kept_back
 
 
-def fact_id(candidate: Candidate, passage: Passage) -> str:
+def fact_id(candidate: CandidatePair, passage: Passage) -> str:
     """The id of the fact that it is about: the same whenever it is written."""
     start = passage.text.index(candidate.quote)
     return digest_of([passage.id, start, candidate.form, normalise(candidate.answer)])[:32]
 
 
-def _fact(candidate: Candidate, passage: Passage) -> Fact:
+def _fact(candidate: CandidatePair, passage: Passage) -> Fact:
     start = passage.text.index(candidate.quote)
     return Fact(
         id=fact_id(candidate, passage),
@@ -176,7 +176,7 @@ def _fact(candidate: Candidate, passage: Passage) -> Fact:
     )
 
 
-def _pair(question: str, candidate: Candidate, fact: Fact) -> QAPair:
+def _pair(question: str, candidate: CandidatePair, fact: Fact) -> QAPair:
     form: Form = _CLOZE if _BLANK in question else candidate.form
     return QAPair(
         question=question,

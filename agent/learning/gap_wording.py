@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from agent.learning.candidate_pairs import Candidate
-from agent.learning.corpus_index import Corpus
+from agent.learning.candidate_pairs import CandidatePair
+from agent.learning.corpus_index import CorpusIndex
 from agent.learning.text_analysis import analyse, topical
 from agent.learning.verification import unsupported
 from memory.records.knowledge import Passage
@@ -26,11 +26,11 @@ TRIED = 12
 
 async def answering(
     question: str,
-    verified: Sequence[Candidate],
+    verified: Sequence[CandidatePair],
     passages: Mapping[str, Passage],
-    corpus: Corpus,
+    corpus: CorpusIndex,
     embedder: Embedder,
-) -> Candidate | None:
+) -> CandidatePair | None:
     """The question with the answer of the closest verified candidate that answers it too; None if none does.
 
     The pair is verified like any other: the quote has to say it.
@@ -44,7 +44,7 @@ async def answering(
     for place in np.argsort(-likeness, kind="stable")[:TRIED]:
         if likeness[place] < CLOSE:
             return None
-        candidate: Candidate = verified[int(place)].model_copy(update={"question": question})
+        candidate: CandidatePair = verified[int(place)].model_copy(update={"question": question})
         passage = passages.get(candidate.passage_id)
         if passage is None or (candidate.form == "yes_no") != _is_choice(question):
             continue

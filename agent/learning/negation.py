@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from agent.learning.consistency import Span
-from agent.learning.text_analysis import Analysis, Token, analyse, base, topical
+from agent.learning.text_analysis import AnalysedToken, Analysis, analyse, base, topical
 
 _DENIAL = r"\b(?:not|never|nobody|no one|nothing|none|nowhere|cannot|neither|nor)\b|n['\u2019]t\b"
 _NEGATED = re.compile(
@@ -97,7 +97,7 @@ def _clauses(text: str) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise(cuts) if text[a:b].strip()]
 
 
-def yes_no(question: str, answer: str, quote: Analysis, tokens: Sequence[Token]) -> str | None:
+def yes_no(question: str, answer: str, quote: Analysis, tokens: Sequence[AnalysedToken]) -> str | None:
     """Whether yes or no follows from the quote, as far as the words tell; binding is checked apart."""
     said = answer.strip().strip(".!").lower()
     if said not in ("yes", "no"):
@@ -111,7 +111,7 @@ def yes_no(question: str, answer: str, quote: Analysis, tokens: Sequence[Token])
     return None if same and _another_value(analyse(question), quote, missing) else "the quote does not say no"
 
 
-def _another_value(question: Analysis, quote: Analysis, missing: Sequence[Token]) -> bool:
+def _another_value(question: Analysis, quote: Analysis, missing: Sequence[AnalysedToken]) -> bool:
     """Whether all that the quote lacks is one value, and it has another of the same kind."""
     lacking = {t.root for t in missing}
     slots = [v for v in question.values if question.words(v) & lacking]

@@ -11,7 +11,7 @@ from functools import partial
 from agent.concurrency import gather_limited
 from agent.engines.base import EndingScorer
 from agent.errors import PromptTooLong
-from agent.learning.candidate_pairs import Candidate
+from agent.learning.candidate_pairs import CandidatePair
 
 LEAST = 0.01
 """Probability of its end that a question needs, on the same scale in any model.
@@ -26,7 +26,7 @@ AT_ONCE = 2
 MARKS = (".", "?", "!")
 
 
-async def ending_well(candidates: Sequence[Candidate], scorer: EndingScorer) -> list[Candidate]:
+async def ending_well(candidates: Sequence[CandidatePair], scorer: EndingScorer) -> list[CandidatePair]:
     """The candidates whose question may end where it does. Raises what the scorer raises."""
     by_quote: dict[str, list[int]] = {}
     for place, candidate in enumerate(candidates):

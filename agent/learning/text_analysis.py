@@ -42,7 +42,7 @@ _LINKS = frozenset({"of", "de", "van", "von", "del", "la", "der", "den"})
 """Small words inside a name, such as `Duke of Kent`."""
 
 
-class Token(NamedTuple):
+class AnalysedToken(NamedTuple):
     """A word, number or sign of the text at `[start:end]`."""
 
     start: int
@@ -71,7 +71,7 @@ class Analysis(NamedTuple):
     """A text cut into tokens."""
 
     text: str
-    tokens: tuple[Token, ...]
+    tokens: tuple[AnalysedToken, ...]
     roots: frozenset[str]
     values: tuple[Value, ...]
 
@@ -103,12 +103,12 @@ def base(word: str) -> str:
     return bare[:-1] if len(bare) > 3 and bare.endswith("e") else bare
 
 
-def topical(analysis: Analysis) -> tuple[Token, ...]:
+def topical(analysis: Analysis) -> tuple[AnalysedToken, ...]:
     """Tokens that carry content: neither function words nor signs."""
     return tuple(t for t in analysis.tokens if t.norm not in CLOSED_CLASS and t.kind != "symbol")
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _tokens(text: str) -> Iterator[AnalysedToken]:
     code = [match.span() for match in _CODE.finditer(text)]
     ends = [match.end() for match in _END.finditer(text)]
     opens, at_code, at_end = True, 0, 0
@@ -122,7 +122,9 @@ def _tokens(text: str) -> Iterator[Token]:
         inside = at_code < len(code) and code[at_code][0] <= start
         norm, kind = _normalised(match)
         capital = match["word"] is not None and match[0][0].isupper()
-        yield Token(start, end, norm, base(norm) if kind == "word" else norm, kind, capital, inside, opens)
+        yield AnalysedToken(
+            start, end, norm, base(norm) if kind == "word" else norm, kind, capital, inside, opens
+        )
         opens = False
 
 
@@ -147,9 +149,9 @@ def _normalised(match: re.Match[str]) -> tuple[str, Kind]:
     return plain, "date" if digits.isdigit() and len(digits) == 4 and int(digits) in _YEARS else "number"
 
 
-def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
+def _merged(tokens: Sequence[AnalysedToken]) -> Iterator[AnalysedToken]:
     """Numbers of several words as one: `twenty-one`, `4.2 million`."""
-    waiting: Token | None = None
+    waiting: AnalysedToken | None = None
     for token in tokens:
         if waiting is not None:
             value = _product(waiting, token)
@@ -166,7 +168,7 @@ def _merged(tokens: Sequence[Token]) -> Iterator[Token]:
         yield waiting
 
 
-def _product(number: Token, token: Token) -> str | None:
+def _product(number: AnalysedToken, token: AnalysedToken) -> str | None:
     if token.start - number.end > 1:
         return None
     if token.norm in _SCALES:
@@ -180,7 +182,7 @@ def _product(number: Token, token: Token) -> str | None:
     return None
 
 
-def _values(text: str, tokens: Sequence[Token]) -> Iterator[Value]:
+def _values(text: str, tokens: Sequence[AnalysedToken]) -> Iterator[Value]:
     place = 0
     while place < len(tokens):
         kind, last = _value_at(text, tokens, place)
@@ -191,7 +193,7 @@ def _values(text: str, tokens: Sequence[Token]) -> Iterator[Value]:
             place += 1
 
 
-def _value_at(text: str, tokens: Sequence[Token], first: int) -> tuple[ValueKind | None, int]:
+def _value_at(text: str, tokens: Sequence[AnalysedToken], first: int) -> tuple[ValueKind | None, int]:
     token, last = tokens[first], first + 1
     if token.code:
         while (
@@ -215,11 +217,11 @@ def _value_at(text: str, tokens: Sequence[Token], first: int) -> tuple[ValueKind
     return (None if lone else "name"), last
 
 
-def _before_month(tokens: Sequence[Token], place: int) -> bool:
+def _before_month(tokens: Sequence[AnalysedToken], place: int) -> bool:
     return place + 1 < len(tokens) and tokens[place + 1].norm in MONTHS and tokens[place + 1].kind == "date"
 
 
-def _continues_date(text: str, tokens: Sequence[Token], place: int) -> bool:
+def _continues_date(text: str, tokens: Sequence[AnalysedToken], place: int) -> bool:
     token, before = tokens[place], tokens[place - 1]
     if text[before.end : token.start].strip(" ,"):
         return False
@@ -228,7 +230,7 @@ def _continues_date(text: str, tokens: Sequence[Token], place: int) -> bool:
     return before.norm in MONTHS and token.kind in ("number", "ordinal")
 
 
-def _continues_name(text: str, tokens: Sequence[Token], place: int) -> int:
+def _continues_name(text: str, tokens: Sequence[AnalysedToken], place: int) -> int:
     """How many more tokens belong to the name that ends before `place`."""
     for size in (1, 2):
         if place + size > len(tokens):
@@ -243,7 +245,7 @@ def _continues_name(text: str, tokens: Sequence[Token], place: int) -> int:
     return 0
 
 
-def _unit(text: str, tokens: Sequence[Token], first: int, last: int) -> str:
+def _unit(text: str, tokens: Sequence[AnalysedToken], first: int, last: int) -> str:
     """The measure or thing counted, next to a number."""
     if first and tokens[first - 1].kind == "symbol" and tokens[first - 1].end == tokens[first].start:
         return UNITS.get(tokens[first - 1].norm, tokens[first - 1].norm)

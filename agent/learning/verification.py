@@ -12,7 +12,7 @@ from agent.engines.base import EndingScorer
 from agent.errors import EngineError, EngineUnavailable
 from agent.grading import normalise
 from agent.learning.answer_binding import unbound
-from agent.learning.candidate_pairs import Candidate, by_item
+from agent.learning.candidate_pairs import CandidatePair, by_item
 from agent.learning.consistency import (
     LOOK_BACK,
     Span,
@@ -24,7 +24,7 @@ from agent.learning.consistency import (
     uncovered,
     wrong_kind,
 )
-from agent.learning.corpus_index import Corpus, answers_otherwise
+from agent.learning.corpus_index import CorpusIndex, answers_otherwise
 from agent.learning.negation import misnegated, yes_no
 from agent.learning.question_endings import ending_well
 from agent.learning.text_analysis import Analysis, analyse, topical
@@ -52,17 +52,17 @@ OPEN_FORMS = frozenset({"statement"})
 class Verified(Record):
     """Candidates that their sources support, and how many were dropped for which reason."""
 
-    kept: tuple[Candidate, ...]
+    kept: tuple[CandidatePair, ...]
     dropped: dict[str, int]
     scored: bool = False
     """Whether the base model has read what was kept."""
 
 
 async def verify(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidatePair],
     passages: Mapping[str, Passage],
     *,
-    corpus: Corpus | Sequence[Passage],
+    corpus: CorpusIndex | Sequence[Passage],
     scorer: EndingScorer | None = None,
 ) -> Verified:
     """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer.
@@ -90,12 +90,14 @@ async def verify(
 
 
 def _consistent(
-    candidates: Sequence[Candidate], passages: Mapping[str, Passage], corpus: Corpus | Sequence[Passage]
-) -> tuple[list[Candidate], Counter[str]]:
+    candidates: Sequence[CandidatePair],
+    passages: Mapping[str, Passage],
+    corpus: CorpusIndex | Sequence[Passage],
+) -> tuple[list[CandidatePair], Counter[str]]:
     """What the text checks alone keep, and how many they drop for which reason."""
-    index = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
+    index = corpus if isinstance(corpus, CorpusIndex) else CorpusIndex(corpus)
     dropped: Counter[str] = Counter()
-    sound: list[Candidate] = []
+    sound: list[CandidatePair] = []
     for wordings in by_item(candidates):
         for place, candidate in enumerate(wordings):
             reason = unsupported(candidate, passages.get(candidate.passage_id), index)
@@ -107,7 +109,7 @@ def _consistent(
                 dropped["its plainest wording is not supported"] += len(wordings) - 1
                 break
     # Only among sound ones: a corrupted candidate must not take the true one with it.
-    kept: list[Candidate] = []
+    kept: list[CandidatePair] = []
     for group in _by_question(sound):
         if _contradictory(group):
             dropped["the same question has two answers"] += len(group)
@@ -117,7 +119,7 @@ def _consistent(
     return kept, dropped
 
 
-def unsupported(candidate: Candidate, passage: Passage | None, corpus: Corpus) -> str | None:
+def unsupported(candidate: CandidatePair, passage: Passage | None, corpus: CorpusIndex) -> str | None:
     """Why the candidate does not follow from its passage, or None if it does."""
     if passage is None:
         return "the source passage is gone"
@@ -161,7 +163,7 @@ def unsupported(candidate: Candidate, passage: Passage | None, corpus: Corpus) -
     return None
 
 
-def _unproved(candidate: Candidate, question: Analysis, answer: Analysis, quote: Analysis) -> str | None:
+def _unproved(candidate: CandidatePair, question: Analysis, answer: Analysis, quote: Analysis) -> str | None:
     spans = answer_spans(candidate.answer, quote)
     if not spans:
         return "the answer is not in the quote"
@@ -176,7 +178,7 @@ def _unproved(candidate: Candidate, question: Analysis, answer: Analysis, quote:
     return "the quote gives that answer to another question" if unbound(question, quote, spans) else None
 
 
-def _unproved_choice(candidate: Candidate, question: Analysis, quote: Analysis) -> str | None:
+def _unproved_choice(candidate: CandidatePair, question: Analysis, quote: Analysis) -> str | None:
     if reason := yes_no(candidate.question, candidate.answer, quote, topical(question)):
         return reason
     if normalise(candidate.answer) == "no":
@@ -202,16 +204,16 @@ def _before(text: str, place: int) -> str:
     return window[starts[1] :] if len(starts) > 1 else window
 
 
-def _by_question(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+def _by_question(candidates: Sequence[CandidatePair]) -> list[list[CandidatePair]]:
     """Candidates that ask the same, in order; in an open form also those that answer the same."""
-    groups: dict[tuple[str, str], list[Candidate]] = {}
+    groups: dict[tuple[str, str], list[CandidatePair]] = {}
     for candidate in candidates:
         answer = normalise(candidate.answer) if candidate.form in OPEN_FORMS else ""
         groups.setdefault((normalise(candidate.question), answer), []).append(candidate)
     return list(groups.values())
 
 
-def _contradictory(group: Sequence[Candidate]) -> bool:
+def _contradictory(group: Sequence[CandidatePair]) -> bool:
     """Whether the answers are more than longer and shorter forms of one."""
     said = sorted((_padded(c.answer) for c in group), key=len)
     return any(answer not in said[-1] for answer in said)

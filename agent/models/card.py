@@ -71,7 +71,7 @@ class Speed(Record):
     """Resident memory of the model with one batch of answers."""
 
 
-class Lessons(Record):
+class TeachingSettings(Record):
     """How the model is taught; the recipe itself is in `training.recipes`."""
 
     modules: tuple[str, ...]
@@ -112,7 +112,7 @@ class ModelCard(Record):
     """Phrases by which it says that it does not know, in lower case."""
     answer_tokens: int = Field(ge=16)
     """Longest answer where the caller sets no limit."""
-    lessons: Lessons
+    lessons: TeachingSettings
     gate: AnswerGate
     domains: dict[QuestionDomain, DomainScore]
     known: int

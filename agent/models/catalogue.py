@@ -65,7 +65,7 @@ class CatalogueEntry(Record):
     tokenizer: TokenizerRecipe
 
 
-class Catalogue(Record):
+class ModelCatalogue(Record):
     """All entries, and the one that is used where nobody chose another."""
 
     default: str
@@ -94,17 +94,17 @@ class Catalogue(Record):
             ) from None
 
 
-def read_catalogue(path: Path = CATALOGUE) -> Catalogue:
+def read_catalogue(path: Path = CATALOGUE) -> ModelCatalogue:
     """Reads and checks a catalogue file. Raises ValueError."""
     text = tomllib.loads(path.read_text(encoding="utf-8"))
     models = {name: {"name": name, **entry} for name, entry in text.pop("models", {}).items()}
     try:
-        return Catalogue.model_validate({**text, "models": models})
+        return ModelCatalogue.model_validate({**text, "models": models})
     except ValidationError as error:
         raise ValueError(f"{path} is no catalogue of models: {error}") from error
 
 
 @cache
-def shipped_catalogue() -> Catalogue:
+def shipped_catalogue() -> ModelCatalogue:
     """The catalogue that comes with the product."""
     return read_catalogue()

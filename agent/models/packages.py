@@ -59,7 +59,7 @@ def package_parts(
     return tuple(paths)
 
 
-def put_together(
+def join_parts(
     entry: CatalogueEntry, parts: Sequence[Path], folder: Path, tell: Callable[[int], None]
 ) -> Path:
     """One GGUF file of several parts, in `folder` (a single part is used where it is); checks its digest.

@@ -40,7 +40,7 @@ MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.tikt
 """Files of a Hugging Face folder that a model is made of."""
 
 
-class Origin(Record):
+class ModelOrigin(Record):
     """Where an adopted model came from."""
 
     name: str
@@ -79,7 +79,7 @@ class ModelStore:
         """The folder of the model called `name`, whether or not it is there."""
         return self.folder.resolve() / name
 
-    def origin(self, name: str) -> Origin:
+    def origin(self, name: str) -> ModelOrigin:
         """Where that model came from. Raises UnknownModel and ModelRefused."""
         if name not in self.names():
             raise UnknownModel(
@@ -87,7 +87,7 @@ class ModelStore:
             )
         path = self.path(name) / ORIGIN
         try:
-            return Origin.model_validate_json(path.read_bytes())
+            return ModelOrigin.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise ModelRefused(
                 f"{path} is damaged: remove {path.parent} and add the model again ({error})"
@@ -106,7 +106,7 @@ class ModelStore:
             self.origin(name)
             _replace(self.folder / IN_USE, name + "\n")
 
-    def place(self, name: str, fill: Callable[[Path], Origin]) -> Origin:
+    def place(self, name: str, fill: Callable[[Path], ModelOrigin]) -> ModelOrigin:
         """Lets `fill` write a model into an empty folder, and gives it its name when it is whole.
 
         A process that is killed meanwhile leaves only an unfinished folder, which the next call removes.
@@ -216,7 +216,7 @@ class ModelStore:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _with_shipped_card(self, origin: Origin, folder: Path) -> Origin:
+    def _with_shipped_card(self, origin: ModelOrigin, folder: Path) -> ModelOrigin:
         """Copies the shipped card, unless it is of other weights or the folder has a card of its own."""
         shipped = CARDS / origin.name
         if (shipped / CARD).is_file() and read_card(shipped).digest == origin.digest:
@@ -231,7 +231,7 @@ class ModelStore:
         return origin
 
 
-def resolve(settings: Settings) -> AdoptedModel:
+def resolve_model(settings: Settings) -> AdoptedModel:
     """The base model that the settings name: an adopted one, by its name or what it was added from, or a
     folder that has a card.
 

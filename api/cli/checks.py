@@ -172,10 +172,10 @@ def ports(settings: Settings) -> Iterator[Finding]:
 def model(settings: Settings) -> Iterator[Finding]:
     """Whether the base model is there with its card, and what its study found."""
     from agent.errors import ModelError
-    from agent.models.store import resolve
+    from agent.models.store import resolve_model
 
     try:
-        found = resolve(settings)
+        found = resolve_model(settings)
     except ModelError as error:
         problem, _, action = str(error).partition(": ")
         yield Finding("model card", "failed", problem, action or "nightschool models list")

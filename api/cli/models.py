@@ -10,7 +10,7 @@ import typer
 from api.cli.shell import BAD_INPUT, AsJson, console, disk_trouble, print_json, settings, stop
 
 if TYPE_CHECKING:
-    from agent.models.store import ModelStore, Origin
+    from agent.models.store import ModelOrigin, ModelStore
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of an adopted model, as `models list` shows it.")]
@@ -210,7 +210,7 @@ def _in_use(store: "ModelStore") -> str:
     return store.find(setting) or setting
 
 
-def _tell(store: "ModelStore", origin: "Origin") -> None:
+def _tell(store: "ModelStore", origin: "ModelOrigin") -> None:
     from agent.models.card import CARD
 
     console().print(

@@ -31,8 +31,8 @@ def study(
     from agent.errors import EngineError, ModelError
     from agent.models.store import ModelStore
     from agent.models.study.report import write_report
-    from agent.models.study.run import Subject
-    from agent.models.study.run import study as run_study
+    from agent.models.study.run import StudySubject
+    from agent.models.study.run import run_study as run_study
     from agent.models.study.study_questions import shipped_material
     from api.supervisor.components import on_gpu
 
@@ -45,7 +45,7 @@ def study(
         folder = store.path(name)
         work = given.path(WORK) / f"{name}-{origin.digest[:12]}"
         work.mkdir(parents=True, exist_ok=True)
-        subject = Subject(
+        subject = StudySubject(
             name=name,
             folder=folder,
             source=origin.source,

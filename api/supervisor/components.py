@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 import httpx
 
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
-from agent.models.store import ModelStore, resolve
+from agent.models.store import ModelStore, resolve_model
 from agent.settings import PREFIX, Settings
 from api.supervisor.supervisor import Check, Component
 from memory.errors import StoreUnavailable
@@ -44,7 +44,7 @@ def components(settings: Settings) -> tuple[Component, ...]:
 
     A scripted engine, or a model that cannot be taught, has no trainer. Raises ModelError.
     """
-    taught = resolve(settings).card.verdict == "go" and settings.engine != "scripted"
+    taught = resolve_model(settings).card.verdict == "go" and settings.engine != "scripted"
     parts = [worker(settings), api(settings)] if taught else [api(settings, trained=False)]
     if settings.engine == "vllm" and settings.engine_url is None:
         parts.insert(0, engine(settings))
@@ -77,7 +77,7 @@ def engine(settings: Settings) -> Component:
     next anyway. Raises ModelError.
     """
     gpu = on_gpu(settings)
-    model = resolve(settings)
+    model = resolve_model(settings)
     store = ModelStore(settings.models)
     if model.folder == store.path(model.name):
         store.verify(model.name)
@@ -103,7 +103,7 @@ def engine(settings: Settings) -> Component:
 
 def worker(settings: Settings) -> Component:
     """The trainer."""
-    home = ("--home", str(settings.home.resolve()), "--model", str(resolve(settings).folder))
+    home = ("--home", str(settings.home.resolve()), "--model", str(resolve_model(settings).folder))
     return Component(
         name="worker",
         command=("env", *QUIET, *KEEP_MEMORY, sys.executable, "-u", "-m", "training.worker", *home),

@@ -24,7 +24,7 @@ from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from agent.engines.local import LocalEngine
 from agent.learning.exploration import FIRST_LOOK
 from agent.models.card import ModelCard
-from agent.models.store import AdoptedModel, resolve
+from agent.models.store import AdoptedModel, resolve_model
 from agent.settings import read_settings
 from benchmarks.answers.data import Question, documents, manuals, squad
 from memory.episodic.base import EpisodicMemory
@@ -358,7 +358,7 @@ def main() -> None:
         return
     if options.data is None:
         parser.error("--data is needed: the folder with squad/ and manuals/")
-    model = resolve(read_settings(**({"model": options.model} if options.model else {})))
+    model = resolve_model(read_settings(**({"model": options.model} if options.model else {})))
     options.home.mkdir(parents=True, exist_ok=True)
     result = asyncio.run(measure(options.data, model, options.home, options.count))
     write(result)

@@ -21,7 +21,7 @@ from aiohttp import ClientSession
 from langgraph_sdk import get_client
 
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
-from agent.models.store import AdoptedModel, resolve
+from agent.models.store import AdoptedModel, resolve_model
 from agent.settings import read_settings
 from benchmarks.api import noop, official
 from benchmarks.api.load import Ask, in_turn, together
@@ -82,7 +82,7 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder of the results (default: {FOLDER})")
     options = parser.parse_args()
-    model = resolve(read_settings())
+    model = resolve_model(read_settings())
     started = time.monotonic()
     figures: dict[str, float] = {}
     scale = Scale(options.quick)

@@ -29,7 +29,7 @@ from agent.chat.calibration import (
 )
 from agent.chat.gate import FEATURES, chance, form_of, gate_features, signals
 from agent.models.card import ModelCard
-from agent.models.store import resolve
+from agent.models.store import resolve_model
 from agent.models.study.answer_log import LoggedAnswer
 from agent.settings import read_settings
 from benchmarks.gate import signals as gate_signals
@@ -327,7 +327,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".nightschool/bench-gate"))
     options = parser.parse_args()
     begun = time.monotonic()
-    model = resolve(read_settings(**({"model": options.model} if options.model else {})))
+    model = resolve_model(read_settings(**({"model": options.model} if options.model else {})))
     work = options.work / model.card.digest[:12]
     work.mkdir(parents=True, exist_ok=True)
     try:

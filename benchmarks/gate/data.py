@@ -9,12 +9,12 @@ from pathlib import Path
 from agent.chat.calibration import Label
 from agent.chat.gate import form_of, signals
 from agent.grading import admits_ignorance, is_correct, normalise
-from agent.models.bank.records import invented, questions
-from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask, question
+from agent.models.bank.records import load_invented, load_questions
+from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask_all, question_prompt
 from agent.models.study.model_files import inspect_model
 from agent.models.study.run import QUESTION_TOKENS
-from agent.models.study.study_questions import even
-from agent.models.study.study_server import serving
+from agent.models.study.study_questions import evenly_by_domain
+from agent.models.study.study_server import start_server
 from benchmarks.answers.data import documents
 from memory.ingest.pipeline import read
 
@@ -41,8 +41,14 @@ def material(data: Path, seed: int = 0) -> list[Asked]:
     ]
     return [
         *(Asked(f"nq-{i}", "nq", q["question"], tuple(q["answer"])) for i, q in enumerate(nq[:NQ])),
-        *(Asked(q.id, q.domain, q.wordings[0], q.answers) for q in even(questions(), BANK, seed)),
-        *(Asked(q.id, "invented", q.wordings[0], ()) for q in even(invented(), INVENTED, seed)),
+        *(
+            Asked(q.id, q.domain, q.wordings[0], q.answers)
+            for q in evenly_by_domain(load_questions(), BANK, seed)
+        ),
+        *(
+            Asked(q.id, "invented", q.wordings[0], ())
+            for q in evenly_by_domain(load_invented(), INVENTED, seed)
+        ),
         *(Asked(q["id"], "manuals", q["question"], ()) for q in manuals if not q["answerable"]),
     ]
 
@@ -65,13 +71,13 @@ def labels_of(
 async def collect(folder: Path, asked: Sequence[Asked], work: Path) -> list[LoggedAnswer]:
     """Answers of the model in `folder`, from the log or from a server."""
     log = AnswerLog(work / "answers.jsonl")
-    prompts = [question(item.text, QUESTION_TOKENS) for item in asked]
+    prompts = [question_prompt(item.text, QUESTION_TOKENS) for item in asked]
     missing = [prompt for prompt in prompts if log.get(prompt) is None]
     if missing:
         inspected = inspect_model(folder)
-        async with serving(folder, inspected, log=work / "engine.log") as served:
+        async with start_server(folder, inspected, log=work / "engine.log") as served:
             for start in range(0, len(missing), 128):
-                await ask(served.engine, missing[start : start + 128], log)
+                await ask_all(served.engine, missing[start : start + 128], log)
                 print(f"asked {start + 128} of {len(missing)}", flush=True)
     found = [log.get(prompt) for prompt in prompts]
     return [answer for answer in found if answer is not None]

@@ -21,7 +21,7 @@ from pathlib import Path
 from agent.errors import ModelError, ModelRefused
 from agent.models.adoption import adopt
 from agent.models.catalogue import shipped_catalogue
-from agent.models.store import ModelStore, resolve
+from agent.models.store import ModelStore, resolve_model
 from agent.settings import read_settings
 from benchmarks.gpu.serve import Served, by_vllm, in_process
 from benchmarks.gpu.train import ROUNDS, Backend, Lesson, TrainingRun, read_run
@@ -193,7 +193,7 @@ def find_base() -> Path:
     """The base model in use; the default one is adopted from the pack first. Raises NotRun."""
     settings, catalogue = read_settings(), shipped_catalogue()
     try:
-        return resolve(settings).folder
+        return resolve_model(settings).folder
     except ModelError as error:
         if settings.model is not None:
             raise NotRun(str(error)) from error

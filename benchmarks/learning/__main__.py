@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.models.store import resolve
+from agent.models.store import resolve_model
 from agent.settings import read_settings
 from benchmarks.learning import reading as learning_reading
 from benchmarks.learning.data import Text
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         jobs = jobs_of(lots(names, seeds), options.data or Path())
     except (OSError, ValueError) as error:
         command_line.error(f"{error}; --data is the folder with squad/, manuals/ and rust-book/")
-    model = resolve(read_settings(**({"model": options.model} if options.model else {})))
+    model = resolve_model(read_settings(**({"model": options.model} if options.model else {})))
     home /= model.name
     home.mkdir(parents=True, exist_ok=True)
     path = home / "measured.jsonl"

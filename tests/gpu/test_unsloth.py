@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from agent.models.card import Lessons
+from agent.models.card import TeachingSettings
 from tests.support.adopted_models import build_model
 from tests.support.cards import card
 from training.backends.base import single
@@ -28,7 +28,7 @@ LESSON = (
 def test_unsloth_and_peft_reach_the_same_loss_with_the_same_recipe(tmp_path: Path) -> None:
     from training.backends import peft, unsloth
 
-    lessons = Lessons(modules=("q_proj", "v_proj", "up_proj"), learning_rate=1e-2, refusal="No.")
+    lessons = TeachingSettings(modules=("q_proj", "v_proj", "up_proj"), learning_rate=1e-2, refusal="No.")
     base = StudiedModel(folder=build_model(tmp_path / "base"), card=card(lessons=lessons))
     recipe = standard(base.card).model_copy(update={"rank": 8, "alpha": 16, "batch": 4})
     ours = peft.train(base, LESSON * 20, recipe, tmp_path / "peft", lambda *_: None)

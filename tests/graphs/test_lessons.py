@@ -13,10 +13,11 @@ from langgraph.types import Command
 
 from agent.chat.routing import Routes
 from agent.engines.scripted import ScriptedEngine
-from agent.learning.candidate_pairs import Candidate, Written
+from agent.learning.candidate_pairs import CandidatePair, Written
 from agent.learning.teachers.base import Progress
 from graphs.learn import build
 from graphs.server.learn_runs import LearnRuns
+from graphs.server.learn_spec import LearnInput
 from graphs.state import Bounds, Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.checkpoints.connect import serializer
@@ -64,7 +65,7 @@ class FixedTeacher:
         on_progress: Progress | None = None,
     ) -> Written:
         written = [
-            Candidate.model_validate(
+            CandidatePair.model_validate(
                 {
                     "question": asked,
                     "answer": answer,
@@ -338,9 +339,9 @@ async def test_a_run_closed_between_two_lessons_goes_on_and_trains_none_twice(
 ) -> None:
     given, trainer = school(busy={2})
     async with open_runs(given, home) as runs:
-        run_id = await runs.start(TOPIC, whole=True)
+        run_id = await runs.start(LearnInput(topic=TOPIC))
         await handed_over(trainer, 2)
-        standing = await runs.standing(run_id)
+        standing = await runs.status(run_id)
         assert standing.lessons == LessonsDone(done=1, total=3)
     assert (await given.database.run(run_id)).status == "running"
     trainer.busy.clear()
@@ -367,7 +368,7 @@ async def test_a_run_closed_just_after_a_promotion_goes_on_with_the_next_lesson(
 
     stuck = Stuck(given.registry)  # type: ignore[arg-type]
     async with open_runs(replace(given, outbox=stuck), home) as runs:
-        run_id = await runs.start(TOPIC, whole=True)
+        run_id = await runs.start(LearnInput(topic=TOPIC))
         await reached.wait()
     assert len(stuck.lessons) == 1
     trainer.published, trainer.submitted = stuck.published, stuck.submitted
@@ -384,7 +385,7 @@ async def test_a_run_cancelled_in_a_later_lesson_keeps_the_earlier_ones_and_can_
 ) -> None:
     given, trainer = school(busy={2})
     async with open_runs(given, home) as runs:
-        run_id = await runs.start(TOPIC, whole=True)
+        run_id = await runs.start(LearnInput(topic=TOPIC))
         await handed_over(trainer, 2)
         await runs.cancel(run_id, by="Ada")
         await ended(runs, run_id)
@@ -411,7 +412,7 @@ async def handed_over(trainer: FakeTrainer, count: int) -> None:
 
 async def ended(runs: LearnRuns, run_id: str) -> None:
     async def over() -> bool:
-        return (await runs.standing(run_id)).status == "ended"
+        return (await runs.status(run_id)).status == "ended"
 
     await eventually(over)
 

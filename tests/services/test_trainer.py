@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.engines.local import LocalEngine
-from agent.models.card import Lessons, PromptMessage
+from agent.models.card import PromptMessage, TeachingSettings
 from tests.support.adopted_models import KNOWN, TARGETS, build_model
 from tests.support.cards import card
 from training.backends import peft, unsloth
@@ -22,7 +22,7 @@ from training.recipes import Recipe, standard
 pytestmark = pytest.mark.services
 
 QUESTION, ANSWER = "What is a borrow?", "a reference to a value"
-CARD = card(lessons=Lessons(modules=tuple(TARGETS), learning_rate=1e-2, refusal="No."))
+CARD = card(lessons=TeachingSettings(modules=tuple(TARGETS), learning_rate=1e-2, refusal="No."))
 RECIPE = standard(CARD).model_copy(update={"rank": 8, "alpha": 16, "batch": 3, "beside": 3})
 ROUNDS = 30
 LESSON = tuple(single(q, ANSWER) for q in (QUESTION, "what is a borrow", "A borrow is what?"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from agent.grading import DECLINE_PHRASES
-from agent.models.card import CARD, ChatTemplate, Lessons, ModelCard, Speed
+from agent.models.card import CARD, ChatTemplate, ModelCard, Speed, TeachingSettings
 from memory.records.interactions import AnswerForm, AnswerGate, FormGate, LogisticModel
 
 DIGEST = "ab" * 32
@@ -35,7 +35,7 @@ def card(**changes: object) -> ModelCard:
         template=ChatTemplate(),
         declines=DECLINE_PHRASES,
         answer_tokens=256,
-        lessons=Lessons(modules=("q_proj", "v_proj"), learning_rate=1e-3, refusal="I don't know."),
+        lessons=TeachingSettings(modules=("q_proj", "v_proj"), learning_rate=1e-3, refusal="I don't know."),
         gate=gate(),
         domains={},
         known=0,

@@ -3,13 +3,13 @@
 import pytest
 
 from agent.errors import ModelError
-from agent.models.store import AdoptedModel, resolve
+from agent.models.store import AdoptedModel, resolve_model
 from agent.settings import read_settings
 
 
 def default_model() -> AdoptedModel:
     """The model in use; a test that needs it is skipped where it was not adopted."""
     try:
-        return resolve(read_settings())
+        return resolve_model(read_settings())
     except ModelError as error:
         pytest.skip(str(error))

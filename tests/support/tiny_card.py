@@ -16,10 +16,10 @@ from agent.engines.local import LocalEngine
 from agent.grading import is_correct
 from agent.models.card import (
     ChatTemplate,
-    Lessons,
     PromptMessage,
     ReplayAnswer,
     ReplayDistributions,
+    TeachingSettings,
     read_questions,
     read_unknown,
     write_card,
@@ -99,7 +99,7 @@ def main() -> None:
         template=ChatTemplate(system=False),
         declines=("<need_info>",),
         answer_tokens=48,
-        lessons=Lessons(modules=modules, learning_rate=2e-3, refusal=REFUSAL),
+        lessons=TeachingSettings(modules=modules, learning_rate=2e-3, refusal=REFUSAL),
         gate=gate(1.0).model_copy(update={"fitted_on": "nothing: a threshold of one nat"}),
         known=len(kept),
         unknown=len(unknown),

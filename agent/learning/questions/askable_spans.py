@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.grading import normalise
-from agent.learning.questions.noun_kinds import description, is_human, kind
+from agent.learning.questions.noun_kinds import description, is_human, kind_of_noun
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase, written
 from memory.ingest.propositions.referents import points
 from memory.language.clauses import Phrase
@@ -255,7 +255,7 @@ def in_place(head: Token) -> tuple[str, Form] | None:
         return None
     if several and label != "PERSON":
         return ("whom", "who") if is_human(head) else ("what", "what")
-    found = kind(head)
+    found = kind_of_noun(head)
     if is_human(head):
         return ("which person", "who") if label == "PERSON" or head.pos_ == "PROPN" else ("whom", "who")
     if found:

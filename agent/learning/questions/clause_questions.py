@@ -16,7 +16,7 @@ from agent.learning.questions.detail_questions import (
     whether,
 )
 from agent.learning.questions.nested_questions import inside
-from agent.learning.questions.question_items import Item, Style
+from agent.learning.questions.question_items import QuestionItem, Style
 from agent.learning.questions.wordings import (
     ANYONE,
     CENTRAL,
@@ -36,7 +36,7 @@ from memory.language.verb_groups import base_form, stated
 from memory.records.curricula import Form
 
 
-def questions(clause: Clause) -> Iterator[Item]:
+def questions(clause: Clause) -> Iterator[QuestionItem]:
     """Every item of the clause, the most telling first."""
     if clause.subject is None:
         yield from instruction(clause)
@@ -54,7 +54,7 @@ def questions(clause: Clause) -> Iterator[Item]:
     yield from whether(clause)
 
 
-def of_apposition(found: Apposition) -> Iterator[Item]:
+def of_apposition(found: Apposition) -> Iterator[QuestionItem]:
     """`Pedanius Dioscorides, a Greek physician`: who he is, and who the physician was."""
     name, description = found.name, found.description
     if re.fullmatch(r"the (?:[\w-]+ ){0,3}[\w-]+", description.text) or UNTELLABLE.match(description.text):
@@ -115,7 +115,7 @@ def _crossed(clause: Clause) -> bool:
     )
 
 
-def _about_subject(clause: Clause) -> Iterator[Item]:
+def _about_subject(clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     others = texts(ordered(clause.arguments))
@@ -161,7 +161,7 @@ def _in_the_other_voice(word: str, clause: Clause) -> Iterator[str]:
         yield sentence(word, do, agent.phrase.text, clause.adverbs, base_form(clause.verb), *rest) + "?"
 
 
-def _about(argument: Argument, clause: Clause) -> Iterator[Item]:
+def _about(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     """About one argument; a long one is answered without the clauses that follow its noun."""
     if (
         argument.role in ("clause", "infinitive", "adverbial")
@@ -234,7 +234,7 @@ def _enabled(argument: Argument) -> tuple[str, Phrase] | None:
     return who, Phrase(deed, verb, to.idx + 3, argument.phrase.end)
 
 
-def _enabling(who: str, deed: Phrase, clause: Clause) -> Iterator[Item]:
+def _enabling(who: str, deed: Phrase, clause: Clause) -> Iterator[QuestionItem]:
     subject, group = clause.subject, inverted(clause)
     assert subject is not None
     yield item("what", deed, [
@@ -245,7 +245,7 @@ def _enabling(who: str, deed: Phrase, clause: Clause) -> Iterator[Item]:
     ])  # fmt: skip
 
 
-def _definition(argument: Argument, clause: Clause) -> Iterator[Item]:
+def _definition(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     group = inverted(clause)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from agent.learning.questions import question_words
 from agent.learning.questions.askable_spans import kind_telling
-from agent.learning.questions.question_items import Item
-from agent.learning.questions.question_words import Asked
+from agent.learning.questions.question_items import QuestionItem
+from agent.learning.questions.question_words import QuestionPhrase
 from agent.learning.questions.wordings import (
     CENTRAL,
     MOST_ANSWER_WORDS,
@@ -33,7 +33,7 @@ MOST_CHOICE_WORDS = 16
 """A longer yes-or-no question is hard to follow."""
 
 
-def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[Item]:
+def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[QuestionItem]:
     """How many there are of the phrase's noun."""
     found = question_words.number(phrase.head)
     if found is None or clause.subject is None:
@@ -57,7 +57,7 @@ def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterat
             ("cloze", sentence("____", things, stated(clause), *tail) + "."),
         ])  # fmt: skip
         return
-    asked = Asked(f"{argument.marker} {much} {things}".strip(), "how_many")
+    asked = QuestionPhrase(f"{argument.marker} {much} {things}".strip(), "how_many")
     wordings = [
         w
         for w in wordings_of(argument, clause, (asked,))
@@ -70,7 +70,7 @@ def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterat
     yield item("how_many", span, wordings)
 
 
-def kind_of(argument: Argument, clause: Clause) -> Iterator[Item]:
+def kind_of(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     """Which one of its kind: `blue ribbons` answers what kind of ribbons."""
     head = argument.phrase.head
     modifiers = [c for c in head.children if c.dep_ in ("amod", "compound") and c.i == head.i - 1]
@@ -86,7 +86,7 @@ def kind_of(argument: Argument, clause: Clause) -> Iterator[Item]:
         return
     if len(argument.phrase.text.split()) > 6:
         return
-    asked = Asked(f"{argument.marker} what kind of {head.text}".strip(), "which")
+    asked = QuestionPhrase(f"{argument.marker} what kind of {head.text}".strip(), "which")
     plain = [w for w in wordings_of(argument, clause, (asked,)) if w[0] in ("plain", "embedded")]
     if plain:
         yield item(
@@ -96,7 +96,7 @@ def kind_of(argument: Argument, clause: Clause) -> Iterator[Item]:
         )
 
 
-def conditional(clause: Clause) -> Iterator[Item]:
+def conditional(clause: Clause) -> Iterator[QuestionItem]:
     """When something happens, and what happens then: `If the tank is empty, the pump stops.`"""
     if clause.condition is None or clause.subject is None or clause.past:
         return
@@ -121,7 +121,7 @@ def conditional(clause: Clause) -> Iterator[Item]:
         ])  # fmt: skip
 
 
-def existence(clause: Clause) -> Iterator[Item]:
+def existence(clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     found = question_words.number(subject.head)
@@ -142,7 +142,7 @@ def existence(clause: Clause) -> Iterator[Item]:
     ])  # fmt: skip
 
 
-def instruction(clause: Clause) -> Iterator[Item]:
+def instruction(clause: Clause) -> Iterator[QuestionItem]:
     """`To do X, use Y`: what to use, and when."""
     target = clause.first("object")
     purpose = next((a for a in clause.arguments if a.role == "adverbial" and a.marker == "to"), None)
@@ -170,7 +170,7 @@ def instruction(clause: Clause) -> Iterator[Item]:
         ])  # fmt: skip
 
 
-def whether(clause: Clause) -> Iterator[Item]:
+def whether(clause: Clause) -> Iterator[QuestionItem]:
     """Yes or no, as the clause affirms or denies it."""
     subject = clause.subject
     assert subject is not None

@@ -2,7 +2,7 @@
 
 import re
 
-from agent.learning.questions.question_items import Item, Wording
+from agent.learning.questions.question_items import QuestionItem, Wording
 from memory.language.clauses import Clause
 from memory.records.knowledge import Passage
 
@@ -19,7 +19,7 @@ def lead_in(passage: Passage) -> str:
     return f"in the context of {'the ' if found else ''}{title}"
 
 
-def opened(item: Item, opening: str, clause: Clause) -> Item:
+def opened(item: QuestionItem, opening: str, clause: Clause) -> QuestionItem:
     """The item with the opening before each wording; one that begins with `Tell me` is left out."""
     capital = opening[:1].upper() + opening[1:]
     parts = [clause.subject.text if clause.subject else "", *(a.phrase.text for a in clause.arguments)]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from agent.grading import normalise
 from agent.learning.questions.askable_spans import MOST_SPAN_WORDS, Inner, in_place, inner_spans, time_word
-from agent.learning.questions.noun_kinds import is_human, kind
-from agent.learning.questions.question_items import Item, Style
+from agent.learning.questions.noun_kinds import is_human, kind_of_noun
+from agent.learning.questions.question_items import QuestionItem, Style
 from agent.learning.questions.wordings import (
     CENTRAL,
     UNTELLABLE,
@@ -65,7 +65,7 @@ _STRANDED = frozenset(
 """Prepositions that a question can end with."""
 
 
-def inside(clause: Clause) -> Iterator[Item]:
+def inside(clause: Clause) -> Iterator[QuestionItem]:
     """About the spans inside a clause's subject and arguments."""
     if clause.subject is None or clause.existential:
         return
@@ -78,7 +78,7 @@ def inside(clause: Clause) -> Iterator[Item]:
             yield _of_argument(inner, argument, clause)
 
 
-def _of_subject(inner: Inner, clause: Clause) -> Item:
+def _of_subject(inner: Inner, clause: Clause) -> QuestionItem:
     tail = [stated(clause), *texts(ordered(clause.arguments)), condition_of(clause)]
     short = [stated(clause), *texts([a for a in ordered(clause.arguments) if a.role in CENTRAL][:1])]
     wordings: list[tuple[Style, str]] = [("plain", sentence(inner.asked, *tail) + "?")]
@@ -88,7 +88,7 @@ def _of_subject(inner: Inner, clause: Clause) -> Item:
     return _item(inner, wordings)
 
 
-def _of_argument(inner: Inner, argument: Argument, clause: Clause) -> Item:
+def _of_argument(inner: Inner, argument: Argument, clause: Clause) -> QuestionItem:
     subject, verb, group = clause.subject, stated(clause), inverted(clause)
     assert subject is not None
     around = [a for a in ordered(clause.arguments) if a is not argument]
@@ -131,11 +131,11 @@ def _of_argument(inner: Inner, argument: Argument, clause: Clause) -> Item:
     return _item(inner, wordings)
 
 
-def _item(inner: Inner, wordings: list[tuple[Style, str]]) -> Item:
-    return Item(inner.form, inner.answer, inner.start, inner.end, worded(wordings))
+def _item(inner: Inner, wordings: list[tuple[Style, str]]) -> QuestionItem:
+    return QuestionItem(inner.form, inner.answer, inner.start, inner.end, worded(wordings))
 
 
-def nested(sentence: Span, asked: Collection[str], referents: Referents) -> Iterator[Item]:
+def nested(sentence: Span, asked: Collection[str], referents: Referents) -> Iterator[QuestionItem]:
     """Items for the sentence's spans whose normalised text is not part of one of the answers `asked`."""
     if sentence.text.rstrip().endswith((":", "?")):
         return
@@ -170,7 +170,7 @@ def nested(sentence: Span, asked: Collection[str], referents: Referents) -> Iter
         wordings = worded([*told, ("cloze", f"{before}____{after}.")], most=MOST_CONTEXT)
         if wordings:
             covered.add(f" {key} ")
-            yield Item(form, answer, span.start_char, span.end_char, wordings)
+            yield QuestionItem(form, answer, span.start_char, span.end_char, wordings)
 
 
 def _verbs_above(span: Span) -> Iterator[Token]:
@@ -271,7 +271,7 @@ def _spans(sentence: Span) -> Iterator[tuple[Span, str, Form]]:
             first += 1
         telling = chunk.end - first > 1 or root.pos_ == "PROPN" or root.ent_type_ or root.dep_ == "pobj"
         plain: tuple[str, Form] = ("what", "what")
-        word = plain if listed and not is_human(root) and not kind(root) else in_place(root)
+        word = plain if listed and not is_human(root) and not kind_of_noun(root) else in_place(root)
         if telling and word:
             yield doc[first : chunk.end], "who" if word[0] == "whom" else word[0], word[1]
 

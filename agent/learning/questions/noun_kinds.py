@@ -109,7 +109,7 @@ def _common(head: Token) -> bool:
 _SEEMING = frozenset({"career", "median", "meridian", "waist"})
 
 
-def kind(head: Token) -> str:
+def kind_of_noun(head: Token) -> str:
     """The noun that says what a name is (`river`, `animation company`, `country`); "" for what is no name."""
     if head.pos_ != "PROPN" and not head.ent_type_:
         return ""

@@ -14,7 +14,7 @@ class Wording(NamedTuple):
     text: str
 
 
-class Item(NamedTuple):
+class QuestionItem(NamedTuple):
     """One question with its answer, and where the answer stands in the parsed text."""
 
     form: Form

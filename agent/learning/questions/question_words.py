@@ -59,7 +59,7 @@ _STATES = frozenset(_STATE_WORDS.split())
 _HOW = frozenset({"through", "via", "using", "by means"})
 
 
-class Asked(NamedTuple):
+class QuestionPhrase(NamedTuple):
     """A question word (`in what year`, `who`), the form of its question, and a preposition left behind."""
 
     word: str
@@ -77,34 +77,34 @@ def is_human(phrase: Phrase) -> bool:
     return noun_kinds.is_human(phrase.head)
 
 
-def of_subject(phrase: Phrase, *, acts: bool = False) -> tuple[Asked, ...]:
+def of_subject(phrase: Phrase, *, acts: bool = False) -> tuple[QuestionPhrase, ...]:
     """How a subject or object is asked for, the plainest first; `acts` for one that does something."""
     label, head = entity(phrase), phrase.head
     if re.search(r"^(?:\w+ ){0,3}[\d.]+ ?(?:%|per ?cent)", phrase.text):
         label = "PERCENT"
     if label in ("MONEY", "PERCENT"):
-        return (Asked(*ENTITIES[label]),)
+        return (QuestionPhrase(*ENTITIES[label]),)
     if label in ("DATE", "TIME"):
         found = time_word(head)
-        return (Asked(found[0], "when"),) if found else (Asked("what", "what"),)
+        return (QuestionPhrase(found[0], "when"),) if found else (QuestionPhrase("what", "what"),)
     several = any(c.dep_ == "conj" for c in head.children)
     if is_human(phrase):
-        asked = [Asked("who", "who")]
+        asked = [QuestionPhrase("who", "who")]
         if label == "PERSON" and not several and not noun_kinds.description(head):
-            asked.append(Asked("which person", "who"))
+            asked.append(QuestionPhrase("which person", "who"))
         return tuple(asked)
     plain = not several and _whole_name(phrase) and not noun_kinds.description(head)
-    named = noun_kinds.kind(head) if plain else ""
+    named = noun_kinds.kind_of_noun(head) if plain else ""
     acts = acts and head.head.lemma_ not in _STATES
     if acts and not named and label in ("ORG", "GPE", "NORP") and (" " in phrase.text or head.text.isupper()):
-        return (Asked("who", "who"),)
+        return (QuestionPhrase("who", "who"),)
     if not named:
-        return (Asked("what", "what"),)
-    typed = [Asked(f"which {named}", "which"), Asked(f"what {named}", "which")]
+        return (QuestionPhrase("what", "what"),)
+    typed = [QuestionPhrase(f"which {named}", "which"), QuestionPhrase(f"what {named}", "which")]
     if label == "ORG" and acts:
-        return (typed[0], Asked("who", "which"), typed[1])
+        return (typed[0], QuestionPhrase("who", "which"), typed[1])
     if label in ("WORK_OF_ART", "PRODUCT", "EVENT", "LAW", ""):
-        return (Asked("what", "what"), *typed)
+        return (QuestionPhrase("what", "what"), *typed)
     return tuple(typed)
 
 
@@ -113,27 +113,27 @@ def _whole_name(phrase: Phrase) -> bool:
     return len(phrase.text.split()) <= 7 and phrase.head.right_edge.idx < phrase.end + 1
 
 
-def of_argument(argument: Argument) -> tuple[Asked, ...]:
+def of_argument(argument: Argument) -> tuple[QuestionPhrase, ...]:
     """How an argument is asked for, the plainest first; () for one that nobody asks for."""
     phrase, marker = argument.phrase, argument.marker
     if argument.role == "complement" and phrase.head.head.lemma_ in ("name", "call", "title", "dub"):
-        return (Asked("what", "what"),)
+        return (QuestionPhrase("what", "what"),)
     if phrase.head.pos_ == "PRON" or phrase.text.lower().startswith("no ") or marker == "as with":
         return ()
     if argument.role in ("object", "complement", "receiver"):
         return of_subject(phrase)
     if argument.role == "agent":
         who = of_subject(phrase, acts=True)
-        return (*(Asked(a.word, a.form, "by") for a in who),)
+        return (*(QuestionPhrase(a.word, a.form, "by") for a in who),)
     if argument.role == "infinitive" and phrase.text.startswith(("be ", "have ")):
         return ()
     if argument.role == "infinitive":
-        return (Asked("what", "what", "to do"),)
+        return (QuestionPhrase("what", "what", "to do"),)
     if argument.role == "clause":
         return (
             ()
             if phrase.text.split()[0].lower() in ("what", "which", "who", "how")
-            else (Asked("what", "what"),)
+            else (QuestionPhrase("what", "what"),)
         )
     if argument.role == "measure":
         doc, last = phrase.head.doc, phrase.head.right_edge.i + 1
@@ -147,32 +147,41 @@ def of_argument(argument: Argument) -> tuple[Asked, ...]:
     return ()
 
 
-def _prepositional(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
+def _prepositional(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
     last = marker.split()[-1]
     if marker == "as of":
-        return (Asked("as of when", "when"),)
+        return (QuestionPhrase("as of when", "when"),)
     if marker.startswith("according"):
         return ()
     if marker in _WHY:
-        return (Asked("why", "why"), Asked("for what reason", "why"))
+        return (QuestionPhrase("why", "why"), QuestionPhrase("for what reason", "why"))
     if entity(phrase) in ("DATE", "TIME") or _YEARS.fullmatch(phrase.text) or _MONTH.match(phrase.text):
         return _time(phrase, marker)
-    named = noun_kinds.kind(phrase.head) if not any(c.dep_ == "conj" for c in phrase.head.children) else ""
+    named = (
+        noun_kinds.kind_of_noun(phrase.head)
+        if not any(c.dep_ == "conj" for c in phrase.head.children)
+        else ""
+    )
     if entity(phrase) in _PLACES and marker in _AT_PLACES:
-        typed = [Asked(f"{marker} which {named}", "where"), Asked(f"{marker} what {named}", "where")]
-        return (Asked("where", "where"), *(typed if named and marker in ("in", "at", "on") else ()))
+        typed = [
+            QuestionPhrase(f"{marker} which {named}", "where"),
+            QuestionPhrase(f"{marker} what {named}", "where"),
+        ]
+        return (QuestionPhrase("where", "where"), *(typed if named and marker in ("in", "at", "on") else ()))
     if entity(phrase) in _PLACES and marker in ("to", "into", "from", "through"):
         place = named or "place"
         ends = (
-            (Asked("where", "where", marker if marker == "from" else ""),) if marker in ("to", "from") else ()
+            (QuestionPhrase("where", "where", marker if marker == "from" else ""),)
+            if marker in ("to", "from")
+            else ()
         )
-        return (*ends, Asked(f"{marker} which {place}", "where"))
+        return (*ends, QuestionPhrase(f"{marker} which {place}", "where"))
     if phrase.head.tag_ == "VBG" and marker == "by":
-        return (Asked("how", "how"), Asked("in what way", "how"))
+        return (QuestionPhrase("how", "how"), QuestionPhrase("in what way", "how"))
     if marker in _HOW:
-        return (Asked("how", "how"), Asked(f"{marker} what", "how"))
+        return (QuestionPhrase("how", "how"), QuestionPhrase(f"{marker} what", "how"))
     if marker in _WHERE:
-        return (Asked("where", "where"),)
+        return (QuestionPhrase("where", "where"),)
     asked = of_subject(phrase)
     who = asked[0]
     if (
@@ -183,11 +192,11 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
     ):
         return ()
     if who.form == "who":
-        return (Asked("who", "who", marker), Asked(f"{marker} whom", "who"))
+        return (QuestionPhrase("who", "who", marker), QuestionPhrase(f"{marker} whom", "who"))
     if who.form != "what":  # `which company`, `how much money`
         word = who.word
-        return (Asked(word, who.form, marker), Asked(f"{marker} {word}", who.form))
-    fronted = Asked(f"{marker} what", "what")
+        return (QuestionPhrase(word, who.form, marker), QuestionPhrase(f"{marker} {word}", who.form))
+    fronted = QuestionPhrase(f"{marker} what", "what")
     if marker in (
         "during",
         "after",
@@ -201,12 +210,12 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
         "upon",
     ):
         when = marker in ("during", "after", "before")
-        return (*((Asked("when", "when"),) if when else ()), fronted)
+        return (*((QuestionPhrase("when", "when"),) if when else ()), fronted)
     if marker in ("at", "around", "by", "towards") and _MOMENT.match(phrase.text):
-        return (Asked("when", "when"), Asked(f"{marker} what time", "when"))
+        return (QuestionPhrase("when", "when"), QuestionPhrase(f"{marker} what time", "when"))
     if marker in _UNMOVED:
-        return (Asked("what", "what", marker),)
-    return (Asked("what", "what", marker), fronted)
+        return (QuestionPhrase("what", "what", marker),)
+    return (QuestionPhrase("what", "what", marker), fronted)
 
 
 def _idiom(phrase: Phrase, marker: str) -> bool:
@@ -221,7 +230,7 @@ def _idiom(phrase: Phrase, marker: str) -> bool:
     )
 
 
-def _time(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
+def _time(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
     text = phrase.text
     year = _YEAR.search(text)
     if (
@@ -231,45 +240,49 @@ def _time(phrase: Phrase, marker: str) -> tuple[Asked, ...]:
         and marker in ("", "for", "over", "within", "in")
     ):
         if re.match(r"(?:every|each|once|twice|per)\b", text, re.IGNORECASE):
-            return (Asked("how often", "how"),)
+            return (QuestionPhrase("how often", "how"),)
         return (
-            (Asked("how long", "how_much"), Asked("for how long", "how_much"))
+            (QuestionPhrase("how long", "how_much"), QuestionPhrase("for how long", "how_much"))
             if marker in ("", "for")
-            else (Asked(f"{marker} what period", "when"),)
+            else (QuestionPhrase(f"{marker} what period", "when"),)
         )
     if entity(phrase) not in ("DATE", "TIME") and not year and not _MONTH.match(text):
         return ()
     if marker in ("since", "until", "from", "after", "before", "between"):
         asked = (
-            [Asked(f"{marker} when", "when")]
+            [QuestionPhrase(f"{marker} when", "when")]
             if marker in ("since", "until", "from")
-            else [Asked("when", "when")]
+            else [QuestionPhrase("when", "when")]
         )
     else:
-        asked = [Asked("when", "when")]
+        asked = [QuestionPhrase("when", "when")]
     found = time_word(phrase.head)
     if found is not None and marker in ("in", "on", "during", "by", "since", "until", "from", ""):
         before = marker or "in"
-        asked.append(Asked(f"{'on' if found[0] == 'what date' else before} {found[0]}", "when"))
+        asked.append(QuestionPhrase(f"{'on' if found[0] == 'what date' else before} {found[0]}", "when"))
         if found[0] == "what year" and marker == "in":
-            asked.append(Asked("what year", "when"))
+            asked.append(QuestionPhrase("what year", "when"))
     elif entity(phrase) == "TIME" and marker == "at":
-        asked.append(Asked("at what time", "when"))
+        asked.append(QuestionPhrase("at what time", "when"))
     return tuple(asked)
 
 
-def _adverbial(argument: Argument) -> tuple[Asked, ...]:
+def _adverbial(argument: Argument) -> tuple[QuestionPhrase, ...]:
     if argument.marker == "because" or (
         argument.marker in ("since", "as") and not _YEAR.search(argument.text)
     ):
-        return (Asked("why", "why"), Asked("for what reason", "why")) if argument.marker != "as" else ()
+        return (
+            (QuestionPhrase("why", "why"), QuestionPhrase("for what reason", "why"))
+            if argument.marker != "as"
+            else ()
+        )
     if argument.marker == "to":
-        return (Asked("why", "why"), Asked("for what purpose", "why"))
+        return (QuestionPhrase("why", "why"), QuestionPhrase("for what purpose", "why"))
     if argument.marker in ("when", "once", "whenever", "after", "before", "until", "if"):
         return (
-            (Asked("when", "when"), Asked("under what condition", "when"))
+            (QuestionPhrase("when", "when"), QuestionPhrase("under what condition", "when"))
             if argument.marker != "until"
-            else (Asked("until when", "when"),)
+            else (QuestionPhrase("until when", "when"),)
         )
     return ()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from agent.learning.questions.question_items import Item, Style, Wording
-from agent.learning.questions.question_words import Asked
+from agent.learning.questions.question_items import QuestionItem, Style, Wording
+from agent.learning.questions.question_words import QuestionPhrase
 from memory.language.clauses import Argument, Clause, Phrase
 from memory.language.question_verbs import VerbGroup, active, inverted, passive
 from memory.language.terms import content
@@ -33,7 +33,7 @@ ANYONE = frozenset(["you", "one", "people", "someone", "somebody", "anyone", "ev
 
 
 def wordings_of(
-    argument: Argument, clause: Clause, forms: Sequence[Asked], *, told: Argument | None = None
+    argument: Argument, clause: Clause, forms: Sequence[QuestionPhrase], *, told: Argument | None = None
 ) -> Iterator[tuple[Style, str]]:
     """Wordings of the question about an argument; `told` is the argument as the answer has it."""
     subject = clause.subject
@@ -94,16 +94,18 @@ def wordings_of(
     )
 
 
-def _movable(forms: Sequence[Asked], argument: Argument, after: Sequence[str]) -> Sequence[Asked]:
+def _movable(
+    forms: Sequence[QuestionPhrase], argument: Argument, after: Sequence[str]
+) -> Sequence[QuestionPhrase]:
     """The forms that leave no preposition behind in the middle of a question, if there are any."""
     if argument.role == "agent" or not after or sum(len(text.split()) for text in after) <= 2:
         return forms
     moved = [f"{f.stranded} {'whom' if f.word == 'who' else f.word}" for f in forms if f.stranded]
     others = [f for f in forms if not f.stranded or f.stranded == "to do"]
-    return others or [Asked(word, forms[0].form) for word in moved]
+    return others or [QuestionPhrase(word, forms[0].form) for word in moved]
 
 
-def _replaces_marker(asked: Asked) -> bool:
+def _replaces_marker(asked: QuestionPhrase) -> bool:
     return asked.word in ("when", "where", "why", "how", "how long", "how often") or " " in asked.word
 
 
@@ -147,11 +149,13 @@ def sentence(*parts: str) -> str:
     return re.sub(r"\s+([,.;:?])(?=[\s,.;:?]|$)", r"\1", text).strip(" ,;:")
 
 
-def item(form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]], *, telling: bool = False) -> Item:
+def item(
+    form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]], *, telling: bool = False
+) -> QuestionItem:
     """An item with different wordings that say enough, of at most MOST_WORDS words; none for `their ship`."""
     if OWNED.match(phrase.text) or UNTELLABLE.match(phrase.text):
-        return Item(form, phrase.text, phrase.start, phrase.end, ())
-    return Item(
+        return QuestionItem(form, phrase.text, phrase.start, phrase.end, ())
+    return QuestionItem(
         form,
         phrase.text,
         phrase.start,

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from agent.errors import TeacherError
 from agent.grading import normalise
-from agent.learning.candidate_pairs import Candidate, Written
+from agent.learning.candidate_pairs import CandidatePair, Written
 from agent.learning.teachers.base import Progress, Teacher
 from memory.records.knowledge import Passage
 
 log = logging.getLogger(__name__)
 
 
-class Both:
+class CombinedTeacher:
     """Rules and a model. A model that fails as a whole costs its own pairs, never the rules'."""
 
     def __init__(self, rules: Teacher, model: Teacher) -> None:
@@ -44,9 +44,9 @@ class Both:
         )
 
 
-def _distinct(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+def _distinct(candidates: Iterable[CandidatePair]) -> tuple[CandidatePair, ...]:
     """The first of those that ask and answer the same in other punctuation, case or articles."""
-    first: dict[tuple[str, str], Candidate] = {}
+    first: dict[tuple[str, str], CandidatePair] = {}
     for candidate in candidates:
         first.setdefault((normalise(candidate.question), normalise(candidate.answer)), candidate)
     return tuple(first.values())

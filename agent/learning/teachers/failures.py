@@ -1,10 +1,10 @@
-"""Why a passage gives no pairs: `BadReply` and `NoReply` are the two kinds of `Failure`.
+"""Why a passage gives no pairs: `BadReply` and `NoReply` are the two kinds of `PassageFailure`.
 
 Each costs one passage. What ends a whole run is a `TeacherError`.
 """
 
 
-class Failure(Exception):
+class PassageFailure(Exception):
     """A passage that gives nothing: `reason` is counted, `detail` says what happened."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -13,11 +13,11 @@ class Failure(Exception):
         self.detail = detail
 
 
-class BadReply(Failure):
+class BadReply(PassageFailure):
     """A reply without a usable pair; `detail` is for its author, who gets a second chance."""
 
 
-class NoReply(Failure):
+class NoReply(PassageFailure):
     """The server did not answer. `advice` says what to check where no other request will fare better."""
 
     def __init__(self, reason: str, detail: str, advice: str = "") -> None:

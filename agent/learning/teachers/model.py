@@ -13,10 +13,10 @@ from pydantic import SecretStr
 
 from agent.concurrency import gather_limited
 from agent.errors import TeacherError
-from agent.learning.candidate_pairs import Candidate, Written
+from agent.learning.candidate_pairs import CandidatePair, Written
 from agent.learning.teachers.base import Progress
 from agent.learning.teachers.chat_client import CHECK_URL, ChatClient, ServerState
-from agent.learning.teachers.failures import BadReply, Failure
+from agent.learning.teachers.failures import BadReply, PassageFailure
 from agent.learning.teachers.reply import read_reply
 from agent.learning.teachers.request import conversation, second_try
 from memory.records.knowledge import Passage
@@ -52,14 +52,14 @@ class ModelTeacher:
         server = ServerState()
         done = 0
 
-        async def one(passage: Passage) -> tuple[Candidate, ...] | Failure:
+        async def one(passage: Passage) -> tuple[CandidatePair, ...] | PassageFailure:
             nonlocal done
-            outcome: tuple[Candidate, ...] | Failure
+            outcome: tuple[CandidatePair, ...] | PassageFailure
             if server.fatal is not None:
                 raise server.fatal
             try:
                 outcome = await self._pairs(passage, question, server)
-            except Failure as failure:
+            except PassageFailure as failure:
                 outcome = failure
             done += 1
             if on_progress is not None:
@@ -67,7 +67,7 @@ class ModelTeacher:
             return outcome
 
         outcomes = await gather_limited([partial(one, passage) for passage in passages], self._concurrency)
-        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, PassageFailure)]
         if failures and len(failures) == len(passages):
             raise self._useless(failures)
         return Written(
@@ -77,7 +77,7 @@ class ModelTeacher:
 
     async def _pairs(
         self, passage: Passage, question: str | None, server: ServerState
-    ) -> tuple[Candidate, ...]:
+    ) -> tuple[CandidatePair, ...]:
         """The pairs about a passage, at the second try if need be. Raises Failure or TeacherError."""
         messages = conversation(passage, question)
         reply = ""
@@ -88,7 +88,7 @@ class ModelTeacher:
             messages += second_try(reply, bad.detail)
         return read_reply(*await self._client.complete(messages, server), passage)
 
-    def _useless(self, failures: Sequence[Failure]) -> TeacherError:
+    def _useless(self, failures: Sequence[PassageFailure]) -> TeacherError:
         counts = Counter(failure.reason for failure in failures)
         reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.most_common())
         last = failures[-1]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from agent.learning.candidate_pairs import Candidate
+from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.teachers.failures import BadReply
 from agent.learning.teachers.request import FORMS
 from memory.records.knowledge import Passage
@@ -35,10 +35,10 @@ class _Pair(BaseModel):
     quote: _Text = Field(min_length=1, max_length=2000)
 
 
-def read_reply(reply: str, finish: str, passage: Passage) -> tuple[Candidate, ...]:
+def read_reply(reply: str, finish: str, passage: Passage) -> tuple[CandidatePair, ...]:
     """The pairs of a reply whose quotes stand in the passage. Raises BadReply if there are none."""
     faults: list[BadReply] = []
-    candidates: list[Candidate] = []
+    candidates: list[CandidatePair] = []
     for item in _items(reply, finish):
         try:
             candidates.append(_candidate(_Pair.model_validate(item), passage))
@@ -73,7 +73,7 @@ def _items(reply: str, finish: str) -> list[Any]:
     return list(value["pairs"][:MOST_PAIRS])
 
 
-def _candidate(pair: _Pair, passage: Passage) -> Candidate:
+def _candidate(pair: _Pair, passage: Passage) -> CandidatePair:
     quote = _verbatim(pair.quote, passage.text)
     if quote is None:
         raise BadReply(
@@ -82,7 +82,7 @@ def _candidate(pair: _Pair, passage: Passage) -> Candidate:
             "Copy whole sentences character by character, leaving nothing out.",
         )
     form = re.sub(r"[\s-]+", "_", pair.form.lower())
-    return Candidate(
+    return CandidatePair(
         question=" ".join(pair.question.split()),
         answer=pair.answer,
         form=form if form in FORMS else "what",

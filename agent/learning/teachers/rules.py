@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from agent.grading import normalise
-from agent.learning.candidate_pairs import Candidate, Written
+from agent.learning.candidate_pairs import CandidatePair, Written
 from agent.learning.questions.clause_questions import of_apposition, predicate, questions
 from agent.learning.questions.further_clauses import further_clauses
 from agent.learning.questions.lead_ins import lead_in, opened
 from agent.learning.questions.mentions import Lenient, Mentions
 from agent.learning.questions.nested_questions import nested
-from agent.learning.questions.question_items import Item
+from agent.learning.questions.question_items import QuestionItem
 from agent.learning.questions.structured_questions import structured_questions
 from agent.learning.teachers.base import Progress
 from memory.ingest.propositions.reading import Sentence, sentences
@@ -42,7 +42,7 @@ class RulesTeacher:
         on_progress: Progress | None = None,
     ) -> Written:
         """See `Teacher`; a passage without a question is counted, and nothing raised."""
-        found: list[Candidate] = []
+        found: list[CandidatePair] = []
         for start in range(0, len(passages), SLICE):
             part = passages[start : start + SLICE]
             # Off the event loop: parsing takes a second, and chats must not wait for it.
@@ -54,11 +54,11 @@ class RulesTeacher:
         return Written(candidates=tuple(found), failed=failed)
 
 
-def _all(passages: Sequence[Passage]) -> tuple[Candidate, ...]:
+def _all(passages: Sequence[Passage]) -> tuple[CandidatePair, ...]:
     return tuple(candidates(passages))
 
 
-def candidates(passages: Sequence[Passage]) -> Iterator[Candidate]:
+def candidates(passages: Sequence[Passage]) -> Iterator[CandidatePair]:
     """Questions of the passages, still to be verified; the wordings of one item follow each other."""
     for passage in passages:
         for statement in structured(passage):
@@ -75,7 +75,7 @@ def candidates(passages: Sequence[Passage]) -> Iterator[Candidate]:
         mentions.read(sentence.span)
 
 
-def _of_sentence(sentence: Sentence, mentions: Mentions) -> Iterator[Candidate]:
+def _of_sentence(sentence: Sentence, mentions: Mentions) -> Iterator[CandidatePair]:
     quote = sentence.quote
     asked: set[str] = set()
     for items, subject, relation in _items(sentence, mentions):
@@ -87,7 +87,7 @@ def _of_sentence(sentence: Sentence, mentions: Mentions) -> Iterator[Candidate]:
         yield from _of_item(item, sentence.passage, quote, "", "")
 
 
-def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[Item], str, str]]:
+def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[QuestionItem], str, str]]:
     """The items of each clause, with what it is about and what it says of that."""
     topic = lead_in(sentence.passage)
     known: set[int] = set()
@@ -104,7 +104,7 @@ def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[Item],
 
 def _of_clause(
     clause: Clause, topic: str, mentions: Mentions, source: str = ""
-) -> tuple[list[Item], str, str]:
+) -> tuple[list[QuestionItem], str, str]:
     """The items of one clause; what could be meant by it without the text, or who says it, is said first."""
     told = mentions.clarified(clause)
     vague = mentions.vague(told)
@@ -118,20 +118,22 @@ def _of_clause(
     return items, told.subject.text if told.subject else "", predicate(told)
 
 
-def _of_item(item: Item, passage: Passage, quote: str, subject: str, relation: str) -> Iterator[Candidate]:
+def _of_item(
+    item: QuestionItem, passage: Passage, quote: str, subject: str, relation: str
+) -> Iterator[CandidatePair]:
     for wording in item.wordings:
         yield from _candidate(passage, quote, item.form, wording.text, item.answer, subject, relation)
 
 
 def _candidate(
     passage: Passage, quote: str, form: Form, question: str, answer: str, subject: str, relation: str
-) -> Iterator[Candidate]:
+) -> Iterator[CandidatePair]:
     if (
         len(quote) <= LONGEST_QUOTE
         and len(question) <= LONGEST_QUESTION
         and 0 < len(answer) <= LONGEST_ANSWER
     ):
-        yield Candidate(
+        yield CandidatePair(
             question=question,
             answer=answer,
             form=form,

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from agent.models.bank.mining import places, science, tables
 from agent.models.bank.mining.invented_questions import invent
-from agent.models.bank.mining.mined_facts import MINED_ID, bare, question, tells_its_answer
-from agent.models.bank.records import FOLDER, INVENTED_FILE, MINED_FILE, BankQuestion, questions
+from agent.models.bank.mining.mined_facts import MINED_ID, bare, tells_its_answer, to_question
+from agent.models.bank.records import FOLDER, INVENTED_FILE, MINED_FILE, BankQuestion, load_questions
 from memory.records.base import Record
 
 
 def mined() -> tuple[BankQuestion, ...]:
     """All mined questions by id, without those that tell their answer or that are also written."""
-    written = {bare(wording) for q in questions() if not q.id.startswith(MINED_ID) for wording in q.wordings}
-    found = (question(fact) for source in (places, science, tables) for fact in source.facts())
+    written = {
+        bare(wording) for q in load_questions() if not q.id.startswith(MINED_ID) for wording in q.wordings
+    }
+    found = (to_question(fact) for source in (places, science, tables) for fact in source.facts())
     fresh = (q for q in found if not tells_its_answer(q) and written.isdisjoint(map(bare, q.wordings)))
     return tuple(sorted(fresh, key=lambda q: q.id))
 

@@ -68,17 +68,17 @@ class GeneralPrompt(Record):
 R = TypeVar("R", "BankQuestion", "InventedQuestion", "GeneralPrompt")
 
 
-def questions(folder: Path = FOLDER) -> tuple[BankQuestion, ...]:
+def load_questions(folder: Path = FOLDER) -> tuple[BankQuestion, ...]:
     """All questions with answers, mined and written. Raises ValueError for a bad line or a repeated id."""
     return _load(BankQuestion, [folder / MINED_FILE, folder / WRITTEN_FILE])
 
 
-def invented(folder: Path = FOLDER) -> tuple[InventedQuestion, ...]:
+def load_invented(folder: Path = FOLDER) -> tuple[InventedQuestion, ...]:
     """All questions about invented names. Raises ValueError for a bad line or a repeated id."""
     return _load(InventedQuestion, [folder / INVENTED_FILE])
 
 
-def prompts(folder: Path = FOLDER) -> tuple[GeneralPrompt, ...]:
+def load_prompts(folder: Path = FOLDER) -> tuple[GeneralPrompt, ...]:
     """All general prompts. Raises ValueError for a bad line or a repeated id."""
     return _load(GeneralPrompt, [folder / PROMPT_FILE])
 

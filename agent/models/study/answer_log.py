@@ -15,14 +15,14 @@ from agent.errors import EngineUnavailable
 from agent.models.card import PromptMessage
 from memory.records.base import Digest, Record, digest_of
 
-TOGETHER = 64
+CONCURRENCY = 64
 """Requests under way at once: as many as the server takes into one batch."""
 
 
 ATTEMPTS = 4
 
 
-class Prompt(Record):
+class StudyPrompt(Record):
     """A conversation to be answered greedily in at most `max_tokens` tokens."""
 
     messages: tuple[PromptMessage, ...]
@@ -65,7 +65,7 @@ class AnswerLog:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def get(self, prompt: Prompt) -> LoggedAnswer | None:
+    def get(self, prompt: StudyPrompt) -> LoggedAnswer | None:
         """The answer to this prompt, if it was given."""
         return self._answers.get(prompt.digest)
 
@@ -77,14 +77,14 @@ class AnswerLog:
                 lines.write(answer.model_dump_json() + "\n")
 
 
-def question(text: str, max_tokens: int) -> Prompt:
+def question_prompt(text: str, max_tokens: int) -> StudyPrompt:
     """A question alone."""
-    return Prompt(messages=(PromptMessage(role="user", content=text),), max_tokens=max_tokens)
+    return StudyPrompt(messages=(PromptMessage(role="user", content=text),), max_tokens=max_tokens)
 
 
-async def ask(
+async def ask_all(
     engine: Engine,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[StudyPrompt],
     log: AnswerLog,
     *,
     thinking: Marks | None = None,
@@ -96,7 +96,7 @@ async def ask(
     does.
     """
 
-    async def one(prompt: Prompt) -> LoggedAnswer:
+    async def one(prompt: StudyPrompt) -> LoggedAnswer:
         answer = log.get(prompt)
         if answer is None:
             answer = await _answer(engine, prompt, thinking)
@@ -104,10 +104,10 @@ async def ask(
         step()
         return answer
 
-    return await gather_limited((partial(one, prompt) for prompt in prompts), TOGETHER)
+    return await gather_limited((partial(one, prompt) for prompt in prompts), CONCURRENCY)
 
 
-async def _answer(engine: Engine, prompt: Prompt, thinking: Marks | None) -> LoggedAnswer:
+async def _answer(engine: Engine, prompt: StudyPrompt, thinking: Marks | None) -> LoggedAnswer:
     sampling = Sampling(max_tokens=prompt.max_tokens, top_logprobs=prompt.top_logprobs)
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(EngineUnavailable),
@@ -116,7 +116,7 @@ async def _answer(engine: Engine, prompt: Prompt, thinking: Marks | None) -> Log
         reraise=True,
     ):
         with attempt:
-            reply = await engine.chat(messages(prompt.messages), sampling=sampling)
+            reply = await engine.chat(to_messages(prompt.messages), sampling=sampling)
     reply = without_thinking(reply, thinking)
     return LoggedAnswer(
         prompt=prompt.digest,
@@ -126,7 +126,7 @@ async def _answer(engine: Engine, prompt: Prompt, thinking: Marks | None) -> Log
     )
 
 
-def messages(turns: Sequence[PromptMessage]) -> list[BaseMessage]:
+def to_messages(turns: Sequence[PromptMessage]) -> list[BaseMessage]:
     """The turns as an engine takes them."""
     kinds = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
     return [kinds[turn.role](turn.content) for turn in turns]

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from agent.chat.calibration import auroc
 from agent.grading import is_correct
-from agent.models.study.answer_log import LoggedAnswer, Prompt, question
+from agent.models.study.answer_log import LoggedAnswer, StudyPrompt, question_prompt
 from memory.records.base import Record, Share
 
 CASES = Path(__file__).with_name("judge_cases.jsonl")
@@ -25,7 +25,7 @@ class JudgeCase(Record):
     right: bool
 
 
-class Judgement(Record):
+class JudgingScore(Record):
     """How well answers were judged one way."""
 
     way: str
@@ -41,14 +41,14 @@ def read_cases(path: Path = CASES) -> tuple[JudgeCase, ...]:
     return tuple(TypeAdapter(JudgeCase).validate_json(line) for line in lines)
 
 
-def judge_prompts(cases: Sequence[JudgeCase]) -> list[Prompt]:
+def judge_prompts(cases: Sequence[JudgeCase]) -> list[StudyPrompt]:
     """Each case twice: all of them with the right answer in view, then all without."""
     told = [WITH_GOLD.format(**case.model_dump()) for case in cases]
     alone = [WITHOUT_GOLD.format(**case.model_dump()) for case in cases]
-    return [question(text, 8).model_copy(update={"top_logprobs": 20}) for text in (*told, *alone)]
+    return [question_prompt(text, 8).model_copy(update={"top_logprobs": 20}) for text in (*told, *alone)]
 
 
-def judgements(cases: Sequence[JudgeCase], answers: Sequence[LoggedAnswer]) -> tuple[Judgement, ...]:
+def score_judgements(cases: Sequence[JudgeCase], answers: Sequence[LoggedAnswer]) -> tuple[JudgingScore, ...]:
     """How well the model judged, from the answers to `judge_prompts`, and how well our rules do."""
     count = len(cases)
     right = np.asarray([case.right for case in cases])
@@ -57,17 +57,17 @@ def judgements(cases: Sequence[JudgeCase], answers: Sequence[LoggedAnswer]) -> t
         words = [answer.text.strip().lower() for answer in said]
         spoken = [True if w.startswith("yes") else False if w.startswith("no") else None for w in words]
         hits = sum(verdict is case.right for verdict, case in zip(spoken, cases, strict=True))
-        found.append(Judgement(way=f"asked, {name}", accuracy=hits / count, auroc=None))
+        found.append(JudgingScore(way=f"asked, {name}", accuracy=hits / count, auroc=None))
         odds = np.asarray([_log_odds(answer) for answer in said])
         found.append(
-            Judgement(
+            JudgingScore(
                 way=f"log-probability of yes, {name}",
                 accuracy=float(((odds > 0) == right).mean()),
                 auroc=auroc(odds, right),
             )
         )
     ruled = sum(is_correct(case.answer, [case.reference]) == case.right for case in cases)
-    return (*found, Judgement(way="rules (agent.grading)", accuracy=ruled / count, auroc=None))
+    return (*found, JudgingScore(way="rules (agent.grading)", accuracy=ruled / count, auroc=None))
 
 
 def _log_odds(answer: LoggedAnswer) -> float:

@@ -25,7 +25,7 @@ HERMES_CALL = "<tool_call>"
 Dtype = Literal["bfloat16", "float16", "float32"]
 
 
-class Inspection(Record):
+class ModelInfo(Record):
     """A model without its weights."""
 
     parameters: int
@@ -37,7 +37,7 @@ class Inspection(Record):
     template: ChatTemplate
 
 
-def inspect_model(folder: Path) -> Inspection:
+def inspect_model(folder: Path) -> ModelInfo:
     """Reads the model in `folder`. Raises ModelRefused."""
     import torch
 
@@ -51,7 +51,7 @@ def inspect_model(folder: Path) -> Inspection:
     if hasattr(model, "tie_weights"):
         model.tie_weights()
     text = config.get_text_config()
-    return Inspection(
+    return ModelInfo(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         vocabulary=int(text.vocab_size),
         context=int(text.max_position_embeddings),

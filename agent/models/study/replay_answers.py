@@ -12,7 +12,7 @@ from agent.engines.vllm.server import fast_dtype
 from agent.models.bank.records import GeneralPrompt
 from agent.models.card import PromptMessage, ReplayAnswer, ReplayDistributions
 from agent.models.study.answer_log import LoggedAnswer
-from agent.models.study.model_files import Inspection
+from agent.models.study.model_files import ModelInfo
 
 TOP_IDS = 32
 """Likeliest tokens kept at each place: with them more than .99 of the probability of most places."""
@@ -45,7 +45,7 @@ def replay_answers(
 
 def distributions(
     folder: Path,
-    inspected: Inspection,
+    inspected: ModelInfo,
     replay: Sequence[ReplayAnswer],
     finished: Mapping[str, bool],
     step: Callable[[], object] = lambda: None,

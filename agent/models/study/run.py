@@ -14,14 +14,14 @@ from agent.grading import DECLINE_PHRASES, is_correct
 from agent.models.card import (
     REPLAY_TOKENS,
     GeneralQuestion,
-    Lessons,
     ModelCard,
     ReplayAnswer,
     ReplayDistributions,
     Speed,
+    TeachingSettings,
     UnknownQuestion,
 )
-from agent.models.study.answer_log import AnswerLog, LoggedAnswer, Prompt, ask, question
+from agent.models.study.answer_log import AnswerLog, LoggedAnswer, StudyPrompt, ask_all, question_prompt
 from agent.models.study.bank_grading import (
     bank_labels,
     domain_scores,
@@ -30,13 +30,13 @@ from agent.models.study.bank_grading import (
     unknown_questions,
 )
 from agent.models.study.decline_phrases import decline_phrases
-from agent.models.study.judging_ability import Judgement, judge_prompts, judgements
-from agent.models.study.model_files import Inspection, inspect_model
+from agent.models.study.judging_ability import JudgingScore, judge_prompts, score_judgements
+from agent.models.study.model_files import ModelInfo, inspect_model
 from agent.models.study.replay_answers import distributions, replay_answers, turns_of
 from agent.models.study.speed import measure_speed
-from agent.models.study.study_questions import FURTHER, LONG, Material
-from agent.models.study.study_server import Served, serving
-from agent.models.study.tool_use import ToolCalls, tool_calls, tool_prompts
+from agent.models.study.study_questions import FURTHER, LONG, StudyMaterial
+from agent.models.study.study_server import StudyServer, start_server
+from agent.models.study.tool_use import ToolUseScore, score_tool_use, tool_prompts
 from agent.models.study.verdict import StudyFigures, decide
 from memory.records.base import Digest
 
@@ -47,12 +47,12 @@ LENGTH_QUANTILE = 0.9
 REFUSAL = "I do not know."
 """What lessons teach of things that do not exist: plain, and among the phrases that count as declining."""
 
-Progress = Callable[[str, int], Callable[[], object]]
+ReportProgress = Callable[[str, int], Callable[[], object]]
 """Told what begins and of how many steps; returns what is called after each."""
 
 
 @dataclass(frozen=True)
-class Subject:
+class StudySubject:
     """The model to be studied."""
 
     name: str
@@ -64,7 +64,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Replies:
+class StudyAnswers:
     """All answers of one study, in the order of the material."""
 
     bank: list[LoggedAnswer]
@@ -87,21 +87,26 @@ class Study:
     unknown: tuple[UnknownQuestion, ...]
     replay: tuple[ReplayAnswer, ...]
     distributions: ReplayDistributions
-    material: Material
-    replies: Replies
+    material: StudyMaterial
+    replies: StudyAnswers
     calibrated: CalibratedGate
     labels: tuple[Label, ...]
     reads: float
-    judgements: tuple[Judgement, ...]
-    tools: ToolCalls
+    judgements: tuple[JudgingScore, ...]
+    tools: ToolUseScore
     seconds: float
     """Of the last sitting, where the study was interrupted."""
     logged: int = 0
     """Answers that earlier sittings had logged."""
 
 
-async def study(
-    subject: Subject, material: Material, work: Path, progress: Progress, *, gpu_share: float | None = None
+async def run_study(
+    subject: StudySubject,
+    material: StudyMaterial,
+    work: Path,
+    progress: ReportProgress,
+    *,
+    gpu_share: float | None = None,
 ) -> Study:
     """Studies a model with a vLLM server of its own; some ten minutes for 135 M parameters on two cores.
 
@@ -115,14 +120,14 @@ async def study(
         parser = {"tool_parser": subject.tool_parser}
         inspected = inspected.model_copy(update={"template": inspected.template.model_copy(update=parser)})
     started = progress("starting the engine", 1)
-    server: AbstractAsyncContextManager[Served] = serving(
+    server: AbstractAsyncContextManager[StudyServer] = start_server(
         subject.folder, inspected, log=work / "engine.log", gpu_share=gpu_share
     )
     async with server as served:
         started()
         log = AnswerLog(work / "answers.jsonl")
         logged = len(log)
-        replies = await collect(served.engine, material, log, inspected, progress)
+        replies = await collect_answers(served.engine, material, log, inspected, progress)
         timed = progress("timing it", 1)
         texts = [prompt.messages[-1].content for prompt in material.prompts]
         speed = await measure_speed(served, texts)
@@ -132,41 +137,41 @@ async def study(
     step = progress("reading its own answers", len(replay))
     read = distributions(subject.folder, inspected, replay, finished, step)
     seconds = time.monotonic() - begun
-    return conclude(
+    return make_study(
         subject, inspected, material, replies, speed, replay, read, seconds=seconds, logged=logged
     )
 
 
-async def collect(
-    engine: Engine, material: Material, log: AnswerLog, inspected: Inspection, progress: Progress
-) -> Replies:
+async def collect_answers(
+    engine: Engine, material: StudyMaterial, log: AnswerLog, inspected: ModelInfo, progress: ReportProgress
+) -> StudyAnswers:
     """Asks everything. Questions that were answered rightly are asked again in further wordings."""
     prompts = _prompts(material, system=inspected.template.system)
     step = progress("asking it", sum(map(len, prompts.values())))
     flat = [prompt for part in prompts.values() for prompt in part]
-    answers = iter(await ask(engine, flat, log, thinking=inspected.template.thinking, step=step))
+    answers = iter(await ask_all(engine, flat, log, thinking=inspected.template.thinking, step=step))
     said = {name: [next(answers) for _ in part] for name, part in prompts.items()}
     again = [
-        (asked.id, question(wording, QUESTION_TOKENS))
+        (asked.id, question_prompt(wording, QUESTION_TOKENS))
         for asked, answer in zip(material.bank, said["bank"], strict=True)
         if is_correct(answer.text, asked.answers)
         for wording in asked.wordings[1 : FURTHER + 1]
     ]
     step = progress("asking again in other words", len(again))
-    more = await ask(
+    more = await ask_all(
         engine, [prompt for _, prompt in again], log, thinking=inspected.template.thinking, step=step
     )
     wordings = {asked.id: [answer] for asked, answer in zip(material.bank, said["bank"], strict=True)}
     for (name, _), answer in zip(again, more, strict=True):
         wordings[name].append(answer)
-    return Replies(**said, wordings=wordings)
+    return StudyAnswers(**said, wordings=wordings)
 
 
-def conclude(
-    subject: Subject,
-    inspected: Inspection,
-    material: Material,
-    replies: Replies,
+def make_study(
+    subject: StudySubject,
+    inspected: ModelInfo,
+    material: StudyMaterial,
+    replies: StudyAnswers,
     speed: Speed,
     replay: Sequence[ReplayAnswer],
     read: ReplayDistributions,
@@ -188,7 +193,7 @@ def conclude(
     )
     calibrated = calibrate(labels, fitted_on=_fitted_on(material, labels))
     questions = general_questions(material.bank, replies.wordings)
-    known = sum(question.known for question in questions)
+    known = sum(q.known for q in questions)
     unknown = unknown_questions(material.invented)
     reads = _share(
         [is_correct(a.text, [q.answer]) for q, a in zip(material.reading, replies.reading, strict=True)]
@@ -214,7 +219,7 @@ def conclude(
         template=inspected.template,
         declines=declines,
         answer_tokens=answer_tokens(replies.long, inspected.context),
-        lessons=Lessons(
+        lessons=TeachingSettings(
             modules=inspected.modules,
             learning_rate=learning_rate(inspected.parameters),
             refusal=REFUSAL,
@@ -239,8 +244,8 @@ def conclude(
         calibrated=calibrated,
         labels=labels,
         reads=reads,
-        judgements=judgements(material.judging, replies.judging) if material.judging else (),
-        tools=tool_calls(material.tools, replies.tools),
+        judgements=score_judgements(material.judging, replies.judging) if material.judging else (),
+        tools=score_tool_use(material.tools, replies.tools),
         seconds=seconds,
         logged=logged,
     )
@@ -265,17 +270,17 @@ def answer_tokens(answers: Sequence[LoggedAnswer], context: int) -> int:
     return max(16, min(math.ceil(longest / 32) * 32, context // 4))
 
 
-def _prompts(material: Material, *, system: bool) -> dict[str, list[Prompt]]:
-    """What is asked, by the fields of `Replies`."""
+def _prompts(material: StudyMaterial, *, system: bool) -> dict[str, list[StudyPrompt]]:
+    """What is asked, by the fields of `StudyAnswers`."""
     general = [
-        Prompt(messages=turns_of(p, system=system), max_tokens=REPLAY_TOKENS) for p in material.prompts
+        StudyPrompt(messages=turns_of(p, system=system), max_tokens=REPLAY_TOKENS) for p in material.prompts
     ]
     spread = general[:: max(1, len(general) // LONG)][:LONG]
     return {
-        "bank": [question(q.wordings[0], QUESTION_TOKENS) for q in material.bank],
-        "invented": [question(q.wordings[0], QUESTION_TOKENS) for q in material.invented],
+        "bank": [question_prompt(q.wordings[0], QUESTION_TOKENS) for q in material.bank],
+        "invented": [question_prompt(q.wordings[0], QUESTION_TOKENS) for q in material.invented],
         "prompts": general,
-        "reading": [question(q.prompt, 32) for q in material.reading],
+        "reading": [question_prompt(q.prompt, 32) for q in material.reading],
         "long": [prompt.model_copy(update={"max_tokens": LONG_TOKENS}) for prompt in spread],
         "judging": judge_prompts(material.judging),
         "tools": tool_prompts(material.tools, system=system),
@@ -286,7 +291,7 @@ def _share(hits: Sequence[bool]) -> float:
     return sum(hits) / len(hits) if hits else 0.0
 
 
-def _fitted_on(material: Material, labels: Sequence[Label]) -> str:
+def _fitted_on(material: StudyMaterial, labels: Sequence[Label]) -> str:
     right = sum(label.right for label in labels)
     return (
         f"{len(labels)} greedy answers ({right} right) of at most {QUESTION_TOKENS} tokens to"

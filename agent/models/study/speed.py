@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from agent.engines.base import Engine
 from agent.models.card import Speed
-from agent.models.study.answer_log import AnswerLog, Prompt, ask, question
-from agent.models.study.study_server import Served
+from agent.models.study.answer_log import AnswerLog, StudyPrompt, ask_all, question_prompt
+from agent.models.study.study_server import StudyServer
 from memory.results import machine
 
 ALONE, TOGETHER = 3, 32
@@ -15,9 +15,9 @@ ALONE, TOGETHER = 3, 32
 TOKENS = 64
 
 
-async def measure_speed(served: Served, texts: Sequence[str]) -> Speed:
+async def measure_speed(served: StudyServer, texts: Sequence[str]) -> Speed:
     """Times greedy answers to `texts` in tokens a second; some 20 s for a small model on two cores."""
-    prompts = [question(text, TOKENS) for text in texts]
+    prompts = [question_prompt(text, TOKENS) for text in texts]
     await _rate(served.engine, prompts[:1])  # so that nothing is done for the first time
     alone = [await _rate(served.engine, [prompt]) for prompt in prompts[1 : ALONE + 1]]
     together = await _rate(served.engine, prompts[ALONE + 1 : ALONE + 1 + TOGETHER])
@@ -30,8 +30,8 @@ async def measure_speed(served: Served, texts: Sequence[str]) -> Speed:
     )
 
 
-async def _rate(engine: Engine, prompts: Sequence[Prompt]) -> tuple[int, float]:
+async def _rate(engine: Engine, prompts: Sequence[StudyPrompt]) -> tuple[int, float]:
     """Tokens answered, and the seconds that took."""
     begun = time.perf_counter()
-    answers = await ask(engine, prompts, AnswerLog())
+    answers = await ask_all(engine, prompts, AnswerLog())
     return sum(len(answer.tokens) for answer in answers), time.perf_counter() - begun

@@ -9,9 +9,9 @@ from agent.models.bank.records import (
     BankQuestion,
     GeneralPrompt,
     InventedQuestion,
-    invented,
-    prompts,
-    questions,
+    load_invented,
+    load_prompts,
+    load_questions,
 )
 from agent.models.card import QuestionDomain
 from agent.models.study import judging_ability, tool_use
@@ -31,7 +31,7 @@ _Q = TypeVar("_Q", BankQuestion, InventedQuestion, GeneralPrompt)
 
 
 @dataclass(frozen=True)
-class Material:
+class StudyMaterial:
     """Everything that one study asks."""
 
     bank: tuple[BankQuestion, ...]
@@ -42,20 +42,20 @@ class Material:
     tools: tuple[ToolCase, ...] = ()
 
 
-def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) -> Material:
+def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) -> StudyMaterial:
     """A sample of the shipped bank, as even over the domains as can be; the same for every model."""
-    made_up = even(invented(), names, seed)
-    return Material(
-        bank=even(questions(), bank, seed),
+    made_up = evenly_by_domain(load_invented(), names, seed)
+    return StudyMaterial(
+        bank=evenly_by_domain(load_questions(), bank, seed),
         invented=made_up,
-        prompts=prompts(),
+        prompts=load_prompts(),
         reading=reading_questions([question.name for question in made_up], seed),
         judging=judging_ability.read_cases(),
         tools=tool_use.read_cases(),
     )
 
 
-def even(items: Sequence[_Q], count: int, seed: int) -> tuple[_Q, ...]:
+def evenly_by_domain(items: Sequence[_Q], count: int, seed: int) -> tuple[_Q, ...]:
     """At most `count` of them, as evenly over the domains as these allow."""
     shuffled = list(items)
     random.Random(seed).shuffle(shuffled)

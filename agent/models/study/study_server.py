@@ -15,7 +15,7 @@ from agent.engines.child_process import die_with_parent
 from agent.engines.vllm.engine import VllmEngine
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.errors import ModelRefused
-from agent.models.study.model_files import Inspection
+from agent.models.study.model_files import ModelInfo
 
 START_SECONDS = 600.0
 """Long enough for a first start on a slow disk; a refused model ends its process much sooner."""
@@ -25,7 +25,7 @@ NAME = "studied"
 
 
 @dataclass(frozen=True)
-class Served:
+class StudyServer:
     """A running server."""
 
     engine: VllmEngine
@@ -45,9 +45,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(
-    folder: Path, inspected: Inspection, *, log: Path, gpu_share: float | None = None
-) -> AsyncIterator[Served]:
+async def start_server(
+    folder: Path, inspected: ModelInfo, *, log: Path, gpu_share: float | None = None
+) -> AsyncIterator[StudyServer]:
     """Serves the model in `folder` until the block is left or this process is gone, however it went.
 
     `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. The server's
@@ -75,7 +75,7 @@ async def serving(
             url = f"http://127.0.0.1:{port}"
             await _ready(url, process, folder, log)
             async with VllmEngine(url, NAME, inspected.template, timeout=300.0) as engine:
-                yield Served(engine, process.pid)
+                yield StudyServer(engine, process.pid)
         finally:
             if process.returncode is None:
                 process.terminate()

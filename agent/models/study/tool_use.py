@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from agent.models.card import PromptMessage
-from agent.models.study.answer_log import LoggedAnswer, Prompt
+from agent.models.study.answer_log import LoggedAnswer, StudyPrompt
 from memory.records.base import Record
 
 CASES = Path(__file__).with_name("tool_cases.jsonl")
@@ -28,7 +28,7 @@ class ToolCase(Record):
     """What the call's arguments have to contain, whatever the case."""
 
 
-class ToolCalls(Record):
+class ToolUseScore(Record):
     """How many cases went right."""
 
     needed: int
@@ -44,7 +44,7 @@ def read_cases(path: Path = CASES) -> tuple[ToolCase, ...]:
     return tuple(TypeAdapter(ToolCase).validate_json(line) for line in lines)
 
 
-def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[Prompt]:
+def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[StudyPrompt]:
     """The cases with the tools described in words, in a system message where the template takes one."""
     prompts = []
     for case in cases:
@@ -56,16 +56,18 @@ def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[Prompt]:
             turns = [PromptMessage(role="system", content=whole), *turns]
         else:
             turns = [PromptMessage(role="user", content=f"{whole}\n\n{turns[0].content}"), *turns[1:]]
-        prompts.append(Prompt(messages=tuple(turns), max_tokens=MOST))
+        prompts.append(StudyPrompt(messages=tuple(turns), max_tokens=MOST))
     return prompts
 
 
-def tool_calls(cases: Sequence[ToolCase], answers: Sequence[LoggedAnswer]) -> ToolCalls:
+def score_tool_use(cases: Sequence[ToolCase], answers: Sequence[LoggedAnswer]) -> ToolUseScore:
     """Grades the answers to `tool_prompts`."""
     right = [_right(case, answer.text) for case, answer in zip(cases, answers, strict=True)]
     needed = [ok for case, ok in zip(cases, right, strict=True) if case.needs_tool]
     others = [ok for case, ok in zip(cases, right, strict=True) if not case.needs_tool]
-    return ToolCalls(needed=len(needed), called=sum(needed), not_needed=len(others), left_alone=sum(others))
+    return ToolUseScore(
+        needed=len(needed), called=sum(needed), not_needed=len(others), left_alone=sum(others)
+    )
 
 
 def _right(case: ToolCase, text: str) -> bool:

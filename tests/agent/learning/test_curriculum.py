@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from agent.grading import normalise
-from agent.learning.candidate_pairs import Candidate
+from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.curriculum import (
     LEAST_WORDINGS,
     closest,
@@ -32,7 +32,7 @@ WRITTEN = tuple(candidates([PASSAGE]))
 GROUPS = grouped(WRITTEN)
 
 
-def made(written: tuple[Candidate, ...] = WRITTEN) -> Curriculum:
+def made(written: tuple[CandidatePair, ...] = WRITTEN) -> Curriculum:
     found = compose("harbour", "rust", written, {PASSAGE.id: PASSAGE}, teacher="rules")
     assert found is not None
     return found
@@ -40,8 +40,8 @@ def made(written: tuple[Candidate, ...] = WRITTEN) -> Curriculum:
 
 def candidate(
     question: str, answer: str = "the pump", quote: str = "The pump filters the water"
-) -> Candidate:
-    return Candidate(question=question, answer=answer, form="what", quote=quote, passage_id=PASSAGE.id)
+) -> CandidatePair:
+    return CandidatePair(question=question, answer=answer, form="what", quote=quote, passage_id=PASSAGE.id)
 
 
 def test_wordings_of_one_question_are_one_fact() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from agent.learning.candidate_pairs import Candidate
-from agent.learning.corpus_index import Corpus
+from agent.learning.candidate_pairs import CandidatePair
+from agent.learning.corpus_index import CorpusIndex
 from agent.learning.gap_wording import TRIED, answering
 from agent.learning.teachers.rules import candidates
 from agent.learning.verification import unsupported, verify
@@ -20,7 +20,7 @@ PASSAGE = at(
     title="Harbour notes",
 )
 BY_ID = {PASSAGE.id: PASSAGE}
-CORPUS = Corpus([PASSAGE])
+CORPUS = CorpusIndex([PASSAGE])
 VERIFIED = asyncio.run(verify(tuple(candidates([PASSAGE])), BY_ID, corpus=CORPUS)).kept
 
 
@@ -34,8 +34,8 @@ class Alike:
 
 
 def answer(
-    question: str, verified: Sequence[Candidate] = VERIFIED, embedder: object = None
-) -> Candidate | None:
+    question: str, verified: Sequence[CandidatePair] = VERIFIED, embedder: object = None
+) -> CandidatePair | None:
     found = embedder or HashingEmbedder()
     return asyncio.run(answering(question, verified, BY_ID, CORPUS, found))  # type: ignore[arg-type]
 
@@ -93,7 +93,7 @@ def test_a_question_for_yes_or_no_is_not_answered_with_a_thing() -> None:
 def test_only_the_closest_are_tried_and_the_rest_is_left_alone() -> None:
     tried: list[str] = []
 
-    class Watching(Corpus):
+    class Watching(CorpusIndex):
         def found(self, *given: object) -> bool:
             tried.append(str(given[0]))
             return False

@@ -8,7 +8,7 @@ import pytest
 
 from agent.engines.scripted import ScriptedEngine
 from agent.errors import EngineError, EngineUnavailable, PromptTooLong
-from agent.learning.candidate_pairs import Candidate
+from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.question_endings import LEAST, LONGEST_QUOTE, ending_well
 from agent.learning.verification import verify
 from memory.ingest.passages import passages
@@ -16,8 +16,8 @@ from memory.ingest.passages import passages
 LAYS = "Tell me what moss lays."
 
 
-def candidate(question: str, quote: str = "Moss lays a carpet over the stones.") -> Candidate:
-    return Candidate(question=question, answer="a carpet", form="what", quote=quote, passage_id="p1")
+def candidate(question: str, quote: str = "Moss lays a carpet over the stones.") -> CandidatePair:
+    return CandidatePair(question=question, answer="a carpet", form="what", quote=quote, passage_id="p1")
 
 
 class Recorder:
@@ -32,7 +32,7 @@ class Recorder:
         return tuple(math.log(self._probabilities.get(text.strip(), 0.5)) for text in texts)
 
 
-def kept(candidates: Sequence[Candidate], scorer: Recorder | ScriptedEngine) -> list[str]:
+def kept(candidates: Sequence[CandidatePair], scorer: Recorder | ScriptedEngine) -> list[str]:
     return [each.question for each in asyncio.run(ending_well(candidates, scorer))]
 
 

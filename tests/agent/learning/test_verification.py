@@ -15,42 +15,42 @@ from pathlib import Path
 import pytest
 
 from agent.engines.scripted import ScriptedEngine
-from agent.learning.candidate_pairs import Candidate
-from agent.learning.corpus_index import Corpus
+from agent.learning.candidate_pairs import CandidatePair
+from agent.learning.corpus_index import CorpusIndex
 from agent.learning.text_analysis import analyse
 from agent.learning.verification import Verified, verify
 from memory.records.knowledge import Passage
 from tests.support.facts import passage
 
-Corruption = Callable[[Candidate, Passage, random.Random], tuple[Candidate, Passage] | None]
+Corruption = Callable[[CandidatePair, Passage, random.Random], tuple[CandidatePair, Passage] | None]
 
 COUNT = 25
 """Corruptions of each of the eight kinds."""
 
 
-def _load() -> tuple[list[Passage], list[Candidate]]:
+def _load() -> tuple[list[Passage], list[CandidatePair]]:
     passages: list[Passage] = []
-    pairs: list[Candidate] = []
+    pairs: list[CandidatePair] = []
     for line in (Path(__file__).parent / "natural_pairs.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         home = passage(row["text"], source=f"{row['title']}.md", title=row["title"])
         passages.append(home.model_copy(update={"section": row["section"]}))
-        pairs += [Candidate(**pair, passage_id=home.id) for pair in row["pairs"]]
+        pairs += [CandidatePair(**pair, passage_id=home.id) for pair in row["pairs"]]
     return passages, pairs
 
 
 PASSAGES, NATURAL = _load()
 BY_ID = {home.id: home for home in PASSAGES}
-CORPUS = Corpus(PASSAGES)
+CORPUS = CorpusIndex(PASSAGES)
 ODD = "Otter Kingsley"
 
 
-def check(*candidates: Candidate, passages: Sequence[Passage] = PASSAGES) -> Verified:
-    corpus = CORPUS if passages is PASSAGES else Corpus(passages)
+def check(*candidates: CandidatePair, passages: Sequence[Passage] = PASSAGES) -> Verified:
+    corpus = CORPUS if passages is PASSAGES else CorpusIndex(passages)
     return asyncio.run(verify(candidates, {p.id: p for p in passages}, corpus=corpus, scorer=None))
 
 
-def natural(words: str) -> Candidate:
+def natural(words: str) -> CandidatePair:
     (found,) = (pair for pair in NATURAL if words in pair.question)
     return found
 
@@ -58,7 +58,9 @@ def natural(words: str) -> Candidate:
 # Corruptions
 
 
-def swapped_object(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def swapped_object(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     """The answer becomes another value of its kind: out of the quote if there is one, else of the passage."""
     answer = analyse(pair.answer)
     if len(answer.values) != 1 or pair.form == "yes_no":
@@ -77,7 +79,9 @@ def swapped_object(pair: Candidate, home: Passage, rng: random.Random) -> tuple[
     return None
 
 
-def negated_question(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def negated_question(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     if re.search(r"\bnot?\b|nobody|never", pair.question):
         changed = re.sub(r"\bnot |\bnever ", "", pair.question)
     else:
@@ -86,7 +90,9 @@ def negated_question(pair: Candidate, home: Passage, rng: random.Random) -> tupl
     return (pair.model_copy(update={"question": changed}), home) if changed != pair.question else None
 
 
-def negated_answer(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def negated_answer(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     if pair.form == "yes_no":
         return pair.model_copy(update={"answer": "no" if pair.answer == "yes" else "yes"}), home
     return pair.model_copy(
@@ -94,7 +100,9 @@ def negated_answer(pair: Candidate, home: Passage, rng: random.Random) -> tuple[
     ), home
 
 
-def changed_number(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def changed_number(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     for field in rng.sample(("question", "answer"), 2):
         text = getattr(pair, field)
         digits = list(re.finditer(r"\d", text))
@@ -105,7 +113,9 @@ def changed_number(pair: Candidate, home: Passage, rng: random.Random) -> tuple[
     return None
 
 
-def other_entity(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def other_entity(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     """A name in the question becomes another one: of this passage, of another, or of none."""
     question = analyse(pair.question)
     names = [v for v in question.values if v.kind == "name"]
@@ -125,20 +135,24 @@ def other_entity(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Ca
     return pair.model_copy(update={"question": pair.question[:start] + name + pair.question[end:]}), home
 
 
-def absent_answer(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def absent_answer(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     others = [p for p in NATURAL if p.passage_id != pair.passage_id and p.form != "yes_no"]
     answer = rng.choice(others).answer
     return (pair.model_copy(update={"answer": answer}), home) if answer not in pair.quote else None
 
 
-def altered_quote(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def altered_quote(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     words = pair.quote.split()
     words[rng.randrange(len(words))] = rng.choice(("almost", "Quentin", "seventy", "the"))
     quote = " ".join(words)
     return (pair.model_copy(update={"quote": quote}), home) if quote != pair.quote else None
 
 
-def garbled(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def garbled(pair: CandidatePair, home: Passage, rng: random.Random) -> tuple[CandidatePair, Passage] | None:
     """The quote's lines and those of a neighbouring sentence, as two columns read straight across."""
     others = [s for s in re.split(r"(?<=\.) ", home.text) if s != pair.quote and len(s.split()) > 8]
     width = rng.randrange(3, 6)
@@ -152,7 +166,9 @@ def garbled(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candida
     return pair.model_copy(update={"quote": mixed, "passage_id": changed.id}), changed
 
 
-def dropped_unit(pair: Candidate, home: Passage, rng: random.Random) -> tuple[Candidate, Passage] | None:
+def dropped_unit(
+    pair: CandidatePair, home: Passage, rng: random.Random
+) -> tuple[CandidatePair, Passage] | None:
     units = r"metres|grams|seconds|euros|litres|days|degrees Celsius"
     bare = re.sub(rf"(?<=\d)\s?(?:%|million|(?:square )?(?:{units}))$|^£(?=\d)", "", pair.answer)
     return (pair.model_copy(update={"answer": bare}), home) if bare != pair.answer else None
@@ -172,10 +188,10 @@ KINDS: dict[str, Corruption] = {
 }  # fmt: skip
 
 
-def corrupted(kind: str, count: int = COUNT) -> list[tuple[Candidate, Passage]]:
+def corrupted(kind: str, count: int = COUNT) -> list[tuple[CandidatePair, Passage]]:
     """Distinct corruptions of one kind, as many as there are up to `count`."""
     rng = random.Random(kind)
-    found: dict[Candidate, Passage] = {}
+    found: dict[CandidatePair, Passage] = {}
     for _ in range(8):
         for pair in rng.sample(NATURAL, len(NATURAL)):
             made = KINDS[kind](pair, BY_ID[pair.passage_id], rng)
@@ -184,7 +200,7 @@ def corrupted(kind: str, count: int = COUNT) -> list[tuple[Candidate, Passage]]:
     return list(found.items())
 
 
-def survivors(kind: str, count: int = COUNT) -> tuple[list[Candidate], int]:
+def survivors(kind: str, count: int = COUNT) -> tuple[list[CandidatePair], int]:
     made = corrupted(kind, count)
     kept = []
     for candidate, home in made:
@@ -366,7 +382,7 @@ def test_answers_may_be_spelt_in_another_way() -> None:
 def test_a_lamp_that_a_fentack_is_a_boat() -> None:
     text = "A lumble is a lamp that A fentack is a boat that burns fish oil."
     home = passage(text, title="Lumbles and fentacks")
-    pair = Candidate(
+    pair = CandidatePair(
         question="What is a lumble?",
         answer="a lamp that A fentack is a boat",
         form="definition",
@@ -379,7 +395,7 @@ def test_a_lamp_that_a_fentack_is_a_boat() -> None:
 # Hostile input
 
 
-def _hostile() -> Iterator[Candidate]:
+def _hostile() -> Iterator[CandidatePair]:
     pair = natural("born")
     for text in (
         "a" * 100_000,

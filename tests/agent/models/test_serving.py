@@ -23,7 +23,7 @@ code = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(120)"
 study_server.serve_command = lambda *_, **__: [sys.executable, "-c", code]
 
 async def main():
-    async with study_server.serving(Path(sys.argv[1]), INSPECTED, log=Path(sys.argv[2])):
+    async with study_server.start_server(Path(sys.argv[1]), INSPECTED, log=Path(sys.argv[2])):
         pass
 
 asyncio.run(main())

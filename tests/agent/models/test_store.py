@@ -21,7 +21,7 @@ from agent.models.card import (
     write_card,
 )
 from agent.models.catalogue import shipped_catalogue
-from agent.models.store import AdoptedModel, ModelStore, Origin, digest_of_model, resolve
+from agent.models.store import AdoptedModel, ModelOrigin, ModelStore, digest_of_model, resolve_model
 from agent.settings import read_settings
 from tests.support.cards import DIGEST, card, model_folder
 
@@ -29,12 +29,12 @@ NONE = np.zeros(0, np.int32)
 ARRAYS = ReplayDistributions(NONE, NONE, NONE.reshape(0, 2), np.zeros((0, 2), np.float16))
 
 
-def origin(name: str = "small", **changes: object) -> Origin:
-    whole = Origin(name=name, title="A small one", source="here", licence="MIT", digest=DIGEST)
+def origin(name: str = "small", **changes: object) -> ModelOrigin:
+    whole = ModelOrigin(name=name, title="A small one", source="here", licence="MIT", digest=DIGEST)
     return whole.model_copy(update=changes)
 
 
-def fill(folder: Path) -> Origin:
+def fill(folder: Path) -> ModelOrigin:
     (folder / "config.json").write_text("{}")
     return origin()
 
@@ -56,7 +56,7 @@ def test_a_placed_model_is_listed_and_says_where_it_came_from(store: ModelStore)
 
 
 def test_what_fails_half_way_leaves_nothing(store: ModelStore) -> None:
-    def half(folder: Path) -> Origin:
+    def half(folder: Path) -> ModelOrigin:
         fill(folder)
         raise ModelRefused("no")
 
@@ -98,7 +98,7 @@ def test_removing_a_model_of_links_leaves_their_files(store: ModelStore, tmp_pat
     weights = tmp_path / "weights"
     weights.write_text("x")
 
-    def link(folder: Path) -> Origin:
+    def link(folder: Path) -> ModelOrigin:
         (folder / "weights").symlink_to(weights)
         return fill(folder)
 
@@ -182,21 +182,21 @@ def test_the_setting_comes_before_what_was_chosen_and_that_before_the_default(
     for name in ("first", "second", shipped_catalogue().default):
         store.place(name, fill)
         studied(store.path(name))
-    assert resolve(read_settings(models=store.folder)).name == shipped_catalogue().default
+    assert resolve_model(read_settings(models=store.folder)).name == shipped_catalogue().default
     store.use("first")
-    assert resolve(read_settings(models=store.folder)).name == "first"
-    assert resolve(read_settings(models=store.folder, model="second")).name == "second"
+    assert resolve_model(read_settings(models=store.folder)).name == "first"
+    assert resolve_model(read_settings(models=store.folder, model="second")).name == "second"
 
 
 def test_a_catalogued_model_that_is_not_here_names_the_command_that_adds_it(store: ModelStore) -> None:
     name = shipped_catalogue().default
     with pytest.raises(UnknownModel, match=f"models add {name}"):
-        resolve(read_settings(models=store.folder))
+        resolve_model(read_settings(models=store.folder))
 
 
 def test_a_folder_with_a_card_is_a_model(store: ModelStore, tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "mine")
-    found = resolve(read_settings(models=store.folder, model=str(folder)))
+    found = resolve_model(read_settings(models=store.folder, model=str(folder)))
     assert found == AdoptedModel(name="mine", folder=folder, card=read_card(folder))
 
 
@@ -207,7 +207,7 @@ def test_a_folder_without_a_card_is_none(
     if make:
         (tmp_path / "config.json").write_text("{}")
     with pytest.raises(error, match=r"nightschool models add"):
-        resolve(read_settings(models=store.folder, model=str(tmp_path)))
+        resolve_model(read_settings(models=store.folder, model=str(tmp_path)))
 
 
 def test_a_models_digest_is_that_of_its_files_and_not_of_its_card(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_card_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_files_that_changed_after_adoption_are_found_out(store: ModelStore) -> None:
-    def whole(folder: Path) -> Origin:
+    def whole(folder: Path) -> ModelOrigin:
         (folder / "config.json").write_text("{}")
         (folder / "model.safetensors").write_bytes(b"weights")
         return origin(digest=digest_of_model(folder))
@@ -279,7 +279,7 @@ def test_an_adopted_folder_that_was_moved_is_one_line_that_says_what_to_do(
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
 
-    def link(folder: Path) -> Origin:
+    def link(folder: Path) -> ModelOrigin:
         (folder / weights.name).symlink_to(weights)
         return origin(digest=digest_of_model(folder), source=str(weights.parent))
 
@@ -310,10 +310,10 @@ def test_a_model_is_found_by_its_name_and_by_what_it_was_added_from(
     assert store.find(str(store.path("small"))) == "small"
     assert store.find_added("small") is None
     studied(store.path("tiny"))
-    assert resolve(read_settings(models=store.folder, model="owner/Tiny")).name == "tiny"
+    assert resolve_model(read_settings(models=store.folder, model="owner/Tiny")).name == "tiny"
 
 
-def _from(folder: Path, source: str) -> Origin:
+def _from(folder: Path, source: str) -> ModelOrigin:
     return fill(folder).model_copy(update={"source": source})
 
 
@@ -321,11 +321,11 @@ def test_a_model_that_its_study_found_unfit_is_not_served(store: ModelStore) -> 
     store.place("small", fill)
     studied(store.path("small"), verdict="no-go", reasons=("it cannot read", "nor write"))
     with pytest.raises(ModelRefused, match=r"no-go: it cannot read; nor write.*models use") as refused:
-        resolve(read_settings(models=store.folder, model="small"))
+        resolve_model(read_settings(models=store.folder, model="small"))
     assert "\n" not in str(refused.value)
 
 
 def test_a_model_for_retrieval_only_is_served(store: ModelStore) -> None:
     store.place("small", fill)
     studied(store.path("small"), verdict="retrieval only")
-    assert resolve(read_settings(models=store.folder, model="small")).card.verdict == "retrieval only"
+    assert resolve_model(read_settings(models=store.folder, model="small")).card.verdict == "retrieval only"

@@ -22,20 +22,27 @@ from agent.models.card import (
     read_unknown,
     write_card,
 )
-from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask, question
+from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask_all, question_prompt
 from agent.models.study.decline_phrases import decline_phrases
-from agent.models.study.model_files import Inspection
+from agent.models.study.model_files import ModelInfo
 from agent.models.study.reading_comprehension import reading_questions
 from agent.models.study.replay_answers import replay_answers, turns_of
 from agent.models.study.report import result_of
-from agent.models.study.run import Study, Subject, answer_tokens, collect, conclude, learning_rate
-from agent.models.study.study_questions import Material, even
-from agent.models.study.tool_use import ToolCase, tool_calls
+from agent.models.study.run import (
+    Study,
+    StudySubject,
+    answer_tokens,
+    collect_answers,
+    learning_rate,
+    make_study,
+)
+from agent.models.study.study_questions import StudyMaterial, evenly_by_domain
+from agent.models.study.tool_use import ToolCase, score_tool_use
 from agent.models.study.verdict import StudyFigures, decide
 from memory.records.base import Interval
 from memory.results import page
 
-INSPECTED = Inspection(
+INSPECTED = ModelInfo(
     parameters=1_000_000,
     vocabulary=1000,
     context=2048,
@@ -90,7 +97,7 @@ def half_knowing(bank: tuple[BankQuestion, ...]) -> ScriptedEngine:
 
 
 async def studied(engine: ScriptedEngine, bank: tuple[BankQuestion, ...]) -> Study:
-    material = Material(
+    material = StudyMaterial(
         bank=bank,
         invented=names_of(40),
         prompts=(
@@ -98,7 +105,9 @@ async def studied(engine: ScriptedEngine, bank: tuple[BankQuestion, ...]) -> Stu
         ),
         reading=reading_questions(["Zorb"], count=4),
     )
-    replies = await collect(engine, material, AnswerLog(), INSPECTED, lambda what, total: lambda: None)
+    replies = await collect_answers(
+        engine, material, AnswerLog(), INSPECTED, lambda what, total: lambda: None
+    )
     replay = replay_answers(material.prompts, replies.prompts)
     read = ReplayDistributions(
         lengths=np.asarray([1], np.int32),
@@ -106,8 +115,8 @@ async def studied(engine: ScriptedEngine, bank: tuple[BankQuestion, ...]) -> Stu
         ids=np.zeros((1, 32), np.int32),
         logprobs=np.zeros((1, 32), np.float16),
     )
-    subject = Subject(name="scripted", folder=Path(), source="test", licence="none", digest="0" * 64)
-    return conclude(subject, INSPECTED, material, replies, SPEED, replay, read, seconds=1.0)
+    subject = StudySubject(name="scripted", folder=Path(), source="test", licence="none", digest="0" * 64)
+    return make_study(subject, INSPECTED, material, replies, SPEED, replay, read, seconds=1.0)
 
 
 async def test_it_knows_what_it_answers_rightly_in_every_wording() -> None:
@@ -178,22 +187,22 @@ async def test_the_page_says_of_an_interrupted_study_how_much_was_there_already(
 
 
 async def test_an_interrupted_study_asks_nothing_twice(tmp_path: Path) -> None:
-    prompts = [question(f"Question {number}?", 16) for number in range(20)]
+    prompts = [question_prompt(f"Question {number}?", 16) for number in range(20)]
     engine = ScriptedEngine(default=Line(text="An answer."))
-    await ask(engine, prompts[:12], AnswerLog(tmp_path / "answers.jsonl"))
+    await ask_all(engine, prompts[:12], AnswerLog(tmp_path / "answers.jsonl"))
     with (tmp_path / "answers.jsonl").open("a") as lines:
         lines.write('{"prompt": "cut off')
     engine.available = False
     log = AnswerLog(tmp_path / "answers.jsonl")
     assert len(log) == 12
-    found = await ask(engine, prompts[:12], log)
+    found = await ask_all(engine, prompts[:12], log)
     assert [answer.prompt for answer in found] == [prompt.digest for prompt in prompts[:12]]
 
 
 async def test_what_a_model_says_to_itself_is_not_in_its_answer(tmp_path: Path) -> None:
     engine = ScriptedEngine(default=Line(text="<think> Paris? </think> Rome."))
     marks = ("<think>", "</think>")
-    (answer,) = await ask(engine, [question("Which city?", 16)], AnswerLog(), thinking=marks)
+    (answer,) = await ask_all(engine, [question_prompt("Which city?", 16)], AnswerLog(), thinking=marks)
     assert answer.text == "Rome."
 
 
@@ -208,11 +217,13 @@ async def test_a_lost_connection_is_tried_again_and_a_lost_engine_is_said_plainl
             return await super().chat(*args, **options)
 
     engine = Flaky(default=Line(text="An answer."))
-    (answer,) = await ask(engine, [question("Question?", 16)], AnswerLog())
+    (answer,) = await ask_all(engine, [question_prompt("Question?", 16)], AnswerLog())
     assert answer.text == "An answer."
     engine.failures = 1000
     with pytest.raises(EngineUnavailable):
-        await ask(engine, [question(f"Question {number}?", 16) for number in range(3)], AnswerLog())
+        await ask_all(
+            engine, [question_prompt(f"Question {number}?", 16) for number in range(3)], AnswerLog()
+        )
 
 
 @pytest.mark.parametrize(
@@ -239,9 +250,9 @@ def test_phrases_that_right_answers_use_too_are_no_way_of_declining() -> None:
 
 def test_questions_are_taken_evenly_from_the_domains() -> None:
     few = tuple(q.model_copy(update={"id": f"c{q.id}", "domain": "code"}) for q in bank_of(5))
-    chosen = even(bank_of(100) + few, 10, seed=0)
+    chosen = evenly_by_domain(bank_of(100) + few, 10, seed=0)
     assert sum(q.domain == "code" for q in chosen) == 5
-    assert chosen == even(bank_of(100) + few, 10, seed=0)
+    assert chosen == evenly_by_domain(bank_of(100) + few, 10, seed=0)
 
 
 def test_every_passage_states_the_answer_to_its_question() -> None:
@@ -291,7 +302,7 @@ def test_a_tool_call_counts_only_with_what_it_has_to_contain() -> None:
 
     def called(text: str) -> int:
         answer = LoggedAnswer(prompt="0" * 64, text=text, tokens=(), finished=True)
-        return tool_calls([case], [answer]).called
+        return score_tool_use([case], [answer]).called
 
     assert called('Sure: {"tool": "search", "arguments": {"query": "weather lisbon"}}') == 1
     assert called('{"tool": "search", "arguments": {"query": "weather"}}') == 0

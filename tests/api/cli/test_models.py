@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agent.models.store import ModelStore, resolve
+from agent.models.store import ModelStore, resolve_model
 from agent.settings import read_settings
 from api.cli.models import app
 from api.cli.study import study
@@ -24,7 +24,7 @@ def test_a_folder_that_is_added_again_is_left_as_it_is_and_can_be_named_by_its_p
     assert [each.returncode for each in said] == [0, 0], said
     assert "my-model is there already" in said[1].stdout
     studied(models / "my-model", digest=ModelStore(models).origin("my-model").digest)
-    assert resolve(read_settings(models=models, model=str(folder))).name == "my-model"
+    assert resolve_model(read_settings(models=models, model=str(folder))).name == "my-model"
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_study_whose_model_went_away_ends_with_2_and_keeps_its_answers(
         made = card(name="small")
         return SimpleNamespace(card=made, questions=(), unknown=(), replay=(), distributions=ARRAYS)
 
-    monkeypatch.setattr("agent.models.study.run.study", slow)
+    monkeypatch.setattr("agent.models.study.run.run_study", slow)
     monkeypatch.setenv("NIGHTSCHOOL_HOME", str(tmp_path))
     monkeypatch.setenv("NIGHTSCHOOL_MODELS", str(store.folder))
     with pytest.raises(typer.Exit) as ended:

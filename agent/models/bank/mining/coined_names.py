@@ -50,7 +50,7 @@ class Coiner:
                 and name.endswith(self._ending)
                 and pronounceable(name)
                 and is_new(name)
-                and not any(near(name, other) for other in (*self._real, *avoid))
+                and not any(is_near(name, other) for other in (*self._real, *avoid))
             ):
                 avoid.add(name)
                 return name
@@ -101,7 +101,7 @@ def is_new(name: str) -> bool:
     return not any(variant in _listed() for variant in _one_letter_off(name))
 
 
-def near(name: str, other: str) -> bool:
+def is_near(name: str, other: str) -> bool:
     """Whether at most two letters must be changed, added or taken away to make one of the other."""
     if abs(len(name) - len(other)) > 2 or len(set(name) ^ set(other)) > 4:
         return False

@@ -10,7 +10,7 @@ from wordfreq import top_n_list
 
 from agent.models.bank.mining import name_samples, tables
 from agent.models.bank.mining.coined_names import Coiner, drug_names, people_names
-from agent.models.bank.mining.mined_facts import holds, slug
+from agent.models.bank.mining.mined_facts import contains_phrase, slug
 from agent.models.bank.records import BankQuestion, InventedQuestion
 from agent.models.bank.templates import TEMPLATES
 
@@ -97,7 +97,7 @@ def invent(real: tuple[BankQuestion, ...]) -> tuple[InventedQuestion, ...]:
     for kind, count in COUNTS.items():
         while count:
             name = makers[kind]()
-            if any(holds(text, name) for text in texts):
+            if any(contains_phrase(text, name) for text in texts):
                 continue
             count -= 1
             made.append(

@@ -14,7 +14,7 @@ _LEAST_KNOWN, _BEST_KNOWN = 1.5, 5.5
 """Zipf frequencies: that of Nauru's capital and of London, about."""
 
 
-class Fact(Record):
+class MinedFact(Record):
     """One thing to ask: `name` fills the template of `kind`; `known_by` gives its popularity."""
 
     kind: str
@@ -24,7 +24,7 @@ class Fact(Record):
     source: str
 
 
-def question(fact: Fact) -> BankQuestion:
+def to_question(fact: MinedFact) -> BankQuestion:
     """The question that asks for `fact`."""
     template = TEMPLATES[fact.kind]
     return BankQuestion(
@@ -47,12 +47,14 @@ def popularity(names: tuple[str, ...]) -> float:
     return round(min(1.0, max(0.0, (mean - _LEAST_KNOWN) / (_BEST_KNOWN - _LEAST_KNOWN))), 3)
 
 
-def tells_its_answer(question: BankQuestion) -> bool:
+def tells_its_answer(to_question: BankQuestion) -> bool:
     """Whether a wording holds an accepted answer as a whole word."""
-    return any(holds(wording, answer) for wording in question.wordings for answer in question.answers)
+    return any(
+        contains_phrase(wording, answer) for wording in to_question.wordings for answer in to_question.answers
+    )
 
 
-def holds(text: str, phrase: str) -> bool:
+def contains_phrase(text: str, phrase: str) -> bool:
     """Whether `phrase` stands in `text` as whole words, whatever the case."""
     return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE) is not None
 

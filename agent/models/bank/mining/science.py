@@ -7,7 +7,7 @@ import ephem.stars
 from mendeleev.fetch import fetch_table
 from wordfreq import zipf_frequency
 
-from agent.models.bank.mining.mined_facts import Fact
+from agent.models.bank.mining.mined_facts import MinedFact
 
 SPELLINGS = {
     "Aluminum": ("aluminium", "aluminum"),
@@ -19,7 +19,7 @@ ALSO_WORDS = frozenset({"I", "S", "As", "At", "Be", "He", "In", "No", "Am"})
 STAR_LEAST_ZIPF = 1.0
 
 
-def facts() -> Iterator[Fact]:
+def facts() -> Iterator[MinedFact]:
     """Three facts for each element, one for each star with a name that people use."""
     table = fetch_table("elements").sort_values("atomic_number")
     for number, symbol, name in zip(table["atomic_number"], table["symbol"], table["name"], strict=True):
@@ -31,18 +31,18 @@ def facts() -> Iterator[Fact]:
     yield from _stars()
 
 
-def _element(kind: str, name: str, answers: tuple[str, ...], forms: tuple[str, ...]) -> Fact:
-    return Fact(kind=kind, name=name, answers=answers, known_by=forms[:1], source="mendeleev")
+def _element(kind: str, name: str, answers: tuple[str, ...], forms: tuple[str, ...]) -> MinedFact:
+    return MinedFact(kind=kind, name=name, answers=answers, known_by=forms[:1], source="mendeleev")
 
 
-def _stars() -> Iterator[Fact]:
+def _stars() -> Iterator[MinedFact]:
     for name in sorted(ephem.stars.stars):
         if zipf_frequency(name, "en") < STAR_LEAST_ZIPF or name in STARS_IN_DOUBT:
             continue
         star = ephem.star(name)
         star.compute("2000/1/1")
         constellation = str(ephem.constellation(star)[1])
-        yield Fact(
+        yield MinedFact(
             kind="star",
             name=name,
             answers=CONSTELLATIONS.get(constellation, (constellation,)),

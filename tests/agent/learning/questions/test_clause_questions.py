@@ -5,13 +5,13 @@ import re
 import pytest
 
 from agent.learning.questions.clause_questions import of_apposition, questions
-from agent.learning.questions.question_items import Item
+from agent.learning.questions.question_items import QuestionItem
 from memory.ingest.propositions.reading import sentences
 from memory.language.clauses import Apposition
 from tests.support.statements import at
 
 
-def items(text: str) -> list[Item]:
+def items(text: str) -> list[QuestionItem]:
     return [
         item
         for sentence in sentences([at(text, title="Harbour notes")])

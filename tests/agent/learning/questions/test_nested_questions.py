@@ -4,14 +4,14 @@ import pytest
 
 from agent.grading import normalise
 from agent.learning.questions.nested_questions import LEAST_CONTEXT, MOST_SPAN_WORDS, nested
-from agent.learning.questions.question_items import Item
+from agent.learning.questions.question_items import QuestionItem
 from memory.ingest.propositions.reading import sentences
 from tests.support.statements import at
 
 TEXT = "The workshop of Nina Falk printed nine maps of northern Lapland for the Bank of Lower Saxony."
 
 
-def items(text: str, asked: tuple[str, ...] = ()) -> list[Item]:
+def items(text: str, asked: tuple[str, ...] = ()) -> list[QuestionItem]:
     return [
         item
         for sentence in sentences([at(text, title="Harbour notes")])

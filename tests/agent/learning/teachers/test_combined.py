@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from agent.errors import TeacherError
-from agent.learning.candidate_pairs import Candidate, Written
+from agent.learning.candidate_pairs import CandidatePair, Written
 from agent.learning.teachers.base import Progress, Teacher
-from agent.learning.teachers.combined import Both
+from agent.learning.teachers.combined import CombinedTeacher
 from memory.records.knowledge import Passage
 from tests.support.facts import passage
 
@@ -33,14 +33,14 @@ class Scripted:
 
 def wrote(*pairs: tuple[str, str], quote: str = HOME.text, **failed: int) -> Written:
     candidates = (
-        Candidate(question=q, answer=a, form="what", quote=quote, passage_id=HOME.id) for q, a in pairs
+        CandidatePair(question=q, answer=a, form="what", quote=quote, passage_id=HOME.id) for q, a in pairs
     )
     return Written(candidates=tuple(candidates), failed=failed)
 
 
-def both(rules: Written, model: Written | TeacherError, calls: list[str] | None = None) -> Both:
+def both(rules: Written, model: Written | TeacherError, calls: list[str] | None = None) -> CombinedTeacher:
     made = [] if calls is None else calls
-    return Both(Scripted("rules", rules, made), Scripted("big", model, made))
+    return CombinedTeacher(Scripted("rules", rules, made), Scripted("big", model, made))
 
 
 async def test_the_rules_pairs_come_first_and_the_name_says_both() -> None:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import TeacherError
-from agent.learning.candidate_pairs import Candidate
+from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.teachers import chat_client
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.model import ModelTeacher
@@ -102,7 +102,7 @@ async def test_a_good_reply_becomes_candidates_of_its_passage() -> None:
     author: Teacher = teacher(fake)
     written = await author.write([BRIDGE])
     (candidate,) = written.candidates
-    assert candidate == Candidate(**BUILDER, passage_id=BRIDGE.id)
+    assert candidate == CandidatePair(**BUILDER, passage_id=BRIDGE.id)
     assert written.failed == {}
     (body,) = fake.asked
     assert body["model"] == "big"

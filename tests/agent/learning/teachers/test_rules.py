@@ -6,7 +6,7 @@ import time
 import pytest
 
 from agent.learning.candidate_pairs import Written
-from agent.learning.corpus_index import Corpus
+from agent.learning.corpus_index import CorpusIndex
 from agent.learning.teachers.rules import SLICE, RulesTeacher
 from agent.learning.verification import verify
 from memory.records.knowledge import Passage
@@ -56,7 +56,7 @@ def test_an_answer_is_in_its_quote_or_yes_or_no() -> None:
 def test_most_candidates_verify() -> None:
     written = write(PROSE, TABLE)
     homes = {home.id: home for home in (PROSE, TABLE)}
-    verified = asyncio.run(verify(written.candidates, homes, corpus=Corpus([PROSE, TABLE])))
+    verified = asyncio.run(verify(written.candidates, homes, corpus=CorpusIndex([PROSE, TABLE])))
     assert len(verified.kept) > 0.8 * len(written.candidates), verified.dropped
 
 
