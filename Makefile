@@ -13,7 +13,7 @@ TRAINING := GOMP_SPINCOUNT=1000 MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PRO
 LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--parts $(PARTS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MODEL),--model $(MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters gpu-pack gpu-check lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters gpu-pack gpu-check docs lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ check: $(STAMP) ## Lint, format, types and the import rule
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m mypy --explicit-package-bases examples/demo.py examples/demo_report.py
+	@$(PY) -m mypy --explicit-package-bases examples/demo.py examples/demo_report.py docs/generate.py
 	@.venv/bin/lint-imports
 
 unit: $(STAMP) $(DEFAULT_MODEL) ## The tests that need no services, in seconds
@@ -86,6 +86,9 @@ gpu-pack: $(STAMP) ## Packs for gpu-check what a GPU machine without a network l
 gpu-check: $(if $(PACK),,$(STAMP) $(DEFAULT_MODEL)) ## Checks Unsloth, PEFT and vLLM on a GPU, into docs/results (PACK=folder with the pieces of gpu-pack, OUT=folder, DRY=1)
 	@$(if $(PACK),requirements/gpu_pack.sh unpack $(PACK))
 	@$(if $(PACK),PYTHONPATH=$(PACK)/site python3,$(PY)) -m benchmarks.gpu $(if $(OUT),--out $(OUT)) $(if $(DRY),--dry-run)
+
+docs: $(STAMP) ## Writes ARCHITECTURE.md's list of modules and docs/reference from the code
+	@$(PY) -m docs.generate
 
 lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
 	@requirements/lock.sh
