@@ -1,1 +1,1 @@
-"""LangGraph's checkpoint savers, opened by URL."""
+"""Graph state: LangGraph's checkpoint savers for SQLite and PostgreSQL, with additions of ours."""

@@ -1,6 +1,6 @@
-"""Working memory: opens the LangGraph saver that a URL names, on SQLite or PostgreSQL.
+"""Opens the LangGraph checkpoint saver for a database URL, on SQLite or PostgreSQL.
 
-Reads back only our own records and LangGraph's own types: a checkpoint cannot name code to run.
+Deserialization is limited to our own records and LangGraph's safe types, so a checkpoint cannot run code.
 """
 
 import asyncio
@@ -21,33 +21,33 @@ from memory.errors import StoreUnavailable
 from memory.records.base import Record
 
 CONNECTIONS = 4
-"""The saver takes turns on one of them; the others replace those that the server has dropped."""
+"""Size of the pool. The saver uses one connection at a time; the others replace dropped ones."""
 CONNECT_SECONDS = 10.0
-MAKING_TABLES = 0x636865636B
-"""Number of a PostgreSQL advisory lock."""
+SETUP_LOCK = 0x636865636B
+"""Number of the PostgreSQL advisory lock that lets one process at a time create tables."""
 
 
 @asynccontextmanager
 async def open_saver(url: str) -> AsyncIterator[Saver]:
-    """A saver over `sqlite:///PATH` or `postgresql://...`, closed on leaving.
+    """Opens a saver for `sqlite:///PATH` or `postgresql://...`, and closes it on exit.
 
-    Records defined anywhere may be saved; import their modules before opening. Raises ValueError for
-    another URL, StoreUnavailable if the store cannot be opened.
+    Checkpoints may contain any Record subclass whose module is imported before this call. Raises ValueError
+    for another URL, StoreUnavailable if the database cannot be opened.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         async with _sqlite(parsed.database or ":memory:") as sqlite:
             yield sqlite
     else:
-        plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
-        async with _postgresql(plain) as postgres:
+        psycopg_url = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+        async with _postgresql(psycopg_url) as postgres:
             yield postgres
 
 
 def serializer() -> JsonPlusSerializer:
-    """Msgpack that rebuilds our records, and nothing else that LangGraph does not know to be safe."""
+    """LangGraph's msgpack serializer, allowed to rebuild our Record classes besides its own safe types."""
     return JsonPlusSerializer(
-        allowed_msgpack_modules=[(record.__module__, record.__name__) for record in _records(Record)]
+        allowed_msgpack_modules=[(record.__module__, record.__name__) for record in _subclasses(Record)]
     )
 
 
@@ -62,7 +62,8 @@ async def _sqlite(path: str) -> AsyncIterator[SqliteSaver]:
             yield saver
     except sqlite3.Error as error:
         raise StoreUnavailable(
-            f"checkpoints in {path}: {error}; check that its folder exists, is writable and has space"
+            f"the checkpoints in {path} cannot be opened: check that its folder exists, is writable and has"
+            f" space ({error})"
         ) from error
 
 
@@ -80,36 +81,37 @@ async def _postgresql(url: str) -> AsyncIterator[PostgresSaver]:
     try:
         await pool.open(wait=True, timeout=CONNECT_SECONDS)
         saver = PostgresSaver(pool, serde=serializer())
-        async with pool.connection() as connection, alone(connection):
+        async with pool.connection() as connection, setup_lock(connection):
             await saver.setup()
             await saver.create_links_table("BYTEA")
         yield saver
     except (psycopg.Error, PoolTimeout) as error:
         raise StoreUnavailable(
-            f"checkpoints in PostgreSQL: {error}; check its URL, and that it runs"
+            f"the checkpoints in PostgreSQL cannot be reached: check the URL, and that it runs ({error})"
         ) from error
     finally:
         await pool.close()
 
 
 @asynccontextmanager
-async def alone(connection: psycopg.AsyncConnection[dict[str, Any]]) -> AsyncIterator[None]:
-    """Lets one process at a time make the tables.
+async def setup_lock(connection: psycopg.AsyncConnection[dict[str, Any]]) -> AsyncIterator[None]:
+    """Holds the PostgreSQL advisory lock that lets one process at a time create tables.
 
-    Asks again and again: whoever waited in the database would keep `CREATE INDEX CONCURRENTLY` waiting too.
+    It polls, because a session waiting for the lock would block another's `CREATE INDEX CONCURRENTLY`.
     """
     while True:
-        taken = await connection.execute("SELECT pg_try_advisory_lock(%s) AS mine", (MAKING_TABLES,))
-        if (row := await taken.fetchone()) is not None and row["mine"]:
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s) AS acquired", (SETUP_LOCK,))
+        if (row := await cursor.fetchone()) is not None and row["acquired"]:
             break
         await asyncio.sleep(0.05)
     try:
         yield
     finally:
-        await connection.execute("SELECT pg_advisory_unlock(%s)", (MAKING_TABLES,))
+        await connection.execute("SELECT pg_advisory_unlock(%s)", (SETUP_LOCK,))
 
 
-def _records(base: type[Record]) -> Iterable[type[Record]]:
+def _subclasses(base: type[Record]) -> Iterable[type[Record]]:
+    """All direct and indirect subclasses."""
     for record in base.__subclasses__():
         yield record
-        yield from _records(record)
+        yield from _subclasses(record)

@@ -1,8 +1,8 @@
-"""Message chains: each message of a checkpointed conversation is kept once, however long the talk.
+"""Message chains: stores each message of a checkpointed conversation only once.
 
-LangGraph's savers keep a conversation whole in every checkpoint. Here a message is a link, named by the
-digest of itself and of the link before it (a hash chain), and a checkpoint names its last link. States that
-went different ways share what they have in common.
+LangGraph's savers store the whole conversation in every checkpoint. Here each message is a link of a hash
+chain, named by the digest of the message and of the previous link, and a checkpoint stores only the digest of
+its last link. Conversations that branch share the links they have in common.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 CHANNEL = "messages"
-"""The channel whose messages are kept so."""
+"""The state channel whose messages are stored as a chain."""
 MARK = "chain:"
-"""A checkpoint holds this and a digest in place of the messages."""
+"""In a checkpoint, this prefix and a digest stand in for the messages."""
 TABLE = "message_links"
 COLUMNS = "digest, parent, type, message"
 
@@ -33,7 +33,7 @@ Statement = tuple[str, tuple[Any, ...]]
 
 
 class Link(NamedTuple):
-    """One message, and what came before it."""
+    """One message with its digest and the digest of the previous link (None for the first)."""
 
     digest: str
     parent: str | None
@@ -42,22 +42,22 @@ class Link(NamedTuple):
 
 
 class ChainedSaver(BaseCheckpointSaver[str]):
-    """What is put before a saver so that it keeps each message once; SQL is written with `?`."""
+    """Mixin for a LangGraph saver that stores each message once; SQL placeholders are `?`."""
 
     @abstractmethod
     async def _run(self, *statements: Statement) -> None:
-        """Executes in one transaction."""
+        """Executes the statements in one transaction."""
 
     @abstractmethod
     async def _rows(self, query: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
-        """What a query finds."""
+        """The rows of a query."""
 
     @abstractmethod
-    def _alone(self, thread_id: str) -> AbstractAsyncContextManager[None]:
-        """Keeps others from adding or dropping links of the thread."""
+    def _thread_lock(self, thread_id: str) -> AbstractAsyncContextManager[None]:
+        """Excludes other writers from adding or deleting links of the thread."""
 
     async def create_links_table(self, blob: str) -> None:
-        """Makes the table, unless it is there; `blob` is the database's type for bytes."""
+        """Creates the table of links if missing; `blob` is the database's type for bytes."""
         await self._run(
             (
                 f"CREATE TABLE IF NOT EXISTS {TABLE} (thread_id TEXT NOT NULL, digest TEXT NOT NULL,"
@@ -81,15 +81,16 @@ class ChainedSaver(BaseCheckpointSaver[str]):
             chain = _links(messages, self.serde)
             values = checkpoint["channel_values"] | {CHANNEL: MARK + chain[-1].digest}
             checkpoint = {**checkpoint, "channel_values": values}
-            async with self._alone(thread_id):  # until a checkpoint names them, the links are loose
+            # Under the lock, because links without a checkpoint count as unreferenced and may be deleted.
+            async with self._thread_lock(thread_id):
                 await self._add(thread_id, chain)
                 return await super().aput(config, checkpoint, metadata, new_versions)
         return await super().aput(config, checkpoint, metadata, new_versions)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """See the base class."""
-        found = await super().aget_tuple(config)
-        return None if found is None else (await self._joined([found]))[0]
+        checkpoint = await super().aget_tuple(config)
+        return None if checkpoint is None else (await self._with_messages([checkpoint]))[0]
 
     async def alist(
         self,
@@ -100,9 +101,9 @@ class ChainedSaver(BaseCheckpointSaver[str]):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """See the base class."""
-        past = super().alist(config, filter=filter, before=before, limit=limit)
-        for found in await self._joined([found async for found in past]):
-            yield found
+        history = super().alist(config, filter=filter, before=before, limit=limit)
+        for checkpoint in await self._with_messages([checkpoint async for checkpoint in history]):
+            yield checkpoint
 
     async def adelete_thread(self, thread_id: str) -> None:
         """See the base class."""
@@ -110,65 +111,67 @@ class ChainedSaver(BaseCheckpointSaver[str]):
         await self._run((f"DELETE FROM {TABLE} WHERE thread_id = ?", (thread_id,)))
 
     async def drop_unreferenced_links(self, thread_id: str) -> None:
-        """Deletes the messages that none of the thread's checkpoints holds any more."""
-        async with self._alone(thread_id):
-            await self._drop_loose_links(thread_id)
+        """Deletes the messages that no checkpoint of the thread refers to any more."""
+        async with self._thread_lock(thread_id):
+            await self._drop_unreferenced_links(thread_id)
 
-    async def _drop_loose_links(self, thread_id: str) -> None:
-        past = super().alist({"configurable": {"thread_id": thread_id}})
-        tips = [tip async for found in past if (tip := _tip(found)) is not None]
+    async def _drop_unreferenced_links(self, thread_id: str) -> None:
+        history = super().alist({"configurable": {"thread_id": thread_id}})
+        last_links = [last async for checkpoint in history if (last := _last_link(checkpoint)) is not None]
         links = f"SELECT digest, parent FROM {TABLE} WHERE thread_id = ?"
         parents = {str(digest): parent for digest, parent in await self._rows(links, (thread_id,))}
-        held: set[str | None] = {None}
-        for tip in tips:
-            held.update(_walk(tip, parents, held))
+        reachable: set[str | None] = {None}
+        for last in last_links:
+            reachable.update(_walk_back(last, parents, reachable))
         delete = f"DELETE FROM {TABLE} WHERE thread_id = ? AND digest = ?"
-        await self._run(*((delete, (thread_id, digest)) for digest in parents.keys() - held))
+        await self._run(*((delete, (thread_id, digest)) for digest in parents.keys() - reachable))
 
     async def _add(self, thread_id: str, chain: Sequence[Link]) -> None:
-        """Keeps the links that are new: where one is there, so are those before it."""
-        there = f"SELECT 1 FROM {TABLE} WHERE thread_id = ? AND digest = ?"
+        """Stores the links that are new; if one is already stored, so are all links before it."""
+        exists = f"SELECT 1 FROM {TABLE} WHERE thread_id = ? AND digest = ?"
         new: list[Link] = []
         for link in reversed(chain):
-            if await self._rows(there, (thread_id, link.digest)):
+            if await self._rows(exists, (thread_id, link.digest)):
                 break
             new.append(link)
         insert = f"INSERT INTO {TABLE} (thread_id, {COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         await self._run(*((insert, (thread_id, *link)) for link in new))
 
-    async def _joined(self, past: Sequence[CheckpointTuple]) -> list[CheckpointTuple]:
-        """The checkpoints with their messages in place."""
-        known: dict[str, Link] = {}
+    async def _with_messages(self, checkpoints: Sequence[CheckpointTuple]) -> list[CheckpointTuple]:
+        """The checkpoints with their messages restored."""
+        loaded: dict[str, Link] = {}
         parents: dict[str, str | None] = {}
-        joined = []
-        for found in past:
-            if (tip := _tip(found)) is not None:
-                if tip not in known:
-                    new = await self._chain(found.config["configurable"]["thread_id"], tip)
-                    known |= new
-                    parents |= {digest: link.parent for digest, link in new.items()}
-                chain = [known[digest] for digest in _walk(tip, parents, {None})]
+        restored = []
+        for checkpoint in checkpoints:
+            if (last := _last_link(checkpoint)) is not None:
+                if last not in loaded:
+                    links = await self._load_chain(checkpoint.config["configurable"]["thread_id"], last)
+                    loaded |= links
+                    parents |= {digest: link.parent for digest, link in links.items()}
+                chain = [loaded[digest] for digest in _walk_back(last, parents, {None})]
                 messages = [self.serde.loads_typed((link.type, link.message)) for link in reversed(chain)]
-                values = found.checkpoint["channel_values"] | {CHANNEL: messages}
-                found = found._replace(checkpoint={**found.checkpoint, "channel_values": values})
-            joined.append(found)
-        return joined
+                values = checkpoint.checkpoint["channel_values"] | {CHANNEL: messages}
+                checkpoint = checkpoint._replace(
+                    checkpoint={**checkpoint.checkpoint, "channel_values": values}
+                )
+            restored.append(checkpoint)
+        return restored
 
-    async def _chain(self, thread_id: str, tip: str) -> dict[str, Link]:
-        """The link and all before it. Raises ValueError where one is missing."""
+    async def _load_chain(self, thread_id: str, last: str) -> dict[str, Link]:
+        """A link and all links before it, by digest. Raises ValueError if one is missing."""
         query = (
             f"WITH RECURSIVE chain AS (SELECT {COLUMNS} FROM {TABLE} WHERE thread_id = ? AND digest = ?"
             f" UNION ALL SELECT link.digest, link.parent, link.type, link.message FROM {TABLE} AS link"
             f" JOIN chain ON link.digest = chain.parent WHERE link.thread_id = ?) SELECT {COLUMNS} FROM chain"
         )
-        links = [Link(*row) for row in await self._rows(query, (thread_id, tip, thread_id))]
+        links = [Link(*row) for row in await self._rows(query, (thread_id, last, thread_id))]
         if not links or links[-1].parent is not None:
             raise ValueError(f"thread {thread_id}: messages of its checkpoints are missing from the store")
         return {link.digest: link for link in links}
 
 
 def _is_conversation(messages: Any) -> TypeGuard[list[BaseMessage]]:
-    """Whether it is messages and nothing else, and at least one."""
+    """Whether the value is a non-empty list of messages."""
     return (
         isinstance(messages, list)
         and bool(messages)
@@ -186,16 +189,17 @@ def _links(messages: Iterable[BaseMessage], serde: SerializerProtocol) -> list[L
     return chain
 
 
-def _tip(found: CheckpointTuple) -> str | None:
-    value = found.checkpoint["channel_values"].get(CHANNEL)
+def _last_link(checkpoint: CheckpointTuple) -> str | None:
+    """The digest of the checkpoint's last message; None if its messages are not stored as a chain."""
+    value = checkpoint.checkpoint["channel_values"].get(CHANNEL)
     return value.removeprefix(MARK) if isinstance(value, str) and value.startswith(MARK) else None
 
 
-def _walk(tip: str, parents: Mapping[str, str | None], until: set[str | None]) -> Iterable[str]:
-    """The digests from the tip back, up to one of `until`."""
-    at: str | None = tip
-    walked = []
-    while at is not None and at not in until:
-        walked.append(at)
-        at = parents[at]
-    return walked
+def _walk_back(last: str, parents: Mapping[str, str | None], until: set[str | None]) -> Iterable[str]:
+    """The digests from the last link backwards, stopping before any digest in `until`."""
+    digest: str | None = last
+    digests = []
+    while digest is not None and digest not in until:
+        digests.append(digest)
+        digest = parents[digest]
+    return digests

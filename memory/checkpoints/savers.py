@@ -1,6 +1,6 @@
-"""Additions to LangGraph's savers: copy a thread, thin it out, undo one run.
+"""LangGraph's checkpoint savers with additions: copy a thread, prune it, and undo one run.
 
-Opens nothing (`checkpoints` does). How messages are kept is in `chains`.
+`connect` opens them; `message_chains` stores their messages.
 """
 
 import asyncio
@@ -22,39 +22,39 @@ from memory.checkpoints.message_chains import ChainedSaver, Statement
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
 INTERRUPT = "__interrupt__"
-"""Channel under which LangGraph keeps that a step waits."""
+"""LangGraph's channel for the interrupts of waiting steps."""
 NULL_TASK_ID = "00000000-0000-0000-0000-000000000000"
-"""LangGraph's task for what no step wrote: answers and changes that came with a command."""
-LINKING = 0x6C696E6B
-"""First number of the PostgreSQL advisory locks under which a thread's messages are linked."""
+"""LangGraph's task id for writes that came from no step: the resume values and updates of a command."""
+LINK_LOCK = 0x6C696E6B
+"""First key of the PostgreSQL advisory locks for a thread's message links; the second hashes the thread."""
 CHECKPOINTS = "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata"
 WRITES = "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, {}"
 
 
-class _Saver(ChainedSaver):
-    """What both do alike; they differ in names, and in how JSON is read."""
+class _ExtendedSaver(ChainedSaver):
+    """The additions that both savers share; they differ in table names and JSON syntax."""
 
     TABLES: ClassVar[Mapping[str, str]]
-    """The columns of each table, without its thread."""
+    """The columns of each table, except `thread_id`."""
     WRITES: ClassVar[str]
-    """The table of what steps wrote."""
+    """Name of the table with the writes of steps."""
     RUN_ID: ClassVar[str]
-    """The run that made a checkpoint."""
+    """SQL expression for the run id in a checkpoint's metadata."""
 
     async def acopy_thread(
         self, source_thread_id: str, target_thread_id: str, *, until: str | None = None
     ) -> None:
         """Copies the checkpoints and writes of one thread to another.
 
-        `until` is the last checkpoint to copy; what was written from there on is left out.
+        `until` is the last checkpoint to copy; the writes that follow it are left out.
         """
-        ends = dict.fromkeys(self.TABLES, "'' <=")
-        ends |= {"checkpoints": "checkpoint_id <=", self.WRITES: "checkpoint_id <"}
+        limits = dict.fromkeys(self.TABLES, "'' <=")
+        limits |= {"checkpoints": "checkpoint_id <=", self.WRITES: "checkpoint_id <"}
         await self._run(
             *(
                 (
                     f"INSERT INTO {table} (thread_id, {columns}) SELECT ?, {columns} FROM {table}"
-                    f" WHERE thread_id = ? AND (CAST(? AS TEXT) IS NULL OR {ends[table]} ?)",
+                    f" WHERE thread_id = ? AND (CAST(? AS TEXT) IS NULL OR {limits[table]} ?)",
                     (target_thread_id, source_thread_id, until, until),
                 )
                 for table, columns in self.TABLES.items()
@@ -64,30 +64,30 @@ class _Saver(ChainedSaver):
             await self.drop_unreferenced_links(target_thread_id)
 
     async def aundo_run(self, thread_id: str, run_id: str) -> None:
-        """Deletes what one run left on its thread, and what became of the interrupt that it went on from.
+        """Deletes one run's checkpoints and writes, and restores the interrupt that it resumed.
 
-        The steps that waited there wait again: answers, what they wrote and a command's change are gone.
-        On PostgreSQL values that only it wrote, messages aside, stay until the thread is pruned or deleted.
+        Interrupted steps wait again; the resume values, their writes and a command's update are deleted.
+        On PostgreSQL, channel values that only this run wrote stay until the thread is pruned or deleted.
         """
-        its = f"thread_id = ? AND {self.RUN_ID} = ?"
-        made = f"SELECT checkpoint_id FROM checkpoints WHERE {its}"
-        head = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ''"
+        of_run = f"thread_id = ? AND {self.RUN_ID} = ?"
+        checkpoints = f"SELECT checkpoint_id FROM checkpoints WHERE {of_run}"
+        latest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ''"
         delete = f"DELETE FROM {self.WRITES} WHERE thread_id = ?"
         await self._run(
-            (f"{delete} AND checkpoint_id IN ({made})", (thread_id, thread_id, run_id)),
-            (f"DELETE FROM checkpoints WHERE {its}", (thread_id, run_id)),
+            (f"{delete} AND checkpoint_id IN ({checkpoints})", (thread_id, thread_id, run_id)),
+            (f"DELETE FROM checkpoints WHERE {of_run}", (thread_id, run_id)),
             (
-                f"{delete} AND checkpoint_id IN ({head}) AND (task_id = ? OR channel <> ? AND task_id IN"
+                f"{delete} AND checkpoint_id IN ({latest}) AND (task_id = ? OR channel <> ? AND task_id IN"
                 f" (SELECT task_id FROM {self.WRITES} WHERE thread_id = ? AND channel = ?"
-                f" AND checkpoint_id IN ({head})))",
+                f" AND checkpoint_id IN ({latest})))",
                 (thread_id, thread_id, NULL_TASK_ID, INTERRUPT, thread_id, INTERRUPT, thread_id),
             ),
         )
         await self.drop_unreferenced_links(thread_id)
 
 
-class SqliteSaver(_Saver, AsyncSqliteSaver):
-    """The SQLite saver, with the methods that LangGraph's contract names and its own saver lacks."""
+class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
+    """LangGraph's SQLite saver with `aprune`, `acopy_thread` and `aundo_run`, which it lacks."""
 
     TABLES: ClassVar = {
         "checkpoints": CHECKPOINTS,
@@ -99,15 +99,15 @@ class SqliteSaver(_Saver, AsyncSqliteSaver):
 
     def __init__(self, connection: aiosqlite.Connection, *, serde: SerializerProtocol | None = None) -> None:
         super().__init__(connection, serde=serde)
-        self._linking = asyncio.Lock()
+        self._link_lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def _alone(self, thread_id: str) -> AsyncIterator[None]:
-        async with self._linking:  # no other process works on the file
+    async def _thread_lock(self, thread_id: str) -> AsyncIterator[None]:
+        async with self._link_lock:  # enough, because only one process uses the file
             yield
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Deletes the threads' checkpoints, all but the latest in each namespace if it is to be kept."""
+        """Deletes the threads' checkpoints: all, or with `keep_latest` all but the latest per namespace."""
         for thread_id in thread_ids:
             if strategy == "delete":
                 await self.adelete_thread(thread_id)
@@ -139,11 +139,11 @@ class SqliteSaver(_Saver, AsyncSqliteSaver):
             return [tuple(row) for row in await cursor.fetchall()]
 
 
-class PostgresSaver(_Saver, AsyncPostgresSaver):
-    """The PostgreSQL saver, with the methods that LangGraph's contract names and its own saver lacks.
+class PostgresSaver(_ExtendedSaver, AsyncPostgresSaver):
+    """LangGraph's PostgreSQL saver with `acopy_thread` and `aundo_run`, which it lacks.
 
-    And with one promise more: what a step wrote is kept before the checkpoint that follows from it, so that
-    after a crash no step is without its result. LangGraph's own writes them in any order.
+    It also stores a step's writes before the checkpoint that follows, so that no result is missing after a
+    crash; LangGraph's saver stores them in any order.
     """
 
     TABLES: ClassVar = {
@@ -158,14 +158,14 @@ class PostgresSaver(_Saver, AsyncPostgresSaver):
     def __init__(self, pool: Pool, serde: SerializerProtocol) -> None:
         super().__init__(pool, serde=serde)
         self._pool = pool
-        self._in_turn = asyncio.Lock()
-        self._linking = asyncio.Lock()
+        self._put_lock = asyncio.Lock()
+        self._link_lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def _alone(self, thread_id: str) -> AsyncIterator[None]:
-        # One of ours at a time: more would hold connections that the first still needs.
-        async with self._linking, self._pool.connection() as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LINKING, thread_id))
+    async def _thread_lock(self, thread_id: str) -> AsyncIterator[None]:
+        # One at a time in this process: waiting ones would hold connections that the first still needs.
+        async with self._link_lock, self._pool.connection() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LINK_LOCK, thread_id))
             yield
 
     async def aput(
@@ -176,14 +176,14 @@ class PostgresSaver(_Saver, AsyncPostgresSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """See the base class."""
-        async with self._in_turn:
+        async with self._put_lock:
             return await super().aput(config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """See the base class."""
-        async with self._in_turn:
+        async with self._put_lock:
             await super().aput_writes(config, writes, task_id, task_path)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
@@ -204,4 +204,4 @@ class PostgresSaver(_Saver, AsyncPostgresSaver):
 
 
 Saver = SqliteSaver | PostgresSaver
-"""Either does the same."""
+"""The savers of the two databases; they have the same methods."""

@@ -1,1 +1,1 @@
-"""Handover of curricula to the trainer."""
+"""The outbox: hands approved curricula over to the training worker."""

@@ -1,6 +1,6 @@
-"""Handover of curricula to the trainer: immutable files, each queued exactly once, and only once approved.
+"""The outbox protocol: hands curricula over to the training worker and reads progress and results back.
 
-Trains nothing and judges nothing; what a worker writes back is read here, never changed.
+Curricula are immutable; each is queued only once, after its approval.
 """
 
 from typing import Literal, Protocol
@@ -15,7 +15,7 @@ Phase = Literal["waiting", "preparing", "training", "measuring", "registering", 
 
 
 class Progress(Record):
-    """How far a job is: `done` of `total` units of its phase."""
+    """The progress of a training job: `done` of `total` units of its current phase."""
 
     phase: Phase
     done: int = Field(0, ge=0)
@@ -24,34 +24,34 @@ class Progress(Record):
 
 
 class TrainingResult(Record):
-    """How a job ended; `reason` says why there is no servable adapter, or which checks it passed."""
+    """How a training job ended; `reason` says which checks passed, or why there is no servable adapter."""
 
     status: Literal["candidate", "rejected", "failed"]
     adapter: str | None
     reason: str
     full: bool = False
-    """It was rejected because the domain's adapter cannot hold more on this base model."""
+    """Whether it was rejected because the domain's adapter cannot hold more on this base model."""
 
 
 class Outbox(Protocol):
-    """Hands curricula over and tells how they fare; raises UnknownRun for a digest never submitted."""
+    """Queues curricula for training and reports on them; raises UnknownRun for a digest never submitted."""
 
     async def publish(self, curriculum: Curriculum) -> Digest:
-        """Keeps it to be submitted later; nothing is queued."""
+        """Stores a curriculum without queueing it."""
         ...
 
     async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
-        """Publishes and queues it; a digest that is queued, running or trained is not queued again."""
+        """Stores and queues a curriculum; one that is queued, running or trained is not queued again."""
         ...
 
     async def curriculum(self, digest: Digest) -> Curriculum:
-        """What was published. Raises CorruptRecord if it was altered since."""
+        """The stored curriculum. Raises CorruptRecord if it was altered."""
         ...
 
     async def progress(self, digest: Digest) -> Progress:
-        """What the trainer is doing with it now."""
+        """The current progress of its training job."""
         ...
 
     async def result(self, digest: Digest) -> TrainingResult | None:
-        """How it ended, or None while it has not."""
+        """The result of its training job; None until it has ended."""
         ...

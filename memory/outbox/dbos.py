@@ -1,4 +1,4 @@
-"""The outbox on DBOS: each curriculum is queued exactly once, and only once approved."""
+"""The outbox on DBOS: a durable queue of training jobs beside a folder of curricula."""
 
 import asyncio
 import sqlite3
@@ -20,45 +20,45 @@ if TYPE_CHECKING:
 QUEUE = "training"
 WORKFLOW = "train"
 VERSION = "1"
-"""Version of the workflow's steps: a worker resumes only jobs that were queued under its own version."""
+"""Version of the workflow's steps; a worker resumes only jobs queued under the same version."""
 
 
 @contextmanager
-def _reached(what: str = "the training queue") -> Iterator[None]:
-    """DBOS passes on what its database raises."""
+def _queue_errors(what: str = "the training queue") -> Iterator[None]:
+    """Turns database errors, which DBOS passes through, into StoreUnavailable."""
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise StoreUnavailable(
-            f"{what} cannot be used: check that its folder is there, is writable and has space ({error})"
+            f"{what} cannot be used: check that its folder exists, is writable and has space ({error})"
         ) from error
 
 
 class DbosOutbox:
-    """The outbox over a folder and a DBOS queue; the workflow id is the digest, so nothing trains twice.
+    """The outbox over a folder and a DBOS queue. The workflow id is the digest, so nothing trains twice.
 
     Every method raises StoreUnavailable if the queue or the folder cannot be used.
     """
 
     def __init__(self, folder: Path, database_url: str) -> None:
-        """Opens both, creating what is missing. Raises StoreUnavailable."""
+        """Opens the queue, and creates it if missing. Raises StoreUnavailable."""
         self._folder = folder
         self._client = open_queue(database_url)
 
     async def publish(self, curriculum: Curriculum) -> Digest:
-        with _reached():
+        with _queue_errors():
             return await asyncio.to_thread(publish, self._folder, curriculum)
 
     async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
         return await asyncio.to_thread(self._submit, curriculum, run_id)
 
-    @_reached()
+    @_queue_errors()
     def _submit(self, curriculum: Curriculum, run_id: str) -> Job:
         job = Job(digest=publish(self._folder, curriculum), domain=curriculum.domain, run_id=run_id)
         status = self._status(job.digest)
-        if status is not None and _made_nothing(status):
+        if status is not None and _produced_no_adapter(status):
             self._client.delete_workflow(job.digest)
             status = None
         if status is None:
@@ -75,12 +75,12 @@ class DbosOutbox:
         return job
 
     async def curriculum(self, digest: Digest) -> Curriculum:
-        with _reached():
+        with _queue_errors():
             return await asyncio.to_thread(read, self._folder, digest)
 
     async def progress(self, digest: Digest) -> Progress:
         if await asyncio.to_thread(self._status, digest) is None:
-            raise UnknownRun(f"curriculum {digest} was never handed over")
+            raise _not_submitted(digest)
         try:
             text = progress_path(self._folder, digest).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -90,50 +90,55 @@ class DbosOutbox:
     async def result(self, digest: Digest) -> TrainingResult | None:
         status = await asyncio.to_thread(self._status, digest)
         if status is None:
-            raise UnknownRun(f"curriculum {digest} was never handed over")
+            raise _not_submitted(digest)
         if status["status"] == "SUCCESS":
             return TrainingResult.model_validate(status["output"])
         if _failed(status):
             return TrainingResult(status="failed", adapter=None, reason=_failure(status))
         return None
 
-    @_reached()
+    @_queue_errors()
     def _status(self, digest: Digest) -> Mapping[str, object] | None:
-        found = self._client.list_workflows(workflow_ids=[digest])
-        if not found:
+        workflows = self._client.list_workflows(workflow_ids=[digest])
+        if not workflows:
             return None
-        return {"status": found[0].status, "output": found[0].output, "error": found[0].error}
+        (workflow,) = workflows
+        return {"status": workflow.status, "output": workflow.output, "error": workflow.error}
 
     def close(self) -> None:
         """Closes the connections to the queue."""
         self._client.destroy()
 
 
+def _not_submitted(digest: Digest) -> UnknownRun:
+    return UnknownRun(f"curriculum {digest} was never submitted: learn the topic first")
+
+
 def _failed(status: Mapping[str, object]) -> bool:
     return status["status"] in {"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 
-def _made_nothing(status: Mapping[str, object]) -> bool:
-    """Whether the job ended without any adapter, so that asking again is a retry and trains nothing twice."""
+def _produced_no_adapter(status: Mapping[str, object]) -> bool:
+    """Whether the job ended without an adapter; submitting it again is then a retry."""
     output = status["output"]
     return _failed(status) or (isinstance(output, dict) and output.get("status") == "failed")
 
 
 def _failure(status: Mapping[str, object]) -> str:
     if status["status"] == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
-        return "the training worker died each time it worked on this: see its log, then learn again"
+        return "the training worker crashed each time it ran this job: see its log, then learn again"
     if status["status"] == "CANCELLED":
         return "the training job was cancelled"
     return f"the training worker failed: {status['error']}"
 
 
 def open_queue(database_url: str) -> "DBOSClient":
-    """A client of the training queue, which is created if it is missing. Raises StoreUnavailable.
+    """A client of the training queue, which is created if missing. Raises StoreUnavailable.
 
-    Job and result travel as JSON: DBOS's default serializer is pickle.
+    Jobs and results are serialized as JSON; DBOS's default is pickle.
     """
-    from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer  # 1.3 s, which `--help` need not pay
+    from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer  # here because the import takes 1.3 s
 
-    with _reached(f"the training queue at {database_url}"):
+    with _queue_errors(f"the training queue at {database_url}"):
         DBOS.migrate(database_url)
         return DBOSClient(system_database_url=database_url, serializer=DBOSPortableJSONSerializer())

@@ -1,4 +1,4 @@
-"""Curricula and progress as files: immutable, named by digest, written atomically."""
+"""The outbox folder: curricula as immutable files named by digest, progress files, and atomic writes."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ from memory.records.curricula import Curriculum
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes `text` so that a reader, or a crash, sees either the old file or the whole new one."""
+    """Writes a file atomically: after a crash, and for concurrent readers, it is either old or complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -30,7 +30,7 @@ def write_atomically(path: Path, text: str) -> None:
 def publish(folder: Path, curriculum: Curriculum) -> Digest:
     """Writes the curriculum to `folder`/DIGEST.json; publishing it again changes nothing.
 
-    Raises CorruptRecord if a file of that name holds anything else.
+    Raises CorruptRecord if that file exists with other content.
     """
     digest = curriculum.digest
     path = folder / f"{digest}.json"
@@ -42,24 +42,24 @@ def publish(folder: Path, curriculum: Curriculum) -> Digest:
 
 
 def read(folder: Path, digest: Digest) -> Curriculum:
-    """The published curriculum; raises UnknownRun if there is none, CorruptRecord if it was altered."""
+    """A published curriculum. Raises UnknownRun if it does not exist, CorruptRecord if it was altered."""
     path = folder / f"{digest}.json"
     try:
         curriculum = Curriculum.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UnknownRun(f"no curriculum {digest} in {folder}: its file is gone, so learn again") from None
+        raise UnknownRun(f"no curriculum {digest} in {folder}: learn the topic again") from None
     except ValidationError as error:
         raise CorruptRecord(f"{path} is not a curriculum: remove it and learn again ({error})") from error
     if curriculum.digest != digest:
-        raise CorruptRecord(f"{path} was altered: its content is not what its name says; remove it")
+        raise CorruptRecord(f"{path} was altered, its content does not match its name: remove it")
     return curriculum
 
 
 def progress_path(folder: Path, digest: Digest) -> Path:
-    """Where the worker keeps the progress of a job."""
+    """The file with a job's progress, written by the worker."""
     return folder / "progress" / f"{digest}.json"
 
 
 def report_progress(folder: Path, digest: Digest, progress: Progress) -> None:
-    """Called by the worker: replaces what `progress` tells about the job."""
+    """Writes a job's progress; called by the worker."""
     write_atomically(progress_path(folder, digest), progress.model_dump_json())

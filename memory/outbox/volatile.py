@@ -1,4 +1,4 @@
-"""An outbox in memory, whose jobs have ended before they are asked for: the fake that ships."""
+"""An outbox in RAM, for tests: each job ends at once with a given result."""
 
 import json
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from memory.records.runs import Job
 
 
 class VolatileOutbox:
-    """The fake that ships: keeps everything in this object and ends each job as scripted."""
+    """Curricula in dicts, and scripted results."""
 
     def __init__(self, results: Mapping[Digest, TrainingResult] | TrainingResult) -> None:
-        """`results` by digest, or one for every job; a digest without a result never ends."""
+        """`results` is one result for all jobs, or results by digest; a job without a result never ends."""
         self._results = results
         self.published: dict[Digest, Curriculum] = {}
         self.submitted: dict[Digest, Curriculum] = {}
@@ -24,23 +24,23 @@ class VolatileOutbox:
         return curriculum.digest
 
     async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
-        json.dumps(curriculum.model_dump(mode="json"))  # what cannot be written cannot be handed over
+        json.dumps(curriculum.model_dump(mode="json"))  # fails like the real outbox if not serializable
         self.submitted.setdefault(curriculum.digest, curriculum)
         return Job(digest=curriculum.digest, domain=curriculum.domain, run_id=run_id)
 
     async def curriculum(self, digest: Digest) -> Curriculum:
-        found = self.submitted.get(digest) or self.published.get(digest)
-        if found is None:
+        curriculum = self.submitted.get(digest) or self.published.get(digest)
+        if curriculum is None:
             raise UnknownRun(f"no curriculum {digest}: submit it first")
-        return found
+        return curriculum
 
     async def progress(self, digest: Digest) -> Progress:
-        ended = await self.result(digest)
-        return Progress(phase="waiting" if ended is None else "done")
+        result = await self.result(digest)
+        return Progress(phase="waiting" if result is None else "done")
 
     async def result(self, digest: Digest) -> TrainingResult | None:
         if digest not in self.submitted:
-            raise UnknownRun(f"curriculum {digest} was never handed over")
+            raise UnknownRun(f"curriculum {digest} was never submitted: submit it first")
         if isinstance(self._results, TrainingResult):
             return self._results
         return self._results.get(digest)

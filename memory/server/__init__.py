@@ -1,1 +1,1 @@
-"""What the LangGraph-compatible server keeps: threads, runs, assistants, crons, items, keys."""
+"""The stores of the LangGraph-compatible server: threads, runs, assistants, crons, items and API keys."""

@@ -1,7 +1,4 @@
-"""Assistants in the relational store: graphs under names and options of their own, version by version.
-
-What the options mean is for the graphs to say.
-"""
+"""Assistants in the relational store: named, versioned configurations of a graph."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,12 +14,12 @@ from memory.errors import AlreadyExists, UnknownAssistant
 from memory.records.base import Record
 from memory.server.threads import Json, contains, moment
 
-NAMES = uuid.UUID("7f0d3a0e-5d5c-4bb0-9d5b-6f6c0b9f4c1e")
-"""Namespace of the ids of assistants that ship: one per graph, the same everywhere."""
+SHIPPED_NAMESPACE = uuid.UUID("7f0d3a0e-5d5c-4bb0-9d5b-6f6c0b9f4c1e")
+"""UUID namespace of the built-in assistants: one per graph, with the same id in every installation."""
 
 
 class AssistantFields(Record):
-    """What a version of an assistant says."""
+    """The content of one assistant version."""
 
     graph_id: str
     name: str
@@ -33,13 +30,13 @@ class AssistantFields(Record):
 
     @property
     def options(self) -> Json:
-        """What it sets for the graph."""
+        """The options that it passes to the graph."""
         options: Json = self.config.get("configurable", {})
         return options
 
 
 class Assistant(AssistantFields):
-    """An assistant in one version."""
+    """One version of an assistant."""
 
     assistant_id: str
     version: int
@@ -48,7 +45,7 @@ class Assistant(AssistantFields):
 
 
 class AssistantQuery(Record):
-    """Which assistants, in which order."""
+    """Filters, order and page of an assistant search."""
 
     metadata: Json = {}
     graph_id: str | None = None
@@ -60,80 +57,86 @@ class AssistantQuery(Record):
 
 
 class Assistants:
-    """The assistants of one database; those that ship are named like their graphs, and stay."""
+    """The assistants of one database. Built-in ones are named after their graph and cannot be deleted."""
 
     def __init__(self, database: Database, shipped: Sequence[str]) -> None:
-        """`shipped` are the graphs' names."""
+        """`shipped` are the names of the graphs that have a built-in assistant."""
         self._database = database
-        self._shipped = {name: str(uuid.uuid5(NAMES, name)) for name in shipped}
+        self._shipped = {name: str(uuid.uuid5(SHIPPED_NAMESPACE, name)) for name in shipped}
 
     async def create_shipped(self) -> None:
-        """Makes those that ship, unless they are there."""
+        """Creates the built-in assistants that do not exist yet."""
         for name, assistant_id in self._shipped.items():
-            facts = AssistantFields(graph_id=name, name=name, metadata={"created_by": "system"})
-            await self.create(facts, assistant_id=assistant_id, exist_ok=True)
+            fields = AssistantFields(graph_id=name, name=name, metadata={"created_by": "system"})
+            await self.create(fields, assistant_id=assistant_id, exist_ok=True)
 
     async def create(
-        self, facts: AssistantFields, *, assistant_id: str | None = None, exist_ok: bool = False
+        self, fields: AssistantFields, *, assistant_id: str | None = None, exist_ok: bool = False
     ) -> Assistant:
-        """A new assistant, or the one that is there if `exist_ok`. Raises AlreadyExists."""
+        """Creates an assistant, or returns the existing one if `exist_ok`. Raises AlreadyExists."""
         now = self._database.now().timestamp()
         id = assistant_id or str(uuid.uuid4())
         try:
             async with self._database.begin() as connection:
                 row = {"id": id, "created_at": now, "updated_at": now, "version": 1}
                 await connection.execute(insert(ASSISTANTS).values(row))
-                await connection.execute(insert(ASSISTANT_VERSIONS).values(_version(id, 1, now, facts)))
+                await connection.execute(insert(ASSISTANT_VERSIONS).values(_version_row(id, 1, now, fields)))
         except IntegrityError:
             if not exist_ok:
-                raise AlreadyExists(f"assistant {id} exists: send if_exists=do_nothing to use it") from None
+                raise AlreadyExists(
+                    f"assistant {id} already exists: send if_exists=do_nothing to use it"
+                ) from None
         return await self.get(id)
 
     async def get(self, name: str) -> Assistant:
-        """By id, or by the name of its graph for one that ships. Raises UnknownAssistant."""
-        rows = await self._rows(_latest().where(ASSISTANTS.c.id == self._shipped.get(name, name)))
+        """The assistant with this id, or the built-in one of this graph. Raises UnknownAssistant."""
+        rows = await self._rows(_select_current().where(ASSISTANTS.c.id == self._shipped.get(name, name)))
         if not rows:
-            raise UnknownAssistant(f"no assistant {name}: there are {', '.join(sorted(self._shipped))}")
+            raise UnknownAssistant(
+                f"no assistant {name}: the built-in ones are {', '.join(sorted(self._shipped))}"
+            )
         return _assistant(rows[0])
 
     async def update(self, name: str, changes: Json) -> Assistant:
-        """A new version with these facts changed; metadata is merged. Raises UnknownAssistant."""
+        """Saves a new version with the changed fields; metadata is merged. Raises UnknownAssistant."""
         now = self._database.now().timestamp()
-        before = await self.get(name)
-        merged = {"metadata": before.metadata | changes["metadata"]} if "metadata" in changes else {}
-        facts = AssistantFields.model_validate(
-            {key: getattr(before, key) for key in AssistantFields.model_fields} | changes | merged
+        current = await self.get(name)
+        merged = {"metadata": current.metadata | changes["metadata"]} if "metadata" in changes else {}
+        fields = AssistantFields.model_validate(
+            {key: getattr(current, key) for key in AssistantFields.model_fields} | changes | merged
         )
-        this = ASSISTANTS.c.id == before.assistant_id
+        is_this = ASSISTANTS.c.id == current.assistant_id
         newest = select(func.max(ASSISTANT_VERSIONS.c.version)).where(
-            ASSISTANT_VERSIONS.c.assistant_id == before.assistant_id
+            ASSISTANT_VERSIONS.c.assistant_id == current.assistant_id
         )
         async with self._database.begin() as connection:
-            await connection.execute(update(ASSISTANTS).where(this).values(updated_at=now))
+            await connection.execute(update(ASSISTANTS).where(is_this).values(updated_at=now))
             version = (await connection.execute(newest)).scalar_one() + 1
-            row = _version(before.assistant_id, version, now, facts)
+            row = _version_row(current.assistant_id, version, now, fields)
             await connection.execute(insert(ASSISTANT_VERSIONS).values(row))
-            await connection.execute(update(ASSISTANTS).where(this).values(version=version))
-        return await self.get(before.assistant_id)
+            await connection.execute(update(ASSISTANTS).where(is_this).values(version=version))
+        return await self.get(current.assistant_id)
 
     async def set_version(self, name: str, version: int) -> Assistant:
-        """Makes a version the current one. Raises UnknownAssistant, for an unknown version too."""
-        found = await self.get(name)
-        if version not in {old.version for old in await self.versions(name, limit=10_000)}:
+        """Makes an existing version the current one. Raises UnknownAssistant, also for an unknown version."""
+        assistant = await self.get(name)
+        if version not in {known.version for known in await self.versions(name, limit=10_000)}:
             raise UnknownAssistant(f"assistant {name} has no version {version}")
         now = self._database.now().timestamp()
         async with self._database.begin() as connection:
-            this = update(ASSISTANTS).where(ASSISTANTS.c.id == found.assistant_id)
-            await connection.execute(this.values(version=version, updated_at=now))
-        return await self.get(found.assistant_id)
+            change = update(ASSISTANTS).where(ASSISTANTS.c.id == assistant.assistant_id)
+            await connection.execute(change.values(version=version, updated_at=now))
+        return await self.get(assistant.assistant_id)
 
     async def versions(
         self, name: str, *, metadata: Json | None = None, limit: int = 10, offset: int = 0
     ) -> tuple[Assistant, ...]:
-        """All versions, newest first. Raises UnknownAssistant."""
-        found = await self.get(name)
+        """The assistant's versions that match the metadata, newest first. Raises UnknownAssistant."""
+        assistant = await self.get(name)
         query = (
-            _all().where(ASSISTANTS.c.id == found.assistant_id).order_by(ASSISTANT_VERSIONS.c.version.desc())
+            _select_versions()
+            .where(ASSISTANTS.c.id == assistant.assistant_id)
+            .order_by(ASSISTANT_VERSIONS.c.version.desc())
         )
         matching = [
             a for a in map(_assistant, await self._rows(query)) if contains(a.metadata, metadata or {})
@@ -141,33 +144,34 @@ class Assistants:
         return tuple(matching[offset : offset + limit])
 
     async def delete(self, name: str) -> None:
-        """Raises UnknownAssistant, and ValueError for one that ships."""
-        found = await self.get(name)
-        if found.assistant_id in self._shipped.values():
-            raise ValueError(f"assistant {name} ships with the service and cannot be deleted")
+        """Deletes an assistant. Raises UnknownAssistant, or ValueError for a built-in one."""
+        assistant = await self.get(name)
+        if assistant.assistant_id in self._shipped.values():
+            raise ValueError(f"assistant {name} is built in and cannot be deleted")
         async with self._database.begin() as connection:
-            await connection.execute(delete(ASSISTANTS).where(ASSISTANTS.c.id == found.assistant_id))
+            await connection.execute(delete(ASSISTANTS).where(ASSISTANTS.c.id == assistant.assistant_id))
 
-    async def search(self, wanted: AssistantQuery) -> tuple[Assistant, ...]:
-        """Those that match, in order; `limit` 0 for all of them."""
-        found = [
+    async def search(self, query: AssistantQuery) -> tuple[Assistant, ...]:
+        """The matching assistants, in order; a `limit` of 0 returns all."""
+        matching = [
             assistant
-            for assistant in map(_assistant, await self._rows(_latest()))
-            if contains(assistant.metadata, wanted.metadata)
-            and wanted.graph_id in (None, assistant.graph_id)
-            and (wanted.name is None or wanted.name.lower() in assistant.name.lower())
+            for assistant in map(_assistant, await self._rows(_select_current()))
+            if contains(assistant.metadata, query.metadata)
+            and query.graph_id in (None, assistant.graph_id)
+            and (query.name is None or query.name.lower() in assistant.name.lower())
         ]
-        found.sort(
-            key=lambda a: (getattr(a, wanted.sort_by), a.assistant_id), reverse=wanted.sort_order == "desc"
+        matching.sort(
+            key=lambda a: (getattr(a, query.sort_by), a.assistant_id), reverse=query.sort_order == "desc"
         )
-        return tuple(found[wanted.offset : wanted.offset + wanted.limit if wanted.limit else None])
+        return tuple(matching[query.offset : query.offset + query.limit if query.limit else None])
 
     async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         async with self._database.begin() as connection:
             return list((await connection.execute(query)).mappings())
 
 
-def _all() -> Select[Any]:
+def _select_versions() -> Select[Any]:
+    """All versions of all assistants."""
     joined = ASSISTANTS.join(ASSISTANT_VERSIONS, ASSISTANT_VERSIONS.c.assistant_id == ASSISTANTS.c.id)
     columns = (
         ASSISTANTS.c.id,
@@ -179,12 +183,13 @@ def _all() -> Select[Any]:
     return select(*columns).select_from(joined)
 
 
-def _latest() -> Select[Any]:
-    return _all().where(and_(ASSISTANT_VERSIONS.c.version == ASSISTANTS.c.version))
+def _select_current() -> Select[Any]:
+    """The current version of each assistant."""
+    return _select_versions().where(and_(ASSISTANT_VERSIONS.c.version == ASSISTANTS.c.version))
 
 
-def _version(assistant_id: str, version: int, now: float, facts: AssistantFields) -> Json:
-    body = facts.model_dump(mode="json")
+def _version_row(assistant_id: str, version: int, now: float, fields: AssistantFields) -> Json:
+    body = fields.model_dump(mode="json")
     return {"assistant_id": assistant_id, "version": version, "created_at": now, "body": body}
 
 

@@ -1,7 +1,4 @@
-"""API keys in the relational store: whose they are, and what they may do.
-
-Keeps digests of them only; what a scope opens is the api's business.
-"""
+"""API keys in the relational store, with their owners and scopes; only their digests are stored."""
 
 import hashlib
 import secrets
@@ -20,16 +17,16 @@ from memory.server.threads import moment
 
 Scope = Literal["chat", "learn", "admin"]
 SCOPES: tuple[Scope, ...] = ("chat", "learn", "admin")
-"""Each may what those before it may."""
+"""In ascending order: each scope includes those before it."""
 PREFIX = "nsk_"
 SECRET_BYTES = 32
-"""With so much chance in a key, a plain digest needs no salt."""
-REMEMBERED_SECONDS = 5.0
-"""A key that was revoked works for so long at most; a service without keys notices the first one after it."""
+"""Random enough that the stored digest needs no salt."""
+CACHE_SECONDS = 5.0
+"""A revoked key works at most this long, and a service without keys notices its first key after this time."""
 
 
 class ApiKey(Record):
-    """One key, without what makes it work."""
+    """An API key without its secret."""
 
     id: str
     owner: str
@@ -38,7 +35,7 @@ class ApiKey(Record):
     revoked_at: datetime | None = None
 
     def allows(self, scope: Scope) -> bool:
-        """Whether it covers what needs that scope."""
+        """Whether the key's scope includes `scope`."""
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 
@@ -47,11 +44,11 @@ class ApiKeys:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._found: TTLCache[str, ApiKey | None] = TTLCache(maxsize=1000, ttl=REMEMBERED_SECONDS)
-        self._required: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=REMEMBERED_SECONDS)
+        self._cache: TTLCache[str, ApiKey | None] = TTLCache(maxsize=1000, ttl=CACHE_SECONDS)
+        self._required: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=CACHE_SECONDS)
 
     async def create(self, owner: str, scope: Scope) -> tuple[ApiKey, str]:
-        """A new key, and the text of it, which nobody can be told again."""
+        """Creates a key; returns it with its secret text, which cannot be retrieved later."""
         text = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         now = self._database.now()
         key = ApiKey(id=uuid.uuid4().hex[:12], owner=owner, scope=scope, created_at=now)
@@ -61,36 +58,36 @@ class ApiKeys:
         return key, text
 
     async def revoke(self, key_id: str) -> None:
-        """Makes a key worthless; again changes nothing. Raises UnknownKey."""
-        this = API_KEYS.c.id == key_id
+        """Revokes a key; revoking it again changes nothing. Raises UnknownKey."""
+        is_this = API_KEYS.c.id == key_id
         now = self._database.now().timestamp()
         async with self._database.begin() as connection:
-            if (await connection.execute(select(API_KEYS.c.id).where(this))).first() is None:
-                raise UnknownKey(f"no key {key_id}: `nightschool keys list` shows them")
+            if (await connection.execute(select(API_KEYS.c.id).where(is_this))).first() is None:
+                raise UnknownKey(f"no key {key_id}: `nightschool keys list` shows all keys")
             await connection.execute(
-                update(API_KEYS).where(this, API_KEYS.c.revoked_at.is_(None)).values(revoked_at=now)
+                update(API_KEYS).where(is_this, API_KEYS.c.revoked_at.is_(None)).values(revoked_at=now)
             )
 
     async def list(self) -> tuple[ApiKey, ...]:
-        """All keys, oldest first, revoked ones too."""
+        """All keys including revoked ones, oldest first."""
         async with self._database.begin() as connection:
             rows = (await connection.execute(select(API_KEYS).order_by(API_KEYS.c.created_at))).mappings()
             return tuple(_key(row) for row in rows)
 
     async def find(self, text: str) -> ApiKey | None:
-        """The key of that text, unless there is none or it was revoked."""
+        """The key with this secret text; None if it does not exist or was revoked."""
         digest = _digest(text)
-        if digest not in self._found:
+        if digest not in self._cache:
             query = select(API_KEYS).where(API_KEYS.c.digest == digest, API_KEYS.c.revoked_at.is_(None))
             async with self._database.begin() as connection:
                 row = (await connection.execute(query)).mappings().first()
-            self._found[digest] = None if row is None else _key(row)
-        return self._found.get(digest)
+            self._cache[digest] = None if row is None else _key(row)
+        return self._cache.get(digest)
 
     async def required(self) -> bool:
-        """Whether there ever were keys; a service without any asks nobody for one.
+        """Whether requests need a key: true once a key was ever created.
 
-        Revoked ones count: to revoke the last one must open nothing.
+        Revoked keys count, so that revoking the last one does not open the service to everyone.
         """
         if "required" not in self._required:
             query = select(API_KEYS.c.id).limit(1)

@@ -1,6 +1,6 @@
-"""Items that clients keep by namespace and key and find by meaning: LangGraph's stores, opened by URL.
+"""The item store: LangGraph's stores (items by namespace and key, with vector search), opened by URL.
 
-Knows nobody's namespace; whose is whose is the api's business.
+The api decides which namespaces a client may use.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from langgraph.store.sqlite import AsyncSqliteStore
 from psycopg.rows import dict_row
 from sqlalchemy.engine import URL, make_url
 
-from memory.checkpoints.connect import alone
+from memory.checkpoints.connect import setup_lock
 from memory.database.database import BUSY_SECONDS
 from memory.errors import StoreUnavailable
 from memory.retrieval.embedding import Embedder
 
 MOST_RANKED = 10_000
-"""Items that one search by meaning looks at in SQLite, the latest first."""
+"""Items that one vector search compares in SQLite, the latest first."""
 
 
 class SqliteItemStore(AsyncSqliteStore):
-    """The SQLite store with vectors of its own, compared one by one.
+    """LangGraph's SQLite store with exhaustive vector search.
 
-    LangGraph's own searches need an extension that many builds of Python cannot load (sqlite-vec).
+    LangGraph's own search needs the extension sqlite-vec, which many builds of Python cannot load.
     """
 
     def __init__(self, connection: aiosqlite.Connection, embedder: Embedder) -> None:
@@ -49,26 +49,27 @@ class SqliteItemStore(AsyncSqliteStore):
 
     async def sweep_ttl(self) -> int:
         """See the base class."""
-        swept = await super().sweep_ttl()
+        deleted = await super().sweep_ttl()
         await self.conn.execute(
             "DELETE FROM item_vectors WHERE NOT EXISTS"
             " (SELECT 1 FROM store WHERE store.prefix = place AND store.key = item_vectors.key)"
         )
-        return swept
+        return deleted
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """See the base class."""
-        asked = list(ops)
-        results = await super().abatch([_widened(op) for op in asked])
-        for op in asked:
+        operations = list(ops)
+        results = await super().abatch([_without_query(op) for op in operations])
+        for op in operations:
             if isinstance(op, PutOp):
-                await self._note(op)
+                await self._index(op)
         return [
-            await self._ranked(op, result) if isinstance(op, SearchOp) and op.query else result
-            for op, result in zip(asked, results, strict=True)
+            await self._rank(op, result) if isinstance(op, SearchOp) and op.query else result
+            for op, result in zip(operations, results, strict=True)
         ]
 
-    async def _note(self, op: PutOp) -> None:
+    async def _index(self, op: PutOp) -> None:
+        """Updates the vector of one item, or deletes it if the item has no indexed text."""
         place = (".".join(op.namespace), op.key)
         paths = op.index if isinstance(op.index, list) else ["$"]
         texts = [] if op.index is False or op.value is None else _texts(op.value, paths)
@@ -81,74 +82,81 @@ class SqliteItemStore(AsyncSqliteStore):
             (*place, vector.tobytes()),
         )
 
-    async def _ranked(self, op: SearchOp, found: Any) -> list[SearchItem]:
-        (wanted,) = await asyncio.to_thread(self._embedder.embed, [op.query or ""])
+    async def _rank(self, op: SearchOp, items: Any) -> list[SearchItem]:
+        """The items with a vector, ordered by similarity to the query, cut to the requested page."""
+        (query_vector,) = await asyncio.to_thread(self._embedder.embed, [op.query or ""])
         prefix = ".".join(op.namespace_prefix)
         rows = await self.conn.execute_fetchall(
             "SELECT place, key, vector FROM item_vectors WHERE substr(place, 1, ?) = ?", (len(prefix), prefix)
         )
         vectors = {(place, key): np.frombuffer(blob, dtype=np.float32) for place, key, blob in rows}
-        for item in found:
+        for item in items:
             vector = vectors.get((".".join(item.namespace), item.key))
-            item.score = None if vector is None else float(vector @ wanted)
-        scored = sorted((item for item in found if item.score is not None), key=lambda item: -item.score)
+            item.score = None if vector is None else float(vector @ query_vector)
+        scored = sorted((item for item in items if item.score is not None), key=lambda item: -item.score)
         return scored[op.offset : op.offset + op.limit]
 
 
 ItemStore = SqliteItemStore | AsyncPostgresStore
-"""Either does the same."""
+"""The stores of the two databases; they have the same methods."""
 CONNECTIONS = 4
 TTL: TTLConfig = {"sweep_interval_minutes": 5}
-"""Between two looks for items whose time is over."""
+"""How often expired items are deleted."""
 
 
 @asynccontextmanager
 async def open_item_store(url: str, embedder: Embedder) -> AsyncIterator[ItemStore]:
-    """The store at a SQLAlchemy URL, with its tables made. Raises StoreUnavailable."""
+    """Opens the store at a SQLAlchemy URL and creates its tables if missing. Raises StoreUnavailable."""
 
-    place = make_url(url)
+    parsed = make_url(url)
     try:
-        if place.get_backend_name() == "sqlite":
+        if parsed.get_backend_name() == "sqlite":
             async with aiosqlite.connect(
-                str(place.database), timeout=BUSY_SECONDS, isolation_level=None
-            ) as file:
-                items: ItemStore = SqliteItemStore(file, embedder)
-                await items.setup()
-                async with _swept(items):
-                    yield items
+                str(parsed.database), timeout=BUSY_SECONDS, isolation_level=None
+            ) as connection:
+                store: ItemStore = SqliteItemStore(connection, embedder)
+                await store.setup()
+                async with _ttl_sweeper(store):
+                    yield store
         else:
-            async with _postgresql(place.set(drivername="postgresql"), embedder) as kept, _swept(kept):
-                yield kept
+            postgres_url = parsed.set(drivername="postgresql")
+            async with _postgresql(postgres_url, embedder) as postgres, _ttl_sweeper(postgres):
+                yield postgres
     except (psycopg.Error, sqlite3.Error) as error:
-        raise StoreUnavailable(f"the store: {error}; check its database, and pgvector there") from error
+        raise StoreUnavailable(
+            f"the item store cannot be used: check its database, and that PostgreSQL has pgvector ({error})"
+        ) from error
 
 
 @asynccontextmanager
-async def _swept(items: ItemStore) -> AsyncIterator[None]:
-    await items.start_ttl_sweeper()
+async def _ttl_sweeper(store: ItemStore) -> AsyncIterator[None]:
+    """Deletes expired items in the background."""
+    await store.start_ttl_sweeper()
     try:
         yield
     finally:
-        await items.stop_ttl_sweeper()
+        await store.stop_ttl_sweeper()
 
 
 @asynccontextmanager
-async def _postgresql(place: URL, embedder: Embedder) -> AsyncIterator[AsyncPostgresStore]:
+async def _postgresql(parsed: URL, embedder: Embedder) -> AsyncIterator[AsyncPostgresStore]:
     async def embed(texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = (await asyncio.to_thread(embedder.embed, list(texts))).tolist()
         return vectors
 
-    url = place.render_as_string(hide_password=False)
+    url = parsed.render_as_string(hide_password=False)
     pool: PoolConfig = {"min_size": 1, "max_size": CONNECTIONS}
     index: PostgresIndexConfig = {"dims": embedder.dimension, "embed": embed, "fields": ["$"]}
-    async with AsyncPostgresStore.from_conn_string(url, pool_config=pool, index=index, ttl=TTL) as items:
+    async with AsyncPostgresStore.from_conn_string(url, pool_config=pool, index=index, ttl=TTL) as store:
         options: Any = {"autocommit": True, "row_factory": dict_row}
-        async with await psycopg.AsyncConnection.connect(url, **options) as connection, alone(connection):
-            await items.setup()
-        yield items
+        connecting = psycopg.AsyncConnection.connect(url, **options)
+        async with await connecting as connection, setup_lock(connection):
+            await store.setup()
+        yield store
 
 
-def _widened(op: Op) -> Op:
+def _without_query(op: Op) -> Op:
+    """A vector search turned into a plain one that returns all candidates; other operations unchanged."""
     if isinstance(op, SearchOp) and op.query:
         return op._replace(query=None, offset=0, limit=MOST_RANKED)
     return op

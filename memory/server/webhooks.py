@@ -1,6 +1,6 @@
-"""Tells somebody else's server of the end of a run: signed, and to public addresses or allowed hosts only.
+"""Webhooks: signed POST requests at the end of a run, to public addresses or allowed hosts only.
 
-When to tell, and how often to try, is the caller's business.
+The caller decides when to send and how often to retry.
 """
 
 import base64
@@ -18,11 +18,11 @@ TIMEOUT_SECONDS = 15.0
 
 
 class UnknownHost(ValueError):
-    """A name that has no address, for now at least."""
+    """The host name cannot be resolved, at least for now."""
 
 
 class Webhooks:
-    """Tells servers that clients name, signing as Standard Webhooks has it (standardwebhooks.com)."""
+    """Sends webhooks to clients' URLs, signed by the Standard Webhooks spec (standardwebhooks.com)."""
 
     def __init__(
         self,
@@ -33,62 +33,65 @@ class Webhooks:
         resolve: Resolve = addresses,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`secret` is shared with the receivers, who check the signature with it.
+        """`secret` is shared with the receivers, who verify the signature with it.
 
-        `hosts` are names, in lower case, that may be told although their addresses are private.
+        `hosts` are host names, in lower case, that are allowed although their addresses are private.
         """
-        self._hosts = frozenset(hosts)
+        self._allowed_hosts = frozenset(hosts)
         self._secret = secret.encode()
         self._clock = clock
         self._resolve = resolve
         self._transport = transport
 
     def check(self, url: str) -> str:
-        """An address of the URL's host that may be told. Blocks. Raises ValueError."""
+        """Resolves the URL's host to an address that webhooks may be sent to. Blocks.
+
+        Raises ValueError for an invalid or forbidden URL, UnknownHost if the host cannot be resolved.
+        """
         try:
             parts = httpx.URL(url)
         except httpx.InvalidURL as error:
             raise ValueError(f"webhook: {error}") from None
         if parts.scheme not in {"http", "https"} or not parts.host or parts.userinfo:
-            raise ValueError("webhook: send an http:// or https:// URL without a name or password in it")
-        found = self._resolve(parts.host)
-        if not found:
-            raise UnknownHost(f"webhook: {parts.host} is not known here: send a name that has an address")
-        if parts.host.lower() not in self._hosts and not is_public(found):
+            raise ValueError("webhook: send an http:// or https:// URL without user name or password")
+        addresses = self._resolve(parts.host)
+        if not addresses:
+            raise UnknownHost(f"webhook: the host {parts.host} cannot be resolved: check its name")
+        if parts.host.lower() not in self._allowed_hosts and not is_public(addresses):
             raise ValueError(
                 f"webhook: {parts.host} is not public: add it to NIGHTSCHOOL_WEBHOOK_HOSTS to allow it"
             )
-        return found[0]
+        return addresses[0]
 
     async def send(self, url: str, message_id: str, body: str, address: str) -> None:
-        """Posts the JSON text to the address that was checked, whatever the host's name means by now.
+        """Posts JSON text to the `address` returned by `check`, without resolving the host again.
 
-        The id is the same each time that it is tried. Raises WebhookFailed unless the answer is a 2xx.
+        Use the same `message_id` for each retry. Raises WebhookFailed unless the response is 2xx.
         """
         target = httpx.URL(url)
-        moment = str(int(self._clock().timestamp()))
+        timestamp = str(int(self._clock().timestamp()))
         headers = {
             "Host": target.netloc.decode(),
             "Content-Type": "application/json",
             "webhook-id": message_id,
-            "webhook-timestamp": moment,
-            "webhook-signature": signature(self._secret, message_id, moment, body),
+            "webhook-timestamp": timestamp,
+            "webhook-signature": signature(self._secret, message_id, timestamp, body),
         }
         extensions = {"sni_hostname": target.host}
         try:
             async with httpx.AsyncClient(
                 timeout=TIMEOUT_SECONDS, transport=self._transport, trust_env=False
             ) as client:
-                reply = await client.post(
+                response = await client.post(
                     target.copy_with(host=address), content=body, headers=headers, extensions=extensions
                 )
         except httpx.HTTPError as error:
             raise WebhookFailed(f"webhook {target.host}: {type(error).__name__}: {error}") from error
-        if not reply.is_success:  # a redirect is none of it: it could lead anywhere
-            raise WebhookFailed(f"webhook {target.host} answered with status {reply.status_code}")
+        if not response.is_success:  # redirects are not followed: they could lead anywhere
+            raise WebhookFailed(f"webhook {target.host} answered with status {response.status_code}")
 
 
-def signature(secret: bytes, message_id: str, moment: str, body: str) -> str:
-    """Of id, time (seconds since 1970) and body, by HMAC-SHA256; version 1 of Standard Webhooks."""
-    said = f"{message_id}.{moment}.{body}".encode()
-    return "v1," + base64.b64encode(hmac.new(secret, said, hashlib.sha256).digest()).decode()
+def signature(secret: bytes, message_id: str, timestamp: str, body: str) -> str:
+    """The HMAC-SHA256 signature of id, timestamp (seconds since 1970) and body, by Standard Webhooks v1."""
+    signed = f"{message_id}.{timestamp}.{body}".encode()
+    return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
