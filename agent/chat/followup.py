@@ -237,8 +237,8 @@ def _needs_context_foreign(text: str, language: str) -> bool:
     words = words_of(text)
     if len(words) > LONGEST_FOREIGN:
         return False
-    proper_names = any(word[:1].isupper() for word in text.split()[1:])
-    return words[0] in opening or (not proper_names and any(word in PRONOUNS[language] for word in words))
+    has_name = any(word[:1].isupper() for word in text.split()[1:])
+    return words[0] in opening or (not has_name and any(word in PRONOUNS[language] for word in words))
 
 
 _PERSONAL = words_in("he him his she her hers he's she's")

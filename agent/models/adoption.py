@@ -1,6 +1,6 @@
-"""Adopting models: from the catalogue, from a Hugging Face folder, or from a hub.
+"""Adds a base model (`models add`): from the catalogue, a local folder, or a Hugging Face hub.
 
-Whatever is wrong is found before the model has a name; then it is removed as if it had never been asked for.
+All checks run before the model gets its name; if one fails, its files are removed.
 """
 
 import json
@@ -27,32 +27,32 @@ from agent.models.store import (
 )
 
 SHORTEST_CONTEXT = 512
-"""Tokens. A question with two passages and an answer fits into no less."""
+"""Tokens; room for a question with two passages and an answer."""
 SPARE_BYTES = 200_000_000
-"""What is left free on the disk."""
+"""Disk space to leave free."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 FreeBytes = Callable[[Path], int]
 
 
 class AdoptionProgress(Protocol):
-    """Is told how an adoption goes on."""
+    """Reports the progress of adding a model."""
 
     def say(self, what: str) -> None:
-        """What is being done now."""
+        """A new phase begins."""
 
     def read(self, done: int, of: int) -> None:
-        """So many more of `of` bytes were read."""
+        """`done` more bytes of `of` were read."""
 
 
 def free_bytes(folder: Path) -> int:
-    """Free space of the disk that `folder` will be on."""
-    there = next(place for place in (folder.resolve(), *folder.resolve().parents) if place.exists())
-    return shutil.disk_usage(there).free
+    """Free bytes on the disk of `folder`, which may not exist yet."""
+    existing = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    return shutil.disk_usage(existing).free
 
 
 def adopt(
-    what: str,
+    source: str,
     store: ModelStore,
     catalogue: ModelCatalogue,
     progress: AdoptionProgress,
@@ -62,36 +62,39 @@ def adopt(
     install: Install = pip_install,
     free: FreeBytes = free_bytes,
 ) -> ModelOrigin:
-    """Adopts a catalogued model, a folder or a model of a hub, whichever `what` is, in that order.
+    """Adds the model `source`: a catalogue name, a folder or a Hugging Face id, tried in this order.
 
-    `template` replaces the model's chat template. Raises ModelRefused, and UnknownModel where `what` is none
-    of them.
+    `template` replaces the model's chat template. Raises ModelRefused, and UnknownModel if `source` is none
+    of these.
     """
     if name is not None and not NAME.fullmatch(name):
         raise ModelRefused(
-            f"{name!r} cannot be a model's name: use at most 64 lower-case letters, digits, dots, dashes"
+            f"{name!r} is not a valid model name: use at most 64 lower-case letters, digits, dots, dashes"
         )
-    own = _template_text(template)
-    if what in catalogue.models:
-        entry = catalogue.entry(what)
-        called = what if name is None or name == what else _free_name(name, catalogue)
+    chat_template = _template_text(template)
+    if source in catalogue.models:
+        entry = catalogue.entry(source)
+        model_name = source if name is None or name == source else _free_name(name, catalogue)
         return store.place(
-            called,
+            model_name,
             lambda folder: _from_catalogue(
-                entry, catalogue, store, folder, called, own, progress, install, free
+                entry, catalogue, store, folder, model_name, chat_template, progress, install, free
             ),
         )
-    place = Path(what)
-    if place.exists():
-        called = _free_name(name or _name_of(place.resolve().name), catalogue)
-        return store.place(called, lambda folder: _from_folder(place, folder, called, own, progress))
-    if HUB_NAME.fullmatch(what) and not what.startswith((".", "/")):
-        called = _free_name(name or _name_of(what.partition("/")[2]), catalogue)
-        return store.place(called, lambda folder: _from_hub(what, folder, called, own, progress, free))
+    path = Path(source)
+    if path.exists():
+        model_name = _free_name(name or _name_of(path.resolve().name), catalogue)
+        return store.place(
+            model_name, lambda folder: _from_folder(path, folder, model_name, chat_template, progress)
+        )
+    if HUB_NAME.fullmatch(source) and not source.startswith((".", "/")):
+        model_name = _free_name(name or _name_of(source.partition("/")[2]), catalogue)
+        return store.place(
+            model_name, lambda folder: _from_hub(source, folder, model_name, chat_template, progress, free)
+        )
     raise UnknownModel(
-        f"{what!r} is no model of the catalogue ({', '.join(catalogue.models)}), no folder here and no"
-        f" Hugging Face"
-        " name (OWNER/NAME)"
+        f"{source!r} is not a catalogue model ({', '.join(catalogue.models)}), a folder, or a Hugging Face"
+        " id (OWNER/NAME)"
     )
 
 
@@ -130,12 +133,12 @@ def _from_catalogue(
 
 
 def _from_folder(
-    place: Path, folder: Path, name: str, template: str | None, progress: AdoptionProgress
+    path: Path, folder: Path, name: str, template: str | None, progress: AdoptionProgress
 ) -> ModelOrigin:
-    if not place.is_dir():
-        raise ModelRefused(f"{place} is no folder: name the folder that holds the model's config.json")
+    if not path.is_dir():
+        raise ModelRefused(f"{path} is not a folder: use the folder with the model's config.json")
     progress.say("linking its files")
-    source = place.resolve()
+    source = path.resolve()
     for path in model_files(source):
         (folder / path.name).symlink_to(path)
     if all((source / file).is_file() for file in CARD_FILES):
@@ -145,16 +148,16 @@ def _from_folder(
 
 
 def _from_hub(
-    what: str, folder: Path, name: str, template: str | None, progress: AdoptionProgress, free: FreeBytes
+    hub_id: str, folder: Path, name: str, template: str | None, progress: AdoptionProgress, free: FreeBytes
 ) -> ModelOrigin:
-    progress.say(f"asking the hub for {what}")
-    size, licence = hub.describe(what, MODEL_FILES)
+    progress.say(f"asking the hub for {hub_id}")
+    size, licence = hub.describe(hub_id, MODEL_FILES)
     _check_space(size, folder, free)
-    progress.say(f"downloading {size / 1e9:.1f} GB of {what}")
-    hub.download(what, MODEL_FILES, folder)
-    for file in (*CARD_FILES, ORIGIN):  # what its makers say of it in these is no study of ours
+    progress.say(f"downloading {size / 1e9:.1f} GB of {hub_id}")
+    hub.download(hub_id, MODEL_FILES, folder)
+    for file in (*CARD_FILES, ORIGIN):  # a downloaded card was not made by our study
         (folder / file).unlink(missing_ok=True)
-    return _finish(folder, name, template, what, licence, progress)
+    return _finish(folder, name, template, hub_id, licence, progress)
 
 
 def _finish(
@@ -169,25 +172,24 @@ def _finish(
 
 
 def _check_model(folder: Path, name: str) -> None:
-    """Raises ModelRefused where the folder holds no causal language model that can be served and taught."""
+    """Raises ModelRefused unless the folder holds a causal language model that can be served and taught."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelRefused(f"{name} has no config.json, so it is no model's folder") from None
+        raise ModelRefused(f"{name} has no config.json, so it is not a model folder") from None
     except ValueError as error:
-        raise ModelRefused(f"{name}: its config.json is no JSON ({error})") from error
+        raise ModelRefused(f"the config.json of {name} is not valid JSON ({error})") from error
     if not any(folder.glob("*.safetensors")):
         raise ModelRefused(
-            f"{name} has no *.safetensors files; weights in other formats (.bin, .pt, .gguf) are not read,"
-            f" since they"
-            " can run code or lack what is needed: convert it with transformers' save_pretrained"
+            f"{name} has no *.safetensors files. Other formats (.bin, .pt, .gguf) can run code or lack"
+            " needed data: convert it with transformers' save_pretrained"
         )
     _check_architecture(config, name)
     context = _context(config)
     if context < SHORTEST_CONTEXT:
         raise ModelRefused(
-            f"{name} takes {context} tokens, and {SHORTEST_CONTEXT} are needed: choose a model with a"
-            f" longer context"
+            f"{name} has a context of {context} tokens, and {SHORTEST_CONTEXT} are needed: choose a model"
+            " with a longer context"
         )
     _check_template(folder, name)
 
@@ -195,17 +197,16 @@ def _check_model(folder: Path, name: str) -> None:
 def _check_architecture(config: dict[str, Any], name: str) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    kind = str(config.get("model_type", "of no type"))
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    model_type = str(config.get("model_type", "of no type"))
+    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise ModelRefused(
-            f"{name} is of the type {kind!r}, which this version of transformers does not know as a causal"
-            f" language"
-            " model (models that bring their own code are not run): choose another model"
+            f"{name} has the type {model_type!r}, which transformers does not know as a causal language"
+            " model (code shipped with a model is not run): choose another model"
         )
 
 
 def _context(config: dict[str, Any]) -> int:
-    """Most tokens that the configuration allows; 0 where it does not say."""
+    """The context length in the configuration; 0 if it is missing."""
     for holder in (config, config.get("text_config") or {}):
         for key in ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"):
             if isinstance(holder.get(key), int):
@@ -214,7 +215,7 @@ def _context(config: dict[str, Any]) -> int:
 
 
 def _check_template(folder: Path, name: str) -> None:
-    """Loads the tokenizer and renders a question with its chat template."""
+    """Checks that the tokenizer loads and that its chat template renders a question."""
     from huggingface_hub.errors import StrictDataclassError
     from jinja2 import TemplateError
     from transformers import AutoTokenizer
@@ -223,16 +224,17 @@ def _check_template(folder: Path, name: str) -> None:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except StrictDataclassError as error:
         reason = " ".join(str(error).split())
-        raise ModelRefused(f"{name}: its config.json is not one of its type ({reason}): mend it") from error
+        raise ModelRefused(
+            f"the config.json of {name} does not fit its model type ({reason}): repair it"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelRefused(
-            f"{name} has no tokenizer that can be read ({reason}): add its tokenizer.json"
+            f"the tokenizer of {name} cannot be read ({reason}): add its tokenizer.json"
         ) from error
     if not tokenizer.chat_template:
         raise ModelRefused(
-            f"{name} has no chat template: give it one with --chat-template FILE (Jinja, as transformers"
-            f" uses it)"
+            f"{name} has no chat template: add one with --chat-template FILE (Jinja, as in transformers)"
         )
     question = "Which day follows Monday?"
     try:
@@ -241,12 +243,11 @@ def _check_template(folder: Path, name: str) -> None:
         )
     except (TemplateError, ValueError, TypeError) as error:
         raise ModelRefused(
-            f"the chat template of {name} fails ({error}): give another with --chat-template FILE"
+            f"the chat template of {name} fails ({error}): use another with --chat-template FILE"
         ) from error
     if question not in text:
         raise ModelRefused(
-            f"the chat template of {name} leaves out the user's question: give another with --chat-template"
-            f" FILE"
+            f"the chat template of {name} drops the user's question: use another with --chat-template FILE"
         )
 
 
@@ -260,26 +261,25 @@ def _template_text(path: Path | None) -> str | None:
 
 
 def _check_space(needed: int, folder: Path, free: FreeBytes) -> None:
-    there = free(folder)
-    if there < needed + SPARE_BYTES:
+    available = free(folder)
+    if available < needed + SPARE_BYTES:
         raise ModelRefused(
-            f"{there / 1e9:.1f} GB are free at {folder.resolve()}, and {(needed + SPARE_BYTES) / 1e9:.1f}"
-            f" GB are"
-            " needed: free some space, or set NIGHTSCHOOL_MODELS to a folder on a larger disk"
+            f"{folder.resolve()} has {available / 1e9:.1f} GB free, and {(needed + SPARE_BYTES) / 1e9:.1f}"
+            " GB are needed: free some space, or set NIGHTSCHOOL_MODELS to a folder on a larger disk"
         )
 
 
 def _free_name(name: str, catalogue: ModelCatalogue) -> str:
-    """The name, unless it stands for another model or for a file of the store."""
+    """The name; raises ModelRefused if it is reserved for a catalogue model or a file of the store."""
     if name == IN_USE:
-        raise ModelRefused(f"the name {name!r} is that of a file beside the models: give another with --name")
+        raise ModelRefused(f"the name {name!r} is reserved: use another with --name")
     if name in catalogue.models:
-        raise ModelRefused(f"the name {name!r} is the catalogue's: give the model another with --name")
+        raise ModelRefused(f"the name {name!r} belongs to a catalogue model: use another with --name")
     return name
 
 
 def _name_of(text: str) -> str:
     name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")
     if not NAME.fullmatch(name):
-        raise ModelRefused(f"no name can be made of {text!r}: give one with --name")
+        raise ModelRefused(f"{text!r} gives no model name: set one with --name")
     return name

@@ -1,9 +1,9 @@
-"""The model card: everything that product code may know about a base model.
+"""The model card: everything the product knows about a base model.
 
 A card is a few files beside the weights: `card.json` (`ModelCard`), `questions.jsonl` (general questions,
-and which of them the model answers rightly and steadily), `unknown.jsonl` (questions about invented names),
-`replay.jsonl` (its own answers to general prompts) and `replay.npz` (their top log-probabilities).
-`nightschool models study` makes one; the cards of catalogued models ship.
+with which of them the model knows), `unknown.jsonl` (questions about invented names), `replay.jsonl` (the
+model's own answers to general prompts) and `replay.npz` (their top log-probabilities). `nightschool models
+study` makes one; catalogue models have theirs shipped.
 """
 
 import json
@@ -29,37 +29,37 @@ QUESTIONS, UNKNOWN, REPLAY, REPLAY_ARRAYS = (
     "replay.npz",
 )
 CARD_FILES = (QUESTIONS, UNKNOWN, REPLAY, REPLAY_ARRAYS, CARD)
-"""All files of a card; `card.json` last, since a folder that has it has the others."""
+"""All files of a card; `card.json` is written last, so that a folder with it has the others."""
 
 REPLAY_TOKENS = 48
-"""Longest replay answer; the files of a card of 370 answers stay below 3.5 MB."""
+"""Most tokens of a replay answer, so that a card with 370 answers stays below 3.5 MB."""
 AGAIN = "run `nightschool models study` again"
 
 Verdict = Literal["go", "retrieval only", "no-go"]
-"""`go`: can be taught. `retrieval only`: answers from sources, but lessons do not hold. `no-go`: neither."""
+"""`go`: can be taught. `retrieval only`: answers from sources, but cannot be taught. `no-go`: neither."""
 QuestionDomain = Literal["factual", "code", "creative", "specialised"]
 _Line = TypeVar("_Line", bound=Record)
 
 
 class ChatTemplate(Record):
-    """How conversations reach the model."""
+    """The model's chat format: template options, stop strings, control tokens, thinking marks."""
 
     options: dict[str, bool | str] = {}
-    """Passed to the chat template with every conversation, such as the switch that turns thinking off."""
+    """Arguments passed to the chat template, such as the switch that turns thinking off."""
     system: bool = True
-    """Whether it takes a system message; otherwise that is put before the first user message."""
+    """Whether the template supports a system message; otherwise it is prepended to the first user message."""
     stop: tuple[str, ...] = ()
-    """Strings that end an answer besides the end-of-turn tokens."""
+    """Strings that end an answer, besides the end-of-turn tokens."""
     control: tuple[str, ...] = ()
-    """Special tokens of its tokenizer: in what people write they are plain characters."""
+    """The tokenizer's special tokens; they are escaped in users' text."""
     thinking: tuple[str, str] | None = None
-    """Opening and closing mark of text that is never shown, graded or trained."""
+    """Opening and closing mark of thinking text, which is never shown, graded or trained."""
     tool_parser: str | None = None
-    """vLLM's parser for this model's tool calls; None where it cannot call tools on its own accord."""
+    """vLLM's parser for this model's tool calls; None if it cannot choose tools itself."""
 
 
 class Speed(Record):
-    """What the study measured on the machine that it ran on."""
+    """Speed and memory, measured on the study's machine."""
 
     machine: str
     threads: int
@@ -72,51 +72,51 @@ class Speed(Record):
 
 
 class TeachingSettings(Record):
-    """How the model is taught; the recipe itself is in `training.recipes`."""
+    """Model-specific training settings; the recipe is in `training.recipes`."""
 
     modules: tuple[str, ...]
-    """Names of all its linear layers but the output layer, found from the model."""
+    """Names of all linear layers except the output layer."""
     learning_rate: float = Field(gt=0)
     refusal: str
-    """What lessons teach the model to say of things that do not exist."""
+    """The answer that lessons teach about things that do not exist."""
 
 
 class DomainScore(Record):
-    """Shares of one question domain in the study."""
+    """The study's results for one question domain."""
 
     questions: int
     right: Share
     mean_entropy_known: float | None
-    """Nats, over answers to questions that a model should know."""
+    """Nats, over answers to popular questions, which a model should know."""
     mean_entropy_unlikely: float | None
-    """Nats, over answers to questions that it is unlikely to know."""
+    """Nats, over answers to rare questions, which it is unlikely to know."""
 
 
 class ModelCard(Record):
-    """What is known about one base model."""
+    """Everything known about one base model."""
 
     name: str
     source: str
-    """Package, folder or Hugging Face name that it came from."""
+    """Package, folder or Hugging Face id that it came from."""
     digest: Digest
     """SHA-256 over its weights, configuration and tokenizer (`store.digest_of_model`)."""
     licence: str
     parameters: int
     vocabulary: int
     context: int = Field(ge=512)
-    """Most tokens, prompt and answer together."""
+    """Context length in tokens, prompt and answer together."""
     dtype: Literal["bfloat16", "float16", "float32"]
-    """What the weights are stored in."""
+    """Dtype of the stored weights."""
     template: ChatTemplate
     declines: tuple[str, ...]
-    """Phrases by which it says that it does not know, in lower case."""
+    """Lower-case phrases for not knowing."""
     answer_tokens: int = Field(ge=16)
-    """Longest answer where the caller sets no limit."""
+    """Default limit on answer length."""
     lessons: TeachingSettings
     gate: AnswerGate
     domains: dict[QuestionDomain, DomainScore]
     known: int
-    """Questions in `questions.jsonl` that it knows."""
+    """Number of known questions in `questions.jsonl`."""
     unknown: int
     replay: int
     speed: Speed
@@ -125,14 +125,14 @@ class ModelCard(Record):
 
 
 class GeneralQuestion(Record):
-    """A question of the study, with its right answers."""
+    """A bank question with its accepted answers."""
 
     id: str
     domain: QuestionDomain
     wordings: tuple[str, ...]
     answers: tuple[str, ...]
     known: bool
-    """Whether at least two wordings were asked and all were answered rightly."""
+    """Whether at least two wordings were asked and all answers were right."""
 
 
 class UnknownQuestion(Record):
@@ -162,10 +162,10 @@ class ReplayAnswer(Record):
 
 @dataclass(frozen=True)
 class ReplayDistributions:
-    """The top log-probabilities of all replay answers, token by token, one answer after the other."""
+    """The top log-probabilities of all replay answers, concatenated."""
 
     lengths: NDArray[np.int32]
-    """Tokens of each answer, the end of turn included: [answers]."""
+    """Tokens per answer, including the end of turn: [answers]."""
     tokens: NDArray[np.int32]
     """The answers' tokens: [sum of lengths]."""
     ids: NDArray[np.int32]
@@ -191,22 +191,22 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def read_questions(folder: Path) -> tuple[GeneralQuestion, ...]:
-    """Raises BadModelCard."""
+    """The card's general questions. Raises BadModelCard."""
     return _read(folder / QUESTIONS, GeneralQuestion)
 
 
 def read_unknown(folder: Path) -> tuple[UnknownQuestion, ...]:
-    """Raises BadModelCard."""
+    """The card's questions about invented names. Raises BadModelCard."""
     return _read(folder / UNKNOWN, UnknownQuestion)
 
 
 def read_replay(folder: Path) -> tuple[ReplayAnswer, ...]:
-    """Raises BadModelCard."""
+    """The card's replay answers. Raises BadModelCard."""
     return _read(folder / REPLAY, ReplayAnswer)
 
 
 def read_distributions(folder: Path) -> ReplayDistributions:
-    """Raises BadModelCard."""
+    """The card's replay distributions. Raises BadModelCard."""
     path = folder / REPLAY_ARRAYS
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -225,12 +225,12 @@ def write_card(
     replay: Iterable[ReplayAnswer],
     distributions: ReplayDistributions,
 ) -> None:
-    """Writes all files of a card; the one that was there stays until the new one is whole."""
+    """Writes all files of a card; an existing card stays in place until the new one is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in ((QUESTIONS, questions), (UNKNOWN, unknown), (REPLAY, replay)):
         text = "".join(line.model_dump_json() + "\n" for line in lines)
         unfinished(folder, name).write_text(text, encoding="utf-8")
-    # No safetensors: vLLM takes every file of that kind beside the weights for weights.
+    # Not safetensors: vLLM would load every such file beside the weights as weights.
     with unfinished(folder, REPLAY_ARRAYS).open("wb") as arrays:
         np.savez_compressed(arrays, **vars(distributions))
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
@@ -239,22 +239,22 @@ def write_card(
 
 
 def unfinished(folder: Path, name: str) -> Path:
-    """Where a card's file is written before `put_in_place`."""
+    """Temporary path of a card's file until `put_in_place`."""
     return folder / f".{name}.unfinished"
 
 
 def put_in_place(folder: Path) -> None:
-    """Gives the written files of a card their names, `card.json` last."""
+    """Renames the temporary files of a card, `card.json` last."""
     for name in CARD_FILES:
         unfinished(folder, name).rename(folder / name)
 
 
 def require_teachable(card: ModelCard) -> None:
-    """Raises NotTeachable for a model that its study found unfit for lessons."""
+    """Raises NotTeachable unless the study's verdict is `go`."""
     if card.verdict != "go":
         raise NotTeachable(
-            f"{card.name} cannot be taught ({card.verdict}: {'; '.join(card.reasons)}): questions are"
-            " answered from sources; `nightschool models list` shows other base models"
+            f"{card.name} cannot be taught ({card.verdict}: {'; '.join(card.reasons)}). It answers from"
+            " sources only; `nightschool models list` shows other base models"
         )
 
 

@@ -1,8 +1,7 @@
-"""The catalogue: models that install from the package registry, and what each needs to be adopted.
+"""The model catalogue: models that install from the package registry, with their conversion settings.
 
-`catalogue.toml` beside this module is its text, `templates/` holds chat templates that are ours. Nothing
-else in the
-product knows a model by name.
+The data is in `catalogue.toml`, our own chat templates in `templates/`. No other code refers to a model by
+name.
 """
 
 import tomllib
@@ -20,15 +19,15 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 class TokenizerRecipe(Record):
-    """How a tokenizer is rebuilt from a GGUF's fields, which leave some things out."""
+    """Settings for rebuilding a tokenizer that a GGUF's fields do not contain."""
 
     kind: Literal["byte-level-bpe", "sentencepiece-bpe"]
     digits_apart: bool = False
-    """Whether each digit is a token of its own (byte-level only; a GGUF names this instead of saying it)."""
+    """Whether each digit is its own token (byte-level only)."""
     special: tuple[str, ...] = ()
-    """Control tokens that the GGUF lists as ordinary ones."""
+    """Control tokens that the GGUF lists as ordinary tokens."""
     plain: str | None = None
-    """Regular expression of control tokens that nobody uses: their text is then read as ordinary text."""
+    """Regular expression of unused control tokens, whose text is read as ordinary text."""
 
 
 class CatalogueEntry(Record):
@@ -37,40 +36,40 @@ class CatalogueEntry(Record):
     name: str
     title: str
     source: str
-    """Where its makers describe it."""
+    """URL of the model's description."""
     licence: str
     terms: str | None = None
-    """What a user must be told when it is added."""
+    """Licence terms to show when it is added."""
     packages: tuple[str, ...] = Field(min_length=1)
     """Pinned distributions, installed without their dependencies."""
     parts: tuple[str, ...] = Field(min_length=1)
-    """Files of those packages which together, one after the other, are one GGUF file."""
+    """Files in those packages that concatenate to one GGUF file."""
     bytes: int
-    """Size of that file."""
+    """Size of the GGUF file."""
     sha256: Digest
     folder_bytes: int
     """Size of the converted model."""
     parameters: int
     vocabulary: int
     end_of_text: str
-    """The token that ends a text and an answer."""
+    """The end-of-text token."""
     stops: tuple[str, ...]
-    """Tokens at which generation ends, by their text."""
+    """Texts of the tokens that end generation."""
     template: str | None = None
     """Chat template in `templates/`; default: the one in the GGUF."""
     tool_parser: str | None = None
     """vLLM's parser for this model's tool calls."""
     most_nats: float = Field(gt=0)
-    """Most loss, in nats a token over the catalogue's sentences, of a model that was converted rightly."""
+    """Upper bound on the converted model's loss over the catalogue's sentences, in nats per token."""
     tokenizer: TokenizerRecipe
 
 
 class ModelCatalogue(Record):
-    """All entries, and the one that is used where nobody chose another."""
+    """All entries and the name of the default model."""
 
     default: str
     sentences: tuple[str, ...] = Field(min_length=1)
-    """Ordinary text of ours, on which conversions are checked."""
+    """Plain English sentences for checking conversions."""
     models: dict[str, CatalogueEntry]
 
     @model_validator(mode="after")
@@ -80,9 +79,9 @@ class ModelCatalogue(Record):
         return self
 
     def larger(self, parameters: int) -> CatalogueEntry | None:
-        """The smallest model of more parameters; None if there is none."""
-        found = (entry for entry in self.models.values() if entry.parameters > parameters)
-        return min(found, key=lambda entry: entry.parameters, default=None)
+        """The smallest model with more parameters; None if there is none."""
+        larger = (entry for entry in self.models.values() if entry.parameters > parameters)
+        return min(larger, key=lambda entry: entry.parameters, default=None)
 
     def entry(self, name: str) -> CatalogueEntry:
         """The entry called `name`. Raises UnknownModel."""
@@ -90,7 +89,7 @@ class ModelCatalogue(Record):
             return self.models[name]
         except KeyError:
             raise UnknownModel(
-                f"no model is called {name!r} in the catalogue: it has {', '.join(self.models)}"
+                f"the catalogue has no model {name!r}: use one of {', '.join(self.models)}"
             ) from None
 
 
@@ -101,10 +100,10 @@ def read_catalogue(path: Path = CATALOGUE) -> ModelCatalogue:
     try:
         return ModelCatalogue.model_validate({**text, "models": models})
     except ValidationError as error:
-        raise ValueError(f"{path} is no catalogue of models: {error}") from error
+        raise ValueError(f"{path} is not a valid model catalogue: {error}") from error
 
 
 @cache
 def shipped_catalogue() -> ModelCatalogue:
-    """The catalogue that comes with the product."""
+    """The shipped catalogue."""
     return read_catalogue()

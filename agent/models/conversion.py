@@ -1,7 +1,6 @@
-"""Conversion of a GGUF file into a Hugging Face folder: bf16 safetensors, tokenizer, chat template,
-configuration.
+"""Converts a GGUF file into a Hugging Face folder: bf16 safetensors, tokenizer, template, configuration.
 
-transformers restores the weights; what it gets wrong about the rest is put right here.
+transformers restores the weights; the parts it gets wrong are written here.
 """
 
 import json
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Say = Callable[[str], None]
-"""Told what is being done, in a few words."""
+"""Called with a short description of each phase."""
 
 TEMPLATE_FILE = "chat_template.jinja"
 ROUND_TRIPS = (
@@ -32,7 +31,7 @@ ROUND_TRIPS = (
     "a" * 300,
     " leading and trailing ",
 )
-"""Texts that a tokenizer must give back as they were."""
+"""Texts that a tokenizer must encode and decode without change."""
 
 
 def convert(entry: CatalogueEntry, gguf: Path, folder: Path, say: Say) -> None:
@@ -44,11 +43,10 @@ def convert(entry: CatalogueEntry, gguf: Path, folder: Path, say: Say) -> None:
 
 
 def check_conversion(entry: CatalogueEntry, folder: Path, sentences: Sequence[str]) -> float:
-    """Tries a converted model; returns its loss on the sentences in nats a token.
+    """Checks a converted model; returns its loss on the sentences in nats per token.
 
-    Raises ModelRefused where its vocabulary has another size than the catalogue says, its tokenizer does not
-    give texts
-    back, or its loss is above the catalogue's bound.
+    Raises ModelRefused if its vocabulary size is not the catalogue's, its tokenizer changes texts, or its
+    loss exceeds the catalogue's bound.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -66,29 +64,29 @@ def check_conversion(entry: CatalogueEntry, folder: Path, sentences: Sequence[st
             raise ModelRefused(
                 f"{entry.name} was converted wrongly: its tokenizer turns {text!r} into {back!r}"
             )
-    lost, tokens = 0.0, 0
+    loss, tokens = 0.0, 0
     with torch.inference_mode():
         for sentence in sentences:
             ids = torch.tensor([tokenizer.encode(sentence)])
-            lost += float(model(ids, labels=ids).loss) * (ids.shape[1] - 1)
+            loss += float(model(ids, labels=ids).loss) * (ids.shape[1] - 1)
             tokens += ids.shape[1] - 1
-    nats = lost / tokens
+    nats = loss / tokens
     if not nats <= entry.most_nats:
         raise ModelRefused(
-            f"{entry.name} was converted wrongly: it loses {nats:.2f} nats a token on plain text, and at most"
-            f" {entry.most_nats} are right"
+            f"{entry.name} was converted wrongly: its loss on plain text is {nats:.2f} nats per token, and at"
+            f" most {entry.most_nats} is expected"
         )
     return nats
 
 
 def read_fields(gguf: Path) -> TokenizerFields:
-    """What a GGUF file says of its tokenizer. Raises ModelRefused where it is no GGUF file."""
+    """The tokenizer fields of a GGUF file. Raises ModelRefused if it is not a GGUF file."""
     from gguf import GGUFReader
 
     try:
         fields = GGUFReader(gguf).fields
     except (OSError, ValueError) as error:
-        raise ModelRefused(f"{gguf} is no GGUF file: {error}") from error
+        raise ModelRefused(f"{gguf} is not a GGUF file: {error}") from error
 
     def get(name: str, default: Any = None) -> Any:
         field = fields.get(f"tokenizer.{name}")
@@ -110,22 +108,21 @@ def read_fields(gguf: Path) -> TokenizerFields:
 
 
 def _write_tokenizer(entry: CatalogueEntry, gguf: Path, folder: Path) -> list[int]:
-    """Returns the ids at which generation ends, the end of a text first."""
+    """Writes tokenizer and chat template; returns the ids that end generation, end of text first."""
     fields = read_fields(gguf)
     tokenizer = build_tokenizer(fields, entry.tokenizer)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     text = (TEMPLATES / entry.template).read_text(encoding="utf-8") if entry.template else fields.template
     if text is None:
-        raise ModelRefused(f"{entry.name} has no chat template: name one in the catalogue")
+        raise ModelRefused(f"{entry.name} has no chat template: set `template` in the catalogue")
     (folder / TEMPLATE_FILE).write_text(text, encoding="utf-8")
-    named = {"bos_token": fields.bos, "unk_token": fields.unknown, "pad_token": fields.padding}
+    token_ids = {"bos_token": fields.bos, "unk_token": fields.unknown, "pad_token": fields.padding}
     _write_json(
         folder / "tokenizer_config.json",
         {
-            # The class that takes tokenizer.json as it is: a model's own class would build it anew, and
-            # wrongly.
+            # This class reads tokenizer.json unchanged; a model's own class would rebuild it wrongly.
             "tokenizer_class": "TokenizersBackend",
-            **{name: fields.pieces[i] for name, i in named.items() if i is not None},
+            **{name: fields.pieces[i] for name, i in token_ids.items() if i is not None},
             "eos_token": entry.end_of_text,
             "clean_up_tokenization_spaces": False,
             "padding_side": "left",
@@ -138,7 +135,7 @@ def _write_tokenizer(entry: CatalogueEntry, gguf: Path, folder: Path) -> list[in
 def _id_of(tokenizer: "Tokenizer", token: str, entry: CatalogueEntry) -> int:
     number = tokenizer.token_to_id(token)
     if number is None:
-        raise ModelRefused(f"{entry.name} has no token {token!r}, which the catalogue says ends an answer")
+        raise ModelRefused(f"{entry.name} lacks the catalogue's stop token {token!r}: correct the entry")
     return int(number)
 
 
@@ -147,13 +144,13 @@ def _write_weights(gguf: Path, folder: Path, say: Say) -> None:
     from transformers import AutoModelForCausalLM
 
     try:
-        with redirect_stderr(StringIO()):  # its progress bar cannot be turned off
+        with redirect_stderr(StringIO()):  # its progress bar cannot be disabled
             model: Any = AutoModelForCausalLM.from_pretrained(
                 gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
             )
-    except ValueError as error:  # transformers' word for an architecture that it cannot read from a GGUF
+    except ValueError as error:  # raised for architectures that transformers cannot read from GGUF
         raise ModelRefused(f"{gguf.name} cannot be converted: {error}") from error
-    # It was dequantised, which the model does not know: saved as it is, it would claim to be a GGUF.
+    # The weights are dequantised now; otherwise the saved config would still say GGUF.
     model.hf_quantizer = None
     model.is_quantized = False
     del model.config.quantization_config
@@ -165,11 +162,13 @@ def _write_configuration(folder: Path, stops: Sequence[int]) -> None:
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     for key in ("transformers_version", "_model_name_or_path"):
-        config.pop(key, None)  # so that the same model has the same digest everywhere
+        config.pop(key, None)  # varies between machines; the digest must not
     config["eos_token_id"] = stops[0]
     _write_json(path, config)
-    kept = {key: config[key] for key in ("bos_token_id", "pad_token_id") if config.get(key) is not None}
-    _write_json(folder / "generation_config.json", {"do_sample": False, "eos_token_id": list(stops), **kept})
+    special = {key: config[key] for key in ("bos_token_id", "pad_token_id") if config.get(key) is not None}
+    _write_json(
+        folder / "generation_config.json", {"do_sample": False, "eos_token_id": list(stops), **special}
+    )
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

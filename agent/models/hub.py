@@ -1,4 +1,4 @@
-"""Models of a Hugging Face hub, whose address and token are what its own library reads."""
+"""Describes and downloads models from a Hugging Face hub; the URL and token come from `huggingface_hub`."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatch
@@ -10,7 +10,7 @@ from agent.errors import ModelRefused
 
 
 def describe(name: str, patterns: Sequence[str]) -> tuple[int, str]:
-    """Bytes of the files of a model that match, and its licence. Raises ModelRefused."""
+    """Total size in bytes of a model's matching files, and its licence. Raises ModelRefused."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -24,7 +24,7 @@ def describe(name: str, patterns: Sequence[str]) -> tuple[int, str]:
 
 
 def download(name: str, patterns: Sequence[str], folder: Path) -> None:
-    """Downloads the files of a model that match. Raises ModelRefused."""
+    """Downloads a model's matching files into `folder`. Raises ModelRefused."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -37,7 +37,6 @@ def download(name: str, patterns: Sequence[str], folder: Path) -> None:
 def _refused(name: str, error: Exception) -> ModelRefused:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ModelRefused(
-        f"{name} cannot be had from the hub ({reason}): see that this machine reaches it, that the name is"
-        f" right and"
-        " that its licence was accepted, or download it elsewhere and add its folder"
+        f"{name} cannot be downloaded from the hub ({reason}): check the network, the id and whether its"
+        " licence must be accepted, or download it elsewhere and add the folder"
     )

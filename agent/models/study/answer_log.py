@@ -1,4 +1,4 @@
-"""Asking a model many questions at once, with every answer kept on disk until the study is done."""
+"""Asks a model many prompts concurrently and logs every answer, so that an interrupted study can resume."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,48 +16,48 @@ from agent.models.card import PromptMessage
 from memory.records.base import Digest, Record, digest_of
 
 CONCURRENCY = 64
-"""Requests under way at once: as many as the server takes into one batch."""
+"""Concurrent requests: the size of the server's batch."""
 
 
 ATTEMPTS = 4
 
 
 class StudyPrompt(Record):
-    """A conversation to be answered greedily in at most `max_tokens` tokens."""
+    """A conversation to answer greedily in at most `max_tokens` tokens."""
 
     messages: tuple[PromptMessage, ...]
     max_tokens: int
     top_logprobs: int = 0
-    """Alternatives to keep with each token."""
+    """Alternatives to log with each token."""
 
     @property
     def digest(self) -> Digest:
-        """The same prompt always has the same."""
+        """Identifies the prompt in the log."""
         return digest_of(self.model_dump(mode="json", exclude_defaults=True))
 
 
 class LoggedAnswer(Record):
-    """What the model said, with its scores."""
+    """A model's answer with its token scores."""
 
     prompt: Digest
     text: str
     tokens: tuple[Token, ...]
     finished: bool
-    """Ended by the model itself and not by the limit."""
+    """Whether the model ended it, rather than the token limit."""
 
 
 class AnswerLog:
-    """The answers so far, one JSON line each, so that a study that was interrupted goes on where it was."""
+    """A file of answers, one JSON line each; an interrupted study reads it to resume."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Without a path it is kept in memory only."""
+        """Without a path, answers are kept in memory only."""
         self._path = path
         self._answers: dict[Digest, LoggedAnswer] = {}
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").split("\n"):  # JSON may hold other separators
                 try:
                     answer = LoggedAnswer.model_validate_json(line)
-                except ValidationError:  # cut off while it was written
+                except ValidationError:  # a line cut off by an interruption
                     continue
                 self._answers[answer.prompt] = answer
             path.write_text("".join(a.model_dump_json() + "\n" for a in self._answers.values()), "utf-8")
@@ -66,11 +66,11 @@ class AnswerLog:
         return len(self._answers)
 
     def get(self, prompt: StudyPrompt) -> LoggedAnswer | None:
-        """The answer to this prompt, if it was given."""
+        """The logged answer to this prompt, if any."""
         return self._answers.get(prompt.digest)
 
     def add(self, answer: LoggedAnswer) -> None:
-        """Keeps an answer."""
+        """Logs an answer."""
         self._answers[answer.prompt] = answer
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as lines:
@@ -78,7 +78,7 @@ class AnswerLog:
 
 
 def question_prompt(text: str, max_tokens: int) -> StudyPrompt:
-    """A question alone."""
+    """A prompt of a single question."""
     return StudyPrompt(messages=(PromptMessage(role="user", content=text),), max_tokens=max_tokens)
 
 
@@ -90,13 +90,12 @@ async def ask_all(
     thinking: Marks | None = None,
     step: Callable[[], object] = lambda: None,
 ) -> list[LoggedAnswer]:
-    """The answers to all prompts, in their order, without thinking text; `step` is called after each.
+    """The answers to all prompts, in order, without thinking text; `step` is called after each.
 
-    A lost connection is tried again, since greedy answers can be asked for twice. Raises what `Engine.chat`
-    does.
+    Retries lost connections, because greedy answers are repeatable. Raises what `Engine.chat` raises.
     """
 
-    async def one(prompt: StudyPrompt) -> LoggedAnswer:
+    async def answer_one(prompt: StudyPrompt) -> LoggedAnswer:
         answer = log.get(prompt)
         if answer is None:
             answer = await _answer(engine, prompt, thinking)
@@ -104,7 +103,7 @@ async def ask_all(
         step()
         return answer
 
-    return await gather_limited((partial(one, prompt) for prompt in prompts), CONCURRENCY)
+    return await gather_limited((partial(answer_one, prompt) for prompt in prompts), CONCURRENCY)
 
 
 async def _answer(engine: Engine, prompt: StudyPrompt, thinking: Marks | None) -> LoggedAnswer:
@@ -127,6 +126,6 @@ async def _answer(engine: Engine, prompt: StudyPrompt, thinking: Marks | None) -
 
 
 def to_messages(turns: Sequence[PromptMessage]) -> list[BaseMessage]:
-    """The turns as an engine takes them."""
-    kinds = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    return [kinds[turn.role](turn.content) for turn in turns]
+    """The turns as LangChain messages."""
+    message_types = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+    return [message_types[turn.role](turn.content) for turn in turns]

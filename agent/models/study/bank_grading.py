@@ -1,4 +1,4 @@
-"""Grading what a model said to the bank: labels for the gate, what it knows, and its scores by domain."""
+"""Grades a model's answers to the question bank: labels for the gate, known questions, scores by domain."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,13 @@ from agent.models.study.answer_log import LoggedAnswer
 from agent.models.study.study_questions import DOMAINS, FURTHER
 
 POPULAR, RARE = 1 / 3, 1 / 3
-"""Shares of a domain's questions, by the popularity of what they name, that a model should know and is
-unlikely to know."""
+"""Shares of a domain's questions, ranked by popularity, that a model should know and is unlikely to know."""
 
 
 def bank_labels(
     bank: Sequence[BankQuestion], answers: Sequence[LoggedAnswer], declines: Sequence[str]
 ) -> list[Label]:
-    """One label a question, from its first wording; answers that decline are none."""
+    """One label per question, from its first wording, without empty and declining answers."""
     return [
         _label(question.id, answer, is_correct(answer.text, question.answers))
         for question, answer in zip(bank, answers, strict=True)
@@ -30,7 +29,7 @@ def bank_labels(
 def invented_labels(
     invented: Sequence[InventedQuestion], answers: Sequence[LoggedAnswer], declines: Sequence[str]
 ) -> list[Label]:
-    """One label a question: whatever is said of a name that does not exist is wrong, unless it declines."""
+    """One label per question: any answer about an invented name is wrong, unless it declines."""
     return [
         _label(question.id, answer, False)
         for question, answer in zip(invented, answers, strict=True)
@@ -41,9 +40,9 @@ def invented_labels(
 def general_questions(
     bank: Sequence[BankQuestion], answers: Mapping[str, Sequence[LoggedAnswer]]
 ) -> tuple[GeneralQuestion, ...]:
-    """Every question of the bank, known if at least two wordings were asked and all were answered rightly.
+    """The bank's questions; one is known if at least two wordings were asked and all answers are right.
 
-    `answers` are those to the wordings that were asked, by the question's id.
+    `answers` maps a question's id to the answers to its wordings.
     """
     return tuple(
         GeneralQuestion(
@@ -59,7 +58,7 @@ def general_questions(
 
 
 def unknown_questions(invented: Sequence[InventedQuestion]) -> tuple[UnknownQuestion, ...]:
-    """All of them: nobody can know what does not exist."""
+    """The questions about invented names, as records of the card."""
     return tuple(
         UnknownQuestion(id=q.id, domain=q.domain, name=q.name, wordings=q.wordings) for q in invented
     )
@@ -68,7 +67,7 @@ def unknown_questions(invented: Sequence[InventedQuestion]) -> tuple[UnknownQues
 def domain_scores(
     bank: Sequence[BankQuestion], answers: Sequence[LoggedAnswer]
 ) -> dict[QuestionDomain, DomainScore]:
-    """How each domain was answered, with the mean entropy of what should be known and of what should not."""
+    """Accuracy per domain, and mean entropy on popular and on rare subjects."""
     scores: dict[QuestionDomain, DomainScore] = {}
     for domain in DOMAINS:
         asked = [(q, a) for q, a in zip(bank, answers, strict=True) if q.domain == domain]
@@ -87,7 +86,7 @@ def domain_scores(
 def by_popularity(
     asked: Sequence[tuple[BankQuestion, LoggedAnswer]],
 ) -> tuple[list[tuple[BankQuestion, LoggedAnswer]], list[tuple[BankQuestion, LoggedAnswer]]]:
-    """The questions about what many know and those about what few do; without a popularity in neither."""
+    """The questions about popular and about rare subjects; those without a popularity are in neither."""
     ranked = sorted(
         (pair for pair in asked if pair[0].popularity is not None),
         key=lambda pair: -(pair[0].popularity or 0.0),
@@ -96,11 +95,11 @@ def by_popularity(
 
 
 def _mean_entropy(answers: Sequence[LoggedAnswer]) -> float | None:
-    """Nats, at the upper bound, over the answers' means."""
+    """Mean over the answers' mean entropies (upper bounds), in nats."""
     means = [signals(answer.tokens).mean.upper for answer in answers if answer.tokens]
     return math.fsum(means) / len(means) if means else None
 
 
 def _label(group: str, answer: LoggedAnswer, right: bool) -> Label:
-    seen = signals(answer.tokens)
-    return Label(group=group, form=form_of(seen), seen=seen, right=right)
+    measured = signals(answer.tokens)
+    return Label(group=group, form=form_of(measured), seen=measured, right=right)

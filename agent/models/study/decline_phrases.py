@@ -1,4 +1,4 @@
-"""How a model says that it does not know, read off its own answers."""
+"""Finds a model's own phrases for not knowing in its answers about invented names."""
 
 import re
 from collections import Counter
@@ -10,9 +10,9 @@ WORDS = (3, 7)
 """Fewest and most words of a phrase."""
 LEAST_ANSWERS = 3
 LEAST_SHARE = 0.01
-"""Of the answers about invented names that a phrase has to be in."""
+"""Minimum share of the answers about invented names that contain the phrase."""
 CONTRAST = 4.0
-"""How many times as often it has to be said of invented names as in right answers."""
+"""How many times more frequent a phrase has to be about invented names than in right answers."""
 _NEGATION = re.compile(
     r"\b(not|no|cannot|unable|unknown|unclear|sorry|never heard|\w+n't|isnt|doesnt|dont)\b"
 )
@@ -23,41 +23,40 @@ _ABOUT_KNOWING = re.compile(
 
 
 def decline_phrases(about_invented: Sequence[str], right: Sequence[str]) -> tuple[str, ...]:
-    """Phrases, in lower case, by which answers about invented names decline, the most frequent first.
+    """Lower-case phrases with which answers about invented names decline, most frequent first.
 
-    A phrase is a run of words near the beginning that denies something about knowing, is said again and
-    again of invented names, and hardly ever in right answers. English only: other models' words are in no
-    list of ours, so they would have to be learned from graded answers.
+    A phrase is a run of words near the beginning that denies knowledge, is frequent about invented names and
+    rare in right answers. English only: other languages have no word list here.
     """
     invented = _counts(about_invented)
     others = _counts(right)
     least = max(LEAST_ANSWERS, LEAST_SHARE * len(about_invented))
-    found = [
+    frequent = [
         phrase
         for phrase, count in invented.most_common()
         if count >= least
         and count / max(1, len(about_invented)) >= CONTRAST * (others[phrase] + 0.5) / (len(right) + 1)
     ]
-    kept: list[str] = []
-    for phrase in sorted(found, key=lambda phrase: (len(phrase.split()), -invented[phrase])):
-        if not any(shorter in phrase for shorter in kept):
-            kept.append(phrase)
-    return tuple(sorted(kept, key=lambda phrase: -invented[phrase]))
+    shortest: list[str] = []
+    for phrase in sorted(frequent, key=lambda phrase: (len(phrase.split()), -invented[phrase])):
+        if not any(shorter in phrase for shorter in shortest):
+            shortest.append(phrase)
+    return tuple(sorted(shortest, key=lambda phrase: -invented[phrase]))
 
 
 def _counts(answers: Sequence[str]) -> Counter[str]:
-    """In how many answers each possible phrase is."""
+    """Number of answers that contain each possible phrase."""
     return Counter(phrase for answer in answers for phrase in _phrases(answer))
 
 
 def _phrases(answer: str) -> set[str]:
     beginning = answer[:DECLINES_EARLY].lower().replace("\u2019", "'")
-    found = set()
+    phrases = set()
     for sentence in re.split(r"[.!?;:,\n]", beginning):
         words = sentence.split()
         for size in range(WORDS[0], WORDS[1] + 1):
             for start in range(len(words) - size + 1):
                 phrase = " ".join(words[start : start + size])
                 if _NEGATION.search(phrase) and _ABOUT_KNOWING.search(phrase):
-                    found.add(phrase)
-    return found
+                    phrases.add(phrase)
+    return phrases

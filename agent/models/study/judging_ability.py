@@ -1,4 +1,4 @@
-"""Whether a model can judge answers, by its words and by its log-probabilities, beside our rules."""
+"""Tests whether a model can judge answers, by words and by log-probabilities, compared with our rules."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from memory.records.base import Record, Share
 
 CASES = Path(__file__).with_name("judge_cases.jsonl")
 UNLIKELY = -20.0
-"""Log-probability, in nats, of a word that is not among the reported alternatives."""
+"""Log-probability, in nats, assumed for a word that is not among the reported alternatives."""
 
 
 class JudgeCase(Record):
@@ -26,13 +26,13 @@ class JudgeCase(Record):
 
 
 class JudgingScore(Record):
-    """How well answers were judged one way."""
+    """How well one method judges answers."""
 
     way: str
     accuracy: Share
-    """Share of the cases judged rightly; saying neither yes nor no is wrong."""
+    """Share of cases judged correctly; neither yes nor no counts as wrong."""
     auroc: float | None
-    """Of the log-odds of yes; None for ways that give no score."""
+    """Of the log-odds of yes; None for methods without a score."""
 
 
 def read_cases(path: Path = CASES) -> tuple[JudgeCase, ...]:
@@ -42,36 +42,37 @@ def read_cases(path: Path = CASES) -> tuple[JudgeCase, ...]:
 
 
 def judge_prompts(cases: Sequence[JudgeCase]) -> list[StudyPrompt]:
-    """Each case twice: all of them with the right answer in view, then all without."""
-    told = [WITH_GOLD.format(**case.model_dump()) for case in cases]
-    alone = [WITHOUT_GOLD.format(**case.model_dump()) for case in cases]
-    return [question_prompt(text, 8).model_copy(update={"top_logprobs": 20}) for text in (*told, *alone)]
+    """Prompts for all cases with the reference answer, then for all without it."""
+    with_gold = [WITH_GOLD.format(**case.model_dump()) for case in cases]
+    without_gold = [WITHOUT_GOLD.format(**case.model_dump()) for case in cases]
+    texts = (*with_gold, *without_gold)
+    return [question_prompt(text, 8).model_copy(update={"top_logprobs": 20}) for text in texts]
 
 
 def score_judgements(cases: Sequence[JudgeCase], answers: Sequence[LoggedAnswer]) -> tuple[JudgingScore, ...]:
-    """How well the model judged, from the answers to `judge_prompts`, and how well our rules do."""
+    """Scores the model's answers to `judge_prompts`, and our grading rules for comparison."""
     count = len(cases)
     right = np.asarray([case.right for case in cases])
-    found = []
-    for name, said in (("with the right answer", answers[:count]), ("without it", answers[count:])):
-        words = [answer.text.strip().lower() for answer in said]
-        spoken = [True if w.startswith("yes") else False if w.startswith("no") else None for w in words]
-        hits = sum(verdict is case.right for verdict, case in zip(spoken, cases, strict=True))
-        found.append(JudgingScore(way=f"asked, {name}", accuracy=hits / count, auroc=None))
-        odds = np.asarray([_log_odds(answer) for answer in said])
-        found.append(
+    scores = []
+    for name, replies in (("with the right answer", answers[:count]), ("without it", answers[count:])):
+        words = [answer.text.strip().lower() for answer in replies]
+        verdicts = [True if w.startswith("yes") else False if w.startswith("no") else None for w in words]
+        hits = sum(verdict is case.right for verdict, case in zip(verdicts, cases, strict=True))
+        scores.append(JudgingScore(way=f"asked, {name}", accuracy=hits / count, auroc=None))
+        odds = np.asarray([_log_odds(answer) for answer in replies])
+        scores.append(
             JudgingScore(
                 way=f"log-probability of yes, {name}",
                 accuracy=float(((odds > 0) == right).mean()),
                 auroc=auroc(odds, right),
             )
         )
-    ruled = sum(is_correct(case.answer, [case.reference]) == case.right for case in cases)
-    return (*found, JudgingScore(way="rules (agent.grading)", accuracy=ruled / count, auroc=None))
+    hits = sum(is_correct(case.answer, [case.reference]) == case.right for case in cases)
+    return (*scores, JudgingScore(way="rules (agent.grading)", accuracy=hits / count, auroc=None))
 
 
 def _log_odds(answer: LoggedAnswer) -> float:
-    """Log-probability of yes over no as the first token."""
+    """Log-odds of yes against no as the first token."""
     if not answer.tokens:
         return 0.0
     best = {"yes": UNLIKELY, "no": UNLIKELY}

@@ -1,4 +1,4 @@
-"""What a model's own files say: size, context, linear layers, and what its chat template does."""
+"""Reads a model's files: size, context length, linear layers, and what its chat template supports."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SYSTEM, QUESTION, ANSWER, NEXT = "Aqua seven.", "Bravo eight.", "Charlie nine.", "Delta ten."
-"""Messages that stand out in a rendered conversation."""
+"""Messages that are easy to find in a rendered conversation."""
 THINKING_MARKS = (("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>", "</reasoning>"))
-"""Marks that published models put around their thoughts."""
+"""Marks that published models put around thinking text."""
 HERMES_CALL = "<tool_call>"
-"""What vLLM's parser `hermes` reads tool calls by."""
+"""The mark that vLLM's parser `hermes` looks for."""
 
 Dtype = Literal["bfloat16", "float16", "float32"]
 
 
 class ModelInfo(Record):
-    """A model without its weights."""
+    """Properties of a model, read without its weights."""
 
     parameters: int
     vocabulary: int
     context: int
     dtype: Dtype
     modules: tuple[str, ...]
-    """Names of the linear layers but for the output layer."""
+    """Names of the linear layers, without the output layer."""
     template: ChatTemplate
 
 
 def inspect_model(folder: Path) -> ModelInfo:
-    """Reads the model in `folder`. Raises ModelRefused."""
+    """Reads the model in `folder`. Raises ModelRefused if that fails."""
     import torch
 
     try:
@@ -67,18 +67,18 @@ def linear_modules(model: Any) -> tuple[str, ...]:
     from transformers.pytorch_utils import Conv1D
 
     output = model.get_output_embeddings()
-    found = {
+    names = {
         name.rpartition(".")[2]
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear | Conv1D) and module is not output
     }
-    return tuple(sorted(found))
+    return tuple(sorted(names))
 
 
 def read_template(tokenizer: "PreTrainedTokenizerBase") -> ChatTemplate:
-    """What the chat template takes and puts between turns.
+    """The options, roles and stop strings of the chat template.
 
-    Raises ModelRefused where it does not render a question.
+    Raises ModelRefused if it does not render a question.
     """
     source = str(tokenizer.chat_template or "")
     options: dict[str, bool | str] = {
@@ -100,9 +100,9 @@ def read_template(tokenizer: "PreTrainedTokenizerBase") -> ChatTemplate:
 
 
 def _stops(tokenizer: "PreTrainedTokenizerBase", options: dict[str, bool | str]) -> tuple[str, ...]:
-    """What stands between an answer and the next question, unless a control token stands there.
+    """The plain text between an answer and the next question, as a stop string.
 
-    A control token ends the answer itself; plain text such as "Question:" has to be looked for.
+    None if there is a control token, which ends the answer itself; plain text such as "Question:" does not.
     """
     turns = [("user", QUESTION), ("assistant", ANSWER), ("user", NEXT)]
     rendered = _render(tokenizer, turns, options)
@@ -130,12 +130,12 @@ def _render(
 
 
 def _variables(template: str) -> set[str]:
-    """What the caller may set in the template."""
+    """The variables that the caller may set in the template."""
     try:
         return meta.find_undeclared_variables(
             Environment(extensions=["jinja2.ext.loopcontrols"]).parse(template)
         )
-    except TemplateError:  # it uses an extension of transformers
+    except TemplateError:  # the template uses one of transformers' extensions
         return {name for name in ("enable_thinking", "tools") if name in template}
 
 

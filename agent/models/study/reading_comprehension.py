@@ -1,4 +1,4 @@
-"""Whether a model answers from a passage in front of it: passages of ours about things that do not exist."""
+"""Reading-comprehension questions: generated passages about invented towns, each with a question."""
 
 import random
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ PROMPT = "Read the passage and answer the question.\n\nPassage: {passage}\n\nQue
 
 
 class ReadingQuestion(Record):
-    """A passage with a question whose answer it states."""
+    """A prompt with a passage and a question, and the answer stated in the passage."""
 
     prompt: str
     answer: str
 
 
 def reading_questions(names: Sequence[str], seed: int = 0, count: int = COUNT) -> tuple[ReadingQuestion, ...]:
-    """Questions about places with these invented names; the same seed gives the same."""
+    """Questions about towns with these invented names; deterministic for a seed."""
     draw = random.Random(seed)
     questions = []
     for number in range(count):
-        said = {
+        values = {
             "name": names[number % len(names)],
             "colour": draw.choice(_COLOURS),
             "day": draw.choice(_DAYS),
@@ -42,10 +42,10 @@ def reading_questions(names: Sequence[str], seed: int = 0, count: int = COUNT) -
             "year": str(draw.randint(1650, 1990)),
             "people": str(draw.randint(300, 990)),
         }
-        chosen = draw.sample(_FACTS, 4)
-        _, question, kind = chosen[draw.randrange(4)]
-        opening = f"{said['name']} is a small town by a river."
-        passage = " ".join([opening, *(sentence.format(**said) for sentence, _, _ in chosen)])
-        prompt = PROMPT.format(passage=passage, question=question.format(**said))
-        questions.append(ReadingQuestion(prompt=prompt, answer=said[kind]))
+        facts = draw.sample(_FACTS, 4)
+        _, question, kind = facts[draw.randrange(4)]
+        opening = f"{values['name']} is a small town by a river."
+        passage = " ".join([opening, *(sentence.format(**values) for sentence, _, _ in facts)])
+        prompt = PROMPT.format(passage=passage, question=question.format(**values))
+        questions.append(ReadingQuestion(prompt=prompt, answer=values[kind]))
     return tuple(questions)

@@ -1,4 +1,4 @@
-"""The report of a study: a page with figures and one plot."""
+"""Writes the report of a study: a page of tables and a plot."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def write_report(study: Study, command: str, folder: Path = FOLDER) -> None:
 
 
 def result_of(study: Study, command: str, plots: tuple[str, ...] = ()) -> Result:
-    """All figures of a study."""
+    """The study as a report with tables."""
     card, quality = study.card, study.calibrated.quality
     figures = {
         "parameters": float(card.parameters),

@@ -1,4 +1,4 @@
-"""A whole study: everything is asked of the served model, then the card is made of the answers."""
+"""Runs a whole study: serves the model, asks everything, and makes its card from the answers."""
 
 import math
 import time
@@ -41,19 +41,19 @@ from agent.models.study.verdict import StudyFigures, decide
 from memory.records.base import Digest
 
 QUESTION_TOKENS = JUDGED_TOKENS
-"""Longest answer to a question of the bank."""
+"""Most tokens of an answer to a bank question."""
 LONG_TOKENS = 256
 LENGTH_QUANTILE = 0.9
 REFUSAL = "I do not know."
-"""What lessons teach of things that do not exist: plain, and among the phrases that count as declining."""
+"""The answer that lessons teach about invented names; it is one of the decline phrases."""
 
 ReportProgress = Callable[[str, int], Callable[[], object]]
-"""Told what begins and of how many steps; returns what is called after each."""
+"""Called with a phase's name and number of steps; returns a function to call after each step."""
 
 
 @dataclass(frozen=True)
 class StudySubject:
-    """The model to be studied."""
+    """The model to study."""
 
     name: str
     folder: Path
@@ -65,7 +65,7 @@ class StudySubject:
 
 @dataclass(frozen=True)
 class StudyAnswers:
-    """All answers of one study, in the order of the material."""
+    """All answers of a study, in the order of the material."""
 
     bank: list[LoggedAnswer]
     invented: list[LoggedAnswer]
@@ -75,12 +75,12 @@ class StudyAnswers:
     judging: list[LoggedAnswer]
     tools: list[LoggedAnswer]
     wordings: Mapping[str, list[LoggedAnswer]]
-    """By the id of a bank question: the answers to all its wordings that were asked."""
+    """Bank question id -> answers to all wordings that were asked."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A card with its files, and what else was found out."""
+    """The result of a study: the card with its files, and the figures for the report."""
 
     card: ModelCard
     questions: tuple[GeneralQuestion, ...]
@@ -95,9 +95,9 @@ class Study:
     judgements: tuple[JudgingScore, ...]
     tools: ToolUseScore
     seconds: float
-    """Of the last sitting, where the study was interrupted."""
+    """Duration; of the last session only, if the study was interrupted."""
     logged: int = 0
-    """Answers that earlier sittings had logged."""
+    """Answers logged by earlier sessions."""
 
 
 async def run_study(
@@ -108,68 +108,69 @@ async def run_study(
     *,
     gpu_share: float | None = None,
 ) -> Study:
-    """Studies a model with a vLLM server of its own; some ten minutes for 135 M parameters on two cores.
+    """Studies a model with its own vLLM server; about ten minutes for 135 M parameters on two cores.
 
-    `gpu_share` is the part of a GPU's memory that the server takes, None for a CPU. `work` is an
-    existing folder for the answers so far: a study that was interrupted goes on with them.
-    Raises ModelRefused where the files, the chat template or the engine do not work.
+    `gpu_share` is the share of GPU memory for the server, None for a CPU. `work` is an existing folder for
+    the answer log, from which an interrupted study resumes. Raises ModelRefused if the files, the chat
+    template or the engine do not work.
     """
     begun = time.monotonic()
-    inspected = inspect_model(subject.folder)
+    info = inspect_model(subject.folder)
     if subject.tool_parser is not None:
         parser = {"tool_parser": subject.tool_parser}
-        inspected = inspected.model_copy(update={"template": inspected.template.model_copy(update=parser)})
+        info = info.model_copy(update={"template": info.template.model_copy(update=parser)})
     started = progress("starting the engine", 1)
     server: AbstractAsyncContextManager[StudyServer] = start_server(
-        subject.folder, inspected, log=work / "engine.log", gpu_share=gpu_share
+        subject.folder, info, log=work / "engine.log", gpu_share=gpu_share
     )
     async with server as served:
         started()
         log = AnswerLog(work / "answers.jsonl")
         logged = len(log)
-        replies = await collect_answers(served.engine, material, log, inspected, progress)
+        replies = await collect_answers(served.engine, material, log, info, progress)
         timed = progress("timing it", 1)
         texts = [prompt.messages[-1].content for prompt in material.prompts]
         speed = await measure_speed(served, texts)
         timed()
-    replay = replay_answers(material.prompts, replies.prompts, system=inspected.template.system)
+    replay = replay_answers(material.prompts, replies.prompts, system=info.template.system)
     finished = {p.id: a.finished for p, a in zip(material.prompts, replies.prompts, strict=True)}
     step = progress("reading its own answers", len(replay))
-    read = distributions(subject.folder, inspected, replay, finished, step)
+    read = distributions(subject.folder, info, replay, finished, step)
     seconds = time.monotonic() - begun
-    return make_study(
-        subject, inspected, material, replies, speed, replay, read, seconds=seconds, logged=logged
-    )
+    return make_study(subject, info, material, replies, speed, replay, read, seconds=seconds, logged=logged)
 
 
 async def collect_answers(
-    engine: Engine, material: StudyMaterial, log: AnswerLog, inspected: ModelInfo, progress: ReportProgress
+    engine: Engine, material: StudyMaterial, log: AnswerLog, info: ModelInfo, progress: ReportProgress
 ) -> StudyAnswers:
-    """Asks everything. Questions that were answered rightly are asked again in further wordings."""
-    prompts = _prompts(material, system=inspected.template.system)
+    """Asks everything; asks correctly answered questions again in further wordings."""
+    prompts = _prompts(material, system=info.template.system)
     step = progress("asking it", sum(map(len, prompts.values())))
     flat = [prompt for part in prompts.values() for prompt in part]
-    answers = iter(await ask_all(engine, flat, log, thinking=inspected.template.thinking, step=step))
-    said = {name: [next(answers) for _ in part] for name, part in prompts.items()}
+    answers = iter(await ask_all(engine, flat, log, thinking=info.template.thinking, step=step))
+    by_part = {name: [next(answers) for _ in part] for name, part in prompts.items()}
     again = [
-        (asked.id, question_prompt(wording, QUESTION_TOKENS))
-        for asked, answer in zip(material.bank, said["bank"], strict=True)
-        if is_correct(answer.text, asked.answers)
-        for wording in asked.wordings[1 : FURTHER + 1]
+        (bank_question.id, question_prompt(wording, QUESTION_TOKENS))
+        for bank_question, answer in zip(material.bank, by_part["bank"], strict=True)
+        if is_correct(answer.text, bank_question.answers)
+        for wording in bank_question.wordings[1 : FURTHER + 1]
     ]
     step = progress("asking again in other words", len(again))
     more = await ask_all(
-        engine, [prompt for _, prompt in again], log, thinking=inspected.template.thinking, step=step
+        engine, [prompt for _, prompt in again], log, thinking=info.template.thinking, step=step
     )
-    wordings = {asked.id: [answer] for asked, answer in zip(material.bank, said["bank"], strict=True)}
+    wordings = {
+        bank_question.id: [answer]
+        for bank_question, answer in zip(material.bank, by_part["bank"], strict=True)
+    }
     for (name, _), answer in zip(again, more, strict=True):
         wordings[name].append(answer)
-    return StudyAnswers(**said, wordings=wordings)
+    return StudyAnswers(**by_part, wordings=wordings)
 
 
 def make_study(
     subject: StudySubject,
-    inspected: ModelInfo,
+    info: ModelInfo,
     material: StudyMaterial,
     replies: StudyAnswers,
     speed: Speed,
@@ -179,11 +180,11 @@ def make_study(
     seconds: float,
     logged: int = 0,
 ) -> Study:
-    """Makes the card of the answers."""
+    """Calibrates the gate, decides the verdict and makes the card from the answers."""
     right = [
         answer.text
-        for asked, answer in zip(material.bank, replies.bank, strict=True)
-        if is_correct(answer.text, asked.answers)
+        for bank_question, answer in zip(material.bank, replies.bank, strict=True)
+        if is_correct(answer.text, bank_question.answers)
     ]
     own = decline_phrases([answer.text for answer in replies.invented], right)
     declines = tuple(dict.fromkeys((*DECLINE_PHRASES, *own)))
@@ -204,7 +205,7 @@ def make_study(
             reads=reads,
             known=known,
             auroc=quality.auroc if quality is not None else None,
-            context=inspected.context,
+            context=info.context,
         )
     )
     card = ModelCard(
@@ -212,16 +213,16 @@ def make_study(
         source=subject.source,
         digest=subject.digest,
         licence=subject.licence,
-        parameters=inspected.parameters,
-        vocabulary=inspected.vocabulary,
-        context=inspected.context,
-        dtype=inspected.dtype,
-        template=inspected.template,
+        parameters=info.parameters,
+        vocabulary=info.vocabulary,
+        context=info.context,
+        dtype=info.dtype,
+        template=info.template,
         declines=declines,
-        answer_tokens=answer_tokens(replies.long, inspected.context),
+        answer_tokens=answer_tokens(replies.long, info.context),
         lessons=TeachingSettings(
-            modules=inspected.modules,
-            learning_rate=learning_rate(inspected.parameters),
+            modules=info.modules,
+            learning_rate=learning_rate(info.parameters),
             refusal=REFUSAL,
         ),
         gate=calibrated.gate,
@@ -252,18 +253,18 @@ def make_study(
 
 
 def learning_rate(parameters: int) -> float:
-    """For LoRA on all linear layers, falling with size as P^-.65 and never above 1e-3.
+    """Learning rate for LoRA on all linear layers: falls with size as P^-.65, at most 1e-3.
 
-    Through 1e-3 at 135 M (measured here, shared notes on real models) and the rates that work elsewhere:
-    4e-4 at .5 B, 2e-4 at 1.5 B, 1e-4 at 3 B, 5e-5 at 8 B.
+    Fits 1e-3 at 135 M (measured here) and rates reported elsewhere: 4e-4 at .5 B, 2e-4 at 1.5 B, 1e-4 at
+    3 B, 5e-5 at 8 B.
     """
     return float(f"{min(1e-3, 2e-4 * (1.5e9 / parameters) ** 0.65):.1e}")
 
 
 def answer_tokens(answers: Sequence[LoggedAnswer], context: int) -> int:
-    """The length that nine of ten of its own answers stay within, at most a quarter of the context.
+    """The length that 90% of the model's answers stay within, at most a quarter of the context.
 
-    An answer that was cut off counts as twice as long as it is.
+    An answer that was cut off counts twice its length.
     """
     lengths = sorted(len(a.tokens) * (1 if a.finished else 2) for a in answers)
     longest = lengths[math.ceil(LENGTH_QUANTILE * len(lengths)) - 1] if lengths else LONG_TOKENS
@@ -271,7 +272,7 @@ def answer_tokens(answers: Sequence[LoggedAnswer], context: int) -> int:
 
 
 def _prompts(material: StudyMaterial, *, system: bool) -> dict[str, list[StudyPrompt]]:
-    """What is asked, by the fields of `StudyAnswers`."""
+    """All prompts, by field of `StudyAnswers`."""
     general = [
         StudyPrompt(messages=turns_of(p, system=system), max_tokens=REPLAY_TOKENS) for p in material.prompts
     ]

@@ -1,4 +1,4 @@
-"""How fast a served model answers, and what this machine is."""
+"""Measures how fast a served model answers on this machine."""
 
 import os
 import time
@@ -11,27 +11,27 @@ from agent.models.study.study_server import StudyServer
 from memory.results import machine
 
 ALONE, TOGETHER = 3, 32
-"""Answers that are timed one after the other, and at once."""
+"""Number of answers timed one after the other, and concurrently."""
 TOKENS = 64
 
 
-async def measure_speed(served: StudyServer, texts: Sequence[str]) -> Speed:
-    """Times greedy answers to `texts` in tokens a second; some 20 s for a small model on two cores."""
+async def measure_speed(server: StudyServer, texts: Sequence[str]) -> Speed:
+    """Measures tokens per second of greedy answers to `texts`; about 20 s for a small model on two cores."""
     prompts = [question_prompt(text, TOKENS) for text in texts]
-    await _rate(served.engine, prompts[:1])  # so that nothing is done for the first time
-    alone = [await _rate(served.engine, [prompt]) for prompt in prompts[1 : ALONE + 1]]
-    together = await _rate(served.engine, prompts[ALONE + 1 : ALONE + 1 + TOGETHER])
+    await _rate(server.engine, prompts[:1])  # warm-up
+    alone = [await _rate(server.engine, [prompt]) for prompt in prompts[1 : ALONE + 1]]
+    together = await _rate(server.engine, prompts[ALONE + 1 : ALONE + 1 + TOGETHER])
     return Speed(
         machine=machine(),
         threads=len(os.sched_getaffinity(0)),
         tokens_per_second=sum(tokens for tokens, _ in alone) / sum(seconds for _, seconds in alone),
         tokens_per_second_batched=together[0] / together[1],
-        memory_mb=round(served.memory_mb()),
+        memory_mb=round(server.memory_mb()),
     )
 
 
 async def _rate(engine: Engine, prompts: Sequence[StudyPrompt]) -> tuple[int, float]:
-    """Tokens answered, and the seconds that took."""
-    begun = time.perf_counter()
+    """Number of generated tokens, and the seconds they took."""
+    started = time.perf_counter()
     answers = await ask_all(engine, prompts, AnswerLog())
-    return sum(len(answer.tokens) for answer in answers), time.perf_counter() - begun
+    return sum(len(answer.tokens) for answer in answers), time.perf_counter() - started

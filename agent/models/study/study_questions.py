@@ -1,4 +1,4 @@
-"""What a study asks: questions, invented names, general prompts, passages, judging and tool cases."""
+"""Everything a study asks: bank questions, invented names, general prompts, passages, judging, tool cases."""
 
 import random
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from agent.models.study.reading_comprehension import ReadingQuestion, reading_qu
 from agent.models.study.tool_use import ToolCase
 
 BANK, INVENTED = 1200, 320
-"""Questions that a study asks of each: enough for 5 points of ECE, few enough for minutes on two cores."""
+"""Number of questions of each kind: enough for 5 points of ECE, few enough for minutes on two cores."""
 FURTHER = 2
-"""Wordings besides the first in which a question that was answered rightly is asked again."""
+"""Further wordings in which a correctly answered question is asked again."""
 LONG = 40
-"""General prompts whose answers are let run on, to learn how long they are."""
+"""General prompts answered at full length, to measure how long the model's answers are."""
 DOMAINS: tuple[QuestionDomain, ...] = ("factual", "code", "creative", "specialised")
 
 _Q = TypeVar("_Q", BankQuestion, InventedQuestion, GeneralPrompt)
@@ -32,7 +32,7 @@ _Q = TypeVar("_Q", BankQuestion, InventedQuestion, GeneralPrompt)
 
 @dataclass(frozen=True)
 class StudyMaterial:
-    """Everything that one study asks."""
+    """All questions and prompts of one study."""
 
     bank: tuple[BankQuestion, ...]
     invented: tuple[InventedQuestion, ...]
@@ -43,7 +43,7 @@ class StudyMaterial:
 
 
 def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) -> StudyMaterial:
-    """A sample of the shipped bank, as even over the domains as can be; the same for every model."""
+    """A sample of the shipped bank, balanced over the domains; the same for every model."""
     made_up = evenly_by_domain(load_invented(), names, seed)
     return StudyMaterial(
         bank=evenly_by_domain(load_questions(), bank, seed),
@@ -56,14 +56,14 @@ def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) 
 
 
 def evenly_by_domain(items: Sequence[_Q], count: int, seed: int) -> tuple[_Q, ...]:
-    """At most `count` of them, as evenly over the domains as these allow."""
+    """At most `count` items, balanced over the domains as far as possible."""
     shuffled = list(items)
     random.Random(seed).shuffle(shuffled)
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     ranked = []
     for item in shuffled:
         domain = str(getattr(item, "domain", ""))
-        seen[domain] = seen.get(domain, 0) + 1
-        ranked.append((seen[domain], item))
+        counts[domain] = counts.get(domain, 0) + 1
+        ranked.append((counts[domain], item))
     ranked.sort(key=lambda pair: pair[0])
     return tuple(item for _, item in ranked[:count])

@@ -1,4 +1,4 @@
-"""A vLLM server for the time of a study: that it starts proves that the engine takes the model."""
+"""Runs a vLLM server for the duration of a study, which also tests that vLLM can serve the model."""
 
 import asyncio
 import os
@@ -18,22 +18,22 @@ from agent.errors import ModelRefused
 from agent.models.study.model_files import ModelInfo
 
 START_SECONDS = 600.0
-"""Long enough for a first start on a slow disk; a refused model ends its process much sooner."""
+"""Enough for a first start on a slow disk; with an unsupported model the process exits much sooner."""
 CONTEXT = 2048
-"""Tokens that the study's longest prompt and answer need at most."""
+"""Enough tokens for the study's longest prompt and answer."""
 NAME = "studied"
 
 
 @dataclass(frozen=True)
 class StudyServer:
-    """A running server."""
+    """A running vLLM server."""
 
     engine: VllmEngine
     process: int
-    """Its process group, too."""
+    """Id of its process and process group."""
 
     def memory_mb(self) -> float:
-        """Resident memory of the server and its children, in MB; shared pages left out."""
+        """Resident memory of the server and its children in MB, without shared pages."""
         pages = os.sysconf("SC_PAGE_SIZE")
         total = 0
         for folder in Path("/proc").glob("[0-9]*"):
@@ -46,19 +46,19 @@ class StudyServer:
 
 @asynccontextmanager
 async def start_server(
-    folder: Path, inspected: ModelInfo, *, log: Path, gpu_share: float | None = None
+    folder: Path, info: ModelInfo, *, log: Path, gpu_share: float | None = None
 ) -> AsyncIterator[StudyServer]:
-    """Serves the model in `folder` until the block is left or this process is gone, however it went.
+    """Serves the model in `folder` until the block or this process ends, even if it is killed.
 
-    `gpu_share` is the part of a GPU's memory that it takes, None for a CPU. The server's
-    output goes to `log`. Raises ModelRefused where the server ends or does not answer in time.
+    `gpu_share` is the share of GPU memory to use, None for a CPU. The server's output goes to `log`. Raises
+    ModelRefused if the server exits or does not answer in time.
     """
     port = _free_port()
-    context = min(inspected.context, CONTEXT)
+    context = min(info.context, CONTEXT)
     gpu = gpu_share is not None
     command = serve_command(
-        str(folder), port, name=NAME, context=context, modules=inspected.modules,
-        dtype=fast_dtype(inspected.dtype, gpu=gpu), gpu_share=gpu_share,
+        str(folder), port, name=NAME, context=context, modules=info.modules,
+        dtype=fast_dtype(info.dtype, gpu=gpu), gpu_share=gpu_share,
     )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     environment = os.environ | serve_environment(str(folder), context=context, cores=cores, gpu=gpu)
@@ -74,7 +74,7 @@ async def start_server(
         try:
             url = f"http://127.0.0.1:{port}"
             await _ready(url, process, folder, log)
-            async with VllmEngine(url, NAME, inspected.template, timeout=300.0) as engine:
+            async with VllmEngine(url, NAME, info.template, timeout=300.0) as engine:
                 yield StudyServer(engine, process.pid)
         finally:
             if process.returncode is None:
@@ -85,7 +85,7 @@ async def start_server(
                     process.kill()
                     await process.wait()
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # whatever it started and left behind
+                os.killpg(process.pid, signal.SIGKILL)  # its remaining child processes
 
 
 async def _ready(url: str, process: asyncio.subprocess.Process, folder: Path, log: Path) -> None:
@@ -93,7 +93,7 @@ async def _ready(url: str, process: asyncio.subprocess.Process, folder: Path, lo
         for _ in range(int(START_SECONDS)):
             if process.returncode is not None:
                 raise ModelRefused(
-                    f"vLLM does not take the model in {folder}: {_last_error(log)} (all of it: {log})"
+                    f"vLLM cannot serve the model in {folder}: {_last_error(log)} (full log: {log})"
                 )
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with http.get(f"{url}/health") as response:
@@ -104,10 +104,10 @@ async def _ready(url: str, process: asyncio.subprocess.Process, folder: Path, lo
 
 
 def _last_error(log: Path) -> str:
-    """The last line that names an error, which with vLLM stands at the end of a traceback."""
+    """The last log line with an error, which vLLM prints at the end of a traceback."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    named = [line for line in lines if "Error" in line]
-    return (named or lines or ["it said nothing"])[-1][-300:]
+    errors = [line for line in lines if "Error" in line]
+    return (errors or lines or ["no output"])[-1][-300:]
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""Whether a model calls a search tool when it is needed, and with what; asked in words for a line of JSON."""
+"""Tests whether a model calls a search tool when needed, prompted in plain text for a line of JSON."""
 
 import json
 import re
@@ -14,28 +14,29 @@ from memory.records.base import Record
 
 CASES = Path(__file__).with_name("tool_cases.jsonl")
 MOST = 48
-"""Tokens of a call."""
+"""Most tokens of a call."""
 
 
 class ToolCase(Record):
-    """A conversation in which a tool should be called, or should not."""
+    """A conversation in which a tool should, or should not, be called."""
 
     id: str
     messages: tuple[PromptMessage, ...]
     tools: tuple[dict[str, Any], ...]
     needs_tool: bool
     must_contain: tuple[str, ...]
-    """What the call's arguments have to contain, whatever the case."""
+    """Texts that the call's arguments have to contain, ignoring case."""
 
 
 class ToolUseScore(Record):
-    """How many cases went right."""
+    """Number of cases handled correctly."""
 
     needed: int
     called: int
-    """Of those that need the tool: a call with all that it has to contain."""
+    """Cases that need the tool and got a correct call."""
     not_needed: int
     left_alone: int
+    """Cases that need no tool and got no call."""
 
 
 def read_cases(path: Path = CASES) -> tuple[ToolCase, ...]:
@@ -45,12 +46,12 @@ def read_cases(path: Path = CASES) -> tuple[ToolCase, ...]:
 
 
 def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[StudyPrompt]:
-    """The cases with the tools described in words, in a system message where the template takes one."""
+    """Prompts with the tools described in text, in a system message if the template supports one."""
     prompts = []
     for case in cases:
-        said = [turn.content for turn in case.messages if turn.role == "system"]
-        described = INSTRUCTIONS.format(tools=json.dumps([tool["function"] for tool in case.tools]))
-        whole = "\n\n".join([*said, described])
+        instructions = [turn.content for turn in case.messages if turn.role == "system"]
+        tools = INSTRUCTIONS.format(tools=json.dumps([tool["function"] for tool in case.tools]))
+        whole = "\n\n".join([*instructions, tools])
         turns = [turn for turn in case.messages if turn.role != "system"]
         if system:
             turns = [PromptMessage(role="system", content=whole), *turns]
@@ -62,7 +63,7 @@ def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[StudyPrompt
 
 def score_tool_use(cases: Sequence[ToolCase], answers: Sequence[LoggedAnswer]) -> ToolUseScore:
     """Grades the answers to `tool_prompts`."""
-    right = [_right(case, answer.text) for case, answer in zip(cases, answers, strict=True)]
+    right = [_is_correct(case, answer.text) for case, answer in zip(cases, answers, strict=True)]
     needed = [ok for case, ok in zip(cases, right, strict=True) if case.needs_tool]
     others = [ok for case, ok in zip(cases, right, strict=True) if not case.needs_tool]
     return ToolUseScore(
@@ -70,19 +71,19 @@ def score_tool_use(cases: Sequence[ToolCase], answers: Sequence[LoggedAnswer]) -
     )
 
 
-def _right(case: ToolCase, text: str) -> bool:
-    call = _call(text)
+def _is_correct(case: ToolCase, text: str) -> bool:
+    call = _first_call(text)
     if not case.needs_tool:
         return call is None
     if call is None or call.get("tool") not in {tool["function"]["name"] for tool in case.tools}:
         return False
-    written = json.dumps(call.get("arguments", {}), ensure_ascii=False).lower()
-    return all(part.lower() in written for part in case.must_contain)
+    arguments = json.dumps(call.get("arguments", {}), ensure_ascii=False).lower()
+    return all(part.lower() in arguments for part in case.must_contain)
 
 
-def _call(text: str) -> dict[str, Any] | None:
-    """The first JSON object with a tool in it."""
-    for start in (found.start() for found in re.finditer(r"\{", text)):
+def _first_call(text: str) -> dict[str, Any] | None:
+    """The first JSON object with a "tool" key."""
+    for start in (match.start() for match in re.finditer(r"\{", text)):
         try:
             value, _ = json.JSONDecoder().raw_decode(text[start:])
         except ValueError:

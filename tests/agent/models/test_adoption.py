@@ -102,7 +102,7 @@ def no_tokenizer(folder: Path) -> None:
     ("damage", "reason"),
     [
         (no_config, "config.json"),
-        (broken_config, "config.json is no JSON"),
+        (broken_config, "not valid JSON"),
         (pickled, "safetensors"),
         (no_tokenizer, "tokenizer"),
     ],
@@ -156,18 +156,18 @@ def test_what_is_nothing_names_what_there_is(store: ModelStore) -> None:
 
 def test_a_file_is_no_folder(store: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused(store, tmp_path / "file", "is no folder")
+    refused(store, tmp_path / "file", "is not a folder")
 
 
 @pytest.mark.parametrize("name", ["../up", "A", "", ".hidden", "a b", "x" * 65])
 def test_a_name_that_is_no_name_is_refused(store: ModelStore, tmp_path: Path, name: str) -> None:
-    refused(store, model(tmp_path / "mine"), "cannot be a model's name", name=name)
+    refused(store, model(tmp_path / "mine"), "is not a valid model name", name=name)
 
 
 @pytest.mark.parametrize("what", [shipped_catalogue().default, "folder"])
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("in-use", "a file beside the models"), ("gemma-3-270m", "'gemma-3-270m' is the catalogue's")],
+    [("in-use", "is reserved"), ("gemma-3-270m", "'gemma-3-270m' belongs to a catalogue model")],
 )
 def test_a_name_that_stands_for_something_else_is_refused_whatever_is_added(
     store: ModelStore, tmp_path: Path, what: str, name: str, reason: str

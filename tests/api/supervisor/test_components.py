@@ -41,5 +41,5 @@ def test_an_engine_does_not_start_on_weights_that_were_exchanged(tmp_path: Path)
     store = ModelStore(tmp_path / "models")
     store.place("small", lambda folder: (model_folder(folder / "m"), origin())[1])
     studied(store.path("small"))
-    with pytest.raises(ModelRefused, match="not those that were added"):
+    with pytest.raises(ModelRefused, match="have changed"):
         engine(Settings(home=tmp_path, models=store.folder, model="small"))
