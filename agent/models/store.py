@@ -237,16 +237,16 @@ def resolve_model(settings: Settings) -> AdoptedModel:
     if settings.engine == "scripted" and settings.model is None:
         folder = CARDS / shipped_catalogue().default
         return AdoptedModel(name="scripted", folder=folder, card=read_card(folder))
-    found = _named(settings)
-    if found.card.verdict == "no-go":
+    model = _find_model(settings)
+    if model.card.verdict == "no-go":
         raise ModelRefused(
-            f"{found.name} is not served (no-go: {'; '.join(found.card.reasons)}): choose another with"
+            f"{model.name} is not served (no-go: {'; '.join(model.card.reasons)}): choose another with"
             " `nightschool models use`, or set NIGHTSCHOOL_MODEL"
         )
-    return found
+    return model
 
 
-def _named(settings: Settings) -> AdoptedModel:
+def _find_model(settings: Settings) -> AdoptedModel:
     store = ModelStore(settings.models)
     name = name_in_use(settings)
     adopted = store.find(name)

@@ -1,1 +1,1 @@
-"""The question bank: questions with answers, questions about invented names, and general prompts."""
+"""The question bank of model studies: questions with answers, invented names, and general prompts."""

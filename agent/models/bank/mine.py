@@ -1,6 +1,6 @@
-"""Makes `mined.jsonl` and `invented.jsonl` anew (`make bank`); the same packages give the same files.
+"""Regenerates `mined.jsonl` and `invented.jsonl` (`make bank`), deterministically for given package versions.
 
-Needs the optional packages of the extra `bank`.
+Needs the packages of the extra `bank`.
 """
 
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ from memory.records.base import Record
 
 
 def mined() -> tuple[BankQuestion, ...]:
-    """All mined questions by id, without those that tell their answer or that are also written."""
+    """All mined questions, sorted by id, without those that contain their answer or are also hand-written."""
     written = {
         bare(wording) for q in load_questions() if not q.id.startswith(MINED_ID) for wording in q.wordings
     }
-    found = (to_question(fact) for source in (places, science, tables) for fact in source.facts())
-    fresh = (q for q in found if not tells_its_answer(q) and written.isdisjoint(map(bare, q.wordings)))
+    candidates = (to_question(fact) for source in (places, science, tables) for fact in source.facts())
+    fresh = (q for q in candidates if not tells_its_answer(q) and written.isdisjoint(map(bare, q.wordings)))
     return tuple(sorted(fresh, key=lambda q: q.id))
 
 
@@ -29,7 +29,7 @@ def write(path: Path, records: Iterable[Record]) -> None:
 
 
 def main() -> None:
-    """Writes both files and says how many questions each holds."""
+    """Writes both files and prints their number of questions."""
     real = mined()
     made_up = invent(real)
     for name, records in ((MINED_FILE, real), (INVENTED_FILE, made_up)):

@@ -1,7 +1,7 @@
 """The records of the question bank, and their loaders.
 
-The bank serves any model: it says what is asked and which answers are right, never what a model knows. Each
-`*.jsonl` file in this folder holds records of one kind, one a line. README.md says where they come from.
+The bank is the same for every model: questions and accepted answers. Each `*.jsonl` file in this folder holds
+records of one kind, one per line; README.md describes their sources.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ PromptKind = Literal[
 ]
 
 Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S(?:[\s\S]*\S)?$")]
-"""Text that neither begins nor ends in white space."""
+"""Text without leading or trailing white space."""
 Wordings = Annotated[tuple[Text, ...], Field(min_length=2, max_length=4)]
 
 FOLDER = Path(__file__).parent
@@ -29,9 +29,9 @@ PROMPT_FILE = "prompts.jsonl"
 
 
 class BankQuestion(Record):
-    """A question with its right answers: each of `answers` alone is accepted, the first is the usual form.
+    """A question with its accepted answers, the most usual first.
 
-    `popularity` is 0 for what hardly anybody has heard of, 1 for what nearly everybody has, None if unknown.
+    `popularity` ranges from 0 (hardly known) to 1 (known to nearly everybody), None if unknown.
     """
 
     id: Text
@@ -43,7 +43,7 @@ class BankQuestion(Record):
 
 
 class InventedQuestion(Record):
-    """A question about `name`, which does not exist: the right reply is to decline."""
+    """A question about an invented `name`; the right answer is to decline."""
 
     id: Text
     domain: Topic
@@ -52,13 +52,13 @@ class InventedQuestion(Record):
 
 
 class BankMessage(PromptMessage):
-    """A message of a shipped prompt: its text has no white space around it."""
+    """A message of a shipped prompt, without surrounding white space."""
 
     content: Text
 
 
 class GeneralPrompt(Record):
-    """A conversation that ends with a user's message and has no single right answer."""
+    """A conversation that ends with a user message and has no single right answer."""
 
     id: Text
     kind: PromptKind
@@ -84,24 +84,26 @@ def load_prompts(folder: Path = FOLDER) -> tuple[GeneralPrompt, ...]:
 
 
 def _load(kind: type[R], paths: Sequence[Path]) -> tuple[R, ...]:
-    places: dict[str, str] = {}
+    locations: dict[str, str] = {}
     records: list[R] = []
     for path in paths:
         for number, line in enumerate(_lines(path), start=1):
-            place = f"{path.name}, line {number}"
+            location = f"{path.name}, line {number}"
             try:
                 record = kind.model_validate_json(line)
             except ValidationError as error:
-                fault = error.errors()[0]
-                field = ".".join(map(str, fault["loc"])) or "line"
-                raise ValueError(f"{place}: {field}: {fault['msg']}; mend or remove the line") from error
-            if record.id in places:
-                raise ValueError(f"{place}: the id {record.id!r} is already used in {places[record.id]}")
-            places[record.id] = place
+                first = error.errors()[0]
+                field = ".".join(map(str, first["loc"])) or "line"
+                raise ValueError(f"{location}: {field}: {first['msg']}; fix or remove the line") from error
+            if record.id in locations:
+                raise ValueError(
+                    f"{location}: the id {record.id!r} is already used in {locations[record.id]}"
+                )
+            locations[record.id] = location
             records.append(record)
     return tuple(records)
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of `path`; none when the bank has no such file."""
+    """The lines of `path`; empty if the file does not exist."""
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

@@ -1,6 +1,6 @@
-"""The wordings of mined and invented questions, by kind: `{}` stands for the name that is asked about.
+"""Question templates by kind of fact; `{}` stands for the name.
 
-A real and an invented question of one kind differ in the name alone.
+Real and invented questions of one kind differ only in the name.
 """
 
 from agent.models.bank.records import Topic
@@ -8,13 +8,13 @@ from memory.records.base import Record
 
 
 class Template(Record):
-    """How one kind of question is asked."""
+    """The wordings of one kind of question."""
 
     domain: Topic
     wordings: tuple[str, ...]
 
     def ask(self, name: str) -> tuple[str, ...]:
-        """The wordings about `name`."""
+        """The wordings with `name` filled in."""
         return tuple(wording.format(name) for wording in self.wordings)
 
 

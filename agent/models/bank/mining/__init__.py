@@ -1,1 +1,1 @@
-"""How the mined and invented questions are made: facts from packages and tables, and coined names."""
+"""Generates bank questions: facts mined from packages and tables, and coined names."""

@@ -1,4 +1,4 @@
-"""Coins names that nobody has: a character model of real names, and the checks that a coined name is new."""
+"""Generates invented names: a character model trained on real names, and checks that a name is new."""
 
 import bz2
 import pickle
@@ -21,16 +21,16 @@ from agent.models.bank.mining.mined_facts import without_accents
 
 END = "$"
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "fi", "tr", "id")
-"""Languages whose word lists must not hold a coined name."""
+"""Languages whose word lists must not contain a coined name."""
 COMMON_WORD = 1e-6
-"""Share of all words from which a word is common: no coined name holds one of six letters or more."""
+"""Frequency of a common word; no coined name contains one of six letters or more."""
 _TRIES = 20_000
 TAKEN = frozenset({"archility"})
-"""Names that were coined and turned out to be something real."""
+"""Coined names that turned out to be real."""
 
 
 class Coiner:
-    """Coins names that sound like `real` ones: each letter is drawn by the `order` letters before it."""
+    """A Markov model of letters, of the given `order`, trained on `real` names."""
 
     def __init__(self, real: Iterable[str], order: int, ending: str = "") -> None:
         self._order, self._ending = order, ending
@@ -42,7 +42,7 @@ class Coiner:
                 self._next.setdefault(padded[i - order : i], Counter())[padded[i]] += 1
 
     def coin(self, rng: random.Random, avoid: set[str]) -> str:
-        """A new name in lower case, which is then added to `avoid`."""
+        """A new name in lower case; adds it to `avoid`."""
         for _ in range(_TRIES):
             name = self._draw(rng)
             if (
@@ -54,7 +54,7 @@ class Coiner:
             ):
                 avoid.add(name)
                 return name
-        raise RuntimeError(f"no new name in {_TRIES} tries: give more real names or a lower order")
+        raise RuntimeError(f"no new name in {_TRIES} tries: add real names or lower the order")
 
     def _draw(self, rng: random.Random) -> str:
         text = "^" * self._order
@@ -65,9 +65,9 @@ class Coiner:
 
 
 def pronounceable(name: str) -> bool:
-    """Whether `name` has 5 to 10 letters and no run of vowels or consonants that stops an English reader.
+    """Whether `name` has 5 to 10 letters and only runs of vowels and consonants usual in English.
 
-    Names that end in a hiss are refused too, so that `'s` and a plural `s` can be added.
+    Names that end in a sibilant are excluded, so that `'s` and a plural `s` can be added.
     """
     return (
         5 <= len(name) <= 10
@@ -93,7 +93,7 @@ _AWKWARD = (
 
 
 def is_new(name: str) -> bool:
-    """Whether `name` is in no list of words, places, people or drugs, nor one letter from an entry."""
+    """Whether `name` is neither in a list of words, places, people or drugs, nor one letter from an entry."""
     if name in TAKEN or name in _listed():
         return False
     if any(name[i:j] in _common() for i in range(len(name)) for j in range(i + 6, len(name) + 1)):
@@ -102,7 +102,7 @@ def is_new(name: str) -> bool:
 
 
 def is_near(name: str, other: str) -> bool:
-    """Whether at most two letters must be changed, added or taken away to make one of the other."""
+    """Whether the edit distance is at most two."""
     if abs(len(name) - len(other)) > 2 or len(set(name) ^ set(other)) > 4:
         return False
     row = list(range(len(other) + 1))
@@ -147,13 +147,13 @@ PEOPLE = ("first:female", "first:male", "last")
 
 
 def people_names(kind: str) -> list[str]:
-    """The names of one list of the US census, the commonest first."""
+    """The names of one US census list, most common first."""
     lines = Path(names.FILES[kind]).read_text(encoding="utf-8").splitlines()
     return [line.split()[0].capitalize() for line in lines]
 
 
 def drug_names() -> list[str]:
-    """The names of drugs that are one word of letters."""
+    """Drug names that are a single word of letters."""
     spec = find_spec("drug_named_entity_recognition")
     assert spec is not None
     assert spec.origin is not None

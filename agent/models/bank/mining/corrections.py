@@ -1,4 +1,4 @@
-"""Corrections to what the packages say of places: what is not asked, other names, and right answers."""
+"""Corrections to the packages' data about places: excluded entries, other names, and right answers."""
 
 NOT_ASKED = frozenset(
     [

@@ -1,4 +1,4 @@
-"""Questions about invented names, by the templates of the real ones."""
+"""Generates questions about invented names with the templates of the real questions."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -89,7 +89,7 @@ DISEASES = ("{}", "{} syndrome", "{}'s disease", "{} fever")
 
 
 def invent(real: tuple[BankQuestion, ...]) -> tuple[InventedQuestion, ...]:
-    """`COUNTS` questions about names that `real` does not hold, the same ones each time."""
+    """`COUNTS` questions about names that do not occur in `real`; deterministic."""
     rng, coined = random.Random(SEED), set[str]()
     makers = _makers(rng, coined)
     texts = [text for q in real for text in (*q.wordings, *q.answers)]
@@ -112,7 +112,7 @@ def invent(real: tuple[BankQuestion, ...]) -> tuple[InventedQuestion, ...]:
 
 
 def _makers(rng: random.Random, coined: set[str]) -> dict[str, Callable[[], str]]:
-    """For each kind, what makes a name of that kind."""
+    """For each kind of question, a function that generates a name."""
     real: dict[str, list[str]] = {}
     for fact in tables.facts():
         real.setdefault(fact.kind, []).append(fact.name)

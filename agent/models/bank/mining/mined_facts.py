@@ -1,4 +1,4 @@
-"""Facts as they are mined, and the questions made of them."""
+"""Mined facts, and their conversion to bank questions."""
 
 import re
 import unicodedata
@@ -11,11 +11,11 @@ from memory.records.base import Record
 
 MINED_ID = "mined-"
 _LEAST_KNOWN, _BEST_KNOWN = 1.5, 5.5
-"""Zipf frequencies: that of Nauru's capital and of London, about."""
+"""Zipf frequencies, roughly those of Nauru's capital and of London."""
 
 
 class MinedFact(Record):
-    """One thing to ask: `name` fills the template of `kind`; `known_by` gives its popularity."""
+    """A fact to ask about: `name` fills the template of `kind`; `known_by` determines its popularity."""
 
     kind: str
     name: str
@@ -25,7 +25,7 @@ class MinedFact(Record):
 
 
 def to_question(fact: MinedFact) -> BankQuestion:
-    """The question that asks for `fact`."""
+    """The bank question for `fact`."""
     template = TEMPLATES[fact.kind]
     return BankQuestion(
         id=f"{MINED_ID}{fact.kind}-{slug(fact.name)}".replace("_", "-"),
@@ -48,14 +48,14 @@ def popularity(names: tuple[str, ...]) -> float:
 
 
 def tells_its_answer(to_question: BankQuestion) -> bool:
-    """Whether a wording holds an accepted answer as a whole word."""
+    """Whether a wording contains an accepted answer as a whole word."""
     return any(
         contains_phrase(wording, answer) for wording in to_question.wordings for answer in to_question.answers
     )
 
 
 def contains_phrase(text: str, phrase: str) -> bool:
-    """Whether `phrase` stands in `text` as whole words, whatever the case."""
+    """Whether `text` contains `phrase` as whole words, ignoring case."""
     return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE) is not None
 
 

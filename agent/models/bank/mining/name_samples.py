@@ -1,4 +1,4 @@
-"""Real names that give coined names their sound; no question asks about them."""
+"""Real names on which the name generator is trained, in addition to those of other packages."""
 
 DISEASES = [
     "arthralgia",

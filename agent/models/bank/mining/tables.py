@@ -1,4 +1,4 @@
-"""Facts from `tables.tsv`, our own lists: kind, name and accepted answers (`|` between them), by tabs."""
+"""Facts from our own `tables.tsv`: tab-separated kind, name and accepted answers (separated by `|`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ TABLES = Path(__file__).parent.parent / "tables.tsv"
 
 
 def facts() -> Iterator[MinedFact]:
-    """Every line of the tables. Raises ValueError for a line that does not have three columns."""
+    """One fact per line. Raises ValueError for a line without exactly three columns."""
     for number, line in enumerate(TABLES.read_text(encoding="utf-8").splitlines(), start=1):
         columns = line.split("\t")
         if len(columns) != 3:
