@@ -1,10 +1,10 @@
-"""What the README and the reference say is so, and every setting, command and endpoint is there."""
+"""What the README and the guides say is so: their commands, settings, endpoints and links exist."""
 
 import json
 import re
 import shlex
-from pathlib import Path
 
+import pytest
 import typer
 
 from agent.settings import PREFIX, Settings
@@ -14,9 +14,16 @@ from api.openai.requests import ChatRequest
 from tests.contracts.test_imports import ROOT
 
 README = (ROOT / "README.md").read_text()
-REFERENCE = (ROOT / "docs" / "reference.md").read_text()
-LANGGRAPH = (ROOT / "docs" / "langgraph.md").read_text()
-BLOCKS = re.findall(r"```(?:sh|bash)\n(.*?)```", README, re.DOTALL)
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in (
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs" / "reference").glob("*.md"),
+    )
+}
+REFERENCE = "".join(text for name, text in PAGES.items() if name.startswith("docs/reference/"))
+WRITTEN = {name: text for name, text in PAGES.items() if not name.startswith("docs/reference/")}
 
 
 def command_names() -> set[str]:
@@ -47,13 +54,14 @@ def test_every_endpoint_is_documented() -> None:
     paths = create_app(Settings()).openapi()["paths"]
     for path, methods in paths.items():
         for method in methods:
-            assert f"`{method.upper()} {path}`" in REFERENCE + LANGGRAPH, f"{method.upper()} {path}"
+            assert f"`{method.upper()} {path}`" in REFERENCE, f"{method.upper()} {path}"
 
 
-def test_every_command_in_a_snippet_exists() -> None:
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_command_in_a_snippet_exists(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    lines = [line for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if line.strip()]
-    assert lines
+    blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", WRITTEN[page], re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
     names = command_names()
     for line in lines:
         words = shlex.split(line, comments=True)
@@ -61,6 +69,25 @@ def test_every_command_in_a_snippet_exists() -> None:
             assert words[1] in targets, line
         if words[:1] == ["nightschool"]:
             assert words[1] in names or " ".join(words[1:3]) in names, line
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_every_command_setting_and_endpoint_in_the_text_exists(page: str) -> None:
+    text = WRITTEN[page]
+    names = command_names() | {name.partition(" ")[0] for name in command_names()}
+    for command in re.findall(r"`nightschool ([a-z]+(?: [a-z]+)?)", text):
+        assert command in names or command.partition(" ")[0] in names, command
+    for setting in re.findall(rf"{PREFIX}[A-Z_]+", text):
+        assert setting.removeprefix(PREFIX).lower() in Settings.model_fields, setting
+    for target in re.findall(r"`make ([a-z-]+)", text):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
+    for endpoint in re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^` ]*)`", text):
+        assert f"`{endpoint}`" in REFERENCE, endpoint
+
+
+def test_the_readme_is_one_page() -> None:
+    assert len(README.splitlines()) < 100
+    assert len(README.split()) < 1200
 
 
 def test_the_curl_of_the_readme_is_a_valid_request() -> None:
@@ -78,7 +105,7 @@ def test_integration_runs_the_tests_command_of_the_readme() -> None:
     assert "make test" in README
 
 
-def test_files_named_in_the_readme_exist() -> None:
-    for name in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / name).exists(), name
-    assert Path(ROOT / "examples" / "questions.jsonl").exists()
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_links_to_exists(page: str) -> None:
+    for name in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[page]):
+        assert ((ROOT / page).parent / name).exists(), name
