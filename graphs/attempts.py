@@ -13,8 +13,8 @@ from agent.engines.base import Reply
 from agent.grading import admits_ignorance, is_correct
 from agent.learning import exploration as exploring
 from agent.learning.critique import critique
-from agent.learning.curriculum import grouped, spread
-from agent.learning.gaps import is_gap, keywords
+from agent.learning.curriculum import evenly_spread, group_wordings
+from agent.learning.gaps import gap_keywords, is_gap
 from agent.learning.teachers.rules import RulesTeacher
 from graphs.state import Attempt, LearnState, Runtime, Update, event
 from memory.records.curricula import GUESSED_FORMS
@@ -37,8 +37,10 @@ async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
     requested = await _served_domain(state, given)
     asked = await asyncio.gather(*(_attempt(q, references, requested, given) for q, references in probes))
     attempts = tuple(made for made, _ in asked)
-    words = [keywords(a.question, r) for a, r in asked]
-    merged = tuple(dict.fromkeys(w for group in [keywords(state["subject"], None), *words] for w in group))
+    words = [gap_keywords(a.question, r) for a, r in asked]
+    merged = tuple(
+        dict.fromkeys(w for group in [gap_keywords(state["subject"], None), *words] for w in group)
+    )
     unsure = sum(is_gap(a.uncertainty) for a in attempts)
     said = event(
         given, "attempt", f"answered {len(attempts)} questions", questions=len(attempts), unsure=unsure
@@ -100,5 +102,7 @@ async def _probes(state: LearnState, given: Runtime) -> list[tuple[str, tuple[st
     if (await critique(state["subject"], found)).verdict == "refine":
         return [(state["subject"], ())]
     written = await RulesTeacher().write([hit.passage for hit in found.evidence[:PROBED]])
-    plain = spread([g for g in grouped(written.candidates) if g[0].form not in GUESSED_FORMS], PROBES)
+    plain = evenly_spread(
+        [g for g in group_wordings(written.candidates) if g[0].form not in GUESSED_FORMS], PROBES
+    )
     return [(group[0].question, (group[0].answer,)) for group in plain] or [(state["subject"], ())]

@@ -111,7 +111,7 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     seen = measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, declines))
     unsure = gaps.is_gap(seen)
     stream_gate.end(reply.tokens, release=not unsure and not taught)
-    update |= {"uncertainty": seen, "doubtful": gaps.keywords(state["standalone"], reply)}
+    update |= {"uncertainty": seen, "doubtful": gaps.gap_keywords(state["standalone"], reply)}
     if taught and not unsure:
         update["draft"] = reply
     elif unsure:

@@ -23,7 +23,7 @@ async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:
     reason = f"forgotten: {state['because'] or 'no reason given'}"
     await asyncio.to_thread(given.registry.quarantine, digest, reason)
     try:
-        content = forgetting.plain(await given.outbox.curriculum(digest))
+        content = forgetting.content_digest(await given.outbox.curriculum(digest))
     except (UnknownRun, CorruptRecord):  # a file that is gone or altered keeps nobody from leaving it out
         content = digest
     await asyncio.to_thread(given.registry.quarantine, content, reason)
@@ -33,14 +33,14 @@ async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:
         await given.routes.refresh()
         done = Outcome(status="forgotten", reason=f"what serves {domain} now never learned {digest[:12]}")
         return {"outcome": done, "events": events}
-    kept = await asyncio.to_thread(forgetting.remaining, live, given.registry)
+    kept = await asyncio.to_thread(forgetting.remaining_lessons, live, given.registry)
     if not kept:
         await asyncio.to_thread(given.registry.retire, domain)
         await given.routes.refresh()
         why = f"{live.name} learned nothing else that may stay, so {domain} is served by the base model again"
         done = Outcome(status="forgotten", reason=why)
         return {"outcome": done, "events": [*events, event(given, "forget", why)]}
-    lesson = forgetting.instead(live, kept, await given.outbox.curriculum(kept[-1]))
+    lesson = forgetting.replacement_curriculum(live, kept, await given.outbox.curriculum(kept[-1]))
     count = "one lesson is" if len(kept) == 1 else f"{len(kept)} lessons are"
     said = f"{count} taught anew, from the base model on; until then {live.name} goes on serving {domain}"
     return {

@@ -9,7 +9,7 @@ from typing import Literal
 from langgraph.runtime import Runtime as Injected
 
 from agent.errors import AdapterRefused, CanaryFailed
-from agent.learning.forgetting import taught_again
+from agent.learning.forgetting import with_new_digest
 from agent.models.card import require_teachable
 from agent.promotion import is_outdated, promote
 from graphs import lessons
@@ -91,7 +91,7 @@ async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
         )
     if is_outdated(candidate, live):
         text = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
-        again = taught_again(state["curriculum"])
+        again = with_new_digest(state["curriculum"])
         update = {"curriculum": again, "events": [_said(text, state, given)]}
         return update | lessons.changed(state, digest=again.digest)
     try:

@@ -14,11 +14,11 @@ from agent.chat.support import supports
 from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
 from agent.learning import exploration as exploring
-from agent.learning.candidate_pairs import Written
+from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.corpus_index import CorpusIndex
 from agent.learning.critique import conflicts, critique
-from agent.learning.curriculum import closest, compose, grouped
-from agent.learning.gap_wording import answering
+from agent.learning.curriculum import closest, compose_curriculum, group_wordings
+from agent.learning.gap_wording import pair_for_question
 from agent.learning.gaps import is_gap
 from agent.learning.verification import verify
 from graphs import lessons
@@ -113,7 +113,7 @@ async def criticise(state: LearnState, runtime: Injected[Runtime]) -> Update:
 async def refine(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Words the query anew after a search that missed the point."""
     count = state["refinements"] + 1
-    query = exploring.refined(state["subject"], state["keywords"], state["findings"], count)
+    query = exploring.refined_query(state["subject"], state["keywords"], state["findings"], count)
     return {"refinements": count, "query": query}
 
 
@@ -146,7 +146,7 @@ async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
         return {"outcome": Outcome(status="nothing_to_learn", reason=_silent(written))}
     disputed = {fact.sentence for pair in conflicts(found.facts) for fact in pair}
     usable = [c for c in written.candidates if c.quote not in disputed]
-    groups, limits = grouped(usable), limits_of(state, given)
+    groups, limits = group_wordings(usable), limits_of(state, given)
     if asked:
         chosen = closest(groups, asked, min(limits.facts_per_lesson, limits.facts))
     else:
@@ -171,7 +171,7 @@ async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
         passages=len(passages),
     )
     domain = state["domain"] or _domain(state)
-    draft = Written(candidates=kept, failed=written.failed)
+    draft = WrittenPairs(candidates=kept, failed=written.failed)
     return {"draft": draft, "left_out": left_out, "domain": domain, "events": [*lines, said]}
 
 
@@ -205,12 +205,14 @@ async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
     if state["whole"]:
         planned = await lessons.of_topic(kept, passages, state, given)
     else:
-        asked = await answering(state["subject"], kept, passages, corpus, given.embedder)
+        asked = await pair_for_question(state["subject"], kept, passages, corpus, given.embedder)
         if asked is None:
             return update | {"outcome": Outcome(status="nothing_to_learn", reason=UNANSWERED)}
         update["events"].append(event(given, "verify", f"{state['subject']!r} is taught as {asked.answer!r}"))
         domain = state["domain"] or DEFAULT_DOMAIN
-        made = compose(state["subject"], domain, kept, passages, teacher=given.teacher.name, asked=asked)
+        made = compose_curriculum(
+            state["subject"], domain, kept, passages, teacher=given.teacher.name, asked=asked
+        )
         assert made is not None, "something was kept"
         planned = await lessons.ready([made], state, given)
     return update | planned | {"events": [*update["events"], *planned.get("events", [])]}
@@ -262,7 +264,7 @@ def _answered(state: LearnState) -> bool:
     )
 
 
-def _silent(written: Written) -> str:
+def _silent(written: WrittenPairs) -> str:
     why = "; ".join(f"{count} passages {reason}" for reason, count in written.failed.items())
     return (
         f"nothing to learn from: {why or 'the teacher wrote no question'}; lessons are written from English"

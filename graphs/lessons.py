@@ -12,9 +12,16 @@ from typing import Any
 from langgraph.runtime import Runtime as Injected
 
 from agent.learning.candidate_pairs import CandidatePair
-from agent.learning.curriculum import Group, compose, cut, fact_id, grouped, in_document_order
+from agent.learning.curriculum import (
+    Group,
+    compose_curriculum,
+    fact_id,
+    group_wordings,
+    in_document_order,
+    split_into_lessons,
+)
 from agent.learning.exploration import MOST_PASSAGES
-from agent.learning.forgetting import afresh
+from agent.learning.forgetting import with_unused_digest
 from agent.learning.taught_facts import facts_taught
 from graphs.state import LearnState, Limits, Runtime, Update, event, limits_of
 from memory.records.base import Domain
@@ -38,7 +45,7 @@ async def of_topic(
     """
     limits, domain = limits_of(state, given), state["domain"]
     assert domain is not None, "teach has named it"
-    groups = grouped(in_document_order(candidates, passages))
+    groups = group_wordings(in_document_order(candidates, passages))
     left_out: dict[str, int] = {}
     if len(groups) > min(limits.facts_per_lesson, limits.facts):
         groups, left_out = await _untaught(groups, passages, domain, given)
@@ -50,9 +57,11 @@ async def of_topic(
 
     def composed() -> list[Curriculum]:
         found = []
-        for part in cut(groups[: limits.facts], limits.facts_per_lesson):
+        for part in split_into_lessons(groups[: limits.facts], limits.facts_per_lesson):
             wordings = [candidate for group in part for candidate in group]
-            made = compose(state["subject"], domain, wordings, passages, teacher=given.teacher.name)
+            made = compose_curriculum(
+                state["subject"], domain, wordings, passages, teacher=given.teacher.name
+            )
             assert made is not None, "no part is empty"
             found.append(made)
         return found
@@ -221,7 +230,7 @@ async def _untaught(
 
 def _anew(curriculum: Curriculum, given: Runtime) -> tuple[Curriculum, str | None]:
     """The lesson as it would be handed over, and why it may not be: it is in quarantine as it was or is."""
-    anew = afresh(curriculum, given.registry)
+    anew = with_unused_digest(curriculum, given.registry)
     quarantined = given.registry.quarantined
     return anew, quarantined(curriculum.digest) or quarantined(anew.digest)
 

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict  # whose schema pydantic can write befor
 from agent.chat.abstention import AbstentionReason
 from agent.chat.routing import Route, Routes
 from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
-from agent.learning.candidate_pairs import Written
+from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.rules import RulesTeacher
@@ -193,7 +193,7 @@ class LearnState(TypedDict, total=False):
     """Emptied where several lessons follow, each of whose steps would keep it again."""
     found: Found
     critique: Critique
-    draft: Written | None
+    draft: WrittenPairs | None
     """Cleared once verified: the curriculum then holds what is left of it."""
     curriculum: Curriculum
     """Of the lesson that is being taught, or is to be taught first."""

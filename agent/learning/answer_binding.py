@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from agent.learning.consistency import Span
-from agent.learning.text_analysis import Analysis, Value, topical
+from agent.learning.text_analysis import Analysis, Value, content_tokens
 from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import UNITS
 
@@ -62,7 +62,7 @@ class _Layout(NamedTuple):
     heads: frozenset[str]
 
 
-def unbound(question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
+def is_unbound(question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
     """Whether another value of the answer's kind is bound to the question's words more closely."""
     carried = [v for span in spans for v in quote.values if _carries(quote, v, span)]
     if not carried:
@@ -80,7 +80,11 @@ def unbound(question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
         question,
         _positions(quote),
         _clauses(quote),
-        {t.root: NAMED if t.root in named else 1.0 for t in topical(question) if t.root in quote.roots},
+        {
+            t.root: NAMED if t.root in named else 1.0
+            for t in content_tokens(question)
+            if t.root in quote.roots
+        },
         heads,
     )
     others = [Span(value.first, value.last) for value in rivals]

@@ -24,7 +24,7 @@ class CandidatePair(Record):
     """What it says of the subject, likewise."""
 
 
-class Written(Record):
+class WrittenPairs(Record):
     """What a teacher made of a set of passages."""
 
     candidates: tuple[CandidatePair, ...]
@@ -32,7 +32,7 @@ class Written(Record):
     """Reason -> number of passages that gave nothing."""
 
 
-def by_item(candidates: Sequence[CandidatePair]) -> list[list[CandidatePair]]:
+def group_by_answer(candidates: Sequence[CandidatePair]) -> list[list[CandidatePair]]:
     """The wordings of each question and its answer, in the order in which they were written."""
     groups: dict[tuple[str, str, str, str], list[CandidatePair]] = {}
     for candidate in candidates:

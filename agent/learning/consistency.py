@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from agent.chat.support import quantities
-from agent.learning.text_analysis import MONTHS, Analysis, Value, analyse, topical
+from agent.learning.text_analysis import MONTHS, Analysis, Value, analyse, content_tokens
 from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import ASKS_FOR_UNIT, UNITS
 
@@ -115,11 +115,11 @@ def wrong_kind(question: str, form: str, answer: Analysis) -> str | None:
 
 def gives_away(question: Analysis, answer: Analysis) -> bool:
     """Whether all content words of the answer stand in the question."""
-    said = {t.root for t in topical(answer)}
+    said = {t.root for t in content_tokens(answer)}
     return bool(said) and said <= question.roots
 
 
-def foreign_names(
+def unknown_names(
     question: Analysis, *, quote: Analysis, before: Analysis, passage: Analysis, headings: Analysis
 ) -> str | None:
     """Whether a name, code span or number of the question is not where the quote could mean it."""
@@ -157,7 +157,7 @@ _SHORT = {
 }
 
 
-def renamed(
+def names_another_subject(
     question: Analysis, answer: Analysis, quote: Analysis, passage: Analysis, headings: Analysis
 ) -> bool:
     """Whether the quote opens with one name and the question asks about another that the quote lacks."""
@@ -175,15 +175,15 @@ def renamed(
     )
 
 
-def uncovered(question: Analysis, context: Set[str]) -> bool:
+def is_uncovered(question: Analysis, context: Set[str]) -> bool:
     """Whether too few content words of the question stand in what it is about."""
-    asked = {t.root for t in topical(question) if t.norm not in _ASKING}
+    asked = {t.root for t in content_tokens(question) if t.norm not in _ASKING}
     named = {root for value in question.values for root in question.words(value)}
     least = COVERED_NAMED if named & context else COVERED
     return bool(asked) and len(asked & context) / len(asked) < least
 
 
-def drops_unit(question: Analysis, answer: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
+def omits_unit(question: Analysis, answer: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
     """Whether the answer ends in a number whose unit of measure it leaves to be guessed."""
     if not answer.values or answer.values[-1].kind != "number":
         return False

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from agent.learning.text_analysis import Analysis, Value, analyse, topical
+from agent.learning.text_analysis import Analysis, Value, analyse, content_tokens
 from memory.language.text import quotable
 from memory.records.knowledge import Passage
 
@@ -52,7 +52,7 @@ class CorpusIndex:
     def found(self, question: Analysis, passage_id: str) -> bool:
         """Whether the passage is among the first that the question's words find."""
         scores: dict[int, float] = defaultdict(float)
-        for root in dict.fromkeys(t.root for t in topical(question)):
+        for root in dict.fromkeys(t.root for t in content_tokens(question)):
             postings = self._postings.get(root, [])
             if postings:
                 rarity = math.log(1 + (len(self._ids) - len(postings) + 0.5) / (len(postings) + 0.5))
@@ -63,7 +63,7 @@ class CorpusIndex:
 
     def rivals(self, question: Analysis, quote: Analysis, passage_id: str) -> Iterable[Analysis]:
         """Other sentences that hold every content word of the question that the quote holds."""
-        shared = {t.root for t in topical(question)} & quote.roots
+        shared = {t.root for t in content_tokens(question)} & quote.roots
         named = {r for value in question.values for r in question.words(value)}
         if len(shared) < LEAST_SHARED:
             return
@@ -78,9 +78,9 @@ class CorpusIndex:
                 yield analyse(text)
 
 
-def answers_otherwise(rival: Analysis, question: Analysis, values: Sequence[Value], answer: Analysis) -> bool:
+def has_other_answer(rival: Analysis, question: Analysis, values: Sequence[Value], answer: Analysis) -> bool:
     """Whether the rival sentence has a value of the answer's kind in the answer's place."""
-    said = {t.root for t in topical(answer)}
+    said = {t.root for t in content_tokens(answer)}
     if not values or said <= rival.roots:
         return False
     own = values[0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.grading import normalise
 from agent.learning import question_framing
-from agent.learning.candidate_pairs import CandidatePair, by_item
+from agent.learning.candidate_pairs import CandidatePair, group_by_answer
 from memory.language.terms import content, coverage
 from memory.records.base import Domain, digest_of
 from memory.records.curricula import Curriculum, Form, QAPair
@@ -22,9 +22,9 @@ Group = tuple[CandidatePair, ...]
 """The wordings of one question: same quote, kind and answer."""
 
 
-def grouped(candidates: Sequence[CandidatePair]) -> tuple[Group, ...]:
+def group_wordings(candidates: Sequence[CandidatePair]) -> tuple[Group, ...]:
     """Candidates that ask the same, in the order in which they were written, no wording twice."""
-    return tuple(_distinct(wordings) for wordings in by_item(candidates))
+    return tuple(_distinct(wordings) for wordings in group_by_answer(candidates))
 
 
 def _distinct(wordings: Sequence[CandidatePair]) -> Group:
@@ -50,7 +50,7 @@ def closest(groups: Sequence[Group], question: str, most: int) -> tuple[Group, .
     return tuple(groups[i] for i in sorted(best))
 
 
-def spread(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
+def evenly_spread(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
     """At most `most` groups, evenly over the text."""
     if len(groups) <= most:
         return tuple(groups)
@@ -69,7 +69,7 @@ def in_document_order(
     return tuple(sorted(candidates, key=place))
 
 
-def cut(groups: Sequence[Group], most: int) -> tuple[tuple[Group, ...], ...]:
+def split_into_lessons(groups: Sequence[Group], most: int) -> tuple[tuple[Group, ...], ...]:
     """Lessons of at most `most` groups in their order, all full but the last two, which share what is left.
 
     A later cut of what these leave untaught makes the same lessons again.
@@ -83,7 +83,7 @@ def cut(groups: Sequence[Group], most: int) -> tuple[tuple[Group, ...], ...]:
     return tuple(part for part in (*found, rest[:half], rest[half:]) if part)
 
 
-def compose(
+def compose_curriculum(
     topic: str,
     domain: Domain,
     candidates: Sequence[CandidatePair],
@@ -100,7 +100,7 @@ def compose(
     facts: dict[str, Fact] = {}
     pairs: list[QAPair] = []
     held_out: list[QAPair] = []
-    for group in grouped(candidates if asked is None else (asked, *candidates)):
+    for group in group_wordings(candidates if asked is None else (asked, *candidates)):
         passage = passages[group[0].passage_id]
         fact = _fact(group[0], passage)
         own = asked.question if asked is not None and asked in group else None
@@ -131,8 +131,10 @@ def _parted(wordings: Sequence[str], title: str, own: str | None, *, seed: str) 
         kept_back = plain[_number(seed, "held out") % len(plain)]
         taught = [w for w in wordings if w != kept_back]
     else:
-        opening = question_framing.HELD_OUT[_number(seed, "held out") % len(question_framing.HELD_OUT)]
-        taught, kept_back = list(wordings), question_framing.framed(opening, wordings[0])
+        opening = question_framing.HELD_OUT_OPENINGS[
+            _number(seed, "held out") % len(question_framing.HELD_OUT_OPENINGS)
+        ]
+        taught, kept_back = list(wordings), question_framing.with_opening(opening, wordings[0])
     number = _number(seed, "framing")
     missing = LEAST_WORDINGS - len(taught)
     plainest = taught[:3]
@@ -140,14 +142,17 @@ def _parted(wordings: Sequence[str], title: str, own: str | None, *, seed: str) 
         base = plainest[i % len(plainest)]
         if i % 2 == 0 and title and normalise(title) not in normalise(base):
             taught.append(
-                question_framing.titled(
-                    question_framing.TITLED[(number + i) % len(question_framing.TITLED)], title, base
+                question_framing.with_title(
+                    question_framing.TITLE_TEMPLATES[(number + i) % len(question_framing.TITLE_TEMPLATES)],
+                    title,
+                    base,
                 )
             )
         else:
             taught.append(
-                question_framing.framed(
-                    question_framing.TAUGHT[(number + i) % len(question_framing.TAUGHT)], base
+                question_framing.with_opening(
+                    question_framing.TRAINED_OPENINGS[(number + i) % len(question_framing.TRAINED_OPENINGS)],
+                    base,
                 )
             )
     return list(dict.fromkeys(taught)), kept_back

@@ -54,11 +54,11 @@ async def explore(
     known = {hit.passage.id for hit in first.evidence}
     kept = [hit for hit in first.evidence if hit.passage.source in sources]
     kept += [hit for hit in near if hit.passage.source in sources and hit.passage.id not in known]
-    facts = await assertions([hit.passage for hit in kept], semantic=semantic)
+    facts = await related_facts([hit.passage for hit in kept], semantic=semantic)
     return Findings(query=query, evidence=tuple(kept), facts=facts)
 
 
-async def assertions(passages: Sequence[Passage], *, semantic: SemanticMemory) -> tuple[Fact, ...]:
+async def related_facts(passages: Sequence[Passage], *, semantic: SemanticMemory) -> tuple[Fact, ...]:
     """The graph's facts about everything that the passages speak of, whichever document states them.
 
     Other documents' facts are wanted, for only they can contradict.
@@ -83,7 +83,7 @@ def main_domain(evidence: Sequence[Evidence]) -> str:
     return max(sorted(totals), key=lambda name: totals[name])
 
 
-def refined(question: str, keywords: Sequence[str], found: Findings, attempt: int) -> str:
+def refined_query(question: str, keywords: Sequence[str], found: Findings, attempt: int) -> str:
     """Query of refinement `attempt` (from 1): keywords, then also the headings found, then the longest."""
     own = content(question) or tuple(keywords)
     if attempt == 1:

@@ -11,7 +11,7 @@ from memory.records.base import Digest, Domain
 from memory.records.curricula import Curriculum
 
 
-def chosen(domain: Domain, prefix: str, registry: AdapterRegistry) -> Digest:
+def find_lesson(domain: Domain, prefix: str, registry: AdapterRegistry) -> Digest:
     """The curriculum that the domain's live adapter learned and whose digest begins so.
 
     Raises UnknownAdapter for a domain that has no adapter, and ValueError where it serves the base model, or
@@ -32,12 +32,12 @@ def chosen(domain: Domain, prefix: str, registry: AdapterRegistry) -> Digest:
     raise ValueError(f"{live.name} learned no curriculum {prefix}: it learned {known}")
 
 
-def remaining(live: Adapter, registry: AdapterRegistry) -> tuple[Digest, ...]:
+def remaining_lessons(live: Adapter, registry: AdapterRegistry) -> tuple[Digest, ...]:
     """Curricula that the adapter learned and that are not in quarantine, oldest first."""
     return tuple(digest for digest in live.learned if registry.quarantined(digest) is None)
 
 
-def instead(live: Adapter, kept: tuple[Digest, ...], last: Curriculum) -> Curriculum:
+def replacement_curriculum(live: Adapter, kept: tuple[Digest, ...], last: Curriculum) -> Curriculum:
     """The latest lesson that stays, `last`, to be taught anew: in place of itself and of those left out.
 
     The others that stay are rehearsed with it, as with any lesson, so that each can still be forgotten alone.
@@ -46,7 +46,7 @@ def instead(live: Adapter, kept: tuple[Digest, ...], last: Curriculum) -> Curric
     return last.model_copy(update={"supersedes": (*left_out, kept[-1])})
 
 
-def afresh(curriculum: Curriculum, registry: AdapterRegistry) -> Curriculum:
+def with_unused_digest(curriculum: Curriculum, registry: AdapterRegistry) -> Curriculum:
     """The curriculum, or one of the same content where the adapter that it made may not be served any more,
     because of another lesson that this one learned too or because it is another base model's.
 
@@ -54,7 +54,7 @@ def afresh(curriculum: Curriculum, registry: AdapterRegistry) -> Curriculum:
     """
     made = registry.list(curriculum.domain)
     while any(a.curriculum == curriculum.digest and _made_for_nothing(a, registry) for a in made):
-        curriculum = taught_again(curriculum)
+        curriculum = with_new_digest(curriculum)
     return curriculum
 
 
@@ -64,11 +64,11 @@ def _made_for_nothing(adapter: Adapter, registry: AdapterRegistry) -> bool:
     return (base_mismatch if rejected else promotion_blocker)(adapter, registry) is not None
 
 
-def taught_again(curriculum: Curriculum) -> Curriculum:
+def with_new_digest(curriculum: Curriculum) -> Curriculum:
     """The same content under another digest, in its own place."""
     return curriculum.model_copy(update={"supersedes": (*curriculum.supersedes, curriculum.digest)})
 
 
-def plain(curriculum: Curriculum) -> Digest:
+def content_digest(curriculum: Curriculum) -> Digest:
     """The digest of its content alone, whatever it supersedes: as a learn run would write it again."""
     return curriculum.model_copy(update={"supersedes": ()}).digest

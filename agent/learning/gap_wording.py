@@ -7,8 +7,8 @@ import numpy as np
 
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.text_analysis import analyse, topical
-from agent.learning.verification import unsupported
+from agent.learning.text_analysis import analyse, content_tokens
+from agent.learning.verification import unsupported_reason
 from memory.records.knowledge import Passage
 from memory.retrieval.embedding import Embedder
 
@@ -24,7 +24,7 @@ TRIED = 12
 """Verified questions whose answers are tried, the closest first."""
 
 
-async def answering(
+async def pair_for_question(
     question: str,
     verified: Sequence[CandidatePair],
     passages: Mapping[str, Passage],
@@ -40,7 +40,7 @@ async def answering(
     texts = [question, *(c.question for c in verified)]
     vectors = await asyncio.to_thread(embedder.embed, texts)
     likeness = vectors[1:] @ vectors[0]
-    about = {token.root for token in topical(analyse(question))} - LIGHT
+    about = {token.root for token in content_tokens(analyse(question))} - LIGHT
     for place in np.argsort(-likeness, kind="stable")[:TRIED]:
         if likeness[place] < CLOSE:
             return None
@@ -49,7 +49,7 @@ async def answering(
         if passage is None or (candidate.form == "yes_no") != _is_choice(question):
             continue
         nearby = f"{passage.title}\n{passage.section}\n{passage.text}"
-        if about <= analyse(nearby).roots and unsupported(candidate, passage, corpus) is None:
+        if about <= analyse(nearby).roots and unsupported_reason(candidate, passage, corpus) is None:
             return candidate
     return None
 

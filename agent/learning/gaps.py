@@ -18,7 +18,7 @@ def is_gap(uncertainty: Uncertainty) -> bool:
     return uncertainty.decision != "confident"
 
 
-def keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
+def gap_keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
     """Content words of the question, then words of the answer that the model was unsure of.
 
     A token counts as unsure when even the lower bound of its entropy exceeds DOUBT.

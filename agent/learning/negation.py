@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from agent.learning.consistency import Span
-from agent.learning.text_analysis import AnalysedToken, Analysis, analyse, base, topical
+from agent.learning.text_analysis import AnalysedToken, Analysis, analyse, content_tokens, word_root
 
 _DENIAL = r"\b(?:not|never|nobody|no one|nothing|none|nowhere|cannot|neither|nor)\b|n['\u2019]t\b"
 _NEGATED = re.compile(
@@ -20,7 +20,7 @@ _NEGATIVE = re.compile(
 )
 _COMPARED = frozenset({"unlike", "other than", "rather than", "instead"})
 _DENIALS = frozenset(
-    map(base, ("not", "no", "never", "nobody", "none", "nothing", "cannot", "neither", "nor"))
+    map(word_root, ("not", "no", "never", "nobody", "none", "nothing", "cannot", "neither", "nor"))
 )
 _NOT_A_DENIAL = re.compile(
     r"\b(?:not [^.;]{1,80}?\bbut\b|not only|not just|not least|whether or not|why not|no\. ?\d)",
@@ -31,7 +31,7 @@ _CLAUSES = re.compile(
 )
 
 
-def misnegated(question: str, quote: Analysis, spans: Sequence[Span]) -> str | None:
+def negation_mismatch(question: str, quote: Analysis, spans: Sequence[Span]) -> str | None:
     """Whether question and quote differ by a negation, in the quote's clauses that matter."""
     asked = _plain(question)
     for span in spans or [Span(0, 0)]:
@@ -55,9 +55,9 @@ def _negative(text: str, other: str) -> bool:
         (
             w.startswith(("un", "in", "im", "dis"))
             and len(w) > 5
-            and base(w[2 + w.startswith("dis") :]) in roots
+            and word_root(w[2 + w.startswith("dis") :]) in roots
         )
-        or (w.endswith("less") and base(w[:-4]) in roots)
+        or (w.endswith("less") and word_root(w[:-4]) in roots)
         for w in words
     )
 
@@ -66,7 +66,8 @@ def _contrast(text: str, question: str) -> str:
     """The text without what is no denial of its own: comparisons, and verbs that the question has too."""
     said = analyse(question).roots
     return _NEGATIVE.sub(
-        lambda m: " " if m[0].lower() in _COMPARED or base(m[0].lower()) in said - _DENIALS else m[0], text
+        lambda m: " " if m[0].lower() in _COMPARED or word_root(m[0].lower()) in said - _DENIALS else m[0],
+        text,
     )
 
 
@@ -79,14 +80,14 @@ def _relevant(question: str, quote: Analysis, span: Span) -> str:
     tokens, text = quote.tokens, quote.text
     begin = tokens[span.first].start if span.last else 0
     end = tokens[span.last - 1].end if span.last else 0
-    asked = {t.root for t in topical(analyse(question))}
+    asked = {t.root for t in content_tokens(analyse(question))}
     kept: list[tuple[int, int, str]] = []
     for start, stop in _clauses(text):
         holds = begin < stop and start < end
         piece = text[start:stop]
         if holds:
             piece = text[start : max(start, begin)] + " " + text[min(end, stop) : stop]
-        kept.append((int(holds), len({t.root for t in topical(analyse(piece))} & asked), piece))
+        kept.append((int(holds), len({t.root for t in content_tokens(analyse(piece))} & asked), piece))
     most = max((share for _, share, _ in kept), default=0)
     told = any(holds and share for holds, share, _ in kept)
     return " ".join(piece for holds, share, piece in kept if holds or (share == most and not told))
@@ -97,7 +98,9 @@ def _clauses(text: str) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairwise(cuts) if text[a:b].strip()]
 
 
-def yes_no(question: str, answer: str, quote: Analysis, tokens: Sequence[AnalysedToken]) -> str | None:
+def yes_no_mismatch(
+    question: str, answer: str, quote: Analysis, tokens: Sequence[AnalysedToken]
+) -> str | None:
     """Whether yes or no follows from the quote, as far as the words tell; binding is checked apart."""
     said = answer.strip().strip(".!").lower()
     if said not in ("yes", "no"):

@@ -26,7 +26,9 @@ AT_ONCE = 2
 MARKS = (".", "?", "!")
 
 
-async def ending_well(candidates: Sequence[CandidatePair], scorer: EndingScorer) -> list[CandidatePair]:
+async def keep_complete_questions(
+    candidates: Sequence[CandidatePair], scorer: EndingScorer
+) -> list[CandidatePair]:
     """The candidates whose question may end where it does. Raises what the scorer raises."""
     by_quote: dict[str, list[int]] = {}
     for place, candidate in enumerate(candidates):

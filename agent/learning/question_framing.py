@@ -1,29 +1,29 @@
 """What people say around a question, and how they name the document that it is about."""
 
-TAUGHT = (
+TRAINED_OPENINGS = (
     "Please tell me: ", "Quick question: ", "I was wondering: ", "Do you know this? ", "For a quiz: ",
     "Help me out: ", "Can you answer this? ", "Remind me: ", "Just curious: ", "My question: ", "So, ",
 )  # fmt: skip
-HELD_OUT = (
+HELD_OUT_OPENINGS = (
     "Good morning, ", "Hey there, ", "Out of interest, ", "Sorry to bother you: ", "I have to ask: ",
     "My colleague would like to hear: ",
 )  # fmt: skip
 """Never trained: evaluation asks with them where a question has too few wordings to hold one back."""
-TITLED = ("About {title}: {question}", "{title}: {question}", "In the text about {title}, {lower}")
+TITLE_TEMPLATES = ("About {title}: {question}", "{title}: {question}", "In the text about {title}, {lower}")
 """For questions that are ambiguous without the document's name."""
 
 
-def framed(opening: str, question: str) -> str:
+def with_opening(opening: str, question: str) -> str:
     """The question after an opening."""
-    return f"{opening}{question}" if opening.endswith((": ", "? ")) else f"{opening}{lower(question)}"
+    return f"{opening}{question}" if opening.endswith((": ", "? ")) else f"{opening}{lower_first(question)}"
 
 
-def titled(template: str, title: str, question: str) -> str:
+def with_title(template: str, title: str, question: str) -> str:
     """The question with the document's title."""
-    return template.format(title=title, question=question, lower=lower(question))
+    return template.format(title=title, question=question, lower=lower_first(question))
 
 
-def lower(question: str) -> str:
+def lower_first(question: str) -> str:
     """With a small first letter, but for names and acronyms (`What` -> `what`)."""
     first = question.split(" ", 1)[0]
     return question[:1].lower() + question[1:] if first in _OPENERS else question

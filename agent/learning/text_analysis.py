@@ -89,7 +89,7 @@ def analyse(text: str) -> Analysis:
 
 
 @lru_cache(maxsize=100_000)
-def base(word: str) -> str:
+def word_root(word: str) -> str:
     """The root of a word, of an irregular form too (`wrote`, `written` and `write` are one)."""
     if word in IRREGULAR:
         return IRREGULAR[word]
@@ -103,7 +103,7 @@ def base(word: str) -> str:
     return bare[:-1] if len(bare) > 3 and bare.endswith("e") else bare
 
 
-def topical(analysis: Analysis) -> tuple[AnalysedToken, ...]:
+def content_tokens(analysis: Analysis) -> tuple[AnalysedToken, ...]:
     """Tokens that carry content: neither function words nor signs."""
     return tuple(t for t in analysis.tokens if t.norm not in CLOSED_CLASS and t.kind != "symbol")
 
@@ -123,7 +123,7 @@ def _tokens(text: str) -> Iterator[AnalysedToken]:
         norm, kind = _normalised(match)
         capital = match["word"] is not None and match[0][0].isupper()
         yield AnalysedToken(
-            start, end, norm, base(norm) if kind == "word" else norm, kind, capital, inside, opens
+            start, end, norm, word_root(norm) if kind == "word" else norm, kind, capital, inside, opens
         )
         opens = False
 

@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 from agent.engines.base import EndingScorer
 from agent.errors import EngineError, EngineUnavailable
 from agent.grading import normalise
-from agent.learning.answer_binding import unbound
-from agent.learning.candidate_pairs import CandidatePair, by_item
+from agent.learning.answer_binding import is_unbound
+from agent.learning.candidate_pairs import CandidatePair, group_by_answer
 from agent.learning.consistency import (
     LOOK_BACK,
     Span,
     answer_spans,
-    drops_unit,
-    foreign_names,
     gives_away,
-    renamed,
-    uncovered,
+    is_uncovered,
+    names_another_subject,
+    omits_unit,
+    unknown_names,
     wrong_kind,
 )
-from agent.learning.corpus_index import CorpusIndex, answers_otherwise
-from agent.learning.negation import misnegated, yes_no
-from agent.learning.question_endings import ending_well
-from agent.learning.text_analysis import Analysis, analyse, topical
-from agent.learning.well_formed import AROUND, cut_words, garbled, unreadable, verbless
+from agent.learning.corpus_index import CorpusIndex, has_other_answer
+from agent.learning.negation import negation_mismatch, yes_no_mismatch
+from agent.learning.question_endings import keep_complete_questions
+from agent.learning.text_analysis import Analysis, analyse, content_tokens
+from agent.learning.well_formed import AROUND, has_cut_words, is_garbled, is_verbless, unreadable_reason
 from memory.language.text import sentences
 from memory.records.base import Record
 from memory.records.knowledge import Passage
@@ -49,7 +49,7 @@ OPEN_FORMS = frozenset({"statement"})
 """Forms in which one question may well have several answers ("Tell me about ...")."""
 
 
-class Verified(Record):
+class VerifiedPairs(Record):
     """Candidates that their sources support, and how many were dropped for which reason."""
 
     kept: tuple[CandidatePair, ...]
@@ -64,7 +64,7 @@ async def verify(
     *,
     corpus: CorpusIndex | Sequence[Passage],
     scorer: EndingScorer | None = None,
-) -> Verified:
+) -> VerifiedPairs:
     """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer.
 
     Raises EngineUnavailable; without a scorer, or where it fails, nobody checks how the questions end.
@@ -74,7 +74,7 @@ async def verify(
     scored = False
     if scorer is not None:
         try:
-            whole = await ending_well(kept, scorer)
+            whole = await keep_complete_questions(kept, scorer)
         except EngineUnavailable:
             raise
         except (EngineError, ValueError) as error:
@@ -82,7 +82,7 @@ async def verify(
         else:
             dropped[GOES_ON] = len(kept) - len(whole)
             kept, scored = whole, True
-    return Verified(
+    return VerifiedPairs(
         kept=tuple(kept),
         dropped={reason: count for reason, count in sorted(dropped.items()) if count},
         scored=scored,
@@ -98,9 +98,9 @@ def _consistent(
     index = corpus if isinstance(corpus, CorpusIndex) else CorpusIndex(corpus)
     dropped: Counter[str] = Counter()
     sound: list[CandidatePair] = []
-    for wordings in by_item(candidates):
+    for wordings in group_by_answer(candidates):
         for place, candidate in enumerate(wordings):
-            reason = unsupported(candidate, passages.get(candidate.passage_id), index)
+            reason = unsupported_reason(candidate, passages.get(candidate.passage_id), index)
             if reason is None:
                 sound.append(candidate)
                 continue
@@ -119,32 +119,32 @@ def _consistent(
     return kept, dropped
 
 
-def unsupported(candidate: CandidatePair, passage: Passage | None, corpus: CorpusIndex) -> str | None:
+def unsupported_reason(candidate: CandidatePair, passage: Passage | None, corpus: CorpusIndex) -> str | None:
     """Why the candidate does not follow from its passage, or None if it does."""
     if passage is None:
         return "the source passage is gone"
-    if reason := unreadable(candidate.question, candidate.answer, candidate.quote):
+    if reason := unreadable_reason(candidate.question, candidate.answer, candidate.quote):
         return reason
     place = passage.text.find(candidate.quote)
     if place < 0:
         return "the quote is not in the source"
     end = place + len(candidate.quote)
-    if garbled(candidate.quote, passage.text[max(0, place - AROUND) : end + AROUND]):
+    if is_garbled(candidate.quote, passage.text[max(0, place - AROUND) : end + AROUND]):
         return "the quote is garbled"
     quote, question, answer = map(analyse, (candidate.quote, candidate.question, candidate.answer))
-    if verbless(quote):
+    if is_verbless(quote):
         return "the quote has no verb"
     before = analyse(_before(passage.text, place))
     headings = analyse(f"{passage.title}\n{passage.section}")
     whole = analyse(passage.text)
-    if cut_words(question, whole, corpus.vocabulary):
+    if has_cut_words(question, whole, corpus.vocabulary):
         return "the question has words cut in the middle"
-    reason = foreign_names(question, quote=quote, before=before, passage=whole, headings=headings)
+    reason = unknown_names(question, quote=quote, before=before, passage=whole, headings=headings)
     if reason and candidate.form != "yes_no":  # a "no" is about what is not there
         return reason
-    if renamed(question, answer, quote, whole, headings):
+    if names_another_subject(question, answer, quote, whole, headings):
         return "the question names another than the quote"
-    if uncovered(question, quote.roots | before.roots | headings.roots):
+    if is_uncovered(question, quote.roots | before.roots | headings.roots):
         return "the question is about something else"
     if candidate.form == "yes_no":
         reason = _unproved_choice(candidate, question, quote)
@@ -158,7 +158,7 @@ def unsupported(candidate: CandidatePair, passage: Passage | None, corpus: Corpu
         spans = answer_spans(candidate.answer, quote)
         values = [v for v in quote.values for s in spans if v.first < s.last and s.first < v.last]
         for rival in corpus.rivals(question, quote, passage.id):
-            if answers_otherwise(rival, question, values, answer):
+            if has_other_answer(rival, question, values, answer):
                 return "another sentence gives another answer"
     return None
 
@@ -171,15 +171,15 @@ def _unproved(candidate: CandidatePair, question: Analysis, answer: Analysis, qu
         return "the question gives its answer away"
     if reason := wrong_kind(candidate.question, candidate.form, answer):
         return reason
-    if reason := misnegated(candidate.question, quote, spans):
+    if reason := negation_mismatch(candidate.question, quote, spans):
         return reason
-    if drops_unit(question, answer, quote, spans):
+    if omits_unit(question, answer, quote, spans):
         return "the answer leaves out its unit"
-    return "the quote gives that answer to another question" if unbound(question, quote, spans) else None
+    return "the quote gives that answer to another question" if is_unbound(question, quote, spans) else None
 
 
 def _unproved_choice(candidate: CandidatePair, question: Analysis, quote: Analysis) -> str | None:
-    if reason := yes_no(candidate.question, candidate.answer, quote, topical(question)):
+    if reason := yes_no_mismatch(candidate.question, candidate.answer, quote, content_tokens(question)):
         return reason
     if normalise(candidate.answer) == "no":
         return None
@@ -190,7 +190,7 @@ def _unproved_choice(candidate: CandidatePair, question: Analysis, quote: Analys
             candidate.question[: question.tokens[value.first].start]
             + candidate.question[question.tokens[value.last - 1].end :]
         )
-        if places and unbound(rest, quote, [Span(i, i + 1) for i in places]):
+        if places and is_unbound(rest, quote, [Span(i, i + 1) for i in places]):
             return "the quote does not say yes"
     return None
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Set
 from functools import lru_cache
 
-from agent.learning.text_analysis import Analysis, base
+from agent.learning.text_analysis import Analysis, word_root
 from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import VERB_FORMS, common_words
 
@@ -47,7 +47,7 @@ _OBJECTS = frozenset(_AFTER_AN_ORDER.split())
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
-def unreadable(question: str, answer: str, quote: str) -> str | None:
+def unreadable_reason(question: str, answer: str, quote: str) -> str | None:
     """Why the texts cannot be read at all."""
     if not question.strip() or not answer.strip() or not quote.strip():
         return "the question, answer or quote is empty"
@@ -60,7 +60,7 @@ def unreadable(question: str, answer: str, quote: str) -> str | None:
     return None
 
 
-def garbled(quote: str, around: str) -> bool:
+def is_garbled(quote: str, around: str) -> bool:
     """Whether the quote reads like columns run together or badly recognised print.
 
     `around` is the quote with a little of the text on both sides.
@@ -73,7 +73,7 @@ def garbled(quote: str, around: str) -> bool:
     return _SPACED.search(plain) is not None or len(_MISREAD.findall(quote)) > 1
 
 
-def verbless(quote: Analysis) -> bool:
+def is_verbless(quote: Analysis) -> bool:
     """Whether the quote has nothing that could be a verb and is no row, list or code."""
     if _TABLE.search(quote.text):
         return False
@@ -85,7 +85,7 @@ def verbless(quote: Analysis) -> bool:
     return not any(re.fullmatch(r"[a-z]+(?:ed|[^su]s|ing|en)", t.norm) for t in words)
 
 
-def cut_words(question: Analysis, passage: Analysis, vocabulary: Set[str]) -> bool:
+def has_cut_words(question: Analysis, passage: Analysis, vocabulary: Set[str]) -> bool:
     """Whether a word of the question is cut out of one of the passage, or most words are no English at all.
 
     Rare words and slips of spelling pass: people write them.
@@ -105,12 +105,12 @@ def cut_words(question: Analysis, passage: Analysis, vocabulary: Set[str]) -> bo
 
 
 def _common(word: str) -> bool:
-    return word in CLOSED_CLASS or word in common_words() or base(word) in _common_roots()
+    return word in CLOSED_CLASS or word in common_words() or word_root(word) in _common_roots()
 
 
 @lru_cache(maxsize=1)
 def _common_roots() -> frozenset[str]:
-    return frozenset(map(base, common_words()))
+    return frozenset(map(word_root, common_words()))
 
 
 def _balanced(text: str) -> bool:

@@ -5,9 +5,9 @@ import asyncio
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.learning.forgetting import chosen
+from agent.learning.forgetting import find_lesson
 from agent.promotion import promote, rollback
-from api.compose import Given
+from api.compose import ServiceDep
 from api.errors import refusals
 from api.nightschool.learn import Started, begun
 from memory.records.adapters import Adapter
@@ -42,40 +42,40 @@ class Serving(BaseModel):
 
 
 @router.get("", responses=refusals(422, 503))
-async def listing(given: Given, domain: Domain | None = None) -> list[Adapter]:
+async def listing(service: ServiceDep, domain: Domain | None = None) -> list[Adapter]:
     """All adapter versions, rejected ones too, by domain and version."""
-    return list(await asyncio.to_thread(given.runtime.registry.list, domain))
+    return list(await asyncio.to_thread(service.runtime.registry.list, domain))
 
 
 @router.get("/{name}", responses=refusals(404, 503))
-async def show(name: str, given: Given) -> Adapter:
+async def show(name: str, service: ServiceDep) -> Adapter:
     """One adapter with its evaluation, its gates and where it comes from."""
-    return await asyncio.to_thread(given.runtime.registry.get, name)
+    return await asyncio.to_thread(service.runtime.registry.get, name)
 
 
 @router.post("/{name}/promote", responses=refusals(404, 409, 503))
-async def make_live(name: str, given: Given) -> Serving:
+async def make_live(name: str, service: ServiceDep) -> Serving:
     """Loads the adapter, asks its canary question and makes it its domain's live one."""
-    adapter = await promote(name, engine=given.runtime.engine, registry=given.runtime.registry)
-    await given.runtime.routes.refresh()
+    adapter = await promote(name, engine=service.runtime.engine, registry=service.runtime.registry)
+    await service.runtime.routes.refresh()
     return Serving(domain=adapter.domain, adapter=adapter)
 
 
 @router.post("/rollback", responses=refusals(409, 422, 503))
-async def go_back(request: RollbackRequest, given: Given) -> Serving:
+async def go_back(request: RollbackRequest, service: ServiceDep) -> Serving:
     """Makes the domain's previous adapter live again once its canary sings, or the base model.
 
     One that learned what is in quarantine is passed over.
     """
-    adapter = await rollback(request.domain, engine=given.runtime.engine, registry=given.runtime.registry)
-    await given.runtime.routes.refresh()
+    adapter = await rollback(request.domain, engine=service.runtime.engine, registry=service.runtime.registry)
+    await service.runtime.routes.refresh()
     return Serving(domain=request.domain, adapter=adapter)
 
 
 @router.post("/forget", status_code=202, responses=refusals(400, 404, 409, 422, 503))
-async def forget(request: ForgetRequest, given: Given) -> Started:
+async def forget(request: ForgetRequest, service: ServiceDep) -> Started:
     """Begins a run that quarantines a lesson and teaches the domain's others anew, and returns at once."""
-    registry = given.runtime.registry
-    digest = await asyncio.to_thread(chosen, request.domain, request.curriculum, registry)
-    run_id = await given.runs.forget(request.domain, digest, because=request.reason)
+    registry = service.runtime.registry
+    digest = await asyncio.to_thread(find_lesson, request.domain, request.curriculum, registry)
+    run_id = await service.runs.forget(request.domain, digest, because=request.reason)
     return begun(run_id)

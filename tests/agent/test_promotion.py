@@ -10,7 +10,7 @@ import pytest
 from agent.engines.adapter_files import digest_of_files
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
-from agent.learning.forgetting import afresh
+from agent.learning.forgetting import with_unused_digest
 from agent.promotion import load_with_canary, promote, restore, rollback
 from memory.adapters.base import AdapterRegistry
 from memory.adapters.mlflow import ADAPTER_FILES
@@ -302,6 +302,6 @@ def test_a_lesson_rejected_for_another_base_model_is_taught_anew_under_another_d
 ) -> None:
     lesson = curriculum(domain)
     made = adapter("lamps", 1, rejected=True, digest=lesson.digest)
-    assert afresh(lesson, VolatileAdapterRegistry([made], base=made.base_digest)) == lesson
-    again = afresh(lesson, VolatileAdapterRegistry([made], base="2e" * 32))
+    assert with_unused_digest(lesson, VolatileAdapterRegistry([made], base=made.base_digest)) == lesson
+    again = with_unused_digest(lesson, VolatileAdapterRegistry([made], base="2e" * 32))
     assert again.supersedes == (lesson.digest,)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.grading import is_correct, normalise
-from agent.learning.teachers.rules import candidates
+from agent.learning.teachers.rules import write_pairs
 from agent.models.card import GeneralQuestion
 from examples.demo import KNOWN, LIBRARY, QUESTIONS, known_questions
 from examples.demo_report import SMALL_TALK, Json, Question, checks, own_answer
@@ -31,7 +31,7 @@ def library() -> tuple[Passage, ...]:
 @pytest.fixture(scope="module")
 def taught(library: tuple[Passage, ...]) -> frozenset[str]:
     """Every question that the rules write about the library, verified or not."""
-    return frozenset(f" {normalise(each.question)} " for each in candidates(library))
+    return frozenset(f" {normalise(each.question)} " for each in write_pairs(library))
 
 
 @pytest.mark.parametrize("question", TOPIC, ids=lambda q: q.question)

@@ -7,7 +7,7 @@ import pytest
 
 from agent.chat.routing import Routes
 from agent.engines.scripted import Line, ScriptedEngine
-from agent.learning.forgetting import chosen, plain
+from agent.learning.forgetting import content_digest, find_lesson
 from graphs.server.learn_runs import LearnRuns
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
@@ -64,7 +64,7 @@ async def ended(runs: LearnRuns, run_id: str) -> list[str]:
     """The steps of a run that has ended."""
 
     async def over() -> bool:
-        return (await runs.standing(run_id)).status == "ended"
+        return (await runs.status(run_id)).status == "ended"
 
     await eventually(over)
     return [line.step for line in await runs.events(run_id)]
@@ -85,7 +85,7 @@ async def test_the_lessons_that_stay_are_taught_anew_and_swapped_in(runs: LearnR
     assert (record.outcome.status, record.outcome.adapter) == ("forgotten", RETAUGHT.name)
     made = handed_over(given)
     assert made.supersedes == (BAD.digest, LAST.digest)
-    assert plain(made) == LAST.digest
+    assert content_digest(made) == LAST.digest
     assert given.registry.quarantined(BAD.digest) == "forgotten: the sensor was broken"
     assert given.registry.quarantined(GOOD.digest) is None
     assert given.routes.live[DOMAIN].route.adapter == RETAUGHT.name
@@ -103,7 +103,7 @@ async def test_forgetting_the_latest_lesson_teaches_the_one_before_it(
 ) -> None:
     await ended(runs, await runs.forget(DOMAIN, LAST.digest))
     made = handed_over(given)
-    assert (plain(made), made.supersedes) == (BAD.digest, (LAST.digest, BAD.digest))
+    assert (content_digest(made), made.supersedes) == (BAD.digest, (LAST.digest, BAD.digest))
 
 
 async def test_a_domain_that_learned_nothing_else_goes_back_to_the_base_model(
@@ -156,7 +156,7 @@ async def test_a_run_cut_off_while_it_waits_for_the_trainer_goes_on_and_hands_ov
         run_id = await runs.forget(DOMAIN, BAD.digest)
 
         async def handed() -> bool:
-            return (await runs.standing(run_id)).next == ("train",)
+            return (await runs.status(run_id)).next == ("train",)
 
         await eventually(handed)
     live = given.registry.live(DOMAIN)
@@ -189,29 +189,29 @@ async def test_a_lesson_taught_in_place_of_another_is_forgotten_with_its_content
 
 def test_a_lesson_is_chosen_by_any_beginning_of_its_digest() -> None:
     for digest in (GOOD.digest, BAD.digest, LAST.digest):
-        assert chosen(DOMAIN, digest[:8], lived()) == digest
-        assert chosen(DOMAIN, digest, lived()) == digest
+        assert find_lesson(DOMAIN, digest[:8], lived()) == digest
+        assert find_lesson(DOMAIN, digest, lived()) == digest
 
 
 def test_what_the_live_adapter_did_not_learn_cannot_be_forgotten() -> None:
     with pytest.raises(ValueError, match=f"learned no curriculum 00000000: it learned {GOOD.digest[:12]}"):
-        chosen(DOMAIN, "00000000", lived())
+        find_lesson(DOMAIN, "00000000", lived())
 
 
 def test_an_ambiguous_beginning_is_refused_with_those_that_it_fits() -> None:
     twins = ("ab" * 4 + "0" * 56, "ab" * 4 + "1" * 56)
     live = adapter(DOMAIN, 7, digest=twins[1]).model_copy(update={"rehearsed": twins[:1]})
     with pytest.raises(ValueError, match=f"ambiguous.*{twins[0][:16]}, {twins[1][:16]}"):
-        chosen(DOMAIN, "abababab", lived(live))
+        find_lesson(DOMAIN, "abababab", lived(live))
 
 
 def test_a_domain_without_adapters_and_one_on_the_base_model_have_nothing_to_forget() -> None:
     registry = lived()
     with pytest.raises(UnknownAdapter, match="rivers"):
-        chosen("rivers", GOOD.digest, registry)
+        find_lesson("rivers", GOOD.digest, registry)
     registry.retire(DOMAIN)
     with pytest.raises(ValueError, match="served by the base model"):
-        chosen(DOMAIN, GOOD.digest, registry)
+        find_lesson(DOMAIN, GOOD.digest, registry)
 
 
 def test_superseding_nothing_leaves_a_digest_as_it_was() -> None:

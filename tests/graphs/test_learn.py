@@ -13,7 +13,7 @@ from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import EngineUnavailable
 from agent.grading import normalise
 from agent.learning.gaps import open_gap
-from agent.learning.teachers.rules import candidates
+from agent.learning.teachers.rules import write_pairs
 from graphs.attempts import attempt
 from graphs.learn import NEXT, STEPS, build
 from graphs.state import Bounds, LearnState, Runtime
@@ -110,7 +110,7 @@ async def test_the_report_carries_every_figure(runtime: Runtime) -> None:
 
 async def test_what_the_base_model_expects_to_go_on_is_not_taught(changed: Changed) -> None:
     home, _ = rust()
-    broken = {c.question for c in candidates([home]) if c.question.startswith("Tell me")}
+    broken = {c.question for c in write_pairs([home]) if c.question.startswith("Tell me")}
     engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}, unfinished=broken)
     state = await run(changed(engine=engine), "Rust ownership")
     assert state["dropped"]["the base model expects the question to go on"] > 3

@@ -13,8 +13,8 @@ from langgraph.types import Command
 
 from agent.chat.routing import Routes
 from agent.engines.scripted import ScriptedEngine
-from agent.learning.candidate_pairs import CandidatePair, Written
-from agent.learning.teachers.base import Progress
+from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
+from agent.learning.teachers.base import PassageProgress
 from graphs.learn import build
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import LearnInput
@@ -62,8 +62,8 @@ class FixedTeacher:
         passages: Sequence[Passage],
         *,
         question: str | None = None,
-        on_progress: Progress | None = None,
-    ) -> Written:
+        on_progress: PassageProgress | None = None,
+    ) -> WrittenPairs:
         written = [
             CandidatePair.model_validate(
                 {
@@ -76,7 +76,7 @@ class FixedTeacher:
             )
             for form, asked, answer, sentence in reversed(STATED)
         ]
-        return Written(candidates=tuple(written), failed={})
+        return WrittenPairs(candidates=tuple(written), failed={})
 
 
 @pytest.fixture

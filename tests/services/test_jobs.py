@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from agent.engines.scripted import Line, ScriptedEngine
-from agent.learning.forgetting import instead
+from agent.learning.forgetting import replacement_curriculum
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress
@@ -325,7 +325,7 @@ def test_a_lesson_is_forgotten_by_learning_the_others_from_the_base_and_shown_to
         engine._adapters[f"{domain}-v{number}-{each.digest[:8]}"] = learned(everything)
     assert taught_in_turn(context, registry, good, bad, last) == live
     registry.quarantine(bad.digest, "it was wrong")
-    anew = instead(registry.get(live), (good.digest, last.digest), last)
+    anew = replacement_curriculum(registry.get(live), (good.digest, last.digest), last)
     result = run(context, submit(registry, anew), directly)
     made = registry.get(str(result.adapter))
     assert made.learned == (good.digest, anew.digest)

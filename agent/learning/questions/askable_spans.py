@@ -90,7 +90,7 @@ _WEIGHED = frozenset(
 """Adjectives that weigh a thing and say nothing of its kind."""
 
 
-class Inner(NamedTuple):
+class AskableSpan(NamedTuple):
     """A span of a phrase, and the phrase with the question word or a blank in its place."""
 
     answer: str
@@ -113,7 +113,7 @@ class Inner(NamedTuple):
         return " ".join(part for part in (self.before, self.word, self.after) if part)
 
 
-def inner_spans(phrase: Phrase) -> Iterator[Inner]:
+def askable_spans(phrase: Phrase) -> Iterator[AskableSpan]:
     """The spans inside a phrase, each once, in the order of the text; not the phrase itself."""
     seen = {normalise(phrase.text)}
     hidden = in_brackets(phrase.head.sent)
@@ -127,7 +127,7 @@ def inner_spans(phrase: Phrase) -> Iterator[Inner]:
                 yield found
 
 
-def _at(token: Token, phrase: Phrase) -> Iterator[Inner]:
+def _at(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     if token.dep_ == "nummod" and token.i < token.head.i and token.ent_type_ != "DATE":
         yield from _number(token, phrase)
     elif token.dep_ == "poss" and token.pos_ in ("PROPN", "NOUN"):
@@ -145,7 +145,7 @@ def _at(token: Token, phrase: Phrase) -> Iterator[Inner]:
         yield from _described(token, phrase)
 
 
-def _number(token: Token, phrase: Phrase) -> Iterator[Inner]:
+def _number(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     head = token.head
     if head.ent_type_ in ("DATE", "TIME", "PERCENT", "MONEY") or not token.like_num or head.tag_ == "CD":
         return
@@ -153,7 +153,7 @@ def _number(token: Token, phrase: Phrase) -> Iterator[Inner]:
     yield from _placed(numeral, numeral, "how many", "how_many", token, phrase, articles=True)
 
 
-def _owner(token: Token, phrase: Phrase) -> Iterator[Inner]:
+def _owner(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     tokens = noun_phrase(token)
     if not any(t.dep_ != "case" for t in tokens) or (token.pos_ == "NOUN" and not is_human(token)):
         return
@@ -163,7 +163,7 @@ def _owner(token: Token, phrase: Phrase) -> Iterator[Inner]:
         yield from _placed(text, text + mark, "whose", "who", token, phrase)
 
 
-def _noun(token: Token, phrase: Phrase) -> Iterator[Inner]:
+def _noun(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     if token.dep_ == "pobj" and token.head.lower_ in ("than", "like", "including", "as", "per", "such"):
         return
     name = next((e for e in token.doc.ents if e.start <= token.i < e.end), None)
@@ -176,15 +176,15 @@ def _noun(token: Token, phrase: Phrase) -> Iterator[Inner]:
         text = written(tokens) if tokens else ""
         if not text or any(points(t) for t in tokens) or len(text.split()) > MOST_SPAN_WORDS:
             continue
-        if word_and_form := in_place(token):
+        if word_and_form := word_in_place(token):
             yield from _placed(text, text, *word_and_form, token, phrase)
         return
 
 
-def _kind(token: Token, phrase: Phrase) -> Iterator[Inner]:
+def _kind(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     """`Romanesque arches`: what kind of arches."""
     head = token.head
-    if head.pos_ != "NOUN" or head.ent_type_ or head.dep_ == "compound" or not kind_telling(token):
+    if head.pos_ != "NOUN" or head.ent_type_ or head.dep_ == "compound" or not tells_kind(token):
         return
     if any(c.dep_ == "advmod" for c in token.children):
         return
@@ -200,7 +200,7 @@ def _kind(token: Token, phrase: Phrase) -> Iterator[Inner]:
     yield from _placed(text, whole, f"what kind of {head.text}", "which", token, phrase)
 
 
-def kind_telling(token: Token) -> bool:
+def tells_kind(token: Token) -> bool:
     """Whether a modifier says of what kind a thing is, and not how good or how large."""
     word = token.lower_
     if word in _WEIGHED or token.ent_type_ in ("DATE", "CARDINAL", "ORDINAL", "TIME", "PERCENT", "MONEY"):
@@ -212,7 +212,7 @@ def kind_telling(token: Token) -> bool:
     return bool(_KIND_ENDINGS.search(word)) or token.ent_type_ == "NORP"
 
 
-def _amount(token: Token, phrase: Phrase) -> Iterator[Inner]:
+def _amount(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     """`75% of the seats`: what percentage of the seats."""
     entity = next((e for e in token.doc.ents if e.start <= token.i < e.end), None)
     if entity is None or entity.label_ not in _AMOUNTS:
@@ -227,7 +227,7 @@ def _amount(token: Token, phrase: Phrase) -> Iterator[Inner]:
     yield from _placed(text, entity.text, word, "how_much", token, phrase)
 
 
-def _described(token: Token, phrase: Phrase) -> Iterator[Inner]:
+def _described(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     """`the animation company Orrin`: which animation company."""
     name, word = kind_and_name(token)
     if name:
@@ -243,7 +243,7 @@ def kind_and_name(head: Token) -> tuple[str, str]:
     return name, written(before)
 
 
-def in_place(head: Token) -> tuple[str, Form] | None:
+def word_in_place(head: Token) -> tuple[str, Form] | None:
     """Question word and form for a noun where it stands."""
     several = any(c.dep_ == "conj" for c in head.children)
     label = head.ent_type_
@@ -293,7 +293,7 @@ def _placed(
     phrase: Phrase,
     *,
     articles: bool = False,
-) -> Iterator[Inner]:
+) -> Iterator[AskableSpan]:
     """The span if the phrase's text holds it once, as whole words."""
     places = [m.start() for m in re.finditer(rf"(?<![\w-]){re.escape(replaced)}(?![\w-])", phrase.text)]
     if not answer or len(places) != 1 or answer == phrase.text:
@@ -315,4 +315,4 @@ def _placed(
     told = f"{phrase.text[: places[0]]}{gap}{phrase.text[places[0] + len(replaced) :]}"
     after_of = token.dep_ == "pobj" and token.head.lower_ == "of" and token.head.head == phrase.head
     direct = token.head == phrase.head or token == phrase.head or after_of
-    yield Inner(answer, start, start + len(answer), form, word, before, after, told, direct)
+    yield AskableSpan(answer, start, start + len(answer), form, word, before, after, told, direct)

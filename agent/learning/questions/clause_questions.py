@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from agent.learning.questions import question_words
 from agent.learning.questions.detail_questions import (
-    conditional,
-    counted,
-    existence,
-    instruction,
-    kind_of,
-    whether,
+    condition_questions,
+    count_questions,
+    existence_questions,
+    instruction_questions,
+    kind_questions,
+    yes_no_questions,
 )
-from agent.learning.questions.nested_questions import inside
+from agent.learning.questions.nested_questions import clause_span_questions
 from agent.learning.questions.question_items import QuestionItem, Style
 from agent.learning.questions.wordings import (
     ANYONE,
@@ -23,11 +23,11 @@ from agent.learning.questions.wordings import (
     MOST_ANSWER_WORDS,
     OWNED,
     UNTELLABLE,
+    argument_texts,
     condition_of,
-    item,
-    ordered,
-    sentence,
-    texts,
+    in_question_order,
+    join_words,
+    make_item,
     wordings_of,
 )
 from memory.language.clauses import Apposition, Argument, Clause, Phrase
@@ -36,39 +36,39 @@ from memory.language.verb_groups import base_form, stated
 from memory.records.curricula import Form
 
 
-def questions(clause: Clause) -> Iterator[QuestionItem]:
+def clause_questions(clause: Clause) -> Iterator[QuestionItem]:
     """Every item of the clause, the most telling first."""
     if clause.subject is None:
-        yield from instruction(clause)
+        yield from instruction_questions(clause)
         return
     if clause.existential:
-        yield from existence(clause)
+        yield from existence_questions(clause)
         return
-    if not tellable(clause):
+    if not is_self_contained(clause):
         return
     yield from _about_subject(clause)
-    yield from conditional(clause)
+    yield from condition_questions(clause)
     for argument in clause.arguments:
         yield from _about(argument, clause)
-    yield from inside(clause)
-    yield from whether(clause)
+    yield from clause_span_questions(clause)
+    yield from yes_no_questions(clause)
 
 
-def of_apposition(found: Apposition) -> Iterator[QuestionItem]:
+def apposition_questions(found: Apposition) -> Iterator[QuestionItem]:
     """`Pedanius Dioscorides, a Greek physician`: who he is, and who the physician was."""
     name, description = found.name, found.description
     if re.fullmatch(r"the (?:[\w-]+ ){0,3}[\w-]+", description.text) or UNTELLABLE.match(description.text):
         return  # `the saint, Monica`: which one it is, and not what
     word = "who" if question_words.is_human(description) or question_words.is_human(name) else "what"
     be = "are" if name.head.tag_ in ("NNS", "NNPS") else "is"
-    yield item("definition", description, [
+    yield make_item("definition", description, [
         ("plain", f"{word} {be} {name.text}?"),
         ("embedded", f"Tell me {word} {name.text} {be}."),
         ("echo", f"{name.text} {be} {word}?"),
         ("cloze", f"{name.text} {be} ____."),
     ])  # fmt: skip
     if description.text.lower().startswith(("the ", "its ", "his ", "her ")) or "'s " in description.text:
-        yield item("reverse", name, [
+        yield make_item("reverse", name, [
             ("plain", f"{word} {be} {description.text}?"),
             ("embedded", f"Tell me {word} {description.text} {be}."),
             ("echo", f"{description.text} {be} {word}?"),
@@ -78,10 +78,12 @@ def of_apposition(found: Apposition) -> Iterator[QuestionItem]:
 def predicate(clause: Clause) -> str:
     """What the clause says of its subject."""
     verb = stated(clause) if clause.subject else base_form(clause.verb)
-    return sentence(verb, *texts(clause.arguments), clause.condition.text if clause.condition else "")
+    return join_words(
+        verb, *argument_texts(clause.arguments), clause.condition.text if clause.condition else ""
+    )
 
 
-def tellable(clause: Clause) -> bool:
+def is_self_contained(clause: Clause) -> bool:
     """Whether the subject is whole, and understood by who has not read what stands before."""
     subject = clause.subject
     assert subject is not None
@@ -118,47 +120,49 @@ def _crossed(clause: Clause) -> bool:
 def _about_subject(clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
-    others = texts(ordered(clause.arguments))
+    others = argument_texts(in_question_order(clause.arguments))
     if not others or len(subject.text.split()) > MOST_ANSWER_WORDS or subject.text.lower() in ANYONE:
         return
     if clause.copula and clause.first("infinitive"):
         return
     if subject.head.pos_ == "PRON":
         return
-    forms = question_words.of_subject(subject, acts=not clause.passive and not clause.copula)
+    forms = question_words.for_subject(subject, acts=not clause.passive and not clause.copula)
     word, form = forms[0].word, forms[0].form
     condition = condition_of(clause)
-    told = sentence(of_whom(clause), *others, condition)
+    told = join_words(of_whom(clause), *others, condition)
     wordings: list[tuple[Style, str]] = [("plain", f"{asked.word} {told}?") for asked in forms]
     wordings += [("passive", text) for text in _in_the_other_voice(word, clause)]
     named = next((asked.word[6:] for asked in forms if asked.word.startswith("which ")), "")
     if named and named != "person" and not clause.copula:
         wordings.append(("plain", f"What is the name of the {named} that {told}?"))
-    central = texts([a for a in clause.arguments if a.role in CENTRAL][:1])
+    central = argument_texts([a for a in clause.arguments if a.role in CENTRAL][:1])
     if central and len(others) > 1:
-        wordings.append(("short", sentence(word, of_whom(clause), *central, condition) + "?"))
+        wordings.append(("short", join_words(word, of_whom(clause), *central, condition) + "?"))
     wordings.append(("embedded", f"Tell me {word} {told}."))
-    wordings.append(("cloze", f"____ {sentence(stated(clause), *others, condition)}."))
-    yield item("reverse" if clause.copula and clause.first("complement") else form, subject, wordings)
-    yield from counted(subject, clause, None)
+    wordings.append(("cloze", f"____ {join_words(stated(clause), *others, condition)}."))
+    yield make_item("reverse" if clause.copula and clause.first("complement") else form, subject, wordings)
+    yield from count_questions(subject, clause, None)
 
 
 def _in_the_other_voice(word: str, clause: Clause) -> Iterator[str]:
     """`What did X build?` -> `What was built by X?`, and the other way round, of a clause's subject."""
-    if (group := passive(clause)) is not None and not OWNED.search(" ".join(texts(clause.arguments))):
+    if (group := passive(clause)) is not None and not OWNED.search(
+        " ".join(argument_texts(clause.arguments))
+    ):
         target = clause.first("object")
         assert target is not None, "only a clause with an object has a passive"
-        others = [a for a in ordered(clause.arguments) if a is not target]
-        rest = texts(others)
+        others = [a for a in in_question_order(clause.arguments) if a is not target]
+        rest = argument_texts(others)
         if word == "who":
-            yield sentence("by whom", group.front, target.phrase.text, group.rest, *rest) + "?"
+            yield join_words("by whom", group.front, target.phrase.text, group.rest, *rest) + "?"
         if not any(a.marker == "by" for a in others):
-            yield sentence(word, group.front, target.phrase.text, group.rest, "by", *rest) + "?"
+            yield join_words(word, group.front, target.phrase.text, group.rest, "by", *rest) + "?"
     agent = clause.first("agent")
     if agent is not None and active(clause) is not None and not _starts_with_possessive(agent):
-        rest = texts([a for a in ordered(clause.arguments) if a is not agent])
+        rest = argument_texts([a for a in in_question_order(clause.arguments) if a is not agent])
         do = "did" if clause.past else "do" if _many(agent.phrase) else "does"
-        yield sentence(word, do, agent.phrase.text, clause.adverbs, base_form(clause.verb), *rest) + "?"
+        yield join_words(word, do, agent.phrase.text, clause.adverbs, base_form(clause.verb), *rest) + "?"
 
 
 def _about(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
@@ -174,7 +178,7 @@ def _about(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     if len(argument.phrase.text.split()) > MOST_ANSWER_WORDS and argument.phrase.core:
         argument = replace(argument, phrase=replace(argument.phrase, text=argument.phrase.core))
     if len(argument.phrase.text.split()) <= MOST_ANSWER_WORDS:
-        forms = question_words.of_argument(argument)
+        forms = question_words.for_argument(argument)
         if (clause.copula and argument.role == "complement" and len(clause.arguments) == 1) or (
             clause.copula and argument.role == "infinitive"
         ):
@@ -185,9 +189,9 @@ def _about(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
             whole = _with_marker(argument, forms[0].form, clause)
             found = list(wordings_of(argument, clause, forms, told=whole))
             counted_now = not clause.past and question_words.number(argument.phrase.head) is not None
-            yield item(forms[0].form, whole.phrase, found, telling=counted_now)
-    yield from counted(argument.phrase, clause, argument)
-    yield from kind_of(argument, clause)
+            yield make_item(forms[0].form, whole.phrase, found, telling=counted_now)
+    yield from count_questions(argument.phrase, clause, argument)
+    yield from kind_questions(argument, clause)
 
 
 def _with_marker(argument: Argument, form: Form, clause: Clause) -> Argument:
@@ -237,11 +241,11 @@ def _enabled(argument: Argument) -> tuple[str, Phrase] | None:
 def _enabling(who: str, deed: Phrase, clause: Clause) -> Iterator[QuestionItem]:
     subject, group = clause.subject, inverted(clause)
     assert subject is not None
-    yield item("what", deed, [
-        ("plain", sentence("what", group.front, subject.text, group.rest, who, "to do") + "?"),
-        ("embedded", f"Tell me {sentence('what', subject.text, stated(clause), who, 'to do')}."),
-        ("echo", sentence(subject.text, stated(clause), who, "to do what") + "?"),
-        ("cloze", sentence(subject.text, stated(clause), who, "to ____") + "."),
+    yield make_item("what", deed, [
+        ("plain", join_words("what", group.front, subject.text, group.rest, who, "to do") + "?"),
+        ("embedded", f"Tell me {join_words('what', subject.text, stated(clause), who, 'to do')}."),
+        ("echo", join_words(subject.text, stated(clause), who, "to do what") + "?"),
+        ("cloze", join_words(subject.text, stated(clause), who, "to ____") + "."),
     ])  # fmt: skip
 
 
@@ -252,7 +256,7 @@ def _definition(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     human = question_words.is_human(argument.phrase) or question_words.is_human(subject)
     word = "who" if human and subject.head.pos_ == "PROPN" else "what"
     wordings: list[tuple[Style, str]] = [
-        ("plain", sentence(word, group.front, subject.text, group.rest, condition_of(clause)) + "?")
+        ("plain", join_words(word, group.front, subject.text, group.rest, condition_of(clause)) + "?")
     ]
     generic = clause.verb.tag_ in ("VBZ", "VBP") and not clause.negated and subject.head.pos_ == "NOUN"
     if generic and not clause.auxiliaries and len(subject.text.split()) <= 4:
@@ -260,11 +264,11 @@ def _definition(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
         wordings.append(("plain", f"What is meant by {bare}?"))
         wordings.append(("short", f"Define {bare}."))
     wordings.append(
-        ("embedded", f"Tell me {sentence(word, subject.text, stated(clause), condition_of(clause))}.")
+        ("embedded", f"Tell me {join_words(word, subject.text, stated(clause), condition_of(clause))}.")
     )
-    wordings.append(("echo", sentence(subject.text, stated(clause), word) + "?"))
-    wordings.append(("cloze", sentence(subject.text, stated(clause), "____", condition_of(clause)) + "."))
-    yield item("definition" if not clause.past else "what", argument.phrase, wordings)
+    wordings.append(("echo", join_words(subject.text, stated(clause), word) + "?"))
+    wordings.append(("cloze", join_words(subject.text, stated(clause), "____", condition_of(clause)) + "."))
+    yield make_item("definition" if not clause.past else "what", argument.phrase, wordings)
 
 
 def _starts_with_possessive(argument: Argument) -> bool:

@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.learning.questions import question_words
-from agent.learning.questions.askable_spans import kind_telling
+from agent.learning.questions.askable_spans import tells_kind
 from agent.learning.questions.question_items import QuestionItem
 from agent.learning.questions.question_words import QuestionPhrase
 from agent.learning.questions.wordings import (
     CENTRAL,
     MOST_ANSWER_WORDS,
+    argument_texts,
     condition_of,
-    item,
-    ordered,
-    sentence,
-    texts,
+    in_question_order,
+    join_words,
+    make_item,
     wordings_of,
 )
 from memory.language.clauses import Argument, Clause, Phrase
@@ -33,7 +33,7 @@ MOST_CHOICE_WORDS = 16
 """A longer yes-or-no question is hard to follow."""
 
 
-def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[QuestionItem]:
+def count_questions(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[QuestionItem]:
     """How many there are of the phrase's noun."""
     found = question_words.number(phrase.head)
     if found is None or clause.subject is None:
@@ -50,11 +50,11 @@ def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterat
     if not things or "$" in numeral or "%" in things[:2]:
         return
     if argument is None:
-        tail = [*texts(ordered(clause.arguments)), condition_of(clause)]
-        yield item("how_many", span, [
-            ("plain", sentence(much, things, stated(clause), *tail) + "?"),
-            ("embedded", f"Tell me {sentence(much, things, stated(clause), *tail)}."),
-            ("cloze", sentence("____", things, stated(clause), *tail) + "."),
+        tail = [*argument_texts(in_question_order(clause.arguments)), condition_of(clause)]
+        yield make_item("how_many", span, [
+            ("plain", join_words(much, things, stated(clause), *tail) + "?"),
+            ("embedded", f"Tell me {join_words(much, things, stated(clause), *tail)}."),
+            ("cloze", join_words("____", things, stated(clause), *tail) + "."),
         ])  # fmt: skip
         return
     asked = QuestionPhrase(f"{argument.marker} {much} {things}".strip(), "how_many")
@@ -64,13 +64,13 @@ def counted(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterat
         if w[0] in ("plain", "short", "embedded", "passive")
     ]
     subject, verb = clause.subject.text, stated(clause)
-    around = [a.text for a in ordered(clause.arguments) if a is not argument and a.role in CENTRAL]
-    wordings.append(("echo", sentence(subject, verb, *around, f"{argument.marker} {much} {things}") + "?"))
-    wordings.append(("cloze", sentence(subject, verb, *around, f"{argument.marker} ____ {things}") + "."))
-    yield item("how_many", span, wordings)
+    around = [a.text for a in in_question_order(clause.arguments) if a is not argument and a.role in CENTRAL]
+    wordings.append(("echo", join_words(subject, verb, *around, f"{argument.marker} {much} {things}") + "?"))
+    wordings.append(("cloze", join_words(subject, verb, *around, f"{argument.marker} ____ {things}") + "."))
+    yield make_item("how_many", span, wordings)
 
 
-def kind_of(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
+def kind_questions(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     """Which one of its kind: `blue ribbons` answers what kind of ribbons."""
     head = argument.phrase.head
     modifiers = [c for c in head.children if c.dep_ in ("amod", "compound") and c.i == head.i - 1]
@@ -78,7 +78,7 @@ def kind_of(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
         return
     if argument.phrase.text.split()[0].lower() in ("the", "this", "its", "his", "her", "their"):
         return
-    if not kind_telling(modifiers[0]):
+    if not tells_kind(modifiers[0]):
         return
     if modifiers[0].ent_type_ in ("DATE", "CARDINAL", "ORDINAL") or any(
         c.dep_ == "conj" for c in head.children
@@ -89,39 +89,41 @@ def kind_of(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     asked = QuestionPhrase(f"{argument.marker} what kind of {head.text}".strip(), "which")
     plain = [w for w in wordings_of(argument, clause, (asked,)) if w[0] in ("plain", "embedded")]
     if plain:
-        yield item(
-            question_words.of_argument(argument)[0].form if question_words.of_argument(argument) else "which",
+        yield make_item(
+            question_words.for_argument(argument)[0].form
+            if question_words.for_argument(argument)
+            else "which",
             argument.phrase,
             plain,
         )
 
 
-def conditional(clause: Clause) -> Iterator[QuestionItem]:
+def condition_questions(clause: Clause) -> Iterator[QuestionItem]:
     """When something happens, and what happens then: `If the tank is empty, the pump stops.`"""
     if clause.condition is None or clause.subject is None or clause.past:
         return
     subject, group, condition = clause.subject.text, inverted(clause), clause.condition
-    others = texts(ordered(clause.arguments))
-    deed = sentence(subject, stated(clause), *others)
+    others = argument_texts(in_question_order(clause.arguments))
+    deed = join_words(subject, stated(clause), *others)
     when = Phrase(condition.text, condition.phrase.head, condition.phrase.start, condition.phrase.end)
     if len(condition.text.split()) <= MOST_ANSWER_WORDS:
-        yield item("when", when, [
-            ("plain", sentence("when", group.front, subject, group.rest, *others) + "?"),
-            ("plain", sentence("under what condition", group.front, subject, group.rest, *others) + "?"),
+        yield make_item("when", when, [
+            ("plain", join_words("when", group.front, subject, group.rest, *others) + "?"),
+            ("plain", join_words("under what condition", group.front, subject, group.rest, *others) + "?"),
             ("embedded", f"Tell me when {deed}."),
         ])  # fmt: skip
     if len(deed.split()) <= MOST_ANSWER_WORDS and condition.marker in ("if", "when", "whenever", "once"):
         start, end = clause.subject.start, clause.verb.idx + len(clause.verb)
         ends = [a.phrase.end for a in clause.arguments if not a.fronted]
         then = Phrase(deed, clause.verb, start, max([end, *ends]))
-        yield item("what", then, [
+        yield make_item("what", then, [
             ("plain", f"What happens {condition.text}?"),
             ("plain", f"What will happen {condition.text}?"),
             ("embedded", f"Tell me what happens {condition.text}."),
         ])  # fmt: skip
 
 
-def existence(clause: Clause) -> Iterator[QuestionItem]:
+def existence_questions(clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     found = question_words.number(subject.head)
@@ -132,37 +134,37 @@ def existence(clause: Clause) -> Iterator[QuestionItem]:
         return
     things = subject.text[subject.text.index(numeral) + len(numeral) :].strip()
     group = inverted(clause)
-    rest = texts(clause.arguments)
+    rest = argument_texts(clause.arguments)
     start = subject.start + max(0, clause.sentence.doc.text[subject.start : subject.end].find(numeral))
-    yield item("how_many", Phrase(numeral, subject.head, start, start + len(numeral)), [
-        ("plain", sentence("how many", things, group.front, "there", group.rest, *rest) + "?"),
-        ("embedded", f"Tell me {sentence('how many', things, 'there', stated(clause), *rest)}."),
-        ("echo", sentence("there", stated(clause), "how many", things, *rest) + "?"),
-        ("cloze", sentence("there", stated(clause), "____", things, *rest) + "."),
+    yield make_item("how_many", Phrase(numeral, subject.head, start, start + len(numeral)), [
+        ("plain", join_words("how many", things, group.front, "there", group.rest, *rest) + "?"),
+        ("embedded", f"Tell me {join_words('how many', things, 'there', stated(clause), *rest)}."),
+        ("echo", join_words("there", stated(clause), "how many", things, *rest) + "?"),
+        ("cloze", join_words("there", stated(clause), "____", things, *rest) + "."),
     ])  # fmt: skip
 
 
-def instruction(clause: Clause) -> Iterator[QuestionItem]:
+def instruction_questions(clause: Clause) -> Iterator[QuestionItem]:
     """`To do X, use Y`: what to use, and when."""
     target = clause.first("object")
     purpose = next((a for a in clause.arguments if a.role == "adverbial" and a.marker == "to"), None)
     goal = purpose.text if purpose else condition_of(clause)
     if target is None or not goal or clause.negated:
         return
-    others = [a.text for a in ordered(clause.arguments) if a not in (target, purpose)]
-    verb = sentence(base_form(clause.verb), clause.particle)
+    others = [a.text for a in in_question_order(clause.arguments) if a not in (target, purpose)]
+    verb = join_words(base_form(clause.verb), clause.particle)
     if len(target.phrase.text.split()) <= MOST_ANSWER_WORDS:
-        yield item("what", target.phrase, [
-            ("plain", sentence("what should you", verb, *others, goal) + "?"),
-            ("plain", sentence("what do you", verb, *others, goal) + "?"),
-            ("embedded", f"Tell me {sentence('what to', verb, *others, goal)}."),
-            ("cloze", sentence(verb, "____", *others, goal) + "."),
+        yield make_item("what", target.phrase, [
+            ("plain", join_words("what should you", verb, *others, goal) + "?"),
+            ("plain", join_words("what do you", verb, *others, goal) + "?"),
+            ("embedded", f"Tell me {join_words('what to', verb, *others, goal)}."),
+            ("cloze", join_words(verb, "____", *others, goal) + "."),
         ])  # fmt: skip
-    deed = sentence(verb, target.phrase.text, *others)
+    deed = join_words(verb, target.phrase.text, *others)
     if purpose is not None and len(deed.split()) <= MOST_ANSWER_WORDS + 4:
         aim = purpose.phrase.text
         whole = Phrase(deed, clause.verb, min(clause.verb.idx, target.phrase.start), target.phrase.end)
-        yield item("how", whole, [
+        yield make_item("how", whole, [
             ("plain", f"How do you {aim}?"),
             ("plain", f"How can I {aim}?"),
             ("embedded", f"Tell me how to {aim}."),
@@ -170,7 +172,7 @@ def instruction(clause: Clause) -> Iterator[QuestionItem]:
         ])  # fmt: skip
 
 
-def whether(clause: Clause) -> Iterator[QuestionItem]:
+def yes_no_questions(clause: Clause) -> Iterator[QuestionItem]:
     """Yes or no, as the clause affirms or denies it."""
     subject = clause.subject
     assert subject is not None
@@ -180,13 +182,13 @@ def whether(clause: Clause) -> Iterator[QuestionItem]:
     ):
         return
     affirmed = inverted(_affirmed(clause)) if clause.negated else inverted(clause)
-    tail = [*texts(ordered(clause.arguments)), condition_of(clause)]
-    text = sentence(affirmed.front, subject.text, affirmed.rest, *tail)
+    tail = [*argument_texts(in_question_order(clause.arguments)), condition_of(clause)]
+    text = join_words(affirmed.front, subject.text, affirmed.rest, *tail)
     if len(text.split()) > MOST_CHOICE_WORDS or "," in text:
         return
     answer = "No" if clause.negated else "Yes"
     start, end = clause.sentence.start_char, clause.sentence.end_char
-    yield item("yes_no", Phrase(answer, clause.verb, start, end), [("plain", text + "?")])
+    yield make_item("yes_no", Phrase(answer, clause.verb, start, end), [("plain", text + "?")])
 
 
 def _affirmed(clause: Clause) -> Clause:

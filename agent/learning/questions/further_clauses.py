@@ -39,14 +39,14 @@ _OPTIONAL = frozenset({"prep", "advcl", "advmod", "npadvmod", "agent"})
 _COMPARED = frozenset({"JJR", "RBR"})
 
 
-class Further(NamedTuple):
+class ReportedClause(NamedTuple):
     """A clause, and whose words it is; `source` is "" where the text says it itself."""
 
     clause: Clause
     source: str
 
 
-def further_clauses(sentence: Span, known: Collection[int], referents: Referents) -> Iterator[Further]:
+def further_clauses(sentence: Span, known: Collection[int], referents: Referents) -> Iterator[ReportedClause]:
     """Clauses of the verbs that are not `known` by their places in the text."""
     hidden = in_brackets(sentence)
     for token in sentence:
@@ -59,7 +59,7 @@ def further_clauses(sentence: Span, known: Collection[int], referents: Referents
             continue
         clause = _clause(token, sentence, referents)
         if clause is not None:
-            yield Further(clause, source)
+            yield ReportedClause(clause, source)
 
 
 def _source(verb: Token, referents: Referents) -> str | None:

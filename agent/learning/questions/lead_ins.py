@@ -19,7 +19,7 @@ def lead_in(passage: Passage) -> str:
     return f"in the context of {'the ' if found else ''}{title}"
 
 
-def opened(item: QuestionItem, opening: str, clause: Clause) -> QuestionItem:
+def with_lead_in(item: QuestionItem, opening: str, clause: Clause) -> QuestionItem:
     """The item with the opening before each wording; one that begins with `Tell me` is left out."""
     capital = opening[:1].upper() + opening[1:]
     parts = [clause.subject.text if clause.subject else "", *(a.phrase.text for a in clause.arguments)]

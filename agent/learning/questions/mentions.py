@@ -108,7 +108,7 @@ class Mentions:
 _VAGUE = re.compile(r"(?:[Tt]he|[Bb]oth|[Ii]ts) (?:[a-z-]+ ){0,2}?(?P<noun>[a-z]+)(?:['\u2019]s? .*)?")
 
 
-class Lenient(Referents):
+class MentionReferents(Referents):
     """Referents that also tell `these towers` by the towers that were described before."""
 
     def __init__(self, inner: Referents, mentions: Mentions) -> None:

@@ -12,18 +12,24 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from agent.grading import normalise
-from agent.learning.questions.askable_spans import MOST_SPAN_WORDS, Inner, in_place, inner_spans, time_word
+from agent.learning.questions.askable_spans import (
+    MOST_SPAN_WORDS,
+    AskableSpan,
+    askable_spans,
+    time_word,
+    word_in_place,
+)
 from agent.learning.questions.noun_kinds import is_human, kind_of_noun
 from agent.learning.questions.question_items import QuestionItem, Style
 from agent.learning.questions.wordings import (
     CENTRAL,
     UNTELLABLE,
+    argument_texts,
     condition_of,
-    ordered,
+    in_question_order,
+    join_words,
     precedes,
-    sentence,
-    texts,
-    worded,
+    usable_wordings,
 )
 from memory.ingest.propositions.phrases import in_brackets, written
 from memory.ingest.propositions.predicates import is_impersonal
@@ -65,33 +71,36 @@ _STRANDED = frozenset(
 """Prepositions that a question can end with."""
 
 
-def inside(clause: Clause) -> Iterator[QuestionItem]:
+def clause_span_questions(clause: Clause) -> Iterator[QuestionItem]:
     """About the spans inside a clause's subject and arguments."""
     if clause.subject is None or clause.existential:
         return
-    for inner in inner_spans(clause.subject):
+    for inner in askable_spans(clause.subject):
         yield _of_subject(inner, clause)
     for argument in clause.arguments:
         if argument.role in ("adverb", "measure") and argument.phrase.head.pos_ not in ("NOUN", "PROPN"):
             continue
-        for inner in inner_spans(argument.phrase):
+        for inner in askable_spans(argument.phrase):
             yield _of_argument(inner, argument, clause)
 
 
-def _of_subject(inner: Inner, clause: Clause) -> QuestionItem:
-    tail = [stated(clause), *texts(ordered(clause.arguments)), condition_of(clause)]
-    short = [stated(clause), *texts([a for a in ordered(clause.arguments) if a.role in CENTRAL][:1])]
-    wordings: list[tuple[Style, str]] = [("plain", sentence(inner.asked, *tail) + "?")]
+def _of_subject(inner: AskableSpan, clause: Clause) -> QuestionItem:
+    tail = [stated(clause), *argument_texts(in_question_order(clause.arguments)), condition_of(clause)]
+    short = [
+        stated(clause),
+        *argument_texts([a for a in in_question_order(clause.arguments) if a.role in CENTRAL][:1]),
+    ]
+    wordings: list[tuple[Style, str]] = [("plain", join_words(inner.asked, *tail) + "?")]
     if len(short) > 1 and len(tail) > len(short) + 1:
-        wordings.append(("short", sentence(inner.asked, *short, condition_of(clause)) + "?"))
-    wordings.append(("cloze", sentence(inner.told, *tail) + "."))
+        wordings.append(("short", join_words(inner.asked, *short, condition_of(clause)) + "?"))
+    wordings.append(("cloze", join_words(inner.told, *tail) + "."))
     return _item(inner, wordings)
 
 
-def _of_argument(inner: Inner, argument: Argument, clause: Clause) -> QuestionItem:
+def _of_argument(inner: AskableSpan, argument: Argument, clause: Clause) -> QuestionItem:
     subject, verb, group = clause.subject, stated(clause), inverted(clause)
     assert subject is not None
-    around = [a for a in ordered(clause.arguments) if a is not argument]
+    around = [a for a in in_question_order(clause.arguments) if a is not argument]
     before = [a.text for a in around if precedes(a, argument)]
     after = [a.text for a in around if not precedes(a, argument)]
     condition = condition_of(clause)
@@ -105,10 +114,10 @@ def _of_argument(inner: Inner, argument: Argument, clause: Clause) -> QuestionIt
         wordings.append(
             (
                 "plain",
-                sentence(inner.word, group.front, subject.text, group.rest, *before, stem, condition) + "?",
+                join_words(inner.word, group.front, subject.text, group.rest, *before, stem, condition) + "?",
             )
         )
-        wordings.append(("embedded", f"Tell me {sentence(inner.word, subject.text, verb, *before, stem)}."))
+        wordings.append(("embedded", f"Tell me {join_words(inner.word, subject.text, verb, *before, stem)}."))
     front = f"{argument.marker} {inner.asked}".strip()
     movable = argument.role in ("prepositional", "object", "complement", "agent") and not clause.copula
     opens = inner.asked.split()[0].lower()
@@ -119,23 +128,25 @@ def _of_argument(inner: Inner, argument: Argument, clause: Clause) -> QuestionIt
         and (len(front.split()) <= (5 if heavy else MOST_FRONT_WORDS) and opens not in ("a", "an"))
     ):
         rest = [*before, *after, condition]
-        wordings.append(("plain", sentence(front, group.front, subject.text, group.rest, *rest) + "?"))
+        wordings.append(("plain", join_words(front, group.front, subject.text, group.rest, *rest) + "?"))
         central = [a.text for a in around if a.role in CENTRAL][:1]
         if len(around) > len(central):
             wordings.append(
-                ("short", sentence(front, group.front, subject.text, group.rest, *central, condition) + "?")
+                ("short", join_words(front, group.front, subject.text, group.rest, *central, condition) + "?")
             )
     told = f"{argument.marker} {inner.told}".strip()
-    wordings.append(("echo", sentence(subject.text, verb, *before, front, *after, condition) + "?"))
-    wordings.append(("cloze", sentence(subject.text, verb, *before, told, *after, condition) + "."))
+    wordings.append(("echo", join_words(subject.text, verb, *before, front, *after, condition) + "?"))
+    wordings.append(("cloze", join_words(subject.text, verb, *before, told, *after, condition) + "."))
     return _item(inner, wordings)
 
 
-def _item(inner: Inner, wordings: list[tuple[Style, str]]) -> QuestionItem:
-    return QuestionItem(inner.form, inner.answer, inner.start, inner.end, worded(wordings))
+def _item(inner: AskableSpan, wordings: list[tuple[Style, str]]) -> QuestionItem:
+    return QuestionItem(inner.form, inner.answer, inner.start, inner.end, usable_wordings(wordings))
 
 
-def nested(sentence: Span, asked: Collection[str], referents: Referents) -> Iterator[QuestionItem]:
+def sentence_span_questions(
+    sentence: Span, asked: Collection[str], referents: Referents
+) -> Iterator[QuestionItem]:
     """Items for the sentence's spans whose normalised text is not part of one of the answers `asked`."""
     if sentence.text.rstrip().endswith((":", "?")):
         return
@@ -167,7 +178,7 @@ def nested(sentence: Span, asked: Collection[str], referents: Referents) -> Iter
         if word == "what" and "," in after and "," not in before:
             continue  # before the subject
         told: list[tuple[Style, str]] = [("echo", f"{stem} {word}{after}?".strip())]
-        wordings = worded([*told, ("cloze", f"{before}____{after}.")], most=MOST_CONTEXT)
+        wordings = usable_wordings([*told, ("cloze", f"{before}____{after}.")], most=MOST_CONTEXT)
         if wordings:
             covered.add(f" {key} ")
             yield QuestionItem(form, answer, span.start_char, span.end_char, wordings)
@@ -271,7 +282,7 @@ def _spans(sentence: Span) -> Iterator[tuple[Span, str, Form]]:
             first += 1
         telling = chunk.end - first > 1 or root.pos_ == "PROPN" or root.ent_type_ or root.dep_ == "pobj"
         plain: tuple[str, Form] = ("what", "what")
-        word = plain if listed and not is_human(root) and not kind_of_noun(root) else in_place(root)
+        word = plain if listed and not is_human(root) and not kind_of_noun(root) else word_in_place(root)
         if telling and word:
             yield doc[first : chunk.end], "who" if word[0] == "whom" else word[0], word[1]
 

@@ -67,7 +67,7 @@ class QuestionPhrase(NamedTuple):
     stranded: str = ""
 
 
-def entity(phrase: Phrase) -> str:
+def entity_type(phrase: Phrase) -> str:
     """The kind of entity that the phrase's head belongs to, by spaCy's scheme; "" for none."""
     return str(phrase.head.ent_type_)
 
@@ -77,9 +77,9 @@ def is_human(phrase: Phrase) -> bool:
     return noun_kinds.is_human(phrase.head)
 
 
-def of_subject(phrase: Phrase, *, acts: bool = False) -> tuple[QuestionPhrase, ...]:
+def for_subject(phrase: Phrase, *, acts: bool = False) -> tuple[QuestionPhrase, ...]:
     """How a subject or object is asked for, the plainest first; `acts` for one that does something."""
-    label, head = entity(phrase), phrase.head
+    label, head = entity_type(phrase), phrase.head
     if re.search(r"^(?:\w+ ){0,3}[\d.]+ ?(?:%|per ?cent)", phrase.text):
         label = "PERCENT"
     if label in ("MONEY", "PERCENT"):
@@ -113,7 +113,7 @@ def _whole_name(phrase: Phrase) -> bool:
     return len(phrase.text.split()) <= 7 and phrase.head.right_edge.idx < phrase.end + 1
 
 
-def of_argument(argument: Argument) -> tuple[QuestionPhrase, ...]:
+def for_argument(argument: Argument) -> tuple[QuestionPhrase, ...]:
     """How an argument is asked for, the plainest first; () for one that nobody asks for."""
     phrase, marker = argument.phrase, argument.marker
     if argument.role == "complement" and phrase.head.head.lemma_ in ("name", "call", "title", "dub"):
@@ -121,9 +121,9 @@ def of_argument(argument: Argument) -> tuple[QuestionPhrase, ...]:
     if phrase.head.pos_ == "PRON" or phrase.text.lower().startswith("no ") or marker == "as with":
         return ()
     if argument.role in ("object", "complement", "receiver"):
-        return of_subject(phrase)
+        return for_subject(phrase)
     if argument.role == "agent":
-        who = of_subject(phrase, acts=True)
+        who = for_subject(phrase, acts=True)
         return (*(QuestionPhrase(a.word, a.form, "by") for a in who),)
     if argument.role == "infinitive" and phrase.text.startswith(("be ", "have ")):
         return ()
@@ -155,20 +155,20 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
         return ()
     if marker in _WHY:
         return (QuestionPhrase("why", "why"), QuestionPhrase("for what reason", "why"))
-    if entity(phrase) in ("DATE", "TIME") or _YEARS.fullmatch(phrase.text) or _MONTH.match(phrase.text):
+    if entity_type(phrase) in ("DATE", "TIME") or _YEARS.fullmatch(phrase.text) or _MONTH.match(phrase.text):
         return _time(phrase, marker)
     named = (
         noun_kinds.kind_of_noun(phrase.head)
         if not any(c.dep_ == "conj" for c in phrase.head.children)
         else ""
     )
-    if entity(phrase) in _PLACES and marker in _AT_PLACES:
+    if entity_type(phrase) in _PLACES and marker in _AT_PLACES:
         typed = [
             QuestionPhrase(f"{marker} which {named}", "where"),
             QuestionPhrase(f"{marker} what {named}", "where"),
         ]
         return (QuestionPhrase("where", "where"), *(typed if named and marker in ("in", "at", "on") else ()))
-    if entity(phrase) in _PLACES and marker in ("to", "into", "from", "through"):
+    if entity_type(phrase) in _PLACES and marker in ("to", "into", "from", "through"):
         place = named or "place"
         ends = (
             (QuestionPhrase("where", "where", marker if marker == "from" else ""),)
@@ -182,7 +182,7 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
         return (QuestionPhrase("how", "how"), QuestionPhrase(f"{marker} what", "how"))
     if marker in _WHERE:
         return (QuestionPhrase("where", "where"),)
-    asked = of_subject(phrase)
+    asked = for_subject(phrase)
     who = asked[0]
     if (
         last in NOT_ASKED
@@ -246,7 +246,7 @@ def _time(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
             if marker in ("", "for")
             else (QuestionPhrase(f"{marker} what period", "when"),)
         )
-    if entity(phrase) not in ("DATE", "TIME") and not year and not _MONTH.match(text):
+    if entity_type(phrase) not in ("DATE", "TIME") and not year and not _MONTH.match(text):
         return ()
     if marker in ("since", "until", "from", "after", "before", "between"):
         asked = (
@@ -262,7 +262,7 @@ def _time(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
         asked.append(QuestionPhrase(f"{'on' if found[0] == 'what date' else before} {found[0]}", "when"))
         if found[0] == "what year" and marker == "in":
             asked.append(QuestionPhrase("what year", "when"))
-    elif entity(phrase) == "TIME" and marker == "at":
+    elif entity_type(phrase) == "TIME" and marker == "at":
         asked.append(QuestionPhrase("at what time", "when"))
     return tuple(asked)
 

@@ -39,14 +39,14 @@ def wordings_of(
     subject = clause.subject
     assert subject is not None
     group = inverted(clause)
-    around = [a for a in ordered(clause.arguments) if a is not argument]
+    around = [a for a in in_question_order(clause.arguments) if a is not argument]
     before = [a.text for a in around if precedes(a, argument)]
     after = [a.text for a in around if not precedes(a, argument)]
     condition = condition_of(clause) if argument is not clause.condition else ""
     forms = _movable(forms, argument, after)
     for asked in forms:
         rest = [*before, asked.stranded, *after] if asked.stranded else [*before, *after]
-        yield "plain", sentence(asked.word, group.front, subject.text, group.rest, *rest, condition) + "?"
+        yield "plain", join_words(asked.word, group.front, subject.text, group.rest, *rest, condition) + "?"
     first = forms[0]
     if (
         argument.role == "object"
@@ -64,32 +64,34 @@ def wordings_of(
         )
         yield (
             "passive",
-            sentence(first.word, singular.front, singular.rest, *by, *before, *after, condition) + "?",
+            join_words(first.word, singular.front, singular.rest, *by, *before, *after, condition) + "?",
         )
     if argument.role == "agent" and (verb := active(clause)) is not None:
-        yield "passive", sentence(first.word, verb, subject.text, *before, *after, condition) + "?"
+        yield "passive", join_words(first.word, verb, subject.text, *before, *after, condition) + "?"
     central = [a.text for a in around if a.role in CENTRAL][:1]
     if len(around) > len(central):
         yield (
             "short",
-            sentence(first.word, group.front, subject.text, group.rest, *central, first.stranded, condition)
+            join_words(first.word, group.front, subject.text, group.rest, *central, first.stranded, condition)
             + "?",
         )
     verb = stated(clause)
     stranded = [first.stranded] if first.stranded and first.stranded != "to do" else []
     if first.stranded == "to do":
-        yield "embedded", f"Tell me {sentence(first.word, subject.text, verb, 'to do', condition)}."
+        yield "embedded", f"Tell me {join_words(first.word, subject.text, verb, 'to do', condition)}."
         return
     yield (
         "embedded",
-        f"Tell me {sentence(first.word, subject.text, verb, *before, *stranded, *after, condition)}.",
+        f"Tell me {join_words(first.word, subject.text, verb, *before, *stranded, *after, condition)}.",
     )
     marker = argument.marker if first.stranded or not _replaces_marker(first) else ""
     place = f"{marker} {first.word}".strip()
-    yield "echo", sentence(subject.text, verb, *before, place, *after, condition) + "?"
+    yield "echo", join_words(subject.text, verb, *before, place, *after, condition) + "?"
     yield (
         "cloze",
-        sentence(subject.text, verb, *before, f"{(told or argument).marker} ____".strip(), *after, condition)
+        join_words(
+            subject.text, verb, *before, f"{(told or argument).marker} ____".strip(), *after, condition
+        )
         + ".",
     )
 
@@ -116,7 +118,7 @@ def precedes(one: Argument, other: Argument) -> bool:
     return one.phrase.start < other.phrase.start
 
 
-def ordered(arguments: Sequence[Argument]) -> list[Argument]:
+def in_question_order(arguments: Sequence[Argument]) -> list[Argument]:
     """What stood before the subject comes last; adjuncts only as far as there is room for them."""
     kept = [a for a in arguments if not (a.role in _TRAILING and (a.fronted or len(a.text.split()) > 9))]
     room = MOST_ADJUNCT_WORDS
@@ -131,7 +133,7 @@ def ordered(arguments: Sequence[Argument]) -> list[Argument]:
     return found
 
 
-def texts(arguments: Sequence[Argument]) -> list[str]:
+def argument_texts(arguments: Sequence[Argument]) -> list[str]:
     """The arguments as text."""
     return [a.text for a in arguments]
 
@@ -143,13 +145,13 @@ def condition_of(clause: Clause) -> str:
     return clause.condition.text
 
 
-def sentence(*parts: str) -> str:
+def join_words(*parts: str) -> str:
     """The parts as one text, with its marks set right."""
     text = " ".join(" ".join(part for part in parts if part).split())
     return re.sub(r"\s+([,.;:?])(?=[\s,.;:?]|$)", r"\1", text).strip(" ,;:")
 
 
-def item(
+def make_item(
     form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]], *, telling: bool = False
 ) -> QuestionItem:
     """An item with different wordings that say enough, of at most MOST_WORDS words; none for `their ship`."""
@@ -160,11 +162,11 @@ def item(
         phrase.text,
         phrase.start,
         phrase.end,
-        worded(wordings, open_=form != "definition" and not telling),
+        usable_wordings(wordings, open_=form != "definition" and not telling),
     )
 
 
-def worded(
+def usable_wordings(
     wordings: Sequence[tuple[Style, str]], *, open_: bool = True, most: int = MOST_WORDS
 ) -> tuple[Wording, ...]:
     """The different wordings that are well formed and, where `open_`, say enough of what is asked."""

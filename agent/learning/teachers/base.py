@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from agent.learning.candidate_pairs import Written
+from agent.learning.candidate_pairs import WrittenPairs
 from memory.records.knowledge import Passage
 
-Progress = Callable[[int, int], None]
+PassageProgress = Callable[[int, int], None]
 """Called with the number of passages done and the total."""
 
 
@@ -20,8 +20,8 @@ class Teacher(Protocol):
         passages: Sequence[Passage],
         *,
         question: str | None = None,
-        on_progress: Progress | None = None,
-    ) -> Written:
+        on_progress: PassageProgress | None = None,
+    ) -> WrittenPairs:
         """Pairs about the passages, still to be verified; `question` is what they should help to answer.
 
         Raises TeacherError where the teacher cannot work at all.

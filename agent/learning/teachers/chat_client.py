@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from agent.errors import TeacherError
 from agent.learning.teachers.failures import NoReply
-from agent.learning.teachers.reply import LONGEST_REPLY, too_long
-from agent.learning.teachers.request import REQUESTS, payload
+from agent.learning.teachers.reply import LONGEST_REPLY, too_long_reply
+from agent.learning.teachers.request import REQUESTS, request_body
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class ChatClient:
         """The model's text and why it ended, to the most demanding request that the server takes."""
         try:
             for level in range(server.level, len(REQUESTS)):
-                response = await self._send(payload(self.name, messages, level))
+                response = await self._send(request_body(self.name, messages, level))
                 if response.status not in REFUSED:
                     break
             text, finish = _content(response)
@@ -109,7 +109,7 @@ class ChatClient:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > LARGEST_BODY:
-                    raise too_long()
+                    raise too_long_reply()
             return _Response(response.status_code, body.decode("utf-8", "replace"), _retry_after(response))
 
 

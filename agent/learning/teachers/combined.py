@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from agent.errors import TeacherError
 from agent.grading import normalise
-from agent.learning.candidate_pairs import CandidatePair, Written
-from agent.learning.teachers.base import Progress, Teacher
+from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
+from agent.learning.teachers.base import PassageProgress, Teacher
 from memory.records.knowledge import Passage
 
 log = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ class CombinedTeacher:
         passages: Sequence[Passage],
         *,
         question: str | None = None,
-        on_progress: Progress | None = None,
-    ) -> Written:
+        on_progress: PassageProgress | None = None,
+    ) -> WrittenPairs:
         """The pairs of both, each once. Progress is the model's, as the rules take next to no time.
 
         `failed` counts a passage once for each teacher that got nothing from it.
@@ -37,8 +37,8 @@ class CombinedTeacher:
             by_model = await self._model.write(passages, question=question, on_progress=on_progress)
         except TeacherError as error:
             log.warning("only the rules' pairs are used: %s", error)
-            by_model = Written(candidates=(), failed={str(error): len(passages)})
-        return Written(
+            by_model = WrittenPairs(candidates=(), failed={str(error): len(passages)})
+        return WrittenPairs(
             candidates=_distinct((*by_rules.candidates, *by_model.candidates)),
             failed=dict(Counter(by_rules.failed) + Counter(by_model.failed)),
         )

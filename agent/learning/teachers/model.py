@@ -13,12 +13,12 @@ from pydantic import SecretStr
 
 from agent.concurrency import gather_limited
 from agent.errors import TeacherError
-from agent.learning.candidate_pairs import CandidatePair, Written
-from agent.learning.teachers.base import Progress
+from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
+from agent.learning.teachers.base import PassageProgress
 from agent.learning.teachers.chat_client import CHECK_URL, ChatClient, ServerState
 from agent.learning.teachers.failures import BadReply, PassageFailure
 from agent.learning.teachers.reply import read_reply
-from agent.learning.teachers.request import conversation, second_try
+from agent.learning.teachers.request import retry_messages, teacher_prompt
 from memory.records.knowledge import Passage
 
 
@@ -46,8 +46,8 @@ class ModelTeacher:
         passages: Sequence[Passage],
         *,
         question: str | None = None,
-        on_progress: Progress | None = None,
-    ) -> Written:
+        on_progress: PassageProgress | None = None,
+    ) -> WrittenPairs:
         """Pairs about the passages, one request each. Raises TeacherError if all of them fail."""
         server = ServerState()
         done = 0
@@ -70,7 +70,7 @@ class ModelTeacher:
         failures = [outcome for outcome in outcomes if isinstance(outcome, PassageFailure)]
         if failures and len(failures) == len(passages):
             raise self._useless(failures)
-        return Written(
+        return WrittenPairs(
             candidates=tuple(c for outcome in outcomes if isinstance(outcome, tuple) for c in outcome),
             failed=dict(Counter(failure.reason for failure in failures)),
         )
@@ -79,13 +79,13 @@ class ModelTeacher:
         self, passage: Passage, question: str | None, server: ServerState
     ) -> tuple[CandidatePair, ...]:
         """The pairs about a passage, at the second try if need be. Raises Failure or TeacherError."""
-        messages = conversation(passage, question)
+        messages = teacher_prompt(passage, question)
         reply = ""
         try:
             reply, finish = await self._client.complete(messages, server)
             return read_reply(reply, finish, passage)
         except BadReply as bad:
-            messages += second_try(reply, bad.detail)
+            messages += retry_messages(reply, bad.detail)
         return read_reply(*await self._client.complete(messages, server), passage)
 
     def _useless(self, failures: Sequence[PassageFailure]) -> TeacherError:

@@ -56,7 +56,7 @@ def read_reply(reply: str, finish: str, passage: Passage) -> tuple[CandidatePair
 def _items(reply: str, finish: str) -> list[Any]:
     """The list of pairs in the reply, which models like to wrap in thoughts, prose or a code fence."""
     if len(reply) > LONGEST_REPLY:
-        raise too_long()
+        raise too_long_reply()
     _, closed, answer = reply.partition("</think>")
     text = answer if closed and _PAIRS.search(answer) else reply
     found = _PAIRS.search(text)
@@ -102,6 +102,6 @@ def _verbatim(quote: str, text: str) -> str | None:
     return None
 
 
-def too_long() -> BadReply:
+def too_long_reply() -> BadReply:
     """The failure of a reply that is not read to its end."""
     return BadReply("replied at too great length", "Your reply was far too long: write at most 12 pairs.")

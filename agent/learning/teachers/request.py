@@ -12,7 +12,7 @@ ECHOED = 4_000
 """Characters of a bad reply that its author is shown again."""
 
 
-def conversation(passage: Passage, question: str | None) -> list[dict[str, str]]:
+def teacher_prompt(passage: Passage, question: str | None) -> list[dict[str, str]]:
     """The passage as data, between marks that it cannot contain, as they come from its own digest."""
     tag = f"passage-{passage.digest[:16]}"
     heading = "".join(
@@ -25,7 +25,7 @@ def conversation(passage: Passage, question: str | None) -> list[dict[str, str]]
     return [_message("system", INSTRUCTION), _message("user", data)]
 
 
-def second_try(reply: str, fault: str) -> list[dict[str, str]]:
+def retry_messages(reply: str, fault: str) -> list[dict[str, str]]:
     """What follows a bad reply: the reply itself, and what is wrong with it."""
     return [_message("assistant", reply[:ECHOED] or "(no text)"), _message("user", RETRY.format(fault=fault))]
 
@@ -35,7 +35,7 @@ def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content.encode("utf-8", "replace").decode()}
 
 
-def payload(model: str, messages: list[dict[str, str]], level: int) -> dict[str, Any]:
+def request_body(model: str, messages: list[dict[str, str]], level: int) -> dict[str, Any]:
     """The body of a request of kind `level`.
 
     The last kind has no system message either: some chat templates refuse it.

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from agent.grading import normalise
-from agent.learning.candidate_pairs import CandidatePair, Written
-from agent.learning.questions.clause_questions import of_apposition, predicate, questions
+from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
+from agent.learning.questions.clause_questions import apposition_questions, clause_questions, predicate
 from agent.learning.questions.further_clauses import further_clauses
-from agent.learning.questions.lead_ins import lead_in, opened
-from agent.learning.questions.mentions import Lenient, Mentions
-from agent.learning.questions.nested_questions import nested
+from agent.learning.questions.lead_ins import lead_in, with_lead_in
+from agent.learning.questions.mentions import MentionReferents, Mentions
+from agent.learning.questions.nested_questions import sentence_span_questions
 from agent.learning.questions.question_items import QuestionItem
 from agent.learning.questions.structured_questions import structured_questions
-from agent.learning.teachers.base import Progress
+from agent.learning.teachers.base import PassageProgress
 from memory.ingest.propositions.reading import Sentence, sentences
 from memory.ingest.propositions.structure import structured
 from memory.language.clauses import Apposition, Clause
@@ -39,8 +39,8 @@ class RulesTeacher:
         passages: Sequence[Passage],
         *,
         question: str | None = None,
-        on_progress: Progress | None = None,
-    ) -> Written:
+        on_progress: PassageProgress | None = None,
+    ) -> WrittenPairs:
         """See `Teacher`; a passage without a question is counted, and nothing raised."""
         found: list[CandidatePair] = []
         for start in range(0, len(passages), SLICE):
@@ -51,14 +51,14 @@ class RulesTeacher:
                 on_progress(min(start + SLICE, len(passages)), len(passages))
         silent = len(passages) - len({candidate.passage_id for candidate in found})
         failed = {"state nothing that can be asked": silent} if silent else {}
-        return Written(candidates=tuple(found), failed=failed)
+        return WrittenPairs(candidates=tuple(found), failed=failed)
 
 
 def _all(passages: Sequence[Passage]) -> tuple[CandidatePair, ...]:
-    return tuple(candidates(passages))
+    return tuple(write_pairs(passages))
 
 
-def candidates(passages: Sequence[Passage]) -> Iterator[CandidatePair]:
+def write_pairs(passages: Sequence[Passage]) -> Iterator[CandidatePair]:
     """Questions of the passages, still to be verified; the wordings of one item follow each other."""
     for passage in passages:
         for statement in structured(passage):
@@ -83,7 +83,7 @@ def _of_sentence(sentence: Sentence, mentions: Mentions) -> Iterator[CandidatePa
             if item.wordings and item.form != "yes_no":
                 asked.add(normalise(item.answer))
             yield from _of_item(item, sentence.passage, quote, subject, relation)
-    for item in nested(sentence.span, asked, Lenient(sentence.referents, mentions)):
+    for item in sentence_span_questions(sentence.span, asked, MentionReferents(sentence.referents, mentions)):
         yield from _of_item(item, sentence.passage, quote, "", "")
 
 
@@ -93,11 +93,13 @@ def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[Questi
     known: set[int] = set()
     for clause in sentence.clauses:
         if isinstance(clause, Apposition):
-            yield list(of_apposition(clause)), clause.name.text, "is"
+            yield list(apposition_questions(clause)), clause.name.text, "is"
         else:
             known.add(clause.verb.i)
             yield _of_clause(clause, topic, mentions)
-    for clause, source in further_clauses(sentence.span, known, Lenient(sentence.referents, mentions)):
+    for clause, source in further_clauses(
+        sentence.span, known, MentionReferents(sentence.referents, mentions)
+    ):
         items, subject, relation = _of_clause(clause, topic, mentions, source)
         yield [item for item in items if item.form != "yes_no"], subject, relation
 
@@ -109,12 +111,12 @@ def _of_clause(
     told = mentions.clarified(clause)
     vague = mentions.vague(told)
     opening = f"according to {source}" if source else topic if vague else ""
-    items = [] if vague and not opening else list(questions(told))
+    items = [] if vague and not opening else list(clause_questions(told))
     parts = [told.subject, *(a.phrase for a in told.arguments)]
     unnamed = {part.text for part in parts if part is not None and mentions.is_vague(part)}
     items = [item for item in items if item.answer not in unnamed]
     if opening:
-        items = [opened(item, opening, told) for item in items]
+        items = [with_lead_in(item, opening, told) for item in items]
     return items, told.subject.text if told.subject else "", predicate(told)
 
 

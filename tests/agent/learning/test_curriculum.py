@@ -11,13 +11,13 @@ from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.curriculum import (
     LEAST_WORDINGS,
     closest,
-    compose,
-    cut,
-    grouped,
+    compose_curriculum,
+    evenly_spread,
+    group_wordings,
     in_document_order,
-    spread,
+    split_into_lessons,
 )
-from agent.learning.teachers.rules import candidates
+from agent.learning.teachers.rules import write_pairs
 from memory.records.curricula import Curriculum
 from tests.support.lessons import BASE, RECIPE
 from tests.support.statements import at
@@ -28,12 +28,12 @@ TEXT = (
     "The canal has seven locks. The bridge was designed by Oskar Hahn in 1931."
 )
 PASSAGE = at(TEXT, title="Harbour notes")
-WRITTEN = tuple(candidates([PASSAGE]))
-GROUPS = grouped(WRITTEN)
+WRITTEN = tuple(write_pairs([PASSAGE]))
+GROUPS = group_wordings(WRITTEN)
 
 
 def made(written: tuple[CandidatePair, ...] = WRITTEN) -> Curriculum:
-    found = compose("harbour", "rust", written, {PASSAGE.id: PASSAGE}, teacher="rules")
+    found = compose_curriculum("harbour", "rust", written, {PASSAGE.id: PASSAGE}, teacher="rules")
     assert found is not None
     return found
 
@@ -47,7 +47,7 @@ def candidate(
 def test_wordings_of_one_question_are_one_fact() -> None:
     assert sum(map(len, GROUPS)) <= len(WRITTEN)
     assert all(len({(c.quote, c.form, normalise(c.answer)) for c in group}) == 1 for group in GROUPS)
-    (group,) = grouped([candidate("What filters the water?"), candidate("what filters water?!")])
+    (group,) = group_wordings([candidate("What filters the water?"), candidate("what filters water?!")])
     assert len(group) == 1
 
 
@@ -86,13 +86,13 @@ def test_a_question_with_a_blank_is_a_cloze_and_never_held_out() -> None:
 
 def test_facts_point_at_the_words_that_state_them() -> None:
     moved = PASSAGE.model_copy(update={"start": 500, "end": 500 + len(TEXT)})
-    curriculum = compose("harbour", "rust", WRITTEN, {PASSAGE.id: moved}, teacher="rules")
+    curriculum = compose_curriculum("harbour", "rust", WRITTEN, {PASSAGE.id: moved}, teacher="rules")
     assert curriculum is not None
     assert all(TEXT[f.start - 500 : f.end - 500] == f.sentence for f in curriculum.facts)
 
 
 def test_nothing_verified_is_no_curriculum() -> None:
-    assert compose("harbour", "rust", (), {}, teacher="rules") is None
+    assert compose_curriculum("harbour", "rust", (), {}, teacher="rules") is None
 
 
 def test_each_process_makes_the_same_curriculum() -> None:
@@ -118,14 +118,14 @@ def test_the_facts_closest_to_a_question_come_first_in_their_own_order() -> None
 
 
 def test_with_room_for_all_nothing_is_left_out() -> None:
-    assert closest(GROUPS, "Who designed the bridge?", 1000) == GROUPS == spread(GROUPS, len(GROUPS))
+    assert closest(GROUPS, "Who designed the bridge?", 1000) == GROUPS == evenly_spread(GROUPS, len(GROUPS))
 
 
 def test_a_topic_is_thinned_out_evenly_over_the_text() -> None:
-    chosen = spread(GROUPS, 4)
+    chosen = evenly_spread(GROUPS, 4)
     assert len(chosen) == 4
     assert len({group[0].quote for group in chosen}) == 4
-    assert spread(GROUPS, 0) == ()
+    assert evenly_spread(GROUPS, 0) == ()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_topic_is_thinned_out_evenly_over_the_text() -> None:
 )
 def test_a_topic_is_cut_into_full_lessons_but_for_the_last_two(facts: int, sizes: list[int]) -> None:
     groups = [(candidate(f"What is {n}?"),) for n in range(facts)]
-    parts = cut(groups, 12)
+    parts = split_into_lessons(groups, 12)
     assert [len(part) for part in parts] == sizes
     assert [group for part in parts for group in part] == groups
 
@@ -142,10 +142,10 @@ def test_a_topic_is_cut_into_full_lessons_but_for_the_last_two(facts: int, sizes
 @pytest.mark.parametrize("facts", [13, 25, 59, 60, 61, 100])
 def test_what_the_first_lessons_leave_is_cut_as_before(facts: int) -> None:
     groups = [(candidate(f"What is {n}?"),) for n in range(facts)]
-    parts = cut(groups, 12)
+    parts = split_into_lessons(groups, 12)
     for taught in range(len(parts)):
         rest = [group for part in parts[taught:] for group in part]
-        assert cut(rest, 12) == parts[taught:]
+        assert split_into_lessons(rest, 12) == parts[taught:]
 
 
 def test_candidates_are_put_in_the_order_of_their_quotes() -> None:
@@ -165,8 +165,8 @@ def test_two_things_said_of_one_subject_are_two_facts_to_forgetting() -> None:
     lessons = []
     for thing in ("water", "air"):
         home = at(f"The pump filters the {thing}.", title="Harbour notes")
-        written = [c for c in candidates([home]) if c.answer == "the pump"]
-        lessons.append(compose(thing, "rust", written, {home.id: home}, teacher="rules"))
+        written = [c for c in write_pairs([home]) if c.answer == "the pump"]
+        lessons.append(compose_curriculum(thing, "rust", written, {home.id: home}, teacher="rules"))
     kept, left_out = lessons
     assert kept is not None
     assert left_out is not None

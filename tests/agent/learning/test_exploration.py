@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.learning.exploration import explore, look_up, main_domain, refined
+from agent.learning.exploration import explore, look_up, main_domain, refined_query
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.records.knowledge import Findings
 from memory.retrieval.embedding import HashingEmbedder
@@ -61,7 +61,8 @@ def test_the_main_domain_is_the_one_with_the_most_evidence() -> None:
 def test_each_refinement_asks_differently() -> None:
     found: Findings = findings(passages=(HOME,))
     queries = [
-        refined("What is a borrow checker?", ("borrow", "checker", "linker"), found, n) for n in (1, 2, 3)
+        refined_query("What is a borrow checker?", ("borrow", "checker", "linker"), found, n)
+        for n in (1, 2, 3)
     ]
     assert queries[0] == "borrow checker"
     assert "ownership" in queries[1]

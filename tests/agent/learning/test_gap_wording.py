@@ -8,9 +8,9 @@ import pytest
 
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.gap_wording import TRIED, answering
-from agent.learning.teachers.rules import candidates
-from agent.learning.verification import unsupported, verify
+from agent.learning.gap_wording import TRIED, pair_for_question
+from agent.learning.teachers.rules import write_pairs
+from agent.learning.verification import unsupported_reason, verify
 from memory.retrieval.embedding import HashingEmbedder
 from tests.support.statements import at
 
@@ -21,7 +21,7 @@ PASSAGE = at(
 )
 BY_ID = {PASSAGE.id: PASSAGE}
 CORPUS = CorpusIndex([PASSAGE])
-VERIFIED = asyncio.run(verify(tuple(candidates([PASSAGE])), BY_ID, corpus=CORPUS)).kept
+VERIFIED = asyncio.run(verify(tuple(write_pairs([PASSAGE])), BY_ID, corpus=CORPUS)).kept
 
 
 class Alike:
@@ -37,7 +37,7 @@ def answer(
     question: str, verified: Sequence[CandidatePair] = VERIFIED, embedder: object = None
 ) -> CandidatePair | None:
     found = embedder or HashingEmbedder()
-    return asyncio.run(answering(question, verified, BY_ID, CORPUS, found))  # type: ignore[arg-type]
+    return asyncio.run(pair_for_question(question, verified, BY_ID, CORPUS, found))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_gaps_own_question_gets_the_verified_answer(question: str, expected:
     found = answer(question)
     assert found is not None
     assert (found.question, found.answer) == (question, expected)
-    assert unsupported(found, PASSAGE, CORPUS) is None
+    assert unsupported_reason(found, PASSAGE, CORPUS) is None
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_only_the_closest_are_tried_and_the_rest_is_left_alone() -> None:
             return False
 
     many = [VERIFIED[0]] * (3 * TRIED)
-    found = asyncio.run(answering(VERIFIED[0].question, many, BY_ID, Watching([PASSAGE]), Alike()))
+    found = asyncio.run(pair_for_question(VERIFIED[0].question, many, BY_ID, Watching([PASSAGE]), Alike()))
     assert found is None
     assert len(tried) == TRIED
 
 
 def test_an_answer_whose_passage_is_gone_is_not_taught() -> None:
-    found = asyncio.run(answering(VERIFIED[0].question, VERIFIED, {}, CORPUS, HashingEmbedder()))
+    found = asyncio.run(pair_for_question(VERIFIED[0].question, VERIFIED, {}, CORPUS, HashingEmbedder()))
     assert found is None

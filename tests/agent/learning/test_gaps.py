@@ -6,7 +6,7 @@ import pytest
 
 from agent.chat.gate import measure
 from agent.engines.base import Reply, Token
-from agent.learning.gaps import MOST_KEYWORDS, is_gap, keywords, open_gap
+from agent.learning.gaps import MOST_KEYWORDS, gap_keywords, is_gap, open_gap
 from memory.records.base import Interval
 from tests.support.cards import gate
 
@@ -36,12 +36,12 @@ def test_an_admission_of_ignorance_is_a_gap_however_sure_it_is() -> None:
 
 def test_keywords_are_the_questions_subject_and_the_doubtful_words_of_the_answer() -> None:
     answer = reply(("a", 0.1), (" lin", 2.0), ("ker", 0.1), (" tool", 0.1))
-    assert keywords("What is a borrow checker?", answer) == ("borrow", "checker", "linker")
+    assert gap_keywords("What is a borrow checker?", answer) == ("borrow", "checker", "linker")
 
 
 def test_keywords_do_not_grow_without_end() -> None:
     long = " ".join(f"subject{n}" for n in range(50))
-    assert len(keywords(long, None)) == MOST_KEYWORDS
+    assert len(gap_keywords(long, None)) == MOST_KEYWORDS
 
 
 def test_a_new_gap_is_open_and_takes_its_time_from_the_caller() -> None:

@@ -9,7 +9,7 @@ import pytest
 from agent.engines.scripted import ScriptedEngine
 from agent.errors import EngineError, EngineUnavailable, PromptTooLong
 from agent.learning.candidate_pairs import CandidatePair
-from agent.learning.question_endings import LEAST, LONGEST_QUOTE, ending_well
+from agent.learning.question_endings import LEAST, LONGEST_QUOTE, keep_complete_questions
 from agent.learning.verification import verify
 from memory.ingest.passages import passages
 
@@ -33,7 +33,7 @@ class Recorder:
 
 
 def kept(candidates: Sequence[CandidatePair], scorer: Recorder | ScriptedEngine) -> list[str]:
-    return [each.question for each in asyncio.run(ending_well(candidates, scorer))]
+    return [each.question for each in asyncio.run(keep_complete_questions(candidates, scorer))]
 
 
 def test_what_the_model_does_not_expect_to_end_there_is_dropped_and_the_rest_keeps_its_order() -> None:

@@ -18,7 +18,7 @@ from agent.engines.scripted import ScriptedEngine
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
 from agent.learning.text_analysis import analyse
-from agent.learning.verification import Verified, verify
+from agent.learning.verification import VerifiedPairs, verify
 from memory.records.knowledge import Passage
 from tests.support.facts import passage
 
@@ -45,7 +45,7 @@ CORPUS = CorpusIndex(PASSAGES)
 ODD = "Otter Kingsley"
 
 
-def check(*candidates: CandidatePair, passages: Sequence[Passage] = PASSAGES) -> Verified:
+def check(*candidates: CandidatePair, passages: Sequence[Passage] = PASSAGES) -> VerifiedPairs:
     corpus = CORPUS if passages is PASSAGES else CorpusIndex(passages)
     return asyncio.run(verify(candidates, {p.id: p for p in passages}, corpus=corpus, scorer=None))
 
@@ -231,7 +231,7 @@ def test_the_same_input_is_judged_the_same() -> None:
 
 
 def test_nothing_to_check_is_nothing_kept() -> None:
-    assert check() == Verified(kept=(), dropped={})
+    assert check() == VerifiedPairs(kept=(), dropped={})
 
 
 def test_a_corpus_may_come_as_passages() -> None:
@@ -353,7 +353,7 @@ def test_the_same_question_is_kept_once_though_one_answer_is_longer() -> None:
     pair = natural("Who gave Marsden")
     shorter = pair.model_copy(update={"answer": "George Holt"})
     verified = check(pair, pair, shorter)
-    assert verified == Verified(kept=(pair,), dropped={"the same question comes twice": 2})
+    assert verified == VerifiedPairs(kept=(pair,), dropped={"the same question comes twice": 2})
 
 
 def test_another_passage_with_another_value_is_a_rival() -> None:

@@ -47,10 +47,10 @@ def popularity(names: tuple[str, ...]) -> float:
     return round(min(1.0, max(0.0, (mean - _LEAST_KNOWN) / (_BEST_KNOWN - _LEAST_KNOWN))), 3)
 
 
-def tells_its_answer(to_question: BankQuestion) -> bool:
+def tells_its_answer(question: BankQuestion) -> bool:
     """Whether a wording contains an accepted answer as a whole word."""
     return any(
-        contains_phrase(wording, answer) for wording in to_question.wordings for answer in to_question.answers
+        contains_phrase(wording, answer) for wording in question.wordings for answer in to_question.answers
     )
 
 

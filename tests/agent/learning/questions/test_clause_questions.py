@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from agent.learning.questions.clause_questions import of_apposition, questions
+from agent.learning.questions.clause_questions import apposition_questions, clause_questions
 from agent.learning.questions.question_items import QuestionItem
 from memory.ingest.propositions.reading import sentences
 from memory.language.clauses import Apposition
@@ -16,7 +16,9 @@ def items(text: str) -> list[QuestionItem]:
         item
         for sentence in sentences([at(text, title="Harbour notes")])
         for clause in sentence.clauses
-        for item in (of_apposition(clause) if isinstance(clause, Apposition) else questions(clause))
+        for item in (
+            apposition_questions(clause) if isinstance(clause, Apposition) else clause_questions(clause)
+        )
     ]
 
 

@@ -1,11 +1,11 @@
 """What stands for something named before is told in full, or under its topic."""
 
-from agent.learning.teachers.rules import candidates
+from agent.learning.teachers.rules import write_pairs
 from tests.support.statements import at
 
 
 def questions(text: str, title: str = "Harbour notes") -> list[str]:
-    return [c.question for c in candidates([at(text, title=title)])]
+    return [c.question for c in write_pairs([at(text, title=title)])]
 
 
 def test_a_bare_definite_noun_is_told_by_what_was_described_before() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.grading import normalise
-from agent.learning.questions.nested_questions import LEAST_CONTEXT, MOST_SPAN_WORDS, nested
+from agent.learning.questions.nested_questions import LEAST_CONTEXT, MOST_SPAN_WORDS, sentence_span_questions
 from agent.learning.questions.question_items import QuestionItem
 from memory.ingest.propositions.reading import sentences
 from tests.support.statements import at
@@ -15,7 +15,9 @@ def items(text: str, asked: tuple[str, ...] = ()) -> list[QuestionItem]:
     return [
         item
         for sentence in sentences([at(text, title="Harbour notes")])
-        for item in nested(sentence.span, {normalise(each) for each in asked}, sentence.referents)
+        for item in sentence_span_questions(
+            sentence.span, {normalise(each) for each in asked}, sentence.referents
+        )
     ]
 
 
@@ -35,7 +37,7 @@ def test_the_blank_filled_in_is_what_the_sentence_says() -> None:
 
 def test_every_answer_stands_where_its_item_says() -> None:
     (sentence,) = sentences([at(TEXT)])
-    for item in nested(sentence.span, set(), sentence.referents):
+    for item in sentence_span_questions(sentence.span, set(), sentence.referents):
         assert normalise(sentence.span.doc.text[item.start : item.end]) == normalise(item.answer)
 
 

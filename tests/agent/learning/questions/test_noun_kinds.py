@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.learning.questions.clause_questions import questions
+from agent.learning.questions.clause_questions import clause_questions
 from memory.ingest.propositions.reading import sentences
 from memory.language.clauses import Clause
 from tests.support.statements import at
@@ -15,7 +15,7 @@ def asked(text: str) -> list[tuple[str, str]]:
         for sentence in sentences([at(text, title="Harbour notes")])
         for clause in sentence.clauses
         if isinstance(clause, Clause)
-        for item in questions(clause)
+        for item in clause_questions(clause)
         for wording in item.wordings
     ]
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from agent.errors import TeacherError
-from agent.learning.candidate_pairs import CandidatePair, Written
-from agent.learning.teachers.base import Progress, Teacher
+from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
+from agent.learning.teachers.base import PassageProgress, Teacher
 from agent.learning.teachers.combined import CombinedTeacher
 from memory.records.knowledge import Passage
 from tests.support.facts import passage
@@ -15,14 +15,18 @@ HOME = passage("A move transfers a value.")
 class Scripted:
     """A teacher whose result is given."""
 
-    def __init__(self, name: str, result: Written | TeacherError, calls: list[str]) -> None:
+    def __init__(self, name: str, result: WrittenPairs | TeacherError, calls: list[str]) -> None:
         self.name = name
         self._result = result
         self._calls = calls
 
     async def write(
-        self, passages: Sequence[Passage], *, question: str | None = None, on_progress: Progress | None = None
-    ) -> Written:
+        self,
+        passages: Sequence[Passage],
+        *,
+        question: str | None = None,
+        on_progress: PassageProgress | None = None,
+    ) -> WrittenPairs:
         self._calls.append(f"{self.name}: {question}")
         if isinstance(self._result, TeacherError):
             raise self._result
@@ -31,14 +35,16 @@ class Scripted:
         return self._result
 
 
-def wrote(*pairs: tuple[str, str], quote: str = HOME.text, **failed: int) -> Written:
+def wrote(*pairs: tuple[str, str], quote: str = HOME.text, **failed: int) -> WrittenPairs:
     candidates = (
         CandidatePair(question=q, answer=a, form="what", quote=quote, passage_id=HOME.id) for q, a in pairs
     )
-    return Written(candidates=tuple(candidates), failed=failed)
+    return WrittenPairs(candidates=tuple(candidates), failed=failed)
 
 
-def both(rules: Written, model: Written | TeacherError, calls: list[str] | None = None) -> CombinedTeacher:
+def both(
+    rules: WrittenPairs, model: WrittenPairs | TeacherError, calls: list[str] | None = None
+) -> CombinedTeacher:
     made = [] if calls is None else calls
     return CombinedTeacher(Scripted("rules", rules, made), Scripted("big", model, made))
 

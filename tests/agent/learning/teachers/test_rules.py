@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from agent.learning.candidate_pairs import Written
+from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.corpus_index import CorpusIndex
 from agent.learning.teachers.rules import SLICE, RulesTeacher
 from agent.learning.verification import verify
@@ -21,7 +21,7 @@ TABLE = at(DEVICES, section="Device limits")
 SILENT = at("## Contents\n\nOh my! Really? 1, 2, 3.\n", title="Nothing")
 
 
-def write(*passages: Passage, **more: object) -> Written:
+def write(*passages: Passage, **more: object) -> WrittenPairs:
     return asyncio.run(RulesTeacher().write(passages, **more))  # type: ignore[arg-type]
 
 
@@ -72,7 +72,7 @@ def test_passages_that_state_nothing_are_counted() -> None:
         "state nothing that can be asked": 2
     }
     assert write(PROSE).failed == {}
-    assert write() == Written(candidates=(), failed={})
+    assert write() == WrittenPairs(candidates=(), failed={})
 
 
 def test_progress_is_told_up_to_the_last_passage() -> None:
