@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from api.callers import Caller, scope_of
-from api.compose import Given, Service
+from api.compose import Service, ServiceDep
 from api.errors import Forbidden, Unauthorized
 from memory.errors import UnknownThread
 from memory.server.keys import Scope
@@ -25,15 +25,15 @@ HEADER = APIKeyHeader(
 
 async def caller(
     request: Request,
-    given: Given,
+    service: ServiceDep,
     bearer: Annotated[Any, Depends(BEARER)],
     key: Annotated[str | None, Depends(HEADER)],
 ) -> Caller:
     """Who asks. Raises Unauthorized."""
-    if not await given.keys.required():
+    if not await service.keys.required():
         return Caller(owner=None, may=lambda scope: True)
     text = bearer.credentials if bearer is not None else key
-    found = await given.keys.find(text) if text else None
+    found = await service.keys.find(text) if text else None
     if found is None:
         said = "no such key, or it was revoked" if text else "no key"
         raise Unauthorized(f"{said}: send one of `nightschool keys create` as a bearer token or x-api-key")
@@ -46,18 +46,18 @@ Calling = Annotated[Caller, Depends(caller)]
 def may(scope: Scope) -> Any:
     """A dependency of routes: the caller needs the scope, and the thread that their path names, if any."""
 
-    async def check(request: Request, given: Given, calling: Calling) -> None:
+    async def check(request: Request, service: ServiceDep, calling: Calling) -> None:
         calling.need(scope)
         path = request.path_params
         if "thread_id" in path:
-            await own(given, calling, path["thread_id"])
+            await own(service, calling, path["thread_id"])
         elif "run_id" in path:  # a learn run's, which is its thread's
-            await own(given, calling, path["run_id"], made=True)
+            await own(service, calling, path["run_id"], made=True)
 
     return Depends(check)
 
 
-async def own(given: Service, calling: Caller, thread_id: str, *, made: bool = False) -> None:
+async def own(service: Service, calling: Caller, thread_id: str, *, made: bool = False) -> None:
     """Raises UnknownThread for a thread that is another's, as if it were not there.
 
     Raises Forbidden where the key does not cover the thread's graph. One that is not there yet may be made,
@@ -66,7 +66,7 @@ async def own(given: Service, calling: Caller, thread_id: str, *, made: bool = F
     if calling.owner is None:
         return
     try:
-        thread = await given.executor.threads.get(thread_id)
+        thread = await service.executor.threads.get(thread_id)
     except UnknownThread:
         if made:
             raise
@@ -76,10 +76,10 @@ async def own(given: Service, calling: Caller, thread_id: str, *, made: bool = F
     calling.need(scope_of(str(thread.metadata.get("graph_id"))))
 
 
-async def opens(given: Service, calling: Caller, thread_id: str) -> bool:
+async def opens(service: Service, calling: Caller, thread_id: str) -> bool:
     """Whether the caller may do anything with the thread, or it is not there."""
     try:
-        await own(given, calling, thread_id)
+        await own(service, calling, thread_id)
     except (UnknownThread, Forbidden):
         return False
     return True

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from agent.errors import AgentError
-from api.compose import Given
+from api.compose import ServiceDep
 from memory.errors import StorageError
 
 router = APIRouter(tags=["health"])
@@ -52,9 +52,9 @@ async def info() -> dict[str, Any]:
 
 
 @router.get("/readyz", responses={503: {"model": Ready}})
-async def ready(given: Given, response: Response) -> Ready:
+async def ready(service: ServiceDep, response: Response) -> Ready:
     """Asks the engine and every store."""
-    runtime = given.runtime
+    runtime = service.runtime
     checks: dict[str, Awaitable[object]] = {
         "engine": runtime.engine.loaded(),
         "episodic memory": runtime.episodic.sources("general"),

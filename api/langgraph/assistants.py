@@ -9,11 +9,11 @@ from fastapi import Path, Query, Response
 from pydantic import Field
 
 from api.auth import Calling, may
-from api.compose import Given, Service
+from api.compose import Service, ServiceDep
 from api.langgraph.common import Body, Id, Limit, Offset, Select, picked, surface
-from api.langgraph.run_requests import Configured
+from api.langgraph.run_requests import ConfigBody
 from graphs.server import threads
-from graphs.server.graph_spec import Served, valid
+from graphs.server.graph_spec import GraphSpec, valid
 from memory.server.assistants import Assistant, AssistantFields, AssistantQuery
 from memory.server.threads import Json, Search
 
@@ -27,7 +27,7 @@ class AssistantCreate(Body):
     """A new assistant: a graph, and the options that it is run with."""
 
     graph_id: Title
-    config: Configured = Configured()
+    config: ConfigBody = ConfigBody()
     context: Json = {}
     metadata: Json = {}
     assistant_id: Id | None = None
@@ -40,7 +40,7 @@ class AssistantPatch(Body):
     """What to change, in a new version."""
 
     graph_id: Title | None = None
-    config: Configured | None = None
+    config: ConfigBody | None = None
     context: Json | None = None
     metadata: Json | None = None
     name: Title | None = None
@@ -83,91 +83,95 @@ class VersionChosen(Body):
 
 
 @router.post("/assistants", dependencies=[may("learn")])
-async def create(asked: AssistantCreate, given: Given) -> Json:
+async def create(body: AssistantCreate, service: ServiceDep) -> Json:
     """Creates an assistant."""
     facts = AssistantFields(
-        graph_id=asked.graph_id,
-        name=asked.name or asked.graph_id,
-        description=asked.description,
-        config=asked.config.model_dump(mode="json", exclude_defaults=True),
-        context=asked.context,
-        metadata=asked.metadata,
+        graph_id=body.graph_id,
+        name=body.name or body.graph_id,
+        description=body.description,
+        config=body.config.model_dump(mode="json", exclude_defaults=True),
+        context=body.context,
+        metadata=body.metadata,
     )
-    _check(facts, given)
-    exist_ok = asked.if_exists == "do_nothing"
-    made = await given.assistants.create(facts, assistant_id=asked.assistant_id, exist_ok=exist_ok)
+    _check(facts, service)
+    exist_ok = body.if_exists == "do_nothing"
+    made = await service.assistants.create(facts, assistant_id=body.assistant_id, exist_ok=exist_ok)
     return _reply(made)
 
 
 @router.post("/assistants/search")
-async def search(asked: AssistantSearch, given: Given, response: Response) -> list[Json]:
+async def search(body: AssistantSearch, service: ServiceDep, response: Response) -> list[Json]:
     """Lists assistants; the header X-Pagination-Next holds the offset of those that are left."""
-    wanted = AssistantQuery(**asked.model_dump(exclude={"select"}))
-    found = await given.assistants.search(wanted.model_copy(update={"limit": wanted.limit + 1}))
+    wanted = AssistantQuery(**body.model_dump(exclude={"select"}))
+    found = await service.assistants.search(wanted.model_copy(update={"limit": wanted.limit + 1}))
     if len(found) > wanted.limit:
         response.headers["X-Pagination-Next"] = str(wanted.offset + wanted.limit)
-    return [picked(_reply(assistant), asked.select) for assistant in found[: wanted.limit]]
+    return [picked(_reply(assistant), body.select) for assistant in found[: wanted.limit]]
 
 
 @router.post("/assistants/count")
-async def count(asked: AssistantCount, given: Given) -> int:
+async def count(body: AssistantCount, service: ServiceDep) -> int:
     """Counts assistants."""
-    return len(await given.assistants.search(AssistantQuery(**asked.model_dump(), limit=0)))
+    return len(await service.assistants.search(AssistantQuery(**body.model_dump(), limit=0)))
 
 
 @router.get("/assistants/{assistant_id}")
-async def show(assistant_id: Named, given: Given) -> Json:
+async def show(assistant_id: Named, service: ServiceDep) -> Json:
     """One assistant, by its id or by the name of its graph."""
-    return _reply(await given.assistants.get(assistant_id))
+    return _reply(await service.assistants.get(assistant_id))
 
 
 @router.patch("/assistants/{assistant_id}", dependencies=[may("learn")])
-async def amend(assistant_id: Named, asked: AssistantPatch, given: Given) -> Json:
+async def amend(assistant_id: Named, body: AssistantPatch, service: ServiceDep) -> Json:
     """Makes a new version."""
     changes = {
         key: value
-        for key, value in asked.model_dump(mode="json", exclude_unset=True).items()
+        for key, value in body.model_dump(mode="json", exclude_unset=True).items()
         if value is not None
     }
-    before = await given.assistants.get(assistant_id)
+    before = await service.assistants.get(assistant_id)
     _check(
         AssistantFields(
             **{key: changes.get(key, getattr(before, key)) for key in AssistantFields.model_fields}
         ),
-        given,
+        service,
     )
-    return _reply(await given.assistants.update(assistant_id, changes))
+    return _reply(await service.assistants.update(assistant_id, changes))
 
 
 @router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[may("learn")])
-async def delete(assistant_id: Named, given: Given, calling: Calling, delete_threads: bool = False) -> None:
-    """Deletes an assistant, and its threads too if that is asked for."""
-    found = await given.assistants.get(assistant_id)
-    await given.assistants.delete(assistant_id)
-    wanted = Search(owner=calling.owner, metadata={"assistant_id": found.assistant_id}, limit=100)
-    while delete_threads and (batch := await given.executor.threads.search(wanted)):
-        await threads.prune(given.executor, [thread.thread_id for thread in batch], latest=False)
+async def delete(
+    assistant_id: Named, service: ServiceDep, caller: Calling, delete_threads: bool = False
+) -> None:
+    """Deletes an assistant, and with `delete_threads` its threads."""
+    found = await service.assistants.get(assistant_id)
+    await service.assistants.delete(assistant_id)
+    wanted = Search(owner=caller.owner, metadata={"assistant_id": found.assistant_id}, limit=100)
+    while delete_threads and (batch := await service.executor.threads.search(wanted)):
+        await threads.prune(service.executor, [thread.thread_id for thread in batch], latest=False)
 
 
 @router.post("/assistants/{assistant_id}/versions")
-async def versions(assistant_id: Named, asked: VersionsAsked, given: Given) -> list[Json]:
+async def versions(assistant_id: Named, body: VersionsAsked, service: ServiceDep) -> list[Json]:
     """An assistant's versions, newest first."""
-    found = await given.assistants.versions(
-        assistant_id, metadata=asked.metadata, limit=asked.limit, offset=asked.offset
+    found = await service.assistants.versions(
+        assistant_id, metadata=body.metadata, limit=body.limit, offset=body.offset
     )
     return [_reply(one) for one in found]
 
 
 @router.post("/assistants/{assistant_id}/latest", dependencies=[may("learn")])
-async def choose(assistant_id: Named, asked: VersionChosen, given: Given) -> Json:
+async def choose(assistant_id: Named, body: VersionChosen, service: ServiceDep) -> Json:
     """Makes a version the current one."""
-    return _reply(await given.assistants.set_version(assistant_id, asked.version))
+    return _reply(await service.assistants.set_version(assistant_id, body.version))
 
 
 @router.get("/assistants/{assistant_id}/graph")
-async def graph(assistant_id: Named, given: Given, xray: Annotated[bool | int, Query(le=10)] = False) -> Json:
+async def graph(
+    assistant_id: Named, service: ServiceDep, xray: Annotated[bool | int, Query(le=10)] = False
+) -> Json:
     """The graph's nodes and edges, to be drawn."""
-    drawn = (await _served(assistant_id, given)).graph.get_graph(xray=xray)
+    drawn = (await _graph_spec(assistant_id, service)).graph.get_graph(xray=xray)
     nodes = [
         {"id": node.id, "type": "runnable", "data": {"name": node.name}} for node in drawn.nodes.values()
     ]
@@ -175,43 +179,43 @@ async def graph(assistant_id: Named, given: Given, xray: Annotated[bool | int, Q
 
 
 @router.get("/assistants/{assistant_id}/schemas")
-async def schemas(assistant_id: Named, given: Given) -> Json:
+async def schemas(assistant_id: Named, service: ServiceDep) -> Json:
     """JSON schemas of what the graph takes and gives."""
-    served = await _served(assistant_id, given)
-    state = served.graph.get_output_jsonschema()
+    graph_spec = await _graph_spec(assistant_id, service)
+    state = graph_spec.graph.get_output_jsonschema()
     return {
-        "graph_id": served.name,
-        "input_schema": served.input.model_json_schema(),
+        "graph_id": graph_spec.name,
+        "input_schema": graph_spec.input.model_json_schema(),
         "output_schema": state,
         "state_schema": state,
-        "config_schema": served.options.model_json_schema(),
+        "config_schema": graph_spec.options.model_json_schema(),
         "context_schema": None,
     }
 
 
 @router.get("/assistants/{assistant_id}/subgraphs")
-async def subgraphs(assistant_id: Named, given: Given, recurse: bool = False) -> Json:
+async def subgraphs(assistant_id: Named, service: ServiceDep, recurse: bool = False) -> Json:
     """The graph's subgraphs: none of ours has any."""
-    await _served(assistant_id, given)
+    await _graph_spec(assistant_id, service)
     return {}
 
 
 @router.get("/assistants/{assistant_id}/subgraphs/{namespace}")
-async def subgraph(assistant_id: Named, namespace: str, given: Given, recurse: bool = False) -> Json:
+async def subgraph(assistant_id: Named, namespace: str, service: ServiceDep, recurse: bool = False) -> Json:
     """A subgraph by its namespace: none of ours has any."""
-    return await subgraphs(assistant_id, given, recurse)
+    return await subgraphs(assistant_id, service, recurse)
 
 
-async def _served(name: str, given: Service) -> Served:
-    return given.executor.served[(await given.assistants.get(name)).graph_id]
+async def _graph_spec(name: str, service: Service) -> GraphSpec:
+    return service.executor.graph_specs[(await service.assistants.get(name)).graph_id]
 
 
-def _check(facts: AssistantFields, given: Service) -> None:
-    if facts.graph_id not in given.executor.served:
-        raise ValueError(f"no graph {facts.graph_id!r}: there are {', '.join(given.executor.served)}")
+def _check(facts: AssistantFields, service: Service) -> None:
+    if facts.graph_id not in service.executor.graph_specs:
+        raise ValueError(f"no graph {facts.graph_id!r}: there are {', '.join(service.executor.graph_specs)}")
     if facts.context:
         raise ValueError("the graphs here take no context: use config.configurable")
-    valid(given.executor.served[facts.graph_id].options, facts.options, "config.configurable")
+    valid(service.executor.graph_specs[facts.graph_id].options, facts.options, "config.configurable")
 
 
 def _reply(assistant: Assistant) -> Json:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import details
 from api.limits import READING, without_nul
-from graphs.server import serialization as wire
+from graphs.server import serialization
 from memory.server.threads import Json, Thread, Ttl
 
 ID = r"^[0-9A-Za-z_-]{1,64}$"
@@ -129,7 +129,7 @@ def state_reply(thread_id: str, snapshot: StateSnapshot | None) -> Json:
         }  # fmt: skip
     checkpoint = _named(snapshot.config["configurable"])
     parent = _named(snapshot.parent_config["configurable"]) if snapshot.parent_config else None
-    state: Json = wire.plain(
+    state: Json = serialization.plain(
         {
             "values": snapshot.values,
             "next": snapshot.next,

@@ -14,9 +14,9 @@ from pydantic import Field, field_validator
 
 from api.auth import Calling
 from api.callers import Caller
-from api.compose import Given, Service
+from api.compose import Service, ServiceDep
 from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
-from api.langgraph.run_requests import Configured, Nodes, RunAsked
+from api.langgraph.run_requests import ConfigBody, Nodes, RunBody
 from graphs.server.graph_spec import valid
 from memory.server.crons import Cron, CronSpec
 from memory.server.threads import Json
@@ -28,7 +28,7 @@ Expression = Annotated[str, Field(max_length=100)]
 Zone = Annotated[str, Field(max_length=64)]
 
 
-class When(Body):
+class CronSchedule(Body):
     """When a cron fires, and what becomes of the threads that it makes."""
 
     timezone: Zone | None = None
@@ -48,8 +48,8 @@ class When(Body):
         return name
 
 
-class CronAsked(When, RunAsked):
-    """A run to be asked for again and again. `metadata` is the cron's, and its runs'."""
+class CronBody(CronSchedule, RunBody):
+    """A cron to create. `metadata` is the cron's and its runs'."""
 
     schedule: Expression
     checkpoint: None = None
@@ -73,7 +73,7 @@ class CronPatch(Body):
     on_run_completed: Literal["delete", "keep"] | None = None
     metadata: Json | None = None
     input: Json | None = None
-    config: Configured | None = None
+    config: ConfigBody | None = None
     interrupt_before: Nodes | None = None
     interrupt_after: Nodes | None = None
     stream_mode: str | list[str] | None = None
@@ -106,52 +106,52 @@ class CronCount(Body):
 
 
 @router.post("/runs/crons")
-async def create(asked: CronAsked, given: Given, calling: Calling) -> Json:
+async def create(body: CronBody, service: ServiceDep, caller: Calling) -> Json:
     """Asks for a run again and again, each on a thread of its own."""
-    return await _create(asked, given, calling, None)
+    return await _create(body, service, caller, None)
 
 
 @router.post("/threads/{thread_id}/runs/crons")
-async def create_on_thread(thread_id: ThreadId, asked: CronAsked, given: Given, calling: Calling) -> Json:
+async def create_on_thread(thread_id: ThreadId, body: CronBody, service: ServiceDep, caller: Calling) -> Json:
     """Asks for a run on the thread again and again."""
-    await given.executor.threads.get(thread_id)
-    return await _create(asked, given, calling, thread_id)
+    await service.executor.threads.get(thread_id)
+    return await _create(body, service, caller, thread_id)
 
 
 @router.post("/runs/crons/search")
-async def search(asked: CronSearch, given: Given, calling: Calling) -> list[Json]:
+async def search(body: CronSearch, service: ServiceDep, caller: Calling) -> list[Json]:
     """Lists crons, newest first."""
-    found = await given.crons.search(owner=calling.owner, metadata=asked.metadata, **_wanted(asked))
-    return [picked(_reply(cron), asked.select) for cron in found[asked.offset : asked.offset + asked.limit]]
+    found = await service.crons.search(owner=caller.owner, metadata=body.metadata, **_wanted(body))
+    return [picked(_reply(cron), body.select) for cron in found[body.offset : body.offset + body.limit]]
 
 
 @router.post("/runs/crons/count")
-async def count(asked: CronCount, given: Given, calling: Calling) -> int:
+async def count(body: CronCount, service: ServiceDep, caller: Calling) -> int:
     """Counts crons."""
-    return len(await given.crons.search(owner=calling.owner, metadata=asked.metadata, **_wanted(asked)))
+    return len(await service.crons.search(owner=caller.owner, metadata=body.metadata, **_wanted(body)))
 
 
 @router.patch("/runs/crons/{cron_id}")
-async def amend(cron_id: str, asked: CronPatch, given: Given, calling: Calling) -> Json:
+async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: Calling) -> Json:
     """Changes a cron; what it has begun goes on."""
-    before = await given.crons.get(cron_id, calling.owner)
-    sent = asked.model_dump(mode="json", exclude_unset=True)
+    before = await service.crons.get(cron_id, caller.owner)
+    sent = body.model_dump(mode="json", exclude_unset=True)
     changes = {key: value for key, value in sent.items() if key in OF_THE_CRON}
     payload = before.payload | {key: value for key, value in sent.items() if key not in OF_THE_CRON}
     named = {"assistant_id": before.assistant_id, "schedule": before.schedule}
-    asked_now = valid(CronAsked, payload | named | changes, "cron")
-    await given.starting.check(calling, asked_now, before.thread_id or str(uuid.uuid4()))
-    cron = await given.crons.update(cron_id, changes | {"payload": payload})
-    await _schedule(given, cron)
+    asked_now = valid(CronBody, payload | named | changes, "cron")
+    await service.run_service.check(caller, asked_now, before.thread_id or str(uuid.uuid4()))
+    cron = await service.crons.update(cron_id, changes | {"payload": payload})
+    await _schedule(service, cron)
     return _reply(cron)
 
 
 @router.delete("/runs/crons/{cron_id}", status_code=204)
-async def delete(cron_id: str, given: Given, calling: Calling) -> Response:
+async def delete(cron_id: str, service: ServiceDep, caller: Calling) -> Response:
     """Deletes a cron; what it has begun goes on."""
-    await given.crons.get(cron_id, calling.owner)
-    await given.executor.durable.unschedule(cron_id)
-    await given.crons.delete(cron_id)
+    await service.crons.get(cron_id, caller.owner)
+    await service.executor.jobs.unschedule(cron_id)
+    await service.crons.delete(cron_id)
     return Response(status_code=204)
 
 
@@ -166,33 +166,33 @@ def checked(schedule: str) -> str:
     return schedule
 
 
-async def _schedule(given: Service, cron: Cron) -> None:
+async def _schedule(service: Service, cron: Cron) -> None:
     if cron.enabled:
-        await given.executor.durable.schedule(cron.cron_id, cron.schedule, cron.timezone)
+        await service.executor.jobs.schedule(cron.cron_id, cron.schedule, cron.timezone)
     else:
-        await given.executor.durable.unschedule(cron.cron_id)
+        await service.executor.jobs.unschedule(cron.cron_id)
 
 
-async def _create(asked: CronAsked, given: Service, calling: Caller, thread_id: str | None) -> Json:
-    assistant, _ = await given.starting.check(calling, asked, thread_id or str(uuid.uuid4()))
-    sent = asked.model_dump(mode="json", exclude_unset=True, exclude={*OF_THE_CRON, "assistant_id"})
+async def _create(body: CronBody, service: Service, caller: Caller, thread_id: str | None) -> Json:
+    assistant, _ = await service.run_service.check(caller, body, thread_id or str(uuid.uuid4()))
+    sent = body.model_dump(mode="json", exclude_unset=True, exclude={*OF_THE_CRON, "assistant_id"})
     plan = CronSpec(
-        **asked.model_dump(include=set(OF_THE_CRON)),
+        **body.model_dump(include=set(OF_THE_CRON)),
         assistant_id=assistant.assistant_id,
         thread_id=thread_id,
         payload=sent,
     )
-    cron = await given.crons.create(plan, calling.owner)
+    cron = await service.crons.create(plan, caller.owner)
     try:
-        await _schedule(given, cron)
+        await _schedule(service, cron)
     except ValueError:
-        await given.crons.delete(cron.cron_id)
+        await service.crons.delete(cron.cron_id)
         raise
     return _reply(cron)
 
 
-def _wanted(asked: CronSearch | CronCount) -> Json:
-    return asked.model_dump(include={"assistant_id", "thread_id", "enabled"}, exclude_none=True)
+def _wanted(body: CronSearch | CronCount) -> Json:
+    return body.model_dump(include={"assistant_id", "thread_id", "enabled"}, exclude_none=True)
 
 
 def _reply(cron: Cron) -> Json:

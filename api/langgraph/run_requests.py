@@ -1,4 +1,4 @@
-"""Requests for runs in LangGraph's format, and their translation into an order.
+"""Request bodies of runs in LangGraph's format.
 
 A field that the service cannot honour is refused with its reason; nothing is silently ignored.
 """
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from api.langgraph.common import Body, Checkpoint, Id
-from graphs.server.run_spec import Jump, Order, Steer
+from graphs.server.run_spec import CommandSpec, Goto, RunRequest
 from graphs.server.stream_modes import MODES
 from memory.server.runs import Strategy
 from memory.server.threads import Json
@@ -21,33 +21,33 @@ Name = Annotated[str, Field(max_length=100)]
 Nodes = Literal["*"] | Annotated[list[Name], Field(max_length=100)]
 
 
-class Jumped(Body):
+class GotoBody(Body):
     """A node to go to with an input of its own."""
 
     node: Name
     input: Any = None
 
 
-class Commanded(Body):
+class CommandBody(Body):
     """LangGraph's command."""
 
     resume: Any = None
     update: Json | Annotated[list[tuple[Name, Any]], Field(max_length=100)] | None = None
-    goto: Name | Jumped | Annotated[list[Name | Jumped], Field(max_length=100)] | None = None
+    goto: Name | GotoBody | Annotated[list[Name | GotoBody], Field(max_length=100)] | None = None
 
     @property
-    def record(self) -> Steer:
-        """As the executor has it."""
+    def record(self) -> CommandSpec:
+        """The same as a record."""
         goto = [] if self.goto is None else self.goto if isinstance(self.goto, list) else [self.goto]
-        return Steer(
+        return CommandSpec(
             answers="resume" in self.model_fields_set,
             resume=self.resume,
             update=dict(self.update) if self.update is not None else None,
-            goto=tuple(j if isinstance(j, str) else Jump(node=j.node, input=j.input) for j in goto),
+            goto=tuple(j if isinstance(j, str) else Goto(node=j.node, input=j.input) for j in goto),
         )
 
 
-class Configured(Body):
+class ConfigBody(Body):
     """LangGraph's config; `configurable` holds the assistant's options."""
 
     recursion_limit: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -56,14 +56,14 @@ class Configured(Body):
     metadata: Json = {}
 
 
-class RunAsked(Body):
+class RunBody(Body):
     """What a run is to do."""
 
     assistant_id: Annotated[str, Field(min_length=1, max_length=64)]
     input: Any = None
-    command: Commanded | None = None
+    command: CommandBody | None = None
     metadata: Json = {}
-    config: Configured = Configured()
+    config: ConfigBody = ConfigBody()
     context: Json | None = None
     checkpoint: Checkpoint | None = None
     checkpoint_id: Id | None = None
@@ -115,17 +115,17 @@ class RunAsked(Body):
     @property
     def modes(self) -> tuple[str, ...]:
         """The stream modes, each once."""
-        asked = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
-        return tuple(dict.fromkeys(asked))
+        body = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
+        return tuple(dict.fromkeys(body))
 
     @property
     def options(self) -> Json:
         """What `config.configurable` sets."""
         return {key: value for key, value in self.config.configurable.items() if key not in OURS}
 
-    def order(self, accepted: Json | None, checkpoint_id: str | None, *, stateless: bool) -> Order:
-        """The order, with its input as the graph accepted it."""
-        return Order(
+    def request(self, accepted: Json | None, checkpoint_id: str | None, *, stateless: bool) -> RunRequest:
+        """The run request, with the input as the graph validated it."""
+        return RunRequest(
             input=accepted,
             command=self.command.record if self.command else None,
             checkpoint_id=checkpoint_id,
@@ -141,7 +141,7 @@ class RunAsked(Body):
         )
 
 
-class BatchedRun(RunAsked):
+class BatchedRun(RunBody):
     """A run of a batch, on a thread or without one."""
 
     thread_id: Id | None = None

@@ -1,6 +1,6 @@
 """Routes of runs, on threads and without one, in LangGraph's format.
 
-The work is done by `graphs.server.executor`, so a client that disconnects changes nothing unless it asked to.
+The work is done by `graphs.server.executor`, so a client that disconnects changes nothing unless it body to.
 """
 
 import re
@@ -12,12 +12,12 @@ from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 
 from api.auth import Calling, opens
-from api.compose import Given, Service
+from api.compose import Service, ServiceDep
 from api.langgraph.common import ID, RunId, Select, ThreadId, picked, surface
-from api.langgraph.run_requests import BatchedRun, CancelMany, RunAsked, check_modes
+from api.langgraph.run_requests import BatchedRun, CancelMany, RunBody, check_modes
 from api.langgraph.run_service import run_reply
 from api.langgraph.streams import events, eventually, links, outcome, thread_events
-from graphs.server.thread_stream import Place
+from graphs.server.thread_stream import Position
 from memory.errors import ThreadBusy, UnknownRun
 from memory.server.runs import RunStatus, ThreadRun
 from memory.server.threads import Json
@@ -31,72 +31,74 @@ Action = Literal["interrupt", "rollback"]
 
 @router.post("/threads/{thread_id}/runs")
 async def create(
-    thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling, response: Response
+    thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: Calling, response: Response
 ) -> Json:
     """Queues a run on a thread and returns at once."""
-    run = await given.starting.start(calling, asked, thread_id)
+    run = await service.run_service.start(caller, body, thread_id)
     response.headers["Content-Location"] = links(run, "join")["Content-Location"]
     return run_reply(run)
 
 
 @router.post("/threads/{thread_id}/runs/stream", response_class=EventSourceResponse)
-async def stream(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
+async def stream(
+    thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: Calling
+) -> EventSourceResponse:
     """Queues a run on a thread and streams its events."""
-    return _stream(given, asked, await given.starting.start(calling, asked, thread_id))
+    return _stream(service, body, await service.run_service.start(caller, body, thread_id))
 
 
 @router.post("/threads/{thread_id}/runs/wait")
-async def wait(thread_id: ThreadId, asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
+async def wait(thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: Calling) -> StreamingResponse:
     """Queues a run on a thread and answers with the values that it ends with."""
-    return _wait(given, asked, await given.starting.start(calling, asked, thread_id))
+    return _wait(service, body, await service.run_service.start(caller, body, thread_id))
 
 
 @router.post("/runs")
-async def create_stateless(asked: RunAsked, given: Given, calling: Calling, response: Response) -> Json:
+async def create_stateless(body: RunBody, service: ServiceDep, caller: Calling, response: Response) -> Json:
     """Queues a run on a thread of its own, which is deleted at its end unless it is to be kept."""
-    run = await given.starting.start(calling, asked, None)
+    run = await service.run_service.start(caller, body, None)
     response.headers["Content-Location"] = links(run, "join")["Content-Location"]
     return run_reply(run)
 
 
 @router.post("/runs/stream", response_class=EventSourceResponse)
-async def stream_stateless(asked: RunAsked, given: Given, calling: Calling) -> EventSourceResponse:
+async def stream_stateless(body: RunBody, service: ServiceDep, caller: Calling) -> EventSourceResponse:
     """The same, and streams its events."""
-    return _stream(given, asked, await given.starting.start(calling, asked, None))
+    return _stream(service, body, await service.run_service.start(caller, body, None))
 
 
 @router.post("/runs/wait")
-async def wait_stateless(asked: RunAsked, given: Given, calling: Calling) -> StreamingResponse:
+async def wait_stateless(body: RunBody, service: ServiceDep, caller: Calling) -> StreamingResponse:
     """The same, and answers with the values that it ends with."""
-    return _wait(given, asked, await given.starting.start(calling, asked, None))
+    return _wait(service, body, await service.run_service.start(caller, body, None))
 
 
 @router.post("/runs/batch")
-async def batch(asked: list[BatchedRun], given: Given, calling: Calling) -> list[Json]:
+async def batch(body: list[BatchedRun], service: ServiceDep, caller: Calling) -> list[Json]:
     """Queues several runs; if one is refused, those before it are queued already."""
-    if not 0 < len(asked) <= MOST_IN_BATCH:
+    if not 0 < len(body) <= MOST_IN_BATCH:
         raise ValueError(f"a batch has 1 to {MOST_IN_BATCH} runs")
-    return [run_reply(await given.starting.start(calling, one, one.thread_id)) for one in asked]
+    return [run_reply(await service.run_service.start(caller, one, one.thread_id)) for one in body]
 
 
 @router.post("/runs/cancel", status_code=204)
 async def cancel_many(
-    asked: CancelMany, given: Given, calling: Calling, action: Action = "interrupt"
+    body: CancelMany, service: ServiceDep, caller: Calling, action: Action = "interrupt"
 ) -> None:
     """Cancels several runs: those named of one thread, or all in a state; ended ones are left out."""
-    named = asked.thread_id is not None and asked.run_ids is not None
-    if named == (asked.status is not None):
+    named = body.thread_id is not None and body.run_ids is not None
+    if named == (body.status is not None):
         raise ValueError("send thread_id and run_ids, or status")
-    if asked.run_ids is not None:
-        found = [await given.executor.runs.get(run_id, asked.thread_id) for run_id in asked.run_ids]
+    if body.run_ids is not None:
+        found = [await service.executor.runs.get(run_id, body.thread_id) for run_id in body.run_ids]
     else:
-        unfinished = await given.executor.runs.unfinished()
-        found = [run for run in unfinished if asked.status in ("all", run.status)]
+        unfinished = await service.executor.runs.unfinished()
+        found = [run for run in unfinished if body.status in ("all", run.status)]
     for run in found:
-        if not await opens(given, calling, run.thread_id):
+        if not await opens(service, caller, run.thread_id):
             continue
         try:
-            await given.executor.cancel(run.run_id, action)
+            await service.executor.cancel(run.run_id, action)
         except (ThreadBusy, UnknownRun):
             continue  # it has ended meanwhile
 
@@ -104,82 +106,82 @@ async def cancel_many(
 @router.get("/threads/{thread_id}/runs")
 async def listing(
     thread_id: ThreadId,
-    given: Given,
+    service: ServiceDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     status: RunStatus | None = None,
     select: Annotated[Select | None, Query()] = None,
 ) -> list[Json]:
     """A thread's runs, newest first."""
-    await given.executor.threads.get(thread_id)
-    runs = await given.executor.runs.list(thread_id, status=status, limit=limit, offset=offset)
+    await service.executor.threads.get(thread_id)
+    runs = await service.executor.runs.list(thread_id, status=status, limit=limit, offset=offset)
     return [picked(run_reply(run), select) for run in runs]
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}")
-async def show(thread_id: ThreadId, run_id: RunId, given: Given) -> Json:
+async def show(thread_id: ThreadId, run_id: RunId, service: ServiceDep) -> Json:
     """One run."""
-    return run_reply(await given.executor.runs.get(run_id, thread_id))
+    return run_reply(await service.executor.runs.get(run_id, thread_id))
 
 
 @router.delete("/threads/{thread_id}/runs/{run_id}", status_code=204)
-async def delete(thread_id: ThreadId, run_id: RunId, given: Given) -> None:
-    """Deletes a run that has ended, with its events; the thread keeps what it made of it."""
-    await given.executor.runs.get(run_id, thread_id)
-    await given.executor.runs.delete(run_id)
+async def delete(thread_id: ThreadId, run_id: RunId, service: ServiceDep) -> None:
+    """Deletes a finished run with its events; the thread's state stays."""
+    await service.executor.runs.get(run_id, thread_id)
+    await service.executor.runs.delete(run_id)
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}/join")
-async def join(thread_id: ThreadId, run_id: RunId, given: Given) -> StreamingResponse:
+async def join(thread_id: ThreadId, run_id: RunId, service: ServiceDep) -> StreamingResponse:
     """Waits for a run and answers with the values that it ends with."""
-    run = await given.executor.runs.get(run_id, thread_id)
-    return eventually(run, outcome(given.executor, run))
+    run = await service.executor.runs.get(run_id, thread_id)
+    return eventually(run, outcome(service.executor, run))
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}/stream", response_class=EventSourceResponse)
 async def join_stream(
     thread_id: ThreadId,
     run_id: RunId,
-    given: Given,
+    service: ServiceDep,
     stream_mode: Annotated[list[str] | None, Query()] = None,
     cancel_on_disconnect: bool = False,
     last_event_id: LastEventId = None,
 ) -> EventSourceResponse:
-    """A run's events from the first, or past Last-Event-ID, until it ends."""
+    """A run's events from the first, or after Last-Event-ID, until it ends; they are kept for an hour."""
     modes = [mode for mode in stream_mode or [] if mode]
     if modes:
         check_modes(modes)
-    run = await given.executor.runs.get(run_id, thread_id)
-    leave = partial(given.executor.cancel, run_id) if cancel_on_disconnect else None
-    asked = modes or run.request["modes"]
-    return events(given.executor, run, modes=asked, after=number(last_event_id), on_leave=leave)
+    run = await service.executor.runs.get(run_id, thread_id)
+    leave = partial(service.executor.cancel, run_id) if cancel_on_disconnect else None
+    body = modes or run.request["modes"]
+    return events(service.executor, run, modes=body, after=number(last_event_id), on_leave=leave)
 
 
 @router.get("/threads/{thread_id}/stream", response_class=EventSourceResponse)
 async def thread_stream(
     thread_id: ThreadId,
-    given: Given,
+    service: ServiceDep,
     stream_mode: Annotated[list[Literal["run_modes", "lifecycle"]] | None, Query()] = None,
     last_event_id: LastEventId = None,
 ) -> EventSourceResponse:
     """The events of a thread's runs, those to come too; with `lifecycle` only that they begin and end."""
-    await given.executor.threads.get(thread_id)
+    await service.executor.threads.get(thread_id)
     after = place(last_event_id)
     if after is not None:
-        await given.executor.runs.get(after.run_id, thread_id)
+        await service.executor.runs.get(after.run_id, thread_id)
     all_of_them = not stream_mode or "run_modes" in stream_mode
-    return thread_events(given.executor, thread_id, all_of_them=all_of_them, after=after)
+    return thread_events(service.executor, thread_id, all_of_them=all_of_them, after=after)
 
 
 @router.post("/threads/{thread_id}/runs/{run_id}/cancel", status_code=202)
 async def cancel(
-    thread_id: ThreadId, run_id: RunId, given: Given, wait: bool = False, action: Action = "interrupt"
+    thread_id: ThreadId, run_id: RunId, service: ServiceDep, wait: bool = False, action: Action = "interrupt"
 ) -> Any:
-    """Ends a run; `rollback` deletes it with all that it changed. With `wait`, answers once it has ended."""
-    run = await given.executor.runs.get(run_id, thread_id)
-    await given.executor.cancel(run_id, action)
+    """Cancels a run; `rollback` also undoes it. With `wait`, replies after its end."""
+    run = await service.executor.runs.get(run_id, thread_id)
+    await service.executor.cancel(run_id, action)
     if wait:
-        return eventually(run, outcome(given.executor, run))
+        return eventually(run, outcome(service.executor, run))
     return Response(status_code=202)
 
 
@@ -192,23 +194,23 @@ def number(last_event_id: str | None) -> int:
     return int(last_event_id)
 
 
-def place(last_event_id: str | None) -> Place | None:
+def place(last_event_id: str | None) -> Position | None:
     """The event of a thread's stream after which to go on. Raises ValueError."""
     if last_event_id in (None, ""):
         return None
     run_id, colon, last = last_event_id.rpartition(":")
     if not (colon and re.fullmatch(ID, run_id)):
         raise ValueError("Last-Event-ID must be the id of an event of this thread")
-    return Place(run_id, None if last == "done" else number(last))
+    return Position(run_id, None if last == "done" else number(last))
 
 
-def _stream(given: Service, asked: RunAsked, run: ThreadRun) -> EventSourceResponse:
-    return events(given.executor, run, modes=asked.modes, on_leave=_leave(given, asked, run))
+def _stream(service: Service, body: RunBody, run: ThreadRun) -> EventSourceResponse:
+    return events(service.executor, run, modes=body.modes, on_leave=_leave(service, body, run))
 
 
-def _wait(given: Service, asked: RunAsked, run: ThreadRun) -> StreamingResponse:
-    return eventually(run, outcome(given.executor, run), _leave(given, asked, run))
+def _wait(service: Service, body: RunBody, run: ThreadRun) -> StreamingResponse:
+    return eventually(run, outcome(service.executor, run), _leave(service, body, run))
 
 
-def _leave(given: Service, asked: RunAsked, run: ThreadRun) -> Any:
-    return partial(given.executor.cancel, run.run_id) if asked.on_disconnect == "cancel" else None
+def _leave(service: Service, body: RunBody, run: ThreadRun) -> Any:
+    return partial(service.executor.cancel, run.run_id) if body.on_disconnect == "cancel" else None

@@ -12,7 +12,7 @@ from langgraph.store.base import Item
 from pydantic import AfterValidator, BaseModel, Field
 
 from api.auth import Calling
-from api.compose import Given
+from api.compose import ServiceDep
 from api.langgraph.common import Body, Limit, Offset, surface
 from memory.server.threads import Json
 
@@ -35,7 +35,7 @@ def _apart(paths: list[str]) -> list[str]:
 Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], AfterValidator(_apart)]
 MOST_NAMESPACES = 1000
 NOBODY = "-"
-"""Whose the items are where nobody is asked for a key."""
+"""Owner used when authentication is off."""
 
 
 class Put(Body):
@@ -106,56 +106,56 @@ class NamespacesReply(BaseModel):
 
 
 @router.put("/store/items", status_code=204)
-async def put(asked: Put, given: Given, calling: Calling) -> None:
+async def put(body: Put, service: ServiceDep, caller: Calling) -> None:
     """Keeps an item, in place of one that has its name."""
-    place = _own(calling.owner, asked.namespace)
-    more: dict[str, Any] = {} if asked.ttl is None else {"ttl": asked.ttl}
-    await given.items.aput(place, asked.key, asked.value, index=asked.index, **more)
+    place = _own(caller.owner, body.namespace)
+    more: dict[str, Any] = {} if body.ttl is None else {"ttl": body.ttl}
+    await service.items.aput(place, body.key, body.value, index=body.index, **more)
 
 
 @router.get("/store/items")
 async def get(
-    given: Given,
-    calling: Calling,
+    service: ServiceDep,
+    caller: Calling,
     key: Annotated[str, Query(min_length=1, max_length=500)],
     namespace: Annotated[str, Query(min_length=1, max_length=5000)],
     refresh_ttl: bool | None = None,
 ) -> ItemReply | None:
     """One item, or null; the labels of its namespace are joined by dots."""
     labels = namespace.split(".")
-    found = await given.items.aget(_own(calling.owner, labels), key, refresh_ttl=refresh_ttl)
+    found = await service.items.aget(_own(caller.owner, labels), key, refresh_ttl=refresh_ttl)
     return None if found is None else ItemReply(**_told(found))
 
 
 @router.delete("/store/items", status_code=204)
-async def delete(asked: Delete, given: Given, calling: Calling) -> None:
+async def delete(body: Delete, service: ServiceDep, caller: Calling) -> None:
     """Deletes an item; one that is not there is no mistake."""
-    await given.items.adelete(_own(calling.owner, asked.namespace), asked.key)
+    await service.items.adelete(_own(caller.owner, body.namespace), body.key)
 
 
 @router.post("/store/items/search")
-async def search(asked: SearchAsked, given: Given, calling: Calling) -> FoundReply:
+async def search(body: SearchAsked, service: ServiceDep, caller: Calling) -> FoundReply:
     """Searches below a namespace prefix, by values and by meaning."""
-    found = await given.items.asearch(
-        _own(calling.owner, asked.namespace_prefix),
-        query=asked.query or None,
-        filter=asked.filter,
-        limit=asked.limit,
-        offset=asked.offset,
-        refresh_ttl=asked.refresh_ttl,
+    found = await service.items.asearch(
+        _own(caller.owner, body.namespace_prefix),
+        query=body.query or None,
+        filter=body.filter,
+        limit=body.limit,
+        offset=body.offset,
+        refresh_ttl=body.refresh_ttl,
     )
     return FoundReply(items=[Found(**_told(item), score=item.score) for item in found])
 
 
 @router.post("/store/namespaces")
-async def namespaces(asked: NamespacesAsked, given: Given, calling: Calling) -> NamespacesReply:
+async def namespaces(body: NamespacesAsked, service: ServiceDep, caller: Calling) -> NamespacesReply:
     """Lists namespaces."""
-    found = await given.items.alist_namespaces(
-        prefix=_own(calling.owner, asked.prefix or []),
-        suffix=tuple(asked.suffix) if asked.suffix else None,
-        max_depth=None if asked.max_depth is None else asked.max_depth + 1,
-        limit=asked.limit,
-        offset=asked.offset,
+    found = await service.items.alist_namespaces(
+        prefix=_own(caller.owner, body.prefix or []),
+        suffix=tuple(body.suffix) if body.suffix else None,
+        max_depth=None if body.max_depth is None else body.max_depth + 1,
+        limit=body.limit,
+        offset=body.offset,
     )
     return NamespacesReply(namespaces=[list(place[1:]) for place in found])
 

@@ -10,10 +10,10 @@ from contextlib import suppress
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from graphs.server import serialization as wire
+from graphs.server import serialization
 from graphs.server.executor import Executor
 from graphs.server.stream_modes import wanted
-from graphs.server.thread_stream import Done, Place, follow_thread
+from graphs.server.thread_stream import Position, RunEnd, follow_thread
 from memory.errors import StorageError
 from memory.server.runs import ThreadRun
 from memory.server.threads import Json
@@ -43,20 +43,20 @@ def events(
 
 
 def thread_events(
-    executor: Executor, thread_id: str, *, all_of_them: bool, after: Place | None
+    executor: Executor, thread_id: str, *, all_of_them: bool, after: Position | None
 ) -> EventSourceResponse:
     """The events of the thread's runs, or only when each begins and ends, until the client goes away."""
     return EventSourceResponse(_thread_events(executor, thread_id, all_of_them, after), ping=SIGN_SECONDS)
 
 
 async def _thread_events(
-    executor: Executor, thread_id: str, all_of_them: bool, after: Place | None
+    executor: Executor, thread_id: str, all_of_them: bool, after: Position | None
 ) -> AsyncIterator[ServerSentEvent]:
     async for place, event in follow_thread(executor, thread_id, after):
         name = f"{place.run_id}:{'done' if place.number is None else place.number}"
-        if isinstance(event, Done):
+        if isinstance(event, RunEnd):
             ended = {"run_id": place.run_id, "status": event.status}
-            yield ServerSentEvent(event="run_done", data=wire.text(ended), id=name)
+            yield ServerSentEvent(event="run_done", data=serialization.text(ended), id=name)
         elif all_of_them or event.name == "metadata":
             yield ServerSentEvent(event=event.name, data=event.data, id=name)
 
@@ -70,9 +70,9 @@ def eventually(run: ThreadRun, result: Awaitable[object], on_leave: Left | None 
 
 async def outcome(executor: Executor, run: ThreadRun) -> Json:
     """What the run ends with, once it has; a run that was rolled back leaves the state before it."""
-    ended = await executor.ended(run.run_id)
+    ended = await executor.wait(run.run_id)
     if ended is None:
-        return wire.outcome(await executor.state(run.graph_id, run.thread_id))
+        return serialization.outcome(await executor.state(run.graph_id, run.thread_id))
     return await executor.outcome(ended)
 
 
@@ -97,7 +97,7 @@ async def _eventually(result: Awaitable[object], on_leave: Left | None) -> Async
             await asyncio.wait({waiting}, timeout=SIGN_SECONDS)
             if not waiting.done():
                 yield b"\n"
-        yield wire.text(waiting.result()).encode()
+        yield serialization.text(waiting.result()).encode()
     finally:
         if not waiting.done():
             waiting.cancel()

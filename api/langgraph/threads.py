@@ -9,7 +9,7 @@ from fastapi import Header, Query, Response
 from pydantic import Field
 
 from api.auth import Calling, opens
-from api.compose import Given
+from api.compose import ServiceDep
 from api.langgraph.common import (
     Body,
     Checkpoint,
@@ -133,91 +133,91 @@ class HistoryAsked(Body):
 
 
 @router.post("/threads")
-async def create(asked: ThreadCreate, given: Given, calling: Calling) -> Json:
+async def create(body: ThreadCreate, service: ServiceDep, caller: Calling) -> Json:
     """Creates a thread."""
     thread = await threads.create(
-        given.executor,
-        asked.thread_id,
-        owner=calling.owner,
-        metadata=asked.metadata,
-        ttl=asked.ttl.record if asked.ttl else None,
-        exist_ok=asked.if_exists == "do_nothing",
+        service.executor,
+        body.thread_id,
+        owner=caller.owner,
+        metadata=body.metadata,
+        ttl=body.ttl.record if body.ttl else None,
+        exist_ok=body.if_exists == "do_nothing",
         supersteps=[
             [threads.Update(values=step.values, as_node=step.as_node) for step in superstep.updates]
-            for superstep in asked.supersteps
+            for superstep in body.supersteps
         ],
     )
     return thread_reply(thread)
 
 
 @router.post("/threads/search")
-async def search(asked: ThreadSearch, given: Given, calling: Calling) -> list[Json]:
+async def search(body: ThreadSearch, service: ServiceDep, caller: Calling) -> list[Json]:
     """Lists threads."""
-    asks = asked.model_dump(exclude={"select", "extract"})
-    wanted = Search(owner=calling.owner, hidden=calling.hidden, **asks)
-    return [picked(thread_reply(t), asked.select) for t in await given.executor.threads.search(wanted)]
+    asks = body.model_dump(exclude={"select", "extract"})
+    wanted = Search(owner=caller.owner, hidden=caller.hidden, **asks)
+    return [picked(thread_reply(t), body.select) for t in await service.executor.threads.search(wanted)]
 
 
 @router.post("/threads/count")
-async def count(asked: ThreadCount, given: Given, calling: Calling) -> int:
+async def count(body: ThreadCount, service: ServiceDep, caller: Calling) -> int:
     """Counts threads."""
-    wanted = Search(owner=calling.owner, hidden=calling.hidden, **asked.model_dump())
-    return await given.executor.threads.count(wanted)
+    wanted = Search(owner=caller.owner, hidden=caller.hidden, **body.model_dump())
+    return await service.executor.threads.count(wanted)
 
 
 @router.post("/threads/prune")
-async def prune(asked: ThreadPrune, given: Given, calling: Calling) -> Json:
+async def prune(body: ThreadPrune, service: ServiceDep, caller: Calling) -> Json:
     """Deletes threads, or all but their latest state; those that do not exist, or are busy, are left out."""
-    latest = asked.strategy == "keep_latest"
-    seen = [id for id in asked.thread_ids if await opens(given, calling, id)]
-    return {"pruned_count": await threads.prune(given.executor, seen, latest=latest)}
+    latest = body.strategy == "keep_latest"
+    seen = [id for id in body.thread_ids if await opens(service, caller, id)]
+    return {"pruned_count": await threads.prune(service.executor, seen, latest=latest)}
 
 
 @router.get("/threads/{thread_id}")
-async def show(thread_id: ThreadId, given: Given, include: Literal["ttl"] | None = None) -> Json:
+async def show(thread_id: ThreadId, service: ServiceDep, include: Literal["ttl"] | None = None) -> Json:
     """One thread."""
-    return thread_reply(await given.executor.threads.get(thread_id), ttl=include == "ttl")
+    return thread_reply(await service.executor.threads.get(thread_id), ttl=include == "ttl")
 
 
-@router.patch("/threads/{thread_id}", responses={204: {"description": "Done; as `return=minimal` asks."}})
+@router.patch("/threads/{thread_id}", responses={204: {"description": "RunEnd; as `return=minimal` asks."}})
 async def amend(
-    thread_id: ThreadId, asked: ThreadPatch, given: Given, prefer: Annotated[str, Header()] = ""
+    thread_id: ThreadId, body: ThreadPatch, service: ServiceDep, prefer: Annotated[str, Header()] = ""
 ) -> Any:
     """Merges metadata into a thread's."""
-    ttl = asked.ttl.record if asked.ttl else None
-    thread = await given.executor.threads.amend(thread_id, metadata=asked.metadata, ttl=ttl)
+    ttl = body.ttl.record if body.ttl else None
+    thread = await service.executor.threads.amend(thread_id, metadata=body.metadata, ttl=ttl)
     return Response(status_code=204) if prefer == "return=minimal" else thread_reply(thread)
 
 
 @router.delete("/threads/{thread_id}", status_code=204)
-async def delete(thread_id: ThreadId, given: Given) -> None:
+async def delete(thread_id: ThreadId, service: ServiceDep) -> None:
     """Ends what goes on on a thread, and deletes it with its past."""
-    await threads.delete(given.executor, thread_id)
+    await threads.delete(service.executor, thread_id)
 
 
 @router.post("/threads/{thread_id}/copy")
-async def copy(thread_id: ThreadId, given: Given) -> Json:
+async def copy(thread_id: ThreadId, service: ServiceDep) -> Json:
     """Another thread with the same past."""
-    return thread_reply(await threads.copy(given.executor, thread_id))
+    return thread_reply(await threads.copy(service.executor, thread_id))
 
 
 @router.post("/threads/{thread_id}/fork")
-async def fork(thread_id: ThreadId, asked: Fork, given: Given) -> Json:
+async def fork(thread_id: ThreadId, body: Fork, service: ServiceDep) -> Json:
     """A new thread that stands where this one stood at a checkpoint, or there with other values."""
-    changes = asked.values is not None or asked.as_node is not None
-    change = threads.Update(values=asked.values, as_node=asked.as_node) if changes else None
-    return thread_reply(await past.fork(given.executor, thread_id, asked.checkpoint_id, change))
+    changes = body.values is not None or body.as_node is not None
+    change = threads.Update(values=body.values, as_node=body.as_node) if changes else None
+    return thread_reply(await past.fork(service.executor, thread_id, body.checkpoint_id, change))
 
 
 @router.get("/threads/{thread_id}/state")
 async def state(
     thread_id: ThreadId,
-    given: Given,
+    service: ServiceDep,
     subgraphs: bool = False,
     select: Annotated[Select | None, Query()] = None,
 ) -> Json:
     """A thread's state now."""
-    found = await threads.state(given.executor, thread_id, subgraphs=subgraphs)
+    found = await threads.state(service.executor, thread_id, subgraphs=subgraphs)
     return picked(state_reply(thread_id, found), select)
 
 
@@ -225,53 +225,53 @@ async def state(
 async def state_then(
     thread_id: ThreadId,
     checkpoint_id: CheckpointId,
-    given: Given,
+    service: ServiceDep,
     subgraphs: bool = False,
     select: Annotated[Select | None, Query()] = None,
 ) -> Json:
     """A thread's state at a checkpoint."""
-    found = await threads.state(given.executor, thread_id, checkpoint_id, subgraphs=subgraphs)
+    found = await threads.state(service.executor, thread_id, checkpoint_id, subgraphs=subgraphs)
     return picked(state_reply(thread_id, found), select)
 
 
 @router.post("/threads/{thread_id}/state/checkpoint")
-async def state_at(thread_id: ThreadId, asked: StateAt, given: Given) -> Json:
+async def state_at(thread_id: ThreadId, body: StateAt, service: ServiceDep) -> Json:
     """A thread's state at a checkpoint."""
-    checkpoint_id = checkpoint_of(thread_id, asked.checkpoint, None)
-    found = await threads.state(given.executor, thread_id, checkpoint_id, subgraphs=asked.subgraphs)
-    return picked(state_reply(thread_id, found), asked.select)
+    checkpoint_id = checkpoint_of(thread_id, body.checkpoint, None)
+    found = await threads.state(service.executor, thread_id, checkpoint_id, subgraphs=body.subgraphs)
+    return picked(state_reply(thread_id, found), body.select)
 
 
 @router.post("/threads/{thread_id}/state")
-async def update_state(thread_id: ThreadId, asked: StateUpdate, given: Given) -> Json:
+async def update_state(thread_id: ThreadId, body: StateUpdate, service: ServiceDep) -> Json:
     """Writes values into a thread's state, or forks it at a checkpoint."""
-    checkpoint_id = checkpoint_of(thread_id, asked.checkpoint, asked.checkpoint_id)
-    change = threads.Update(values=asked.values, as_node=asked.as_node)
+    checkpoint_id = checkpoint_of(thread_id, body.checkpoint, body.checkpoint_id)
+    change = threads.Update(values=body.values, as_node=body.as_node)
     return checkpoint_reply(
-        await threads.update(given.executor, thread_id, change, checkpoint_id=checkpoint_id)
+        await threads.update(service.executor, thread_id, change, checkpoint_id=checkpoint_id)
     )
 
 
 @router.post("/threads/{thread_id}/history")
-async def history(thread_id: ThreadId, asked: HistoryAsked, given: Given) -> list[Json]:
+async def history(thread_id: ThreadId, body: HistoryAsked, service: ServiceDep) -> list[Json]:
     """A thread's states, newest first."""
-    before = asked.before
+    before = body.before
     if isinstance(before, Checkpoint):
         before = checkpoint_of(thread_id, before, None)
     states = await past.history(
-        given.executor,
+        service.executor,
         thread_id,
-        limit=asked.limit,
+        limit=body.limit,
         before=before,
-        metadata=asked.metadata,
-        checkpoint_id=checkpoint_of(thread_id, asked.checkpoint, None),
+        metadata=body.metadata,
+        checkpoint_id=checkpoint_of(thread_id, body.checkpoint, None),
     )
-    return [picked(state_reply(thread_id, snapshot), asked.select) for snapshot in states]
+    return [picked(state_reply(thread_id, snapshot), body.select) for snapshot in states]
 
 
 @router.get("/threads/{thread_id}/history")
 async def recent(
-    thread_id: ThreadId, given: Given, limit: Annotated[int, Query(ge=1, le=1000)] = 10
+    thread_id: ThreadId, service: ServiceDep, limit: Annotated[int, Query(ge=1, le=1000)] = 10
 ) -> list[Json]:
     """A thread's latest states, newest first."""
-    return await history(thread_id, HistoryAsked(limit=limit), given)
+    return await history(thread_id, HistoryAsked(limit=limit), service)

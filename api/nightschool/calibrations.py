@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_domain
 from agent.chat.routing import route_of_domain
-from api.compose import Given
+from api.compose import ServiceDep
 from api.disconnect import unless_gone
 from api.errors import refusals
 from memory.records.base import Domain
@@ -26,9 +26,9 @@ class CalibrationRequest(BaseModel):
 
 
 @router.post("/v1/calibrations", responses=refusals(400, 404, 413, 422, 503))
-async def calibrate(request: CalibrationRequest, given: Given, http: Request) -> CalibrationReport:
+async def calibrate(request: CalibrationRequest, service: ServiceDep, http: Request) -> CalibrationReport:
     """Asks labelled questions of a domain's adapter or the base model, and refits its gate on the answers."""
-    runtime = given.runtime
+    runtime = service.runtime
     return await unless_gone(
         http,
         calibrate_domain(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from agent.chat.routing import DEFAULT_DOMAIN
-from api.compose import Given
+from api.compose import ServiceDep
 from api.errors import refusals
 from memory.errors import IngestError
 from memory.ingest.documents import RawDocument, media_type
@@ -34,7 +34,7 @@ class Documents(BaseModel):
 )
 async def add(
     request: Request,
-    given: Given,
+    service: ServiceDep,
     source: Annotated[str, Query(min_length=1, max_length=2000)],
     title: Annotated[str, Query(max_length=500)] = "",
     domain: Domain = DEFAULT_DOMAIN,
@@ -45,9 +45,9 @@ async def add(
     """
     kind = media_type(source, request.headers.get("content-type", ""))
     document = RawDocument(source=source, data=await request.body(), media_type=kind, title=title)
-    async with given.writing:
+    async with service.writing:
         report = await ingest(
-            [document], domain=domain, episodic=given.runtime.episodic, semantic=given.runtime.semantic
+            [document], domain=domain, episodic=service.runtime.episodic, semantic=service.runtime.semantic
         )
     for failure in report.failed:
         raise IngestError(failure.reason)
@@ -55,7 +55,7 @@ async def add(
 
 
 @router.get(PATH, responses=refusals(422, 503))
-async def listing(given: Given, domain: Domain | None = None) -> Documents:
+async def listing(service: ServiceDep, domain: Domain | None = None) -> Documents:
     """The sources that were read, of one domain or of all."""
-    sources = await given.runtime.episodic.sources(domain)
+    sources = await service.runtime.episodic.sources(domain)
     return Documents(domain=domain, sources=sorted(sources))

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.compose import Given
+from api.compose import ServiceDep
 from api.errors import refusals
 from memory.records.interactions import Gap, GapStatus
 
@@ -22,31 +22,31 @@ class Merge(BaseModel):
 
 @router.get("/v1/gaps", responses=refusals(422, 503))
 async def gaps(
-    given: Given, status: GapStatus | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    service: ServiceDep, status: GapStatus | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> list[Gap]:
     """Questions that the service could not answer, oldest first."""
-    return list(await given.runtime.database.gaps(status, limit=limit))
+    return list(await service.runtime.database.gaps(status, limit=limit))
 
 
 @router.get("/v1/gaps/{gap_id}", responses=refusals(404, 503))
-async def gap(gap_id: str, given: Given) -> Gap:
+async def gap(gap_id: str, service: ServiceDep) -> Gap:
     """One gap."""
-    return await given.runtime.database.gap(gap_id)
+    return await service.runtime.database.gap(gap_id)
 
 
 @router.post("/v1/gaps/{gap_id}/dismiss", responses=refusals(400, 404, 503))
-async def dismiss(gap_id: str, given: Given) -> Gap:
+async def dismiss(gap_id: str, service: ServiceDep) -> Gap:
     """Notes that nobody wants the gap learned: its question opens no gap again."""
-    return await given.runtime.database.dismiss_gap(gap_id)
+    return await service.runtime.database.dismiss_gap(gap_id)
 
 
 @router.post("/v1/gaps/{gap_id}/merge", responses=refusals(400, 404, 422, 503))
-async def merge(gap_id: str, request: Merge, given: Given) -> Gap:
+async def merge(gap_id: str, request: Merge, service: ServiceDep) -> Gap:
     """Lets another gap stand for this one's question too, and returns that one."""
-    return await given.runtime.database.merge_gap(gap_id, request.into)
+    return await service.runtime.database.merge_gap(gap_id, request.into)
 
 
 @router.delete("/v1/gaps/{gap_id}", status_code=204, responses=refusals(400, 404, 503))
-async def delete(gap_id: str, given: Given) -> None:
+async def delete(gap_id: str, service: ServiceDep) -> None:
     """Removes a gap and its question; runs that were about it stay."""
-    await given.runtime.database.delete_gap(gap_id)
+    await service.runtime.database.delete_gap(gap_id)

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.auth import Calling
-from api.compose import Given, Service
+from api.compose import Service, ServiceDep
 from api.errors import refusals
-from graphs.server.learn_runs import Standing
+from graphs.server.learn_runs import LearnStatus
 from graphs.server.learn_spec import LearnInput
 from graphs.state import Event
 from memory.database.database import RunRecord
@@ -49,7 +49,7 @@ class RunReply(BaseModel):
     """A run: what was asked for, where it stands, and once it has ended its outcome and report."""
 
     run: RunRecord
-    standing: Standing
+    standing: LearnStatus
     outcome: Outcome | None
     report: dict[str, Any] | None
     links: Links
@@ -75,40 +75,25 @@ class Cancelled(BaseModel):
 
 
 @router.post("/v1/learn", status_code=202, responses=refusals(400, 404, 409, 413, 422, 503))
-async def start(request: LearnInput, given: Given, calling: Calling) -> Started:
+async def start(request: LearnInput, service: ServiceDep, calling: Calling) -> Started:
     """Begins a learn run and returns at once."""
-    subject, domain = request.topic or request.question or "", request.domain
-    if request.gap_id is not None:
-        gap = await given.runtime.database.gap(request.gap_id)
-        subject = gap.question
-    run_id = await given.runs.start(
-        subject,
-        whole=request.topic is not None,
-        domain=domain,
-        approval=request.approval,
-        gap_id=request.gap_id,
-        sources=request.sources,
-        questions=request.questions,
-        bounds=request.limits,
-        owner=calling.owner,
-    )
-    return begun(run_id)
+    return begun(await service.runs.start(request, owner=calling.owner))
 
 
 @router.get("/v1/learn", responses=refusals(422, 503))
 async def runs(
-    given: Given, calling: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+    service: ServiceDep, calling: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 50
 ) -> list[RunRecord]:
     """The runs so far, newest first, without their reports."""
-    found = await given.runtime.database.runs(owner=calling.owner, limit=limit)
+    found = await service.runtime.database.runs(owner=calling.owner, limit=limit)
     return [run.model_copy(update={"report": None}) for run in found]
 
 
 @router.get("/v1/learn/{run_id}", responses=refusals(404, 503))
-async def show(run_id: str, given: Given) -> RunReply:
+async def show(run_id: str, service: ServiceDep) -> RunReply:
     """Where a run stands, and its report once it has ended."""
-    standing = await given.runs.standing(run_id)  # first, so that a run that has ended shows its outcome
-    run = await given.runtime.database.run(run_id)
+    standing = await service.runs.status(run_id)  # first, so that a run that has ended shows its outcome
+    run = await service.runtime.database.run(run_id)
     return RunReply(
         run=run.model_copy(update={"report": None}),
         standing=standing,
@@ -120,7 +105,7 @@ async def show(run_id: str, given: Given) -> RunReply:
 
 @router.get("/v1/learn/{run_id}/events", responses=refusals(400, 404, 503))
 async def events(
-    run_id: str, given: Given, last_event_id: Annotated[str | None, Header()] = None
+    run_id: str, service: ServiceDep, last_event_id: Annotated[str | None, Header()] = None
 ) -> EventSourceResponse:
     """Progress as server-sent events, until the run ends or waits for a person.
 
@@ -129,31 +114,31 @@ async def events(
     """
     if last_event_id is not None and not (last_event_id.isdecimal() and len(last_event_id) < 10):
         raise ValueError("Last-Event-ID must be the number of an event of this run")
-    await given.runtime.database.run(run_id)
+    await service.runtime.database.run(run_id)
     after = int(last_event_id) if last_event_id else 0
-    return EventSourceResponse(_follow(run_id, given, after), ping=PING_SECONDS)
+    return EventSourceResponse(_follow(run_id, service, after), ping=PING_SECONDS)
 
 
 @router.post("/v1/learn/{run_id}/approval", status_code=202, responses=refusals(400, 404, 409, 422, 503))
-async def decide(run_id: str, decision: Decision, given: Given) -> Started:
+async def decide(run_id: str, decision: Decision, service: ServiceDep) -> Started:
     """Lets a waiting curriculum through to the trainer, or stops it."""
-    await given.runs.approve(
+    await service.runs.approve(
         run_id, Approval(approved=decision.approved, by=decision.by, reason=decision.reason)
     )
     return begun(run_id)
 
 
 @router.post("/v1/learn/{run_id}/cancel", status_code=202, responses=refusals(400, 404, 422, 503))
-async def cancel(run_id: str, asked: Cancelled, given: Given) -> Started:
+async def cancel(run_id: str, asked: Cancelled, service: ServiceDep) -> Started:
     """Ends a run where it is; it can be resumed, unless it waited for a person, who then has declined."""
-    await given.runs.cancel(run_id, by=asked.by, reason=asked.reason)
+    await service.runs.cancel(run_id, by=asked.by, reason=asked.reason)
     return begun(run_id)
 
 
 @router.post("/v1/learn/{run_id}/resume", status_code=202, responses=refusals(400, 404, 409, 503))
-async def resume(run_id: str, given: Given) -> Started:
+async def resume(run_id: str, service: ServiceDep) -> Started:
     """Takes up a run again that was stopped or failed, at the step where it was."""
-    await given.runs.resume(run_id)
+    await service.runs.resume(run_id)
     return begun(run_id)
 
 
@@ -168,24 +153,24 @@ def links(run_id: str) -> Links:
     return Links(report=base, events=f"{base}/events", approval=f"{base}/approval")
 
 
-async def _follow(run_id: str, given: Service, after: int) -> AsyncIterator[ServerSentEvent]:
+async def _follow(run_id: str, service: Service, after: int) -> AsyncIterator[ServerSentEvent]:
     sent = after
     while True:
         # The standing is read first: what happened before it is then surely among the events.
-        standing = await given.runs.standing(run_id)
-        lines = await given.runs.events(run_id)
+        standing = await service.runs.status(run_id)
+        lines = await service.runs.events(run_id)
         for number, line in enumerate(lines[sent:], sent + 1):
             yield _event("progress", line, str(number))
         sent = max(sent, len(lines))
         if standing.status != "running":
             name = "end" if standing.status == "ended" else "waiting"
-            yield ServerSentEvent(event=name, data=json.dumps(await _ending(run_id, given, standing)))
+            yield ServerSentEvent(event=name, data=json.dumps(await _ending(run_id, service, standing)))
             return
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _ending(run_id: str, given: Service, standing: Standing) -> dict[str, Any]:
-    run = await given.runtime.database.run(run_id)
+async def _ending(run_id: str, service: Service, standing: LearnStatus) -> dict[str, Any]:
+    run = await service.runtime.database.run(run_id)
     outcome = run.outcome.model_dump(mode="json") if run.outcome else None
     return {"run_id": run_id, "outcome": outcome, "asks": standing.asks}
 

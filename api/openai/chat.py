@@ -11,7 +11,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent.concurrency import gather_limited
 from agent.errors import AgentError
-from api.compose import Given, Service
+from api.compose import Service, ServiceDep
 from api.disconnect import drawn, unless_gone
 from api.errors import explain, refusals
 from api.limits import without_nul
@@ -35,24 +35,26 @@ ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
     responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
 )
 async def complete(
-    request: ChatRequest, http: Request, given: Given, x_conversation_id: ConversationHeader = None
+    request: ChatRequest, http: Request, service: ServiceDep, x_conversation_id: ConversationHeader = None
 ) -> Completion | EventSourceResponse:
     """Answers the conversation's last message; a question directly, from sources with citations, or not."""
     envelope = Envelope.of(
-        base=given.runtime.base_name,
-        now=given.runtime.clock(),
+        base=service.runtime.base_name,
+        now=service.runtime.clock(),
         scored=bool(request.logprobs),
         usage=request.stream_options is not None and request.stream_options.include_usage,
     )
     starts = list(_starts(request, x_conversation_id))
     if not request.stream:
         turns = gather_limited(
-            (partial(chat, given.chat, given.runtime, start) for start in starts), len(starts)
+            (partial(chat, service.chat, service.runtime, start) for start in starts), len(starts)
         )
         return envelope.completion(await unless_gone(http, turns))
-    first = drawn(stream(given.chat, given.runtime, starts[0]))
+    first = drawn(stream(service.chat, service.runtime, starts[0]))
     part = await unless_gone(http, anext(first))  # what is refused still has a status of its own
-    return EventSourceResponse(_events(part, first, starts[1:], given, envelope), ping=PING_SECONDS, sep="\n")
+    return EventSourceResponse(
+        _events(part, first, starts[1:], service, envelope), ping=PING_SECONDS, sep="\n"
+    )
 
 
 def _starts(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatState]:
@@ -78,7 +80,7 @@ async def _events(
     part: Piece | Turn,
     rest: AsyncGenerator[Piece | Turn, None],
     others: list[ChatState],
-    given: Service,
+    service: Service,
     envelope: Envelope,
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """All choices, one after the other, then the usage and `[DONE]`; or an error in their middle."""
@@ -88,7 +90,7 @@ async def _events(
             async for chunk in _choice(part, rest, envelope, turns):
                 yield event(chunk)
         for start in others:
-            async with aclosing(stream(given.chat, given.runtime, start)) as parts:
+            async with aclosing(stream(service.chat, service.runtime, start)) as parts:
                 async for chunk in _choice(await anext(parts), parts, envelope, turns):
                     yield event(chunk)
     except (AgentError, StorageError) as error:

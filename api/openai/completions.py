@@ -19,7 +19,7 @@ from agent.chat.routing import resolve_route
 from agent.engines.base import Engine, FinishReason, Reply, TextCompleter, Token
 from agent.errors import AgentError, PromptTooLong
 from agent.promotion import load_with_canary
-from api.compose import Given, Service
+from api.compose import Service, ServiceDep
 from api.disconnect import drawn, unless_gone
 from api.errors import explain, refusals
 from api.limits import without_nul
@@ -84,14 +84,14 @@ class TextCompletion(BaseModel):
     responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
 )
 async def continue_text(
-    request: CompletionRequest, http: Request, given: Given
+    request: CompletionRequest, http: Request, service: ServiceDep
 ) -> TextCompletion | EventSourceResponse:
     """Continues a text. Answers are not gated; use chat completions for questions."""
-    runtime = given.runtime
+    runtime = service.runtime
     chosen = await resolve_route(
         "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
     )
-    parts = drawn(_parts(request, chosen.adapter, given))
+    parts = drawn(_parts(request, chosen.adapter, service))
     part = await unless_gone(http, anext(parts))
     empty = TextCompletion(
         id=f"cmpl-{uuid.uuid4().hex}",
@@ -113,13 +113,13 @@ async def continue_text(
 
 
 async def _parts(
-    request: CompletionRequest, adapter: str | None, given: Service
+    request: CompletionRequest, adapter: str | None, service: Service
 ) -> AsyncGenerator[Token | Reply, None]:
     """The continuation.
 
     Raises ValueError for an engine that only chats, PromptTooLong, and what else the engine raises.
     """
-    runtime = given.runtime
+    runtime = service.runtime
     engine: Engine = runtime.engine
     if not isinstance(engine, TextCompleter):
         raise ValueError("this engine answers chats only: set NIGHTSCHOOL_ENGINE=vllm for text completions")

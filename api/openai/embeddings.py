@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.chat.routing import AUTO
 from agent.errors import PromptTooLong
-from api.compose import Given
+from api.compose import ServiceDep
 from api.errors import refusals
 from memory.errors import UnknownAdapter
 from memory.retrieval.embedding import Embedder, Vectors
@@ -63,15 +63,15 @@ class Embeddings(BaseModel):
 
 
 @router.post("/v1/embeddings", responses=refusals(400, 404, 413, 422, 503))
-async def embed(request: EmbeddingsRequest, given: Given) -> Embeddings:
+async def embed(request: EmbeddingsRequest, service: ServiceDep) -> Embeddings:
     """Embeds texts with the model that the service's own memory uses."""
-    embedder = given.embedder
+    embedder = service.embedder
     if request.model not in (AUTO, embedder.name):
         raise UnknownAdapter(f"no embedding model {request.model!r}: ask for {embedder.name}, or {AUTO}")
     if request.dimensions not in (None, embedder.dimension):
         raise ValueError(f"dimensions: {embedder.name} has {embedder.dimension}, which cannot be changed")
     texts = [request.input] if isinstance(request.input, str) else request.input
-    async with given.embedding:
+    async with service.embedding:
         lengths = await asyncio.to_thread(embedder.token_counts, texts)
         for place, length in enumerate(lengths):
             if length > embedder.max_tokens:

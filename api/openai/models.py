@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from agent.chat.routing import AUTO, resolve_route
-from api.compose import Given
+from api.compose import ServiceDep
 from api.errors import refusals
 
 router = APIRouter(tags=["chat"])
@@ -32,15 +32,15 @@ class Models(BaseModel):
 
 
 @router.get("/v1/models")
-async def models(given: Given) -> Models:
+async def models(service: ServiceDep) -> Models:
     """`auto`, the base model, and one name per domain that has a live adapter."""
-    names = [AUTO, given.runtime.base_name, *given.runtime.routes.live]
+    names = [AUTO, service.runtime.base_name, *service.runtime.routes.live]
     return Models(data=[Model(id=name) for name in names])
 
 
 @router.get("/v1/models/{model}", responses=refusals(404, 409, 422))
-async def model(model: Annotated[str, Path(max_length=200)], given: Given) -> Model:
+async def model(model: Annotated[str, Path(max_length=200)], service: ServiceDep) -> Model:
     """One name that a chat may ask for; an adapter's full name is one too, though the list has it not."""
-    runtime = given.runtime
+    runtime = service.runtime
     await resolve_route("", model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name)
     return Model(id=model)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
 from agent.errors import AgentError
-from api.compose import Given
+from api.compose import ServiceDep
 from api.disconnect import drawn, unless_gone
 from api.errors import explain, refusals
 from api.limits import without_nul
@@ -36,10 +36,13 @@ router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
     responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
 )
 async def respond(
-    request: ResponsesRequest, http: Request, given: Given, x_conversation_id: ConversationHeader = None
+    request: ResponsesRequest,
+    http: Request,
+    service: ServiceDep,
+    x_conversation_id: ConversationHeader = None,
 ) -> Response | EventSourceResponse:
     """Answers like chat completions, in the Responses format; send the whole conversation."""
-    asked, runtime = request.chat(), given.runtime
+    asked, runtime = request.chat(), service.runtime
     start = begun(
         conversation(asked.messages),
         requested=asked.model,
@@ -50,10 +53,10 @@ async def respond(
     )
     created_at = int(runtime.clock().timestamp())
     if not request.stream:
-        turn = await unless_gone(http, chat(given.chat, runtime, start))
+        turn = await unless_gone(http, chat(service.chat, runtime, start))
         empty = begun_response(request, id=_id(turn.id), model=runtime.base_name, created_at=created_at)
         return finished_response(empty, turn)
-    parts = drawn(stream(given.chat, runtime, start))
+    parts = drawn(stream(service.chat, runtime, start))
     part = await unless_gone(http, anext(parts))
     id = part.turn_id if isinstance(part, Piece) else part.id
     empty = begun_response(request, id=_id(id), model=runtime.base_name, created_at=created_at)

@@ -44,40 +44,44 @@ class Said(BaseModel):
     said: str = ""
 
 
-class ServedNoop:
-    """The graph on threads; see `graphs.server.graph_spec.Served`."""
+class NoopSpec:
+    """The graph on threads; see `graphs.server.graph_spec.GraphSpec`."""
 
     name = NAME
     description = "Does nothing."
     recursion_limit = 5
-    kept: tuple[str, ...] = ()
+    stored_modes: tuple[str, ...] = ()
     input: type[BaseModel] = Said
     options: type[BaseModel] = BaseModel
 
     def __init__(self, saver: Any) -> None:
         self.graph: Any = build().compile(checkpointer=saver)
 
-    async def accept(self, thread_id: str, given: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    async def validate_input(
+        self, thread_id: str, values: dict[str, Any], options: dict[str, Any]
+    ) -> dict[str, Any]:
         """Takes what fits."""
-        return Said.model_validate(given).model_dump()
+        return Said.model_validate(values).model_dump()
 
-    async def enter(self, thread_id: str, accepted: dict[str, Any], *, streamed: bool) -> dict[str, Any]:
+    async def initial_state(
+        self, thread_id: str, accepted: dict[str, Any], *, streamed: bool
+    ) -> dict[str, Any]:
         """As it came."""
         return accepted
 
-    async def resume(self, thread_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    async def update_on_resume(self, thread_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """As it is."""
         return {}
 
-    def answer(self, value: Any) -> Any:
+    def validate_answer(self, value: Any) -> Any:
         """It never asks."""
         raise ValueError("noop never waits for an answer")
 
-    def change(self, values: dict[str, Any]) -> dict[str, Any]:
+    def validate_update(self, values: dict[str, Any]) -> dict[str, Any]:
         """Anything goes."""
         return values
 
-    async def broke_off(self, thread_id: str, status: Any, reason: str) -> None:
+    async def record_failure(self, thread_id: str, kind: Any, reason: str) -> None:
         """Nothing to note."""
 
 
@@ -86,12 +90,12 @@ def main() -> None:
     from agent.settings import read_settings
     from api.compose import shipped
     from api.serving import serve
-    from graphs.server.graph_spec import Served
+    from graphs.server.graph_spec import GraphSpec
     from graphs.state import Runtime
     from memory.checkpoints.savers import Saver
 
-    def graphs(runtime: Runtime, saver: Saver) -> Sequence[Served]:
-        return (*shipped(runtime, saver), ServedNoop(saver))
+    def graphs(runtime: Runtime, saver: Saver) -> Sequence[GraphSpec]:
+        return (*shipped(runtime, saver), NoopSpec(saver))
 
     serve(read_settings(), graphs)
 

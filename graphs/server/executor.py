@@ -1,8 +1,7 @@
-"""How runs on threads are worked on: one at a time on each, streamed into the store, cancelled, resumed.
+"""The executor: starts runs on threads, follows and cancels them, and takes over those of dead processes.
 
-How one is driven through its graph is in `driving`. What a dead process leaves is taken up from the last
-checkpoint, which `durable` sees to. Which graphs there are is in `served`, what a run was asked to do in
-`orders`.
+A run is its row, its event log, and the lease of the process that works on it. One attempt at a run is in
+`run_attempt`.
 """
 
 import asyncio
@@ -10,19 +9,24 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from langgraph.types import StateSnapshot
 from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
-from graphs.server import run_spec as orders
-from graphs.server import serialization as wire
-from graphs.server.durable import KEPT, Deliver, Durable, Fire, open_durable
-from graphs.server.event_log import Bell, Journal
-from graphs.server.graph_spec import Served
-from graphs.server.run_attempt import Drive, Work, fault, thread_config
-from graphs.server.run_spec import Order
+from graphs.server import serialization
+from graphs.server.background_jobs import (
+    RETENTION,
+    BackgroundJobs,
+    FireCron,
+    SendWebhook,
+    open_background_jobs,
+)
+from graphs.server.event_log import EventLog, Notifier
+from graphs.server.graph_spec import GraphSpec
+from graphs.server.run_attempt import ActiveRun, RunAttempt, fault, thread_config
+from graphs.server.run_spec import RunRequest, RunSpec, check
 from graphs.state import Runtime
 from memory.checkpoints.savers import Saver
 from memory.errors import (
@@ -34,140 +38,144 @@ from memory.errors import (
     UnknownRun,
     UnknownThread,
 )
-from memory.server.runs import UNFINISHED, CancelAction, RunEvent, RunStatus, Strategy, ThreadRun, ThreadRuns
-from memory.server.threads import Json, Standing, Threads
+from memory.server.process_leases import ProcessLease, open_lease
+from memory.server.runs import UNFINISHED, CancelAction, RunEvent, RunStatus, ThreadRun, ThreadRuns
+from memory.server.threads import Json, ThreadOutcome, Threads
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
-"""Between two looks for what other processes ask, or leave."""
+"""Interval at which other processes' requests are looked for."""
 CHORE_SECONDS = 2.0
-COLLECT_SECONDS = 600.0
-"""Between two looks for notes of DBOS's that can go."""
+"""Interval at which orphaned runs are looked for."""
+CLEANUP_SECONDS = 600.0
+"""Interval at which old events and records of jobs are deleted."""
+EVENT_RETENTION = timedelta(hours=1)
+"""How long the events of a finished run can still be streamed; its state stays."""
+PAGE = 200
+"""Runs whose events are deleted at once."""
 LONG_SECONDS = 5.0
-"""Between two looks at a run that is worked on here, and so is heard of."""
-LONGEST_WAIT = 30
-"""Seconds between two attempts at a run whose events or end cannot be kept."""
+"""Interval of polling for a run of this process, which notifies its subscribers."""
+LONGEST_RETRY = 30
+"""Most seconds between two attempts to store a run's events or its end."""
 MOST_AT_ONCE = 200
-"""Runs that one process works on; others wait for their turn."""
+"""Runs that one process works on; others stay pending."""
 
 Chore = Callable[["Executor"], Awaitable[None]]
 
 
 class Executor:
-    """The runs on threads, as this process starts, works on and follows them."""
+    """The runs on threads."""
 
-    def __init__(self, runtime: Runtime, saver: Saver, served: Sequence[Served], durable: Durable) -> None:
-        """The graphs have to be compiled with the saver, and `durable` has to be launched with `work`."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        saver: Saver,
+        graph_specs: Sequence[GraphSpec],
+        jobs: BackgroundJobs,
+        lease: ProcessLease,
+    ) -> None:
+        """The graphs have to be compiled with the saver."""
         self._runtime = runtime
         self.saver = saver
-        self.served: Mapping[str, Served] = {graph.name: graph for graph in served}
-        database = runtime.database
-        self.threads = Threads(database)
-        self.runs = ThreadRuns(database)
-        self._database = database
-        self.durable = durable
-        self._bell = Bell()
-        """Rung for each event."""
-        self._ends = Bell()
-        """Rung for each end."""
-        self._working: dict[str, Work] = {}
+        self.graph_specs: Mapping[str, GraphSpec] = {spec.name: spec for spec in graph_specs}
+        self._database = runtime.database
+        self.threads = Threads(runtime.database)
+        self.runs = ThreadRuns(runtime.database)
+        self.jobs = jobs
+        self._worker = lease.name
+        self._lease = lease
+        self._events = Notifier()
+        self._ends = Notifier()
+        self._active: dict[str, ActiveRun] = {}
 
-    async def start(
-        self,
-        thread_id: str,
-        graph_id: str,
-        order: Order,
-        *,
-        assistant_id: str = "",
-        strategy: Strategy = "enqueue",
-        metadata: Json | None = None,
-        create_thread: bool = False,
-        owner: str | None = None,
-        after_seconds: float = 0.0,
-        run_id: str | None = None,
-    ) -> ThreadRun:
-        """Queues a run and returns at once; it begins as soon as its thread is free.
+    async def start(self, spec: RunSpec) -> ThreadRun:
+        """Queues a run and returns at once; it starts as soon as its thread is free.
 
-        Raises ValueError, UnknownThread unless `create_thread`, ThreadBusy as `reject` has it, AlreadyExists.
+        Raises ValueError, UnknownThread unless the thread is to be created, ThreadBusy for the strategy
+        `reject`, AlreadyExists.
         """
-        order = orders.check(order, self.served[graph_id])
+        request = check(spec.request, self.graph_specs[spec.graph_id])
         now = self._database.now()
         run = ThreadRun(
-            run_id=run_id or str(uuid.uuid4()),
-            thread_id=thread_id,
-            assistant_id=assistant_id,
-            graph_id=graph_id,
-            metadata=metadata or {},
-            request=order.model_dump(mode="json"),
-            strategy=strategy,
+            run_id=spec.run_id or str(uuid.uuid4()),
+            thread_id=spec.thread_id,
+            assistant_id=spec.assistant_id,
+            graph_id=spec.graph_id,
+            metadata=spec.metadata,
+            request=request.model_dump(mode="json"),
+            strategy=spec.strategy,
             created_at=now,
             updated_at=now,
-            starts_at=now + timedelta(seconds=after_seconds),
+            starts_at=now + timedelta(seconds=spec.delay_seconds),
         )
-        labels = {"graph_id": graph_id, "assistant_id": assistant_id}
-        others = await self.runs.add(run, create_thread=create_thread, thread_metadata=labels, owner=owner)
-        if strategy in ("interrupt", "rollback"):
+        others = await self.runs.add(
+            run,
+            create_thread=spec.create_thread,
+            thread_metadata={"graph_id": spec.graph_id, "assistant_id": spec.assistant_id},
+            owner=spec.owner,
+        )
+        if spec.strategy in ("interrupt", "rollback"):
             for other in others:
-                await self._cancel(other.run_id, "interrupt" if strategy == "interrupt" else "rollback")
-        if not others and after_seconds == 0 and len(self._working) < MOST_AT_ONCE:
-            await self.durable.begin(run.run_id)
+                await self._cancel(other.run_id, "interrupt" if spec.strategy == "interrupt" else "rollback")
+        if not others and spec.delay_seconds == 0:
+            self._launch(run.run_id)
         else:
-            await self._advance(thread_id)
+            await self._launch_next(spec.thread_id)
         return run
 
     async def cancel(self, run_id: str, action: CancelAction = "interrupt") -> None:
-        """Ends a run; rolled back, nothing is left of it. Raises UnknownRun, ThreadBusy if it has ended."""
+        """Ends a run; `rollback` also undoes it. Raises UnknownRun, ThreadBusy if it has ended."""
         await self.runs.get(run_id)
         if not await self._cancel(run_id, action):
             raise ThreadBusy(f"run {run_id} has ended already")
 
     async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[RunEvent]:
-        """The run's events past number `after`, those to come too, until it has ended or is gone.
+        """The run's events after number `after`, also future ones, until it has ended or is deleted.
 
-        Holds no connection while it waits.
+        Holds no database connection while it waits.
         """
         while True:
-            with self._bell.listening(run_id) as rung:
+            with self._events.subscribed(run_id) as notified:
                 status, events = await self.runs.events(run_id, after)
                 if not events and status in UNFINISHED:
-                    await rung(LONG_SECONDS if run_id in self._working else TICK_SECONDS)
+                    await notified(LONG_SECONDS if run_id in self._active else TICK_SECONDS)
             for event in events:
                 after = event.number
                 yield event
             if status not in UNFINISHED:
                 return
 
-    async def ended(self, run_id: str) -> ThreadRun | None:
-        """The run once it has ended; None if it is gone then."""
+    async def wait(self, run_id: str) -> ThreadRun | None:
+        """Waits for the run's end and returns it; None if it was deleted."""
         while True:
-            with self._ends.listening(run_id) as rung:
-                if run_id in self._working:
-                    await rung(LONG_SECONDS)
+            with self._ends.subscribed(run_id) as notified:
+                if run_id in self._active:
+                    await notified(LONG_SECONDS)
                 try:
                     run = await self.runs.get(run_id)
                 except UnknownRun:
                     return None
                 if run.finished:
                     return run
-                if run_id not in self._working:
-                    await rung(TICK_SECONDS)
+                if run_id not in self._active:
+                    await notified(TICK_SECONDS)
 
     async def outcome(self, run: ThreadRun) -> Json:
         """The values that a run ended with, or `__error__`."""
         if run.status == "error":
             return {"__error__": run.error}
-        return wire.outcome(await self.state(run.graph_id, run.thread_id, run.checkpoint_id))
+        return serialization.outcome(await self.state(run.graph_id, run.thread_id, run.checkpoint_id))
 
     async def state(
         self, graph_id: str, thread_id: str, checkpoint_id: str | None = None, *, subgraphs: bool = False
     ) -> StateSnapshot:
         """The thread's state, now or at a checkpoint."""
         config = thread_config(thread_id, checkpoint_id)
-        return await self.served[graph_id].graph.aget_state(config, subgraphs=subgraphs)
+        return await self.graph_specs[graph_id].graph.aget_state(config, subgraphs=subgraphs)
 
-    async def settle(self, thread_id: str, *, seconds: float = 10.0) -> None:
-        """Ends all that is going on on the thread, and waits for it. Raises ThreadBusy if it does not end."""
+    async def cancel_all(self, thread_id: str, *, seconds: float = 10.0) -> None:
+        """Cancels all runs of the thread and waits for their end. Raises ThreadBusy if one does not end."""
         deadline = time.monotonic() + seconds
         while unfinished := await self.runs.unfinished(thread_id):
             if time.monotonic() > deadline:
@@ -177,183 +185,201 @@ class Executor:
                     await self._cancel(run.run_id, "interrupt")
             await asyncio.sleep(0.02)
 
-    async def watch(self, chores: Sequence[Chore]) -> None:
-        """Begins what is due, takes up what was left, heeds what other processes ask; never returns."""
-        done = collected = 0.0
+    async def run_forever(self, chores: Sequence[Chore]) -> None:
+        """Starts runs that are due, cancels those that other processes cancelled, takes over orphans."""
+        last_chores = last_cleanup = 0.0
         while True:
             try:
-                if self._working:
-                    for run in await self.runs.to_cancel(tuple(self._working)):
-                        assert run.cancel is not None, "it was asked for by that"
-                        self._stop(run.run_id, run.cancel)
-                if time.monotonic() - done > CHORE_SECONDS:
-                    done = time.monotonic()
-                    await self.durable.take_over()
+                if self._active:
+                    for run in await self.runs.to_cancel(tuple(self._active)):
+                        assert run.cancel is not None, "the query selects by it"
+                        self._active[run.run_id].stop(run.cancel)
+                if time.monotonic() - last_chores > CHORE_SECONDS:
+                    last_chores = time.monotonic()
+                    await self._take_over_orphans()
+                    await self.jobs.resume_orphans()
                     for chore in chores:
                         await chore(self)
-                late = time.monotonic() - collected > COLLECT_SECONDS
-                if late and not await self.durable.collect(self._database.now() - KEPT):
-                    collected = time.monotonic()  # nothing is left; else runs do not wait for the next page
+                if time.monotonic() - last_cleanup > CLEANUP_SECONDS and not await self._clean_up():
+                    last_cleanup = time.monotonic()  # nothing is left; else the next page follows soon
                 for thread_id in await self.runs.due():
-                    await self._advance(thread_id)
+                    await self._launch_next(thread_id)
             except StorageError as error:
-                log.warning("runs are not looked after for now: %s", error)
+                log.warning("runs are not supervised for now: %s", error)
             except Exception:
-                log.exception("runs are no longer looked after: restart the api")
+                log.exception("runs are no longer supervised: restart the api")
                 raise
             await asyncio.sleep(TICK_SECONDS)
 
     async def aclose(self) -> None:
-        """Stops working; runs stay as they stand in their checkpoints, for the next process to take up."""
-        tasks = tuple(work.task for work in self._working.values())
+        """Stops working. Runs keep their last checkpoint, and the next process continues them."""
+        tasks = [active.task for active in self._active.values() if active.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(StorageError):  # else other processes wait for the lease to expire
+            await self.runs.release(self._worker)
+
+    async def _take_over_orphans(self) -> None:
+        orphans = await self.runs.orphans(self._worker)
+        workers = frozenset(run.worker for run in orphans if run.worker is not None)
+        expired = await self._lease.expired(workers) if workers else frozenset()
+        for run in orphans:
+            if run.worker is not None and run.worker not in expired:
+                continue
+            if run.finished:
+                await self._send_webhook(run.run_id)
+            else:
+                self._launch(run.run_id, orphan=run)
+
+    async def _clean_up(self) -> int:
+        """Deletes a page of what is past its retention; returns how much there was."""
+        now = self._database.now()
+        return await self.runs.drop_events(
+            now - EVENT_RETENTION, limit=PAGE
+        ) + await self.jobs.delete_finished(now - RETENTION)
 
     async def _cancel(self, run_id: str, action: CancelAction) -> bool:
-        run = await self.runs.cancel(run_id, action)
-        if run is not None and run.status == "running":
-            self._stop(run_id, action)
-        elif run is not None:
-            await self._tell(run_id)
-        self._bell.ring(run_id)
-        self._ends.ring(run_id)
+        run = await self.runs.cancel(run_id, action, self._worker)
+        if run is not None and run.status == "pending":
+            await self._send_webhook(run_id)
+        elif run is not None and run_id in self._active:
+            self._active[run_id].stop(action)
+        self._events.notify(run_id)
+        self._ends.notify(run_id)
         return run is not None
 
-    def _stop(self, run_id: str, action: CancelAction) -> None:
-        if (work := self._working.get(run_id)) is not None:
-            work.stop(action)
+    async def _launch_next(self, thread_id: str) -> None:
+        if len(self._active) < MOST_AT_ONCE and (run := await self.runs.next(thread_id)) is not None:
+            self._launch(run.run_id)
 
-    async def _advance(self, thread_id: str) -> None:
-        if len(self._working) < MOST_AT_ONCE and (run := await self.runs.next(thread_id)) is not None:
-            await self.durable.begin(run.run_id)
+    def _launch(self, run_id: str, *, orphan: ThreadRun | None = None) -> None:
+        """Works on the run in a task of its own, if there is room; else it is found again at a later tick."""
+        if run_id not in self._active and len(self._active) < MOST_AT_ONCE:
+            active = self._active[run_id] = ActiveRun()
+            active.task = asyncio.create_task(self._work(run_id, active, orphan))
+
+    async def _work(self, run_id: str, active: ActiveRun, orphan: ThreadRun | None) -> None:
+        try:
+            await self._work_on(run_id, active, orphan)
+        except Exception:
+            log.exception("run %s was dropped", run_id)
+        finally:
+            del self._active[run_id]
+            self._events.notify(run_id)
+            self._ends.notify(run_id)
 
     @retry(
         retry=retry_if_exception_type(StoreUnavailable),
-        wait=wait_exponential(max=LONGEST_WAIT),
+        wait=wait_exponential(max=LONGEST_RETRY),
         before_sleep=before_sleep_log(log, logging.ERROR),
     )
-    async def work(self, run_id: str) -> None:
-        """Works on a run as soon as it is its turn, until it has ended, however long a store is away."""
-        if run_id in self._working:
-            return  # it is in good hands
-        task = asyncio.current_task()
-        assert task is not None, "workflows run as tasks"
-        work = self._working[run_id] = Work(task)
-        try:
-            if (run := await self._turn(run_id)) is not None:
-                work.stopped = run.cancel
-                await self._see_through(run)
-            if run is None or run.request.get("webhook") is not None:
-                await self._tell(run_id)
-        finally:
-            del self._working[run_id]
-            self._bell.ring(run_id)
-            self._ends.ring(run_id)
+    async def _work_on(self, run_id: str, active: ActiveRun, orphan: ThreadRun | None) -> None:
+        """Claims the run and sees it to its end, however long a store is unavailable."""
+        run = await self.runs.claim(run_id, self._worker)
+        if run is None and orphan is not None:
+            run = await self.runs.take_over(orphan, self._worker)
+        if run is None:
+            return
+        active.stopped = run.cancel
+        await self._execute(run, active)
+        if run.request.get("webhook") is not None:
+            await self._send_webhook(run_id)
 
-    async def _tell(self, run_id: str) -> None:
-        """Has the run's webhook told of its end, if it has one; a run that was undone has ended nowhere."""
+    async def _send_webhook(self, run_id: str) -> None:
+        """Sends the finished run's webhook, if it has one; a run that was rolled back has none."""
         try:
             run = await self.runs.get(run_id)
         except UnknownRun:
             return
-        url = Order.model_validate(run.request).webhook
+        url = RunRequest.model_validate(run.request).webhook
         if url is not None and run.finished:
             ended = {"run_id": run_id, "thread_id": run.thread_id, "status": run.status}
-            told = run.model_dump(include={"assistant_id", "metadata", "created_at", "updated_at"})
-            body = wire.text(told | ended | {"values": await self.outcome(run)})
-            await self.durable.tell(run_id, url, body)
+            details = run.model_dump(include={"assistant_id", "metadata", "created_at", "updated_at"})
+            body = serialization.text(details | ended | {"values": await self.outcome(run)})
+            await self.jobs.send_webhook(run_id, url, body)
+            await self.runs.webhook_sent(run_id)
 
-    async def _turn(self, run_id: str) -> ThreadRun | None:
-        while True:
-            with self._bell.listening(run_id) as rung:
-                try:
-                    return await self.runs.claim(run_id)
-                except ThreadBusy:  # another process was quicker to begin, or the clock is back
-                    await rung(TICK_SECONDS)
-
-    async def _see_through(self, run: ThreadRun) -> None:
-        order = Order.model_validate(run.request)
+    async def _execute(self, run: ThreadRun, active: ActiveRun) -> None:
+        request = RunRequest.model_validate(run.request)
         try:
-            async with Journal(run, self.runs, self._bell, self._lost) as journal:
-                journal.say("metadata", {"run_id": run.run_id, "attempt": run.attempt})
-                drive = Drive(run, order, self.served[run.graph_id], journal, self.runs, self._runtime)
-                status, error = await drive.through(self._working[run.run_id])
-            others = await self._finish(run, order, status, error)
+            async with EventLog(run, self.runs, self._events, self._on_lost) as event_log:
+                event_log.append("metadata", {"run_id": run.run_id, "attempt": run.attempt})
+                graph_spec = self.graph_specs[run.graph_id]
+                attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, self._runtime)
+                status, error = await attempt.execute(active)
+            others = await self._finish(run, request, active, status, error)
         except (RunLost, UnknownThread) as lost:
             log.warning("stopped working: %s", lost)
         except StoreUnavailable:
             raise
         except Exception as error:
-            log.exception("run %s cannot be worked on", run.run_id)
+            log.exception("run %s cannot be finished", run.run_id)
             await self._give_up(run, error)
         else:
-            self._bell.ring(run.run_id)
-            self._ends.ring(run.run_id)
+            self._events.notify(run.run_id)
+            self._ends.notify(run.run_id)
             if others:
-                await self._advance(run.thread_id)
+                await self._launch_next(run.thread_id)
 
-    async def _finish(self, run: ThreadRun, order: Order, status: RunStatus, error: Json | None) -> bool:
-        """Returns whether others wait on the thread."""
-        served = self.served[run.graph_id]
-        rolled_back = status == "interrupted" and self._working[run.run_id].stopped == "rollback"
+    async def _finish(
+        self, run: ThreadRun, request: RunRequest, active: ActiveRun, status: RunStatus, error: Json | None
+    ) -> bool:
+        """Returns whether other runs wait on the thread."""
+        graph = self.graph_specs[run.graph_id].graph
+        rolled_back = status == "interrupted" and active.stopped == "rollback"
         if rolled_back:
             await self.saver.aundo_run(run.thread_id, run.run_id)
-        snapshot = await served.graph.aget_state(thread_config(run.thread_id))
+        snapshot = await graph.aget_state(thread_config(run.thread_id))
         try:
             return await self.runs.finish(
                 run,
                 status,
-                wire.standing(snapshot, error),
+                serialization.thread_outcome(snapshot, error),
                 checkpoint_id=snapshot.config["configurable"].get("checkpoint_id"),
                 forget=rolled_back,
-                expire=order.on_completion == "delete",
+                expire=request.on_completion == "delete",
             )
         except RollbackAsked:
-            self._working[run.run_id].stopped = "rollback"
-            return await self._finish(run, order, "interrupted", None)
+            active.stopped = "rollback"
+            return await self._finish(run, request, active, "interrupted", None)
 
     async def _give_up(self, run: ThreadRun, error: Exception) -> None:
-        """Ends a run that cannot even be ended in order, as when its checkpoints cannot be read."""
-        told = {"error": type(error).__name__, "message": fault(error)}
-        await self.runs.finish(run, "error", Standing(values=None, error=told), checkpoint_id=None)
+        """Ends a run that cannot be finished normally, for example if its checkpoints are unreadable."""
+        details = {"error": type(error).__name__, "message": fault(error)}
+        await self.runs.finish(run, "error", ThreadOutcome(values=None, error=details), checkpoint_id=None)
 
-    def _lost(self, run_id: str) -> None:
-        """Stops work on a run that another process writes the events of."""
-        if (work := self._working.get(run_id)) is not None:
-            work.task.cancel()
+    def _on_lost(self, run_id: str) -> None:
+        """Stops the attempt at a run that another process has taken over."""
+        if (active := self._active.get(run_id)) is not None and active.task is not None:
+            active.task.cancel()
 
 
 @asynccontextmanager
 async def open_executor(
     runtime: Runtime,
     saver: Saver,
-    served: Sequence[Served],
+    graph_specs: Sequence[GraphSpec],
     url: str,
     chores: Sequence[Chore] = (),
-    outside: "Callable[[Executor], tuple[Deliver, Fire]] | None" = None,
+    make_senders: "Callable[[Executor], tuple[SendWebhook, FireCron]] | None" = None,
 ) -> AsyncIterator[Executor]:
-    """Opens the runs on threads and takes up those that were left unfinished; `chores` run every 2 seconds.
+    """Opens the executor and continues unfinished runs; `chores` run every two seconds.
 
-    `url` is the SQLAlchemy URL of DBOS's own tables. `outside` makes what delivers webhooks and what fires
-    crons, where there are any. Raises StoreUnavailable.
-
-    Work in progress at closing is left as it stands in its checkpoint, and the next opening takes it up.
+    `url` is the SQLAlchemy URL of DBOS's tables and of the process leases. `make_senders` returns what sends
+    webhooks and fires crons. Raises StoreUnavailable.
     """
-    async with open_durable(url) as durable:
-        executor = Executor(runtime, saver, served, durable)
-        durable.launch(executor.work, *(_nowhere if outside is None else outside(executor)))
-        watching = asyncio.create_task(executor.watch(chores))
+    async with open_lease(url) as lease, open_background_jobs(url, lease) as jobs:
+        executor = Executor(runtime, saver, graph_specs, jobs, lease)
+        jobs.launch(*((_unexpected, _unexpected) if make_senders is None else make_senders(executor)))
+        supervising = asyncio.create_task(executor.run_forever(chores))
         try:
             yield executor
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            supervising.cancel()
+            await asyncio.gather(supervising, return_exceptions=True)
             await executor.aclose()
 
 
-async def _nobody(*_: str) -> None:
+async def _unexpected(*_: str) -> None:
     raise AssertionError("there are no webhooks and no crons here")
-
-
-_nowhere = (_nobody, _nobody)

@@ -1,7 +1,4 @@
-"""What the service needs to know of a graph in order to run it on threads, and how chat meets that.
-
-`learn` meets it in `served_learn`; how a run is driven is in `executor`.
-"""
+"""Graph specs: what the server has to know of a graph to run it on threads. The chat graph's is here."""
 
 from typing import Any, Literal, Protocol, get_type_hints
 
@@ -16,45 +13,45 @@ from memory.checkpoints.savers import Saver
 from memory.records.interactions import UnsurePolicy
 from memory.server.threads import Json
 
-BrokeOff = Literal["failed", "stopped"]
+FailureKind = Literal["failed", "stopped"]
 Graph = CompiledStateGraph[Any, Runtime, Any, Any]
 
 
-class Served(Protocol):
-    """One graph as clients may run it; every method that is given something of theirs raises ValueError."""
+class GraphSpec(Protocol):
+    """A graph that clients may run. Methods that get a client's data raise ValueError."""
 
     name: str
     description: str
     graph: Graph
     recursion_limit: int
-    kept: tuple[str, ...]
-    """Stream modes whose events are kept whatever a client asks for."""
+    stored_modes: tuple[str, ...]
+    """Stream modes whose events are always stored."""
     input: type[BaseModel]
     options: type[BaseModel]
-    """What an assistant, or a run's `config.configurable`, may set: defaults of the input."""
+    """What an assistant or a run's `config.configurable` may set: defaults of the input."""
 
-    async def accept(self, thread_id: str, given: Json, options: Json) -> Json:
-        """The checked input as JSON values, to be kept until the run begins. May raise AlreadyExists too."""
+    async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
+        """The validated input as JSON, stored until the run begins. May raise AlreadyExists."""
         ...
 
-    async def enter(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
-        """The state to enter the graph with; `streamed` where an answer is read while it grows."""
+    async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+        """The state to begin with; `streamed` if a client reads the answer token by token."""
         ...
 
-    async def resume(self, thread_id: str, values: Json) -> Json:
-        """What to change first when a run goes on from a state, which may be another thread's copied."""
+    async def update_on_resume(self, thread_id: str, values: Json) -> Json:
+        """Changes to make when a run continues from a state, which may be a copy of another thread's."""
         ...
 
-    def answer(self, value: Any) -> Any:
-        """The checked answer to one of its interrupts."""
+    def validate_answer(self, value: Any) -> Any:
+        """The validated answer to an interrupt."""
         ...
 
-    def change(self, values: Json) -> Json:
-        """A checked update of its state."""
+    def validate_update(self, values: Json) -> Json:
+        """The validated update of the state."""
         ...
 
-    async def broke_off(self, thread_id: str, status: BrokeOff, reason: str) -> None:
-        """Notes that a run ended outside the graph."""
+    async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
+        """Records that a run ended before the graph did."""
         ...
 
 
@@ -67,36 +64,36 @@ class ChatOptions(BaseModel):
     """As in chat completions: a domain, an adapter, the base model or `auto`."""
     max_tokens: int | None = Field(None, ge=1)
     unsure: UnsurePolicy | None = None
-    """What to do where the model is unsure and no source helps; the service's policy where it is left out."""
+    """What to do if the model is unsure and no source helps; by default the service's policy."""
 
 
 class ChatInput(ChatOptions):
-    """What a run of `chat` is given: messages in LangChain's form, which are added to the thread's."""
+    """Input of a chat run: messages in LangChain's format, which are added to the thread's."""
 
     messages: list[Json] | Json | str
 
 
-class ServedChat:
+class ChatSpec:
     """The chat graph on threads."""
 
     name = "chat"
     description = "Answers when it is sure, from sources with citations when it is not, or says so."
     recursion_limit = 25
-    kept: tuple[str, ...] = ()
+    stored_modes: tuple[str, ...] = ()
     input: type[BaseModel] = ChatInput
     options: type[BaseModel] = ChatOptions
 
     def __init__(self, saver: Saver) -> None:
         self.graph: Graph = chat.build().compile(checkpointer=saver)
 
-    async def accept(self, thread_id: str, given: Json, options: Json) -> Json:
-        """See Served.accept."""
-        checked: ChatInput = valid(ChatInput, options | given, "input")
+    async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
+        """See GraphSpec.validate_input."""
+        checked: ChatInput = valid(ChatInput, options | values, "input")
         messages_of(checked.messages)
         return checked.model_dump(mode="json")
 
-    async def enter(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
-        """See Served.enter."""
+    async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+        """See GraphSpec.initial_state."""
         limit = accepted["max_tokens"]
         return {
             "messages": messages_of(accepted["messages"]),
@@ -107,35 +104,35 @@ class ServedChat:
             "unsure": accepted["unsure"],
         }
 
-    async def resume(self, thread_id: str, values: Json) -> Json:
-        """See Served.resume: nothing in its state names its thread."""
+    async def update_on_resume(self, thread_id: str, values: Json) -> Json:
+        """See GraphSpec.update_on_resume: nothing in the state names the thread."""
         return {}
 
-    def answer(self, value: Any) -> Any:
-        """See Served.answer: it asks nothing."""
+    def validate_answer(self, value: Any) -> Any:
+        """See GraphSpec.validate_answer: chat has no interrupts."""
         raise ValueError("chat never waits for an answer: send input instead of command.resume")
 
-    def change(self, values: Json) -> Json:
-        """See Served.change."""
+    def validate_update(self, values: Json) -> Json:
+        """See GraphSpec.validate_update."""
         checked = {key: value for key, value in values.items() if key != "messages"}
         if "messages" not in values:
             return changed(ChatState, checked)
         return changed(ChatState, checked) | {"messages": messages_of(values["messages"])}
 
-    async def broke_off(self, thread_id: str, status: BrokeOff, reason: str) -> None:
-        """See Served.broke_off: its state says it all."""
+    async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
+        """See GraphSpec.record_failure: the thread's state is enough."""
 
 
-def messages_of(given: Any) -> list[Any]:
-    """LangChain messages from their JSON form. Raises ValueError."""
+def messages_of(data: Any) -> list[Any]:
+    """LangChain messages from JSON. Raises ValueError."""
     try:
-        return convert_to_messages(given if isinstance(given, list) else [given])
+        return convert_to_messages(data if isinstance(data, list) else [data])
     except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
         raise ValueError(f"messages: {str(error).splitlines()[0]}") from error
 
 
 def changed(state: type, values: Json) -> Json:
-    """Values for a state's keys, as the types that it declares. Raises ValueError."""
+    """The values converted to the types that the state declares. Raises ValueError."""
     types = get_type_hints(state, include_extras=True)
     if unknown := sorted(set(values) - set(types)):
         raise ValueError(f"the state has no {unknown[0]!r}: it has {', '.join(sorted(types))}")
@@ -143,7 +140,7 @@ def changed(state: type, values: Json) -> Json:
 
 
 def valid(kind: Any, value: Any, place: str) -> Any:
-    """The value as that type. Raises ValueError that says where it does not fit."""
+    """The value converted to that type. Raises ValueError that names the place of the error."""
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""Runs that learn or forget: started, approved, resumed, and told of, each on a thread of its own id.
+"""Learn runs: started, approved, cancelled, resumed, and their status and progress.
 
-The order of steps is in `learn`; that they are worked on, and survive a crash, is the executor's business.
+Each is a run of the learn graph on a thread of the same id.
 """
 
 import uuid
@@ -10,10 +10,10 @@ from typing import Any, Literal
 from agent.models.card import require_teachable
 from graphs import lessons
 from graphs.server.executor import Executor
-from graphs.server.learn_spec import GRAPH, Plan, named, note
+from graphs.server.learn_spec import GRAPH, LearnInput, LearnPlan, LearnSpec, record_plan, run_spec
 from graphs.server.run_attempt import thread_config
-from graphs.server.run_spec import Order, Steer
-from graphs.state import UNBOUND, ApprovalPolicy, Bounds, Event, Runtime
+from graphs.server.run_spec import CommandSpec, RunRequest, RunSpec
+from graphs.state import Event, Runtime
 from memory.errors import AlreadyExists, UnknownRun
 from memory.records.base import Digest, Domain, Record
 from memory.records.runs import Approval, LessonsDone
@@ -22,8 +22,8 @@ from memory.server.runs import RunEvent
 MOST_RUNS = 1000
 
 
-class Standing(Record):
-    """Where a run is: `asks` is what a person has to decide, while it waits for one."""
+class LearnStatus(Record):
+    """Where a run is: `asks` is what a person has to decide, while it waits for approval."""
 
     status: Literal["running", "waiting", "ended"]
     next: tuple[str, ...] = ()
@@ -33,55 +33,33 @@ class Standing(Record):
 
 
 class LearnRuns:
-    """The learn runs, as the REST surface and the commands start, decide on and tell of them."""
+    """The learn runs of the service."""
 
     def __init__(self, runtime: Runtime, executor: Executor) -> None:
         self._runtime = runtime
         self._executor = executor
-        self._graph = executor.served[GRAPH].graph
+        spec = executor.graph_specs[GRAPH]
+        assert isinstance(spec, LearnSpec), "the composition passes it"
+        self._spec = spec
+        self._graph = spec.graph
 
-    async def start(
-        self,
-        subject: str,
-        *,
-        whole: bool,
-        domain: Domain | None = None,
-        approval: ApprovalPolicy | None = None,
-        gap_id: str | None = None,
-        sources: Sequence[str] = (),
-        questions: Sequence[str] = (),
-        bounds: Bounds = UNBOUND,
-        owner: str | None = None,
-    ) -> str:
-        """Begins a run about a topic (`whole`) or a question and returns its id at once.
+    async def start(self, request: LearnInput, *, owner: str | None = None) -> str:
+        """Starts a run and returns its id at once.
 
-        Raises ValueError for an empty or over-long subject, and NotTeachable where no lesson can be held.
+        Raises ValueError for an empty or too long subject, UnknownGap, and NotTeachable if the model cannot
+        be taught.
         """
         require_teachable(self._runtime.card)
-        return await self._start(
-            Plan(
-                run_id=self._runtime.new_id(),
-                subject=named(subject),
-                whole=whole,
-                domain=domain,
-                gap_id=gap_id,
-                approval=approval or self._runtime.approval,
-                begun_at=self._runtime.clock(),
-                sources=tuple(sources),
-                questions=tuple(questions),
-                bounds=bounds,
-            ),
-            owner,
-        )
+        return await self._start(await self._spec.plan(self._runtime.new_id(), request), owner)
 
     async def forget(self, domain: Domain, digest: Digest, *, because: str = "") -> str:
-        """Begins a run that takes the curriculum out of its domain and returns its id at once.
+        """Starts a run that removes the curriculum from its domain, and returns its id at once.
 
-        Raises NotTeachable, for what stays is taught anew.
+        Raises NotTeachable, because the remaining lessons are taught again.
         """
         require_teachable(self._runtime.card)
         return await self._start(
-            Plan(
+            LearnPlan(
                 run_id=self._runtime.new_id(),
                 subject=f"forget {digest[:12]}",
                 whole=True,
@@ -94,38 +72,37 @@ class LearnRuns:
         )
 
     async def approve(self, run_id: str, decision: Approval) -> None:
-        """Lets a waiting run go on, or ends it; saying the same again before it does changes nothing.
+        """Continues a waiting run, or ends it; repeating the decision changes nothing.
 
-        Raises UnknownRun, ValueError unless it waits, or if the opposite was said first, and NotTeachable for
-        an approval where no lesson can be held.
+        Raises UnknownRun, ValueError if the run does not wait or the opposite was decided first, and
+        NotTeachable if the model cannot be taught.
         """
-        standing = await self.standing(run_id)
+        status = await self.status(run_id)
         deciding = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run_id}:approval"))
-        if standing.status == "waiting":
-            answer = Steer(answers=True, resume=decision.model_dump(mode="json"))
+        if status.status == "waiting":
+            command = CommandSpec(answers=True, resume=decision.model_dump(mode="json"))
             try:
-                order = Order(command=answer)
-                await self._executor.start(run_id, GRAPH, order, assistant_id=GRAPH, run_id=deciding)
+                await self._continue(run_id, RunRequest(command=command), new_run_id=deciding)
                 return
             except AlreadyExists:
-                pass  # somebody was quicker
+                pass  # somebody else decided first
         try:
-            first = Order.model_validate((await self._executor.runs.get(deciding)).request)
+            first = RunRequest.model_validate((await self._executor.runs.get(deciding)).request)
         except UnknownRun:
-            raise ValueError(f"run {run_id} does not wait for approval: it is {standing.status}") from None
-        assert first.command is not None, "it is what the run is about"
-        said = Approval.model_validate(first.command.resume)
-        if standing.status == "ended" or said.approved != decision.approved:
-            verb = "approved" if said.approved else "declined"
-            raise ValueError(f"run {run_id} does not wait for approval: {said.by} has {verb} it")
+            raise ValueError(f"run {run_id} does not wait for approval: it is {status.status}") from None
+        assert first.command is not None, "the run was started with it"
+        earlier = Approval.model_validate(first.command.resume)
+        if status.status == "ended" or earlier.approved != decision.approved:
+            verb = "approved" if earlier.approved else "declined"
+            raise ValueError(f"run {run_id} does not wait for approval: {earlier.by} has {verb} it")
 
     async def cancel(self, run_id: str, *, by: str, reason: str = "") -> None:
-        """Ends a run where it is, from where it can be resumed; one that waits for a person is declined.
+        """Stops a run, which can be resumed; a run that waits for approval is declined.
 
         Raises UnknownRun, and ValueError for a run that has ended.
         """
-        standing = await self.standing(run_id)
-        if standing.status == "waiting":
+        status = await self.status(run_id)
+        if status.status == "waiting":
             await self.approve(run_id, Approval(approved=False, by=by, reason=reason or "cancelled"))
             return
         active = await self._executor.runs.unfinished(run_id)
@@ -135,22 +112,22 @@ class LearnRuns:
             await self._executor.cancel(run.run_id)
 
     async def resume(self, run_id: str) -> None:
-        """Takes a run up again that stopped or failed before its end.
+        """Continues a run that stopped or failed.
 
-        Raises UnknownRun, ValueError, and NotTeachable where no lesson can be held.
+        Raises UnknownRun, ValueError, and NotTeachable if the model cannot be taught.
         """
-        standing = await self.standing(run_id)
-        if standing.status != "ended" or not standing.next:
-            raise ValueError(f"run {run_id} cannot be resumed: it is {standing.status}")
+        status = await self.status(run_id)
+        if status.status != "ended" or not status.next:
+            raise ValueError(f"run {run_id} cannot be resumed: it is {status.status}")
         require_teachable(self._runtime.card)
-        await self._executor.start(run_id, GRAPH, Order(), assistant_id=GRAPH)
+        await self._continue(run_id, RunRequest())
 
-    async def standing(self, run_id: str) -> Standing:
+    async def status(self, run_id: str) -> LearnStatus:
         """Where the run is now. Raises UnknownRun."""
         active = await self._executor.runs.unfinished(run_id)
         record = await self._runtime.database.run(run_id)
         snapshot = await self._graph.aget_state(thread_config(run_id))
-        here = Standing(status="ended", next=snapshot.next, lessons=lessons.done(snapshot.values))
+        here = LearnStatus(status="ended", next=snapshot.next, lessons=lessons.done(snapshot.values))
         if active or (record.outcome is None and not snapshot.next):
             return here.model_copy(update={"status": "running"})
         if record.outcome is None and snapshot.interrupts:
@@ -163,38 +140,40 @@ class LearnRuns:
         active = await self._executor.runs.unfinished(run_id)
         if record.report is not None and not active:
             return tuple(Event.model_validate(line) for line in record.report["events"])
-        told = (await self._executor.runs.events(active[0].run_id))[1] if active else ()
-        # Read after them: what a step had said on its way is then among its events, or still to be added.
+        stored = (await self._executor.runs.events(active[0].run_id))[1] if active else ()
+        # Read after them, so that a step's progress is in one of the two.
         durable = (await self._graph.aget_state(thread_config(run_id))).values.get("events", [])
-        return (*durable, *(line for line in underway(told) if line not in durable))
+        return (*durable, *(line for line in underway(stored) if line not in durable))
 
-    async def tidy(self) -> None:
-        """Ends runs that nobody works on: noted but never queued, or given up outside their graph."""
+    async def end_lost(self) -> None:
+        """Ends runs that were recorded but never queued, or that failed outside their graph."""
         for record in await self._runtime.database.runs(limit=MOST_RUNS):
             if record.outcome is not None:
                 continue
             latest = await self._executor.runs.list(record.id, limit=1)
             if not latest:
                 reason = "the service stopped before this run began: start it again"
-                await self._executor.served[GRAPH].broke_off(record.id, "stopped", reason)
+                await self._spec.record_failure(record.id, "stopped", reason)
             elif latest[0].error is not None:
-                await self._executor.served[GRAPH].broke_off(record.id, "failed", latest[0].error["message"])
+                await self._spec.record_failure(record.id, "failed", latest[0].error["message"])
 
-    async def _start(self, plan: Plan, owner: str | None = None) -> str:
-        await note(plan, self._runtime)
-        order = Order(input=plan.model_dump(mode="json"))
-        await self._executor.start(
-            plan.run_id, GRAPH, order, assistant_id=GRAPH, create_thread=True, owner=owner
-        )
+    async def _start(self, plan: LearnPlan, owner: str | None = None) -> str:
+        await record_plan(plan, self._runtime)
+        await self._executor.start(run_spec(plan, owner=owner))
         return plan.run_id
+
+    async def _continue(self, run_id: str, request: RunRequest, *, new_run_id: str | None = None) -> None:
+        await self._executor.start(
+            RunSpec(thread_id=run_id, graph_id=GRAPH, assistant_id=GRAPH, request=request, run_id=new_run_id)
+        )
 
 
 def underway(events: Sequence[RunEvent]) -> list[Event]:
-    """What the latest attempt has reported on its way, in finished steps too."""
+    """Progress reported by the latest attempt, in finished steps too."""
     lines: list[Event] = []
-    for told in events:
-        if told.name == "metadata":  # another attempt: what the step under way had said was lost
+    for stored in events:
+        if stored.name == "metadata":  # another attempt repeats the step that was under way
             lines = []
-        elif told.name == "custom":
-            lines.append(Event.model_validate_json(told.data))
+        elif stored.name == "custom":
+            lines.append(Event.model_validate_json(stored.data))
     return lines

@@ -1,7 +1,4 @@
-"""The learn graph on threads: what clients may ask of it, and how a run of it begins, goes on and breaks off.
-
-Starting runs, deciding on them and telling of them is in `runs`.
-"""
+"""The graph spec of the learn graph: its input, how its runs begin, continue and fail."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -11,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agent.models.card import require_teachable
 from graphs.learn import build
 from graphs.report import as_told, conclude
-from graphs.server.graph_spec import BrokeOff, Graph, changed, valid
+from graphs.server.graph_spec import FailureKind, Graph, changed, valid
 from graphs.server.run_attempt import thread_config
+from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import UNBOUND, ApprovalPolicy, Bounds, LearnState, Runtime, event
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownRun
@@ -21,15 +19,13 @@ from memory.records.runs import Approval, Outcome
 from memory.server.threads import Json
 
 GRAPH = "learn"
-KEPT = ("custom",)
-"""Events that progress within a step is told from."""
 LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
 Named = Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
 
 
-class Plan(Record):
-    """What to learn, or to forget: all that a run needs to begin."""
+class LearnPlan(Record):
+    """What a run learns or forgets: everything that it needs to begin."""
 
     run_id: str
     subject: str
@@ -46,7 +42,7 @@ class Plan(Record):
 
 
 class LearnOptions(BaseModel):
-    """What an assistant of `learn` may set."""
+    """What an assistant of the learn graph may set."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -73,12 +69,13 @@ class LearnInput(LearnOptions):
         return self
 
 
-class ServedLearn:
-    """The learn graph on threads; a thread holds one learn run, and has its id."""
+class LearnSpec:
+    """The learn graph. A thread holds one learn run and has its id."""
 
     name = GRAPH
     description = "Explores a topic or a gap, writes a verified curriculum, and has an adapter trained on it."
-    kept: tuple[str, ...] = KEPT
+    stored_modes: tuple[str, ...] = ("custom",)
+    """Progress within a step."""
     input: type[BaseModel] = LearnInput
     options: type[BaseModel] = LearnOptions
 
@@ -87,41 +84,44 @@ class ServedLearn:
         self.recursion_limit = runtime.limits.steps
         self.graph: Graph = build(runtime.limits).compile(checkpointer=saver)
 
-    async def accept(self, thread_id: str, given: Json, options: Json) -> Json:
-        """See Served.accept: the plan. Raises AlreadyExists, UnknownGap, NotTeachable."""
+    async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
+        """See GraphSpec.validate_input: the plan. Raises AlreadyExists, UnknownGap, NotTeachable."""
         require_teachable(self._runtime.card)
-        asked: LearnInput = valid(LearnInput, options | given, "input")
+        request: LearnInput = valid(LearnInput, options | values, "input")
         try:
             await self._runtime.database.run(thread_id)
         except UnknownRun:
-            subject = asked.topic or asked.question or ""
-            if asked.gap_id is not None:
-                subject = (await self._runtime.database.gap(asked.gap_id)).question
-            plan = Plan(
-                run_id=thread_id,
-                subject=named(subject),
-                whole=asked.topic is not None,
-                domain=asked.domain,
-                gap_id=asked.gap_id,
-                approval=asked.approval or self._runtime.approval,
-                begun_at=self._runtime.clock(),
-                sources=asked.sources,
-                questions=asked.questions,
-                bounds=asked.limits,
-            )
-            return plan.model_dump(mode="json")
+            return (await self.plan(thread_id, request)).model_dump(mode="json")
         raise AlreadyExists(
             f"thread {thread_id} holds a learn run already: resume it without input, or take another thread"
         )
 
-    async def enter(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
-        """See Served.enter; notes the run, which noting it again does not change."""
-        plan = Plan.model_validate(accepted)
-        await note(plan, self._runtime)
+    async def plan(self, run_id: str, request: LearnInput) -> LearnPlan:
+        """The plan of a new run. Raises UnknownGap, ValueError for an empty or too long subject."""
+        subject = request.topic or request.question or ""
+        if request.gap_id is not None:
+            subject = (await self._runtime.database.gap(request.gap_id)).question
+        return LearnPlan(
+            run_id=run_id,
+            subject=one_line(subject),
+            whole=request.topic is not None,
+            domain=request.domain,
+            gap_id=request.gap_id,
+            approval=request.approval or self._runtime.approval,
+            begun_at=self._runtime.clock(),
+            sources=request.sources,
+            questions=request.questions,
+            bounds=request.limits,
+        )
+
+    async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+        """See GraphSpec.initial_state; records the run, once however often it is called."""
+        plan = LearnPlan.model_validate(accepted)
+        await record_plan(plan, self._runtime)
         return dict(_begin(plan))
 
-    async def resume(self, thread_id: str, values: Json) -> Json:
-        """See Served.resume: the clock starts anew; a branch is a run of its own, and closes no gap."""
+    async def update_on_resume(self, thread_id: str, values: Json) -> Json:
+        """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap."""
         now: Json = {"working_since": self._runtime.clock()}
         if "handed_over_at" in values:
             now["handed_over_at"] = now["working_since"]  # the wait for the trainer, too
@@ -137,22 +137,22 @@ class ServedLearn:
         )
         return now | {"run_id": thread_id, "gap_id": None}
 
-    def answer(self, value: Any) -> Any:
-        """See Served.answer: a person's decision. Raises NotTeachable where none is taught."""
+    def validate_answer(self, value: Any) -> Any:
+        """See GraphSpec.validate_answer: a person's decision. Raises NotTeachable where none is taught."""
         decision: Approval = valid(Approval, value, "command.resume")
         if decision.approved:
             require_teachable(self._runtime.card)
         return decision.model_dump(mode="json")
 
-    def change(self, values: Json) -> Json:
-        """See Served.change: whose run and whose gap it is stays."""
+    def validate_update(self, values: Json) -> Json:
+        """See GraphSpec.validate_update: the run's id and its gap cannot change."""
         for name in ("run_id", "gap_id"):
             if name in values:
                 raise ValueError(f"{name} cannot be changed: it says which run this is")
         return changed(LearnState, values)
 
-    async def broke_off(self, thread_id: str, status: BrokeOff, reason: str) -> None:
-        """See Served.broke_off: the run's outcome and report; its checkpoint stays, to be resumed from."""
+    async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
+        """See GraphSpec.record_failure: the run gets an outcome and a report, and can be resumed."""
         try:
             record = await self._runtime.database.run(thread_id)
         except UnknownRun:
@@ -167,15 +167,30 @@ class ServedLearn:
             "working_since": record.started_at,
         }
         values = (await self.graph.aget_state(thread_config(thread_id))).values
-        state: LearnState = {**begun, **values, "outcome": Outcome(status=status, reason=reason)}  # type: ignore[typeddict-item]
+        state: LearnState = {**begun, **values, "outcome": Outcome(status=kind, reason=reason)}  # type: ignore[typeddict-item]
         outcome = as_told(state)
         said = event(self._runtime, "report", f"{outcome.status}: {outcome.reason}")
         events = [*values.get("events", []), said]
         await conclude({**state, "outcome": outcome, "events": events}, self._runtime)
 
 
-async def note(plan: Plan, runtime: Runtime) -> None:
-    """Notes that a run was asked for; noting it again changes nothing. Raises UnknownGap."""
+def run_spec(plan: LearnPlan, *, owner: str | None = None) -> RunSpec:
+    """The run that carries the plan out, on a thread of its own."""
+    return RunSpec(
+        thread_id=plan.run_id,
+        graph_id=GRAPH,
+        assistant_id=GRAPH,
+        request=RunRequest(input=plan.model_dump(mode="json")),
+        create_thread=True,
+        owner=owner,
+    )
+
+
+async def record_plan(plan: LearnPlan, runtime: Runtime) -> None:
+    """Records the run and that its gap is being learned; recording it again changes nothing.
+
+    Raises UnknownGap.
+    """
     await runtime.database.start_run(
         plan.run_id,
         subject=plan.subject,
@@ -188,7 +203,7 @@ async def note(plan: Plan, runtime: Runtime) -> None:
         await runtime.database.set_gap(plan.gap_id, "learning", plan.run_id)
 
 
-def named(subject: str) -> str:
+def one_line(subject: str) -> str:
     """A topic or question in one line. Raises ValueError for an empty or over-long one."""
     subject = " ".join(subject.split())
     if not 0 < len(subject) <= LONGEST_SUBJECT:
@@ -196,7 +211,7 @@ def named(subject: str) -> str:
     return subject
 
 
-def _begin(plan: Plan) -> LearnState:
+def _begin(plan: LearnPlan) -> LearnState:
     start: LearnState = {
         "run_id": plan.run_id,
         "subject": plan.subject,

@@ -1,6 +1,6 @@
-"""What a run that is taken up again still has to tell: of steps whose checkpoint outlived their events.
+"""Recovery of events: those of steps whose checkpoint was written before a crash, but whose events were not.
 
-Speaks of `values` and `updates` only, which checkpoints hold; what else was on its way is lost.
+Only `values` and `updates` events can be restored, because checkpoints contain them.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +14,7 @@ INTERRUPT = '{"__interrupt__":'
 
 
 async def own_steps(history: AsyncIterator[StateSnapshot], run_id: str) -> list[StateSnapshot]:
-    """The states that the run has left so far, oldest first, out of its thread's, which come newest first."""
+    """The run's states so far, oldest first, from its thread's history, which is newest first."""
     own: list[StateSnapshot] = []
     async for snapshot in history:
         if (snapshot.metadata or {}).get("run_id") != run_id:
@@ -23,18 +23,18 @@ async def own_steps(history: AsyncIterator[StateSnapshot], run_id: str) -> list[
     return own[::-1]
 
 
-def missed(steps: Sequence[StateSnapshot], kept: Sequence[RunEvent], modes: Sequence[str]) -> list[Event]:
-    """The events of those steps that were not kept."""
-    told: dict[str, int] = {}
-    for line in kept:
-        if not line.data.startswith(INTERRUPT):
-            told[line.name] = told.get(line.name, 0) + 1
+def missed(steps: Sequence[StateSnapshot], stored: Sequence[RunEvent], modes: Sequence[str]) -> list[Event]:
+    """The events of those steps that are not among the stored ones."""
+    counts: dict[str, int] = {}
+    for event in stored:
+        if not event.data.startswith(INTERRUPT):
+            counts[event.name] = counts.get(event.name, 0) + 1
     missing: list[Event] = []
-    for event in (event for snapshot in steps for event in _events(snapshot) if event[0] in modes):
-        if told.get(event[0], 0) > 0:
-            told[event[0]] -= 1
+    for name, data in (event for snapshot in steps for event in _events(snapshot) if event[0] in modes):
+        if counts.get(name, 0) > 0:
+            counts[name] -= 1
         else:
-            missing.append(event)
+            missing.append((name, data))
     return missing
 
 

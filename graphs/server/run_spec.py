@@ -1,47 +1,45 @@
-"""What a run on a thread was asked to do: one record, kept with the run until it has ended.
-
-How it is carried out is in `executor`.
-"""
+"""Run specs: what to run, on which thread, and what it may do to other runs there."""
 
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send, StateSnapshot
 
-from graphs.server.graph_spec import Served
-from graphs.server.stream_modes import speaks
+from graphs.server.graph_spec import GraphSpec
+from graphs.server.stream_modes import streams_messages
 from memory.records.base import Record
-from memory.server.runs import ThreadRun
+from memory.server.runs import Strategy, ThreadRun
 from memory.server.threads import Json
 
 Nodes = tuple[str, ...] | Literal["*"]
 
 
-class Jump(Record):
+class Goto(Record):
     """A node to go to with an input of its own."""
 
     node: str
     input: Any = None
 
 
-class Steer(Record):
-    """LangGraph's command: an answer to an interrupt, a change of state, a jump."""
+class CommandSpec(Record):
+    """LangGraph's command: an answer to an interrupt, a state update, a jump."""
 
     answers: bool = False
-    """Whether `resume` is meant, for an answer may be null."""
+    """Whether `resume` is set; the answer itself may be null."""
     resume: Any = None
     update: Json | None = None
-    goto: tuple[str | Jump, ...] = ()
+    goto: tuple[str | Goto, ...] = ()
 
 
-class Order(Record):
-    """What to do, with all defaults filled in."""
+class RunRequest(Record):
+    """What a run does, with all defaults filled in; stored with the run."""
 
     input: Json | None = None
-    """As the graph accepted it; None goes on where the thread is."""
-    command: Steer | None = None
+    """As returned by `GraphSpec.validate_input`; None continues from the thread's state."""
+    command: CommandSpec | None = None
     checkpoint_id: str | None = None
-    modes: tuple[str, ...] = ("values",)
+    modes: tuple[str, ...] = ()
+    """Stream modes whose events are stored."""
     subgraphs: bool = False
     interrupt_before: Nodes = ()
     interrupt_after: Nodes = ()
@@ -50,44 +48,66 @@ class Order(Record):
     durability: Literal["sync", "async", "exit"] = "sync"
     on_completion: Literal["keep", "delete"] = "keep"
     webhook: str | None = None
-    """URL that is told of the run's end."""
+    """URL to notify of the run's end."""
 
 
-def check(order: Order, served: Served) -> Order:
-    """The order with its command checked. Raises ValueError for nodes and values that the graph lacks."""
-    nodes = set(served.graph.nodes) - {"__start__"}
-    jumps = [] if order.command is None else order.command.goto
+class RunSpec(Record):
+    """A run to start."""
+
+    thread_id: str
+    graph_id: str
+    request: RunRequest = RunRequest()
+    assistant_id: str = ""
+    strategy: Strategy = "enqueue"
+    metadata: Json = {}
+    create_thread: bool = False
+    owner: str | None = None
+    """Owner of the thread, if it is created."""
+    delay_seconds: float = 0.0
+    run_id: str | None = None
+    """None for a new one."""
+
+
+def check(request: RunRequest, graph_spec: GraphSpec) -> RunRequest:
+    """The request with its command validated. Raises ValueError for nodes and values the graph lacks."""
+    nodes = set(graph_spec.graph.nodes) - {"__start__"}
+    jumps = [] if request.command is None else request.command.goto
     named = [jump if isinstance(jump, str) else jump.node for jump in jumps]
-    for stops in (order.interrupt_before, order.interrupt_after):
+    for stops in (request.interrupt_before, request.interrupt_after):
         named += [] if stops == "*" else stops
     if unknown := sorted(set(named) - nodes):
-        raise ValueError(f"{served.name} has no node {unknown[0]!r}: it has {', '.join(sorted(nodes))}")
-    if order.command is None:
-        return order
-    command = order.command
+        raise ValueError(f"{graph_spec.name} has no node {unknown[0]!r}: it has {', '.join(sorted(nodes))}")
+    if request.command is None:
+        return request
+    command = request.command
     if command.answers:
-        command = command.model_copy(update={"resume": _answers(command.resume, served)})
+        command = command.model_copy(update={"resume": _validated_answers(command.resume, graph_spec)})
     if command.update is not None:
-        served.change(command.update)
-    return order.model_copy(update={"command": command})
+        graph_spec.validate_update(command.update)
+    return request.model_copy(update={"command": command})
 
 
-async def entry(order: Order, run: ThreadRun, served: Served, snapshot: StateSnapshot) -> Any:
-    """What to enter the graph with: a state, or a command to go on from the snapshot, if only by None."""
-    if order.input is not None:
-        return await served.enter(run.thread_id, order.input, streamed=speaks(order.modes))
-    first = await served.resume(run.thread_id, snapshot.values) if snapshot.next and snapshot.values else {}
-    if (command := order.command) is None:
-        return Command(update=first) if first else None
+async def graph_input(
+    request: RunRequest, run: ThreadRun, graph_spec: GraphSpec, snapshot: StateSnapshot
+) -> Any:
+    """What LangGraph is invoked with: a state, a command, or None to continue from the snapshot."""
+    if request.input is not None:
+        return await graph_spec.initial_state(
+            run.thread_id, request.input, streamed=streams_messages(request.modes)
+        )
+    resuming = snapshot.next and snapshot.values
+    changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values) if resuming else {}
+    if (command := request.command) is None:
+        return Command(update=changes) if changes else None
     return Command(
         resume=command.resume if command.answers else None,
-        update=(served.change(command.update or {}) | first) or None,
-        goto=[j if isinstance(j, str) else Send(j.node, j.input) for j in command.goto],
+        update=(graph_spec.validate_update(command.update or {}) | changes) or None,
+        goto=[jump if isinstance(jump, str) else Send(jump.node, jump.input) for jump in command.goto],
     )
 
 
-def config(order: Order, run: ThreadRun, served: Served) -> RunnableConfig:
-    """LangGraph's config; the run's id in its metadata marks the checkpoints that it leaves."""
+def graph_config(request: RunRequest, run: ThreadRun, graph_spec: GraphSpec) -> RunnableConfig:
+    """LangGraph's config. The run id in the metadata marks the checkpoints that the run writes."""
     ids = {
         "run_id": run.run_id,
         "thread_id": run.thread_id,
@@ -97,16 +117,16 @@ def config(order: Order, run: ThreadRun, served: Served) -> RunnableConfig:
     return {
         "configurable": {"thread_id": run.thread_id},
         "metadata": {**run.metadata, **ids},
-        "tags": list(order.tags),
-        "recursion_limit": order.recursion_limit or served.recursion_limit,
+        "tags": list(request.tags),
+        "recursion_limit": request.recursion_limit or graph_spec.recursion_limit,
     }
 
 
-def _answers(resume: Any, served: Served) -> Any:
-    """A client may answer one interrupt, or several by their ids."""
+def _validated_answers(resume: Any, graph_spec: GraphSpec) -> Any:
+    """One answer, or several by the ids of their interrupts."""
     if isinstance(resume, dict) and resume and all(_is_interrupt_id(key) for key in resume):
-        return {key: served.answer(value) for key, value in resume.items()}
-    return served.answer(resume)
+        return {key: graph_spec.validate_answer(value) for key, value in resume.items()}
+    return graph_spec.validate_answer(resume)
 
 
 def _is_interrupt_id(key: str) -> bool:

@@ -1,7 +1,4 @@
-"""How what graphs hold becomes JSON: messages, records, interrupts and whatever else a state may name.
-
-Reads nothing back; what clients send is checked where it is received.
-"""
+"""Serialization of graph states to JSON: messages, records, interrupts and anything else in a state."""
 
 import json
 from typing import Any
@@ -9,11 +6,11 @@ from typing import Any
 from langgraph.types import StateSnapshot
 from pydantic_core import to_json
 
-from memory.server.threads import Json, Standing
+from memory.server.threads import Json, ThreadOutcome
 
 
 def text(value: Any) -> str:
-    """The value as JSON text; what JSON has no form for is told in words, and no number is NaN."""
+    """The value as JSON text; unknown types become strings, NaN and infinity become null."""
     return to_json(value, fallback=str, inf_nan_mode="null").decode()
 
 
@@ -22,9 +19,9 @@ def plain(value: Any) -> Any:
     return json.loads(text(value))
 
 
-def standing(snapshot: StateSnapshot, error: Json | None = None) -> Standing:
-    """What the graph's state leaves of its thread."""
-    return Standing(
+def thread_outcome(snapshot: StateSnapshot, error: Json | None = None) -> ThreadOutcome:
+    """The thread's state after a run or an update."""
+    return ThreadOutcome(
         values=plain(snapshot.values) if snapshot.values else None,
         interrupts={task.id: plain(task.interrupts) for task in snapshot.tasks if task.interrupts},
         unfinished=bool(snapshot.next),
@@ -33,6 +30,6 @@ def standing(snapshot: StateSnapshot, error: Json | None = None) -> Standing:
 
 
 def outcome(snapshot: StateSnapshot) -> Json:
-    """The values that a run ends with, and the interrupts that it waits at, as clients have them."""
+    """The values that a run ended with, and the interrupts that it waits at, in LangGraph's format."""
     values: Json = plain(snapshot.values) if snapshot.values else {}
     return values | ({"__interrupt__": plain(snapshot.interrupts)} if snapshot.interrupts else {})

@@ -1,7 +1,4 @@
-"""The events of a run as LangGraph's clients name them: which modes there are, and what each sends.
-
-Sends nothing; `executor` keeps the events, and the api passes them on.
-"""
+"""Stream modes: the events of a run in LangGraph's format."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -16,13 +13,13 @@ from graphs.turn import Piece
 MODES = frozenset(
     ("values", "updates", "messages", "messages-tuple", "custom", "tasks", "checkpoints", "debug", "events")
 )
-UNASKED = frozenset(("metadata", "error"))
+ALWAYS_SENT = frozenset(("metadata", "error"))
 """Events that every stream has."""
 
 Event = tuple[str, Any]
 
 
-def speaks(modes: Sequence[str]) -> bool:
+def streams_messages(modes: Sequence[str]) -> bool:
     """Whether whoever asked reads an answer while it grows."""
     return "messages" in modes or "messages-tuple" in modes
 
@@ -31,7 +28,7 @@ def wanted(name: str, modes: Sequence[str]) -> bool:
     """Whether an event of that name belongs to one of the modes; no modes mean all."""
     kind = name.partition("|")[0]
     mode = "messages-tuple" if kind == "messages" else kind.partition("/")[0]
-    return not modes or kind in UNASKED or mode in modes
+    return not modes or kind in ALWAYS_SENT or mode in modes
 
 
 async def stream(
@@ -46,7 +43,7 @@ async def stream(
 ) -> AsyncIterator[Event]:
     """Runs the graph and yields its events. `config` has to hold a `run_id`. Raises what its nodes raise."""
     inner = {"messages" if mode == "messages-tuple" else mode for mode in modes} - {"events"}
-    inner |= {"custom"} if speaks(modes) else set()  # in which an answer comes piece by piece
+    inner |= {"custom"} if streams_messages(modes) else set()  # in which an answer comes piece by piece
     messages = _Messages()
     given = {"stream_mode": sorted(inner), "subgraphs": subgraphs, "context": context, **options}
     if "events" not in modes:
@@ -67,7 +64,7 @@ def _events(chunk: Any, modes: Sequence[str], subgraphs: bool, messages: "_Messa
     namespace, mode, data = chunk if subgraphs else ((), *chunk)
     suffix = "".join(f"|{part}" for part in namespace)
     events: list[Event] = [(f"{mode}{suffix}", data)] if mode in modes and mode != "messages" else []
-    if mode == "custom" and isinstance(data, Piece) and speaks(modes):
+    if mode == "custom" and isinstance(data, Piece) and streams_messages(modes):
         data = messages.piece(data)
     elif mode != "messages" or messages.was_told(data[0]):
         return events

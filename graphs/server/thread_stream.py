@@ -1,7 +1,4 @@
-"""How a whole thread is followed: the events of its runs, one run after the other, those to come too.
-
-How one run is followed is in `executor`.
-"""
+"""The stream of a whole thread: the events of its runs, one after the other, future ones included."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,22 +9,22 @@ from memory.errors import UnknownRun, UnknownThread
 from memory.server.runs import RunEvent, RunStatus, ThreadRun
 
 
-class Done(NamedTuple):
-    """A run has ended; None where nothing is left of it."""
+class RunEnd(NamedTuple):
+    """A run has ended; None if it was deleted."""
 
     status: RunStatus | None
 
 
-class Place(NamedTuple):
-    """Where a reader is: past that many events of a run, or past its end."""
+class Position(NamedTuple):
+    """A reader's position: after that many events of a run, or after its end."""
 
     run_id: str
     number: int | None
 
 
 async def follow_thread(
-    executor: Executor, thread_id: str, after: Place | None = None
-) -> AsyncIterator[tuple[Place, RunEvent | Done]]:
+    executor: Executor, thread_id: str, after: Position | None = None
+) -> AsyncIterator[tuple[Position, RunEvent | RunEnd]]:
     """What its runs say, and that they end, past a place or from the runs that have not ended now.
 
     Goes on until the thread is gone. Raises UnknownRun for a place that is not there. Holds no connection
@@ -44,8 +41,8 @@ async def follow_thread(
     while True:
         for run in runs:
             async for event in executor.follow(run.run_id, skipped):
-                yield Place(run.run_id, event.number), event
-            yield Place(run.run_id, None), Done(await _status(executor, run))
+                yield Position(run.run_id, event.number), event
+            yield Position(run.run_id, None), RunEnd(await _status(executor, run))
             skipped = 0
         latest = runs[-1:] or latest
         runs = await executor.runs.since(thread_id, latest[0] if latest else None)

@@ -1,7 +1,4 @@
-"""What is done to a thread's state outside a run: read, list, change, copy, thin out, delete.
-
-Runs are the executor's; how states look on the wire is the api's.
-"""
+"""Operations on threads outside runs: create, read, update, copy, prune, delete."""
 
 import uuid
 from collections.abc import Sequence
@@ -12,9 +9,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.types import StateSnapshot, StateUpdate
 
-from graphs.server import serialization as wire
+from graphs.server import serialization
 from graphs.server.executor import Executor
-from graphs.server.graph_spec import Served
+from graphs.server.graph_spec import GraphSpec
 from graphs.server.run_attempt import thread_config
 from memory.errors import AlreadyExists, ThreadBusy, UnknownCheckpoint, UnknownThread
 from memory.records.base import Record
@@ -38,19 +35,19 @@ async def create(
     exist_ok: bool,
     supersteps: Sequence[Sequence[Update]] = (),
 ) -> Thread:
-    """A new thread, with a past of `supersteps` if there are any, for which its metadata names the graph.
+    """A new thread, with a history of `supersteps` if there are any; its metadata then names the graph.
 
     Raises AlreadyExists, ValueError.
     """
     thread_id = thread_id or str(uuid.uuid4())
-    if supersteps and metadata.get("graph_id") not in executor.served:
-        raise ValueError("supersteps need metadata.graph_id: name one of " + ", ".join(executor.served))
+    if supersteps and metadata.get("graph_id") not in executor.graph_specs:
+        raise ValueError("supersteps need metadata.graph_id: name one of " + ", ".join(executor.graph_specs))
     if not supersteps:
         return await executor.threads.create(
             thread_id, owner=owner, metadata=metadata, ttl=ttl, exist_ok=exist_ok
         )
-    served = executor.served[metadata["graph_id"]]
-    steps = [[_state_update(update, served) for update in step] for step in supersteps]
+    graph_spec = executor.graph_specs[metadata["graph_id"]]
+    steps = [[_state_update(update, graph_spec) for update in step] for step in supersteps]
     try:
         await executor.threads.create(thread_id, owner=owner, metadata=metadata, ttl=ttl)
     except AlreadyExists:
@@ -58,11 +55,11 @@ async def create(
             return await executor.threads.get(thread_id)  # it has a past already
         raise
     try:
-        await served.graph.abulk_update_state(thread_config(thread_id), steps)
+        await graph_spec.graph.abulk_update_state(thread_config(thread_id), steps)
     except (InvalidUpdateError, EmptyInputError, ValueError) as error:
         await executor.threads.delete(thread_id)
         raise ValueError(f"supersteps: {error}") from error
-    await restate(executor, thread_id)
+    await record_state(executor, thread_id)
     return await executor.threads.get(thread_id)
 
 
@@ -73,12 +70,12 @@ async def state(
 
     Raises UnknownThread, UnknownCheckpoint.
     """
-    served = await graph_of(executor, thread_id)
-    if served is None:
+    graph_spec = await graph_of(executor, thread_id)
+    if graph_spec is None:
         if checkpoint_id is not None:
             raise unknown(checkpoint_id)
         return None
-    snapshot = await executor.state(served.name, thread_id, checkpoint_id, subgraphs=subgraphs)
+    snapshot = await executor.state(graph_spec.name, thread_id, checkpoint_id, subgraphs=subgraphs)
     if snapshot.created_at is not None:
         return snapshot
     if checkpoint_id is not None:
@@ -93,8 +90,8 @@ async def update(
 
     Raises UnknownThread, UnknownCheckpoint, ThreadBusy, ValueError.
     """
-    served = await graph_of(executor, thread_id)
-    if served is None:
+    graph_spec = await graph_of(executor, thread_id)
+    if graph_spec is None:
         raise ValueError(
             f"thread {thread_id} has no graph yet: run one first, or name it in metadata.graph_id"
         )
@@ -104,34 +101,34 @@ async def update(
         )
     if checkpoint_id is not None:
         await state(executor, thread_id, checkpoint_id)
-    made = _state_update(change, served)
+    made = _state_update(change, graph_spec)
     try:
-        config = await served.graph.aupdate_state(
+        config = await graph_spec.graph.aupdate_state(
             thread_config(thread_id, checkpoint_id), made.values, as_node=made.as_node
         )
     except (InvalidUpdateError, EmptyInputError, ValueError) as error:
         raise ValueError(f"the state cannot be changed so: {error}") from error
-    await restate(executor, thread_id)
+    await record_state(executor, thread_id)
     return config
 
 
 async def copy(executor: Executor, thread_id: str) -> Thread:
-    """Another thread with the same past; its runs are not copied. Raises UnknownThread."""
+    """A new thread with the same history; runs are not copied. Raises UnknownThread."""
     original = await executor.threads.get(thread_id)
     twin = await executor.threads.create(str(uuid.uuid4()), owner=original.owner, metadata=original.metadata)
     await executor.saver.acopy_thread(thread_id, twin.thread_id)
-    await restate(executor, twin.thread_id)
+    await record_state(executor, twin.thread_id)
     return await executor.threads.get(twin.thread_id)
 
 
 async def delete(executor: Executor, thread_id: str) -> None:
-    """Ends what goes on on the thread, and deletes it with its past. Raises UnknownThread, ThreadBusy."""
+    """Cancels the thread's runs and deletes it with its history. Raises UnknownThread, ThreadBusy."""
     await executor.threads.get(thread_id)
     await _remove(executor, thread_id)
 
 
 async def prune(executor: Executor, thread_ids: Sequence[str], *, latest: bool) -> int:
-    """Deletes the threads, or all but the latest state of those that rest; returns how many there were."""
+    """Deletes the threads, or all but the latest state of idle ones; returns the number of threads."""
     count = 0
     for thread_id in dict.fromkeys(thread_ids):
         try:
@@ -149,7 +146,7 @@ async def prune(executor: Executor, thread_ids: Sequence[str], *, latest: bool) 
 
 
 async def expire(executor: Executor) -> None:
-    """Does away with what is past its time to live; a chore of the executor's."""
+    """Deletes or prunes expired threads; a chore of the executor."""
     for thread_id, strategy in await executor.threads.expired():
         if strategy == "keep_latest":
             await executor.saver.aprune([thread_id], strategy="keep_latest")
@@ -159,37 +156,41 @@ async def expire(executor: Executor) -> None:
                 await _remove(executor, thread_id)
 
 
-async def graph_of(executor: Executor, thread_id: str) -> Served | None:
+async def graph_of(executor: Executor, thread_id: str) -> GraphSpec | None:
     """The graph whose state the thread holds; None if it has not been run. Raises UnknownThread."""
-    return _served(executor, await executor.threads.get(thread_id))
+    return _graph_spec(executor, await executor.threads.get(thread_id))
 
 
-async def restate(executor: Executor, thread_id: str) -> None:
-    """Notes where the thread stands, after its state was changed outside a run. Raises UnknownThread."""
-    if (served := await graph_of(executor, thread_id)) is not None:
-        await executor.threads.stand(thread_id, wire.standing(await executor.state(served.name, thread_id)))
+async def record_state(executor: Executor, thread_id: str) -> None:
+    """Records the thread's state after a change outside a run. Raises UnknownThread."""
+    if (graph_spec := await graph_of(executor, thread_id)) is not None:
+        await executor.threads.record(
+            thread_id, serialization.thread_outcome(await executor.state(graph_spec.name, thread_id))
+        )
 
 
 def unknown(checkpoint_id: str) -> UnknownCheckpoint:
-    """What to raise for a checkpoint that the thread does not have."""
+    """The error for a checkpoint that the thread does not have."""
     return UnknownCheckpoint(
         f"the thread has no checkpoint {checkpoint_id}: its history lists those that it has"
     )
 
 
-def _served(executor: Executor, thread: Thread) -> Served | None:
-    return executor.served.get(str(thread.metadata.get("graph_id")))
+def _graph_spec(executor: Executor, thread: Thread) -> GraphSpec | None:
+    return executor.graph_specs.get(str(thread.metadata.get("graph_id")))
 
 
-def _state_update(change: Update, served: Served) -> StateUpdate:
-    nodes = set(served.graph.nodes) | {"__copy__", "__end__"}
+def _state_update(change: Update, graph_spec: GraphSpec) -> StateUpdate:
+    nodes = set(graph_spec.graph.nodes) | {"__copy__", "__end__"}
     if change.as_node is not None and change.as_node not in nodes:
-        raise ValueError(f"{served.name} has no node {change.as_node!r}: it has {', '.join(sorted(nodes))}")
-    values: Any = served.change(change.values) if change.values is not None else None
+        raise ValueError(
+            f"{graph_spec.name} has no node {change.as_node!r}: it has {', '.join(sorted(nodes))}"
+        )
+    values: Any = graph_spec.validate_update(change.values) if change.values is not None else None
     return StateUpdate(values, change.as_node)
 
 
 async def _remove(executor: Executor, thread_id: str) -> None:
-    await executor.settle(thread_id)
+    await executor.cancel_all(thread_id)
     await executor.saver.adelete_thread(thread_id)  # first: without its row nobody would find them
     await executor.threads.delete(thread_id)

@@ -1,7 +1,4 @@
-"""Time travel: a thread's past, and threads that branch off from it.
-
-To go on from one of a thread's own states is the executor's business (`Order.checkpoint_id`).
-"""
+"""Time travel: a thread's history, and forks of it. A run from a checkpoint is `RunRequest.checkpoint_id`."""
 
 import uuid
 
@@ -9,7 +6,7 @@ from langgraph.types import StateSnapshot
 
 from graphs.server.executor import Executor
 from graphs.server.run_attempt import thread_config
-from graphs.server.threads import Update, delete, graph_of, restate, state, unknown, update
+from graphs.server.threads import Update, delete, graph_of, record_state, state, unknown, update
 from memory.server.threads import Json, Thread
 
 
@@ -23,10 +20,10 @@ async def history(
     checkpoint_id: str | None = None,
 ) -> tuple[StateSnapshot, ...]:
     """The thread's states, newest first; only that of a checkpoint if one is given. Raises UnknownThread."""
-    served = await graph_of(executor, thread_id)
-    if served is None:
+    graph_spec = await graph_of(executor, thread_id)
+    if graph_spec is None:
         return ()
-    states = served.graph.aget_state_history(
+    states = graph_spec.graph.aget_state_history(
         thread_config(thread_id, checkpoint_id),
         filter=metadata or None,
         before=thread_config(thread_id, before) if before is not None else None,
@@ -58,7 +55,7 @@ async def fork(
         if change is not None:
             await update(executor, twin.thread_id, change)
         else:
-            await restate(executor, twin.thread_id)
+            await record_state(executor, twin.thread_id)
     except ValueError:
         await delete(executor, twin.thread_id)
         raise

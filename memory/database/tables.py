@@ -97,6 +97,7 @@ THREAD_RUNS = Table(
     Column("attempt", Integer, nullable=False),
     Column("error", JSON(none_as_null=True)),
     Column("checkpoint_id", Text),
+    Column("worker", Text),
     Index(
         "one_active_run_per_thread",
         "thread_id",

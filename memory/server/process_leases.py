@@ -1,6 +1,6 @@
-"""Process leases: an advisory lock held for as long as a process that shares the database lives.
+"""Process leases: an advisory lock held for as long as the process lives.
 
-Says who is gone; what to do with what they left is the caller's business.
+A run names the process that works on it. Once that lease has expired, another process takes the run over.
 """
 
 import time
@@ -14,92 +14,99 @@ from sqlalchemy.engine import make_url
 
 from memory.errors import StoreUnavailable
 
-GONE_SECONDS = 6.0
-"""How long a process has to be missed: after the server's restart each takes a while to be back."""
-HERE = 0x70726F63
+EXPIRY_SECONDS = 6.0
+"""How long a lock has to be missing before its lease counts as expired. After a restart of PostgreSQL each
+process needs a moment to take its lock again."""
+LOCK_CLASS = 0x70726F63
 """First number of the PostgreSQL advisory locks that stand for processes."""
-ALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-"""So that the server notices within seconds that a machine is gone."""
+KEEPALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+"""Makes the server notice within seconds that a machine is gone."""
 
 
-class Presence(Protocol):
-    """This process among those that share its database."""
+class ProcessLease(Protocol):
+    """The lease of this process."""
 
     name: str
-    """No other process has it at the same time."""
+    """Unique among all processes, past ones included."""
 
-    async def gone(self, names: frozenset[str]) -> frozenset[str]:
-        """Which of those processes are no more. Raises StoreUnavailable."""
+    async def expired(self, names: frozenset[str]) -> frozenset[str]:
+        """Which of these processes no longer live. Raises StoreUnavailable."""
         ...
 
 
-class Alone:
-    """The one process that works on a SQLite file; whoever had its name before is gone."""
+class SoleProcess:
+    """The lease on a SQLite file, which only one process may have open: all others have expired."""
 
-    name = "api"
+    def __init__(self) -> None:
+        self.name = uuid.uuid4().hex
 
-    async def gone(self, names: frozenset[str]) -> frozenset[str]:
-        """See Presence.gone."""
+    async def expired(self, names: frozenset[str]) -> frozenset[str]:
+        """See ProcessLease.expired."""
         return names - {self.name}
 
 
-class Present:
-    """One of several processes on one PostgreSQL; the connection that holds its lock is its sign of life."""
+class PostgresLease:
+    """The lease of one of several processes that share a PostgreSQL: a lock bound to a connection."""
 
     def __init__(self, url: str) -> None:
-        """`come` has to be called before anything else."""
+        """Call `acquire` before anything else."""
         self.name = uuid.uuid4().hex
         self._url = url
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._missed: dict[str, float] = {}
-        """Since when, by the monotonic clock."""
+        self._missing_since: dict[str, float] = {}
+        """By the monotonic clock."""
 
-    async def come(self) -> None:
-        """Takes the lock, anew if the connection was lost. Raises StoreUnavailable."""
-        self._missed = {}  # who is back later than we are is not gone
+    async def acquire(self) -> None:
+        """Takes the lock, again if the connection was lost. Raises StoreUnavailable."""
+        self._missing_since = {}  # after an outage the others may come back later than we do
         try:
-            self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **ALIVE)
-            await self._connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (HERE, self.name))
+            self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **KEEPALIVE)
+            await self._connection.execute(
+                "SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, self.name)
+            )
         except psycopg.Error as error:
             raise StoreUnavailable(f"PostgreSQL: {error}; check its URL, and that it runs") from error
 
-    async def gone(self, names: frozenset[str]) -> frozenset[str]:
-        """See Presence.gone."""
-        assert self._connection is not None, "come was called"
+    async def expired(self, names: frozenset[str]) -> frozenset[str]:
+        """See ProcessLease.expired."""
+        assert self._connection is not None, "acquire comes first"
         if self._connection.closed or self._connection.broken:
-            await self.come()
-        held = """SELECT hashtext(name) IN (
+            await self.acquire()
+        query = """SELECT hashtext(name) IN (
             SELECT objid::bigint::bit(32)::int FROM pg_locks
             WHERE locktype = 'advisory' AND classid = %s AND granted
         ) FROM unnest(%s::text[]) AS name"""
-        asked = sorted(names)
+        ordered = sorted(names)
         try:
-            rows = await (await self._connection.execute(held, (HERE, asked))).fetchall()
+            rows = await (await self._connection.execute(query, (LOCK_CLASS, ordered))).fetchall()
         except psycopg.OperationalError:
-            await self.come()  # at once, before others miss us
+            await self.acquire()  # at once, before the others take our lease for expired
             return frozenset()
         except psycopg.Error as error:
             raise StoreUnavailable(f"PostgreSQL: {error}; check that it runs") from error
         now = time.monotonic()
-        missed = [name for name, (here,) in zip(asked, rows, strict=True) if not here]
-        self._missed = {name: self._missed.get(name, now) for name in missed}
-        return frozenset(name for name, since in self._missed.items() if now - since >= GONE_SECONDS)
+        missing = [name for name, (locked,) in zip(ordered, rows, strict=True) if not locked]
+        for name in names.difference(missing):
+            self._missing_since.pop(name, None)
+        return frozenset(
+            name for name in missing if now - self._missing_since.setdefault(name, now) >= EXPIRY_SECONDS
+        )
 
-    async def leave(self) -> None:
-        """Lets the lock go."""
+    async def release(self) -> None:
+        """Releases the lock."""
         if self._connection is not None:
             await self._connection.close()
 
 
 @asynccontextmanager
-async def open_presence(url: str) -> AsyncIterator[Presence]:
-    """This process, while the block lasts, on the database of a SQLAlchemy URL. Raises StoreUnavailable."""
+async def open_lease(url: str) -> AsyncIterator[ProcessLease]:
+    """This process's lease on the database of a SQLAlchemy URL. Raises StoreUnavailable."""
     if make_url(url).get_backend_name() == "sqlite":
-        yield Alone()
+        yield SoleProcess()
         return
-    present = Present(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
-    await present.come()
+    lease = PostgresLease(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
+    await lease.acquire()
     try:
-        yield present
+        yield lease
     finally:
-        await present.leave()
+        await lease.release()

@@ -1,13 +1,26 @@
 """Runs on threads and their events in the relational store: in order, and one at a time on each thread.
 
-That each is worked on is DBOS's business; an attempt that another has followed is told so by what it writes.
+A run is claimed by a process and names it as its worker. An attempt that another process has taken over fails
+with RunLost at its next write.
 """
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, ScalarSelect, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    RowMapping,
+    ScalarSelect,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -16,7 +29,7 @@ from memory.database.database import Database
 from memory.database.tables import RUN_EVENTS, THREAD_RUNS, THREADS
 from memory.errors import AlreadyExists, RollbackAsked, RunLost, ThreadBusy, UnknownRun
 from memory.records.base import Record
-from memory.server.threads import Json, Standing, leave, lock, moment, new_thread
+from memory.server.threads import Json, ThreadOutcome, lock, moment, new_thread, record_outcome
 
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -25,7 +38,7 @@ UNFINISHED = ("pending", "running")
 
 
 class ThreadRun(Record):
-    """One run on a thread, as it was asked for and as far as it came."""
+    """One run on a thread: its request and its progress."""
 
     run_id: str
     thread_id: str
@@ -34,22 +47,24 @@ class ThreadRun(Record):
     status: RunStatus = "pending"
     metadata: Json = {}
     request: Json = {}
-    """The body of the request that asked for it."""
+    """What to do, as JSON; see `graphs.server.run_spec.RunRequest`."""
     strategy: Strategy = "enqueue"
     created_at: datetime
     updated_at: datetime
     starts_at: datetime
     cancel: CancelAction | None = None
-    """What whoever works on it has been asked to do with it."""
+    """What its worker has been asked to do with it."""
     attempt: int = 0
-    """How often work on it has begun."""
+    """How many times work on it has begun."""
+    worker: str | None = None
+    """Name of the lease of the process that works on it, or that still has to send its webhook."""
     error: Json | None = None
     checkpoint_id: str | None = None
-    """The last checkpoint that it left."""
+    """Its last checkpoint."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it is still to come."""
+        """Whether it has ended."""
         return self.status not in UNFINISHED
 
 
@@ -70,12 +85,10 @@ class ThreadRuns:
     async def add(
         self, run: ThreadRun, *, create_thread: bool, thread_metadata: Json, owner: str | None = None
     ) -> tuple[ThreadRun, ...]:
-        """Queues the run and returns the unfinished ones before it, which its strategy may end.
+        """Queues the run and returns the thread's unfinished runs, which its strategy may end.
 
-        `owner` is whose thread is created.
-
-        Raises UnknownThread unless `create_thread`, ValueError for another graph's thread, ThreadBusy if it
-        is not to wait, AlreadyExists.
+        `owner` owns the thread if it is created. Raises UnknownThread unless `create_thread`, ValueError if
+        the thread belongs to another graph, ThreadBusy if the run rejects waiting, AlreadyExists.
         """
         now = self._now()
         async with self._database.begin() as connection:
@@ -99,16 +112,16 @@ class ThreadRuns:
             return others
 
     async def next(self, thread_id: str) -> ThreadRun | None:
-        """The thread's first waiting run, if it is due and none is worked on."""
+        """The thread's first pending run, if it is due and no run is active."""
         async with self._database.begin() as connection:
             waiting = await _runs(connection, _unfinished(thread_id))
         return _next(waiting, self._now())
 
-    async def claim(self, run_id: str) -> ThreadRun | None:
-        """The run, now running: another attempt at it. None if it has ended or is gone.
+    async def claim(self, run_id: str, worker: str) -> ThreadRun | None:
+        """Begins an attempt at the run for the worker; None if it has ended, is taken, or has to wait.
 
-        Raises ThreadBusy if it is not its turn yet. That no two run at once on a thread is for the database's
-        index to see to, whatever two processes believe.
+        A run that the worker is working on already gets another attempt. The database's unique index makes
+        sure that only one run per thread is active.
         """
         now = self._now()
         its = select(THREAD_RUNS.c.thread_id).where(THREAD_RUNS.c.id == run_id).scalar_subquery()
@@ -116,18 +129,45 @@ class ThreadRuns:
             async with self._database.begin() as connection:
                 # Written first, as `lock` does, for SQLite locks on writing only.
                 await connection.execute(update(THREADS).where(THREADS.c.id == its).values(updated_at=now))
-                waiting = await _runs(connection, _unfinished(its))
-                run = next((run for run in waiting if run.run_id == run_id), None)
-                if run is None:
+                unfinished = await _runs(connection, _unfinished(its))
+                run = next((run for run in unfinished if run.run_id == run_id), None)
+                if run is None or run not in (_next(unfinished, now), *_active(unfinished, worker)):
                     return None
-                if run.status == "pending" and run != _next(waiting, now):
-                    raise ThreadBusy(f"run {run_id} waits for its turn")
-                return await _begin(connection, run, now)
+                return await _begin(connection, run, worker, now)
         except IntegrityError:
-            raise ThreadBusy(f"run {run_id} waits for its turn") from None
+            return None
+
+    async def take_over(self, run: ThreadRun, worker: str) -> ThreadRun | None:
+        """Begins another attempt at a run whose worker is gone; None if somebody else was faster."""
+        async with self._database.begin() as connection:
+            return await _begin(connection, run, worker, self._now())
+
+    async def orphans(self, worker: str) -> tuple[ThreadRun, ...]:
+        """Runs of other processes, living or not, and finished ones whose webhook they have not sent."""
+        running = THREAD_RUNS.c.status == "running"
+        query = select(THREAD_RUNS).where(
+            or_(
+                and_(running, THREAD_RUNS.c.worker.is_distinct_from(worker)),
+                and_(~running, THREAD_RUNS.c.worker != worker),
+            )
+        )
+        async with self._database.begin() as connection:
+            return await _runs(connection, query.order_by(THREAD_RUNS.c.created_at))
+
+    async def release(self, worker: str) -> None:
+        """Gives up all runs of a worker that closes; other processes take them over at once."""
+        query = update(THREAD_RUNS).where(THREAD_RUNS.c.worker == worker, THREAD_RUNS.c.status == "running")
+        async with self._database.begin() as connection:
+            await connection.execute(query.values(worker=None))
+
+    async def webhook_sent(self, run_id: str) -> None:
+        """Records that the webhook of a finished run is on its way."""
+        query = update(THREAD_RUNS).where(THREAD_RUNS.c.id == run_id, THREAD_RUNS.c.status.not_in(UNFINISHED))
+        async with self._database.begin() as connection:
+            await connection.execute(query.values(worker=None))
 
     async def due(self) -> tuple[str, ...]:
-        """Threads on which a run could begin now."""
+        """Threads on which a run could start now."""
         running = select(THREAD_RUNS.c.thread_id).where(THREAD_RUNS.c.status == "running")
         query = (
             select(THREAD_RUNS.c.thread_id)
@@ -139,13 +179,16 @@ class ThreadRuns:
             return tuple((await connection.execute(query)).scalars())
 
     async def to_cancel(self, run_ids: Collection[str]) -> tuple[ThreadRun, ...]:
-        """Those of the runs that somebody asked to cancel."""
+        """Those of the runs that are to be cancelled."""
         query = select(THREAD_RUNS).where(THREAD_RUNS.c.id.in_(run_ids), THREAD_RUNS.c.cancel.is_not(None))
         async with self._database.begin() as connection:
             return await _runs(connection, query)
 
-    async def cancel(self, run_id: str, action: CancelAction) -> ThreadRun | None:
-        """Asks whoever works on the run to end it, and ends a waiting one at once; None if it has ended."""
+    async def cancel(self, run_id: str, action: CancelAction, worker: str) -> ThreadRun | None:
+        """Asks the run's worker to end it, or ends a waiting run at once; None if it has ended.
+
+        `worker` then has to send the webhook of the waiting run.
+        """
         run = await self.get(run_id)
         now = self._now()
         this = THREAD_RUNS.c.id == run_id
@@ -164,9 +207,10 @@ class ThreadRuns:
                 await connection.execute(delete(THREAD_RUNS).where(this))
             else:
                 values = {"status": "interrupted", "cancel": action, "updated_at": now}
+                values |= {"worker": worker} if run.request.get("webhook") else {}
                 await connection.execute(update(THREAD_RUNS).where(this).values(values))
             if not await _is_busy(connection, run.thread_id):
-                values = {"status": _standing(before).status}
+                values = {"status": _outcome(before).status}
                 await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(values))
             return run
 
@@ -174,25 +218,27 @@ class ThreadRuns:
         self,
         run: ThreadRun,
         status: RunStatus,
-        standing: Standing,
+        outcome: ThreadOutcome,
         *,
         checkpoint_id: str | None,
         forget: bool = False,
         expire: bool = False,
     ) -> bool:
-        """Ends a run with what it left of the thread; `forget` deletes it, `expire` its thread.
+        """Ends a run and records the thread's state; `forget` deletes the run, `expire` its thread.
 
-        Returns whether others wait on the thread. Raises RunLost if there was another attempt at it since,
-        RollbackAsked if it was asked to leave nothing and `forget` is not set.
+        Returns whether other runs wait on the thread. Raises RunLost if there was another attempt since, and
+        RollbackAsked if the run is to be rolled back and `forget` is not set.
         """
         now = self._now()
         this = (THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.attempt == run.attempt)
         values = {
             "status": status,
-            "error": standing.error,
+            "error": outcome.error,
             "checkpoint_id": checkpoint_id,
             "updated_at": now,
         }
+        if not run.request.get("webhook"):
+            values["worker"] = None
         heeded = () if forget else (THREAD_RUNS.c.cancel.is_distinct_from("rollback"),)
         async with self._database.begin() as connection:
             before = await lock(connection, run.thread_id, now)
@@ -201,10 +247,10 @@ class ThreadRuns:
             if done.rowcount == 0:
                 (now_is,) = await _runs(connection, select(THREAD_RUNS).where(*this)) or (None,)
                 if now_is is not None:
-                    raise RollbackAsked(f"run {run.run_id} is to be undone")
-                raise RunLost(f"run {run.run_id} is worked on elsewhere")
+                    raise RollbackAsked(f"run {run.run_id} is to be rolled back")
+                raise RunLost(f"run {run.run_id} was taken over by another process")
             busy = await _is_busy(connection, run.thread_id)
-            await leave(connection, before, standing, "busy" if busy else standing.status, now)
+            await record_outcome(connection, before, outcome, "busy" if busy else outcome.status, now)
             if expire and not busy:
                 gone = {"ttl_strategy": "delete", "expires_at": now}
                 await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(gone))
@@ -231,7 +277,7 @@ class ThreadRuns:
             return await _runs(connection, query.order_by(*order).offset(offset).limit(limit))
 
     async def since(self, thread_id: str, run: ThreadRun | None) -> tuple[ThreadRun, ...]:
-        """A thread's runs that were asked for after that one, or all, oldest first."""
+        """A thread's runs that were created after that one, or all, oldest first."""
         query = select(THREAD_RUNS).where(THREAD_RUNS.c.thread_id == thread_id)
         if run is not None:
             order = tuple_(THREAD_RUNS.c.created_at, THREAD_RUNS.c.id)
@@ -240,7 +286,7 @@ class ThreadRuns:
             return await _runs(connection, query.order_by(THREAD_RUNS.c.created_at, THREAD_RUNS.c.id))
 
     async def unfinished(self, thread_id: str | None = None) -> tuple[ThreadRun, ...]:
-        """Runs that wait or are worked on, oldest first."""
+        """Runs that are pending or running, oldest first."""
         async with self._database.begin() as connection:
             return await _runs(connection, _unfinished(thread_id))
 
@@ -252,19 +298,19 @@ class ThreadRuns:
             await connection.execute(delete(THREAD_RUNS).where(THREAD_RUNS.c.id == run_id))
 
     async def append(self, run_id: str, events: Sequence[RunEvent]) -> None:
-        """Keeps events. Raises RunLost if another attempt has written some of the numbers, or it is gone."""
+        """Stores events. Raises RunLost if another attempt used one of the numbers, or the run is deleted."""
         try:
             async with self._database.begin() as connection:
                 await connection.execute(
                     insert(RUN_EVENTS), [{"run_id": run_id, **event.model_dump()} for event in events]
                 )
         except IntegrityError:
-            raise RunLost(f"run {run_id} was deleted, or is worked on elsewhere") from None
+            raise RunLost(f"run {run_id} was deleted or taken over by another process") from None
 
     async def events(self, run_id: str, after: int = 0) -> tuple[RunStatus | None, tuple[RunEvent, ...]]:
-        """How the run stands (None: it is gone), and its events past number `after`.
+        """The run's status (None: it was deleted), and its events after number `after`.
 
-        All events that the status implies are among them.
+        A final status comes with all events.
         """
         status = select(THREAD_RUNS.c.status).where(THREAD_RUNS.c.id == run_id)
         query = (
@@ -277,6 +323,19 @@ class ThreadRuns:
             rows = (await connection.execute(query)).mappings().all()
         return now, tuple(RunEvent(number=r["number"], name=r["name"], data=r["data"]) for r in rows)
 
+    async def drop_events(self, before: datetime, *, limit: int) -> int:
+        """Deletes the events of runs that ended before then, of at most `limit` runs; returns of how many."""
+        ended = (
+            select(THREAD_RUNS.c.id)
+            .where(THREAD_RUNS.c.status.not_in(UNFINISHED), THREAD_RUNS.c.updated_at < before.timestamp())
+            .where(select(RUN_EVENTS.c.run_id).where(RUN_EVENTS.c.run_id == THREAD_RUNS.c.id).exists())
+            .limit(limit)
+        )
+        async with self._database.begin() as connection:
+            run_ids = list((await connection.execute(ended)).scalars())
+            await connection.execute(delete(RUN_EVENTS).where(RUN_EVENTS.c.run_id.in_(run_ids)))
+        return len(run_ids)
+
     async def last_number(self, run_id: str) -> int:
         """The number of the run's last event, or 0."""
         query = select(func.max(RUN_EVENTS.c.number)).where(RUN_EVENTS.c.run_id == run_id)
@@ -287,15 +346,24 @@ class ThreadRuns:
         return self._database.now().timestamp()
 
 
-async def _begin(connection: AsyncConnection, run: ThreadRun, now: float) -> ThreadRun:
-    values = {"status": "running", "attempt": run.attempt + 1, "updated_at": now}
-    change = update(THREAD_RUNS).where(THREAD_RUNS.c.id == run.run_id).values(values)
-    (begun,) = await _runs(connection, change.returning(THREAD_RUNS))
-    return begun
+async def _begin(connection: AsyncConnection, run: ThreadRun, worker: str, now: float) -> ThreadRun | None:
+    values = {"status": "running", "attempt": run.attempt + 1, "worker": worker, "updated_at": now}
+    change = (
+        update(THREAD_RUNS)
+        .where(THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.attempt == run.attempt)
+        .where(THREAD_RUNS.c.status.in_(UNFINISHED))
+        .values(values)
+    )
+    begun = await _runs(connection, change.returning(THREAD_RUNS))
+    return begun[0] if begun else None
+
+
+def _active(unfinished: Sequence[ThreadRun], worker: str) -> list[ThreadRun]:
+    return [run for run in unfinished if run.status == "running" and run.worker == worker]
 
 
 def _next(waiting: Sequence[ThreadRun], now: float) -> ThreadRun | None:
-    """Whose turn it is among a thread's unfinished runs; None while one is worked on, or none is due."""
+    """The next of a thread's unfinished runs; None while one is active or none is due."""
     if any(run.status == "running" for run in waiting):
         return None
     return next((run for run in waiting if run.starts_at.timestamp() <= now), None)
@@ -312,16 +380,16 @@ async def _runs(
 
 
 def _unfinished(thread_id: "str | ScalarSelect[str] | None") -> Select[Any]:
-    """The thread's runs, or all, that wait or are worked on, in the order in which they were asked for."""
+    """The pending and running runs of the thread, or of all, oldest first."""
     query = select(THREAD_RUNS).where(THREAD_RUNS.c.status.in_(UNFINISHED))
     if thread_id is not None:
         query = query.where(THREAD_RUNS.c.thread_id == thread_id)
     return query.order_by(THREAD_RUNS.c.created_at, THREAD_RUNS.c.id)
 
 
-def _standing(row: RowMapping) -> Standing:
+def _outcome(row: RowMapping) -> ThreadOutcome:
     unfinished = bool(row["interrupts"])
-    return Standing(
+    return ThreadOutcome(
         values=row["values"], interrupts=row["interrupts"], unfinished=unfinished, error=row["error"]
     )
 

@@ -1,6 +1,6 @@
 """Threads in the relational store: their metadata, status and expiry.
 
-Its runs are in `thread_runs`, its checkpoints in `checkpoints`; here is only what lists and filters need.
+Runs are in `memory.server.runs`, checkpoints in LangGraph's saver; this holds what lists and filters need.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,11 +23,11 @@ Json = dict[str, Any]
 PAGE = 200
 """Rows read at once where a filter has to look into their JSON."""
 GRACE_SECONDS = 60.0
-"""How long an expired thread is kept out of sight, for those who still read the end of its run."""
+"""How long an expired thread stays hidden before it is deleted: clients may still read the end of its run."""
 
 
 class Ttl(Record):
-    """How long a thread lives after its last use, and what is left of it then."""
+    """How long a thread lives after its last use, and what happens then."""
 
     minutes: float = Field(gt=0, le=60 * 24 * 366 * 10)
     strategy: TtlStrategy = "delete"
@@ -38,7 +38,7 @@ class Thread(Record):
 
     thread_id: str
     owner: str | None = None
-    """Who made it; None where nobody was asked for a key."""
+    """Its creator; None where authentication is off."""
     created_at: datetime
     updated_at: datetime
     state_updated_at: datetime
@@ -55,9 +55,9 @@ class Search(Record):
     """Which threads, in which order."""
 
     owner: str | None = None
-    """Only this one's; None for everybody's."""
+    """Only threads of this owner; None for all."""
     hidden: tuple[str, ...] = ()
-    """Graphs whose threads stay out of sight."""
+    """Graphs whose threads are left out."""
     ids: tuple[str, ...] = ()
     status: ThreadStatus | None = None
     metadata: Json = {}
@@ -68,18 +68,18 @@ class Search(Record):
     sort_order: Literal["asc", "desc"] = "desc"
 
 
-class Standing(Record):
-    """What a run or an update leaves of a thread."""
+class ThreadOutcome(Record):
+    """A thread's state after a run or an update."""
 
     values: Json | None
     interrupts: dict[str, list[Json]] = {}
     unfinished: bool = False
-    """The graph stopped before its end, and would go on with another step."""
+    """The graph stopped before its end and has a next step."""
     error: Json | None = None
 
     @property
     def status(self) -> ThreadStatus:
-        """What lists show while no run is on."""
+        """The thread's status while no run is active."""
         if self.error is not None:
             return "error"
         return "interrupted" if self.unfinished else "idle"
@@ -122,7 +122,7 @@ class Threads:
         return _thread(row)
 
     async def open_to(self, owner: str | None, thread_id: str) -> bool:
-        """Whether the thread is the owner's, or is not there; to None all are open."""
+        """Whether the owner may use the thread id: it is theirs or new. Without an owner all are open."""
         if owner is None:
             return True
         query = select(THREADS.c.owner).where(THREADS.c.id == thread_id)
@@ -144,13 +144,13 @@ class Threads:
             await connection.execute(update(THREADS).where(THREADS.c.id == thread_id).values(values))
         return await self.get(thread_id)
 
-    async def stand(self, thread_id: str, standing: Standing) -> None:
-        """Notes the state after an update that no run made; a busy thread stays busy."""
+    async def record(self, thread_id: str, outcome: ThreadOutcome) -> None:
+        """Records the state after an update outside a run; a busy thread stays busy."""
         now = self._database.now().timestamp()
         async with self._database.begin() as connection:
             before = await lock(connection, thread_id, now)
-            status = "busy" if before["status"] == "busy" else standing.status
-            await leave(connection, before, standing, status, now)
+            status = "busy" if before["status"] == "busy" else outcome.status
+            await record_outcome(connection, before, outcome, status, now)
 
     async def delete(self, thread_id: str) -> None:
         """Deletes the thread with its runs and their events. Raises UnknownThread."""
@@ -180,7 +180,7 @@ class Threads:
         return count
 
     async def expired(self) -> tuple[tuple[str, TtlStrategy], ...]:
-        """Threads past their time: those to prune at once, those to delete after a while out of sight."""
+        """Expired threads: those to prune, and those to delete once GRACE_SECONDS are over."""
         now = self._database.now().timestamp()
         query = select(THREADS.c.id, THREADS.c.ttl_strategy).where(
             THREADS.c.status != "busy",
@@ -236,7 +236,7 @@ class Threads:
 
 
 def contains(value: Any, wanted: Any) -> bool:
-    """Whether the JSON value holds all that is wanted: objects by key, everything else equal."""
+    """Whether the JSON value contains the filter: objects by key, everything else by equality."""
     if isinstance(wanted, Mapping):
         return isinstance(value, Mapping) and all(
             k in value and contains(value[k], w) for k, w in wanted.items()
@@ -261,9 +261,9 @@ def new_thread(
 
 
 async def lock(connection: AsyncConnection, thread_id: str, now: float) -> RowMapping:
-    """The thread's row, held until the transaction ends: whatever else concerns the thread waits.
+    """Locks the thread's row until the transaction ends and returns it.
 
-    It is written to read it, for SQLite locks on writing only. Raises UnknownThread.
+    The row is written, because SQLite locks on writes only. Raises UnknownThread.
     """
     touch = update(THREADS).where(THREADS.c.id == thread_id).values(updated_at=now).returning(THREADS)
     row: RowMapping | None = (await connection.execute(touch)).mappings().first()
@@ -272,15 +272,15 @@ async def lock(connection: AsyncConnection, thread_id: str, now: float) -> RowMa
     return row
 
 
-async def leave(
-    connection: AsyncConnection, before: RowMapping, standing: Standing, status: ThreadStatus, now: float
+async def record_outcome(
+    connection: AsyncConnection, before: RowMapping, outcome: ThreadOutcome, status: ThreadStatus, now: float
 ) -> None:
-    """Writes what a run or an update left of the thread, and begins its lifetime anew."""
+    """Writes the thread's state and restarts its time to live."""
     ttl = _ttl(before)
     values = {
-        "values": standing.values,
-        "interrupts": standing.interrupts,
-        "error": standing.error,
+        "values": outcome.values,
+        "interrupts": outcome.interrupts,
+        "error": outcome.error,
         "status": status,
         "state_updated_at": now,
     } | (lifetime(ttl, now) if ttl is not None else {})
@@ -297,7 +297,7 @@ def lifetime(ttl: Ttl, now: float) -> Json:
 
 
 def unknown(thread_id: str) -> UnknownThread:
-    """What to raise for a thread that is not there, or is no longer."""
+    """The error for a thread that does not exist."""
     return UnknownThread(f"no thread {thread_id}: create it first, or send if_not_exists=create")
 
 

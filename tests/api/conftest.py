@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from agent.settings import Settings
 from api.app import create_app
-from api.compose import Durable, Service, open_durable
+from api.compose import Server, Service, open_server
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
@@ -34,7 +34,7 @@ Listen = Callable[..., AbstractAsyncContextManager[str]]
 def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
     """Makes the app over the fakes, or over another runtime.
 
-    Durable runs are opened only where a test is about them.
+    Server runs are opened only where a test is about them.
     """
 
     @asynccontextmanager
@@ -43,21 +43,21 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
     ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
             items = cast(Any, None)
-            durable = Durable(*[cast(Any, None)] * 5)
+            server = Server(*[cast(Any, None)] * 5)
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints))
-                durable = await stack.enter_async_context(open_durable(given, saver, settings.durable))
+                server = await stack.enter_async_context(open_server(given, saver, settings.durable))
                 items = await stack.enter_async_context(open_item_store(settings.items, embedder))
             yield Service(
                 settings=settings,
                 runtime=given,
                 chat=chatting.build().compile(),
-                executor=durable.executor,
-                assistants=durable.assistants,
-                starting=durable.starting,
-                crons=durable.crons,
+                executor=server.executor,
+                assistants=server.assistants,
+                run_service=server.run_service,
+                crons=server.crons,
                 keys=ApiKeys(given.database),
-                runs=durable.runs,
+                runs=server.runs,
                 embedder=embedder,
                 items=items,
                 writing=asyncio.Lock(),

@@ -74,7 +74,7 @@ async def test_a_domain_served_by_the_base_model_has_nothing_to_forget(
             "/v1/adapters/forget", json={"domain": DOMAIN, "curriculum": BAD.digest[:8]}
         )
     assert reply.status_code == 400
-    assert "served by the base model" in reply.json()["error"]["message"]
+    assert "uses the base model" in reply.json()["error"]["message"]
 
 
 async def test_on_a_model_for_retrieval_only_forgetting_is_refused_with_its_reason(

@@ -210,7 +210,7 @@ def test_a_domain_without_adapters_and_one_on_the_base_model_have_nothing_to_for
     with pytest.raises(UnknownAdapter, match="rivers"):
         find_lesson("rivers", GOOD.digest, registry)
     registry.retire(DOMAIN)
-    with pytest.raises(ValueError, match="served by the base model"):
+    with pytest.raises(ValueError, match="uses the base model"):
         find_lesson(DOMAIN, GOOD.digest, registry)
 
 

@@ -12,10 +12,10 @@ from agent.settings import Settings
 from graphs.server import threads
 from graphs.server import time_travel as past
 from graphs.server.executor import Executor, open_executor
-from graphs.server.graph_spec import ServedChat
+from graphs.server.graph_spec import ChatSpec
 from graphs.server.learn_runs import LearnRuns
-from graphs.server.learn_spec import ServedLearn
-from graphs.server.run_spec import Order
+from graphs.server.learn_spec import LearnInput, LearnSpec
+from graphs.server.run_spec import RunRequest
 from graphs.server.threads import Update
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
@@ -62,7 +62,7 @@ async def executor(given: Runtime, home: Path, database_url: str) -> AsyncIterat
     settings = Settings(home=home, database_url=database_url)
     async with AsyncExitStack() as stack:
         saver = await stack.enter_async_context(open_saver(settings.checkpoints))
-        served = ServedChat(saver), ServedLearn(given, saver)
+        served = ChatSpec(saver), LearnSpec(given, saver)
         yield await stack.enter_async_context(open_executor(given, saver, served, settings.durable))
 
 
@@ -71,26 +71,28 @@ async def chatted(executor: Executor) -> str:
     thread = await threads.create(
         executor, None, owner=None, metadata={"graph_id": "chat"}, ttl=None, exist_ok=False
     )
-    asked = await executor.served["chat"].accept(thread.thread_id, {"messages": "What is a lemur?"}, {})
-    await finished(executor, thread.thread_id, "chat", Order(input=asked))
+    asked = await executor.graph_specs["chat"].validate_input(
+        thread.thread_id, {"messages": "What is a lemur?"}, {}
+    )
+    await finished(executor, thread.thread_id, "chat", RunRequest(input=asked))
     return thread.thread_id
 
 
 async def learned(executor: Executor, given: Runtime) -> str:
     """A learn run that has ended."""
     runs = LearnRuns(given, executor)
-    run_id = await runs.start("Rust ownership", whole=True)
+    run_id = await runs.start(LearnInput(topic="Rust ownership"))
 
     async def ended() -> bool:
-        return (await runs.standing(run_id)).status == "ended"
+        return (await runs.status(run_id)).status == "ended"
 
     await eventually(ended)
     return run_id
 
 
-async def finished(executor: Executor, thread_id: str, graph_id: str, order: Order) -> None:
+async def finished(executor: Executor, thread_id: str, graph_id: str, order: RunRequest) -> None:
     run = await executor.start(thread_id, graph_id, order, assistant_id=graph_id)
-    ended = await executor.ended(run.run_id)
+    ended = await executor.wait(run.run_id)
     assert ended is not None
     assert ended.status == "success", ended.error
 
@@ -123,7 +125,7 @@ async def test_a_chat_replayed_from_any_step_ends_the_same(executor: Executor) -
     said = await values(executor, thread)
     for checkpoint, following in (await checkpoints(executor, thread))[1:-1]:
         twin = (await past.fork(executor, thread, checkpoint)).thread_id
-        await finished(executor, twin, "chat", Order())
+        await finished(executor, twin, "chat", RunRequest())
         assert await values(executor, twin) == said, following
 
 
@@ -134,7 +136,7 @@ async def test_a_learn_run_replayed_from_any_step_ends_the_same_and_hands_over_o
     state = await values(executor, thread)
     for checkpoint, following in (await checkpoints(executor, thread))[1:-1]:
         twin = (await past.fork(executor, thread, checkpoint)).thread_id
-        await finished(executor, twin, "learn", Order())
+        await finished(executor, twin, "learn", RunRequest())
         assert await values(executor, twin) == state, following
         assert (await given.database.run(twin)).status == "learned"
     assert len(outbox.digests) > 1
@@ -148,7 +150,7 @@ async def test_a_replay_on_the_thread_itself_hands_nothing_over_again(
     thread = await learned(executor, given)
     state = await values(executor, thread)
     at = await before(executor, thread, "hand_over")
-    await finished(executor, thread, "learn", Order(checkpoint_id=at))
+    await finished(executor, thread, "learn", RunRequest(checkpoint_id=at))
     assert await values(executor, thread) == state
     assert len(outbox.submitted) == 1
 
@@ -159,7 +161,7 @@ async def test_a_fork_leaves_the_original_as_it_was(executor: Executor, given: R
     record = await given.database.run(thread)
     at = await before(executor, thread, "critique")
     twin = (await past.fork(executor, thread, at, Update(values={"refinements": 1}))).thread_id
-    await finished(executor, twin, "learn", Order())
+    await finished(executor, twin, "learn", RunRequest())
     assert (await values(executor, twin))["refinements"] == 1
     assert await values(executor, thread) == state
     assert await checkpoints(executor, thread) == steps
@@ -172,7 +174,7 @@ async def test_other_bounds_before_the_curriculum_make_another_one(
     thread = await learned(executor, given)
     at = await before(executor, thread, "critique")
     twin = (await past.fork(executor, thread, at, Update(values={"bounds": {"facts": 2}}))).thread_id
-    await finished(executor, twin, "learn", Order())
+    await finished(executor, twin, "learn", RunRequest())
     assert len(set(outbox.digests)) == 2
 
 

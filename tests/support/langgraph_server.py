@@ -12,7 +12,7 @@ import uvicorn
 
 from agent.settings import Settings
 from api.app import create_app
-from api.compose import Service, open_durable
+from api.compose import Service, open_server
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
@@ -29,19 +29,19 @@ async def open_fakes(
     """The service over the runtime, whose database has to be the one of the settings."""
     async with (
         open_saver(settings.checkpoints) as saver,
-        open_durable(runtime, saver, settings.durable, webhooks) as durable,
+        open_server(runtime, saver, settings.durable, webhooks) as server,
         open_item_store(settings.items, HashingEmbedder()) as items,
     ):
         yield Service(
             settings=settings,
             runtime=runtime,
             chat=chatting.build().compile(),
-            executor=durable.executor,
-            assistants=durable.assistants,
-            starting=durable.starting,
-            crons=durable.crons,
+            executor=server.executor,
+            assistants=server.assistants,
+            run_service=server.run_service,
+            crons=server.crons,
             keys=ApiKeys(runtime.database),
-            runs=durable.runs,
+            runs=server.runs,
             embedder=HashingEmbedder(),
             items=items,
             writing=asyncio.Lock(),

@@ -16,6 +16,7 @@ from typing import Any
 
 from agent.chat.routing import Route, Routes
 from agent.engines.scripted import ScriptedEngine
+from graphs.server.learn_spec import LearnInput
 from graphs.state import Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
@@ -95,8 +96,8 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
     )
     async with open_runs(runtime, home) as runs:
         if subject is not None:
-            await runs.start(subject, whole=True)
-        while (await runs.standing("run1")).status == "running":  # noqa: ASYNC110  # as a client would
+            await runs.start(LearnInput(topic=subject))
+        while (await runs.status("run1")).status == "running":  # noqa: ASYNC110  # as a client would
             await asyncio.sleep(0.05)
         record = await database.run("run1")
         steps = ",".join(event.step for event in await runs.events("run1"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphs.server.executor import open_executor
 from graphs.server.learn_runs import LearnRuns
-from graphs.server.learn_spec import ServedLearn
+from graphs.server.learn_spec import LearnSpec
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
@@ -23,8 +23,8 @@ async def open_runs(runtime: Runtime, home: Path) -> AsyncIterator[LearnRuns]:
 @asynccontextmanager
 async def over(runtime: Runtime, saver: Saver, home: Path) -> AsyncIterator[LearnRuns]:
     """The same over a saver that is open."""
-    served, url = [ServedLearn(runtime, saver)], f"sqlite:///{home / 'runs.db'}"
+    served, url = [LearnSpec(runtime, saver)], f"sqlite:///{home / 'runs.db'}"
     async with open_executor(runtime, saver, served, url) as executor:
         runs = LearnRuns(runtime, executor)
-        await runs.tidy()
+        await runs.end_lost()
         yield runs

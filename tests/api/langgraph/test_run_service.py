@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from agent.errors import NotTeachable
-from api.langgraph.run_service import Starting
+from api.langgraph.run_service import RunService
 from memory.server.runs import ThreadRun
 
 CRON = SimpleNamespace(
@@ -29,7 +29,7 @@ class Crons:
         return False
 
 
-class Refusing(Starting):
+class Refusing(RunService):
     """Starts nothing."""
 
     async def start(self, *_: object, **__: object) -> ThreadRun:

@@ -273,7 +273,7 @@ async def test_a_continued_text_names_the_model_that_wrote_it(
 
 
 async def test_a_text_of_a_domain_names_the_adapter_that_wrote_it(client: httpx.AsyncClient) -> None:
-    asked = await post(client, asking("What is a lemur?", model=TRAINED.name))
+    asked = await post(client, asking("What is a borrow?", model=TRAINED.name))
     await client.post(f"/v1/adapters/{TRAINED.name}/promote")
     for name in ("rust", TRAINED.name):
         reply = await post(client, {"prompt": "Once upon", "model": name}, "/v1/completions")

@@ -10,7 +10,8 @@ import pytest
 
 from agent.errors import NotTeachable
 from agent.learning.gaps import open_gap
-from graphs.server.learn_runs import LearnRuns, Standing
+from graphs.server.learn_runs import LearnRuns, LearnStatus
+from graphs.server.learn_spec import LearnInput
 from graphs.state import Event, Runtime
 from memory.checkpoints.savers import SqliteSaver
 from memory.errors import UnknownRun
@@ -43,16 +44,16 @@ async def runs(runtime: Runtime, home: Path) -> AsyncIterator[LearnRuns]:
         yield opened
 
 
-async def until(runs: LearnRuns, run_id: str, status: str) -> Standing:
+async def until(runs: LearnRuns, run_id: str, status: str) -> LearnStatus:
     async def reached() -> bool:
-        return (await runs.standing(run_id)).status == status
+        return (await runs.status(run_id)).status == status
 
     await eventually(reached)
-    return await runs.standing(run_id)
+    return await runs.status(run_id)
 
 
 async def test_a_run_is_started_watched_and_ends_with_its_report(runs: LearnRuns, runtime: Runtime) -> None:
-    run_id = await runs.start("  Rust   ownership ", whole=True)
+    run_id = await runs.start(LearnInput(topic="  Rust   ownership "))
     await until(runs, run_id, "ended")
     record = await runtime.database.run(run_id)
     assert record.outcome is not None
@@ -60,19 +61,17 @@ async def test_a_run_is_started_watched_and_ends_with_its_report(runs: LearnRuns
     assert [e.step for e in await runs.events(run_id)][-2:] == ["promote", "report"]
 
 
-@pytest.mark.parametrize("subject", ["", "  ", "x" * 501])
-async def test_a_run_needs_a_subject_of_sensible_length(
-    runs: LearnRuns, runtime: Runtime, subject: str
-) -> None:
+@pytest.mark.parametrize("subject", ["", "  "])
+async def test_a_run_needs_a_subject(runs: LearnRuns, runtime: Runtime, subject: str) -> None:
     with pytest.raises(ValueError, match="1 to 500"):
-        await runs.start(subject, whole=True)
+        await runs.start(LearnInput(topic=subject))
     assert await runtime.database.runs() == ()
 
 
 async def test_a_run_that_needs_a_person_waits_and_goes_on_with_the_approval(
     runs: LearnRuns, runtime: Runtime
 ) -> None:
-    run_id = await runs.start("Rust ownership", whole=True, approval="human")
+    run_id = await runs.start(LearnInput(topic="Rust ownership", approval="human"))
     waiting = await until(runs, run_id, "waiting")
     assert waiting.asks is not None
     assert waiting.asks["facts"] > 8
@@ -86,7 +85,7 @@ async def test_a_run_that_needs_a_person_waits_and_goes_on_with_the_approval(
 async def test_of_two_opposite_decisions_only_the_first_counts_and_the_other_is_refused(
     runs: LearnRuns, runtime: Runtime
 ) -> None:
-    run_id = await runs.start("Rust ownership", whole=True, approval="human")
+    run_id = await runs.start(LearnInput(topic="Rust ownership", approval="human"))
     await until(runs, run_id, "waiting")
     words = [Approval(approved=False, by="Ada"), Approval(approved=True, by="Bob")]
     said = await asyncio.gather(*(runs.approve(run_id, word) for word in words), return_exceptions=True)
@@ -113,11 +112,11 @@ async def test_events_keep_their_numbers_while_the_trainer_reports_and_after_it(
 
     given = changed(outbox=Training(DONE))
     async with open_runs(given, home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True)
+        run_id = await runs.start(LearnInput(topic="Rust ownership"))
         seen: tuple[Event, ...] = ()
         status = "running"
         while status == "running":
-            status = (await runs.standing(run_id)).status
+            status = (await runs.status(run_id)).status
             lines = await runs.events(run_id)
             assert lines[: len(seen)] == seen
             seen = lines
@@ -128,7 +127,7 @@ async def test_events_keep_their_numbers_while_the_trainer_reports_and_after_it(
 
 
 async def test_unknown_runs_are_named(runs: LearnRuns) -> None:
-    for ask in (runs.standing, runs.events, runs.resume):
+    for ask in (runs.status, runs.events, runs.resume):
         with pytest.raises(UnknownRun, match="nowhere"):
             await ask("nowhere")
 
@@ -137,7 +136,7 @@ async def test_a_run_that_failed_keeps_its_checkpoint_and_can_be_resumed(
     runs: LearnRuns, runtime: Runtime
 ) -> None:
     runtime.engine.available = False  # type: ignore[attr-defined]
-    run_id = await runs.start("Rust ownership", whole=True)
+    run_id = await runs.start(LearnInput(topic="Rust ownership"))
     await until(runs, run_id, "ended")
     failed = await runtime.database.run(run_id)
     assert failed.outcome is not None
@@ -152,7 +151,7 @@ async def test_a_run_that_failed_keeps_its_checkpoint_and_can_be_resumed(
 
 
 async def test_a_finished_run_is_not_resumed(runs: LearnRuns) -> None:
-    run_id = await runs.start("Rust ownership", whole=True)
+    run_id = await runs.start(LearnInput(topic="Rust ownership"))
     await until(runs, run_id, "ended")
     with pytest.raises(ValueError, match="cannot be resumed"):
         await runs.resume(run_id)
@@ -163,10 +162,10 @@ async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_ov
 ) -> None:
     never = Counting({})
     async with open_runs(changed(outbox=never), home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True)
+        run_id = await runs.start(LearnInput(topic="Rust ownership"))
 
         async def handed_over() -> bool:
-            return (await runs.standing(run_id)).next == ("train",)
+            return (await runs.status(run_id)).next == ("train",)
 
         await eventually(handed_over)
     assert (await runtime.database.run(run_id)).status == "running"
@@ -183,10 +182,10 @@ async def test_a_run_cut_off_by_closing_goes_on_at_the_next_opening_and_hands_ov
 
 async def test_an_approval_is_still_asked_for_after_a_restart(runtime: Runtime, home: Path) -> None:
     async with open_runs(runtime, home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True, approval="human")
+        run_id = await runs.start(LearnInput(topic="Rust ownership", approval="human"))
         await until(runs, run_id, "waiting")
     async with open_runs(runtime, home) as runs:
-        assert (await runs.standing(run_id)).status == "waiting"
+        assert (await runs.status(run_id)).status == "waiting"
         await runs.approve(run_id, Approval(approved=True, by="Ada"))
         await until(runs, run_id, "ended")
     assert (await runtime.database.run(run_id)).status == "learned"
@@ -217,7 +216,7 @@ async def test_a_run_whose_work_broke_down_outside_its_graph_is_ended_at_the_nex
             raise OSError("no such device")
 
     async with aiosqlite.connect(":memory:") as connection, over(runtime, Gone(connection), home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True)
+        run_id = await runs.start(LearnInput(topic="Rust ownership"))
 
         async def given_up() -> bool:
             return (await runtime.database.run(run_id)).outcome is None and not await unfinished(
@@ -230,7 +229,7 @@ async def test_a_run_whose_work_broke_down_outside_its_graph_is_ended_at_the_nex
         ended = await runtime.database.run(run_id)
         assert ended.outcome is not None
         assert (ended.status, "no such device" in ended.outcome.reason) == ("failed", True)
-        assert (await runs.standing(run_id)).status == "ended"
+        assert (await runs.status(run_id)).status == "ended"
 
 
 async def unfinished(runtime: Runtime, run_id: str) -> bool:
@@ -242,7 +241,7 @@ async def test_a_run_is_cancelled_where_it_is_and_can_be_resumed(
 ) -> None:
     never = VolatileOutbox({})
     async with open_runs(changed(outbox=never), home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True)
+        run_id = await runs.start(LearnInput(topic="Rust ownership"))
 
         async def handed_over() -> bool:
             return bool(never.submitted)
@@ -252,7 +251,7 @@ async def test_a_run_is_cancelled_where_it_is_and_can_be_resumed(
         await until(runs, run_id, "ended")
         record = await runtime.database.run(run_id)
         assert (record.status, record.outcome and record.outcome.reason) == ("stopped", "it was cancelled")
-        assert (await runs.standing(run_id)).next == ("train",)
+        assert (await runs.status(run_id)).next == ("train",)
         with pytest.raises(ValueError, match="has ended"):
             await runs.cancel(run_id, by="Ada")
 
@@ -260,7 +259,7 @@ async def test_a_run_is_cancelled_where_it_is_and_can_be_resumed(
 async def test_a_run_that_waits_for_a_person_is_declined_when_it_is_cancelled(
     runs: LearnRuns, runtime: Runtime
 ) -> None:
-    run_id = await runs.start("Rust ownership", whole=True, approval="human")
+    run_id = await runs.start(LearnInput(topic="Rust ownership", approval="human"))
     await until(runs, run_id, "waiting")
     await runs.cancel(run_id, by="Ada", reason="not today")
     await until(runs, run_id, "ended")
@@ -278,12 +277,12 @@ async def test_a_model_for_retrieval_only_has_no_curriculum_approved_but_one_dec
     runtime: Runtime, changed: Changed, home: Path
 ) -> None:
     async with open_runs(runtime, home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True, approval="human")
+        run_id = await runs.start(LearnInput(topic="Rust ownership", approval="human"))
         await until(runs, run_id, "waiting")
     async with open_runs(changed(card=UNFIT), home) as runs:
         with pytest.raises(NotTeachable, match="its context is short"):
             await runs.approve(run_id, Approval(approved=True, by="Ada"))
-        assert (await runs.standing(run_id)).status == "waiting"
+        assert (await runs.status(run_id)).status == "waiting"
         await runs.approve(run_id, Approval(approved=False, by="Ada"))
         await until(runs, run_id, "ended")
     assert (await runtime.database.run(run_id)).status == "declined"
@@ -294,7 +293,7 @@ async def test_a_run_is_not_resumed_on_a_model_for_retrieval_only(
 ) -> None:
     runtime.engine.available = False  # type: ignore[attr-defined]
     async with open_runs(runtime, home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True)
+        run_id = await runs.start(LearnInput(topic="Rust ownership"))
         await until(runs, run_id, "ended")
     runtime.engine.available = True  # type: ignore[attr-defined]
     async with open_runs(changed(card=UNFIT), home) as runs:
@@ -308,10 +307,10 @@ async def test_a_run_that_waits_for_the_trainer_fails_where_the_next_model_has_n
 ) -> None:
     never = VolatileOutbox({})
     async with open_runs(changed(outbox=never), home) as runs:
-        run_id = await runs.start("Rust ownership", whole=True)
+        run_id = await runs.start(LearnInput(topic="Rust ownership"))
 
         async def handed_over() -> bool:
-            return (await runs.standing(run_id)).next == ("train",)
+            return (await runs.status(run_id)).next == ("train",)
 
         await eventually(handed_over)
     async with open_runs(changed(outbox=never, card=UNFIT), home) as runs:

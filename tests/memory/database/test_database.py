@@ -295,7 +295,7 @@ OPENER = """
 import asyncio, sys
 from datetime import UTC, datetime
 from memory.database.database import open_database
-from memory.records import Gap
+from memory.records.interactions import Gap
 
 async def main():
     database = await open_database(sys.argv[1])
