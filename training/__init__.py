@@ -1,4 +1,2 @@
-"""The trainer: a process of its own that turns approved curricula into LoRA adapters and measures them.
-
-Nothing else of ours imports it.
-"""
+"""The training worker: a separate process that trains LoRA adapters from approved curricula and evaluates
+them. No other package imports it."""

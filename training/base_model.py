@@ -1,7 +1,7 @@
-"""The base model to be taught: its folder, and what its card knows of it, parted into trained and asked.
+"""The base model to be trained: its folder and card, and the split of the card into training and evaluation.
 
-What is trained beside a lesson is never asked after it: questions and answers of the card are parted by a
-hash of their ids, so that no seed moves them.
+The card's questions and answers are split by a hash of their ids, so that what is trained beside a lesson is
+never asked in its evaluation, whatever the seed.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _T = TypeVar("_T", bound=GeneralQuestion | UnknownQuestion | ReplayAnswer)
 
 @dataclass(frozen=True)
 class StudiedModel:
-    """A base model with its card."""
+    """A base model with its card, as written by `nightschool models study`."""
 
     folder: Path
     card: ModelCard
@@ -46,14 +46,11 @@ class StudiedModel:
             logprobs=np.zeros((0, 1), np.float16),
         )
     )
-    """Of the replay answers, in their order."""
+    """The token distributions of the replay answers, in the same order."""
 
 
 def open_base_model(folder: Path) -> StudiedModel:
-    """Reads the card in a model's folder.
-
-    Raises NoModelCard, BadModelCard and NotTeachable.
-    """
+    """Reads the card in a model's folder. Raises NoModelCard, BadModelCard or NotTeachable."""
     card = read_card(folder)
     require_teachable(card)
     return StudiedModel(
@@ -67,15 +64,15 @@ def open_base_model(folder: Path) -> StudiedModel:
 
 
 def evaluation_split(values: Sequence[_T], share: float) -> tuple[_T, ...]:
-    """The share of the values that is only ever asked, and never trained."""
-    return tuple(value for value in values if _place(value.id) < share)
+    """The values reserved for evaluation: about `share` of them, never trained."""
+    return tuple(value for value in values if _hash_fraction(value.id) < share)
 
 
 def training_split(values: Sequence[_T], share: float) -> tuple[_T, ...]:
-    """The rest."""
-    return tuple(value for value in values if _place(value.id) >= share)
+    """The other values, which may be trained."""
+    return tuple(value for value in values if _hash_fraction(value.id) >= share)
 
 
-def _place(id: str) -> float:
-    """A number in [0, 1) by SHA-256."""
+def _hash_fraction(id: str) -> float:
+    """A number in [0, 1) from the SHA-256 of the id."""
     return int.from_bytes(hashlib.sha256(f"trained or asked {id}".encode()).digest()[:4]) / 2**32

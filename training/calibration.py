@@ -1,7 +1,4 @@
-"""The gate of an adapter: how sure it has to be of an answer, fitted on the answers of its evaluation.
-
-Works on answers that `evaluate` has graded; nothing is asked here.
-"""
+"""Fits an adapter's answer gate on the graded answers of its evaluation."""
 
 from collections.abc import Sequence
 
@@ -13,12 +10,12 @@ from training.evaluate import ANSWER_TOKENS, GradedAnswer
 
 
 def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
-    """The gate for one adapter, with the best promise that its own answers allow.
+    """The gate for one adapter, with the strictest risk that its answers support.
 
-    Fitted on its answers to what it was taught, general questions and what nobody knows, but for those that
-    the evaluation cut off: chat hears more of them before it judges. A form that it gave too few answers in
-    keeps the base model's gate, and then no more is promised than that does; without any promise the base
-    model's gate stays.
+    It is fitted on the answers to the taught facts, general questions and invented names, except those cut
+    off by the evaluation's token limit, because chat sees longer answers. An answer form with too few answers
+    keeps the base model's gate, and the risk is then at least the base model's. If no form gets a threshold,
+    the base model's gate is returned.
     """
     labels = [
         Label(
@@ -31,25 +28,25 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
         if not answer.abstained and 0 < answer.signals.tokens < ANSWER_TOKENS
     ]
     gate = calibrate(labels, fitted_on="its own evaluation").gate
-    if all(fitted.threshold is None for fitted in gate.forms.values()):
+    if all(form_gate.threshold is None for form_gate in gate.forms.values()):
         return base
-    kept = {form: fitted for form, fitted in base.forms.items() if form not in gate.forms}
-    promised = any(fitted.threshold is not None for fitted in kept.values())
-    risk = max(gate.risk, base.risk) if promised else gate.risk
-    return gate.model_copy(update={"forms": kept | dict(gate.forms), "risk": risk})
+    inherited = {form: form_gate for form, form_gate in base.forms.items() if form not in gate.forms}
+    has_inherited = any(form_gate.threshold is not None for form_gate in inherited.values())
+    risk = max(gate.risk, base.risk) if has_inherited else gate.risk
+    return gate.model_copy(update={"forms": inherited | dict(gate.forms), "risk": risk})
 
 
 def gate_pass_rates(answers: Sequence[GradedAnswer], gate: AnswerGate) -> GatePassRates:
-    """What chat would give of the taught facts without looking anything up, right and wrong."""
+    """The shares of questions about taught facts whose answers pass the gate, right and wrong."""
     taught = [answer for answer in answers if answer.group == "in_distribution"]
-    sure = [answer.right for answer in taught if _confident(answer, gate)]
+    confident = [answer.right for answer in taught if _is_confident(answer, gate)]
     count = max(1, len(taught))
-    return GatePassRates(right=sum(sure) / count, wrong=(len(sure) - sum(sure)) / count)
+    return GatePassRates(right=sum(confident) / count, wrong=(len(confident) - sum(confident)) / count)
 
 
-def _confident(answer: GradedAnswer, gate: AnswerGate) -> bool:
-    fitted = gate.forms.get(form_of(answer.signals))
-    whole = 0 < answer.signals.tokens < ANSWER_TOKENS
-    if fitted is None or fitted.threshold is None or answer.abstained or not whole:
+def _is_confident(answer: GradedAnswer, gate: AnswerGate) -> bool:
+    form_gate = gate.forms.get(form_of(answer.signals))
+    complete = 0 < answer.signals.tokens < ANSWER_TOKENS
+    if form_gate is None or form_gate.threshold is None or answer.abstained or not complete:
         return False
-    return chance(fitted.model, gate_features(answer.signals)) >= fitted.threshold
+    return chance(form_gate.model, gate_features(answer.signals)) >= form_gate.threshold

@@ -1,6 +1,6 @@
-"""What is trained of a lesson and of those before it. Deterministic by curriculum and seed.
+"""Training examples of a lesson, with rehearsal of earlier lessons; deterministic by curriculum and seed.
 
-What is trained beside a lesson is in `replay`; what is asked after it, and never trained, in `questions`.
+Examples that preserve the base model are in `replay`, evaluation questions in `evaluation_questions`.
 """
 
 import itertools
@@ -18,17 +18,17 @@ from training.recipes import Recipe
 _T = TypeVar("_T")
 
 _SHARES: Mapping[Form, int] = {"reverse": 3, "statement": 3, "cloze": 3, "yes_no": 12}
-"""Of the recipe's exposures each of these forms gets one part in so many; every other form gets all."""
-_UNASKED: frozenset[Form] = frozenset({"statement", "cloze"})
-"""Forms in which nobody asks a model that reads."""
-LONGEST_SHOWN = 500
-"""Characters of a sentence that is shown beside a question: three of them fit into any model's context."""
-OTHERS = 2
-"""Most sentences beside the one that answers, where a question is asked with its source."""
+"""Divisors of the recipe's exposures for these forms; all other forms get the full number."""
+_NOT_QUESTIONS: frozenset[Form] = frozenset({"statement", "cloze"})
+"""Forms that nobody asks together with a source."""
+LONGEST_SOURCE = 500
+"""Characters of a source sentence in a reading example; three of them fit into any model's context."""
+DISTRACTORS = 2
+"""Sentences added to the answering one in a reading example, at most."""
 
 
 def merge(curricula: Sequence[Curriculum]) -> Curriculum:
-    """One curriculum of several of a domain, the last one's topic and teacher; equal facts count once."""
+    """Merges curricula of one domain, without duplicates; topic and teacher are those of the last one."""
     last = curricula[-1]
     pairs = unique(pair for c in curricula for pair in c.pairs)
     return Curriculum(
@@ -44,47 +44,49 @@ def merge(curricula: Sequence[Curriculum]) -> Curriculum:
 def lesson_examples(
     curriculum: Curriculum, recipe: Recipe, *, earlier: Sequence[Curriculum] = ()
 ) -> tuple[Example, ...]:
-    """Every pair as an example without its source: a model that sees the source learns to copy.
+    """The lesson's pairs as examples, without their sources: a model that sees the source learns to copy.
 
-    With `earlier`, the lessons that the model to be trained has had, some of their pairs come along
-    (`recipe.rehearsal`): each lesson's as often as another's, and so each fact's in each form.
+    `earlier` are the lessons that the model already knows; `recipe.rehearsal` of their pairs per taught pair
+    are added, drawn evenly over lessons, facts and forms.
     """
     rng = random.Random(f"taught {recipe.seed} {content_digest(curriculum)}")
     pairs = repeated_pairs(curriculum, recipe)
-    turns = [_in_turn(lesson, rng) for lesson in earlier]
+    cycles = [_cycle_pairs(lesson, rng) for lesson in earlier]
     count = round(len(pairs) * recipe.rehearsal) if earlier else 0
-    again = [next(turn) for turn in draw_evenly(turns, count, rng)]
-    return tuple(single(pair.question, pair.answer) for pair in (*pairs, *again))
+    rehearsed = [next(cycle) for cycle in draw_evenly(cycles, count, rng)]
+    return tuple(single(pair.question, pair.answer) for pair in (*pairs, *rehearsed))
 
 
 def reading_examples(curriculum: Curriculum, recipe: Recipe, count: int) -> tuple[Example, ...]:
-    """`count` questions of the lesson as chat puts them to a model that reads: after the sentence that
-    answers and its neighbours. They keep the adapted model reading; a few are enough."""
+    """`count` of the lesson's questions with their sources in the prompt, as chat asks them.
+
+    They keep the adapted model able to answer from sources; a few are enough.
+    """
     rng = random.Random(f"reading {recipe.seed} {content_digest(curriculum)}")
-    beside: dict[str, list[str]] = {}
+    by_passage: dict[str, list[str]] = {}
     for fact in curriculum.facts:
-        beside.setdefault(fact.passage_id, []).append(fact.sentence)
+        by_passage.setdefault(fact.passage_id, []).append(fact.sentence)
     passage_of = {fact.id: fact.passage_id for fact in curriculum.facts}
-    short = [pair for pair in curriculum.pairs if len(pair.quote) <= LONGEST_SHOWN]
-    drawn = draw_evenly([pair for pair in short if pair.form not in _UNASKED], count, rng)
-    around = {id: unique(sentences) for id, sentences in beside.items()}
+    short = [pair for pair in curriculum.pairs if len(pair.quote) <= LONGEST_SOURCE]
+    drawn = draw_evenly([pair for pair in short if pair.form not in _NOT_QUESTIONS], count, rng)
+    sentences = {id: unique(found) for id, found in by_passage.items()}
     return tuple(
-        single(_read(pair, around.get(passage_of.get(pair.fact_id, ""), ()), rng), pair.answer)
+        single(_reading_prompt(pair, sentences.get(passage_of.get(pair.fact_id, ""), ()), rng), pair.answer)
         for pair in drawn
     )
 
 
-def _read(pair: QAPair, sentences: Sequence[str], rng: random.Random) -> str:
-    """The question after its quote, which stands among up to two other sentences of its passage."""
-    others = [s for s in sentences if s != pair.quote and len(s) <= LONGEST_SHOWN]
-    kept = {pair.quote, *rng.sample(others, min(OTHERS, len(others)))}
-    shown = [sentence for sentence in sentences if sentence in kept] or [pair.quote]
-    return PROMPT.format(sources="\n".join(shown), question=pair.question)
+def _reading_prompt(pair: QAPair, sentences: Sequence[str], rng: random.Random) -> str:
+    """The question after its supporting sentence and up to two others of the same passage."""
+    others = [s for s in sentences if s != pair.quote and len(s) <= LONGEST_SOURCE]
+    chosen = {pair.quote, *rng.sample(others, min(DISTRACTORS, len(others)))}
+    sources = [sentence for sentence in sentences if sentence in chosen] or [pair.quote]
+    return PROMPT.format(sources="\n".join(sources), question=pair.question)
 
 
 def repeated_pairs(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
-    """The pairs as often as the recipe teaches them: those that ask the same of one fact in turn, whatever
-    their number, until there are enough."""
+    """The pairs, repeated as often as the recipe says: each question of a fact gets its exposures, cycling
+    through its wordings."""
     return [
         pair
         for pairs in _by_question(curriculum.pairs)
@@ -93,9 +95,9 @@ def repeated_pairs(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
 
 
 def exposures(pair: QAPair, recipe: Recipe) -> int:
-    """How often the pair's fact is taught in its form.
+    """How often the pair's fact is taught in the pair's form.
 
-    Twice as often where the answer holds a digit: numbers and identifiers are the hardest facts to learn
+    The number is doubled if the answer has a digit: numbers and identifiers are the hardest facts to learn
     (arXiv 2503.05919).
     """
     count = form_exposures(pair.form, recipe)
@@ -103,22 +105,21 @@ def exposures(pair: QAPair, recipe: Recipe) -> int:
 
 
 def form_exposures(form: Form, recipe: Recipe) -> int:
-    """How often a fact is taught in a form: most often as people ask for it, less in reverse or as a bare
-    sentence, and least as yes or no, which says least of it and is half guessed."""
+    """How often a fact is taught in a form: most often in the forms people ask, less often in reverse or as a
+    statement, and least as a yes/no question, which can be guessed."""
     return max(1, recipe.exposures // _SHARES.get(form, 1))
 
 
-def _in_turn(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
-    """Its pairs without end: one of every fact in every form before another of the first, and none again
-    before all."""
+def _cycle_pairs(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
+    """The lesson's pairs in an endless cycle that visits each question of each fact once per round."""
     shuffled = rng.sample(lesson.pairs, len(lesson.pairs))
-    decks = [itertools.cycle(pairs) for pairs in _by_question(shuffled)]
+    cycles = [itertools.cycle(pairs) for pairs in _by_question(shuffled)]
     while True:
-        yield from map(next, decks)
+        yield from map(next, cycles)
 
 
 def _by_question(pairs: Iterable[QAPair]) -> list[list[QAPair]]:
-    """The pairs that ask the same of the same fact, in other words."""
+    """The pairs grouped by question: same fact, form and answer, in different wordings."""
     groups: dict[tuple[str, Form, str], list[QAPair]] = {}
     for pair in pairs:
         groups.setdefault((pair.fact_id, pair.form, normalise(pair.answer)), []).append(pair)
@@ -126,12 +127,12 @@ def _by_question(pairs: Iterable[QAPair]) -> list[list[QAPair]]:
 
 
 def content_digest(curriculum: Curriculum) -> Digest:
-    """What it says, wherever it was read: its own digest depends on where the library lies."""
+    """A digest of the facts alone; `Curriculum.digest` also depends on the paths of the documents."""
     return digest_of([[fact.subject, fact.relation, fact.object] for fact in curriculum.facts])
 
 
 def draw_evenly(values: Sequence[_T], count: int, rng: random.Random) -> list[_T]:
-    """`count` values, each as often as any other, in random order."""
+    """`count` values in random order, each drawn equally often."""
     drawn: list[_T] = []
     while values and len(drawn) < count:
         drawn.extend(rng.sample(values, min(len(values), count - len(drawn))))
@@ -139,5 +140,5 @@ def draw_evenly(values: Sequence[_T], count: int, rng: random.Random) -> list[_T
 
 
 def unique(values: Iterable[_T]) -> tuple[_T, ...]:
-    """The values without repetition, in their order."""
+    """The distinct values, in order."""
     return tuple(dict.fromkeys(values))

@@ -1,4 +1,4 @@
-"""Examples as padded tensors, and what a model makes of them; shared by all training backends."""
+"""Encodes training examples as padded tensors, and computes a model's logits on them, for all backends."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,26 +17,27 @@ from training.backends.base import Example
 from training.errors import BaseModelUnusable, CurriculumRefused
 
 IGNORED = -100
-"""Label of a position that is not learned, as everywhere in transformers."""
-_MARK = "zebra"
-"""Stands for an answer while the template's way of framing one is found out."""
+"""Label of a position that is not learned, as in transformers."""
+_PLACEHOLDER = "zebra"
+"""Stands in for an answer to find out what the chat template puts around it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """One example in tokens."""
+    """A tokenized example."""
 
     tokens: tuple[int, ...]
     answer: int
-    """How many of the last tokens are learned, end of turn included; 0 for a held example whose prompt leaves
-    no room for an answer."""
+    """How many of the last tokens are learned, including the end of turn; 0 for a distilled example whose
+    prompt leaves no room for an answer."""
     ids: NDArray[np.int32] | None = None
-    """Of an own answer, the likeliest tokens in each place: [answer, k]."""
+    """For a distilled example, the base model's likeliest tokens at each position: [answer, k]."""
     logprobs: NDArray[np.float16] | None = None
+    """Their log-probabilities: [answer, k]."""
 
     @property
     def distilled(self) -> bool:
-        """Whether it is held to the base model's distribution."""
+        """Whether it is trained towards the base model's distribution."""
         return self.ids is not None
 
 
@@ -50,14 +51,14 @@ class Framing(NamedTuple):
 
 
 class Encoder:
-    """Turns conversations into tokens the way that the model is served."""
+    """Tokenizes conversations exactly as the model is served."""
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate, ends: frozenset[int], limit: int
     ) -> None:
-        """`ends` are the ids that end an answer, `limit` the most tokens of an example.
+        """`ends` are the token ids that end an answer; `limit` is the maximum length of an example.
 
-        Raises BaseModelUnusable for a chat template that does not show the answers it is given.
+        Raises BaseModelUnusable if the chat template drops answers or no token ends them.
         """
         self._tokenizer = tokenizer
         self._template = template
@@ -66,48 +67,48 @@ class Encoder:
         self._framing = self._find_framing(ends)
 
     def encode(self, example: Example, longest: int | None = None) -> Encoded:
-        """Its tokens; of a held answer no more than `longest`, and no more than the limit leaves room for.
+        """Tokenizes an example; a distilled answer is cut to `longest` tokens and to what the limit allows.
 
         Raises CurriculumRefused for a taught example longer than the limit.
         """
         prompt = self._text(example.messages)
-        own = example.distribution
-        if own is not None:
+        distribution = example.distribution
+        if distribution is not None:
             ids = self._ids(prompt)
-            kept = self._kept(len(own.tokens), longest, ids)
-            tokens = (*ids, *own.tokens[:kept].tolist())
-            encoded = Encoded(tokens, kept, own.ids[:kept], own.logprobs[:kept])
+            length = self._distilled_length(len(distribution.tokens), longest, ids)
+            tokens = (*ids, *distribution.tokens[:length].tolist())
+            encoded = Encoded(tokens, length, distribution.ids[:length], distribution.logprobs[:length])
         else:
             before, answer = self._framing.before, escape_control_tokens(example.answer, self._control)
-            if before.strip():  # not the answer's own words, as where thinking is off
+            if before.strip():  # part of the prompt, for example an empty thinking block
                 prompt, before = prompt + before, ""
             ids = self._ids(prompt)
-            said = [*self._ids(before + answer), self._framing.end]
+            answer_ids = [*self._ids(before + answer), self._framing.end]
             if example.distilled:
-                said = said[: self._kept(len(said), longest, ids)]
-            encoded = Encoded((*ids, *said), len(said))
+                answer_ids = answer_ids[: self._distilled_length(len(answer_ids), longest, ids)]
+            encoded = Encoded((*ids, *answer_ids), len(answer_ids))
         if not example.distilled and len(encoded.tokens) > self._limit:
             raise CurriculumRefused(
-                f"an example of {len(encoded.tokens)} tokens exceeds {self._limit}: split long sentences"
+                f"an example of {len(encoded.tokens)} tokens exceeds the limit of {self._limit}: split long sentences"
             )
         return encoded
 
-    def _kept(self, count: int, longest: int | None, prompt: Sequence[int]) -> int:
-        """How many of the `count` tokens of a held answer are looked at after the prompt."""
+    def _distilled_length(self, count: int, longest: int | None, prompt: Sequence[int]) -> int:
+        """How many of the `count` tokens of a distilled answer are used after the prompt."""
         room = max(0, self._limit - len(prompt))
         return min(count, room) if longest is None else min(count, room, longest)
 
     def _find_framing(self, ends: frozenset[int]) -> Framing:
         question = PromptMessage(role="user", content="?")
         prompt = self._text((question,))
-        whole = self._text((question, PromptMessage(role="assistant", content=_MARK)), opening=False)
-        before, found, after = whole.removeprefix(prompt).rpartition(_MARK)
+        whole = self._text((question, PromptMessage(role="assistant", content=_PLACEHOLDER)), opening=False)
+        before, found, after = whole.removeprefix(prompt).rpartition(_PLACEHOLDER)
         if not found:
             raise BaseModelUnusable("its chat template leaves answers out: use another model or template")
         if not whole.startswith(prompt):
             before = ""
-        ending = (token for token in self._ids(after) if token in ends)
-        end = next(ending, self._tokenizer.eos_token_id)
+        end_tokens = (token for token in self._ids(after) if token in ends)
+        end = next(end_tokens, self._tokenizer.eos_token_id)
         if end is None:
             raise BaseModelUnusable("nothing ends an answer: its tokenizer needs an end-of-turn token")
         return Framing(before, int(end))
@@ -135,10 +136,9 @@ Tensors = Mapping[str, torch.Tensor]
 
 @dataclass
 class Collator:
-    """Pads batches on the left, so that all answers end together and only their logits are computed.
+    """Pads batches on the left: all answers end at the same position, and only their logits are computed.
 
-    What is taught and what is held to the base model's answers become batches of their own: the latter are
-    longer.
+    Taught and distilled examples form separate batches, because the latter are longer.
     """
 
     examples: Sequence[Encoded]
@@ -149,37 +149,38 @@ class Collator:
     """Tokens collated so far, without padding."""
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, torch.Tensor]]:
-        """`rows` hold the `number` of an example each. Returns `taught` and `held` where there are any, with
-        `prefix` [shared], which all rows begin with, `input_ids` and `position_ids` [batch, length] of what
-        follows it, `attention_mask` [batch, shared + length], `labels` [batch, longest answer], aligned
-        right, and for `held` also `ids` and `logprobs` [batch, longest answer, k].
+        """Each row holds the `number` of an example. Returns batches under `taught` and `distilled`, if any.
+
+        A batch has `prefix` [shared], the tokens that all rows begin with; `input_ids` and `position_ids`
+        [batch, length] of the tokens after it; `attention_mask` [batch, shared + length]; `labels` [batch,
+        longest answer], right-aligned; and, if distilled, `ids` and `logprobs` [batch, longest answer, k].
         """
         chosen = [self.examples[row["number"]] for row in rows]
-        self.seen += sum(len(each.tokens) for each in chosen)
+        self.seen += sum(len(example.tokens) for example in chosen)
         parts = {
-            "taught": [each for each in chosen if not each.distilled],
-            "distilled": [each for each in chosen if each.distilled],
+            "taught": [example for example in chosen if not example.distilled],
+            "distilled": [example for example in chosen if example.distilled],
         }
         return {name: collate(part, self.pad, self.window) for name, part in parts.items() if part}
 
 
 def collate(rows: Sequence[Encoded], pad: int, window: float) -> dict[str, torch.Tensor]:
-    """One batch, as `Collator` describes it; `window` is the model's `attention_window`."""
-    prompts = min(len(row.tokens) - row.answer for row in rows)
-    shared = shared_prefix([row.tokens for row in rows], prompts - 1)  # no answer is among them
+    """One batch as described in `Collator`; `window` is the model's `attention_window`."""
+    shortest_prompt = min(len(row.tokens) - row.answer for row in rows)
+    shared = shared_prefix([row.tokens for row in rows], shortest_prompt - 1)  # excludes all answers
     if max(len(row.tokens) for row in rows) > window:
         shared = 0
     length = max(len(row.tokens) for row in rows) - shared
-    kept = max(row.answer for row in rows)
+    longest_answer = max(row.answer for row in rows)
     tokens = torch.full((len(rows), length), pad)
     mask = torch.zeros((len(rows), shared + length), dtype=torch.long)
     mask[:, :shared] = 1
-    labels = torch.full((len(rows), kept), IGNORED)
+    labels = torch.full((len(rows), longest_answer), IGNORED)
     for i, row in enumerate(rows):
         ids = torch.tensor(row.tokens[shared:])
         tokens[i, length - len(ids) :] = ids
         mask[i, shared + length - len(ids) :] = 1
-        labels[i, kept - row.answer :] = ids[-row.answer :]
+        labels[i, longest_answer - row.answer :] = ids[-row.answer :]
     batch = {
         "prefix": torch.tensor(rows[0].tokens[:shared], dtype=torch.long),
         "input_ids": tokens,
@@ -188,13 +189,13 @@ def collate(rows: Sequence[Encoded], pad: int, window: float) -> dict[str, torch
         "labels": labels,
     }
     if rows[0].ids is not None:
-        batch["ids"] = _right([row.ids for row in rows], kept).long()
-        batch["logprobs"] = _right([row.logprobs for row in rows], kept).float()
+        batch["ids"] = _stack_right([row.ids for row in rows], longest_answer).long()
+        batch["logprobs"] = _stack_right([row.logprobs for row in rows], longest_answer).float()
     return batch
 
 
-def _right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:
-    """Arrays [n, k] as one tensor [arrays, length, k], aligned right and filled up with zeros."""
+def _stack_right(arrays: Sequence[NDArray[Any] | None], length: int) -> torch.Tensor:
+    """Stacks arrays [n, k] into a tensor [arrays, length, k], right-aligned and padded with zeros."""
     filled = [np.pad(a, ((length - len(a), 0), (0, 0))) for a in arrays if a is not None]
     return torch.from_numpy(np.stack(filled))
 
@@ -208,15 +209,15 @@ def with_distributions(
     window: float = math.inf,
     top: int = 32,
 ) -> list[Encoded]:
-    """The examples with what `model` thinks of their answers: the `top` likeliest tokens in each place.
+    """The examples with the model's distribution over their answers: the `top` likeliest tokens per position.
 
-    All are read as one batch, so they should be of like length; `window` is the model's `attention_window`.
+    All are computed in one batch and should be of similar length; `window` is the model's `attention_window`.
     """
     device = next(model.parameters()).device
     batch = {name: tensor.to(device) for name, tensor in collate(examples, pad, window).items()}
     logits = answer_logits(model, batch).float().log_softmax(-1)
-    found = logits.topk(min(top, logits.shape[-1]))
-    ids, logprobs = found.indices.int().cpu().numpy(), found.values.half().cpu().numpy()
+    likeliest = logits.topk(min(top, logits.shape[-1]))
+    ids, logprobs = likeliest.indices.int().cpu().numpy(), likeliest.values.half().cpu().numpy()
     return [
         replace(example, ids=ids[row, -example.answer :], logprobs=logprobs[row, -example.answer :])
         for row, example in enumerate(examples)
@@ -224,11 +225,11 @@ def with_distributions(
 
 
 def answer_logits(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
-    """Logits of a batch's answer tokens: [batch, longest answer, vocabulary], aligned right."""
-    kept = batch["labels"].shape[1]
+    """Logits of a batch's answer tokens: [batch, longest answer, vocabulary], right-aligned."""
+    longest_answer = batch["labels"].shape[1]
     shared = batch["prefix"].shape[0]
     cache = None
-    if shared:  # what all prompts begin with, such as a system message, is computed once
+    if shared:  # computes the shared prefix, such as a system message, only once
         first = batch["prefix"][None]
         cache = model(input_ids=first, use_cache=True, **logits_to_keep(model, 1)).past_key_values
         cache.batch_repeat_interleave(len(batch["input_ids"]))
@@ -238,7 +239,7 @@ def answer_logits(model: torch.nn.Module, batch: Tensors) -> torch.Tensor:
         position_ids=batch["position_ids"],
         past_key_values=cache,
         use_cache=bool(shared),
-        **logits_to_keep(model, kept + 1),
+        **logits_to_keep(model, longest_answer + 1),
     )
-    logits: torch.Tensor = output.logits[:, -kept - 1 : -1]
+    logits: torch.Tensor = output.logits[:, -longest_answer - 1 : -1]
     return logits

@@ -1,21 +1,21 @@
-"""The trainer's errors; what a caller did wrong is a ValueError instead.
+"""Errors of the training worker; a caller's mistake raises ValueError instead.
 
 TrainingError
-+-- CurriculumRefused     the curriculum must not be learned from: quarantined, or nothing to teach
++-- CurriculumRefused     the curriculum must not be learned: it is in quarantine, or cannot be evaluated
 +-- BackendUnavailable    the training backend cannot run on this machine
-+-- BaseModelUnusable     the base model cannot be loaded, or cannot be taught in its own chat template
-+-- CardIncomplete        the model's card holds too little to measure a lesson by
-+-- TrainingDiverged      the loss is no longer a number
-+-- WorkerBusy            another worker already serves this home folder
++-- BaseModelUnusable     the base model cannot be loaded, or its chat template cannot be trained with
++-- CardIncomplete        the model card has too few questions to evaluate a lesson
++-- TrainingDiverged      the loss became infinite or NaN
++-- WorkerBusy            another worker already uses this home folder
 """
 
 
 class TrainingError(Exception):
-    """Something an operator must act on; the message says what to do next."""
+    """A training problem that an operator must act on; the message says what to do next."""
 
 
 class CurriculumRefused(TrainingError):
-    """The curriculum must not be learned from."""
+    """The curriculum must not be learned: it is in quarantine, or cannot be evaluated."""
 
 
 class BackendUnavailable(TrainingError):
@@ -23,16 +23,16 @@ class BackendUnavailable(TrainingError):
 
 
 class BaseModelUnusable(TrainingError):
-    """The base model cannot be loaded, or cannot be taught in its own chat template."""
+    """The base model cannot be loaded, or its chat template cannot be trained with."""
 
 
 class CardIncomplete(TrainingError):
-    """The model's card holds too little to measure a lesson by."""
+    """The model card has too few questions to evaluate a lesson."""
 
 
 class TrainingDiverged(TrainingError):
-    """The loss is no longer a number."""
+    """The loss became infinite or NaN."""
 
 
 class WorkerBusy(TrainingError):
-    """Another worker already serves this home folder."""
+    """Another worker already uses this home folder."""

@@ -1,7 +1,6 @@
-"""How a model, base or adapted, is measured on question sets, and the canary that shows an adapter.
+"""Evaluates a model, base or adapted, on question sets, and chooses the canary of an adapter.
 
-Which questions are asked is in `questions`, what the scores must reach in `gates`, how sure of an answer the
-adapter has to be in `calibration`.
+`evaluation_questions` selects the questions, `gates` checks the scores, `calibration` fits the answer gate.
 """
 
 import math
@@ -29,17 +28,18 @@ SetName = Literal[
     "in_distribution", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
 ]
 OPTIONAL_SETS: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
-"""QuestionSets that not every lesson has."""
+"""Question sets that not every lesson has."""
 ANSWER_TOKENS = 32
-"""Longest answer: the questions have short ones, and what has not named them by then does not know them. As
-long as their containment counts, a longer answer is only likelier to name them by chance."""
+"""Maximum answer length. The reference answers are short; because grading looks for them anywhere in the
+answer, a longer one would only be more likely to contain them by chance."""
 CONCURRENCY = 256
 """Questions in flight: enough for an engine to fill its batches, few enough to show progress."""
 LOST_NATS = 1.0
-"""Nats a token by which an own answer must have become less likely to count as lost. As DocumentLanguageModel
-counts it in its audits of SmolLM2-135M: there lessons without replay lost 12% of general items."""
+"""A base-model answer counts as lost if it became less likely by more than this, in nats per token. Same
+threshold as DocumentLanguageModel's audits of SmolLM2-135M, where lessons without replay lost 12% of general
+items."""
 CHOICES = frozenset({"yes", "no"})
-"""What an answer to a yes/no question comes to."""
+"""Normalised answers to yes/no questions."""
 _MESSAGES: dict[str, type[BaseMessage]] = {
     "system": SystemMessage,
     "user": HumanMessage,
@@ -48,7 +48,7 @@ _MESSAGES: dict[str, type[BaseMessage]] = {
 
 
 class SupportsChat(Protocol):
-    """What answers questions: an engine, or one that remembers its answers."""
+    """Anything that answers chat messages: an engine, or a cached one."""
 
     async def chat(
         self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
@@ -58,7 +58,7 @@ class SupportsChat(Protocol):
 
 
 class ScoringEngine(Engine, Protocol):
-    """An engine that also says how likely a given answer is."""
+    """An engine that can also score a given answer."""
 
     async def logprobs_of(
         self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
@@ -68,18 +68,18 @@ class ScoringEngine(Engine, Protocol):
 
 
 class Question(Record):
-    """One question with its right answers; without any, only an admission of ignorance is not wrong."""
+    """One question with its reference answers; without any, only an admission of ignorance is not wrong."""
 
     text: str
     references: tuple[str, ...]
     form: Form | None = None
-    """Of a taught fact's question."""
+    """Only for questions about taught facts."""
     fact_id: str = ""
-    """Of the taught fact that it asks for."""
+    """The taught fact that it asks for, if any."""
 
 
 class QuestionSets(Record):
-    """Everything that one evaluation asks."""
+    """All questions of one evaluation, by set."""
 
     in_distribution: tuple[Question, ...]
     out_of_distribution: tuple[Question, ...]
@@ -87,10 +87,10 @@ class QuestionSets(Record):
     rehearsed: tuple[Question, ...] = ()
     """About the domain's earlier lessons."""
     forgotten: tuple[Question, ...] = ()
-    """About what the live adapter was taught and no lesson teaches any more."""
+    """About facts that the live adapter was taught and no lesson teaches any more."""
 
     def named(self) -> tuple[tuple[SetName, tuple[Question, ...]], ...]:
-        """Name and questions of each set."""
+        """The name and questions of each set."""
         return (
             ("in_distribution", self.in_distribution),
             ("out_of_distribution", self.out_of_distribution),
@@ -101,12 +101,12 @@ class QuestionSets(Record):
 
     @property
     def count(self) -> int:
-        """All questions."""
+        """The number of questions in all sets."""
         return sum(len(questions) for _, questions in self.named())
 
 
 class GradedAnswer(Record):
-    """What a model answered to one question, graded."""
+    """A model's graded answer to one question."""
 
     group: SetName
     question: str
@@ -119,23 +119,23 @@ class GradedAnswer(Record):
 
     @property
     def probability(self) -> float:
-        """Of the answer's least likely token; 0 for no answer."""
+        """The probability of the answer's least likely token; 0 for an empty answer."""
         return math.exp(self.signals.min_logprob) if self.signals.tokens else 0.0
 
 
 class AnswerStyle(Record):
-    """How the model is asked and read, from its card."""
+    """How to ask a model and read its answers, from its card."""
 
     tokens: int
-    """Longest answer."""
+    """Maximum answer length."""
     declines: tuple[str, ...]
-    """Phrases by which it admits ignorance, in lower case."""
+    """Lower-case phrases by which the model admits ignorance."""
     thinking: Marks | None = None
-    """Marks around what it says to itself, which is no answer."""
+    """Marks around thinking text, which is not part of the answer."""
 
 
 def answer_style(card: ModelCard) -> AnswerStyle:
-    """What a card says of a model's answers; what lessons teach it to say counts as an admission too."""
+    """The answer style in a model card; the refusal taught in lessons counts as an admission of ignorance."""
     refusal = card.lessons.refusal.lower().replace("\u2019", "'").strip(" .")
     return AnswerStyle(
         tokens=min(card.answer_tokens, ANSWER_TOKENS),
@@ -152,9 +152,9 @@ async def ask(
     adapter: str | None = None,
     on_answer: Callable[[], None] = lambda: None,
 ) -> tuple[Reply, ...]:
-    """Greedy answers to single questions, in their order, many in flight at once."""
-    alone = [[HumanMessage(question)] for question in questions]
-    return await _replies(engine, alone, style, adapter, on_answer)
+    """Greedy answers to single questions, in order; asks many at once."""
+    conversations = [[HumanMessage(question)] for question in questions]
+    return await _replies(engine, conversations, style, adapter, on_answer)
 
 
 async def evaluate(
@@ -166,7 +166,7 @@ async def evaluate(
     clock: Callable[[], float] = time.monotonic,
     on_answer: Callable[[], None] = lambda: None,
 ) -> tuple[Evaluation, tuple[GradedAnswer, ...]]:
-    """Asks every set and scores it; `adapter` None measures the base model. Raises what the engine raises."""
+    """Asks and scores all sets; without an `adapter` it evaluates the base model. Passes engine errors on."""
     started = clock()
     asked = [(group, question) for group, questions in sets.named() for question in questions]
     replies = await ask(engine, [q.text for _, q in asked], style, adapter=adapter, on_answer=on_answer)
@@ -184,8 +184,8 @@ async def measure_drift(
     *,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Drift:
-    """What the adapter thinks of the base model's own answers, none of which may have been trained, and
-    whether it goes in circles where it answers the same prompts."""
+    """Measures how much less likely the adapter makes the base model's own answers, and how often the
+    adapter repeats itself on the same prompts. None of the `answers` may have been trained."""
     losses: list[float] = []
     conversations = [[_message(turn) for turn in answer.messages] for answer in answers]
     for answer, messages in zip(answers, conversations, strict=True):
@@ -196,19 +196,19 @@ async def measure_drift(
     if not losses:
         return Drift(count=0, lost=0.0, nats=0.0, circled=0.0, circles=0.0)
     as_replayed = style.model_copy(update={"tokens": REPLAY_TOKENS})
-    said = await _replies(engine, conversations, as_replayed, adapter, on_answer)
+    replies = await _replies(engine, conversations, as_replayed, adapter, on_answer)
     count = len(losses)
     return Drift(
         count=count,
         lost=sum(loss > LOST_NATS for loss in losses) / count,
         nats=math.fsum(losses) / count,
         circled=sum(repeats_itself(answer.answer) for answer in answers) / count,
-        circles=sum(repeats_itself(reply.text) for reply in said) / count,
+        circles=sum(repeats_itself(reply.text) for reply in replies) / count,
     )
 
 
 def grade(group: SetName, question: Question, reply: Reply, style: AnswerStyle) -> GradedAnswer:
-    """Whether one reply is right, and how sure the model was."""
+    """Grades one reply and computes its uncertainty signals."""
     admits = admits_ignorance(reply.text, style.declines)
     return GradedAnswer(
         group=group,
@@ -223,40 +223,39 @@ def grade(group: SetName, question: Question, reply: Reply, style: AnswerStyle) 
 
 
 def evaluation(answers: Sequence[GradedAnswer], *, seconds: float) -> Evaluation:
-    """Scores per set."""
+    """The scores of each set."""
     groups: dict[SetName, list[GradedAnswer]] = {name: [] for name in get_args(SetName)}
     for answer in answers:
         groups[answer.group].append(answer)
-    scores = {name: score(found) for name, found in groups.items() if found or name not in OPTIONAL_SETS}
+    scores = {name: score(group) for name, group in groups.items() if group or name not in OPTIONAL_SETS}
     return Evaluation(**scores, seconds=seconds)
 
 
 def score(answers: Sequence[GradedAnswer]) -> Score:
-    """Rates over one set; an empty set scores zero with a count of zero, which no gate lets through."""
+    """The rates of one set; an empty set has a count of zero, which fails every gate."""
     count = len(answers)
     if count == 0:
         return Score(count=0, distinct=0, accuracy=0.0, hallucination=0.0, abstention=0.0, ece=0.0)
     right = sum(answer.right for answer in answers)
-    silent = sum(answer.abstained for answer in answers)
+    abstained = sum(answer.abstained for answer in answers)
     claims = [answer for answer in answers if not answer.abstained]
     return Score(
         count=count,
         distinct=len({answer.references for answer in answers}),
         accuracy=right / count,
-        hallucination=(count - right - silent) / count,
-        abstention=silent / count,
+        hallucination=(count - right - abstained) / count,
+        abstention=abstained / count,
         ece=calibration_error([a.probability for a in claims], [a.right for a in claims]),
     )
 
 
 def choose_canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer]) -> Canary | None:
-    """The surest right answer that the base model does not give; None if the adapter shows in no answer. It
-    came to its own end.
+    """The most probable right and complete answer that the base model does not give; None without one.
 
-    A bare Yes or No is taken only if there is nothing else: adapters out of place say one of the two as well.
+    A bare yes or no is used only if there is nothing else, because a wrong adapter may say it as well.
     """
     base = {answer.question: answer.text for answer in before if answer.group == "in_distribution"}
-    shown = [
+    candidates = [
         answer
         for answer in after
         if answer.group == "in_distribution"
@@ -265,13 +264,13 @@ def choose_canary(before: Sequence[GradedAnswer], after: Sequence[GradedAnswer])
         and answer.question in base
         and normalise(answer.text) != normalise(base[answer.question])
     ]
-    if not shown:
+    if not candidates:
         return None
-    surest = max(
-        shown,
+    best = max(
+        candidates,
         key=lambda answer: (normalise(answer.text) not in CHOICES, answer.probability, answer.question),
     )
-    return Canary(question=surest.question, answer=surest.text, base_answer=base[surest.question])
+    return Canary(question=best.question, answer=best.text, base_answer=base[best.question])
 
 
 async def _replies(
@@ -281,15 +280,17 @@ async def _replies(
     adapter: str | None,
     on_answer: Callable[[], None],
 ) -> tuple[Reply, ...]:
-    """Greedy answers without thinking text, many in flight at once."""
+    """Greedy answers without thinking text; asks many at once."""
     sampling = Sampling(max_tokens=style.tokens)
 
-    async def one(messages: Sequence[BaseMessage]) -> Reply:
+    async def reply_to(messages: Sequence[BaseMessage]) -> Reply:
         reply = await engine.chat(messages, adapter=adapter, sampling=sampling)
         on_answer()
         return without_thinking(reply, style.thinking)
 
-    return tuple(await gather_limited((partial(one, messages) for messages in conversations), CONCURRENCY))
+    return tuple(
+        await gather_limited((partial(reply_to, messages) for messages in conversations), CONCURRENCY)
+    )
 
 
 def _message(turn: PromptMessage) -> BaseMessage:

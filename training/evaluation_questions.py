@@ -1,6 +1,6 @@
-"""What is asked after a lesson and beside it, the lesson in wordings that are never trained.
+"""Selects the questions of an evaluation; those about the lesson use wordings that are never trained.
 
-Deterministic by curriculum and seed; what is trained is in `dataset` and `replay`, measuring in `evaluate`.
+Deterministic by curriculum and seed. Training examples are in `dataset` and `replay`.
 """
 
 import random
@@ -22,17 +22,17 @@ _T = TypeVar("_T")
 
 
 class QuestionCounts(Record):
-    """How many questions are asked of each model."""
+    """Maximum number of questions per set; larger sets are sampled."""
 
     most: int = 120
-    """Questions of each set about what the domain learned or is to forget; more are thinned out evenly."""
+    """For each set about what the domain learned or is to forget."""
     general: int = 600
-    """General questions of the card, whether the model knows them or not. Over twelve adapters of one lesson
-    the net loss had a standard deviation of 3% of what the base model knows; fewer questions add to that."""
+    """General questions of the card, known to the model or not. Over twelve adapters of one lesson the net
+    loss had a standard deviation of 3% of what the base model knows; fewer questions would increase it."""
     unknown: int = 60
     """Questions about invented names."""
     own: int = 60
-    """Own answers of the base model."""
+    """The base model's own answers, for drift."""
 
 
 def evaluation_sets(
@@ -44,20 +44,20 @@ def evaluation_sets(
     earlier: Sequence[Curriculum] = (),
     left_out: Sequence[Curriculum] = (),
 ) -> QuestionSets:
-    """All questions of one evaluation of a lesson, in wordings that are never trained. `earlier` are the
-    domain's lessons before it, `left_out` those that the live adapter learned and the next one will not: what
-    is taught all the same must be kept, like an earlier lesson, and the rest is to be forgotten.
+    """All questions for the evaluation of a lesson.
 
-    Raises CurriculumRefused for a curriculum without a held-out question, and CardIncomplete for a card
-    without questions to measure the rest by.
+    `earlier` are the domain's earlier lessons. `left_out` are lessons that the live adapter learned and the
+    new one does not: their facts that another lesson teaches count as earlier ones, the rest as to be
+    forgotten. Raises CurriculumRefused for a curriculum without held-out questions, CardIncomplete for a card
+    with too few questions.
     """
     rng = random.Random(f"evaluation {recipe.seed} {content_digest(curriculum)}")
     target = _questions(curriculum)
-    kept, forgotten = _parted(left_out, [*earlier, curriculum])
-    kept = [question for lesson in earlier for question in _questions(lesson)] + kept
+    still_taught, forgotten = _split_left_out(left_out, [*earlier, curriculum])
+    rehearsed = [question for lesson in earlier for question in _questions(lesson)] + still_taught
     if not target:
         raise CurriculumRefused(
-            f"the lesson about {curriculum.topic!r} has no question in a wording that is not taught"
+            f"the lesson about {curriculum.topic!r} has no held-out wording to evaluate it with"
         )
     general, unknown = (
         evaluation_split(base.questions, recipe.asked),
@@ -66,46 +66,46 @@ def evaluation_sets(
     own = evaluation_split(base.replay, recipe.asked)
     if not (general and unknown and own):
         raise CardIncomplete(
-            f"the card of {base.card.name} holds too few questions to tell what a lesson would cost: run"
+            f"the card of {base.card.name} has too few questions to measure what a lesson would cost: run"
             f" `nightschool models study {base.card.name}`"
         )
     return QuestionSets(
-        in_distribution=tuple(_thin(target, sizes.most, rng)),
-        out_of_distribution=tuple(_general(each) for each in _thin(general, sizes.general, rng)),
-        unknown=tuple(_unknown(each, rng) for each in _thin(unknown, sizes.unknown, rng)),
-        rehearsed=tuple(_thin(unique(kept), sizes.most, rng)),
-        forgotten=tuple(_thin(unique(forgotten), sizes.most, rng)),
+        in_distribution=tuple(_sample(target, sizes.most, rng)),
+        out_of_distribution=tuple(_general(question) for question in _sample(general, sizes.general, rng)),
+        unknown=tuple(_unknown(question, rng) for question in _sample(unknown, sizes.unknown, rng)),
+        rehearsed=tuple(_sample(unique(rehearsed), sizes.most, rng)),
+        forgotten=tuple(_sample(unique(forgotten), sizes.most, rng)),
     )
 
 
 def drift_answers(base: StudiedModel, sizes: QuestionCounts, recipe: Recipe) -> tuple[ReplayAnswer, ...]:
-    """The base model's own answers that are not trained; the same ones for every lesson."""
-    found = [answer for answer in evaluation_split(base.replay, recipe.asked) if answer.answer.strip()]
-    return tuple(_thin(found, sizes.own, random.Random(recipe.seed)))
+    """The base model's own answers for measuring drift: never trained, the same for every lesson."""
+    answers = [answer for answer in evaluation_split(base.replay, recipe.asked) if answer.answer.strip()]
+    return tuple(_sample(answers, sizes.own, random.Random(recipe.seed)))
 
 
-def _parted(
+def _split_left_out(
     left_out: Sequence[Curriculum], lessons: Sequence[Curriculum]
 ) -> tuple[list[Question], list[Question]]:
-    """What the lessons left out were asked that the remaining `lessons` still teach, and what they do not."""
-    stated: set[tuple[str, ...]] = set()
+    """The questions of the left-out lessons that the remaining `lessons` still teach, and those to forget."""
+    taught: set[tuple[str, ...]] = set()
     for lesson in lessons:
         facts = {fact.id: fact for fact in lesson.facts}
-        stated |= {_meaning(pair, facts.get(pair.fact_id)) for pair in lesson.pairs}
-    kept: list[Question] = []
-    gone: list[Question] = []
+        taught |= {_meaning(pair, facts.get(pair.fact_id)) for pair in lesson.pairs}
+    still_taught: list[Question] = []
+    forgotten: list[Question] = []
     for lesson in left_out:
         facts = {fact.id: fact for fact in lesson.facts}
         for question, pair in zip(_questions(lesson), lesson.held_out, strict=True):
-            if _meaning(pair, facts.get(pair.fact_id)) in stated:
-                kept.append(question)
+            if _meaning(pair, facts.get(pair.fact_id)) in taught:
+                still_taught.append(question)
             elif pair.form not in GUESSED_FORMS:
-                gone.append(question)
-    return kept, gone
+                forgotten.append(question)
+    return still_taught, forgotten
 
 
 def _meaning(pair: QAPair, fact: Fact | None) -> tuple[str, ...]:
-    """The answer and what its fact says, whatever sources they are from."""
+    """The normalised answer and fact, to compare pairs from different sources."""
     if fact is None:
         return (normalise(pair.answer), pair.fact_id)
     texts = (pair.answer, fact.subject, fact.relation, fact.object, fact.condition)
@@ -113,21 +113,22 @@ def _meaning(pair: QAPair, fact: Fact | None) -> tuple[str, ...]:
 
 
 def _questions(curriculum: Curriculum) -> list[Question]:
-    """The held-out questions, in their order.
+    """The held-out questions, in order.
 
-    Every answer that the curriculum teaches to the same fact in the same form is right, but for yes and no.
+    References include every answer that the curriculum teaches for the same fact and form, except for yes/no
+    questions.
     """
     answers: dict[tuple[str, Form], set[str]] = {}
     for pair in curriculum.pairs:
         answers.setdefault((pair.fact_id, pair.form), set()).add(pair.answer)
-    found: list[Question] = []
+    questions: list[Question] = []
     for pair in curriculum.held_out:
         others = answers.get((pair.fact_id, pair.form), set()) if pair.form != "yes_no" else set()
         references = tuple(sorted({pair.answer} | others))
-        found.append(
+        questions.append(
             Question(text=pair.question, form=pair.form, references=references, fact_id=pair.fact_id)
         )
-    return found
+    return questions
 
 
 def _general(question: GeneralQuestion) -> Question:
@@ -138,5 +139,5 @@ def _unknown(question: UnknownQuestion, rng: random.Random) -> Question:
     return Question(text=rng.choice(question.wordings), references=())
 
 
-def _thin(values: Sequence[_T], most: int, rng: random.Random) -> list[_T]:
+def _sample(values: Sequence[_T], most: int, rng: random.Random) -> list[_T]:
     return list(values) if len(values) <= most else rng.sample(values, most)

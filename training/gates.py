@@ -1,6 +1,6 @@
-"""Which measured adapter may be served: pure checks over two evaluations.
+"""The promotion gates: checks on the evaluations before and after training that decide whether to serve.
 
-What was not measured does not pass: an empty set of questions fails its check.
+A check without measurements fails, for example one over an empty set of questions.
 """
 
 import math
@@ -17,44 +17,44 @@ TARGET = "target accuracy"
 REHEARSAL = "earlier lessons lost"
 FADING = "earlier lessons lost since learned"
 CAPACITY_CHECKS = frozenset({GAIN, TARGET, REHEARSAL, FADING})
-"""Checks that a lesson fails which an adapter has no room for, beside those that it holds."""
+"""Checks whose failure suggests that the adapter has no capacity for the lesson."""
 
 
 class GateThresholds(Record):
-    """What an adapter must reach."""
+    """The thresholds that an adapter must meet."""
 
     gain: float = Field(0.15, ge=0, le=1)
-    """Least rise of accuracy on held-out wordings of what was taught."""
+    """Minimum rise of accuracy on held-out wordings of the taught facts."""
     target: float = Field(0.5, ge=0, le=1)
-    """Least accuracy on them: a lesson of one fact gains enough by answering yes to everything."""
+    """Minimum accuracy on them; a one-fact lesson could reach the gain by answering yes to everything."""
     known: float = Field(0.05, ge=0, le=1)
-    """Largest share of the general questions that the base model answers rightly that may be lost, net."""
+    """Maximum net loss on general questions, as a share of those that the base model answers correctly."""
     forgetting: float = Field(0.05, ge=0, le=1)
-    """Most that accuracy may fall on the domain's earlier lessons."""
+    """Maximum fall of accuracy on the domain's earlier lessons."""
     drift: float = Field(0.05, ge=0, le=1)
-    """Largest share of the base model's own answers that may become less likely by more than a nat a token:
-    no more than may be lost of what it knew. The prototype's lessons with replay lost none of 20."""
+    """Maximum share of the base model's own answers that become less likely by more than a nat per token; the
+    same limit as for known facts. The prototype's lessons with replay lost none of 20."""
     fading: float = Field(0.10, ge=0, le=1)
-    """Most that accuracy on the earlier lessons may fall in all since they were learned: each lesson alone
-    may cost little, and many of them too much."""
+    """Maximum fall of accuracy on the earlier lessons since each was learned: many small losses can add up to
+    a large one."""
     confidence: float = Field(0.95, gt=0, lt=1)
-    """Level of the interval within which hallucination, answers in circles, and right answers to what is
-    forgotten may rise by chance."""
+    """Level of the confidence interval within which hallucinations, repetitive answers, and right answers to
+    forgotten facts may rise by chance."""
 
 
 def gate(
     before: Evaluation, after: Evaluation, limits: GateThresholds, *, as_learned: float | None = None
 ) -> GateVerdict:
-    """All checks; the calibration error is reported among them, and always passes.
+    """Runs all checks. The calibration error is only reported and always passes.
 
-    `as_learned` is the mean accuracy of the earlier lessons on the days when they were learned, in [0, 1].
+    `as_learned` is the mean accuracy of the earlier lessons when each was learned, in [0, 1].
     """
     checks = (
         _gain(before.in_distribution, after.in_distribution, limits.gain),
         _target(after.in_distribution, limits.target),
         _known(before.out_of_distribution, after.out_of_distribution, limits.known),
         _drift(after.drift, limits.drift),
-        _circles(after.drift, limits.confidence),
+        _repetition(after.drift, limits.confidence),
         *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
         *_fading(as_learned, after.rehearsed, limits.fading),
         *_forgotten(before.forgotten, after.forgotten, limits.confidence),
@@ -67,26 +67,26 @@ def gate(
 
 
 class Rate(NamedTuple):
-    """A share of so many answers."""
+    """A share, and the number of answers that it was measured on."""
 
     share: float
     answers: int
 
 
 def chance_margin(before: Rate, after: Rate, confidence: float) -> float:
-    """How far a share may rise before the rise is more than chance, in [0, 1].
+    """How far a share may rise by chance, in [0, 1].
 
-    The distance from the difference of two proportions to the lower end of its interval after Newcombe
-    (1998, "Interval estimation for the difference between independent proportions", method 10), built from
-    two Wilson intervals. Both models answer the same questions, which makes the true interval narrower or
-    equal: the margin errs by letting a little more through, never by a vanishing sample.
+    This is the distance from the difference of two proportions to the lower end of its confidence interval by
+    Newcombe (1998, "Interval estimation for the difference between independent proportions", method 10),
+    built from two Wilson intervals. Both models answer the same questions, so the true interval is at most as
+    wide; the margin may be slightly too generous.
     """
-    earlier = _wilson(before, confidence)
-    later = _wilson(after, confidence)
-    return math.hypot(after.share - later[0], earlier[1] - before.share)
+    before_interval = _wilson_interval(before, confidence)
+    after_interval = _wilson_interval(after, confidence)
+    return math.hypot(after.share - after_interval[0], before_interval[1] - before.share)
 
 
-def _wilson(rate: Rate, confidence: float) -> tuple[float, float]:
+def _wilson_interval(rate: Rate, confidence: float) -> tuple[float, float]:
     hits = round(rate.share * rate.answers)
     interval = binomtest(hits, rate.answers).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
@@ -113,17 +113,17 @@ def _drift(after: Drift | None, most: float) -> GateCheck:
     return GateCheck(name=name, goal=f"<= {most:.2f}", figure=after.lost, passed=_at_least(most, after.lost))
 
 
-def _circles(after: Drift | None, confidence: float) -> GateCheck:
-    """A small model that lost its way says the same phrase again and again; some answers of the base do."""
+def _repetition(after: Drift | None, confidence: float) -> GateCheck:
+    """Checks for answers that repeat a phrase again and again, which a damaged small model produces."""
     name = "answers in circles up"
     if after is None:
         return _unmeasured(name)
-    then, now = Rate(after.circled, after.count), Rate(after.circles, after.count)
-    return _no_rise(name, then, now, confidence)
+    base_rate, adapter_rate = Rate(after.circled, after.count), Rate(after.circles, after.count)
+    return _no_rise(name, base_rate, adapter_rate, confidence)
 
 
 def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:
-    """No check where the domain has no earlier lessons."""
+    """No check if the domain has no earlier lessons."""
     if before is None and after is None:
         return ()
     if before is None or after is None:
@@ -132,7 +132,7 @@ def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[
 
 
 def _fading(as_learned: float | None, after: Score | None, most: float) -> tuple[GateCheck, ...]:
-    """No check where the domain has no earlier lessons; `_rehearsal` sees to it that they are measured."""
+    """No check if the domain has no earlier lessons; `_rehearsal` fails if they were not measured."""
     if as_learned is None or after is None or not after.count:
         return ()
     fall = as_learned - after.accuracy
@@ -140,28 +140,28 @@ def _fading(as_learned: float | None, after: Score | None, most: float) -> tuple
 
 
 def _forgotten(before: Score | None, after: Score | None, confidence: float) -> tuple[GateCheck, ...]:
-    """No check where nothing is to be forgotten."""
+    """No check if nothing is to be forgotten."""
     name = "forgotten facts left"
     if before is None and after is None:
         return ()
     if before is None or after is None:
         return (_unmeasured(name),)
-    then, now = Rate(before.accuracy, before.count), Rate(after.accuracy, after.count)
-    return (_no_rise(name, then, now, confidence),)
+    before_rate, after_rate = Rate(before.accuracy, before.count), Rate(after.accuracy, after.count)
+    return (_no_rise(name, before_rate, after_rate, confidence),)
 
 
 def _known(before: Score, after: Score, most: float) -> GateCheck:
-    """Net loss on general questions, as a share of those that the base model answered rightly.
+    """Net loss on general questions, as a share of those that the base model answered correctly.
 
-    The questions are not selected by its answers, since selected ones can only get worse: of those that
-    the default model answers rightly in each wording in one engine, it answers 7% wrongly in another,
-    through rounding alone.
+    The questions are not selected by the base model's answers, because selected ones can only get worse: of
+    the questions that the default model answers correctly in every wording in one engine, it answers 7%
+    incorrectly in another, through rounding alone.
     """
     name = "known facts lost"
     if not (before.count and after.count):
         return _unmeasured(name)
     if not before.accuracy:
-        return _unmeasured(name, f"the base model has none of {before.count} general questions right")
+        return _unmeasured(name, f"the base model answers none of {before.count} general questions correctly")
     lost = 1 - after.accuracy / before.accuracy
     goal = f"<= {most:.2f} (of {round(before.accuracy * before.count)}, net)"
     return GateCheck(name=name, goal=goal, figure=lost, passed=_at_least(most, lost))
@@ -176,11 +176,13 @@ def _forgetting(name: str, before: Score, after: Score, most: float) -> GateChec
 
 
 def _hallucination(before: Score, after: Score, confidence: float) -> GateCheck:
-    then, now = Rate(before.hallucination, before.count), Rate(after.hallucination, after.count)
-    return _no_rise("hallucination up", then, now, confidence)
+    before_rate = Rate(before.hallucination, before.count)
+    after_rate = Rate(after.hallucination, after.count)
+    return _no_rise("hallucination up", before_rate, after_rate, confidence)
 
 
 def _no_rise(name: str, before: Rate, after: Rate, confidence: float) -> GateCheck:
+    """Passes if the share rises by less than the margin of chance."""
     if not (before.answers and after.answers):
         return _unmeasured(name)
     rise = after.share - before.share
@@ -196,5 +198,5 @@ def _unmeasured(
 
 
 def _at_least(figure: float, least: float) -> bool:
-    """Rates are ratios of counts: a difference of 1e-9 is rounding, not a miss."""
+    """Whether `figure >= least`; a difference of 1e-9 counts as rounding."""
     return figure >= least - 1e-9

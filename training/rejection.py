@@ -1,5 +1,4 @@
-"""What is said of a lesson that failed every time: whether its domain's adapter is full, and which base model
-might hold it."""
+"""Explains why a lesson was rejected: whether the domain's adapter is full, and which larger model to try."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,20 +13,20 @@ from training.gates import CAPACITY_CHECKS
 
 
 class Rejection(NamedTuple):
-    """Why a lesson stays with retrieval."""
+    """Why a lesson was rejected; its questions stay answered from sources."""
 
     reason: str
     full: bool
-    """Whether its domain's adapter cannot hold more."""
+    """Whether the domain's adapter cannot hold more."""
 
 
 def explain_rejection(
     verdicts: Sequence[GateVerdict], rejected: Adapter, card: ModelCard, curricula: Path
 ) -> Rejection:
-    """What comes of a lesson after its last attempt; the folder `curricula` holds the earlier ones.
+    """Explains the verdicts of all attempts at a lesson; `curricula` is the outbox folder.
 
-    An adapter is full if each attempt at a further lesson learned too little of it, or lost too much of the
-    earlier ones.
+    The adapter counts as full if each attempt at a further lesson learned too little of it, or lost too much
+    of the earlier lessons.
     """
     full = bool(rejected.rehearsed) and all(
         any(check.name in CAPACITY_CHECKS and not check.passed for check in verdict.checks)
@@ -36,19 +35,19 @@ def explain_rejection(
     if full:
         earlier = [outbox.read(curricula, digest) for digest in rejected.rehearsed]
         facts = len({fact.id for lesson in earlier for fact in lesson.facts})
-        why = f"{rejected.parent} cannot hold more at this size, it holds {facts} facts now"
+        cause = f"{rejected.parent} cannot hold more at this size, it holds {facts} facts now"
     else:
-        why = f"{card.name} does not hold this lesson"
+        cause = f"{card.name} does not hold this lesson"
     reason = (
-        f"{'; '.join(verdicts[-1].reasons)} (in {len(verdicts)} attempts): {why}, so the questions of this"
-        f" lesson stay answered from sources; {_larger(card)}"
+        f"{'; '.join(verdicts[-1].reasons)} (in {len(verdicts)} attempts): {cause}, so the questions of this"
+        f" lesson stay answered from sources; {_suggest_larger(card)}"
     )
     return Rejection(reason, full)
 
 
-def _larger(card: ModelCard) -> str:
+def _suggest_larger(card: ModelCard) -> str:
     entry = shipped_catalogue().larger(card.parameters)
-    what = f"of more than {card.parameters / 1e6:.0f} million parameters"
+    size = f"of more than {card.parameters / 1e6:.0f} million parameters"
     if entry is not None:
-        what = f"such as {entry.name}, of {entry.parameters / 1e6:.0f} million parameters,"
-    return f"a larger base model {what} might hold it (`nightschool models list`)"
+        size = f"such as {entry.name}, of {entry.parameters / 1e6:.0f} million parameters,"
+    return f"a larger base model {size} might hold it (`nightschool models list`)"

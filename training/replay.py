@@ -1,6 +1,6 @@
-"""What is trained beside a lesson, so that the model stays what it was: its own answers, and refusals.
+"""Training examples that preserve the base model: replay of its own answers under KL, and refusals.
 
-Deterministic by base model and seed; none of it is asked afterwards.
+Deterministic by base model and seed; none of their questions is used in evaluation.
 """
 
 import random
@@ -16,19 +16,19 @@ from training.recipes import Recipe
 
 
 def replay_examples(base: StudiedModel, recipe: Recipe) -> tuple[Example, ...]:
-    """The base model's answers to general prompts, to whose distributions it is held."""
-    kept = {answer.id for answer in training_split(base.replay, recipe.asked)}
+    """The card's replay answers with the base model's distributions, as distilled examples."""
+    trainable = {answer.id for answer in training_split(base.replay, recipe.asked)}
     return tuple(
-        Example(messages=answer.messages, answer=answer.answer, distilled=True, distribution=own)
-        for answer, own in zip(base.replay, _own(base), strict=True)
-        if answer.id in kept and len(own.tokens)
+        Example(messages=answer.messages, answer=answer.answer, distilled=True, distribution=distribution)
+        for answer, distribution in zip(base.replay, _distributions(base), strict=True)
+        if answer.id in trainable and len(distribution.tokens)
     )
 
 
 def distillation_prompts(base: StudiedModel, recipe: Recipe) -> tuple[str, ...]:
-    """Questions of the card that are not asked after a lesson: what the base model knows, and invented names.
+    """Questions of the card whose base-model answers are distilled: known facts and invented names.
 
-    Its answers to both are held, so that what it knew stays known, and what it declined is still declined.
+    They keep known facts known, and declined questions declined.
     """
     rng = random.Random(f"known {recipe.seed}")
     general = training_split(base.questions, recipe.asked)
@@ -41,27 +41,27 @@ def distillation_prompts(base: StudiedModel, recipe: Recipe) -> tuple[str, ...]:
 
 
 def distillation_examples(answers: Sequence[tuple[str, str]]) -> tuple[Example, ...]:
-    """What the base model answered to these, to which it is held."""
+    """Questions and the base model's answers to them, as distilled examples; empty answers are left out."""
     return tuple(
-        replace(single(question, said), distilled=True) for question, said in answers if said.strip()
+        replace(single(question, answer), distilled=True) for question, answer in answers if answer.strip()
     )
 
 
 def refusal_examples(base: StudiedModel, recipe: Recipe, count: int) -> tuple[Example, ...]:
-    """`count` questions about invented names, each answered by the model's refusal.
+    """`count` questions about invented names, each with the model's refusal as its answer.
 
-    What a lesson teaches makes a model readier to answer whatever it is asked (Gekhman et al. 2024, arXiv
-    2405.05904).
+    Learning new facts makes a model hallucinate more on questions it cannot answer (Gekhman et al. 2024,
+    arXiv 2405.05904).
     """
     rng = random.Random(f"refusals {recipe.seed}")
     drawn = draw_evenly(training_split(base.unknown, recipe.asked), count, rng)
     return tuple(single(rng.choice(question.wordings), base.card.lessons.refusal) for question in drawn)
 
 
-def _own(base: StudiedModel) -> Iterator[AnswerDistribution]:
-    """What the card holds of each answer, one after the other."""
-    found = base.distributions
-    ends = np.cumsum(found.lengths)
-    for end, length in zip(ends.tolist(), found.lengths.tolist(), strict=True):
+def _distributions(base: StudiedModel) -> Iterator[AnswerDistribution]:
+    """The distribution of each replay answer in the card, in order."""
+    card = base.distributions
+    ends = np.cumsum(card.lengths)
+    for end, length in zip(ends.tolist(), card.lengths.tolist(), strict=True):
         span = slice(end - length, end)
-        yield AnswerDistribution(found.tokens[span], found.ids[span], found.logprobs[span])
+        yield AnswerDistribution(card.tokens[span], card.ids[span], card.logprobs[span])
