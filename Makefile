@@ -3,7 +3,7 @@
 
 GPU ?= $(if $(filter-out 0,$(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')),1,0)
 KIND := $(if $(filter 1 yes true,$(GPU)),gpu,cpu)
-STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requirements/install.sh pyproject.toml | sha256sum | cut -c1-16)
+STAMP := .venv/.installed-$(KIND)-$(shell cat requirements/$(KIND).txt requirements/torch-cpu.txt requirements/install.sh pyproject.toml | sha256sum | cut -c1-16)
 PY := .venv/bin/python
 MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
 DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/* 2>/dev/null | sha256sum | cut -c1-16)
@@ -90,8 +90,8 @@ gpu-check: $(if $(PACK),,$(STAMP) $(DEFAULT_MODEL)) ## Checks Unsloth, PEFT and 
 docs: $(STAMP) ## Writes ARCHITECTURE.md's list of modules and docs/reference from the code
 	@$(PY) -m docs.generate
 
-lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt anew
-	@requirements/lock.sh
+lock: $(STAMP) ## Resolves pyproject.toml into requirements/*.txt, with hashes (UPGRADE=1: the newest versions)
+	@UPGRADE=$(UPGRADE) requirements/lock.sh
 
 clean: ## Removes all state of the service and the demo and the tools' caches; adopted models (.nightschool/models) stay
 	if [ -d .nightschool ]; then find .nightschool -mindepth 1 -maxdepth 1 ! -name models -exec rm -rf {} +; fi

@@ -19,7 +19,7 @@ pinned() {
     grep -v -e '^#' -e '^$' | while read -r name; do
         case $name in
             *==*) echo "$name" ;;
-            *) grep -x -e "$name==.*" requirements/gpu.txt || stop "requirements/gpu.txt has no $name" ;;
+            *) sed -n "s/^\($name==[^ ]*\).*/\1/p" requirements/gpu.txt | grep . || stop "requirements/gpu.txt has no $name" ;;
         esac
     done
 }

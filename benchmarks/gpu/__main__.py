@@ -222,7 +222,7 @@ def _not_packed(packages: Sequence[str]) -> None:
 def _why_no_vllm() -> str:
     pinned = next(
         (
-            line.strip()
+            line.split()[0]
             for line in Path("requirements/gpu.txt").read_text(encoding="utf-8").splitlines()
             if line.startswith("vllm==")
         ),
