@@ -1,1 +1,1 @@
-"""Questions and answers made from statements."""
+"""Learning from sources: gaps, exploration, critique, teachers, verification and curricula."""

@@ -1,7 +1,7 @@
-"""Binding: whether the quote ties its answer to what is asked, rather than another value of the same kind.
+"""Checks that the quote links its answer, and not another value of the same kind, to the question.
 
-Nearness decides: the words of a question stand closer to their own value than to its rivals, where the ends
-of clauses add to the distance.
+Distance decides: the question's words have to be closer to the answer than to rival values, and clause
+boundaries add to the distance.
 """
 
 import re
@@ -15,18 +15,18 @@ from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import UNITS
 
 NAMED = 3.0
-"""Weight of a name or number of the question beside that of its other words."""
+"""Weight of the question's names and numbers, relative to its other words."""
 SHARED = 0.6
-"""Weight of a word that stands on the same side of both values where another one stands between them: the
-verb of "males weigh 31 grams and females 27 grams"."""
+"""Weight of a word outside both values if another word is between them: the verb of "males weigh 31 grams and
+females 27 grams"."""
 SOFTENING = 3.0
-"""Words added to each distance."""
+"""Words added to every distance."""
 SAME_CLAUSE = 1.0
-"""Words taken off a distance inside a main clause."""
+"""Words subtracted from distances within a main clause."""
 HEAD = 0.5
-"""For a value next to the noun that the question counts or asks "which" of."""
+"""Bonus for a value next to the noun after "how many" or "which" in the question."""
 CUE = 0.3
-"""For a preposition or word of extent that suits the question."""
+"""Bonus for a preposition or word of extent that fits the question."""
 
 _COSTS = {
     "but": 4, "whereas": 5, "while": 4, "although": 4, "though": 4, "and": 1, "or": 1, "which": 1,
@@ -49,26 +49,26 @@ _PLACE = frozenset({"in", "at", "from", "near", "to", "into", "of", "through", "
 
 
 class _Layout(NamedTuple):
-    """A quote measured out for one question."""
+    """A quote with token positions and weights for one question."""
 
     quote: Analysis
     question: Analysis
     positions: Sequence[float]
-    """Where each token stands, in words, with extra distance at the ends of clauses."""
+    """Position of each token in words, with extra distance at clause boundaries."""
     clauses: Sequence[int]
-    """The number of each token's main clause."""
+    """Index of each token's main clause."""
     weights: Mapping[str, float]
-    """Of the question's roots that the quote holds."""
+    """Weights of the question's roots that occur in the quote."""
     heads: frozenset[str]
 
 
 def is_unbound(question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
-    """Whether another value of the answer's kind is bound to the question's words more closely."""
-    carried = [v for span in spans for v in quote.values if _carries(quote, v, span)]
-    if not carried:
+    """Whether another value of the answer's kind is closer to the question's words."""
+    answer_values = [v for span in spans for v in quote.values if _is_answer_value(quote, v, span)]
+    if not answer_values:
         return False
-    own = carried[0]
-    rivals = [v for v in quote.values if _rival(v, own, question, quote, spans)]
+    own = answer_values[0]
+    rivals = [v for v in quote.values if _is_rival(v, own, question, quote, spans)]
     if not rivals:
         return False
     heads = _heads(question)
@@ -88,26 +88,26 @@ def is_unbound(question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bo
         heads,
     )
     others = [Span(value.first, value.last) for value in rivals]
-    answers = [Span(value.first, value.last) for value in carried]
+    answers = [Span(value.first, value.last) for value in answer_values]
     return not any(all(_margin(layout, answer, other) >= 0 for other in others) for answer in answers)
 
 
-def _carries(quote: Analysis, value: Value, span: Span) -> bool:
-    """Whether the value is what the answer at `span` says, rather than a detail of a longer phrase."""
+def _is_answer_value(quote: Analysis, value: Value, span: Span) -> bool:
+    """Whether the value is the answer at `span`, rather than a detail of a longer phrase."""
     common = min(value.last, span.last) - max(value.first, span.first)
-    carrying = [t for t in quote.tokens[span.first : span.last] if t.norm not in CLOSED_CLASS]
-    return common > 0 and (2 * common >= len(carrying) or (value.kind != "name" and len(carrying) < 5))
+    content = [t for t in quote.tokens[span.first : span.last] if t.norm not in CLOSED_CLASS]
+    return common > 0 and (2 * common >= len(content) or (value.kind != "name" and len(content) < 5))
 
 
-def _rival(value: Value, own: Value, question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
-    """Whether the value could stand in the answer's place."""
+def _is_rival(value: Value, own: Value, question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
+    """Whether the value could replace the answer."""
     if value.kind != own.kind or any(value.first < s.last and s.first < value.last for s in spans):
         return False
     words = quote.words(value)
-    if words <= question.roots or words & quote.words(own) or _listed(value, question, quote, spans):
+    if words <= question.roots or words & quote.words(own) or _is_listed(value, question, quote, spans):
         return False
     if value.kind == "name":
-        return not _adjective(quote, value) or _adjective(quote, own)
+        return not _is_adjective(quote, value) or _is_adjective(quote, own)
     if value.kind != "number":
         return True
     digits = quote.tokens[value.first].norm
@@ -116,8 +116,8 @@ def _rival(value: Value, own: Value, question: Analysis, quote: Analysis, spans:
     return value.unit in {own.unit, ""} or not own.unit or value.unit in _heads(question)
 
 
-def _adjective(quote: Analysis, value: Value) -> bool:
-    """Whether the name only says of what nation or school the next word is ("Danish ships")."""
+def _is_adjective(quote: Analysis, value: Value) -> bool:
+    """Whether the name is an adjective of the next word ("Danish ships")."""
     if value.last != value.first + 1 or value.last >= len(quote.tokens):
         return False
     following = quote.tokens[value.last]
@@ -125,8 +125,8 @@ def _adjective(quote: Analysis, value: Value) -> bool:
     return derived and not following.capital and following.norm not in CLOSED_CLASS
 
 
-def _listed(value: Value, question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
-    """Whether the value is joined with one of the question ("Poland and Spain"), or explains the answer."""
+def _is_listed(value: Value, question: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
+    """Whether the value is joined with one in the question ("Poland and Spain"), or explains the answer."""
     first, last = quote.tokens[value.first].start, quote.tokens[value.last - 1].end
     for span in spans:
         if quote.text[quote.tokens[span.last - 1].end : first].strip() == "(":
@@ -143,10 +143,10 @@ def _listed(value: Value, question: Analysis, quote: Analysis, spans: Sequence[S
 def _positions(quote: Analysis) -> list[float]:
     steps: list[float] = []
     before = 0
-    for place, token in enumerate(quote.tokens):
+    for index, token in enumerate(quote.tokens):
         gap = quote.text[before : token.start]
         cost = max((cost for mark, cost in _MARKS if mark in gap), default=0)
-        word = 0.0 if token.norm in _ARTICLES or not place else 1.0
+        word = 0.0 if token.norm in _ARTICLES or not index else 1.0
         steps.append(word + cost + _COSTS.get(token.norm, 0))
         before = token.end
     return list(accumulate(steps))
@@ -176,35 +176,35 @@ def _heads(question: Analysis) -> frozenset[str]:
 
 
 def _margin(layout: _Layout, answer: Span, rival: Span) -> float:
-    """How much nearer the question's words stand to the answer than to the rival."""
+    """How much closer the question's words are to the answer than to the rival; negative if further away."""
     first, second = sorted((answer, rival))
     between = any(t.root in layout.weights for t in layout.quote.tokens[first.last : second.first])
     nearest: dict[str, tuple[float, float]] = {}
-    for place, token in enumerate(layout.quote.tokens):
+    for index, token in enumerate(layout.quote.tokens):
         weight = layout.weights.get(token.root)
-        if weight is None or _inside(place, answer) or _inside(place, rival):
+        if weight is None or _is_inside(index, answer) or _is_inside(index, rival):
             continue
-        if between and weight < NAMED and not first.last <= place < second.first:
+        if between and weight < NAMED and not first.last <= index < second.first:
             weight *= SHARED
-        ours, theirs = (weight / (SOFTENING + _distance(layout, place, span)) for span in (answer, rival))
+        ours, theirs = (weight / (SOFTENING + _distance(layout, index, span)) for span in (answer, rival))
         before = nearest.get(token.root, (0.0, 0.0))
         nearest[token.root] = (max(ours, before[0]), max(theirs, before[1]))
     near = sum(ours - theirs for ours, theirs in nearest.values())
-    return near + _suits(layout, answer) - _suits(layout, rival)
+    return near + _cue_score(layout, answer) - _cue_score(layout, rival)
 
 
-def _inside(place: int, span: Span) -> bool:
-    return span.first <= place < span.last
+def _is_inside(index: int, span: Span) -> bool:
+    return span.first <= index < span.last
 
 
-def _distance(layout: _Layout, place: int, span: Span) -> float:
-    edge = span.first if place < span.first else span.last - 1
-    distance = abs(layout.positions[place] - layout.positions[edge])
-    return max(1.0, distance - (SAME_CLAUSE if layout.clauses[place] == layout.clauses[edge] else 0.0))
+def _distance(layout: _Layout, index: int, span: Span) -> float:
+    edge = span.first if index < span.first else span.last - 1
+    distance = abs(layout.positions[index] - layout.positions[edge])
+    return max(1.0, distance - (SAME_CLAUSE if layout.clauses[index] == layout.clauses[edge] else 0.0))
 
 
-def _suits(layout: _Layout, span: Span) -> float:
-    """What the words next to a value say for it."""
+def _cue_score(layout: _Layout, span: Span) -> float:
+    """Bonus from the words next to a value."""
     tokens, question = layout.quote.tokens, layout.question.text
     score = 0.0
     if any(

@@ -10,30 +10,30 @@ from memory.records.curricula import Form
 
 
 class CandidatePair(Record):
-    """One pair with its evidence: `quote` is a stretch of the passage's text, verbatim."""
+    """A question and answer with evidence: `quote` is copied verbatim from the passage."""
 
     question: str = Field(min_length=1, max_length=500)
     answer: str = Field(min_length=1, max_length=300)
     form: Form
-    """What kind of question it is, such as `who` or `definition`."""
+    """Kind of question, such as `who` or `definition`."""
     quote: str = Field(min_length=1, max_length=2000)
     passage_id: str
     subject: str = ""
-    """What it is about, where the teacher can tell."""
+    """What the fact is about, if the teacher knows."""
     relation: str = ""
-    """What it says of the subject, likewise."""
+    """What the fact says about the subject, if the teacher knows."""
 
 
 class WrittenPairs(Record):
-    """What a teacher made of a set of passages."""
+    """A teacher's output for a set of passages."""
 
     candidates: tuple[CandidatePair, ...]
     failed: dict[str, int]
-    """Reason -> number of passages that gave nothing."""
+    """Reason -> number of passages without pairs."""
 
 
 def group_by_answer(candidates: Sequence[CandidatePair]) -> list[list[CandidatePair]]:
-    """The wordings of each question and its answer, in the order in which they were written."""
+    """Groups the wordings of the same question (passage, quote, form and answer), in order."""
     groups: dict[tuple[str, str, str, str], list[CandidatePair]] = {}
     for candidate in candidates:
         key = (candidate.passage_id, candidate.quote, candidate.form, normalise(candidate.answer))

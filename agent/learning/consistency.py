@@ -1,6 +1,6 @@
-"""Consistency of a question and answer with their quote: the answer's words, names, numbers, units, negation.
+"""Checks that a question and answer fit their quote: the answer's words, kind, names, numbers and units.
 
-Every check returns a reason as a sentence fragment, or None. None of them needs a model.
+All checks work on words, without a model.
 """
 
 import re
@@ -13,18 +13,18 @@ from memory.language.terms import CLOSED_CLASS
 from memory.language.wordlists import ASKS_FOR_UNIT, UNITS
 
 COVERED = 0.4
-"""Least share of a question's content words in the quote, its headings and the sentences before it. People's
-questions have synonyms for about half of them; what binds a question to its quote are names and numbers."""
+"""Minimum share of a question's content words in the quote, its headings and the sentences before it. In
+people's questions about half are synonyms; names and numbers tie a question to its quote."""
 COVERED_NAMED = 0.25
-"""The same where a name or number of the question is there."""
+"""The minimum share if a name or number of the question is there."""
 LOOK_BACK = 300
-"""Characters before a quote in which its pronouns may be explained."""
+"""Characters before a quote that may explain its pronouns."""
 
 _ASKING_WORDS = """
     number people person year date day kind type sort name term place amount percentage share price reason
     long far much way thing time example word happen called do"""
 _ASKING = frozenset(_ASKING_WORDS.split())
-"""Words that ask rather than say what about."""
+"""Words that belong to asking, not to the topic."""
 _WHEN = re.compile(
     r"^\W*(?:(?:by|since|until|till|from) )?when (?:did|do|does|was|were|is|are|will|can|has|have|had|should"
     r"|must)\b"
@@ -49,43 +49,44 @@ _AMOUNT = re.compile(
 
 
 class Span(NamedTuple):
-    """Tokens `[first:last]` of the quote that are the answer."""
+    """Token range `[first:last]` of the answer in the quote."""
 
     first: int
     last: int
 
 
 def answer_spans(answer: str, quote: Analysis) -> list[Span]:
-    """Where the answer stands in the quote, articles, case, marks and spelling of numbers aside."""
-    wanted = [t.norm for t in analyse(answer).tokens if t.norm not in _ARTICLES]
-    places = [(i, t.norm) for i, t in enumerate(quote.tokens) if t.norm not in _ARTICLES]
-    if not wanted:
+    """Occurrences of the answer in the quote, ignoring articles, case, punctuation and number spelling."""
+    answer_norms = [t.norm for t in analyse(answer).tokens if t.norm not in _ARTICLES]
+    quote_norms = [(i, t.norm) for i, t in enumerate(quote.tokens) if t.norm not in _ARTICLES]
+    if not answer_norms:
         return []
-    norms = [norm for _, norm in places]
-    found = [
-        Span(places[i][0], places[i + len(wanted) - 1][0] + 1)
-        for i in range(len(norms) - len(wanted) + 1)
-        if norms[i] == wanted[0] and norms[i : i + len(wanted)] == wanted
+    norms = [norm for _, norm in quote_norms]
+    size = len(answer_norms)
+    spans = [
+        Span(quote_norms[i][0], quote_norms[i + size - 1][0] + 1)
+        for i in range(len(norms) - size + 1)
+        if norms[i] == answer_norms[0] and norms[i : i + size] == answer_norms
     ]
-    return found or _respelt(analyse(answer), quote)
+    return spans or _respelt_spans(analyse(answer), quote)
 
 
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
-def _respelt(answer: Analysis, quote: Analysis) -> list[Span]:
-    """The answer as a date or quantity in another spelling."""
+def _respelt_spans(answer: Analysis, quote: Analysis) -> list[Span]:
+    """Occurrences of the answer as a date or quantity in another spelling."""
     if len(answer.values) != 1:
         return []
     (value,) = answer.values
     others = [t for t in (*answer.tokens[: value.first], *answer.tokens[value.last :]) if t.kind != "symbol"]
-    said = _parts(answer, value)
-    if value.kind == "date" and not others and said & MONTHS:
+    parts = _parts(answer, value)
+    if value.kind == "date" and not others and parts & MONTHS:
         dates = [v for v in quote.values if v.kind == "date"]
-        return [Span(v.first, v.last) for v in dates if _parts(quote, v) == said]
+        return [Span(v.first, v.last) for v in dates if _parts(quote, v) == parts]
     if value.kind != "number" or any(t.norm not in UNITS for t in others):
         return []
-    numbers = [v for v in quote.values if v.kind == "number" and _parts(quote, v) == said]
+    numbers = [v for v in quote.values if v.kind == "number" and _parts(quote, v) == parts]
     return [
         Span(v.first, v.last)
         for v in numbers
@@ -99,7 +100,7 @@ def _parts(text: Analysis, value: Value) -> frozenset[str]:
 
 
 def wrong_kind(question: str, form: str, answer: Analysis) -> str | None:
-    """Whether the answer is no time, number or name where the question asks for one."""
+    """A reason if the question asks for a time, number, manner or person and the answer is something else."""
     kinds = {value.kind for value in answer.values}
     reason = "the answer is of another kind than the question asks for"
     if (_WHEN.search(question)) and not (kinds & {"date", "time", "number"}):
@@ -114,15 +115,15 @@ def wrong_kind(question: str, form: str, answer: Analysis) -> str | None:
 
 
 def gives_away(question: Analysis, answer: Analysis) -> bool:
-    """Whether all content words of the answer stand in the question."""
-    said = {t.root for t in content_tokens(answer)}
-    return bool(said) and said <= question.roots
+    """Whether the question contains all content words of the answer."""
+    answer_roots = {t.root for t in content_tokens(answer)}
+    return bool(answer_roots) and answer_roots <= question.roots
 
 
 def unknown_names(
     question: Analysis, *, quote: Analysis, before: Analysis, passage: Analysis, headings: Analysis
 ) -> str | None:
-    """Whether a name, code span or number of the question is not where the quote could mean it."""
+    """A reason if a name, code span or number of the question does not occur near the quote."""
     known = passage.roots | headings.roots
     near = quote.roots | before.roots | headings.roots
     for value in question.values:
@@ -131,15 +132,15 @@ def unknown_names(
         if number and all(t.norm == "1" for t in tokens):
             continue
         for token in tokens:
-            if not (token.root in near or (not number and _known(token.root, known))):
+            if not (token.root in near or (not number and _occurs(token.root, known))):
                 return f"a {'number' if number else 'name'} of the question is not in the source"
-        if not number and not any(_known(t.root, near) for t in tokens):
+        if not number and not any(_occurs(t.root, near) for t in tokens):
             return "a name of the question is not in or before the quote"
     return None
 
 
-def _known(name: str, roots: Set[str]) -> bool:
-    """Whether the name is there, or the nation or place that it comes from (`Italian` for `Italy`)."""
+def _occurs(name: str, roots: Set[str]) -> bool:
+    """Whether the name, an abbreviation or a derived form of it is among the roots (`Italian`, `Italy`)."""
     if name in roots or (name in _SHORT and _SHORT[name] <= roots):
         return True
     return len(name) > 4 and any(
@@ -160,7 +161,7 @@ _SHORT = {
 def names_another_subject(
     question: Analysis, answer: Analysis, quote: Analysis, passage: Analysis, headings: Analysis
 ) -> bool:
-    """Whether the quote opens with one name and the question asks about another that the quote lacks."""
+    """Whether the quote begins with one name and the question asks about another one not in the quote."""
     if not quote.tokens or not quote.tokens[0].capital or quote.tokens[0].norm in CLOSED_CLASS:
         return False
     opening = next((quote.words(v) for v in quote.values if v.first == 0), frozenset({quote.tokens[0].root}))
@@ -176,31 +177,32 @@ def names_another_subject(
 
 
 def is_uncovered(question: Analysis, context: Set[str]) -> bool:
-    """Whether too few content words of the question stand in what it is about."""
-    asked = {t.root for t in content_tokens(question) if t.norm not in _ASKING}
+    """Whether too few of the question's content words occur in the context."""
+    topic = {t.root for t in content_tokens(question) if t.norm not in _ASKING}
     named = {root for value in question.values for root in question.words(value)}
     least = COVERED_NAMED if named & context else COVERED
-    return bool(asked) and len(asked & context) / len(asked) < least
+    return bool(topic) and len(topic & context) / len(topic) < least
 
 
 def omits_unit(question: Analysis, answer: Analysis, quote: Analysis, spans: Sequence[Span]) -> bool:
-    """Whether the answer ends in a number whose unit of measure it leaves to be guessed."""
+    """Whether the answer ends in a number whose unit is neither in the answer nor in the question."""
     if not answer.values or answer.values[-1].kind != "number":
         return False
     ends = {v.last: v for v in quote.values if v.kind == "number"}
-    asked = (
+    question_words = (
         {t.norm for t in question.tokens}
         | {t.root for t in question.tokens}
         | set(re.findall(r"[%$€£]", question.text))
     )
-    said = {UNITS.get(t.norm, t.root) for t in answer.tokens}
+    answer_words = {UNITS.get(t.norm, t.root) for t in answer.tokens}
     for span in spans:
         value = ends.get(span.last)
-        if value is None or not value.unit or value.unit in said:
+        if value is None or not value.unit or value.unit in answer_words:
             continue
         measured = value.unit in UNITS.values() or not value.unit.isalpha()
         if measured and not (
-            {value.unit, *ASKS_FOR_UNIT.get(value.unit, ())} & (asked | {UNITS.get(w, w) for w in asked})
+            {value.unit, *ASKS_FOR_UNIT.get(value.unit, ())}
+            & (question_words | {UNITS.get(w, w) for w in question_words})
         ):
             return True
     return False

@@ -1,4 +1,4 @@
-"""A corpus by the roots of its words: which passages a question finds, and which sentences answer it too."""
+"""A BM25 index of passages by word roots: which passages a question finds, and rival answer sentences."""
 
 import math
 from collections import defaultdict
@@ -10,15 +10,15 @@ from memory.records.knowledge import Passage
 
 SATURATION = 1.2
 LENGTH_WEIGHT = 0.5
-"""BM25's k1 and b; b is lower than usual, since passages are of about one length."""
+"""BM25's k1 and b; b is lower than usual, because passages have similar lengths."""
 FIRST = 3
-"""Rank that a question's own passage has to reach."""
+"""Worst rank allowed for a question's own passage."""
 LEAST_SHARED = 3
-"""Content words in common from which two sentences can be rivals."""
+"""Minimum content words shared by two rival sentences."""
 
 
 class CorpusIndex:
-    """Passages, indexed once for any number of questions."""
+    """An index of passages and their sentences."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -26,12 +26,12 @@ class CorpusIndex:
         self._sentences: list[tuple[str, int, int]] = []
         self._by_root: dict[str, set[int]] = defaultdict(set)
         self._texts = {passage.id: passage.text for passage in passages}
-        counted: list[dict[str, int]] = []
+        all_counts: list[dict[str, int]] = []
         for passage in passages:
             self._ids.append(passage.id)
-            counted.append(self._add(passage))
-        mean = sum(sum(counts.values()) for counts in counted) / len(counted) if counted else 1.0
-        for place, counts in enumerate(counted):
+            all_counts.append(self._add(passage))
+        mean = sum(sum(counts.values()) for counts in all_counts) / len(all_counts) if all_counts else 1.0
+        for place, counts in enumerate(all_counts):
             norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * sum(counts.values()) / (mean or 1.0))
             for root, count in counts.items():
                 self._postings[root].append((place, count * (SATURATION + 1) / (count + norm)))
@@ -41,7 +41,7 @@ class CorpusIndex:
     def _add(self, passage: Passage) -> dict[str, int]:
         counts: dict[str, int] = defaultdict(int)
         for token in analyse(f"{passage.title}\n{passage.section}\n{passage.text}").tokens:
-            counts[token.root] += 1  # of all of it: a table's header is in no quotable row
+            counts[token.root] += 1  # of the whole text: quotable rows lack the table's header
         for start, end in quotable(passage.text):
             number = len(self._sentences)
             self._sentences.append((passage.id, start, end))
@@ -49,8 +49,8 @@ class CorpusIndex:
                 self._by_root[token.root].add(number)
         return counts
 
-    def found(self, question: Analysis, passage_id: str) -> bool:
-        """Whether the passage is among the first that the question's words find."""
+    def finds(self, question: Analysis, passage_id: str) -> bool:
+        """Whether the passage is among the best results for the question."""
         scores: dict[int, float] = defaultdict(float)
         for root in dict.fromkeys(t.root for t in content_tokens(question)):
             postings = self._postings.get(root, [])
@@ -62,14 +62,14 @@ class CorpusIndex:
         return own > 0 and sum(score > own for score in scores.values()) < FIRST
 
     def rivals(self, question: Analysis, quote: Analysis, passage_id: str) -> Iterable[Analysis]:
-        """Other sentences that hold every content word of the question that the quote holds."""
+        """Other sentences with all content words that the question and the quote share."""
         shared = {t.root for t in content_tokens(question)} & quote.roots
         named = {r for value in question.values for r in question.words(value)}
         if len(shared) < LEAST_SHARED:
             return
-        wanted = sorted(shared | named, key=lambda root: len(self._by_root.get(root, ())))
-        places = set(self._by_root.get(wanted[0], ()))
-        for root in wanted[1:]:
+        required = sorted(shared | named, key=lambda root: len(self._by_root.get(root, ())))
+        places = set(self._by_root.get(required[0], ()))
+        for root in required[1:]:
             places &= self._by_root.get(root, set())
         for number in sorted(places):
             passage, start, end = self._sentences[number]
@@ -79,9 +79,9 @@ class CorpusIndex:
 
 
 def has_other_answer(rival: Analysis, question: Analysis, values: Sequence[Value], answer: Analysis) -> bool:
-    """Whether the rival sentence has a value of the answer's kind in the answer's place."""
-    said = {t.root for t in content_tokens(answer)}
-    if not values or said <= rival.roots:
+    """Whether the rival sentence has another value of the answer's kind, and may answer differently."""
+    answer_roots = {t.root for t in content_tokens(answer)}
+    if not values or answer_roots <= rival.roots:
         return False
     own = values[0]
     return any(

@@ -1,6 +1,6 @@
-"""Critique: marks for what exploration found, and what each mark leads to.
+"""Critique of findings: scores for relevance, faithfulness and quality, and the verdict they lead to.
 
-Layered: rules, then agreement across sources, then an optional larger model; it never edits findings.
+Rules first, then agreement across sources, then an optional larger model.
 """
 
 import re
@@ -15,22 +15,22 @@ from memory.language.text import key, sentences, singular, words
 from memory.records.knowledge import Critique, Evidence, Fact, Findings, Verdict
 
 RELEVANT = 0.5
-"""Below this, half of what was asked about is not even named by the best passage: search again."""
+"""Minimum relevance; below it the best passage lacks half of the question's keywords: search again."""
 FAITHFUL = 0.7
-"""Below this, near one assertion in three is contradicted or not in its source: a person must look."""
+"""Minimum faithfulness; below it nearly a third of the facts is disputed or unsupported: ask a person."""
 GOOD = 0.4
-"""Below this, text is mostly boilerplate or states nothing that can be taught: leave it."""
+"""Minimum quality; below it the text is mostly boilerplate or states nothing teachable: discard."""
 AGREEMENT = 0.5
-"""Word F1 from which two objects count as the same statement in other words."""
+"""Word F1 at which two objects count as the same statement."""
 CENTRAL_CONFLICT = 0.4
-"""Most faithfulness left when the very thing that was asked about is disputed between sources."""
+"""Highest faithfulness if sources disagree about the question's own subject."""
 COVERAGE_WEIGHT = 0.7
-"""Named keywords weigh more than a retrieval score, which has no fixed zero."""
+"""Weight of keyword coverage against the retrieval score, which has no fixed zero."""
 FULL_SENTENCE_WORDS = 5
 FULL_PASSAGE_WORDS = 20
 
 COPULA = re.compile(r"(?:is|are|was|were)(?: located in)?|definition|located[_ ]in", re.IGNORECASE)
-"""Relations that say what or where a thing is; of the others a thing may well have several."""
+"""Relations with a single value (what or where a thing is); of others a thing may have several."""
 
 NEGATION = re.compile(r"\b(?:not|never|no longer|cannot|neither|nor|without)\b|n['\u2019]t\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -47,7 +47,7 @@ Judge = Callable[[str, Findings], Awaitable[tuple[float, str]]]
 
 
 async def critique(question: str, findings: Findings, *, judge: Judge | None = None) -> Critique:
-    """Marks the findings; a `judge` can only lower faithfulness, and is asked only where the rules accept.
+    """Scores the findings; a `judge` is called only if the rules accept, and can only lower faithfulness.
 
     Verdicts, first that applies: relevance below 0.5 -> refine; faithfulness below 0.7 -> flag;
     quality below 0.4 -> discard; else accept.
@@ -72,9 +72,9 @@ async def critique(question: str, findings: Findings, *, judge: Judge | None = N
 
 
 def conflicts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
-    """Pairs of facts about one subject that contradict each other: other numbers, or one denies the other.
+    """Pairs of contradicting facts about one subject: different numbers, or one denies the other.
 
-    Two different definitions of one thing are no conflict, nor are statements under different conditions.
+    Different definitions, and statements under different conditions, do not conflict.
     """
     groups: dict[tuple[str, str, str], list[Fact]] = defaultdict(list)
     for fact in facts:
@@ -92,8 +92,8 @@ def conflicts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
 def _contradict(first: Fact, second: Fact) -> bool:
     """Whether two facts of one subject, relation and condition cannot both be true.
 
-    `has 3 rooms` and `has 2 doors` can: unless the relation is a copula, the objects must differ in nothing
-    but their numbers or a denial.
+    `has 3 rooms` and `has 2 doors` can: unless the relation is a copula, the objects may only differ in
+    numbers or a negation.
     """
     if first.negated and second.negated:
         return False
@@ -105,13 +105,13 @@ def _contradict(first: Fact, second: Fact) -> bool:
 
 
 def _without_numbers(fact: Fact) -> frozenset[str]:
-    """The object's content words without numbers, in digits or words, and denials."""
-    found = content(NEGATION.sub(" ", fact.object))
-    return frozenset(w for w in found if not w[0].isdigit() and w not in _SPELLED_NUMBERS)
+    """The object's content words without numbers (digits or words) and negations."""
+    object_words = content(NEGATION.sub(" ", fact.object))
+    return frozenset(w for w in object_words if not w[0].isdigit() and w not in _SPELLED_NUMBERS)
 
 
 def agree(first: str, second: str) -> bool:
-    """Whether two objects say the same in other words."""
+    """Whether two texts say the same: equal numbers and negation, and similar words."""
     same_numbers = set(NUMBER.findall(first)) == set(NUMBER.findall(second))
     same_sign = bool(NEGATION.search(first)) == bool(NEGATION.search(second))
     return same_numbers and same_sign and word_f1(first, second) >= AGREEMENT
@@ -126,30 +126,31 @@ def _verdict(relevance: float, faithfulness: float, quality: float) -> Verdict:
 
 
 def _relevance(question: str, findings: Findings) -> tuple[float, list[str]]:
-    wanted = content(question)
+    keywords = content(question)
     if not findings.evidence:
         return 0.0, ["no passage was found"]
-    if not wanted:
-        return 0.0, ["the question names nothing to look for"]
-    named = {
-        hit.passage.id: coverage(wanted, _heading(hit) + " " + hit.passage.text) for hit in findings.evidence
+    if not keywords:
+        return 0.0, ["the question has no keywords"]
+    shares = {
+        hit.passage.id: coverage(keywords, _heading(hit) + " " + hit.passage.text)
+        for hit in findings.evidence
     }
-    best = max(findings.evidence, key=lambda hit: (named[hit.passage.id], hit.score))
-    share = named[best.passage.id]
+    best = max(findings.evidence, key=lambda hit: (shares[hit.passage.id], hit.score))
+    share = shares[best.passage.id]
     score = COVERAGE_WEIGHT * share + (1 - COVERAGE_WEIGHT) * min(1.0, max(0.0, best.score))
-    missing = [w for w in wanted if w not in set(stems(_heading(best) + " " + best.passage.text))]
-    reason = f"the best passage names {len(wanted) - len(missing)} of {len(wanted)} keywords"
+    missing = [w for w in keywords if w not in set(stems(_heading(best) + " " + best.passage.text))]
+    reason = f"the best passage has {len(keywords) - len(missing)} of {len(keywords)} keywords"
     return score, [reason + (f", not {', '.join(missing)}" if missing else "")]
 
 
 def _heading(hit: Evidence) -> str:
-    """What a passage stands under: its headings, its domain, and the last two parts of where it lies."""
-    place = " ".join(hit.passage.source.rsplit("/", 2)[-2:])
-    return f"{hit.passage.title} {hit.passage.section} {hit.passage.domain} {place}"
+    """A passage's headings, domain, and the last two parts of its source path."""
+    path = " ".join(hit.passage.source.rsplit("/", 2)[-2:])
+    return f"{hit.passage.title} {hit.passage.section} {hit.passage.domain} {path}"
 
 
 def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
-    """Share of assertions that stand in their source and that no other assertion disputes."""
+    """Share of facts that are in their source and that no other fact contradicts."""
     facts = findings.facts
     if not facts:
         return 1.0, []
@@ -158,7 +159,7 @@ def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
     disputes = conflicts(facts)
     disputed = {f.id for pair in disputes for f in pair}
     score = 1 - len(absent | disputed) / len(facts)
-    reasons = [f"{len(absent)} facts are not in the passage that they name"] if absent else []
+    reasons = [f"{len(absent)} facts are not in their passage"] if absent else []
     for first, second in disputes:
         reasons.append(
             f"{first.subject!r} is both {first.object!r} ({first.source})"
@@ -166,7 +167,7 @@ def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
         )
     if any(occurs(f.subject, question) for pair in disputes for f in pair):
         score = min(score, CENTRAL_CONFLICT)
-        reasons.append("the sources disagree about the very thing that was asked")
+        reasons.append("the sources disagree about the question's own subject")
     return score, reasons or [f"{len(facts)} facts, none disputed"]
 
 
@@ -176,7 +177,7 @@ def _quality(findings: Findings) -> tuple[float, list[str]]:
     if not passages:
         return 0.0, []
     if not findings.facts:
-        return GOOD / 2, ["the passages state no fact that the rules can read"]
+        return GOOD / 2, ["the rules find no fact in the passages"]
     spans = [text[start:end] for text in passages for start, end in sentences(text)]
     whole = sum(
         s.rstrip("\"'`)").endswith((".", "!", "?")) and len(words(s)) >= FULL_SENTENCE_WORDS for s in spans

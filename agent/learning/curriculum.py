@@ -1,5 +1,4 @@
-"""From verified candidates to curricula: what is one fact, which facts a lesson has room for, and which
-wording of each is never trained."""
+"""Builds curricula from verified pairs: groups wordings into facts, splits lessons, holds out wordings."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,45 +12,45 @@ from memory.records.curricula import Curriculum, Form, QAPair
 from memory.records.knowledge import Fact, Passage
 
 LEAST_WORDINGS = 6
-"""Taught wordings of a fact; fewer are made up with openings and the document's title. Five wordings of each
-fact lifted extraction from 9.7 to 96.6% (arXiv 2309.14316)."""
+"""Minimum number of trained wordings per fact; missing ones are made with openings and titles. Five wordings
+per fact raised extraction from 9.7 to 96.6% (arXiv 2309.14316)."""
 _CLOZE: Form = "cloze"
 _BLANK = "____"
 
 Group = tuple[CandidatePair, ...]
-"""The wordings of one question: same quote, kind and answer."""
+"""The wordings of one question: same quote, form and answer."""
 
 
 def group_wordings(candidates: Sequence[CandidatePair]) -> tuple[Group, ...]:
-    """Candidates that ask the same, in the order in which they were written, no wording twice."""
+    """Groups candidates that ask the same, in their order, without duplicate wordings."""
     return tuple(_distinct(wordings) for wordings in group_by_answer(candidates))
 
 
 def _distinct(wordings: Sequence[CandidatePair]) -> Group:
-    found: dict[str, CandidatePair] = {}
-    for each in wordings:
-        found.setdefault(normalise(each.question), each)
-    return tuple(found.values())
+    by_question: dict[str, CandidatePair] = {}
+    for pair in wordings:
+        by_question.setdefault(normalise(pair.question), pair)
+    return tuple(by_question.values())
 
 
 def closest(groups: Sequence[Group], question: str, most: int) -> tuple[Group, ...]:
-    """The `most` groups closest to a question, in their order.
+    """The `most` groups closest to a question, in their original order.
 
-    Closeness is the share of its content words that a group's question and answer hold, plus half of the
-    share that its quote holds.
+    Closeness is the share of the question's content words in a group's question and answer, plus half the
+    share in its quote.
     """
-    wanted = content(question)
-    marks = [
-        max(coverage(wanted, f"{c.question} {c.answer}") for c in group)
-        + 0.5 * coverage(wanted, group[0].quote)
+    query_words = content(question)
+    scores = [
+        max(coverage(query_words, f"{c.question} {c.answer}") for c in group)
+        + 0.5 * coverage(query_words, group[0].quote)
         for group in groups
     ]
-    best = sorted(range(len(groups)), key=lambda i: (-marks[i], i))[:most]
+    best = sorted(range(len(groups)), key=lambda i: (-scores[i], i))[:most]
     return tuple(groups[i] for i in sorted(best))
 
 
 def evenly_spread(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
-    """At most `most` groups, evenly over the text."""
+    """At most `most` groups, evenly spread over the text."""
     if len(groups) <= most:
         return tuple(groups)
     return tuple(groups[i * len(groups) // most] for i in range(most))
@@ -60,27 +59,27 @@ def evenly_spread(groups: Sequence[Group], most: int) -> tuple[Group, ...]:
 def in_document_order(
     candidates: Sequence[CandidatePair], passages: Mapping[str, Passage]
 ) -> tuple[CandidatePair, ...]:
-    """The candidates as their quotes stand in the text, one document after the other."""
+    """The candidates sorted by document and position of their quotes."""
 
-    def place(candidate: CandidatePair) -> tuple[str, int]:
+    def position(candidate: CandidatePair) -> tuple[str, int]:
         passage = passages[candidate.passage_id]
         return passage.source, passage.start + passage.text.index(candidate.quote)
 
-    return tuple(sorted(candidates, key=place))
+    return tuple(sorted(candidates, key=position))
 
 
 def split_into_lessons(groups: Sequence[Group], most: int) -> tuple[tuple[Group, ...], ...]:
-    """Lessons of at most `most` groups in their order, all full but the last two, which share what is left.
+    """Lessons of at most `most` groups in order, all full except the last two, which share the rest.
 
-    A later cut of what these leave untaught makes the same lessons again.
+    Splitting the groups that remain after some lessons gives the remaining lessons unchanged.
     """
-    found: list[tuple[Group, ...]] = []
+    lessons: list[tuple[Group, ...]] = []
     rest = tuple(groups)
     while len(rest) > 2 * most:
-        found.append(rest[:most])
+        lessons.append(rest[:most])
         rest = rest[most:]
     half = len(rest) if len(rest) <= most else (len(rest) + 1) // 2
-    return tuple(part for part in (*found, rest[:half], rest[half:]) if part)
+    return tuple(part for part in (*lessons, rest[:half], rest[half:]) if part)
 
 
 def compose_curriculum(
@@ -92,10 +91,10 @@ def compose_curriculum(
     teacher: str,
     asked: CandidatePair | None = None,
 ) -> Curriculum | None:
-    """The curriculum of verified candidates; None if there is none.
+    """The curriculum of verified candidates; None if there are none.
 
-    `passages` are those of the candidates, by id. `asked` is a person's own question with its verified
-    answer: it is taught as it stands.
+    `passages` maps ids to the candidates' passages. `asked` is a person's own question with its verified
+    answer, which is always trained in its original wording.
     """
     facts: dict[str, Fact] = {}
     pairs: list[QAPair] = []
@@ -104,10 +103,10 @@ def compose_curriculum(
         passage = passages[group[0].passage_id]
         fact = _fact(group[0], passage)
         own = asked.question if asked is not None and asked in group else None
-        taught, kept_back = _parted([c.question for c in group], passage.title, own, seed=fact.id)
+        trained, reserved = _split_wordings([c.question for c in group], passage.title, own, seed=fact.id)
         facts[fact.id] = fact
-        pairs += [_pair(text, group[0], fact) for text in taught]
-        held_out.append(_pair(kept_back, group[0], fact))
+        pairs += [_pair(text, group[0], fact) for text in trained]
+        held_out.append(_pair(reserved, group[0], fact))
     if not pairs:
         return None
     known = {(pair.fact_id, normalise(pair.question)) for pair in pairs}
@@ -121,27 +120,29 @@ def compose_curriculum(
     )
 
 
-def _parted(wordings: Sequence[str], title: str, own: str | None, *, seed: str) -> tuple[list[str], str]:
-    """The wordings to teach, and one that is kept back: not the plainest, nor one with a blank, nor `own`.
+def _split_wordings(
+    wordings: Sequence[str], title: str, own: str | None, *, seed: str
+) -> tuple[list[str], str]:
+    """The wordings to train, and one held out: not the plainest, one with a blank, or `own`.
 
-    Where there are too few to keep one back, that one is the plainest after an opening which is never taught.
+    If there are too few, the held-out one is the plainest wording with an opening that is never trained.
     """
     plain = [w for w in wordings[1:] if _BLANK not in w and w != own]
     if len(wordings) > 2 and plain:
-        kept_back = plain[_number(seed, "held out") % len(plain)]
-        taught = [w for w in wordings if w != kept_back]
+        reserved = plain[_number(seed, "held out") % len(plain)]
+        trained = [w for w in wordings if w != reserved]
     else:
         opening = question_framing.HELD_OUT_OPENINGS[
             _number(seed, "held out") % len(question_framing.HELD_OUT_OPENINGS)
         ]
-        taught, kept_back = list(wordings), question_framing.with_opening(opening, wordings[0])
+        trained, reserved = list(wordings), question_framing.with_opening(opening, wordings[0])
     number = _number(seed, "framing")
-    missing = LEAST_WORDINGS - len(taught)
-    plainest = taught[:3]
+    missing = LEAST_WORDINGS - len(trained)
+    plainest = trained[:3]
     for i in range(max(missing, 2)):
         base = plainest[i % len(plainest)]
         if i % 2 == 0 and title and normalise(title) not in normalise(base):
-            taught.append(
+            trained.append(
                 question_framing.with_title(
                     question_framing.TITLE_TEMPLATES[(number + i) % len(question_framing.TITLE_TEMPLATES)],
                     title,
@@ -149,17 +150,17 @@ def _parted(wordings: Sequence[str], title: str, own: str | None, *, seed: str) 
                 )
             )
         else:
-            taught.append(
+            trained.append(
                 question_framing.with_opening(
                     question_framing.TRAINED_OPENINGS[(number + i) % len(question_framing.TRAINED_OPENINGS)],
                     base,
                 )
             )
-    return list(dict.fromkeys(taught)), kept_back
+    return list(dict.fromkeys(trained)), reserved
 
 
 def fact_id(candidate: CandidatePair, passage: Passage) -> str:
-    """The id of the fact that it is about: the same whenever it is written."""
+    """A stable id of the candidate's fact."""
     start = passage.text.index(candidate.quote)
     return digest_of([passage.id, start, candidate.form, normalise(candidate.answer)])[:32]
 
@@ -194,5 +195,5 @@ def _pair(question: str, candidate: CandidatePair, fact: Fact) -> QAPair:
 
 
 def _number(key: str, purpose: str) -> int:
-    """A stable number in [0, 2**32): Python's own hash changes from process to process."""
+    """A stable number in [0, 2**32), because Python's own hash differs between processes."""
     return int.from_bytes(hashlib.sha256(f"{purpose}\0{key}".encode()).digest()[:4])

@@ -1,7 +1,7 @@
-"""Taking a lesson out of a domain: which one is meant, what stays, and when a lesson is taught afresh.
+"""Forgetting a lesson: finds it, and builds the curriculum that retrains the domain without it.
 
-Trains nothing and moves no alias: the lesson is gone once an adapter that never saw it takes over. Blocking,
-for the registry is: call it from a thread.
+The lesson is forgotten once an adapter trained without it is live. Functions block on the registry: call them
+in a thread.
 """
 
 from memory.adapters.base import AdapterRegistry, base_mismatch, promotion_blocker
@@ -12,63 +12,63 @@ from memory.records.curricula import Curriculum
 
 
 def find_lesson(domain: Domain, prefix: str, registry: AdapterRegistry) -> Digest:
-    """The curriculum that the domain's live adapter learned and whose digest begins so.
+    """The curriculum of the domain's live adapter whose digest begins with `prefix`.
 
-    Raises UnknownAdapter for a domain that has no adapter, and ValueError where it serves the base model, or
-    where none or several curricula of its live adapter begin so.
+    Raises UnknownAdapter for a domain without adapters, and ValueError if the domain uses the base model, or
+    if no curriculum or several match.
     """
     if not registry.list(domain):
-        raise UnknownAdapter(f"no domain {domain!r} has learned anything: `nightschool adapters list`")
+        raise UnknownAdapter(f"the domain {domain!r} has no adapters: see `nightschool adapters list`")
     live = registry.live(domain)
     if live is None:
-        raise ValueError(f"{domain} is served by the base model, which learned nothing that it could forget")
-    found = [digest for digest in dict.fromkeys(live.learned) if digest.startswith(prefix)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(digest[: len(prefix) + 8] for digest in found)
-        raise ValueError(f"{prefix} is ambiguous, name more of it: {live.name} learned {several}")
+        raise ValueError(f"{domain} uses the base model, which has learned no lessons to forget")
+    matches = [digest for digest in dict.fromkeys(live.learned) if digest.startswith(prefix)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        several = ", ".join(digest[: len(prefix) + 8] for digest in matches)
+        raise ValueError(f"{prefix} is ambiguous: use more characters; {live.name} learned {several}")
     known = ", ".join(digest[:12] for digest in live.learned)
     raise ValueError(f"{live.name} learned no curriculum {prefix}: it learned {known}")
 
 
 def remaining_lessons(live: Adapter, registry: AdapterRegistry) -> tuple[Digest, ...]:
-    """Curricula that the adapter learned and that are not in quarantine, oldest first."""
+    """The adapter's curricula that are not in quarantine, oldest first."""
     return tuple(digest for digest in live.learned if registry.quarantined(digest) is None)
 
 
-def replacement_curriculum(live: Adapter, kept: tuple[Digest, ...], last: Curriculum) -> Curriculum:
-    """The latest lesson that stays, `last`, to be taught anew: in place of itself and of those left out.
+def replacement_curriculum(live: Adapter, retained: tuple[Digest, ...], last: Curriculum) -> Curriculum:
+    """The last retained lesson, marked to supersede itself and the lessons to forget.
 
-    The others that stay are rehearsed with it, as with any lesson, so that each can still be forgotten alone.
+    The other retained lessons are rehearsed with it as usual, so that each can still be forgotten separately.
     """
-    left_out = tuple(digest for digest in live.learned if digest not in kept)
-    return last.model_copy(update={"supersedes": (*left_out, kept[-1])})
+    forgotten = tuple(digest for digest in live.learned if digest not in retained)
+    return last.model_copy(update={"supersedes": (*forgotten, retained[-1])})
 
 
 def with_unused_digest(curriculum: Curriculum, registry: AdapterRegistry) -> Curriculum:
-    """The curriculum, or one of the same content where the adapter that it made may not be served any more,
-    because of another lesson that this one learned too or because it is another base model's.
+    """The curriculum, with a new digest if its adapter can no longer be served through no fault of its own.
 
-    No digest trains twice.
+    That is, because of another lesson that the adapter also learned, or another base model. A digest is never
+    trained twice.
     """
-    made = registry.list(curriculum.domain)
-    while any(a.curriculum == curriculum.digest and _made_for_nothing(a, registry) for a in made):
+    adapters = registry.list(curriculum.domain)
+    while any(a.curriculum == curriculum.digest and _is_unusable(a, registry) for a in adapters):
         curriculum = with_new_digest(curriculum)
     return curriculum
 
 
-def _made_for_nothing(adapter: Adapter, registry: AdapterRegistry) -> bool:
-    """Whether it is never served, for reasons that have nothing to do with its lesson."""
+def _is_unusable(adapter: Adapter, registry: AdapterRegistry) -> bool:
+    """Whether the adapter cannot be served, for reasons unrelated to its own lesson."""
     rejected = adapter.status == "rejected"
     return (base_mismatch if rejected else promotion_blocker)(adapter, registry) is not None
 
 
 def with_new_digest(curriculum: Curriculum) -> Curriculum:
-    """The same content under another digest, in its own place."""
+    """The same content under a new digest, superseding the old one."""
     return curriculum.model_copy(update={"supersedes": (*curriculum.supersedes, curriculum.digest)})
 
 
 def content_digest(curriculum: Curriculum) -> Digest:
-    """The digest of its content alone, whatever it supersedes: as a learn run would write it again."""
+    """The digest of the content alone, without what it supersedes, as a new learn run would produce it."""
     return curriculum.model_copy(update={"supersedes": ()}).digest

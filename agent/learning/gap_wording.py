@@ -1,4 +1,4 @@
-"""The very question of a gap, as one more wording of a verified answer."""
+"""Pairs the gap's own question with a verified answer, as one more wording to teach."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from agent.learning.corpus_index import CorpusIndex
 from agent.learning.text_analysis import analyse, content_tokens
 from agent.learning.verification import unsupported_reason
 from memory.records.knowledge import Passage
-from memory.retrieval.embedding import Embedder
+from memory.embedding.embedder import Embedder
 
 CLOSE = 0.6
-"""Least cosine similarity to a verified question for its answer to be tried."""
+"""Minimum cosine similarity to a verified question to try its answer."""
 _LIGHT_WORDS = """
     start begin happen call name make do get use have work place kind type number year date time day person
     people company town city country organisation organization thing word term"""
 LIGHT = frozenset(root for word in _LIGHT_WORDS.split() for root in analyse(word).roots)
-"""Words that a question may use for others in the text; every other one has to stand in the passage: nothing
-else tells who opened the museum from who closed it."""
+"""Words that may be missing from the passage; all others have to occur there, because nothing else tells who
+opened the museum from who closed it."""
 TRIED = 12
-"""Verified questions whose answers are tried, the closest first."""
+"""Number of verified questions to try, closest first."""
 
 
 async def pair_for_question(
@@ -31,9 +31,9 @@ async def pair_for_question(
     corpus: CorpusIndex,
     embedder: Embedder,
 ) -> CandidatePair | None:
-    """The question with the answer of the closest verified candidate that answers it too; None if none does.
+    """The question with the answer of the closest verified pair that also answers it; None if there is none.
 
-    The pair is verified like any other: the quote has to say it.
+    The new pair is verified like any other.
     """
     if not verified:
         return None
@@ -41,12 +41,12 @@ async def pair_for_question(
     vectors = await asyncio.to_thread(embedder.embed, texts)
     likeness = vectors[1:] @ vectors[0]
     about = {token.root for token in content_tokens(analyse(question))} - LIGHT
-    for place in np.argsort(-likeness, kind="stable")[:TRIED]:
-        if likeness[place] < CLOSE:
+    for index in np.argsort(-likeness, kind="stable")[:TRIED]:
+        if likeness[index] < CLOSE:
             return None
-        candidate: CandidatePair = verified[int(place)].model_copy(update={"question": question})
+        candidate: CandidatePair = verified[int(index)].model_copy(update={"question": question})
         passage = passages.get(candidate.passage_id)
-        if passage is None or (candidate.form == "yes_no") != _is_choice(question):
+        if passage is None or (candidate.form == "yes_no") != _is_yes_no_question(question):
             continue
         nearby = f"{passage.title}\n{passage.section}\n{passage.text}"
         if about <= analyse(nearby).roots and unsupported_reason(candidate, passage, corpus) is None:
@@ -54,8 +54,8 @@ async def pair_for_question(
     return None
 
 
-def _is_choice(question: str) -> bool:
-    """Whether yes or no would answer it."""
+def _is_yes_no_question(question: str) -> bool:
+    """Whether the question expects yes or no."""
     return question.split(" ", 1)[0].lower() in _CHOICES
 
 

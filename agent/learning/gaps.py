@@ -1,4 +1,4 @@
-"""Gaps: when an answer shows one, and which keywords say what is missing."""
+"""Knowledge gaps: when an answer shows one, and the keywords to search for."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,24 +8,24 @@ from memory.language.terms import content
 from memory.records.interactions import Gap, Uncertainty
 
 DOUBT = 1.1
-"""Nats: a fair choice between three words."""
+"""Entropy in nats above which a token is doubtful: a fair choice between three words."""
 MOST_KEYWORDS = 12
-"""Enough for a search; longer lists only dilute it."""
+"""Enough for a search; more keywords dilute it."""
 
 
 def is_gap(uncertainty: Uncertainty) -> bool:
-    """Whether the answer needs sources: `undecided` does too, for looking something up is cheap."""
+    """Whether the answer needs sources; `undecided` counts too, because searching is cheap."""
     return uncertainty.decision != "confident"
 
 
 def gap_keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
     """Content words of the question, then words of the answer that the model was unsure of.
 
-    A token counts as unsure when even the lower bound of its entropy exceeds DOUBT.
+    A token is doubtful if even the lower bound of its entropy exceeds DOUBT.
     """
-    doubtful = () if reply is None else _doubtful(reply.tokens)
-    found = [*content(question), *content(" ".join(doubtful))]
-    return tuple(dict.fromkeys(found))[:MOST_KEYWORDS]
+    doubtful = () if reply is None else _doubtful_words(reply.tokens)
+    words = [*content(question), *content(" ".join(doubtful))]
+    return tuple(dict.fromkeys(words))[:MOST_KEYWORDS]
 
 
 def open_gap(
@@ -37,7 +37,7 @@ def open_gap(
     id: str,
     now: datetime,
 ) -> Gap:
-    """An open gap for a question that stayed unanswered; `id` and `now` are injected."""
+    """An open gap for an unanswered question."""
     return Gap(
         id=id,
         question=question,
@@ -48,14 +48,14 @@ def open_gap(
     )
 
 
-def _doubtful(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Whole words that hold a doubtful token; a new word starts at white space."""
+def _doubtful_words(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Words with a doubtful token; a new word starts at white space."""
     groups: list[tuple[str, bool]] = []
     for token in tokens:
         unsure = token.entropy.lower > DOUBT
         if groups and not token.text[:1].isspace():
-            text, was = groups[-1]
-            groups[-1] = (text + token.text, was or unsure)
+            text, was_unsure = groups[-1]
+            groups[-1] = (text + token.text, was_unsure or unsure)
         else:
             groups.append((token.text, unsure))
     return tuple(text.strip() for text, unsure in groups if unsure)

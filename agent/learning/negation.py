@@ -1,4 +1,4 @@
-"""Negation: whether question, answer and quote deny the same, and whether yes or no follows from a quote."""
+"""Checks that a question and its quote agree in negation, and that an answer of yes or no follows."""
 
 import re
 from collections.abc import Sequence
@@ -32,21 +32,21 @@ _CLAUSES = re.compile(
 
 
 def negation_mismatch(question: str, quote: Analysis, spans: Sequence[Span]) -> str | None:
-    """Whether question and quote differ by a negation, in the quote's clauses that matter."""
-    asked = _plain(question)
+    """A reason if only one of the question and the quote's relevant clauses is negated."""
+    cleaned = _without_pseudo_negation(question)
     for span in spans or [Span(0, 0)]:
-        rest = _plain(_relevant(question, quote, span))
-        if _NEGATED.search(asked) and not _negative(_contrast(rest, asked), asked):
+        rest = _without_pseudo_negation(_relevant_clauses(question, quote, span))
+        if _NEGATED.search(cleaned) and not _is_negative(_own_negations(rest, cleaned), cleaned):
             reason = "the question is negated and the quote is not"
-        elif _NEGATED.search(rest) and not _negative(asked, rest):
+        elif _NEGATED.search(rest) and not _is_negative(cleaned, rest):
             reason = "the quote is negated and the question is not"
         else:
             return None
     return reason
 
 
-def _negative(text: str, other: str) -> bool:
-    """Whether the text denies something in any way, also by a prefix or ending of a word of the `other`."""
+def _is_negative(text: str, other: str) -> bool:
+    """Whether the text denies something, also by a negative prefix or suffix of a word in `other`."""
     if _NEGATIVE.search(text):
         return True
     roots = analyse(other).roots
@@ -62,35 +62,39 @@ def _negative(text: str, other: str) -> bool:
     )
 
 
-def _contrast(text: str, question: str) -> str:
-    """The text without what is no denial of its own: comparisons, and verbs that the question has too."""
-    said = analyse(question).roots
+def _own_negations(text: str, question: str) -> str:
+    """The text without comparisons and negative verbs that the question has too."""
+    question_roots = analyse(question).roots - _DENIALS
     return _NEGATIVE.sub(
-        lambda m: " " if m[0].lower() in _COMPARED or word_root(m[0].lower()) in said - _DENIALS else m[0],
+        lambda m: " " if m[0].lower() in _COMPARED or word_root(m[0].lower()) in question_roots else m[0],
         text,
     )
 
 
-def _plain(text: str) -> str:
+def _without_pseudo_negation(text: str) -> str:
     return _NOT_A_DENIAL.sub(" ", text)
 
 
-def _relevant(question: str, quote: Analysis, span: Span) -> str:
-    """The quote's clauses that hold the answer or most words of the question, without the answer."""
+def _relevant_clauses(question: str, quote: Analysis, span: Span) -> str:
+    """The quote's clauses that contain the answer or most words of the question, without the answer."""
     tokens, text = quote.tokens, quote.text
     begin = tokens[span.first].start if span.last else 0
     end = tokens[span.last - 1].end if span.last else 0
-    asked = {t.root for t in content_tokens(analyse(question))}
-    kept: list[tuple[int, int, str]] = []
+    question_roots = {t.root for t in content_tokens(analyse(question))}
+    pieces: list[tuple[int, int, str]] = []
     for start, stop in _clauses(text):
-        holds = begin < stop and start < end
+        has_answer = begin < stop and start < end
         piece = text[start:stop]
-        if holds:
+        if has_answer:
             piece = text[start : max(start, begin)] + " " + text[min(end, stop) : stop]
-        kept.append((int(holds), len({t.root for t in content_tokens(analyse(piece))} & asked), piece))
-    most = max((share for _, share, _ in kept), default=0)
-    told = any(holds and share for holds, share, _ in kept)
-    return " ".join(piece for holds, share, piece in kept if holds or (share == most and not told))
+        pieces.append(
+            (int(has_answer), len({t.root for t in content_tokens(analyse(piece))} & question_roots), piece)
+        )
+    most = max((share for _, share, _ in pieces), default=0)
+    answered = any(has_answer and share for has_answer, share, _ in pieces)
+    return " ".join(
+        piece for has_answer, share, piece in pieces if has_answer or (share == most and not answered)
+    )
 
 
 def _clauses(text: str) -> list[tuple[int, int]]:
@@ -101,21 +105,27 @@ def _clauses(text: str) -> list[tuple[int, int]]:
 def yes_no_mismatch(
     question: str, answer: str, quote: Analysis, tokens: Sequence[AnalysedToken]
 ) -> str | None:
-    """Whether yes or no follows from the quote, as far as the words tell; binding is checked apart."""
-    said = answer.strip().strip(".!").lower()
-    if said not in ("yes", "no"):
+    """A reason if yes or no does not follow from the quote's words; binding is checked separately."""
+    choice = answer.strip().strip(".!").lower()
+    if choice not in ("yes", "no"):
         return "the answer is neither yes nor no"
     missing = [t for t in tokens if t.root not in quote.roots]
-    same = bool(_NEGATED.search(_plain(question))) == bool(_NEGATED.search(_plain(quote.text)))
-    if said == "yes":
+    same = bool(_NEGATED.search(_without_pseudo_negation(question))) == bool(
+        _NEGATED.search(_without_pseudo_negation(quote.text))
+    )
+    if choice == "yes":
         return None if same and not missing else "the quote does not say yes"
     if not missing:
         return "the quote does not say no" if same else None
-    return None if same and _another_value(analyse(question), quote, missing) else "the quote does not say no"
+    return (
+        None
+        if same and _has_another_value(analyse(question), quote, missing)
+        else "the quote does not say no"
+    )
 
 
-def _another_value(question: Analysis, quote: Analysis, missing: Sequence[AnalysedToken]) -> bool:
-    """Whether all that the quote lacks is one value, and it has another of the same kind."""
+def _has_another_value(question: Analysis, quote: Analysis, missing: Sequence[AnalysedToken]) -> bool:
+    """Whether the quote lacks exactly one value of the question, and has another of the same kind."""
     lacking = {t.root for t in missing}
     slots = [v for v in question.values if question.words(v) & lacking]
     if len(slots) != 1 or lacking - question.words(slots[0]):

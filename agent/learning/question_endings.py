@@ -1,7 +1,7 @@
-"""Endings: whether a question stops where a sentence may stop, by the base model that will learn it.
+"""Drops questions with a broken ending, by the base model's probability that the text ends there.
 
-Questions cut out of a sentence at the wrong place break off or run on ("Tell me what Rust lays."), and a
-language model expects anything there but the end.
+Questions cut from a sentence at the wrong place break off or run on ("Tell me what Rust lays."), and a
+language model assigns a low probability to their end.
 """
 
 import math
@@ -14,43 +14,43 @@ from agent.errors import PromptTooLong
 from agent.learning.candidate_pairs import CandidatePair
 
 LEAST = 0.01
-"""Probability of its end that a question needs, on the same scale in any model.
+"""Minimum probability of a question's end; the scale is similar across models.
 
 Of 200 graded questions SmolLM2-135M drops 33, of which 20 are bad (precision 62.5 to 67.1%), Gemma-3-270m 24,
 of which 15 are bad (65.9%). Of the questions that people wrote for SQuAD they drop 2 of 157 and 4 of 147.
 """
 LONGEST_QUOTE = 1000
-"""Characters that the model reads of a quote."""
+"""Characters of a quote shown to the model."""
 AT_ONCE = 2
-"""Quotes whose questions are scored at once: chats wait for the same engine."""
+"""Quotes scored concurrently; few, because chats use the same engine."""
 MARKS = (".", "?", "!")
 
 
 async def keep_complete_questions(
     candidates: Sequence[CandidatePair], scorer: EndingScorer
 ) -> list[CandidatePair]:
-    """The candidates whose question may end where it does. Raises what the scorer raises."""
+    """The candidates whose question has a plausible ending. Raises what the scorer raises."""
     by_quote: dict[str, list[int]] = {}
-    for place, candidate in enumerate(candidates):
-        by_quote.setdefault(candidate.quote, []).append(place)
+    for index, candidate in enumerate(candidates):
+        by_quote.setdefault(candidate.quote, []).append(index)
 
-    async def passed(quote: str, places: Sequence[int]) -> list[int]:
+    async def complete(quote: str, indices: Sequence[int]) -> list[int]:
         prompt = PROMPT.format(quote=quote[:LONGEST_QUOTE])
-        texts = [_marked(candidates[place].question) for place in places]
+        texts = [_with_end_mark(candidates[index].question) for index in indices]
         try:
             scores = await scorer.ending_logprobs(prompt, texts)
-        except PromptTooLong:  # so long a quote cannot be scored, which says nothing against its questions
-            return list(places)
-        return [place for place, score in zip(places, scores, strict=True) if score >= math.log(LEAST)]
+        except PromptTooLong:  # the quote is too long to score, so its questions are kept
+            return list(indices)
+        return [index for index, score in zip(indices, scores, strict=True) if score >= math.log(LEAST)]
 
-    found = await gather_limited(
-        [partial(passed, quote, places) for quote, places in by_quote.items()], AT_ONCE
+    groups = await gather_limited(
+        [partial(complete, quote, indices) for quote, indices in by_quote.items()], AT_ONCE
     )
-    return [candidates[place] for place in sorted(place for places in found for place in places)]
+    return [candidates[index] for index in sorted(index for group in groups for index in group)]
 
 
-def _marked(question: str) -> str:
-    """The question with the mark at its end that some teachers leave out."""
+def _with_end_mark(question: str) -> str:
+    """The question with an end mark, which some teachers omit."""
     text = question.strip()
     return f" {text}" if text.endswith(MARKS) else f" {text}?"
 

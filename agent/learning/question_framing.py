@@ -1,4 +1,4 @@
-"""What people say around a question, and how they name the document that it is about."""
+"""Adds openings ("Quick question: ") and document titles to questions, for more training wordings."""
 
 TRAINED_OPENINGS = (
     "Please tell me: ", "Quick question: ", "I was wondering: ", "Do you know this? ", "For a quiz: ",
@@ -8,13 +8,13 @@ HELD_OUT_OPENINGS = (
     "Good morning, ", "Hey there, ", "Out of interest, ", "Sorry to bother you: ", "I have to ask: ",
     "My colleague would like to hear: ",
 )  # fmt: skip
-"""Never trained: evaluation asks with them where a question has too few wordings to hold one back."""
+"""Never trained; evaluation uses them if a question has too few wordings to hold one out."""
 TITLE_TEMPLATES = ("About {title}: {question}", "{title}: {question}", "In the text about {title}, {lower}")
-"""For questions that are ambiguous without the document's name."""
+"""For questions that are ambiguous without the document's title."""
 
 
 def with_opening(opening: str, question: str) -> str:
-    """The question after an opening."""
+    """The question with an opening in front."""
     return f"{opening}{question}" if opening.endswith((": ", "? ")) else f"{opening}{lower_first(question)}"
 
 
@@ -24,7 +24,7 @@ def with_title(template: str, title: str, question: str) -> str:
 
 
 def lower_first(question: str) -> str:
-    """With a small first letter, but for names and acronyms (`What` -> `what`)."""
+    """The question with a lower-case first letter, unless it begins with a name (`What` -> `what`)."""
     first = question.split(" ", 1)[0]
     return question[:1].lower() + question[1:] if first in _OPENERS else question
 

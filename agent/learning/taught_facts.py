@@ -1,4 +1,4 @@
-"""What a domain was taught before: facts that a further lesson must not teach again."""
+"""Ids of the facts that a domain's adapters were already taught, so that new lessons leave them out."""
 
 import asyncio
 import logging
@@ -15,38 +15,38 @@ log = logging.getLogger(__name__)
 
 
 class TaughtFacts(NamedTuple):
-    """Ids of facts."""
+    """Ids of the facts taught in a domain."""
 
     live: frozenset[str]
-    """Of the lessons that the live adapter learned."""
+    """Facts of the live adapter's lessons."""
     quarantined: frozenset[str]
-    """Of lessons that are in quarantine, for they were forgotten or could not be held."""
+    """Facts of quarantined lessons, which were forgotten or could not be learned."""
 
 
 async def facts_taught(domain: Domain, registry: AdapterRegistry, outbox: Outbox) -> TaughtFacts:
-    """What the domain's adapters were taught; a lesson whose file is lost is logged and left out."""
-    live, quarantined = await asyncio.to_thread(_lessons, domain, registry)
-    return TaughtFacts(await _facts(live, outbox), await _facts(quarantined, outbox))
+    """The facts taught in the domain; an unreadable lesson is logged and skipped."""
+    live, quarantined = await asyncio.to_thread(_curricula, domain, registry)
+    return TaughtFacts(await _fact_ids(live, outbox), await _fact_ids(quarantined, outbox))
 
 
-def _lessons(domain: Domain, registry: AdapterRegistry) -> tuple[tuple[Digest, ...], tuple[Digest, ...]]:
+def _curricula(domain: Domain, registry: AdapterRegistry) -> tuple[tuple[Digest, ...], tuple[Digest, ...]]:
     live = registry.live(domain)
     if live is not None and base_mismatch(live, registry) is not None:
         live = None
-    digests = dict.fromkeys(digest for made in registry.list(domain) for digest in made.learned)
-    barred = tuple(digest for digest in digests if registry.quarantined(digest) is not None)
-    return _learned(live), barred
+    digests = dict.fromkeys(digest for adapter in registry.list(domain) for digest in adapter.learned)
+    quarantined = tuple(digest for digest in digests if registry.quarantined(digest) is not None)
+    return _learned(live), quarantined
 
 
 def _learned(live: Adapter | None) -> tuple[Digest, ...]:
     return () if live is None else live.learned
 
 
-async def _facts(digests: Iterable[Digest], outbox: Outbox) -> frozenset[str]:
-    found: set[str] = set()
+async def _fact_ids(digests: Iterable[Digest], outbox: Outbox) -> frozenset[str]:
+    ids: set[str] = set()
     for digest in digests:
         try:
-            found |= {fact.id for fact in (await outbox.curriculum(digest)).facts}
+            ids |= {fact.id for fact in (await outbox.curriculum(digest)).facts}
         except (UnknownRun, CorruptRecord) as error:
-            log.warning("what %s taught is not known: %s", digest[:12], error)
-    return frozenset(found)
+            log.warning("the facts of the curriculum %s cannot be read: %s", digest[:12], error)
+    return frozenset(ids)

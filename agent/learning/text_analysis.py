@@ -1,6 +1,6 @@
-"""Text for comparison: tokens with their roots, and the values (numbers, dates, names, code) it holds.
+"""Analyses English text into tokens with roots, and values: numbers, dates, names and code.
 
-English only, by spelling and word lists; there is no parse.
+By spelling and word lists, without a parser.
 """
 
 import re
@@ -39,36 +39,36 @@ _TH = (
 _ORDINALS = {word: f"{value}th" for value, word in enumerate(_TH.split(), start=3)}
 _YEARS = range(1000, 2101)
 _LINKS = frozenset({"of", "de", "van", "von", "del", "la", "der", "den"})
-"""Small words inside a name, such as `Duke of Kent`."""
+"""Function words inside a name, such as `Duke of Kent`."""
 
 
 class AnalysedToken(NamedTuple):
-    """A word, number or sign of the text at `[start:end]`."""
+    """A word, number or symbol of the text at `[start:end]`."""
 
     start: int
     end: int
     norm: str
-    """Lower case without a possessive ending; a number in plain digits."""
+    """Lower case without a possessive ending; numbers in digits."""
     root: str
     kind: Kind
     capital: bool
     code: bool
     opens: bool
-    """It is the first of its sentence."""
+    """Whether it is the first token of its sentence."""
 
 
 class Value(NamedTuple):
-    """A number, date, name or code span: the tokens `[first:last]`."""
+    """A number, date, name or code span of the tokens `[first:last]`."""
 
     kind: ValueKind
     first: int
     last: int
     unit: str = ""
-    """What a number counts or measures: a sign or word next to it; `""` where none is known."""
+    """The symbol or word next to a number that it counts or measures; `""` if unknown."""
 
 
 class Analysis(NamedTuple):
-    """A text cut into tokens."""
+    """A text with its tokens, their roots, and its values."""
 
     text: str
     tokens: tuple[AnalysedToken, ...]
@@ -77,20 +77,20 @@ class Analysis(NamedTuple):
 
     def words(self, value: Value) -> frozenset[str]:
         """Roots of a value's words, without articles and prepositions."""
-        found = frozenset(t.root for t in self.tokens[value.first : value.last])
-        return frozenset(r for r in found if r not in CLOSED_CLASS) or found
+        roots = frozenset(t.root for t in self.tokens[value.first : value.last])
+        return frozenset(r for r in roots if r not in CLOSED_CLASS) or roots
 
 
 @lru_cache(maxsize=4096)
 def analyse(text: str) -> Analysis:
-    """The tokens and values of the text."""
+    """Analyses the text; results are cached."""
     tokens = tuple(_merged(list(_tokens(text))))
     return Analysis(text, tokens, frozenset(t.root for t in tokens), tuple(_values(text, tokens)))
 
 
 @lru_cache(maxsize=100_000)
 def word_root(word: str) -> str:
-    """The root of a word, of an irregular form too (`wrote`, `written` and `write` are one)."""
+    """The root of a word, also for irregular forms (`wrote`, `written` and `write` have the same)."""
     if word in IRREGULAR:
         return IRREGULAR[word]
     bare = root(word)
@@ -104,7 +104,7 @@ def word_root(word: str) -> str:
 
 
 def content_tokens(analysis: Analysis) -> tuple[AnalysedToken, ...]:
-    """Tokens that carry content: neither function words nor signs."""
+    """The content tokens: neither function words nor symbols."""
     return tuple(t for t in analysis.tokens if t.norm not in CLOSED_CLASS and t.kind != "symbol")
 
 
@@ -150,25 +150,25 @@ def _normalised(match: re.Match[str]) -> tuple[str, Kind]:
 
 
 def _merged(tokens: Sequence[AnalysedToken]) -> Iterator[AnalysedToken]:
-    """Numbers of several words as one: `twenty-one`, `4.2 million`."""
-    waiting: AnalysedToken | None = None
+    """Merges numbers of several words: `twenty-one`, `4.2 million`."""
+    pending: AnalysedToken | None = None
     for token in tokens:
-        if waiting is not None:
-            value = _product(waiting, token)
+        if pending is not None:
+            value = _combined_number(pending, token)
             if value is not None:
-                waiting = waiting._replace(end=token.end, norm=value, root=value, kind="number")
+                pending = pending._replace(end=token.end, norm=value, root=value, kind="number")
                 continue
-            yield waiting
-            waiting = None
+            yield pending
+            pending = None
         if token.kind in ("number", "date") and token.norm[-1].isdigit():
-            waiting = token
+            pending = token
         else:
             yield token
-    if waiting is not None:
-        yield waiting
+    if pending is not None:
+        yield pending
 
 
-def _product(number: AnalysedToken, token: AnalysedToken) -> str | None:
+def _combined_number(number: AnalysedToken, token: AnalysedToken) -> str | None:
     if token.start - number.end > 1:
         return None
     if token.norm in _SCALES:
@@ -183,14 +183,14 @@ def _product(number: AnalysedToken, token: AnalysedToken) -> str | None:
 
 
 def _values(text: str, tokens: Sequence[AnalysedToken]) -> Iterator[Value]:
-    place = 0
-    while place < len(tokens):
-        kind, last = _value_at(text, tokens, place)
+    index = 0
+    while index < len(tokens):
+        kind, last = _value_at(text, tokens, index)
         if kind is not None:
-            yield Value(kind, place, last, _unit(text, tokens, place, last) if kind == "number" else "")
-            place = last
+            yield Value(kind, index, last, _unit(text, tokens, index, last) if kind == "number" else "")
+            index = last
         else:
-            place += 1
+            index += 1
 
 
 def _value_at(text: str, tokens: Sequence[AnalysedToken], first: int) -> tuple[ValueKind | None, int]:
@@ -217,25 +217,25 @@ def _value_at(text: str, tokens: Sequence[AnalysedToken], first: int) -> tuple[V
     return (None if lone else "name"), last
 
 
-def _before_month(tokens: Sequence[AnalysedToken], place: int) -> bool:
-    return place + 1 < len(tokens) and tokens[place + 1].norm in MONTHS and tokens[place + 1].kind == "date"
+def _before_month(tokens: Sequence[AnalysedToken], index: int) -> bool:
+    return index + 1 < len(tokens) and tokens[index + 1].norm in MONTHS and tokens[index + 1].kind == "date"
 
 
-def _continues_date(text: str, tokens: Sequence[AnalysedToken], place: int) -> bool:
-    token, before = tokens[place], tokens[place - 1]
+def _continues_date(text: str, tokens: Sequence[AnalysedToken], index: int) -> bool:
+    token, before = tokens[index], tokens[index - 1]
     if text[before.end : token.start].strip(" ,"):
         return False
-    if token.kind == "date" or _before_month(tokens, place):
+    if token.kind == "date" or _before_month(tokens, index):
         return True
     return before.norm in MONTHS and token.kind in ("number", "ordinal")
 
 
-def _continues_name(text: str, tokens: Sequence[AnalysedToken], place: int) -> int:
-    """How many more tokens belong to the name that ends before `place`."""
+def _continues_name(text: str, tokens: Sequence[AnalysedToken], index: int) -> int:
+    """How many more tokens belong to the name that ends before `index`; 0 if it ends there."""
     for size in (1, 2):
-        if place + size > len(tokens):
+        if index + size > len(tokens):
             return 0
-        token, before = tokens[place + size - 1], tokens[place + size - 2]
+        token, before = tokens[index + size - 1], tokens[index + size - 2]
         if text[before.end : token.start].strip(" -.'\u2019&\u2013") or token.code or token.opens:
             return 0
         if token.capital and token.kind == "word":
@@ -246,7 +246,7 @@ def _continues_name(text: str, tokens: Sequence[AnalysedToken], place: int) -> i
 
 
 def _unit(text: str, tokens: Sequence[AnalysedToken], first: int, last: int) -> str:
-    """The measure or thing counted, next to a number."""
+    """The unit or counted thing next to a number."""
     if first and tokens[first - 1].kind == "symbol" and tokens[first - 1].end == tokens[first].start:
         return UNITS.get(tokens[first - 1].norm, tokens[first - 1].norm)
     if last >= len(tokens) or text[tokens[last - 1].end : tokens[last].start].strip(" -"):

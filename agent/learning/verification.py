@@ -1,6 +1,6 @@
-"""Verification: whether a question and answer, by whatever teacher, follow from the passage they name.
+"""Verification: drops question and answer pairs that do not follow from their passage, with a reason.
 
-Drops what it cannot prove, for a stated reason; it repairs nothing and trusts no teacher.
+Pairs are checked the same way whatever teacher wrote them, and never repaired.
 """
 
 import asyncio
@@ -43,19 +43,19 @@ OF_THE_WORDING = frozenset(
         "another sentence gives another answer",
     }
 )
-"""Reasons that say nothing of a question's other wordings."""
+"""Reasons that do not affect a question's other wordings."""
 GOES_ON = "the base model expects the question to go on"
 OPEN_FORMS = frozenset({"statement"})
-"""Forms in which one question may well have several answers ("Tell me about ...")."""
+"""Forms in which one question may have several answers ("Tell me about ...")."""
 
 
 class VerifiedPairs(Record):
-    """Candidates that their sources support, and how many were dropped for which reason."""
+    """The pairs supported by their sources, and the number of dropped pairs by reason."""
 
     kept: tuple[CandidatePair, ...]
     dropped: dict[str, int]
     scored: bool = False
-    """Whether the base model has read what was kept."""
+    """Whether the base model scored the question endings."""
 
 
 async def verify(
@@ -67,21 +67,21 @@ async def verify(
 ) -> VerifiedPairs:
     """Checks every candidate against its passage (by id), the corpus, the other candidates and the scorer.
 
-    Raises EngineUnavailable; without a scorer, or where it fails, nobody checks how the questions end.
+    Raises EngineUnavailable. Without a scorer, or if it fails otherwise, question endings are not checked.
     """
-    # Off the event loop: thousands of candidates take seconds, and chats must not wait for them.
-    kept, dropped = await asyncio.to_thread(_consistent, candidates, passages, corpus)
+    # In a thread: thousands of candidates take seconds, and chats must not wait.
+    kept, dropped = await asyncio.to_thread(_check_texts, candidates, passages, corpus)
     scored = False
     if scorer is not None:
         try:
-            whole = await keep_complete_questions(kept, scorer)
+            complete = await keep_complete_questions(kept, scorer)
         except EngineUnavailable:
             raise
         except (EngineError, ValueError) as error:
-            log.warning("how the questions end was not checked: %s", error)
+            log.warning("question endings were not checked: %s", error)
         else:
-            dropped[GOES_ON] = len(kept) - len(whole)
-            kept, scored = whole, True
+            dropped[GOES_ON] = len(kept) - len(complete)
+            kept, scored = complete, True
     return VerifiedPairs(
         kept=tuple(kept),
         dropped={reason: count for reason, count in sorted(dropped.items()) if count},
@@ -89,29 +89,29 @@ async def verify(
     )
 
 
-def _consistent(
+def _check_texts(
     candidates: Sequence[CandidatePair],
     passages: Mapping[str, Passage],
     corpus: CorpusIndex | Sequence[Passage],
 ) -> tuple[list[CandidatePair], Counter[str]]:
-    """What the text checks alone keep, and how many they drop for which reason."""
+    """All checks that need no model: the supported candidates, and the number dropped by reason."""
     index = corpus if isinstance(corpus, CorpusIndex) else CorpusIndex(corpus)
     dropped: Counter[str] = Counter()
-    sound: list[CandidatePair] = []
+    supported: list[CandidatePair] = []
     for wordings in group_by_answer(candidates):
-        for place, candidate in enumerate(wordings):
+        for rank, candidate in enumerate(wordings):
             reason = unsupported_reason(candidate, passages.get(candidate.passage_id), index)
             if reason is None:
-                sound.append(candidate)
+                supported.append(candidate)
                 continue
             dropped[reason] += 1
-            if place == 0 and reason not in OF_THE_WORDING:
+            if rank == 0 and reason not in OF_THE_WORDING:
                 dropped["its plainest wording is not supported"] += len(wordings) - 1
                 break
-    # Only among sound ones: a corrupted candidate must not take the true one with it.
+    # Only among supported ones: a corrupted candidate must not drop the true one.
     kept: list[CandidatePair] = []
-    for group in _by_question(sound):
-        if _contradictory(group):
+    for group in _by_question(supported):
+        if _is_contradictory(group):
             dropped["the same question has two answers"] += len(group)
         else:
             kept.append(group[0])
@@ -120,39 +120,39 @@ def _consistent(
 
 
 def unsupported_reason(candidate: CandidatePair, passage: Passage | None, corpus: CorpusIndex) -> str | None:
-    """Why the candidate does not follow from its passage, or None if it does."""
+    """Why the candidate does not follow from its passage; None if it does."""
     if passage is None:
         return "the source passage is gone"
     if reason := unreadable_reason(candidate.question, candidate.answer, candidate.quote):
         return reason
-    place = passage.text.find(candidate.quote)
-    if place < 0:
+    start = passage.text.find(candidate.quote)
+    if start < 0:
         return "the quote is not in the source"
-    end = place + len(candidate.quote)
-    if is_garbled(candidate.quote, passage.text[max(0, place - AROUND) : end + AROUND]):
+    end = start + len(candidate.quote)
+    if is_garbled(candidate.quote, passage.text[max(0, start - AROUND) : end + AROUND]):
         return "the quote is garbled"
     quote, question, answer = map(analyse, (candidate.quote, candidate.question, candidate.answer))
     if is_verbless(quote):
         return "the quote has no verb"
-    before = analyse(_before(passage.text, place))
+    before = analyse(_text_before(passage.text, start))
     headings = analyse(f"{passage.title}\n{passage.section}")
     whole = analyse(passage.text)
     if has_cut_words(question, whole, corpus.vocabulary):
         return "the question has words cut in the middle"
     reason = unknown_names(question, quote=quote, before=before, passage=whole, headings=headings)
-    if reason and candidate.form != "yes_no":  # a "no" is about what is not there
+    if reason and candidate.form != "yes_no":  # the answer "no" may be about a name that is absent
         return reason
     if names_another_subject(question, answer, quote, whole, headings):
         return "the question names another than the quote"
     if is_uncovered(question, quote.roots | before.roots | headings.roots):
         return "the question is about something else"
     if candidate.form == "yes_no":
-        reason = _unproved_choice(candidate, question, quote)
+        reason = _yes_no_problem(candidate, question, quote)
     else:
-        reason = _unproved(candidate, question, answer, quote)
+        reason = _answer_problem(candidate, question, answer, quote)
     if reason:
         return reason
-    if candidate.form != "cloze" and not corpus.found(question, passage.id):
+    if candidate.form != "cloze" and not corpus.finds(question, passage.id):
         return "the question does not find its own passage"
     if candidate.form != "yes_no":
         spans = answer_spans(candidate.answer, quote)
@@ -163,7 +163,9 @@ def unsupported_reason(candidate: CandidatePair, passage: Passage | None, corpus
     return None
 
 
-def _unproved(candidate: CandidatePair, question: Analysis, answer: Analysis, quote: Analysis) -> str | None:
+def _answer_problem(
+    candidate: CandidatePair, question: Analysis, answer: Analysis, quote: Analysis
+) -> str | None:
     spans = answer_spans(candidate.answer, quote)
     if not spans:
         return "the answer is not in the quote"
@@ -178,7 +180,7 @@ def _unproved(candidate: CandidatePair, question: Analysis, answer: Analysis, qu
     return "the quote gives that answer to another question" if is_unbound(question, quote, spans) else None
 
 
-def _unproved_choice(candidate: CandidatePair, question: Analysis, quote: Analysis) -> str | None:
+def _yes_no_problem(candidate: CandidatePair, question: Analysis, quote: Analysis) -> str | None:
     if reason := yes_no_mismatch(candidate.question, candidate.answer, quote, content_tokens(question)):
         return reason
     if normalise(candidate.answer) == "no":
@@ -195,17 +197,17 @@ def _unproved_choice(candidate: CandidatePair, question: Analysis, quote: Analys
     return None
 
 
-def _before(text: str, place: int) -> str:
-    """The sentences just before `place`."""
-    window = text[max(0, place - LOOK_BACK) : place]
-    if place <= LOOK_BACK:
+def _text_before(text: str, position: int) -> str:
+    """Up to LOOK_BACK characters before `position`, in whole sentences."""
+    window = text[max(0, position - LOOK_BACK) : position]
+    if position <= LOOK_BACK:
         return window
     starts = [start for start, _ in sentences(window)]
     return window[starts[1] :] if len(starts) > 1 else window
 
 
 def _by_question(candidates: Sequence[CandidatePair]) -> list[list[CandidatePair]]:
-    """Candidates that ask the same, in order; in an open form also those that answer the same."""
+    """Groups candidates with the same question, in order; in open forms also with the same answer."""
     groups: dict[tuple[str, str], list[CandidatePair]] = {}
     for candidate in candidates:
         answer = normalise(candidate.answer) if candidate.form in OPEN_FORMS else ""
@@ -213,10 +215,10 @@ def _by_question(candidates: Sequence[CandidatePair]) -> list[list[CandidatePair
     return list(groups.values())
 
 
-def _contradictory(group: Sequence[CandidatePair]) -> bool:
-    """Whether the answers are more than longer and shorter forms of one."""
-    said = sorted((_padded(c.answer) for c in group), key=len)
-    return any(answer not in said[-1] for answer in said)
+def _is_contradictory(group: Sequence[CandidatePair]) -> bool:
+    """Whether an answer is not contained in the longest one."""
+    answers = sorted((_padded(c.answer) for c in group), key=len)
+    return any(answer not in answers[-1] for answer in answers)
 
 
 def _padded(answer: str) -> str:

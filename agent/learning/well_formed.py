@@ -1,4 +1,4 @@
-"""Well-formed text: whether a question can be read, and a quote is prose and not two columns run together."""
+"""Checks that questions are readable, and that quotes are prose rather than merged columns or bad OCR."""
 
 import re
 from collections.abc import Set
@@ -12,7 +12,7 @@ LONGEST_QUESTION = 400
 LONGEST_ANSWER = 1_000
 LONGEST_QUOTE = 2_000
 AROUND = 60
-"""Characters around a quote that are read with it: a column's line ends where its words do not."""
+"""Characters around a quote that are checked with it, because merged columns break at line ends."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 _DETERMINER = r"(?:the|an?)"
@@ -48,22 +48,22 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def unreadable_reason(question: str, answer: str, quote: str) -> str | None:
-    """Why the texts cannot be read at all."""
+    """Why the texts are unreadable; None if they are fine."""
     if not question.strip() or not answer.strip() or not quote.strip():
         return "the question, answer or quote is empty"
     if len(question) > LONGEST_QUESTION or len(answer) > LONGEST_ANSWER or len(quote) > LONGEST_QUOTE:
         return "the question, answer or quote is too long"
     if _CONTROL.search(f"{question}{answer}{quote}"):
         return "the text has control characters"
-    if not _balanced(question):
+    if not _is_balanced(question):
         return "the question's brackets or quotation marks do not match"
     return None
 
 
 def is_garbled(quote: str, around: str) -> bool:
-    """Whether the quote reads like columns run together or badly recognised print.
+    """Whether the quote looks like merged columns or bad OCR.
 
-    `around` is the quote with a little of the text on both sides.
+    `around` is the quote with AROUND characters of text on both sides.
     """
     plain = re.sub(r"`[^`]*`|\"[^\"]*\"|\u201c[^\u201d]*\u201d", "X", around)
     if _MISPLACED.search(plain) or _LONE_CAPITAL.search(plain) or _SPLIT_WORD.search(plain):
@@ -74,7 +74,7 @@ def is_garbled(quote: str, around: str) -> bool:
 
 
 def is_verbless(quote: Analysis) -> bool:
-    """Whether the quote has nothing that could be a verb and is no row, list or code."""
+    """Whether the quote has no possible verb and is not a table row, list or code."""
     if _TABLE.search(quote.text):
         return False
     words = [t for t in quote.tokens if t.kind == "word"]
@@ -86,14 +86,14 @@ def is_verbless(quote: Analysis) -> bool:
 
 
 def has_cut_words(question: Analysis, passage: Analysis, vocabulary: Set[str]) -> bool:
-    """Whether a word of the question is cut out of one of the passage, or most words are no English at all.
+    """Whether a word of the question is a fragment of one in the passage, or most words are not English.
 
-    Rare words and slips of spelling pass: people write them.
+    Rare words and spelling mistakes are accepted.
     """
     strange = [
         t.norm
         for t in question.tokens
-        if t.kind == "word" and not t.code and t.root not in vocabulary and not _common(t.norm)
+        if t.kind == "word" and not t.code and t.root not in vocabulary and not _is_common(t.norm)
     ]
     if 2 * len(strange) > len(question.tokens):
         return True
@@ -104,7 +104,7 @@ def has_cut_words(question: Analysis, passage: Analysis, vocabulary: Set[str]) -
     )
 
 
-def _common(word: str) -> bool:
+def _is_common(word: str) -> bool:
     return word in CLOSED_CLASS or word in common_words() or word_root(word) in _common_roots()
 
 
@@ -113,7 +113,7 @@ def _common_roots() -> frozenset[str]:
     return frozenset(map(word_root, common_words()))
 
 
-def _balanced(text: str) -> bool:
+def _is_balanced(text: str) -> bool:
     opened: list[str] = []
     for character in text:
         if character in "([{":

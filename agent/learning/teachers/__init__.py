@@ -1,1 +1,1 @@
-"""Teachers: whoever writes question and answer pairs about passages."""
+"""Teachers write question and answer pairs about passages: by rules, with a remote model, or both."""

@@ -1,4 +1,4 @@
-"""What a teacher is: passages in, candidate pairs out."""
+"""The teacher protocol: passages in, candidate pairs out."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -22,8 +22,8 @@ class Teacher(Protocol):
         question: str | None = None,
         on_progress: PassageProgress | None = None,
     ) -> WrittenPairs:
-        """Pairs about the passages, still to be verified; `question` is what they should help to answer.
+        """Writes unverified pairs about the passages; `question` is the gap's question to focus on.
 
-        Raises TeacherError where the teacher cannot work at all.
+        Raises TeacherError if the teacher fails altogether.
         """
         ...

@@ -1,4 +1,4 @@
-"""A client of one model at an OpenAI-compatible URL, which asks less of a server that refuses a request."""
+"""HTTP client for a teacher model at an OpenAI-compatible URL; falls back to simpler requests if refused."""
 
 import asyncio
 import json
@@ -17,12 +17,12 @@ from agent.learning.teachers.request import REQUESTS, request_body
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 8 * LONGEST_REPLY
-"""Bytes of an HTTP body; JSON takes up to six for a character."""
+"""Most bytes of an HTTP body; JSON takes up to six per character."""
 CONNECT_SECONDS = 10.0
 PAUSES = (0.5, 1.0, 4.0)
-"""Seconds before each further try at a server that is busy or away."""
+"""Seconds before each retry of a busy or unreachable server."""
 LONGEST_PAUSE = 60.0
-"""Seconds that a busy server may ask us to wait."""
+"""Most seconds to wait for a busy server's Retry-After."""
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
 REFUSED = frozenset({400, 422})
 CHECK_URL = "check NIGHTSCHOOL_TEACHER_URL (it usually ends in /v1)"
@@ -36,17 +36,17 @@ class _Response(NamedTuple):
 
 @dataclass
 class ServerState:
-    """What one call of `write` has learned about the server."""
+    """What is known about the server during one call of `write`."""
 
     level: int = 0
-    """Index into REQUESTS of the most demanding kind of request that it may take."""
+    """Index into REQUESTS of the most demanding request that the server may accept."""
     answered: bool = False
     fatal: TeacherError | None = None
-    """Why no request will be answered."""
+    """Why no request can succeed."""
 
 
 class ChatClient:
-    """The model `name` of the server at `url`, which includes `/v1`; `timeout` is in seconds for a reply."""
+    """A client for the model `name` at `url`, which includes `/v1`; `timeout` is in seconds per reply."""
 
     def __init__(
         self, url: str, name: str, *, key: SecretStr, timeout: float, client: httpx.AsyncClient
@@ -58,7 +58,7 @@ class ChatClient:
         self._client = client
 
     async def complete(self, messages: list[dict[str, str]], server: ServerState) -> tuple[str, str]:
-        """The model's text and why it ended, to the most demanding request that the server takes."""
+        """The model's text and finish reason, with the most demanding request that the server accepts."""
         try:
             for level in range(server.level, len(REQUESTS)):
                 response = await self._send(request_body(self.name, messages, level))
@@ -73,14 +73,14 @@ class ChatClient:
                 raise server.fatal from failure
             raise
         if level > server.level and not server.answered:
-            refused, taken = REQUESTS[server.level][0], REQUESTS[level][0]
-            log.warning("the teacher %s refuses %s; it is asked with %s instead", self.name, refused, taken)
+            refused, accepted = REQUESTS[server.level][0], REQUESTS[level][0]
+            log.warning("the teacher %s refuses %s; using %s instead", self.name, refused, accepted)
             server.level = level
         server.answered = True
         return text, finish
 
     async def _send(self, request: dict[str, Any]) -> _Response:
-        """Posts the request, again after a pause where the server is busy or away."""
+        """Posts the request, with retries while the server is busy or unreachable."""
         for pause in (*PAUSES, None):
             try:
                 async with asyncio.timeout(self._timeout):
@@ -116,12 +116,12 @@ class ChatClient:
 def _retry_after(response: httpx.Response) -> float:
     try:
         return min(max(float(response.headers.get("retry-after", 0)), 0.0), LONGEST_PAUSE)
-    except ValueError:  # a date, or nonsense
+    except ValueError:  # a date, or invalid
         return 0.0
 
 
 def _content(response: _Response) -> tuple[str, str]:
-    """The text of a chat completion and its finish reason. Raises NoReply if it is none."""
+    """The text and finish reason of a chat completion. Raises NoReply if the response is not one."""
     detail = " ".join(response.body[:300].split())
     if response.status in (401, 403):
         raise NoReply("refused the key", detail, "check NIGHTSCHOOL_TEACHER_KEY")

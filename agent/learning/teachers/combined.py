@@ -1,4 +1,4 @@
-"""Two teachers as one: the rules' pairs first, then a model's."""
+"""A teacher that combines two: the rules' pairs first, then a model's."""
 
 import logging
 from collections import Counter
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class CombinedTeacher:
-    """Rules and a model. A model that fails as a whole costs its own pairs, never the rules'."""
+    """Combines rules and a model; if the model fails, the rules' pairs are still used."""
 
     def __init__(self, rules: Teacher, model: Teacher) -> None:
         self.name = f"{rules.name}+{model.name}"
@@ -28,9 +28,9 @@ class CombinedTeacher:
         question: str | None = None,
         on_progress: PassageProgress | None = None,
     ) -> WrittenPairs:
-        """The pairs of both, each once. Progress is the model's, as the rules take next to no time.
+        """The pairs of both without duplicates. Progress is the model's, because the rules are fast.
 
-        `failed` counts a passage once for each teacher that got nothing from it.
+        `failed` counts a passage once per teacher without pairs.
         """
         by_rules = await self._rules.write(passages, question=question)
         try:
@@ -45,7 +45,7 @@ class CombinedTeacher:
 
 
 def _distinct(candidates: Iterable[CandidatePair]) -> tuple[CandidatePair, ...]:
-    """The first of those that ask and answer the same in other punctuation, case or articles."""
+    """Drops pairs that differ from an earlier one only in punctuation, case or articles."""
     first: dict[tuple[str, str], CandidatePair] = {}
     for candidate in candidates:
         first.setdefault((normalise(candidate.question), normalise(candidate.answer)), candidate)

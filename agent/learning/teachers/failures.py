@@ -1,11 +1,11 @@
-"""Why a passage gives no pairs: `BadReply` and `NoReply` are the two kinds of `PassageFailure`.
+"""Failures of a teacher on a single passage: `PassageFailure` with `BadReply` and `NoReply`.
 
-Each costs one passage. What ends a whole run is a `TeacherError`.
+They cost one passage; a `TeacherError` ends the whole run.
 """
 
 
 class PassageFailure(Exception):
-    """A passage that gives nothing: `reason` is counted, `detail` says what happened."""
+    """A passage without pairs: `reason` is counted in statistics, `detail` explains it."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason)
@@ -14,11 +14,11 @@ class PassageFailure(Exception):
 
 
 class BadReply(PassageFailure):
-    """A reply without a usable pair; `detail` is for its author, who gets a second chance."""
+    """A reply without a usable pair; `detail` is sent back to the model for a second try."""
 
 
 class NoReply(PassageFailure):
-    """The server did not answer. `advice` says what to check where no other request will fare better."""
+    """The server did not answer. `advice` says what to check if no other request can succeed."""
 
     def __init__(self, reason: str, detail: str, advice: str = "") -> None:
         super().__init__(reason, detail)

@@ -1,6 +1,6 @@
-"""A larger model as judge of found facts, over any OpenAI-compatible URL.
+"""A remote model that judges whether facts are faithful to their passages (OpenAI-compatible URL).
 
-Its output is untrusted: what is not valid JSON of the right shape is refused.
+Its output is untrusted and has to be valid JSON of the expected shape.
 """
 
 import json
@@ -15,7 +15,7 @@ from memory.records.knowledge import Findings
 PASSAGES_PER_CALL = 8
 FACTS_PER_JUDGEMENT = 40
 LONGEST_REPLY = 200_000
-"""Characters; a longer reply is nonsense, and parsing it would cost memory."""
+"""Characters; longer replies are rejected unparsed."""
 
 
 class _Opinion(BaseModel):
@@ -24,12 +24,12 @@ class _Opinion(BaseModel):
 
 
 class ModelJudge:
-    """A remote model that marks how faithful facts are to their passages."""
+    """A remote model that scores how faithful facts are to their passages."""
 
     def __init__(
         self, url: str, name: str, *, key: SecretStr, timeout: float, client: httpx.AsyncClient
     ) -> None:
-        from langchain_openai import ChatOpenAI  # a second to import, which those without a judge save
+        from langchain_openai import ChatOpenAI  # takes a second to import
 
         self.name = name
         self._model = ChatOpenAI(
@@ -43,15 +43,15 @@ class ModelJudge:
         )
 
     async def judge(self, question: str, findings: Findings) -> tuple[float, str]:
-        """How faithful the facts are to their passages, in [0, 1], with the reason. Raises TeacherError.
+        """Faithfulness of the facts in [0, 1], with a reason. Raises TeacherError.
 
-        Only the first passages are shown, and only what is said to stand in them is judged.
+        Judges only the facts of the first PASSAGES_PER_CALL passages.
         """
         shown = [hit.passage for hit in findings.evidence[:PASSAGES_PER_CALL]]
         ids = {passage.id for passage in shown}
         stated = [f for f in findings.facts if f.passage_id in ids][:FACTS_PER_JUDGEMENT]
         if not stated:
-            return 1.0, "no fact stands in the passages that it was to see"
+            return 1.0, "there are no facts in the judged passages"
         passages = "\n".join(f"- {passage.text}" for passage in shown)
         facts = "\n".join(f"- {f.subject} | {f.relation} | {f.object}" for f in stated)
         text = await self._ask(JUDGE, f"Question: {question}\nPassages:\n{passages}\nFacts:\n{facts}")
@@ -71,14 +71,14 @@ class ModelJudge:
 
 
 def _parse(text: str) -> _Opinion:
-    """The JSON object in the reply, which models like to wrap in prose or a code fence."""
+    """Parses the JSON object in the reply, which may be wrapped in prose or a code fence."""
     start, end = text.find("{"), text.rfind("}")
     if len(text) > LONGEST_REPLY or start < 0 or end < start:
         raise TeacherError(f"the teacher did not answer in JSON: {text[:200]!r}")
     try:
         return _Opinion.model_validate(json.loads(text[start : end + 1]))
     except (ValidationError, ValueError, RecursionError) as error:
-        raise TeacherError(f"the teacher's JSON is not what was asked for: {error}") from error
+        raise TeacherError(f"the teacher's JSON has the wrong shape: {error}") from error
 
 
 JUDGE = """\

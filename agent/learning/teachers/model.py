@@ -1,7 +1,7 @@
-"""A teacher at any OpenAI-compatible URL: passages in, question and answer pairs with their evidence out.
+"""A teacher that asks a remote model (OpenAI-compatible URL) for question and answer pairs with quotes.
 
-Passages and replies are both untrusted. A passage is shown as delimited data; of a reply, only pairs whose
-quote stands in the passage are used.
+Passages and replies are untrusted: a passage is sent as delimited data, and only pairs whose quote is in the
+passage are used.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from memory.records.knowledge import Passage
 
 
 class ModelTeacher:
-    """The model `name` of the server at `url`, which includes `/v1`; `timeout` is in seconds for a reply."""
+    """A teacher using the model `name` at `url`, which includes `/v1`; `timeout` is in seconds per reply."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class ModelTeacher:
         concurrency: int = 4,
     ) -> None:
         if concurrency < 1:
-            raise ValueError(f"a teacher needs at least one request at once, not {concurrency}")
+            raise ValueError(f"concurrency has to be at least 1, not {concurrency}")
         self.name = name
         self._client = ChatClient(url, name, key=key, timeout=timeout, client=client)
         self._concurrency = concurrency
@@ -48,11 +48,11 @@ class ModelTeacher:
         question: str | None = None,
         on_progress: PassageProgress | None = None,
     ) -> WrittenPairs:
-        """Pairs about the passages, one request each. Raises TeacherError if all of them fail."""
+        """Writes pairs with one request per passage. Raises TeacherError if all of them fail."""
         server = ServerState()
         done = 0
 
-        async def one(passage: Passage) -> tuple[CandidatePair, ...] | PassageFailure:
+        async def write_one(passage: Passage) -> tuple[CandidatePair, ...] | PassageFailure:
             nonlocal done
             outcome: tuple[CandidatePair, ...] | PassageFailure
             if server.fatal is not None:
@@ -66,10 +66,12 @@ class ModelTeacher:
                 on_progress(done, len(passages))
             return outcome
 
-        outcomes = await gather_limited([partial(one, passage) for passage in passages], self._concurrency)
+        outcomes = await gather_limited(
+            [partial(write_one, passage) for passage in passages], self._concurrency
+        )
         failures = [outcome for outcome in outcomes if isinstance(outcome, PassageFailure)]
         if failures and len(failures) == len(passages):
-            raise self._useless(failures)
+            raise self._no_usable_pairs(failures)
         return WrittenPairs(
             candidates=tuple(c for outcome in outcomes if isinstance(outcome, tuple) for c in outcome),
             failed=dict(Counter(failure.reason for failure in failures)),
@@ -78,7 +80,10 @@ class ModelTeacher:
     async def _pairs(
         self, passage: Passage, question: str | None, server: ServerState
     ) -> tuple[CandidatePair, ...]:
-        """The pairs about a passage, at the second try if need be. Raises Failure or TeacherError."""
+        """The pairs about a passage, with a second try after a bad reply.
+
+        Raises PassageFailure or TeacherError.
+        """
         messages = teacher_prompt(passage, question)
         reply = ""
         try:
@@ -88,7 +93,7 @@ class ModelTeacher:
             messages += retry_messages(reply, bad.detail)
         return read_reply(*await self._client.complete(messages, server), passage)
 
-    def _useless(self, failures: Sequence[PassageFailure]) -> TeacherError:
+    def _no_usable_pairs(self, failures: Sequence[PassageFailure]) -> TeacherError:
         counts = Counter(failure.reason for failure in failures)
         reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.most_common())
         last = failures[-1]

@@ -1,4 +1,4 @@
-"""What a teacher wrote: the pairs of a reply whose quotes stand in the passage."""
+"""Parses a teacher model's reply into pairs, keeping those whose quote is in the passage."""
 
 import json
 import re
@@ -12,15 +12,15 @@ from agent.learning.teachers.request import FORMS
 from memory.records.knowledge import Passage
 
 MOST_PAIRS = 40
-"""Pairs read from one reply: a model that circles writes hundreds."""
+"""Most pairs read from one reply, because a looping model writes hundreds."""
 LONGEST_REPLY = 200_000
-"""Characters; a longer reply is nonsense, and parsing it would cost memory."""
+"""Characters; longer replies are rejected unparsed."""
 NO_JSON = "replied with no valid JSON"
 
 _Text = Annotated[
     str, StringConstraints(strict=True, strip_whitespace=True, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
 ]
-_MARKS = "\"'`´‘’‚“”„«»‹›"  # noqa: RUF001  # all of them are what it is about
+_MARKS = "\"'`´‘’‚“”„«»‹›"  # noqa: RUF001  # quotation marks to treat alike
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 _LOOSE = {mark: f"[{re.escape(alike)}]" for alike in (_MARKS, _DASHES) for mark in alike}
 _PAIRS = re.compile(r'\{\s*"pairs"\s*:')
@@ -36,7 +36,7 @@ class _Pair(BaseModel):
 
 
 def read_reply(reply: str, finish: str, passage: Passage) -> tuple[CandidatePair, ...]:
-    """The pairs of a reply whose quotes stand in the passage. Raises BadReply if there are none."""
+    """The pairs of a reply whose quotes are in the passage. Raises BadReply if there are none."""
     faults: list[BadReply] = []
     candidates: list[CandidatePair] = []
     for item in _items(reply, finish):
@@ -54,13 +54,13 @@ def read_reply(reply: str, finish: str, passage: Passage) -> tuple[CandidatePair
 
 
 def _items(reply: str, finish: str) -> list[Any]:
-    """The list of pairs in the reply, which models like to wrap in thoughts, prose or a code fence."""
+    """The list of pairs in the reply, which may be wrapped in thinking text, prose or a code fence."""
     if len(reply) > LONGEST_REPLY:
         raise too_long_reply()
     _, closed, answer = reply.partition("</think>")
     text = answer if closed and _PAIRS.search(answer) else reply
-    found = _PAIRS.search(text)
-    start = found.start() if found else text.find("{")
+    match = _PAIRS.search(text)
+    start = match.start() if match else text.find("{")
     try:
         if start < 0:
             raise ValueError("there is no JSON object")
@@ -92,16 +92,16 @@ def _candidate(pair: _Pair, passage: Passage) -> CandidatePair:
 
 
 def _verbatim(quote: str, text: str) -> str | None:
-    """The stretch of text that the quote copies, give or take white space, quotation marks and dashes."""
+    """The part of the text that the quote copies, ignoring white space and styles of quotes and dashes."""
     for wording in (quote, quote.strip(f" .…{_MARKS}")):
         words = ("".join(_LOOSE.get(c, re.escape(c)) for c in word) for word in wording.split())
         pattern = r"\s+".join(words)
-        found = re.search(pattern, text) if pattern else None
-        if found and len(found[0]) <= 2000:
-            return found[0]
+        match = re.search(pattern, text) if pattern else None
+        if match and len(match[0]) <= 2000:
+            return match[0]
     return None
 
 
 def too_long_reply() -> BadReply:
-    """The failure of a reply that is not read to its end."""
+    """The failure for a reply that exceeds the size limit."""
     return BadReply("replied at too great length", "Your reply was far too long: write at most 12 pairs.")

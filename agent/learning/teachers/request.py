@@ -1,4 +1,4 @@
-"""What a teacher is asked: the prompt, and the ways of asking for JSON."""
+"""Requests to a teacher model: the prompt, and the ways to ask for JSON output."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from memory.records.knowledge import Passage
 FORMS = (
     "who", "what", "when", "where", "why", "how", "how_many", "which", "definition", "yes_no", "procedure",
 )  # fmt: skip
-"""Kinds of question that are asked for; any other kind in a reply counts as `what`."""
+"""Kinds of question to request; any other kind in a reply counts as `what`."""
 ECHOED = 4_000
-"""Characters of a bad reply that its author is shown again."""
+"""Characters of a bad reply that are sent back with a retry."""
 
 
 def teacher_prompt(passage: Passage, question: str | None) -> list[dict[str, str]]:
-    """The passage as data, between marks that it cannot contain, as they come from its own digest."""
+    """The prompt, with the passage as data between tags made from its digest, which it cannot contain."""
     tag = f"passage-{passage.digest[:16]}"
     heading = "".join(
         f"{label}: {' '.join(text.split())}\n"
@@ -26,19 +26,19 @@ def teacher_prompt(passage: Passage, question: str | None) -> list[dict[str, str
 
 
 def retry_messages(reply: str, fault: str) -> list[dict[str, str]]:
-    """What follows a bad reply: the reply itself, and what is wrong with it."""
+    """The messages after a bad reply: the reply, and what is wrong with it."""
     return [_message("assistant", reply[:ECHOED] or "(no text)"), _message("user", RETRY.format(fault=fault))]
 
 
 def _message(role: str, content: str) -> dict[str, str]:
-    """A message that can be sent: a lone surrogate has no UTF-8."""
+    """A chat message, with lone surrogates replaced because they cannot be encoded as UTF-8."""
     return {"role": role, "content": content.encode("utf-8", "replace").decode()}
 
 
 def request_body(model: str, messages: list[dict[str, str]], level: int) -> dict[str, Any]:
-    """The body of a request of kind `level`.
+    """The body of a request with the options of REQUESTS[level].
 
-    The last kind has no system message either: some chat templates refuse it.
+    The last level also has no system message, because some chat templates reject it.
     """
     if level == len(REQUESTS) - 1:
         system, user, *more = messages
@@ -72,8 +72,7 @@ REQUESTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("a plain prompt", {"temperature": 0}),
     ("a bare prompt", {}),
 )
-"""Kinds of request, each asking less of the server than the one before. Reasoning models take no
-temperature of ours."""
+"""Request options from most to least demanding. Reasoning models accept no temperature."""
 
 INSTRUCTION = """\
 You write question and answer pairs for a closed-book exam. The user sends you a text between two marks. The

@@ -1,4 +1,4 @@
-"""The teacher that needs no model: questions answer-first, from structure and from a parse of the prose."""
+"""The rules teacher: writes questions from document structure and a parse of the prose, without a model."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from memory.records.curricula import Form
 from memory.records.knowledge import Passage
 
 SLICE = 32
-"""Passages read at once, between two reports of progress."""
+"""Passages per batch, after which progress is reported."""
 LONGEST_QUOTE = 2000
-"""Characters; a longer sentence is no sentence."""
+"""Characters; a longer "sentence" is not a sentence."""
 LONGEST_QUESTION = 500
 LONGEST_ANSWER = 300
 
 
 class RulesTeacher:
-    """Writes every question that the text supports, in several wordings each."""
+    """Writes all questions that its rules find, in several wordings each."""
 
     name = "rules"
 
@@ -41,25 +41,25 @@ class RulesTeacher:
         question: str | None = None,
         on_progress: PassageProgress | None = None,
     ) -> WrittenPairs:
-        """See `Teacher`; a passage without a question is counted, and nothing raised."""
-        found: list[CandidatePair] = []
+        """See `Teacher`; passages without questions are counted in `failed`."""
+        pairs: list[CandidatePair] = []
         for start in range(0, len(passages), SLICE):
             part = passages[start : start + SLICE]
-            # Off the event loop: parsing takes a second, and chats must not wait for it.
-            found += await asyncio.to_thread(_all, part)
+            # In a thread: parsing takes a second, and chats must not wait.
+            pairs += await asyncio.to_thread(_all_pairs, part)
             if on_progress is not None:
                 on_progress(min(start + SLICE, len(passages)), len(passages))
-        silent = len(passages) - len({candidate.passage_id for candidate in found})
-        failed = {"state nothing that can be asked": silent} if silent else {}
-        return WrittenPairs(candidates=tuple(found), failed=failed)
+        without = len(passages) - len({pair.passage_id for pair in pairs})
+        failed = {"state nothing that can be asked": without} if without else {}
+        return WrittenPairs(candidates=tuple(pairs), failed=failed)
 
 
-def _all(passages: Sequence[Passage]) -> tuple[CandidatePair, ...]:
+def _all_pairs(passages: Sequence[Passage]) -> tuple[CandidatePair, ...]:
     return tuple(write_pairs(passages))
 
 
 def write_pairs(passages: Sequence[Passage]) -> Iterator[CandidatePair]:
-    """Questions of the passages, still to be verified; the wordings of one item follow each other."""
+    """Unverified pairs about the passages; the wordings of one question are consecutive."""
     for passage in passages:
         for statement in structured(passage):
             quote = passage.text[statement.start : statement.end]
@@ -71,24 +71,26 @@ def write_pairs(passages: Sequence[Passage]) -> Iterator[CandidatePair]:
     for sentence in sentences(passages):
         if sentence.passage.id != current:
             mentions, current = Mentions(sentence.passage.title), sentence.passage.id
-        yield from _of_sentence(sentence, mentions)
+        yield from _sentence_pairs(sentence, mentions)
         mentions.read(sentence.span)
 
 
-def _of_sentence(sentence: Sentence, mentions: Mentions) -> Iterator[CandidatePair]:
+def _sentence_pairs(sentence: Sentence, mentions: Mentions) -> Iterator[CandidatePair]:
     quote = sentence.quote
-    asked: set[str] = set()
+    answers: set[str] = set()
     for items, subject, relation in _items(sentence, mentions):
         for item in items:
             if item.wordings and item.form != "yes_no":
-                asked.add(normalise(item.answer))
-            yield from _of_item(item, sentence.passage, quote, subject, relation)
-    for item in sentence_span_questions(sentence.span, asked, MentionReferents(sentence.referents, mentions)):
-        yield from _of_item(item, sentence.passage, quote, "", "")
+                answers.add(normalise(item.answer))
+            yield from _item_pairs(item, sentence.passage, quote, subject, relation)
+    for item in sentence_span_questions(
+        sentence.span, answers, MentionReferents(sentence.referents, mentions)
+    ):
+        yield from _item_pairs(item, sentence.passage, quote, "", "")
 
 
 def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[QuestionItem], str, str]]:
-    """The items of each clause, with what it is about and what it says of that."""
+    """The questions of each clause, with its subject and predicate."""
     topic = lead_in(sentence.passage)
     known: set[int] = set()
     for clause in sentence.clauses:
@@ -96,31 +98,31 @@ def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[Questi
             yield list(apposition_questions(clause)), clause.name.text, "is"
         else:
             known.add(clause.verb.i)
-            yield _of_clause(clause, topic, mentions)
+            yield _clause_items(clause, topic, mentions)
     for clause, source in further_clauses(
         sentence.span, known, MentionReferents(sentence.referents, mentions)
     ):
-        items, subject, relation = _of_clause(clause, topic, mentions, source)
+        items, subject, relation = _clause_items(clause, topic, mentions, source)
         yield [item for item in items if item.form != "yes_no"], subject, relation
 
 
-def _of_clause(
+def _clause_items(
     clause: Clause, topic: str, mentions: Mentions, source: str = ""
 ) -> tuple[list[QuestionItem], str, str]:
-    """The items of one clause; what could be meant by it without the text, or who says it, is said first."""
-    told = mentions.clarified(clause)
-    vague = mentions.vague(told)
+    """The questions of one clause; a vague one is introduced by its topic, a reported one by its source."""
+    clarified = mentions.clarified(clause)
+    vague = mentions.vague(clarified)
     opening = f"according to {source}" if source else topic if vague else ""
-    items = [] if vague and not opening else list(clause_questions(told))
-    parts = [told.subject, *(a.phrase for a in told.arguments)]
+    items = [] if vague and not opening else list(clause_questions(clarified))
+    parts = [clarified.subject, *(a.phrase for a in clarified.arguments)]
     unnamed = {part.text for part in parts if part is not None and mentions.is_vague(part)}
     items = [item for item in items if item.answer not in unnamed]
     if opening:
-        items = [with_lead_in(item, opening, told) for item in items]
-    return items, told.subject.text if told.subject else "", predicate(told)
+        items = [with_lead_in(item, opening, clarified) for item in items]
+    return items, clarified.subject.text if clarified.subject else "", predicate(clarified)
 
 
-def _of_item(
+def _item_pairs(
     item: QuestionItem, passage: Passage, quote: str, subject: str, relation: str
 ) -> Iterator[CandidatePair]:
     for wording in item.wordings:

@@ -13,7 +13,7 @@ from agent.errors import PromptTooLong
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import ingest
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.cards import card

@@ -18,7 +18,7 @@ from agent.chat.intent import (
     weights_for,
 )
 from agent.chat.train_intent import EXAMPLES, IntentExample, read_examples, train
-from memory.retrieval.embedding import Embedder, HashingEmbedder, SentenceEmbedder
+from memory.embedding.embedder import Embedder, HashingEmbedder, SentenceEmbedder
 
 HELD_OUT = Path(__file__).with_name("intent_held_out.jsonl")
 OTHERS = "other languages"

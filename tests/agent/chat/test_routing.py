@@ -17,7 +17,7 @@ from memory.language.terms import content
 from memory.outbox.files import read
 from memory.records.adapters import Adapter
 from memory.records.curricula import Curriculum
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 from tests.support.adapters import adapter, curriculum, fact
 from tests.support.cards import gate
 

@@ -56,7 +56,7 @@ async def test_facts_that_are_not_in_their_passage_are_flagged() -> None:
     ]
     marks = await critique("What is a move in Rust?", findings(*invented, passages=(HOME,)))
     assert marks.verdict == "flag"
-    assert "not in the passage" in " ".join(marks.reasons)
+    assert "not in their passage" in " ".join(marks.reasons)
 
 
 async def test_boilerplate_is_discarded() -> None:

@@ -5,7 +5,7 @@ import pytest
 from agent.learning.exploration import explore, look_up, main_domain, refined_query
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.records.knowledge import Findings
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.facts import fact, findings, passage, rust
 
@@ -54,7 +54,7 @@ async def test_a_named_domain_keeps_others_out(
 def test_the_main_domain_is_the_one_with_the_most_evidence() -> None:
     assert main_domain(findings(passages=(HOME, BREAD), score=0.5).evidence) == "bread"
     assert main_domain(findings(passages=(HOME, HOME, BREAD), score=0.5).evidence) == "rust"
-    with pytest.raises(ValueError, match="no evidence"):
+    with pytest.raises(ValueError, match="passage of evidence"):
         main_domain(())
 
 

@@ -11,7 +11,7 @@ from agent.learning.corpus_index import CorpusIndex
 from agent.learning.gap_wording import TRIED, pair_for_question
 from agent.learning.teachers.rules import write_pairs
 from agent.learning.verification import unsupported_reason, verify
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 from tests.support.statements import at
 
 PASSAGE = at(

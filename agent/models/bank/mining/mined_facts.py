@@ -50,7 +50,7 @@ def popularity(names: tuple[str, ...]) -> float:
 def tells_its_answer(question: BankQuestion) -> bool:
     """Whether a wording contains an accepted answer as a whole word."""
     return any(
-        contains_phrase(wording, answer) for wording in question.wordings for answer in to_question.answers
+        contains_phrase(wording, answer) for wording in question.wordings for answer in question.answers
     )
 
 

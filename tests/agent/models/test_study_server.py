@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models.study import study_server as served
+from agent.models.study import study_server
 from tests.agent.models.test_study import INSPECTED
 from tests.api.supervisor.test_supervisor import _lives
 from tests.support.cards import model_folder
@@ -57,13 +57,13 @@ def test_the_share_of_the_gpu_is_the_settings(
         given.append(options["gpu_share"])
         return ["false"]
 
-    monkeypatch.setattr(served, "serve_command", command)
+    monkeypatch.setattr(study_server, "serve_command", command)
 
     async def start() -> None:
         folder = model_folder(tmp_path / "model")
-        async with served.serving(folder, INSPECTED, log=tmp_path / "log", gpu_share=share):
+        async with study_server.start_server(folder, INSPECTED, log=tmp_path / "log", gpu_share=share):
             pass
 
-    with pytest.raises(served.ModelRefused):
+    with pytest.raises(study_server.ModelRefused):
         asyncio.run(start())
     assert given == [share]
