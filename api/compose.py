@@ -49,11 +49,11 @@ from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
 from memory.database.database import open_database
+from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError, StoreUnavailable
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
-from memory.retrieval.embedding import Embedder, SentenceEmbedder
 from memory.semantic.falkor import FalkorSemanticMemory
 from memory.server.assistants import Assistants
 from memory.server.crons import Crons

@@ -24,6 +24,7 @@ from agent.learning.teachers.rules import RulesTeacher
 from agent.models.card import ModelCard
 from memory.adapters.base import AdapterRegistry
 from memory.database.database import Database
+from memory.embedding.embedder import Embedder
 from memory.episodic.base import EpisodicMemory
 from memory.outbox.base import Outbox, TrainingResult
 from memory.records.adapters import Adapter
@@ -32,7 +33,6 @@ from memory.records.curricula import Curriculum
 from memory.records.interactions import ChatOutcome, Intent, Uncertainty, UnsurePolicy
 from memory.records.knowledge import Citation, Critique, Findings
 from memory.records.runs import Approval, Job, Lesson, Outcome
-from memory.retrieval.embedding import Embedder
 from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]

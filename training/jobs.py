@@ -1,6 +1,6 @@
-"""The steps of one training job, each safe to repeat: a crash between or within them loses nothing.
+"""The steps of a training job: plan, measure the base, train, measure the adapter, gate, conclude.
 
-Queueing and resuming are the worker's; training, measuring and gating are in modules of their own.
+Each step is safe to repeat, so a crash between or within steps loses nothing. `worker` runs and resumes them.
 """
 
 import asyncio
@@ -52,14 +52,14 @@ log = logging.getLogger(__name__)
 
 
 SPARE_TOKENS = 8
-"""An own answer is cut off so long after what is looked at of it: read anew, it may have fewer tokens."""
+"""Answers for distillation are this much longer than needed: tokenized again, they may have fewer tokens."""
 ATTEMPTS = 2
-"""Times that a lesson is tried. One that fails as often stays with retrieval."""
+"""Attempts per lesson; after that its questions stay answered from sources."""
 
 
 @dataclass(frozen=True)
 class JobContext:
-    """What every job needs; built once by the worker."""
+    """The dependencies of all jobs; built once by the worker."""
 
     home: Path
     base: StudiedModel
@@ -74,49 +74,55 @@ class JobContext:
 
 
 class AttemptSpec(Record):
-    """What a job will make: the adapter's name, the earlier curricula that it must not forget and those that
-    it must, the live adapter that knows them, whether training goes on from that one, and by which recipe."""
+    """The plan of one attempt at a lesson."""
 
     name: str
+    """Of the adapter to be trained."""
     version: int
     rehearsed: tuple[Digest, ...]
+    """Earlier curricula that the adapter must not forget."""
     left_out: tuple[Digest, ...]
+    """Earlier curricula that it is to forget."""
     live: str | None
+    """The domain's live adapter, which knows all of these."""
     goes_on: bool
+    """Whether training continues from the live adapter instead of starting at the base model."""
     recipe: Recipe
 
 
 class GatedAttempt(Record):
-    """One attempt, measured and gated."""
+    """One attempt's adapter and the verdict of its gates."""
 
     adapter: str
     verdict: GateVerdict
 
 
 class Baseline(Record):
-    """What the base model answered, before anything is trained."""
+    """The evaluation before training, and the base model's answers for distillation."""
 
     sets: QuestionSets
     before: Evaluation
     answers: tuple[GradedAnswer, ...]
     held: tuple[tuple[str, str], ...]
-    """Questions that are trained beside the lesson, and the base model's answers."""
+    """Questions and the base model's answers, to be distilled."""
 
 
 def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = None) -> AttemptSpec:
-    """Reads and checks the curriculum, and names the adapter; `failed` is what came of the attempt before.
+    """Reads and checks the curriculum, and plans the attempt; `failed` is the verdict of the previous one.
 
-    What the live adapter learned is left out where this curriculum supersedes it or it is in quarantine;
-    training then starts at the base model, for the live adapter's weights hold it. One that was trained on
-    another base model is not live for this one, and its lessons are to be handed over again.
-    Raises CurriculumRefused for one in quarantine, CorruptRecord for an altered one.
+    Lessons of the live adapter are left out if this curriculum supersedes them or they are in quarantine;
+    training then starts at the base model, because the live adapter's weights contain them. A live adapter
+    of another base model is ignored, and its lessons have to be submitted again.
+    Raises CurriculumRefused for a curriculum in quarantine, CorruptRecord for an altered one.
     """
-    _tell(context, job, "preparing", message="reading the curriculum")
+    _report(context, job, "preparing", message="reading the curriculum")
     if (reason := context.registry.quarantined(job.digest)) is not None:
         raise CurriculumRefused(f"this curriculum is in quarantine: {reason}")
     curriculum = outbox.read(context.home / "outbox", job.digest)
     if curriculum.domain != job.domain:
-        raise CurriculumRefused(f"the job is for {job.domain!r}, its curriculum for {curriculum.domain!r}")
+        raise CurriculumRefused(
+            f"the job is for domain {job.domain!r}, but its curriculum is for {curriculum.domain!r}"
+        )
     live = context.registry.live(job.domain)
     if live is not None and live.base_digest != context.base.card.digest:
         live = None
@@ -126,9 +132,9 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
         for digest in earlier
         if digest in curriculum.supersedes or context.registry.quarantined(digest) is not None
     )
-    first = sized_for_lesson(context.recipe, len(curriculum.facts))
-    recipe = first if failed is None else retry_recipe(first, failed)
-    same = live is not None and live.recipe.partition(":")[0] == context.recipe.name
+    first_recipe = sized_for_lesson(context.recipe, len(curriculum.facts))
+    recipe = first_recipe if failed is None else retry_recipe(first_recipe, failed)
+    same_recipe = live is not None and live.recipe.partition(":")[0] == context.recipe.name
     version = context.registry.next_version(job.domain)
     return AttemptSpec(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
@@ -136,19 +142,21 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
         rehearsed=tuple(digest for digest in earlier if digest not in left_out),
         left_out=left_out,
         live=live.name if live else None,
-        goes_on=same and not left_out,
+        goes_on=same_recipe and not left_out,
         recipe=recipe,
     )
 
 
 def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
-    """Asks the base model everything, and the live adapter about earlier lessons and what it is to forget;
-    keeps the answers for the steps that follow, and for a second attempt."""
+    """Evaluates the base model on all sets, and the live adapter on earlier lessons and those to forget.
+
+    Saves the answers for the later steps and for a second attempt.
+    """
     path = _baseline_path(context, job, attempt)
     if path.exists():
         return
     lesson, earlier = _lessons(context, job, attempt)
-    left_out = _still_there(context, attempt.left_out)
+    left_out = _readable(context, attempt.left_out)
     sets = evaluation_sets(
         lesson, context.base, context.question_counts, context.recipe, earlier=earlier, left_out=left_out
     )
@@ -156,73 +164,74 @@ def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
 
     async def answer() -> Baseline:
         engine = CachedEngine(context.open_engine(), _answers_path(context))
-        total = sets.count + len(sets.forgotten) + len(prompts)  # the forgotten are asked of both
-        counted = _counter(context, job, total, "asking the base model")
-        of_base = sets.model_copy(update={"rehearsed": ()})
-        measured, answers = await evaluate(engine, None, of_base, style, on_answer=counted)
-        beginning = style.model_copy(update={"tokens": context.recipe.longest + SPARE_TOKENS})
-        own = await ask(engine, prompts, beginning, on_answer=counted)
+        total = sets.count + len(sets.forgotten) + len(prompts)  # both models are asked the forgotten ones
+        on_answer = _progress_counter(context, job, total, "asking the base model")
+        base_sets = sets.model_copy(update={"rehearsed": ()})
+        measured, answers = await evaluate(engine, None, base_sets, style, on_answer=on_answer)
+        short_style = style.model_copy(update={"tokens": context.recipe.longest + SPARE_TOKENS})
+        replies = await ask(engine, prompts, short_style, on_answer=on_answer)
         if attempt.live is not None and (sets.rehearsed or sets.forgotten):
             await engine.load(attempt.live, Path(context.registry.get(attempt.live).path))
-            of_live = sets.model_copy(
+            live_sets = sets.model_copy(
                 update={"in_distribution": (), "out_of_distribution": (), "unknown": ()}
             )
-            _, told = await evaluate(engine, attempt.live, of_live, style, on_answer=counted)
-            answers = (*answers, *(_of_live(answer) for answer in told))
+            _, live_answers = await evaluate(engine, attempt.live, live_sets, style, on_answer=on_answer)
+            answers = (*answers, *(_as_live_answer(answer) for answer in live_answers))
         return Baseline(
             sets=sets,
             before=evaluation(answers, seconds=measured.seconds),
             answers=answers,
-            held=tuple((prompt, reply.text) for prompt, reply in zip(prompts, own, strict=True)),
+            held=tuple((prompt, reply.text) for prompt, reply in zip(prompts, replies, strict=True)),
         )
 
     write_atomically(path, asyncio.run(answer()).model_dump_json())
 
 
 def train(context: JobContext, job: Job, attempt: AttemptSpec) -> TrainingSummary:
-    """Trains into a hidden folder that becomes the adapter's only when it is whole."""
-    final = _adapter(context, attempt)
-    done = _folder(context, attempt) / "training.json"
-    if final.exists() and done.exists():
-        return TrainingSummary.model_validate_json(done.read_bytes())
+    """Trains the adapter in a hidden folder, which is renamed to the final one once it is complete."""
+    final = _adapter_folder(context, attempt)
+    summary_path = _work_folder(context, attempt) / "training.json"
+    if final.exists() and summary_path.exists():
+        return TrainingSummary.model_validate_json(summary_path.read_bytes())
     unfinished = final.with_name(f".{attempt.name}.unfinished")
     for leftover in (unfinished, final):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
     examples = _examples(context, job, attempt)
-    _tell(context, job, "training", message=f"{len(examples)} examples")
+    _report(context, job, "training", message=f"{len(examples)} examples")
 
     def on_progress(step: int, steps: int, loss: float) -> None:
-        _tell(context, job, "training", step, steps, f"loss {loss:.3f}")
+        _report(context, job, "training", step, steps, f"loss {loss:.3f}")
 
     start = Path(context.registry.get(attempt.live).path) if attempt.live and attempt.goes_on else None
     summary = context.train(context.base, examples, attempt.recipe, unfinished, on_progress, start=start)
-    write_atomically(done, summary.model_dump_json())
+    write_atomically(summary_path, summary.model_dump_json())
     _flush(unfinished)
     unfinished.rename(final)
     return summary
 
 
 def measure_adapter(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
-    """Asks the adapted model the same questions.
+    """Evaluates the adapted model on the same questions, and saves the result.
 
-    Raises EngineError for an adapter that cannot be loaded or asked; it is removed, so that the same lesson
-    handed over again is trained anew.
+    Raises EngineError for an adapter that cannot be loaded or used; its folder is removed, so that submitting
+    the lesson again trains it again.
     """
-    path = _folder(context, attempt) / "adapted.json"
+    path = _work_folder(context, attempt) / "adapted.json"
     if path.exists():
         return
     sets = _baseline(context, job, attempt).sets
-    own = drift_answers(context.base, context.question_counts, context.recipe)
-    folder, style = _adapter(context, attempt), answer_style(context.base.card)
+    base_answers = drift_answers(context.base, context.question_counts, context.recipe)
+    folder, style = _adapter_folder(context, attempt), answer_style(context.base.card)
 
     async def answer() -> tuple[Evaluation, tuple[GradedAnswer, ...]]:
         engine = context.open_engine()
         await engine.load(attempt.name, folder)
-        counted = _counter(context, job, sets.count + 2 * len(own), "asking the adapted model")
-        after, answers = await evaluate(engine, attempt.name, sets, style, on_answer=counted)
-        moved = await measure_drift(engine, attempt.name, own, style, on_answer=counted)
-        return after.model_copy(update={"drift": moved}), answers
+        total = sets.count + 2 * len(base_answers)
+        on_answer = _progress_counter(context, job, total, "asking the adapted model")
+        after, answers = await evaluate(engine, attempt.name, sets, style, on_answer=on_answer)
+        drift = await measure_drift(engine, attempt.name, base_answers, style, on_answer=on_answer)
+        return after.model_copy(update={"drift": drift}), answers
 
     try:
         files = digest_of_files(folder)
@@ -232,16 +241,17 @@ def measure_adapter(context: JobContext, job: Job, attempt: AttemptSpec) -> None
     except EngineError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    write_atomically(path, _Measured(after=after, answers=answers, files=files).model_dump_json())
+    write_atomically(path, _AdapterEvaluation(after=after, answers=answers, files=files).model_dump_json())
 
 
 def gate_adapter(
     context: JobContext, job: Job, attempt: AttemptSpec, summary: TrainingSummary
 ) -> GatedAttempt:
-    """Gates the adapter, and registers it as candidate or rejected."""
-    _tell(context, job, "registering")
+    """Checks the adapter against the gates, and registers it as candidate or rejected."""
+    _report(context, job, "registering")
     base = _baseline(context, job, attempt)
-    measured = _Measured.model_validate_json((_folder(context, attempt) / "adapted.json").read_bytes())
+    evaluation_path = _work_folder(context, attempt) / "adapted.json"
+    measured = _AdapterEvaluation.model_validate_json(evaluation_path.read_bytes())
     as_learned = _as_learned(context, job, attempt)
     verdict = gate(base.before, measured.after, context.thresholds, as_learned=as_learned)
     card = context.base.card
@@ -252,7 +262,7 @@ def gate_adapter(
             domain=job.domain,
             version=attempt.version,
             status="candidate" if verdict.passed else "rejected",
-            path=str(_adapter(context, attempt)),
+            path=str(_adapter_folder(context, attempt)),
             files=measured.files,
             base_model=card.name,
             base_digest=card.digest,
@@ -275,49 +285,51 @@ def gate_adapter(
 
 
 def conclude(context: JobContext, job: Job, judged: Sequence[GatedAttempt]) -> TrainingResult:
-    """How the job ended; a lesson that failed in all attempts goes into quarantine, for this base model.
+    """The job's result; a lesson whose attempts all failed goes into quarantine for this base model.
 
-    An attempt that could not be measured says nothing about the lesson, which may be handed over again.
+    If the last attempt could not be measured, the lesson is not to blame and may be submitted again.
     """
     last = judged[-1]
     reasons, full = "; ".join(last.verdict.reasons), False
     if last.verdict.passed:
-        _tell(context, job, "done", message="all gates passed")
+        _report(context, job, "done", message="all gates passed")
         return TrainingResult(status="candidate", adapter=last.adapter, reason="all gates passed")
     if last.verdict.measured:
-        verdicts, made = [each.verdict for each in judged], context.registry.get(last.adapter)
-        reasons, full = explain_rejection(verdicts, made, context.base.card, context.home / "outbox")
-        why, base = f"{last.adapter}: {reasons}", context.base.card.digest
-        context.registry.quarantine(job.digest, why, base=base)
-    _tell(context, job, "done", message=reasons)
+        verdicts, rejected = [gated.verdict for gated in attempts], context.registry.get(last.adapter)
+        reasons, full = explain_rejection(verdicts, rejected, context.base.card, context.home / "outbox")
+        base = context.base.card.digest
+        context.registry.quarantine(job.digest, f"{last.adapter}: {reasons}", base=base)
+    _report(context, job, "done", message=reasons)
     return TrainingResult(status="rejected", adapter=last.adapter, reason=reasons, full=full)
 
 
 def _as_learned(context: JobContext, job: Job, attempt: AttemptSpec) -> float | None:
-    """How well the earlier lessons were known when each was learned, on average; None without any."""
-    then = {
-        made.curriculum: made.after.in_distribution.accuracy
-        for made in context.registry.list(job.domain)
-        if made.verdict.passed
+    """The mean accuracy of the earlier lessons when each was learned; None without earlier lessons."""
+    accuracy = {
+        adapter.curriculum: adapter.after.in_distribution.accuracy
+        for adapter in context.registry.list(job.domain)
+        if adapter.verdict.passed
     }
-    found = [then[digest] for digest in attempt.rehearsed if digest in then]
-    return sum(found) / len(found) if found else None
+    earlier = [accuracy[digest] for digest in attempt.rehearsed if digest in accuracy]
+    return sum(earlier) / len(earlier) if earlier else None
 
 
-def _of_live(answer: GradedAnswer) -> GradedAnswer:
-    """What the live adapter knows of what is to be forgotten is kept apart from what the base model knows."""
+def _as_live_answer(answer: GradedAnswer) -> GradedAnswer:
+    """Moves a `forgotten` answer of the live adapter into its own group, apart from the base model's."""
     return answer.model_copy(update={"group": "forgotten_live"}) if answer.group == "forgotten" else answer
 
 
-class _Measured(Record):
+class _AdapterEvaluation(Record):
+    """The evaluation of the adapted model, and the digest of the adapter files that were evaluated."""
+
     after: Evaluation
     answers: tuple[GradedAnswer, ...]
     files: Digest
 
 
 def _examples(context: JobContext, job: Job, attempt: AttemptSpec) -> tuple[Example, ...]:
-    """The new lesson with a rehearsal of the earlier ones, or all of them where training starts at the base;
-    and what is trained beside them."""
+    """The training examples: the lesson with rehearsal of earlier ones (or all of them merged, if training
+    starts at the base model), and the examples that preserve the base model."""
     lesson, earlier = _lessons(context, job, attempt)
     if not attempt.goes_on:
         lesson, earlier = merge([*earlier, lesson]), ()
@@ -334,21 +346,21 @@ def _examples(context: JobContext, job: Job, attempt: AttemptSpec) -> tuple[Exam
 def _lessons(
     context: JobContext, job: Job, attempt: AttemptSpec
 ) -> tuple[Curriculum, tuple[Curriculum, ...]]:
-    """The job's curriculum, and the domain's earlier ones."""
+    """The job's curriculum, and the earlier ones to rehearse."""
     earlier = tuple(outbox.read(context.home / "outbox", digest) for digest in attempt.rehearsed)
     return outbox.read(context.home / "outbox", job.digest), earlier
 
 
-def _still_there(context: JobContext, digests: Sequence[Digest]) -> tuple[Curriculum, ...]:
-    """What can still be read of the curricula: one that is to be forgotten may well be lost or damaged, and
-    then what is left of it is not measured."""
-    found = []
+def _readable(context: JobContext, digests: Sequence[Digest]) -> tuple[Curriculum, ...]:
+    """The curricula that can still be read. Those to be forgotten may be missing or damaged; whether they are
+    forgotten is then not measured."""
+    curricula = []
     for digest in digests:
         try:
-            found.append(outbox.read(context.home / "outbox", digest))
+            curricula.append(outbox.read(context.home / "outbox", digest))
         except (UnknownRun, CorruptRecord) as error:
-            log.warning("whether %s is forgotten cannot be measured: %s", digest[:12], error)
-    return tuple(found)
+            log.warning("cannot measure whether curriculum %s is forgotten: %s", digest[:12], error)
+    return tuple(curricula)
 
 
 def _baseline(context: JobContext, job: Job, attempt: AttemptSpec) -> Baseline:
@@ -356,50 +368,51 @@ def _baseline(context: JobContext, job: Job, attempt: AttemptSpec) -> Baseline:
 
 
 def _baseline_path(context: JobContext, job: Job, attempt: AttemptSpec) -> Path:
-    """The same for both attempts."""
-    made_of = [attempt.rehearsed, attempt.left_out, attempt.live, *_asked_with(context)]
-    return context.home / "jobs" / f"{job.digest[:16]}.{digest_of(made_of)[:8]}.json"
+    """The file of the baseline, shared by both attempts."""
+    inputs = [attempt.rehearsed, attempt.left_out, attempt.live, *_evaluation_inputs(context)]
+    return context.home / "jobs" / f"{job.digest[:16]}.{digest_of(inputs)[:8]}.json"
 
 
 def _answers_path(context: JobContext) -> Path:
-    """The base model's answers, for all lessons; another version of torch may round them otherwise."""
+    """The cache of the base model's answers, for all lessons; one per torch version, which affects rounding."""
     version = metadata.version("torch").partition("+")[0]
     return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
 
 
-def _folder(context: JobContext, attempt: AttemptSpec) -> Path:
-    """Intermediate files, of this adapter by this recipe on this base only."""
-    made_of = [attempt.model_dump(), *_asked_with(context)]
-    return context.home / "jobs" / f"{attempt.name}.{digest_of(made_of)[:8]}"
+def _work_folder(context: JobContext, attempt: AttemptSpec) -> Path:
+    """The folder of intermediate files, for this adapter, recipe and base model only."""
+    inputs = [attempt.model_dump(), *_evaluation_inputs(context)]
+    return context.home / "jobs" / f"{attempt.name}.{digest_of(inputs)[:8]}"
 
 
-def _asked_with(context: JobContext) -> list[object]:
+def _evaluation_inputs(context: JobContext) -> list[object]:
     return [context.recipe.model_dump(), context.base.card.digest, context.question_counts.model_dump()]
 
 
-def _adapter(context: JobContext, attempt: AttemptSpec) -> Path:
+def _adapter_folder(context: JobContext, attempt: AttemptSpec) -> Path:
     return context.home / "adapters" / attempt.name
 
 
-def _tell(
+def _report(
     context: JobContext, job: Job, phase: Phase, done: int = 0, total: int = 0, message: str = ""
 ) -> None:
     context.report(job.digest, Progress(phase=phase, done=done, total=total, message=message))
 
 
-def _counter(context: JobContext, job: Job, total: int, message: str) -> Callable[[], None]:
+def _progress_counter(context: JobContext, job: Job, total: int, message: str) -> Callable[[], None]:
+    """A callback that reports one more answer of `total` on each call."""
     done = 0
 
-    def counted() -> None:
+    def count() -> None:
         nonlocal done
         done += 1
-        _tell(context, job, "measuring", done, total, message)
+        _report(context, job, "measuring", done, total, message)
 
-    return counted
+    return count
 
 
 def _flush(folder: Path) -> None:
-    """Forces the folder's files to disk, so that a renamed folder is never an empty one after a crash."""
+    """Syncs the folder's files to disk, so that they are complete when the folder is renamed."""
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())

@@ -1,6 +1,6 @@
-"""The training process: it claims queued curricula one at a time and survives being killed.
+"""The training worker process: runs queued training jobs one at a time, and resumes them after a crash.
 
-What one job does is in `jobs`.
+The steps of a job are in `jobs`.
 """
 
 import argparse
@@ -46,23 +46,23 @@ from training.jobs import (
 log = logging.getLogger(__name__)
 
 RECOVERIES = 3
-"""Times that a job is taken up again after the worker died on it, before it ends as failed."""
-SPINS = "1000"
-"""How often a thread of OpenMP looks for work before it sleeps. Measured on two cores, seconds a step alone
-and beside a process that keeps one core busy: 3.1 and 3.9 without spinning, 2.5 and 4.6 with 1,000 spins, 2.2
-and 7.9 with 5,000. That process lost no more than a twentieth of its speed each time."""
+"""How often a job is resumed after the worker crashed on it, before it ends as failed."""
+SPIN_COUNT = "1000"
+"""How often an OpenMP thread polls for work before it sleeps. Measured on two cores, in seconds per step,
+alone and beside a process that keeps one core busy: 3.1 and 3.9 without spinning, 2.5 and 4.6 with 1,000
+spins, 2.2 and 7.9 with 5,000. The other process lost at most a twentieth of its speed."""
 EXECUTOR = "trainer"
-"""The same after every restart, so that DBOS knows the interrupted jobs as ours."""
+"""DBOS executor id; the same after every restart, so that DBOS resumes our interrupted jobs."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the worker until SIGTERM or SIGINT; returns the process's exit code."""
+    """Runs the worker until SIGTERM or SIGINT; returns the exit code of the process."""
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
         settings.home.mkdir(parents=True, exist_ok=True)
         with sole_worker(settings.home / "worker.lock"):
-            _quieten(settings)
+            _configure_logging(settings)
             context = open_context(settings, quick=options.quick)
             serve(context, settings.path("training.db"), once=options.once, say=_say)
     except (TrainingError, StorageError, AgentError, ValueError) as error:
@@ -72,9 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str], None]) -> None:
-    """Works off the queue in `database`; with `once` until it is empty, else until a signal.
+    """Runs the jobs of the queue in `database` until a signal, or with `once` until the queue is empty.
 
-    A job in progress at the signal is left where it is: the next worker resumes it.
+    A job in progress at the signal is interrupted; the next worker resumes it.
     """
     from dbos import DBOS, DBOSPortableJSONSerializer
 
@@ -103,21 +103,21 @@ def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str
                 break
     finally:
         client.destroy()
-        busy = stop.is_set()
+        stopped = stop.is_set()
         DBOS.destroy(workflow_completion_timeout_sec=0)
-    if busy:
+    if stopped:
         say("stopped; a job in progress resumes with the next start")
-        # A training thread cannot be interrupted, and the interpreter would wait for it. Each step leaves
-        # whole files or none, which is what makes this as safe as kill -9.
+        # The interpreter would wait for the training thread, which cannot be interrupted. Exiting here is safe,
+        # because each step writes its files atomically.
         sys.stdout.flush()
         os._exit(0)
 
 
 def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
-    """Declares the durable workflow `train`: each finished step is recorded and never run again."""
+    """Registers the durable DBOS workflow `train`, which records each finished step and does not repeat it."""
     from dbos import DBOS
 
-    one_at_a_time = threading.Lock()  # a resumed job does not come through the queue and its limit
+    one_at_a_time = threading.Lock()  # resumed jobs bypass the queue and its concurrency limit
 
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERIES)
     def training(document: dict[str, Any]) -> dict[str, Any]:
@@ -137,40 +137,41 @@ def run(
     job: Job,
     step: Callable[[str, Callable[[], dict[str, Any] | None]], dict[str, Any] | None],
 ) -> TrainingResult:
-    """All steps of one job, through `step`, which records what each returns.
+    """Runs all steps of one job through `step`, which records the result of each.
 
-    A curriculum that must not or cannot be learned ends as failed with its reason. Other errors are ours, and
-    are raised once the job's progress says so.
+    An expected error ends the job as failed, with the reason. Any other error is a bug: it is reported as the
+    job's progress and raised.
     """
-    judged: list[GatedAttempt] = []
+    attempts: list[GatedAttempt] = []
     try:
         while True:
-            judged.append(_attempt(context, job, step, judged))
-            verdict = judged[-1].verdict
-            if verdict.passed or not verdict.measured or len(judged) == ATTEMPTS:
+            attempts.append(_run_attempt(context, job, step, attempts))
+            verdict = attempts[-1].verdict
+            if verdict.passed or not verdict.measured or len(attempts) == ATTEMPTS:
                 break
         return TrainingResult.model_validate(
-            step("conclude", lambda: conclude(context, job, judged).model_dump(mode="json"))
+            step("conclude", lambda: conclude(context, job, attempts).model_dump(mode="json"))
         )
     except (TrainingError, StorageError, AgentError) as error:
         log.warning("%s: %s", job.digest[:8], error, exc_info=True)
         context.report(job.digest, Progress(phase="done", message=str(error)))
         return TrainingResult(status="failed", adapter=None, reason=str(error))
     except Exception as error:
-        log.exception("%s: a fault in the trainer", job.digest[:8])
-        context.report(job.digest, Progress(phase="done", message=f"a fault in the trainer: {error!r}"))
+        log.exception("%s: unexpected error in the training worker", job.digest[:8])
+        message = f"unexpected error in the training worker: {error!r}"
+        context.report(job.digest, Progress(phase="done", message=message))
         raise
 
 
-def _attempt(
+def _run_attempt(
     context: JobContext,
     job: Job,
     step: Callable[[str, Callable[[], dict[str, Any] | None]], dict[str, Any] | None],
-    before: Sequence[GatedAttempt],
+    failed_attempts: Sequence[GatedAttempt],
 ) -> GatedAttempt:
-    """One adapter for the lesson, after those `before` failed; each has step names of its own."""
-    failed = before[-1].verdict if before else None
-    number = f" {len(before) + 1}" if before else ""
+    """Runs one attempt at the lesson; each attempt has its own step names."""
+    failed = failed_attempts[-1].verdict if failed_attempts else None
+    number = f" {len(failed_attempts) + 1}" if failed_attempts else ""
     attempt = AttemptSpec.model_validate(
         step(f"claim{number}", lambda: plan_attempt(context, job, failed).model_dump(mode="json"))
     )
@@ -185,7 +186,7 @@ def _attempt(
 
 
 def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
-    """Builds what the jobs need. Raises TrainingError, StorageError, AgentError, ValueError."""
+    """Builds the dependencies of the jobs. Raises TrainingError, StorageError, AgentError or ValueError."""
     from agent.engines.local import LocalEngine
     from memory.adapters.mlflow import MlflowAdapterRegistry
     from training.backends.choice import choose_trainer
@@ -208,12 +209,12 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
         train=choose_trainer(),
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),
-        report=Reporter(home / "outbox", _say),
+        report=ProgressReporter(home / "outbox", _say),
     )
 
 
-class Reporter:
-    """Passes progress to the outbox at most twice a second, and to the log at most every five seconds."""
+class ProgressReporter:
+    """Writes progress to the outbox at most twice a second, and to the log at most every five seconds."""
 
     def __init__(
         self, folder: Path, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
@@ -222,33 +223,30 @@ class Reporter:
         self._say = say
         self._clock = clock
         self._last: tuple[Digest, str] | None = None
-        self._written = self._said = float("-inf")
+        self._written_at = self._logged_at = float("-inf")
 
     def __call__(self, digest: Digest, progress: Progress) -> None:
-        """Reports unless it comes too soon; a new phase is never too soon."""
+        """Reports progress, unless the last report was too recent; a new phase is always reported."""
         now = self._clock()
-        fresh = self._last != (digest, progress.phase)
+        new_phase = self._last != (digest, progress.phase)
         self._last = (digest, progress.phase)
-        if fresh or now - self._written >= 0.5:
+        if new_phase or now - self._written_at >= 0.5:
             report_progress(self._folder, digest, progress)
-            self._written = now
-        if fresh or now - self._said >= 5.0:
+            self._written_at = now
+        if new_phase or now - self._logged_at >= 5.0:
             count = f" {progress.done}/{progress.total}" if progress.total else ""
             self._say(f"{digest[:8]}: {progress.phase}{count} {progress.message}".rstrip())
-            self._said = now
+            self._logged_at = now
 
 
 @contextmanager
 def sole_worker(path: Path) -> Iterator[None]:
-    """Holds the home folder's lock while in use; the system frees it if the process dies.
-
-    Raises WorkerBusy.
-    """
+    """Holds the lock file of the home folder; the system frees it if the process dies. Raises WorkerBusy."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise WorkerBusy(f"another worker already serves {path.parent}: stop it first") from None
+            raise WorkerBusy(f"another worker already uses {path.parent}: stop it first") from None
         yield
 
 
@@ -256,22 +254,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.worker", description="Trains approved curricula into LoRA adapters."
     )
-    parser.add_argument("--home", type=Path, help="folder that holds all state (default: NIGHTSCHOOL_HOME)")
+    parser.add_argument("--home", type=Path, help="folder of all data (default: NIGHTSCHOOL_HOME)")
     parser.add_argument("--model", help="base model folder or name (default: NIGHTSCHOOL_MODEL)")
-    parser.add_argument("--once", action="store_true", help="end when the queue is empty")
-    parser.add_argument("--quick", action="store_true", help="a few steps only, to try the machinery")
+    parser.add_argument("--once", action="store_true", help="exit when the queue is empty")
+    parser.add_argument("--quick", action="store_true", help="train only a few steps, as a test")
     return parser
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    given = {"home": options.home, "model": options.model}
-    return read_settings(**{name: value for name, value in given.items() if value is not None})
+    overrides = {"home": options.home, "model": options.model}
+    return read_settings(**{name: value for name, value in overrides.items() if value is not None})
 
 
-def _quieten(settings: Settings) -> None:
-    """Our own lines only; and no library of ours reports to its makers."""
+def _configure_logging(settings: Settings) -> None:
+    """Hides libraries' log lines and progress bars, turns telemetry off, and sets OpenMP's spin count."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # before torch is imported
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # before torch is imported
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.basicConfig(level=settings.log_level.upper(), format="%(name)s: %(message)s")
     for name in ("mlflow", "alembic", "transformers", "httpx", "dbos"):

@@ -22,10 +22,10 @@ from agent.engines.base import Reply, Sampling
 from agent.errors import PromptTooLong
 from agent.grading import admits_ignorance
 from agent.models.card import ModelCard
+from memory.embedding.embedder import Embedder
 from memory.language.text import sentences, words
 from memory.records.base import Record
 from memory.records.knowledge import Citation, Findings
-from memory.retrieval.embedding import Embedder
 
 ANSWERS = 0.15
 """Minimum chance of the best sentence; below it the sources do not answer the question. On the questions

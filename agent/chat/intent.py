@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from agent.chat.followup import is_fragment
 from agent.chat.intent_features import meaning_share, surface_features
+from memory.embedding.embedder import Embedder
 from memory.records.base import Record, Share
 from memory.records.interactions import Intent
-from memory.retrieval.embedding import Embedder
 
 WEIGHTS = Path(__file__).with_name("intent_weights.json")
 THRESHOLD = 0.5

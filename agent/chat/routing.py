@@ -16,6 +16,7 @@ from memory.adapters.calibrations import (
     VolatileCalibrationStore,
     digest_of_gate,
 )
+from memory.embedding.embedder import Embedder, Vectors
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
 from memory.language.terms import content, coverage, occurs, stems
 from memory.language.text import singular
@@ -25,7 +26,6 @@ from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
 from memory.records.interactions import AnswerGate
 from memory.records.knowledge import Fact
-from memory.retrieval.embedding import Embedder, Vectors
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
+from memory.embedding.embedder import Embedder
 from memory.language.terms import CLOSED_CLASS, SHAPE_NOUNS
 from memory.language.text import cells, header, quotable, singular, words
 from memory.records.base import Record
 from memory.records.knowledge import Citation, Findings, Passage
-from memory.retrieval.embedding import Embedder
 
 SHORTLIST = 4
 """Sentences to embed; each costs 10 to 30 ms on one core. Four contain the answer almost as often as six

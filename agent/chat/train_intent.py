@@ -15,9 +15,9 @@ from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyp
 from agent.chat.calibration import calibration_error
 from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights
 from agent.chat.intent_features import meaning_share, surface_features
+from memory.embedding.embedder import Embedder, HashingEmbedder, SentenceEmbedder
 from memory.records.base import Record
 from memory.records.interactions import Intent
-from memory.retrieval.embedding import Embedder, HashingEmbedder, SentenceEmbedder
 
 EXAMPLES = Path(__file__).with_name("intent_examples.jsonl")
 EMBEDDING_SCALE = 2.0

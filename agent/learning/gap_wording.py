@@ -9,8 +9,8 @@ from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
 from agent.learning.text_analysis import analyse, content_tokens
 from agent.learning.verification import unsupported_reason
-from memory.records.knowledge import Passage
 from memory.embedding.embedder import Embedder
+from memory.records.knowledge import Passage
 
 CLOSE = 0.6
 """Minimum cosine similarity to a verified question to try its answer."""

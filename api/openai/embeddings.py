@@ -15,8 +15,8 @@ from agent.chat.routing import AUTO
 from agent.errors import PromptTooLong
 from api.compose import ServiceDep
 from api.errors import refusals
+from memory.embedding.embedder import Embedder, Vectors
 from memory.errors import UnknownAdapter
-from memory.retrieval.embedding import Embedder, Vectors
 
 router = APIRouter(tags=["embeddings"])
 

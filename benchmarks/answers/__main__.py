@@ -27,13 +27,13 @@ from agent.models.card import ModelCard
 from agent.models.store import AdoptedModel, resolve_model
 from agent.settings import read_settings
 from benchmarks.answers.data import Question, documents, manuals, squad
+from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.base import EpisodicMemory
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.ingest.pipeline import ingest, read
 from memory.records.base import Record
 from memory.records.knowledge import Evidence
 from memory.results import FOLDER, Goal, Result, Table, rows, write
-from memory.retrieval.embedding import Embedder, SentenceEmbedder
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.base import SemanticMemory
 from memory.semantic.volatile import VolatileSemanticMemory

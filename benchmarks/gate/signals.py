@@ -25,8 +25,8 @@ from agent.engines.local import LocalEngine
 from agent.models.store import AdoptedModel
 from agent.models.study.answer_log import LoggedAnswer
 from benchmarks.gate.data import Asked, collect, labels_of
+from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.results import Table, rows
-from memory.retrieval.embedding import Embedder, SentenceEmbedder
 
 SAMPLE = {"nq": 500, "invented": 160}
 """Answers of a part that are looked at; of each domain of the bank REST."""

@@ -34,6 +34,7 @@ from graphs import learn
 from graphs.state import UNBOUND, LearnState, Limits, Runtime
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.database.database import open_database
+from memory.embedding.embedder import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.ingest.pipeline import ingest
 from memory.outbox import files as outbox
@@ -44,7 +45,6 @@ from memory.records.curricula import Curriculum
 from memory.records.interactions import AnswerGate
 from memory.records.knowledge import Passage
 from memory.records.runs import Job
-from memory.retrieval.embedding import SentenceEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from training import jobs, worker
 from training.base_model import StudiedModel

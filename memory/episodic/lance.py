@@ -16,10 +16,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
+from memory.embedding.embedder import Embedder
 from memory.episodic.base import SearchBy, fingerprint, scale_bm25, searchable_text
 from memory.errors import CorruptRecord, StoreUnavailable
 from memory.records.knowledge import Evidence, Passage
-from memory.retrieval.embedding import Embedder
 
 TABLE = "passages"
 WRITES_PER_COMPACTION = 20

@@ -4,10 +4,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
+from memory.embedding.embedder import Embedder, Vectors
 from memory.episodic.base import SearchBy, fingerprint, scale_bm25, searchable_text
 from memory.language.text import singular, words
 from memory.records.knowledge import Evidence, Passage
-from memory.retrieval.embedding import Embedder, Vectors
 
 K1, B = 1.2, 0.75
 """BM25 parameters of Robertson and Zaragoza (2009), as in LanceDB."""

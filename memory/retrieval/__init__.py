@@ -1,1 +1,1 @@
-"""Search by vectors, full text and graph, fused into one ranking; and the text embeddings for it."""
+"""Hybrid retrieval: search by meaning, words and graph, fused into one ranking."""

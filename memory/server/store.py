@@ -22,8 +22,8 @@ from sqlalchemy.engine import URL, make_url
 
 from memory.checkpoints.connect import setup_lock
 from memory.database.database import BUSY_SECONDS
+from memory.embedding.embedder import Embedder
 from memory.errors import StoreUnavailable
-from memory.retrieval.embedding import Embedder
 
 MOST_RANKED = 10_000
 """Items that one vector search compares in SQLite, the latest first."""

@@ -1,1 +1,1 @@
-"""Training backends: the protocol, PEFT and Unsloth."""
+"""Training backends: the protocol, PEFT (any machine) and Unsloth (NVIDIA GPU)."""

@@ -1,7 +1,4 @@
-"""What training is: examples and a recipe in, an adapter folder out, by the backend that fits.
-
-The backends are `peft` (any machine) and `unsloth` (NVIDIA GPU); they take the same recipe.
-"""
+"""The protocol of training backends (examples and a recipe in, an adapter folder out), and its data types."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,26 +16,29 @@ from training.recipes import Recipe
 
 @dataclass(frozen=True, eq=False)
 class AnswerDistribution:
-    """What the base model answered, and what else it thought of at each token."""
+    """An answer of the base model, with its token distribution at each position."""
 
     tokens: NDArray[np.int32]
     """The answer with its end of turn: [length]."""
     ids: NDArray[np.int32]
-    """The likeliest tokens in each place: [length, k]."""
+    """The likeliest tokens at each position: [length, k]."""
     logprobs: NDArray[np.float16]
     """Their natural log-probabilities: [length, k]."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One conversation to learn from: the answer to its last message."""
+    """A conversation to train on: the answer to its last message.
+
+    Taught examples are learned by cross-entropy. Distilled ones have the base model's own answer, and the
+    adapted model is trained to stay close to the base model's distribution over it.
+    """
 
     messages: tuple[PromptMessage, ...]
     answer: str
     distilled: bool = False
-    """The answer is the base model's own, and the adapted model is to stay close to its distribution."""
     distribution: AnswerDistribution | None = None
-    """Of a held answer, where the card has its distribution; else that is looked up before training."""
+    """Of a distilled answer, if the card has it; otherwise it is computed before training."""
 
     @property
     def question(self) -> str:
@@ -47,27 +47,27 @@ class Example:
 
 
 def single(question: str, answer: str) -> Example:
-    """A question without a conversation before it."""
+    """A taught example with a single question."""
     return Example(messages=(PromptMessage(role="user", content=question),), answer=answer)
 
 
 class TrainingSummary(Record):
-    """What training took."""
+    """The cost and loss of a training run."""
 
     steps: int
     tokens: int
-    """Tokens of all sequences that went through the model, padding excluded."""
+    """Tokens of all sequences, without padding."""
     seconds: float
     loss: float
     """Mean over the last tenth of the steps, in nats per answer token."""
 
 
 OnProgress = Callable[[int, int, float], None]
-"""Called with the step just done, all steps, and its loss."""
+"""Called after each step with its number, the number of steps, and its loss."""
 
 
 class Trainer(Protocol):
-    """Trains a LoRA adapter; every backend is a function of this shape."""
+    """The signature of a backend's `train` function, which trains a LoRA adapter."""
 
     def __call__(
         self,
@@ -79,10 +79,10 @@ class Trainer(Protocol):
         *,
         start: Path | None = None,
     ) -> TrainingSummary:
-        """Writes `adapter_config.json` and `adapter_model.safetensors`, and nothing else, to folder `out`.
+        """Writes exactly `adapter_config.json` and `adapter_model.safetensors` to the folder `out`.
 
-        Each taught example is seen once; beside each batch of them stand some of the base model's own
-        answers. `start` is the folder of an adapter of the same recipe to go on from, which is not changed.
-        Raises ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
+        Each taught example is used once, with distilled examples beside it in each step. `start` is the folder
+        of an adapter of the same recipe to continue from; it is not changed. Raises ValueError without taught
+        examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
         """
         ...

@@ -4,9 +4,9 @@ from training.backends.base import Trainer
 
 
 def choose_trainer() -> Trainer:
-    """Unsloth where there is an NVIDIA GPU, else PEFT; imports only the one that it chooses.
+    """Unsloth on a machine with an NVIDIA GPU, else PEFT; imports only the chosen one.
 
-    Raises BackendUnavailable on a GPU machine without Unsloth, rather than train on the CPU unasked.
+    Raises BackendUnavailable on a GPU machine without Unsloth, instead of silently training on the CPU.
     """
     import torch
 

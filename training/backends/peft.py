@@ -1,7 +1,4 @@
-"""Training on any machine: TRL's SFTTrainer over a PEFT LoRA, with our loss.
-
-Which examples there are is in `dataset` and `replay`, how they become tensors in `encoding`.
-"""
+"""The training backend for any machine: TRL's SFTTrainer over a PEFT LoRA, with our loss."""
 
 import logging
 import math
@@ -40,13 +37,13 @@ from training.recipes import Recipe
 log = logging.getLogger(__name__)
 
 OBSERVED = 16
-"""Own answers whose distributions are computed at once."""
+"""Batch size for computing the base model's distributions."""
 LONGEST = 1024
-"""Most tokens of an example: what is longer is no question with its answer."""
+"""Maximum tokens of an example; a question with its answer is shorter."""
 
 
 class TrainingData(NamedTuple):
-    """Training data in tokens, and the order in which it is seen."""
+    """Tokenized training data, and the order of the examples."""
 
     collator: Collator
     order: LengthGroupedSampler
@@ -61,7 +58,7 @@ def train(
     *,
     start: Path | None = None,
 ) -> TrainingSummary:
-    """See `trainer.Trainer`; deterministic on one machine for one recipe and one set of examples."""
+    """See `Trainer`; deterministic on one machine for the same recipe and examples."""
     started = time.monotonic()
     model, tokenizer = load_base_model(base.folder)
     data = prepare_data(model, tokenizer, base, examples, recipe)
@@ -71,10 +68,9 @@ def train(
 
 
 def load_base_model(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The base model and its tokenizer, in the dtype of its weights, as it is served; in float32 where
-    bfloat16 is not native.
+    """Loads the base model and its tokenizer. Raises BaseModelUnusable.
 
-    Raises BaseModelUnusable.
+    The dtype is that of the weights, as in serving, or float32 if the machine has no native bfloat16.
     """
     dtype = "auto" if native_bfloat16(gpu=torch.cuda.is_available()) else torch.float32
     try:
@@ -95,7 +91,7 @@ def prepare_data(
     examples: Sequence[Example],
     recipe: Recipe,
 ) -> TrainingData:
-    """Examples in tokens. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
+    """Tokenizes the examples. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
     limit = min(LONGEST, base.card.context)
     encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
@@ -114,11 +110,11 @@ def prepare_data(
         beside=recipe.beside,
         seed=recipe.seed,
     )
-    return TrainingData(Collator(encoded, pad, attention_window(model)), order)
+    return TrainingData(Collator(rows, pad, attention_window(model)), order)
 
 
-def _observed(model: PreTrainedModel, examples: Sequence[Encoded], pad: int) -> Iterator[Encoded]:
-    """The examples as the base model sees them, in batches of like length."""
+def _add_distributions(model: PreTrainedModel, examples: Sequence[Encoded], pad: int) -> Iterator[Encoded]:
+    """The examples with the base model's distributions, computed in batches of similar length."""
     ordered = sorted(examples, key=lambda example: len(example.tokens))
     for start in range(0, len(ordered), OBSERVED):
         yield from with_distributions(
@@ -134,24 +130,24 @@ def fit(
     out: Path,
     on_progress: OnProgress,
 ) -> TrainingSummary:
-    """Trains the adapter of a model in memory, and saves it."""
+    """Trains the model's adapter and saves it to `out`."""
     started = time.monotonic()
-    watch = LossMonitor(on_progress)
+    monitor = LossMonitor(on_progress)
     trainer = DistillationTrainer(
         model=adapted,
         args=trainer_config(recipe, data.order, out / "trainer"),
         data_collator=data.collator,
         train_dataset=Dataset.from_list([{"number": i} for i in range(len(data.collator.examples))]),
         processing_class=tokenizer,
-        callbacks=[watch],
+        callbacks=[monitor],
     )
-    trainer.remove_callback(PrinterCallback)  # progress goes through `watch`
+    trainer.remove_callback(PrinterCallback)  # the monitor reports progress
     trainer.recipe, trainer.order = recipe, data.order
     trainer.train()
     save_adapter(adapted, out)
-    last = watch.losses[-max(1, len(watch.losses) // 10) :]
+    last = monitor.losses[-max(1, len(monitor.losses) // 10) :]
     return TrainingSummary(
-        steps=len(watch.losses),
+        steps=len(monitor.losses),
         tokens=data.collator.seen,
         seconds=time.monotonic() - started,
         loss=sum(last) / len(last),
@@ -159,9 +155,9 @@ def fit(
 
 
 def attach_adapter(model: PreTrainedModel, recipe: Recipe, start: Path | None) -> PeftModel:
-    """The model with a new adapter, or with that of folder `start`, ready to be trained.
+    """The model with a new trainable adapter, or with the one in the folder `start`.
 
-    Raises BaseModelUnusable for a model whose layers have other names.
+    Raises BaseModelUnusable if the model lacks the recipe's layers.
     """
     if start is not None:
         return PeftModel.from_pretrained(model, str(start), is_trainable=True)
@@ -175,7 +171,7 @@ def attach_adapter(model: PreTrainedModel, recipe: Recipe, start: Path | None) -
 
 
 def lora_config(recipe: Recipe) -> LoraConfig:
-    """A plain LoRA: what vLLM serves."""
+    """A plain LoRA, which vLLM can serve."""
     return LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -187,7 +183,7 @@ def lora_config(recipe: Recipe) -> LoraConfig:
 
 
 def trainer_config(recipe: Recipe, order: LengthGroupedSampler, folder: Path) -> SFTConfig:
-    """TRL's configuration; `folder` is required by it and stays empty."""
+    """TRL's configuration; it requires a `folder`, which stays empty."""
     return SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=order.size,
@@ -215,7 +211,7 @@ def trainer_config(recipe: Recipe, order: LengthGroupedSampler, folder: Path) ->
 
 
 class DistillationTrainer(SFTTrainer):
-    """SFTTrainer with our loss and our order."""
+    """SFTTrainer with our loss and our order of examples."""
 
     recipe: Recipe
     order: LengthGroupedSampler
@@ -230,17 +226,17 @@ class DistillationTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Loss of one step: of what is taught, and of what is held to the base model's answers."""
+        """The loss of one step, over its taught and its distilled examples."""
         logits = answer_logits(model, inputs["taught"])
         loss = taught_loss(logits, inputs["taught"])
         if "distilled" in inputs and self.recipe.distillation:
-            held = inputs["distilled"]
-            loss = loss + self.recipe.distillation * distillation_loss(answer_logits(model, held), held)
+            batch = inputs["distilled"]
+            loss = loss + self.recipe.distillation * distillation_loss(answer_logits(model, batch), batch)
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
 class LossMonitor(TrainerCallback):
-    """Passes progress on, and ends a run whose loss is no longer a number."""
+    """Reports progress, and stops training if the loss becomes infinite or NaN."""
 
     def __init__(self, on_progress: OnProgress) -> None:
         self.on_progress = on_progress
@@ -254,7 +250,7 @@ class LossMonitor(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Called after every step."""
+        """Called by the trainer after every step. Raises TrainingDiverged."""
         if logs is None or "loss" not in logs:
             return
         loss = float(logs["loss"])
@@ -267,7 +263,7 @@ class LossMonitor(TrainerCallback):
 
 
 def save_adapter(adapted: PeftModel, out: Path) -> None:
-    """Writes the adapter's two files, and removes what the libraries put beside them."""
+    """Writes the adapter's two files, and removes other files that the libraries write."""
     adapted.save_pretrained(str(out), safe_serialization=True, selected_adapters=["default"])
     shutil.rmtree(out / "trainer", ignore_errors=True)
     for path in out.iterdir():

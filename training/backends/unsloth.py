@@ -1,6 +1,6 @@
-"""Training on an NVIDIA GPU with Unsloth; the only module that imports it, and only when it trains.
+"""The training backend for NVIDIA GPUs, with Unsloth, which is imported only when training starts.
 
-It shares data, loss and recipe with `peft`, so that both backends mean the same by an adapter.
+It shares data, loss and recipe with `peft`, so that both backends train equivalent adapters.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from training.recipes import Recipe
 
 
 def require_unsloth() -> None:
-    """Raises BackendUnavailable, with what to do, where Unsloth cannot run."""
+    """Raises BackendUnavailable, with advice, if Unsloth cannot run here."""
     import torch
 
     if not torch.cuda.is_available():
@@ -36,9 +36,9 @@ def train(
     *,
     start: Path | None = None,
 ) -> TrainingSummary:
-    """See `trainer.Trainer`; loads the base in 16 bits, never quantised, so that it is the served one."""
+    """See `Trainer`; loads the base model in 16 bits without quantization, as it is served."""
     require_unsloth()
-    # First, because it patches transformers and trl as they are imported:
+    # Import it first, because it patches transformers and trl:
     from unsloth import FastModel  # type: ignore[import-not-found,unused-ignore]  # only on GPU machines
 
     from training.backends import peft
@@ -67,12 +67,12 @@ def train(
             use_gradient_checkpointing=False,
         )
     summary = peft.fit(adapted, tokenizer, data, recipe, out, on_progress)
-    _name_base(out / "adapter_config.json", str(base.folder))
+    _set_base_model(out / "adapter_config.json", str(base.folder))
     return summary.model_copy(update={"seconds": time.monotonic() - started})
 
 
-def _name_base(config: Path, base: str) -> None:
-    """Unsloth may write the name of a quantised copy, which engines take for another base model."""
+def _set_base_model(config: Path, base: str) -> None:
+    """Writes the base model into the adapter's config; Unsloth may have named a quantized copy instead."""
     values = json.loads(config.read_text())
     values["base_model_name_or_path"] = base
     config.write_text(json.dumps(values, indent=2))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.base import fingerprint
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.errors import IngestError, StoreUnavailable
@@ -14,7 +15,6 @@ from memory.ingest.passages import MOST_CHARS
 from memory.ingest.passages import passages as cut
 from memory.ingest.pipeline import Failure, IngestReport, ingest, read, read_target
 from memory.records.knowledge import Fact, Passage
-from memory.retrieval.embedding import HashingEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.documents import pdf
 

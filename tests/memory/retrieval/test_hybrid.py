@@ -1,14 +1,14 @@
 """Three searches, one ranking."""
 
 import pytest
-from tests.memory.ingest.test_pipeline import document
 
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.pipeline import ingest
 from memory.records.knowledge import Evidence, Findings
-from memory.retrieval.embedding import HashingEmbedder
 from memory.retrieval.hybrid import fuse, retrieve, terms
 from memory.semantic.volatile import VolatileSemanticMemory
+from tests.memory.ingest.test_pipeline import document
 from tests.support.documents import fact, passage
 
 LIBRARY = {

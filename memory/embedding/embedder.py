@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.embedding.minilm import MAX_TOKENS, MiniLM, encode, load, token_counts
 from memory.errors import StoreUnavailable
 from memory.language.text import singular, words
-from memory.retrieval.minilm import MAX_TOKENS, MiniLM, encode, load, token_counts
 
 Vectors = NDArray[np.float32]
 

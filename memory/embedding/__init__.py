@@ -1,0 +1,1 @@
+"""Sentence embeddings: the protocol, an offline model, and the fake that ships."""
