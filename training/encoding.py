@@ -89,7 +89,8 @@ class Encoder:
             encoded = Encoded((*ids, *answer_ids), len(answer_ids))
         if not example.distilled and len(encoded.tokens) > self._limit:
             raise CurriculumRefused(
-                f"an example of {len(encoded.tokens)} tokens exceeds the limit of {self._limit}: split long sentences"
+                f"an example of {len(encoded.tokens)} tokens exceeds the limit of {self._limit}: split long"
+                " sentences"
             )
         return encoded
 

@@ -284,12 +284,12 @@ def gate_adapter(
     return GatedAttempt(adapter=attempt.name, verdict=verdict)
 
 
-def conclude(context: JobContext, job: Job, judged: Sequence[GatedAttempt]) -> TrainingResult:
+def conclude(context: JobContext, job: Job, attempts: Sequence[GatedAttempt]) -> TrainingResult:
     """The job's result; a lesson whose attempts all failed goes into quarantine for this base model.
 
     If the last attempt could not be measured, the lesson is not to blame and may be submitted again.
     """
-    last = judged[-1]
+    last = attempts[-1]
     reasons, full = "; ".join(last.verdict.reasons), False
     if last.verdict.passed:
         _report(context, job, "done", message="all gates passed")
@@ -374,7 +374,7 @@ def _baseline_path(context: JobContext, job: Job, attempt: AttemptSpec) -> Path:
 
 
 def _answers_path(context: JobContext) -> Path:
-    """The cache of the base model's answers, for all lessons; one per torch version, which affects rounding."""
+    """The base model's cached answers, for all lessons; one file per torch version, since rounding differs."""
     version = metadata.version("torch").partition("+")[0]
     return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
 

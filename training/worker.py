@@ -107,14 +107,14 @@ def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str
         DBOS.destroy(workflow_completion_timeout_sec=0)
     if stopped:
         say("stopped; a job in progress resumes with the next start")
-        # The interpreter would wait for the training thread, which cannot be interrupted. Exiting here is safe,
-        # because each step writes its files atomically.
+        # The interpreter would wait for the training thread, which cannot be interrupted. Exiting here is
+        # safe, because each step writes its files atomically.
         sys.stdout.flush()
         os._exit(0)
 
 
 def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
-    """Registers the durable DBOS workflow `train`, which records each finished step and does not repeat it."""
+    """Registers the durable DBOS workflow `train`: finished steps are recorded and not repeated."""
     from dbos import DBOS
 
     one_at_a_time = threading.Lock()  # resumed jobs bypass the queue and its concurrency limit

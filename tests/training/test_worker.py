@@ -14,7 +14,7 @@ from tests.support.lessons import base
 from training.base_model import open_base_model
 from training.errors import WorkerBusy
 from training.recipes import quick, retry_recipe, standard
-from training.worker import Reporter, main, sole_worker
+from training.worker import ProgressReporter, main, sole_worker
 
 DIGEST = "0" * 64
 
@@ -29,7 +29,7 @@ class Clock:
 
 def test_progress_is_written_at_most_twice_a_second_but_never_misses_a_phase(tmp_path: Path) -> None:
     clock, said = Clock(), list[str]()
-    report = Reporter(tmp_path, said.append, clock)
+    report = ProgressReporter(tmp_path, said.append, clock)
     for step, (now, phase) in enumerate([(0.0, "training"), (0.1, "training"), (0.2, "measuring")]):
         clock.now = now
         report(DIGEST, Progress.model_validate({"phase": phase, "done": step, "total": 9}))

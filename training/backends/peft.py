@@ -91,21 +91,26 @@ def prepare_data(
     examples: Sequence[Example],
     recipe: Recipe,
 ) -> TrainingData:
-    """Tokenizes the examples. Raises ValueError without a taught one, BaseModelUnusable, CurriculumRefused."""
+    """Tokenizes the examples.
+
+    Raises ValueError without a taught example, BaseModelUnusable, CurriculumRefused.
+    """
     limit = min(LONGEST, base.card.context)
     encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    every = [(example.distilled, encoder.encode(example, recipe.longest)) for example in examples]
-    unobserved = [each for held, each in every if held and each.answer and not each.distilled]
-    encoded = [
-        each for held, each in every if each.answer and held == each.distilled
-    ]  # taught, or in the card
-    encoded += _observed(model, unobserved, pad)
-    if len(encoded) < len(every):
-        log.warning("%d own answers are left out: their prompts fill the context", len(every) - len(encoded))
+    pairs = [(example, encoder.encode(example, recipe.longest)) for example in examples]
+    usable = [(example, encoded) for example, encoded in pairs if encoded.answer]
+    complete = [encoded for example, encoded in usable if example.distilled == encoded.distilled]
+    without_distribution = [
+        encoded for example, encoded in usable if example.distilled and not encoded.distilled
+    ]
+    rows = [*complete, *_add_distributions(model, without_distribution, pad)]
+    if len(rows) < len(pairs):
+        left_out = len(pairs) - len(rows)
+        log.warning("%d distilled answers are left out: their prompts fill the context", left_out)
     order = LengthGroupedSampler(
-        [len(each.tokens) for each in encoded],
-        [each.distilled for each in encoded],
+        [len(row.tokens) for row in rows],
+        [row.distilled for row in rows],
         batch=recipe.batch,
         beside=recipe.beside,
         seed=recipe.seed,
