@@ -34,7 +34,7 @@ def question_of(messages: Sequence[BaseMessage]) -> str:
             if text:
                 return text
             break
-    raise ValueError("the last user message has no text: send one")
+    raise ValueError("the conversation needs a final user message with text")
 
 
 def question_index(messages: Sequence[BaseMessage]) -> int:

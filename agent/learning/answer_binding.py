@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agent.learning.consistency import Span
 from agent.learning.text_analysis import Analysis, Value, content_tokens
-from memory.language.terms import CLOSED_CLASS
+from memory.language.content_words import CLOSED_CLASS
 from memory.language.wordlists import UNITS
 
 NAMED = 3.0

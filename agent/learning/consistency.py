@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agent.chat.support import quantities
 from agent.learning.text_analysis import MONTHS, Analysis, Value, analyse, content_tokens
-from memory.language.terms import CLOSED_CLASS
+from memory.language.content_words import CLOSED_CLASS
 from memory.language.wordlists import ASKS_FOR_UNIT, UNITS
 
 COVERED = 0.4

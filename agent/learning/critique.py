@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from agent.chat.sentence_candidates import NUMBER_WORDS
 from agent.chat.support import contradicts
 from agent.grading import normalise, word_f1
-from memory.language.terms import content, coverage, occurs, stems
+from memory.language.content_words import content_words, coverage, occurs, stems
 from memory.language.text import key, sentences, singular, words
 from memory.records.knowledge import Critique, Evidence, Fact, Findings, Verdict
 
@@ -106,7 +106,7 @@ def _contradict(first: Fact, second: Fact) -> bool:
 
 def _without_numbers(fact: Fact) -> frozenset[str]:
     """The object's content words without numbers (digits or words) and negations."""
-    object_words = content(NEGATION.sub(" ", fact.object))
+    object_words = content_words(NEGATION.sub(" ", fact.object))
     return frozenset(w for w in object_words if not w[0].isdigit() and w not in _SPELLED_NUMBERS)
 
 
@@ -126,7 +126,7 @@ def _verdict(relevance: float, faithfulness: float, quality: float) -> Verdict:
 
 
 def _relevance(question: str, findings: Findings) -> tuple[float, list[str]]:
-    keywords = content(question)
+    keywords = content_words(question)
     if not findings.evidence:
         return 0.0, ["no passage was found"]
     if not keywords:

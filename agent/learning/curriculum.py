@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from agent.grading import normalise
 from agent.learning import question_framing
 from agent.learning.candidate_pairs import CandidatePair, group_by_answer
-from memory.language.terms import content, coverage
+from memory.language.content_words import content_words, coverage
 from memory.records.base import Domain, digest_of
 from memory.records.curricula import Curriculum, Form, QAPair
 from memory.records.knowledge import Fact, Passage
@@ -39,7 +39,7 @@ def closest(groups: Sequence[Group], question: str, most: int) -> tuple[Group, .
     Closeness is the share of the question's content words in a group's question and answer, plus half the
     share in its quote.
     """
-    query_words = content(question)
+    query_words = content_words(question)
     scores = [
         max(coverage(query_words, f"{c.question} {c.answer}") for c in group)
         + 0.5 * coverage(query_words, group[0].quote)

@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from memory.episodic.base import EpisodicMemory
-from memory.ingest.propositions.facts import facts as read_facts
-from memory.language.terms import content
+from memory.language.content_words import content_words
 from memory.language.text import key
 from memory.records.knowledge import Evidence, Fact, Findings, Passage
 from memory.retrieval.hybrid import retrieve
@@ -83,12 +82,12 @@ def main_domain(evidence: Sequence[Evidence]) -> str:
 
 def refined_query(question: str, keywords: Sequence[str], findings: Findings, attempt: int) -> str:
     """The query of refinement `attempt` (from 1): keywords; with headings found; the longest word."""
-    own = content(question) or tuple(keywords)
+    own = content_words(question) or tuple(keywords)
     if attempt == 1:
         return " ".join(own)
     if attempt == 2:
         headings = " ".join(f"{hit.passage.title} {hit.passage.section}" for hit in findings.evidence[:2])
-        return " ".join(dict.fromkeys([*own, *content(headings), *keywords]))
+        return " ".join(dict.fromkeys([*own, *content_words(headings), *keywords]))
     return max([*own, *keywords], key=len, default=question)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agent.engines.base import Reply, Token
-from memory.language.terms import content
+from memory.language.content_words import content_words
 from memory.records.interactions import Gap, Uncertainty
 
 DOUBT = 1.1
@@ -24,7 +24,7 @@ def gap_keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
     A token is doubtful if even the lower bound of its entropy exceeds DOUBT.
     """
     doubtful = () if reply is None else _doubtful_words(reply.tokens)
-    words = [*content(question), *content(" ".join(doubtful))]
+    words = [*content_words(question), *content_words(" ".join(doubtful))]
     return tuple(dict.fromkeys(words))[:MOST_KEYWORDS]
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from agent.chat.sentence_candidates import SMALL_NUMBERS, root
-from memory.language.terms import CLOSED_CLASS
+from memory.language.content_words import CLOSED_CLASS
 from memory.language.wordlists import IRREGULAR, UNITS
 
 Kind = Literal["word", "number", "ordinal", "date", "time", "symbol"]

@@ -5,7 +5,7 @@ from collections.abc import Set
 from functools import lru_cache
 
 from agent.learning.text_analysis import Analysis, word_root
-from memory.language.terms import CLOSED_CLASS
+from memory.language.content_words import CLOSED_CLASS
 from memory.language.wordlists import VERB_FORMS, common_words
 
 LONGEST_QUESTION = 400

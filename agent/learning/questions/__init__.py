@@ -1,1 +1,1 @@
-"""Questions that the clauses of a text answer, the answer first."""
+"""Rule-based question generation: chooses an answer in a clause, then words questions for it."""

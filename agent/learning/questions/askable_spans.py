@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.grading import normalise
 from agent.learning.questions.noun_kinds import description, is_human, kind_of_noun
+from memory.ingest.propositions.coreference import points_elsewhere
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase, written
-from memory.ingest.propositions.referents import points
 from memory.language.clauses import Phrase
 from memory.records.curricula import Form
 
@@ -159,7 +159,7 @@ def _owner(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
         return
     text = re.sub(r"['\u2019]s?$", "", written([t for t in tokens if t.dep_ != "case"]))
     mark = next((c.text for c in token.children if c.dep_ == "case"), "")
-    if mark and not any(points(t) for t in tokens):
+    if mark and not any(points_elsewhere(t) for t in tokens):
         yield from _placed(text, text + mark, "whose", "who", token, phrase)
 
 
@@ -174,7 +174,7 @@ def _noun(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
         return  # `by default`, `on loan`
     for tokens in (noun_phrase(token), noun_phrase(token, core=True)):
         text = written(tokens) if tokens else ""
-        if not text or any(points(t) for t in tokens) or len(text.split()) > MOST_SPAN_WORDS:
+        if not text or any(points_elsewhere(t) for t in tokens) or len(text.split()) > MOST_SPAN_WORDS:
             continue
         if word_and_form := word_in_place(token):
             yield from _placed(text, text, *word_and_form, token, phrase)

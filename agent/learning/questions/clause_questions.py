@@ -1,4 +1,4 @@
-"""Questions that one clause answers: about its subject, its arguments, its number, and whether it holds."""
+"""Generates all questions that one clause answers: about subject, arguments, counts, and yes or no."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from memory.records.curricula import Form
 
 
 def clause_questions(clause: Clause) -> Iterator[QuestionItem]:
-    """Every item of the clause, the most telling first."""
+    """All questions of the clause, the most informative first."""
     if clause.subject is None:
         yield from instruction_questions(clause)
         return
@@ -46,19 +46,19 @@ def clause_questions(clause: Clause) -> Iterator[QuestionItem]:
         return
     if not is_self_contained(clause):
         return
-    yield from _about_subject(clause)
+    yield from _subject_questions(clause)
     yield from condition_questions(clause)
     for argument in clause.arguments:
-        yield from _about(argument, clause)
+        yield from _argument_questions(argument, clause)
     yield from clause_span_questions(clause)
     yield from yes_no_questions(clause)
 
 
-def apposition_questions(found: Apposition) -> Iterator[QuestionItem]:
-    """`Pedanius Dioscorides, a Greek physician`: who he is, and who the physician was."""
-    name, description = found.name, found.description
+def apposition_questions(apposition: Apposition) -> Iterator[QuestionItem]:
+    """Who or what the named thing is, and the reverse, for `Pedanius Dioscorides, a Greek physician`."""
+    name, description = apposition.name, apposition.description
     if re.fullmatch(r"the (?:[\w-]+ ){0,3}[\w-]+", description.text) or UNTELLABLE.match(description.text):
-        return  # `the saint, Monica`: which one it is, and not what
+        return  # `the saint, Monica` identifies, but does not describe
     word = "who" if question_words.is_human(description) or question_words.is_human(name) else "what"
     be = "are" if name.head.tag_ in ("NNS", "NNPS") else "is"
     yield make_item("definition", description, [
@@ -76,7 +76,7 @@ def apposition_questions(found: Apposition) -> Iterator[QuestionItem]:
 
 
 def predicate(clause: Clause) -> str:
-    """What the clause says of its subject."""
+    """The clause without its subject."""
     verb = stated(clause) if clause.subject else base_form(clause.verb)
     return join_words(
         verb, *argument_texts(clause.arguments), clause.condition.text if clause.condition else ""
@@ -84,10 +84,10 @@ def predicate(clause: Clause) -> str:
 
 
 def is_self_contained(clause: Clause) -> bool:
-    """Whether the subject is whole, and understood by who has not read what stands before."""
+    """Whether the subject is complete and can be understood without the preceding text."""
     subject = clause.subject
     assert subject is not None
-    if UNTELLABLE.match(subject.text) or _crossed(clause):
+    if UNTELLABLE.match(subject.text) or _is_misparsed(clause):
         return False
     several = subject.head.tag_ in ("NNS", "NNPS", "CD", "PRP", "JJ", "DT") or re.search(
         r"\b(?:and|or|number|majority|variety|range|team|staff|police|people|family|pair|group|half|percent|cent"
@@ -103,8 +103,8 @@ def is_self_contained(clause: Clause) -> bool:
 _ONCE = frozenset({"to", "of", "with", "by", "from", "as", "for", "into"})
 
 
-def _crossed(clause: Clause) -> bool:
-    """Whether a measure stands before an object, or a preposition comes twice: one of the two was misread."""
+def _is_misparsed(clause: Clause) -> bool:
+    """Whether a measure precedes an object or a preposition occurs twice, which indicates a wrong parse."""
     first, second = clause.first("measure"), clause.first("object")
     markers = [a.marker for a in clause.arguments if a.role == "prepositional" and a.marker in _ONCE]
     if len(markers) > len(set(markers)):
@@ -117,7 +117,7 @@ def _crossed(clause: Clause) -> bool:
     )
 
 
-def _about_subject(clause: Clause) -> Iterator[QuestionItem]:
+def _subject_questions(clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     others = argument_texts(in_question_order(clause.arguments))
@@ -161,11 +161,11 @@ def _in_the_other_voice(word: str, clause: Clause) -> Iterator[str]:
     agent = clause.first("agent")
     if agent is not None and active(clause) is not None and not _starts_with_possessive(agent):
         rest = argument_texts([a for a in in_question_order(clause.arguments) if a is not agent])
-        do = "did" if clause.past else "do" if _many(agent.phrase) else "does"
+        do = "did" if clause.past else "do" if _is_plural_phrase(agent.phrase) else "does"
         yield join_words(word, do, agent.phrase.text, clause.adverbs, base_form(clause.verb), *rest) + "?"
 
 
-def _about(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
+def _argument_questions(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     """About one argument; a long one is answered without the clauses that follow its noun."""
     if (
         argument.role in ("clause", "infinitive", "adverbial")
@@ -173,7 +173,7 @@ def _about(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
         and argument.role != "adverbial"
     ):
         return
-    if _vague_purpose(argument, clause) or _of_nothing_else(argument, clause):
+    if _is_ambiguous_purpose(argument, clause) or _is_trivial(argument, clause):
         return
     if len(argument.phrase.text.split()) > MOST_ANSWER_WORDS and argument.phrase.core:
         argument = replace(argument, phrase=replace(argument.phrase, text=argument.phrase.core))
@@ -182,20 +182,20 @@ def _about(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
         if (clause.copula and argument.role == "complement" and len(clause.arguments) == 1) or (
             clause.copula and argument.role == "infinitive"
         ):
-            yield from _definition(argument, clause)
+            yield from _definition_questions(argument, clause)
         elif argument.role == "clause" and (enabled := _enabled(argument)) is not None:
-            yield from _enabling(*enabled, clause)
+            yield from _enabling_questions(*enabled, clause)
         elif forms:
             whole = _with_marker(argument, forms[0].form, clause)
-            found = list(wordings_of(argument, clause, forms, told=whole))
-            counted_now = not clause.past and question_words.number(argument.phrase.head) is not None
-            yield make_item(forms[0].form, whole.phrase, found, telling=counted_now)
+            wordings = list(wordings_of(argument, clause, forms, in_answer=whole))
+            counted_now = not clause.past and question_words.count_of(argument.phrase.head) is not None
+            yield make_item(forms[0].form, whole.phrase, wordings, telling=counted_now)
     yield from count_questions(argument.phrase, clause, argument)
     yield from kind_questions(argument, clause)
 
 
 def _with_marker(argument: Argument, form: Form, clause: Clause) -> Argument:
-    """With the preposition in the answer where that says when, where or how: `before 1912`, `by spraying`."""
+    """The argument with a meaningful preposition moved into the answer: `before 1912`, `by spraying`."""
     doc, begin = clause.sentence.doc.text, argument.phrase.start - len(argument.marker) - 1
     if (
         form not in ("when", "where", "how")
@@ -208,19 +208,19 @@ def _with_marker(argument: Argument, form: Form, clause: Clause) -> Argument:
 
 
 _UNSAID = frozenset({"", "in", "on", "at", "to", "for", "of", "from", "if", "when", "through", "into"})
-"""Markers that the question word holds."""
+"""Markers that the question word already expresses."""
 
 
-def _vague_purpose(argument: Argument, clause: Clause) -> bool:
-    """Whether `to ...` may belong to the noun before it rather than say why."""
+def _is_ambiguous_purpose(argument: Argument, clause: Clause) -> bool:
+    """Whether `to ...` may modify the preceding noun rather than state a purpose."""
     if argument.role != "adverbial" or argument.marker != "to" or argument.fronted:
         return False
     subject = clause.subject
     return not (clause.passive or clause.past or (subject is not None and question_words.is_human(subject)))
 
 
-def _of_nothing_else(argument: Argument, clause: Clause) -> bool:
-    """Whether the question would only be what anyone can do (`What can you upload?`)."""
+def _is_trivial(argument: Argument, clause: Clause) -> bool:
+    """Whether the question would have no specific context (`What can you upload?`)."""
     if clause.subject is None or clause.subject.text not in ANYONE:
         return False
     others = [a for a in clause.arguments if a is not argument and a.role != "adverb"]
@@ -228,20 +228,20 @@ def _of_nothing_else(argument: Argument, clause: Clause) -> bool:
 
 
 def _enabled(argument: Argument) -> tuple[str, Phrase] | None:
-    """Who may do what, after `allow you to specify ...`."""
+    """The enabled person and action in `allow you to specify ...`."""
     verb = argument.phrase.head
     subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
     to = next((c for c in verb.children if c.dep_ == "aux" and c.lower_ == "to"), None)
-    who, found, deed = argument.phrase.text.partition(" to ")
-    if subject is None or to is None or not found or verb.text not in deed.split()[:2]:
+    who, separator, action = argument.phrase.text.partition(" to ")
+    if subject is None or to is None or not separator or verb.text not in action.split()[:2]:
         return None
-    return who, Phrase(deed, verb, to.idx + 3, argument.phrase.end)
+    return who, Phrase(action, verb, to.idx + 3, argument.phrase.end)
 
 
-def _enabling(who: str, deed: Phrase, clause: Clause) -> Iterator[QuestionItem]:
+def _enabling_questions(who: str, action: Phrase, clause: Clause) -> Iterator[QuestionItem]:
     subject, group = clause.subject, inverted(clause)
     assert subject is not None
-    yield make_item("what", deed, [
+    yield make_item("what", action, [
         ("plain", join_words("what", group.front, subject.text, group.rest, who, "to do") + "?"),
         ("embedded", f"Tell me {join_words('what', subject.text, stated(clause), who, 'to do')}."),
         ("echo", join_words(subject.text, stated(clause), who, "to do what") + "?"),
@@ -249,7 +249,7 @@ def _enabling(who: str, deed: Phrase, clause: Clause) -> Iterator[QuestionItem]:
     ])  # fmt: skip
 
 
-def _definition(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
+def _definition_questions(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     group = inverted(clause)
@@ -275,5 +275,5 @@ def _starts_with_possessive(argument: Argument) -> bool:
     return argument.phrase.text.split()[0].lower() in ("his", "her", "its", "their")
 
 
-def _many(phrase: Phrase) -> bool:
+def _is_plural_phrase(phrase: Phrase) -> bool:
     return phrase.head.tag_ in ("NNS", "NNPS") or any(c.dep_ == "conj" for c in phrase.head.children)

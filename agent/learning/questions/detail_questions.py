@@ -1,4 +1,4 @@
-"""Questions beside those about arguments: numbers, kinds, inner nouns, instructions, yes or no."""
+"""Questions about details of a clause: counts, kinds, conditions, existence, instructions, yes or no."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 
 MOST_CHOICE_WORDS = 16
-"""A longer yes-or-no question is hard to follow."""
+"""Longest yes-or-no question, in words."""
 
 
 def count_questions(phrase: Phrase, clause: Clause, argument: Argument | None) -> Iterator[QuestionItem]:
-    """How many there are of the phrase's noun."""
-    found = question_words.number(phrase.head)
-    if found is None or clause.subject is None:
+    """How many of the phrase's noun there are."""
+    counted = question_words.count_of(phrase.head)
+    if counted is None or clause.subject is None:
         return
-    numeral, _ = found
+    numeral, _ = counted
     if not re.match(rf"(?:the |its |their |his |her )?{re.escape(numeral)}\b", phrase.text):
         return
     if phrase.text.lower().startswith("the ") and any(c.tag_ in ("JJS", "RBS") for c in phrase.head.children):
-        return  # `the five oldest ships`: the number only says which
+        return  # `the five oldest ships`: the number only identifies them
     things = phrase.text[phrase.text.index(numeral) + len(numeral) :].strip()
     much = "how many"
     start = phrase.start + max(0, clause.sentence.doc.text[phrase.start : phrase.end].find(numeral))
@@ -57,10 +57,10 @@ def count_questions(phrase: Phrase, clause: Clause, argument: Argument | None) -
             ("cloze", join_words("____", things, stated(clause), *tail) + "."),
         ])  # fmt: skip
         return
-    asked = QuestionPhrase(f"{argument.marker} {much} {things}".strip(), "how_many")
+    question_phrase = QuestionPhrase(f"{argument.marker} {much} {things}".strip(), "how_many")
     wordings = [
         w
-        for w in wordings_of(argument, clause, (asked,))
+        for w in wordings_of(argument, clause, (question_phrase,))
         if w[0] in ("plain", "short", "embedded", "passive")
     ]
     subject, verb = clause.subject.text, stated(clause)
@@ -71,7 +71,7 @@ def count_questions(phrase: Phrase, clause: Clause, argument: Argument | None) -
 
 
 def kind_questions(argument: Argument, clause: Clause) -> Iterator[QuestionItem]:
-    """Which one of its kind: `blue ribbons` answers what kind of ribbons."""
+    """What kind of thing: `blue ribbons` answers what kind of ribbons."""
     head = argument.phrase.head
     modifiers = [c for c in head.children if c.dep_ in ("amod", "compound") and c.i == head.i - 1]
     if argument.role not in ("object", "prepositional", "complement") or not modifiers or head.pos_ != "NOUN":
@@ -86,8 +86,8 @@ def kind_questions(argument: Argument, clause: Clause) -> Iterator[QuestionItem]
         return
     if len(argument.phrase.text.split()) > 6:
         return
-    asked = QuestionPhrase(f"{argument.marker} what kind of {head.text}".strip(), "which")
-    plain = [w for w in wordings_of(argument, clause, (asked,)) if w[0] in ("plain", "embedded")]
+    question_phrase = QuestionPhrase(f"{argument.marker} what kind of {head.text}".strip(), "which")
+    plain = [w for w in wordings_of(argument, clause, (question_phrase,)) if w[0] in ("plain", "embedded")]
     if plain:
         yield make_item(
             question_words.for_argument(argument)[0].form
@@ -99,23 +99,28 @@ def kind_questions(argument: Argument, clause: Clause) -> Iterator[QuestionItem]
 
 
 def condition_questions(clause: Clause) -> Iterator[QuestionItem]:
-    """When something happens, and what happens then: `If the tank is empty, the pump stops.`"""
+    """When something happens, and what happens then, for `If the tank is empty, the pump stops.`"""
     if clause.condition is None or clause.subject is None or clause.past:
         return
     subject, group, condition = clause.subject.text, inverted(clause), clause.condition
     others = argument_texts(in_question_order(clause.arguments))
-    deed = join_words(subject, stated(clause), *others)
+    main_clause = join_words(subject, stated(clause), *others)
     when = Phrase(condition.text, condition.phrase.head, condition.phrase.start, condition.phrase.end)
     if len(condition.text.split()) <= MOST_ANSWER_WORDS:
         yield make_item("when", when, [
             ("plain", join_words("when", group.front, subject, group.rest, *others) + "?"),
             ("plain", join_words("under what condition", group.front, subject, group.rest, *others) + "?"),
-            ("embedded", f"Tell me when {deed}."),
+            ("embedded", f"Tell me when {main_clause}."),
         ])  # fmt: skip
-    if len(deed.split()) <= MOST_ANSWER_WORDS and condition.marker in ("if", "when", "whenever", "once"):
+    if len(main_clause.split()) <= MOST_ANSWER_WORDS and condition.marker in (
+        "if",
+        "when",
+        "whenever",
+        "once",
+    ):
         start, end = clause.subject.start, clause.verb.idx + len(clause.verb)
         ends = [a.phrase.end for a in clause.arguments if not a.fronted]
-        then = Phrase(deed, clause.verb, start, max([end, *ends]))
+        then = Phrase(main_clause, clause.verb, start, max([end, *ends]))
         yield make_item("what", then, [
             ("plain", f"What happens {condition.text}?"),
             ("plain", f"What will happen {condition.text}?"),
@@ -124,12 +129,13 @@ def condition_questions(clause: Clause) -> Iterator[QuestionItem]:
 
 
 def existence_questions(clause: Clause) -> Iterator[QuestionItem]:
+    """How many there are, for `There are two bridges in Lund.`"""
     subject = clause.subject
     assert subject is not None
-    found = question_words.number(subject.head)
-    if found is None:
+    counted = question_words.count_of(subject.head)
+    if counted is None:
         return
-    numeral, _ = found
+    numeral, _ = counted
     if numeral not in subject.text:
         return
     things = subject.text[subject.text.index(numeral) + len(numeral) :].strip()
@@ -145,7 +151,7 @@ def existence_questions(clause: Clause) -> Iterator[QuestionItem]:
 
 
 def instruction_questions(clause: Clause) -> Iterator[QuestionItem]:
-    """`To do X, use Y`: what to use, and when."""
+    """What to do and how, for instructions such as `To do X, use Y.`"""
     target = clause.first("object")
     purpose = next((a for a in clause.arguments if a.role == "adverbial" and a.marker == "to"), None)
     goal = purpose.text if purpose else condition_of(clause)
@@ -160,20 +166,20 @@ def instruction_questions(clause: Clause) -> Iterator[QuestionItem]:
             ("embedded", f"Tell me {join_words('what to', verb, *others, goal)}."),
             ("cloze", join_words(verb, "____", *others, goal) + "."),
         ])  # fmt: skip
-    deed = join_words(verb, target.phrase.text, *others)
-    if purpose is not None and len(deed.split()) <= MOST_ANSWER_WORDS + 4:
-        aim = purpose.phrase.text
-        whole = Phrase(deed, clause.verb, min(clause.verb.idx, target.phrase.start), target.phrase.end)
+    instruction = join_words(verb, target.phrase.text, *others)
+    if purpose is not None and len(instruction.split()) <= MOST_ANSWER_WORDS + 4:
+        purpose_text = purpose.phrase.text
+        whole = Phrase(instruction, clause.verb, min(clause.verb.idx, target.phrase.start), target.phrase.end)
         yield make_item("how", whole, [
-            ("plain", f"How do you {aim}?"),
-            ("plain", f"How can I {aim}?"),
-            ("embedded", f"Tell me how to {aim}."),
-            ("echo", f"What should you do to {aim}?"),
+            ("plain", f"How do you {purpose_text}?"),
+            ("plain", f"How can I {purpose_text}?"),
+            ("embedded", f"Tell me how to {purpose_text}."),
+            ("echo", f"What should you do to {purpose_text}?"),
         ])  # fmt: skip
 
 
 def yes_no_questions(clause: Clause) -> Iterator[QuestionItem]:
-    """Yes or no, as the clause affirms or denies it."""
+    """A yes-or-no question; the answer is no if the clause is negated."""
     subject = clause.subject
     assert subject is not None
     if not any(

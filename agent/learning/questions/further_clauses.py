@@ -1,5 +1,4 @@
-"""Clauses beyond those that a text plainly asserts: what somebody reports, and what is left of a clause when
-an aside that nobody could understand elsewhere is dropped."""
+"""Extracts reported clauses ("X said that ..."), and clauses that are usable without an unclear aside."""
 
 from __future__ import annotations
 
@@ -7,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from memory.ingest.propositions.arguments import arguments, is_light, phrase_of
+from memory.ingest.propositions.coreference import CoreferenceResolver
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase
 from memory.ingest.propositions.predicates import (
@@ -24,7 +24,6 @@ from memory.ingest.propositions.predicates import (
     spelled_out,
     subject_of,
 )
-from memory.ingest.propositions.referents import Referents
 from memory.language.clauses import Argument, Clause
 
 if TYPE_CHECKING:
@@ -35,19 +34,21 @@ _REPORTING_WORDS = """
     announce assert contend observe explain propose find show reveal"""
 _REPORTING = frozenset(_REPORTING_WORDS.split())
 _OPTIONAL = frozenset({"prep", "advcl", "advmod", "npadvmod", "agent"})
-"""What a clause can do without, by its dependency."""
+"""Dependencies of a verb that a clause does not need."""
 _COMPARED = frozenset({"JJR", "RBR"})
 
 
 class ReportedClause(NamedTuple):
-    """A clause, and whose words it is; `source` is "" where the text says it itself."""
+    """A clause and its source, "" if the text asserts it itself."""
 
     clause: Clause
     source: str
 
 
-def further_clauses(sentence: Span, known: Collection[int], referents: Referents) -> Iterator[ReportedClause]:
-    """Clauses of the verbs that are not `known` by their places in the text."""
+def further_clauses(
+    sentence: Span, known: Collection[int], referents: CoreferenceResolver
+) -> Iterator[ReportedClause]:
+    """Clauses of the verbs whose token index is not in `known`."""
     hidden = in_brackets(sentence)
     for token in sentence:
         if token.i in hidden or token.i in known or is_code(token):
@@ -62,23 +63,27 @@ def further_clauses(sentence: Span, known: Collection[int], referents: Referents
             yield ReportedClause(clause, source)
 
 
-def _source(verb: Token, referents: Referents) -> str | None:
-    """Who says it, of a clause that is reported; "" for one that is not, None where nobody can tell."""
+def _source(verb: Token, referents: CoreferenceResolver) -> str | None:
+    """Who reports the clause; "" if it is not reported, None if the source is unclear."""
     if verb.dep_ != "ccomp":
         return ""
-    teller = verb.head
-    if teller.lemma_ not in _REPORTING or not is_asserted(teller) or negation_of(teller):
+    reporting_verb = verb.head
+    if (
+        reporting_verb.lemma_ not in _REPORTING
+        or not is_asserted(reporting_verb)
+        or negation_of(reporting_verb)
+    ):
         return None
-    if any(t.tag_ == "MD" or t.dep_ == "auxpass" for t in teller.children):
+    if any(t.tag_ == "MD" or t.dep_ == "auxpass" for t in reporting_verb.children):
         return None
-    head = subject_of(teller, governor(teller))
+    head = subject_of(reporting_verb, governor(reporting_verb))
     if head is None or head.pos_ not in ("NOUN", "PROPN", "PRON") or head.tag_ in ("WDT", "WP"):
         return None
     phrase = phrase_of(head, referents, subject=True)
     return phrase.text if phrase is not None and 0 < len(phrase.text.split()) <= 8 else None
 
 
-def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
+def _clause(verb: Token, sentence: Span, referents: CoreferenceResolver) -> Clause | None:
     leader = governor(verb)
     auxiliaries = [t for t in verb.children if t.dep_ in AUXILIARIES and t.i < verb.i]
     if not auxiliaries and leader is not None and verb.tag_ in ("VBN", "VBG", "VB"):
@@ -93,10 +98,14 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
     if any(t.tag_ in ("WDT", "WP") for t in noun_phrase(head, drop=verb)):
         return None
     subject = phrase_of(head, referents, subject=True)
-    found = _arguments(verb, referents)
-    if subject is None or not found or any(a.phrase.text == subject.text for a in found):
+    clause_arguments = _arguments(verb, referents)
+    if (
+        subject is None
+        or not clause_arguments
+        or any(a.phrase.text == subject.text for a in clause_arguments)
+    ):
         return None
-    condition = next((a for a in found if a.role == "adverbial" and a.marker in CONDITIONS), None)
+    condition = next((a for a in clause_arguments if a.role == "adverbial" and a.marker in CONDITIONS), None)
     words = [spelled_out(t) for t in auxiliaries]
     clause = Clause(
         sentence=sentence,
@@ -109,29 +118,29 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
         passive=any(t.dep_ == "auxpass" for t in auxiliaries),
         past=is_past(verb, words),
         plural=is_plural(head),
-        arguments=tuple(a for a in found if a is not condition),
+        arguments=tuple(a for a in clause_arguments if a is not condition),
         condition=condition,
     )
     return None if _limited(clause) else clause
 
 
-def _arguments(verb: Token, referents: Referents) -> tuple[Argument, ...]:
-    """The arguments that can be told; none where one that the verb cannot do without cannot."""
-    told: list[Argument] = []
+def _arguments(verb: Token, referents: CoreferenceResolver) -> tuple[Argument, ...]:
+    """The self-contained arguments; empty if a required argument is not self-contained."""
+    usable: list[Argument] = []
     for child in verb.children:
-        made = list(arguments(child, verb, referents))
-        if None in made:
+        parsed = list(arguments(child, verb, referents))
+        if None in parsed:
             if child.dep_ not in _OPTIONAL:
                 return ()
             continue
         if child.dep_ in _OPTIONAL and any(t.lower_ in LIMITS for t in child.subtree):
             continue
-        told += [each for each in made if each is not None]
-    return tuple(told)
+        usable += [argument for argument in parsed if argument is not None]
+    return tuple(usable)
 
 
 def _limited(clause: Clause) -> bool:
-    """Whether a word turns or compares what is said, so that it is not true as it stands."""
+    """Whether a word restricts or compares the statement, so that it is not true by itself."""
     verb = clause.verb
     own = [t for c in verb.children if c.dep_ in ("advmod", "neg", "cc", "preconj", "det") for t in c.subtree]
     told = " ".join([clause.subject.text if clause.subject else "", *(a.text for a in clause.arguments)])

@@ -1,4 +1,4 @@
-"""What stands before a question that its own words tie to nothing: its topic, or who says it."""
+"""Introduces vague questions with their topic or source: "In the context of the Black Death, ..."."""
 
 import re
 
@@ -11,16 +11,16 @@ _UNTITLED = re.compile(r"(?i)index|readme|overview|introduction|documentation|ho
 
 
 def lead_in(passage: Passage) -> str:
-    """`in the context of the Black Death`; "" for a passage whose title says nothing."""
+    """`in the context of the Black Death`, from the passage's title; "" if the title is generic."""
     title = re.sub(r"\{[^{}]*\}", "", passage.title).strip("`*#. ")
     if not title or len(title.split()) > MOST_TITLE_WORDS or _UNTITLED.fullmatch(title) or "?" in title:
         return ""
-    found = re.search(rf"\b(the) {re.escape(title)}\b", passage.text, re.IGNORECASE)
-    return f"in the context of {'the ' if found else ''}{title}"
+    article = re.search(rf"\b(the) {re.escape(title)}\b", passage.text, re.IGNORECASE)
+    return f"in the context of {'the ' if article else ''}{title}"
 
 
 def with_lead_in(item: QuestionItem, opening: str, clause: Clause) -> QuestionItem:
-    """The item with the opening before each wording; one that begins with `Tell me` is left out."""
+    """The item with the opening before each wording, without `embedded` wordings ("Tell me ...")."""
     capital = opening[:1].upper() + opening[1:]
     parts = [clause.subject.text if clause.subject else "", *(a.phrase.text for a in clause.arguments)]
     names = {part.split()[0] for part in parts if part[:1].isupper()}

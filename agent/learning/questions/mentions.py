@@ -1,4 +1,4 @@
-"""Things that a passage has named, so that a later `the tower` or `these towers` can be told outside it."""
+"""Tracks what a passage has mentioned, so that a later `the tower` can be replaced by its description."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from memory.ingest.propositions.coreference import POINTERS, CoreferenceResolver, points_elsewhere
 from memory.ingest.propositions.phrases import lowered, noun_phrase, written
-from memory.ingest.propositions.referents import POINTERS, Referents, points
 from memory.language.clauses import Clause, Phrase
 from memory.language.text import key
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
 MOST_WORDS = 7
-"""A longer phrase does not stand in for a short one."""
+"""Longest description, in words, that replaces a short phrase."""
 _DESCRIBING = frozenset({"amod", "compound", "nummod", "prep", "poss", "nmod", "acl", "appos", "relcl"})
 _EPITHET_WORDS = """
     series work company city country team book film movie band group song album case conference region area
@@ -34,23 +34,23 @@ _EPITHET_WORDS = """
     tribe nation county district border capital relationship difference dynasty empire kingdom state
     question matter situation condition effect change increase decline reduction"""
 _EPITHETS = frozenset(_EPITHET_WORDS.split())
-"""Nouns that with `the` stand for something that was named before."""
+"""Nouns that with `the` refer to something named before."""
 
 
 class Mentions:
-    """The noun phrases of a passage that say more than their noun, by the noun's lemma, in order."""
+    """The descriptive noun phrases of a passage so far, by the noun's lemma, in order."""
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._told: dict[str, list[str]] = defaultdict(list)
+        self._descriptions: dict[str, list[str]] = defaultdict(list)
 
     def read(self, sentence: Span) -> None:
-        """Notes the phrases of a sentence, after its questions are written."""
+        """Records the phrases of a sentence; call it after the sentence's questions are written."""
         for token in sentence:
             if token.pos_ not in ("NOUN", "PROPN") or token.dep_ == "compound":
                 continue
             tokens = noun_phrase(token, core=True)
-            if not tokens or any(points(t) or t.pos_ == "PRON" for t in tokens):
+            if not tokens or any(points_elsewhere(t) or t.pos_ == "PRON" for t in tokens):
                 continue
             described = any(c.dep_ in _DESCRIBING for c in token.children)
             text = lowered(written(tokens), tokens[0])
@@ -59,12 +59,12 @@ class Mentions:
                 and len(text.split()) <= MOST_WORDS
                 and not any(c.dep_ == "conj" for c in token.children)
             ):
-                told = self._told[token.lemma_.lower()]
+                told = self._descriptions[token.lemma_.lower()]
                 if text not in told:
                     told.append(text)
 
-    def richer(self, noun: Token) -> str | None:
-        """What a bare `the ship` stands for: the last ship that was described, in the same number."""
+    def description_of(self, noun: Token) -> str | None:
+        """The description behind a bare `the ship`: the last ship described, in the same number."""
         name = self._title
         if (
             re.search(rf"\b{re.escape(noun.lemma_)}$", name, re.IGNORECASE)
@@ -72,13 +72,13 @@ class Mentions:
             and noun.tag_ == "NN"
         ):
             return f"the {name}"
-        told = [t for t in self._told.get(noun.lemma_.lower(), ()) if _many(t, noun)]
+        told = [t for t in self._descriptions.get(noun.lemma_.lower(), ()) if _same_number(t, noun)]
         if told:
             return _definite(told[-1]) if len({_bare(t) for t in told}) <= 2 else None
         return None
 
     def clarified(self, clause: Clause) -> Clause:
-        """The clause with its bare definite subject and arguments told in full."""
+        """The clause with bare definite phrases replaced by their descriptions."""
         subject = self._full(clause.subject) if clause.subject else None
         arguments = tuple(replace(a, phrase=self._full(a.phrase)) for a in clause.arguments)
         texts = {a.phrase.text for a in arguments}
@@ -89,43 +89,43 @@ class Mentions:
     def _full(self, phrase: Phrase) -> Phrase:
         if not is_bare(phrase):
             return phrase
-        found = self.richer(phrase.head)
-        return replace(phrase, text=found, core="") if found else phrase
+        description = self.description_of(phrase.head)
+        return replace(phrase, text=description, core="") if description else phrase
 
     def vague(self, clause: Clause) -> bool:
-        """Whether its subject or object can only be told by who has read on to there."""
+        """Whether the subject or object is vague without the preceding text."""
         parts = [clause.subject, *(a.phrase for a in clause.arguments if a.role in ("object", "agent"))]
         return any(part is not None and self.is_vague(part) for part in parts)
 
     def is_vague(self, phrase: Phrase) -> bool:
-        """Whether it names nothing by itself: `the city`, `the first issue`, `the city's river`."""
-        found = _VAGUE.fullmatch(phrase.text)
-        if found is None or key(phrase.text) == key(self._title):
+        """Whether the phrase is vague by itself: `the city`, `the first issue`, `the city's river`."""
+        match = _VAGUE.fullmatch(phrase.text)
+        if match is None or key(phrase.text) == key(self._title):
             return False
-        return found["noun"] in _EPITHETS or found["noun"].removesuffix("s") in _EPITHETS
+        return match["noun"] in _EPITHETS or match["noun"].removesuffix("s") in _EPITHETS
 
 
 _VAGUE = re.compile(r"(?:[Tt]he|[Bb]oth|[Ii]ts) (?:[a-z-]+ ){0,2}?(?P<noun>[a-z]+)(?:['\u2019]s? .*)?")
 
 
-class MentionReferents(Referents):
-    """Referents that also tell `these towers` by the towers that were described before."""
+class MentionReferents(CoreferenceResolver):
+    """CoreferenceResolver that also resolve `these towers` to the towers described before."""
 
-    def __init__(self, inner: Referents, mentions: Mentions) -> None:
+    def __init__(self, inner: CoreferenceResolver, mentions: Mentions) -> None:
         self._inner = inner
         self._mentions = mentions
 
     def resolved(self, tokens: Sequence[Token], *, subject: bool) -> str | None:
-        """See `Referents`."""
-        found = self._inner.resolved(tokens, subject=subject)
-        if found is not None or not tokens:
-            return found
+        """See `CoreferenceResolver`."""
+        resolved_text = self._inner.resolved(tokens, subject=subject)
+        if resolved_text is not None or not tokens:
+            return resolved_text
         pointers = [t for t in tokens if t.lower_ in POINTERS and t.dep_ == "det" and t.head in tokens]
         if len(pointers) != 1 or pointers[0].lower_ == "such":
             return None
         pointer = pointers[0]
         noun = pointer.head
-        full = self._mentions.richer(noun) if noun.i == pointer.i + 1 else None
+        full = self._mentions.description_of(noun) if noun.i == pointer.i + 1 else None
         if full is None:
             return None
         before = [t for t in tokens if t.i < pointer.i]
@@ -141,7 +141,7 @@ class MentionReferents(Referents):
 
 
 def is_bare(phrase: Phrase) -> bool:
-    """Whether it is `the` and one common noun."""
+    """Whether the phrase is `the` and one common noun."""
     return phrase.head.pos_ == "NOUN" and re.fullmatch(r"(?:[Tt]he|[Bb]oth) [a-z]+", phrase.text) is not None
 
 
@@ -155,6 +155,6 @@ def _bare(text: str) -> str:
     return re.sub(r"^(?:an?|the|some) ", "", text.lower())
 
 
-def _many(text: str, noun: Token) -> bool:
-    """Whether the phrase has the noun in the same number."""
+def _same_number(text: str, noun: Token) -> bool:
+    """Whether the phrase contains the noun in the same number."""
     return re.search(rf"\b{re.escape(noun.text)}\b", text, re.IGNORECASE) is not None

@@ -31,9 +31,9 @@ from agent.learning.questions.wordings import (
     precedes,
     usable_wordings,
 )
+from memory.ingest.propositions.coreference import CoreferenceResolver
 from memory.ingest.propositions.phrases import in_brackets, written
 from memory.ingest.propositions.predicates import is_impersonal
-from memory.ingest.propositions.referents import Referents
 from memory.language.clauses import Argument, Clause
 from memory.language.question_verbs import inverted
 from memory.language.verb_groups import stated
@@ -145,7 +145,7 @@ def _item(inner: AskableSpan, wordings: list[tuple[Style, str]]) -> QuestionItem
 
 
 def sentence_span_questions(
-    sentence: Span, asked: Collection[str], referents: Referents
+    sentence: Span, asked: Collection[str], referents: CoreferenceResolver
 ) -> Iterator[QuestionItem]:
     """Items for the sentence's spans whose normalised text is not part of one of the answers `asked`."""
     if sentence.text.rstrip().endswith((":", "?")):
@@ -202,7 +202,7 @@ def _verbs_above(span: Span) -> Iterator[Token]:
         node = node.head
 
 
-def _contexts(verb: Token, span: Span, referents: Referents) -> Iterator[str]:
+def _contexts(verb: Token, span: Span, referents: CoreferenceResolver) -> Iterator[str]:
     """The clause of the verb in its words: whole, and without the asides that do not hold the span."""
     hidden = in_brackets(verb.sent)
     whole = [t for t in verb.subtree if t.i not in hidden]

@@ -1,12 +1,12 @@
-"""What kind of thing a name or noun is, as a question asks for it: `which river`, `what company`, `who`."""
+"""Classifies names and nouns by kind (`river`, `company`, person), for question words like `which river`."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from memory.ingest.propositions.coreference import HUMAN, PEOPLE
 from memory.ingest.propositions.parser import is_code
-from memory.ingest.propositions.referents import HUMAN, PEOPLE
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -38,7 +38,7 @@ _MORE_HUMAN_WORDS = """
 HUMANS = HUMAN | frozenset(_MORE_HUMAN_WORDS.split())
 """Nouns for people."""
 _NOT_HUMAN = frozenset({"guard", "count", "native", "chair", "host", "fan", "reader", "winner"})
-"""... unless the noun is said of things as often."""
+"""Exceptions: nouns that denote things as often as people."""
 
 _COUNTRY_WORDS = """
     Afghanistan|Albania|Algeria|Angola|Argentina|Armenia|Australia|Austria|Azerbaijan|Bangladesh|Belarus|Belgium
@@ -73,32 +73,32 @@ _CLASS_WORDS = """
     revolution river road school sea series society square stadium station store street studio survey team
     temple theater theatre tower treaty tribe trust union university valley village war zoo"""
 _CLASSES = frozenset(_CLASS_WORDS.split())
-"""Last words of names that say what the thing is."""
+"""Last words of names that state the kind of thing."""
 _ENTITY_KINDS = {"LOC": "place", "FAC": "place", "GPE": "place", "EVENT": "event", "LANGUAGE": "language"}
 _FIRM = re.compile(r"\b(?:Inc|Co|Corp|Ltd|plc|LLC|GmbH|& Sons|Holdings|Industries|Enterprises)\b")
 
 
 def is_human(head: Token) -> bool:
-    """Whether a noun or name stands for a person or for people."""
+    """Whether a noun or name denotes a person or people."""
     if is_code(head) or (head.text.isupper() and len(head.text) > 1):
-        return False  # code, or an acronym, that was taken for a name
+        return False  # code or an acronym, mistagged as a name
     if head.pos_ == "PROPN" and head.lower_ in _CLASSES and head.ent_type_ != "NORP":
         return False  # a street, a university
     if head.lower_ in PEOPLE:
         return True
     if head.pos_ == "PROPN" and any(c.dep_ == "det" and c.lower_ == "the" for c in head.children):
         plural = head.tag_ == "NNPS" and head.ent_type_ in ("NORP", "PERSON")
-        return plural or _common(head)  # a ship, a house; but the Normans, the Duke
+        return plural or _is_person_noun(head)  # not a ship or house, but the Normans, the Duke
     others = [c for c in head.children if c.dep_ == "conj"]
-    if any(not _common(c) and c.ent_type_ not in ("PERSON", "NORP") for c in others):
-        return False  # people and vehicles
+    if any(not _is_person_noun(c) and c.ent_type_ not in ("PERSON", "NORP") for c in others):
+        return False  # such as people and vehicles
     if head.ent_type_ == "NORP":
         return head.tag_ in ("NNPS", "NNS")
-    return head.ent_type_ == "PERSON" or _common(head)
+    return head.ent_type_ == "PERSON" or _is_person_noun(head)
 
 
-def _common(head: Token) -> bool:
-    """Whether it is a common noun for people."""
+def _is_person_noun(head: Token) -> bool:
+    """Whether the token is a common noun for people."""
     lemma = head.lemma_.lower()
     if head.pos_ not in ("NOUN", "PROPN", "PRON") or (lemma in _NOT_HUMAN and head.ent_type_ != "PERSON"):
         return False
@@ -110,7 +110,7 @@ _SEEMING = frozenset({"career", "median", "meridian", "waist"})
 
 
 def kind_of_noun(head: Token) -> str:
-    """The noun that says what a name is (`river`, `animation company`, `country`); "" for what is no name."""
+    """The noun for the kind of a name (`river`, `animation company`, `country`); "" if it is not a name."""
     if head.pos_ != "PROPN" and not head.ent_type_:
         return ""
     if before := description(head):
@@ -136,30 +136,30 @@ def kind_of_noun(head: Token) -> str:
 
 
 def description(head: Token) -> list[Token]:
-    """What a name is said to be, in front of it: `animation company` of `animation company Orrin`."""
+    """The description in front of a name: `animation company` of `animation company Orrin`."""
     if head.pos_ != "PROPN":
         return []
-    doc, place = head.doc, head.i - 1
-    while place >= head.sent.start and (
-        doc[place].pos_ == "PROPN" or (doc[place].is_punct and not doc[place].whitespace_)
+    doc, index = head.doc, head.i - 1
+    while index >= head.sent.start and (
+        doc[index].pos_ == "PROPN" or (doc[index].is_punct and not doc[index].whitespace_)
     ):
-        place -= 1
-    last = doc[place] if place >= head.sent.start else head
+        index -= 1
+    last = doc[index] if index >= head.sent.start else head
     if last.tag_ != "NN" or not last.text.islower() or len(last.text) < 3 or not head.is_ancestor(last):
         return []
-    found: list[Token] = []
-    while place >= head.sent.start and doc[place].pos_ in ("NOUN", "PROPN", "ADJ"):
-        if doc[place].ent_type_ in ("DATE", "CARDINAL", "ORDINAL", "MONEY") or not head.is_ancestor(
-            doc[place]
+    words: list[Token] = []
+    while index >= head.sent.start and doc[index].pos_ in ("NOUN", "PROPN", "ADJ"):
+        if doc[index].ent_type_ in ("DATE", "CARDINAL", "ORDINAL", "MONEY") or not head.is_ancestor(
+            doc[index]
         ):
             break
-        found.insert(0, doc[place])
-        place -= 1
-    return found if len(found) < 4 else found[-2:]
+        words.insert(0, doc[index])
+        index -= 1
+    return words if len(words) < 4 else words[-2:]
 
 
 def name_of(head: Token) -> str:
-    """The name that the token is the head of, without an article."""
+    """The name whose head is the token, without an article."""
     entity = next((e for e in head.doc.ents if e.start <= head.i < e.end), None)
     text = entity.text if entity is not None else head.text
     return re.sub(r"^(?:the|The) |['\u2019]s$", "", text)

@@ -1,4 +1,4 @@
-"""Which question word asks for a phrase: by its entity, its noun and the preposition before it."""
+"""Chooses the question word for a phrase (`who`, `in what year`) by entity type, noun and preposition."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ ENTITIES: dict[str, tuple[str, Form]] = {
     "MONEY": ("how much money", "how_much"),
     "PERCENT": ("what percentage", "how_much"),
 }
-"""Question word and form for an amount where it stands in a sentence."""
+"""Question phrase and form for amounts."""
 _MOMENT = re.compile(
     r"(?:the|that|this|its) (?:\w+ )?(?:time|start|end|beginning|outbreak|moment|turn|date|age)\b"
 )
 _UNMOVED = frozenset({"as", "of", "like", "than", "by", "out of", "up to", "at", "about"})
-"""Prepositions that stay behind where they are."""
+"""Prepositions that stay at the end of a question."""
 _WHY = frozenset({"because", "because of", "due to", "owing to", "thanks to"})
 NOT_ASKED = frozenset(
     {"despite", "except", "per", "including", "than", "instead", "besides", "unlike", "like", "according"}
 )
-"""Last words of prepositions after which nobody asks."""
+"""Last words of prepositions whose objects are not asked for."""
 _VAGUE = frozenset(
     {"case", "way", "thing", "example", "respect", "sense", "fact", "purpose", "reason", "term"}
 )
-"""Nouns that name nothing by themselves."""
+"""Nouns too vague to ask for."""
 _STATE_WORDS = """
     include contain consist comprise involve mean be have become remain refer represent describe result cause
     last lie stand"""
 _STATES = frozenset(_STATE_WORDS.split())
-"""Verbs whose subject does nothing."""
+"""Verbs of state, whose subject does not act."""
 _HOW = frozenset({"through", "via", "using", "by means"})
 
 
 class QuestionPhrase(NamedTuple):
-    """A question word (`in what year`, `who`), the form of its question, and a preposition left behind."""
+    """A question phrase (`in what year`, `who`), the question's form, and a stranded preposition."""
 
     word: str
     form: Form
@@ -68,31 +68,31 @@ class QuestionPhrase(NamedTuple):
 
 
 def entity_type(phrase: Phrase) -> str:
-    """The kind of entity that the phrase's head belongs to, by spaCy's scheme; "" for none."""
+    """spaCy's entity type of the phrase's head; "" for none."""
     return str(phrase.head.ent_type_)
 
 
 def is_human(phrase: Phrase) -> bool:
-    """Whether it names a person or people."""
+    """Whether the phrase denotes a person or people."""
     return noun_kinds.is_human(phrase.head)
 
 
 def for_subject(phrase: Phrase, *, acts: bool = False) -> tuple[QuestionPhrase, ...]:
-    """How a subject or object is asked for, the plainest first; `acts` for one that does something."""
+    """Question phrases for a subject or object, plainest first; `acts` if it is an acting subject."""
     label, head = entity_type(phrase), phrase.head
     if re.search(r"^(?:\w+ ){0,3}[\d.]+ ?(?:%|per ?cent)", phrase.text):
         label = "PERCENT"
     if label in ("MONEY", "PERCENT"):
         return (QuestionPhrase(*ENTITIES[label]),)
     if label in ("DATE", "TIME"):
-        found = time_word(head)
-        return (QuestionPhrase(found[0], "when"),) if found else (QuestionPhrase("what", "what"),)
+        time = time_word(head)
+        return (QuestionPhrase(time[0], "when"),) if time else (QuestionPhrase("what", "what"),)
     several = any(c.dep_ == "conj" for c in head.children)
     if is_human(phrase):
-        asked = [QuestionPhrase("who", "who")]
+        phrases = [QuestionPhrase("who", "who")]
         if label == "PERSON" and not several and not noun_kinds.description(head):
-            asked.append(QuestionPhrase("which person", "who"))
-        return tuple(asked)
+            phrases.append(QuestionPhrase("which person", "who"))
+        return tuple(phrases)
     plain = not several and _whole_name(phrase) and not noun_kinds.description(head)
     named = noun_kinds.kind_of_noun(head) if plain else ""
     acts = acts and head.head.lemma_ not in _STATES
@@ -114,7 +114,7 @@ def _whole_name(phrase: Phrase) -> bool:
 
 
 def for_argument(argument: Argument) -> tuple[QuestionPhrase, ...]:
-    """How an argument is asked for, the plainest first; () for one that nobody asks for."""
+    """Question phrases for an argument, plainest first; empty if it should not be asked for."""
     phrase, marker = argument.phrase, argument.marker
     if argument.role == "complement" and phrase.head.head.lemma_ in ("name", "call", "title", "dub"):
         return (QuestionPhrase("what", "what"),)
@@ -182,11 +182,11 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
         return (QuestionPhrase("how", "how"), QuestionPhrase(f"{marker} what", "how"))
     if marker in _WHERE:
         return (QuestionPhrase("where", "where"),)
-    asked = for_subject(phrase)
-    who = asked[0]
+    phrases = for_subject(phrase)
+    who = phrases[0]
     if (
         last in NOT_ASKED
-        or _idiom(phrase, marker)
+        or _is_idiom(phrase, marker)
         or phrase.head.pos_ == "PRON"
         or phrase.head.lemma_ in _VAGUE
     ):
@@ -218,8 +218,8 @@ def _prepositional(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
     return (QuestionPhrase("what", "what", marker), fronted)
 
 
-def _idiom(phrase: Phrase, marker: str) -> bool:
-    """`by default`, `on loan`, `in accordance`: a bare noun that the preposition makes an adverb of."""
+def _is_idiom(phrase: Phrase, marker: str) -> bool:
+    """Whether preposition and bare noun form an adverb: `by default`, `on loan`, `in accordance`."""
     noun = phrase.head
     described = any(c.dep_ in ("det", "poss", "amod", "compound", "nummod") for c in noun.children)
     return (
@@ -249,22 +249,22 @@ def _time(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
     if entity_type(phrase) not in ("DATE", "TIME") and not year and not _MONTH.match(text):
         return ()
     if marker in ("since", "until", "from", "after", "before", "between"):
-        asked = (
+        phrases = (
             [QuestionPhrase(f"{marker} when", "when")]
             if marker in ("since", "until", "from")
             else [QuestionPhrase("when", "when")]
         )
     else:
-        asked = [QuestionPhrase("when", "when")]
+        phrases = [QuestionPhrase("when", "when")]
     found = time_word(phrase.head)
     if found is not None and marker in ("in", "on", "during", "by", "since", "until", "from", ""):
         before = marker or "in"
-        asked.append(QuestionPhrase(f"{'on' if found[0] == 'what date' else before} {found[0]}", "when"))
+        phrases.append(QuestionPhrase(f"{'on' if found[0] == 'what date' else before} {found[0]}", "when"))
         if found[0] == "what year" and marker == "in":
-            asked.append(QuestionPhrase("what year", "when"))
+            phrases.append(QuestionPhrase("what year", "when"))
     elif entity_type(phrase) == "TIME" and marker == "at":
-        asked.append(QuestionPhrase("at what time", "when"))
-    return tuple(asked)
+        phrases.append(QuestionPhrase("at what time", "when"))
+    return tuple(phrases)
 
 
 def _adverbial(argument: Argument) -> tuple[QuestionPhrase, ...]:
@@ -287,8 +287,8 @@ def _adverbial(argument: Argument) -> tuple[QuestionPhrase, ...]:
     return ()
 
 
-def number(head: Token) -> tuple[str, str] | None:
-    """Number and counted noun of `about 24 interceptions`; None where nothing is counted."""
+def count_of(head: Token) -> tuple[str, str] | None:
+    """Number and counted noun of a phrase such as `about 24 interceptions`; None if nothing is counted."""
     numeral = next((c for c in head.children if c.dep_ == "nummod" and c.i < head.i), None)
     if numeral is None or head.ent_type_ in ("DATE", "TIME") or not (numeral.like_num or numeral.ent_type_):
         return None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from memory.ingest.propositions.structure.names import lowered
-from memory.ingest.propositions.structure.records import Statement
+from memory.ingest.propositions.structure.statements import Statement
 from memory.ingest.propositions.structure.tables import YES_NO
 from memory.language.imperatives import VERBS, third_person
 from memory.language.text import header, key, singular, words

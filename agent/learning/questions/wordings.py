@@ -1,4 +1,4 @@
-"""The wordings of one question about a clause: which arguments it repeats, and in which order."""
+"""Words one question about a clause in several styles: which arguments it repeats, and in which order."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from collections.abc import Iterator, Sequence
 from agent.learning.questions.question_items import QuestionItem, Style, Wording
 from agent.learning.questions.question_words import QuestionPhrase
 from memory.language.clauses import Argument, Clause, Phrase
+from memory.language.content_words import content_words
 from memory.language.question_verbs import VerbGroup, active, inverted, passive
-from memory.language.terms import content
 from memory.language.verb_groups import stated
 from memory.records.curricula import Form
 
 MOST_WORDS = 26
-"""A longer question is a paragraph; adjuncts are left out, from the last one, until it is shorter."""
+"""Longest question, in words."""
 MOST_ANSWER_WORDS = 14
 MOST_ADJUNCT_WORDS = 14
 CENTRAL = frozenset({"object", "complement", "adjective", "receiver", "infinitive", "clause"})
 _TRAILING = frozenset({"adverb", "adverbial"})
 OWNED = re.compile(r"\b(?:his|her|its|their|himself|herself|itself|themselves)\b", re.IGNORECASE)
-"""Words for what the subject names, which must stand before them."""
+"""Pronouns that refer to the subject, which has to precede them."""
 UNTELLABLE = re.compile(
     r"(?:(?:the|an?|some|many|two|several|three|both) )?(?:others?|another|similar|such|latter|former|same"
     r"|further|additional|following|previous|remaining|rest|more|even|(?:\w+ )?(?:example|matter|reason|fact"
     r"|way|thing|case|result|point)s?)\b",
     re.IGNORECASE,
 )
-"""The beginning of a subject that counts on something named before."""
+"""Beginnings of subjects that refer to something named before."""
 ANYONE = frozenset(["you", "one", "people", "someone", "somebody", "anyone", "everyone", "users"])
-"""Subjects that nobody asks for."""
+"""Generic subjects, which are not asked for."""
 
 
 def wordings_of(
-    argument: Argument, clause: Clause, forms: Sequence[QuestionPhrase], *, told: Argument | None = None
+    argument: Argument, clause: Clause, forms: Sequence[QuestionPhrase], *, in_answer: Argument | None = None
 ) -> Iterator[tuple[Style, str]]:
-    """Wordings of the question about an argument; `told` is the argument as the answer has it."""
+    """Wordings of the question about an argument; `in_answer` is the argument as it appears in the answer."""
     subject = clause.subject
     assert subject is not None
     group = inverted(clause)
@@ -44,9 +44,12 @@ def wordings_of(
     after = [a.text for a in around if not precedes(a, argument)]
     condition = condition_of(clause) if argument is not clause.condition else ""
     forms = _movable(forms, argument, after)
-    for asked in forms:
-        rest = [*before, asked.stranded, *after] if asked.stranded else [*before, *after]
-        yield "plain", join_words(asked.word, group.front, subject.text, group.rest, *rest, condition) + "?"
+    for question in forms:
+        rest = [*before, question.stranded, *after] if question.stranded else [*before, *after]
+        yield (
+            "plain",
+            join_words(question.word, group.front, subject.text, group.rest, *rest, condition) + "?",
+        )
     first = forms[0]
     if (
         argument.role == "object"
@@ -90,7 +93,7 @@ def wordings_of(
     yield (
         "cloze",
         join_words(
-            subject.text, verb, *before, f"{(told or argument).marker} ____".strip(), *after, condition
+            subject.text, verb, *before, f"{(in_answer or argument).marker} ____".strip(), *after, condition
         )
         + ".",
     )
@@ -99,7 +102,7 @@ def wordings_of(
 def _movable(
     forms: Sequence[QuestionPhrase], argument: Argument, after: Sequence[str]
 ) -> Sequence[QuestionPhrase]:
-    """The forms that leave no preposition behind in the middle of a question, if there are any."""
+    """The forms without a preposition stranded in the middle of a question, if there are any."""
     if argument.role == "agent" or not after or sum(len(text.split()) for text in after) <= 2:
         return forms
     moved = [f"{f.stranded} {'whom' if f.word == 'who' else f.word}" for f in forms if f.stranded]
@@ -107,30 +110,30 @@ def _movable(
     return others or [QuestionPhrase(word, forms[0].form) for word in moved]
 
 
-def _replaces_marker(asked: QuestionPhrase) -> bool:
-    return asked.word in ("when", "where", "why", "how", "how long", "how often") or " " in asked.word
+def _replaces_marker(question: QuestionPhrase) -> bool:
+    return question.word in ("when", "where", "why", "how", "how long", "how often") or " " in question.word
 
 
 def precedes(one: Argument, other: Argument) -> bool:
-    """Whether it stands between the verb and the other one."""
+    """Whether the argument comes between the verb and the other one."""
     if one.fronted or other.fronted:
         return other.fronted and (not one.fronted or one.phrase.start < other.phrase.start)
     return one.phrase.start < other.phrase.start
 
 
 def in_question_order(arguments: Sequence[Argument]) -> list[Argument]:
-    """What stood before the subject comes last; adjuncts only as far as there is room for them."""
-    kept = [a for a in arguments if not (a.role in _TRAILING and (a.fronted or len(a.text.split()) > 9))]
+    """The arguments with fronted ones last, and adjuncts only as far as MOST_ADJUNCT_WORDS allow."""
+    usable = [a for a in arguments if not (a.role in _TRAILING and (a.fronted or len(a.text.split()) > 9))]
     room = MOST_ADJUNCT_WORDS
-    found: list[Argument] = []
-    for argument in [a for a in kept if not a.fronted] + [a for a in kept if a.fronted]:
+    result: list[Argument] = []
+    for argument in [a for a in usable if not a.fronted] + [a for a in usable if a.fronted]:
         words = len(argument.text.split())
         if argument.role not in CENTRAL and argument.role != "agent":
             if words > room:
                 continue
             room -= words
-        found.append(argument)
-    return found
+        result.append(argument)
+    return result
 
 
 def argument_texts(arguments: Sequence[Argument]) -> list[str]:
@@ -139,14 +142,14 @@ def argument_texts(arguments: Sequence[Argument]) -> list[str]:
 
 
 def condition_of(clause: Clause) -> str:
-    """It belongs in the question, unless it only tells when something once happened and is long."""
+    """The condition to repeat in a question; "" if there is none, or a long one about a past event."""
     if clause.condition is None or (clause.past and len(clause.condition.text.split()) > 6):
         return ""
     return clause.condition.text
 
 
 def join_words(*parts: str) -> str:
-    """The parts as one text, with its marks set right."""
+    """Joins the non-empty parts with spaces and fixes the punctuation."""
     text = " ".join(" ".join(part for part in parts if part).split())
     return re.sub(r"\s+([,.;:?])(?=[\s,.;:?]|$)", r"\1", text).strip(" ,;:")
 
@@ -154,7 +157,7 @@ def join_words(*parts: str) -> str:
 def make_item(
     form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]], *, telling: bool = False
 ) -> QuestionItem:
-    """An item with different wordings that say enough, of at most MOST_WORDS words; none for `their ship`."""
+    """An item with its usable wordings of at most MOST_WORDS words; none for answers like `their ship`."""
     if OWNED.match(phrase.text) or UNTELLABLE.match(phrase.text):
         return QuestionItem(form, phrase.text, phrase.start, phrase.end, ())
     return QuestionItem(
@@ -169,8 +172,8 @@ def make_item(
 def usable_wordings(
     wordings: Sequence[tuple[Style, str]], *, open_: bool = True, most: int = MOST_WORDS
 ) -> tuple[Wording, ...]:
-    """The different wordings that are well formed and, where `open_`, say enough of what is asked."""
-    found: dict[str, Wording] = {}
+    """The distinct wordings that are well formed and, with `open_`, specific enough."""
+    usable: dict[str, Wording] = {}
     for style, text in wordings:
         capital = text[:1].upper() + text[1:]
         if len(capital.split()) > most or _BROKEN.search(capital):
@@ -178,12 +181,12 @@ def usable_wordings(
         least = LEAST_OPEN if _OPEN.search(capital) and not _GENERAL.match(capital) else LEAST
         if open_ and weight(capital) < least + (style == "short"):
             continue
-        found.setdefault(capital.lower(), Wording(style, capital))
-    return tuple(found.values())
+        usable.setdefault(capital.lower(), Wording(style, capital))
+    return tuple(usable.values())
 
 
 LEAST, LEAST_OPEN = 2.0, 3.0
-"""Weight of a question that says enough, and of one that asks `what`, which anything could answer."""
+"""Minimum weight of a specific question, and of an open one (`what`), which more things could answer."""
 _OPEN = re.compile(r"\b[Ww]hat(?! (?:kind|year|date|percentage|country|city|state|time)\b)|____")
 _GENERAL = re.compile(
     r"What (?:does|do|can|must|should|will)\b|By what\b|(?:What|____|Tell me what) (?!was\b|is\b|has\b)\w+s\b"
@@ -191,7 +194,7 @@ _GENERAL = re.compile(
     r" (?:\d[\d,.]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b"
     r"|Tell me what the \w+ \w+s\b|The \w+ (?!was\b|is\b|has\b)\w+s (?:what\?|____\.)|What is \w+ed by"
 )
-"""Asks what is so in general, which few things answer."""
+"""Questions about what is generally true, which few things answer."""
 _BROKEN = re.compile(
     r"\b(of|in|on|at|by|for|to|from|with|the|a|an|is|was|are|were) \1\b"
     r"|\w--\w|\.:\d"
@@ -202,8 +205,8 @@ _BROKEN = re.compile(
 
 
 def weight(text: str) -> float:
-    """How much a question says: its content words, where names and numbers count half as much again."""
-    words = content(text)
+    """How specific a question is: its content words, with names and numbers counting 1.5."""
+    words = content_words(text)
     names = {
         w.lower().strip("?.,'\"`()") for w in text.split()[1:] if re.match(r"[\"`(]*(?:[A-Z]|\S*\d|`)", w)
     }

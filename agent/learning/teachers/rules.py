@@ -15,7 +15,7 @@ from agent.learning.questions.nested_questions import sentence_span_questions
 from agent.learning.questions.question_items import QuestionItem
 from agent.learning.questions.structured_questions import structured_questions
 from agent.learning.teachers.base import PassageProgress
-from memory.ingest.propositions.reading import Sentence, sentences
+from memory.ingest.propositions.sentences import Sentence, sentences
 from memory.ingest.propositions.structure import structured
 from memory.language.clauses import Apposition, Clause
 from memory.records.curricula import Form
@@ -84,7 +84,7 @@ def _sentence_pairs(sentence: Sentence, mentions: Mentions) -> Iterator[Candidat
                 answers.add(normalise(item.answer))
             yield from _item_pairs(item, sentence.passage, quote, subject, relation)
     for item in sentence_span_questions(
-        sentence.span, answers, MentionReferents(sentence.referents, mentions)
+        sentence.span, answers, MentionReferents(sentence.resolver, mentions)
     ):
         yield from _item_pairs(item, sentence.passage, quote, "", "")
 
@@ -100,7 +100,7 @@ def _items(sentence: Sentence, mentions: Mentions) -> Iterator[tuple[list[Questi
             known.add(clause.verb.i)
             yield _clause_items(clause, topic, mentions)
     for clause, source in further_clauses(
-        sentence.span, known, MentionReferents(sentence.referents, mentions)
+        sentence.span, known, MentionReferents(sentence.resolver, mentions)
     ):
         items, subject, relation = _clause_items(clause, topic, mentions, source)
         yield [item for item in items if item.form != "yes_no"], subject, relation
