@@ -23,7 +23,7 @@ from agent.learning import gaps
 from agent.learning.exploration import look_up
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
-from memory.language.terms import content, coverage
+from memory.language.content_words import content_words, coverage
 from memory.records.interactions import Intent, Interaction, Uncertainty
 from memory.records.knowledge import Findings
 
@@ -310,7 +310,7 @@ def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
 
 def _silence(question: str, found: Findings) -> AbstentionReason:
     """Whether any passage speaks of what was asked; a search by meaning finds something for any question."""
-    wanted = content(question)
+    wanted = content_words(question)
     passages = (hit.passage for hit in found.evidence)
     spoken_of = any(coverage(wanted, f"{p.title} {p.section} {p.text}") >= ABOUT for p in passages)
     return "sources_silent" if spoken_of else "no_sources"

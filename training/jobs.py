@@ -374,7 +374,7 @@ def _baseline_path(context: JobContext, job: Job, attempt: AttemptSpec) -> Path:
 
 
 def _answers_path(context: JobContext) -> Path:
-    """The base model's cached answers, for all lessons; one file per torch version, since rounding differs."""
+    """The base model's cached answers for all lessons; a file per torch version, since rounding differs."""
     version = metadata.version("torch").partition("+")[0]
     return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from memory.language.content_words import CLOSED_CLASS, SHAPE_NOUNS
 from memory.language.lexicon import (
     ASKING,
     COURTESY,
@@ -12,7 +13,6 @@ from memory.language.lexicon import (
     language_by_words,
     words_in,
 )
-from memory.language.terms import CLOSED_CLASS, SHAPE_NOUNS
 from memory.records.base import Record
 
 

@@ -18,7 +18,7 @@ from memory.adapters.calibrations import (
 )
 from memory.embedding.embedder import Embedder, Vectors
 from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, UnknownRun
-from memory.language.terms import content, coverage, occurs, stems
+from memory.language.content_words import content_words, coverage, occurs, stems
 from memory.language.text import singular
 from memory.language.wordlists import common_words
 from memory.records.adapters import Adapter
@@ -202,7 +202,7 @@ def live_adapter(adapter: Adapter, facts: Sequence[Fact]) -> LiveAdapter:
     return LiveAdapter(
         route=route_of(adapter),
         subjects=tuple(dict.fromkeys(fact.subject for fact in facts if _is_distinctive(fact))),
-        answers=tuple(dict.fromkeys(content(fact.object) for fact in facts)),
+        answers=tuple(dict.fromkeys(content_words(fact.object) for fact in facts)),
         sentences=tuple(dict.fromkeys(fact.sentence for fact in facts)),
     )
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
 from memory.embedding.embedder import Embedder
-from memory.language.terms import CLOSED_CLASS, SHAPE_NOUNS
+from memory.language.content_words import CLOSED_CLASS, SHAPE_NOUNS
 from memory.language.text import cells, header, quotable, singular, words
 from memory.records.base import Record
 from memory.records.knowledge import Citation, Findings, Passage

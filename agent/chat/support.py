@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Set
 from functools import lru_cache
 
 from agent.chat.sentence_candidates import NUMBER_WORDS, SMALL_NUMBERS, keywords, names, root, roots
+from memory.language.content_words import CLOSED_CLASS
 from memory.language.lexicon import languages_by_words
-from memory.language.terms import CLOSED_CLASS
 from memory.language.text import words
 
 SAME_WORDS = 0.75

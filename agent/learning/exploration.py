@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from memory.episodic.base import EpisodicMemory
+from memory.ingest.propositions.facts import extract_facts
 from memory.language.content_words import content_words
 from memory.language.text import key
 from memory.records.knowledge import Evidence, Fact, Findings, Passage
@@ -60,7 +61,7 @@ async def related_facts(passages: Sequence[Passage], *, semantic: SemanticMemory
 
     Facts of other documents are included because only they can contradict.
     """
-    stated = await asyncio.to_thread(read_facts, passages)
+    stated = await asyncio.to_thread(extract_facts, passages)
     subjects = tuple(dict.fromkeys(fact.subject for fact in stated))
     if not subjects:
         return ()

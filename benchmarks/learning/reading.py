@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.learning.data import READ_BY_US, manual, passages_of, squad, tollan_ferry
-from memory.ingest.propositions.facts import facts
-from memory.ingest.propositions.reading import sentences
+from memory.ingest.propositions.facts import extract_facts
+from memory.ingest.propositions.sentences import sentences
 from memory.records.knowledge import Passage
 
 SAMPLE = 60
@@ -19,11 +19,11 @@ PROPOSED = frozenset({"clause", "apposition"})
 def measure(data: Path | None) -> dict[str, float]:
     """The figures of SQuAD and the manuals, or of our own text without data. Raises OSError."""
     figures: dict[str, float] = {}
-    facts(tollan_ferry().passages[:1])  # the parser is loaded
+    extract_facts(tollan_ferry().passages[:1])  # the parser is loaded
     for name, passages in corpora(data).items():
         drawn = random.Random(3).sample(passages, min(SAMPLE, len(passages)))
         started = time.monotonic()
-        found = facts(drawn)
+        found = extract_facts(drawn)
         seconds = time.monotonic() - started
         read = sum(1 for _ in sentences(drawn))
         proposed = sum(fact.rule in PROPOSED for fact in found)

@@ -14,7 +14,7 @@ from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.errors import IngestError
 from memory.ingest.documents import MAX_BYTES, MEDIA_TYPES, RawDocument, media_type, text_of, too_large
 from memory.ingest.passages import passages as split_into_passages
-from memory.ingest.propositions.facts import facts as extract_facts
+from memory.ingest.propositions.facts import extract_facts
 from memory.ingest.web import fetch
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Fact, Passage

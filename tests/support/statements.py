@@ -1,7 +1,7 @@
 """Short texts as passages, and what their structure states."""
 
 from memory.ingest.propositions.structure import structured
-from memory.ingest.propositions.structure.records import Statement
+from memory.ingest.propositions.structure.statements import Statement
 from memory.records.knowledge import Passage
 from tests.support.facts import passage as rust_passage
 

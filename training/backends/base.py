@@ -82,7 +82,7 @@ class Trainer(Protocol):
         """Writes exactly `adapter_config.json` and `adapter_model.safetensors` to the folder `out`.
 
         Each taught example is used once, with distilled examples beside it in each step. `start` is the
-        folder of an adapter of the same recipe to continue from; it is not changed. Raises ValueError without taught
-        examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
+        folder of an adapter of the same recipe to continue from; it is not changed. Raises
+        ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
         """
         ...

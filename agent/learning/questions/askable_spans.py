@@ -1,6 +1,6 @@
-"""Spans inside a phrase that people ask for: names, numbers, dates and nouns, each with its question word.
+"""Finds spans inside a phrase to ask for (names, numbers, dates, nouns), each with its question word.
 
-`the capital of France` gives `the capital of which country`; a question then moves that to its front.
+`the capital of France` gives `the capital of which country`, which a question then moves to its front.
 """
 
 from __future__ import annotations
@@ -87,88 +87,88 @@ _WEIGHED = frozenset(
         "gradual",
     ]
 )
-"""Adjectives that weigh a thing and say nothing of its kind."""
+"""Adjectives that evaluate a thing rather than state its kind."""
 
 
 class AskableSpan(NamedTuple):
-    """A span of a phrase, and the phrase with the question word or a blank in its place."""
+    """A span of a phrase, with the phrase's text around it and with a blank in its place."""
 
     answer: str
     start: int
     end: int
     form: Form
     word: str
-    """The question word alone."""
+    """The question word."""
     before: str
     after: str
-    """What the phrase says on both sides of it."""
-    told: str
-    """The phrase with a blank in its place."""
+    """The phrase's text before and after the span."""
+    with_blank: str
+    """The phrase with a blank in the span's place."""
     direct: bool
-    """Whether it hangs on the phrase's own noun, so that the phrase can be moved with it."""
+    """Whether it depends on the phrase's head noun, so that the phrase can move with it."""
 
     @property
-    def asked(self) -> str:
-        """The phrase as a question."""
+    def as_question(self) -> str:
+        """The phrase with the question word in the span's place."""
         return " ".join(part for part in (self.before, self.word, self.after) if part)
 
 
 def askable_spans(phrase: Phrase) -> Iterator[AskableSpan]:
-    """The spans inside a phrase, each once, in the order of the text; not the phrase itself."""
+    """The distinct spans inside a phrase, in order, without the phrase itself."""
     seen = {normalise(phrase.text)}
     hidden = in_brackets(phrase.head.sent)
     for token in phrase.head.subtree:
         if token.i in hidden or not phrase.start <= token.idx < phrase.end:
             continue
-        for found in _at(token, phrase):
-            key = normalise(found.answer)
-            if key and key not in seen and len(found.answer.split()) <= MOST_SPAN_WORDS:
+        for span in _spans_at(token, phrase):
+            key = normalise(span.answer)
+            if key and key not in seen and len(span.answer.split()) <= MOST_SPAN_WORDS:
                 seen.add(key)
-                yield found
+                yield span
 
 
-def _at(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
+def _spans_at(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     if token.dep_ == "nummod" and token.i < token.head.i and token.ent_type_ != "DATE":
-        yield from _number(token, phrase)
+        yield from _number_span(token, phrase)
     elif token.dep_ == "poss" and token.pos_ in ("PROPN", "NOUN"):
-        yield from _owner(token, phrase)
+        yield from _owner_span(token, phrase)
     elif (
         token.dep_ in ("pobj", "dobj", "attr")
         and token != phrase.head
         and token.pos_ in ("NOUN", "PROPN", "NUM", "SYM")
     ):
-        yield from _noun(token, phrase)
+        yield from _noun_span(token, phrase)
     elif token.dep_ in ("amod", "compound") and token.i == token.head.i - 1:
-        yield from _kind(token, phrase)
+        yield from _kind_span(token, phrase)
     if token == phrase.head or token.dep_ in ("pobj", "dobj"):
-        yield from _amount(token, phrase)
-        yield from _described(token, phrase)
+        yield from _amount_span(token, phrase)
+        yield from _described_span(token, phrase)
 
 
-def _number(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
+def _number_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     head = token.head
     if head.ent_type_ in ("DATE", "TIME", "PERCENT", "MONEY") or not token.like_num or head.tag_ == "CD":
         return
     numeral = written(sorted(token.subtree, key=lambda t: t.i))
-    yield from _placed(numeral, numeral, "how many", "how_many", token, phrase, articles=True)
+    yield from _unique_span(numeral, numeral, "how many", "how_many", token, phrase, articles=True)
 
 
-def _owner(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
+def _owner_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     tokens = noun_phrase(token)
     if not any(t.dep_ != "case" for t in tokens) or (token.pos_ == "NOUN" and not is_human(token)):
         return
     text = re.sub(r"['\u2019]s?$", "", written([t for t in tokens if t.dep_ != "case"]))
     mark = next((c.text for c in token.children if c.dep_ == "case"), "")
     if mark and not any(points_elsewhere(t) for t in tokens):
-        yield from _placed(text, text + mark, "whose", "who", token, phrase)
+        yield from _unique_span(text, text + mark, "whose", "who", token, phrase)
 
 
-def _noun(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
+def _noun_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
     if token.dep_ == "pobj" and token.head.lower_ in ("than", "like", "including", "as", "per", "such"):
         return
     name = next((e for e in token.doc.ents if e.start <= token.i < e.end), None)
     if name is not None and name.root != token and name.label_ not in ("DATE", "TIME"):
-        return  # part of a name: the Bank of Lower Saxony
+        return  # part of a longer name: the Bank of Lower Saxony
     described = any(c.dep_ in ("det", "poss", "compound", "amod", "nummod") for c in token.children)
     if not described and token.tag_ == "NN" and not token.ent_type_:
         return  # `by default`, `on loan`
@@ -177,12 +177,12 @@ def _noun(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
         if not text or any(points_elsewhere(t) for t in tokens) or len(text.split()) > MOST_SPAN_WORDS:
             continue
         if word_and_form := word_in_place(token):
-            yield from _placed(text, text, *word_and_form, token, phrase)
+            yield from _unique_span(text, text, *word_and_form, token, phrase)
         return
 
 
-def _kind(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
-    """`Romanesque arches`: what kind of arches."""
+def _kind_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
+    """`Romanesque` in `Romanesque arches`, asked for by `what kind of arches`."""
     head = token.head
     if head.pos_ != "NOUN" or head.ent_type_ or head.dep_ == "compound" or not tells_kind(token):
         return
@@ -197,11 +197,11 @@ def _kind(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
         return
     text = written(list(head.doc[token.left_edge.i : head.i + 1]))
     whole = written(list(head.doc[first.i : head.i + 1]))
-    yield from _placed(text, whole, f"what kind of {head.text}", "which", token, phrase)
+    yield from _unique_span(text, whole, f"what kind of {head.text}", "which", token, phrase)
 
 
 def tells_kind(token: Token) -> bool:
-    """Whether a modifier says of what kind a thing is, and not how good or how large."""
+    """Whether a modifier states the kind of a thing, not its quality or size."""
     word = token.lower_
     if word in _WEIGHED or token.ent_type_ in ("DATE", "CARDINAL", "ORDINAL", "TIME", "PERCENT", "MONEY"):
         return False
@@ -212,8 +212,8 @@ def tells_kind(token: Token) -> bool:
     return bool(_KIND_ENDINGS.search(word)) or token.ent_type_ == "NORP"
 
 
-def _amount(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
-    """`75% of the seats`: what percentage of the seats."""
+def _amount_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
+    """`75%` in `75% of the seats`, asked for by `what percentage of the seats`."""
     entity = next((e for e in token.doc.ents if e.start <= token.i < e.end), None)
     if entity is None or entity.label_ not in _AMOUNTS:
         return
@@ -224,18 +224,18 @@ def _amount(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
         entity.label_ == "MONEY" and following is not None and following.lower_ == "of"
     ):
         return
-    yield from _placed(text, entity.text, word, "how_much", token, phrase)
+    yield from _unique_span(text, entity.text, word, "how_much", token, phrase)
 
 
-def _described(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
-    """`the animation company Orrin`: which animation company."""
+def _described_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
+    """`Orrin` in `the animation company Orrin`, asked for by `which animation company`."""
     name, word = kind_and_name(token)
     if name:
-        yield from _placed(name, f"{word} {name}", f"which {word}", "which", token, phrase)
+        yield from _unique_span(name, f"{word} {name}", f"which {word}", "which", token, phrase)
 
 
 def kind_and_name(head: Token) -> tuple[str, str]:
-    """The bare name of a noun that is described in front, and that description; empty where it is not."""
+    """The name and the description in front of it; both empty if there is no description."""
     before = description(head)
     if not before or any(c.dep_ == "conj" for c in head.children):
         return "", ""
@@ -244,7 +244,7 @@ def kind_and_name(head: Token) -> tuple[str, str]:
 
 
 def word_in_place(head: Token) -> tuple[str, Form] | None:
-    """Question word and form for a noun where it stands."""
+    """Question word and form for a noun within its sentence."""
     several = any(c.dep_ == "conj" for c in head.children)
     label = head.ent_type_
     if label in ("DATE", "TIME"):
@@ -255,16 +255,16 @@ def word_in_place(head: Token) -> tuple[str, Form] | None:
         return None
     if several and label != "PERSON":
         return ("whom", "who") if is_human(head) else ("what", "what")
-    found = kind_of_noun(head)
+    kind = kind_of_noun(head)
     if is_human(head):
         return ("which person", "who") if label == "PERSON" or head.pos_ == "PROPN" else ("whom", "who")
-    if found:
-        return f"which {found}", "where" if label in ("GPE", "LOC", "FAC") else "which"
+    if kind:
+        return f"which {kind}", "where" if label in ("GPE", "LOC", "FAC") else "which"
     return "what", "what"
 
 
 def time_word(head: Token) -> tuple[str, Form] | None:
-    """`what year` and the like."""
+    """Question word and form for a date or time, such as `what year`; None if too general."""
     entity = next((e for e in head.doc.ents if e.start <= head.i < e.end), None)
     text = (entity.text if entity is not None else head.text).lower()
     if re.fullmatch(r"(?:1\d{3}|20\d\d)", text):
@@ -284,7 +284,7 @@ def time_word(head: Token) -> tuple[str, Form] | None:
     return None
 
 
-def _placed(
+def _unique_span(
     answer: str,
     replaced: str,
     word: str,
@@ -294,7 +294,7 @@ def _placed(
     *,
     articles: bool = False,
 ) -> Iterator[AskableSpan]:
-    """The span if the phrase's text holds it once, as whole words."""
+    """The span, if it occurs in the phrase's text exactly once as whole words."""
     places = [m.start() for m in re.finditer(rf"(?<![\w-]){re.escape(replaced)}(?![\w-])", phrase.text)]
     if not answer or len(places) != 1 or answer == phrase.text:
         return
@@ -312,7 +312,7 @@ def _placed(
     at = phrase.head.doc.text.find(answer, max(phrase.start, token.left_edge.idx), phrase.end + 1)
     start = at if at >= 0 else token.idx
     gap = replaced.replace(answer, "____", 1)
-    told = f"{phrase.text[: places[0]]}{gap}{phrase.text[places[0] + len(replaced) :]}"
+    with_blank = f"{phrase.text[: places[0]]}{gap}{phrase.text[places[0] + len(replaced) :]}"
     after_of = token.dep_ == "pobj" and token.head.lower_ == "of" and token.head.head == phrase.head
     direct = token.head == phrase.head or token == phrase.head or after_of
-    yield AskableSpan(answer, start, start + len(answer), form, word, before, after, told, direct)
+    yield AskableSpan(answer, start, start + len(answer), form, word, before, after, with_blank, direct)

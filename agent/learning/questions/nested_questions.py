@@ -1,8 +1,8 @@
-"""Questions about spans that are no argument of a verb: names, numbers, dates and nouns inside phrases.
+"""Questions about spans inside phrases: names, numbers, dates and nouns that are not arguments of a verb.
 
-The phrase goes to the front with the question word in the span's place (`In the north of which country ...`),
-or leaves its preposition behind (`Which country is Oslo the capital of?`). What no clause holds is told in
-the sentence's words, with a question word or a blank in its place.
+The phrase moves to the front with the question word in the span's place (`In the north of which country ...`),
+or strands its preposition (`Which country is Oslo the capital of?`). A span outside every parsed clause is
+asked for in the sentence's own words, with a question word or a blank in its place.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
 MOST_FRONT_WORDS = 9
-"""A longer phrase is not moved to the front of a question."""
+"""Longest phrase, in words, that moves to the front of a question."""
 LEAST_CONTEXT, MOST_CONTEXT = 6, 36
-"""Words of the clause around the span."""
+"""Fewest and most words of the clause around the span."""
 _STRANDED = frozenset(
     [
         "of",
@@ -72,32 +72,32 @@ _STRANDED = frozenset(
 
 
 def clause_span_questions(clause: Clause) -> Iterator[QuestionItem]:
-    """About the spans inside a clause's subject and arguments."""
+    """Questions about spans inside a clause's subject and arguments."""
     if clause.subject is None or clause.existential:
         return
     for inner in askable_spans(clause.subject):
-        yield _of_subject(inner, clause)
+        yield _in_subject(inner, clause)
     for argument in clause.arguments:
         if argument.role in ("adverb", "measure") and argument.phrase.head.pos_ not in ("NOUN", "PROPN"):
             continue
         for inner in askable_spans(argument.phrase):
-            yield _of_argument(inner, argument, clause)
+            yield _in_argument(inner, argument, clause)
 
 
-def _of_subject(inner: AskableSpan, clause: Clause) -> QuestionItem:
+def _in_subject(inner: AskableSpan, clause: Clause) -> QuestionItem:
     tail = [stated(clause), *argument_texts(in_question_order(clause.arguments)), condition_of(clause)]
     short = [
         stated(clause),
         *argument_texts([a for a in in_question_order(clause.arguments) if a.role in CENTRAL][:1]),
     ]
-    wordings: list[tuple[Style, str]] = [("plain", join_words(inner.asked, *tail) + "?")]
+    wordings: list[tuple[Style, str]] = [("plain", join_words(inner.as_question, *tail) + "?")]
     if len(short) > 1 and len(tail) > len(short) + 1:
-        wordings.append(("short", join_words(inner.asked, *short, condition_of(clause)) + "?"))
-    wordings.append(("cloze", join_words(inner.told, *tail) + "."))
+        wordings.append(("short", join_words(inner.as_question, *short, condition_of(clause)) + "?"))
+    wordings.append(("cloze", join_words(inner.with_blank, *tail) + "."))
     return _item(inner, wordings)
 
 
-def _of_argument(inner: AskableSpan, argument: Argument, clause: Clause) -> QuestionItem:
+def _in_argument(inner: AskableSpan, argument: Argument, clause: Clause) -> QuestionItem:
     subject, verb, group = clause.subject, stated(clause), inverted(clause)
     assert subject is not None
     around = [a for a in in_question_order(clause.arguments) if a is not argument]
@@ -118,9 +118,9 @@ def _of_argument(inner: AskableSpan, argument: Argument, clause: Clause) -> Ques
             )
         )
         wordings.append(("embedded", f"Tell me {join_words(inner.word, subject.text, verb, *before, stem)}."))
-    front = f"{argument.marker} {inner.asked}".strip()
+    front = f"{argument.marker} {inner.as_question}".strip()
     movable = argument.role in ("prepositional", "object", "complement", "agent") and not clause.copula
-    opens = inner.asked.split()[0].lower()
+    opens = inner.as_question.split()[0].lower()
     heavy = argument.role == "object" and inner.before
     if (
         inner.direct
@@ -134,9 +134,9 @@ def _of_argument(inner: AskableSpan, argument: Argument, clause: Clause) -> Ques
             wordings.append(
                 ("short", join_words(front, group.front, subject.text, group.rest, *central, condition) + "?")
             )
-    told = f"{argument.marker} {inner.told}".strip()
+    with_blank = f"{argument.marker} {inner.with_blank}".strip()
     wordings.append(("echo", join_words(subject.text, verb, *before, front, *after, condition) + "?"))
-    wordings.append(("cloze", join_words(subject.text, verb, *before, told, *after, condition) + "."))
+    wordings.append(("cloze", join_words(subject.text, verb, *before, with_blank, *after, condition) + "."))
     return _item(inner, wordings)
 
 
@@ -145,12 +145,12 @@ def _item(inner: AskableSpan, wordings: list[tuple[Style, str]]) -> QuestionItem
 
 
 def sentence_span_questions(
-    sentence: Span, asked: Collection[str], referents: CoreferenceResolver
+    sentence: Span, covered_answers: Collection[str], referents: CoreferenceResolver
 ) -> Iterator[QuestionItem]:
-    """Items for the sentence's spans whose normalised text is not part of one of the answers `asked`."""
+    """Questions about the sentence's spans whose normalised text is not part of an answer in `covered_answers`."""
     if sentence.text.rstrip().endswith((":", "?")):
         return
-    covered = {f" {answer} " for answer in asked if len(answer.split()) <= MOST_SPAN_WORDS}
+    covered = {f" {answer} " for answer in covered_answers if len(answer.split()) <= MOST_SPAN_WORDS}
     for span, word, form in _spans(sentence):
         answer = written(list(span))
         key = normalise(answer)
@@ -167,25 +167,25 @@ def sentence_span_questions(
         )
         if context is None:
             continue
-        place = re.search(rf"(?<![\w'\u2019-]){re.escape(answer)}(?![\w'\u2019-])", context)
-        assert place is not None
-        before, after = context[: place.start()], context[place.end() :]
+        match = re.search(rf"(?<![\w'\u2019-]){re.escape(answer)}(?![\w'\u2019-])", context)
+        assert match is not None
+        before, after = context[: match.start()], context[match.end() :]
         stem = before.rstrip()
         if stem.lower().endswith((" a", " an", " the")) or stem.lower() in ("a", "an", "the"):
             stem = stem.rpartition(" ")[0]
         if after.startswith((" of ", " who ", " that ", " which ", "-")) and word in ("what", "who"):
             continue
         if word == "what" and "," in after and "," not in before:
-            continue  # before the subject
-        told: list[tuple[Style, str]] = [("echo", f"{stem} {word}{after}?".strip())]
-        wordings = usable_wordings([*told, ("cloze", f"{before}____{after}.")], most=MOST_CONTEXT)
+            continue  # the span precedes the subject
+        styles: list[tuple[Style, str]] = [("echo", f"{stem} {word}{after}?".strip())]
+        wordings = usable_wordings([*styles, ("cloze", f"{before}____{after}.")], most=MOST_CONTEXT)
         if wordings:
             covered.add(f" {key} ")
             yield QuestionItem(form, answer, span.start_char, span.end_char, wordings)
 
 
 def _verbs_above(span: Span) -> Iterator[Token]:
-    """The main verbs above the span, the nearest first, and the sentence's own verb."""
+    """The main verbs above the span in the parse, nearest first, up to the root."""
     node = span.root
     while True:
         if node.pos_ in ("VERB", "AUX") and node.i not in range(span.start, span.end):
@@ -203,12 +203,12 @@ def _verbs_above(span: Span) -> Iterator[Token]:
 
 
 def _contexts(verb: Token, span: Span, referents: CoreferenceResolver) -> Iterator[str]:
-    """The clause of the verb in its words: whole, and without the asides that do not hold the span."""
+    """The text of the verb's clause: whole, then without asides that do not contain the span."""
     hidden = in_brackets(verb.sent)
     whole = [t for t in verb.subtree if t.i not in hidden]
-    asides = [t for t in whole if t != verb and _is_aside(t) and not _holds(t, span)]
-    out = {t.i for aside in asides for t in aside.subtree}
-    for tokens in (whole, [t for t in whole if t.i not in out]):
+    asides = [t for t in whole if t != verb and _is_aside(t) and not _contains_span(t, span)]
+    dropped = {t.i for aside in asides for t in aside.subtree}
+    for tokens in (whole, [t for t in whole if t.i not in dropped]):
         tokens = _trimmed(tokens)
         subject = next((c for c in verb.children if c.dep_ in ("nsubj", "nsubjpass")), None)
         owned = [t for t in tokens if t.dep_ == "poss" and t.pos_ == "PRON"]
@@ -225,7 +225,7 @@ def _contexts(verb: Token, span: Span, referents: CoreferenceResolver) -> Iterat
 
 
 def _is_aside(token: Token) -> bool:
-    """Whether a clause says all that it says without the token and what is below it."""
+    """Whether the clause is complete without the token's subtree."""
     if token.dep_ in ("advcl", "parataxis", "appos"):
         return True
     comma = token.left_edge.i > token.sent.start and token.doc[token.left_edge.i - 1].text in (
@@ -238,7 +238,7 @@ def _is_aside(token: Token) -> bool:
     return token.dep_ in ("relcl", "acl", "prep") and comma and token.i > token.head.i
 
 
-def _holds(token: Token, span: Span) -> bool:
+def _contains_span(token: Token, span: Span) -> bool:
     return any(t.i in range(span.start, span.end) for t in token.subtree)
 
 
@@ -247,17 +247,17 @@ def _trimmed(tokens: list[Token]) -> list[Token]:
         tokens.pop()
     while tokens and (tokens[0].is_punct or tokens[0].dep_ in ("cc", "mark") or tokens[0].tag_ == "WRB"):
         tokens.pop(0)
-    return [t for i, t in enumerate(tokens) if not (t.dep_ == "cc" and _cut(tokens, i))]
+    return [t for i, t in enumerate(tokens) if not (t.dep_ == "cc" and _lost_conjunct(tokens, i))]
 
 
-def _cut(tokens: list[Token], place: int) -> bool:
-    """Whether a conjunction has lost what it joined."""
+def _lost_conjunct(tokens: list[Token], place: int) -> bool:
+    """Whether nothing follows a conjunction that it could join."""
     following = tokens[place + 1] if place + 1 < len(tokens) else None
     return following is None or following.is_punct
 
 
 def _spans(sentence: Span) -> Iterator[tuple[Span, str, Form]]:
-    """Names, numbers and noun phrases, each with its question word."""
+    """Names, numbers, dates and noun phrases, each with its question word and form."""
     doc = sentence.doc
     for token in sentence:
         if token.dep_ == "nummod" and token.head.i > token.i and token.like_num and token.ent_type_ != "DATE":
@@ -288,7 +288,7 @@ def _spans(sentence: Span) -> Iterator[tuple[Span, str, Form]]:
 
 
 def _list(root: Token) -> Span | None:
-    """The nouns that are joined with the first one: `Bergen, Lund and Oslo`."""
+    """The span of nouns coordinated with the first one: `Bergen, Lund and Oslo`."""
     last = root
     while following := [c for c in last.children if c.dep_ == "conj" and c.pos_ in ("NOUN", "PROPN")]:
         last = following[-1]

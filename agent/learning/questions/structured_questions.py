@@ -1,4 +1,4 @@
-"""Questions that a structured statement answers, worded as people ask, the plainest first."""
+"""Questions from structured statements: table rows, options, definitions and numbered steps."""
 
 import re
 from collections.abc import Iterator
@@ -30,34 +30,36 @@ _NOUNS = frozenset(
         " schedule share show sign transfer"
     )
 )
-"""Verbs that are as often nouns, and so begin an instruction only before a word such as `the`."""
+"""Words that are as often nouns as verbs: they begin an instruction only before a word such as `the`."""
 _AFTER_VERB = frozenset(
     words("the a an all any each only your this that these it to from on off up if whether as for in no")
 )
 
 _SETS = frozenset(words("allow control define determine disable enable limit override set specify"))
-"""What a setting does."""
+"""Verbs for what a setting does."""
 
 Question = tuple[Form, str, str]
 """Form (`value`, `definition`, `procedure`, `yes_no` or `reverse`), question and answer."""
 
 
 def structured_questions(statement: Statement, passage: Passage) -> tuple[Question, ...]:
-    """(form, question, answer): several wordings, the plainest first."""
+    """Questions that the statement answers, in several wordings, plainest first."""
     relation = statement.relation
     if statement.rule == "steps":
-        found = _procedure(statement, passage)
+        questions = _procedure(statement, passage)
     elif relation in ("description", "is"):
-        found = _meaning(statement, passage)
+        questions = _meaning(statement, passage)
     elif statement.object.lower() in YES_NO and relation not in ("default", "allowed values"):
-        found = _yes_no(statement, passage)
+        questions = _yes_no(statement, passage)
     else:
-        found = _value(statement, passage)
-    return tuple(dict.fromkeys((form, _capitalised(question), answer) for form, question, answer in found))
+        questions = _value(statement, passage)
+    return tuple(
+        dict.fromkeys((form, _capitalised(question), answer) for form, question, answer in questions)
+    )
 
 
 def _value(statement: Statement, passage: Passage) -> Iterator[Question]:
-    subject, where = _about(statement.subject, passage)
+    subject, where = _subject_and_context(statement.subject, passage)
     relation, answer = statement.relation, statement.object
     bare = f"{statement.subject}{where}"
     if relation == "default":
@@ -92,11 +94,11 @@ def _value(statement: Statement, passage: Passage) -> Iterator[Question]:
         yield "value", f"What {relation} does {subject}{where} have?", answer
     yield "value", f"Tell me the {relation} of {subject}{where}.", answer
     yield "value", f"{bare}: {relation}?", answer
-    yield from _whose(statement, passage)
+    yield from _which_row(statement, passage)
 
 
-def _whose(statement: Statement, passage: Passage) -> Iterator[Question]:
-    """Which row has the value, where only one does and the first column says what the rows are."""
+def _which_row(statement: Statement, passage: Passage) -> Iterator[Question]:
+    """Which row has the value, if only one does and the first column names the kind of rows."""
     if (
         statement.rule != "table"
         or statement.relation == "type"
@@ -107,14 +109,14 @@ def _whose(statement: Statement, passage: Passage) -> Iterator[Question]:
     columns = header(passage.text, statement.start)
     kind = singular(lowered(columns[0])) if columns else ""
     plain = kind.isalpha() and kind.islower() and kind not in _GENERIC and " in " not in statement.subject
-    if plain and _is_telling(statement.object) and not _is_plural(statement.relation):
+    if plain and _is_identifying(statement.object) and not _is_plural(statement.relation):
         article = "an" if statement.relation[0] in "aeio" else "a"
         question = f"Which {kind} has {article} {statement.relation} of {statement.object}?"
-        yield "reverse", question, _unmarked(statement.subject)
+        yield "reverse", question, _without_backticks(statement.subject)
 
 
-def _is_telling(value: str) -> bool:
-    """Whether a value can name the row it stands in: short, no bare word, no sentence, no comparison."""
+def _is_identifying(value: str) -> bool:
+    """Whether a value can identify its row: short, and not a bare word, sentence or comparison."""
     parts = value.split()
     sentence = len(parts) > 1 and value[0].isupper()
     return (
@@ -127,7 +129,7 @@ def _is_telling(value: str) -> bool:
 
 
 def _yes_no(statement: Statement, passage: Passage) -> Iterator[Question]:
-    subject, where = _about(statement.subject, passage)
+    subject, where = _subject_and_context(statement.subject, passage)
     relation, answer = statement.relation, YES_NO[statement.object.lower()]
     parts = relation.split()
     if parts[-1] == "support":
@@ -147,12 +149,12 @@ def _yes_no(statement: Statement, passage: Passage) -> Iterator[Question]:
 
 
 def _meaning(statement: Statement, passage: Passage) -> Iterator[Question]:
-    """What a term, option or command is or does, and which of them does it."""
-    subject, where = _about(statement.subject, passage)
+    """What a term, option or command is or does, and the reverse question."""
+    subject, where = _subject_and_context(statement.subject, passage)
     answer, option = statement.object, re.match(r"`(--?\w[\w-]*)", statement.subject)
-    name = _unmarked(statement.subject)
+    name = _without_backticks(statement.subject)
     first = words(answer)[0] if words(answer) else ""
-    acts = bool(third_person(first)) or _commands(answer) or first == "whether"
+    acts = bool(third_person(first)) or _is_instruction(answer) or first == "whether"
     if option:
         name = re.findall(r"--?\w[\w-]*", statement.subject)[-1] if "," in statement.subject else option[1]
         code = f"`{name}`"
@@ -176,21 +178,25 @@ def _meaning(statement: Statement, passage: Passage) -> Iterator[Question]:
         yield "definition", f"What is {subject}{where}?", answer
         yield "definition", f"What does {subject}{where} mean?", answer
         yield "definition", f"Describe {subject}{where}.", answer
-    if question := _which(statement, first, bool(option)):
+    if question := _which_question(statement, first, bool(option)):
         yield "reverse", question, name
 
 
-def _commands(text: str) -> bool:
-    """Whether the text begins as an instruction: `Set the level`, but not `Request failed`."""
+def _is_instruction(text: str) -> bool:
+    """Whether the text begins with an instruction: `Set the level`, but not `Request failed`."""
     first, second = (*words(text)[:2], "", "")[:2]
     return first in VERBS and (first not in _NOUNS or second in _AFTER_VERB)
 
 
-def _which(statement: Statement, first: str, option: bool) -> str:
-    """`Which option prints the report?`, where the text begins with a verb and names one thing in code."""
+def _which_question(statement: Statement, first: str, option: bool) -> str:
+    """`Which option prints the report?`, if the text begins with a verb and the subject is one code name."""
     text = statement.object
     short = 3 <= len(text.split()) <= 14 and not re.search(r"[.;:(] ?|\b(?:this|it|its|default)\b", text)
-    if not short or statement.subject.count("`") != 2 or _unmarked(statement.subject).lower() in text.lower():
+    if (
+        not short
+        or statement.subject.count("`") != 2
+        or _without_backticks(statement.subject).lower() in text.lower()
+    ):
         return ""
     begin, _, rest = text.partition(" ")
     kind = "option" if option else "setting" if re.fullmatch(r"`[\w.-]+`", statement.subject) else ""
@@ -198,7 +204,7 @@ def _which(statement: Statement, first: str, option: bool) -> str:
         return ""
     if third_person(first):
         return f"Which {kind} {first} {rest}?"
-    return f"Which {kind} do I use to {first} {rest}?" if option and _commands(text) else ""
+    return f"Which {kind} do I use to {first} {rest}?" if option and _is_instruction(text) else ""
 
 
 def _procedure(statement: Statement, passage: Passage) -> Iterator[Question]:
@@ -216,14 +222,14 @@ def _procedure(statement: Statement, passage: Passage) -> Iterator[Question]:
     number = int(statement.relation.split()[1])
     ordinal = ORDINALS[number - 1]
     yield "procedure", f"What is the {ordinal} step to {purpose}?", answer
-    yield "procedure", f"What is step {number} when I {_mine(purpose)}?", answer
+    yield "procedure", f"What is step {number} when I {_first_person(purpose)}?", answer
     if number == 1:
         yield "procedure", f"What do I do first to {purpose}?", answer
     else:
         yield "procedure", f"To {purpose}, what is the {ordinal} thing to do?", answer
 
 
-def _mine(purpose: str) -> str:
+def _first_person(purpose: str) -> str:
     return re.sub(r"\byour\b", "my", purpose)
 
 
@@ -239,10 +245,10 @@ _IRREGULAR = frozenset(
 
 def _passive(purpose: str) -> str:
     """`How can the device be reset?`, for a regular verb and one plain object; else ''."""
-    found = re.fullmatch(r"([a-z]+) ((?:the|an?) [\w-]+(?: [\w-]+)?)", purpose)
-    if not found or found[1] in _IRREGULAR or found[1] not in VERBS or _is_plural(found[2]):
+    match = re.fullmatch(r"([a-z]+) ((?:the|an?) [\w-]+(?: [\w-]+)?)", purpose)
+    if not match or match[1] in _IRREGULAR or match[1] not in VERBS or _is_plural(match[2]):
         return ""
-    verb = found[1]
+    verb = match[1]
     if verb in _SAME:
         done = verb
     elif verb.endswith("e"):
@@ -253,11 +259,11 @@ def _passive(purpose: str) -> str:
         return ""  # doubles its last letter
     else:
         done = verb + "ed"
-    return f"How can {found[2]} be {done}?"
+    return f"How can {match[2]} be {done}?"
 
 
-def _about(subject: str, passage: Passage) -> tuple[str, str]:
-    """The subject with its article, and where it belongs, where the name alone could be anything."""
+def _subject_and_context(subject: str, passage: Passage) -> tuple[str, str]:
+    """The subject with its article, and its context (" in Title") if the name alone is ambiguous."""
     name = subject
     if not _DETERMINED.match(subject):
         common = not _NAMED.search(subject) and not _is_plural(subject) and " " in subject
@@ -268,7 +274,7 @@ def _about(subject: str, passage: Passage) -> tuple[str, str]:
 
 
 def _context(subject: str, passage: Passage) -> str:
-    """` in Title`, unless the title says nothing or nothing new."""
+    """` in Title`, or "" if the title is generic or repeats the subject."""
     title = re.sub(r"\{[^{}]*\}", "", passage.title).strip().strip("`*#. ")
     own = set(key(title).split())
     if (
@@ -283,13 +289,13 @@ def _context(subject: str, passage: Passage) -> str:
 
 
 def _is_plural(name: str) -> bool:
-    """Whether the head of a name is plural: the last word before any `of`, `in` or `for`."""
+    """Whether the head of a name (the last word before any `of`, `in` or `for`) is plural."""
     head = re.split(r"\s(?:of|in|for|to|that|with)\s", name)[0].split()[-1:]
     word = head[0] if head else ""
     return "`" not in word and word.isalpha() and word != singular(word) and not word.isupper()
 
 
-def _unmarked(name: str) -> str:
+def _without_backticks(name: str) -> str:
     return name.replace("`", "")
 
 

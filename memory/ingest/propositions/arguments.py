@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from memory.ingest.propositions.coreference import CoreferenceResolver
 from memory.ingest.propositions.phrases import noun_phrase, subtree, written
 from memory.ingest.propositions.predicates import CONDITIONS, JOINING, marker_of
-from memory.ingest.propositions.referents import Referents
 from memory.language.clauses import Argument, Phrase, Role
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ _REMARKS = frozenset(
 """Prepositions with their noun that join sentences, and say nothing themselves."""
 
 
-def arguments_of(verb: Token, referents: Referents) -> tuple[Argument, ...] | None:
+def arguments_of(verb: Token, resolver: CoreferenceResolver) -> tuple[Argument, ...] | None:
     """None where one that the verb cannot do without cannot be told outside its text."""
-    found = [(child, list(arguments(child, verb, referents))) for child in _children(verb)]
+    found = [(child, list(arguments(child, verb, resolver))) for child in _children(verb)]
     told = tuple(each for _, made in found for each in made if each is not None)
     lost = [child for child, made in found if None in made]
     central = ("object", "complement", "adjective", "infinitive", "clause")
@@ -69,12 +69,12 @@ def arguments_of(verb: Token, referents: Referents) -> tuple[Argument, ...] | No
     return told
 
 
-def shared_conditions(leader: Token, referents: Referents) -> list[Argument | None]:
+def shared_conditions(leader: Token, resolver: CoreferenceResolver) -> list[Argument | None]:
     """Conditions before the first of coordinated verbs, which hold for all of them."""
     fronted = [
         c for c in leader.children if c.dep_ == "advcl" and c.i < leader.i and marker_of(c) in CONDITIONS
     ]
-    return [each for c in fronted for each in arguments(c, leader, referents)]
+    return [each for c in fronted for each in arguments(c, leader, resolver)]
 
 
 def _children(verb: Token) -> list[Token]:
@@ -98,7 +98,7 @@ def _is_moment(child: Token) -> bool:
 
 
 def phrase_of(
-    noun: Token, referents: Referents, *, drop: Token | None = None, subject: bool = False
+    noun: Token, resolver: CoreferenceResolver, *, drop: Token | None = None, subject: bool = False
 ) -> Phrase | None:
     tokens = noun_phrase(noun, drop=drop)
     if not tokens:
@@ -108,15 +108,15 @@ def phrase_of(
         for t in tokens
     ):
         return None
-    text = referents.resolved(tokens, subject=subject)
+    text = resolver.resolved(tokens, subject=subject)
     if text is None:
         return None
-    core = referents.resolved(noun_phrase(noun, drop=drop, core=True), subject=subject) or ""
+    core = resolver.resolved(noun_phrase(noun, drop=drop, core=True), subject=subject) or ""
     end = tokens[-1].idx + len(tokens[-1])
     return Phrase(text, noun, tokens[0].idx, end, core if core != text else "")
 
 
-def _whole(node: Token, referents: Referents, skip: Sequence[Token] = ()) -> Phrase | None:
+def _whole(node: Token, resolver: CoreferenceResolver, skip: Sequence[Token] = ()) -> Phrase | None:
     """A clause in its own words."""
     tokens = [t for t in subtree(node) if (t not in skip and t.dep_ != "punct") or t.text in "-/'"]
     tokens = [t for t in subtree(node) if t not in skip] if tokens else []
@@ -126,11 +126,11 @@ def _whole(node: Token, referents: Referents, skip: Sequence[Token] = ()) -> Phr
         tokens.pop(0)
     if not tokens:
         return None
-    text = referents.resolved(tokens, subject=False)
+    text = resolver.resolved(tokens, subject=False)
     return None if text is None else Phrase(text, node, tokens[0].idx, tokens[-1].idx + len(tokens[-1]))
 
 
-def arguments(child: Token, verb: Token, referents: Referents) -> Iterator[Argument | None]:
+def arguments(child: Token, verb: Token, resolver: CoreferenceResolver) -> Iterator[Argument | None]:
     """What the child is to the verb; None stands for what cannot be told outside its text."""
     fronted = child.i < verb.i
     role: Role
@@ -142,25 +142,25 @@ def arguments(child: Token, verb: Token, referents: Referents) -> Iterator[Argum
             if child.left_edge.nbor(-1).text == "," and child.left_edge.i > verb.i + 2:
                 yield None  # a remark that was taken for an object
                 return
-            yield from _noun(role, child, verb, referents)
+            yield from _noun(role, child, verb, resolver)
         case "acomp":
-            yield _made("adjective", _whole(child, referents), "", fronted)
+            yield _made("adjective", _whole(child, resolver), "", fronted)
         case "prep" | "agent" | "dative":
-            yield from _prepositional(child, referents, fronted)
+            yield from _prepositional(child, resolver, fronted)
         case "npadvmod":
-            yield _made("measure", _whole(child, referents), "", fronted)
+            yield _made("measure", _whole(child, resolver), "", fronted)
         case "advmod" if not fronted and child.tag_ != "WRB" and child.lower_ not in JOINING:
-            yield _made("adverb", _whole(child, referents), "", fronted)
+            yield _made("adverb", _whole(child, resolver), "", fronted)
         case "xcomp":
             to = next((t for t in child.children if t.dep_ == "aux" and t.lower_ == "to"), None)
             if to is not None:
-                yield _made("infinitive", _whole(child, referents, [to]), "to", fronted)
+                yield _made("infinitive", _whole(child, resolver, [to]), "to", fronted)
             else:
-                yield _made("adjective", _whole(child, referents), "", fronted)
+                yield _made("adjective", _whole(child, resolver), "", fronted)
         case "ccomp" if not fronted and child.left_edge.tag_ != "WRB":
-            yield _made("clause", _whole(child, referents), "", fronted)
+            yield _made("clause", _whole(child, resolver), "", fronted)
         case "advcl":
-            yield from _adverbial(child, referents, fronted)
+            yield from _adverbial(child, resolver, fronted)
         case _:
             return
 
@@ -173,7 +173,7 @@ def is_light(noun: Token) -> bool:
     return bare and noun.dep_ == "dobj" and noun.head.lemma_ in _LIGHT
 
 
-def _noun(role: Role, noun: Token, verb: Token, referents: Referents) -> Iterator[Argument | None]:
+def _noun(role: Role, noun: Token, verb: Token, resolver: CoreferenceResolver) -> Iterator[Argument | None]:
     """An object; a date that stands behind it belongs to the verb (`built a tower in 1901`)."""
     dates = [
         p
@@ -185,13 +185,15 @@ def _noun(role: Role, noun: Token, verb: Token, referents: Referents) -> Iterato
     last = dates[-1] if dates and dates[-1].right_edge.i >= noun.right_edge.i - 1 else None
     if is_light(noun):
         return
-    phrase = _continued(phrase_of(noun, referents, drop=last), noun, verb, referents)
+    phrase = _continued(phrase_of(noun, resolver, drop=last), noun, verb, resolver)
     yield _made(role, phrase, "", False)
     if last is not None and verb.lemma_ != "be":
-        yield from _prepositional(last, referents, False)
+        yield from _prepositional(last, resolver, False)
 
 
-def _continued(phrase: Phrase | None, noun: Token, verb: Token, referents: Referents) -> Phrase | None:
+def _continued(
+    phrase: Phrase | None, noun: Token, verb: Token, resolver: CoreferenceResolver
+) -> Phrase | None:
     """The whole phrase where the parse cuts it: a list whose rest hangs elsewhere, `the north of` after `is`.
 
     None where it is cut and its rest cannot be told.
@@ -199,7 +201,7 @@ def _continued(phrase: Phrase | None, noun: Token, verb: Token, referents: Refer
     if phrase is None:
         return None
     if verb.lower_ == "from" and (until := _end_of_range(noun)) is not None:
-        last = phrase_of(until, referents)
+        last = phrase_of(until, resolver)
         return None if last is None else _extended(phrase, f"{phrase.text} to {last.text}", last)
     end = max((t.i for t in noun.subtree if t.idx + len(t) <= phrase.end), default=noun.i)
     rest = [t for t in noun.doc[end + 1 : end + 3] if t.sent == noun.sent]
@@ -207,7 +209,7 @@ def _continued(phrase: Phrase | None, noun: Token, verb: Token, referents: Refer
         return phrase
     following = rest[0]
     if following.lower_ == "of" and following.head == verb and verb.lemma_ not in _TAKE_OF:
-        more = phrase_of(p, referents) if (p := next(following.children, None)) is not None else None
+        more = phrase_of(p, resolver) if (p := next(following.children, None)) is not None else None
         return None if more is None else _extended(phrase, f"{phrase.text} of {more.text}", more)
     if following.text == "," and len(rest) > 1:
         following = rest[1]
@@ -217,7 +219,7 @@ def _continued(phrase: Phrase | None, noun: Token, verb: Token, referents: Refer
             hangs = token.head.i < begin and token.left_edge.i == begin and token.pos_ in _NOUNS
             if not hangs or token.dep_ not in ("appos", "conj") or token in noun.subtree:
                 continue
-            more = phrase_of(token, referents)
+            more = phrase_of(token, resolver)
             mark = "," if rest[0].text == "," else f" {rest[0].text}"
             return None if more is None else _extended(phrase, f"{phrase.text}{mark} {more.text}", more)
     compound = noun.i > 0 and noun.nbor(-1).text == "-" and rest[0].text == ","
@@ -240,7 +242,7 @@ def _extended(phrase: Phrase, text: str, more: Phrase) -> Phrase:
     return Phrase(text, phrase.head, phrase.start, more.end)
 
 
-def _prepositional(prep: Token, referents: Referents, fronted: bool) -> Iterator[Argument | None]:
+def _prepositional(prep: Token, resolver: CoreferenceResolver, fronted: bool) -> Iterator[Argument | None]:
     what = next((c for c in prep.children if c.dep_ in ("pobj", "pcomp", "prep")), None)
     if what is None:
         return
@@ -259,22 +261,22 @@ def _prepositional(prep: Token, referents: Referents, fronted: bool) -> Iterator
     if before:
         marker = f"{written([t for b in before for t in subtree(b)])} {marker}"
     phrase = (
-        _whole(what, referents)
+        _whole(what, resolver)
         if what.dep_ == "pcomp"
-        else _continued(phrase_of(what, referents), what, prep if marker == "from" else prep.head, referents)
+        else _continued(phrase_of(what, resolver), what, prep if marker == "from" else prep.head, resolver)
     )
     yield _made(role, phrase, marker, fronted)
 
 
-def _adverbial(node: Token, referents: Referents, fronted: bool) -> Iterator[Argument | None]:
+def _adverbial(node: Token, resolver: CoreferenceResolver, fronted: bool) -> Iterator[Argument | None]:
     marker = marker_of(node)
     to = next((t for t in node.children if t.dep_ == "aux" and t.lower_ == "to"), None)
     skip = [t for t in node.children if t.dep_ == "mark" or (t.tag_ == "WRB" and t.dep_ == "advmod")]
     if to is not None:
         order = [t for t in node.children if t.dep_ == "mark"]
-        yield _made("adverbial", _whole(node, referents, [*order, to]), "to", fronted)
+        yield _made("adverbial", _whole(node, resolver, [*order, to]), "to", fronted)
     elif marker:
-        made = _made("adverbial", _whole(node, referents, skip), marker, fronted)
+        made = _made("adverbial", _whole(node, resolver, skip), marker, fronted)
         if made is not None or marker in CONDITIONS:
             yield made
 

@@ -16,6 +16,7 @@ from memory.ingest.propositions.arguments import (
     phrase_of,
     shared_conditions,
 )
+from memory.ingest.propositions.coreference import CoreferenceResolver, kind
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase
 from memory.ingest.propositions.predicates import (
@@ -40,34 +41,35 @@ from memory.ingest.propositions.predicates import (
     spelled_out,
     subject_of,
 )
-from memory.ingest.propositions.referents import Referents, kind
 from memory.language.clauses import Apposition, Clause, Phrase
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
 
-def clauses(doc: Doc, referents: Referents) -> Iterator[tuple[Span, tuple[Clause | Apposition, ...]]]:
+def clauses(
+    doc: Doc, resolver: CoreferenceResolver
+) -> Iterator[tuple[Span, tuple[Clause | Apposition, ...]]]:
     """Each sentence with its clauses and appositions, in order; questions and what is no sentence have none.
 
-    `referents` remembers what the text speaks of, and stands at the sentence that was yielded last.
+    `resolver` remembers what the text speaks of, and stands at the sentence that was yielded last.
     """
-    referents.read(doc)
+    resolver.read(doc)
     for sentence in doc.sents:
-        referents.enter(sentence)
-        yield sentence, tuple(_clauses(sentence, referents)) if _is_prose(sentence) else ()
-        referents.leave()
+        resolver.enter(sentence)
+        yield sentence, tuple(_clauses(sentence, resolver)) if _is_prose(sentence) else ()
+        resolver.leave()
 
 
-def _clauses(sentence: Span, referents: Referents) -> Iterator[Clause | Apposition]:
+def _clauses(sentence: Span, resolver: CoreferenceResolver) -> Iterator[Clause | Apposition]:
     hidden = in_brackets(sentence)
     for token in sentence:
         if token.i in hidden or is_code(token):
             continue
         if token.pos_ in ("VERB", "AUX") and token.dep_ not in AUXILIARIES:
-            if (clause := _clause(token, sentence, referents)) is not None:
+            if (clause := _clause(token, sentence, resolver)) is not None:
                 yield clause
-        elif token.dep_ == "appos" and (apposition := _apposition(token, sentence, referents)) is not None:
+        elif token.dep_ == "appos" and (apposition := _apposition(token, sentence, resolver)) is not None:
             yield apposition
 
 
@@ -80,7 +82,7 @@ def _is_prose(sentence: Span) -> bool:
     return verbs and letters >= 3 and letters * 2 > len(sentence) and not sentence.text.rstrip().endswith("?")
 
 
-def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
+def _clause(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> Clause | None:
     if not is_asserted(verb) or is_limited(verb):
         return None
     leader = governor(verb)
@@ -93,7 +95,7 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
     if not is_finite(verb, auxiliaries):
         reduced = participle(verb)
         if reduced is None:
-            return _imperative(verb, sentence, referents) if head is None else None
+            return _imperative(verb, sentence, resolver) if head is None else None
         head, words = reduced
         passive = verb.tag_ == "VBN"
     if sum(c.dep_ in SUBJECTS for c in verb.children) > 1:
@@ -101,18 +103,18 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
     if head is None or not is_verb(verb, head, auxiliaries):
         return None
     if head.dep_ == "expl":
-        return _existential(verb, sentence, words, referents) if head.lower_ == "there" else None
+        return _existential(verb, sentence, words, resolver) if head.lower_ == "there" else None
     if any(t.tag_ in ("WDT", "WP") for t in noun_phrase(head, drop=verb)):
         return None
-    subject = None if is_impersonal(head, verb) else _subject(head, verb, referents)
+    subject = None if is_impersonal(head, verb) else _subject(head, verb, resolver)
     if subject is None:
         return None
-    arguments = arguments_of(verb, referents)
+    arguments = arguments_of(verb, resolver)
     if arguments is None or any(a.text == subject.text for a in arguments if a.role == "object"):
         return None
     condition = next((a for a in arguments if a.role == "adverbial" and a.marker in CONDITIONS), None)
     if condition is None and leader is not None:
-        shared = shared_conditions(leader, referents)
+        shared = shared_conditions(leader, resolver)
         if None in shared:
             return None
         condition = next(iter(shared), None)
@@ -132,12 +134,14 @@ def _clause(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
     )
 
 
-def _existential(verb: Token, sentence: Span, words: Sequence[str], referents: Referents) -> Clause | None:
+def _existential(
+    verb: Token, sentence: Span, words: Sequence[str], resolver: CoreferenceResolver
+) -> Clause | None:
     thing = next((c for c in verb.children if c.dep_ in ("attr", "nsubj", "dobj")), None)
     if thing is None or verb.lemma_ != "be":
         return None
-    subject = phrase_of(thing, referents)
-    found = [each for c in verb.children if c != thing for each in arguments(c, verb, referents)]
+    subject = phrase_of(thing, resolver)
+    found = [each for c in verb.children if c != thing for each in arguments(c, verb, resolver)]
     if subject is None or None in found:
         return None
     return Clause(
@@ -156,7 +160,7 @@ def _existential(verb: Token, sentence: Span, words: Sequence[str], referents: R
     )
 
 
-def _imperative(verb: Token, sentence: Span, referents: Referents) -> Clause | None:
+def _imperative(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> Clause | None:
     """`Use X to do Y`: the reader is its subject."""
     if (
         verb.tag_ not in ("VB", "VBP")
@@ -166,7 +170,7 @@ def _imperative(verb: Token, sentence: Span, referents: Referents) -> Clause | N
         return None
     if any(t.dep_ in AUXILIARIES for t in verb.children) or verb.i - sentence.start > 12:
         return None
-    arguments = arguments_of(verb, referents)
+    arguments = arguments_of(verb, resolver)
     if arguments is None or not any(a.role == "object" for a in arguments):
         return None
     condition = next((a for a in arguments if a.role == "adverbial" and a.marker in CONDITIONS), None)
@@ -186,7 +190,7 @@ def _imperative(verb: Token, sentence: Span, referents: Referents) -> Clause | N
     )
 
 
-def _subject(head: Token, verb: Token, referents: Referents) -> Phrase | None:
+def _subject(head: Token, verb: Token, resolver: CoreferenceResolver) -> Phrase | None:
     """The subject as it can stand alone; what a copula says of a thing is said of that thing."""
     noun = head
     first = verb
@@ -204,7 +208,7 @@ def _subject(head: Token, verb: Token, referents: Referents) -> Phrase | None:
             noun = head.head
         elif head.pos_ != "PROPN" and not _is_remark(first, head):
             return None
-    return phrase_of(noun, referents, drop=first if noun == head else None, subject=True)
+    return phrase_of(noun, resolver, drop=first if noun == head else None, subject=True)
 
 
 def _is_remark(relative: Token, noun: Token) -> bool:
@@ -219,7 +223,7 @@ def _is_remark(relative: Token, noun: Token) -> bool:
     )
 
 
-def _apposition(token: Token, sentence: Span, referents: Referents) -> Apposition | None:
+def _apposition(token: Token, sentence: Span, resolver: CoreferenceResolver) -> Apposition | None:
     """One of the two is a name, the other says what it is."""
     head = token.head
     if head.pos_ not in ("NOUN", "PROPN") or token.pos_ not in ("NOUN", "PROPN") or token.i < head.i:
@@ -237,8 +241,8 @@ def _apposition(token: Token, sentence: Span, referents: Referents) -> Appositio
         c.dep_ == "conj" for c in token.children
     ):
         return None
-    first = phrase_of(head, referents, drop=token, subject=True)
-    second = phrase_of(token, referents, subject=True)
+    first = phrase_of(head, resolver, drop=token, subject=True)
+    second = phrase_of(token, resolver, subject=True)
     if kind(head) == "person" and kind(token) != "person" and any(c.dep_ == "poss" for c in token.children):
         return None  # `under her nephew, Oskar Hahn, the firm's ships were sold`
     if first is None or second is None or len(second.text.split()) > 16:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from memory.ingest.propositions.instructions import READERS, of_things
-from memory.ingest.propositions.reading import Sentence, sentences
+from memory.ingest.propositions.instructions import READERS, facts_from_instruction
+from memory.ingest.propositions.sentences import Sentence, sentences
 from memory.ingest.propositions.structure import structured
 from memory.language.clauses import Apposition, Clause
 from memory.language.text import key
@@ -35,7 +35,7 @@ _PLACED = frozenset({"in", "at", "on", "from", "near", "under"})
 """Prepositions that say enough after `is`."""
 
 
-def facts(passages: Sequence[Passage]) -> tuple[Fact, ...]:
+def extract_facts(passages: Sequence[Passage]) -> tuple[Fact, ...]:
     """What the passages state, in order: structure first, then the clauses of their prose."""
     found = [fact for passage in passages for fact in _structural(passage)]
     found += [fact for sentence in sentences(passages) for fact in _clausal(sentence)]
@@ -55,7 +55,7 @@ def _clausal(sentence: Sentence) -> Iterator[Fact]:
             rows = list(_rows(each))
         head = each.name.head if isinstance(each, Apposition) else each.verb
         for subject, relation, object_, condition in rows:
-            named, told = sentence.referents.full(subject, head), sentence.referents.full(object_, head)
+            named, told = sentence.resolver.full(subject, head), sentence.resolver.full(object_, head)
             if named is not None and told is not None and 0 < len(told.split()) <= LONGEST_OBJECT:
                 subject, object_ = named, told
                 yield _fact(
@@ -75,7 +75,7 @@ def _rows(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
     """Subject, relation, object and condition: the object is what the verb cannot do without, the condition
     all else."""
     if clause.subject is None or clause.subject.text.lower() in READERS:
-        yield from of_things(clause)
+        yield from facts_from_instruction(clause)
         return
     if clause.subject.text.lower() in _ANYBODY:
         return

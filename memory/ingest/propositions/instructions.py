@@ -18,7 +18,7 @@ _NOT_OF_THINGS = frozenset(_OTHER_VERBS.split())
 """Verbs whose object is not what the sentence is about, or that have no passive to speak of."""
 
 
-def of_things(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
+def facts_from_instruction(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
     """Subject, relation, object and condition, in the passive; nothing where there is no thing."""
     thing = clause.first("object")
     if thing is None or clause.passive or clause.copula or _speaks(thing.phrase.text):

@@ -12,12 +12,12 @@ from agent.chat import routing
 from agent.chat.routing import LiveAdapter, Route, Routes, choose_by_words, resolve_route
 from memory.adapters.base import AdapterRegistry
 from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.embedding.embedder import HashingEmbedder
 from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
-from memory.language.terms import content
+from memory.language.content_words import content_words
 from memory.outbox.files import read
 from memory.records.adapters import Adapter
 from memory.records.curricula import Curriculum
-from memory.embedding.embedder import HashingEmbedder
 from tests.support.adapters import adapter, curriculum, fact
 from tests.support.cards import gate
 
@@ -28,7 +28,7 @@ def taught(domain: str, *facts: tuple[str, str]) -> LiveAdapter:
     return LiveAdapter(
         route=Route(domain=domain, adapter=f"{domain}-v1-00000000", gate=gate(0.5)),
         subjects=tuple(s for s, _ in facts),
-        answers=tuple(content(o) for _, o in facts),
+        answers=tuple(content_words(o) for _, o in facts),
     )
 
 

@@ -7,13 +7,13 @@ import re
 
 from memory.ingest.propositions.structure.blocks import read_blocks
 from memory.ingest.propositions.structure.defaults import read_defaults
-from memory.ingest.propositions.structure.marks import plain
+from memory.ingest.propositions.structure.definitions import leading_term, read_first_sentence, read_item
+from memory.ingest.propositions.structure.markdown import plain
 from memory.ingest.propositions.structure.names import contexts_of, heading_name
-from memory.ingest.propositions.structure.records import Statement
 from memory.ingest.propositions.structure.signatures import read_signatures
+from memory.ingest.propositions.structure.statements import Statement
 from memory.ingest.propositions.structure.steps import read_steps
 from memory.ingest.propositions.structure.tables import read_table
-from memory.ingest.propositions.structure.terms import leading_term, read_first_sentence, read_item
 from memory.records.knowledge import Passage
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from memory.ingest.propositions.structure.blocks import Block
-from memory.ingest.propositions.structure.marks import plain, trimmed
+from memory.ingest.propositions.structure.markdown import plain, trimmed
 from memory.ingest.propositions.structure.names import AMBIGUOUS, LITERAL
-from memory.ingest.propositions.structure.records import LONGEST_CELL, Statement
+from memory.ingest.propositions.structure.statements import LONGEST_CELL, Statement
 from memory.language.text import key, sentences
 
 LABELS = {

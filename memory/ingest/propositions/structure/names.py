@@ -2,7 +2,7 @@
 
 import re
 
-from memory.ingest.propositions.structure.marks import plain
+from memory.ingest.propositions.structure.markdown import plain
 from memory.language.text import key, words
 from memory.records.knowledge import Passage
 

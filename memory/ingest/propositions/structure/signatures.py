@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from memory.ingest.propositions.structure.blocks import Block
-from memory.ingest.propositions.structure.records import Statement
+from memory.ingest.propositions.structure.statements import Statement
 from memory.language.text import key
 
 LONGEST_SIGNATURE = 400

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from memory.ingest.propositions.structure.blocks import Block
-from memory.ingest.propositions.structure.marks import plain, trimmed
+from memory.ingest.propositions.structure.markdown import plain, trimmed
 from memory.ingest.propositions.structure.names import cleaned
-from memory.ingest.propositions.structure.records import LONGEST_TEXT, Statement
+from memory.ingest.propositions.structure.statements import LONGEST_TEXT, Statement
 from memory.language.imperatives import VERBS, base_form
 from memory.language.text import sentences
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from memory.ingest.propositions.structure.blocks import Block, is_table_rule
 from memory.ingest.propositions.structure.defaults import defaults_in_sentences
-from memory.ingest.propositions.structure.marks import plain, trimmed
+from memory.ingest.propositions.structure.markdown import plain, trimmed
 from memory.ingest.propositions.structure.names import (
     GENERIC,
     KINDS,
@@ -16,7 +16,7 @@ from memory.ingest.propositions.structure.names import (
     lowered,
     qualified,
 )
-from memory.ingest.propositions.structure.records import LONGEST_CELL, Statement
+from memory.ingest.propositions.structure.statements import LONGEST_CELL, Statement
 from memory.language.text import key, singular, words
 
 MOST_COLUMNS = 12

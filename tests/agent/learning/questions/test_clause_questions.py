@@ -6,7 +6,7 @@ import pytest
 
 from agent.learning.questions.clause_questions import apposition_questions, clause_questions
 from agent.learning.questions.question_items import QuestionItem
-from memory.ingest.propositions.reading import sentences
+from memory.ingest.propositions.sentences import sentences
 from memory.language.clauses import Apposition
 from tests.support.statements import at
 

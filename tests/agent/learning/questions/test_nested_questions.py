@@ -5,7 +5,7 @@ import pytest
 from agent.grading import normalise
 from agent.learning.questions.nested_questions import LEAST_CONTEXT, MOST_SPAN_WORDS, sentence_span_questions
 from agent.learning.questions.question_items import QuestionItem
-from memory.ingest.propositions.reading import sentences
+from memory.ingest.propositions.sentences import sentences
 from tests.support.statements import at
 
 TEXT = "The workshop of Nina Falk printed nine maps of northern Lapland for the Bank of Lower Saxony."
@@ -16,7 +16,7 @@ def items(text: str, asked: tuple[str, ...] = ()) -> list[QuestionItem]:
         item
         for sentence in sentences([at(text, title="Harbour notes")])
         for item in sentence_span_questions(
-            sentence.span, {normalise(each) for each in asked}, sentence.referents
+            sentence.span, {normalise(each) for each in asked}, sentence.resolver
         )
     ]
 
@@ -37,7 +37,7 @@ def test_the_blank_filled_in_is_what_the_sentence_says() -> None:
 
 def test_every_answer_stands_where_its_item_says() -> None:
     (sentence,) = sentences([at(TEXT)])
-    for item in sentence_span_questions(sentence.span, set(), sentence.referents):
+    for item in sentence_span_questions(sentence.span, set(), sentence.resolver):
         assert normalise(sentence.span.doc.text[item.start : item.end]) == normalise(item.answer)
 
 

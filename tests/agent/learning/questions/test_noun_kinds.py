@@ -3,7 +3,7 @@
 import pytest
 
 from agent.learning.questions.clause_questions import clause_questions
-from memory.ingest.propositions.reading import sentences
+from memory.ingest.propositions.sentences import sentences
 from memory.language.clauses import Clause
 from tests.support.statements import at
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memory.ingest.propositions.reading import sentences
+from memory.ingest.propositions.sentences import sentences
 from memory.language.clauses import Apposition, Clause
 from memory.language.verb_groups import stated
 from tests.support.statements import at

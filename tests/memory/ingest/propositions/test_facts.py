@@ -2,7 +2,7 @@
 
 import pytest
 
-from memory.ingest.propositions.facts import LONGEST_OBJECT, facts
+from memory.ingest.propositions.facts import LONGEST_OBJECT, extract_facts
 from memory.records.knowledge import Fact, Passage
 from tests.support.statements import DEVICES, at
 
@@ -16,7 +16,7 @@ in 1931, and the press printed `seven` atlases there.
 
 
 def said(*passages: Passage) -> list[tuple[str, str, str]]:
-    return [(f.subject, f.relation, f.object) for f in facts(passages)]
+    return [(f.subject, f.relation, f.object) for f in extract_facts(passages)]
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def said(*passages: Passage) -> list[tuple[str, str, str]]:
 )
 def test_every_fact_points_at_the_very_words_that_state_it(text: str) -> None:
     passage = at(text).model_copy(update={"start": 700, "end": 700 + len(text)})
-    found = facts([passage])
+    found = extract_facts([passage])
     assert found
     for fact in found:
         assert passage.text[fact.start - 700 : fact.end - 700] == fact.sentence
@@ -35,19 +35,19 @@ def test_prose_gives_who_did_what_in_free_words() -> None:
     found = said(at(PROSE, title="The press"))
     assert ("Nina Falk", "is", "a Swedish printer") in found
     assert ("Nina Falk", "founded", "the press") in found
-    assert [f.condition for f in facts([at(PROSE, title="The press")]) if f.relation == "founded"] == [
-        "in 1920"
-    ]
+    assert [
+        f.condition for f in extract_facts([at(PROSE, title="The press")]) if f.relation == "founded"
+    ] == ["in 1920"]
 
 
 def test_what_is_denied_says_so() -> None:
-    (fact,) = facts([at("The ferry does not carry lorries.")])
+    (fact,) = extract_facts([at("The ferry does not carry lorries.")])
     assert fact.negated
     assert fact.relation == "does not carry"
 
 
 def test_a_condition_comes_along() -> None:
-    found = facts([at("If the tank is empty, the pump draws air from the river.")])
+    found = extract_facts([at("If the tank is empty, the pump draws air from the river.")])
     assert {fact.condition for fact in found} == {"if the tank is empty"}
 
 
@@ -71,18 +71,20 @@ def test_tables_are_read_by_their_headers() -> None:
     ],
 )
 def test_nothing_comes_from_code_headings_other_languages_and_noise(text: str) -> None:
-    assert facts([at(text)]) == ()
+    assert extract_facts([at(text)]) == ()
 
 
 def test_long_objects_name_nothing_and_stay_out() -> None:
     long = "The pump lifts " + " and ".join(f"barrel number {n}" for n in range(12)) + "."
-    assert all(len(fact.object.split()) <= LONGEST_OBJECT for fact in facts([at(long)]))
+    assert all(len(fact.object.split()) <= LONGEST_OBJECT for fact in extract_facts([at(long)]))
 
 
 def test_a_fact_is_kept_once_and_never_joins_a_thing_with_itself() -> None:
-    found = facts([at("The pump cools the engine. The pump cools the engine.")])
+    found = extract_facts([at("The pump cools the engine. The pump cools the engine.")])
     assert len({fact.id for fact in found}) == len(found)
-    assert all(fact.subject.lower() != fact.object.lower() for fact in facts([at(PROSE), at(DEVICES)]))
+    assert all(
+        fact.subject.lower() != fact.object.lower() for fact in extract_facts([at(PROSE), at(DEVICES)])
+    )
 
 
 def ids(found: tuple[Fact, ...]) -> list[str]:
@@ -91,5 +93,5 @@ def ids(found: tuple[Fact, ...]) -> list[str]:
 
 def test_the_same_passages_give_the_same_facts_alone_or_together() -> None:
     one, two = at(PROSE), at(DEVICES, section="Device limits")
-    assert facts([one, two]) == facts([one, two])
-    assert set(ids(facts([one, two]))) == {*ids(facts([one])), *ids(facts([two]))}
+    assert extract_facts([one, two]) == extract_facts([one, two])
+    assert set(ids(extract_facts([one, two]))) == {*ids(extract_facts([one])), *ids(extract_facts([two]))}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from memory.ingest.propositions.facts import facts
+from memory.ingest.propositions.facts import extract_facts
 from tests.support.statements import at
 
 
 def rows(text: str, *, title: str = "Harbour notes", section: str = "") -> list[tuple[str, str, str, str]]:
-    found = facts([at(text, title=title, section=section)])
+    found = extract_facts([at(text, title=title, section=section)])
     return [(f.subject, f.relation, f.object, f.condition) for f in found]
 
 
@@ -167,4 +167,4 @@ def test_what_is_only_counted_out_of_something_says_nothing(text: str) -> None:
 
 def test_a_list_of_things_has_no_description() -> None:
     text = "The Falk Electra, Hahn 98, Marsk Regal, and other large ferries became popular in 1931."
-    assert not any(f.rule == "apposition" for f in facts([at(text)]))
+    assert not any(f.rule == "apposition" for f in extract_facts([at(text)]))

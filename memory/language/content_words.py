@@ -31,7 +31,7 @@ def stems(text: str) -> tuple[str, ...]:
     return tuple(singular(w) for w in words(text))
 
 
-def content(text: str) -> tuple[str, ...]:
+def content_words(text: str) -> tuple[str, ...]:
     """Distinct content words in order, singular, without the question's own vocabulary.
 
     Nouns such as `type` or `expression` count only where no other word is left.
@@ -41,7 +41,7 @@ def content(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(singular, telling)))
 
 
-def spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
+def phrase_spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
     """Where the words of `phrase` stand in `text` next to each other; case and plurals are ignored."""
     wanted = stems(phrase)
     if not wanted:
@@ -53,7 +53,7 @@ def spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
 
 def occurs(phrase: str, text: str) -> bool:
     """Whether `phrase` stands in `text`, word for word but for case and plurals."""
-    return bool(spans(phrase, text))
+    return bool(phrase_spans(phrase, text))
 
 
 def coverage(wanted: tuple[str, ...], text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from memory.ingest.propositions.definites import full_name, is_short, names_setting
+from memory.ingest.propositions.definite_phrases import full_name, is_short, names_setting
 from memory.ingest.propositions.parser import is_code
 from memory.ingest.propositions.phrases import lowered, noun_phrase, written
 from memory.language.text import key
@@ -55,7 +55,7 @@ _FITTING = {"person": ("person", "name"), "thing": ("thing", "name"), "many": ("
 """The kinds of nouns that a kind of pronoun may stand for."""
 
 
-class Referents:
+class CoreferenceResolver:
     """What one passage has spoken of so far; its heading (`topic`), its title and the `setting` or
     function that its heading names are known at once.
 
@@ -110,7 +110,7 @@ class Referents:
         """
         if self._setting and names_setting(tokens):
             return self._setting
-        if any(points(t) for t in tokens):
+        if any(points_elsewhere(t) for t in tokens):
             return None
         text: list[str] = []
         changed = False
@@ -147,7 +147,7 @@ class Referents:
         tokens = [t for t in noun_phrase(token) if not (t.dep_ == "case" and t.head == token)]
         text = lowered(written(tokens), tokens[0], self._names) if tokens else ""
         if len(text.split()) > LONGEST_REFERENT or any(
-            points(t) or t.lower_ in PEOPLE | THINGS | MANY for t in tokens
+            points_elsewhere(t) or t.lower_ in PEOPLE | THINGS | MANY for t in tokens
         ):
             text = self._setting if names_setting(tokens) else ""
         return _Mention(token.i, kind(token), text, main, is_subject) if text or is_subject else None
@@ -245,7 +245,7 @@ def _names_in(title: str) -> frozenset[str]:
     return _capitalised(" ".join(words[first:]))
 
 
-def points(token: Token) -> bool:
+def points_elsewhere(token: Token) -> bool:
     """Whether the word points at something outside its sentence, which is not looked for."""
     word = token.lower_
     if word in SPEAKERS:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from memory.ingest.propositions.clauses import clauses
+from memory.ingest.propositions.coreference import CoreferenceResolver
 from memory.ingest.propositions.parser import parse
 from memory.ingest.propositions.prose import Prose, prose
-from memory.ingest.propositions.referents import Referents
 from memory.ingest.propositions.structure.names import contexts_of, heading_name
 from memory.language.clauses import Apposition, Clause
 from memory.records.knowledge import Passage
@@ -30,7 +30,7 @@ class Sentence(NamedTuple):
     prose: Prose
     span: Span
     clauses: tuple[Clause | Apposition, ...]
-    referents: Referents
+    resolver: CoreferenceResolver
     """What its pronouns stand for, until the next sentence is read."""
 
     @property
@@ -56,15 +56,15 @@ def sentences(passages: Sequence[Passage]) -> Iterator[Sentence]:
     """The sentences of the passages' prose, in order."""
     stretches = ((each, passage) for passage in passages for each in prose(passage.text))
     current: Passage | None = None
-    referents = Referents("")
+    resolver = CoreferenceResolver("")
     for doc, text, passage in parse(stretches):
         if passage is not current:
-            current, referents = passage, Referents(topic(passage), passage.title, setting(passage))
+            current, resolver = passage, CoreferenceResolver(topic(passage), passage.title, setting(passage))
         if not is_english(doc):
             continue
-        for span, found in clauses(doc, referents):
+        for span, found in clauses(doc, resolver):
             if span.text.strip():
-                yield Sentence(passage, text, span, found, referents)
+                yield Sentence(passage, text, span, found, resolver)
 
 
 def setting(passage: Passage) -> str:

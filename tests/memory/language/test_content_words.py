@@ -2,13 +2,13 @@
 
 import pytest
 
-from memory.language.terms import content, coverage, occurs, spans
+from memory.language.content_words import content_words, coverage, occurs, phrase_spans
 
 
 def test_content_words_leave_out_the_shape_of_the_question() -> None:
-    assert content("Could you please explain what a borrow checker is?") == ("borrow", "checker")
-    assert content("What is it?") == ()
-    assert content("Tell me which kind of thing a slice is.") == ("slice",)
+    assert content_words("Could you please explain what a borrow checker is?") == ("borrow", "checker")
+    assert content_words("What is it?") == ()
+    assert content_words("Tell me which kind of thing a slice is.") == ("slice",)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_content_words_leave_out_the_shape_of_the_question() -> None:
 def test_a_noun_of_asking_is_the_subject_where_there_is_no_other(
     question: str, subject: tuple[str, ...]
 ) -> None:
-    assert content(question) == subject
+    assert content_words(question) == subject
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_phrase_occurs_as_whole_words_in_any_number_and_case(phrase: str, text
 
 def test_spans_point_at_the_phrase_in_the_text() -> None:
     text = "A move, then moves again."
-    assert [text[start:end] for start, end in spans("move", text)] == ["move", "moves"]
+    assert [text[start:end] for start, end in phrase_spans("move", text)] == ["move", "moves"]
 
 
 def test_coverage_is_the_share_of_words_that_are_there() -> None:
