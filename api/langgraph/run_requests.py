@@ -67,10 +67,11 @@ class RunBody(Body):
     context: Json | None = None
     checkpoint: Checkpoint | None = None
     checkpoint_id: Id | None = None
-    stream_mode: str | list[str] = "values"
+    stream_mode: str | list[str] | None = None
+    """Events to store, for streams that are opened later; none unless requested."""
     stream_subgraphs: bool = False
     stream_resumable: bool = True
-    """Every run's events are kept, so that any stream can be taken up again."""
+    """Stored events are kept for an hour after the run, so that any stream can be resumed."""
     interrupt_before: Nodes = []
     interrupt_after: Nodes = []
     multitask_strategy: Strategy = "enqueue"
@@ -108,15 +109,16 @@ class RunBody(Body):
 
     @field_validator("stream_mode")
     @classmethod
-    def _known(cls, mode: str | list[str]) -> str | list[str]:
-        check_modes([mode] if isinstance(mode, str) else mode)
+    def _known(cls, mode: str | list[str] | None) -> str | list[str] | None:
+        if mode is not None:
+            check_modes([mode] if isinstance(mode, str) else mode)
         return mode
 
     @property
     def modes(self) -> tuple[str, ...]:
         """The stream modes, each once."""
-        body = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode
-        return tuple(dict.fromkeys(body))
+        modes = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode or ()
+        return tuple(dict.fromkeys(modes))
 
     @property
     def options(self) -> Json:
@@ -139,6 +141,12 @@ class RunBody(Body):
             on_completion=self.on_completion or ("delete" if stateless else "keep"),
             webhook=self.webhook,
         )
+
+
+class StreamedRun(RunBody):
+    """A run whose events are streamed in the reply."""
+
+    stream_mode: str | list[str] | None = "values"
 
 
 class BatchedRun(RunBody):

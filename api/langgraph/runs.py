@@ -14,7 +14,7 @@ from sse_starlette import EventSourceResponse
 from api.auth import Calling, opens
 from api.compose import Service, ServiceDep
 from api.langgraph.common import ID, RunId, Select, ThreadId, picked, surface
-from api.langgraph.run_requests import BatchedRun, CancelMany, RunBody, check_modes
+from api.langgraph.run_requests import BatchedRun, CancelMany, RunBody, StreamedRun, check_modes
 from api.langgraph.run_service import run_reply
 from api.langgraph.streams import events, eventually, links, outcome, thread_events
 from graphs.server.thread_stream import Position
@@ -41,7 +41,7 @@ async def create(
 
 @router.post("/threads/{thread_id}/runs/stream", response_class=EventSourceResponse)
 async def stream(
-    thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: Calling
+    thread_id: ThreadId, body: StreamedRun, service: ServiceDep, caller: Calling
 ) -> EventSourceResponse:
     """Queues a run on a thread and streams its events."""
     return _stream(service, body, await service.run_service.start(caller, body, thread_id))
@@ -62,7 +62,7 @@ async def create_stateless(body: RunBody, service: ServiceDep, caller: Calling, 
 
 
 @router.post("/runs/stream", response_class=EventSourceResponse)
-async def stream_stateless(body: RunBody, service: ServiceDep, caller: Calling) -> EventSourceResponse:
+async def stream_stateless(body: StreamedRun, service: ServiceDep, caller: Calling) -> EventSourceResponse:
     """The same, and streams its events."""
     return _stream(service, body, await service.run_service.start(caller, body, None))
 
