@@ -1,8 +1,8 @@
 """Questions about spans inside phrases: names, numbers, dates and nouns that are not arguments of a verb.
 
-The phrase moves to the front with the question word in the span's place (`In the north of which country ...`),
-or strands its preposition (`Which country is Oslo the capital of?`). A span outside every parsed clause is
-asked for in the sentence's own words, with a question word or a blank in its place.
+The phrase moves to the front with the question word in the span's place (`In the north of which country`), or
+strands its preposition (`Which country is Oslo the capital of?`). A span outside every parsed clause is asked
+for in the sentence's own words, with a question word or a blank in its place.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _item(inner: AskableSpan, wordings: list[tuple[Style, str]]) -> QuestionItem
 def sentence_span_questions(
     sentence: Span, covered_answers: Collection[str], referents: CoreferenceResolver
 ) -> Iterator[QuestionItem]:
-    """Questions about the sentence's spans whose normalised text is not part of an answer in `covered_answers`."""
+    """Questions about the sentence's spans whose normalised text is in none of the `covered_answers`."""
     if sentence.text.rstrip().endswith((":", "?")):
         return
     covered = {f" {answer} " for answer in covered_answers if len(answer.split()) <= MOST_SPAN_WORDS}

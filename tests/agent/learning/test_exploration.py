@@ -3,9 +3,9 @@
 import pytest
 
 from agent.learning.exploration import explore, look_up, main_domain, refined_query
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.records.knowledge import Findings
-from memory.embedding.embedder import HashingEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.facts import fact, findings, passage, rust
 

@@ -94,7 +94,7 @@ def test_only_the_closest_are_tried_and_the_rest_is_left_alone() -> None:
     tried: list[str] = []
 
     class Watching(CorpusIndex):
-        def found(self, *given: object) -> bool:
+        def finds(self, *given: object) -> bool:
             tried.append(str(given[0]))
             return False
 

@@ -405,5 +405,5 @@ async def test_a_real_server_is_asked_over_http() -> None:
 
 
 def test_a_teacher_that_may_ask_nothing_at_once_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="at least 1"):
         teacher(Fake(lambda body: ""), concurrency=0)
