@@ -1,4 +1,4 @@
-"""LangGraph's checkpoint savers with additions: copy a thread, prune it, and undo one run.
+"""LangGraph's checkpoint savers with additions: copy a thread, prune it, and undo runs.
 
 `connect` opens them; `message_chains` stores their messages.
 """
@@ -85,9 +85,16 @@ class _ExtendedSaver(ChainedSaver):
         )
         await self.drop_unreferenced_links(thread_id)
 
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Undoes the runs on every thread; see `aundo_run`."""
+        threads = f"SELECT DISTINCT thread_id FROM checkpoints WHERE {self.RUN_ID} = ?"
+        for run_id in run_ids:
+            for (thread_id,) in await self._rows(threads, (run_id,)):
+                await self.aundo_run(thread_id, run_id)
+
 
 class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
-    """LangGraph's SQLite saver with `aprune`, `acopy_thread` and `aundo_run`, which it lacks."""
+    """LangGraph's SQLite saver with `aprune` and the methods of `_ExtendedSaver`, which it lacks."""
 
     TABLES: ClassVar = {
         "checkpoints": CHECKPOINTS,
@@ -140,7 +147,7 @@ class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
 
 
 class PostgresSaver(_ExtendedSaver, AsyncPostgresSaver):
-    """LangGraph's PostgreSQL saver with `acopy_thread` and `aundo_run`, which it lacks.
+    """LangGraph's PostgreSQL saver with the methods of `_ExtendedSaver`, which it lacks.
 
     It also stores a step's writes before the checkpoint that follows, so that no result is missing after a
     crash; LangGraph's saver stores them in any order.
