@@ -22,10 +22,10 @@ DECLINE_PHRASES = (
     "i can't answer",
 )
 """English phrases for not knowing; a model's card adds the model's own."""
-DECLINES_EARLY = 160
+DECLINE_WITHIN = 160
 """A decline phrase has to start within this many characters; later it is part of an answer."""
 
-CIRCLES = 3
+REPEATS = 3
 """An answer repeats itself if the same four words occur this many times."""
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -65,7 +65,7 @@ def is_correct(answer: str, references: Sequence[str]) -> bool:
 
 def admits_ignorance(answer: str, phrases: Sequence[str] = DECLINE_PHRASES) -> bool:
     """Whether the answer begins with one of the phrases for not knowing."""
-    beginning = answer[:DECLINES_EARLY].lower().replace("\u2019", "'")
+    beginning = answer[:DECLINE_WITHIN].lower().replace("\u2019", "'")
     return any(phrase in beginning for phrase in phrases)
 
 
@@ -83,7 +83,7 @@ def repeats_itself(text: str) -> bool:
     """Whether the same four consecutive words occur three times, as in a small model's loops."""
     words = text.lower().split()
     counts = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
-    return max(counts.values(), default=0) >= CIRCLES
+    return max(counts.values(), default=0) >= REPEATS
 
 
 def word_f1(first: str, second: str) -> float:

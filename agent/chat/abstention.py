@@ -32,13 +32,13 @@ from memory.language.lexicon import (
 
 AbstentionReason = Literal["no_sources", "sources_silent", "sources_disagree"]
 
-FALLBACK = "en"
+FALLBACK_LANGUAGE = "en"
 """Language of the reply if the user's is unsupported or unknown."""
-SURE = 0.8
+MIN_CONFIDENCE = 0.8
 """Minimum confidence of the language detector."""
 FEWEST_WORDS = 4
 """The detector alone does not decide shorter texts: names and terms look like any language."""
-WORDS_BEFORE_BIDDING = 4
+WORDS_BEFORE_REQUEST = 4
 """A user's "answer in German" has its verb among the first words of its clause."""
 ENOUGH_WORDS = 8
 """From this many words the detector is more reliable than counting function words."""
@@ -50,23 +50,23 @@ LONGEST_SAMPLE = 1000
 
 def abstention_text(reason: AbstentionReason, language: str) -> str:
     """The reply instead of an answer; English if `language` (ISO 639-1) is unsupported."""
-    return _TEXTS.get(language, _TEXTS[FALLBACK])[reason]
+    return _TEXTS.get(language, _TEXTS[FALLBACK_LANGUAGE])[reason]
 
 
 def caution_text(language: str) -> str:
     """A warning sentence before an unsure draft; English if `language` is unsupported."""
-    return _TEXTS.get(language, _TEXTS[FALLBACK])["caution"]
+    return _TEXTS.get(language, _TEXTS[FALLBACK_LANGUAGE])["caution"]
 
 
 def quotation_text(text: str, title: str, language: str) -> str:
     """The text in quotation marks, with its document's title; English if `language` is unsupported."""
-    marks = _TEXTS.get(language, _TEXTS[FALLBACK])["quotation"]
+    marks = _TEXTS.get(language, _TEXTS[FALLBACK_LANGUAGE])["quotation"]
     return marks.format(text) + (f" ({title})" if title else "")
 
 
 def disagreement_text(first: str, second: str, language: str) -> str:
     """A sentence that two quotations contradict each other; English if `language` is unsupported."""
-    return _TEXTS.get(language, _TEXTS[FALLBACK])["disagreement"].format(first, second)
+    return _TEXTS.get(language, _TEXTS[FALLBACK_LANGUAGE])["disagreement"].format(first, second)
 
 
 def reply_language(messages: Sequence[BaseMessage]) -> str:
@@ -85,7 +85,7 @@ def reply_language(messages: Sequence[BaseMessage]) -> str:
     for text in reversed(user):
         if detected := detect_language(text):
             return detected
-    return FALLBACK
+    return FALLBACK_LANGUAGE
 
 
 def instructed_language(instructions: str) -> str | None:
@@ -119,7 +119,7 @@ def requested_language(message: str) -> str | None:
                 return _code(match["name"])
             for pattern in _REQUESTS:
                 if (match := pattern.search(clause)) and _is_request(
-                    clause[: match.start()], WORDS_BEFORE_BIDDING
+                    clause[: match.start()], WORDS_BEFORE_REQUEST
                 ):
                     return _code(match["name"])
     return None
@@ -135,7 +135,7 @@ def detect_language(text: str) -> str | None:
     if by_words == "en" or by_words in UNSPACED:
         return by_words
     ranked = _detector().compute_language_confidence_values(sample)
-    if not ranked or ranked[0].value < SURE:
+    if not ranked or ranked[0].value < MIN_CONFIDENCE:
         return by_words
     code = ranked[0].language.iso_code_639_1.name.lower()
     words = words_of(sample)
@@ -147,7 +147,7 @@ def detect_language(text: str) -> str | None:
         return by_words
     if not by_words and len(words) < FEWEST_WORDS and sample.isascii():
         return None
-    return code if code in LANGUAGES else FALLBACK
+    return code if code in LANGUAGES else FALLBACK_LANGUAGE
 
 
 def _sentences(text: str) -> list[str]:

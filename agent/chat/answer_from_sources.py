@@ -27,15 +27,15 @@ from memory.language.text import sentences, words
 from memory.records.base import Record
 from memory.records.knowledge import Citation, Findings
 
-ANSWERS = 0.15
+MIN_CHANCE = 0.15
 """Minimum chance of the best sentence; below it the sources do not answer the question. On the questions
 that the chance is fitted on, 91% pass, and 14% if their passage is left out."""
-AS_LIKELY = 0.5
+MIN_RELATIVE_CHANCE = 0.5
 """Minimum chance of a second quoted sentence, relative to the best one's."""
 MOST_QUOTES = 2
-LONGEST = 96
+MOST_ANSWER_TOKENS = 96
 """Most tokens of the model's answer: about three sentences."""
-SHORTEST = 3
+LEAST_CLAUSE_WORDS = 3
 """Minimum number of words of a sentence after its end is cut off."""
 CONTEXT_SHARE = 0.5
 """Largest share of the model's context for sources; the rest is for the conversation and the answer."""
@@ -83,16 +83,16 @@ async def answer_from_sources(
     PromptTooLong.
     """
     candidates = shortlist(question, findings)
-    if not candidates or candidates[0].chance < ANSWERS:
+    if not candidates or candidates[0].chance < MIN_CHANCE:
         return None
-    limits = (card.answer_tokens, LONGEST, max_tokens or LONGEST)
+    limits = (card.answer_tokens, MOST_ANSWER_TOKENS, max_tokens or MOST_ANSWER_TOKENS)
     sampling = Sampling(max_tokens=min(limits))
     pending = asyncio.ensure_future(
         _reply(sources_prompt(question, messages, candidates, card), sampling, ask)
     )
     try:  # the model answers while the sentences are reranked, which takes as long as retrieval
         ranked = await asyncio.to_thread(rerank, question, candidates, embedder)
-        likely = [c for c in ranked if c.chance >= ANSWERS]
+        likely = [c for c in ranked if c.chance >= MIN_CHANCE]
         if not likely:
             return None
         if disputed := find_contradiction(ranked):
@@ -111,7 +111,7 @@ async def answer_from_sources(
         if supported is not None:
             text, citations = supported
             return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
-    quotes = [c for c in likely if c.chance >= AS_LIKELY * likely[0].chance][:MOST_QUOTES]
+    quotes = [c for c in likely if c.chance >= MIN_RELATIVE_CHANCE * likely[0].chance][:MOST_QUOTES]
     language = reply_language(messages)
     return _quoting("\n".join(_quotation(candidate, language) for candidate in quotes), quotes, reply)
 
@@ -145,7 +145,7 @@ def check_against_sources(
     )
     return SourceCheck(
         citations=supported[1] if supported else (),
-        answers=bool(ranked) and ranked[0].chance >= ANSWERS,
+        answers=bool(ranked) and ranked[0].chance >= MIN_CHANCE,
     )
 
 
@@ -170,7 +170,7 @@ def sources_prompt(
     last = question_index(messages)
     earlier, after = messages[:last], messages[last + 1 :]
     system = [message for message in earlier if isinstance(message, SystemMessage)]
-    room = card.context - min(card.answer_tokens, LONGEST) - TEMPLATE_TOKENS
+    room = card.context - min(card.answer_tokens, MOST_ANSWER_TOKENS) - TEMPLATE_TOKENS
     room -= sum(
         map(_message_tokens, (*system, *after, HumanMessage(PROMPT.format(sources="", question=question))))
     )
@@ -184,7 +184,7 @@ def sources_prompt(
 
 def _fitting(ranked: Sequence[SentenceCandidate], room: int) -> list[str]:
     """The likeliest sentences that fit into `room` tokens."""
-    likely = [c for c in ranked if c.chance >= AS_LIKELY * ranked[0].chance]
+    likely = [c for c in ranked if c.chance >= MIN_RELATIVE_CHANCE * ranked[0].chance]
     lines: list[str] = []
     for candidate in likely:
         title = candidate.passage.title
@@ -308,7 +308,7 @@ def _question_names(question: str, candidate: SentenceCandidate) -> list[Set[str
 def _shortened(sentence: str) -> list[str]:
     """The sentence, then versions with clauses cut off its end, longest first."""
     starts = {sentence[: match.start()].rstrip(" ,;:") for match in _CLAUSE_END.finditer(sentence)}
-    long_enough = [start for start in starts if len(start.split()) >= SHORTEST]
+    long_enough = [start for start in starts if len(start.split()) >= LEAST_CLAUSE_WORDS]
     return [sentence, *(f"{start}." for start in sorted(long_enough, key=len, reverse=True))]
 
 

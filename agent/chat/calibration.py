@@ -24,23 +24,23 @@ RISKS = (0.2, 0.4)
 """Risks to guarantee, tried in this order. A third of the smallest models' surest answers is wrong, so they
 can only reach the last."""
 DELTA = 0.1
-SURELY = 0.05
+STRICTEST_SHARE = 0.05
 """Share of answers above the strictest threshold: with fewer, a single wrong answer ends the search for
 thresholds at its first step."""
 FORMS: tuple[AnswerForm, ...] = ("short", "sentence", "long")
 FOLDS = 5
 LEAST_OF_EACH = 10
 """Minimum number of right and of wrong answers for a regression."""
-STRENGTH = 0.3
+INVERSE_PENALTY = 0.3
 """Inverse of the L2 penalty (scikit-learn's C); the features are standardised and strongly correlated."""
 BINS = 10
 STEPS = 40
 """Most thresholds to try."""
-NEEDED = 100
+LEAST_OWN_QUESTIONS = 100
 """Minimum number of a domain's own questions for a guarantee: with fewer, one or two wrong answers among the
 surest fifth decide."""
-SURELY_OF_FEW = 0.2
-"""SURELY for a domain's own questions, of which there are hundreds rather than thousands."""
+STRICTEST_SHARE_OF_FEW = 0.2
+"""STRICTEST_SHARE for a domain's own questions, of which there are hundreds rather than thousands."""
 
 Floats = NDArray[np.float64]
 
@@ -145,15 +145,17 @@ def refit(
 ) -> CalibratedGate:
     """Refits the gate's threshold on new answers, whose chances its own regressions stated.
 
-    The regressions have not seen these answers, so the guarantee is exact. With fewer than NEEDED questions
+    The regressions have not seen these answers, so the guarantee is exact. With fewer than LEAST_OWN_QUESTIONS questions
     the gate is returned unchanged; without a possible guarantee the new gate is never confident.
     """
     quality_of_all = quality(*_columns(stated)) if stated else None
     scored = _one_per_question(stated, seed)
-    if len(scored) < NEEDED:
-        reason = f"only {len(scored)} questions got an answer that can be judged; {NEEDED} are needed"
+    if len(scored) < LEAST_OWN_QUESTIONS:
+        reason = (
+            f"only {len(scored)} questions got an answer that can be judged; {LEAST_OWN_QUESTIONS} are needed"
+        )
         return CalibratedGate(gate, quality_of_all, {}, (reason,))
-    cut, risk = _best_threshold(scored, risks, delta, SURELY_OF_FEW)
+    cut, risk = _best_threshold(scored, risks, delta, STRICTEST_SHARE_OF_FEW)
     forms = {form: _form_gate(form, fitted.model, scored, cut) for form, fitted in gate.forms.items()}
     assert quality_of_all is not None
     refitted = AnswerGate(
@@ -174,7 +176,7 @@ def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticMod
         raise ValueError("a regression needs right and wrong answers")
     mean, scale = values.mean(axis=0), values.std(axis=0)
     scale[scale < 1e-9] = 1.0
-    regression = LogisticRegression(C=STRENGTH, max_iter=1000).fit((values - mean) / scale, right)
+    regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit((values - mean) / scale, right)
     return LogisticModel(
         features=tuple(names),
         mean=tuple(map(float, mean)),
@@ -206,7 +208,7 @@ def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, fo
 
 
 def threshold(
-    stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float, surely: float = SURELY
+    stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float, surely: float = STRICTEST_SHARE
 ) -> float | None:
     """The lowest confidence threshold that keeps the risk, by Learn-Then-Test; None if there is none.
 
@@ -292,7 +294,7 @@ def _columns(scored: Sequence[StatedChance]) -> tuple[Floats, NDArray[np.bool_]]
 
 
 def _best_threshold(
-    scored: Sequence[StatedChance], risks: Sequence[float], delta: float, surely: float = SURELY
+    scored: Sequence[StatedChance], risks: Sequence[float], delta: float, surely: float = STRICTEST_SHARE
 ) -> tuple[float | None, float]:
     """Threshold and risk of the first risk that can be guaranteed; None and the last risk otherwise."""
     stated, right = _columns(scored)

@@ -20,7 +20,7 @@ from memory.adapters.calibrations import Calibration, digest_of_gate
 from memory.records.base import Record, Share
 from memory.records.interactions import AnswerForm, AnswerGate, Uncertainty
 
-TOGETHER = 32
+CONCURRENCY = 32
 """Concurrent questions: half of the engine's batch, so that chat goes on."""
 
 
@@ -101,7 +101,7 @@ async def calibrate_domain(
             messages, route.adapter, engine=engine, routes=routes, card=card, sampling=sampling
         )
 
-    replies = await gather_limited((partial(answer, q.question) for q in questions), TOGETHER)
+    replies = await gather_limited((partial(answer, q.question) for q in questions), CONCURRENCY)
     measured = [
         measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines))
         for reply in replies

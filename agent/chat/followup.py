@@ -27,7 +27,7 @@ from memory.records.base import Record
 
 LONGEST_FOLLOW_UP = 25
 """Longest follow-up in words; longer messages are taken to be self-contained."""
-FARTHEST = 200
+MOST_EARLIER_MESSAGES = 200
 """Earlier messages that are read."""
 LONGEST_QUESTION = 500
 """Characters of an earlier message searched for topics, and longest follow-up."""
@@ -56,7 +56,7 @@ def make_standalone(messages: Sequence[BaseMessage]) -> StandaloneQuestion:
     if last is None:
         raise ValueError("the conversation needs a user message")
     turns: list[_Turn] = []
-    for message in texts[max(0, last - FARTHEST) : last]:
+    for message in texts[max(0, last - MOST_EARLIER_MESSAGES) : last]:
         if isinstance(message, HumanMessage):
             turns.append(_Turn(question=_resolved(message.text.strip(), turns), reply=""))
         elif turns:

@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, To
 from numpy.typing import NDArray
 
 from agent.chat.followup import is_fragment
-from agent.chat.intent_features import meaning_share, surface_features
+from agent.chat.intent_features import embedding_weight, surface_features
 from memory.embedding.embedder import Embedder
 from memory.records.base import Record, Share
 from memory.records.interactions import Intent
@@ -111,7 +111,7 @@ def question_probability(weights: IntentWeights, text: str, vector: NDArray[np.f
             f"the weights are for {len(weights.embedding)} dimensions and the embedding has {len(vector)}"
         )
     logit = (
-        meaning_share(text) * float(np.dot(vector.astype(np.float64), np.asarray(weights.embedding)))
+        embedding_weight(text) * float(np.dot(vector.astype(np.float64), np.asarray(weights.embedding)))
         + float(np.dot(surface_features(text), np.asarray(weights.features)))
         + weights.intercept
     )

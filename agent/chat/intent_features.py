@@ -28,7 +28,7 @@ SHORTEST_STEM = 5
 """Shortest word whose other forms are recognised by their common prefix."""
 LONGEST_END = 2000
 """Characters read from either end of a long message."""
-MEANING_ELSEWHERE = 0.6
+FOREIGN_EMBEDDING_WEIGHT = 0.6
 """Weight of the embedding for texts that are not English; by cross-validation, among 0, .3, .6 and 1."""
 
 _SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s*|\n+")
@@ -123,9 +123,9 @@ def surface_features(text: str) -> NDArray[np.float64]:
     return np.concatenate([vector, vector * foreign])
 
 
-def meaning_share(text: str) -> float:
+def embedding_weight(text: str) -> float:
     """Weight of the embedding in [0, 1]: lower for texts that are not English, its best language."""
-    return 1.0 if "en" in (languages_by_words(_ends(text)) or ("en",)) else MEANING_ELSEWHERE
+    return 1.0 if "en" in (languages_by_words(_ends(text)) or ("en",)) else FOREIGN_EMBEDDING_WEIGHT
 
 
 def _ends(text: str) -> str:
@@ -143,4 +143,4 @@ def _bare(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
-COUNT = len(surface_features(""))
+FEATURE_COUNT = len(surface_features(""))

@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 DEFAULT_DOMAIN = "general"
 AUTO = "auto"
-QUOTED = 0.7
+MIN_QUOTED_SHARE = 0.7
 """Share of an answer's content words that a reverse question ("which term means ...?") has to contain."""
-IDENTIFYING = 2
+MIN_QUOTED_WORDS = 2
 """Minimum content words of a quoted answer: one shared word does not identify a domain."""
-MEANT = 0.4
+MIN_SIMILARITY = 0.4
 """Minimum cosine similarity to a lesson's sentence for a question that names none of its subjects. Of 32
 questions that people would ask about a page, 78% reach it; of 1,200 general ones .25%."""
 
@@ -139,7 +139,7 @@ class Routes:
         (query,) = await asyncio.to_thread(self._embedder.embed, [question])
         similarity = {name: float((vectors @ query).max()) for name, vectors in sentence_vectors.items()}
         nearest = max(sorted(similarity), key=lambda name: similarity[name])
-        if similarity[nearest] < MEANT:
+        if similarity[nearest] < MIN_SIMILARITY:
             return None
         return next((t.route for t in self._live.values() if t.route.adapter == nearest), None)
 
@@ -226,7 +226,7 @@ def choose_by_words(question: str, live: Sequence[LiveAdapter], base: Route) -> 
             (
                 len(answer)
                 for answer in candidate.answers
-                if len(answer) >= IDENTIFYING and coverage(answer, question) >= QUOTED
+                if len(answer) >= MIN_QUOTED_WORDS and coverage(answer, question) >= MIN_QUOTED_SHARE
             ),
             default=0,
         )

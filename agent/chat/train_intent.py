@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyp
 
 from agent.chat.calibration import calibration_error
 from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights
-from agent.chat.intent_features import meaning_share, surface_features
+from agent.chat.intent_features import embedding_weight, surface_features
 from memory.embedding.embedder import Embedder, HashingEmbedder, SentenceEmbedder
 from memory.records.base import Record
 from memory.records.interactions import Intent
@@ -56,7 +56,7 @@ def read_examples(path: Path) -> tuple[IntentExample, ...]:
 def train(examples: Sequence[IntentExample], embedder: Embedder) -> Trained:
     """Fits the logistic regression and calibrates it on out-of-fold logits (Platt 1999)."""
     texts = [example.text for example in examples]
-    shares = np.array([[EMBEDDING_SCALE * meaning_share(text)] for text in texts])
+    shares = np.array([[EMBEDDING_SCALE * embedding_weight(text)] for text in texts])
     inputs = np.hstack([embedder.embed(texts) * shares, np.stack([surface_features(text) for text in texts])])
     labels = np.array([example.intent == "question" for example in examples])
     logits = np.zeros(len(examples))

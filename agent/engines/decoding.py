@@ -17,9 +17,9 @@ from agent.engines.entropy import TOP_LOGPROBS, entropy_bounds
 from agent.engines.tokens import cut_at_stop
 from agent.errors import EngineError
 
-ENDED = 1 / 8
+SHRINK_SHARE = 1 / 8
 """Share of a batch's rows that have to finish before the batch shrinks, because that copies the cache."""
-SHARED = 8
+LEAST_SHARED_PREFIX = 8
 """Shortest common prefix of a batch that is worth a separate forward pass."""
 
 
@@ -101,7 +101,7 @@ def shared_prefix(rows: Sequence[Sequence[int]], most: int) -> int:
         return 0
     first, *_, last = sorted(map(tuple, rows))  # these two share the shortest prefix
     same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(same, most) if min(same, most) >= SHARED else 0
+    return min(same, most) if min(same, most) >= LEAST_SHARED_PREFIX else 0
 
 
 @torch.inference_mode()
@@ -115,7 +115,7 @@ def complete(
 
     Entropies are bounds from the TOP_LOGPROBS likeliest tokens of the softmax over raw float32 logits, before
     temperature, as vLLM reports them, so that a gate fitted on one engine is valid for the other. Finished
-    rows leave the batch in groups (see ENDED). Raises EngineError if the model's arithmetic overflows.
+    rows leave the batch in groups (see SHRINK_SHARE). Raises EngineError if the model's arithmetic overflows.
     """
     rows = [_Row(prompt, tokenizer) for prompt in prompts]
     live = list(range(len(rows)))
@@ -137,7 +137,7 @@ def complete(
         keep = [slot for slot, i in enumerate(live) if not rows[i].finished]
         if not keep:
             return [row.answer() for row in rows]
-        if len(live) - len(keep) >= len(live) * ENDED:
+        if len(live) - len(keep) >= len(live) * SHRINK_SHARE:
             remaining = torch.tensor(keep, device=model.device)
             cache.batch_select_indices(remaining)
             live = [live[slot] for slot in keep]

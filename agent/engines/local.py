@@ -37,7 +37,7 @@ from agent.models.card import ChatTemplate
 PLAIN = ChatTemplate()
 VLLM_ONLY = ("response_format", "tools", "logit_bias", "presence_penalty", "frequency_penalty")
 """Fields of `Sampling` that this engine does not support."""
-SCORED = 32
+SCORING_BATCH = 32
 """Texts scored per batch; waiting chats run between batches."""
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
 
@@ -196,8 +196,8 @@ class LocalEngine:
             raise PromptTooLong(f"a text to score is longer than the context of {self._context} tokens")
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # similar lengths need little padding
         scores_by_row: dict[int, float] = {}
-        for start in range(0, len(order), SCORED):
-            batch = order[start : start + SCORED]
+        for start in range(0, len(order), SCORING_BATCH):
+            batch = order[start : start + SCORING_BATCH]
             async with self._turn:
                 scores = await asyncio.to_thread(self._score_endings, [rows[i] for i in batch])
             scores_by_row |= zip(batch, scores, strict=True)

@@ -12,10 +12,10 @@ from agent.learning.text_analysis import MONTHS, Analysis, Value, analyse, conte
 from memory.language.content_words import CLOSED_CLASS
 from memory.language.wordlists import ASKS_FOR_UNIT, UNITS
 
-COVERED = 0.4
+MIN_COVERAGE = 0.4
 """Minimum share of a question's content words in the quote, its headings and the sentences before it. In
 people's questions about half are synonyms; names and numbers tie a question to its quote."""
-COVERED_NAMED = 0.25
+MIN_COVERAGE_WITH_NAME = 0.25
 """The minimum share if a name or number of the question is there."""
 LOOK_BACK = 300
 """Characters before a quote that may explain its pronouns."""
@@ -180,7 +180,7 @@ def is_uncovered(question: Analysis, context: Set[str]) -> bool:
     """Whether too few of the question's content words occur in the context."""
     topic = {t.root for t in content_tokens(question) if t.norm not in _ASKING}
     named = {root for value in question.values for root in question.words(value)}
-    least = COVERED_NAMED if named & context else COVERED
+    least = MIN_COVERAGE_WITH_NAME if named & context else MIN_COVERAGE
     return bool(topic) and len(topic & context) / len(topic) < least
 
 

@@ -11,9 +11,9 @@ from memory.records.knowledge import Passage
 SATURATION = 1.2
 LENGTH_WEIGHT = 0.5
 """BM25's k1 and b; b is lower than usual, because passages have similar lengths."""
-FIRST = 3
+WORST_RANK = 3
 """Worst rank allowed for a question's own passage."""
-LEAST_SHARED = 3
+LEAST_SHARED_WORDS = 3
 """Minimum content words shared by two rival sentences."""
 
 
@@ -59,13 +59,13 @@ class CorpusIndex:
                 for place, weight in postings:
                     scores[place] += rarity * weight
         own = max((score for place, score in scores.items() if self._ids[place] == passage_id), default=0.0)
-        return own > 0 and sum(score > own for score in scores.values()) < FIRST
+        return own > 0 and sum(score > own for score in scores.values()) < WORST_RANK
 
     def rivals(self, question: Analysis, quote: Analysis, passage_id: str) -> Iterable[Analysis]:
         """Other sentences with all content words that the question and the quote share."""
         shared = {t.root for t in content_tokens(question)} & quote.roots
         named = {r for value in question.values for r in question.words(value)}
-        if len(shared) < LEAST_SHARED:
+        if len(shared) < LEAST_SHARED_WORDS:
             return
         required = sorted(shared | named, key=lambda root: len(self._by_root.get(root, ())))
         places = set(self._by_root.get(required[0], ()))

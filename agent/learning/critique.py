@@ -14,11 +14,11 @@ from memory.language.content_words import content_words, coverage, occurs, stems
 from memory.language.text import key, sentences, singular, words
 from memory.records.knowledge import Critique, Evidence, Fact, Findings, Verdict
 
-RELEVANT = 0.5
+MIN_RELEVANCE = 0.5
 """Minimum relevance; below it the best passage lacks half of the question's keywords: search again."""
-FAITHFUL = 0.7
+MIN_FAITHFULNESS = 0.7
 """Minimum faithfulness; below it nearly a third of the facts is disputed or unsupported: ask a person."""
-GOOD = 0.4
+MIN_QUALITY = 0.4
 """Minimum quality; below it the text is mostly boilerplate or states nothing teachable: discard."""
 AGREEMENT = 0.5
 """Word F1 at which two objects count as the same statement."""
@@ -118,11 +118,11 @@ def agree(first: str, second: str) -> bool:
 
 
 def _verdict(relevance: float, faithfulness: float, quality: float) -> Verdict:
-    if relevance < RELEVANT:
+    if relevance < MIN_RELEVANCE:
         return "refine"
-    if faithfulness < FAITHFUL:
+    if faithfulness < MIN_FAITHFULNESS:
         return "flag"
-    return "discard" if quality < GOOD else "accept"
+    return "discard" if quality < MIN_QUALITY else "accept"
 
 
 def _relevance(question: str, findings: Findings) -> tuple[float, list[str]]:
@@ -177,7 +177,7 @@ def _quality(findings: Findings) -> tuple[float, list[str]]:
     if not passages:
         return 0.0, []
     if not findings.facts:
-        return GOOD / 2, ["the rules find no fact in the passages"]
+        return MIN_QUALITY / 2, ["the rules find no fact in the passages"]
     spans = [text[start:end] for text in passages for start, end in sentences(text)]
     whole = sum(
         s.rstrip("\"'`)").endswith((".", "!", "?")) and len(words(s)) >= FULL_SENTENCE_WORDS for s in spans

@@ -12,13 +12,13 @@ from memory.records.knowledge import Evidence, Fact, Findings, Passage
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.base import SemanticMemory
 
-FIRST_LOOK = 8
+FIRST_PASSAGES = 8
 """Passages of the first search: enough to find the relevant documents."""
 MOST_PASSAGES = 400
 """Most passages per topic. The Rust book's first 200 passages give 1030 verified facts, so 400 are enough for
 eight lessons of 240 facts."""
 MOST_FACTS = 2000
-CLOSE = 0.5
+MIN_RELATIVE_SCORE = 0.5
 """A document belongs to the topic if its best passage scores at least this share of the top score."""
 
 
@@ -26,7 +26,7 @@ async def look_up(
     question: str, *, episodic: EpisodicMemory, semantic: SemanticMemory, domain: str | None = None
 ) -> Findings:
     """The best passages for one question, and the facts about its subjects."""
-    return await retrieve(question, episodic=episodic, semantic=semantic, domain=domain, limit=FIRST_LOOK)
+    return await retrieve(question, episodic=episodic, semantic=semantic, domain=domain, limit=FIRST_PASSAGES)
 
 
 async def explore(
@@ -98,5 +98,5 @@ def _sources(evidence: Sequence[Evidence], *, whole: bool) -> set[str]:
         best[hit.passage.source] = max(hit.score, best.get(hit.passage.source, 0.0))
     top = max(best.values())
     if whole:
-        return {source for source, score in best.items() if score >= CLOSE * top}
+        return {source for source, score in best.items() if score >= MIN_RELATIVE_SCORE * top}
     return {min(source for source, score in best.items() if score == top)}

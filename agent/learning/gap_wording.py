@@ -12,7 +12,7 @@ from agent.learning.verification import unsupported_reason
 from memory.embedding.embedder import Embedder
 from memory.records.knowledge import Passage
 
-CLOSE = 0.6
+MIN_SIMILARITY = 0.6
 """Minimum cosine similarity to a verified question to try its answer."""
 _LIGHT_WORDS = """
     start begin happen call name make do get use have work place kind type number year date time day person
@@ -20,7 +20,7 @@ _LIGHT_WORDS = """
 LIGHT = frozenset(root for word in _LIGHT_WORDS.split() for root in analyse(word).roots)
 """Words that may be missing from the passage; all others have to occur there, because nothing else tells who
 opened the museum from who closed it."""
-TRIED = 12
+MOST_TRIED = 12
 """Number of verified questions to try, closest first."""
 
 
@@ -41,8 +41,8 @@ async def pair_for_question(
     vectors = await asyncio.to_thread(embedder.embed, texts)
     likeness = vectors[1:] @ vectors[0]
     about = {token.root for token in content_tokens(analyse(question))} - LIGHT
-    for index in np.argsort(-likeness, kind="stable")[:TRIED]:
-        if likeness[index] < CLOSE:
+    for index in np.argsort(-likeness, kind="stable")[:MOST_TRIED]:
+        if likeness[index] < MIN_SIMILARITY:
             return None
         candidate: CandidatePair = verified[int(index)].model_copy(update={"question": question})
         passage = passages.get(candidate.passage_id)

@@ -7,7 +7,7 @@ from agent.engines.base import Reply, Token
 from memory.language.content_words import content_words
 from memory.records.interactions import Gap, Uncertainty
 
-DOUBT = 1.1
+DOUBTFUL_ENTROPY = 1.1
 """Entropy in nats above which a token is doubtful: a fair choice between three words."""
 MOST_KEYWORDS = 12
 """Enough for a search; more keywords dilute it."""
@@ -21,7 +21,7 @@ def is_gap(uncertainty: Uncertainty) -> bool:
 def gap_keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
     """Content words of the question, then words of the answer that the model was unsure of.
 
-    A token is doubtful if even the lower bound of its entropy exceeds DOUBT.
+    A token is doubtful if even the lower bound of its entropy exceeds DOUBTFUL_ENTROPY.
     """
     doubtful = () if reply is None else _doubtful_words(reply.tokens)
     words = [*content_words(question), *content_words(" ".join(doubtful))]
@@ -52,7 +52,7 @@ def _doubtful_words(tokens: Sequence[Token]) -> tuple[str, ...]:
     """Words with a doubtful token; a new word starts at white space."""
     groups: list[tuple[str, bool]] = []
     for token in tokens:
-        unsure = token.entropy.lower > DOUBT
+        unsure = token.entropy.lower > DOUBTFUL_ENTROPY
         if groups and not token.text[:1].isspace():
             text, was_unsure = groups[-1]
             groups[-1] = (text + token.text, was_unsure or unsure)

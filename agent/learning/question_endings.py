@@ -13,7 +13,7 @@ from agent.engines.base import EndingScorer
 from agent.errors import PromptTooLong
 from agent.learning.candidate_pairs import CandidatePair
 
-LEAST = 0.01
+MIN_END_PROBABILITY = 0.01
 """Minimum probability of a question's end; the scale is similar across models.
 
 Of 200 graded questions SmolLM2-135M drops 33, of which 20 are bad (precision 62.5 to 67.1%), Gemma-3-270m 24,
@@ -21,7 +21,7 @@ of which 15 are bad (65.9%). Of the questions that people wrote for SQuAD they d
 """
 LONGEST_QUOTE = 1000
 """Characters of a quote shown to the model."""
-AT_ONCE = 2
+CONCURRENCY = 2
 """Quotes scored concurrently; few, because chats use the same engine."""
 MARKS = (".", "?", "!")
 
@@ -41,10 +41,14 @@ async def keep_complete_questions(
             scores = await scorer.ending_logprobs(prompt, texts)
         except PromptTooLong:  # the quote is too long to score, so its questions are kept
             return list(indices)
-        return [index for index, score in zip(indices, scores, strict=True) if score >= math.log(LEAST)]
+        return [
+            index
+            for index, score in zip(indices, scores, strict=True)
+            if score >= math.log(MIN_END_PROBABILITY)
+        ]
 
     groups = await gather_limited(
-        [partial(complete, quote, indices) for quote, indices in by_quote.items()], AT_ONCE
+        [partial(complete, quote, indices) for quote, indices in by_quote.items()], CONCURRENCY
     )
     return [candidates[index] for index in sorted(index for group in groups for index in group)]
 

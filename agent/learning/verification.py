@@ -28,14 +28,20 @@ from agent.learning.corpus_index import CorpusIndex, has_other_answer
 from agent.learning.negation import negation_mismatch, yes_no_mismatch
 from agent.learning.question_endings import keep_complete_questions
 from agent.learning.text_analysis import Analysis, analyse, content_tokens
-from agent.learning.well_formed import AROUND, has_cut_words, is_garbled, is_verbless, unreadable_reason
+from agent.learning.well_formed import (
+    CONTEXT_CHARS,
+    has_cut_words,
+    is_garbled,
+    is_verbless,
+    unreadable_reason,
+)
 from memory.language.text import sentences
 from memory.records.base import Record
 from memory.records.knowledge import Passage
 
 log = logging.getLogger(__name__)
 
-OF_THE_WORDING = frozenset(
+WORDING_REASONS = frozenset(
     {
         "the question gives its answer away",
         "the question does not find its own passage",
@@ -44,7 +50,7 @@ OF_THE_WORDING = frozenset(
     }
 )
 """Reasons that do not affect a question's other wordings."""
-GOES_ON = "the base model expects the question to go on"
+BROKEN_ENDING = "the base model expects the question to go on"
 OPEN_FORMS = frozenset({"statement"})
 """Forms in which one question may have several answers ("Tell me about ...")."""
 
@@ -80,7 +86,7 @@ async def verify(
         except (EngineError, ValueError) as error:
             log.warning("question endings were not checked: %s", error)
         else:
-            dropped[GOES_ON] = len(kept) - len(complete)
+            dropped[BROKEN_ENDING] = len(kept) - len(complete)
             kept, scored = complete, True
     return VerifiedPairs(
         kept=tuple(kept),
@@ -105,7 +111,7 @@ def _check_texts(
                 supported.append(candidate)
                 continue
             dropped[reason] += 1
-            if rank == 0 and reason not in OF_THE_WORDING:
+            if rank == 0 and reason not in WORDING_REASONS:
                 dropped["its plainest wording is not supported"] += len(wordings) - 1
                 break
     # Only among supported ones: a corrupted candidate must not drop the true one.
@@ -129,7 +135,7 @@ def unsupported_reason(candidate: CandidatePair, passage: Passage | None, corpus
     if start < 0:
         return "the quote is not in the source"
     end = start + len(candidate.quote)
-    if is_garbled(candidate.quote, passage.text[max(0, start - AROUND) : end + AROUND]):
+    if is_garbled(candidate.quote, passage.text[max(0, start - CONTEXT_CHARS) : end + CONTEXT_CHARS]):
         return "the quote is garbled"
     quote, question, answer = map(analyse, (candidate.quote, candidate.question, candidate.answer))
     if is_verbless(quote):

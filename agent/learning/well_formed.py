@@ -11,7 +11,7 @@ from memory.language.wordlists import VERB_FORMS, common_words
 LONGEST_QUESTION = 400
 LONGEST_ANSWER = 1_000
 LONGEST_QUOTE = 2_000
-AROUND = 60
+CONTEXT_CHARS = 60
 """Characters around a quote that are checked with it, because merged columns break at line ends."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
@@ -63,7 +63,7 @@ def unreadable_reason(question: str, answer: str, quote: str) -> str | None:
 def is_garbled(quote: str, around: str) -> bool:
     """Whether the quote looks like merged columns or bad OCR.
 
-    `around` is the quote with AROUND characters of text on both sides.
+    `around` is the quote with CONTEXT_CHARS characters of text on both sides.
     """
     plain = re.sub(r"`[^`]*`|\"[^\"]*\"|\u201c[^\u201d]*\u201d", "X", around)
     if _MISPLACED.search(plain) or _LONE_CAPITAL.search(plain) or _SPLIT_WORD.search(plain):

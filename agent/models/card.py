@@ -33,7 +33,6 @@ CARD_FILES = (QUESTIONS, UNKNOWN, REPLAY, REPLAY_ARRAYS, CARD)
 
 REPLAY_TOKENS = 48
 """Most tokens of a replay answer, so that a card with 370 answers stays below 3.5 MB."""
-AGAIN = "run `nightschool models study` again"
 
 Verdict = Literal["go", "retrieval only", "no-go"]
 """`go`: can be taught. `retrieval only`: answers from sources, but cannot be taught. `no-go`: neither."""

@@ -22,7 +22,7 @@ from agent.chat.answer_from_sources import SourcedAnswer, answer_from_sources
 from agent.chat.model_calls import with_length_limit
 from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from agent.engines.local import LocalEngine
-from agent.learning.exploration import FIRST_LOOK
+from agent.learning.exploration import FIRST_PASSAGES
 from agent.models.card import ModelCard
 from agent.models.store import AdoptedModel, resolve_model
 from agent.settings import read_settings
@@ -121,9 +121,9 @@ class Bench:
             question.text,
             episodic=self._episodic,
             semantic=self._semantic,
-            limit=FIRST_LOOK + (left_out is not None),
+            limit=FIRST_PASSAGES + (left_out is not None),
         )
-        kept = [hit for hit in found.evidence if hit.passage.source != left_out][:FIRST_LOOK]
+        kept = [hit for hit in found.evidence if hit.passage.source != left_out][:FIRST_PASSAGES]
         found = found.model_copy(update={"evidence": tuple(kept)})
         answer = await answer_from_sources(
             question.text,

@@ -18,7 +18,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict  # type: 
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
-from agent.chat.calibration import FOLDS, STRENGTH, Floats, Label, auroc
+from agent.chat.calibration import FOLDS, INVERSE_PENALTY, Floats, Label, auroc
 from agent.chat.gate import FEATURES, gate_features
 from agent.chat.rewording import rewordings
 from agent.engines.local import LocalEngine
@@ -136,11 +136,11 @@ def figures(costly: Costly) -> tuple[dict[str, float], Table]:
     own = np.asarray([[value[name] for name in FEATURES] for value in seen])
     probe = _cross_validated(costly.states, right, PROBE_STRENGTH)
     signals = {"self-agreement": costly.agreement, "coverage": costly.coverage, "probe": probe}
-    stated = dict(signals) | {"the gate's features": _cross_validated(own, right, STRENGTH)}
+    stated = dict(signals) | {"the gate's features": _cross_validated(own, right, INVERSE_PENALTY)}
     for name, values in signals.items():
-        stated[f"and {name}"] = _cross_validated(np.column_stack([own, values]), right, STRENGTH)
+        stated[f"and {name}"] = _cross_validated(np.column_stack([own, values]), right, INVERSE_PENALTY)
     together = np.column_stack([own, *signals.values()])
-    stated["and all three"] = _cross_validated(together, right, STRENGTH)
+    stated["and all three"] = _cross_validated(together, right, INVERSE_PENALTY)
     nq = costly.parts == "nq"
     lines: list[list[object]] = []
     for name, scores in stated.items():

@@ -33,13 +33,13 @@ _Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts)
 
 LARGEST_VOCABULARY = 1 << 20
 """Larger than any published vocabulary, used if the size is unknown: entropy bounds stay valid, but widen."""
-REFUSAL = "Call to add_lora method failed"
+ADAPTER_REFUSED_MESSAGE = "Call to add_lora method failed"
 """vLLM's message, with status 500, when it refuses an adapter, for example for a rank above its limit."""
 CONNECT_SECONDS = 5.0
-KEPT_SECONDS = 2.0
+KEEPALIVE_SECONDS = 2.0
 """How long an idle connection is kept; the server closes it after 5 seconds."""
 LONGEST_LINE = 1 << 20
-SCORED = 16
+SCORING_BATCH = 16
 """Texts scored per request: a quarter of the server's batch, so that chats go on."""
 
 
@@ -73,7 +73,7 @@ class VllmEngine:
         self._url = url.rstrip("/")
         self._name = model
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=timeout),
             headers={"Authorization": f"Bearer {key}"},
             read_bufsize=LONGEST_LINE,
@@ -209,8 +209,8 @@ class VllmEngine:
             escape_control_tokens(prompt, control) + escape_control_tokens(text, control) for text in texts
         ]
         logprobs: list[float] = []
-        for start in range(0, len(whole), SCORED):
-            logprobs += await self._ending_logprobs(whole[start : start + SCORED])
+        for start in range(0, len(whole), SCORING_BATCH):
+            logprobs += await self._ending_logprobs(whole[start : start + SCORING_BATCH])
         return tuple(logprobs)
 
     async def _ending_logprobs(self, texts: Sequence[str]) -> tuple[float, ...]:
@@ -323,7 +323,7 @@ class VllmEngine:
             raise self._unreachable(error) from error
         if response.status in (401, 403):
             raise EngineUnavailable(f"{self._url} refuses the API key: {response}")
-        if response.status >= 500 and REFUSAL not in response.text:
+        if response.status >= 500 and ADAPTER_REFUSED_MESSAGE not in response.text:
             raise EngineUnavailable(f"{self._url} failed: {response}; see the engine's log")
         return response
 

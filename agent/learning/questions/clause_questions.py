@@ -18,11 +18,11 @@ from agent.learning.questions.detail_questions import (
 from agent.learning.questions.nested_questions import clause_span_questions
 from agent.learning.questions.question_items import QuestionItem, Style
 from agent.learning.questions.wordings import (
-    ANYONE,
-    CENTRAL,
+    CENTRAL_ROLES,
+    GENERIC_SUBJECTS,
     MOST_ANSWER_WORDS,
-    OWNED,
-    UNTELLABLE,
+    POSSESSIVES,
+    REFERS_BACK,
     argument_texts,
     condition_of,
     in_question_order,
@@ -57,7 +57,7 @@ def clause_questions(clause: Clause) -> Iterator[QuestionItem]:
 def apposition_questions(apposition: Apposition) -> Iterator[QuestionItem]:
     """Who or what the named thing is, and the reverse, for `Pedanius Dioscorides, a Greek physician`."""
     name, description = apposition.name, apposition.description
-    if re.fullmatch(r"the (?:[\w-]+ ){0,3}[\w-]+", description.text) or UNTELLABLE.match(description.text):
+    if re.fullmatch(r"the (?:[\w-]+ ){0,3}[\w-]+", description.text) or REFERS_BACK.match(description.text):
         return  # `the saint, Monica` identifies, but does not describe
     word = "who" if question_words.is_human(description) or question_words.is_human(name) else "what"
     be = "are" if name.head.tag_ in ("NNS", "NNPS") else "is"
@@ -87,7 +87,7 @@ def is_self_contained(clause: Clause) -> bool:
     """Whether the subject is complete and can be understood without the preceding text."""
     subject = clause.subject
     assert subject is not None
-    if UNTELLABLE.match(subject.text) or _is_misparsed(clause):
+    if REFERS_BACK.match(subject.text) or _is_misparsed(clause):
         return False
     several = subject.head.tag_ in ("NNS", "NNPS", "CD", "PRP", "JJ", "DT") or re.search(
         r"\b(?:and|or|number|majority|variety|range|team|staff|police|people|family|pair|group|half|percent|cent"
@@ -121,7 +121,11 @@ def _subject_questions(clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     others = argument_texts(in_question_order(clause.arguments))
-    if not others or len(subject.text.split()) > MOST_ANSWER_WORDS or subject.text.lower() in ANYONE:
+    if (
+        not others
+        or len(subject.text.split()) > MOST_ANSWER_WORDS
+        or subject.text.lower() in GENERIC_SUBJECTS
+    ):
         return
     if clause.copula and clause.first("infinitive"):
         return
@@ -136,7 +140,7 @@ def _subject_questions(clause: Clause) -> Iterator[QuestionItem]:
     named = next((asked.word[6:] for asked in forms if asked.word.startswith("which ")), "")
     if named and named != "person" and not clause.copula:
         wordings.append(("plain", f"What is the name of the {named} that {told}?"))
-    central = argument_texts([a for a in clause.arguments if a.role in CENTRAL][:1])
+    central = argument_texts([a for a in clause.arguments if a.role in CENTRAL_ROLES][:1])
     if central and len(others) > 1:
         wordings.append(("short", join_words(word, of_whom(clause), *central, condition) + "?"))
     wordings.append(("embedded", f"Tell me {word} {told}."))
@@ -147,7 +151,7 @@ def _subject_questions(clause: Clause) -> Iterator[QuestionItem]:
 
 def _in_the_other_voice(word: str, clause: Clause) -> Iterator[str]:
     """`What did X build?` -> `What was built by X?`, and the other way round, of a clause's subject."""
-    if (group := passive(clause)) is not None and not OWNED.search(
+    if (group := passive(clause)) is not None and not POSSESSIVES.search(
         " ".join(argument_texts(clause.arguments))
     ):
         target = clause.first("object")
@@ -221,7 +225,7 @@ def _is_ambiguous_purpose(argument: Argument, clause: Clause) -> bool:
 
 def _is_trivial(argument: Argument, clause: Clause) -> bool:
     """Whether the question would have no specific context (`What can you upload?`)."""
-    if clause.subject is None or clause.subject.text not in ANYONE:
+    if clause.subject is None or clause.subject.text not in GENERIC_SUBJECTS:
         return False
     others = [a for a in clause.arguments if a is not argument and a.role != "adverb"]
     return (clause.condition is None and not others) or clause.verb.lemma_ == "want"

@@ -12,7 +12,7 @@ from agent.learning.questions.askable_spans import tells_kind
 from agent.learning.questions.question_items import QuestionItem
 from agent.learning.questions.question_words import QuestionPhrase
 from agent.learning.questions.wordings import (
-    CENTRAL,
+    CENTRAL_ROLES,
     MOST_ANSWER_WORDS,
     argument_texts,
     condition_of,
@@ -64,7 +64,9 @@ def count_questions(phrase: Phrase, clause: Clause, argument: Argument | None) -
         if w[0] in ("plain", "short", "embedded", "passive")
     ]
     subject, verb = clause.subject.text, stated(clause)
-    around = [a.text for a in in_question_order(clause.arguments) if a is not argument and a.role in CENTRAL]
+    around = [
+        a.text for a in in_question_order(clause.arguments) if a is not argument and a.role in CENTRAL_ROLES
+    ]
     wordings.append(("echo", join_words(subject, verb, *around, f"{argument.marker} {much} {things}") + "?"))
     wordings.append(("cloze", join_words(subject, verb, *around, f"{argument.marker} ____ {things}") + "."))
     yield make_item("how_many", span, wordings)

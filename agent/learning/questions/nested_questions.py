@@ -22,8 +22,8 @@ from agent.learning.questions.askable_spans import (
 from agent.learning.questions.noun_kinds import is_human, kind_of_noun
 from agent.learning.questions.question_items import QuestionItem, Style
 from agent.learning.questions.wordings import (
-    CENTRAL,
-    UNTELLABLE,
+    CENTRAL_ROLES,
+    REFERS_BACK,
     argument_texts,
     condition_of,
     in_question_order,
@@ -88,7 +88,7 @@ def _in_subject(inner: AskableSpan, clause: Clause) -> QuestionItem:
     tail = [stated(clause), *argument_texts(in_question_order(clause.arguments)), condition_of(clause)]
     short = [
         stated(clause),
-        *argument_texts([a for a in in_question_order(clause.arguments) if a.role in CENTRAL][:1]),
+        *argument_texts([a for a in in_question_order(clause.arguments) if a.role in CENTRAL_ROLES][:1]),
     ]
     wordings: list[tuple[Style, str]] = [("plain", join_words(inner.as_question, *tail) + "?")]
     if len(short) > 1 and len(tail) > len(short) + 1:
@@ -129,7 +129,7 @@ def _in_argument(inner: AskableSpan, argument: Argument, clause: Clause) -> Ques
     ):
         rest = [*before, *after, condition]
         wordings.append(("plain", join_words(front, group.front, subject.text, group.rest, *rest) + "?"))
-        central = [a.text for a in around if a.role in CENTRAL][:1]
+        central = [a.text for a in around if a.role in CENTRAL_ROLES][:1]
         if len(around) > len(central):
             wordings.append(
                 ("short", join_words(front, group.front, subject.text, group.rest, *central, condition) + "?")
@@ -216,7 +216,7 @@ def _contexts(verb: Token, span: Span, referents: CoreferenceResolver) -> Iterat
         text = referents.resolved(tokens, subject=not (owned and after)) if tokens else None
         if text is None:
             continue
-        if UNTELLABLE.match(text) or re.search(r"\bas with\b|[;\u2013\u2014:]| - ", text):
+        if REFERS_BACK.match(text) or re.search(r"\bas with\b|[;\u2013\u2014:]| - ", text):
             continue
         text = re.sub(r"\s*,(?:\s*,)+", ",", text).strip(" ,;:")
         relative = any(t.tag_ in ("WDT", "WP") and t.head == verb for t in tokens)

@@ -17,18 +17,18 @@ MOST_WORDS = 26
 """Longest question, in words."""
 MOST_ANSWER_WORDS = 14
 MOST_ADJUNCT_WORDS = 14
-CENTRAL = frozenset({"object", "complement", "adjective", "receiver", "infinitive", "clause"})
+CENTRAL_ROLES = frozenset({"object", "complement", "adjective", "receiver", "infinitive", "clause"})
 _TRAILING = frozenset({"adverb", "adverbial"})
-OWNED = re.compile(r"\b(?:his|her|its|their|himself|herself|itself|themselves)\b", re.IGNORECASE)
+POSSESSIVES = re.compile(r"\b(?:his|her|its|their|himself|herself|itself|themselves)\b", re.IGNORECASE)
 """Pronouns that refer to the subject, which has to precede them."""
-UNTELLABLE = re.compile(
+REFERS_BACK = re.compile(
     r"(?:(?:the|an?|some|many|two|several|three|both) )?(?:others?|another|similar|such|latter|former|same"
     r"|further|additional|following|previous|remaining|rest|more|even|(?:\w+ )?(?:example|matter|reason|fact"
     r"|way|thing|case|result|point)s?)\b",
     re.IGNORECASE,
 )
 """Beginnings of subjects that refer to something named before."""
-ANYONE = frozenset(["you", "one", "people", "someone", "somebody", "anyone", "everyone", "users"])
+GENERIC_SUBJECTS = frozenset(["you", "one", "people", "someone", "somebody", "anyone", "everyone", "users"])
 """Generic subjects, which are not asked for."""
 
 
@@ -54,9 +54,9 @@ def wordings_of(
     if (
         argument.role == "object"
         and (other := passive(clause)) is not None
-        and not OWNED.search(argument.text)
+        and not POSSESSIVES.search(argument.text)
     ):
-        by = [] if subject.text in ANYONE else ["by", subject.text]
+        by = [] if subject.text in GENERIC_SUBJECTS else ["by", subject.text]
         many = first.word.startswith("how many")
         singular = (
             other
@@ -71,7 +71,7 @@ def wordings_of(
         )
     if argument.role == "agent" and (verb := active(clause)) is not None:
         yield "passive", join_words(first.word, verb, subject.text, *before, *after, condition) + "?"
-    central = [a.text for a in around if a.role in CENTRAL][:1]
+    central = [a.text for a in around if a.role in CENTRAL_ROLES][:1]
     if len(around) > len(central):
         yield (
             "short",
@@ -128,7 +128,7 @@ def in_question_order(arguments: Sequence[Argument]) -> list[Argument]:
     result: list[Argument] = []
     for argument in [a for a in usable if not a.fronted] + [a for a in usable if a.fronted]:
         words = len(argument.text.split())
-        if argument.role not in CENTRAL and argument.role != "agent":
+        if argument.role not in CENTRAL_ROLES and argument.role != "agent":
             if words > room:
                 continue
             room -= words
@@ -158,7 +158,7 @@ def make_item(
     form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]], *, telling: bool = False
 ) -> QuestionItem:
     """An item with its usable wordings of at most MOST_WORDS words; none for answers like `their ship`."""
-    if OWNED.match(phrase.text) or UNTELLABLE.match(phrase.text):
+    if POSSESSIVES.match(phrase.text) or REFERS_BACK.match(phrase.text):
         return QuestionItem(form, phrase.text, phrase.start, phrase.end, ())
     return QuestionItem(
         form,

@@ -21,7 +21,7 @@ from memory.language.clauses import Apposition, Clause
 from memory.records.curricula import Form
 from memory.records.knowledge import Passage
 
-SLICE = 32
+BATCH = 32
 """Passages per batch, after which progress is reported."""
 LONGEST_QUOTE = 2000
 """Characters; a longer "sentence" is not a sentence."""
@@ -43,12 +43,12 @@ class RulesTeacher:
     ) -> WrittenPairs:
         """See `Teacher`; passages without questions are counted in `failed`."""
         pairs: list[CandidatePair] = []
-        for start in range(0, len(passages), SLICE):
-            part = passages[start : start + SLICE]
+        for start in range(0, len(passages), BATCH):
+            part = passages[start : start + BATCH]
             # In a thread: parsing takes a second, and chats must not wait.
             pairs += await asyncio.to_thread(_all_pairs, part)
             if on_progress is not None:
-                on_progress(min(start + SLICE, len(passages)), len(passages))
+                on_progress(min(start + BATCH, len(passages)), len(passages))
         without = len(passages) - len({pair.passage_id for pair in pairs})
         failed = {"state nothing that can be asked": without} if without else {}
         return WrittenPairs(candidates=tuple(pairs), failed=failed)

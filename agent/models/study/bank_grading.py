@@ -9,7 +9,7 @@ from agent.grading import admits_ignorance, is_correct
 from agent.models.bank.records import BankQuestion, InventedQuestion
 from agent.models.card import DomainScore, GeneralQuestion, QuestionDomain, UnknownQuestion
 from agent.models.study.answer_log import LoggedAnswer
-from agent.models.study.study_questions import DOMAINS, FURTHER
+from agent.models.study.study_questions import DOMAINS, FURTHER_WORDINGS
 
 POPULAR, RARE = 1 / 3, 1 / 3
 """Shares of a domain's questions, ranked by popularity, that a model should know and is unlikely to know."""
@@ -48,7 +48,7 @@ def general_questions(
         GeneralQuestion(
             id=question.id,
             domain=question.domain,
-            wordings=question.wordings[: FURTHER + 1],
+            wordings=question.wordings[: FURTHER_WORDINGS + 1],
             answers=question.answers,
             known=len(answers[question.id]) > 1
             and all(is_correct(answer.text, question.answers) for answer in answers[question.id]),

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from agent.grading import DECLINES_EARLY
+from agent.grading import DECLINE_WITHIN
 
 WORDS = (3, 7)
 """Fewest and most words of a phrase."""
@@ -50,7 +50,7 @@ def _counts(answers: Sequence[str]) -> Counter[str]:
 
 
 def _phrases(answer: str) -> set[str]:
-    beginning = answer[:DECLINES_EARLY].lower().replace("\u2019", "'")
+    beginning = answer[:DECLINE_WITHIN].lower().replace("\u2019", "'")
     phrases = set()
     for sentence in re.split(r"[.!?;:,\n]", beginning):
         words = sentence.split()

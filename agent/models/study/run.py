@@ -34,7 +34,7 @@ from agent.models.study.judging_ability import JudgingScore, judge_prompts, scor
 from agent.models.study.model_files import ModelInfo, inspect_model
 from agent.models.study.replay_answers import distributions, replay_answers, turns_of
 from agent.models.study.speed import measure_speed
-from agent.models.study.study_questions import FURTHER, LONG, StudyMaterial
+from agent.models.study.study_questions import FURTHER_WORDINGS, LONG_ANSWERS, StudyMaterial
 from agent.models.study.study_server import StudyServer, start_server
 from agent.models.study.tool_use import ToolUseScore, score_tool_use, tool_prompts
 from agent.models.study.verdict import StudyFigures, decide
@@ -153,7 +153,7 @@ async def collect_answers(
         (bank_question.id, question_prompt(wording, QUESTION_TOKENS))
         for bank_question, answer in zip(material.bank, by_part["bank"], strict=True)
         if is_correct(answer.text, bank_question.answers)
-        for wording in bank_question.wordings[1 : FURTHER + 1]
+        for wording in bank_question.wordings[1 : FURTHER_WORDINGS + 1]
     ]
     step = progress("asking again in other words", len(again))
     more = await ask_all(
@@ -276,7 +276,7 @@ def _prompts(material: StudyMaterial, *, system: bool) -> dict[str, list[StudyPr
     general = [
         StudyPrompt(messages=turns_of(p, system=system), max_tokens=REPLAY_TOKENS) for p in material.prompts
     ]
-    spread = general[:: max(1, len(general) // LONG)][:LONG]
+    spread = general[:: max(1, len(general) // LONG_ANSWERS)][:LONG_ANSWERS]
     return {
         "bank": [question_prompt(q.wordings[0], QUESTION_TOKENS) for q in material.bank],
         "invented": [question_prompt(q.wordings[0], QUESTION_TOKENS) for q in material.invented],

@@ -10,7 +10,7 @@ from agent.models.study.answer_log import AnswerLog, StudyPrompt, ask_all, quest
 from agent.models.study.study_server import StudyServer
 from memory.results import machine
 
-ALONE, TOGETHER = 3, 32
+SEQUENTIAL, CONCURRENT = 3, 32
 """Number of answers timed one after the other, and concurrently."""
 TOKENS = 64
 
@@ -19,8 +19,8 @@ async def measure_speed(server: StudyServer, texts: Sequence[str]) -> Speed:
     """Measures tokens per second of greedy answers to `texts`; about 20 s for a small model on two cores."""
     prompts = [question_prompt(text, TOKENS) for text in texts]
     await _rate(server.engine, prompts[:1])  # warm-up
-    alone = [await _rate(server.engine, [prompt]) for prompt in prompts[1 : ALONE + 1]]
-    together = await _rate(server.engine, prompts[ALONE + 1 : ALONE + 1 + TOGETHER])
+    alone = [await _rate(server.engine, [prompt]) for prompt in prompts[1 : SEQUENTIAL + 1]]
+    together = await _rate(server.engine, prompts[SEQUENTIAL + 1 : SEQUENTIAL + 1 + CONCURRENT])
     return Speed(
         machine=machine(),
         threads=len(os.sched_getaffinity(0)),

@@ -21,9 +21,9 @@ from agent.models.study.tool_use import ToolCase
 
 BANK, INVENTED = 1200, 320
 """Number of questions of each kind: enough for 5 points of ECE, few enough for minutes on two cores."""
-FURTHER = 2
+FURTHER_WORDINGS = 2
 """Further wordings in which a correctly answered question is asked again."""
-LONG = 40
+LONG_ANSWERS = 40
 """General prompts answered at full length, to measure how long the model's answers are."""
 DOMAINS: tuple[QuestionDomain, ...] = ("factual", "code", "creative", "specialised")
 

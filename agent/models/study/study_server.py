@@ -21,7 +21,7 @@ START_SECONDS = 600.0
 """Enough for a first start on a slow disk; with an unsupported model the process exits much sooner."""
 CONTEXT = 2048
 """Enough tokens for the study's longest prompt and answer."""
-NAME = "studied"
+SERVED_NAME = "studied"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ async def start_server(
     context = min(info.context, CONTEXT)
     gpu = gpu_share is not None
     command = serve_command(
-        str(folder), port, name=NAME, context=context, modules=info.modules,
+        str(folder), port, name=SERVED_NAME, context=context, modules=info.modules,
         dtype=fast_dtype(info.dtype, gpu=gpu), gpu_share=gpu_share,
     )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
@@ -74,7 +74,7 @@ async def start_server(
         try:
             url = f"http://127.0.0.1:{port}"
             await _ready(url, process, folder, log)
-            async with VllmEngine(url, NAME, info.template, timeout=300.0) as engine:
+            async with VllmEngine(url, SERVED_NAME, info.template, timeout=300.0) as engine:
                 yield StudyServer(engine, process.pid)
         finally:
             if process.returncode is None:

@@ -3,13 +3,13 @@
 from agent.models.card import Verdict
 from memory.records.base import Record, Share
 
-READS = 0.25
+MIN_READING = 0.25
 """Minimum share of right answers about a given passage: SmolLM2-135M answers 35% of SQuAD."""
-KNOWN = 50
+MIN_KNOWN = 50
 """Minimum number of known questions: with fewer, a lesson's harm cannot be told from chance."""
-SEPARATES = 0.65
+MIN_AUROC = 0.65
 """Minimum AUROC of the gate: entropy alone reaches .70 on the smallest model that was worth serving."""
-CONTEXT = 1024
+MIN_CONTEXT = 1024
 """Minimum context: room for three passages, a question and an answer."""
 
 
@@ -30,21 +30,21 @@ def decide(figures: StudyFigures) -> tuple[Verdict, tuple[str, ...]]:
     wrong, or its context is too short. Otherwise `go`.
     """
     reads = f"it answers {figures.reads:.0%} of questions about a passage in front of it"
-    if figures.reads < READS:
-        return "no-go", (f"{reads}; {READS:.0%} are needed",)
+    if figures.reads < MIN_READING:
+        return "no-go", (f"{reads}; {MIN_READING:.0%} are needed",)
     missing = []
-    if figures.known < KNOWN:
+    if figures.known < MIN_KNOWN:
         missing.append(
-            f"it knows {figures.known} questions of the bank steadily; with fewer than {KNOWN} nothing shows"
+            f"it knows {figures.known} questions of the bank steadily; with fewer than {MIN_KNOWN} nothing shows"
             " whether a lesson harms"
         )
-    if figures.auroc is None or figures.auroc < SEPARATES:
+    if figures.auroc is None or figures.auroc < MIN_AUROC:
         figure = "unknown" if figures.auroc is None else f"{figures.auroc:.2f}"
         missing.append(
-            f"how sure it is does not tell right from wrong: AUROC {figure}, {SEPARATES} is needed"
+            f"how sure it is does not tell right from wrong: AUROC {figure}, {MIN_AUROC} is needed"
         )
-    if figures.context < CONTEXT:
-        missing.append(f"its context of {figures.context} tokens is below {CONTEXT}")
+    if figures.context < MIN_CONTEXT:
+        missing.append(f"its context of {figures.context} tokens is below {MIN_CONTEXT}")
     if missing:
         return "retrieval only", (reads, *missing)
     return "go", (

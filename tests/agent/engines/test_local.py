@@ -97,7 +97,7 @@ ENDINGS = (" tea.", " tea", " What is a kiln and what is a lemur?", " Who drinks
 async def test_endings_scored_in_batches_are_what_the_model_gives_each_alone(
     engine: LocalEngine, model: Path, monkeypatch: pytest.MonkeyPatch, scored: int
 ) -> None:
-    monkeypatch.setattr("agent.engines.local.SCORED", scored)
+    monkeypatch.setattr("agent.engines.local.SCORING_BATCH", scored)
     prompt = "Zoë drinks tea — and coffee.\nQuestion:"
     tokenizer, weights = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model)
     exact: list[float] = []

@@ -9,7 +9,7 @@ import pytest
 from agent.engines.scripted import ScriptedEngine
 from agent.errors import EngineError, EngineUnavailable, PromptTooLong
 from agent.learning.candidate_pairs import CandidatePair
-from agent.learning.question_endings import LEAST, LONGEST_QUOTE, keep_complete_questions
+from agent.learning.question_endings import LONGEST_QUOTE, MIN_END_PROBABILITY, keep_complete_questions
 from agent.learning.verification import verify
 from memory.ingest.passages import passages
 
@@ -41,7 +41,9 @@ def test_what_the_model_does_not_expect_to_end_there_is_dropped_and_the_rest_kee
     assert kept(pairs, ScriptedEngine(unfinished=[LAYS])) == ["What does moss lay?", "Who lays moss?"]
 
 
-@pytest.mark.parametrize(("probability", "stays"), [(LEAST * 0.9, False), (LEAST * 1.1, True)])
+@pytest.mark.parametrize(
+    ("probability", "stays"), [(MIN_END_PROBABILITY * 0.9, False), (MIN_END_PROBABILITY * 1.1, True)]
+)
 def test_the_probability_of_the_end_decides(probability: float, stays: bool) -> None:
     assert (kept([candidate(LAYS)], Recorder((LAYS, probability))) == [LAYS]) is stays
 

@@ -7,7 +7,7 @@ import pytest
 
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.teachers.rules import SLICE, RulesTeacher
+from agent.learning.teachers.rules import BATCH, RulesTeacher
 from agent.learning.verification import verify
 from memory.records.knowledge import Passage
 from tests.support.statements import DEVICES, at
@@ -77,11 +77,11 @@ def test_passages_that_state_nothing_are_counted() -> None:
 
 def test_progress_is_told_up_to_the_last_passage() -> None:
     many = [
-        PROSE.model_copy(update={"id": f"p{n}", "text": "The canal has locks."}) for n in range(SLICE + 3)
+        PROSE.model_copy(update={"id": f"p{n}", "text": "The canal has locks."}) for n in range(BATCH + 3)
     ]
     told: list[tuple[int, int]] = []
     write(*many, on_progress=lambda done, total: told.append((done, total)))
-    assert told == [(SLICE, SLICE + 3), (SLICE + 3, SLICE + 3)]
+    assert told == [(BATCH, BATCH + 3), (BATCH + 3, BATCH + 3)]
 
 
 def test_the_same_passages_give_the_same_pairs() -> None:
@@ -98,7 +98,7 @@ async def test_the_loop_goes_on_while_passages_are_read() -> None:
             await asyncio.sleep(0.001)
 
     beating = asyncio.create_task(beat())
-    await RulesTeacher().write([PROSE] * SLICE)
+    await RulesTeacher().write([PROSE] * BATCH)
     beating.cancel()
     assert beats > 3
 
