@@ -1,4 +1,4 @@
-"""`nightschool adapters`: list, show, promote, roll back and forget, while the service goes on serving."""
+"""`nightschool adapters`: list, show, promote and roll back adapters, and forget a lesson."""
 
 from typing import Annotated, Any
 
@@ -18,9 +18,9 @@ def listing(
     from api.cli.screen import table
 
     with service() as client:
-        found = client.get("/v1/adapters", domain=domain)
+        adapters = client.get("/v1/adapters", domain=domain)
     if as_json:
-        print_json(found)
+        print_json(adapters)
         return
     rows = [
         (
@@ -31,7 +31,7 @@ def listing(
             _accuracy(a["after"]),
             a["created_at"][:19],
         )
-        for a in found
+        for a in adapters
     ]
     console().print(table(("adapter", "domain", "status", "before", "after", "created"), rows))
 
@@ -48,15 +48,15 @@ def show(name: Name) -> None:
 
 @app.command()
 def promote(name: Name) -> None:
-    """Make an adapter its domain's live one, if its canary question shows that it works."""
+    """Make an adapter live in its domain, if it answers its canary question."""
     with service() as client:
         serving = client.post(f"/v1/adapters/{name}/promote")
     console().print(f"{serving['domain']} is now served by {name}", markup=False)
 
 
 @app.command()
-def rollback(domain: Annotated[str, typer.Argument(help="Domain to take back one version.")]) -> None:
-    """Let a domain be served by its previous adapter again, or by the base model."""
+def rollback(domain: Annotated[str, typer.Argument(help="Domain to roll back.")]) -> None:
+    """Go back to a domain's previous adapter, or to the base model."""
     with service() as client:
         serving = client.post("/v1/adapters/rollback", {"domain": domain})
     name = serving["adapter"]["name"] if serving["adapter"] else "the base model"
@@ -65,13 +65,16 @@ def rollback(domain: Annotated[str, typer.Argument(help="Domain to take back one
 
 @app.command()
 def forget(
-    domain: Annotated[str, typer.Argument(help="Domain that is to forget.")],
+    domain: Annotated[str, typer.Argument(help="Domain that learned the lesson.")],
     curriculum: Annotated[
-        str, typer.Argument(help="What it learned from: a digest of `adapters show`, or its first 8 digits.")
+        str,
+        typer.Argument(
+            help="Curriculum of the lesson: a digest from `adapters show`, or its first 8 digits."
+        ),
     ],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
-    """Take one lesson out of a domain: quarantine it, and teach the domain the others anew."""
+    """Quarantine one lesson of a domain, and teach the domain its other lessons again."""
     from api.cli.learn import watch
 
     with service() as client:

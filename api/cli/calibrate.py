@@ -1,4 +1,4 @@
-"""`nightschool calibrate`: a domain's gate, refitted on people's own labelled questions."""
+"""`nightschool calibrate`: refits a domain's gate on labelled questions of your own."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,7 @@ def calibrate(
     domain: Annotated[str, typer.Option(help="Domain of a live adapter, or of the base model: general.")],
     questions: Annotated[
         Path,
-        typer.Option(help='JSON lines: {"question": ..., "answers": [...]}; no answers: it cannot be known.'),
+        typer.Option(help='JSON lines: {"question": ..., "answers": [...]}; empty answers: nobody can know.'),
     ],
 ) -> None:
     """Refit a domain's gate on your own labelled questions (at least 100; minutes).
@@ -26,13 +26,13 @@ def calibrate(
     The running service asks them, and uses the new threshold from then on, without a restart. With too few
     labels the threshold stays as it was, and the exit code is 1.
     """
-    asked = _read(questions)
-    body = {"domain": domain, "questions": [each.model_dump(mode="json") for each in asked]}
+    labelled = _read(questions)
+    body = {"domain": domain, "questions": [question.model_dump(mode="json") for question in labelled]}
     with service() as client:
-        found = client.post("/v1/calibrations", body, seconds=PATIENCE_SECONDS)
-    _tell(found)
-    if not found["refitted"]:
-        stop(f"{'; '.join(found['reasons'])}: nothing is promised, the threshold stays as it was", FAILED)
+        result = client.post("/v1/calibrations", body, seconds=PATIENCE_SECONDS)
+    _print(result)
+    if not result["refitted"]:
+        stop(f"{'; '.join(result['reasons'])}: nothing is promised, the threshold stays as it was", FAILED)
 
 
 def _read(path: Path) -> "list[LabelledQuestion]":
@@ -44,49 +44,49 @@ def _read(path: Path) -> "list[LabelledQuestion]":
         lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
         stop(f"{path} cannot be read: {error}", BAD_INPUT)
-    found = []
+    questions = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            found.append(LabelledQuestion.model_validate_json(line))
+            questions.append(LabelledQuestion.model_validate_json(line))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             reason = f"{place}: {first['msg']}" if place else first["msg"]
             stop(f"{path}, line {number}: {reason}", BAD_INPUT)
-    if not found:
+    if not questions:
         stop(f"{path} holds no questions", BAD_INPUT)
-    return found
+    return questions
 
 
-def _tell(found: dict[str, Any]) -> None:
-    right = f", {found['right'] / found['labels']:.0%}" if found["labels"] else ""
+def _print(result: dict[str, Any]) -> None:
+    right = f", {result['right'] / result['labels']:.0%}" if result["labels"] else ""
     lines = {
-        "answered by": found["adapter"] or "the base model",
-        "labels": f"{found['labels']} of {found['asked']} answers ({found['declined']} declined)",
-        "right": f"{found['right']}{right}",
-        "AUROC": _figure(found["auroc"]),
-        "ECE": _figure(found["error"]),
-        "threshold": _figure(found["threshold"]),
-        "promise": _promise(found),
-        "confident": f"{found['confident']:.0%} of the answers",
+        "answered by": result["adapter"] or "the base model",
+        "labels": f"{result['labels']} of {result['asked']} answers ({result['declined']} declined)",
+        "right": f"{result['right']}{right}",
+        "AUROC": _figure(result["auroc"]),
+        "ECE": _figure(result["error"]),
+        "threshold": _figure(result["threshold"]),
+        "promise": _promise(result),
+        "confident": f"{result['confident']:.0%} of the answers",
     }
-    if not found["refitted"]:
+    if not result["refitted"]:
         lines["threshold"] = "as it was"
     for label, text in lines.items():
         console().print(f"{label:<12} {text}", markup=False, soft_wrap=True)
 
 
-def _promise(found: dict[str, Any]) -> str:
-    if found["risk"] is not None:
+def _promise(result: dict[str, Any]) -> str:
+    if result["risk"] is not None:
         return (
-            f"at most {found['risk']:.0%} of the confident answers to questions like these are wrong,"
-            f" but for a chance of {found['delta']:.0%}"
+            f"at most {result['risk']:.0%} of the confident answers to questions like these are wrong,"
+            f" but for a chance of {result['delta']:.0%}"
         )
-    if not found["refitted"]:
+    if not result["refitted"]:
         return "none"
-    return f"none, so no answer counts as confident: {'; '.join(found['reasons'])}"
+    return f"none, so no answer counts as confident: {'; '.join(result['reasons'])}"
 
 
 def _figure(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""`nightschool chat`: one question, or a conversation in the terminal, with the gate's figures."""
+"""`nightschool chat`: one question, or a conversation, with the gate's figures for each answer."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +11,19 @@ if TYPE_CHECKING:
 
 
 def chat(
-    question: Annotated[str | None, typer.Argument(help="Leave it out for a conversation.")] = None,
-    model: Annotated[str, typer.Option(help="auto, a domain, an adapter or the base model.")] = "auto",
+    question: Annotated[
+        str | None, typer.Argument(help="Question to ask; without one, a conversation starts.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Who answers: auto, a domain, an adapter or the base model.")
+    ] = "auto",
 ) -> None:
-    """Ask a question; shows the answer, how sure the model was, and where the answer comes from."""
+    """Ask a question; show the answer, the model's confidence and the sources."""
     with service() as client:
         if question is not None:
             _ask(client, [{"role": "user", "content": question}], model)
             return
-        console().print("Ask away; an empty line ends it.", style="dim")
+        console().print("Type a question; an empty line ends the conversation.", style="dim")
         messages: list[dict[str, str]] = []
         while line := _line():
             messages.append({"role": "user", "content": line})

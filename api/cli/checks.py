@@ -206,7 +206,7 @@ def engine(settings: Settings) -> Iterator[Finding]:
     elif settings.engine == "local":
         yield Finding("engine", "ok", "transformers in the api's process")
     elif settings.engine_url is not None or (running_url(settings) is not None):
-        url = settings.served_by.removesuffix("/v1").rstrip("/")
+        url = settings.vllm_url.removesuffix("/v1").rstrip("/")
         answer = _status(f"{url}/health")
         if answer == "200":
             yield Finding("engine", "ok", f"answers at {url}")

@@ -1,7 +1,4 @@
-"""HTTP client of our own commands: requests, errors, and the event stream of a run.
-
-Prints nothing and exits nothing; the commands decide what a failure means.
-"""
+"""HTTP client for the commands: requests, errors, and the event stream of a run."""
 
 import json
 import time
@@ -13,7 +10,7 @@ import httpx
 
 REPLY_SECONDS = 120.0
 STREAM_SECONDS = 60.0
-"""The service sends a sign of life every 15 s."""
+"""Longer than the service's heartbeat, which comes every 15 s."""
 RECONNECTS = 20
 PAUSE_SECONDS = 1.5
 
@@ -39,19 +36,19 @@ class Client:
 
     def get(self, path: str, **query: str | int | None) -> Any:
         """The reply's JSON. Raises Unreachable, Refused."""
-        return self._ask("GET", path, params=_given(query))
+        return self._request("GET", path, params=_without_none(query))
 
     def post(self, path: str, body: dict[str, Any] | None = None, *, seconds: float = REPLY_SECONDS) -> Any:
-        """The reply's JSON, which is waited for so long. Raises Unreachable, Refused."""
-        return self._ask("POST", path, seconds, json=body)
+        """The reply's JSON; waits `seconds` for it. Raises Unreachable, Refused."""
+        return self._request("POST", path, seconds, json=body)
 
     def delete(self, path: str) -> None:
         """Raises Unreachable, Refused."""
-        self._ask("DELETE", path)
+        self._request("DELETE", path)
 
     def upload(self, path: str, data: bytes, media_type: str, **query: str) -> Any:
         """Sends bytes as they are; returns the reply's JSON. Raises Unreachable, Refused."""
-        return self._ask("POST", path, content=data, params=query, headers={"Content-Type": media_type})
+        return self._request("POST", path, content=data, params=query, headers={"Content-Type": media_type})
 
     def follow(self, run_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """A run's events as (name, data), reconnecting where a stream breaks; ends with `end` or `waiting`.
@@ -92,10 +89,10 @@ class Client:
                     yield name, number, json.loads(data)
                     name = number = data = ""
 
-    def _ask(self, method: str, path: str, seconds: float = REPLY_SECONDS, **request: Any) -> Any:
-        patience = httpx.Timeout(REPLY_SECONDS, read=seconds)
+    def _request(self, method: str, path: str, seconds: float = REPLY_SECONDS, **request: Any) -> Any:
+        timeout = httpx.Timeout(REPLY_SECONDS, read=seconds)
         try:
-            response = self._http.request(method, path, timeout=patience, **request)
+            response = self._http.request(method, path, timeout=timeout, **request)
         except httpx.ReadTimeout as error:
             reason = f"no answer from {self._url} within {seconds:.0f} s: see the service's log"
             raise Unreachable(reason) from error
@@ -111,7 +108,7 @@ class Client:
 
 @contextmanager
 def connect(url: str, key: str | None) -> Iterator[Client]:
-    """A client of the api at `url`, closed on leaving."""
+    """A client of the api at `url`, closed on exit."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=url, headers=headers, timeout=REPLY_SECONDS, trust_env=False) as http:
         yield Client(url, http)
@@ -126,5 +123,5 @@ def _refused(response: httpx.Response) -> Refused:
     return Refused(response.status_code, str(message))
 
 
-def _given(query: dict[str, str | int | None]) -> dict[str, str | int]:
+def _without_none(query: dict[str, str | int | None]) -> dict[str, str | int]:
     return {key: value for key, value in query.items() if value is not None}

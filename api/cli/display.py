@@ -29,7 +29,7 @@ LONGITUDINAL: Mapping[str, Callable[[Json], float | None]] = {
 BLOCKS = "▁▂▃▄▅▆▇█"
 QUIET_SECONDS = 10.0
 DIRECT = ("answered", "answered_unsure")
-"""Outcomes of which the gate's figures are those of the answer that is shown."""
+"""Outcomes whose shown answer is the one that the gate's figures are about."""
 COLOURS = {"confident": "green", "undecided": "yellow", "unsure": "red"}
 
 
@@ -66,9 +66,9 @@ def show_answer(screen: Console, completion: Json) -> None:
 
 
 def show_run(screen: Console, events: Iterable[tuple[str, Json]]) -> tuple[str, Json]:
-    """A run's progress as it happens; returns the event with which it ended.
+    """Prints a run's progress as it happens; returns the last event.
 
-    Counts of one phase replace each other in a terminal; elsewhere every tenth second of them is a line.
+    In a terminal, counts of one phase replace each other; elsewhere they are printed every ten seconds.
     """
     last: tuple[str, Json] = ("", {})
     phase, shown = "", float("-inf")
@@ -110,8 +110,8 @@ def show_report(screen: Console, report: Json) -> None:
         )
     lessons = report.get("lessons") or ()
     for number, lesson in enumerate(lessons if len(lessons) > 1 else (), 1):
-        told = f"lesson {number} of {len(lessons)}: {lesson['facts']} facts, {lesson['pairs']} pairs"
-        screen.print(Text(f"{'':<12}{told}, {lesson['adapter'] or 'not promoted'}"))
+        line = f"lesson {number} of {len(lessons)}: {lesson['facts']} facts, {lesson['pairs']} pairs"
+        screen.print(Text(f"{'':<12}{line}, {lesson['adapter'] or 'not promoted'}"))
     if training := report.get("training"):
         screen.print(
             Text(
@@ -120,13 +120,13 @@ def show_report(screen: Console, report: Json) -> None:
         )
     if report.get("evaluation"):
         screen.print(evaluation_table(report["evaluation"]))
-    show_surety(screen, report)
+    show_confidence(screen, report)
     if gates := report.get("gates"):
         screen.print(gates_table(gates))
 
 
 def show_adapter(screen: Console, adapter: Json) -> None:
-    """One adapter whole."""
+    """Everything about one adapter."""
     for key in ("name", "domain", "status", "base_model", "recipe", "curriculum", "created_at", "path"):
         screen.print(Text(f"{key:<12}{adapter[key]}"))
     screen.print(Text(f"{'parent':<12}{adapter['parent'] or 'the base model'}"))
@@ -134,24 +134,23 @@ def show_adapter(screen: Console, adapter: Json) -> None:
         screen.print(Text(f"{'rehearsed':<12}{digest}"))
     screen.print(Text(f"{'training':<12}{adapter['training_seconds']:.0f} s"))
     screen.print(evaluation_table(adapter))
-    show_surety(screen, adapter)
+    show_confidence(screen, adapter)
     screen.print(gates_table(adapter["verdict"]))
 
 
-def show_surety(screen: Console, measured: Json) -> None:
-    """How much of what was taught the adapter says without looking it up, and how far its stated confidence
-    is from how often it is right."""
+def show_confidence(screen: Console, measured: Json) -> None:
+    """The share of taught facts that the adapter answers confidently, and its calibration error."""
     if shares := measured.get("let_through"):
-        told = f"surely said {shares['right']:.1%} of taught facts right, {shares['wrong']:.1%} wrong"
-        screen.print(Text(told))
+        line = f"confident on taught facts: {shares['right']:.1%} right, {shares['wrong']:.1%} wrong"
+        screen.print(Text(line))
     if (gate := measured.get("gate")) and gate["error"] is not None:
         screen.print(Text(f"stated confidence is off by {gate['error']:.3f} (expected calibration error)"))
 
 
 def evaluation_table(evaluation: Json) -> Wide:
-    """Every question set before and after, from a mapping with both evaluations.
+    """Every question set before and after training, from a mapping with both evaluations.
 
-    Before is the base model, but of earlier lessons and forgotten facts the adapter that was live.
+    Before is the base model; for earlier lessons and forgotten facts it is the adapter that was live.
     """
     shown = plain_table()
     shown.add_column("questions", no_wrap=True)
@@ -175,26 +174,25 @@ def evaluation_table(evaluation: Json) -> Wide:
 
 
 def versions_table(domain: str, versions: Sequence[Json]) -> Wide:
-    """A domain's versions, oldest first: one column of each drawing, and the figures of the first and last.
+    """A domain's versions, oldest first: a bar for each, and the figures of the first and the last.
 
-    What each knew of its own lesson and of earlier ones, what it kept of the rest, how often it answered
-    wrongly about words that nobody taught, and its calibration error.
+    Accuracy on the own lesson, on earlier ones and on general questions, invented answers, and calibration.
     """
     live = next(
         (f"version {v['version']} is live" for v in versions if v["status"] == "live"), "none is live"
     )
     rejected = [str(v["version"]) for v in versions if v["status"] == "rejected"]
-    told = f"{domain}: {live}" + (f", rejected: {', '.join(rejected)}" if rejected else "")
-    shown = plain_table(Text(told))
+    title = f"{domain}: {live}" + (f", rejected: {', '.join(rejected)}" if rejected else "")
+    shown = plain_table(Text(title))
     shown.add_column("figure", no_wrap=True)
     numbers = [version["version"] for version in versions]
     shown.add_column(f"versions {numbers[0]} to {numbers[-1]}", no_wrap=True)
     shown.add_column("first", justify="right", no_wrap=True)
     shown.add_column("last", justify="right", no_wrap=True)
     for label, figure in LONGITUDINAL.items():
-        found = [figure(version) for version in versions]
-        if measured := [share for share in found if share is not None]:
-            shown.add_row(label, drawn(found), f"{measured[0]:.1%}", f"{measured[-1]:.1%}")
+        figures = [figure(version) for version in versions]
+        if measured := [share for share in figures if share is not None]:
+            shown.add_row(label, bars(figures), f"{measured[0]:.1%}", f"{measured[-1]:.1%}")
     return Wide(shown)
 
 
@@ -203,8 +201,8 @@ def _measured(version: Json, group: str, figure: str) -> float | None:
     return float(score[figure]) if score and score["count"] else None
 
 
-def drawn(shares: Sequence[float | None]) -> str:
-    """One block for each share in [0, 1], as high as it is; a space where there is none."""
+def bars(shares: Sequence[float | None]) -> str:
+    """A bar for each share in [0, 1]; a space for one that was not measured."""
     return "".join(" " if share is None else BLOCKS[round(share * (len(BLOCKS) - 1))] for share in shares)
 
 
@@ -220,6 +218,6 @@ def gates_table(verdict: Json) -> Wide:
 
 
 def interval(bounds: Json) -> str:
-    """An entropy: one number where the bounds agree to two places, else both."""
+    """An entropy: one number if the bounds agree to two decimals, else both."""
     lower, upper = f"{bounds['lower']:.2f}", f"{bounds['upper']:.2f}"
     return lower if lower == upper else f"{lower}..{upper}"

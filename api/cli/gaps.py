@@ -1,4 +1,4 @@
-"""The commands about gaps: list, dismiss, merge and delete what the service could not answer."""
+"""`nightschool gaps`: list, dismiss, merge and delete questions that the service could not answer."""
 
 from typing import Annotated
 
@@ -22,19 +22,19 @@ def gaps(
     from api.cli.screen import table
 
     with service() as client:
-        found = client.get("/v1/gaps", status=status)
+        listed = client.get("/v1/gaps", status=status)
     if as_json:
-        print_json(found)
+        print_json(listed)
         return
     rows = [
-        (gap["id"], gap["question"], gap["domain"], gap["status"], gap["opened_at"][:19]) for gap in found
+        (gap["id"], gap["question"], gap["domain"], gap["status"], gap["opened_at"][:19]) for gap in listed
     ]
     console().print(table(("gap", "question", "domain", "status", "opened"), rows, prose=["question"]))
 
 
 @app.command()
 def dismiss(gap: Id) -> None:
-    """Never learn a gap: its question opens no other one."""
+    """Mark a gap as never to be learned; its question opens no new gap."""
     with service() as client:
         client.post(f"/v1/gaps/{gap}/dismiss")
     console().print(f"Gap {gap} is dismissed.", markup=False)
@@ -45,12 +45,12 @@ def delete(gap: Id) -> None:
     """Remove a gap and its question."""
     with service() as client:
         client.delete(f"/v1/gaps/{gap}")
-    console().print(f"Gap {gap} is gone.", markup=False)
+    console().print(f"Gap {gap} was deleted.", markup=False)
 
 
 @app.command()
-def merge(gap: Id, into: Annotated[str, typer.Option(help="Id of the gap that stands for both.")]) -> None:
-    """Let another gap stand for this one's question too."""
+def merge(gap: Id, into: Annotated[str, typer.Option(help="Id of the gap that stays.")]) -> None:
+    """Merge a gap into another one that covers its question."""
     with service() as client:
         client.post(f"/v1/gaps/{gap}/merge", {"into": into})
     console().print(f"Gap {gap} is merged into {into}.", markup=False)

@@ -1,6 +1,6 @@
-"""Commands for API keys.
+"""`nightschool keys`: make, list and revoke API keys.
 
-None of them asks the service: they work on its database, whether it runs or not.
+They work on the database itself, so the service need not run.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ T = TypeVar("T")
 def create(
     scope: Annotated[str, typer.Option(help="chat, learn (chat too) or admin (all).")],
     owner: Annotated[
-        str, typer.Option(help="Whose threads it sees; several keys may have one owner.")
+        str, typer.Option(help="Owner whose threads the key sees; an owner may have several keys.")
     ] = "default",
 ) -> None:
     """Make a key and print it, once."""
@@ -52,7 +52,7 @@ def listing(as_json: AsJson = False) -> None:
 
 @app.command()
 def revoke(key: Annotated[str, typer.Argument(help="Id of a key.")]) -> None:
-    """Make a key worthless, within seconds."""
+    """Revoke a key; it stops working within seconds."""
     _with_keys(lambda keys: keys.revoke(key))
     console().print(f"Key {key} is revoked.", markup=False)
 
@@ -66,20 +66,20 @@ def _with_keys(work: "Callable[[ApiKeys], Awaitable[T]]") -> T:
     from memory.errors import StoreUnavailable, UnknownKey
     from memory.server.keys import ApiKeys
 
-    given = settings()
-    given.home.mkdir(parents=True, exist_ok=True)
+    configuration = settings()
+    configuration.home.mkdir(parents=True, exist_ok=True)
 
     async def run() -> Any:
-        database = await open_database(given.relational)
+        database = await open_database(configuration.relational)
         try:
             return await work(ApiKeys(database))
         finally:
             await database.aclose()
 
     try:
-        found: T = asyncio.run(run())
+        result: T = asyncio.run(run())
     except UnknownKey as error:
         stop(str(error), BAD_INPUT)
     except StoreUnavailable as error:
         stop(str(error), FAILED)
-    return found
+    return result

@@ -1,7 +1,4 @@
-"""Commands for learning: start a run and watch it, decide on one, list runs.
-
-Computes no figure; the report of the run holds all that is shown.
-"""
+"""Commands for learning: start a run and watch it, approve, reject or cancel one, list runs."""
 
 import getpass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,12 +15,14 @@ Domain = Annotated[str | None, typer.Option(help="Only documents of this domain.
 
 def learn(
     topic: Annotated[str | None, typer.Argument(help="What to learn, such as 'Rust ownership'.")] = None,
-    question: Annotated[str | None, typer.Option(help="Learn what this question needs instead.")] = None,
-    gap: Annotated[str | None, typer.Option(help="Learn what this open gap needs instead.")] = None,
+    question: Annotated[str | None, typer.Option(help="Learn what answers this question.")] = None,
+    gap: Annotated[str | None, typer.Option(help="Learn what answers the question of this open gap.")] = None,
     domain: Domain = None,
-    approval: Annotated[str | None, typer.Option(help="auto, or human: a person approves.")] = None,
-    source: Annotated[list[str] | None, typer.Option(help="Only this document; repeatable.")] = None,
-    ask: Annotated[list[str] | None, typer.Option(help="Ask this before and after; repeatable.")] = None,
+    approval: Annotated[str | None, typer.Option(help="Who approves the curriculum: auto or human.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Use only this document; repeatable.")] = None,
+    ask: Annotated[
+        list[str] | None, typer.Option(help="Question to ask before and after; repeatable.")
+    ] = None,
 ) -> None:
     """Learn a topic from the library: live progress, then the figures before and after."""
     if sum(part is not None for part in (topic, question, gap)) != 1:
@@ -41,7 +40,7 @@ def approve(
     run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
-    """Let a run's curriculum through to the trainer, and watch it."""
+    """Approve a run's curriculum, and watch its training."""
     _decide(run, approved=True, reason=reason)
 
 
@@ -49,18 +48,18 @@ def reject(
     run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
-    """Stop a run's curriculum: nothing is trained."""
+    """Reject a run's curriculum; nothing is trained."""
     _decide(run, approved=False, reason=reason)
 
 
 def cancel(
-    run: Annotated[str, typer.Argument(help="Id of a run that goes on, or waits for approval.")],
+    run: Annotated[str, typer.Argument(help="Id of a run that is working or waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
-    """End a run where it is."""
+    """Cancel a run."""
     with service() as client:
         client.post(f"/v1/learn/{run}/cancel", {"by": getpass.getuser(), "reason": reason})
-    console().print(f"Run {run} is being ended.", markup=False)
+    console().print(f"Run {run} is being cancelled.", markup=False)
 
 
 def runs(as_json: AsJson = False) -> None:
@@ -68,16 +67,16 @@ def runs(as_json: AsJson = False) -> None:
     from api.cli.screen import table
 
     with service() as client:
-        found = [run | {"status": _status(client, run)} for run in client.get("/v1/learn")]
+        listed = [run | {"status": _status(client, run)} for run in client.get("/v1/learn")]
     if as_json:
-        print_json(found)
+        print_json(listed)
         return
-    rows = [(run["id"], run["subject"], run["status"], run["started_at"][:19]) for run in found]
+    rows = [(run["id"], run["subject"], run["status"], run["started_at"][:19]) for run in listed]
     console().print(table(("run", "subject", "status", "started"), rows, prose=["subject"]))
 
 
 def _status(client: "Client", run: dict[str, Any]) -> str:
-    """How it ended, or whether it works or waits for a person."""
+    """Its outcome, or whether it is working or waits for approval."""
     if run["outcome"] is not None:
         return str(run["outcome"]["status"])
     return str(client.get(f"/v1/learn/{run['id']}")["standing"]["status"])
@@ -93,8 +92,8 @@ def _decide(run: str, *, approved: bool, reason: str) -> None:
             console().print(f"Run {run} was stopped; its gap stays open.", markup=False)
 
 
-def watch(client: "Client", run_id: str, wanted: str = "learned") -> None:
-    """Shows a run's progress and then its report; ends the command with 1 unless its outcome is `wanted`."""
+def watch(client: "Client", run_id: str, expected: str = "learned") -> None:
+    """Shows a run's progress and its report; ends the command with 1 unless the outcome is `expected`."""
     from api.cli.display import show_report, show_run
 
     screen = console()
@@ -118,5 +117,5 @@ def watch(client: "Client", run_id: str, wanted: str = "learned") -> None:
     report = client.get(f"/v1/learn/{run_id}")["report"]
     show_report(screen, report)
     outcome = last["outcome"]
-    if outcome["status"] != wanted:
+    if outcome["status"] != expected:
         stop(f"{outcome['status']}: {outcome['reason']}", FAILED)

@@ -1,6 +1,6 @@
-"""`nightschool ingest`: reads files, folders and URLs on this machine and sends them to the service.
+"""`nightschool ingest`: reads files, folders and URLs on this machine and sends their bytes to the service.
 
-Extracts nothing; the service turns bytes into passages and facts, so that one process writes its stores.
+The service extracts passages and facts, so that only one process writes to the stores.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -31,21 +31,21 @@ def ingest(
         for target in targets:
             try:
                 for document in read_target(target, max_bytes=most):
-                    failed += not _take_in(client, document, domain)
+                    failed += not _send(client, document, domain)
             except IngestError as error:
                 failed += 1
-                _say(str(error))
+                _print(str(error))
     if failed:
-        stop(f"{failed} could not be read; nothing of them was kept", BAD_INPUT)
+        stop(f"{failed} could not be read; nothing of them was stored", BAD_INPUT)
 
 
-def _take_in(client: "Client", document: "RawDocument | Failure", domain: str) -> bool:
-    """Sends one document and says what came of it; False where it cannot be read."""
+def _send(client: "Client", document: "RawDocument | Failure", domain: str) -> bool:
+    """Sends one document and prints the result; False if it cannot be read."""
     from api.cli.client import Refused
     from memory.ingest.pipeline import Failure
 
     if isinstance(document, Failure):
-        _say(document.reason)
+        _print(document.reason)
         return False
     query = {"source": document.source, "title": document.title, "domain": domain}
     try:
@@ -53,12 +53,12 @@ def _take_in(client: "Client", document: "RawDocument | Failure", domain: str) -
     except Refused as error:
         if error.status >= 500:
             raise
-        _say(str(error))
+        _print(str(error))
         return False
     what = f"{report['passages']} passages, {report['facts']} facts"
-    _say(f"{document.source}: {'unchanged' if report['unchanged'] else what}")
+    _print(f"{document.source}: {'unchanged' if report['unchanged'] else what}")
     return True
 
 
-def _say(message: str) -> None:
+def _print(message: str) -> None:
     console().print(f"  {message}", markup=False, soft_wrap=True)

@@ -36,7 +36,7 @@ def add(
 
     catalogue = shipped_catalogue()
     what = model or catalogue.default
-    with _plainly():
+    with _errors_as_messages():
         store = _store()
         folder = what not in catalogue.models and Path(what).exists()
         there = store.find_added(what) if folder else store.find(what)
@@ -48,7 +48,7 @@ def add(
             return
         with _progress() as progress:
             origin = adopt(what, store, catalogue, progress, name=name, template=chat_template)
-        _tell(store, origin)
+        _print_added(store, origin)
 
 
 @app.command("list")
@@ -60,7 +60,7 @@ def listing(as_json: AsJson = False) -> None:
 
     catalogue = shipped_catalogue()
     rows = []
-    with _plainly():
+    with _errors_as_messages():
         store = _store()
         in_use = _in_use(store)
         for name in store.names():
@@ -89,7 +89,7 @@ def show(name: Name) -> None:
     """Show where a model came from and what its card says."""
     from agent.errors import NoModelCard
 
-    with _plainly():
+    with _errors_as_messages():
         store = _store()
         origin = store.origin(name)
         lines = {
@@ -122,7 +122,7 @@ def show(name: Name) -> None:
 @app.command()
 def use(name: Name) -> None:
     """Choose the model that is served and taught from the next start on."""
-    with _plainly():
+    with _errors_as_messages():
         store = _store()
         store.use(name)
     chosen = settings().model
@@ -134,7 +134,7 @@ def use(name: Name) -> None:
 @app.command()
 def remove(name: Name) -> None:
     """Remove a model and its card; the files of a folder that was adopted stay."""
-    with _plainly():
+    with _errors_as_messages():
         store = _store()
         store.origin(name)
         if name == _in_use(store):
@@ -184,8 +184,8 @@ def _progress() -> Iterator[_Bar]:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
-    """What is wrong with a model or the place for it ends the command with one line and 2."""
+def _errors_as_messages() -> Iterator[None]:
+    """Ends the command with one line and exit code 2 on an error of a model or the disk."""
     from agent.errors import ModelError
 
     try:
@@ -210,7 +210,7 @@ def _in_use(store: "ModelStore") -> str:
     return store.find(setting) or setting
 
 
-def _tell(store: "ModelStore", origin: "ModelOrigin") -> None:
+def _print_added(store: "ModelStore", origin: "ModelOrigin") -> None:
     from agent.models.card import CARD
 
     console().print(

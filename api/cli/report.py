@@ -1,7 +1,4 @@
-"""`nightschool report`: how each domain has fared from version to version.
-
-Measures nothing; every figure is from the evaluation that its adapter was gated on.
-"""
+"""`nightschool report`: accuracy, forgetting, hallucination and calibration of each domain's versions."""
 
 from itertools import groupby
 from typing import Annotated

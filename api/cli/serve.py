@@ -1,7 +1,4 @@
-"""Commands that run processes: all of the service, or one part of it in the foreground.
-
-What the parts are is in `components`, how they are kept running in `supervisor`.
-"""
+"""Commands that run the service: all of it, or one process in the foreground."""
 
 import asyncio
 import fcntl
@@ -24,8 +21,8 @@ if TYPE_CHECKING:
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all output of all parts.")]
 
 COLOURS = {"graph": "magenta", "engine": "yellow", "worker": "cyan", "api": "green"}
-WORDY = ("engine", "graph")
-"""Parts that log much of no interest to a person; the console shows the engine's errors, the files all."""
+QUIET = ("engine", "graph")
+"""Processes whose output is only in the log files, but for the engine's errors."""
 TROUBLE = re.compile(r"^(?!.*WARNING).*\b(ERROR|CRITICAL|FATAL)\b")
 
 
@@ -34,18 +31,18 @@ def up(verbose: Verbose = False) -> None:
     from api.supervisor import supervisor
     from api.supervisor.components import components
 
-    given = settings()
-    with _plainly():
-        parts = components(given)
-    logs = given.path("logs")
+    configuration = settings()
+    with _errors_as_messages():
+        parts = components(configuration)
+    logs = configuration.path("logs")
     logs.mkdir(parents=True, exist_ok=True)
-    with (given.path("up.lock")).open("a+") as lock:
-        _claim(lock.fileno(), given)
-        _ports_free(given, parts)
+    with (configuration.path("up.lock")).open("a+") as lock:
+        _lock_home(lock.fileno(), configuration)
+        _check_ports(configuration, parts)
         screen = console()
 
         def show(name: str, line: str) -> None:
-            if verbose or name not in WORDY or (name == "engine" and TROUBLE.search(line)):
+            if verbose or name not in QUIET or (name == "engine" and TROUBLE.search(line)):
                 note(name, line)
 
         def note(name: str, line: str) -> None:
@@ -56,14 +53,16 @@ def up(verbose: Verbose = False) -> None:
         def ready(seconds: float) -> None:
             screen.print(
                 f"\n[bold green]Nightschool is ready[/] after {seconds:.0f} s\n"
-                f"  chat   {given.api_url}/v1/chat/completions   or: nightschool chat\n"
-                f"  docs   {given.api_url}/docs\n"
+                f"  chat   {configuration.api_url}/v1/chat/completions   or: nightschool chat\n"
+                f"  docs   {configuration.api_url}/docs\n"
                 f"  logs   {logs}\n"
                 "  stop   Ctrl-C\n",
                 soft_wrap=True,
             )
 
-        screen.print(f"Starting {', '.join(part.name for part in parts)} (home: {given.home.resolve()})")
+        screen.print(
+            f"Starting {', '.join(part.name for part in parts)} (home: {configuration.home.resolve()})"
+        )
         try:
             asyncio.run(
                 _supervise(supervisor.supervise, parts, logs=logs, say=show, note=note, on_ready=ready)
@@ -74,18 +73,18 @@ def up(verbose: Verbose = False) -> None:
 
 
 def api() -> None:
-    """Run the api alone. It needs a graph store, and an engine to answer."""
+    """Run the api alone; it needs a running graph store and engine."""
     import logging
 
-    given = settings()
-    logging.basicConfig(level=given.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    configuration = settings()
+    logging.basicConfig(level=configuration.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "dbos", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     from api.cli.running import announced
     from api.serving import serve
 
-    with _plainly(), announced(given):
-        serve(given)
+    with _errors_as_messages(), announced(configuration):
+        serve(configuration)
     os._exit(0)  # everything is closed, and taking the interpreter down in order would take seconds more
 
 
@@ -93,33 +92,33 @@ def worker() -> None:
     """Run the trainer alone."""
     from api.supervisor import components
 
-    _become(components.worker)
+    _exec(components.worker)
 
 
 def engine() -> None:
     """Run the vLLM server alone."""
     from api.supervisor import components
 
-    _become(components.engine)
+    _exec(components.engine)
 
 
 def graph() -> None:
     """Run the embedded graph store alone."""
     from api.supervisor import components
 
-    _become(components.graph)
+    _exec(components.graph)
 
 
-def _become(made: "Callable[[Settings], Component]") -> None:
-    given = settings()
-    with _plainly():
-        part = made(given)
+def _exec(component: "Callable[[Settings], Component]") -> None:
+    configuration = settings()
+    with _errors_as_messages():
+        part = component(configuration)
     os.execvp(part.command[0], part.command)
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
-    """Ends the command with the message of what keeps a part from starting; 2 for a bad setting or model."""
+def _errors_as_messages() -> Iterator[None]:
+    """Ends the command with an error's message; exit code 2 for a bad setting or model."""
     from agent.errors import AgentError, ModelError
     from memory.errors import StorageError
 
@@ -136,30 +135,33 @@ def _plainly() -> Iterator[None]:
 
 
 async def _supervise(supervise: Any, parts: Sequence["Component"], **options: Any) -> None:
-    asked = asyncio.Event()
+    stopping = asyncio.Event()
 
     def on_signal() -> None:
-        if asked.is_set():
+        if stopping.is_set():
             os._exit(130)  # the second Ctrl-C: the children are told to stop by the death of their parent
-        asked.set()
+        stopping.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    await supervise(parts, stop=asked, **options)
+    await supervise(parts, stop=stopping, **options)
 
 
-def _claim(lock: int, given: "Settings") -> None:
-    """Two services on one home folder would write the same stores."""
+def _lock_home(lock: int, configuration: "Settings") -> None:
+    """Ends the command if another service runs on the home folder."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        where = given.home.resolve()
+        where = configuration.home.resolve()
         stop(f"another `nightschool up` runs on {where}: stop it, or set NIGHTSCHOOL_HOME", BAD_INPUT)
 
 
-def _ports_free(given: "Settings", parts: Sequence["Component"]) -> None:
-    ports = {"api": (given.api_host, given.api_port), "engine": ("127.0.0.1", given.engine_port)}
+def _check_ports(configuration: "Settings", parts: Sequence["Component"]) -> None:
+    ports = {
+        "api": (configuration.api_host, configuration.api_port),
+        "engine": ("127.0.0.1", configuration.engine_port),
+    }
     for part in parts:
         if part.name not in ports:
             continue

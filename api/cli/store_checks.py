@@ -14,7 +14,7 @@ def database(settings: Settings) -> Iterator[Finding]:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        url = make_url(settings.relational)
+        url = make_url(settings.relational_url)
     except ArgumentError:
         yield Finding("database", "failed", "the URL is malformed", "correct NIGHTSCHOOL_DATABASE_URL")
         return

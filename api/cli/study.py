@@ -23,7 +23,7 @@ def study(
 ) -> None:
     """Study a model: what it knows, how sure it is, how fast it is; writes its card (minutes).
 
-    Interrupted, it goes on where it was; the card is written when all is done.
+    Run again after an interruption, it continues where it was. The card is written at the end.
     """
     import asyncio
     import shutil
@@ -36,14 +36,14 @@ def study(
     from agent.models.study.study_questions import shipped_material
     from api.supervisor.components import on_gpu
 
-    given = settings()
-    store = ModelStore(given.models)
+    configuration = settings()
+    store = ModelStore(configuration.models)
     try:
         if report is not None:
             report.mkdir(parents=True, exist_ok=True)
         origin = store.origin(name)
         folder = store.path(name)
-        work = given.path(WORK) / f"{name}-{origin.digest[:12]}"
+        work = configuration.path(WORK) / f"{name}-{origin.digest[:12]}"
         work.mkdir(parents=True, exist_ok=True)
         subject = StudySubject(
             name=name,
@@ -54,10 +54,10 @@ def study(
             tool_parser=origin.tool_parser,
         )
         with _bars() as shown:
-            found = asyncio.run(
+            result = asyncio.run(
                 run_study(
                     subject, shipped_material(), work, lambda what, total: _bar(shown, what, total),
-                    gpu_share=given.engine_gpu_share if on_gpu(given) else None,
+                    gpu_share=configuration.engine_gpu_share if on_gpu(configuration) else None,
                 )
             )  # fmt: skip
     except ModelError as error:
@@ -67,18 +67,18 @@ def study(
     except OSError as error:
         stop(disk_trouble(error), BAD_INPUT)
     except KeyboardInterrupt:
-        stop(f"stopped; `nightschool models study {name}` goes on where it was", 130)
+        stop(f"stopped; `nightschool models study {name}` continues where it was", 130)
     try:
-        store.save_card(found.card, found.questions, found.unknown, found.replay, found.distributions)
+        store.save_card(result.card, result.questions, result.unknown, result.replay, result.distributions)
         if report is not None:
-            write_report(found, f"nightschool models study {name}", report)
+            write_report(result, f"nightschool models study {name}", report)
     except ModelError as error:
         stop(str(error), BAD_INPUT)
     except OSError as error:
         stop(disk_trouble(error), BAD_INPUT)
     shutil.rmtree(work)
-    console().print(f"{name}: {found.card.verdict}", markup=False)
-    for reason in found.card.reasons:
+    console().print(f"{name}: {result.card.verdict}", markup=False)
+    for reason in result.card.reasons:
         console().print(f"  {reason}", markup=False, soft_wrap=True)
 
 

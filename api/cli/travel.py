@@ -1,7 +1,4 @@
-"""Commands of time travel: a thread's past, continuing from one of its states, and differences.
-
-Changes no thread that it is given: what goes on does so on a thread of its own.
-"""
+"""Commands of time travel: history, replay, fork and diff; a replay or fork runs on a new thread."""
 
 import json
 from itertools import pairwise
@@ -19,10 +16,10 @@ MOST_STATES = 1000
 SHOWN = 60
 """Characters of a value on the screen."""
 
-OF_THE_RUN = frozenset(
+RUN_KEYS = frozenset(
     {"run_id", "gap_id", "working_since", "handed_over_at", "events", "interaction_id", "unit"}
 )
-"""Keys that no two runs have in common."""
+"""State keys that differ between any two runs."""
 
 Thread = Annotated[str, typer.Argument(help="Id of a thread; a learn run's thread has the run's id.")]
 At = Annotated[str, typer.Option("--at", help="Checkpoint, as `nightschool history` lists them.")]
@@ -50,11 +47,13 @@ def history(thread: Thread, as_json: AsJson = False) -> None:
 
 
 def replay(thread: Thread, at: At) -> None:
-    """Do again what came after a checkpoint, on a thread of its own, and say whether it came out the same."""
+    """Repeat the steps after a checkpoint on a new thread, and show what differs."""
     with service() as client:
         twin = _branch(client, thread, at, {})
         before, after = past(client, thread)[-1], past(client, twin)[-1]
-    _tell(differences(_without_names(before["values"]), _without_names(after["values"])), thread, twin)
+    _print_differences(
+        differences(_without_run_keys(before["values"]), _without_run_keys(after["values"])), thread, twin
+    )
 
 
 def fork(
@@ -64,40 +63,40 @@ def fork(
         list[str] | None,
         typer.Option("--set", help="key=value to change in the state first; JSON, text, or @file of JSON."),
     ] = None,
-    stay: Annotated[bool, typer.Option("--stay", help="Only make the thread; run nothing on it.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Only create the thread; run nothing on it.")] = False,
 ) -> None:
-    """Go on from a checkpoint with another state, on a thread of its own."""
-    values = dict(_setting(change) for change in changes or [])
+    """Continue from a checkpoint with a changed state, on a new thread."""
+    values = dict(_parse_change(change) for change in changes or [])
     with service() as client:
         if stay:
-            made = client.post(f"/threads/{thread}/fork", _asked(at, values))
-            console().print(f"Thread {made['thread_id']}", markup=False)
+            created = client.post(f"/threads/{thread}/fork", _fork_request(at, values))
+            console().print(f"Thread {created['thread_id']}", markup=False)
             return
         twin = _branch(client, thread, at, values)
         before, after = past(client, thread)[-1], past(client, twin)[-1]
-    _tell(differences(before["values"], after["values"]), thread, twin)
+    _print_differences(differences(before["values"], after["values"]), thread, twin)
 
 
 def diff(
     one: Annotated[str, typer.Argument(help="Id of a thread, or THREAD@CHECKPOINT.")],
     other: Annotated[str, typer.Argument(help="The same.")],
 ) -> None:
-    """Show what differs between two states, and what each step did since they parted."""
+    """Show what differs between two states, and what each step changed since they diverged."""
     from api.cli.screen import table
 
     with service() as client:
         sides = [(name, _until(client, name)) for name in (one, other)]
     (_, left), (_, right) = sides
-    _tell(differences(left[-1]["values"], right[-1]["values"]), one, other)
+    _print_differences(differences(left[-1]["values"], right[-1]["values"]), one, other)
     shared = {state["checkpoint_id"] for state in left} & {state["checkpoint_id"] for state in right}
     for name, states in sides:
-        parted = [
+        diverged = [
             (state["checkpoint_id"], task["name"], ", ".join(sorted(task["result"] or {})))
             for state, following in pairwise(states)
             for task in state["tasks"]
             if following["checkpoint_id"] not in shared
         ]
-        console().print(table((f"in {name} from", "the step", "changed"), parted, prose=["changed"]))
+        console().print(table((f"in {name} from", "step", "changed"), diverged, prose=["changed"]))
 
 
 def past(client: "Client", thread: str) -> list[Json]:
@@ -118,24 +117,24 @@ def differences(before: Json, after: Json) -> list[tuple[str, str, str]]:
 
 
 def _branch(client: "Client", thread: str, at: str, values: Json) -> str:
-    """Makes the thread and runs what follows on it. Ends the command with 1 if that failed."""
-    made = client.post(f"/threads/{thread}/fork", _asked(at, values))
-    twin: str = made["thread_id"]
+    """Creates the thread and runs the remaining steps on it; ends the command with 1 if they fail."""
+    created = client.post(f"/threads/{thread}/fork", _fork_request(at, values))
+    twin: str = created["thread_id"]
     console().print(f"Thread {twin}: working from checkpoint {at}", markup=False)
-    ended = client.post(f"/threads/{twin}/runs/wait", {"assistant_id": made["metadata"]["graph_id"]})
+    ended = client.post(f"/threads/{twin}/runs/wait", {"assistant_id": created["metadata"]["graph_id"]})
     if (error := ended.get("__error__")) is not None:
         stop(f"{error['error']}: {error['message']}; what was reached is in thread {twin}", FAILED)
     if "__interrupt__" in ended:
-        console().print(f"It waits for a person: nightschool approve {twin}", markup=False)
+        console().print(f"It waits for approval: nightschool approve {twin}", markup=False)
     return twin
 
 
-def _asked(at: str, values: Json) -> Json:
+def _fork_request(at: str, values: Json) -> Json:
     return {"checkpoint_id": at} | ({"values": values} if values else {})
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    """`key=value`: JSON where it is some, else text; `@file` is read."""
+def _parse_change(text: str) -> tuple[str, Any]:
+    """`key=value`: JSON if it parses, else text; `@file` is read."""
     key, equals, value = text.partition("=")
     if not (key and equals):
         stop(f"--set {text!r}: write key=value", BAD_INPUT)
@@ -161,25 +160,25 @@ def _until(client: "Client", name: str) -> list[Json]:
     return states[: there[0] + 1]
 
 
-def _tell(found: list[tuple[str, str, str]], one: str, other: str) -> None:
+def _print_differences(changes: list[tuple[str, str, str]], one: str, other: str) -> None:
     from api.cli.screen import table
 
-    if found:
+    if changes:
         columns = ("key", f"in {one}", f"in {other}")
-        console().print(table(columns, found, prose=columns[1:]))
+        console().print(table(columns, changes, prose=columns[1:]))
     else:
         console().print("The states are the same.")
 
 
-def _without_names(value: Any) -> Any:
-    """The state without what names the run and its time, which no replay has in common with the original."""
+def _without_run_keys(value: Any) -> Any:
+    """The state without the keys that name the run or its time, and without message ids."""
     if isinstance(value, list):
-        return [_without_names(part) for part in value]
+        return [_without_run_keys(part) for part in value]
     if not isinstance(value, dict):
         return value
     if {"type", "content"} <= value.keys():
         return {"type": value["type"], "content": value["content"]}  # a message, without its id
-    return {key: _without_names(part) for key, part in value.items() if key not in OF_THE_RUN}
+    return {key: _without_run_keys(part) for key, part in value.items() if key not in RUN_KEYS}
 
 
 def _short(value: Any) -> str:

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from api.cli.display import drawn, evaluation_table, gate_line, show_adapter, show_surety, versions_table
+from api.cli.display import bars, evaluation_table, gate_line, show_adapter, show_confidence, versions_table
 from tests.support.adapters import adapter, evaluation, score
 
 
@@ -46,13 +46,13 @@ def test_the_versions_of_a_domain_are_drawn_side_by_side() -> None:
     assert lines[0].strip() == "rust: version 3 is live, rejected: 2"
     assert lines[2].split("  ")[-1].strip() == "90.0%"
     assert "▇▁▇" in lines[2]
-    assert "█ █" in lines[3], "what was not asked is not drawn"
+    assert "█ █" in lines[3], "what was not asked is not bars"
     assert [line.split()[-1] for line in lines if "as stated" in line] == ["3.0%"]
     assert not [line for line in lines if line.startswith("earlier lessons")]
 
 
 def test_a_share_is_drawn_as_high_as_it_is() -> None:
-    assert drawn([0.0, 0.5, 1.0, None]) == "▁▅█ "
+    assert bars([0.0, 0.5, 1.0, None]) == "▁▅█ "
 
 
 def figures(outcome: str, confidence: float | None) -> dict[str, object]:
@@ -69,7 +69,7 @@ def test_a_confidence_is_shown_beside_the_answer_that_it_is_about() -> None:
 
 def test_an_adapter_shows_how_far_off_its_confidence_is() -> None:
     text = io.StringIO()
-    show_surety(Console(file=text, width=200), adapter().model_dump(mode="json"))
+    show_confidence(Console(file=text, width=200), adapter().model_dump(mode="json"))
     assert "off by 0.030" in text.getvalue()
 
 
