@@ -175,32 +175,36 @@ class Settings(BaseSettings):
         return _comma_separated(self.webhook_hosts)
 
     @property
-    def served_by(self) -> str:
+    def vllm_url(self) -> str:
         """Base URL of the vLLM server in use."""
         return self.engine_url or f"http://127.0.0.1:{self.engine_port}"
 
     @property
-    def relational(self) -> str:
+    def relational_url(self) -> str:
         """SQLAlchemy URL of our own tables: a SQLite file, or the PostgreSQL database."""
         return self.database_url or f"sqlite:///{self.path('nightschool.db')}"
 
     @property
-    def checkpoints(self) -> str:
+    def checkpoints_url(self) -> str:
         """SQLAlchemy URL of the graph checkpoints: a SQLite file, or the PostgreSQL database."""
         return self._sqlite_or_postgres("checkpoints.db")
 
     @property
-    def items(self) -> str:
+    def store_url(self) -> str:
         """SQLAlchemy URL of the client-facing store: a SQLite file, or the PostgreSQL database."""
         return self._sqlite_or_postgres("items.db")
 
     @property
-    def durable(self) -> str:
+    def runs_url(self) -> str:
         """SQLAlchemy URL of DBOS's system tables: a SQLite file, or the PostgreSQL database."""
         return self._sqlite_or_postgres("runs.db")
 
     def _sqlite_or_postgres(self, file: str) -> str:
-        return f"sqlite:///{self.path(file)}" if self.relational.startswith("sqlite") else self.relational
+        return (
+            f"sqlite:///{self.path(file)}"
+            if self.relational_url.startswith("sqlite")
+            else self.relational_url
+        )
 
 
 def _comma_separated(text: str) -> frozenset[str]:

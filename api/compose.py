@@ -111,10 +111,10 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
     model = resolve_model(settings)  # first: nothing needs to be opened to find it missing
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        if make_url(settings.durable).get_backend_name() == "sqlite":
+        if make_url(settings.runs_url).get_backend_name() == "sqlite":
             stack.enter_context(_alone(settings.path("api.lock")))
         engine = await _engine(settings, model, stack)
-        database = await open_database(settings.relational)
+        database = await open_database(settings.relational_url)
         stack.push_async_callback(database.aclose)
         keys = ApiKeys(database)
         if not settings.on_loopback and not await keys.required():
@@ -160,9 +160,9 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             teacher=teacher,
             judge=judge,
         )
-        saver = await stack.enter_async_context(open_saver(settings.checkpoints))
+        saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
         server = await stack.enter_async_context(
-            open_server(runtime, saver, settings.durable, _webhooks(settings), graphs)
+            open_server(runtime, saver, settings.runs_url, _webhooks(settings), graphs)
         )
         watch = asyncio.create_task(keep_loaded(engine, registry))
         stack.push_async_callback(_end, watch)
@@ -177,7 +177,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             keys=keys,
             runs=server.runs,
             embedder=embedder,
-            items=await stack.enter_async_context(open_item_store(settings.items, embedder)),
+            items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
             writing=asyncio.Lock(),
             embedding=asyncio.Lock(),
         )
@@ -266,7 +266,7 @@ async def _end(task: "asyncio.Task[None]") -> None:
 
 async def _engine(settings: Settings, model: AdoptedModel, stack: AsyncExitStack) -> Engine:
     if settings.engine == "vllm":
-        served = VllmEngine(settings.served_by, settings.model_name, model.card.template)
+        served = VllmEngine(settings.vllm_url, settings.model_name, model.card.template)
         stack.push_async_callback(served.aclose)
         return served
     if settings.engine == "scripted":

@@ -145,8 +145,9 @@ def refit(
 ) -> CalibratedGate:
     """Refits the gate's threshold on new answers, whose chances its own regressions stated.
 
-    The regressions have not seen these answers, so the guarantee is exact. With fewer than LEAST_OWN_QUESTIONS questions
-    the gate is returned unchanged; without a possible guarantee the new gate is never confident.
+    The regressions have not seen these answers, so the guarantee is exact. With fewer questions than
+    LEAST_OWN_QUESTIONS the gate is returned unchanged; without a possible guarantee the new gate is never
+    confident.
     """
     quality_of_all = quality(*_columns(stated)) if stated else None
     scored = _one_per_question(stated, seed)

@@ -70,7 +70,7 @@ def _with_keys(work: "Callable[[ApiKeys], Awaitable[T]]") -> T:
     configuration.home.mkdir(parents=True, exist_ok=True)
 
     async def run() -> Any:
-        database = await open_database(configuration.relational)
+        database = await open_database(configuration.relational_url)
         try:
             return await work(ApiKeys(database))
         finally:

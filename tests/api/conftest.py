@@ -18,7 +18,7 @@ from api.compose import Server, Service, open_server
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
-from memory.retrieval.embedding import Embedder, HashingEmbedder
+from memory.embedding.embedder import Embedder, HashingEmbedder
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from tests.graphs.conftest import clock, runtime
@@ -45,9 +45,9 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
             items = cast(Any, None)
             server = Server(*[cast(Any, None)] * 5)
             if learning:
-                saver = await stack.enter_async_context(open_saver(settings.checkpoints))
-                server = await stack.enter_async_context(open_server(given, saver, settings.durable))
-                items = await stack.enter_async_context(open_item_store(settings.items, embedder))
+                saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
+                server = await stack.enter_async_context(open_server(given, saver, settings.runs_url))
+                items = await stack.enter_async_context(open_item_store(settings.store_url, embedder))
             yield Service(
                 settings=settings,
                 runtime=given,

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from memory.checkpoints.connect import open_saver
 
 from agent.settings import Settings
 from graphs.server.executor import EVENT_RETENTION, Executor, open_executor
 from graphs.server.graph_spec import ChatSpec
 from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import Runtime
+from memory.checkpoints.connect import open_saver
 from memory.database.database import Database, open_database
 from memory.server.runs import RunEvent, ThreadRun, ThreadRuns
 from tests.graphs.conftest import clock, eventually, runtime
@@ -56,13 +56,13 @@ def opened(runtime: Runtime, home: Path, database_url: str, database: Database, 
     @asynccontextmanager
     async def opening() -> AsyncIterator[Executor]:
         async with AsyncExitStack() as stack:
-            saver = await stack.enter_async_context(open_saver(settings.checkpoints))
+            saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
             yield await stack.enter_async_context(
                 open_executor(
                     replace(runtime, database=database),
                     saver,
                     (ChatSpec(saver),),
-                    settings.durable,
+                    settings.runs_url,
                     make_senders=lambda executor: (send_webhook, fire_cron),
                 )
             )

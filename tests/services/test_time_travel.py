@@ -10,13 +10,13 @@ import pytest
 
 from agent.settings import Settings
 from graphs.server import threads
-from graphs.server import time_travel as past
+from graphs.server import time_travel
 from graphs.server.executor import Executor, open_executor
 from graphs.server.graph_spec import ChatSpec
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import LearnInput, LearnSpec
 from graphs.server.run_spec import RunRequest
-from graphs.server.threads import Update
+from graphs.server.threads import NodeUpdate
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.database.database import open_database
@@ -61,9 +61,9 @@ async def given(runtime: Runtime, database_url: str, outbox: CountingOutbox) -> 
 async def executor(given: Runtime, home: Path, database_url: str) -> AsyncIterator[Executor]:
     settings = Settings(home=home, database_url=database_url)
     async with AsyncExitStack() as stack:
-        saver = await stack.enter_async_context(open_saver(settings.checkpoints))
+        saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
         served = ChatSpec(saver), LearnSpec(given, saver)
-        yield await stack.enter_async_context(open_executor(given, saver, served, settings.durable))
+        yield await stack.enter_async_context(open_executor(given, saver, served, settings.runs_url))
 
 
 async def chatted(executor: Executor) -> str:
@@ -111,7 +111,7 @@ async def values(executor: Executor, thread_id: str) -> dict[str, Any]:
 
 async def checkpoints(executor: Executor, thread_id: str) -> list[tuple[str, tuple[str, ...]]]:
     """Ids and what came next, oldest first."""
-    states = await past.history(executor, thread_id, limit=100)
+    states = await time_travel.history(executor, thread_id, limit=100)
     return [(state.config["configurable"]["checkpoint_id"], state.next) for state in states[::-1]]
 
 
@@ -124,7 +124,7 @@ async def test_a_chat_replayed_from_any_step_ends_the_same(executor: Executor) -
     thread = await chatted(executor)
     said = await values(executor, thread)
     for checkpoint, following in (await checkpoints(executor, thread))[1:-1]:
-        twin = (await past.fork(executor, thread, checkpoint)).thread_id
+        twin = (await time_travel.fork(executor, thread, checkpoint)).thread_id
         await finished(executor, twin, "chat", RunRequest())
         assert await values(executor, twin) == said, following
 
@@ -135,7 +135,7 @@ async def test_a_learn_run_replayed_from_any_step_ends_the_same_and_hands_over_o
     thread = await learned(executor, given)
     state = await values(executor, thread)
     for checkpoint, following in (await checkpoints(executor, thread))[1:-1]:
-        twin = (await past.fork(executor, thread, checkpoint)).thread_id
+        twin = (await time_travel.fork(executor, thread, checkpoint)).thread_id
         await finished(executor, twin, "learn", RunRequest())
         assert await values(executor, twin) == state, following
         assert (await given.database.run(twin)).status == "learned"
@@ -160,7 +160,7 @@ async def test_a_fork_leaves_the_original_as_it_was(executor: Executor, given: R
     state, steps = await values(executor, thread), await checkpoints(executor, thread)
     record = await given.database.run(thread)
     at = await before(executor, thread, "critique")
-    twin = (await past.fork(executor, thread, at, Update(values={"refinements": 1}))).thread_id
+    twin = (await time_travel.fork(executor, thread, at, NodeUpdate(values={"refinements": 1}))).thread_id
     await finished(executor, twin, "learn", RunRequest())
     assert (await values(executor, twin))["refinements"] == 1
     assert await values(executor, thread) == state
@@ -173,7 +173,7 @@ async def test_other_bounds_before_the_curriculum_make_another_one(
 ) -> None:
     thread = await learned(executor, given)
     at = await before(executor, thread, "critique")
-    twin = (await past.fork(executor, thread, at, Update(values={"bounds": {"facts": 2}}))).thread_id
+    twin = (await time_travel.fork(executor, thread, at, NodeUpdate(values={"bounds": {"facts": 2}}))).thread_id
     await finished(executor, twin, "learn", RunRequest())
     assert len(set(outbox.digests)) == 2
 
@@ -182,12 +182,12 @@ async def test_a_branch_needs_a_checkpoint_that_is_there_and_values_that_fit(exe
     thread = await chatted(executor)
     (first, _), *_, (last, _) = await checkpoints(executor, thread)
     with pytest.raises(UnknownCheckpoint):
-        await past.fork(executor, thread, "1efb0000-0000-6000-8000-000000000000")
+        await time_travel.fork(executor, thread, "1efb0000-0000-6000-8000-000000000000")
     with pytest.raises(ValueError, match="before the input"):
-        await past.fork(executor, thread, first)
+        await time_travel.fork(executor, thread, first)
     for values in ({"no_such_key": 1}, {"reading": "much"}):
         with pytest.raises(ValueError, match=r"no_such_key|reading"):
-            await past.fork(executor, thread, last, Update(values=values))
+            await time_travel.fork(executor, thread, last, NodeUpdate(values=values))
 
 
 async def test_a_fork_is_never_another_run_nor_another_gaps(executor: Executor, given: Runtime) -> None:
@@ -195,4 +195,4 @@ async def test_a_fork_is_never_another_run_nor_another_gaps(executor: Executor, 
     at = await before(executor, thread, "critique")
     for name in ("run_id", "gap_id"):
         with pytest.raises(ValueError, match=f"{name} cannot be changed"):
-            await past.fork(executor, thread, at, Update(values={name: "another"}))
+            await time_travel.fork(executor, thread, at, NodeUpdate(values={name: "another"}))

@@ -16,7 +16,7 @@ from api.compose import Service, open_server
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
@@ -28,9 +28,9 @@ async def open_fakes(
 ) -> AsyncIterator[Service]:
     """The service over the runtime, whose database has to be the one of the settings."""
     async with (
-        open_saver(settings.checkpoints) as saver,
-        open_server(runtime, saver, settings.durable, webhooks) as server,
-        open_item_store(settings.items, HashingEmbedder()) as items,
+        open_saver(settings.checkpoints_url) as saver,
+        open_server(runtime, saver, settings.runs_url, webhooks) as server,
+        open_item_store(settings.store_url, HashingEmbedder()) as items,
     ):
         yield Service(
             settings=settings,

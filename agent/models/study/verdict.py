@@ -35,8 +35,8 @@ def decide(figures: StudyFigures) -> tuple[Verdict, tuple[str, ...]]:
     missing = []
     if figures.known < MIN_KNOWN:
         missing.append(
-            f"it knows {figures.known} questions of the bank steadily; with fewer than {MIN_KNOWN} nothing shows"
-            " whether a lesson harms"
+            f"it knows {figures.known} questions of the bank steadily; with fewer than {MIN_KNOWN} nothing"
+            " shows whether a lesson harms"
         )
     if figures.auroc is None or figures.auroc < MIN_AUROC:
         figure = "unknown" if figures.auroc is None else f"{figures.auroc:.2f}"
