@@ -1,8 +1,10 @@
-"""The handover to the trainer: what is published stays as it is, and nothing is queued twice."""
+"""The outbox folder and its DBOS queue: published files stay as they are, and nothing is queued twice.
+
+What every outbox does is in tests/conformance/test_outbox.py.
+"""
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from memory.errors import CorruptRecord, StoreUnavailable, UnknownRun
 from memory.outbox import files as outbox
-from memory.outbox.base import Outbox, Progress, TrainingResult
+from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.volatile import VolatileOutbox
 from tests.support.adapters import curriculum
@@ -100,36 +102,6 @@ async def test_a_job_that_broke_off_ends_failed_and_may_be_submitted_again(tmp_p
     await box.submit(curriculum(), run_id="r2")
     assert await box.result(job.digest) is None
     box.close()
-
-
-@pytest.fixture(params=["dbos", "volatile"])
-def any_outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
-    if request.param == "volatile":
-        yield VolatileOutbox({})
-        return
-    box = DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/training.db")
-    yield box
-    box.close()
-
-
-async def test_every_outbox_refuses_a_digest_that_was_never_handed_over(any_outbox: Outbox) -> None:
-    with pytest.raises(UnknownRun):
-        await any_outbox.result("0" * 64)
-    with pytest.raises(UnknownRun):
-        await any_outbox.progress("0" * 64)
-
-
-async def test_every_outbox_reads_back_what_was_handed_over(any_outbox: Outbox) -> None:
-    job = await any_outbox.submit(curriculum(), run_id="r1")
-    assert await any_outbox.curriculum(job.digest) == curriculum()
-    with pytest.raises(UnknownRun):
-        await any_outbox.curriculum("0" * 64)
-
-
-async def test_every_outbox_has_no_result_before_the_job_ends(any_outbox: Outbox) -> None:
-    job = await any_outbox.submit(curriculum(), run_id="r1")
-    assert await any_outbox.result(job.digest) is None
-    assert (await any_outbox.progress(job.digest)).phase == "waiting"
 
 
 async def test_the_shipped_fake_ends_jobs_as_scripted() -> None:
