@@ -1,4 +1,4 @@
-"""The steps that ask the model: before a lesson, for what it lacks, and after it, for what it learned."""
+"""The learn steps that question the model: before a lesson to find the gap, afterwards to see it closed."""
 
 import asyncio
 
@@ -6,12 +6,12 @@ from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime as Injected
 
 from agent.chat.conversation import prompt_messages
-from agent.chat.gate import measure
+from agent.chat.gate import measure_uncertainty
 from agent.chat.model_calls import ask_model
 from agent.chat.routing import resolve_route
 from agent.engines.base import Reply
 from agent.grading import admits_ignorance, is_correct
-from agent.learning import exploration as exploring
+from agent.learning import exploration
 from agent.learning.critique import critique
 from agent.learning.curriculum import evenly_spread, group_wordings
 from agent.learning.gaps import gap_keywords, is_gap
@@ -19,90 +19,92 @@ from agent.learning.teachers.rules import RulesTeacher
 from graphs.state import Attempt, LearnState, Runtime, Update, event
 from memory.records.curricula import GUESSED_FORMS
 
-PROBES = 6
-"""Questions put to the model about a topic before learning it: enough to see whether it knows it."""
-PROBED = 8
-"""Passages from which these questions come."""
+PROBE_QUESTIONS = 6
+"""Questions about a topic that the model is asked before learning it, to see whether it knows the topic."""
+PROBE_PASSAGES = 8
+"""Passages that these questions are written from."""
+MOST_KEYWORDS = 24
+"""Keywords of the gap that are kept."""
 
 
 async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Asks, as chat would: the question itself, a topic's first ones or the caller's, without sources.
+    """Asks the model without sources: the question itself, or for a topic the caller's or its first questions.
 
-    The run's domain decides which adapter answers, else its gap's, else the words of each question.
+    The adapter is chosen by the run's domain, else by that of its gap, else by each question as in chat.
     """
-    given = runtime.context
-    probes: list[tuple[str, tuple[str, ...]]] = [(question, ()) for question in state.get("questions", ())]
-    if not probes:
-        probes = [(state["subject"], ())] if not state["whole"] else await _probes(state, given)
-    requested = await _served_domain(state, given)
-    asked = await asyncio.gather(*(_attempt(q, references, requested, given) for q, references in probes))
-    attempts = tuple(made for made, _ in asked)
-    words = [gap_keywords(a.question, r) for a, r in asked]
-    merged = tuple(
-        dict.fromkeys(w for group in [gap_keywords(state["subject"], None), *words] for w in group)
+    context = runtime.context
+    questions: list[tuple[str, tuple[str, ...]]] = [(text, ()) for text in state.get("questions", ())]
+    if not questions:
+        questions = await _topic_questions(state, context) if state["whole"] else [(state["subject"], ())]
+    domain = await _served_domain(state, context)
+    answered = await asyncio.gather(
+        *(_ask(question, references, domain, context) for question, references in questions)
     )
-    unsure = sum(is_gap(a.uncertainty) for a in attempts)
-    said = event(
-        given, "attempt", f"answered {len(attempts)} questions", questions=len(attempts), unsure=unsure
+    attempts = tuple(attempt for attempt, _ in answered)
+    groups = [gap_keywords(attempt.question, reply) for attempt, reply in answered]
+    keywords = dict.fromkeys(
+        word for group in [gap_keywords(state["subject"], None), *groups] for word in group
     )
-    return {"attempts": attempts, "keywords": merged[:24], "events": [said]}
+    unsure = sum(is_gap(attempt.uncertainty) for attempt in attempts)
+    text = f"answered {len(attempts)} questions"
+    progress = event(context, "attempt", text, questions=len(attempts), unsure=unsure)
+    return {"attempts": attempts, "keywords": tuple(keywords)[:MOST_KEYWORDS], "events": [progress]}
 
 
 async def ask_again(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Asks the question that was learned, as chat would now: a right and confident answer closes its gap."""
-    given, question = runtime.context, state["subject"]
+    """Asks the learned question again: a correct and confident answer closes its gap."""
+    context, question = runtime.context, state["subject"]
     references = tuple(pair.answer for pair in state["curriculum"].pairs if pair.question == question)
-    made, _ = await _attempt(question, references, state["domain"], given)
-    said = event(given, "ask again", f"{question!r} is now answered {made.answer!r}")
-    return {"asked_again": made, "events": [said]}
+    again, _ = await _ask(question, references, state["domain"], context)
+    progress = event(context, "ask again", f"{question!r} is now answered {again.answer!r}")
+    return {"asked_again": again, "events": [progress]}
 
 
-async def _attempt(
-    question: str, references: tuple[str, ...], domain: str | None, given: Runtime
+async def _ask(
+    question: str, references: tuple[str, ...], domain: str | None, runtime: Runtime
 ) -> tuple[Attempt, Reply]:
-    """One question as chat answers it without sources; right or wrong where references tell."""
-    chosen = await resolve_route(
-        question, domain, routes=given.routes, base=given.base, base_name=given.base_name
+    """Answers a question as chat does without sources; with references, the answer is graded."""
+    route = await resolve_route(
+        question, domain, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
     )
     reply = await ask_model(
-        prompt_messages([HumanMessage(question)], given.card),
-        chosen.adapter,
-        engine=given.engine,
-        routes=given.routes,
-        card=given.card,
+        prompt_messages([HumanMessage(question)], runtime.card),
+        route.adapter,
+        engine=runtime.engine,
+        routes=runtime.routes,
+        card=runtime.card,
     )
-    abstained = admits_ignorance(reply.text, given.card.declines)
-    made = Attempt(
+    abstained = admits_ignorance(reply.text, runtime.card.declines)
+    attempt = Attempt(
         question=question,
         answer=reply.text,
-        uncertainty=measure(reply.tokens, chosen.gate, abstained=abstained),
+        uncertainty=measure_uncertainty(reply.tokens, route.gate, abstained=abstained),
         references=references,
         right=is_correct(reply.text, references) if references else None,
     )
-    return made, reply
+    return attempt, reply
 
 
-async def _served_domain(state: LearnState, given: Runtime) -> str | None:
-    """The run's domain, or its gap's, if an adapter serves it; None leaves the choice to the question."""
+async def _served_domain(state: LearnState, runtime: Runtime) -> str | None:
+    """The domain of the run or its gap, if it has a live adapter; None to route by the question."""
     domain = state["domain"]
     if domain is None and state["gap_id"] is not None:
-        domain = (await given.database.gap(state["gap_id"])).domain
-    return domain if domain in given.routes.live else None
+        domain = (await runtime.database.gap(state["gap_id"])).domain
+    return domain if domain in runtime.routes.live else None
 
 
-async def _probes(state: LearnState, given: Runtime) -> list[tuple[str, tuple[str, ...]]]:
-    """A topic's first questions with their right answers, or the bare topic where memory knows nothing."""
-    found = await exploring.explore(
+async def _topic_questions(state: LearnState, runtime: Runtime) -> list[tuple[str, tuple[str, ...]]]:
+    """The topic's first questions with their answers; the topic itself if memory knows nothing about it."""
+    findings = await exploration.explore(
         state["subject"],
-        episodic=given.episodic,
-        semantic=given.semantic,
+        episodic=runtime.episodic,
+        semantic=runtime.semantic,
         domain=state["domain"],
         whole=True,
     )
-    if (await critique(state["subject"], found)).verdict == "refine":
+    if (await critique(state["subject"], findings)).verdict == "refine":
         return [(state["subject"], ())]
-    written = await RulesTeacher().write([hit.passage for hit in found.evidence[:PROBED]])
-    plain = evenly_spread(
-        [g for g in group_wordings(written.candidates) if g[0].form not in GUESSED_FORMS], PROBES
-    )
-    return [(group[0].question, (group[0].answer,)) for group in plain] or [(state["subject"], ())]
+    written = await RulesTeacher().write([hit.passage for hit in findings.evidence[:PROBE_PASSAGES]])
+    facts = [group for group in group_wordings(written.candidates) if group[0].form not in GUESSED_FORMS]
+    chosen = evenly_spread(facts, PROBE_QUESTIONS)
+    return [(group[0].question, (group[0].answer,)) for group in chosen] or [(state["subject"], ())]

@@ -11,7 +11,7 @@ from agent.chat.answer_from_sources import answer_from_sources, check_against_so
 from agent.chat.conversation import prompt_messages, question_of, with_question
 from agent.chat.followup import make_standalone
 from agent.chat.format_directives import dictates_form
-from agent.chat.gate import JUDGED_TOKENS, SENTENCE, measure
+from agent.chat.gate import JUDGED_TOKENS, SENTENCE, measure_uncertainty
 from agent.chat.intent import classify
 from agent.chat.model_calls import ask_model
 from agent.chat.rewording import is_steady, rewordings
@@ -36,10 +36,10 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
     Raises ValueError (no question), and PromptTooLong for what cannot fit into the model's context.
     """
-    given, messages = runtime.context, state["messages"]
+    context, messages = runtime.context, state["messages"]
     question = question_of(messages)
-    prompt_messages(messages, given.card)
-    intent = await _intent(state, given)
+    prompt_messages(messages, context.card)
+    intent = await _intent(state, context)
     return {
         "question": question,
         "standalone": make_standalone(messages).text if intent == "question" else question,
@@ -60,24 +60,26 @@ async def direct(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
     Raises UnknownAdapter and AdapterNotServable.
     """
-    given = runtime.context
+    context = runtime.context
     chosen = await resolve_route(
         state["standalone"] if state["intent"] == "question" else "",
         state.get("requested"),
-        routes=given.routes,
-        base=given.base,
-        base_name=given.base_name,
+        routes=context.routes,
+        base=context.base,
+        base_name=context.base_name,
     )
     return {"route": chosen}
 
 
 async def converse(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Answers what seeks no knowledge as it is; a stream begins at once."""
-    given = runtime.context
-    turn_id = given.new_id()
+    context = runtime.context
+    turn_id = context.new_id()
     speak = _speaker(turn_id, state, runtime)
     streamed = state.get("streamed", False)
-    reply = await _ask(state["messages"], state, given, (lambda token: speak((token,))) if streamed else None)
+    reply = await _ask(
+        state["messages"], state, context, (lambda token: speak((token,))) if streamed else None
+    )
     if not streamed:
         speak(reply.tokens)
     return {"interaction_id": turn_id, "outcome": "answered"} | _spoken(reply)
@@ -90,25 +92,25 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     An adapter's answer is held until `check` has seen it. A tool call has no gate: its result comes back as
     the conversation's next message.
     """
-    given = runtime.context
-    gate, declines, taught = state["route"].gate, given.card.declines, state["route"].adapter is not None
-    turn_id = given.new_id()
+    context = runtime.context
+    gate, declines, taught = state["route"].gate, context.card.declines, state["route"].adapter is not None
+    turn_id = context.new_id()
     stream_gate = StreamGate(gate, declines, _speaker(turn_id, state, runtime))
     heard = stream_gate.add if state.get("streamed") and not taught else None
 
     def hopeless(tokens: Sequence[Token]) -> bool:
         """An answer that will be declined need not be written to its end."""
-        if len(tokens) != JUDGED_TOKENS or stream_gate.flowing or _policy(state, given) != "abstain":
+        if len(tokens) != JUDGED_TOKENS or stream_gate.flowing or _policy(state, context) != "abstain":
             return False
-        return gaps.is_gap(measure(tokens, gate))
+        return gaps.is_gap(measure_uncertainty(tokens, gate))
 
     tools = state.get("sampling", GREEDY).tools
-    reply = await _ask(state["messages"], state, given, heard, enough=None if tools else hopeless)
+    reply = await _ask(state["messages"], state, context, heard, enough=None if tools else hopeless)
     update: Update = {"interaction_id": turn_id, "outcome": "answered"} | _spoken(reply)
     if reply.tool_calls:
         stream_gate.end(reply.tokens, release=True)
         return update
-    seen = measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, declines))
+    seen = measure_uncertainty(reply.tokens, gate, abstained=admits_ignorance(reply.text, declines))
     unsure = gaps.is_gap(seen)
     stream_gate.end(reply.tokens, release=not unsure and not taught)
     update |= {"uncertainty": seen, "doubtful": gaps.gap_keywords(state["standalone"], reply)}
@@ -116,7 +118,7 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
         update["draft"] = reply
     elif unsure:
         # Tokens make checkpoints large, so they are kept only where they may go out yet.
-        kept = reply.tokens if _policy(state, given) == "answer" else ()
+        kept = reply.tokens if _policy(state, context) == "answer" else ()
         update |= {
             "draft": reply.model_copy(update={"tokens": kept}),
             "outcome": "answered_unsure" if stream_gate.flowing else "abstained",
@@ -132,19 +134,25 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
     to be consulted; where they are silent, the base model's own answer goes out if that is sure. An empty
     library tells nothing.
     """
-    given, draft, seen = runtime.context, state["draft"], state["uncertainty"]
+    context, draft, seen = runtime.context, state["draft"], state["uncertainty"]
     assert draft is not None
     assert seen is not None
     question, messages = state["standalone"], state["messages"]
-    found = await look_up(question, episodic=given.episodic, semantic=given.semantic)
+    found = await look_up(question, episodic=context.episodic, semantic=context.semantic)
     backed = await asyncio.to_thread(
-        check_against_sources, question, draft.text, messages, found, embedder=given.embedder, card=given.card
+        check_against_sources,
+        question,
+        draft.text,
+        messages,
+        found,
+        embedder=context.embedder,
+        card=context.card,
     )
     speak = _speaker(state["interaction_id"], state, runtime)
     if backed.citations or not found.evidence:
         speak(draft.tokens)
         return {"draft": None, "citations": backed.citations}
-    kept = draft.tokens if _policy(state, given) == "answer" else ()
+    kept = draft.tokens if _policy(state, context) == "answer" else ()
     unbacked: Update = {
         "draft": draft.model_copy(update={"tokens": kept}),
         "uncertainty": seen.model_copy(update={"decision": "unsure"}),
@@ -153,10 +161,10 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
     }
     if backed.answers:
         return unbacked
-    base = given.routes.calibrated(given.base)
+    base = context.routes.calibrated(context.base)
     untaught: ChatState = state | {"route": base}
-    reply = await _ask(messages, untaught, given)
-    mark = _judged(reply, untaught, given)
+    reply = await _ask(messages, untaught, context)
+    mark = _judged(reply, untaught, context)
     if gaps.is_gap(mark):
         return unbacked | {"reason": _silence(question, found)}
     _speaker(state["interaction_id"], untaught, runtime)(reply.tokens)
@@ -165,21 +173,21 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Looks the question up, unless `check` has, and answers from sources that answer it."""
-    given = runtime.context
+    context = runtime.context
     question = state["standalone"]
-    found = state["findings"] or await look_up(question, episodic=given.episodic, semantic=given.semantic)
+    found = state["findings"] or await look_up(question, episodic=context.episodic, semantic=context.semantic)
     update: Update = {"findings": found}
 
     async def put(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
-        return await _ask(messages, state, given, sampling=sampling)
+        return await _ask(messages, state, context, sampling=sampling)
 
     sourced = await answer_from_sources(
         question,
         state["messages"],
         found,
         ask=put,
-        embedder=given.embedder,
-        card=given.card,
+        embedder=context.embedder,
+        card=context.card,
         max_tokens=state.get("sampling", GREEDY).max_tokens,
     )
     if sourced is None:
@@ -205,17 +213,17 @@ async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
     Only short answers can be compared, so a long draft is not asked for again.
     """
-    given, draft, seen = runtime.context, state["draft"], state["uncertainty"]
+    context, draft, seen = runtime.context, state["draft"], state["uncertainty"]
     assert draft is not None
     assert seen is not None
     if seen.tokens > SENTENCE:
         return {}
     sampling = Sampling(max_tokens=SENTENCE)
-    texts = rewordings(state["standalone"], given.limits.rewordings)
+    texts = rewordings(state["standalone"], context.limits.rewordings)
     replies = await asyncio.gather(
-        *(_ask(with_question(state["messages"], text), state, given, sampling=sampling) for text in texts)
+        *(_ask(with_question(state["messages"], text), state, context, sampling=sampling) for text in texts)
     )
-    judged = [_judged(reply, state, given) for reply in replies]
+    judged = [_judged(reply, state, context) for reply in replies]
     claims = [draft.text] * (not seen.abstained)
     claims += [reply.text for reply, mark in zip(replies, judged, strict=True) if not mark.abstained]
     for text, reply, mark in zip(texts, replies, judged, strict=True):
@@ -230,11 +238,11 @@ async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 async def settle(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """What goes out where the model is unsure and no source helps: the caller's policy, or the service's."""
-    given, draft, seen, reason = runtime.context, state["draft"], state["uncertainty"], state["reason"]
+    context, draft, seen, reason = runtime.context, state["draft"], state["uncertainty"], state["reason"]
     assert draft is not None
     assert seen is not None
     assert reason is not None
-    policy = _policy(state, given)
+    policy = _policy(state, context)
     if policy == "abstain" or not draft.text.strip():
         return _abstain(state, reason)
     update = _spoken(draft) | {"completion_tokens": state["completion_tokens"]}
@@ -249,21 +257,21 @@ async def settle(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 async def note(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Opens a gap for a question without an answer to rely on, or finds the one that stands for it."""
-    given = runtime.context
+    context = runtime.context
     gap = gaps.open_gap(
         state["standalone"],
         domain=state["route"].domain,
         keywords=state["doubtful"],
         uncertainty=state["uncertainty"],
-        id=given.new_id(),
-        now=given.clock(),
+        id=context.new_id(),
+        now=context.clock(),
     )
-    return {"gap_id": (await given.database.open_gap(gap)).id}
+    return {"gap_id": (await context.database.open_gap(gap)).id}
 
 
 async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Keeps the turn, whole and once, for its id came with its answer; and adds it to the conversation."""
-    given = runtime.context
+    context = runtime.context
     interaction = Interaction(
         id=state["interaction_id"],
         question=state["question"],
@@ -275,14 +283,14 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
         outcome=state["outcome"],
         citations=state["citations"],
         unit=state.get("unit"),
-        created_at=given.clock(),
+        created_at=context.clock(),
     )
-    await given.database.save_interaction(interaction)
+    await context.database.save_interaction(interaction)
     said = AIMessage(
         state["answer"],
         id=interaction.id,
         response_metadata={
-            "model_name": state["route"].adapter or given.base_name,
+            "model_name": state["route"].adapter or context.base_name,
             "finish_reason": state["finish_reason"],
             "outcome": state["outcome"],
         },
@@ -290,16 +298,16 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
     return {"messages": [said]}
 
 
-async def _intent(state: ChatState, given: Runtime) -> Intent:
+async def _intent(state: ChatState, runtime: Runtime) -> Intent:
     """The intent; a form that the caller dictates leaves room for no answer but the model's own."""
     sampling = state.get("sampling", GREEDY)
     if sampling.response_format is not None or dictates_form(state["messages"]):
         return "conversation"
-    return (await asyncio.to_thread(classify, state["messages"], given.embedder)).intent
+    return (await asyncio.to_thread(classify, state["messages"], runtime.embedder)).intent
 
 
-def _policy(state: ChatState, given: Runtime) -> str:
-    return state.get("unsure") or given.unsure
+def _policy(state: ChatState, runtime: Runtime) -> str:
+    return state.get("unsure") or runtime.unsure
 
 
 def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
@@ -316,9 +324,9 @@ def _silence(question: str, found: Findings) -> AbstentionReason:
     return "sources_silent" if spoken_of else "no_sources"
 
 
-def _judged(reply: Reply, state: ChatState, given: Runtime) -> Uncertainty:
-    return measure(
-        reply.tokens, state["route"].gate, abstained=admits_ignorance(reply.text, given.card.declines)
+def _judged(reply: Reply, state: ChatState, runtime: Runtime) -> Uncertainty:
+    return measure_uncertainty(
+        reply.tokens, state["route"].gate, abstained=admits_ignorance(reply.text, runtime.card.declines)
     )
 
 
@@ -341,7 +349,7 @@ def _spoken(reply: Reply) -> Update:
 async def _ask(
     messages: Sequence[BaseMessage],
     state: ChatState,
-    given: Runtime,
+    runtime: Runtime,
     heard: Callable[[Token], None] | None = None,
     *,
     sampling: Sampling | None = None,
@@ -349,11 +357,11 @@ async def _ask(
 ) -> Reply:
     """`sampling` is for answers that the caller did not ask for; else it is the caller's."""
     return await ask_model(
-        prompt_messages(messages, given.card),
+        prompt_messages(messages, runtime.card),
         state["route"].adapter,
-        engine=given.engine,
-        routes=given.routes,
-        card=given.card,
+        engine=runtime.engine,
+        routes=runtime.routes,
+        card=runtime.card,
         sampling=sampling or state.get("sampling", GREEDY),
         on_token=heard,
         stop_when=enough,

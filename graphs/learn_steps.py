@@ -1,7 +1,6 @@
-"""The steps of a learn run: each takes the state, calls one part of `agent`, and returns an update.
+"""The steps of a learn run from detecting the gap to approval, and the report.
 
-Their order is in `learn`; a step never names the one that follows it. From the approved curriculum to the
-served adapter they are in `swap`.
+Each takes the state, calls one part of `agent`, and returns an update. Their order is in `learn`.
 """
 
 import asyncio
@@ -13,241 +12,259 @@ from agent.chat.routing import DEFAULT_DOMAIN, domain_name
 from agent.chat.support import supports
 from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
-from agent.learning import exploration as exploring
+from agent.learning import exploration
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.critique import conflicts, critique
-from agent.learning.curriculum import closest, compose_curriculum, group_wordings
+from agent.learning.critique import conflicting_facts, critique
+from agent.learning.curriculum import closest_groups, compose_curriculum, group_wordings
 from agent.learning.gap_wording import pair_for_question
 from agent.learning.gaps import is_gap
 from agent.learning.verification import verify
 from graphs import lessons
-from graphs.report import as_told, conclude
-from graphs.state import Event, Found, LearnState, Runtime, Update, event, limits_of, tripped
+from graphs.report import explained_outcome, store_outcome
+from graphs.state import (
+    Event,
+    FindingsSummary,
+    LearnState,
+    Runtime,
+    Update,
+    check_time_limit,
+    event,
+    run_limits,
+)
 from memory.language.text import sentences
 from memory.records.runs import Approval, Outcome
 
 UNANSWERED = (
-    "nothing to learn from: the passages that were found hold no answer to this question that can be taught; "
-    "chat answers it from its sources where they say it"
+    "nothing to learn from: the passages found hold no teachable answer to this question; "
+    "if they answer it in another form, chat answers from them"
 )
-UNSCORED = "; how they end is not checked: the engine scores no texts, or failed to (see the log)"
-VERIFIED = 2
-"""Facts that a topic's run verifies for each one that it may teach: some are dropped."""
+UNSCORED = (
+    "; their endings were not checked, because the engine cannot score texts or failed to (see the log)"
+)
+VERIFIED_PER_TAUGHT = 2
+"""Facts that a topic's run verifies for each one that it may teach, because some are dropped."""
 
 
 async def detect(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Compares the answers' entropy with the threshold; a topic known throughout is not learned again."""
+    """Finds the answers that show a gap: unsure or wrong ones. Without any, there is nothing to learn."""
     attempts = state["attempts"]
     gaps = [a for a in attempts if is_gap(a.uncertainty) or a.right is False]
     update: Update = {"query": state["subject"], "refinements": 0}
     if not gaps and all(a.right for a in attempts):
         return update | _known(runtime.context, "detect")
     wrong = sum(a.right is False for a in attempts)
-    said = event(
+    progress_event = event(
         runtime.context,
         "detect",
-        f"{len(gaps)} of {len(attempts)} answers show a gap; it lacks {', '.join(state['keywords'][:6])}",
+        f"{len(gaps)} of {len(attempts)} answers show a gap about {', '.join(state['keywords'][:6])}",
         gaps=len(gaps),
         wrong=wrong,
         entropy=max(a.uncertainty.maximum.upper for a in attempts),
     )
-    return update | {"events": [said]}
+    return update | {"events": [progress_event]}
 
 
 async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Searches memory for the query, and widens to the documents that it hits."""
-    given = runtime.context
-    if (stop := tripped(state, given)) is not None:
+    """Searches memory for the query, and widens the search to the documents of the hits."""
+    context = runtime.context
+    if (stop := check_time_limit(state, context)) is not None:
         return {"outcome": stop}
-    found = await exploring.explore(
+    findings = await exploration.explore(
         state["query"],
-        episodic=given.episodic,
-        semantic=given.semantic,
+        episodic=context.episodic,
+        semantic=context.semantic,
         domain=state["domain"],
         whole=state["whole"],
         only=frozenset(state.get("sources", ())),
     )
-    counts = Found(
-        query=found.query,
-        passages=len(found.evidence),
-        facts=len(found.facts),
-        sources=tuple(sorted({hit.passage.source for hit in found.evidence})),
+    summary = FindingsSummary(
+        query=findings.query,
+        passages=len(findings.evidence),
+        facts=len(findings.facts),
+        sources=tuple(sorted({hit.passage.source for hit in findings.evidence})),
     )
-    which = "the closest " if counts.passages >= exploring.MOST_PASSAGES else ""
-    said = event(
-        given,
+    prefix = "the closest " if summary.passages >= exploration.MOST_PASSAGES else ""
+    progress_event = event(
+        context,
         "explore",
-        f"{which}{counts.passages} passages and {counts.facts} facts for {state['query']!r}",
-        passages=counts.passages,
-        facts=counts.facts,
+        f"{prefix}{summary.passages} passages and {summary.facts} facts for {state['query']!r}",
+        passages=summary.passages,
+        facts=summary.facts,
         refinements=state["refinements"],
     )
-    return {"findings": found, "found": counts, "events": [said]}
+    return {"findings": findings, "found": summary, "events": [progress_event]}
 
 
-async def criticise(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Marks what was found; only an accepted critique goes on to a curriculum."""
-    given = runtime.context
-    marks = await critique(state["subject"], state["findings"], judge=given.judge)
-    said = event(
-        given,
+async def judge_findings(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Judges the findings: the verdict accepts them, refines the search, or ends the run."""
+    context = runtime.context
+    judgement = await critique(state["subject"], state["findings"], judge=context.judge)
+    progress_event = event(
+        context,
         "critique",
-        f"{marks.verdict}: {'; '.join(marks.reasons)}",
-        relevance=round(marks.relevance, 3),
-        faithfulness=round(marks.faithfulness, 3),
-        quality=round(marks.quality, 3),
+        f"{judgement.verdict}: {'; '.join(judgement.reasons)}",
+        relevance=round(judgement.relevance, 3),
+        faithfulness=round(judgement.faithfulness, 3),
+        quality=round(judgement.quality, 3),
     )
-    update: Update = {"critique": marks, "events": [said]}
-    why = "; ".join(marks.reasons)
-    if marks.verdict == "refine" and state["refinements"] >= limits_of(state, given).max_refinements:
-        reason = f"nothing to learn from: {why}; ingest documents about it and try again"
+    update: Update = {"critique": judgement, "events": [progress_event]}
+    why = "; ".join(judgement.reasons)
+    if judgement.verdict == "refine" and state["refinements"] >= run_limits(state, context).max_refinements:
+        reason = f"nothing to learn from: {why}; ingest documents about it and learn it again"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
-    if marks.verdict == "flag":
+    if judgement.verdict == "flag":
         return update | {"outcome": Outcome(status="flagged", reason=f"needs a person's review: {why}")}
-    if marks.verdict == "discard":
+    if judgement.verdict == "discard":
         return update | {"outcome": Outcome(status="discarded", reason=f"not worth learning from: {why}")}
     return update
 
 
 async def refine(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Words the query anew after a search that missed the point."""
+    """Rewords the query after a search that found too little."""
     count = state["refinements"] + 1
-    query = exploring.refined_query(state["subject"], state["keywords"], state["findings"], count)
+    query = exploration.refined_query(state["subject"], state["keywords"], state["findings"], count)
     return {"refinements": count, "query": query}
 
 
-async def teach(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Writes candidates from the passages whose facts nobody disputes: for a question as many as one lesson
-    has room for, for a topic all."""
-    given = runtime.context
-    found = state["findings"]
-    if (stop := tripped(state, given)) is not None:
+async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Has the teacher write candidate pairs from the findings, except for facts that sources dispute.
+
+    For a question it keeps as many facts as fit into one lesson, for a topic as many as one run can verify.
+    """
+    context = runtime.context
+    findings = state["findings"]
+    if (stop := check_time_limit(state, context)) is not None:
         return {"outcome": stop}
-    if not state["whole"] and _answered(state):
-        return _known(given, "curriculum")
-    passages = [hit.passage for hit in found.evidence]
-    asked = None if state["whole"] else state["subject"]
+    if not state["whole"] and _already_answered(state):
+        return _known(context, "curriculum")
+    passages = [hit.passage for hit in findings.evidence]
+    question = None if state["whole"] else state["subject"]
 
     lines: list[Event] = []
 
     def progress(done: int, total: int) -> None:
         if done == total:
-            return  # what came of it is said below
-        text = f"{given.teacher.name} read {done} of {total} passages"
-        lines.append(event(given, "curriculum", text, done=done, total=total))
+            return  # the result is reported below
+        text = f"{context.teacher.name} read {done} of {total} passages"
+        lines.append(event(context, "curriculum", text, done=done, total=total))
         runtime.stream_writer(lines[-1])
 
     try:
-        written = await given.teacher.write(passages, question=asked, on_progress=progress)
+        written = await context.teacher.write(passages, question=question, on_progress=progress)
     except TeacherError as error:
         return {"outcome": Outcome(status="failed", reason=str(error))}
     if not written.candidates:
-        return {"outcome": Outcome(status="nothing_to_learn", reason=_silent(written))}
-    disputed = {fact.sentence for pair in conflicts(found.facts) for fact in pair}
+        return {"outcome": Outcome(status="nothing_to_learn", reason=_nothing_written(written))}
+    disputed = {fact.sentence for pair in conflicting_facts(findings.facts) for fact in pair}
     usable = [c for c in written.candidates if c.quote not in disputed]
-    groups, limits = group_wordings(usable), limits_of(state, given)
-    if asked:
-        chosen = closest(groups, asked, min(limits.facts_per_lesson, limits.facts))
+    groups, limits = group_wordings(usable), run_limits(state, context)
+    if question:
+        chosen = closest_groups(groups, question, min(limits.facts_per_lesson, limits.facts))
     else:
-        most = VERIFIED * limits.facts
-        if len(groups) > most:
+        limit = VERIFIED_PER_TAUGHT * limits.facts
+        if len(groups) > limit:
             by_id, domain = {passage.id: passage for passage in passages}, state["domain"] or _domain(state)
-            groups = await lessons.untaught_first(groups, by_id, domain, given)
-        chosen = groups[:most]
+            groups = await lessons.untaught_first(groups, by_id, domain, context)
+        chosen = groups[:limit]
     left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
     if len(usable) < len(written.candidates):
         left_out["disputed between sources"] = len(written.candidates) - len(usable)
     if len(groups) > len(chosen):
-        reason = "further from the question" if asked else "not verified: more than one run can"
+        reason = "further from the question" if question else "more than one run can verify"
         left_out[reason] = len(groups) - len(chosen)
-    kept = tuple(candidate for group in chosen for candidate in group)
-    said = event(
-        given,
+    candidates = tuple(candidate for group in chosen for candidate in group)
+    progress_event = event(
+        context,
         "curriculum",
-        f"{len(kept)} questions about {len(chosen)} facts, written by {given.teacher.name}",
-        candidates=len(kept),
+        f"{len(candidates)} questions about {len(chosen)} facts, written by {context.teacher.name}",
+        candidates=len(candidates),
         facts=len(chosen),
         passages=len(passages),
     )
     domain = state["domain"] or _domain(state)
-    draft = WrittenPairs(candidates=kept, failed=written.failed)
-    return {"draft": draft, "left_out": left_out, "domain": domain, "events": [*lines, said]}
+    draft = WrittenPairs(candidates=candidates, failed=written.failed)
+    return {"draft": draft, "left_out": left_out, "domain": domain, "events": [*lines, progress_event]}
 
 
-async def check(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Verifies every candidate against its source as it stands in memory now, and drops what it cannot prove.
+async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Verifies every candidate against its source as stored now, and makes lessons of those that pass.
 
-    What is left becomes one lesson or, of a large topic, several. A lesson for a question must teach an
-    answer to that very question, else it is no lesson for it.
+    A lesson for a question must answer that question itself; else there is nothing to learn.
     """
-    given = runtime.context
+    context = runtime.context
     draft = state["draft"]
-    assert draft is not None, "teach runs first and leaves a draft"
+    assert draft is not None, "write_candidates leaves a draft"
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
-    passages = {p.id: p for p in await given.episodic.get(ids)}
+    passages = {p.id: p for p in await context.episodic.get(ids)}
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
-    scorer = given.engine if isinstance(given.engine, EndingScorer) else None
+    scorer = context.engine if isinstance(context.engine, EndingScorer) else None
     verified = await verify(draft.candidates, passages, corpus=corpus, scorer=scorer)
     kept, dropped = verified.kept, sum(verified.dropped.values())
     why = "".join(f"; {count} {reason}" for reason, count in verified.dropped.items())
-    said = event(
-        given,
+    progress_event = event(
+        context,
         "verify",
         f"{len(kept)} questions kept, {dropped} dropped{why}{'' if verified.scored else UNSCORED}",
         kept=len(kept),
         dropped=dropped,
     )
-    update: Update = {"draft": None, "kept": len(kept), "dropped": verified.dropped, "events": [said]}
+    update: Update = {
+        "draft": None,
+        "kept": len(kept),
+        "dropped": verified.dropped,
+        "events": [progress_event],
+    }
     if not kept:
         reason = f"nothing to learn from: no question is supported by its source{why}"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     if state["whole"]:
-        planned = await lessons.of_topic(kept, passages, state, given)
+        planned = await lessons.plan_topic(kept, passages, state, context)
     else:
-        asked = await pair_for_question(state["subject"], kept, passages, corpus, given.embedder)
-        if asked is None:
+        answer_pair = await pair_for_question(state["subject"], kept, passages, corpus, context.embedder)
+        if answer_pair is None:
             return update | {"outcome": Outcome(status="nothing_to_learn", reason=UNANSWERED)}
-        update["events"].append(event(given, "verify", f"{state['subject']!r} is taught as {asked.answer!r}"))
+        text = f"{state['subject']!r} is taught as {answer_pair.answer!r}"
+        update["events"].append(event(context, "verify", text))
         domain = state["domain"] or DEFAULT_DOMAIN
-        made = compose_curriculum(
-            state["subject"], domain, kept, passages, teacher=given.teacher.name, asked=asked
+        curriculum = compose_curriculum(
+            state["subject"], domain, kept, passages, teacher=context.teacher.name, asked=answer_pair
         )
-        assert made is not None, "something was kept"
-        planned = await lessons.ready([made], state, given)
+        assert curriculum is not None, "some pairs were kept"
+        planned = await lessons.publish_lessons([curriculum], state, context)
     return update | planned | {"events": [*update["events"], *planned.get("events", [])]}
 
 
 async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Lets all lessons through by policy, or stops the run until a person has decided on them."""
-    given = runtime.context
+    """Approves all lessons by policy, or interrupts the run until a person has decided."""
+    context = runtime.context
     if state["approval_policy"] == "auto":
         decision = Approval(approved=True, by="policy", reason="verified against its sources")
     else:
-        decision = Approval.model_validate(interrupt(await lessons.summary(state, given)))
+        decision = Approval.model_validate(interrupt(await lessons.approval_question(state, context)))
     verb = "approved" if decision.approved else "declined"
-    said = event(
-        given, "approve", f"{verb} by {decision.by}" + (f": {decision.reason}" if decision.reason else "")
+    progress_event = event(
+        context, "approve", f"{verb} by {decision.by}" + (f": {decision.reason}" if decision.reason else "")
     )
-    # A person's thinking time is not the run's work, so the breaker's clock starts anew.
-    update: Update = {"approval": decision, "working_since": given.clock(), "events": [said]}
+    # Waiting for a person is not work, so the time limit starts again.
+    update: Update = {"approval": decision, "working_since": context.clock(), "events": [progress_event]}
     if not decision.approved:
-        reason = f"declined by {decision.by}: {decision.reason or 'no reason given'}"
+        reason = f"declined by {decision.by}: {decision.reason or 'no reason context'}"
         return update | {"outcome": Outcome(status="declined", reason=reason)}
     return update
 
 
 async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Writes the run's outcome and figures down, and closes or reopens its gap."""
-    outcome = as_told(state)
-    said = event(runtime.context, "report", f"{outcome.status}: {outcome.reason}")
-    ended: LearnState = {**state, "outcome": outcome, "events": [*state["events"], said]}
-    await conclude(ended, runtime.context)
-    return {"events": [said]}
+    """Stores the run's outcome and report, and closes or reopens its gap."""
+    outcome = explained_outcome(state)
+    progress_event = event(runtime.context, "report", f"{outcome.status}: {outcome.reason}")
+    ended: LearnState = {**state, "outcome": outcome, "events": [*state["events"], progress_event]}
+    await store_outcome(ended, runtime.context)
+    return {"events": [progress_event]}
 
 
-def _answered(state: LearnState) -> bool:
-    """Whether the model answered the question confidently, and as the sources do."""
+def _already_answered(state: LearnState) -> bool:
+    """Whether the model answered the question confidently and in agreement with the sources."""
     (attempt,) = state["attempts"]
     if is_gap(attempt.uncertainty):
         return False
@@ -264,21 +281,22 @@ def _answered(state: LearnState) -> bool:
     )
 
 
-def _silent(written: WrittenPairs) -> str:
+def _nothing_written(written: WrittenPairs) -> str:
     why = "; ".join(f"{count} passages {reason}" for reason, count in written.failed.items())
     return (
-        f"nothing to learn from: {why or 'the teacher wrote no question'}; lessons are written from English"
-        " prose, tables, option lists and steps, and chat answers from sources in other languages too"
+        f"nothing to learn from: {why or 'the teacher wrote no questions'}; lessons can be written from English"
+        " prose, tables, option lists and steps; chat also answers from sources in other languages"
     )
 
 
-def _known(given: Runtime, step: str) -> Update:
-    reason = "nothing to learn: the model already answers this confidently and as the sources do"
+def _known(runtime: Runtime, step: str) -> Update:
+    reason = "nothing to learn: the model already answers this confidently and in agreement with the sources"
     outcome = Outcome(status="nothing_to_learn", reason=reason)
-    return {"outcome": outcome, "known": True, "events": [event(given, step, reason)]}
+    return {"outcome": outcome, "known": True, "events": [event(runtime, step, reason)]}
 
 
 def _domain(state: LearnState) -> str:
-    """The domain of what was found; a topic among unlabelled documents becomes a domain of its own."""
-    home = exploring.main_domain(state["findings"].evidence)
-    return domain_name(state["subject"]) if home == DEFAULT_DOMAIN and state["whole"] else home
+    """The domain of the findings; a topic in documents without a domain gets a domain of its own."""
+    found_domain = exploration.main_domain(state["findings"].evidence)
+    new_domain = state["whole"] and found_domain == DEFAULT_DOMAIN
+    return domain_name(state["subject"]) if new_domain else found_domain

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from agent.chat.calibration import Label, calibrate
-from agent.chat.gate import chance, form_of, gate_features
+from agent.chat.gate import answer_form, gate_features, right_probability
 from memory.records.adapters import GatePassRates
 from memory.records.interactions import AnswerGate
 from training.evaluate import ANSWER_TOKENS, GradedAnswer
@@ -20,7 +20,7 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     labels = [
         Label(
             group=answer.fact_id or answer.question,
-            form=form_of(answer.signals),
+            form=answer_form(answer.signals),
             seen=answer.signals,
             right=answer.right,
         )
@@ -45,8 +45,8 @@ def gate_pass_rates(answers: Sequence[GradedAnswer], gate: AnswerGate) -> GatePa
 
 
 def _is_confident(answer: GradedAnswer, gate: AnswerGate) -> bool:
-    form_gate = gate.forms.get(form_of(answer.signals))
+    form_gate = gate.forms.get(answer_form(answer.signals))
     complete = 0 < answer.signals.tokens < ANSWER_TOKENS
     if form_gate is None or form_gate.threshold is None or answer.abstained or not complete:
         return False
-    return chance(form_gate.model, gate_features(answer.signals)) >= form_gate.threshold
+    return right_probability(form_gate.model, gate_features(answer.signals)) >= form_gate.threshold

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from agent.chat.calibration import calibration_error
-from agent.chat.gate import signals
+from agent.chat.gate import answer_signals
 from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import gather_limited
 from agent.engines.base import GREEDY, Engine, Reply, Sampling
@@ -218,7 +218,7 @@ def grade(group: SetName, question: Question, reply: Reply, style: AnswerStyle) 
         text=reply.text,
         right=bool(question.references) and not admits and is_correct(reply.text, question.references),
         abstained=admits,
-        signals=signals(reply.tokens),
+        signals=answer_signals(reply.tokens),
     )
 
 

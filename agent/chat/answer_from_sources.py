@@ -16,7 +16,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from agent.chat.abstention import disagreement_text, quotation_text, reply_language
 from agent.chat.conversation import question_index
-from agent.chat.sentence_candidates import SentenceCandidate, names, rerank, roots, shortlist
+from agent.chat.sentence_candidates import SentenceCandidate, name_roots, rerank, shortlist, word_roots
 from agent.chat.support import contradicts, is_foreign, supports
 from agent.engines.base import Reply, Sampling
 from agent.errors import PromptTooLong
@@ -301,8 +301,8 @@ def _nearby(candidate: SentenceCandidate) -> str:
 
 def _question_names(question: str, candidate: SentenceCandidate) -> list[Set[str]]:
     """The names and numbers of the question that occur in the sentence or its context."""
-    present = roots(f"{candidate.reading} {_nearby(candidate)}")
-    return [name for name in names(question) if name <= present]
+    present = word_roots(f"{candidate.reading} {_nearby(candidate)}")
+    return [name for name in name_roots(question) if name <= present]
 
 
 def _shortened(sentence: str) -> list[str]:

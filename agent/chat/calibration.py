@@ -113,13 +113,13 @@ def calibrate(
                 f" at least {LEAST_OF_EACH} of each are needed"
             )
             continue
-        models[form] = fit(of_form, names)
+        models[form] = fit_regression(of_form, names)
         unseen = cross_validated(of_form, names)
-        by_form[form] = quality(unseen, right)
+        by_form[form] = measure_quality(unseen, right)
         scored += [StatedChance(label, float(chance)) for label, chance in zip(of_form, unseen, strict=True)]
     overall = None
     if scored:
-        overall = quality(*_columns(scored))
+        overall = measure_quality(*_columns(scored))
     scored = _one_per_question(scored, seed)
     cut, risk = _best_threshold(scored, risks, delta)
     if models and cut is None:
@@ -149,7 +149,7 @@ def refit(
     LEAST_OWN_QUESTIONS the gate is returned unchanged; without a possible guarantee the new gate is never
     confident.
     """
-    quality_of_all = quality(*_columns(stated)) if stated else None
+    quality_of_all = measure_quality(*_columns(stated)) if stated else None
     scored = _one_per_question(stated, seed)
     if len(scored) < LEAST_OWN_QUESTIONS:
         reason = (
@@ -166,7 +166,7 @@ def refit(
     return CalibratedGate(refitted, quality_of_all, {}, reasons)
 
 
-def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticModel:
+def fit_regression(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticModel:
     """Fits an L2-penalised logistic regression on standardised features.
 
     Raises ValueError unless there are right and wrong answers.
@@ -187,7 +187,7 @@ def fit(labels: Sequence[Label], names: Sequence[str] = FEATURES) -> LogisticMod
     )
 
 
-def chances(model: LogisticModel, labels: Sequence[Label]) -> Floats:
+def predicted_chances(model: LogisticModel, labels: Sequence[Label]) -> Floats:
     """The model's probability for each answer, [labels]."""
     values = _matrix(labels, model.features)
     scores = (values - np.asarray(model.mean)) / np.asarray(model.scale) @ np.asarray(model.weights)
@@ -203,12 +203,12 @@ def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, fo
     stated = np.full(len(labels), np.nan)
     groups = [label.group for label in labels]
     for rest, held in GroupKFold(folds).split(labels, groups=groups):
-        model = fit([labels[i] for i in rest], names)
-        stated[held] = chances(model, [labels[i] for i in held])
+        model = fit_regression([labels[i] for i in rest], names)
+        stated[held] = predicted_chances(model, [labels[i] for i in held])
     return stated
 
 
-def threshold(
+def choose_threshold(
     stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float, surely: float = STRICTEST_SHARE
 ) -> float | None:
     """The lowest confidence threshold that keeps the risk, by Learn-Then-Test; None if there is none.
@@ -237,7 +237,7 @@ def first_size(risk: float, delta: float) -> int:
     return math.ceil(math.log(delta) / math.log(1 - risk))
 
 
-def quality(stated: Floats, right: NDArray[np.bool_]) -> Quality:
+def measure_quality(stated: Floats, right: NDArray[np.bool_]) -> Quality:
     """AUROC, Brier score and calibration error of the probabilities. Raises ValueError without answers."""
     if not len(stated):
         raise ValueError("quality needs at least one answer")
@@ -269,14 +269,14 @@ def calibration_error(
     put most answers into one fixed-width bin. 0 without answers. Raises ValueError for probabilities outside
     [0, 1].
     """
-    chances, truth = np.asarray(stated, float), np.asarray(right, float)
-    if not len(chances):
+    predicted_chances, truth = np.asarray(stated, float), np.asarray(right, float)
+    if not len(predicted_chances):
         return 0.0
-    if not ((chances >= 0) & (chances <= 1)).all():
+    if not ((predicted_chances >= 0) & (predicted_chances <= 1)).all():
         raise ValueError("probabilities must lie in [0, 1]")
-    order = np.argsort(chances, kind="stable")
+    order = np.argsort(predicted_chances, kind="stable")
     parts = np.array_split(order, min(bins, len(order)))
-    return float(sum(len(p) * abs(chances[p].mean() - truth[p].mean()) for p in parts) / len(order))
+    return float(sum(len(p) * abs(predicted_chances[p].mean() - truth[p].mean()) for p in parts) / len(order))
 
 
 class StatedChance(NamedTuple):
@@ -302,7 +302,7 @@ def _best_threshold(
     for risk in risks:
         if not scored:
             break
-        cut = threshold(stated, right, risk=risk, delta=delta / len(risks), surely=surely)
+        cut = choose_threshold(stated, right, risk=risk, delta=delta / len(risks), surely=surely)
         if cut is not None:
             return cut, risk
     return None, risks[-1]

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from agent.chat.calibration import Label, StatedChance, refit
 from agent.chat.conversation import prompt_messages
-from agent.chat.gate import JUDGED_TOKENS, measure
+from agent.chat.gate import JUDGED_TOKENS, measure_uncertainty
 from agent.chat.model_calls import ask_model
 from agent.chat.routing import Route, Routes
 from agent.concurrency import gather_limited
@@ -103,7 +103,7 @@ async def calibrate_domain(
 
     replies = await gather_limited((partial(answer, q.question) for q in questions), CONCURRENCY)
     measured = [
-        measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines))
+        measure_uncertainty(reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines))
         for reply in replies
     ]
     labelled = [

@@ -31,7 +31,7 @@ JUDGED_TOKENS = 64
 Bound = Literal["lower", "upper"]
 
 
-def signals(tokens: Sequence[Token]) -> Signals:
+def answer_signals(tokens: Sequence[Token]) -> Signals:
     """The signals of an answer's first JUDGED_TOKENS tokens; all zero without tokens."""
     tokens = tokens[:JUDGED_TOKENS]
     entropies = [token.entropy for token in tokens] or [Interval(lower=0.0, upper=0.0)]
@@ -62,14 +62,14 @@ def gate_features(seen: Signals, bound: Bound = "upper") -> dict[str, float]:
     }
 
 
-def form_of(seen: Signals) -> AnswerForm:
+def answer_form(seen: Signals) -> AnswerForm:
     """The form of an answer, by its length in tokens."""
     if seen.tokens <= SHORT:
         return "short"
     return "sentence" if seen.tokens <= SENTENCE else "long"
 
 
-def chance(model: LogisticModel, values: dict[str, float]) -> float:
+def right_probability(model: LogisticModel, values: dict[str, float]) -> float:
     """Probability that an answer with these features is right. Raises KeyError if a feature is missing."""
     score = model.intercept + math.fsum(
         weight * (values[name] - mean) / scale
@@ -80,7 +80,7 @@ def chance(model: LogisticModel, values: dict[str, float]) -> float:
     return (1.0 + math.tanh(score / 2)) / 2  # the sigmoid, without overflow
 
 
-def measure(tokens: Sequence[Token], gate: AnswerGate, *, abstained: bool = False) -> Uncertainty:
+def measure_uncertainty(tokens: Sequence[Token], gate: AnswerGate, *, abstained: bool = False) -> Uncertainty:
     """Judges an answer by its tokens; `abstained` means that the answer admits ignorance.
 
     Entropies are only known as bounds, so there are three outcomes: confident if the probability of being
@@ -88,13 +88,15 @@ def measure(tokens: Sequence[Token], gate: AnswerGate, *, abstained: bool = Fals
     undecided. The confidence reported is the one at the worst bounds, on which gates are fitted too.
     Abstentions, empty answers and forms without a threshold are unsure.
     """
-    measured = signals(tokens)
-    form = form_of(measured)
+    measured = answer_signals(tokens)
+    form = answer_form(measured)
     form_gate = gate.forms.get(form)
     empty = not tokens or not "".join(token.text for token in tokens).strip()
     confidence = at_best = None
     if form_gate is not None and not abstained and not empty:
-        both = [chance(form_gate.model, gate_features(measured, bound)) for bound in ("upper", "lower")]
+        both = [
+            right_probability(form_gate.model, gate_features(measured, bound)) for bound in ("upper", "lower")
+        ]
         confidence, at_best = min(both), max(both)
     threshold = form_gate.threshold if form_gate is not None else None
     return Uncertainty(

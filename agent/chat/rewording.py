@@ -6,7 +6,7 @@ Rules for English; questions in other languages are only tidied.
 import re
 from collections.abc import Sequence
 
-from agent.learning.critique import agree
+from agent.learning.critique import same_statement
 from memory.language.lexicon import language_by_words
 from memory.language.text import key
 
@@ -25,7 +25,7 @@ def rewordings(question: str, most: int) -> tuple[str, ...]:
 def is_steady(answer: str, others: Sequence[str]) -> bool:
     """Whether another answer says the same: they agree, or one contains the other."""
     return any(
-        agree(answer, other) or _contained(answer, other) or _contained(other, answer)
+        same_statement(answer, other) or _contained(answer, other) or _contained(other, answer)
         for other in others
         if other.strip()
     )

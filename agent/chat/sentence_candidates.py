@@ -108,7 +108,8 @@ def shortlist(question: str, findings: Findings) -> tuple[SentenceCandidate, ...
     ]
     rarity = _rarity([reading for *_, reading in quotable_sentences])
     context_roots = [
-        roots(f"{hit.passage.title} {hit.passage.section} {hit.passage.text}") for hit in findings.evidence
+        word_roots(f"{hit.passage.title} {hit.passage.section} {hit.passage.text}")
+        for hit in findings.evidence
     ]
     ranked = [
         SentenceCandidate(
@@ -144,10 +145,10 @@ def rerank(
 def readable_text(passage: Passage, start: int, end: int) -> str:
     """A span of a passage on one line; a table row with its column names."""
     text = passage.text[start:end]
-    names = header(passage.text, start)
-    if not names:
+    name_roots = header(passage.text, start)
+    if not name_roots:
         return " ".join(text.split())
-    pairs = zip(names, cells(text), strict=False)
+    pairs = zip(name_roots, cells(text), strict=False)
     return "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs if cell)
 
 
@@ -163,10 +164,10 @@ def _signals(
     question: str, reading: str, context: Set[str], rank: int, rarity: Mapping[str, float]
 ) -> dict[str, float]:
     """`context` are the roots of the sentence's passage and headings; `rank` is the passage's, from 0."""
-    own, named = roots(reading), names(question)
+    own, named = word_roots(reading), name_roots(question)
     return {
         "likeness": 1.0,  # the maximum; `rerank` measures it
-        "words": _share(keywords(question), own, rarity),
+        "words": _share(keyword_roots(question), own, rarity),
         "names": sum(name <= context | own for name in named) / len(named) if named else 1.0,
         "form": form_match(question, reading),
         "rank": 1 / (1 + rank),
@@ -177,15 +178,17 @@ def _score(values: dict[str, float]) -> float:
     return INTERCEPT + math.fsum(WEIGHTS[name] * value for name, value in values.items())
 
 
-def keywords(text: str) -> frozenset[str]:
+def keyword_roots(text: str) -> frozenset[str]:
     """Roots of the content words."""
     content = [w for w in _words(text) if w not in CLOSED_CLASS]
-    return frozenset(root(w) for w in content if w not in SHAPE_NOUNS) or frozenset(map(root, content))
+    return frozenset(strip_ending(w) for w in content if w not in SHAPE_NOUNS) or frozenset(
+        map(strip_ending, content)
+    )
 
 
-def roots(text: str) -> frozenset[str]:
+def word_roots(text: str) -> frozenset[str]:
     """Roots of all words of the text."""
-    return frozenset(map(root, _words(text)))
+    return frozenset(map(strip_ending, _words(text)))
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -204,16 +207,16 @@ _UNSPACED = "\u0e00"
 _SUFFIX = re.compile(r"(?:ations?|ings?|edly|ed|ions?|ment|ers?|ors?|ally|ly|al|es|e|s|y)$")
 
 
-def root(word: str) -> str:
+def strip_ending(word: str) -> str:
     """The word without a common English ending, so that `originated` matches `origin`."""
     bare = singular(word)
     stem = _SUFFIX.sub("", bare)
     return stem if len(stem) >= 4 and stem.isalpha() else bare
 
 
-def names(text: str) -> tuple[frozenset[str], ...]:
+def name_roots(text: str) -> tuple[frozenset[str], ...]:
     """Names, numbers and code words of the text, each as the set of its words' roots."""
-    matches = (roots(match[0]) for match in _NAME.finditer(text))
+    matches = (word_roots(match[0]) for match in _NAME.finditer(text))
     return tuple(dict.fromkeys(name for name in matches if name and not name <= {"i", "a"}))
 
 
@@ -233,8 +236,10 @@ def form_match(question: str, text: str) -> float:
         return float(any(w[0].isdigit() or w in _TIME for w in new))
     if form == "reason":
         return float(_REASON.search(text) is not None)
-    known = roots(question)
-    return float(any(not name <= known and not all(w[0].isdigit() for w in name) for name in names(text)))
+    known = word_roots(question)
+    return float(
+        any(not name <= known and not all(w[0].isdigit() for w in name) for name in name_roots(text))
+    )
 
 
 def _share(required: frozenset[str], present: frozenset[str], rarity: Mapping[str, float]) -> float:
@@ -247,5 +252,5 @@ def _share(required: frozenset[str], present: frozenset[str], rarity: Mapping[st
 
 def _rarity(texts: Sequence[str]) -> dict[str, float]:
     """log(1 + n / df) of each root over the sentences."""
-    counts = Counter(r for text in texts for r in roots(text))
+    counts = Counter(r for text in texts for r in word_roots(text))
     return {r: math.log(1 + len(texts) / count) for r, count in counts.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from agent.chat.gate import measure
+from agent.chat.gate import measure_uncertainty
 from agent.engines.base import Token
 from agent.grading import admits_ignorance
 from memory.records.interactions import AnswerGate
@@ -44,5 +44,7 @@ class StreamGate:
 
     def _is_confident(self) -> bool:
         text = "".join(token.text for token in self._buffer)
-        uncertainty = measure(self._buffer, self._gate, abstained=admits_ignorance(text, self._declines))
+        uncertainty = measure_uncertainty(
+            self._buffer, self._gate, abstained=admits_ignorance(text, self._declines)
+        )
         return uncertainty.decision == "confident"

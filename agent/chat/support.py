@@ -8,7 +8,14 @@ import re
 from collections.abc import Callable, Mapping, Set
 from functools import lru_cache
 
-from agent.chat.sentence_candidates import NUMBER_WORDS, SMALL_NUMBERS, keywords, names, root, roots
+from agent.chat.sentence_candidates import (
+    NUMBER_WORDS,
+    SMALL_NUMBERS,
+    keyword_roots,
+    name_roots,
+    strip_ending,
+    word_roots,
+)
 from memory.language.content_words import CLOSED_CLASS
 from memory.language.lexicon import languages_by_words
 from memory.language.text import words
@@ -59,15 +66,15 @@ _DECIMAL_POINT = frozenset({"en", "zh", "ja", "ko"})
 _UNIT = re.compile(r"[\s-]*(%|[^\W\d_]+)")
 _VALUES = {word: str(value) for value, word in enumerate(SMALL_NUMBERS)}
 _UNITS: Mapping[str, str] = {
-    name: names.split()[0]
-    for names in (
+    name: name_roots.split()[0]
+    for name_roots in (
         "second s sec", "minute min", "hour h hr", "day", "week", "month", "year", "century", "decade",
         "millisecond ms", "kilogram kg", "gram g", "tonne ton", "pound lb", "kilometre kilometer km", "mile",
         "metre meter m", "centimetre centimeter cm", "millimetre millimeter mm", "foot ft feet", "inch",
         "byte b", "kilobyte kb", "megabyte mb", "gigabyte gb", "terabyte tb", "volt v", "watt w", "percent %",
         "degree", "dollar", "euro", "thousand", "million", "billion", "trillion", "litre liter l", "hertz hz",
     )
-    for name in names.split()
+    for name in name_roots.split()
 }  # fmt: skip
 _PAIRS = (
     "increase decrease|rise fall|before after|above below|more less|more fewer|most least|maximum minimum"
@@ -77,7 +84,7 @@ _PAIRS = (
     "|large small|big small|strong weak|rare common|include exclude|add remove|best worst|better worse"
     "|positive negative|upper lower|possible impossible|legal illegal|northern southern|eastern western"
 )
-OPPOSITES = frozenset(frozenset(root(w) for w in pair.split()) for pair in _PAIRS.split("|"))
+OPPOSITES = frozenset(frozenset(strip_ending(w) for w in pair.split()) for pair in _PAIRS.split("|"))
 
 Likeness = Callable[[str, str], float]
 """Cosine similarity of two texts."""
@@ -103,16 +110,16 @@ def supports(
     question_quantities = quantities(question)
     if not all(_contains(q, quantities(sentence)) or q in question_quantities for q in quantities(claim)):
         return False
-    own, near = roots(sentence), roots(f"{sentence} {nearby}")
+    own, near = word_roots(sentence), word_roots(f"{sentence} {nearby}")
     if translated and is_foreign(claim) and not _same_language(claim, f"{nearby} {sentence}"):
         return _translates(claim, sentence, question)
-    named = [name for name in names(claim) if not _numeric(name)]
-    if any(not name <= (near if name <= roots(question) else own) for name in named):
+    named = [name for name in name_roots(claim) if not _numeric(name)]
+    if any(not name <= (near if name <= word_roots(question) else own) for name in named):
         return False
     if _denies(claim, sentence) or _opposed(claim, sentence):
         return False
     content = _content_words(claim)
-    new = content - roots(question)
+    new = content - word_roots(question)
     if not (new or quantities(claim) - question_quantities or _ANSWERS_YES.match(claim)):
         return False
     if _share(content, near) < KNOWN_WORDS:
@@ -130,7 +137,7 @@ def contradicts(first: str, second: str) -> bool:
     one, two = _content_words(first), _content_words(second)
     if not one or not two or len(one & two) / len(one | two) < SAME_THING or _opposed(first, second):
         return False
-    ours, theirs = ({name for name in names(text) if not _numeric(name)} for text in (first, second))
+    ours, theirs = ({name for name in name_roots(text) if not _numeric(name)} for text in (first, second))
     if ours - theirs and theirs - ours:
         return False
     if is_negated(first) != is_negated(second):
@@ -223,25 +230,25 @@ def _contains(quantity: Quantity, known: Set[Quantity]) -> bool:
 
 def _denies(claim: str, sentence: str) -> bool:
     """Whether only one of both is negated, comparing with the sentence and its most similar clause."""
-    claim_words = keywords(claim)
+    claim_words = keyword_roots(claim)
     clauses = [clause for clause in _CLAUSE.split(sentence) if clause.strip()] or [sentence]
-    overlaps = [len(claim_words & roots(clause)) for clause in clauses]
+    overlaps = [len(claim_words & word_roots(clause)) for clause in clauses]
     nearest = {is_negated(c) for c, count in zip(clauses, overlaps, strict=True) if count == max(overlaps)}
     return is_negated(claim) not in nearest | {is_negated(sentence)}
 
 
 def _opposed(claim: str, sentence: str) -> bool:
     """Whether the claim contains the opposite of a word of the sentence."""
-    here, there = roots(claim), roots(sentence)
+    here, there = word_roots(claim), word_roots(sentence)
     return any(pair & here and pair & there and not pair & here & there for pair in OPPOSITES)
 
 
 def _content_words(text: str) -> frozenset[str]:
     """Content words without numbers."""
-    return frozenset(w for w in keywords(text) if not w[0].isdigit() and w not in _COUNTED)
+    return frozenset(w for w in keyword_roots(text) if not w[0].isdigit() and w not in _COUNTED)
 
 
-_COUNTED = frozenset(root(w) for w in NUMBER_WORDS | _UNITS.keys())
+_COUNTED = frozenset(strip_ending(w) for w in NUMBER_WORDS | _UNITS.keys())
 
 
 def _numeric(name: Set[str]) -> bool:

@@ -66,7 +66,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def inspect(
+def inspect_adapter(
     path: Path, *, base: Mapping[str, tuple[int, int]] | None = None, max_rank: int = MAX_RANK
 ) -> AdapterFiles:
     """Validates an adapter folder without loading it.

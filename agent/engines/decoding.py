@@ -105,7 +105,7 @@ def shared_prefix(rows: Sequence[Sequence[int]], most: int) -> int:
 
 
 @torch.inference_mode()
-def complete(
+def complete_batch(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[DecodingRequest],

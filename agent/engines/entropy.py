@@ -27,7 +27,7 @@ def entropy_bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
     if not all(value <= 1e-6 for value in top_logprobs):  # "not all" also catches NaN
         raise ValueError(f"log-probabilities must not be positive: {max(top_logprobs)}")
     probabilities = [math.exp(min(value, 0.0)) for value in top_logprobs]
-    seen = math.fsum(surprise(p) for p in probabilities)
+    seen = math.fsum(entropy_term(p) for p in probabilities)
     tail = max(0.0, 1.0 - math.fsum(probabilities))
     unseen = vocabulary - k
     if tail == 0.0 or unseen == 0:
@@ -38,10 +38,10 @@ def entropy_bounds(top_logprobs: Sequence[float], vocabulary: int) -> Interval:
         return Interval(lower=seen, upper=upper)
     whole = min(math.floor(tail / least), unseen)
     rest = max(0.0, tail - whole * least)
-    lower = seen + whole * surprise(least) + surprise(rest)
+    lower = seen + whole * entropy_term(least) + entropy_term(rest)
     return Interval(lower=min(lower, upper), upper=upper)
 
 
-def surprise(probability: float) -> float:
+def entropy_term(probability: float) -> float:
     """-p ln p in nats, with its limit 0 at p = 0."""
     return -probability * math.log(probability) if probability > 0.0 else 0.0

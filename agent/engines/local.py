@@ -18,13 +18,13 @@ from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from agent.engines.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect
+from agent.engines.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect_adapter
 from agent.engines.base import GREEDY, Reply, Sampling, Token, escape_control_tokens
 from agent.engines.bfloat16 import native_bfloat16
 from agent.engines.decoding import (
     DecodedAnswer,
     DecodingRequest,
-    complete,
+    complete_batch,
     context_length,
     control_tokens,
     end_tokens,
@@ -141,7 +141,9 @@ class LocalEngine:
         check_name(adapter)
         async with self._turn:
             if adapter not in self._loaded:
-                await asyncio.to_thread(lambda: self._attach(adapter, inspect(path, base=self._linear)))
+                await asyncio.to_thread(
+                    lambda: self._attach(adapter, inspect_adapter(path, base=self._linear))
+                )
                 self._loaded.add(adapter)
 
     async def unload(self, adapter: str) -> None:
@@ -297,7 +299,7 @@ class LocalEngine:
 
     def _complete(self, prompts: Sequence[DecodingRequest], adapter: str | None) -> list[DecodedAnswer]:
         with self._using(adapter):
-            return complete(self._model, self._tokenizer, prompts, self._ends)
+            return complete_batch(self._model, self._tokenizer, prompts, self._ends)
 
     def _score_endings(self, rows: Sequence[Sequence[int]]) -> list[float]:
         with self._using(None):

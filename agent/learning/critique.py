@@ -71,7 +71,7 @@ async def critique(question: str, findings: Findings, *, judge: Judge | None = N
     )
 
 
-def conflicts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
+def conflicting_facts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
     """Pairs of contradicting facts about one subject: different numbers, or one denies the other.
 
     Different definitions, and statements under different conditions, do not conflict.
@@ -110,7 +110,7 @@ def _without_numbers(fact: Fact) -> frozenset[str]:
     return frozenset(w for w in object_words if not w[0].isdigit() and w not in _SPELLED_NUMBERS)
 
 
-def agree(first: str, second: str) -> bool:
+def same_statement(first: str, second: str) -> bool:
     """Whether two texts say the same: equal numbers and negation, and similar words."""
     same_numbers = set(NUMBER.findall(first)) == set(NUMBER.findall(second))
     same_sign = bool(NEGATION.search(first)) == bool(NEGATION.search(second))
@@ -156,7 +156,7 @@ def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
         return 1.0, []
     texts = {hit.passage.id: hit.passage.text for hit in findings.evidence}
     absent = {f.id for f in facts if f.passage_id in texts and f.sentence not in texts[f.passage_id]}
-    disputes = conflicts(facts)
+    disputes = conflicting_facts(facts)
     disputed = {f.id for pair in disputes for f in pair}
     score = 1 - len(absent | disputed) / len(facts)
     reasons = [f"{len(absent)} facts are not in their passage"] if absent else []

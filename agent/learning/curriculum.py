@@ -33,7 +33,7 @@ def _distinct(wordings: Sequence[CandidatePair]) -> Group:
     return tuple(by_question.values())
 
 
-def closest(groups: Sequence[Group], question: str, most: int) -> tuple[Group, ...]:
+def closest_groups(groups: Sequence[Group], question: str, most: int) -> tuple[Group, ...]:
     """The `most` groups closest to a question, in their original order.
 
     Closeness is the share of the question's content words in a group's question and answer, plus half the

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from agent.chat.sentence_candidates import SMALL_NUMBERS, root
+from agent.chat.sentence_candidates import SMALL_NUMBERS, strip_ending
 from memory.language.content_words import CLOSED_CLASS
 from memory.language.wordlists import IRREGULAR, UNITS
 
@@ -93,7 +93,7 @@ def word_root(word: str) -> str:
     """The root of a word, also for irregular forms (`wrote`, `written` and `write` have the same)."""
     if word in IRREGULAR:
         return IRREGULAR[word]
-    bare = root(word)
+    bare = strip_ending(word)
     for ending in ("ing", "ed"):
         if bare.endswith(ending) and _VOWEL.search(bare[: -len(ending)]) and len(bare) - len(ending) > 2:
             bare = bare[: -len(ending)]

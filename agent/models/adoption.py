@@ -151,10 +151,10 @@ def _from_hub(
     hub_id: str, folder: Path, name: str, template: str | None, progress: AdoptionProgress, free: FreeBytes
 ) -> ModelOrigin:
     progress.say(f"asking the hub for {hub_id}")
-    size, licence = hub.describe(hub_id, MODEL_FILES)
+    size, licence = hub.describe_model(hub_id, MODEL_FILES)
     _check_space(size, folder, free)
     progress.say(f"downloading {size / 1e9:.1f} GB of {hub_id}")
-    hub.download(hub_id, MODEL_FILES, folder)
+    hub.download_model(hub_id, MODEL_FILES, folder)
     for file in (*CARD_FILES, ORIGIN):  # a downloaded card was not made by our study
         (folder / file).unlink(missing_ok=True)
     return _finish(folder, name, template, hub_id, licence, progress)

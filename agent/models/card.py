@@ -228,16 +228,16 @@ def write_card(
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in ((QUESTIONS, questions), (UNKNOWN, unknown), (REPLAY, replay)):
         text = "".join(line.model_dump_json() + "\n" for line in lines)
-        unfinished(folder, name).write_text(text, encoding="utf-8")
+        temporary_path(folder, name).write_text(text, encoding="utf-8")
     # Not safetensors: vLLM would load every such file beside the weights as weights.
-    with unfinished(folder, REPLAY_ARRAYS).open("wb") as arrays:
+    with temporary_path(folder, REPLAY_ARRAYS).open("wb") as arrays:
         np.savez_compressed(arrays, **vars(distributions))
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    unfinished(folder, CARD).write_text(text + "\n", encoding="utf-8")
+    temporary_path(folder, CARD).write_text(text + "\n", encoding="utf-8")
     put_in_place(folder)
 
 
-def unfinished(folder: Path, name: str) -> Path:
+def temporary_path(folder: Path, name: str) -> Path:
     """Temporary path of a card's file until `put_in_place`."""
     return folder / f".{name}.unfinished"
 
@@ -245,7 +245,7 @@ def unfinished(folder: Path, name: str) -> Path:
 def put_in_place(folder: Path) -> None:
     """Renames the temporary files of a card, `card.json` last."""
     for name in CARD_FILES:
-        unfinished(folder, name).rename(folder / name)
+        temporary_path(folder, name).rename(folder / name)
 
 
 def require_teachable(card: ModelCard) -> None:

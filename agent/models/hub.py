@@ -9,7 +9,7 @@ import httpx
 from agent.errors import ModelRefused
 
 
-def describe(name: str, patterns: Sequence[str]) -> tuple[int, str]:
+def describe_model(name: str, patterns: Sequence[str]) -> tuple[int, str]:
     """Total size in bytes of a model's matching files, and its licence. Raises ModelRefused."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -23,7 +23,7 @@ def describe(name: str, patterns: Sequence[str]) -> tuple[int, str]:
     return sum(file.size or 0 for file in files), licences[0] if licences else "as its makers say"
 
 
-def download(name: str, patterns: Sequence[str], folder: Path) -> None:
+def download_model(name: str, patterns: Sequence[str], folder: Path) -> None:
     """Downloads a model's matching files into `folder`. Raises ModelRefused."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled

@@ -24,7 +24,7 @@ from agent.models.card import (
     UnknownQuestion,
     put_in_place,
     read_card,
-    unfinished,
+    temporary_path,
     write_card,
 )
 from agent.models.catalogue import shipped_catalogue
@@ -221,7 +221,7 @@ class ModelStore:
             own = current not in (None, origin.shipped_card)
             if not own and current != digest:
                 for name in CARD_FILES:
-                    shutil.copyfile(shipped / name, unfinished(folder, name))
+                    shutil.copyfile(shipped / name, temporary_path(folder, name))
                 put_in_place(folder)
                 origin = origin.model_copy(update={"shipped_card": digest})
         _replace(folder / ORIGIN, origin.model_dump_json(indent=1) + "\n")
@@ -296,6 +296,6 @@ def _digest_of_card(folder: Path) -> Digest | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    temporary = unfinished(path.parent, path.name)
+    temporary = temporary_path(path.parent, path.name)
     temporary.write_text(text, encoding="utf-8")
     temporary.rename(path)

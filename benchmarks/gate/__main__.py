@@ -23,11 +23,11 @@ from agent.chat.calibration import (
     auroc,
     calibrate,
     calibration_error,
-    chances,
     cross_validated,
-    fit,
+    fit_regression,
+    predicted_chances,
 )
-from agent.chat.gate import FEATURES, chance, form_of, gate_features, signals
+from agent.chat.gate import FEATURES, answer_form, answer_signals, gate_features, right_probability
 from agent.models.card import ModelCard
 from agent.models.store import resolve_model
 from agent.models.study.answer_log import LoggedAnswer
@@ -78,7 +78,7 @@ def score(asked: Sequence[Asked], labels: Sequence[Label | None]) -> Scored:
         if len({label.right for label in fitting}) < 2:
             continue
         transfer[bank] = cross_validated(fitting)
-        transfer[other] = chances(fit(fitting), [kept[i] for i in other])
+        transfer[other] = predicted_chances(fit_regression(fitting), [kept[i] for i in other])
         own[whole] = cross_validated([kept[i] for i in whole])
     return Scored(kept, parts, np.asarray([label.right for label in kept]), transfer, own)
 
@@ -112,7 +112,7 @@ def _lets_through(gate: AnswerGate, label: Label) -> bool:
     fitted = gate.forms.get(label.form)
     if fitted is None or fitted.threshold is None:
         return False
-    return chance(fitted.model, gate_features(label.seen)) >= fitted.threshold
+    return right_probability(fitted.model, gate_features(label.seen)) >= fitted.threshold
 
 
 def stopped(scored: Scored, asked: Sequence[Asked], folds: int = 5) -> dict[str, tuple[int, int, int]]:
@@ -213,10 +213,10 @@ def cost(card: ModelCard, answers: Sequence[LoggedAnswer]) -> float:
     form_gates = card.gate.forms
     begun = time.perf_counter()
     for answer in answers[:200]:
-        seen = signals(answer.tokens)
-        fitted = form_gates.get(form_of(seen))
+        seen = answer_signals(answer.tokens)
+        fitted = form_gates.get(answer_form(seen))
         if fitted is not None:
-            chance(fitted.model, gate_features(seen))
+            right_probability(fitted.model, gate_features(seen))
     spent = time.perf_counter() - begun
     return spent / (sum(len(a.tokens) for a in answers[:200]) / card.speed.tokens_per_second)
 

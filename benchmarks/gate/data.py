@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.chat.calibration import Label
-from agent.chat.gate import form_of, signals
+from agent.chat.gate import answer_form, answer_signals
 from agent.grading import admits_ignorance, is_correct, normalise
 from agent.models.bank.records import load_invented, load_questions
 from agent.models.study.answer_log import AnswerLog, LoggedAnswer, ask_all, question_prompt
@@ -62,9 +62,9 @@ def labels_of(
         if admits_ignorance(answer.text, declines) or not answer.text.strip():
             labels.append(None)
             continue
-        seen = signals(answer.tokens)
+        seen = answer_signals(answer.tokens)
         right = bool(item.answers) and is_correct(answer.text, item.answers)
-        labels.append(Label(group=item.id, form=form_of(seen), seen=seen, right=right))
+        labels.append(Label(group=item.id, form=answer_form(seen), seen=seen, right=right))
     return labels
 
 

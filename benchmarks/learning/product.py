@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from langchain_core.messages import HumanMessage
 
-from agent.chat.gate import JUDGED_TOKENS, measure
+from agent.chat.gate import JUDGED_TOKENS, measure_uncertainty
 from agent.chat.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.concurrency import gather_limited
 from agent.engines.base import Sampling
@@ -31,7 +31,7 @@ from benchmarks.learning.records import Answered, Said, Way
 from benchmarks.learning.variants import Material, Variant
 from graphs import chat as chatting
 from graphs import learn
-from graphs.state import UNBOUND, LearnState, Limits, Runtime
+from graphs.state import NO_OWN_LIMITS, LearnState, Limits, Runtime
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import SentenceEmbedder
@@ -190,7 +190,7 @@ class Product:
             "working_since": now,
             "sources": text.taught,
             "questions": (),
-            "bounds": UNBOUND,
+            "bounds": NO_OWN_LIMITS,
         }
         graph = learn.build(given.limits).compile()
         ended = await graph.ainvoke(start, {"recursion_limit": STEPS}, context=given)
@@ -214,7 +214,9 @@ class Product:
                 adapter=named.name if named else None,
                 sampling=Sampling(max_tokens=ANSWER_TOKENS),
             )
-            seen = measure(reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines))
+            seen = measure_uncertainty(
+                reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines)
+            )
             confident = seen.decision == "confident"
             return Said(text=reply.text, confident=confident, chance=seen.confidence)
 

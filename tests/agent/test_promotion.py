@@ -270,7 +270,7 @@ async def test_an_adapter_of_another_base_model_is_neither_promoted_nor_restored
     await promote(made.name, engine=engine, registry=registry)
     engine.restart()
     monkeypatch.setattr(registry, "base", "cd" * 32)
-    with pytest.raises(AdapterNotServable, match="another base model is served"):
+    with pytest.raises(AdapterNotServable, match="another base model is being served"):
         await promote(later.name, engine=engine, registry=registry)
     assert made.name not in await restore(engine=engine, registry=registry)
     assert await engine.loaded() == ()

@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from langchain_core.messages import HumanMessage
 
-from agent.chat.gate import measure
+from agent.chat.gate import measure_uncertainty
 from agent.engines.base import Reply
 from agent.engines.vllm.engine import VllmEngine
 from agent.models.card import ChatTemplate
@@ -42,7 +42,7 @@ async def test_the_stub_answers_whole_and_in_pieces_what_the_gate_lets_through(e
     reply = [part async for part in engine.stream(ASKED)][-1]
     assert isinstance(reply, Reply)
     assert (reply.text, reply.tokens) == (whole.text, whole.tokens)
-    assert measure(whole.tokens, gate(0.2)).decision == "confident"
+    assert measure_uncertainty(whole.tokens, gate(0.2)).decision == "confident"
 
 
 async def test_load_asks_as_often_as_it_says() -> None:

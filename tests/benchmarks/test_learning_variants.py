@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from agent.engines.adapter_files import WEIGHTS, inspect
+from agent.engines.adapter_files import WEIGHTS, inspect_adapter
 from benchmarks.learning import loops
 from benchmarks.learning.baselines import EPOCHS, Material
 from benchmarks.learning.dlm import Unusable
@@ -104,7 +104,7 @@ def test_the_loop_of_our_own_leaves_an_adapter_that_can_be_served(
     summary = run(name, base, examples, recipe, tmp_path)
     assert summary.steps > 0
     assert summary.tokens > 0
-    assert inspect(tmp_path).rank == recipe.rank
+    assert inspect_adapter(tmp_path).rank == recipe.rank
 
 
 def test_frozen_layers_stay_as_they_are(
@@ -175,7 +175,7 @@ def test_the_control_needs_the_products_adapter_and_differs_from_it(
         folder.mkdir()
     loops.train(base, examples, recipe, product, lambda *_: None)
     run("null-adapter", base, examples, recipe, drawn, product=product)
-    assert inspect(drawn).shapes == inspect(product).shapes
+    assert inspect_adapter(drawn).shapes == inspect_adapter(product).shapes
     assert (drawn / WEIGHTS).read_bytes() != (product / WEIGHTS).read_bytes()
 
 

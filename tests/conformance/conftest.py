@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.engines.adapter_files import base_shapes, inspect
+from agent.engines.adapter_files import base_shapes, inspect_adapter
 from agent.engines.base import Engine
 from agent.engines.local import LocalEngine
 from agent.engines.scripted import Line, ScriptedEngine
@@ -77,7 +77,7 @@ async def _scripted(material: Material, _: str) -> AsyncIterator[Engine]:
             name: {question: Line(text=answer) for question, answer in answers.items()}
             for name, answers in LEARNED.items()
         },
-        check=lambda path: inspect(path, base=shapes),
+        check=lambda path: inspect_adapter(path, base=shapes),
         context=CONTEXT,
     )
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from agent.chat.calibration import RISKS
-from agent.chat.gate import chance, gate_features
+from agent.chat.gate import gate_features, right_probability
 from memory.records.adapters import GatePassRates
 from tests.support.answers import answer
 from tests.support.cards import gate
@@ -38,8 +38,8 @@ def answers(count: int, *, noise: float = 0.0, tokens: int = 4, seed: int = 0) -
 def test_sure_answers_are_likelier_right_than_unsure_ones() -> None:
     model = fit_gate(answers(120), BASE).forms["short"].model
     sure, unsure = (answer(entropy=e, probability=p).signals for e, p in ((0.2, 0.9), (2.5, 0.1)))
-    assert chance(model, gate_features(sure)) > 0.8
-    assert chance(model, gate_features(unsure)) < 0.2
+    assert right_probability(model, gate_features(sure)) > 0.8
+    assert right_probability(model, gate_features(unsure)) < 0.2
 
 
 def test_the_promise_is_the_best_that_its_answers_allow() -> None:

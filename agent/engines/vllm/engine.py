@@ -19,7 +19,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from agent.engines.adapter_files import base_shapes, check_name, inspect
+from agent.engines.adapter_files import base_shapes, check_name, inspect_adapter
 from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token, escape_control_tokens
 from agent.engines.entropy import TOP_LOGPROBS
 from agent.engines.tokens import fit_to_text
@@ -271,7 +271,7 @@ class VllmEngine:
                 return
             folder = await self._folder()
             base = await asyncio.to_thread(base_shapes, folder) if folder else None
-            files = await asyncio.to_thread(lambda: inspect(path, base=base))
+            files = await asyncio.to_thread(lambda: inspect_adapter(path, base=base))
             body = {"lora_name": adapter, "lora_path": str(files.path)}
             response = await self._request("POST", "/v1/load_lora_adapter", body)
         if response.failed:

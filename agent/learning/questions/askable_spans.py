@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.grading import normalise
-from agent.learning.questions.noun_kinds import description, is_human, kind_of_noun
+from agent.learning.questions.noun_kinds import is_human, kind_of_noun, words_of_description
 from memory.ingest.propositions.coreference import points_elsewhere
 from memory.ingest.propositions.phrases import in_brackets, noun_phrase, written
 from memory.language.clauses import Phrase
@@ -236,7 +236,7 @@ def _described_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
 
 def kind_and_name(head: Token) -> tuple[str, str]:
     """The name and the description in front of it; both empty if there is no description."""
-    before = description(head)
+    before = words_of_description(head)
     if not before or any(c.dep_ == "conj" for c in head.children):
         return "", ""
     name = written(list(head.doc[before[-1].i + 1 : head.i + 1]))

@@ -75,7 +75,7 @@ def apposition_questions(apposition: Apposition) -> Iterator[QuestionItem]:
         ])  # fmt: skip
 
 
-def predicate(clause: Clause) -> str:
+def predicate_text(clause: Clause) -> str:
     """The clause without its subject."""
     verb = stated(clause) if clause.subject else base_form(clause.verb)
     return join_words(

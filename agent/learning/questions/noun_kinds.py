@@ -113,7 +113,7 @@ def kind_of_noun(head: Token) -> str:
     """The noun for the kind of a name (`river`, `animation company`, `country`); "" if it is not a name."""
     if head.pos_ != "PROPN" and not head.ent_type_:
         return ""
-    if before := description(head):
+    if before := words_of_description(head):
         return " ".join(t.text for t in before)
     text = name_of(head)
     if _FIRM.search(text):
@@ -135,7 +135,7 @@ def kind_of_noun(head: Token) -> str:
     return _ENTITY_KINDS.get(head.ent_type_, "")
 
 
-def description(head: Token) -> list[Token]:
+def words_of_description(head: Token) -> list[Token]:
     """The description in front of a name: `animation company` of `animation company Orrin`."""
     if head.pos_ != "PROPN":
         return []

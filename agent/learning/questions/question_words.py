@@ -90,10 +90,10 @@ def for_subject(phrase: Phrase, *, acts: bool = False) -> tuple[QuestionPhrase, 
     several = any(c.dep_ == "conj" for c in head.children)
     if is_human(phrase):
         phrases = [QuestionPhrase("who", "who")]
-        if label == "PERSON" and not several and not noun_kinds.description(head):
+        if label == "PERSON" and not several and not noun_kinds.words_of_description(head):
             phrases.append(QuestionPhrase("which person", "who"))
         return tuple(phrases)
-    plain = not several and _whole_name(phrase) and not noun_kinds.description(head)
+    plain = not several and _whole_name(phrase) and not noun_kinds.words_of_description(head)
     named = noun_kinds.kind_of_noun(head) if plain else ""
     acts = acts and head.head.lemma_ not in _STATES
     if acts and not named and label in ("ORG", "GPE", "NORP") and (" " in phrase.text or head.text.isupper()):

@@ -179,7 +179,7 @@ def usable_wordings(
         if len(capital.split()) > most or _BROKEN.search(capital):
             continue
         least = LEAST_OPEN if _OPEN.search(capital) and not _GENERAL.match(capital) else LEAST
-        if open_ and weight(capital) < least + (style == "short"):
+        if open_ and specificity(capital) < least + (style == "short"):
             continue
         usable.setdefault(capital.lower(), Wording(style, capital))
     return tuple(usable.values())
@@ -204,7 +204,7 @@ _BROKEN = re.compile(
 )
 
 
-def weight(text: str) -> float:
+def specificity(text: str) -> float:
     """How specific a question is: its content words, with names and numbers counting 1.5."""
     words = content_words(text)
     names = {

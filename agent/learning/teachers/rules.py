@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.grading import normalise
 from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
-from agent.learning.questions.clause_questions import apposition_questions, clause_questions, predicate
+from agent.learning.questions.clause_questions import apposition_questions, clause_questions, predicate_text
 from agent.learning.questions.further_clauses import further_clauses
 from agent.learning.questions.lead_ins import lead_in, with_lead_in
 from agent.learning.questions.mentions import MentionReferents, Mentions
@@ -119,7 +119,7 @@ def _clause_items(
     items = [item for item in items if item.answer not in unnamed]
     if opening:
         items = [with_lead_in(item, opening, clarified) for item in items]
-    return items, clarified.subject.text if clarified.subject else "", predicate(clarified)
+    return items, clarified.subject.text if clarified.subject else "", predicate_text(clarified)
 
 
 def _item_pairs(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from agent.chat.calibration import Label
-from agent.chat.gate import form_of, signals
+from agent.chat.gate import answer_form, answer_signals
 from agent.grading import admits_ignorance, is_correct
 from agent.models.bank.records import BankQuestion, InventedQuestion
 from agent.models.card import DomainScore, GeneralQuestion, QuestionDomain, UnknownQuestion
@@ -96,10 +96,10 @@ def by_popularity(
 
 def _mean_entropy(answers: Sequence[LoggedAnswer]) -> float | None:
     """Mean over the answers' mean entropies (upper bounds), in nats."""
-    means = [signals(answer.tokens).mean.upper for answer in answers if answer.tokens]
+    means = [answer_signals(answer.tokens).mean.upper for answer in answers if answer.tokens]
     return math.fsum(means) / len(means) if means else None
 
 
 def _label(group: str, answer: LoggedAnswer, right: bool) -> Label:
-    measured = signals(answer.tokens)
-    return Label(group=group, form=form_of(measured), seen=measured, right=right)
+    measured = answer_signals(answer.tokens)
+    return Label(group=group, form=answer_form(measured), seen=measured, right=right)

@@ -43,7 +43,7 @@ def replay_answers(
     ]
 
 
-def distributions(
+def replay_distributions(
     folder: Path,
     info: ModelInfo,
     replay: Sequence[ReplayAnswer],

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.chat.calibration import BINS, cross_validated
-from agent.chat.gate import signals
+from agent.chat.gate import answer_signals
 from agent.grading import admits_ignorance, is_correct
 from agent.models.card import QuestionDomain
 from agent.models.study.answer_log import LoggedAnswer
@@ -153,7 +153,7 @@ def _plot(study: Study, path: Path) -> None:
     groups, names = [], []
     for domain in DOMAINS:
         for name, answers in zip(("popular", "rare"), _split(study, domain), strict=True):
-            groups.append([signals(a.tokens).mean.upper for a in answers if a.tokens] or [0.0])
+            groups.append([answer_signals(a.tokens).mean.upper for a in answers if a.tokens] or [0.0])
             names.append(f"{domain}\n{name}")
     left.boxplot(groups, tick_labels=names, showfliers=False)
     left.tick_params(axis="x", labelrotation=60, labelsize=7)

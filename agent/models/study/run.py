@@ -32,12 +32,12 @@ from agent.models.study.bank_grading import (
 from agent.models.study.decline_phrases import decline_phrases
 from agent.models.study.judging_ability import JudgingScore, judge_prompts, score_judgements
 from agent.models.study.model_files import ModelInfo, inspect_model
-from agent.models.study.replay_answers import distributions, replay_answers, turns_of
+from agent.models.study.replay_answers import replay_answers, replay_distributions, turns_of
 from agent.models.study.speed import measure_speed
 from agent.models.study.study_questions import FURTHER_WORDINGS, LONG_ANSWERS, StudyMaterial
 from agent.models.study.study_server import StudyServer, start_server
 from agent.models.study.tool_use import ToolUseScore, score_tool_use, tool_prompts
-from agent.models.study.verdict import StudyFigures, decide
+from agent.models.study.verdict import StudyFigures, decide_verdict
 from memory.records.base import Digest
 
 QUESTION_TOKENS = JUDGED_TOKENS
@@ -135,7 +135,7 @@ async def run_study(
     replay = replay_answers(material.prompts, replies.prompts, system=info.template.system)
     finished = {p.id: a.finished for p, a in zip(material.prompts, replies.prompts, strict=True)}
     step = progress("reading its own answers", len(replay))
-    read = distributions(subject.folder, info, replay, finished, step)
+    read = replay_distributions(subject.folder, info, replay, finished, step)
     seconds = time.monotonic() - begun
     return make_study(subject, info, material, replies, speed, replay, read, seconds=seconds, logged=logged)
 
@@ -200,7 +200,7 @@ def make_study(
         [is_correct(a.text, [q.answer]) for q, a in zip(material.reading, replies.reading, strict=True)]
     )
     quality = calibrated.quality
-    verdict, reasons = decide(
+    verdict, reasons = decide_verdict(
         StudyFigures(
             reads=reads,
             known=known,

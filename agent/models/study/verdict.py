@@ -22,7 +22,7 @@ class StudyFigures(Record):
     context: int
 
 
-def decide(figures: StudyFigures) -> tuple[Verdict, tuple[str, ...]]:
+def decide_verdict(figures: StudyFigures) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict and its reasons.
 
     `no-go`: the model cannot answer from a passage, so neither sources nor lessons help. `retrieval only`: it

@@ -10,13 +10,13 @@ from agent.chat.calibration import (
     auroc,
     calibrate,
     calibration_error,
-    chances,
+    choose_threshold,
     cross_validated,
     first_size,
-    fit,
-    threshold,
+    fit_regression,
+    predicted_chances,
 )
-from agent.chat.gate import chance, gate_features
+from agent.chat.gate import gate_features, right_probability
 from memory.records.base import Interval
 from memory.records.interactions import Signals
 
@@ -48,7 +48,7 @@ def test_the_promise_is_broken_in_no_more_draws_than_delta_allows() -> None:
         gate = found.gate.forms["short"]
         if gate.threshold is None:
             continue
-        sure = chances(gate.model, everybody) >= gate.threshold
+        sure = predicted_chances(gate.model, everybody) >= gate.threshold
         broken += bool(sure.any()) and wrong[sure].mean() > 0.2
     assert broken <= 0.1 * 40 + 3 * np.sqrt(40 * 0.1 * 0.9)
 
@@ -60,8 +60,8 @@ def test_a_gate_lets_through_much_where_much_can_be_promised() -> None:
 
 
 def test_the_stated_chance_falls_as_entropy_rises() -> None:
-    model = fit(drawn(1000, 5))
-    sure, unsure = chances(model, [Label("a", "short", signals_of(e), True) for e in (0.2, 3.0)])
+    model = fit_regression(drawn(1000, 5))
+    sure, unsure = predicted_chances(model, [Label("a", "short", signals_of(e), True) for e in (0.2, 3.0)])
     assert sure > 0.8
     assert unsure < 0.2
 
@@ -87,20 +87,20 @@ def test_a_group_is_never_on_both_sides_of_a_fold() -> None:
 def test_an_adversary_whose_surest_answers_are_wrong_gets_no_threshold() -> None:
     stated = np.linspace(1.0, 0.0, 200)
     right = np.asarray([number >= 30 for number in range(200)])
-    assert threshold(stated, right, risk=0.4, delta=0.1) is None
+    assert choose_threshold(stated, right, risk=0.4, delta=0.1) is None
 
 
 def test_many_chances_are_what_the_gate_states_for_each() -> None:
     labels = drawn(50, 9)
-    model = fit(labels)
-    one_by_one = [chance(model, gate_features(label.seen)) for label in labels]
-    assert chances(model, labels) == pytest.approx(one_by_one)
+    model = fit_regression(labels)
+    one_by_one = [right_probability(model, gate_features(label.seen)) for label in labels]
+    assert predicted_chances(model, labels) == pytest.approx(one_by_one)
 
 
 def test_equal_chances_are_let_through_together_or_not_at_all() -> None:
     stated = np.full(100, 0.9)
-    assert threshold(stated, np.ones(100, bool), risk=0.2, delta=0.1) == 0.9
-    assert threshold(stated, np.arange(100) % 2 == 0, risk=0.2, delta=0.1) is None
+    assert choose_threshold(stated, np.ones(100, bool), risk=0.2, delta=0.1) == 0.9
+    assert choose_threshold(stated, np.arange(100) % 2 == 0, risk=0.2, delta=0.1) is None
 
 
 @pytest.mark.parametrize("right", [0, 5, 100])

@@ -9,11 +9,11 @@ from agent.chat.gate import (
     JUDGED_TOKENS,
     SENTENCE,
     SHORT,
-    chance,
-    form_of,
+    answer_form,
+    answer_signals,
     gate_features,
-    measure,
-    signals,
+    measure_uncertainty,
+    right_probability,
 )
 from agent.engines.base import Token
 from memory.records.base import Interval
@@ -35,11 +35,11 @@ def tokens(
 def test_bounds_that_straddle_the_threshold_stay_undecided(
     entropy: tuple[float, float], decision: str
 ) -> None:
-    assert measure(tokens(entropy), gate(1.0)).decision == decision
+    assert measure_uncertainty(tokens(entropy), gate(1.0)).decision == decision
 
 
 def test_the_signals_are_those_of_all_tokens() -> None:
-    seen = signals(tokens((0.1, 0.2), (1.5, 1.8)))
+    seen = answer_signals(tokens((0.1, 0.2), (1.5, 1.8)))
     assert seen.first == Interval(lower=0.1, upper=0.2)
     assert seen.maximum == Interval(lower=1.5, upper=1.8)
     assert seen.mean.upper == pytest.approx(1.0)
@@ -48,39 +48,39 @@ def test_the_signals_are_those_of_all_tokens() -> None:
 
 def test_an_answer_is_judged_by_its_beginning() -> None:
     rambling = [*tokens(*[0.1] * JUDGED_TOKENS), *tokens(*[9.0] * 100)]
-    assert signals(rambling) == signals(rambling[:JUDGED_TOKENS])
+    assert answer_signals(rambling) == answer_signals(rambling[:JUDGED_TOKENS])
 
 
 def test_every_feature_has_a_value() -> None:
-    assert set(gate_features(signals(tokens(0.5)))) == set(FEATURES)
+    assert set(gate_features(answer_signals(tokens(0.5)))) == set(FEATURES)
 
 
 @pytest.mark.parametrize(
     ("count", "form"), [(1, "short"), (SHORT, "short"), (SHORT + 1, "sentence"), (SENTENCE + 1, "long")]
 )
 def test_the_form_of_an_answer_is_its_length(count: int, form: str) -> None:
-    assert form_of(signals(tokens(*[0.1] * count))) == form
+    assert answer_form(answer_signals(tokens(*[0.1] * count))) == form
 
 
 def test_an_admission_is_unsure_however_certain() -> None:
-    seen = measure(tokens(0.0), gate(), abstained=True)
+    seen = measure_uncertainty(tokens(0.0), gate(), abstained=True)
     assert (seen.decision, seen.confidence) == ("unsure", None)
 
 
 @pytest.mark.parametrize("said", [[], tokens(0.0, text=" ")])
 def test_saying_nothing_is_unsure(said: list[Token]) -> None:
-    assert measure(said, gate()).decision == "unsure"
+    assert measure_uncertainty(said, gate()).decision == "unsure"
 
 
 def test_a_form_that_was_never_calibrated_is_unsure_and_claims_no_confidence() -> None:
     short_only = gate().model_copy(update={"forms": {"short": gate().forms["short"]}})
-    seen = measure(tokens(*[0.0] * 50), short_only)
+    seen = measure_uncertainty(tokens(*[0.0] * 50), short_only)
     assert (seen.form, seen.decision, seen.confidence, seen.threshold) == ("long", "unsure", None, None)
 
 
 def test_without_a_threshold_a_confidence_is_stated_and_nothing_is_confident() -> None:
     fitted = gate().forms["short"].model_copy(update={"threshold": None})
-    seen = measure(tokens(0.0), gate().model_copy(update={"forms": {"short": fitted}}))
+    seen = measure_uncertainty(tokens(0.0), gate().model_copy(update={"forms": {"short": fitted}}))
     assert seen.confidence is not None
     assert seen.decision == "unsure"
 
@@ -89,14 +89,14 @@ def test_the_chance_is_the_sigmoid_of_the_standardised_features() -> None:
     model = LogisticModel(
         features=("a", "b"), mean=(1.0, 0.0), scale=(2.0, 1.0), weights=(3.0, -1.0), intercept=0.5
     )
-    assert chance(model, {"a": 3.0, "b": 3.5}) == pytest.approx(0.5)
-    assert chance(model, {"a": 1e6, "b": 0.0}) == pytest.approx(1.0)
+    assert right_probability(model, {"a": 3.0, "b": 3.5}) == pytest.approx(0.5)
+    assert right_probability(model, {"a": 1e6, "b": 0.0}) == pytest.approx(1.0)
 
 
 @given(st.lists(st.floats(min_value=0, max_value=5), min_size=1, max_size=60), st.floats(0, 3))
 def test_wider_bounds_never_make_an_answer_more_confident(entropies: list[float], width: float) -> None:
-    exact = measure(tokens(*entropies), gate())
-    wide = measure(tokens(*[(max(0.0, e - width), e + width) for e in entropies]), gate())
+    exact = measure_uncertainty(tokens(*entropies), gate())
+    wide = measure_uncertainty(tokens(*[(max(0.0, e - width), e + width) for e in entropies]), gate())
     assert exact.confidence is not None
     assert wide.confidence is not None
     assert wide.confidence <= exact.confidence + 1e-12

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import save_file
 
 from agent.engines import adapter_files
-from agent.engines.adapter_files import WEIGHTS, base_shapes, check_name, digest_of_files, inspect
+from agent.engines.adapter_files import WEIGHTS, base_shapes, check_name, digest_of_files, inspect_adapter
 from agent.errors import AdapterRefused, EngineUnavailable
 
 MODULE = "model.layers.0.self_attn.q_proj"
@@ -51,14 +51,14 @@ def write_as(folder: Path, kind: torch.dtype, *, last: float = 1.0) -> None:
 
 
 def test_a_sound_folder_tells_its_scale_and_shapes(adapter: Path) -> None:
-    files = inspect(adapter, base=BASE)
+    files = inspect_adapter(adapter, base=BASE)
     assert (files.rank, files.alpha, files.rank_stabilised) == (2, 4.0, False)
     assert files.shapes == BASE
     assert files.path.is_absolute()
 
 
 def test_without_a_base_model_only_the_adapter_itself_is_judged(adapter: Path) -> None:
-    assert inspect(adapter).shapes == BASE
+    assert inspect_adapter(adapter).shapes == BASE
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_configuration_that_engines_cannot_serve_is_refused(
 ) -> None:
     write(adapter, config)
     with pytest.raises(AdapterRefused, match=reason):
-        inspect(adapter, base=BASE)
+        inspect_adapter(adapter, base=BASE)
 
 
 @pytest.mark.parametrize(
@@ -99,25 +99,25 @@ def test_shapes_that_do_not_fit_are_refused(
 ) -> None:
     write(adapter, {}, a=a, b=b)
     with pytest.raises(AdapterRefused, match=reason):
-        inspect(adapter, base=BASE)
+        inspect_adapter(adapter, base=BASE)
 
 
 def test_a_module_that_the_base_model_lacks_is_refused(adapter: Path) -> None:
     with pytest.raises(AdapterRefused, match="no such module"):
-        inspect(adapter, base={"model.layers.0.mlp.up_proj": (6, 4)})
+        inspect_adapter(adapter, base={"model.layers.0.mlp.up_proj": (6, 4)})
 
 
 def test_tensors_that_are_no_lora_are_refused(adapter: Path) -> None:
     save_file({"model.embed_tokens.weight": np.zeros((3, 3))}, adapter / "adapter_model.safetensors")
     with pytest.raises(AdapterRefused, match="not part of a plain LoRA"):
-        inspect(adapter)
+        inspect_adapter(adapter)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "\x00", '{"peft_type": "LORA"}', "[" * 100_000])
 def test_a_damaged_configuration_is_refused(adapter: Path, text: str) -> None:
     (adapter / "adapter_config.json").write_text(text)
     with pytest.raises(AdapterRefused, match="not a LoRA configuration"):
-        inspect(adapter)
+        inspect_adapter(adapter)
 
 
 @pytest.mark.parametrize("kept", [0, 4, 50, -1])
@@ -125,23 +125,23 @@ def test_truncated_weights_are_refused(adapter: Path, kept: int) -> None:
     weights = adapter / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:kept])
     with pytest.raises(AdapterRefused, match="damaged"):
-        inspect(adapter)
+        inspect_adapter(adapter)
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_a_single_weight_that_is_no_number_is_refused(adapter: Path, kind: torch.dtype) -> None:
     write_as(adapter, kind, last=-6e4)
-    inspect(adapter, base=BASE)
+    inspect_adapter(adapter, base=BASE)
     for value in (math.nan, math.inf, -math.inf):
         write_as(adapter, kind, last=value)
         with pytest.raises(AdapterRefused, match="infinite or NaN"):
-            inspect(adapter, base=BASE)
+            inspect_adapter(adapter, base=BASE)
 
 
 def test_weights_of_whole_numbers_are_refused(adapter: Path) -> None:
     write_as(adapter, torch.int8)
     with pytest.raises(AdapterRefused, match="has type I8"):
-        inspect(adapter, base=BASE)
+        inspect_adapter(adapter, base=BASE)
 
 
 def test_an_adapters_digest_tells_every_change_of_either_file(adapter: Path) -> None:
@@ -165,14 +165,14 @@ def test_an_adapters_digest_tells_every_change_of_either_file(adapter: Path) -> 
 def test_files_that_may_run_code_are_refused(adapter: Path, name: str) -> None:
     (adapter / name).write_bytes(b"")
     with pytest.raises(AdapterRefused, match="can run code"):
-        inspect(adapter)
+        inspect_adapter(adapter)
 
 
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
 def test_a_missing_file_is_named(adapter: Path, name: str) -> None:
     (adapter / name).unlink()
     with pytest.raises(AdapterRefused, match=f"{name} is missing"):
-        inspect(adapter)
+        inspect_adapter(adapter)
 
 
 def test_a_base_model_may_be_larger_than_any_adapter(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:

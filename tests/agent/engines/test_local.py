@@ -11,7 +11,7 @@ from langchain_core.messages import FunctionMessage, HumanMessage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agent.engines.base import Sampling
-from agent.engines.decoding import DecodingRequest, complete, end_tokens
+from agent.engines.decoding import DecodingRequest, complete_batch, end_tokens
 from agent.engines.local import LocalEngine
 from agent.errors import AdapterNotLoaded, EngineUnavailable
 from tests.support.adopted_models import CONTEXT, KNOWN, LEARNED, RUST, build_adapter, build_model
@@ -166,7 +166,7 @@ async def test_a_stream_that_nobody_reads_any_more_is_not_decoded_to_its_end(mod
         on_token=lambda token: steps.append(1),
         is_cancelled=lambda: len(steps) >= 3,
     )
-    (completion,) = complete(weights, tokenizer, [prompt], frozenset())
+    (completion,) = complete_batch(weights, tokenizer, [prompt], frozenset())
     assert len(completion.tokens) == 3
 
 
@@ -190,9 +190,9 @@ def test_a_batch_of_prompts_of_different_lengths_matches_each_alone(model: Path)
         for text in ("a", "a kiln and tea", "What")
     ]
     ends = end_tokens(weights, tokenizer)
-    together = complete(weights, tokenizer, prompts, ends)
+    together = complete_batch(weights, tokenizer, prompts, ends)
     for prompt, completion in zip(prompts, together, strict=True):
-        (alone,) = complete(weights, tokenizer, [prompt], ends)
+        (alone,) = complete_batch(weights, tokenizer, [prompt], ends)
         assert [t.text for t in alone.tokens] == [t.text for t in completion.tokens]
         assert all(t.entropy.upper <= math.log(weights.config.vocab_size) + 1e-4 for t in completion.tokens)
 
@@ -201,7 +201,7 @@ def test_decoding_keeps_nothing_for_gradients(model: Path) -> None:
     weights, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
     kept: list[bool] = []
     weights.register_forward_hook(lambda _, __, output: kept.append(output.logits.requires_grad))
-    complete(
+    complete_batch(
         weights,
         tokenizer,
         [DecodingRequest(tokenizer("a kiln")["input_ids"], Sampling(max_tokens=2))],
@@ -229,11 +229,11 @@ def test_what_all_prompts_begin_with_is_computed_once_and_changes_no_answer(
         for text in ("a", "a kiln and tea", "What")
     ]
     ends = end_tokens(weights, tokenizer)
-    together = complete(weights, tokenizer, prompts, ends)
+    together = complete_batch(weights, tokenizer, prompts, ends)
     shared = read[0] < min(len(prompt.ids) for prompt in prompts)
     assert shared == (window == 512)
     for prompt, completion in zip(prompts, together, strict=True):
-        (alone,) = complete(weights, tokenizer, [prompt], ends)
+        (alone,) = complete_batch(weights, tokenizer, [prompt], ends)
         assert [t.text for t in alone.tokens] == [t.text for t in completion.tokens]
         assert [t.logprob for t in alone.tokens] == pytest.approx(
             [t.logprob for t in completion.tokens], abs=1e-3

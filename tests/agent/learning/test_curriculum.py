@@ -10,7 +10,7 @@ from agent.grading import normalise
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.curriculum import (
     LEAST_WORDINGS,
-    closest,
+    closest_groups,
     compose_curriculum,
     evenly_spread,
     group_wordings,
@@ -111,14 +111,18 @@ def test_each_process_makes_the_same_curriculum() -> None:
 
 
 def test_the_facts_closest_to_a_question_come_first_in_their_own_order() -> None:
-    chosen = closest(GROUPS, "Who designed the bridge?", 4)
+    chosen = closest_groups(GROUPS, "Who designed the bridge?", 4)
     assert len(chosen) == 4
     assert all("Oskar Hahn" in group[0].quote for group in chosen)
     assert [GROUPS.index(group) for group in chosen] == sorted(GROUPS.index(group) for group in chosen)
 
 
 def test_with_room_for_all_nothing_is_left_out() -> None:
-    assert closest(GROUPS, "Who designed the bridge?", 1000) == GROUPS == evenly_spread(GROUPS, len(GROUPS))
+    assert (
+        closest_groups(GROUPS, "Who designed the bridge?", 1000)
+        == GROUPS
+        == evenly_spread(GROUPS, len(GROUPS))
+    )
 
 
 def test_a_topic_is_thinned_out_evenly_over_the_text() -> None:

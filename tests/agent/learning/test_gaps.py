@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.chat.gate import measure
+from agent.chat.gate import measure_uncertainty
 from agent.engines.base import Reply, Token
 from agent.learning.gaps import MOST_KEYWORDS, gap_keywords, is_gap, open_gap
 from memory.records.base import Interval
@@ -27,11 +27,11 @@ def reply(*tokens: tuple[str, float]) -> Reply:
 
 @pytest.mark.parametrize(("entropy", "gap"), [(0.2, False), (1.1, True), (3.0, True)])
 def test_only_a_confident_answer_is_no_gap(entropy: float, gap: bool) -> None:
-    assert is_gap(measure(reply(("word", entropy)).tokens, gate(1.0))) is gap
+    assert is_gap(measure_uncertainty(reply(("word", entropy)).tokens, gate(1.0))) is gap
 
 
 def test_an_admission_of_ignorance_is_a_gap_however_sure_it_is() -> None:
-    assert is_gap(measure(reply(("unknown", 0.0)).tokens, gate(1.0), abstained=True))
+    assert is_gap(measure_uncertainty(reply(("unknown", 0.0)).tokens, gate(1.0), abstained=True))
 
 
 def test_keywords_are_the_questions_subject_and_the_doubtful_words_of_the_answer() -> None:

@@ -38,7 +38,7 @@ from agent.models.study.run import (
 )
 from agent.models.study.study_questions import StudyMaterial, evenly_by_domain
 from agent.models.study.tool_use import ToolCase, score_tool_use
-from agent.models.study.verdict import StudyFigures, decide
+from agent.models.study.verdict import StudyFigures, decide_verdict
 from memory.records.base import Interval
 from memory.results import page
 
@@ -238,7 +238,7 @@ async def test_a_lost_connection_is_tried_again_and_a_lost_engine_is_said_plainl
     ],
 )
 def test_the_verdict_follows_the_rule_and_gives_its_reason(found: StudyFigures, verdict: str) -> None:
-    said, reasons = decide(found)
+    said, reasons = decide_verdict(found)
     assert said == verdict
     assert reasons
 

@@ -88,7 +88,7 @@ COMPANIES = ("{}", "{} Systems", "{} Foods", "{} Motors", "{} Industries")
 DISEASES = ("{}", "{} syndrome", "{}'s disease", "{} fever")
 
 
-def invent(real: tuple[BankQuestion, ...]) -> tuple[InventedQuestion, ...]:
+def invent_questions(real: tuple[BankQuestion, ...]) -> tuple[InventedQuestion, ...]:
     """`COUNTS` questions about names that do not occur in `real`; deterministic."""
     rng, coined = random.Random(SEED), set[str]()
     makers = _makers(rng, coined)

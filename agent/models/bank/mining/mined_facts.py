@@ -59,7 +59,7 @@ def contains_phrase(text: str, phrase: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE) is not None
 
 
-def bare(wording: str) -> str:
+def without_final_mark(wording: str) -> str:
     """`wording` without case and final punctuation."""
     return wording.lower().rstrip("?.! ")
 
