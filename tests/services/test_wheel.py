@@ -86,12 +86,13 @@ def test_a_question_is_answered_from_a_document(commands: Path, tmp_path: Path) 
     note = tmp_path / "lamps.md"
     note.write_text(NOTE)
     nightschool = commands / "nightschool"
-    with serving(nightschool, tmp_path) as settings:
-        unknown = run(nightschool, "chat", "What is a zorble?", cwd=tmp_path, **settings)
-        run(nightschool, "ingest", str(note), cwd=tmp_path, **settings)
-        known = run(nightschool, "chat", "What is a zorble?", cwd=tmp_path, **settings)
+    with serving(nightschool, tmp_path):
+        unknown = run(nightschool, "chat", "What is a zorble?", cwd=tmp_path)
+        run(nightschool, "ingest", str(note), cwd=tmp_path)
+        known = run(nightschool, "chat", "What is a zorble?", cwd=tmp_path)
     assert "noted as gap" in unknown.stdout
     assert "small green lamp" in known.stdout
+    assert not (tmp_path / ".nightschool" / "service.json").exists()
 
 
 def test_what_is_not_installed_is_named_with_its_extra(commands: Path, tmp_path: Path) -> None:
@@ -104,10 +105,10 @@ def test_what_is_not_installed_is_named_with_its_extra(commands: Path, tmp_path:
 
 
 @contextmanager
-def serving(nightschool: Path, folder: Path) -> Iterator[dict[str, str]]:
-    """Runs `nightschool up` in a folder, with the scripted engine; yields its settings."""
+def serving(nightschool: Path, folder: Path) -> Iterator[None]:
+    """Runs `nightschool up` in a folder, with the scripted engine; commands find it by its home folder."""
     (port,) = free_ports(1)
-    settings = {"NIGHTSCHOOL_ENGINE": "scripted", "NIGHTSCHOOL_API_PORT": str(port), "COLUMNS": "200"}
+    settings = {"NIGHTSCHOOL_ENGINE": "scripted", "NIGHTSCHOOL_API_PORT": str(port)}
     log = folder / "up.log"
     with (
         log.open("wb") as output,
@@ -121,7 +122,7 @@ def serving(nightschool: Path, folder: Path) -> Iterator[dict[str, str]]:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.2)
-            yield settings
+            yield
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
@@ -135,10 +136,10 @@ def versions(folder: Path) -> Path:
     return path
 
 
-def run(program: Path, *arguments: str, cwd: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+def run(program: Path, *arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Runs a program that has to succeed."""
     done = subprocess.run(
-        [program, *arguments], cwd=cwd, env=environment(settings), capture_output=True, text=True, check=False
+        [program, *arguments], cwd=cwd, env=environment({}), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done

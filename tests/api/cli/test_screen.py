@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,19 @@ def test_a_listing_prints_one_json_object_a_line(command: tuple[str, ...]) -> No
     assert (done.returncode, done.stderr) == (0, "")
     assert [json.loads(line) for line in done.stdout.splitlines()] == LISTINGS[command]
     assert "\x1b" not in done.stdout
+
+
+def test_runs_keys_and_models_are_listed_as_json_too(tmp_path: Path) -> None:
+    learned = {"id": ID, "subject": "Rust", "outcome": {"status": "learned"}, "started_at": "2026"}
+    with stub([Route("/v1/learn", lambda request: JSONResponse([learned]))]) as port:
+        runs = run("runs", "--json", port=port)
+    home = {"NIGHTSCHOOL_HOME": str(tmp_path), "NIGHTSCHOOL_MODELS": str(tmp_path / "models")}
+    run("keys", "create", "--scope", "chat", **home)
+    keys, models = run("keys", "list", "--json", **home), run("models", "list", "--json", **home)
+    assert [json.loads(line) for line in runs.stdout.splitlines()] == [learned | {"status": "learned"}]
+    assert [json.loads(line)["scope"] for line in keys.stdout.splitlines()] == ["chat"]
+    assert {"smollm2-135m"} < {json.loads(line)["name"] for line in models.stdout.splitlines()}
+    assert "nsk_" not in keys.stdout
 
 
 def test_a_hostile_question_is_harmless_and_its_id_whole_in_a_pipe_of_80_columns() -> None:
