@@ -232,8 +232,10 @@ def _asks(words: Sequence[str], language: str) -> bool:
 
 def _needs_context_foreign(text: str, language: str) -> bool:
     opening = FOLLOWING[language]
-    if found := unspaced(text):
-        return len(text) <= 2 * LONGEST_FOREIGN and any(text.startswith(word) for word in FOLLOWING[found[0]])
+    if languages := unspaced(text):
+        return len(text) <= 2 * LONGEST_FOREIGN and any(
+            text.startswith(word) for word in FOLLOWING[languages[0]]
+        )
     words = words_of(text)
     if len(words) > LONGEST_FOREIGN:
         return False

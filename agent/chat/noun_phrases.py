@@ -91,18 +91,18 @@ def _opening_length(tokens: Sequence[str]) -> int:
     first = tokens[0].lower()
     if first in ASKING["en"] or first in MAKING["en"] or first in _IMPERATIVES:
         return 1
-    place = next((i for i, token in enumerate(tokens[:4]) if token.lower() in INTERROGATIVES["en"]), None)
-    if place is None:
+    index = next((i for i, token in enumerate(tokens[:4]) if token.lower() in INTERROGATIVES["en"]), None)
+    if index is None:
         return 0
-    length = place + 1
-    if tokens[place].lower() in ("which", "what", "how", "whose"):
+    length = index + 1
+    if tokens[index].lower() in ("which", "what", "how", "whose"):
         while length < len(tokens) and (
             tokens[length].lower() in _QUANTITIES or _is_noun_like(tokens, length)
         ):
             length += 1
         if length == len(tokens) or tokens[length].lower() not in _VERBS:
             # No auxiliary: "which planet orbits Saturn" and "what causes tides" ask for one word.
-            length = place + 1 + (tokens[place].lower() != "what")
+            length = index + 1 + (tokens[index].lower() != "what")
     return min(length, len(tokens))
 
 

@@ -31,10 +31,10 @@ class CorpusIndex:
             self._ids.append(passage.id)
             all_counts.append(self._add(passage))
         mean = sum(sum(counts.values()) for counts in all_counts) / len(all_counts) if all_counts else 1.0
-        for place, counts in enumerate(all_counts):
+        for index, counts in enumerate(all_counts):
             norm = SATURATION * (1 - LENGTH_WEIGHT + LENGTH_WEIGHT * sum(counts.values()) / (mean or 1.0))
             for root, count in counts.items():
-                self._postings[root].append((place, count * (SATURATION + 1) / (count + norm)))
+                self._postings[root].append((index, count * (SATURATION + 1) / (count + norm)))
         self.vocabulary = frozenset(self._postings)
         """Roots of all words of the corpus."""
 
@@ -56,9 +56,9 @@ class CorpusIndex:
             postings = self._postings.get(root, [])
             if postings:
                 rarity = math.log(1 + (len(self._ids) - len(postings) + 0.5) / (len(postings) + 0.5))
-                for place, weight in postings:
-                    scores[place] += rarity * weight
-        own = max((score for place, score in scores.items() if self._ids[place] == passage_id), default=0.0)
+                for index, weight in postings:
+                    scores[index] += rarity * weight
+        own = max((score for index, score in scores.items() if self._ids[index] == passage_id), default=0.0)
         return own > 0 and sum(score > own for score in scores.values()) < WORST_RANK
 
     def rivals(self, question: Analysis, quote: Analysis, passage_id: str) -> Iterable[Analysis]:

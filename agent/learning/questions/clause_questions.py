@@ -134,23 +134,23 @@ def _subject_questions(clause: Clause) -> Iterator[QuestionItem]:
     forms = question_words.for_subject(subject, acts=not clause.passive and not clause.copula)
     word, form = forms[0].word, forms[0].form
     condition = condition_of(clause)
-    told = join_words(of_whom(clause), *others, condition)
-    wordings: list[tuple[Style, str]] = [("plain", f"{asked.word} {told}?") for asked in forms]
-    wordings += [("passive", text) for text in _in_the_other_voice(word, clause)]
-    named = next((asked.word[6:] for asked in forms if asked.word.startswith("which ")), "")
+    statement = join_words(of_whom(clause), *others, condition)
+    wordings: list[tuple[Style, str]] = [("plain", f"{question.word} {statement}?") for question in forms]
+    wordings += [("passive", text) for text in _other_voice_questions(word, clause)]
+    named = next((question.word[6:] for question in forms if question.word.startswith("which ")), "")
     if named and named != "person" and not clause.copula:
-        wordings.append(("plain", f"What is the name of the {named} that {told}?"))
+        wordings.append(("plain", f"What is the name of the {named} that {statement}?"))
     central = argument_texts([a for a in clause.arguments if a.role in CENTRAL_ROLES][:1])
     if central and len(others) > 1:
         wordings.append(("short", join_words(word, of_whom(clause), *central, condition) + "?"))
-    wordings.append(("embedded", f"Tell me {word} {told}."))
+    wordings.append(("embedded", f"Tell me {word} {statement}."))
     wordings.append(("cloze", f"____ {join_words(stated(clause), *others, condition)}."))
     yield make_item("reverse" if clause.copula and clause.first("complement") else form, subject, wordings)
     yield from count_questions(subject, clause, None)
 
 
-def _in_the_other_voice(word: str, clause: Clause) -> Iterator[str]:
-    """`What did X build?` -> `What was built by X?`, and the other way round, of a clause's subject."""
+def _other_voice_questions(word: str, clause: Clause) -> Iterator[str]:
+    """The subject question in the other voice: `Who built X?` -> `By whom was X built?`, and the reverse."""
     if (group := passive(clause)) is not None and not POSSESSIVES.search(
         " ".join(argument_texts(clause.arguments))
     ):

@@ -143,8 +143,8 @@ def _limited(clause: Clause) -> bool:
     """Whether a word restricts or compares the statement, so that it is not true by itself."""
     verb = clause.verb
     own = [t for c in verb.children if c.dep_ in ("advmod", "neg", "cc", "preconj", "det") for t in c.subtree]
-    told = " ".join([clause.subject.text if clause.subject else "", *(a.text for a in clause.arguments)])
-    words = set(told.lower().split()) | {t.lower_ for t in own}
+    statement = " ".join([clause.subject.text if clause.subject else "", *(a.text for a in clause.arguments)])
+    words = set(statement.lower().split()) | {t.lower_ for t in own}
     if words & LIMITS or "rather" in words:
         return True
     compared = any(t.tag_ in _COMPARED and t.lower_ not in ("more", "later", "earlier") for t in own)

@@ -59,9 +59,9 @@ class Mentions:
                 and len(text.split()) <= MOST_WORDS
                 and not any(c.dep_ == "conj" for c in token.children)
             ):
-                told = self._descriptions[token.lemma_.lower()]
-                if text not in told:
-                    told.append(text)
+                descriptions = self._descriptions[token.lemma_.lower()]
+                if text not in descriptions:
+                    descriptions.append(text)
 
     def description_of(self, noun: Token) -> str | None:
         """The description behind a bare `the ship`: the last ship described, in the same number."""
@@ -72,9 +72,9 @@ class Mentions:
             and noun.tag_ == "NN"
         ):
             return f"the {name}"
-        told = [t for t in self._descriptions.get(noun.lemma_.lower(), ()) if _same_number(t, noun)]
-        if told:
-            return _definite(told[-1]) if len({_bare(t) for t in told}) <= 2 else None
+        descriptions = [t for t in self._descriptions.get(noun.lemma_.lower(), ()) if _same_number(t, noun)]
+        if descriptions:
+            return _definite(descriptions[-1]) if len({_bare(t) for t in descriptions}) <= 2 else None
         return None
 
     def clarified(self, clause: Clause) -> Clause:

@@ -250,10 +250,10 @@ def _trimmed(tokens: list[Token]) -> list[Token]:
     return [t for i, t in enumerate(tokens) if not (t.dep_ == "cc" and _lost_conjunct(tokens, i))]
 
 
-def _lost_conjunct(tokens: list[Token], place: int) -> bool:
+def _lost_conjunct(tokens: list[Token], index: int) -> bool:
     """Whether nothing follows a conjunction that it could join."""
-    following = tokens[place + 1] if place + 1 < len(tokens) else None
-    return following is None or following.is_punct
+    next_token = tokens[index + 1] if index + 1 < len(tokens) else None
+    return next_token is None or next_token.is_punct
 
 
 def _spans(sentence: Span) -> Iterator[tuple[Span, str, Form]]:
@@ -263,8 +263,8 @@ def _spans(sentence: Span) -> Iterator[tuple[Span, str, Form]]:
         if token.dep_ == "nummod" and token.head.i > token.i and token.like_num and token.ent_type_ != "DATE":
             yield doc[token.left_edge.i : token.i + 1], "how many", "how_many"
     for entity in sentence.ents:
-        if entity.label_ in ("DATE", "TIME") and (found := time_word(entity.root)):
-            yield entity, found[0], "when"
+        if entity.label_ in ("DATE", "TIME") and (time := time_word(entity.root)):
+            yield entity, time[0], "when"
         elif entity.label_ in ("PERCENT", "MONEY"):
             yield entity, "what percentage" if entity.label_ == "PERCENT" else "how much money", "how_much"
     for chunk in sentence.noun_chunks:

@@ -256,11 +256,11 @@ def _time(phrase: Phrase, marker: str) -> tuple[QuestionPhrase, ...]:
         )
     else:
         phrases = [QuestionPhrase("when", "when")]
-    found = time_word(phrase.head)
-    if found is not None and marker in ("in", "on", "during", "by", "since", "until", "from", ""):
+    time = time_word(phrase.head)
+    if time is not None and marker in ("in", "on", "during", "by", "since", "until", "from", ""):
         before = marker or "in"
-        phrases.append(QuestionPhrase(f"{'on' if found[0] == 'what date' else before} {found[0]}", "when"))
-        if found[0] == "what year" and marker == "in":
+        phrases.append(QuestionPhrase(f"{'on' if time[0] == 'what date' else before} {time[0]}", "when"))
+        if time[0] == "what year" and marker == "in":
             phrases.append(QuestionPhrase("what year", "when"))
     elif entity_type(phrase) == "TIME" and marker == "at":
         phrases.append(QuestionPhrase("at what time", "when"))

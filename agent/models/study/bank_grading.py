@@ -70,13 +70,13 @@ def domain_scores(
     """Accuracy per domain, and mean entropy on popular and on rare subjects."""
     scores: dict[QuestionDomain, DomainScore] = {}
     for domain in DOMAINS:
-        asked = [(q, a) for q, a in zip(bank, answers, strict=True) if q.domain == domain]
-        if not asked:
+        pairs = [(q, a) for q, a in zip(bank, answers, strict=True) if q.domain == domain]
+        if not pairs:
             continue
-        popular, rare = by_popularity(asked)
+        popular, rare = by_popularity(pairs)
         scores[domain] = DomainScore(
-            questions=len(asked),
-            right=sum(is_correct(a.text, q.answers) for q, a in asked) / len(asked),
+            questions=len(pairs),
+            right=sum(is_correct(a.text, q.answers) for q, a in pairs) / len(pairs),
             mean_entropy_known=_mean_entropy([a for _, a in popular]),
             mean_entropy_unlikely=_mean_entropy([a for _, a in rare]),
         )
@@ -84,11 +84,11 @@ def domain_scores(
 
 
 def by_popularity(
-    asked: Sequence[tuple[BankQuestion, LoggedAnswer]],
+    pairs: Sequence[tuple[BankQuestion, LoggedAnswer]],
 ) -> tuple[list[tuple[BankQuestion, LoggedAnswer]], list[tuple[BankQuestion, LoggedAnswer]]]:
     """The questions about popular and about rare subjects; those without a popularity are in neither."""
     ranked = sorted(
-        (pair for pair in asked if pair[0].popularity is not None),
+        (pair for pair in pairs if pair[0].popularity is not None),
         key=lambda pair: -(pair[0].popularity or 0.0),
     )
     return ranked[: round(len(ranked) * POPULAR)], ranked[round(len(ranked) * (1 - RARE)) :]

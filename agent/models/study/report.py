@@ -172,12 +172,12 @@ def _plot(study: Study, path: Path) -> None:
 
 
 def _split(study: Study, domain: QuestionDomain) -> tuple[list[LoggedAnswer], list[LoggedAnswer]]:
-    asked = [
+    pairs = [
         (question, answer)
         for question, answer in zip(study.material.bank, study.replies.bank, strict=True)
         if question.domain == domain
     ]
-    popular, rare = by_popularity(asked)
+    popular, rare = by_popularity(pairs)
     return [answer for _, answer in popular], [answer for _, answer in rare]
 
 
@@ -190,8 +190,10 @@ def _right(study: Study, answers: Sequence[LoggedAnswer]) -> float:
 
 
 def _declined(study: Study) -> float:
-    said = study.replies.invented
-    return sum(admits_ignorance(answer.text, study.card.declines) for answer in said) / max(1, len(said))
+    answers = study.replies.invented
+    return sum(admits_ignorance(answer.text, study.card.declines) for answer in answers) / max(
+        1, len(answers)
+    )
 
 
 def _or_dash(figure: float | None) -> float | str:
