@@ -1,1 +1,1 @@
-"""The rules of language that all packages share: words, terms, verbs, word lists."""
+"""Language rules shared by all packages: words, sentences, content words, verb forms, word lists."""

@@ -1,4 +1,4 @@
-"""What a clause is made of: phrases, arguments, the clause itself, and appositions."""
+"""Data types for parsed clauses: Phrase, Argument, Clause and Apposition."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Role = Literal[
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words that can stand in another sentence."""
+    """A phrase whose text can be used in another sentence."""
 
     text: str
     head: Token
     start: int
     end: int
-    """Its span in the parsed text, before anything was replaced or left out."""
+    """Span in the parsed text, before pronouns were replaced or words left out."""
     core: str = ""
-    """Of a noun, the phrase without the clauses that follow the noun; "" where that is the same."""
+    """For a noun, the phrase without the clauses that follow the noun; "" if that is the same."""
 
 
 @dataclass(frozen=True)
 class Argument:
-    """What a verb takes beside its subject."""
+    """An object, complement or adjunct of a verb."""
 
     role: Role
     phrase: Phrase
     marker: str = ""
-    """The preposition or conjunction before it."""
+    """The preposition or conjunction before the phrase."""
     fronted: bool = False
 
     @property
@@ -52,16 +52,16 @@ class Clause:
     auxiliaries: tuple[str, ...]
     particle: str
     adverbs: str
-    """Before the verb: `also`, `initially`."""
+    """Adverbs before the verb, such as `initially`."""
     negation: str
-    """`not`, `never`, or nothing."""
+    """`not`, `never` or ''."""
     passive: bool
     past: bool
     plural: bool
     arguments: tuple[Argument, ...]
     condition: Argument | None = None
     existential: bool = False
-    """`There are ...`; what there is, is the subject."""
+    """Whether it is `There are ...`; the thing that exists is then the subject."""
 
     @property
     def negated(self) -> bool:
@@ -78,7 +78,7 @@ class Clause:
 
 @dataclass(frozen=True)
 class Apposition:
-    """`Pedanius Dioscorides, a Greek physician`: two names of one thing."""
+    """A name and a description of the same thing: `Pedanius Dioscorides, a Greek physician`."""
 
     sentence: Span
     name: Phrase

@@ -1,7 +1,4 @@
-"""The words of a question that carry its subject, and when one phrase occurs in another text.
-
-Words, singulars and sentences themselves are cut in `memory.language.text`; meaning is left to embeddings.
-"""
+"""Content words of a question, and whether a phrase occurs in a text, ignoring case and plurals."""
 
 import re
 
@@ -21,50 +18,50 @@ _SHAPE_NOUNS = """
     answer concept definition description expression kind list meaning name part phrase question sort state
     term thing things topic type word"""
 CLOSED_CLASS = frozenset(_CLOSED_CLASS.split())
-"""Words that no question is about: articles, pronouns, prepositions, auxiliaries, and the verbs of asking."""
+"""Function words: articles, pronouns, prepositions, auxiliaries, and verbs of asking."""
 SHAPE_NOUNS = frozenset(_SHAPE_NOUNS.split())
-"""Nouns that mostly shape a question ("which kind of ..."), but now and then are its subject."""
+"""Nouns that usually only frame a question ("which kind of ..."), but sometimes are its subject."""
 
 
 def stems(text: str) -> tuple[str, ...]:
-    """All words of the text, singular, in order."""
+    """All words of the text, in the singular and in order."""
     return tuple(singular(w) for w in words(text))
 
 
 def content_words(text: str) -> tuple[str, ...]:
-    """Distinct content words in order, singular, without the question's own vocabulary.
+    """The distinct content words, in the singular and in order.
 
-    Nouns such as `type` or `expression` count only where no other word is left.
+    Nouns such as `type` or `expression` count only if there is no other content word.
     """
-    kept = [w for w in words(text) if w not in CLOSED_CLASS and (len(w) > 1 or w.isdigit())]
-    telling = [w for w in kept if w not in SHAPE_NOUNS] or kept
-    return tuple(dict.fromkeys(map(singular, telling)))
+    candidates = [w for w in words(text) if w not in CLOSED_CLASS and (len(w) > 1 or w.isdigit())]
+    chosen = [w for w in candidates if w not in SHAPE_NOUNS] or candidates
+    return tuple(dict.fromkeys(map(singular, chosen)))
 
 
 def phrase_spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
-    """Where the words of `phrase` stand in `text` next to each other; case and plurals are ignored."""
-    wanted = stems(phrase)
-    if not wanted:
+    """The spans of `phrase` in `text`, word for word, ignoring case and plurals."""
+    phrase_stems = stems(phrase)
+    if not phrase_stems:
         return ()
     between = r"[\W_]+"
-    pattern = r"(?<![^\W_])" + between.join(map(_inflected, wanted)) + r"(?![^\W_])"
+    pattern = r"(?<![^\W_])" + between.join(map(_inflected_pattern, phrase_stems)) + r"(?![^\W_])"
     return tuple(m.span() for m in re.finditer(pattern, text, re.IGNORECASE))
 
 
 def occurs(phrase: str, text: str) -> bool:
-    """Whether `phrase` stands in `text`, word for word but for case and plurals."""
+    """Whether `phrase` occurs in `text`, word for word, ignoring case and plurals."""
     return bool(phrase_spans(phrase, text))
 
 
 def coverage(wanted: tuple[str, ...], text: str) -> float:
-    """Share in [0, 1] of the `wanted` stems that `text` holds; 0.0 when nothing is wanted."""
+    """The share of the `wanted` stems that occur in `text`, in [0, 1]; 0.0 without any."""
     if not wanted:
         return 0.0
-    given = set(stems(text))
-    return sum(w in given for w in wanted) / len(wanted)
+    text_stems = set(stems(text))
+    return sum(stem in text_stems for stem in wanted) / len(wanted)
 
 
-def _inflected(stem: str) -> str:
+def _inflected_pattern(stem: str) -> str:
     if stem.endswith("y"):
         return re.escape(stem[:-1]) + r"(?:y|ies)(?:['\u2019]s)?"
     return re.escape(stem) + r"(?:es|s)?(?:['\u2019]s)?"

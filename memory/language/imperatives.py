@@ -1,4 +1,4 @@
-"""The verbs that instructions and descriptions of settings begin with, and their forms."""
+"""Verbs that instructions and descriptions of settings begin with, and their base forms."""
 
 from memory.language.text import words
 
@@ -30,7 +30,7 @@ VERBS = frozenset(
 
 
 def third_person(word: str) -> str:
-    """The base form of a known verb with the ending -s (`enables` -> `enable`); '' for any other word."""
+    """The base form of a known verb ending in -s (`enables` -> `enable`); '' for any other word."""
     ending = word.lower()
     if not ending.endswith("s") or ending in VERBS:
         return ""
@@ -39,7 +39,7 @@ def third_person(word: str) -> str:
 
 
 def base_form(gerund: str) -> str:
-    """The verb of an -ing form (`resetting` -> `reset`), where it is a known one; else ''."""
+    """The base form of a known verb ending in -ing (`resetting` -> `reset`); '' for any other word."""
     stem = gerund.lower().removesuffix("ing")
     candidates = (stem, stem + "e", stem[:-1] if stem[-1:] == stem[-2:-1] else stem)
     return next((c for c in candidates if c in VERBS), "") if gerund.lower().endswith("ing") else ""

@@ -1,6 +1,6 @@
-"""Closed-class words of twelve languages: what questions and requests begin with, and names of languages.
+"""Word lists in twelve languages, from `lexicon.toml`: question words, verbs of requests, pronouns and so on.
 
-Languages are ISO 639-1 codes; the words are in `lexicon.toml`.
+Languages are ISO 639-1 codes.
 """
 
 import re
@@ -12,16 +12,16 @@ Lexicon = Mapping[str, frozenset[str]]
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "zh", "ja", "ko")
 UNSPACED = ("zh", "ja", "ko")
-"""Languages in which a word may stand inside a longer run of letters."""
+"""Languages written without spaces between words."""
 
 
 def words_in(line: str) -> frozenset[str]:
-    """The words of a list that is written as running text."""
+    """The words of a list written as one line of text."""
     return frozenset(line.split())
 
 
 def any_of(lexicon: Lexicon, *, ending: str = "") -> str:
-    """A regular expression for any word of the lexicon, longest first, each followed by `ending`."""
+    """A regular expression for any word of the lexicon, longest first, followed by `ending`."""
     words = {word for group in lexicon.values() for word in group}
     return "(?:" + "|".join(sorted(map(re.escape, words), key=lambda w: (-len(w), w))) + f"){ending}"
 
@@ -38,15 +38,15 @@ _LEXICONS = _read()
 INTERROGATIVES = _LEXICONS["interrogatives"]
 AUXILIARIES = _LEXICONS["auxiliaries"]
 ASKING = _LEXICONS["asking"]
-"""Verbs with which knowledge is asked for without a question."""
+"""Verbs that request knowledge, such as `explain`."""
 MAKING = _LEXICONS["making"]
-"""Verbs that ask for something to be made or changed."""
+"""Verbs that request a product or a change, such as `write`."""
 COURTESY = _LEXICONS["courtesy"]
 ADDRESSING = _LEXICONS["addressing"]
-"""Second person: the message speaks to, or about, whoever answers."""
+"""Second-person pronouns."""
 SPEAKING = _LEXICONS["speaking"]
 FOLLOWING = _LEXICONS["following"]
-"""Pronouns and conjunctions with which a follow-up begins, in languages other than English."""
+"""Pronouns and conjunctions that begin a follow-up question, in languages other than English."""
 FUNCTION_WORDS = _LEXICONS["function_words"]
 PRODUCTS = _LEXICONS["products"]
 OPINIONS = _LEXICONS["opinions"]
@@ -61,7 +61,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _HAN = re.compile("[\u3400-\u9fff]")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HANGUL = re.compile("[\uac00-\ud7af]")
-_VOICES = (
+_LANGUAGE_CUES = (
     PRODUCTS,
     OPINIONS,
     FUNCTION_WORDS,
@@ -76,12 +76,12 @@ _VOICES = (
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words in order, apostrophes and hyphens within them kept."""
+    """The words in lower case and in order, with inner apostrophes and hyphens."""
     return [word.lower().replace("\u2019", "'") for word in _WORD.findall(text)]
 
 
 def unspaced(text: str) -> tuple[str, ...]:
-    """Chinese, Japanese or Korean, where the text holds their script; at most one of them."""
+    """`ko`, `ja` or `zh` if the text contains that script (the first that matches); else nothing."""
     for language, script in (("ko", _HANGUL), ("ja", _KANA), ("zh", _HAN)):
         if script.search(text):
             return (language,)
@@ -89,15 +89,15 @@ def unspaced(text: str) -> tuple[str, ...]:
 
 
 def languages_by_words(text: str) -> tuple[str, ...]:
-    """The languages whose closed-class words, or script, the text holds most of; none if it has none."""
-    if found := unspaced(text):
-        return found
+    """The languages with the most word-list matches in the text, or the language of its script."""
+    if by_script := unspaced(text):
+        return by_script
     words = words_of(text)
     if not words:
         return ()
     parts = words + [part for word in words if "'" in word for part in word.split("'")]
     counts = {
-        language: sum(any(part in lexicon[language] for lexicon in _VOICES) for part in parts)
+        language: sum(any(part in lexicon[language] for lexicon in _LANGUAGE_CUES) for part in parts)
         + (words[0] in INTERROGATIVES[language])
         for language in LANGUAGES
     }
@@ -106,6 +106,6 @@ def languages_by_words(text: str) -> tuple[str, ...]:
 
 
 def language_by_words(text: str) -> str | None:
-    """The one language of `languages_by_words`; None where there is none, or more than one."""
-    found = languages_by_words(text)
-    return found[0] if len(found) == 1 else None
+    """The language by `languages_by_words`, if there is exactly one; else None."""
+    languages = languages_by_words(text)
+    return languages[0] if len(languages) == 1 else None

@@ -1,4 +1,4 @@
-"""Verb groups for questions: inverted, plain, and in the other voice."""
+"""Verb groups for questions: inverted (`did ... move`), singular after `who`, and in the other voice."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ _ACTIVE_ONLY_WORDS = """
     have include contain want need like lack cost weigh equal resemble fit become mean let comprise hold
     suit concern involve possess own love hate"""
 _ACTIVE_ONLY = frozenset(_ACTIVE_ONLY_WORDS.split())
-"""Verbs of states, whose passive is no English or says something else."""
+"""Stative verbs, whose passive is ungrammatical or means something else."""
 
 
 class VerbGroup(NamedTuple):
-    """`did | move`, `was | built`: what goes before the subject of a question, and what after it."""
+    """The parts of a verb group before and after the subject of a question: `did | move`, `was | built`."""
 
     front: str
     rest: str
 
     @property
     def plain(self) -> str:
-        """As it stands in a statement."""
+        """The verb group as in a statement."""
         return f"{self.front} {self.rest}".strip()
 
 
 def inverted(clause: Clause) -> VerbGroup:
-    """For a question about anything but the subject."""
+    """The inverted verb group, for a question about anything but the subject."""
     verb = clause.verb
     negation = clause.negation
     if clause.auxiliaries:
@@ -42,7 +42,7 @@ def inverted(clause: Clause) -> VerbGroup:
 
 
 def of_whom(clause: Clause) -> str:
-    """As `stated`, after `who` or `what`, which take the singular."""
+    """The verb group of `stated` after `who` or `what`, which take the singular."""
     text = stated(clause)
     first, _, rest = text.partition(" ")
     singular = {"are": "is", "were": "was", "have": "has", "do": "does"}.get(first)
@@ -54,7 +54,7 @@ def of_whom(clause: Clause) -> str:
 
 
 def passive(clause: Clause) -> VerbGroup | None:
-    """An active clause in the passive, for a question about its subject or object; None if it has none."""
+    """The passive of an active clause, for a question about its subject or object; None if there is none."""
     target = clause.first("object")
     if (
         target is None
@@ -65,22 +65,22 @@ def passive(clause: Clause) -> VerbGroup | None:
     ):
         return None
     participle = inflected(base_form(clause.verb), "VBN")
-    many = target.phrase.head.tag_ in ("NNS", "NNPS")
+    plural = target.phrase.head.tag_ in ("NNS", "NNPS")
     negation = clause.negation
     if not clause.auxiliaries:
-        be = ("were" if many else "was") if clause.past else ("are" if many else "is")
+        be = ("were" if plural else "was") if clause.past else ("are" if plural else "is")
         return VerbGroup(be, joined(negation, clause.adverbs, participle, clause.particle))
     first, *others = clause.auxiliaries
     if clause.verb.tag_ == "VB" and not others and first not in ("do", "does", "did"):
         return VerbGroup(first, joined(negation, clause.adverbs, "be", participle, clause.particle))
     if clause.verb.tag_ == "VBN" and not others and first in ("has", "have", "had"):
-        have = first if first == "had" else "have" if many else "has"
+        have = first if first == "had" else "have" if plural else "has"
         return VerbGroup(have, joined(negation, clause.adverbs, "been", participle, clause.particle))
     return None
 
 
 def active(clause: Clause) -> str | None:
-    """The verb of a passive clause in the active voice, after `who` or `what` (`was built` -> `built`)."""
+    """A passive verb in the active voice, after `who` or `what` (`was built` -> `built`); else None."""
     if not clause.passive or len(clause.auxiliaries) != 1 or clause.negated:
         return None
     if clause.auxiliaries[0] in ("was", "were"):

@@ -1,7 +1,4 @@
-"""Words, sentences and quotable stretches of text, and the key under which two spellings of a name are one.
-
-The rules are for English.
-"""
+"""Splits English text into words, sentences and quotable spans, and normalises names for comparison."""
 
 import re
 from collections.abc import Iterator
@@ -13,18 +10,18 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|cf|vs|al|dr|mr|mrs|ms|st|no|fig|approx|ca)|\b[a-z])\.$", re.IGNORECASE
 )
 LONGEST_ABBREVIATION = 12
-"""Characters before a full stop that are looked at; all of them would take quadratic time."""
+"""Characters before a full stop that are checked for an abbreviation; checking all would be quadratic."""
 _ARTICLES = frozenset({"a", "an", "the"})
 _PLURAL_EXCEPTIONS = ("ss", "us", "is", "as", "os")
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Lower-case words in order, without possessive endings; marks such as `<` or `_` separate words."""
+    """The words in lower case and in order, without possessive endings; `<` or `_` separate words."""
     return tuple(w.lower().replace("\u2019", "'").removesuffix("'s") for w in _WORD.findall(text))
 
 
 def singular(word: str) -> str:
-    """The word without a regular English plural ending; both sides of a comparison are cut alike."""
+    """The word without a regular English plural ending; a rough rule, meant for comparisons."""
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes", "zes")):
@@ -35,21 +32,20 @@ def singular(word: str) -> str:
 
 
 def key(name: str) -> str:
-    """What names are compared by: singular lower-case words without articles (`The Box<T>s` -> `box t`).
+    """The normalised form for comparing names: singular, lower case, no articles (`The Box<T>s` -> `box t`).
 
-    A name without a letter or digit, such as `&`, is its own key.
+    A name without letters or digits, such as `&`, is its own key.
     """
-    kept = [singular(w) for w in words(name)]
-    while len(kept) > 1 and kept[0] in _ARTICLES:
-        del kept[0]
-    return " ".join(kept) or " ".join(name.split())
+    parts = [singular(w) for w in words(name)]
+    while len(parts) > 1 and parts[0] in _ARTICLES:
+        del parts[0]
+    return " ".join(parts) or " ".join(name.split())
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of the sentences of `text`, in order, without the white space around them.
+    """The spans of the sentences in `text`, in order, without surrounding white space.
 
-    A full stop ends one only before something that can begin the next: not before a lower-case word, and
-    not after an abbreviation.
+    A full stop ends no sentence before a lower-case word or after an abbreviation.
     """
     begin = 0
     for match in _BREAK.finditer(text):
@@ -64,9 +60,9 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 def quotable(text: str) -> Iterator[tuple[int, int]]:
-    """Spans that can be quoted on their own, in order: sentences, list items, table rows, code blocks.
+    """The spans that can be quoted on their own, in order: sentences, list items, table rows, code blocks.
 
-    A list item of several sentences is cut into these. Headings, and a table's header row and rule, are none.
+    List items are split into sentences. Headings, table headers and table rules are left out.
     """
     for start, end, kind in stretches(text):
         if kind == "prose":
@@ -76,7 +72,7 @@ def quotable(text: str) -> Iterator[tuple[int, int]]:
 
 
 def header(text: str, position: int) -> tuple[str, ...]:
-    """The column names of the table row that begins at `position`; () where there is none."""
+    """The column names of the table whose row begins at `position`; () if there is none."""
     names: tuple[str, ...] = ()
     for start, end, kind in stretches(text):
         if start > position:
@@ -101,12 +97,12 @@ _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]")
 
 
 def is_table_rule(line: str) -> bool:
-    """Whether the line is the rule under a Markdown table's header row, such as `--- | ---`."""
+    """Whether the line is the rule below a Markdown table's header row, such as `--- | ---`."""
     return "|" in line and _RULE.match(line) is not None
 
 
 def stretches(text: str) -> Iterator[tuple[int, int, str]]:
-    """The text in stretches of one kind: prose, code, header, rule, row or heading."""
+    """The spans of the text by kind: prose, code, header, rule, row or heading."""
     lines: list[tuple[int, str]] = []
     offset = 0
     for line in text.splitlines(keepends=True):
@@ -116,8 +112,8 @@ def stretches(text: str) -> Iterator[tuple[int, int, str]]:
     begin: int | None = None
     fenced: int | None = None
     table = False
-    for (start, line), (_, following) in pairwise(lines):
-        kind = _kind(line, following, table) if fenced is None else "prose"
+    for (start, line), (_, next_line) in pairwise(lines):
+        kind = _line_kind(line, next_line, table) if fenced is None else "prose"
         table = kind in ("header", "rule", "row")
         fence = _FENCE.match(line) is not None
         if begin is not None and fenced is None and (kind != "prose" or fence or _ITEM.match(line)):
@@ -139,19 +135,20 @@ def stretches(text: str) -> Iterator[tuple[int, int, str]]:
         yield begin, len(text), "prose"
 
 
-def _kind(line: str, following: str, table: bool) -> str:
-    """The kind of a line outside code; `table` tells that the line before it belongs to a table."""
+def _line_kind(line: str, next_line: str, table: bool) -> str:
+    """The kind of a line outside code; `table` says whether the previous line belongs to a table."""
     if _HEADING.match(line):
         return "heading"
     if is_table_rule(line.rstrip("\n")):
         return "rule"
-    if "|" in line and is_table_rule(following.rstrip("\n")):
+    if "|" in line and is_table_rule(next_line.rstrip("\n")):
         return "header"
     return "row" if _ROW.match(line.rstrip("\n")) or (table and "|" in line) else "prose"
 
 
 def _stripped(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span without surrounding white space; nothing if it is blank."""
     piece = text[begin:end]
-    if kept := piece.strip():
-        start = begin + piece.index(kept)
-        yield start, start + len(kept)
+    if stripped := piece.strip():
+        start = begin + piece.index(stripped)
+        yield start, start + len(stripped)

@@ -1,4 +1,4 @@
-"""Verb groups as a clause states them."""
+"""The verb group of a statement, and English verb forms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def stated(clause: Clause) -> str:
-    """As the clause says it; a participle in the past tense (`killing` -> `killed`)."""
+    """The clause's verb group as stated; a participle becomes past tense (`killing` -> `killed`)."""
     verb = clause.verb
     negation = clause.negation
     if clause.auxiliaries:
@@ -28,35 +28,35 @@ def stated(clause: Clause) -> str:
 
 
 def base_form(verb: Token) -> str:
-    """The infinitive; spaCy's own is wrong for some verbs (`hoped` -> `hop`)."""
-    found = _inflections().getLemma(verb.lower_, upos="VERB")
-    return str(found[0]) if found else str(verb.lemma_)
+    """The infinitive by lemminflect; spaCy's lemma is wrong for some verbs (`hoped` -> `hop`)."""
+    lemmas = _lemminflect().getLemma(verb.lower_, upos="VERB")
+    return str(lemmas[0]) if lemmas else str(verb.lemma_)
 
 
 def is_known_verb(verb: Token) -> bool:
-    """Whether a dictionary has the word as a verb."""
-    return bool(_inflections().getAllLemmas(verb.lower_, upos="VERB"))
+    """Whether the dictionary lists the word as a verb."""
+    return bool(_lemminflect().getAllLemmas(verb.lower_, upos="VERB"))
 
 
 def inflected(lemma: str, tag: str) -> str:
-    """The verb in the form of a Penn tag, such as VBD; the lemma itself for a word that is not known."""
-    forms = _inflections().getInflection(lemma, tag=tag)
+    """The verb form for a Penn tag, such as VBD; the lemma itself if the verb is unknown."""
+    forms = _lemminflect().getInflection(lemma, tag=tag)
     return str(forms[0]) if forms else lemma
 
 
 def spelled(verb: str) -> str:
-    """`'re` -> `are`; in lower case."""
+    """The verb in lower case, with contractions spelled out (`'re` -> `are`)."""
     short = {"'s": "is", "'re": "are", "'m": "am"}
     return short.get(verb.lower().replace("\u2019", "'"), verb.lower())
 
 
 def joined(*words: str) -> str:
-    """The words that there are, with spaces between."""
+    """The non-empty words, joined by spaces."""
     return " ".join(word for word in words if word)
 
 
-def _inflections() -> ModuleType:
-    """Imported when the first verb is inflected, for it imports spaCy, which takes seconds."""
+def _lemminflect() -> ModuleType:
+    """Imported on first use, because it imports spaCy, which takes seconds."""
     import lemminflect  # type: ignore[import-untyped]
 
     return lemminflect  # type: ignore[no-any-return]

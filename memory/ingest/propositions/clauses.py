@@ -1,7 +1,7 @@
-"""The clauses of parsed prose: who does what, to whom, where, when, why and under which condition.
+"""Extracts clauses from parsed prose: subject, verb, arguments and condition.
 
-Dependencies are ClearNLP's, as spaCy's English models give them. Phrases can stand alone: pronouns are
-replaced by what they stand for, and a clause whose subject cannot be told is left out.
+Uses the ClearNLP dependencies of spaCy's English models. Pronouns are resolved; a clause whose subject cannot
+be resolved is left out.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 def clauses(
     doc: Doc, resolver: CoreferenceResolver
 ) -> Iterator[tuple[Span, tuple[Clause | Apposition, ...]]]:
-    """Each sentence with its clauses and appositions, in order; questions and what is no sentence have none.
+    """Each sentence with its clauses and appositions, in order; questions and fragments have none.
 
-    `resolver` remembers what the text speaks of, and stands at the sentence that was yielded last.
+    `resolver` tracks the mentions of the text, up to the sentence that was yielded last.
     """
     resolver.read(doc)
     for sentence in doc.sents:
@@ -74,7 +74,7 @@ def _clauses(sentence: Span, resolver: CoreferenceResolver) -> Iterator[Clause |
 
 
 def _is_prose(sentence: Span) -> bool:
-    """Whether it has the look of a statement: a verb, mostly words, and no question mark."""
+    """Whether the sentence looks like a statement: it has a verb, mostly words, and no question mark."""
     letters = sum(token.is_alpha for token in sentence)
     verbs = any(token.pos_ in ("VERB", "AUX") for token in sentence)
     if sentence.text.count("|") > 1:
@@ -161,7 +161,7 @@ def _existential(
 
 
 def _imperative(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> Clause | None:
-    """`Use X to do Y`: the reader is its subject."""
+    """An imperative clause, such as `Use X to do Y`; it has no subject."""
     if (
         verb.tag_ not in ("VB", "VBP")
         or verb.dep_ != "ROOT"
@@ -191,7 +191,7 @@ def _imperative(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> C
 
 
 def _subject(head: Token, verb: Token, resolver: CoreferenceResolver) -> Phrase | None:
-    """The subject as it can stand alone; what a copula says of a thing is said of that thing."""
+    """The resolved subject; for a relative clause after `X is a Y that ...`, the subject is X."""
     noun = head
     first = verb
     while first.dep_ == "conj" and (leader := governor(first)) is not None:
@@ -212,7 +212,7 @@ def _subject(head: Token, verb: Token, resolver: CoreferenceResolver) -> Phrase 
 
 
 def _is_remark(relative: Token, noun: Token) -> bool:
-    """Whether a relative clause says something of a thing and of no other: `a valve, which stops it`."""
+    """Whether a relative clause is non-restrictive and describes only its noun: `a valve, which stops it`."""
     preposition = noun.head if noun.dep_ == "pobj" else None
     return (
         relative.dep_ == "relcl"
@@ -224,7 +224,7 @@ def _is_remark(relative: Token, noun: Token) -> bool:
 
 
 def _apposition(token: Token, sentence: Span, resolver: CoreferenceResolver) -> Apposition | None:
-    """One of the two is a name, the other says what it is."""
+    """The apposition at the token, if one part is a name and the other a description; else None."""
     head = token.head
     if head.pos_ not in ("NOUN", "PROPN") or token.pos_ not in ("NOUN", "PROPN") or token.i < head.i:
         return None

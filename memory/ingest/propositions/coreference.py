@@ -1,4 +1,4 @@
-"""What pronouns stand for: the last subject that fits, or the heading; where two fit, nothing."""
+"""Resolves pronouns to the last matching subject or the heading; ambiguous pronouns stay unresolved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THINGS = frozenset({"it", "its"})
 MANY = frozenset({"they", "them", "their", "theirs"})
 POSSESSIVE = frozenset({"his", "her", "its", "their"})
 POINTERS = frozenset(["this", "that", "these", "those", "such"])
-"""Determiners and pronouns that point at another sentence."""
+"""Determiners and pronouns that refer to another sentence."""
 _SUBJECT = ("nsubj", "nsubjpass")
 _COUNT_AND_NOUN = 2
 SPEAKERS = frozenset(["i", "we", "me", "us", "my", "our", "ours", "mine"])
@@ -27,7 +27,7 @@ _COUNTED_WORDS = """
     element case rule part step line example approach option problem type kind way thing item argument
     parameter value reason half time command method sentence"""
 _COUNTED = frozenset(_COUNTED_WORDS.split())
-"""Nouns that an ordinal picks out of some list."""
+"""Nouns that an ordinal selects from a list elsewhere in the text."""
 _ELSEWHERE = frozenset(["here", "there", "above", "below", "former", "latter", "following"])
 _HUMAN_WORDS = """
     president king queen emperor empress prince princess man woman person physician pharmacist scientist
@@ -41,7 +41,7 @@ _HUMAN_WORDS = """
     neighbour neighbor citizen voter tourist heir editor organiser organizer chairman secretary commander
     officer chief producer trainer runner participant successor predecessor"""
 HUMAN = frozenset(_HUMAN_WORDS.split())
-"""Nouns for people, in the singular or as they are; spaCy's entities know names only."""
+"""Nouns for people, mostly singular; spaCy's entities cover only names."""
 _KINDS = {
     **dict.fromkeys(PEOPLE, "person"),
     **dict.fromkeys(THINGS, "thing"),
@@ -50,17 +50,17 @@ _KINDS = {
 _POINTING = {"this": "thing", "that": "thing", "these": "many", "those": "many"}
 REMEMBERED = 2
 LONGEST_REFERENT = 10
-"""Words; a longer phrase does not stand for a pronoun."""
+"""In words; a longer phrase does not replace a pronoun."""
 _FITTING = {"person": ("person", "name"), "thing": ("thing", "name"), "many": ("many",)}
-"""The kinds of nouns that a kind of pronoun may stand for."""
+"""The kinds of nouns that each kind of pronoun may refer to."""
 
 
 class CoreferenceResolver:
-    """What one passage has spoken of so far; its heading (`topic`), its title and the `setting` or
-    function that its heading names are known at once.
+    """Tracks the mentions of one passage and resolves pronouns and short phrases to them.
 
-    Precision first: a pronoun that may stand for two things stands for none, and what was not spoken of for
-    two sentences is forgotten.
+    The heading (`topic`), the title, and the option or function named in the heading (`setting`) are known
+    from the start. Precision comes first: an ambiguous pronoun is not resolved, and mentions are dropped
+    after two sentences.
     """
 
     def __init__(self, topic: str, title: str = "", setting: str = "") -> None:
@@ -69,15 +69,15 @@ class CoreferenceResolver:
         self._title = title
         self._names = _names_in(topic) | _names_in(title)
         self._before: list[list[_Mention]] = []
-        """Mentions of the last sentences, the latest first."""
+        """Mentions of the previous sentences, latest first."""
         self._here: list[_Mention] = []
         self._docs: list[Doc] = []
         self._person_is_topic = False
         self._topic_is_told = False
-        """Whether the text itself names its heading, so that `it` may stand for that."""
+        """Whether the text names its heading, so that `it` may refer to it."""
 
     def read(self, doc: Doc) -> None:
-        """Notes the names of a text, and whether its title is a person's."""
+        """Collects the names in a text, and whether its topic is a person."""
         self._docs.append(doc)
         inside = " ".join(t.text for t in doc if not t.is_sent_start and t.pos_ == "PROPN")
         self._names |= _capitalised(inside)
@@ -87,8 +87,8 @@ class CoreferenceResolver:
         self._person_is_topic |= any(name in self._topic for name in people if len(name) > 2)
 
     def full(self, text: str, before: Token) -> str | None:
-        """A phrase that stands at `before`, with its full name where the text has named it; None for one
-        that cannot be understood alone."""
+        """The phrase at the token `before`, replaced by its full name if it is short; None if it cannot be
+        understood alone."""
         first, of, rest = text.partition("'s ")
         if of and is_short(first):
             owner = full_name(first, before, self._docs, self._topic, self._title)
@@ -96,17 +96,17 @@ class CoreferenceResolver:
         return full_name(text, before, self._docs, self._topic, self._title) if is_short(text) else text
 
     def enter(self, sentence: Span) -> None:
-        """Reads the mentions of a sentence before its clauses are."""
+        """Collects the mentions of a sentence; call it before its clauses are extracted."""
         self._here = [mention for token in sentence if (mention := self._mention(token)) is not None]
 
     def leave(self) -> None:
-        """Remembers the sentence's mentions."""
+        """Ends the sentence and remembers its mentions."""
         self._before = [self._here, *self._before][:REMEMBERED]
 
     def resolved(self, tokens: Sequence[Token], *, subject: bool) -> str | None:
-        """The phrase without pronouns; None where one stands for something that cannot be told.
+        """The phrase with its pronouns replaced; None if one cannot be resolved.
 
-        A possessive may stay outside the subject: its owner is then named in the same clause.
+        Outside the subject a possessive may stay, because its owner is named in the same clause.
         """
         if self._setting and names_setting(tokens):
             return self._setting
@@ -131,7 +131,7 @@ class CoreferenceResolver:
         return lowered(written(tokens), tokens[0], self._names)
 
     def _mention(self, token: Token) -> _Mention | None:
-        """A thing or person that a later pronoun may stand for: a subject, an object, or a person's name."""
+        """The token's mention, if later pronouns may refer to it: a subject, object or person's name."""
         is_subject = token.dep_ in ("nsubj", "nsubjpass")
         main = is_subject and token.head.dep_ == "ROOT"
         if is_subject and token.pos_ == "PRON":
@@ -179,7 +179,7 @@ class CoreferenceResolver:
         return self._topic if first and self._topic else None
 
     def _is_topic(self, text: str) -> bool:
-        """Whether the passage is about it: its heading, its title, or `the ferry` on a ferry's page."""
+        """Whether the text names the passage's topic: its heading, its title, or their last noun."""
         name = key(text)
         whole = [key(self._topic), key(self._title)]
         return name in whole or (
@@ -187,7 +187,7 @@ class CoreferenceResolver:
         )
 
     def _only(self, mentions: Sequence[_Mention], wanted: str) -> str | None:
-        """The one that is meant: of several the main subject, unless another thing might be meant as well."""
+        """The mention that the pronoun refers to: the main subject among several; None if ambiguous."""
         texts = {m.text for m in mentions}
         if len(texts) == 1:
             return mentions[-1].text or None
@@ -207,14 +207,14 @@ class _Mention(NamedTuple):
     position: int
     kind: str
     text: str
-    """"" for what cannot be named, which a pronoun may stand for all the same."""
+    """'' if it cannot be named; a pronoun may still refer to it, and is then unresolved."""
     main: bool
-    """The subject of its sentence."""
+    """Whether it is the subject of the main clause."""
     subject: bool
 
 
 def _governors(token: Token) -> frozenset[Token]:
-    """The verbs whose subject a pronoun cannot stand for, since it depends on them."""
+    """The verbs whose subject the pronoun cannot refer to, because it depends on them."""
     if token.dep_ in ("nsubj", "nsubjpass"):
         return frozenset({token.head})
     if token.dep_ not in ("dobj", "pobj", "dative"):
@@ -230,7 +230,7 @@ def _governors(token: Token) -> frozenset[Token]:
 
 
 def _bound(token: Token, tokens: Sequence[Token]) -> bool:
-    """Whether the phrase itself names what the pronoun stands for (`that he left`, after `Tesla`)."""
+    """Whether the phrase itself contains the pronoun's antecedent (`that Tesla said he left`)."""
     return any(t.i < token.i and t.pos_ == "PROPN" and t.dep_ in ("nsubj", "nsubjpass") for t in tokens)
 
 
@@ -239,14 +239,14 @@ def _capitalised(text: str) -> frozenset[str]:
 
 
 def _names_in(title: str) -> frozenset[str]:
-    """Words of a title that are names; its first one has a capital anyhow, and counts beside another."""
+    """The words of a title that are names; the first word, always capitalised, counts only with another."""
     words = title.split()
     first = 1 if (len(words) > 1 and not words[1][:1].isupper()) or len(words) == 1 else 0
     return _capitalised(" ".join(words[first:]))
 
 
 def points_elsewhere(token: Token) -> bool:
-    """Whether the word points at something outside its sentence, which is not looked for."""
+    """Whether the word refers to something outside its sentence that is not resolved here."""
     word = token.lower_
     if word in SPEAKERS:
         numeral = token.i > 0 and token.nbor(-1).pos_ == "PROPN"  # Elizabeth I
@@ -283,7 +283,7 @@ def points_elsewhere(token: Token) -> bool:
 
 
 def kind(noun: Token) -> str:
-    """`person`, `thing` or `many`."""
+    """The kind of a noun: `person`, `thing`, `name` or `many`."""
     if any(c.dep_ == "conj" for c in noun.children) or noun.tag_ in ("NNS", "NNPS"):
         return "many"
     if noun.ent_type_ == "PERSON" or noun.lemma_.lower() in HUMAN:

@@ -1,7 +1,7 @@
-"""What a short definite phrase names: `the museum` is the museum that the text, or its heading, named before.
+"""Resolves short definite phrases: `the museum` means the museum named in full earlier or in a heading.
 
-A text mentions a thing in full once and in short afterwards. Only a full name that is the one with its
-noun counts; where two fit, or none, the short phrase names nothing to a reader who has not read the text.
+A phrase is resolved only if exactly one full name with its noun fits; otherwise it cannot be understood
+outside the text.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ _PASSING = frozenset(
         " union unit university user value variable variant version vote work year"
     )
 )
-"""Nouns that stand for another thing in every text; `the sun` or `the public` needs no text."""
+"""Nouns that refer to a different thing in each text, unlike `the sun` or `the public`."""
 _SELF = frozenset(
     words("option setting parameter command method function flag attribute variable field property class")
 )
-"""Kinds of what a heading in code names."""
+"""Kinds of things that a heading in code may name."""
 LONGEST_NAME = 8
-"""Words; a longer phrase is no name for a thing."""
+"""In words; longer phrases do not count as names."""
 _LEAST = 2
 
 
 def is_short(text: str) -> bool:
-    """Whether a phrase is `the` or `this` with one noun."""
+    """Whether a phrase is `the` with one noun."""
     first, *rest = text.split()
     return first.lower() == "the" and len(rest) == 1 and rest[0].isalpha() and rest[0].islower()
 
 
 def names_setting(tokens: Sequence[Token]) -> bool:
-    """Whether a phrase is `this option`, `this command` or the like."""
+    """Whether a phrase is `this option`, `this command` and the like."""
     return len(tokens) == _LEAST and tokens[0].lower_ == "this" and tokens[1].lower_ in _SELF
 
 
 def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: str) -> str | None:
-    """The full name of a short phrase that stands at `before`, or the phrase itself; None for one that says
-    nothing by itself."""
+    """The full name of a short phrase at the token `before`, or the phrase itself if it needs none; None if
+    it cannot be resolved."""
     noun = singular(text.split()[-1].lower())
     found: dict[str, str] = {}
     for doc in docs:
@@ -84,7 +84,7 @@ def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: 
 
 
 def _names(token: Token, text: str) -> Iterator[str]:
-    """What an earlier mention of a noun says about which one it is."""
+    """The full names that an earlier mention of a noun suggests."""
     head, verb = token.head, token.head
     if token.dep_ == "attr" and verb.lemma_ == "be" and verb.dep_ == "ROOT":
         subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)

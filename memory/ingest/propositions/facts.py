@@ -1,4 +1,4 @@
-"""The facts of passages, for the graph: who or what, the verb or attribute, and what it is joined with."""
+"""Extracts the facts of passages: subject, relation, object and condition, with the supporting sentence."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from memory.records.base import digest_of
 from memory.records.knowledge import Fact, Passage
 
 LONGEST_OBJECT = 16
-"""Words; what is longer names nothing that could be found again."""
+"""In words; a longer object would never be looked up in the graph."""
 _ANYBODY = frozenset(
     {"you", "one", "anyone", "everyone", "someone", "people", "several", "many", "some", "few", "most", "all",
      "others", "both", "each", "two", "three", "none", "more", "example", "examples",
      "an example", "other examples"}
 )  # fmt: skip
-"""Subjects under which nothing is looked up."""
+"""Subjects that nobody looks up in the graph."""
 _DEGREE_WORDS = """
     usually often sometimes always mostly mainly generally partly largely only primarily typically nearly
     almost still normally probably possibly perhaps originally initially formerly once now currently entirely
     commonly frequently occasionally traditionally especially particularly chiefly"""
 _DEGREES = frozenset(_DEGREE_WORDS.split())
-"""Adverbs behind a verb without which it says more than the text does."""
+"""Adverbs after a verb that must be kept, because the fact would claim more than the text without them."""
 LONGEST_PURPOSE = 12
-"""Words of a purpose that comes along as a condition."""
+"""In words; shorter purposes are kept as part of the condition."""
 _CENTRAL = frozenset({"object", "complement", "adjective", "infinitive", "clause", "receiver"})
 _ADJUNCTS = frozenset({"prepositional", "agent", "measure"})
 _PLACED = frozenset({"in", "at", "on", "from", "near", "under"})
-"""Prepositions that say enough after `is`."""
+"""Prepositions that make a complete fact after `is`."""
 
 
 def extract_facts(passages: Sequence[Passage]) -> tuple[Fact, ...]:
-    """What the passages state, in order: structure first, then the clauses of their prose."""
+    """The facts of the passages: first those from structure such as tables, then those from prose."""
     found = [fact for passage in passages for fact in _structural(passage)]
     found += [fact for sentence in sentences(passages) for fact in _clausal(sentence)]
     return tuple({fact.id: fact for fact in found if key(fact.subject) != key(fact.object)}.values())
@@ -72,8 +72,8 @@ def _clausal(sentence: Sentence) -> Iterator[Fact]:
 
 
 def _rows(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
-    """Subject, relation, object and condition: the object is what the verb cannot do without, the condition
-    all else."""
+    """Subject, relation, object and condition of the facts in a clause. The object has the verb's required
+    arguments, the condition all others."""
     if clause.subject is None or clause.subject.text.lower() in READERS:
         yield from facts_from_instruction(clause)
         return
@@ -82,22 +82,23 @@ def _rows(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
     subject, verb = clause.subject.text, _group(clause)
     central = [a for a in clause.arguments if a.role in _CENTRAL]
     others = [a for a in clause.arguments if a.role in _ADJUNCTS and a not in central]
-    held = clause.condition.text if clause.condition else ""
-    held = " ".join([*_purposes(clause), *([held] if held else [])]).removesuffix(" or").removesuffix(" and")
+    condition = clause.condition.text if clause.condition else ""
+    condition = " ".join([*_purposes(clause), *([condition] if condition else [])])
+    condition = condition.removesuffix(" or").removesuffix(" and")
     if central:
         object_ = " ".join(a.text for a in central)
-        yield subject, verb, object_, " ".join([*(a.text for a in others), held]).strip()
+        yield subject, verb, object_, " ".join([*(a.text for a in others), condition]).strip()
         return
     inner = [a for a in others if not a.fronted]
     if not inner or (clause.copula and inner[0].marker not in _PLACED):
         return
     first = inner[0]
     rest = [a.text for a in others if a is not first]
-    yield subject, f"{verb} {first.marker}".strip(), first.phrase.text, " ".join([*rest, held]).strip()
+    yield subject, f"{verb} {first.marker}".strip(), first.phrase.text, " ".join([*rest, condition]).strip()
 
 
 def _group(clause: Clause) -> str:
-    """The verb group with the adverbs of degree behind it: `are usually`."""
+    """The verb group with following adverbs of degree: `are usually`."""
     degrees = [
         a.phrase.text
         for a in clause.arguments
@@ -127,7 +128,7 @@ def _fact(
     negated: bool = False,
 ) -> Fact:
     return Fact(
-        # With the passage's id: a fact is never kept while the passage that it points at is replaced.
+        # The passage's id is included, so that a replaced passage never leaves facts behind.
         id=digest_of([passage.id, start, subject, relation, object_])[:32],
         subject=subject,
         relation=relation,

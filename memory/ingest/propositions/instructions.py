@@ -1,5 +1,5 @@
-"""What a sentence that speaks to its reader says of things: `You can stop the pump with the lever` tells
-that the pump can be stopped with the lever."""
+"""Turns instructions into facts: `You can stop the pump with the lever` becomes `the pump can be stopped with
+the lever`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OTHER_VERBS = """
     say help ask tell look try learn understand end feel hope do be go come give start begin ensure read check
     follow"""
 _NOT_OF_THINGS = frozenset(_OTHER_VERBS.split())
-"""Verbs whose object is not what the sentence is about, or that have no passive to speak of."""
+"""Verbs whose object is not the topic of the sentence, or that have no usable passive."""
 
 
 def facts_from_instruction(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
-    """Subject, relation, object and condition, in the passive; nothing where there is no thing."""
+    """Subject, relation, object and condition, in the passive; nothing if there is no object."""
     thing = clause.first("object")
     if thing is None or clause.passive or clause.copula or _speaks(thing.phrase.text):
         return
@@ -59,5 +59,5 @@ def _of_reader(argument: Argument) -> bool:
 
 
 def _speaks(text: str) -> bool:
-    """Whether a phrase is about the writer or the reader."""
+    """Whether a phrase refers to the writer or the reader, or has a pronoun."""
     return bool({"you", "yourself", "we", "us", "i", "me", "it", "them"} & set(text.lower().split()))

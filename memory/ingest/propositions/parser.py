@@ -1,7 +1,4 @@
-"""The English parser: spaCy's small model, loaded when the first text is parsed.
-
-Loading takes seconds and importing it more, so nothing here runs before a document is read.
-"""
+"""The English parser: spaCy's small model, loaded on first use because importing and loading take seconds."""
 
 from __future__ import annotations
 
@@ -22,16 +19,16 @@ T = TypeVar("T")
 BATCH = 64
 """Texts per batch of the parser."""
 CODE = "code"
-"""Key of a document's user data: where its code spans begin, in characters."""
-_PARSING = threading.Lock()
-"""spaCy's pipeline keeps state while it runs, so one thread parses at a time."""
+"""Key of a Doc's user data with the character offsets where code spans begin."""
+_PARSE_LOCK = threading.Lock()
+"""spaCy's pipeline has state while it runs, so only one thread may parse at a time."""
 
 
 def parse(texts: Iterable[tuple[Prose, T]]) -> Iterator[tuple[Doc, Prose, T]]:
-    """Each text with its parse, and with whatever came along; code spans are one token each."""
-    waiting = iter(texts)
-    while batch := list(islice(waiting, BATCH)):
-        with _PARSING:
+    """The parse of each text, with the text and its context; each code span becomes one token."""
+    remaining = iter(texts)
+    while batch := list(islice(remaining, BATCH)):
+        with _PARSE_LOCK:
             nlp = _model()
             docs = list(nlp.pipe([_tokens(nlp, text) for text, _ in batch], batch_size=BATCH))
         for doc, (text, context) in zip(docs, batch, strict=True):

@@ -1,4 +1,4 @@
-"""Cutting phrases out of a parse, and writing tokens down as text."""
+"""Extracts noun phrases from a parse, and writes tokens as text."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _NAMES = frozenset(
 _OPEN, _CLOSE = "([{", ")]}"
 _OPENING, _CLOSING = frozenset({'"', "\u201c", "``"}), frozenset({'"', "\u201d", "''"})
 _ASIDE, _QUOTED = "in brackets", "in quotes"
-"""Keys of a document's user data."""
+"""Keys of a Doc's user data."""
 SHORTEST_QUOTATION = 6
-"""Tokens; what is shorter is a title or a word that somebody coined."""
+"""In tokens; shorter quoted text is a title or a coined word."""
 
 
 def subtree(token: Token) -> list[Token]:
-    """The token and all below it, in order."""
+    """The token and its descendants, in text order."""
     return list(token.subtree)
 
 
 def in_brackets(sentence: Span) -> frozenset[int]:
-    """Indices of the document's tokens between brackets, and of the brackets themselves."""
+    """Indices of the document's tokens in brackets, including the brackets."""
     return _aside(sentence.doc)
 
 
@@ -49,7 +49,7 @@ def _aside(doc: Doc) -> frozenset[int]:
 
 
 def is_quoted(token: Token) -> bool:
-    """Whether the token stands in somebody's words, between quotation marks."""
+    """Whether the token is inside a quotation."""
     doc = token.doc
     if (found := doc.user_data.get(_QUOTED)) is None:
         quoted: set[int] = set()
@@ -66,9 +66,9 @@ def is_quoted(token: Token) -> bool:
 
 
 def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -> list[Token]:
-    """The noun with what tells which one is meant: no appositions, remarks or brackets; without `drop`.
+    """The noun with its restrictive modifiers, without appositions, asides, brackets and `drop`.
 
-    The `core` has no clause that follows the noun either.
+    With `core`, clauses after the noun are left out too.
     """
     kept: list[Token] = []
 
@@ -95,7 +95,7 @@ def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -
 
 
 def _unbroken(tokens: list[Token]) -> list[Token]:
-    """With the other half of a word that a hyphen joins to the first or the last token (`al-Nimeiry`)."""
+    """The tokens, extended by the rest of a hyphenated word at either end (`al-Nimeiry`)."""
     if not tokens:
         return tokens
     doc, first, last = tokens[0].doc, tokens[0].i, tokens[-1].i
@@ -115,7 +115,7 @@ def _unbroken(tokens: list[Token]) -> list[Token]:
 
 
 def _remark(child: Token, parent: Token) -> bool:
-    """Whether it could be left out of the sentence without changing what is named."""
+    """Whether the child is an aside that can be left out without changing what the phrase names."""
     if child.dep_ == "appos" and any(c.dep_ == "conj" and c.i > child.i for c in parent.children):
         return False  # one of a list, or so close to one that the list is quoted as it stands
     if child.dep_ == "appos":  # but for `the physicist Marie Curie`
@@ -136,14 +136,14 @@ def _remark(child: Token, parent: Token) -> bool:
 
 
 def _separates(token: Token) -> bool:
-    """A comma, or a dash that joins no two words."""
+    """Whether the token is a comma or other punctuation, or a dash between words."""
     if token.text in ("\u2014", "\u2013", "-"):
         return bool(token.whitespace_)
     return token.is_punct
 
 
 def written(tokens: Sequence[Token]) -> str:
-    """The tokens as text; where something was left out between them, one space."""
+    """The tokens as text, with one space where tokens were left out."""
     pieces: list[str] = []
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         pieces.append(token.text)
@@ -159,7 +159,7 @@ def written(tokens: Sequence[Token]) -> str:
 
 
 def lowered(text: str, first: Token, names: frozenset[str] = frozenset()) -> str:
-    """Without the capital that only opens a sentence; `names` are words that keep theirs anywhere."""
+    """The text without the capital of a sentence start; words in `names` keep their capital."""
     word = first.text
     if not first.is_sent_start or word == "I" or word in names:
         return text

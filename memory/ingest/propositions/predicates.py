@@ -1,4 +1,4 @@
-"""What a parse tells of one verb: its subject, tense and form, and whether the text asserts it."""
+"""Properties of one parsed verb: its subject, tense, negation, and whether the text asserts it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _FACTIVE_WORDS = """
     confirm demonstrate discover find know learn note notice observe prove realize remember reveal see
     show"""
 _FACTIVE = frozenset(_FACTIVE_WORDS.split())
-"""Verbs that take what follows `that` to be true; after others it is only said, hoped or feared."""
+"""Verbs after which a `that` clause is true; after other verbs it is only said, hoped or feared."""
 CONDITIONS = frozenset({"if", "unless", "when", "whenever", "once", "until", "provided", "where"})
 _TRUE_ADVERBIALS = frozenset({"because", "since", "although", "though", "while", "after", "as", "whereas"})
 _JOINING_WORDS = """
     also however therefore thus then hence moreover too even just simply instead otherwise furthermore
     similarly likewise consequently indeed thereby nevertheless nonetheless meanwhile"""
 JOINING = frozenset(_JOINING_WORDS.split())
-"""Adverbs that join sentences, and say nothing in a question."""
+"""Adverbs that connect sentences; they are left out of questions."""
 _OTHER_CLAUSES = frozenset({"conj", "advcl", "relcl", "ccomp", "parataxis"})
 _LIMIT_WORDS = """
     longer nothing nobody none neither nor hardly scarcely barely rarely seldom either whether"""
 LIMITS = frozenset(_LIMIT_WORDS.split())
-"""Words that deny or divide what a clause says in a way that is not carried over."""
+"""Words that negate or restrict a clause in a way that facts do not represent."""
 _GROUPS = frozenset(
     {"number", "majority", "band", "team", "range", "group", "variety", "pair", "couple", "minority", "total"}
 )  # fmt: skip
 """Singular nouns that may take a plural verb."""
 EVENTS = frozenset({"make", "allow", "cause", "give", "lead", "mean", "enable", "leave", "result", "force"})
-"""Participles whose subject is what the main clause tells (`..., making it the third`)."""
+"""Participles whose subject is the whole main clause (`..., making it the third`)."""
 
 
 def is_asserted(verb: Token) -> bool:
-    """Whether the text itself says it, and not as a condition, a wish or somebody's words."""
+    """Whether the text asserts the clause, rather than as a condition, a wish or a quotation."""
     node = verb
     while node.dep_ == "conj" and node.head.pos_ in ("VERB", "AUX"):
         if any(c.dep_ == "mark" and c.lower_ in ("that", "whether", "if") for c in node.children):
@@ -63,12 +63,12 @@ def is_asserted(verb: Token) -> bool:
 
 
 def governor(verb: Token) -> Token | None:
-    """The verb that a coordinated one shares its subject and auxiliaries with."""
+    """The first verb of a coordination, which shares its subject and auxiliaries; None if not coordinated."""
     return verb.head if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX") else None
 
 
 def is_verb(verb: Token, subject: Token, auxiliaries: Sequence[Token]) -> bool:
-    """Whether the word can be the subject's verb; parsers take nouns and parts of names for verbs."""
+    """Whether the word can be the subject's verb; the parser sometimes takes nouns and names for verbs."""
     if verb.lower_ in ("are", "were") and not auxiliaries and subject.tag_ == "NN" and not is_plural(subject):
         return any(c.dep_ in ("det", "nummod") for c in subject.children) and subject.lower_ in _GROUPS
     if auxiliaries or verb.lemma_ in ("be", "have", "do"):
@@ -89,16 +89,16 @@ def is_verb(verb: Token, subject: Token, auxiliaries: Sequence[Token]) -> bool:
 
 
 def is_joined(verb: Token, leader: Token) -> bool:
-    """Whether a word joins a coordinated verb without a subject; else it is a participle (`..., considered a
-    masterpiece`)."""
+    """Whether a coordinated verb without a subject is joined by a conjunction; otherwise it is a participle
+    (`..., considered a masterpiece`)."""
     if any(c.dep_ in (*SUBJECTS, "expl") for c in verb.children) or verb.tag_ not in ("VBD", "VBN"):
         return True
     return any(c.dep_ == "cc" for each in (verb, leader) for c in each.children)
 
 
 def shared_auxiliaries(verb: Token, leader: Token | None) -> list[Token]:
-    """The auxiliaries of a verb; those of the verb before it, where a coordinated one has none of its own:
-    `would be weighed and contribute` has the modal only."""
+    """The verb's auxiliaries; a coordinated verb without its own shares those of the first verb, but only the
+    modal in `would be weighed and contribute`."""
     own = [t for t in verb.children if t.dep_ in AUXILIARIES and t.i < verb.i]
     if own or leader is None:
         return own
@@ -179,7 +179,7 @@ def marker_of(node: Token) -> str:
 
 
 def is_limited(verb: Token) -> bool:
-    """Whether a word turns or compares what is said, so that it is not true as it stands: `no longer`,
+    """Whether a word changes or compares the statement, so that it is not true by itself: `no longer`,
     `rarely`, `either`, a comparative without `than`."""
     own = [verb, *(t for c in verb.children if c.dep_ not in _OTHER_CLAUSES for t in c.subtree)]
     if any(t.lower_ in LIMITS for t in own):
@@ -191,7 +191,7 @@ def is_limited(verb: Token) -> bool:
 
 
 def negation_of(verb: Token) -> str:
-    """`not` or `never` where the verb is negated, else nothing; verbs that share an auxiliary share it."""
+    """`not`, `never` or ''; verbs that share an auxiliary share its negation."""
     words = [t.lower_ for t in verb.children if t.dep_ == "neg"]
     leader = governor(verb)
     own = any(t.dep_ in (*AUXILIARIES, *SUBJECTS) for t in verb.children)
@@ -213,7 +213,7 @@ def adverbs_of(verb: Token) -> Iterator[str]:
 
 
 def spelled_out(auxiliary: Token) -> str:
-    """`'ll` -> `will`, `'re` -> `are`."""
+    """The auxiliary in full: `'ll` -> `will`, `'re` -> `are`."""
     short = {"'s": "is" if auxiliary.lemma_ == "be" else "has", "'d": "would", "ca": "can", "wo": "will"}
     short |= {"'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
     return short.get(auxiliary.lower_.replace("\u2019", "'"), auxiliary.lower_)

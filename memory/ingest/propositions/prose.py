@@ -1,4 +1,4 @@
-"""The prose of a passage as a parser wants it: without Markdown marks, with the way back to the source."""
+"""Extracts the prose of a passage for the parser: without Markdown marks, with offsets into the passage."""
 
 import re
 from bisect import bisect_right
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from memory.language.text import stretches
 
 LONGEST = 4000
-"""Characters of one stretch that are parsed; what comes after is no sentence any more."""
+"""Characters of one stretch of prose that are parsed; the rest is ignored."""
 
 _MARKS = re.compile(
     r"(?P<image>!\[[^\]\n]{0,300}\]\([^)\n]{0,500}\))"
@@ -25,24 +25,24 @@ _MARKS = re.compile(
 
 @dataclass(frozen=True)
 class Prose:
-    """A stretch of prose, cleaned: `text[i]` stands at `offset_of(i)` of the passage."""
+    """Cleaned prose; `text[i]` is at `offset_of(i)` in the passage."""
 
     text: str
     code: tuple[tuple[int, int], ...]
-    """Spans of `text` that were set as code."""
+    """Spans of `text` that are code."""
     starts: tuple[int, ...]
-    """Ascending positions in `text` at which a run of unchanged characters begins..."""
+    """Ascending positions in `text` where runs of unchanged characters begin."""
     offsets: tuple[int, ...]
-    """... and where each run begins in the passage."""
+    """The position of each run in the passage."""
 
     def offset_of(self, position: int) -> int:
-        """Where the character at `position` stands in the passage."""
+        """The position in the passage of the character at `position`."""
         run = bisect_right(self.starts, position) - 1
         return self.offsets[run] + position - self.starts[run]
 
 
 def prose(text: str) -> Iterator[Prose]:
-    """The stretches of running text, in order: paragraphs and list items, no headings, tables or code."""
+    """The running text, in order: paragraphs and list items, without headings, tables and code."""
     for start, end, kind in stretches(text):
         if kind == "prose":
             for first, last in _paragraphs(text, start, min(end, start + LONGEST)):

@@ -1,4 +1,4 @@
-"""Reads passages: what their structure says, and the clauses of their prose."""
+"""Parses the prose of passages into sentences with their clauses."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
 
 LEAST_TO_TELL = 12
-"""Words from which a text's language can be told."""
+"""Minimum number of words for detecting the language."""
 SMALL_WORDS = 0.15
-"""Least share of English function words in an English text."""
+"""Minimum share of English function words in an English text."""
 
 
 class Sentence(NamedTuple):
-    """One sentence as it was read."""
+    """One parsed sentence of a passage."""
 
     passage: Passage
     prose: Prose
     span: Span
     clauses: tuple[Clause | Apposition, ...]
     resolver: CoreferenceResolver
-    """What its pronouns stand for, until the next sentence is read."""
+    """Resolves its pronouns; valid until the next sentence is yielded."""
 
     @property
     def start(self) -> int:
-        """Where it begins in the passage's text."""
+        """Start in the passage's text."""
         return self.prose.offset_of(self.span.start_char)
 
     @property
     def end(self) -> int:
-        """Where it ends in the passage's text; behind the mark that closes its last word."""
+        """End in the passage's text, after any Markdown mark that closes the last word."""
         end = self.prose.offset_of(self.span.end_char - 1) + 1
         return (
             end + len(self.passage.text[end : end + 3]) - len(self.passage.text[end : end + 3].lstrip("`*_)"))
@@ -48,7 +48,7 @@ class Sentence(NamedTuple):
 
     @property
     def quote(self) -> str:
-        """The sentence as the passage has it."""
+        """The sentence, verbatim from the passage."""
         return self.passage.text[self.start : self.end]
 
 
@@ -68,21 +68,20 @@ def sentences(passages: Sequence[Passage]) -> Iterator[Sentence]:
 
 
 def setting(passage: Passage) -> str:
-    """The option, function or the like that the innermost heading names in code, or ""."""
+    """The option or function that the innermost heading names in code; '' if none."""
     heading = passage.section.rpartition(" > ")[2]
     return heading_name(heading, contexts_of(passage, heading)) if "`" in heading else ""
 
 
 def is_english(doc: Doc) -> bool:
-    """Whether a text is in the language that the parser knows.
+    """Whether a text is English, judged by its share of function words such as `the` and `of`.
 
-    A third to a half of English words are small ones such as `the` and `of`; of German or Spanish ones few
-    are spelled so. Short texts get the benefit of the doubt.
+    They are a third to a half of English words, and rare in other languages. Short texts count as English.
     """
     words = [token for token in doc if token.is_alpha]
     return len(words) < LEAST_TO_TELL or sum(t.is_stop for t in words) >= SMALL_WORDS * len(words)
 
 
 def topic(passage: Passage) -> str:
-    """What the passage is about: its innermost heading, or its document's title."""
+    """The passage's topic: its innermost heading, or its document's title."""
     return passage.section.rpartition(" > ")[2].strip("`*_# ") or passage.title

@@ -1,6 +1,6 @@
-"""Reads what a passage states by its structure: tables, option lists, defaults, signatures, steps.
+"""Extracts statements from a passage's structure: tables, option lists, defaults, signatures and steps.
 
-Uses no parser or model. Precision comes first: what cannot stand alone is left out. Linear in the text.
+It uses rules only and takes linear time. Precision comes first: what cannot be understood alone is left out.
 """
 
 import re
@@ -18,7 +18,7 @@ from memory.records.knowledge import Passage
 
 
 def structured(passage: Passage) -> tuple[Statement, ...]:
-    """What the passage's structure states, in the order of the text; nothing where it is an example."""
+    """The statements of the passage's structure, in the order of the text; none for an example section."""
     text = passage.text
     section = passage.section.rsplit(" > ", 1)[-1]
     if re.search(r"(?:^|> )\W*example", passage.section, re.IGNORECASE):
@@ -52,9 +52,9 @@ def structured(passage: Passage) -> tuple[Statement, ...]:
 
 
 def _consistent(found: list[Statement]) -> tuple[Statement, ...]:
-    """In the order of the text, each once, without those where one name stands for different things."""
-    said: dict[tuple[str, str], set[str]] = {}
+    """The distinct statements in text order, without those that give one subject several values."""
+    values: dict[tuple[str, str], set[str]] = {}
     for statement in found:
-        said.setdefault((statement.subject, statement.relation), set()).add(statement.object)
-    unique = {(s.subject, s.relation): s for s in reversed(found) if len(said[s.subject, s.relation]) == 1}
+        values.setdefault((statement.subject, statement.relation), set()).add(statement.object)
+    unique = {(s.subject, s.relation): s for s in reversed(found) if len(values[s.subject, s.relation]) == 1}
     return tuple(sorted(unique.values(), key=lambda s: (s.start, -s.end, s.answer)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Block:
-    """Lines of one kind: prose, item, step, table, code or other; the text proper begins at `body`."""
+    """Lines of one kind: prose, item, step, table, code or other; the content begins at `body`."""
 
     kind: str
     start: int
@@ -20,7 +20,7 @@ class Block:
 _ITEM = re.compile(r"[ \t]*(?:([-*+])|\d{1,3}[.)])[ \t]+(?=\S)")
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+(\S.*)")
 _ASIDE = ("!!!", "???", ":::", ">", "===", "<!--", "![", "[!")
-"""How lines begin that state nothing here: admonitions, tabs, quotes, comments, images."""
+"""Beginnings of lines that are ignored: admonitions, tabs, quotes, comments, images."""
 _INDENTED = ("    ", "\t")
 _TEXT = ("item", "step", "prose")
 
@@ -31,7 +31,7 @@ def is_table_rule(line: str) -> bool:
 
 
 def read_blocks(text: str, section: str) -> Iterator[Block]:
-    """The blocks in order, each with the heading above it, at first `section`; headings are no blocks."""
+    """The blocks in order, each with the heading above it (`section` for the first ones)."""
     heading, offset, lines = section, 0, text.splitlines(keepends=True)
     fence, table, defining = "", False, False
     open_: Block | None = None

@@ -1,4 +1,4 @@
-"""Defaults and other labelled values."""
+"""Extracts defaults and other labelled values, such as `Default: 5` or `It defaults to 5`."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ LABELS = {
     "data type": "type", "minimum": "minimum", "maximum": "maximum", "min": "minimum", "max": "maximum",
     "minimum value": "minimum", "maximum value": "maximum", "unit": "unit",
 }  # fmt: skip
-"""What a label before a colon states of its subject."""
+"""The relation that a label before a colon stands for."""
 _LABEL = re.compile(r"(?:\*\*|__)?([A-Z][A-Za-z ]{2,24}?)(?:(?:\*\*|__):|:(?:\*\*|__)?)\s+(?=\S)")
 _DEFAULT = re.compile(
     r"(?P<aside>[(\[,;]\s*[Dd]efaults?(?: value)?(?P<link>\s+is|\s+to|\s*:|\s*=)?\s+)"
@@ -42,7 +42,7 @@ def _value(text: str, at: int, end: int, sure: bool) -> tuple[str, tuple[int, in
 
 
 def read_defaults(text: str, block: Block, subject: str, about: str) -> Iterator[Statement]:
-    """Defaults and limits of `subject`, the item's term, or else of the only code span before, or `about`."""
+    """Defaults and limits of `subject` (the item's term), else of the only code span before, or `about`."""
     if (label := _LABEL.match(text, block.body, block.end)) and key(label[1]) in LABELS:
         value, answer = trimmed(*plain(text, label.end(), block.end))
         owner = subject or about
@@ -53,7 +53,7 @@ def read_defaults(text: str, block: Block, subject: str, about: str) -> Iterator
 
 
 def defaults_in_sentences(text: str, begin: int, stop: int, subject: str, about: str) -> Iterator[Statement]:
-    """Defaults that the sentences of a span state: `It defaults to 5`."""
+    """Defaults stated in the sentences of a span: `It defaults to 5`."""
     before = ""
     for first, last in sentences(text[begin:stop]):
         start, end = begin + first, begin + last

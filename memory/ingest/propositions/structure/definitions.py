@@ -1,4 +1,4 @@
-"""Terms and what is said of them: options, definition lists, and headings that are defined below."""
+"""Extracts terms with their descriptions: options, definition lists, and headings defined below them."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ _AUXILIARIES = frozenset(
 
 
 def _defines(term: str, text: str) -> bool:
-    """Whether the text after a term in bold says what the term is, rather than what to do or why."""
+    """Whether the text after a bold term defines it, rather than giving an instruction or a reason."""
     first, second = (*text.lower().split()[:2], "")[:2]
     last = term.split()[-1]
     if len(term.split()) > 4 or (first in ("a", "an") and singular(last) != last):
@@ -59,7 +59,7 @@ def _defines(term: str, text: str) -> bool:
 
 
 def _says_more(text: str) -> bool:
-    """Whether the text is a clause of its own: a verb comes before any `that`, `which` or comma."""
+    """Whether the text is a full clause: a verb comes before any `that`, `which` or comma."""
     phrase = re.split(r"[,;:(]| (?:that|which|who|where|when|used) ", text)[0].lower().split()
     followed = zip(phrase, [*phrase[1:], ""], strict=True)
     return any(
@@ -81,7 +81,7 @@ def _is_term(term: str) -> bool:
 
 
 def _described(text: str, begin: int, end: int) -> tuple[str, tuple[int, int]] | None:
-    """The first sentence of what is said of a term, without its note on the default."""
+    """The first sentence of a term's description, without a note on the default."""
     span = next(sentences(text[begin:end]), None)
     if span is None:
         return None
@@ -96,7 +96,7 @@ def _described(text: str, begin: int, end: int) -> tuple[str, tuple[int, int]] |
 
 
 def leading_term(text: str, block: Block, contexts: list[str]) -> tuple[str, int, str] | None:
-    """The term that a block begins with, where its text begins, and the rule; None where there is none."""
+    """The term at the beginning of a block, the start of its description, and the rule; None if none."""
     if found := _LEAD.match(text, block.body, block.end):
         raw = found["term"]
         term = plain(text, *found.span("term"), code=True)[0]
@@ -124,7 +124,7 @@ def leading_term(text: str, block: Block, contexts: list[str]) -> tuple[str, int
 
 
 def read_item(text: str, block: Block, contexts: list[str]) -> Iterator[Statement]:
-    """What a block says of the term that it begins with: its description, meaning or type."""
+    """The statement about a block's leading term: its description, meaning or type."""
     lead = leading_term(text, block, contexts)
     if lead is None:
         return
@@ -149,7 +149,7 @@ _COPULA = re.compile(r"(?P<name>[^\n.,:;]{1,80}?)\s+(?:is|are)\s+(?=(?:an?|the|o
 
 
 def read_first_sentence(text: str, block: Block, heading: str, about: str) -> Iterator[Statement]:
-    """What the first sentence of a section says of `about`, which its heading names."""
+    """The statement about `about`, named by the heading, in the first sentence of a section."""
     span = next(sentences(text[block.start : block.end]), None)
     if span is None or not about:
         return

@@ -1,4 +1,4 @@
-"""Markdown marks: what a reader sees of a text without them, and where it stands."""
+"""Strips Markdown marks from text, and keeps the span of what remains."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _MARK = re.compile(
 
 
 def _visible(text: str, start: int, end: int, code: bool) -> Iterator[tuple[str, int, int]]:
-    """The pieces that a reader sees, with their spans; `code` keeps the backticks."""
+    """The visible pieces with their spans; with `code`, code keeps its backticks."""
     at = start
     for mark in _MARK.finditer(text, start, end):
         yield text[at : mark.start()], at, mark.start()
@@ -33,7 +33,7 @@ def _visible(text: str, start: int, end: int, code: bool) -> Iterator[tuple[str,
 
 
 def plain(text: str, start: int, end: int, code: bool = False) -> tuple[str, tuple[int, int]]:
-    """What a reader sees of the span, and the span without outer marks and space."""
+    """The visible text of the span, and the span without outer marks and white space."""
     pieces = [piece for piece in _visible(text, start, end, code) if piece[0].strip()]
     if not pieces:
         return "", (start, start)
@@ -44,7 +44,7 @@ def plain(text: str, start: int, end: int, code: bool = False) -> tuple[str, tup
 
 
 def trimmed(value: str, span: tuple[int, int]) -> tuple[str, tuple[int, int]]:
-    """A value and its span, without the full stop at the end or a reference such as `(see below)`."""
+    """A value and its span, without a final full stop or a reference such as `(see below)`."""
     whole = re.sub(r" ?\((?:see|cf\.?) [^()]{1,80}\)\.?$", "", value).rstrip(";, ")
     whole = whole if whole.endswith("etc.") else whole.removesuffix(".")
     if "(" in value[len(whole) :]:

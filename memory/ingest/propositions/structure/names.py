@@ -1,4 +1,4 @@
-"""Names of things, made to stand alone with the headings around them."""
+"""Makes names understandable alone, by adding what they belong to from the headings around them."""
 
 import re
 
@@ -20,24 +20,24 @@ GENERIC = KINDS | frozenset(
         " optional recommended available supported common list other additional and"
     )
 )
-"""Words that name nothing by themselves."""
+"""Words that name nothing specific."""
 AMBIGUOUS = re.compile(r"`?[a-z]{1,14}`?|`\..*")
-"""A name that could be anything without what it belongs to."""
+"""A name that is ambiguous without the thing it belongs to."""
 _LOCAL = re.compile(r"`[A-Za-z]\w*`")
 _SHOUTED = re.compile(r"`[A-Z][A-Z\d_]+`")
 LITERAL = re.compile(r"`(?:\"[^\"`]*\"|'[^'`]*'|-?\d[\d.]*|0x[\da-f]+|true|false|none|null)`", re.IGNORECASE)
-"""A value in code, which is no name."""
+"""A literal value in code, which is not a name."""
 QUESTION_WORD = re.compile(
     r"(?:how|what|why|when|where|which|can|do|does|is|if|an?|step|part)\b", re.IGNORECASE
 )
-"""How headings begin that ask or count rather than name."""
+"""Beginnings of headings that ask or count instead of naming something."""
 _NO_NAME = re.compile(rf"{QUESTION_WORD.pattern}|\w+ing\b|.*\?$", re.IGNORECASE)
 _THING = re.compile(
     r"^(?!the ).* (?:table|file|menu|command|dialog|class|database|api|tool|panel|tab|page)(?: \(.*\))?$",
     re.I,
 )
 DECORATION = re.compile("^[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]+\\s*")
-"""Arrows, symbols and pictures that decorate a name."""
+"""Arrows, symbols and emoji before a name."""
 
 
 def _is_name(heading: str) -> bool:
@@ -47,7 +47,7 @@ def _is_name(heading: str) -> bool:
 
 
 def cleaned(heading: str) -> str:
-    """The heading without marks, number and decoration."""
+    """The heading without Markdown marks, number and decoration."""
     name = plain(heading, 0, len(heading), code=True)[0].rstrip(":# ")
     return re.sub(r"^\d{1,3}(?:\.\d{1,3}){0,3}[.)]?\s+", "", DECORATION.sub("", name))
 
@@ -55,18 +55,18 @@ def cleaned(heading: str) -> str:
 _LABELLED = re.compile(
     r"^(?:[A-Z][a-z ]+: |(?i:function|method|class|property|command|parameter) )(?=`[^`]+`$)"
 )
-"""What a heading says before a name in code: `Parameter: `, `method `."""
+"""The label of a heading before a name in code: `Parameter: `, `method `."""
 
 
 def lowered(name: str) -> str:
-    """The name as it stands inside a sentence: without the capital that only begins a line."""
+    """The name as inside a sentence: without the capital of the first word."""
     first, rest = name[:1], name[1:]
     word = re.match(r"[\w'-]*", rest)
     return first.lower() + rest if word and word[0].islower() and first.isalpha() else name
 
 
 def contexts_of(passage: Passage, heading: str) -> list[str]:
-    """Headings from the innermost to the title, without those that name nothing."""
+    """The headings that name something, from the innermost to the title."""
     above = passage.section.split(" > ") if passage.section else []
     names = [cleaned(h) for h in (heading, *reversed(above), passage.title) if h]
     names = [_LABELLED.sub("", n) for n in names]
@@ -75,7 +75,7 @@ def contexts_of(passage: Passage, heading: str) -> list[str]:
 
 
 def qualified(name: str, kind: str, contexts: list[str]) -> str:
-    """`name` as it can be asked for elsewhere, or '' where it cannot."""
+    """`name` with what it belongs to, so that it can be understood alone; '' if that is impossible."""
     around = [c for c in contexts if key(c) != key(name) and not ("`" in name and name in c)]
     within = around[0] if around else ""
     if LITERAL.fullmatch(name):
@@ -93,7 +93,7 @@ def qualified(name: str, kind: str, contexts: list[str]) -> str:
 
 
 def heading_name(heading: str, contexts: list[str]) -> str:
-    """What a section is about, where its heading is a name; '' where it is not."""
+    """What a section is about, if its heading is a name; else ''."""
     name = cleaned(heading)
     spans = re.findall(r"`[^`]+`", name)
     if len(spans) == 1 and len(name.split()) < 8:

@@ -1,4 +1,4 @@
-"""Python signatures: the defaults of parameters, and return types."""
+"""Extracts parameter defaults and return types from Python signatures."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ _CALL = re.compile(r"(?:async\s+)?(?:def\s+|class\s+)?(?P<name>[A-Za-z_][\w.]{0,
 
 
 def _signature(text: str, start: int, end: int, contexts: list[str]) -> Iterator[Statement]:
-    """The parameters' defaults and the return type of a Python signature; nothing where it does not parse."""
+    """The parameter defaults and return type of a Python signature; nothing if it does not parse."""
     found = _CALL.match(text, start, end)
     if not found or end - start > LONGEST_SIGNATURE or "\\" in text[start:end] or "\n" in text[start:end]:
         return
@@ -35,14 +35,14 @@ def _signature(text: str, start: int, end: int, contexts: list[str]) -> Iterator
     def place(node: ast.expr) -> tuple[int, int]:
         return shift + node.col_offset - len(head), shift + (node.end_col_offset or 0) - len(head)
 
-    given = function.args
-    positional = [*given.posonlyargs, *given.args]
-    if len(given.defaults) == len(positional) and not re.match(r"(?:async )?(?:def|class) ", found[0]):
-        return  # as likely a call
-    defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
+    parameters = function.args
+    positional = [*parameters.posonlyargs, *parameters.args]
+    if len(parameters.defaults) == len(positional) and not re.match(r"(?:async )?(?:def|class) ", found[0]):
+        return  # it may as well be a call
+    defaults = [None] * (len(positional) - len(parameters.defaults)) + list(parameters.defaults)
     for argument, default in [
         *zip(positional, defaults, strict=True),
-        *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+        *zip(parameters.kwonlyargs, parameters.kw_defaults, strict=True),
     ]:
         if default is not None and "..." not in text[slice(*place(default))]:
             span = place(default)
@@ -54,7 +54,7 @@ def _signature(text: str, start: int, end: int, contexts: list[str]) -> Iterator
 
 
 def read_signatures(text: str, block: Block, contexts: list[str]) -> Iterator[Statement]:
-    """The signature that a code block shows, or that a line begins with in code or bold."""
+    """The statements of a signature in a code block, or in code or bold at the beginning of a line."""
     if block.kind == "code":
         lines = text[block.start : block.end].split("\n")
         code = [line for line in lines[1:-1] if line.strip()]

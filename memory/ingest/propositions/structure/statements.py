@@ -1,26 +1,26 @@
-"""What is read from a passage's structure, and how long its parts may be."""
+"""The statement that is extracted from a passage's structure, and the limits of its parts."""
 
 from dataclasses import dataclass
 
 LONGEST_CELL = 25
-"""Words of a table cell or a labelled value."""
+"""In words, of a table cell or a labelled value."""
 LONGEST_TEXT = 40
-"""Words of an item's sentence, and of all steps together."""
+"""In words, of an item's sentence, and of all steps together."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One thing a passage says, with its exact place."""
+    """Subject, relation and object, with their exact place in the passage."""
 
     subject: str
-    """Self-contained: resolved with header, heading or title. Code keeps its backticks."""
+    """Understandable alone, with names from header, heading or title added. Code keeps its backticks."""
     relation: str
     object: str
-    """Verbatim but for Markdown marks."""
+    """Verbatim, except for Markdown marks."""
     start: int
     end: int
-    """Span in the passage's text of the row, item, line or sentence that states it."""
+    """Span of the row, item, line or sentence in the passage's text."""
     answer: tuple[int, int]
-    """Span in the passage's text of the object, inside its outer marks."""
+    """Span of the object in the passage's text, without outer marks."""
     rule: str
     """`table`, `option`, `definition_list`, `default`, `signature`, `heading` or `steps`."""

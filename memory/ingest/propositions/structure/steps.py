@@ -1,4 +1,4 @@
-"""Numbered lists of steps, and what they are for."""
+"""Extracts numbered steps and their purpose."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from memory.language.text import sentences
 LONGEST_STEP = 20
 MOST_STEPS = 8
 FULL_PASSAGE = 120
-"""Words from which a passage may have been closed in the middle of a list."""
+"""In words; a passage this long may have been cut off in the middle of a list."""
 
 _TO = re.compile(r"(?:In order )?[Tt]o ([a-z][^\n,:]{2,80})(?:, [^\n:]{0,60})?:$")
 _FOLLOW = re.compile(
@@ -27,7 +27,7 @@ _NO_STEP = re.compile(
 
 
 def _purpose(lead: str, heading: str) -> str:
-    """What a list of steps is for, as a verb phrase: from the line above it, or else from the heading."""
+    """The purpose of a list of steps as a verb phrase, from the line above or the heading; '' if unclear."""
     if lead.endswith(":"):
         if found := _TO.match(lead) or _FOLLOW.match(lead):
             unclear = re.search(r"^\w+ing\b|\b(?:it|this|that|them|so|these)\b", found[1])
@@ -44,20 +44,20 @@ def _purpose(lead: str, heading: str) -> str:
 
 
 def read_steps(text: str, blocks: list[Block], lead: str, heading: str) -> Iterator[Statement]:
-    """The steps that `blocks` begin with, together and one by one; `lead` is the line above them."""
+    """The steps at the beginning of `blocks`, together and one by one; `lead` is the line above them."""
     items = _steps_of_list(blocks)
     numbers = [int(re.match(r"\s*(\d+)", text[b.start : b.body])[1]) for b in items]  # type: ignore[index]
     purpose = _purpose(lead, heading)
     whole = numbers == list(range(1, len(items) + 1)) or set(numbers) == {1}  # Markdown may number all 1.
     if not whole or not 2 <= len(items) <= MOST_STEPS or not purpose:
         return
-    said = [plain(text, b.body, b.end)[0] for b in items]
-    if any(_NO_STEP.match(s) for s in said):
+    texts = [plain(text, b.body, b.end)[0] for b in items]
+    if any(_NO_STEP.match(t) for t in texts):
         return
     start, end = items[0].start, items[-1].end
-    joined = "; ".join(s.rstrip(".") for s in said)
+    joined = "; ".join(t.rstrip(".") for t in texts)
     cut_off = not text[end:].strip() and len(text.split()) >= FULL_PASSAGE
-    if len(joined.split()) <= LONGEST_TEXT and not cut_off and not any(s.endswith(":") for s in said):
+    if len(joined.split()) <= LONGEST_TEXT and not cut_off and not any(t.endswith(":") for t in texts):
         yield Statement(purpose, "steps", joined, start, end, (items[0].body, end), "steps")
     for number, block in enumerate(items, 1):
         span = next(sentences(text[block.body : block.end]), None)
@@ -69,7 +69,7 @@ def read_steps(text: str, blocks: list[Block], lead: str, heading: str) -> Itera
 
 
 def _steps_of_list(blocks: list[Block]) -> list[Block]:
-    """The steps of the list that begins here, without what stands below them."""
+    """The steps of the list that begins here, without nested blocks."""
     level = blocks[0].indent
     run = takewhile(lambda b: b.kind == "step" or b.indent > level, blocks)
     return [b for b in run if b.kind == "step" and b.indent == level]

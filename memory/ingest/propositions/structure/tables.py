@@ -1,4 +1,4 @@
-"""Tables: each cell states an attribute of what its row or its column names."""
+"""Extracts statements from tables: each cell is an attribute of the thing named by its row or column."""
 
 import re
 from collections import Counter
@@ -33,7 +33,7 @@ _ADJECTIVES = frozenset(
 _EMPTY = frozenset({"", "-", "--", "---", "\u2013", "\u2014", "n/a", "na", "none yet", "tbd", "?", "..."})
 YES_NO = {"yes": "Yes", "no": "No", "\u2713": "Yes", "\u2714": "Yes", "\u2717": "No", "\u2718": "No",
           "\u2705": "Yes", "\u274c": "No", "\xd7": "No", "true": "Yes", "false": "No"}  # fmt: skip
-"""Cells that say yes or no."""
+"""Cells that mean yes or no."""
 _STATE = re.compile(r".*(?:ed|able|ible|only|optional|mandatory|support)$", re.IGNORECASE)
 _PARTICIPLE = re.compile(r"[\w-]+(?<!e)ed")
 _FIGURE = re.compile(r"[<>=~\u2264\u2265 ]*[-+]?[\d.,]+%?")
@@ -59,7 +59,7 @@ def _cells(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _attribute(header: str) -> str:
-    """The relation that a column states, or '' where its header is no attribute."""
+    """The relation that a column's header stands for; '' if it is not an attribute."""
     unit = re.fullmatch(r"([^()]+?) ?\(([^()]{1,12})\)", header)
     parts = (f"{unit[1]} in {unit[2]}" if unit else header).split()
     titled = all(part[0].isupper() or len(part) < 4 for part in parts)
@@ -82,7 +82,7 @@ _ASPECTS = frozenset(
 
 
 def _transposed(headers: list[str], about: str) -> list[str]:
-    """What each further column is about, where the first column names attributes; [] where it does not."""
+    """The subjects of the other columns, if the first column names attributes; else []."""
     if key(headers[0]) not in _ASPECTS:
         return []
     if len(headers) == 2 and key(headers[1]) in ("", "value", "detail", "specification"):
@@ -106,7 +106,7 @@ def _by_column(text: str, rows: list[tuple[int, int]], subjects: list[str]) -> I
 def _returned(
     text: str, start: int, end: int, cells: list[tuple[int, int]], attributes: list[str], about: str
 ) -> Iterator[Statement]:
-    """The row of a table of arguments that says what the function gives back."""
+    """The statements of a row about the return value in a table of arguments."""
     named = {"type": "return type", "description": "return value"}
     for attribute, span in list(zip(attributes, cells, strict=False))[1:]:
         value, answer = trimmed(*plain(text, *span))
@@ -119,17 +119,17 @@ def _is_value(cell: str) -> bool:
 
 
 def _is_matrix(text: str, cells: list[tuple[int, int]]) -> bool:
-    """Whether a row holds bare figures only, which mean nothing without what the table is about."""
+    """Whether a row has only figures, which mean nothing without the table's context."""
     return len(cells) > 2 and all(_FIGURE.fullmatch(plain(text, *cell)[0]) for cell in cells)
 
 
 def _is_blank(cell: str) -> bool:
-    """Whether the cell is there to be filled in: `[your name]`."""
+    """Whether the cell is a placeholder: `[your name]`."""
     return cell.strip().startswith("[") and "](" not in cell
 
 
 def read_table(text: str, block: Block, contexts: list[str]) -> Iterator[Statement]:
-    """What the rows state, or the columns where the first one names attributes; nothing without a header."""
+    """The statements of the rows, or of the columns if the first one names attributes."""
     offset, rows = block.start, []
     for line in text[block.start : block.end].splitlines(keepends=True):
         rows.append((offset, offset + len(line.rstrip())))
