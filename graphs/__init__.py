@@ -1,1 +1,1 @@
-"""The order of steps: state machines without prompts or queries."""
+"""The graphs: the order of the steps of chatting, learning and forgetting, as LangGraph state machines."""

@@ -28,7 +28,7 @@ MOST_KEYWORDS = 24
 
 
 async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Asks the model without sources: the question itself, or for a topic the caller's or its first questions.
+    """Asks the model without sources: the question itself, the caller's questions, or the topic's first ones.
 
     The adapter is chosen by the run's domain, else by that of its gap, else by each question as in chat.
     """

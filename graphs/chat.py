@@ -1,8 +1,10 @@
-"""The order of one chat turn: intent, route, answer, gate, then sources or an honest "I do not know".
+"""The chat graph: the order of the steps of a chat turn, and the functions that run one.
 
-What the base model is sure of touches no store but for the row that is written at the end. What an adapter
-is sure of is checked against the library first. A streamed turn is the same one, except that text which has
-begun to flow is not replaced.
+A question is answered by the model without sources. A confident answer of the base model is returned, one of
+an adapter is checked against the sources first. Otherwise the answer comes from sources, or from a rewording
+of the question; if both fail, a gap is opened and the policy decides what is returned.
+
+Streaming changes nothing but that text which has been sent is not replaced.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -23,64 +25,64 @@ Chat = CompiledStateGraph[ChatState, Runtime, ChatState, ChatState]
 
 
 def by_intent(state: ChatState) -> Literal["converse", "answer"]:
-    """Only questions that seek knowledge are gated."""
+    """Only questions are gated; conversation is answered directly."""
     return "answer" if state["intent"] == "question" else "converse"
 
 
-def gate(state: ChatState) -> Literal["check", "consult", "note", "remember"]:
-    """A confident answer goes out; any other is looked up first, unless it has been said already."""
+def after_answer(state: ChatState) -> Literal["check", "consult", "open_gap", "remember"]:
+    """Returns or checks a confident answer; looks up an unsure one, unless it was streamed already."""
     if state["outcome"] == "answered":
         return "remember" if state["draft"] is None else "check"
-    return "note" if state["outcome"] == "answered_unsure" else "consult"
+    return "open_gap" if state["outcome"] == "answered_unsure" else "consult"
 
 
-def after_check(state: ChatState) -> Literal["consult", "settle", "remember"]:
-    """What the sources answer otherwise is answered from them; what nothing supports is no answer."""
+def after_check(state: ChatState) -> Literal["consult", "apply_policy", "remember"]:
+    """Answers from the sources if they contradict the adapter; without any support, applies the policy."""
     if state["outcome"] == "answered":
         return "remember"
-    return "consult" if state["reason"] is None else "settle"
+    return "consult" if state["reason"] is None else "apply_policy"
 
 
-def after_sources(state: ChatState) -> Literal["reword", "note", "remember"]:
-    """What the sources do not answer is asked again in other words; a contradiction is left for a person."""
+def after_sources(state: ChatState) -> Literal["reword", "open_gap", "remember"]:
+    """Rewords a question that the sources do not answer; opens a gap if they contradict each other."""
     if state["outcome"] != "answered_from_sources":
         return "reword"
-    return "remember" if state["reason"] is None else "note"
+    return "remember" if state["reason"] is None else "open_gap"
 
 
-def after_rewording(state: ChatState) -> Literal["settle", "remember"]:
-    """A question that was only worded badly is no gap."""
-    return "remember" if state["reworded"] is not None else "settle"
+def after_rewording(state: ChatState) -> Literal["apply_policy", "remember"]:
+    """A question that the model answers in other words is no gap."""
+    return "remember" if state["reworded"] is not None else "apply_policy"
 
 
 def build() -> StateGraph[ChatState, Runtime, ChatState, ChatState]:
-    """The chat graph, not yet compiled."""
+    """The chat graph, not compiled."""
     graph = StateGraph(ChatState, context_schema=Runtime)
     graph.add_node("understand", steps.understand)
-    graph.add_node("route", steps.direct)
+    graph.add_node("route", steps.choose_route)
     graph.add_node("converse", steps.converse)
     graph.add_node("answer", steps.answer)
     graph.add_node("check", steps.check)
     graph.add_node("consult", steps.consult)
     graph.add_node("reword", steps.reword)
-    graph.add_node("settle", steps.settle)
-    graph.add_node("note", steps.note)
+    graph.add_node("apply_policy", steps.apply_policy)
+    graph.add_node("open_gap", steps.open_gap)
     graph.add_node("remember", steps.remember)
     graph.add_edge(START, "understand")
     graph.add_edge("understand", "route")
     graph.add_conditional_edges("route", by_intent)
     graph.add_edge("converse", "remember")
-    graph.add_conditional_edges("answer", gate)
+    graph.add_conditional_edges("answer", after_answer)
     graph.add_conditional_edges("check", after_check)
     graph.add_conditional_edges("consult", after_sources)
     graph.add_conditional_edges("reword", after_rewording)
-    graph.add_edge("settle", "note")
-    graph.add_edge("note", "remember")
+    graph.add_edge("apply_policy", "open_gap")
+    graph.add_edge("open_gap", "remember")
     graph.add_edge("remember", END)
     return graph
 
 
-def begun(
+def initial_state(
     messages: Sequence[BaseMessage],
     *,
     requested: str | None = None,
@@ -89,7 +91,7 @@ def begun(
     streamed: bool = False,
     unsure: UnsurePolicy | None = None,
 ) -> ChatState:
-    """The state that a turn begins with; `unsure` is the caller's policy, None the service's."""
+    """The initial state of a turn. `unsure` is the caller's policy; None means the service's."""
     return {
         "messages": cast(list[AnyMessage], list(messages)),
         "requested": requested,
@@ -101,7 +103,7 @@ def begun(
 
 
 async def chat(graph: Chat, runtime: Runtime, start: ChatState) -> Turn:
-    """Serves one turn with the compiled graph.
+    """Runs one turn with the compiled graph.
 
     Raises ValueError (no question), PromptTooLong, UnknownAdapter, AdapterNotServable, AdapterRefused,
     CanaryFailed, EngineUnavailable and StoreUnavailable.
@@ -110,14 +112,14 @@ async def chat(graph: Chat, runtime: Runtime, start: ChatState) -> Turn:
         async for part in parts:
             if isinstance(part, Turn):
                 return part
-    raise AssertionError("a stream ends with its turn")
+    raise AssertionError("a stream always ends with its turn")
 
 
 async def stream(graph: Chat, runtime: Runtime, start: ChatState) -> AsyncGenerator[Piece | Turn, None]:
-    """The pieces of one turn's answer as they are let through, and at the end the turn, which is then kept.
+    """Runs one turn and yields the pieces of its answer as they are released, and at the end the turn.
 
-    Where no piece comes, the turn's answer has not been told yet. To close it ends the work, and nothing is
-    kept. Raises what `chat` does.
+    If there are no pieces, only the turn has the answer. Closing the generator cancels the turn, and nothing
+    is stored. Raises the same as `chat`.
     """
     state: ChatState = {}
     tokens: list[Token] = []

@@ -1,4 +1,7 @@
-"""The steps of a chat turn: each takes the state, calls one part of `agent`, and returns an update."""
+"""The steps of a chat turn: each takes the state, calls one part of `agent`, and returns an update.
+
+Their order is in `chat`.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -27,14 +30,14 @@ from memory.language.content_words import content_words, coverage
 from memory.records.interactions import Intent, Interaction, Uncertainty
 from memory.records.knowledge import Findings
 
-ABOUT = 0.5
-"""Share of a question's content words that a passage which speaks of it holds."""
+TOPICAL_COVERAGE = 0.5
+"""Share of a question's content words in a passage, from which on the passage counts as about it."""
 
 
 async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Finds the question and its intent, and forgets what was found out about the turn before.
+    """Finds the question and its intent, and resets the results of the previous turn.
 
-    Raises ValueError (no question), and PromptTooLong for what cannot fit into the model's context.
+    Raises ValueError if there is no question, and PromptTooLong if it does not fit into the model's context.
     """
     context, messages = runtime.context, state["messages"]
     question = question_of(messages)
@@ -55,150 +58,153 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
     }
 
 
-async def direct(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Finds the adapter and its gate; conversation goes to the base model unless another one is asked for.
+async def choose_route(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Chooses the adapter and its gate; conversation goes to the base model unless the caller names another.
 
     Raises UnknownAdapter and AdapterNotServable.
     """
     context = runtime.context
-    chosen = await resolve_route(
+    route = await resolve_route(
         state["standalone"] if state["intent"] == "question" else "",
         state.get("requested"),
         routes=context.routes,
         base=context.base,
         base_name=context.base_name,
     )
-    return {"route": chosen}
+    return {"route": route}
 
 
 async def converse(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Answers what seeks no knowledge as it is; a stream begins at once."""
+    """Answers conversation without a gate; a stream starts with the first token."""
     context = runtime.context
     turn_id = context.new_id()
-    speak = _speaker(turn_id, state, runtime)
+    emit = _emitter(turn_id, state, runtime)
     streamed = state.get("streamed", False)
     reply = await _ask(
-        state["messages"], state, context, (lambda token: speak((token,))) if streamed else None
+        state["messages"], state, context, (lambda token: emit((token,))) if streamed else None
     )
     if not streamed:
-        speak(reply.tokens)
-    return {"interaction_id": turn_id, "outcome": "answered"} | _spoken(reply)
+        emit(reply.tokens)
+    return {"interaction_id": turn_id, "outcome": "answered"} | _answer_update(reply)
 
 
 async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Answers without sources, and measures how sure the model is.
+    """Answers without sources, and measures how confident the model is.
 
-    A streamed answer whose beginning is confident goes out while it grows; if its end is not, it stays said.
-    An adapter's answer is held until `check` has seen it. A tool call has no gate: its result comes back as
-    the conversation's next message.
+    A streamed answer is sent token by token once its beginning is confident, and is not taken back if its end
+    is unsure. An adapter's answer is not sent until `check` has verified it. Tool calls are not gated: their
+    results come back as the conversation's next message.
     """
     context = runtime.context
-    gate, declines, taught = state["route"].gate, context.card.declines, state["route"].adapter is not None
+    gate, declines = state["route"].gate, context.card.declines
+    by_adapter = state["route"].adapter is not None
     turn_id = context.new_id()
-    stream_gate = StreamGate(gate, declines, _speaker(turn_id, state, runtime))
-    heard = stream_gate.add if state.get("streamed") and not taught else None
+    stream_gate = StreamGate(gate, declines, _emitter(turn_id, state, runtime))
+    on_token = stream_gate.add if state.get("streamed") and not by_adapter else None
 
-    def hopeless(tokens: Sequence[Token]) -> bool:
-        """An answer that will be declined need not be written to its end."""
+    def is_certain_to_be_declined(tokens: Sequence[Token]) -> bool:
+        """Stops the generation early if the answer would not be used."""
         if len(tokens) != JUDGED_TOKENS or stream_gate.flowing or _policy(state, context) != "abstain":
             return False
         return gaps.is_gap(measure_uncertainty(tokens, gate))
 
     tools = state.get("sampling", GREEDY).tools
-    reply = await _ask(state["messages"], state, context, heard, enough=None if tools else hopeless)
-    update: Update = {"interaction_id": turn_id, "outcome": "answered"} | _spoken(reply)
+    reply = await _ask(
+        state["messages"], state, context, on_token, stop_when=None if tools else is_certain_to_be_declined
+    )
+    update: Update = {"interaction_id": turn_id, "outcome": "answered"} | _answer_update(reply)
     if reply.tool_calls:
         stream_gate.end(reply.tokens, release=True)
         return update
-    seen = measure_uncertainty(reply.tokens, gate, abstained=admits_ignorance(reply.text, declines))
-    unsure = gaps.is_gap(seen)
-    stream_gate.end(reply.tokens, release=not unsure and not taught)
-    update |= {"uncertainty": seen, "doubtful": gaps.gap_keywords(state["standalone"], reply)}
-    if taught and not unsure:
+    uncertainty = measure_uncertainty(reply.tokens, gate, abstained=admits_ignorance(reply.text, declines))
+    unsure = gaps.is_gap(uncertainty)
+    stream_gate.end(reply.tokens, release=not unsure and not by_adapter)
+    update |= {"uncertainty": uncertainty, "doubtful": gaps.gap_keywords(state["standalone"], reply)}
+    if by_adapter and not unsure:
         update["draft"] = reply
     elif unsure:
-        # Tokens make checkpoints large, so they are kept only where they may go out yet.
-        kept = reply.tokens if _policy(state, context) == "answer" else ()
+        # Tokens make checkpoints large, so they are stored only if they may still be sent.
+        retained = reply.tokens if _policy(state, context) == "answer" else ()
         update |= {
-            "draft": reply.model_copy(update={"tokens": kept}),
+            "draft": reply.model_copy(update={"tokens": retained}),
             "outcome": "answered_unsure" if stream_gate.flowing else "abstained",
         }
     return update
 
 
 async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Holds what an adapter is sure of against the library, which it learned from: its gate cannot tell what
-    it learned from what it mixes up.
+    """Checks an adapter's confident answer against the sources, because its gate cannot detect mix-ups.
 
-    What a sentence supports goes out and is cited. Where the sources answer the question otherwise, they are
-    to be consulted; where they are silent, the base model's own answer goes out if that is sure. An empty
-    library tells nothing.
+    An answer that a sentence supports is returned with citations. If the sources give another answer, the
+    next step is `consult`; if they give none, the base model answers if it is confident. Without any sources
+    the answer is returned unchecked.
     """
-    context, draft, seen = runtime.context, state["draft"], state["uncertainty"]
+    context, draft, uncertainty = runtime.context, state["draft"], state["uncertainty"]
     assert draft is not None
-    assert seen is not None
+    assert uncertainty is not None
     question, messages = state["standalone"], state["messages"]
-    found = await look_up(question, episodic=context.episodic, semantic=context.semantic)
-    backed = await asyncio.to_thread(
+    findings = await look_up(question, episodic=context.episodic, semantic=context.semantic)
+    support = await asyncio.to_thread(
         check_against_sources,
         question,
         draft.text,
         messages,
-        found,
+        findings,
         embedder=context.embedder,
         card=context.card,
     )
-    speak = _speaker(state["interaction_id"], state, runtime)
-    if backed.citations or not found.evidence:
-        speak(draft.tokens)
-        return {"draft": None, "citations": backed.citations}
-    kept = draft.tokens if _policy(state, context) == "answer" else ()
-    unbacked: Update = {
-        "draft": draft.model_copy(update={"tokens": kept}),
-        "uncertainty": seen.model_copy(update={"decision": "unsure"}),
+    if support.citations or not findings.evidence:
+        _emitter(state["interaction_id"], state, runtime)(draft.tokens)
+        return {"draft": None, "citations": support.citations}
+    retained = draft.tokens if _policy(state, context) == "answer" else ()
+    unsupported: Update = {
+        "draft": draft.model_copy(update={"tokens": retained}),
+        "uncertainty": uncertainty.model_copy(update={"decision": "unsure"}),
         "outcome": "abstained",
-        "findings": found,
+        "findings": findings,
     }
-    if backed.answers:
-        return unbacked
-    base = context.routes.calibrated(context.base)
-    untaught: ChatState = state | {"route": base}
-    reply = await _ask(messages, untaught, context)
-    mark = _judged(reply, untaught, context)
-    if gaps.is_gap(mark):
-        return unbacked | {"reason": _silence(question, found)}
-    _speaker(state["interaction_id"], untaught, runtime)(reply.tokens)
-    return {"draft": None, "uncertainty": mark, "route": base} | _spoken(reply)
+    if support.answers:
+        return unsupported
+    base_route = context.routes.calibrated(context.base)
+    base_state: ChatState = state | {"route": base_route}
+    reply = await _ask(messages, base_state, context)
+    base_uncertainty = _measure(reply, base_state, context)
+    if gaps.is_gap(base_uncertainty):
+        return unsupported | {"reason": _no_answer_reason(question, findings)}
+    _emitter(state["interaction_id"], base_state, runtime)(reply.tokens)
+    return {"draft": None, "uncertainty": base_uncertainty, "route": base_route} | _answer_update(reply)
 
 
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Looks the question up, unless `check` has, and answers from sources that answer it."""
+    """Looks the question up, unless `check` has done so, and answers from the sources if they answer it."""
     context = runtime.context
     question = state["standalone"]
-    found = state["findings"] or await look_up(question, episodic=context.episodic, semantic=context.semantic)
-    update: Update = {"findings": found}
+    findings = state["findings"] or await look_up(
+        question, episodic=context.episodic, semantic=context.semantic
+    )
+    update: Update = {"findings": findings}
 
-    async def put(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
+    async def ask(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
         return await _ask(messages, state, context, sampling=sampling)
 
     sourced = await answer_from_sources(
         question,
         state["messages"],
-        found,
-        ask=put,
+        findings,
+        ask=ask,
         embedder=context.embedder,
         card=context.card,
         max_tokens=state.get("sampling", GREEDY).max_tokens,
     )
     if sourced is None:
-        return update | {"reason": _silence(question, found)}
+        return update | {"reason": _no_answer_reason(question, findings)}
     reply = sourced.reply
     finish_reason: FinishReason = "stop"
     if reply is not None:
-        update |= _spoken(reply)
+        update |= _answer_update(reply)
         if reply.text == sourced.text:
             finish_reason = reply.finish_reason
-            _speaker(state["interaction_id"], state, runtime)(reply.tokens)
+            _emitter(state["interaction_id"], state, runtime)(reply.tokens)
     return update | {
         "outcome": "answered_from_sources",
         "answer": sourced.text,
@@ -209,54 +215,55 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def reword(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Asks again in other words: what the model answers surely and steadily then was only worded badly.
+    """Asks the question in other words, and returns an answer that is confident and consistent across them.
 
-    Only short answers can be compared, so a long draft is not asked for again.
+    Skipped for long drafts, because only short answers can be compared.
     """
-    context, draft, seen = runtime.context, state["draft"], state["uncertainty"]
+    context, draft, uncertainty = runtime.context, state["draft"], state["uncertainty"]
     assert draft is not None
-    assert seen is not None
-    if seen.tokens > SENTENCE:
+    assert uncertainty is not None
+    if uncertainty.tokens > SENTENCE:
         return {}
     sampling = Sampling(max_tokens=SENTENCE)
     texts = rewordings(state["standalone"], context.limits.rewordings)
     replies = await asyncio.gather(
         *(_ask(with_question(state["messages"], text), state, context, sampling=sampling) for text in texts)
     )
-    judged = [_judged(reply, state, context) for reply in replies]
-    claims = [draft.text] * (not seen.abstained)
-    claims += [reply.text for reply, mark in zip(replies, judged, strict=True) if not mark.abstained]
-    for text, reply, mark in zip(texts, replies, judged, strict=True):
+    uncertainties = [_measure(reply, state, context) for reply in replies]
+    claims = [draft.text] * (not uncertainty.abstained)
+    claims += [reply.text for reply, mark in zip(replies, uncertainties, strict=True) if not mark.abstained]
+    for text, reply, mark in zip(texts, replies, uncertainties, strict=True):
         others = list(claims)
         if reply.text in others:
             others.remove(reply.text)
         if not gaps.is_gap(mark) and reply.finish_reason == "stop" and is_steady(reply.text, others):
-            _speaker(state["interaction_id"], state, runtime)(reply.tokens)
-            return {"outcome": "answered", "uncertainty": mark, "reworded": text} | _spoken(reply)
+            _emitter(state["interaction_id"], state, runtime)(reply.tokens)
+            return {"outcome": "answered", "uncertainty": mark, "reworded": text} | _answer_update(reply)
     return {}
 
 
-async def settle(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """What goes out where the model is unsure and no source helps: the caller's policy, or the service's."""
-    context, draft, seen, reason = runtime.context, state["draft"], state["uncertainty"], state["reason"]
+async def apply_policy(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Decides what to return when the model is unsure and no source helps: an abstention or the draft."""
+    context, draft, uncertainty = runtime.context, state["draft"], state["uncertainty"]
+    reason = state["reason"]
     assert draft is not None
-    assert seen is not None
+    assert uncertainty is not None
     assert reason is not None
     policy = _policy(state, context)
     if policy == "abstain" or not draft.text.strip():
         return _abstain(state, reason)
-    update = _spoken(draft) | {"completion_tokens": state["completion_tokens"]}
-    if seen.abstained:  # the model declined in its own words
+    update = _answer_update(draft) | {"completion_tokens": state["completion_tokens"]}
+    if uncertainty.abstained:  # the model declined in its own words
         return update | {"outcome": "abstained"}
     if policy == "warn":
-        warned = f"{caution_text(reply_language(state['messages']))} {draft.text}"
-        return update | {"outcome": "answered_unsure", "answer": warned}
-    _speaker(state["interaction_id"], state, runtime)(draft.tokens)
+        answer_with_caution = f"{caution_text(reply_language(state['messages']))} {draft.text}"
+        return update | {"outcome": "answered_unsure", "answer": answer_with_caution}
+    _emitter(state["interaction_id"], state, runtime)(draft.tokens)
     return update | {"outcome": "answered_unsure"}
 
 
-async def note(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Opens a gap for a question without an answer to rely on, or finds the one that stands for it."""
+async def open_gap(state: ChatState, runtime: Injected[Runtime]) -> Update:
+    """Opens a gap for a question without a reliable answer, or finds the gap that already covers it."""
     context = runtime.context
     gap = gaps.open_gap(
         state["standalone"],
@@ -270,7 +277,7 @@ async def note(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Keeps the turn, whole and once, for its id came with its answer; and adds it to the conversation."""
+    """Stores the turn as an interaction and adds its answer to the messages; safe to repeat."""
     context = runtime.context
     interaction = Interaction(
         id=state["interaction_id"],
@@ -286,7 +293,7 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
         created_at=context.clock(),
     )
     await context.database.save_interaction(interaction)
-    said = AIMessage(
+    message = AIMessage(
         state["answer"],
         id=interaction.id,
         response_metadata={
@@ -295,11 +302,11 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
             "outcome": state["outcome"],
         },
     )
-    return {"messages": [said]}
+    return {"messages": [message]}
 
 
 async def _intent(state: ChatState, runtime: Runtime) -> Intent:
-    """The intent; a form that the caller dictates leaves room for no answer but the model's own."""
+    """The intent. A dictated output format counts as conversation, because only the model can follow it."""
     sampling = state.get("sampling", GREEDY)
     if sampling.response_format is not None or dictates_form(state["messages"]):
         return "conversation"
@@ -311,32 +318,32 @@ def _policy(state: ChatState, runtime: Runtime) -> str:
 
 
 def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
-    """The service's own words: whole, whatever limit the caller set to the model's."""
+    """Abstains in the service's own words, which are not subject to the caller's max_tokens."""
     text = abstention_text(reason, reply_language(state["messages"]))
     return {"outcome": "abstained", "answer": text, "finish_reason": "stop"}
 
 
-def _silence(question: str, found: Findings) -> AbstentionReason:
-    """Whether any passage speaks of what was asked; a search by meaning finds something for any question."""
-    wanted = content_words(question)
-    passages = (hit.passage for hit in found.evidence)
-    spoken_of = any(coverage(wanted, f"{p.title} {p.section} {p.text}") >= ABOUT for p in passages)
-    return "sources_silent" if spoken_of else "no_sources"
+def _no_answer_reason(question: str, findings: Findings) -> AbstentionReason:
+    """Whether any passage is about the question at all; search by meaning finds passages for any question."""
+    words = content_words(question)
+    passages = (hit.passage for hit in findings.evidence)
+    on_topic = any(coverage(words, f"{p.title} {p.section} {p.text}") >= TOPICAL_COVERAGE for p in passages)
+    return "sources_silent" if on_topic else "no_sources"
 
 
-def _judged(reply: Reply, state: ChatState, runtime: Runtime) -> Uncertainty:
+def _measure(reply: Reply, state: ChatState, runtime: Runtime) -> Uncertainty:
     return measure_uncertainty(
         reply.tokens, state["route"].gate, abstained=admits_ignorance(reply.text, runtime.card.declines)
     )
 
 
-def _speaker(turn_id: str, state: ChatState, runtime: Injected[Runtime]) -> Callable[[Sequence[Token]], None]:
-    """Tells tokens to whoever follows the turn."""
+def _emitter(turn_id: str, state: ChatState, runtime: Injected[Runtime]) -> Callable[[Sequence[Token]], None]:
+    """A function that sends tokens to the turn's stream."""
     adapter = state["route"].adapter
     return lambda tokens: runtime.stream_writer(Piece(turn_id=turn_id, adapter=adapter, tokens=tuple(tokens)))
 
 
-def _spoken(reply: Reply) -> Update:
+def _answer_update(reply: Reply) -> Update:
     return {
         "answer": reply.text,
         "finish_reason": reply.finish_reason,
@@ -350,12 +357,12 @@ async def _ask(
     messages: Sequence[BaseMessage],
     state: ChatState,
     runtime: Runtime,
-    heard: Callable[[Token], None] | None = None,
+    on_token: Callable[[Token], None] | None = None,
     *,
     sampling: Sampling | None = None,
-    enough: Callable[[Sequence[Token]], bool] | None = None,
+    stop_when: Callable[[Sequence[Token]], bool] | None = None,
 ) -> Reply:
-    """`sampling` is for answers that the caller did not ask for; else it is the caller's."""
+    """Asks the route's model; without `sampling`, with the caller's."""
     return await ask_model(
         prompt_messages(messages, runtime.card),
         state["route"].adapter,
@@ -363,6 +370,6 @@ async def _ask(
         routes=runtime.routes,
         card=runtime.card,
         sampling=sampling or state.get("sampling", GREEDY),
-        on_token=heard,
-        stop_when=enough,
+        on_token=on_token,
+        stop_when=stop_when,
     )

@@ -1,6 +1,6 @@
-"""How a run begins that takes a lesson out of a domain: quarantine first, then what stays is taught.
+"""The first step of forgetting a lesson: quarantines it and prepares the remaining lessons for retraining.
 
-Training, gates and promotion are a learn run's own; what is forgotten was settled before the run began.
+The rest of the run, from training to promotion, is the same as in a learn run.
 """
 
 import asyncio
@@ -14,37 +14,38 @@ from memory.records.runs import Outcome
 
 
 async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Quarantines the curriculum, and has the latest lesson that stays taught anew, with the others that do.
+    """Quarantines the curriculum and makes a curriculum from the domain's remaining lessons.
 
-    A domain without another lesson goes back to the base model. Doing it twice changes nothing.
+    A domain without other lessons goes back to the base model. Safe to repeat.
     """
-    given, digest, domain = runtime.context, state["forget"], state["domain"]
-    assert domain is not None, "a run that forgets is started with its domain"
-    reason = f"forgotten: {state['because'] or 'no reason given'}"
-    await asyncio.to_thread(given.registry.quarantine, digest, reason)
+    context, digest, domain = runtime.context, state["forget"], state["domain"]
+    assert domain is not None, "a forget run is started with its domain"
+    reason = f"forgotten: {state['because'] or 'no reason context'}"
+    await asyncio.to_thread(context.registry.quarantine, digest, reason)
     try:
-        content = forgetting.content_digest(await given.outbox.curriculum(digest))
-    except (UnknownRun, CorruptRecord):  # a file that is gone or altered keeps nobody from leaving it out
+        content = forgetting.content_digest(await context.outbox.curriculum(digest))
+    except (UnknownRun, CorruptRecord):  # a lesson can be forgotten even if its file is lost or damaged
         content = digest
-    await asyncio.to_thread(given.registry.quarantine, content, reason)
-    events = [event(given, "forget", f"curriculum {digest[:12]} is in quarantine: {reason}")]
-    live = await asyncio.to_thread(given.registry.live, domain)
+    await asyncio.to_thread(context.registry.quarantine, content, reason)
+    events = [event(context, "forget", f"curriculum {digest[:12]} is in quarantine: {reason}")]
+    live = await asyncio.to_thread(context.registry.live, domain)
     if live is None or digest not in live.learned:
-        await given.routes.refresh()
-        done = Outcome(status="forgotten", reason=f"what serves {domain} now never learned {digest[:12]}")
-        return {"outcome": done, "events": events}
-    kept = await asyncio.to_thread(forgetting.remaining_lessons, live, given.registry)
-    if not kept:
-        await asyncio.to_thread(given.registry.retire, domain)
-        await given.routes.refresh()
-        why = f"{live.name} learned nothing else that may stay, so {domain} is served by the base model again"
-        done = Outcome(status="forgotten", reason=why)
-        return {"outcome": done, "events": [*events, event(given, "forget", why)]}
-    lesson = forgetting.replacement_curriculum(live, kept, await given.outbox.curriculum(kept[-1]))
-    count = "one lesson is" if len(kept) == 1 else f"{len(kept)} lessons are"
-    said = f"{count} taught anew, from the base model on; until then {live.name} goes on serving {domain}"
+        await context.routes.refresh()
+        why = f"the model that serves {domain} now never learned {digest[:12]}"
+        return {"outcome": Outcome(status="forgotten", reason=why), "events": events}
+    remaining = await asyncio.to_thread(forgetting.remaining_lessons, live, context.registry)
+    if not remaining:
+        await asyncio.to_thread(context.registry.retire, domain)
+        await context.routes.refresh()
+        why = f"{live.name} has no other lessons, so the base model serves {domain} again"
+        outcome = Outcome(status="forgotten", reason=why)
+        return {"outcome": outcome, "events": [*events, event(context, "forget", why)]}
+    latest = await context.outbox.curriculum(remaining[-1])
+    curriculum = forgetting.replacement_curriculum(live, remaining, latest)
+    count = "one lesson is" if len(remaining) == 1 else f"{len(remaining)} lessons are"
+    text = f"{count} retrained from the base model; until then {live.name} keeps serving {domain}"
     return {
-        "curriculum": lesson,
-        "kept": len(lesson.pairs),
-        "events": [*events, event(given, "forget", said, lessons=len(kept))],
+        "curriculum": curriculum,
+        "kept": len(curriculum.pairs),
+        "events": [*events, event(context, "forget", text, lessons=len(remaining))],
     }

@@ -1,6 +1,6 @@
-"""The steps from an approved curriculum to the served adapter: handed over, waited for, swapped in.
+"""The steps of a learn run from the approved curriculum to the live adapter: hand over, wait, promote.
 
-Training itself is another process's; what comes before and after is in `learn_steps`.
+The training itself is done by the worker process (`training`).
 """
 
 import asyncio
@@ -20,101 +20,101 @@ from memory.records.runs import Outcome
 
 
 async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Publishes the curriculum and queues its job; a second time changes nothing, for its digest names it.
+    """Publishes the curriculum and queues its training job; safe to repeat, because its digest names the job.
 
-    Raises NotTeachable: a run that began with another base model must not wait for a trainer that never
-    starts.
+    Raises NotTeachable if the run was started with another base model, and this one cannot be taught.
     """
-    given = runtime.context
-    require_teachable(given.card)
-    job = await given.outbox.submit(state["curriculum"], run_id=state["run_id"])
-    text = f"{lessons.prefix(state)}curriculum {job.digest[:12]} is in the trainer's queue"
-    said = event(given, "hand over", text, digest=job.digest, **lessons.figures(state))
-    return {"job": job, "handed_over_at": given.clock(), "events": [said]}
+    context = runtime.context
+    require_teachable(context.card)
+    job = await context.outbox.submit(state["curriculum"], run_id=state["run_id"])
+    text = f"{lessons.progress_prefix(state)}curriculum {job.digest[:12]} is in the trainer's queue"
+    queued = event(context, "hand over", text, digest=job.digest, **lessons.progress_figures(state))
+    return {"job": job, "handed_over_at": context.clock(), "events": [queued]}
 
 
 async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Waits for the trainer's result, reporting its progress; gives up after the training limit.
+    """Waits for the trainer's result and reports its progress; stops the run after the training limit.
 
-    Raises NotTeachable where no trainer runs and none has finished the job.
-    What was reported on the way is in the update too, in the same order: an event keeps its number.
+    The update repeats the progress that was streamed, in the same order, so that events keep their numbers.
+    Raises NotTeachable if the job is unfinished and the model cannot be taught, so that no trainer runs.
     """
-    given = runtime.context
-    digest, limit = state["job"].digest, given.limits.training_seconds
+    context = runtime.context
+    digest, limit = state["job"].digest, context.limits.training_seconds
     lines: list[Event] = []
     last = None
-    while (result := await given.outbox.result(digest)) is None:
-        require_teachable(given.card)
-        progress = await given.outbox.progress(digest)
+    while (result := await context.outbox.result(digest)) is None:
+        require_teachable(context.card)
+        progress = await context.outbox.progress(digest)
         mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
-        # The hand-over has said that it waits; and a line a percent is enough, as all of them are kept.
+        # One line per percent, because all are stored; `hand_over` has reported the waiting.
         if progress.phase != "waiting" and mark != last:
             last = mark
             share = f" {progress.done}/{progress.total}" if progress.total else ""
             text = f"{progress.phase}{share} {progress.message}".strip()
-            counts = {"done": progress.done, "total": progress.total} | lessons.figures(state)
-            lines.append(event(given, "train", text, **counts))
+            counts = {"done": progress.done, "total": progress.total} | lessons.progress_figures(state)
+            lines.append(event(context, "train", text, **counts))
             runtime.stream_writer(lines[-1])
-        if (given.clock() - state["handed_over_at"]).total_seconds() > limit:
+        if (context.clock() - state["handed_over_at"]).total_seconds() > limit:
             reason = (
-                f"the trainer did not finish within {limit:.0f} s: see that `nightschool worker` runs; "
-                "the job stays queued, and asking again waits for the same job"
+                f"the trainer did not finish within {limit:.0f} s: check that `nightschool worker` runs; "
+                "the job stays queued, and resuming the run waits for it again"
             )
             return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}
-        await asyncio.sleep(given.limits.poll_seconds)
+        await asyncio.sleep(context.limits.poll_seconds)
     update: Update = {"training": result}
     if result.adapter is not None:
-        update["adapter"] = await asyncio.to_thread(given.registry.get, result.adapter)
+        update["adapter"] = await asyncio.to_thread(context.registry.get, result.adapter)
     if result.status != "candidate":
         outcome = Outcome(status=result.status, reason=result.reason, adapter=result.adapter)
         update["outcome"] = outcome
-    figures: dict[str, float] = dict(lessons.figures(state))
+    figures: dict[str, float] = dict(lessons.progress_figures(state))
     if "adapter" in update:
         figures["seconds"] = round(update["adapter"].training_seconds, 1)
-    said = event(given, "train", f"{lessons.prefix(state)}{result.status}: {result.reason}", **figures)
-    return update | {"events": [*lines, said]}
+    text = f"{lessons.progress_prefix(state)}{result.status}: {result.reason}"
+    return update | {"events": [*lines, event(context, "train", text, **figures)]}
 
 
-async def swap_in(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Loads the candidate into the engine, asks its canary, and moves the domain's alias.
+async def promote_candidate(state: LearnState, runtime: Injected[Runtime]) -> Update:
+    """Loads the candidate into the engine, checks its canary, and makes it the domain's live adapter.
 
-    Where another lesson went live while this one was trained, this one is to be taught again, on top of it:
-    the candidate would take the other's place without knowing it. The run has learned once its last lesson is
-    promoted.
+    If another lesson went live during the training, the candidate does not know it, so this lesson is taught
+    again on top of it. The run's outcome is `learned` once its last lesson is promoted.
     """
-    given, candidate = runtime.context, state["adapter"]
+    context, candidate = runtime.context, state["adapter"]
     name = candidate.name
-    live = await asyncio.to_thread(given.registry.live, candidate.domain)
+    live = await asyncio.to_thread(context.registry.live, candidate.domain)
     if live is not None and live.name != name and candidate.curriculum in live.learned:
-        return _promoted(
-            live, f"{live.name}, which serves {live.domain}, has learned this already", state, given
-        )
+        reason = f"{live.name}, which serves {live.domain}, has already learned this"
+        return _promoted(live, reason, state, context)
     if is_outdated(candidate, live):
-        text = f"{name} was trained on what {candidate.domain} served before, so its lesson is taught again"
-        again = with_new_digest(state["curriculum"])
-        update = {"curriculum": again, "events": [_said(text, state, given)]}
-        return update | lessons.changed(state, digest=again.digest)
+        text = (
+            f"{candidate.domain} got another live adapter meanwhile, so the lesson of {name} is taught again"
+        )
+        curriculum = with_new_digest(state["curriculum"])
+        update = {"curriculum": curriculum, "events": [_event(text, state, context)]}
+        return update | lessons.update_current(state, digest=curriculum.digest)
     try:
-        adapter = await promote(name, engine=given.engine, registry=given.registry)
+        adapter = await promote(name, engine=context.engine, registry=context.registry)
     except (AdapterRefused, CanaryFailed, AdapterNotServable) as error:
         outcome = Outcome(status="failed", reason=f"trained, but not served: {error}", adapter=name)
-        return {"outcome": outcome, "events": [_said(outcome.reason, state, given)]}
-    await given.routes.refresh()
+        return {"outcome": outcome, "events": [_event(outcome.reason, state, context)]}
+    await context.routes.refresh()
     reason = f"{name} passed every gate and its canary, and now serves {adapter.domain}"
     if "forget" in state:
-        reason = f"{reason}: it never saw {state['forget'][:12]}"
-    return _promoted(adapter, reason, state, given)
+        reason = f"{reason}; it was never trained on {state['forget'][:12]}"
+    return _promoted(adapter, reason, state, context)
 
 
-def _promoted(adapter: Adapter, reason: str, state: LearnState, given: Runtime) -> Update:
-    """The lesson is learned; so is the run's subject where it was the last one."""
-    update = {"adapter": adapter, "events": [_said(reason, state, given)]}
-    update |= lessons.changed(state, adapter=adapter.name)
-    if lessons.upcoming({**state, **update}) is None:  # type: ignore[typeddict-item]
+def _promoted(adapter: Adapter, reason: str, state: LearnState, runtime: Runtime) -> Update:
+    """The update after a promotion; it ends the run if the lesson was the last one."""
+    update = {"adapter": adapter, "events": [_event(reason, state, runtime)]}
+    update |= lessons.update_current(state, adapter=adapter.name)
+    if lessons.current_lesson({**state, **update}) is None:  # type: ignore[typeddict-item]
         status: Literal["forgotten", "learned"] = "forgotten" if "forget" in state else "learned"
         update["outcome"] = Outcome(status=status, reason=reason, adapter=adapter.name)
     return update
 
 
-def _said(text: str, state: LearnState, given: Runtime) -> Event:
-    return event(given, "promote", f"{lessons.prefix(state)}{text}", **lessons.figures(state))
+def _event(text: str, state: LearnState, runtime: Runtime) -> Event:
+    text = f"{lessons.progress_prefix(state)}{text}"
+    return event(runtime, "promote", text, **lessons.progress_figures(state))

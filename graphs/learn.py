@@ -1,7 +1,6 @@
-"""The order of a learn run, from the attempt to the report, and of one that forgets a lesson instead.
+"""The learn graph: the order of the steps of a run that learns something, or forgets a lesson.
 
-What each step does is in `attempts`, `learn_steps`, `lessons`, `swap` and `forget`; durable running, resuming
-and approving is in `runs`.
+The steps are in `attempts`, `learn_steps`, `lessons`, `handover` and `forget`.
 """
 
 from functools import partial
@@ -11,8 +10,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
-from graphs import attempts, lessons
-from graphs import handover as swap
+from graphs import attempts, handover, lessons
 from graphs import learn_steps as steps
 from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime
@@ -20,52 +18,54 @@ from memory.errors import StoreUnavailable
 
 
 def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnState]:
-    """The learn graph, not yet compiled; a step waits and tries again while a store or the engine is away."""
-    away = RetryPolicy(
+    """The learn graph, not compiled. Steps are retried while a store or the engine is unavailable."""
+    retry_policy = RetryPolicy(
         max_attempts=limits.step_attempts,
         initial_interval=1.0,
         retry_on=(EngineUnavailable, StoreUnavailable),
     )
     graph = StateGraph(LearnState, context_schema=Runtime)
-    graph.set_node_defaults(retry_policy=away)
+    graph.set_node_defaults(retry_policy=retry_policy)
     for name, step in STEPS.items():
         graph.add_node(name, step)
-    graph.add_conditional_edges(START, entrance, ["attempt", "forget"])
-    for name, following in NEXT.items():
-        graph.add_conditional_edges(name, partial(onward, following=following), [following, "report"])
+    graph.add_conditional_edges(START, first_step, ["attempt", "forget"])
+    for name, next_step in NEXT.items():
+        graph.add_conditional_edges(name, partial(next_or_report, next_step=next_step), [next_step, "report"])
     graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "report"])
-    after = ["next_lesson", "hand_over", "ask_again", "report"]
-    graph.add_conditional_edges("promote", after_promotion, after)
+    targets = ["next_lesson", "hand_over", "ask_again", "report"]
+    graph.add_conditional_edges("promote", after_promotion, targets)
     graph.add_edge("refine", "explore")
     graph.add_edge("ask_again", "report")
     graph.add_edge("report", END)
     return graph
 
 
-def entrance(state: LearnState) -> Literal["attempt", "forget"]:
-    """Where a run begins: what is to be forgotten is known, and needs no attempt."""
+def first_step(state: LearnState) -> Literal["attempt", "forget"]:
+    """The first step: a run that forgets a lesson needs no attempt."""
     return "forget" if "forget" in state else "attempt"
 
 
-def onward(state: LearnState, following: str) -> str:
-    """The next step, or the report once the run has an outcome."""
-    return "report" if "outcome" in state else following
+def next_or_report(state: LearnState, next_step: str) -> str:
+    """The next step, or the report if the run has an outcome."""
+    return "report" if "outcome" in state else next_step
 
 
 def after_critique(state: LearnState) -> Literal["refine", "curriculum", "report"]:
-    """Where the verdict leads."""
+    """Searches again, writes a curriculum, or ends the run, by the verdict."""
     if "outcome" in state:
         return "report"
     return "refine" if state["critique"].verdict == "refine" else "curriculum"
 
 
 def after_promotion(state: LearnState) -> Literal["next_lesson", "hand_over", "ask_again", "report"]:
-    """On to the next lesson; back to the trainer where another run's lesson went live meanwhile; a learned
-    question is asked again."""
+    """Continues with the next lesson, if any; asks a learned question again.
+
+    If another run's lesson went live during the training, the current lesson goes back to the trainer.
+    """
     if "outcome" not in state:
-        place = lessons.upcoming(state)
-        taken_up = place is None or state["lessons"][place].digest == state["curriculum"].digest
-        return "hand_over" if taken_up else "next_lesson"
+        index = lessons.current_lesson(state)
+        same_lesson = index is None or state["lessons"][index].digest == state["curriculum"].digest
+        return "hand_over" if same_lesson else "next_lesson"
     learned = state["outcome"].status == "learned" and not state.get("whole", True)
     return "ask_again" if learned else "report"
 
@@ -75,14 +75,14 @@ STEPS = {
     "attempt": attempts.attempt,
     "detect": steps.detect,
     "explore": steps.explore,
-    "critique": steps.criticise,
+    "critique": steps.judge_findings,
     "refine": steps.refine,
-    "curriculum": steps.teach,
-    "verify": steps.check,
+    "curriculum": steps.write_candidates,
+    "verify": steps.verify_candidates,
     "approve": steps.approve,
-    "hand_over": swap.hand_over,
-    "train": swap.await_trainer,
-    "promote": swap.swap_in,
+    "hand_over": handover.hand_over,
+    "train": handover.await_trainer,
+    "promote": handover.promote_candidate,
     "next_lesson": lessons.next_lesson,
     "ask_again": attempts.ask_again,
     "report": steps.report,
@@ -99,4 +99,4 @@ NEXT = {
     "train": "promote",
     "next_lesson": "hand_over",
 }
-"""What follows a step that did not end the run."""
+"""The step after each one that has only one successor, unless it ends the run."""

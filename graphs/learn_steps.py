@@ -284,8 +284,8 @@ def _already_answered(state: LearnState) -> bool:
 def _nothing_written(written: WrittenPairs) -> str:
     why = "; ".join(f"{count} passages {reason}" for reason, count in written.failed.items())
     return (
-        f"nothing to learn from: {why or 'the teacher wrote no questions'}; lessons can be written from English"
-        " prose, tables, option lists and steps; chat also answers from sources in other languages"
+        f"nothing to learn from: {why or 'the teacher wrote no questions'}; lessons can be written from"
+        " English prose, tables, option lists and steps; chat also answers from sources in other languages"
     )
 
 

@@ -1,7 +1,7 @@
-"""The lessons of a learn run. A topic with more facts than one lesson holds is taught as several, in document
-order, each a version of the domain's adapter on top of the last.
+"""The lessons of a learn run: splits a topic into them, and keeps track of the current one.
 
-One lesson's way from the outbox to the served adapter is in `swap`.
+A topic with more facts than one lesson holds is taught in several, in document order. Each lesson trains a
+new version of the domain's adapter, on top of the last one; see `handover`.
 """
 
 import asyncio
@@ -23,148 +23,151 @@ from agent.learning.curriculum import (
 from agent.learning.exploration import MOST_PASSAGES
 from agent.learning.forgetting import with_unused_digest
 from agent.learning.taught_facts import facts_taught
-from graphs.state import LearnState, Limits, Runtime, Update, event, limits_of
+from graphs.state import LearnState, Limits, Runtime, Update, event, run_limits
 from memory.records.base import Domain
 from memory.records.curricula import Curriculum, QAPair
 from memory.records.knowledge import Findings, Passage
 from memory.records.runs import Lesson, LessonsDone, Outcome
 
 SAMPLE = 12
-"""Pairs shown to the person who approves, spread over all lessons."""
+"""Pairs shown for approval, spread over all lessons."""
 TAUGHT = "taught in earlier lessons"
 QUARANTINED = "in a lesson that is in quarantine"
 
 
-async def of_topic(
-    candidates: Sequence[CandidatePair], passages: Mapping[str, Passage], state: LearnState, given: Runtime
+async def plan_topic(
+    candidates: Sequence[CandidatePair], passages: Mapping[str, Passage], state: LearnState, runtime: Runtime
 ) -> Update:
-    """The lessons of a whole topic.
+    """Splits a topic into lessons.
 
-    Where one is too small for it, what the domain was taught before is left out, so that the topic can be
-    asked for again to go on with the rest; so is what is beyond the run's limit.
+    If the topic does not fit into one lesson, facts that earlier lessons taught are left out, so that
+    learning the topic again continues with the rest. Facts beyond the run's limit are left out too.
     """
-    limits, domain = limits_of(state, given), state["domain"]
-    assert domain is not None, "teach has named it"
+    limits, domain = run_limits(state, runtime), state["domain"]
+    assert domain is not None, "write_candidates sets it"
     groups = group_wordings(in_document_order(candidates, passages))
     left_out: dict[str, int] = {}
     if len(groups) > min(limits.facts_per_lesson, limits.facts):
-        groups, left_out = await _untaught(groups, passages, domain, given)
+        groups, left_out = await _untaught(groups, passages, domain, runtime)
     if len(groups) > limits.facts:
-        left_out[over(limits)] = len(groups) - limits.facts
-    every = state["left_out"] | left_out
+        left_out[over_limit_reason(limits)] = len(groups) - limits.facts
+    all_left_out = state["left_out"] | left_out
     if not groups:
-        return {"left_out": every, "outcome": _nothing_left(left_out, state["found"].passages)}
+        return {"left_out": all_left_out, "outcome": _nothing_left(left_out, state["found"].passages)}
 
-    def composed() -> list[Curriculum]:
-        found = []
+    def compose() -> list[Curriculum]:
+        curricula = []
         for part in split_into_lessons(groups[: limits.facts], limits.facts_per_lesson):
             wordings = [candidate for group in part for candidate in group]
-            made = compose_curriculum(
-                state["subject"], domain, wordings, passages, teacher=given.teacher.name
+            curriculum = compose_curriculum(
+                state["subject"], domain, wordings, passages, teacher=runtime.teacher.name
             )
-            assert made is not None, "no part is empty"
-            found.append(made)
-        return found
+            assert curriculum is not None, "no part is empty"
+            curricula.append(curriculum)
+        return curricula
 
-    # Off the event loop: a thousand facts take a second, and chats must not wait for them.
-    return await ready(await asyncio.to_thread(composed), {**state, "left_out": every}, given)
+    # In a thread: a thousand facts take a second, in which the event loop could serve no chats.
+    curricula = await asyncio.to_thread(compose)
+    return await publish_lessons(curricula, {**state, "left_out": all_left_out}, runtime)
 
 
-async def ready(curricula: Sequence[Curriculum], state: LearnState, given: Runtime) -> Update:
-    """The lessons to be approved: those that are not in quarantine. All but the first go to the outbox, where
-    each waits for its turn."""
-    free: list[Curriculum] = []
-    reasons: list[str] = []
+async def publish_lessons(curricula: Sequence[Curriculum], state: LearnState, runtime: Runtime) -> Update:
+    """Puts the lessons up for approval, without those in quarantine.
+
+    All but the first are published to the outbox, from which `next_lesson` takes them.
+    """
+    allowed: list[Curriculum] = []
+    quarantine_reasons: list[str] = []
     left_out = dict(state.get("left_out", {}))
-    for each in curricula:
-        anew, reason = await asyncio.to_thread(_anew, each, given)
+    for curriculum in curricula:
+        unused, reason = await asyncio.to_thread(_check_quarantine, curriculum, runtime)
         if reason is None:
-            free.append(anew)
+            allowed.append(unused)
         else:
-            reasons.append(reason)
-            left_out[QUARANTINED] = left_out.get(QUARANTINED, 0) + len(each.facts)
-    if not free:
+            quarantine_reasons.append(reason)
+            left_out[QUARANTINED] = left_out.get(QUARANTINED, 0) + len(curriculum.facts)
+    if not allowed:
         reason = (
-            f"this very curriculum is in quarantine: {reasons[0]}; change its sources, or learn it in"
+            f"this curriculum is in quarantine: {quarantine_reasons[0]}; change its sources, or learn it in"
             " another domain"
         )
         return {"curriculum": curricula[0], "outcome": Outcome(status="rejected", reason=reason)}
-    for later in free[1:]:
-        await given.outbox.publish(later)
+    for curriculum in allowed[1:]:
+        await runtime.outbox.publish(curriculum)
     update: Update = {
-        "curriculum": free[0],
-        "lessons": tuple(_lesson(each) for each in free),
+        "curriculum": allowed[0],
+        "lessons": tuple(_lesson(curriculum) for curriculum in allowed),
         "left_out": left_out,
     }
-    if len(free) > 1:
-        facts = sum(len(each.facts) for each in free)
-        text = f"{facts} facts are more than one lesson holds: they are taught in {len(free)} lessons"
-        update["events"] = [event(given, "verify", text, facts=facts, lessons=len(free))]
+    if len(allowed) > 1:
+        facts = sum(len(curriculum.facts) for curriculum in allowed)
+        text = f"{facts} facts are more than one lesson holds: they are taught in {len(allowed)} lessons"
+        update["events"] = [event(runtime, "verify", text, facts=facts, lessons=len(allowed))]
         update["findings"] = Findings(query=state["findings"].query)
     return update
 
 
 async def next_lesson(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Takes up the next lesson."""
-    given = runtime.context
-    place = upcoming(state)
-    assert place is not None, "the run has lessons left"
-    curriculum = await given.outbox.curriculum(state["lessons"][place].digest)
+    """Starts the next lesson: reads its curriculum from the outbox."""
+    context = runtime.context
+    index = current_lesson(state)
+    assert index is not None, "the run has lessons left"
+    curriculum = await context.outbox.curriculum(state["lessons"][index].digest)
     text = f"{len(curriculum.facts)} facts, {len(curriculum.pairs)} questions and answers"
-    said = event(given, "lesson", f"{prefix(state)}{text}", **figures(state))
-    return {"curriculum": curriculum, "events": [said]}
+    started = event(context, "lesson", f"{progress_prefix(state)}{text}", **progress_figures(state))
+    return {"curriculum": curriculum, "events": [started]}
 
 
-# Which lesson it is
+# The current lesson
 
 
-def upcoming(state: LearnState) -> int | None:
-    """The place, from 0, of the lesson that is taught now or next; None once all are promoted."""
+def current_lesson(state: LearnState) -> int | None:
+    """The index of the first lesson that is not promoted yet; None once all are."""
     lessons = state.get("lessons", ())
-    return next((place for place, lesson in enumerate(lessons) if lesson.adapter is None), None)
+    return next((index for index, lesson in enumerate(lessons) if lesson.adapter is None), None)
 
 
-def changed(state: LearnState, **changes: Any) -> Update:
-    """An update of the lesson that is taught now; none for a run without lessons, which forgets one."""
-    place = upcoming(state)
-    if place is None:
+def update_current(state: LearnState, **changes: Any) -> Update:
+    """A state update that changes the current lesson; empty for a run without lessons, which forgets one."""
+    index = current_lesson(state)
+    if index is None:
         return {}
     lessons = list(state["lessons"])
-    lessons[place] = lessons[place].model_copy(update=changes)
+    lessons[index] = lessons[index].model_copy(update=changes)
     return {"lessons": tuple(lessons)}
 
 
-def prefix(state: LearnState) -> str:
-    """What a line of progress begins with, where there is more than one lesson."""
-    told = figures(state)
-    return f"lesson {told['lesson']} of {told['lessons']}: " if told else ""
+def progress_prefix(state: LearnState) -> str:
+    """The lesson's number, to begin a progress line with; empty in a run of one lesson."""
+    figures = progress_figures(state)
+    return f"lesson {figures['lesson']} of {figures['lessons']}: " if figures else ""
 
 
-def figures(state: LearnState) -> dict[str, int]:
-    """The same for machines."""
-    place, total = upcoming(state), len(state.get("lessons", ()))
-    return {"lesson": place + 1, "lessons": total} if place is not None and total > 1 else {}
+def progress_figures(state: LearnState) -> dict[str, int]:
+    """The lesson's number from 1 and the number of lessons; empty in a run of one lesson."""
+    index, total = current_lesson(state), len(state.get("lessons", ()))
+    return {"lesson": index + 1, "lessons": total} if index is not None and total > 1 else {}
 
 
-def done(state: Mapping[str, Any]) -> LessonsDone | None:
-    """How many are promoted; None for a run without lessons."""
+def count_promoted(state: Mapping[str, Any]) -> LessonsDone | None:
+    """How many lessons are promoted; None for a run without lessons."""
     lessons: tuple[Lesson, ...] = state.get("lessons", ())
     promoted = sum(lesson.adapter is not None for lesson in lessons)
     return LessonsDone(done=promoted, total=len(lessons)) if lessons else None
 
 
-# What a person is asked
+# Approval
 
 
-async def summary(state: LearnState, given: Runtime) -> dict[str, Any]:
-    """All lessons for the person who approves them: one decision is for all."""
+async def approval_question(state: LearnState, runtime: Runtime) -> dict[str, Any]:
+    """Describes all lessons to the person who approves or declines them together."""
     first = state["curriculum"]
     pairs: list[QAPair] = list(first.pairs)
     facts, digests = len(first.facts), [first.digest]
     for lesson in state.get("lessons", ())[1:]:
-        later = await given.outbox.curriculum(lesson.digest)
-        pairs += later.pairs
-        facts += len(later.facts)
+        curriculum = await runtime.outbox.curriculum(lesson.digest)
+        pairs += curriculum.pairs
+        facts += len(curriculum.facts)
         digests.append(lesson.digest)
     stride = max(1, len(pairs) // SAMPLE)
     return {
@@ -182,26 +185,28 @@ async def summary(state: LearnState, given: Runtime) -> dict[str, Any]:
     }
 
 
-# What is left out
+# Facts that are left out
 
 
-OVER = "over the limit of "
+OVER_LIMIT = "over the limit of "
 
 
-def over(limits: Limits) -> str:
-    """Why facts are left to another run."""
+def over_limit_reason(limits: Limits) -> str:
+    """The reason for leaving facts to another run."""
     if limits.facts < limits.facts_per_lesson * limits.lessons_per_run:
-        return f"{OVER}{limits.facts} facts in one run"
+        return f"{OVER_LIMIT}{limits.facts} facts in one run"
     lessons = "one lesson" if limits.lessons_per_run == 1 else f"{limits.lessons_per_run} lessons"
-    return f"{OVER}{lessons} in one run"
+    return f"{OVER_LIMIT}{lessons} in one run"
 
 
 async def untaught_first(
-    groups: Sequence[Group], passages: Mapping[str, Passage], domain: Domain, given: Runtime
+    groups: Sequence[Group], passages: Mapping[str, Passage], domain: Domain, runtime: Runtime
 ) -> tuple[Group, ...]:
-    """The facts with those last that lessons of the domain have taught: what one run can verify may end
-    before them. A quote that its passage lacks, which verification drops, counts as untaught."""
-    taught = await facts_taught(domain, given.registry, given.outbox)
+    """Sorts facts that earlier lessons taught to the end, because one run cannot verify all of them.
+
+    A quote that is not in its passage, which verification would drop, counts as untaught.
+    """
+    taught = await facts_taught(domain, runtime.registry, runtime.outbox)
 
     def known(group: Group) -> bool:
         first, passage = group[0], passages[group[0].passage_id]
@@ -211,11 +216,11 @@ async def untaught_first(
 
 
 async def _untaught(
-    groups: Sequence[Group], passages: Mapping[str, Passage], domain: Domain, given: Runtime
+    groups: Sequence[Group], passages: Mapping[str, Passage], domain: Domain, runtime: Runtime
 ) -> tuple[tuple[Group, ...], dict[str, int]]:
-    """The facts that no lesson of the domain has taught, and how many others there are."""
-    taught = await facts_taught(domain, given.registry, given.outbox)
-    found: list[Group] = []
+    """The facts that no lesson of the domain has taught, and the number of the others by reason."""
+    taught = await facts_taught(domain, runtime.registry, runtime.outbox)
+    untaught: list[Group] = []
     left_out: Counter[str] = Counter()
     for group in groups:
         fact = fact_id(group[0], passages[group[0].passage_id])
@@ -224,27 +229,27 @@ async def _untaught(
         elif fact in taught.quarantined:
             left_out[QUARANTINED] += 1
         else:
-            found.append(group)
-    return tuple(found), dict(left_out)
+            untaught.append(group)
+    return tuple(untaught), dict(left_out)
 
 
-def _anew(curriculum: Curriculum, given: Runtime) -> tuple[Curriculum, str | None]:
-    """The lesson as it would be handed over, and why it may not be: it is in quarantine as it was or is."""
-    anew = with_unused_digest(curriculum, given.registry)
-    quarantined = given.registry.quarantined
-    return anew, quarantined(curriculum.digest) or quarantined(anew.digest)
+def _check_quarantine(curriculum: Curriculum, runtime: Runtime) -> tuple[Curriculum, str | None]:
+    """The curriculum under a digest that can be handed over, and the reason if it is in quarantine."""
+    unused = with_unused_digest(curriculum, runtime.registry)
+    quarantined = runtime.registry.quarantined
+    return unused, quarantined(curriculum.digest) or quarantined(unused.digest)
 
 
 def _nothing_left(left_out: Mapping[str, int], passages: int) -> Outcome:
-    taught, barred = left_out.get(TAUGHT, 0), left_out.get(QUARANTINED, 0)
-    facts = (
-        f"{taught} of this topic's {taught + barred} facts" if barred else f"all {taught} facts of this topic"
-    )
+    taught, quarantined = left_out.get(TAUGHT, 0), left_out.get(QUARANTINED, 0)
+    facts = f"all {taught} facts of this topic"
+    if quarantined:
+        facts = f"{taught} of this topic's {taught + quarantined} facts"
     reason = f"nothing more to learn: {facts} were taught in earlier lessons"
-    if barred:
-        reason += "; the others are in quarantine, and stay answered from sources"
+    if quarantined:
+        reason += "; the others are in quarantine, and are answered from sources"
     if passages >= MOST_PASSAGES:
-        reason += f"; they come from the {passages} closest passages: ask for a narrower topic to go further"
+        reason += f"; they come from the {passages} closest passages: learn a narrower topic to find more"
     return Outcome(status="nothing_to_learn", reason=reason)
 
 

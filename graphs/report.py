@@ -1,13 +1,10 @@
-"""How a learn run is written down at its end: the report, the run's outcome and its gap's status.
-
-Decides nothing; every figure in the report was measured by a step or by the trainer.
-"""
+"""The end of a learn run: its report, its outcome as stored, and the status of its gap."""
 
 from contextlib import suppress
 from typing import Any
 
 from agent.learning.gaps import is_gap
-from graphs.lessons import OVER, done
+from graphs.lessons import OVER_LIMIT, count_promoted
 from graphs.state import Attempt, LearnState, Runtime
 from memory.errors import UnknownGap
 from memory.records.interactions import GapStatus
@@ -15,7 +12,7 @@ from memory.records.runs import Outcome
 
 
 def report_of(state: LearnState) -> dict[str, Any]:
-    """The whole run as plain JSON values; parts that the run did not reach are None."""
+    """The report as JSON values; None for what the run did not reach."""
     curriculum, adapter = state.get("curriculum"), state.get("adapter")
     lessons = state.get("lessons", ())
     return {
@@ -23,13 +20,13 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "subject": state["subject"],
         "domain": state.get("domain"),
         "forget": state.get("forget"),
-        "outcome": _plain(state.get("outcome")),
-        "attempts": [_plain(a) for a in state.get("attempts", ())],
-        "asked_again": _plain(state.get("asked_again")),
+        "outcome": _json(state.get("outcome")),
+        "attempts": [_json(a) for a in state.get("attempts", ())],
+        "asked_again": _json(state.get("asked_again")),
         "keywords": list(state.get("keywords", ())),
         "refinements": state.get("refinements", 0),
-        "findings": _plain(state.get("found")),
-        "critique": _plain(state.get("critique")),
+        "findings": _json(state.get("found")),
+        "critique": _json(state.get("critique")),
         "curriculum": curriculum
         and {
             "digest": curriculum.digest,
@@ -41,8 +38,8 @@ def report_of(state: LearnState) -> dict[str, Any]:
             "facts_left_out": state.get("left_out", {}),
             "held_out": sum(lesson.held_out for lesson in lessons) if lessons else len(curriculum.held_out),
         },
-        "lessons": [_plain(lesson) for lesson in lessons],
-        "approval": _plain(state.get("approval")),
+        "lessons": [_json(lesson) for lesson in lessons],
+        "approval": _json(state.get("approval")),
         "training": adapter
         and {
             "seconds": adapter.training_seconds,
@@ -50,69 +47,69 @@ def report_of(state: LearnState) -> dict[str, Any]:
             "recipe": adapter.recipe,
             "base_model": adapter.base_model,
         },
-        "evaluation": adapter and {"before": _plain(adapter.before), "after": _plain(adapter.after)},
-        "gates": _plain(adapter.verdict) if adapter else None,
+        "evaluation": adapter and {"before": _json(adapter.before), "after": _json(adapter.after)},
+        "gates": _json(adapter.verdict) if adapter else None,
         "adapter": adapter.name if adapter else None,
-        "gate": _plain(adapter.gate) if adapter else None,
-        "let_through": _plain(adapter.let_through) if adapter else None,
-        "canary": _plain(adapter.canary) if adapter else None,
-        "events": [_plain(e) for e in state.get("events", [])],
+        "gate": _json(adapter.gate) if adapter else None,
+        "let_through": _json(adapter.let_through) if adapter else None,
+        "canary": _json(adapter.canary) if adapter else None,
+        "events": [_json(e) for e in state.get("events", [])],
     }
 
 
-def as_told(state: LearnState) -> Outcome:
-    """The outcome, with what an operator must know: which lessons stand, that a lesson was not forgotten, or
-    that what was learned does not answer the question yet."""
-    outcome = _counted(state)
+def explained_outcome(state: LearnState) -> Outcome:
+    """The outcome with what an operator must know in its reason.
+
+    That is how many lessons were promoted, that a lesson was not forgotten, or that the question is still not
+    answered.
+    """
+    outcome = _with_lesson_count(state)
     again = state.get("asked_again")
-    if again is not None and not answers(again):
-        reason = f"{outcome.reason}; but {again.question!r} is not answered surely and rightly yet"
+    if again is not None and not is_answered(again):
+        reason = f"{outcome.reason}; but {again.question!r} is still not answered confidently and correctly"
         return outcome.model_copy(update={"reason": reason})
     if "forget" not in state or outcome.status == "forgotten":
         return outcome
-    still = (
+    warning = (
         f"the adapter that learned {state['forget'][:12]} is still live: "
-        f"`nightschool adapters rollback {state['domain']}` takes it off"
+        f"`nightschool adapters rollback {state['domain']}` replaces it"
     )
-    return outcome.model_copy(update={"reason": f"{outcome.reason}; {still}"})
+    return outcome.model_copy(update={"reason": f"{outcome.reason}; {warning}"})
 
 
-def _counted(state: LearnState) -> Outcome:
-    """The outcome with the lessons that stand and, where facts are left, what to do about them."""
-    outcome, count = state["outcome"], done(state)
+def _with_lesson_count(state: LearnState) -> Outcome:
+    """The outcome with the number of promoted lessons and, if facts are left, how to continue."""
+    outcome, count = state["outcome"], count_promoted(state)
     if count is None:
         return outcome
     reason, left = outcome.reason, 0
     if outcome.status == "learned":
-        left = sum(n for why, n in state.get("left_out", {}).items() if why.startswith(OVER))
+        left = sum(n for why, n in state.get("left_out", {}).items() if why.startswith(OVER_LIMIT))
         if count.total > 1:
             reason = f"{count.done} of {count.total} lessons promoted: {reason}"
     elif 1 < count.total > count.done and "handed_over_at" in state:
-        how = _ENDED.get(outcome.status, outcome.status)
-        reason = f"{count.done} of {count.total} lessons promoted; {_place(count.done)} {how}: {reason}"
-        rejected = outcome.status == "rejected"  # what it taught is not taught another time
+        ending = _ENDINGS.get(outcome.status, outcome.status)
+        reason = f"{count.done} of {count.total} lessons promoted; {_ordinal(count.done)} {ending}: {reason}"
+        rejected = outcome.status == "rejected"  # a rejected lesson is not taught again
         left = sum(lesson.facts for lesson in state["lessons"][count.done + rejected :])
         if rejected and state["training"].full:
             left = 0
     if left:
         facts, them = ("1 fact is", "it") if left == 1 else (f"{left} facts are", "them")
-        reason = f"{reason}; {facts} left: learn the topic again to go on with {them}"
+        reason = f"{reason}; {facts} left: learn the topic again to continue with {them}"
     return outcome.model_copy(update={"reason": reason, "lessons": count})
 
 
-_ENDED = {"rejected": "was rejected", "failed": "failed", "stopped": "was stopped"}
-_PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_ENDINGS = {"rejected": "was rejected", "failed": "failed", "stopped": "was stopped"}
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
-def _place(number: int) -> str:
-    return f"the {_PLACES[number]}" if number < len(_PLACES) else f"lesson {number + 1}"
+def _ordinal(index: int) -> str:
+    return f"the {_ORDINALS[index]}" if index < len(_ORDINALS) else f"lesson {index + 1}"
 
 
-async def conclude(state: LearnState, runtime: Runtime) -> None:
-    """Stores outcome and report, then moves the gap on; doing it twice changes nothing.
-
-    A gap closes only when the model can now answer, or could all along.
-    """
+async def store_outcome(state: LearnState, runtime: Runtime) -> None:
+    """Stores the run's outcome and report, then updates its gap; safe to repeat."""
     outcome = state["outcome"]
     await runtime.database.finish_run(state["run_id"], outcome, report_of(state))
     if (gap_id := state.get("gap_id")) is not None:
@@ -122,15 +119,15 @@ async def conclude(state: LearnState, runtime: Runtime) -> None:
 
 
 def gap_status(outcome: Outcome, *, known: bool, again: Attempt | None) -> GapStatus:
-    """What becomes of the gap that the run was to close: learning closes it only with a right answer."""
-    answered = again is None or answers(again)
+    """The status of the run's gap: closed if the model knew the answer before, or learned it."""
+    answered = again is None or is_answered(again)
     return "closed" if known or (outcome.status == "learned" and answered) else "open"
 
 
-def answers(again: Attempt) -> bool:
-    """Whether the question was answered rightly, and confidently."""
-    return again.right is True and not is_gap(again.uncertainty)
+def is_answered(attempt: Attempt) -> bool:
+    """Whether the question was answered correctly and confidently."""
+    return attempt.right is True and not is_gap(attempt.uncertainty)
 
 
-def _plain(value: Any) -> Any:
+def _json(value: Any) -> Any:
     return None if value is None else value.model_dump(mode="json")

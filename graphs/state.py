@@ -1,7 +1,4 @@
-"""What the graphs carry: the runtime they are given, and the state that their checkpoints keep.
-
-Holds no step and no order; those are in `learn` and `chat`.
-"""
+"""The states of the graphs, as stored in checkpoints, and the runtime that holds their dependencies."""
 
 import operator
 from collections.abc import Callable
@@ -12,7 +9,7 @@ from typing import Annotated, Any, Literal
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from pydantic import Field
-from typing_extensions import TypedDict  # whose schema pydantic can write before Python 3.12
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from agent.chat.abstention import AbstentionReason
 from agent.chat.routing import Route, Routes
@@ -37,57 +34,57 @@ from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]
 Update = dict[str, Any]
-"""What a step changes of its graph's state."""
+"""What a step returns: its changes to the state."""
 
 
 STEPS_OF_A_LESSON = 7
-"""After the first one: it is taken up, handed over, trained and promoted, perhaps the latter three twice."""
+"""Graph steps of each lesson but the first: next_lesson, then hand_over, train and promote, perhaps twice."""
 
 
 class Limits(Record):
-    """What keeps a learn run from going on for ever, and how much it may teach."""
+    """The service's limits on a learn run: its duration, its retries, and how much it may teach."""
 
     max_refinements: int = 3
     recursion: int = 40
     """Graph steps of a run of one lesson; see `steps`."""
     step_attempts: int = 3
     run_seconds: float = 3600.0
-    """Seconds of exploring and writing after which the circuit breaker ends the run; a person's thinking time
-    is not work, and each lesson's training has a limit of its own."""
+    """Seconds of work, such as exploring and writing, after which the circuit breaker ends the run. Waiting
+    for approval does not count, and training has its own limit."""
     training_seconds: float = 1800.0
-    """Of one lesson."""
+    """Limit for training one lesson."""
     poll_seconds: float = 0.5
     facts_per_lesson: int = 240
     lessons_per_run: int = 8
     facts_per_run: int | None = None
-    """Fewer than these lessons hold; None for as many."""
+    """Facts in all lessons of a run; None for as many as the lessons hold."""
     rewordings: int = 2
-    """Wordings in which chat asks again before it opens a gap, each one more model call."""
+    """Rewordings of a question that chat tries before it opens a gap; each is one more model call."""
 
     @property
     def steps(self) -> int:
-        """Graph steps of a whole run."""
+        """Most graph steps of a run."""
         return self.recursion + STEPS_OF_A_LESSON * (self.lessons_per_run - 1)
 
     @property
     def facts(self) -> int:
-        """Facts that one run may teach."""
-        room = self.facts_per_lesson * self.lessons_per_run
-        return room if self.facts_per_run is None else min(room, self.facts_per_run)
+        """Most facts that one run may teach."""
+        capacity = self.facts_per_lesson * self.lessons_per_run
+        return capacity if self.facts_per_run is None else min(capacity, self.facts_per_run)
 
 
-class Bounds(Record):
-    """What one run asks for; it may ask for less than the service allows, and not for more."""
+class RequestedLimits(Record):
+    """Limits that a caller sets for one run. They can only lower the service's."""
 
     minutes: float | None = Field(None, gt=0)
-    """Of work."""
+    """Minutes of work."""
     refinements: int | None = Field(None, ge=0)
     facts: int | None = Field(None, ge=1)
-    """In all its lessons."""
+    """Facts in all lessons of the run."""
     lessons: int | None = Field(None, ge=1)
 
     def within(self, limits: Limits) -> Limits:
-        """The service's limits, where this run does not ask for less."""
+        """The limits of the run: the lower of these and the service's."""
         seconds = limits.run_seconds if self.minutes is None else 60 * self.minutes
         refinements = limits.max_refinements if self.refinements is None else self.refinements
         lessons = limits.lessons_per_run if self.lessons is None else self.lessons
@@ -102,12 +99,12 @@ class Bounds(Record):
         )
 
 
-UNBOUND = Bounds()
+NO_OWN_LIMITS = RequestedLimits()
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Everything that a node may need, passed through LangGraph's runtime context."""
+    """Dependencies of the graphs' nodes, passed to them as LangGraph's runtime context."""
 
     engine: Engine
     episodic: EpisodicMemory
@@ -117,11 +114,11 @@ class Runtime:
     registry: AdapterRegistry
     routes: Routes
     base: Route
-    """Where questions go that no adapter knows: default domain, no adapter, the base model's gate."""
+    """Route of questions that match no adapter: the default domain, no adapter, the base model's gate."""
     base_name: str
-    """Name under which clients ask for the base model."""
+    """Name by which clients request the base model."""
     card: ModelCard
-    """What is known about the base model."""
+    """Measured properties of the base model."""
     embedder: Embedder
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -130,7 +127,7 @@ class Runtime:
     limits: Limits = field(default_factory=Limits)
     teacher: Teacher = field(default_factory=RulesTeacher)
     judge: Judge | None = None
-    """A larger model's opinion of findings; None leaves it to the rules."""
+    """Judges findings with a larger model; None uses only the rules."""
 
 
 class Event(Record):
@@ -143,19 +140,19 @@ class Event(Record):
 
 
 class Attempt(Record):
-    """One question as the base model, or the live adapter, answered it before learning."""
+    """A question as the base model or the live adapter answered it without sources."""
 
     question: str
     answer: str
     uncertainty: Uncertainty
     references: tuple[str, ...] = ()
-    """Right answers, as far as the facts in memory give any."""
+    """Correct answers, if the facts in memory give any."""
     right: bool | None = None
-    """None where no reference is known."""
+    """Whether the answer is correct; None without references."""
 
 
-class Found(Record):
-    """What exploration found, in figures."""
+class FindingsSummary(Record):
+    """Counts and sources of what exploration found."""
 
     query: str
     passages: int
@@ -164,85 +161,91 @@ class Found(Record):
 
 
 class LearnState(TypedDict, total=False):
-    """The learn graph's state; a key that is absent has not been reached."""
+    """The learn graph's state. Keys are absent until a step sets them."""
 
     run_id: str
     subject: str
-    """The topic or the question, as it was asked."""
+    """The topic or the question, in the caller's words."""
     whole: bool
-    """A topic is learned whole; a question only with its neighbourhood."""
+    """True for a topic, which is learned whole; False for a question, learned with related facts only."""
     domain: str | None
-    """None until exploration tells, where the caller named none."""
+    """If the caller named none, None until the findings suggest one."""
     gap_id: str | None
     approval_policy: ApprovalPolicy
     sources: tuple[str, ...]
-    """Documents to learn from; none stand for all."""
+    """Names of the documents to learn from; empty for all."""
     questions: tuple[str, ...]
-    """Asked before and after, in place of the topic's own first questions."""
-    bounds: Bounds
+    """Questions to ask before and after; by default the first ones about the topic."""
+    bounds: RequestedLimits
     working_since: datetime
+    """Start of the time that counts towards `run_seconds`; restarts after an approval and a resumption."""
     forget: Digest
-    """Only in a run that takes this curriculum out of its domain."""
+    """The curriculum to forget, in a run that forgets one."""
     because: str
-    """Why it is to be forgotten, in the caller's words."""
+    """Why to forget it, in the caller's words."""
     attempts: tuple[Attempt, ...]
     keywords: tuple[str, ...]
     query: str
     refinements: int
     findings: Findings
-    """Emptied where several lessons follow, each of whose steps would keep it again."""
-    found: Found
+    """Cleared in runs of several lessons, where every checkpoint would store it again."""
+    found: FindingsSummary
     critique: Critique
     draft: WrittenPairs | None
-    """Cleared once verified: the curriculum then holds what is left of it."""
+    """Cleared after verification: the verified pairs are then in the curriculum."""
     curriculum: Curriculum
-    """Of the lesson that is being taught, or is to be taught first."""
+    """Curriculum of the current lesson, or of the first one."""
     lessons: tuple[Lesson, ...]
-    """In their order; those that have no adapter yet are still to be taught, and lie in the outbox."""
+    """In teaching order. Those without an adapter are not taught yet; their curricula are in the outbox."""
     kept: int
+    """Pairs that passed verification."""
     dropped: dict[str, int]
+    """Pairs that failed verification, by reason."""
     left_out: dict[str, int]
+    """Facts and passages that the lessons leave out, by reason."""
     approval: Approval
     job: Job
     handed_over_at: datetime
     training: TrainingResult
     adapter: Adapter
     asked_again: Attempt
-    """The question after it was learned, as chat answers it now."""
+    """The learned question, as chat answers it afterwards."""
     outcome: Outcome
     known: bool
-    """The run ended because the model already answers rightly, so its gap is closed."""
+    """The run ended because the model already answers correctly, so its gap is closed."""
     events: Annotated[list[Event], operator.add]
 
 
 class ChatState(TypedDict, total=False):
-    """The chat graph's state: the conversation, and what is known of its last turn."""
+    """The chat graph's state: the conversation and its latest turn."""
 
     messages: Annotated[list[AnyMessage], add_messages]
-    """Oldest first; on a thread they accumulate, and the last one answers."""
+    """Oldest first. On a thread they accumulate; after a turn the last one is the answer."""
     requested: str | None
-    """The model name that the caller asked for."""
+    """The model name in the request."""
     sampling: Sampling
     streamed: bool
-    """The caller reads the answer as it comes, so that an unsure end cannot be taken back."""
+    """The caller reads the answer token by token, so what was sent cannot be taken back."""
     unit: str | None
+    """The user or conversation that the turn belongs to, if the caller named one."""
     unsure: UnsurePolicy | None
-    """The caller's policy; None for the service's."""
+    """What to do when unsure; None for the service's policy."""
     question: str
-    """The last user message, as it was asked."""
+    """The text of the last user message."""
     standalone: str
-    """The question made self-contained, to be routed and looked up."""
+    """The question without references to earlier messages, for routing and look-up."""
     intent: Intent
     route: Route
     answer: str
     uncertainty: Uncertainty | None
     draft: Reply | None
-    """The model's own answer where it was unsure of it, or where it is still to be checked."""
+    """The model's own answer, if it was unsure or the answer is still to be checked."""
     reworded: str | None
-    """The wording that was answered, where it is not the caller's."""
+    """The rewording that was answered, if any."""
     reason: AbstentionReason | None
     """Why the sources did not help, or that they contradict each other."""
     doubtful: tuple[str, ...]
+    """Keywords of the question and of unsure tokens in the answer."""
     findings: Findings | None
     citations: tuple[Citation, ...]
     outcome: ChatOutcome
@@ -259,19 +262,19 @@ def event(runtime: Runtime, step: str, message: str, **figures: Any) -> Event:
     return Event(at=runtime.clock(), step=step, message=message, figures=figures)
 
 
-def limits_of(state: LearnState, runtime: Runtime) -> Limits:
-    """What keeps this run within bounds: the service's limits, or its own smaller ones."""
-    return state.get("bounds", UNBOUND).within(runtime.limits)
+def run_limits(state: LearnState, runtime: Runtime) -> Limits:
+    """The limits of this run."""
+    return state.get("bounds", NO_OWN_LIMITS).within(runtime.limits)
 
 
-def tripped(state: LearnState, runtime: Runtime) -> Outcome | None:
-    """The circuit breaker: an outcome once the run has worked longer than its limit, else None."""
+def check_time_limit(state: LearnState, runtime: Runtime) -> Outcome | None:
+    """The circuit breaker: the outcome of a run that has worked longer than its limit, else None."""
     worked = (runtime.clock() - state["working_since"]).total_seconds()
-    limit = limits_of(state, runtime).run_seconds
+    limit = run_limits(state, runtime).run_seconds
     if worked <= limit:
         return None
     return Outcome(
         status="stopped",
-        reason=f"the run worked for {worked:.0f} s and its limit is {limit:.0f} s: "
+        reason=f"the run exceeded its time limit: {worked:.0f} s of work, {limit:.0f} s allowed; "
         "learn a smaller topic, or raise NIGHTSCHOOL_RUN_MINUTES",
     )

@@ -1,4 +1,4 @@
-"""A chat turn as its caller gets it: finished, or in pieces while it is streamed."""
+"""A chat turn as the chat graph returns it: finished, or in pieces while it is streamed."""
 
 from agent.chat.routing import Route
 from agent.engines.base import FinishReason, Token, ToolCall
@@ -8,7 +8,7 @@ from memory.records.knowledge import Citation
 
 
 class Piece(Record):
-    """A stretch of the answer that may go out, as a custom stream event."""
+    """Part of an answer that has been released to the caller, as a custom stream event."""
 
     turn_id: str
     adapter: str | None
@@ -16,7 +16,7 @@ class Piece(Record):
 
 
 class Turn(Record):
-    """A finished chat turn, with everything that a caller may want to know about it."""
+    """A finished chat turn: the answer and how it came about."""
 
     id: str
     question: str
@@ -25,11 +25,11 @@ class Turn(Record):
     outcome: ChatOutcome
     route: Route
     uncertainty: Uncertainty | None
-    """The gate's figures for the model's own answer; None for what is not gated."""
+    """The gate's measurement of the model's own answer; None if the turn is not gated."""
     draft: str | None
-    """The model's own answer where it was unsure of it, whatever went out instead."""
+    """The model's own answer if it was unsure, whether or not it was returned."""
     reworded: str | None
-    """The wording in which the model was sure of its answer, where it was not in the caller's own."""
+    """The rewording that the model was sure about, if it was unsure about the caller's."""
     citations: tuple[Citation, ...]
     gap_id: str | None
     finish_reason: FinishReason
@@ -37,4 +37,4 @@ class Turn(Record):
     prompt_tokens: int
     completion_tokens: int
     tokens: tuple[Token, ...]
-    """The answer's tokens; none where the words are not the model's."""
+    """The answer's tokens; empty if the model did not write it."""

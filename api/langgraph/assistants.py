@@ -13,7 +13,7 @@ from api.compose import Service, ServiceDep
 from api.langgraph.common import Body, Id, Limit, Offset, Select, picked, surface
 from api.langgraph.run_requests import ConfigBody
 from graphs.server import threads
-from graphs.server.graph_spec import GraphSpec, valid
+from graphs.server.graph_spec import GraphSpec, validated
 from memory.server.assistants import Assistant, AssistantFields, AssistantQuery
 from memory.server.threads import Json, Search
 
@@ -215,7 +215,7 @@ def _check(facts: AssistantFields, service: Service) -> None:
         raise ValueError(f"no graph {facts.graph_id!r}: there are {', '.join(service.executor.graph_specs)}")
     if facts.context:
         raise ValueError("the graphs here take no context: use config.configurable")
-    valid(service.executor.graph_specs[facts.graph_id].options, facts.options, "config.configurable")
+    validated(service.executor.graph_specs[facts.graph_id].options, facts.options, "config.configurable")
 
 
 def _reply(assistant: Assistant) -> Json:

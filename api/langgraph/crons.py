@@ -17,7 +17,7 @@ from api.callers import Caller
 from api.compose import Service, ServiceDep
 from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
 from api.langgraph.run_requests import ConfigBody, Nodes, RunBody
-from graphs.server.graph_spec import valid
+from graphs.server.graph_spec import validated
 from memory.server.crons import Cron, CronSpec
 from memory.server.threads import Json
 
@@ -139,7 +139,7 @@ async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: Call
     changes = {key: value for key, value in sent.items() if key in OF_THE_CRON}
     payload = before.payload | {key: value for key, value in sent.items() if key not in OF_THE_CRON}
     named = {"assistant_id": before.assistant_id, "schedule": before.schedule}
-    asked_now = valid(CronBody, payload | named | changes, "cron")
+    asked_now = validated(CronBody, payload | named | changes, "cron")
     await service.run_service.check(caller, asked_now, before.thread_id or str(uuid.uuid4()))
     cron = await service.crons.update(cron_id, changes | {"payload": payload})
     await _schedule(service, cron)

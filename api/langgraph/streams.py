@@ -12,7 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from graphs.server import serialization
 from graphs.server.executor import Executor
-from graphs.server.stream_modes import wanted
+from graphs.server.stream_modes import matches
 from graphs.server.thread_stream import Position, RunEnd, follow_thread
 from memory.errors import StorageError
 from memory.server.runs import ThreadRun
@@ -82,7 +82,7 @@ async def _events(
     over = False
     try:
         async for event in executor.follow(run.run_id, after):
-            if wanted(event.name, modes):
+            if matches(event.name, modes):
                 yield ServerSentEvent(event=event.name, data=event.data, id=str(event.number))
         over = True
     finally:

@@ -27,8 +27,7 @@ from api.langgraph.common import (
     surface,
     thread_reply,
 )
-from graphs.server import threads
-from graphs.server import time_travel as past
+from graphs.server import threads, time_travel
 from memory.server.threads import Json, Search, ThreadStatus
 
 router = surface("threads")
@@ -143,7 +142,7 @@ async def create(body: ThreadCreate, service: ServiceDep, caller: Calling) -> Js
         ttl=body.ttl.record if body.ttl else None,
         exist_ok=body.if_exists == "do_nothing",
         supersteps=[
-            [threads.Update(values=step.values, as_node=step.as_node) for step in superstep.updates]
+            [threads.NodeUpdate(values=step.values, as_node=step.as_node) for step in superstep.updates]
             for superstep in body.supersteps
         ],
     )
@@ -205,8 +204,8 @@ async def copy(thread_id: ThreadId, service: ServiceDep) -> Json:
 async def fork(thread_id: ThreadId, body: Fork, service: ServiceDep) -> Json:
     """A new thread that stands where this one stood at a checkpoint, or there with other values."""
     changes = body.values is not None or body.as_node is not None
-    change = threads.Update(values=body.values, as_node=body.as_node) if changes else None
-    return thread_reply(await past.fork(service.executor, thread_id, body.checkpoint_id, change))
+    change = threads.NodeUpdate(values=body.values, as_node=body.as_node) if changes else None
+    return thread_reply(await time_travel.fork(service.executor, thread_id, body.checkpoint_id, change))
 
 
 @router.get("/threads/{thread_id}/state")
@@ -246,7 +245,7 @@ async def state_at(thread_id: ThreadId, body: StateAt, service: ServiceDep) -> J
 async def update_state(thread_id: ThreadId, body: StateUpdate, service: ServiceDep) -> Json:
     """Writes values into a thread's state, or forks it at a checkpoint."""
     checkpoint_id = checkpoint_of(thread_id, body.checkpoint, body.checkpoint_id)
-    change = threads.Update(values=body.values, as_node=body.as_node)
+    change = threads.NodeUpdate(values=body.values, as_node=body.as_node)
     return checkpoint_reply(
         await threads.update(service.executor, thread_id, change, checkpoint_id=checkpoint_id)
     )
@@ -258,7 +257,7 @@ async def history(thread_id: ThreadId, body: HistoryAsked, service: ServiceDep) 
     before = body.before
     if isinstance(before, Checkpoint):
         before = checkpoint_of(thread_id, before, None)
-    states = await past.history(
+    states = await time_travel.history(
         service.executor,
         thread_id,
         limit=body.limit,

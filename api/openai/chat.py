@@ -18,7 +18,7 @@ from api.limits import without_nul
 from api.openai.messages import conversation
 from api.openai.replies import Chunk, Completion, Envelope
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
-from graphs.chat import begun, chat, stream
+from graphs.chat import chat, initial_state, stream
 from graphs.state import ChatState
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
@@ -61,7 +61,7 @@ def _starts(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatS
     """One turn for each choice; each draws with a seed of its own."""
     messages, sampling = conversation(request.messages), request.sampling
     for choice in range(request.n or 1):
-        yield begun(
+        yield initial_state(
             messages,
             requested=request.model,
             sampling=sampling.model_copy(update={"seed": _seed(sampling.seed + choice)}),

@@ -23,7 +23,7 @@ from api.openai.response_items import (
     finished_response,
     message_id,
 )
-from graphs.chat import begun, chat, stream
+from graphs.chat import chat, initial_state, stream
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
@@ -43,7 +43,7 @@ async def respond(
 ) -> Response | EventSourceResponse:
     """Answers like chat completions, in the Responses format; send the whole conversation."""
     asked, runtime = request.chat(), service.runtime
-    start = begun(
+    start = initial_state(
         conversation(asked.messages),
         requested=asked.model,
         sampling=asked.sampling,

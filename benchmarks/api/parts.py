@@ -18,7 +18,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from agent.engines.base import GREEDY, Engine, Reply, Sampling, Token
 from agent.settings import read_settings
 from api.compose import open_service
-from graphs.chat import begun, chat
+from graphs.chat import chat, initial_state
 from graphs.state import Runtime
 from memory.database.database import Database
 from memory.records.interactions import Interaction
@@ -53,7 +53,7 @@ class _Forgetful:
 async def parts(question: str, times: int) -> dict[str, float]:
     """Milliseconds of this process's CPU time that the parts of a turn take, by the settings."""
     async with open_service(read_settings()) as service:
-        start = begun([HumanMessage(question)], requested=service.runtime.base_name)
+        start = initial_state([HumanMessage(question)], requested=service.runtime.base_name)
         reply = await service.runtime.engine.chat(start["messages"])
         answered = replace(service.runtime, engine=cast(Engine, _Answered(reply)))
         alone = replace(answered, database=cast(Database, _Forgetful()))

@@ -46,7 +46,7 @@ from memory.records.interactions import AnswerGate
 from memory.records.knowledge import Passage
 from memory.records.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
-from training import jobs, worker
+from training import worker
 from training.base_model import StudiedModel
 from training.cached_engine import CachedEngine
 from training.evaluate import ANSWER_TOKENS
@@ -117,17 +117,13 @@ class InlineTrainer:
         context = replace(self.context, recipe=recipe, train=self._timed(self.variant.trainer(material)))
         if self.attempts > 1:
             return worker.run(context, job, self._step)
-        claimed = jobs.plan_attempt(context, job)
-        self._step("measure base", partial(jobs.measure_base, context, job, claimed))
-        summary = jobs.train(context, job, claimed)
-        self._step("measure adapter", partial(jobs.measure_adapter, context, job, claimed))
-        judged = jobs.gate_adapter(context, job, claimed, summary)
-        status = "candidate" if judged.verdict.passed else "rejected"
+        gated = worker.run_attempt(context, job, self._step).gated
+        status = "candidate" if gated.verdict.passed else "rejected"
         return TrainingResult(
-            status=status, adapter=judged.adapter, reason="; ".join(judged.verdict.reasons) or "passed"
+            status=status, adapter=gated.adapter, reason="; ".join(gated.verdict.reasons) or "passed"
         )
 
-    def _step(self, name: str, work: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    def _step(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         started = time.monotonic()
         try:
             return work()
@@ -233,7 +229,7 @@ class Product:
         await self.runtime.routes.refresh()
 
         async def one(question: Asked) -> Said:
-            start = chatting.begun([HumanMessage(question.text)], requested=model)
+            start = chatting.initial_state([HumanMessage(question.text)], requested=model)
             turn = await chatting.chat(graph, self.runtime, start)
             return Said(
                 text=turn.answer,

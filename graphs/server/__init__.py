@@ -1,1 +1,1 @@
-"""Runs on threads, as LangGraph's clients know them: queued, streamed, resumed, travelled back through."""
+"""The run server, compatible with LangGraph's clients: threads, queued runs, event streams, time travel."""

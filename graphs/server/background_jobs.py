@@ -16,11 +16,11 @@ CRON = "cron"
 WEBHOOK_ATTEMPTS = 8
 """Waits 2 seconds after the first attempt and then twice as long each time: 4 minutes in all."""
 VERSION = "3"
-"""Version of the workflows, not of the code: an upgraded api finishes what its predecessor left."""
+"""Version of the workflows, not of the code: an upgraded api finishes the jobs of the old one."""
 RETENTION = timedelta(days=1)
 """How long DBOS keeps its records of finished jobs."""
 PAGE = 1000
-"""Records that are deleted at once."""
+"""Most records deleted at once."""
 
 SendWebhook = Callable[[str, str, str], Awaitable[None]]
 FireCron = Callable[[str, str], Awaitable[None]]
@@ -116,7 +116,7 @@ async def open_background_jobs(url: str, lease: ProcessLease) -> AsyncIterator[B
         "executor_id": lease.name,
         "serializer": DBOSPortableJSONSerializer(),  # DBOS's default is pickle
         "console_log_level": "ERROR",
-        # Nobody here waits for its notifications, but closing waits for one round of polling.
+        # Notifications are not used, but closing waits for one round of polling.
         "notification_listener_polling_interval_sec": 0.1,
         "enable_otlp": False,
     }

@@ -25,7 +25,7 @@ from graphs.server.background_jobs import (
 )
 from graphs.server.event_log import EventLog, Notifier
 from graphs.server.graph_spec import GraphSpec
-from graphs.server.run_attempt import ActiveRun, RunAttempt, fault, thread_config
+from graphs.server.run_attempt import ActiveRun, RunAttempt, bug_message, thread_config
 from graphs.server.run_spec import RunRequest, RunSpec, check
 from graphs.state import Runtime
 from memory.checkpoints.savers import Saver
@@ -128,7 +128,7 @@ class Executor:
         """Ends a run; `rollback` also undoes it. Raises UnknownRun, ThreadBusy if it has ended."""
         await self.runs.get(run_id)
         if not await self._cancel(run_id, action):
-            raise ThreadBusy(f"run {run_id} has ended already")
+            raise ThreadBusy(f"run {run_id} has already ended")
 
     async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[RunEvent]:
         """The run's events after number `after`, also future ones, until it has ended or is deleted.
@@ -179,7 +179,7 @@ class Executor:
         deadline = time.monotonic() + seconds
         while unfinished := await self.runs.unfinished(thread_id):
             if time.monotonic() > deadline:
-                raise ThreadBusy(f"run {unfinished[0].run_id} does not end: try again later")
+                raise ThreadBusy(f"run {unfinished[0].run_id} is still stopping: try again later")
             for run in unfinished:
                 if run.cancel is None:
                     await self._cancel(run.run_id, "interrupt")
@@ -201,13 +201,13 @@ class Executor:
                     for chore in chores:
                         await chore(self)
                 if time.monotonic() - last_cleanup > CLEANUP_SECONDS and not await self._clean_up():
-                    last_cleanup = time.monotonic()  # nothing is left; else the next page follows soon
+                    last_cleanup = time.monotonic()  # else the next page is deleted at the next tick
                 for thread_id in await self.runs.due():
                     await self._launch_next(thread_id)
             except StorageError as error:
-                log.warning("runs are not supervised for now: %s", error)
+                log.warning("cannot supervise runs, will retry: %s", error)
             except Exception:
-                log.exception("runs are no longer supervised: restart the api")
+                log.exception("runs are no longer supervised because of a bug: restart the api")
                 raise
             await asyncio.sleep(TICK_SECONDS)
 
@@ -254,7 +254,7 @@ class Executor:
             self._launch(run.run_id)
 
     def _launch(self, run_id: str, *, orphan: ThreadRun | None = None) -> None:
-        """Works on the run in a task of its own, if there is room; else it is found again at a later tick."""
+        """Works on the run in a task of its own. If there is no room, a later tick finds the run again."""
         if run_id not in self._active and len(self._active) < MOST_AT_ONCE:
             active = self._active[run_id] = ActiveRun()
             active.task = asyncio.create_task(self._work(run_id, active, orphan))
@@ -275,7 +275,7 @@ class Executor:
         before_sleep=before_sleep_log(log, logging.ERROR),
     )
     async def _work_on(self, run_id: str, active: ActiveRun, orphan: ThreadRun | None) -> None:
-        """Claims the run and sees it to its end, however long a store is unavailable."""
+        """Claims the run and works on it to its end, retrying while a store is unavailable."""
         run = await self.runs.claim(run_id, self._worker)
         if run is None and orphan is not None:
             run = await self.runs.take_over(orphan, self._worker)
@@ -346,7 +346,7 @@ class Executor:
 
     async def _give_up(self, run: ThreadRun, error: Exception) -> None:
         """Ends a run that cannot be finished normally, for example if its checkpoints are unreadable."""
-        details = {"error": type(error).__name__, "message": fault(error)}
+        details = {"error": type(error).__name__, "message": bug_message(error)}
         await self.runs.finish(run, "error", ThreadOutcome(values=None, error=details), checkpoint_id=None)
 
     def _on_lost(self, run_id: str) -> None:
@@ -382,4 +382,4 @@ async def open_executor(
 
 
 async def _unexpected(*_: str) -> None:
-    raise AssertionError("there are no webhooks and no crons here")
+    raise AssertionError("this executor was opened without webhooks and crons")

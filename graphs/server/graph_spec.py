@@ -1,4 +1,4 @@
-"""Graph specs: what the server has to know of a graph to run it on threads. The chat graph's is here."""
+"""Graph specs: what the server needs to run a graph on threads; and the spec of the chat graph."""
 
 from typing import Any, Literal, Protocol, get_type_hints
 
@@ -56,7 +56,7 @@ class GraphSpec(Protocol):
 
 
 class ChatOptions(BaseModel):
-    """What an assistant of `chat` may set."""
+    """Options that an assistant of `chat` may set."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -88,7 +88,7 @@ class ChatSpec:
 
     async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
         """See GraphSpec.validate_input."""
-        checked: ChatInput = valid(ChatInput, options | values, "input")
+        checked: ChatInput = validated(ChatInput, options | values, "input")
         messages_of(checked.messages)
         return checked.model_dump(mode="json")
 
@@ -110,14 +110,14 @@ class ChatSpec:
 
     def validate_answer(self, value: Any) -> Any:
         """See GraphSpec.validate_answer: chat has no interrupts."""
-        raise ValueError("chat never waits for an answer: send input instead of command.resume")
+        raise ValueError("chat has no interrupts: send input instead of command.resume")
 
     def validate_update(self, values: Json) -> Json:
         """See GraphSpec.validate_update."""
         checked = {key: value for key, value in values.items() if key != "messages"}
         if "messages" not in values:
-            return changed(ChatState, checked)
-        return changed(ChatState, checked) | {"messages": messages_of(values["messages"])}
+            return validated_update(ChatState, checked)
+        return validated_update(ChatState, checked) | {"messages": messages_of(values["messages"])}
 
     async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
         """See GraphSpec.record_failure: the thread's state is enough."""
@@ -131,15 +131,15 @@ def messages_of(data: Any) -> list[Any]:
         raise ValueError(f"messages: {str(error).splitlines()[0]}") from error
 
 
-def changed(state: type, values: Json) -> Json:
+def validated_update(state: type, values: Json) -> Json:
     """The values converted to the types that the state declares. Raises ValueError."""
     types = get_type_hints(state, include_extras=True)
     if unknown := sorted(set(values) - set(types)):
-        raise ValueError(f"the state has no {unknown[0]!r}: it has {', '.join(sorted(types))}")
-    return {key: valid(types[key], value, key) for key, value in values.items()}
+        raise ValueError(f"the state has no field {unknown[0]!r}: it has {', '.join(sorted(types))}")
+    return {key: validated(types[key], value, key) for key, value in values.items()}
 
 
-def valid(kind: Any, value: Any, place: str) -> Any:
+def validated(kind: Any, value: Any, place: str) -> Any:
     """The value converted to that type. Raises ValueError that names the place of the error."""
     try:
         return TypeAdapter(kind).validate_python(value)

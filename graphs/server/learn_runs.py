@@ -1,4 +1,4 @@
-"""Learn runs: started, approved, cancelled, resumed, and their status and progress.
+"""Learn runs: start, approve, cancel and resume them, read their status and progress.
 
 Each is a run of the learn graph on a thread of the same id.
 """
@@ -20,14 +20,18 @@ from memory.records.runs import Approval, LessonsDone
 from memory.server.runs import RunEvent
 
 MOST_RUNS = 1000
+"""Latest runs that `end_lost` looks at."""
 
 
 class LearnStatus(Record):
-    """Where a run is: `asks` is what a person has to decide, while it waits for approval."""
+    """The status of a learn run."""
 
     status: Literal["running", "waiting", "ended"]
+    """`waiting` means for a person's approval."""
     next: tuple[str, ...] = ()
+    """Steps that come next; an ended run that has some can be resumed."""
     asks: dict[str, Any] | None = None
+    """The curriculum to decide on, while the run waits."""
     lessons: LessonsDone | None = None
     """None before they are written."""
 
@@ -39,7 +43,7 @@ class LearnRuns:
         self._runtime = runtime
         self._executor = executor
         spec = executor.graph_specs[GRAPH]
-        assert isinstance(spec, LearnSpec), "the composition passes it"
+        assert isinstance(spec, LearnSpec), "the executor is opened with it"
         self._spec = spec
         self._graph = spec.graph
 
@@ -78,23 +82,23 @@ class LearnRuns:
         NotTeachable if the model cannot be taught.
         """
         status = await self.status(run_id)
-        deciding = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run_id}:approval"))
+        approval_run_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run_id}:approval"))
         if status.status == "waiting":
             command = CommandSpec(answers=True, resume=decision.model_dump(mode="json"))
             try:
-                await self._continue(run_id, RunRequest(command=command), new_run_id=deciding)
+                await self._continue(run_id, RunRequest(command=command), new_run_id=approval_run_id)
                 return
             except AlreadyExists:
                 pass  # somebody else decided first
         try:
-            first = RunRequest.model_validate((await self._executor.runs.get(deciding)).request)
+            first = RunRequest.model_validate((await self._executor.runs.get(approval_run_id)).request)
         except UnknownRun:
-            raise ValueError(f"run {run_id} does not wait for approval: it is {status.status}") from None
+            raise ValueError(f"run {run_id} is not waiting for approval: it is {status.status}") from None
         assert first.command is not None, "the run was started with it"
         earlier = Approval.model_validate(first.command.resume)
         if status.status == "ended" or earlier.approved != decision.approved:
             verb = "approved" if earlier.approved else "declined"
-            raise ValueError(f"run {run_id} does not wait for approval: {earlier.by} has {verb} it")
+            raise ValueError(f"run {run_id} is not waiting for approval: {earlier.by} has {verb} it")
 
     async def cancel(self, run_id: str, *, by: str, reason: str = "") -> None:
         """Stops a run, which can be resumed; a run that waits for approval is declined.
@@ -127,12 +131,14 @@ class LearnRuns:
         active = await self._executor.runs.unfinished(run_id)
         record = await self._runtime.database.run(run_id)
         snapshot = await self._graph.aget_state(thread_config(run_id))
-        here = LearnStatus(status="ended", next=snapshot.next, lessons=lessons.done(snapshot.values))
+        status = LearnStatus(
+            status="ended", next=snapshot.next, lessons=lessons.count_promoted(snapshot.values)
+        )
         if active or (record.outcome is None and not snapshot.next):
-            return here.model_copy(update={"status": "running"})
+            return status.model_copy(update={"status": "running"})
         if record.outcome is None and snapshot.interrupts:
-            return here.model_copy(update={"status": "waiting", "asks": snapshot.interrupts[0].value})
-        return here
+            return status.model_copy(update={"status": "waiting", "asks": snapshot.interrupts[0].value})
+        return status
 
     async def events(self, run_id: str) -> tuple[Event, ...]:
         """The run's progress so far, oldest first. Raises UnknownRun."""
@@ -141,9 +147,9 @@ class LearnRuns:
         if record.report is not None and not active:
             return tuple(Event.model_validate(line) for line in record.report["events"])
         stored = (await self._executor.runs.events(active[0].run_id))[1] if active else ()
-        # Read after them, so that a step's progress is in one of the two.
-        durable = (await self._graph.aget_state(thread_config(run_id))).values.get("events", [])
-        return (*durable, *(line for line in underway(stored) if line not in durable))
+        # Read after the stored events, so that a step that ends in between is in one of the two.
+        checkpointed = (await self._graph.aget_state(thread_config(run_id))).values.get("events", [])
+        return (*checkpointed, *(line for line in progress(stored) if line not in checkpointed))
 
     async def end_lost(self) -> None:
         """Ends runs that were recorded but never queued, or that failed outside their graph."""
@@ -168,11 +174,11 @@ class LearnRuns:
         )
 
 
-def underway(events: Sequence[RunEvent]) -> list[Event]:
-    """Progress reported by the latest attempt, in finished steps too."""
+def progress(events: Sequence[RunEvent]) -> list[Event]:
+    """Progress reported by the latest attempt, in finished and unfinished steps."""
     lines: list[Event] = []
     for stored in events:
-        if stored.name == "metadata":  # another attempt repeats the step that was under way
+        if stored.name == "metadata":  # a new attempt repeats the unfinished step
             lines = []
         elif stored.name == "custom":
             lines.append(Event.model_validate_json(stored.data))

@@ -1,4 +1,4 @@
-"""The graph spec of the learn graph: its input, how its runs begin, continue and fail."""
+"""The graph spec of the learn graph: validates its input, and begins, continues and fails its runs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.models.card import require_teachable
 from graphs.learn import build
-from graphs.report import as_told, conclude
-from graphs.server.graph_spec import FailureKind, Graph, changed, valid
+from graphs.report import explained_outcome, store_outcome
+from graphs.server.graph_spec import FailureKind, Graph, validated, validated_update
 from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import RunRequest, RunSpec
-from graphs.state import UNBOUND, ApprovalPolicy, Bounds, LearnState, Runtime, event
+from graphs.state import NO_OWN_LIMITS, ApprovalPolicy, LearnState, RequestedLimits, Runtime, event
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownRun
 from memory.records.base import Digest, Domain, Record
@@ -21,11 +21,11 @@ from memory.server.threads import Json
 GRAPH = "learn"
 LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
-Named = Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
+ShortText = Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
 
 
 class LearnPlan(Record):
-    """What a run learns or forgets: everything that it needs to begin."""
+    """What a run learns or forgets: all the input that its initial state is made from."""
 
     run_id: str
     subject: str
@@ -36,13 +36,13 @@ class LearnPlan(Record):
     begun_at: datetime
     sources: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
-    bounds: Bounds = UNBOUND
+    bounds: RequestedLimits = NO_OWN_LIMITS
     forget: Digest | None = None
     because: str = ""
 
 
 class LearnOptions(BaseModel):
-    """What an assistant of the learn graph may set."""
+    """Options that an assistant of the learn graph may set."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,21 +51,22 @@ class LearnOptions(BaseModel):
 
 
 class LearnInput(LearnOptions):
-    """What to learn: a topic whole, or what one question needs (asked anew, or an open gap)."""
+    """What to learn: a whole topic, or the answer to one question, which may be that of an open gap."""
 
     topic: str | None = Field(None, max_length=LONGEST_SUBJECT)
     question: str | None = Field(None, max_length=LONGEST_SUBJECT)
     gap_id: str | None = Field(None, max_length=100)
-    sources: tuple[Named, ...] = Field((), max_length=100)
-    """Documents to learn from, by the names under which they were read; none stand for all."""
-    questions: tuple[Named, ...] = Field((), max_length=50)
-    """Asked before and after, in place of the topic's own first questions."""
-    limits: Bounds = UNBOUND
+    sources: tuple[ShortText, ...] = Field((), max_length=100)
+    """Names of the documents to learn from; empty for all."""
+    questions: tuple[ShortText, ...] = Field((), max_length=50)
+    """Questions to ask before and after; by default the first ones about the topic."""
+    limits: RequestedLimits = NO_OWN_LIMITS
+    """Lower limits than the service's."""
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
         if sum(part is not None for part in (self.topic, self.question, self.gap_id)) != 1:
-            raise ValueError("name one of topic, question and gap_id")
+            raise ValueError("send exactly one of topic, question and gap_id")
         return self
 
 
@@ -73,9 +74,9 @@ class LearnSpec:
     """The learn graph. A thread holds one learn run and has its id."""
 
     name = GRAPH
-    description = "Explores a topic or a gap, writes a verified curriculum, and has an adapter trained on it."
+    description = "Explores a topic or a gap, writes a verified curriculum, and trains an adapter on it."
     stored_modes: tuple[str, ...] = ("custom",)
-    """Progress within a step."""
+    """Custom events are the progress within a step."""
     input: type[BaseModel] = LearnInput
     options: type[BaseModel] = LearnOptions
 
@@ -87,13 +88,13 @@ class LearnSpec:
     async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
         """See GraphSpec.validate_input: the plan. Raises AlreadyExists, UnknownGap, NotTeachable."""
         require_teachable(self._runtime.card)
-        request: LearnInput = valid(LearnInput, options | values, "input")
+        request: LearnInput = validated(LearnInput, options | values, "input")
         try:
             await self._runtime.database.run(thread_id)
         except UnknownRun:
             return (await self.plan(thread_id, request)).model_dump(mode="json")
         raise AlreadyExists(
-            f"thread {thread_id} holds a learn run already: resume it without input, or take another thread"
+            f"thread {thread_id} already has a learn run: resume it without input, or use another thread"
         )
 
     async def plan(self, run_id: str, request: LearnInput) -> LearnPlan:
@@ -115,31 +116,34 @@ class LearnSpec:
         )
 
     async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
-        """See GraphSpec.initial_state; records the run, once however often it is called."""
+        """See GraphSpec.initial_state; also records the run, and is safe to repeat."""
         plan = LearnPlan.model_validate(accepted)
         await record_plan(plan, self._runtime)
-        return dict(_begin(plan))
+        return dict(_initial_state(plan))
 
     async def update_on_resume(self, thread_id: str, values: Json) -> Json:
         """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap."""
-        now: Json = {"working_since": self._runtime.clock()}
+        now = self._runtime.clock()
+        changes: Json = {"working_since": now}
         if "handed_over_at" in values:
-            now["handed_over_at"] = now["working_since"]  # the wait for the trainer, too
+            changes["handed_over_at"] = now  # the wait for the trainer restarts too
         if values["run_id"] == thread_id:
-            return now
+            return changes
         await self._runtime.database.start_run(
             thread_id,
             subject=values["subject"],
             whole=values["whole"],
             domain=values["domain"],
             gap_id=None,
-            now=now["working_since"],
+            now=now,
         )
-        return now | {"run_id": thread_id, "gap_id": None}
+        return changes | {"run_id": thread_id, "gap_id": None}
 
     def validate_answer(self, value: Any) -> Any:
-        """See GraphSpec.validate_answer: a person's decision. Raises NotTeachable where none is taught."""
-        decision: Approval = valid(Approval, value, "command.resume")
+        """See GraphSpec.validate_answer: a person's decision. Raises NotTeachable for an approval
+        if the model cannot be taught.
+        """
+        decision: Approval = validated(Approval, value, "command.resume")
         if decision.approved:
             require_teachable(self._runtime.card)
         return decision.model_dump(mode="json")
@@ -148,16 +152,16 @@ class LearnSpec:
         """See GraphSpec.validate_update: the run's id and its gap cannot change."""
         for name in ("run_id", "gap_id"):
             if name in values:
-                raise ValueError(f"{name} cannot be changed: it says which run this is")
-        return changed(LearnState, values)
+                raise ValueError(f"{name} cannot be changed: it identifies the run")
+        return validated_update(LearnState, values)
 
     async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
         """See GraphSpec.record_failure: the run gets an outcome and a report, and can be resumed."""
         try:
             record = await self._runtime.database.run(thread_id)
         except UnknownRun:
-            return  # it had not begun
-        begun: LearnState = {
+            return  # it failed before it was recorded
+        recorded: LearnState = {
             "run_id": record.id,
             "subject": record.subject,
             "whole": record.whole,
@@ -167,15 +171,15 @@ class LearnSpec:
             "working_since": record.started_at,
         }
         values = (await self.graph.aget_state(thread_config(thread_id))).values
-        state: LearnState = {**begun, **values, "outcome": Outcome(status=kind, reason=reason)}  # type: ignore[typeddict-item]
-        outcome = as_told(state)
-        said = event(self._runtime, "report", f"{outcome.status}: {outcome.reason}")
-        events = [*values.get("events", []), said]
-        await conclude({**state, "outcome": outcome, "events": events}, self._runtime)
+        state: LearnState = {**recorded, **values, "outcome": Outcome(status=kind, reason=reason)}  # type: ignore[typeddict-item]
+        outcome = explained_outcome(state)
+        reported = event(self._runtime, "report", f"{outcome.status}: {outcome.reason}")
+        events = [*values.get("events", []), reported]
+        await store_outcome({**state, "outcome": outcome, "events": events}, self._runtime)
 
 
 def run_spec(plan: LearnPlan, *, owner: str | None = None) -> RunSpec:
-    """The run that carries the plan out, on a thread of its own."""
+    """The spec of the run that carries out the plan, on a thread of its own."""
     return RunSpec(
         thread_id=plan.run_id,
         graph_id=GRAPH,
@@ -187,7 +191,7 @@ def run_spec(plan: LearnPlan, *, owner: str | None = None) -> RunSpec:
 
 
 async def record_plan(plan: LearnPlan, runtime: Runtime) -> None:
-    """Records the run and that its gap is being learned; recording it again changes nothing.
+    """Records the run and sets its gap to `learning`; safe to repeat.
 
     Raises UnknownGap.
     """
@@ -204,14 +208,14 @@ async def record_plan(plan: LearnPlan, runtime: Runtime) -> None:
 
 
 def one_line(subject: str) -> str:
-    """A topic or question in one line. Raises ValueError for an empty or over-long one."""
+    """A topic or question with its whitespace collapsed. Raises ValueError if it is empty or too long."""
     subject = " ".join(subject.split())
     if not 0 < len(subject) <= LONGEST_SUBJECT:
-        raise ValueError(f"a topic or question needs 1 to {LONGEST_SUBJECT} characters")
+        raise ValueError(f"a topic or question must have 1 to {LONGEST_SUBJECT} characters")
     return subject
 
 
-def _begin(plan: LearnPlan) -> LearnState:
+def _initial_state(plan: LearnPlan) -> LearnState:
     start: LearnState = {
         "run_id": plan.run_id,
         "subject": plan.subject,

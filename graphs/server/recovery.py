@@ -1,4 +1,4 @@
-"""Recovery of events: those of steps whose checkpoint was written before a crash, but whose events were not.
+"""Recovery of events that a crash lost: their steps have a checkpoint, but the events were not stored.
 
 Only `values` and `updates` events can be restored, because checkpoints contain them.
 """
@@ -13,24 +13,26 @@ from memory.server.runs import RunEvent
 INTERRUPT = '{"__interrupt__":'
 
 
-async def own_steps(history: AsyncIterator[StateSnapshot], run_id: str) -> list[StateSnapshot]:
+async def states_of_run(history: AsyncIterator[StateSnapshot], run_id: str) -> list[StateSnapshot]:
     """The run's states so far, oldest first, from its thread's history, which is newest first."""
-    own: list[StateSnapshot] = []
+    states: list[StateSnapshot] = []
     async for snapshot in history:
         if (snapshot.metadata or {}).get("run_id") != run_id:
             break
-        own.append(snapshot)
-    return own[::-1]
+        states.append(snapshot)
+    return states[::-1]
 
 
-def missed(steps: Sequence[StateSnapshot], stored: Sequence[RunEvent], modes: Sequence[str]) -> list[Event]:
-    """The events of those steps that are not among the stored ones."""
+def missing_events(
+    states: Sequence[StateSnapshot], stored: Sequence[RunEvent], modes: Sequence[str]
+) -> list[Event]:
+    """The events of these states that were not stored."""
     counts: dict[str, int] = {}
     for event in stored:
         if not event.data.startswith(INTERRUPT):
             counts[event.name] = counts.get(event.name, 0) + 1
     missing: list[Event] = []
-    for name, data in (event for snapshot in steps for event in _events(snapshot) if event[0] in modes):
+    for name, data in (event for snapshot in states for event in _events(snapshot) if event[0] in modes):
         if counts.get(name, 0) > 0:
             counts[name] -= 1
         else:

@@ -23,7 +23,7 @@ from memory.server.threads import Json
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 50
-"""A run that was interrupted so many times by the end of its process has failed."""
+"""A run whose process died this many times has failed."""
 EXPECTED_FAILURES = (
     AgentError,
     StorageError,
@@ -32,16 +32,19 @@ EXPECTED_FAILURES = (
     EmptyInputError,
     InvalidUpdateError,
 )
-"""Errors that end a run without being a fault of ours."""
+"""Errors that end a run but are not bugs: logged without a traceback."""
 
 
 @dataclass
 class ActiveRun:
-    """A run that this process works on: the task that sees it to its end, and the one that runs the graph."""
+    """A run that this process works on."""
 
     task: "asyncio.Task[None] | None" = None
+    """Claims the run, executes it and records its end."""
     graph: "asyncio.Task[None] | None" = None
+    """Runs the graph."""
     stopped: CancelAction | None = None
+    """How the run was cancelled."""
 
     def stop(self, action: CancelAction) -> None:
         """Ends the graph; the first action counts."""
@@ -75,7 +78,7 @@ class RunAttempt:
                 await asyncio.shield(active.graph)
         except asyncio.CancelledError:
             if active.stopped is None:
-                raise  # the process closes, or the run was taken over
+                raise  # the process is closing, or another one took the run over
         except EXPECTED_FAILURES as error:
             log.warning("run %s failed: %s", run.run_id, error)
             stopped = isinstance(error, GraphRecursionError)
@@ -83,11 +86,13 @@ class RunAttempt:
             return await self._failed(error, "stopped" if stopped else "failed", reason)
         except Exception as error:
             log.exception("run %s failed", run.run_id)
-            return await self._failed(error, "failed", fault(error))
+            return await self._failed(error, "failed", bug_message(error))
         finally:
             if active.graph is not None:
-                if active.stopped is None:  # once only: a second cancellation would reach LangGraph while it
-                    active.graph.cancel()  # cleans up, and its nodes would go on
+                if (
+                    active.stopped is None
+                ):  # else it is cancelled already: a second cancellation would interrupt
+                    active.graph.cancel()  # LangGraph's clean-up and leave its nodes running
                 await asyncio.wait((active.graph,))
             active.graph = None
         if active.stopped is None:
@@ -105,7 +110,7 @@ class RunAttempt:
         if begun and set(snapshot.next) <= _node_names(request.interrupt_before, graph_spec):
             return  # an earlier attempt reached the end, or the node to stop at, but did not record it
         if request.command is not None and request.command.answers and not (begun or snapshot.interrupts):
-            raise ValueError("there is nothing to resume: the thread does not wait at an interrupt")
+            raise ValueError("nothing to resume: the thread is not waiting at an interrupt")
         if not begun and request.checkpoint_id is not None:
             config["configurable"]["checkpoint_id"] = request.checkpoint_id
             snapshot = await graph_spec.graph.aget_state(thread_config(run.thread_id, request.checkpoint_id))
@@ -118,16 +123,16 @@ class RunAttempt:
             modes=(*request.modes, *graph_spec.stored_modes),
             subgraphs=request.subgraphs,
             durability=request.durability,
-            interrupt_before=_plain(request.interrupt_before),
-            interrupt_after=_plain(request.interrupt_after),
+            interrupt_before=_node_list(request.interrupt_before),
+            interrupt_after=_node_list(request.interrupt_after),
         ):
             self.event_log.append(name, data)
 
     async def _append_missed_events(self) -> None:
         history = self.graph_spec.graph.aget_state_history(thread_config(self.run.thread_id))
-        steps = await recovery.own_steps(history, self.run.run_id)
+        states = await recovery.states_of_run(history, self.run.run_id)
         _, stored = await self.runs.events(self.run.run_id)
-        for name, data in recovery.missed(steps, stored, self.request.modes):
+        for name, data in recovery.missing_events(states, stored, self.request.modes):
             self.event_log.append(name, data)
 
     async def _failed(self, error: Exception, kind: FailureKind, reason: str) -> tuple[RunStatus, Json]:
@@ -139,18 +144,22 @@ class RunAttempt:
 
 def thread_config(thread_id: str, checkpoint_id: str | None = None) -> RunnableConfig:
     """LangGraph's config for a thread's state, now or at a checkpoint."""
-    named = {"thread_id": thread_id, "checkpoint_ns": ""}
-    return {"configurable": named if checkpoint_id is None else {**named, "checkpoint_id": checkpoint_id}}
+    configurable = {"thread_id": thread_id, "checkpoint_ns": ""}
+    return {
+        "configurable": configurable
+        if checkpoint_id is None
+        else {**configurable, "checkpoint_id": checkpoint_id}
+    }
 
 
-def fault(error: Exception) -> str:
+def bug_message(error: Exception) -> str:
     """The message for an unexpected error."""
-    return f"a fault in Nightschool itself, {type(error).__name__}: {error}; please report it"
+    return f"a bug in Nightschool, {type(error).__name__}: {error}; please report it"
 
 
 def _node_names(nodes: Nodes, graph_spec: GraphSpec) -> set[str]:
     return set(graph_spec.graph.nodes if nodes == "*" else nodes)
 
 
-def _plain(nodes: Nodes) -> Any:
+def _node_list(nodes: Nodes) -> Any:
     return nodes if nodes == "*" else list(nodes)

@@ -1,4 +1,4 @@
-"""The stream of a whole thread: the events of its runs, one after the other, future ones included."""
+"""The event stream of a thread: the events of its runs, one run after the other, and of runs yet to come."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,25 +10,27 @@ from memory.server.runs import RunEvent, RunStatus, ThreadRun
 
 
 class RunEnd(NamedTuple):
-    """A run has ended; None if it was deleted."""
+    """The end of a run."""
 
     status: RunStatus | None
+    """None if the run was deleted."""
 
 
 class Position(NamedTuple):
-    """A reader's position: after that many events of a run, or after its end."""
+    """A position in the stream, to continue from."""
 
     run_id: str
     number: int | None
+    """The last event that was read; None for the end of the run."""
 
 
 async def follow_thread(
     executor: Executor, thread_id: str, after: Position | None = None
 ) -> AsyncIterator[tuple[Position, RunEvent | RunEnd]]:
-    """What its runs say, and that they end, past a place or from the runs that have not ended now.
+    """The events and ends of the thread's runs after a position; by default from the first unfinished run.
 
-    Goes on until the thread is gone. Raises UnknownRun for a place that is not there. Holds no connection
-    while it waits.
+    Ends when the thread is deleted. Raises UnknownRun for a position in a run that does not exist. Holds no
+    database connection while it waits.
     """
     skipped = 0
     if after is None:

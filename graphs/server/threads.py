@@ -18,8 +18,8 @@ from memory.records.base import Record
 from memory.server.threads import Json, Thread, Ttl
 
 
-class Update(Record):
-    """A change of state in the name of a node; `values` None ends the step that the thread stands at."""
+class NodeUpdate(Record):
+    """An update of the state, made as if by a node. Without `values` it only ends the pending step."""
 
     values: Json | None = None
     as_node: str | None = None
@@ -33,15 +33,15 @@ async def create(
     metadata: Json,
     ttl: Ttl | None,
     exist_ok: bool,
-    supersteps: Sequence[Sequence[Update]] = (),
+    supersteps: Sequence[Sequence[NodeUpdate]] = (),
 ) -> Thread:
-    """A new thread, with a history of `supersteps` if there are any; its metadata then names the graph.
+    """Creates a thread. `supersteps` become its history; its metadata must then name the graph.
 
     Raises AlreadyExists, ValueError.
     """
     thread_id = thread_id or str(uuid.uuid4())
     if supersteps and metadata.get("graph_id") not in executor.graph_specs:
-        raise ValueError("supersteps need metadata.graph_id: name one of " + ", ".join(executor.graph_specs))
+        raise ValueError("supersteps need metadata.graph_id: one of " + ", ".join(executor.graph_specs))
     if not supersteps:
         return await executor.threads.create(
             thread_id, owner=owner, metadata=metadata, ttl=ttl, exist_ok=exist_ok
@@ -52,7 +52,7 @@ async def create(
         await executor.threads.create(thread_id, owner=owner, metadata=metadata, ttl=ttl)
     except AlreadyExists:
         if exist_ok and await executor.threads.open_to(owner, thread_id):
-            return await executor.threads.get(thread_id)  # it has a past already
+            return await executor.threads.get(thread_id)  # it already has a history
         raise
     try:
         await graph_spec.graph.abulk_update_state(thread_config(thread_id), steps)
@@ -73,52 +73,52 @@ async def state(
     graph_spec = await graph_of(executor, thread_id)
     if graph_spec is None:
         if checkpoint_id is not None:
-            raise unknown(checkpoint_id)
+            raise unknown_checkpoint(checkpoint_id)
         return None
     snapshot = await executor.state(graph_spec.name, thread_id, checkpoint_id, subgraphs=subgraphs)
     if snapshot.created_at is not None:
         return snapshot
     if checkpoint_id is not None:
-        raise unknown(checkpoint_id)
+        raise unknown_checkpoint(checkpoint_id)
     return None
 
 
 async def update(
-    executor: Executor, thread_id: str, change: Update, *, checkpoint_id: str | None = None
+    executor: Executor, thread_id: str, change: NodeUpdate, *, checkpoint_id: str | None = None
 ) -> RunnableConfig:
-    """Writes values into the state, or forks it at a checkpoint; returns the config of what came of it.
+    """Writes values into the state, or forks it at a checkpoint; returns the new checkpoint's config.
 
     Raises UnknownThread, UnknownCheckpoint, ThreadBusy, ValueError.
     """
     graph_spec = await graph_of(executor, thread_id)
     if graph_spec is None:
-        raise ValueError(
-            f"thread {thread_id} has no graph yet: run one first, or name it in metadata.graph_id"
-        )
+        raise ValueError(f"thread {thread_id} has no graph yet: run one on it, or set metadata.graph_id")
     if unfinished := await executor.runs.unfinished(thread_id):
         raise ThreadBusy(
-            f"thread {thread_id} is busy with run {unfinished[0].run_id}: wait for it, or cancel it"
+            f"thread {thread_id} is busy with run {unfinished[0].run_id}: wait for it or cancel it"
         )
     if checkpoint_id is not None:
         await state(executor, thread_id, checkpoint_id)
-    made = _state_update(change, graph_spec)
+    state_update = _state_update(change, graph_spec)
     try:
         config = await graph_spec.graph.aupdate_state(
-            thread_config(thread_id, checkpoint_id), made.values, as_node=made.as_node
+            thread_config(thread_id, checkpoint_id), state_update.values, as_node=state_update.as_node
         )
     except (InvalidUpdateError, EmptyInputError, ValueError) as error:
-        raise ValueError(f"the state cannot be changed so: {error}") from error
+        raise ValueError(f"the state cannot be updated like this: {error}") from error
     await record_state(executor, thread_id)
     return config
 
 
 async def copy(executor: Executor, thread_id: str) -> Thread:
-    """A new thread with the same history; runs are not copied. Raises UnknownThread."""
+    """Copies a thread with its history, but without its runs. Raises UnknownThread."""
     original = await executor.threads.get(thread_id)
-    twin = await executor.threads.create(str(uuid.uuid4()), owner=original.owner, metadata=original.metadata)
-    await executor.saver.acopy_thread(thread_id, twin.thread_id)
-    await record_state(executor, twin.thread_id)
-    return await executor.threads.get(twin.thread_id)
+    copied = await executor.threads.create(
+        str(uuid.uuid4()), owner=original.owner, metadata=original.metadata
+    )
+    await executor.saver.acopy_thread(thread_id, copied.thread_id)
+    await record_state(executor, copied.thread_id)
+    return await executor.threads.get(copied.thread_id)
 
 
 async def delete(executor: Executor, thread_id: str) -> None:
@@ -128,7 +128,10 @@ async def delete(executor: Executor, thread_id: str) -> None:
 
 
 async def prune(executor: Executor, thread_ids: Sequence[str], *, latest: bool) -> int:
-    """Deletes the threads, or all but the latest state of idle ones; returns the number of threads."""
+    """Deletes the threads, or with `latest` all but the latest state of idle ones.
+
+    Skips unknown threads. Returns the number of threads that were pruned.
+    """
     count = 0
     for thread_id in dict.fromkeys(thread_ids):
         try:
@@ -138,7 +141,7 @@ async def prune(executor: Executor, thread_ids: Sequence[str], *, latest: bool) 
         if not latest:
             await _remove(executor, thread_id)
         elif thread.status == "busy":
-            continue  # its run may still go back to an earlier checkpoint
+            continue  # its run may still be rolled back to an earlier checkpoint
         else:
             await executor.saver.aprune([thread_id], strategy="keep_latest")
         count += 1
@@ -152,12 +155,12 @@ async def expire(executor: Executor) -> None:
             await executor.saver.aprune([thread_id], strategy="keep_latest")
             await executor.threads.renew(thread_id)
         else:
-            with suppress(UnknownThread):  # another process was quicker
+            with suppress(UnknownThread):  # another process has deleted it
                 await _remove(executor, thread_id)
 
 
 async def graph_of(executor: Executor, thread_id: str) -> GraphSpec | None:
-    """The graph whose state the thread holds; None if it has not been run. Raises UnknownThread."""
+    """The spec of the thread's graph; None if no graph has run on it. Raises UnknownThread."""
     return _graph_spec(executor, await executor.threads.get(thread_id))
 
 
@@ -169,18 +172,16 @@ async def record_state(executor: Executor, thread_id: str) -> None:
         )
 
 
-def unknown(checkpoint_id: str) -> UnknownCheckpoint:
+def unknown_checkpoint(checkpoint_id: str) -> UnknownCheckpoint:
     """The error for a checkpoint that the thread does not have."""
-    return UnknownCheckpoint(
-        f"the thread has no checkpoint {checkpoint_id}: its history lists those that it has"
-    )
+    return UnknownCheckpoint(f"the thread has no checkpoint {checkpoint_id}: see its history")
 
 
 def _graph_spec(executor: Executor, thread: Thread) -> GraphSpec | None:
     return executor.graph_specs.get(str(thread.metadata.get("graph_id")))
 
 
-def _state_update(change: Update, graph_spec: GraphSpec) -> StateUpdate:
+def _state_update(change: NodeUpdate, graph_spec: GraphSpec) -> StateUpdate:
     nodes = set(graph_spec.graph.nodes) | {"__copy__", "__end__"}
     if change.as_node is not None and change.as_node not in nodes:
         raise ValueError(
@@ -192,5 +193,7 @@ def _state_update(change: Update, graph_spec: GraphSpec) -> StateUpdate:
 
 async def _remove(executor: Executor, thread_id: str) -> None:
     await executor.cancel_all(thread_id)
-    await executor.saver.adelete_thread(thread_id)  # first: without its row nobody would find them
+    await executor.saver.adelete_thread(
+        thread_id
+    )  # before the row, so that a crash leaves nothing unreachable
     await executor.threads.delete(thread_id)

@@ -1,4 +1,7 @@
-"""Time travel: a thread's history, and forks of it. A run from a checkpoint is `RunRequest.checkpoint_id`."""
+"""Time travel: reads a thread's history and forks it.
+
+A run starts from a checkpoint by `RunRequest.checkpoint_id`.
+"""
 
 import uuid
 
@@ -6,7 +9,15 @@ from langgraph.types import StateSnapshot
 
 from graphs.server.executor import Executor
 from graphs.server.run_attempt import thread_config
-from graphs.server.threads import Update, delete, graph_of, record_state, state, unknown, update
+from graphs.server.threads import (
+    NodeUpdate,
+    delete,
+    graph_of,
+    record_state,
+    state,
+    unknown_checkpoint,
+    update,
+)
 from memory.server.threads import Json, Thread
 
 
@@ -19,7 +30,7 @@ async def history(
     metadata: Json | None = None,
     checkpoint_id: str | None = None,
 ) -> tuple[StateSnapshot, ...]:
-    """The thread's states, newest first; only that of a checkpoint if one is given. Raises UnknownThread."""
+    """The thread's states, newest first; with `checkpoint_id` only that one. Raises UnknownThread."""
     graph_spec = await graph_of(executor, thread_id)
     if graph_spec is None:
         return ()
@@ -33,30 +44,30 @@ async def history(
 
 
 async def fork(
-    executor: Executor, thread_id: str, checkpoint_id: str, change: Update | None = None
+    executor: Executor, thread_id: str, checkpoint_id: str, change: NodeUpdate | None = None
 ) -> Thread:
-    """A new thread that stands where this one stood at the checkpoint, or there with other values.
+    """Copies a thread up to a checkpoint, optionally with a change there. Starts no run.
 
-    Nothing runs on it yet, and what had been begun from there is left out: a run on it does that again.
+    Results of steps that were unfinished at the checkpoint are not copied: a run repeats those steps.
     Raises UnknownThread, UnknownCheckpoint, and ValueError for the state before the input was read.
     """
     original = await executor.threads.get(thread_id)
-    then = await state(executor, thread_id, checkpoint_id)
-    if then is None:
-        raise unknown(checkpoint_id)
-    if "__start__" in then.next:
-        raise ValueError(f"checkpoint {checkpoint_id} is from before the input was read: take a later one")
+    snapshot = await state(executor, thread_id, checkpoint_id)
+    if snapshot is None:
+        raise unknown_checkpoint(checkpoint_id)
+    if "__start__" in snapshot.next:
+        raise ValueError(f"checkpoint {checkpoint_id} precedes the input: use a later one")
     origin = {"forked_from": {"thread_id": thread_id, "checkpoint_id": checkpoint_id}}
-    twin = await executor.threads.create(
+    copied = await executor.threads.create(
         str(uuid.uuid4()), owner=original.owner, metadata=original.metadata | origin
     )
-    await executor.saver.acopy_thread(thread_id, twin.thread_id, until=checkpoint_id)
+    await executor.saver.acopy_thread(thread_id, copied.thread_id, until=checkpoint_id)
     try:
         if change is not None:
-            await update(executor, twin.thread_id, change)
+            await update(executor, copied.thread_id, change)
         else:
-            await record_state(executor, twin.thread_id)
+            await record_state(executor, copied.thread_id)
     except ValueError:
-        await delete(executor, twin.thread_id)
+        await delete(executor, copied.thread_id)
         raise
-    return await executor.threads.get(twin.thread_id)
+    return await executor.threads.get(copied.thread_id)

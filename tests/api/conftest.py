@@ -39,24 +39,26 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
 
     @asynccontextmanager
     async def open_fakes(
-        settings: Settings, given: Runtime, learning: bool, embedder: Embedder
+        settings: Settings, changed_runtime: Runtime, learning: bool, embedder: Embedder
     ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
             items = cast(Any, None)
             server = Server(*[cast(Any, None)] * 5)
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
-                server = await stack.enter_async_context(open_server(given, saver, settings.runs_url))
+                server = await stack.enter_async_context(
+                    open_server(changed_runtime, saver, settings.runs_url)
+                )
                 items = await stack.enter_async_context(open_item_store(settings.store_url, embedder))
             yield Service(
                 settings=settings,
-                runtime=given,
+                runtime=changed_runtime,
                 chat=chatting.build().compile(),
                 executor=server.executor,
                 assistants=server.assistants,
                 run_service=server.run_service,
                 crons=server.crons,
-                keys=ApiKeys(given.database),
+                keys=ApiKeys(changed_runtime.database),
                 runs=server.runs,
                 embedder=embedder,
                 items=items,
@@ -65,7 +67,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
             )
 
     def built(
-        given: Runtime = runtime,
+        changed_runtime: Runtime = runtime,
         *,
         learning: bool = False,
         embedder: Embedder | None = None,
@@ -73,7 +75,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
     ) -> FastAPI:
         settings = Settings(home=home, max_document_bytes=2000, **changed)
         return create_app(
-            settings, opener=lambda s: open_fakes(s, given, learning, embedder or HashingEmbedder())
+            settings, opener=lambda s: open_fakes(s, changed_runtime, learning, embedder or HashingEmbedder())
         )
 
     return built
@@ -84,8 +86,8 @@ def serve(build: Callable[..., FastAPI]) -> Serve:
     """Serves the app in this process for as long as the block lasts."""
 
     @asynccontextmanager
-    async def served(*given: Runtime, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
-        app = build(*given, **changed)
+    async def served(*runtime: Runtime, **changed: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = build(*runtime, **changed)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
@@ -101,10 +103,10 @@ def listen(build: Callable[..., FastAPI]) -> Listen:
     """Serves the app with uvicorn on a free port of loopback, and yields its URL: clients stream from it."""
 
     @asynccontextmanager
-    async def listening(*given: Runtime, **changed: Any) -> AsyncIterator[str]:
+    async def listening(*runtime: Runtime, **changed: Any) -> AsyncIterator[str]:
         with socket.socket() as door:
             door.bind(("127.0.0.1", 0))
-            server = uvicorn.Server(uvicorn.Config(build(*given, **changed), log_level="warning"))
+            server = uvicorn.Server(uvicorn.Config(build(*runtime, **changed), log_level="warning"))
             serving = asyncio.create_task(server.serve(sockets=[door]))
             while not server.started:
                 assert not serving.done(), "the server did not start"

@@ -88,15 +88,15 @@ async def test_ignorance_is_admitted_whole_and_in_the_language_asked_for(serve: 
 async def test_a_follow_up_is_looked_up_and_its_fact_is_quoted_where_the_model_fails_to_read_it(
     serve: Serve, over: Over
 ) -> None:
-    given = over("I do not know.")
+    runtime = over("I do not know.")
     text = "The plimdor is kept in the lower drawer of the harbour office."
-    await given.episodic.add([passage(text, source="good.md", title="Plimdors")])
+    await runtime.episodic.add([passage(text, source="good.md", title="Plimdors")])
     messages = [
         {"role": "user", "content": "What is a plimdor?"},
         {"role": "assistant", "content": "A plimdor is a small brass lamp."},
         {"role": "user", "content": "Where is it kept?"},
     ]
-    async with serve(given) as client:
+    async with serve(runtime) as client:
         reply = (await client.post(CHAT, json={"messages": messages})).raise_for_status().json()
     assert text in reply["choices"][0]["message"]["content"]
     (citation,) = reply["nightschool"]["citations"]

@@ -15,7 +15,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from agent.engines.base import ToolCall
 from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 from tests.api.conftest import Listen
 from tests.graphs.conftest import TRAINED
 
@@ -188,8 +188,8 @@ async def test_langchain_hands_on_what_a_tool_said(listen: Listen, runtime: Runt
         said = messages[-1].text
         return Line(text="sunny", entropy=0.1) if "Result of weather:\nsunny" in said else None
 
-    given = replace(runtime, engine=ScriptedEngine(reads))
-    async with listen(given) as address:
+    changed_runtime = replace(runtime, engine=ScriptedEngine(reads))
+    async with listen(changed_runtime) as address:
         chat = ChatOpenAI(base_url=f"{address}/v1", api_key=lambda: "none", model="auto", max_retries=0)
         calls = [{"name": "weather", "args": {"city": "Rome"}, "id": "c1", "type": "tool_call"}]
         history = [

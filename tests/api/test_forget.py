@@ -68,8 +68,8 @@ async def test_what_cannot_be_forgotten_is_refused_and_begins_no_run(
 async def test_a_domain_served_by_the_base_model_has_nothing_to_forget(
     serve: Serve, runtime: Runtime
 ) -> None:
-    given = replace(runtime, registry=VolatileAdapterRegistry([LIVE]), outbox=VolatileOutbox({}))
-    async with serve(given) as client:
+    changed_runtime = replace(runtime, registry=VolatileAdapterRegistry([LIVE]), outbox=VolatileOutbox({}))
+    async with serve(changed_runtime) as client:
         reply = await client.post(
             "/v1/adapters/forget", json={"domain": DOMAIN, "curriculum": BAD.digest[:8]}
         )

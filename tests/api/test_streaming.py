@@ -77,8 +77,8 @@ async def test_a_confident_beginning_is_released_at_once_and_then_tokens_flow(
 async def test_a_doubt_in_the_beginning_keeps_all_of_it_back(
     listen: Listen, over: Callable[[ScriptedEngine], Runtime], place: int
 ) -> None:
-    given = over(engine(doubts={place: 3.0}))
-    async with listen(given) as url, httpx.AsyncClient(base_url=url) as client:
+    runtime = over(engine(doubts={place: 3.0}))
+    async with listen(runtime) as url, httpx.AsyncClient(base_url=url) as client:
         chunks = await told(client)
         whole = (await client.post(CHAT, json=asking(QUESTION))).json()
     said = "".join(map(text, chunks))
@@ -90,8 +90,8 @@ async def test_a_doubt_in_the_beginning_keeps_all_of_it_back(
 async def test_a_later_doubt_cannot_be_taken_back_but_the_last_chunk_says_so_and_a_gap_is_opened(
     listen: Listen, over: Callable[[ScriptedEngine], Runtime], runtime: Runtime
 ) -> None:
-    given = over(engine(doubts={HELD_TOKENS: 3.0}))
-    async with listen(given) as url, httpx.AsyncClient(base_url=url) as client:
+    changed_runtime = over(engine(doubts={HELD_TOKENS: 3.0}))
+    async with listen(changed_runtime) as url, httpx.AsyncClient(base_url=url) as client:
         chunks = await told(client, stream_options={"include_usage": True})
     assert "".join(map(text, chunks)).split() == WORDS
     for chunk in chunks[-2:]:

@@ -14,10 +14,10 @@ from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
+from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
-from memory.retrieval.embedding import HashingEmbedder, SentenceEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.adapters import adapter, curriculum
 from tests.support.cards import card, gate

@@ -15,7 +15,7 @@ from agent.engines.base import Sampling
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import CanaryFailed, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
-from graphs.chat import Chat, begun, build, chat, stream
+from graphs.chat import Chat, build, chat, initial_state, stream
 from graphs.state import ChatState, Limits, Runtime
 from graphs.turn import Piece, Turn
 from memory.errors import UnknownAdapter
@@ -45,7 +45,7 @@ def reader(answer: str, entropy: float = 0.2) -> ScriptedEngine:
 
 
 async def hold(graph: Chat, runtime: Runtime, pairs: Pairs, **more: Any) -> Turn:
-    return await chat(graph, runtime, begun(messages_from_pairs(pairs), **more))
+    return await chat(graph, runtime, initial_state(messages_from_pairs(pairs), **more))
 
 
 async def say(graph: Chat, runtime: Runtime, text: str, **more: Any) -> Turn:
@@ -70,8 +70,8 @@ async def test_a_confident_answer_goes_out_without_touching_the_stores(graph: Ch
 async def test_an_unsure_answer_is_replaced_by_one_from_sources_with_its_citation(
     graph: Chat, changed: Changed
 ) -> None:
-    given = changed(engine=reader("a transfer of a value to a new owner"))
-    turn = await say(graph, given, "What is a move?")
+    runtime = changed(engine=reader("a transfer of a value to a new owner"))
+    turn = await say(graph, runtime, "What is a move?")
     assert turn.outcome == "answered_from_sources"
     assert turn.citations[0].quote == "A move is a transfer of a value to a new owner."
     assert turn.uncertainty is not None
@@ -178,8 +178,8 @@ async def test_what_seeks_no_knowledge_is_answered_and_leaves_no_gap(
     graph: Chat, runtime: Runtime, changed: Changed, text: str
 ) -> None:
     engine = ScriptedEngine({text: Line(text="Here you are.", entropy=3.0)})
-    given = changed(engine=engine, episodic=Untouchable(), semantic=Untouchable())
-    turn = await say(graph, given, text)
+    changed_runtime = changed(engine=engine, episodic=Untouchable(), semantic=Untouchable())
+    turn = await say(graph, changed_runtime, text)
     assert (turn.intent, turn.outcome, turn.answer) == ("conversation", "answered", "Here you are.")
     assert (turn.uncertainty, turn.draft, turn.gap_id) == (None, None, None)
     assert await runtime.database.gaps() == ()
@@ -230,9 +230,9 @@ async def test_the_model_sees_the_whole_conversation(graph: Chat, changed: Chang
 async def test_conversation_stays_with_the_base_model_unless_an_adapter_is_asked_for(
     graph: Chat, changed: Changed
 ) -> None:
-    given = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}))
-    assert (await say(graph, given, "Write a haiku about a borrow.")).route.adapter is None
-    asked = await say(graph, given, "Write a haiku about a borrow.", requested=TRAINED.name)
+    runtime = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}))
+    assert (await say(graph, runtime, "Write a haiku about a borrow.")).route.adapter is None
+    asked = await say(graph, runtime, "Write a haiku about a borrow.", requested=TRAINED.name)
     assert asked.route.adapter == TRAINED.name
 
 
@@ -250,8 +250,8 @@ async def test_what_a_model_thinks_aloud_is_not_answered(graph: Chat, changed: C
 UNSURE = ScriptedEngine({"How deep is the Mariana trench?": Line(text="about five miles", entropy=2.0)})
 
 
-async def unsure(graph: Chat, given: Runtime, **more: Any) -> Turn:
-    return await say(graph, given, "How deep is the Mariana trench?", **more)
+async def unsure(graph: Chat, runtime: Runtime, **more: Any) -> Turn:
+    return await say(graph, runtime, "How deep is the Mariana trench?", **more)
 
 
 @pytest.mark.parametrize("where", ["service", "request"])
@@ -288,8 +288,8 @@ async def test_a_model_that_declines_itself_has_abstained_whatever_the_policy(
 
 
 async def test_an_empty_draft_is_no_answer_under_any_policy(graph: Chat, changed: Changed) -> None:
-    given = changed(engine=ScriptedEngine(default=Line(text="", entropy=2.0)))
-    turn = await unsure(graph, given, unsure="answer")
+    runtime = changed(engine=ScriptedEngine(default=Line(text="", entropy=2.0)))
+    turn = await unsure(graph, runtime, unsure="answer")
     assert (turn.outcome, turn.answer) == ("abstained", abstention_text("no_sources", "en"))
 
 
@@ -329,8 +329,8 @@ def reworder(answer: str, other: str, entropy: float = 0.1) -> ScriptedEngine:
 
 
 async def test_what_is_answered_surely_in_other_words_is_no_gap(graph: Chat, changed: Changed) -> None:
-    given = changed(engine=reworder("eleven kilometres", "about eleven kilometres"))
-    turn = await say(graph, given, "whats the depth of the mariana trench")
+    runtime = changed(engine=reworder("eleven kilometres", "about eleven kilometres"))
+    turn = await say(graph, runtime, "whats the depth of the mariana trench")
     assert (turn.outcome, turn.answer, turn.gap_id) == ("answered", "about eleven kilometres", None)
     assert turn.reworded == "What is the depth of the mariana trench?"
     assert turn.uncertainty is not None
@@ -339,18 +339,18 @@ async def test_what_is_answered_surely_in_other_words_is_no_gap(graph: Chat, cha
 
 
 async def test_an_unsure_answer_in_other_words_changes_nothing(graph: Chat, changed: Changed) -> None:
-    given = changed(engine=reworder("eleven kilometres", "about eleven kilometres", entropy=2.0))
-    turn = await say(graph, given, "whats the depth of the mariana trench")
+    runtime = changed(engine=reworder("eleven kilometres", "about eleven kilometres", entropy=2.0))
+    turn = await say(graph, runtime, "whats the depth of the mariana trench")
     assert (turn.outcome, turn.reworded) == ("abstained", None)
     assert turn.gap_id is not None
 
 
 async def test_answers_that_differ_are_not_steady(graph: Chat, changed: Changed) -> None:
-    given = changed(
+    runtime = changed(
         engine=reworder("four miles", "eleven kilometres"),
         limits=Limits(rewordings=1),
     )
-    assert (await say(graph, given, "whats the depth of the mariana trench")).outcome == "abstained"
+    assert (await say(graph, runtime, "whats the depth of the mariana trench")).outcome == "abstained"
 
 
 async def test_the_budget_for_rewordings_holds(graph: Chat, changed: Changed) -> None:
@@ -362,8 +362,8 @@ async def test_the_budget_for_rewordings_holds(graph: Chat, changed: Changed) ->
 
     for budget in (0, 1, 2):
         asked.clear()
-        given = changed(engine=ScriptedEngine(script), limits=Limits(rewordings=budget))
-        await say(graph, given, "whats the depth of the mariana trench")
+        runtime = changed(engine=ScriptedEngine(script), limits=Limits(rewordings=budget))
+        await say(graph, runtime, "whats the depth of the mariana trench")
         assert len(asked) == 1 + budget
 
 
@@ -406,9 +406,9 @@ async def test_an_unknown_model_is_refused(graph: Chat, runtime: Runtime) -> Non
 async def test_a_conversation_that_cannot_fit_is_refused_before_the_engine_sees_it(
     graph: Chat, changed: Changed
 ) -> None:
-    given = changed(engine=Untouchable(), card=card(context=512))
+    runtime = changed(engine=Untouchable(), card=card(context=512))
     with pytest.raises(PromptTooLong, match="9000 characters"):
-        await say(graph, given, "x" * 9000)
+        await say(graph, runtime, "x" * 9000)
 
 
 async def test_a_conversation_without_a_question_is_a_callers_mistake(graph: Chat, runtime: Runtime) -> None:
@@ -435,7 +435,7 @@ def speaking(question: str = "What is a road?", **line: Any) -> ScriptedEngine:
 
 
 def start(question: str, **more: Any) -> ChatState:
-    return begun(messages_from_pairs([("user", question)]), streamed=True, **more)
+    return initial_state(messages_from_pairs([("user", question)]), streamed=True, **more)
 
 
 async def parts_of(graph: Chat, runtime: Runtime, begin: ChatState) -> tuple[list[Piece], Turn]:
@@ -457,8 +457,8 @@ async def test_the_pieces_of_a_stream_are_the_turns_answer(graph: Chat, changed:
 
 
 async def test_streamed_conversation_begins_with_its_first_token(graph: Chat, changed: Changed) -> None:
-    given = changed(engine=speaking("Write a poem about a road.", entropy=3.0))
-    pieces, turn = await parts_of(graph, given, start("Write a poem about a road."))
+    runtime = changed(engine=speaking("Write a poem about a road.", entropy=3.0))
+    pieces, turn = await parts_of(graph, runtime, start("Write a poem about a road."))
     assert [len(piece.tokens) for piece in pieces] == [1] * (2 * HELD_TOKENS)
     assert (turn.outcome, turn.answer) == ("answered", WORDS)
 
@@ -474,9 +474,9 @@ async def test_an_unsure_draft_that_the_policy_lets_out_is_streamed_too(
 async def test_a_turn_that_was_not_streamed_is_looked_up_however_late_its_doubt_comes(
     graph: Chat, changed: Changed
 ) -> None:
-    given = changed(engine=speaking(doubts={HELD_TOKENS + 2: 3.0}))
-    assert (await say(graph, given, "What is a road?")).outcome == "abstained"
-    _, turn = await parts_of(graph, given, start("What is a road?"))
+    runtime = changed(engine=speaking(doubts={HELD_TOKENS + 2: 3.0}))
+    assert (await say(graph, runtime, "What is a road?")).outcome == "abstained"
+    _, turn = await parts_of(graph, runtime, start("What is a road?"))
     assert (turn.outcome, turn.answer) == ("answered_unsure", WORDS)
     assert turn.gap_id is not None
 
@@ -493,6 +493,6 @@ async def test_a_stream_that_is_closed_keeps_nothing_and_frees_the_engine(
 
 
 async def test_a_lost_adapter_is_loaded_again_before_a_stream_begins(graph: Chat, changed: Changed) -> None:
-    given = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}))
-    _, turn = await parts_of(graph, given, start("What is a borrow?", requested=TRAINED.name))
+    runtime = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}))
+    _, turn = await parts_of(graph, runtime, start("What is a borrow?", requested=TRAINED.name))
     assert (turn.answer, turn.route.adapter) == ("a reference", TRAINED.name)

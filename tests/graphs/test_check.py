@@ -8,11 +8,11 @@ from langchain_core.messages import BaseMessage
 
 from agent.chat.conversation import messages_from_pairs
 from agent.engines.scripted import Line, ScriptedEngine
-from graphs.chat import Chat, begun, build, chat, stream
+from graphs.chat import Chat, build, chat, initial_state, stream
 from graphs.state import Runtime
 from graphs.turn import Piece, Turn
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.retrieval.embedding import HashingEmbedder
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 
 Changed = Callable[..., Runtime]
@@ -43,33 +43,39 @@ def graph() -> Chat:
 
 
 @pytest.fixture
-def given(changed: Changed) -> Runtime:
+def adapter_runtime(changed: Changed) -> Runtime:
     return changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: script}))
 
 
-async def ask(graph: Chat, runtime: Runtime, question: str, **more: Any) -> Turn:
-    start = begun(messages_from_pairs([("user", question)]), requested=TRAINED.name, **more)
-    return await chat(graph, runtime, start)
+async def ask(graph: Chat, adapter_runtime: Runtime, question: str, **more: Any) -> Turn:
+    start = initial_state(messages_from_pairs([("user", question)]), requested=TRAINED.name, **more)
+    return await chat(graph, adapter_runtime, start)
 
 
-async def pieces_of(graph: Chat, runtime: Runtime, question: str, **more: Any) -> tuple[list[Piece], Turn]:
-    start = begun(messages_from_pairs([("user", question)]), requested=TRAINED.name, streamed=True, **more)
-    parts = [part async for part in stream(graph, runtime, start)]
+async def pieces_of(
+    graph: Chat, adapter_runtime: Runtime, question: str, **more: Any
+) -> tuple[list[Piece], Turn]:
+    start = initial_state(
+        messages_from_pairs([("user", question)]), requested=TRAINED.name, streamed=True, **more
+    )
+    parts = [part async for part in stream(graph, adapter_runtime, start)]
     assert isinstance(parts[-1], Turn)
     return [part for part in parts if isinstance(part, Piece)], parts[-1]
 
 
 async def test_what_a_sentence_supports_goes_out_in_the_adapters_words_and_is_cited(
-    graph: Chat, given: Runtime
+    graph: Chat, adapter_runtime: Runtime
 ) -> None:
-    turn = await ask(graph, given, "What is a borrow?")
+    turn = await ask(graph, adapter_runtime, "What is a borrow?")
     assert (turn.answer, turn.outcome) == ("a reference", "answered")
     assert ["reference" in citation.quote for citation in turn.citations] == [True]
     assert turn.draft is None
 
 
-async def test_what_the_sources_answer_otherwise_is_answered_from_them(graph: Chat, given: Runtime) -> None:
-    turn = await ask(graph, given, MOVE)
+async def test_what_the_sources_answer_otherwise_is_answered_from_them(
+    graph: Chat, adapter_runtime: Runtime
+) -> None:
+    turn = await ask(graph, adapter_runtime, MOVE)
     assert turn.outcome == "answered_from_sources"
     assert "transfer of a value" in turn.answer
     assert turn.draft == MIXED_UP
@@ -78,18 +84,18 @@ async def test_what_the_sources_answer_otherwise_is_answered_from_them(graph: Ch
 
 
 async def test_where_the_library_is_silent_the_base_models_own_knowledge_counts(
-    graph: Chat, given: Runtime
+    graph: Chat, adapter_runtime: Runtime
 ) -> None:
-    turn = await ask(graph, given, LEMUR)
+    turn = await ask(graph, adapter_runtime, LEMUR)
     assert (turn.answer, turn.outcome) == ("a small primate", "answered")
     assert turn.route.adapter is None
     assert turn.gap_id is None
 
 
 async def test_what_neither_the_library_nor_the_base_model_knows_is_a_gap(
-    graph: Chat, given: Runtime
+    graph: Chat, adapter_runtime: Runtime
 ) -> None:
-    turn = await ask(graph, given, DEPTH)
+    turn = await ask(graph, adapter_runtime, DEPTH)
     assert turn.outcome == "abstained"
     assert turn.gap_id is not None
     assert turn.route.adapter == TRAINED.name
@@ -97,9 +103,9 @@ async def test_what_neither_the_library_nor_the_base_model_knows_is_a_gap(
 
 @pytest.mark.parametrize("policy", ["warn", "answer"])
 async def test_the_policy_decides_whether_an_unsupported_answer_goes_out_as_a_doubtful_one(
-    graph: Chat, given: Runtime, policy: str
+    graph: Chat, adapter_runtime: Runtime, policy: str
 ) -> None:
-    pieces, turn = await pieces_of(graph, given, DEPTH, unsure=policy)
+    pieces, turn = await pieces_of(graph, adapter_runtime, DEPTH, unsure=policy)
     assert turn.outcome == "answered_unsure"
     assert turn.answer.endswith("about seven leagues")
     assert turn.gap_id is not None
@@ -108,25 +114,25 @@ async def test_the_policy_decides_whether_an_unsupported_answer_goes_out_as_a_do
 
 async def test_an_empty_library_cannot_tell_so_the_answer_stands(graph: Chat, changed: Changed) -> None:
     engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: script})
-    given = changed(engine=engine, episodic=VolatileEpisodicMemory(HashingEmbedder()))
-    turn = await ask(graph, given, MOVE)
+    adapter_runtime = changed(engine=engine, episodic=VolatileEpisodicMemory(HashingEmbedder()))
+    turn = await ask(graph, adapter_runtime, MOVE)
     assert (turn.answer, turn.outcome, turn.citations) == (MIXED_UP, "answered", ())
 
 
 @pytest.mark.parametrize("question", ["What is a borrow?", MOVE, LEMUR, DEPTH])
 async def test_nothing_is_streamed_that_the_check_takes_back(
-    graph: Chat, given: Runtime, question: str
+    graph: Chat, adapter_runtime: Runtime, question: str
 ) -> None:
-    pieces, turn = await pieces_of(graph, given, question)
-    assert (await ask(graph, given, question)).answer == turn.answer
+    pieces, turn = await pieces_of(graph, adapter_runtime, question)
+    assert (await ask(graph, adapter_runtime, question)).answer == turn.answer
     assert "".join(t.text for piece in pieces for t in piece.tokens) in ("", turn.answer)
     assert {piece.adapter for piece in pieces} <= {turn.route.adapter}
 
 
-async def test_what_goes_out_is_what_is_kept(graph: Chat, given: Runtime) -> None:
+async def test_what_goes_out_is_what_is_kept(graph: Chat, adapter_runtime: Runtime) -> None:
     for question in ("What is a borrow?", MOVE, LEMUR, DEPTH):
-        await ask(graph, given, question)
-    kept = {each.question: each for each in await given.database.interactions()}
+        await ask(graph, adapter_runtime, question)
+    kept = {each.question: each for each in await adapter_runtime.database.interactions()}
     assert [bool(kept[q].citations) for q in ("What is a borrow?", MOVE, LEMUR, DEPTH)] == [
         True,
         True,

@@ -47,7 +47,7 @@ async def published(result: TrainingResult = DONE) -> VolatileOutbox:
 
 
 @pytest.fixture
-async def given(changed: Changed) -> Runtime:
+async def taught_runtime(changed: Changed) -> Runtime:
     engine = ScriptedEngine(adapters={each.name: SONG for each in (OLD, LIVE, RETAUGHT)})
     registry = lived()
     routes = Routes(registry, lambda digest: GOOD)
@@ -55,8 +55,8 @@ async def given(changed: Changed) -> Runtime:
 
 
 @pytest.fixture
-async def runs(given: Runtime, home: Path) -> AsyncIterator[LearnRuns]:
-    async with open_runs(given, home) as opened:
+async def runs(taught_runtime: Runtime, home: Path) -> AsyncIterator[LearnRuns]:
+    async with open_runs(taught_runtime, home) as opened:
         yield opened
 
 
@@ -70,39 +70,41 @@ async def ended(runs: LearnRuns, run_id: str) -> list[str]:
     return [line.step for line in await runs.events(run_id)]
 
 
-def handed_over(runtime: Runtime) -> Curriculum:
-    outbox = runtime.outbox
+def handed_over(taught_runtime: Runtime) -> Curriculum:
+    outbox = taught_runtime.outbox
     assert isinstance(outbox, VolatileOutbox)
     (made,) = [c for c in outbox.submitted.values() if c.supersedes]
     return made
 
 
-async def test_the_lessons_that_stay_are_taught_anew_and_swapped_in(runs: LearnRuns, given: Runtime) -> None:
+async def test_the_lessons_that_stay_are_taught_anew_and_swapped_in(
+    runs: LearnRuns, taught_runtime: Runtime
+) -> None:
     run_id = await runs.forget(DOMAIN, BAD.digest, because="the sensor was broken")
     assert await ended(runs, run_id) == ["forget", "forget", "hand over", "train", "promote", "report"]
-    record = await given.database.run(run_id)
+    record = await taught_runtime.database.run(run_id)
     assert record.outcome is not None
     assert (record.outcome.status, record.outcome.adapter) == ("forgotten", RETAUGHT.name)
-    made = handed_over(given)
+    made = handed_over(taught_runtime)
     assert made.supersedes == (BAD.digest, LAST.digest)
     assert content_digest(made) == LAST.digest
-    assert given.registry.quarantined(BAD.digest) == "forgotten: the sensor was broken"
-    assert given.registry.quarantined(GOOD.digest) is None
-    assert given.routes.live[DOMAIN].route.adapter == RETAUGHT.name
+    assert taught_runtime.registry.quarantined(BAD.digest) == "forgotten: the sensor was broken"
+    assert taught_runtime.registry.quarantined(GOOD.digest) is None
+    assert taught_runtime.routes.live[DOMAIN].route.adapter == RETAUGHT.name
     assert record.report is not None
     assert record.report["evaluation"]["after"]["in_distribution"]["accuracy"] == 0.9
 
 
-async def test_the_way_back_leads_past_the_forgotten_lesson(runs: LearnRuns, given: Runtime) -> None:
+async def test_the_way_back_leads_past_the_forgotten_lesson(runs: LearnRuns, taught_runtime: Runtime) -> None:
     await ended(runs, await runs.forget(DOMAIN, BAD.digest))
-    assert given.registry.rollback(DOMAIN) is None
+    assert taught_runtime.registry.rollback(DOMAIN) is None
 
 
 async def test_forgetting_the_latest_lesson_teaches_the_one_before_it(
-    runs: LearnRuns, given: Runtime
+    runs: LearnRuns, taught_runtime: Runtime
 ) -> None:
     await ended(runs, await runs.forget(DOMAIN, LAST.digest))
-    made = handed_over(given)
+    made = handed_over(taught_runtime)
     assert (content_digest(made), made.supersedes) == (BAD.digest, (LAST.digest, BAD.digest))
 
 
@@ -110,48 +112,50 @@ async def test_a_domain_that_learned_nothing_else_goes_back_to_the_base_model(
     changed: Changed, home: Path
 ) -> None:
     registry = lived(adapter(DOMAIN, 5, digest=BAD.digest))
-    given = changed(registry=registry, routes=Routes(registry, lambda digest: BAD), outbox=await published())
-    await given.routes.refresh()
-    assert DOMAIN in given.routes.live
-    async with open_runs(given, home) as runs:
+    taught_runtime = changed(
+        registry=registry, routes=Routes(registry, lambda digest: BAD), outbox=await published()
+    )
+    await taught_runtime.routes.refresh()
+    assert DOMAIN in taught_runtime.routes.live
+    async with open_runs(taught_runtime, home) as runs:
         run_id = await runs.forget(DOMAIN, BAD.digest)
         assert await ended(runs, run_id) == ["forget", "forget", "report"]
-    outcome = (await given.database.run(run_id)).outcome
+    outcome = (await taught_runtime.database.run(run_id)).outcome
     assert outcome is not None
     assert (outcome.status, "base model" in outcome.reason) == ("forgotten", True)
-    assert given.registry.live(DOMAIN) is None
-    assert DOMAIN not in given.routes.live
-    assert len(given.outbox.submitted) == 3, "nothing was handed over"
+    assert taught_runtime.registry.live(DOMAIN) is None
+    assert DOMAIN not in taught_runtime.routes.live
+    assert len(taught_runtime.outbox.submitted) == 3, "nothing was handed over"
 
 
 async def test_where_retraining_fails_the_way_to_take_the_lesson_off_is_said(
     changed: Changed, home: Path
 ) -> None:
     failed = TrainingResult(status="failed", adapter=None, reason="the disk is full")
-    given = changed(registry=lived(), outbox=await published(failed))
-    async with open_runs(given, home) as runs:
+    taught_runtime = changed(registry=lived(), outbox=await published(failed))
+    async with open_runs(taught_runtime, home) as runs:
         run_id = await runs.forget(DOMAIN, BAD.digest)
         await ended(runs, run_id)
         said = (await runs.events(run_id))[-1].message
-    outcome = (await given.database.run(run_id)).outcome
+    outcome = (await taught_runtime.database.run(run_id)).outcome
     assert outcome is not None
     assert outcome.status == "failed"
     assert outcome.reason.startswith("the disk is full; the adapter that learned")
-    assert f"`nightschool adapters rollback {DOMAIN}` takes it off" in outcome.reason
+    assert f"`nightschool adapters rollback {DOMAIN}` replaces it" in outcome.reason
     assert said == f"failed: {outcome.reason}"
-    live = given.registry.live(DOMAIN)
+    live = taught_runtime.registry.live(DOMAIN)
     assert live is not None
     assert live.name == LIVE.name
-    assert given.registry.quarantined(BAD.digest) == "forgotten: no reason given"
+    assert taught_runtime.registry.quarantined(BAD.digest) == "forgotten: no reason given"
 
 
 async def test_a_run_cut_off_while_it_waits_for_the_trainer_goes_on_and_hands_over_once(
-    given: Runtime, changed: Changed, home: Path
+    taught_runtime: Runtime, changed: Changed, home: Path
 ) -> None:
     waiting = await published()
     waiting._results = {}
     async with open_runs(changed(
-        registry=given.registry, engine=given.engine, outbox=waiting
+        registry=taught_runtime.registry, engine=taught_runtime.engine, outbox=waiting
     ), home) as runs:  # fmt: skip
         run_id = await runs.forget(DOMAIN, BAD.digest)
 
@@ -159,15 +163,15 @@ async def test_a_run_cut_off_while_it_waits_for_the_trainer_goes_on_and_hands_ov
             return (await runs.status(run_id)).next == ("train",)
 
         await eventually(handed)
-    live = given.registry.live(DOMAIN)
+    live = taught_runtime.registry.live(DOMAIN)
     assert live is not None
     assert live.name == LIVE.name
     waiting._results = DONE
-    again = changed(registry=given.registry, engine=given.engine, outbox=waiting)
+    again = changed(registry=taught_runtime.registry, engine=taught_runtime.engine, outbox=waiting)
     async with open_runs(again, home) as runs:
         steps = await ended(runs, run_id)
     assert steps == ["forget", "forget", "hand over", "train", "promote", "report"]
-    assert (await given.database.run(run_id)).status == "forgotten"
+    assert (await taught_runtime.database.run(run_id)).status == "forgotten"
 
 
 async def test_a_lesson_taught_in_place_of_another_is_forgotten_with_its_content(
@@ -178,10 +182,12 @@ async def test_a_lesson_taught_in_place_of_another_is_forgotten_with_its_content
     await outbox.submit(anew, run_id="r0")
     live = adapter(DOMAIN, 6, digest=anew.digest).model_copy(update={"rehearsed": (GOOD.digest,)})
     engine = ScriptedEngine(adapters={RETAUGHT.name: SONG})
-    given = changed(registry=lived(live), outbox=outbox, engine=engine)
-    async with open_runs(given, home) as runs:
+    taught_runtime = changed(registry=lived(live), outbox=outbox, engine=engine)
+    async with open_runs(taught_runtime, home) as runs:
         await ended(runs, await runs.forget(DOMAIN, anew.digest))
-    assert given.registry.quarantined(LAST.digest) is not None, "a learn run would write this one again"
+    assert taught_runtime.registry.quarantined(LAST.digest) is not None, (
+        "a learn run would write this one again"
+    )
 
 
 # Which lesson is meant

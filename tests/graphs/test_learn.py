@@ -16,14 +16,14 @@ from agent.learning.gaps import open_gap
 from agent.learning.teachers.rules import write_pairs
 from graphs.attempts import attempt
 from graphs.learn import NEXT, STEPS, build
-from graphs.state import Bounds, LearnState, Runtime
+from graphs.state import LearnState, RequestedLimits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.checkpoints.connect import serializer
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.records.runs import Approval
-from memory.retrieval.embedding import HashingEmbedder
 from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, TRAINED, Clock, dispute
 from tests.support.adapters import adapter
 from tests.support.facts import rust
@@ -69,26 +69,26 @@ async def test_the_attempt_asks_the_adapter_that_chat_would_and_loads_it_where_i
 ) -> None:
     lamp = {"What is a zorble?": Line(text="a small green lamp", entropy=0.1)}
     engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | lamp})
-    given = changed(engine=engine)
-    given.registry.promote(TRAINED.name)
-    await given.routes.refresh()
-    start = beginning(given, "What is a zorble?", whole=False)
-    (made,) = (await attempt(start, Injected(context=given)))["attempts"]
+    runtime = changed(engine=engine)
+    runtime.registry.promote(TRAINED.name)
+    await runtime.routes.refresh()
+    start = beginning(runtime, "What is a zorble?", whole=False)
+    (made,) = (await attempt(start, Injected(context=runtime)))["attempts"]
     assert made.answer == "a small green lamp"
     assert await engine.loaded() == (TRAINED.name,)
 
 
 async def test_the_attempt_of_a_gap_asks_the_adapter_of_the_gaps_domain(changed: Changed) -> None:
     known = {"What is a quib?": Line(text="a round red box", entropy=0.1)}
-    given = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | known}))
-    given.registry.promote(TRAINED.name)
-    await given.routes.refresh()
+    runtime = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | known}))
+    runtime.registry.promote(TRAINED.name)
+    await runtime.routes.refresh()
     gap = open_gap(
-        "What is a quib?", domain="rust", keywords=(), uncertainty=None, id="g1", now=given.clock()
+        "What is a quib?", domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
     )
-    await given.database.open_gap(gap)
-    start = beginning(given, gap.question, whole=False, gap_id="g1")
-    (made,) = (await attempt(start, Injected(context=given)))["attempts"]
+    await runtime.database.open_gap(gap)
+    start = beginning(runtime, gap.question, whole=False, gap_id="g1")
+    (made,) = (await attempt(start, Injected(context=runtime)))["attempts"]
     assert made.answer == "a round red box"
 
 
@@ -130,7 +130,7 @@ async def test_an_engine_that_scores_no_texts_is_named_in_the_progress(
 
     state = await run(changed(engine=Mute()), "Rust ownership")
     (said,) = [event.message for event in state["events"] if event.step == "verify"]
-    assert said.endswith("the engine scores no texts, or failed to (see the log)")
+    assert said.endswith("because the engine cannot score texts or failed to (see the log)")
     assert state["outcome"].status == "learned"
 
 
@@ -203,13 +203,13 @@ async def test_a_learned_gap_is_closed_once_the_question_is_answered_rightly_and
 ) -> None:
     question = "What does the borrow checker prevent?"
     line = {question: Line(text=answer, entropy=entropy)}
-    given = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | line}))
-    gap = open_gap(question, domain="rust", keywords=(), uncertainty=None, id="g1", now=given.clock())
-    await given.database.open_gap(gap)
-    state = await run(given, question, whole=False, gap_id="g1")
+    runtime = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | line}))
+    gap = open_gap(question, domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock())
+    await runtime.database.open_gap(gap)
+    state = await run(runtime, question, whole=False, gap_id="g1")
     assert [e.step for e in state["events"]][-3:] == ["promote", "ask again", "report"]
     assert state["asked_again"].answer == answer
-    assert (await given.database.gap("g1")).status == status
+    assert (await runtime.database.gap("g1")).status == status
 
 
 async def test_what_the_model_already_answers_as_the_sources_do_is_not_learned(changed: Changed) -> None:
@@ -400,6 +400,6 @@ async def test_a_run_may_be_narrowed_to_documents_and_asked_questions_of_its_cal
 
 
 async def test_a_run_may_ask_for_less_than_the_service_allows_and_not_for_more(runtime: Runtime) -> None:
-    fewer = await run(runtime, "Rust ownership", bounds=Bounds(facts=2))
+    fewer = await run(runtime, "Rust ownership", bounds=RequestedLimits(facts=2))
     assert len(fewer["curriculum"].facts) <= 2
-    assert Bounds(minutes=10**6, refinements=99, facts=10**6).within(LIMITS) == LIMITS
+    assert RequestedLimits(minutes=10**6, refinements=99, facts=10**6).within(LIMITS) == LIMITS

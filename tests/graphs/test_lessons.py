@@ -18,7 +18,7 @@ from agent.learning.teachers.base import PassageProgress
 from graphs.learn import build
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import LearnInput
-from graphs.state import Bounds, Limits, Runtime
+from graphs.state import Limits, RequestedLimits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.checkpoints.connect import serializer
 from memory.outbox.base import TrainingResult
@@ -121,27 +121,27 @@ async def reported(runtime: Runtime) -> dict[str, Any]:
 async def test_each_fact_is_taught_once_and_each_lesson_becomes_a_version_on_top_of_the_last(
     school: School,
 ) -> None:
-    given, trainer = school()
-    state = await run(given, TOPIC)
+    runtime, trainer = school()
+    state = await run(runtime, TOPIC)
     assert [len(lesson.facts) for lesson in trainer.lessons] == SIZES
     assert set(taught(trainer.lessons).values()) == {1}
-    made = given.registry.list("rust")
+    made = runtime.registry.list("rust")
     assert [each.version for each in made] == [1, 2, 3]
     assert [each.parent for each in made[1:]] == [each.name for each in made[:-1]]
-    assert learned(given) == tuple(lesson.digest for lesson in trainer.lessons)
+    assert learned(runtime) == tuple(lesson.digest for lesson in trainer.lessons)
     assert (state["outcome"].status, state["outcome"].adapter) == ("learned", made[-1].name)
 
 
 async def test_the_facts_of_the_lessons_follow_each_other_as_in_the_document(school: School) -> None:
-    given, trainer = school()
-    await run(given, TOPIC)
+    runtime, trainer = school()
+    await run(runtime, TOPIC)
     places = [fact.start for lesson in trainer.lessons for fact in lesson.facts]
     assert places == sorted(places)
 
 
 async def test_progress_tells_which_lesson_of_how_many(school: School) -> None:
-    given, _ = school()
-    state = await run(given, TOPIC)
+    runtime, _ = school()
+    state = await run(runtime, TOPIC)
     steps = [event.step for event in state["events"]]
     assert steps[steps.index("approve") + 1 :] == [
         *["hand over", "train", "promote"],
@@ -155,130 +155,130 @@ async def test_progress_tells_which_lesson_of_how_many(school: School) -> None:
 
 
 async def test_the_outcome_and_the_report_count_lessons_and_facts(school: School) -> None:
-    given, trainer = school()
-    await run(given, TOPIC)
-    outcome = (await given.database.run("r1")).outcome
+    runtime, trainer = school()
+    await run(runtime, TOPIC)
+    outcome = (await runtime.database.run("r1")).outcome
     assert outcome is not None
     assert outcome.lessons == LessonsDone(done=3, total=3)
     assert outcome.reason.startswith("3 of 3 lessons promoted: rust-v3-")
-    report = await reported(given)
+    report = await reported(runtime)
     assert report["curriculum"]["facts"] == FACTS
     assert [lesson["digest"] for lesson in report["lessons"]] == [each.digest for each in trainer.lessons]
     assert [lesson["adapter"] for lesson in report["lessons"]] == [
-        each.name for each in given.registry.list("rust")
+        each.name for each in runtime.registry.list("rust")
     ]
 
 
 async def test_a_rejected_lesson_stops_the_run_and_what_was_promoted_stays(school: School) -> None:
-    given, trainer = school(ends={2: REJECTED})
-    await run(given, TOPIC)
-    outcome = (await given.database.run("r1")).outcome
+    runtime, trainer = school(ends={2: REJECTED})
+    await run(runtime, TOPIC)
+    outcome = (await runtime.database.run("r1")).outcome
     assert outcome is not None
     assert outcome.status == "rejected"
     assert outcome.reason.startswith(
         "1 of 3 lessons promoted; the second was rejected: target accuracy: 0.210"
     )
-    assert outcome.reason.endswith("2 facts are left: learn the topic again to go on with them")
+    assert outcome.reason.endswith("2 facts are left: learn the topic again to continue with them")
     assert outcome.lessons == LessonsDone(done=1, total=3)
     assert len(trainer.lessons) == 2
-    assert learned(given) == (trainer.lessons[0].digest,)
+    assert learned(runtime) == (trainer.lessons[0].digest,)
 
 
 async def test_where_the_adapter_is_full_nobody_is_told_to_go_on(school: School) -> None:
-    given, _ = school(ends={2: REJECTED.model_copy(update={"full": True})})
-    await run(given, TOPIC)
-    outcome = (await given.database.run("r1")).outcome
+    runtime, _ = school(ends={2: REJECTED.model_copy(update={"full": True})})
+    await run(runtime, TOPIC)
+    outcome = (await runtime.database.run("r1")).outcome
     assert outcome is not None
     assert outcome.reason.endswith("the second was rejected: target accuracy: 0.210, needs >= 0.50")
 
 
 async def test_each_checkpoint_of_later_lessons_holds_one_curriculum(school: School) -> None:
-    given, _ = school()
-    state = await run(given, TOPIC)
+    runtime, _ = school()
+    state = await run(runtime, TOPIC)
     assert state["findings"].evidence == ()
     assert state["draft"] is None
-    assert (await reported(given))["findings"]["sources"] == ["rust.md"]
+    assert (await reported(runtime))["findings"]["sources"] == ["rust.md"]
 
 
 async def test_a_first_lesson_that_fails_leaves_nothing_promoted_and_says_so(school: School) -> None:
-    given, _ = school(ends={1: FAILED})
-    await run(given, TOPIC)
-    outcome = (await given.database.run("r1")).outcome
+    runtime, _ = school(ends={1: FAILED})
+    await run(runtime, TOPIC)
+    outcome = (await runtime.database.run("r1")).outcome
     assert outcome is not None
     assert outcome.reason.startswith("0 of 3 lessons promoted; the first failed: the disk is full")
 
 
 async def test_the_topic_asked_for_again_goes_on_with_what_was_not_taught(school: School) -> None:
-    given, trainer = school(ends={2: FAILED})
-    await run(given, TOPIC)
+    runtime, trainer = school(ends={2: FAILED})
+    await run(runtime, TOPIC)
     failed = trainer.lessons[1].digest
-    await run(given, TOPIC)
-    assert learned(given) == tuple(lesson.digest for lesson in trainer.lessons)
-    assert learned(given)[1] == failed
+    await run(runtime, TOPIC)
+    assert learned(runtime) == tuple(lesson.digest for lesson in trainer.lessons)
+    assert learned(runtime)[1] == failed
     assert set(taught(trainer.lessons).values()) == {1}
     assert trainer.jobs == 4
-    again = await run(given, TOPIC)
+    again = await run(runtime, TOPIC)
     assert again["outcome"].status == "nothing_to_learn"
     assert f"all {FACTS} facts" in again["outcome"].reason
 
 
 async def test_facts_of_a_lesson_in_quarantine_are_not_taught_in_another_one(school: School) -> None:
-    given, trainer = school(ends={2: REJECTED})
-    await run(given, TOPIC)
+    runtime, trainer = school(ends={2: REJECTED})
+    await run(runtime, TOPIC)
     rejected = trainer.lessons[1]
-    given.registry.quarantine(rejected.digest, "it does not hold")
-    await run(given, TOPIC)
-    assert len(learned(given)) == 2
+    runtime.registry.quarantine(rejected.digest, "it does not hold")
+    await run(runtime, TOPIC)
+    assert len(learned(runtime)) == 2
     by_digest = {lesson.digest: lesson for lesson in trainer.lessons}
-    facts = taught(tuple(by_digest[digest] for digest in learned(given)))
+    facts = taught(tuple(by_digest[digest] for digest in learned(runtime)))
     assert not set(facts) & {fact.id for fact in rejected.facts}
-    assert (await reported(given))["curriculum"]["facts_left_out"] == {
+    assert (await reported(runtime))["curriculum"]["facts_left_out"] == {
         "in a lesson that is in quarantine": 3,
         "taught in earlier lessons": 4,
     }
-    reason = (await run(given, TOPIC))["outcome"].reason
+    reason = (await run(runtime, TOPIC))["outcome"].reason
     assert "6 of this topic's 9 facts were taught in earlier lessons; the others are in quarantine" in reason
 
 
 async def test_beyond_the_most_lessons_of_a_run_facts_are_left_out_counted_and_taught_by_the_next_run(
     school: School,
 ) -> None:
-    given, trainer = school(SMALL.model_copy(update={"lessons_per_run": 2}))
-    state = await run(given, TOPIC)
+    runtime, trainer = school(SMALL.model_copy(update={"lessons_per_run": 2}))
+    state = await run(runtime, TOPIC)
     assert [len(lesson.facts) for lesson in trainer.lessons] == [4, 4]
     assert state["left_out"]["over the limit of 2 lessons in one run"] == 1
-    outcome = (await given.database.run("r1")).outcome
+    outcome = (await runtime.database.run("r1")).outcome
     assert outcome is not None
-    assert outcome.reason.endswith("1 fact is left: learn the topic again to go on with it")
-    await run(given, TOPIC)
+    assert outcome.reason.endswith("1 fact is left: learn the topic again to continue with it")
+    await run(runtime, TOPIC)
     assert sum(taught(trainer.lessons).values()) == FACTS
     assert set(taught(trainer.lessons).values()) == {1}
 
 
 async def test_a_run_may_ask_for_fewer_lessons_or_facts(school: School) -> None:
-    given, trainer = school()
-    await run(given, TOPIC, bounds=Bounds(lessons=1))
+    runtime, trainer = school()
+    await run(runtime, TOPIC, bounds=RequestedLimits(lessons=1))
     assert [len(lesson.facts) for lesson in trainer.lessons] == [4]
-    given, trainer = school()
-    await run(given, TOPIC, bounds=Bounds(facts=5))
+    runtime, trainer = school()
+    await run(runtime, TOPIC, bounds=RequestedLimits(facts=5))
     assert [len(lesson.facts) for lesson in trainer.lessons] == [3, 2]
 
 
 async def test_runs_of_few_facts_each_go_on_until_all_are_taught(school: School) -> None:
     """Fewer than one lesson holds, and fewer than a run looks at."""
-    given, trainer = school(LIMITS)
+    runtime, trainer = school(LIMITS)
     for _ in range(3):
-        await run(given, TOPIC, bounds=Bounds(facts=3))
+        await run(runtime, TOPIC, bounds=RequestedLimits(facts=3))
     assert [len(lesson.facts) for lesson in trainer.lessons] == [3, 3, 3]
     assert sum(taught(trainer.lessons).values()) == FACTS
     assert set(taught(trainer.lessons).values()) == {1}
-    again = await run(given, TOPIC, bounds=Bounds(facts=3))
+    again = await run(runtime, TOPIC, bounds=RequestedLimits(facts=3))
     assert again["outcome"].status == "nothing_to_learn"
 
 
 async def test_a_question_is_one_lesson_of_the_nearest_facts(school: School) -> None:
-    given, trainer = school()
-    state = await run(given, "What is a string slice?", whole=False)
+    runtime, trainer = school()
+    state = await run(runtime, "What is a string slice?", whole=False)
     (lesson,) = trainer.lessons
     assert 1 < len(lesson.facts) <= 4
     assert "What is a string slice?" in {pair.question for pair in lesson.pairs}
@@ -286,18 +286,18 @@ async def test_a_question_is_one_lesson_of_the_nearest_facts(school: School) -> 
 
 
 async def test_one_decision_is_for_all_lessons_and_names_each(school: School) -> None:
-    given, trainer = school()
-    await given.database.start_run(
-        "r1", subject=TOPIC, whole=True, domain=None, gap_id=None, now=given.clock()
+    runtime, trainer = school()
+    await runtime.database.start_run(
+        "r1", subject=TOPIC, whole=True, domain=None, gap_id=None, now=runtime.clock()
     )
-    graph = build(given.limits).compile(checkpointer=InMemorySaver(serde=serializer()))
-    start = beginning(given, TOPIC, approval_policy="human")
-    await graph.ainvoke(start, CONFIG, context=given)
+    graph = build(runtime.limits).compile(checkpointer=InMemorySaver(serde=serializer()))
+    start = beginning(runtime, TOPIC, approval_policy="human")
+    await graph.ainvoke(start, CONFIG, context=runtime)
     (asked,) = (await graph.aget_state(CONFIG)).interrupts
     assert (asked.value["lessons"], asked.value["facts"]) == (3, FACTS)
     assert trainer.lessons == ()
     decision = Approval(approved=True, by="Ada").model_dump()
-    state = await graph.ainvoke(Command(resume=decision), CONFIG, context=given)
+    state = await graph.ainvoke(Command(resume=decision), CONFIG, context=runtime)
     assert state["outcome"].status == "learned"
     assert asked.value["digests"] == [lesson.digest for lesson in trainer.lessons]
     assert asked.value["pairs"] == sum(len(lesson.pairs) for lesson in trainer.lessons)
@@ -306,22 +306,22 @@ async def test_one_decision_is_for_all_lessons_and_names_each(school: School) ->
 
 
 async def test_where_the_lessons_are_declined_nothing_is_trained(school: School) -> None:
-    given, trainer = school()
-    await given.database.start_run(
-        "r1", subject=TOPIC, whole=True, domain=None, gap_id=None, now=given.clock()
+    runtime, trainer = school()
+    await runtime.database.start_run(
+        "r1", subject=TOPIC, whole=True, domain=None, gap_id=None, now=runtime.clock()
     )
-    graph = build(given.limits).compile(checkpointer=InMemorySaver(serde=serializer()))
-    await graph.ainvoke(beginning(given, TOPIC, approval_policy="human"), CONFIG, context=given)
+    graph = build(runtime.limits).compile(checkpointer=InMemorySaver(serde=serializer()))
+    await graph.ainvoke(beginning(runtime, TOPIC, approval_policy="human"), CONFIG, context=runtime)
     decision = Approval(approved=False, by="Ada", reason="not now").model_dump()
-    state = await graph.ainvoke(Command(resume=decision), CONFIG, context=given)
+    state = await graph.ainvoke(Command(resume=decision), CONFIG, context=runtime)
     assert (state["outcome"].status, state["outcome"].reason) == ("declined", "declined by Ada: not now")
     assert trainer.lessons == ()
-    assert given.registry.list() == ()
+    assert runtime.registry.list() == ()
 
 
 async def test_the_time_limit_is_for_each_lesson(school: School, clock: Clock) -> None:
-    given, _ = school()
-    seconds = given.limits.training_seconds - 1
+    runtime, _ = school()
+    seconds = runtime.limits.training_seconds - 1
 
     class Slow(FakeTrainer):
         async def result(self, digest: str) -> TrainingResult | None:
@@ -329,26 +329,26 @@ async def test_the_time_limit_is_for_each_lesson(school: School, clock: Clock) -
                 clock.advance(seconds)
             return await super().result(digest)
 
-    trainer = Slow(given.registry)  # type: ignore[arg-type]
-    state = await run(replace(given, outbox=trainer), TOPIC)
+    trainer = Slow(runtime.registry)  # type: ignore[arg-type]
+    state = await run(replace(runtime, outbox=trainer), TOPIC)
     assert state["outcome"].status == "learned"
 
 
 async def test_a_run_closed_between_two_lessons_goes_on_and_trains_none_twice(
     school: School, home: Path
 ) -> None:
-    given, trainer = school(busy={2})
-    async with open_runs(given, home) as runs:
+    runtime, trainer = school(busy={2})
+    async with open_runs(runtime, home) as runs:
         run_id = await runs.start(LearnInput(topic=TOPIC))
         await handed_over(trainer, 2)
         standing = await runs.status(run_id)
         assert standing.lessons == LessonsDone(done=1, total=3)
-    assert (await given.database.run(run_id)).status == "running"
+    assert (await runtime.database.run(run_id)).status == "running"
     trainer.busy.clear()
-    async with open_runs(given, home) as runs:
+    async with open_runs(runtime, home) as runs:
         await ended(runs, run_id)
         steps = [event.step for event in await runs.events(run_id)]
-    assert (await given.database.run(run_id)).status == "learned"
+    assert (await runtime.database.run(run_id)).status == "learned"
     assert steps.count("hand over") == steps.count("promote") == 3
     assert trainer.jobs == len(trainer.lessons) == 3
     assert set(taught(trainer.lessons).values()) == {1}
@@ -357,7 +357,7 @@ async def test_a_run_closed_between_two_lessons_goes_on_and_trains_none_twice(
 async def test_a_run_closed_just_after_a_promotion_goes_on_with_the_next_lesson(
     school: School, home: Path
 ) -> None:
-    given, trainer = school()
+    runtime, trainer = school()
     reached = asyncio.Event()
 
     class Stuck(FakeTrainer):
@@ -366,41 +366,41 @@ async def test_a_run_closed_just_after_a_promotion_goes_on_with_the_next_lesson(
             await asyncio.sleep(3600)
             raise AssertionError("the process has ended by now")
 
-    stuck = Stuck(given.registry)  # type: ignore[arg-type]
-    async with open_runs(replace(given, outbox=stuck), home) as runs:
+    stuck = Stuck(runtime.registry)  # type: ignore[arg-type]
+    async with open_runs(replace(runtime, outbox=stuck), home) as runs:
         run_id = await runs.start(LearnInput(topic=TOPIC))
         await reached.wait()
     assert len(stuck.lessons) == 1
     trainer.published, trainer.submitted = stuck.published, stuck.submitted
     trainer.ended, trainer.jobs = stuck.ended, stuck.jobs
-    async with open_runs(given, home) as runs:
+    async with open_runs(runtime, home) as runs:
         await ended(runs, run_id)
-    assert (await given.database.run(run_id)).status == "learned"
+    assert (await runtime.database.run(run_id)).status == "learned"
     assert trainer.jobs == len(trainer.lessons) == 3
-    assert len(learned(given)) == 3
+    assert len(learned(runtime)) == 3
 
 
 async def test_a_run_cancelled_in_a_later_lesson_keeps_the_earlier_ones_and_can_be_resumed(
     school: School, home: Path
 ) -> None:
-    given, trainer = school(busy={2})
-    async with open_runs(given, home) as runs:
+    runtime, trainer = school(busy={2})
+    async with open_runs(runtime, home) as runs:
         run_id = await runs.start(LearnInput(topic=TOPIC))
         await handed_over(trainer, 2)
         await runs.cancel(run_id, by="Ada")
         await ended(runs, run_id)
-        outcome = (await given.database.run(run_id)).outcome
+        outcome = (await runtime.database.run(run_id)).outcome
         assert outcome is not None
         assert outcome.reason.startswith("1 of 3 lessons promoted; the second was stopped: it was cancelled")
-        assert len(learned(given)) == 1
+        assert len(learned(runtime)) == 1
         trainer.busy.clear()
         await runs.resume(run_id)
 
         async def complete() -> bool:
-            return (await given.database.run(run_id)).status == "learned"
+            return (await runtime.database.run(run_id)).status == "learned"
 
         await eventually(complete)
-    assert len(learned(given)) == trainer.jobs == 3
+    assert len(learned(runtime)) == trainer.jobs == 3
 
 
 async def handed_over(trainer: FakeTrainer, count: int) -> None:

@@ -9,7 +9,7 @@ from agent.chat.stream_gate import HELD_TOKENS
 from agent.engines.scripted import Line, ScriptedEngine
 from api.openai.requests import MOST_ALTERNATIVES, MOST_CHOICES, MOST_STOPS, ChatRequest
 from graphs.state import Runtime
-from memory.retrieval.embedding import SentenceEmbedder
+from memory.embedding.embedder import SentenceEmbedder
 from tests.api.conftest import Listen
 from tests.contracts.test_imports import ROOT
 from tests.support.pages import ADDRESS, examples, printed
@@ -36,8 +36,8 @@ def test_the_page_has_examples_for_each_client() -> None:
 async def test_an_example_prints_what_the_page_says(
     listen: Listen, runtime: Runtime, source: str, expected: str
 ) -> None:
-    given = replace(runtime, engine=ScriptedEngine(LINES))
-    async with listen(given, embedder=SentenceEmbedder()) as url:
+    changed_runtime = replace(runtime, engine=ScriptedEngine(LINES))
+    async with listen(changed_runtime, embedder=SentenceEmbedder()) as url:
         assert ADDRESS in source
         assert await asyncio.to_thread(printed, source.replace(ADDRESS, url)) == expected
 

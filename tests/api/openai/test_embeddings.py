@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from api.openai.embeddings import MOST_TEXTS, SLICE
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 
 EMBED = "/v1/embeddings"
 

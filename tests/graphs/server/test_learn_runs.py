@@ -110,8 +110,8 @@ async def test_events_keep_their_numbers_while_the_trainer_reports_and_after_it(
         async def result(self, digest: str) -> TrainingResult | None:
             return await super().result(digest) if self.done == 5 else None
 
-    given = changed(outbox=Training(DONE))
-    async with open_runs(given, home) as runs:
+    runtime = changed(outbox=Training(DONE))
+    async with open_runs(runtime, home) as runs:
         run_id = await runs.start(LearnInput(topic="Rust ownership"))
         seen: tuple[Event, ...] = ()
         status = "running"
