@@ -28,7 +28,7 @@ from transformers import AutoModelForCausalLM
 
 from agent.engines.vllm.engine import VllmEngine
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
-from agent.models.store import AdoptedModel, resolve_model
+from agent.models.store import AddedModel, resolve_model
 from agent.settings import read_settings
 from benchmarks.api.load import together
 from benchmarks.api.processes import free_port, running
@@ -75,7 +75,7 @@ Speeds = dict[tuple[str, int], list[Speed]]
 """Those of all repeats, by arm and clients."""
 
 
-def make_adapter(model: AdoptedModel, folder: Path, seed: int, *, delta: float = DELTA) -> None:
+def make_adapter(model: AddedModel, folder: Path, seed: int, *, delta: float = DELTA) -> None:
     """Saves an adapter with random weights and the shapes of the standard recipe."""
     torch.manual_seed(seed)
     base = AutoModelForCausalLM.from_pretrained(model.folder, dtype=torch.float32)
@@ -97,7 +97,7 @@ def await_ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
     raise RuntimeError(f"vLLM does not answer: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
 
 
-async def measure(url: str, pid: int, model: AdoptedModel, home: Path, repeats: int) -> Speeds:
+async def measure(url: str, pid: int, model: AddedModel, home: Path, repeats: int) -> Speeds:
     """Loads the adapters and times all arms, by turns and in another order each time."""
     async with VllmEngine(url, BASE, model.card.template) as engine:
         for name in ADAPTERS:
@@ -174,7 +174,7 @@ def figures_of(speeds: Speeds) -> dict[str, float]:
     return figures
 
 
-def page(speeds: Speeds, model: AdoptedModel, seconds: float, command: str) -> Result:
+def page(speeds: Speeds, model: AddedModel, seconds: float, command: str) -> Result:
     """The result with its tables: a row for each number of clients."""
     recipe, figures = standard(model.card), figures_of(speeds)
 

@@ -168,10 +168,12 @@ async def evaluate(
 ) -> tuple[Evaluation, tuple[GradedAnswer, ...]]:
     """Asks and scores all sets; without an `adapter` it evaluates the base model. Passes engine errors on."""
     started = clock()
-    asked = [(group, question) for group, questions in sets.named() for question in questions]
-    replies = await ask(engine, [q.text for _, q in asked], style, adapter=adapter, on_answer=on_answer)
+    questions = [(group, question) for group, members in sets.named() for question in members]
+    texts = [question.text for _, question in questions]
+    replies = await ask(engine, texts, style, adapter=adapter, on_answer=on_answer)
     answers = tuple(
-        grade(group, question, reply, style) for (group, question), reply in zip(asked, replies, strict=True)
+        grade(group, question, reply, style)
+        for (group, question), reply in zip(questions, replies, strict=True)
     )
     return evaluation(answers, seconds=clock() - started), answers
 

@@ -1,6 +1,7 @@
 """The steps of a training job: plan, measure the base, train, measure the adapter, gate, conclude.
 
-Each step is safe to repeat, so a crash between or within steps loses nothing. `worker` runs and resumes them.
+Each step takes the results of the steps before it and is safe to repeat. `worker` runs them, records their
+results, and resumes after a crash.
 """
 
 import asyncio
@@ -19,9 +20,8 @@ from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import files as outbox
 from memory.outbox.base import Phase, Progress, TrainingResult
-from memory.outbox.files import write_atomically
 from memory.records.adapters import Adapter
-from memory.records.base import Digest, Record, digest_of
+from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
 from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.runs import Job
@@ -89,6 +89,10 @@ class AttemptSpec(Record):
     """Whether training continues from the live adapter instead of starting at the base model."""
     recipe: Recipe
 
+    def measured_like(self, other: "AttemptSpec") -> bool:
+        """Whether both attempts have the same baseline."""
+        return (self.rehearsed, self.left_out, self.live) == (other.rehearsed, other.left_out, other.live)
+
 
 class GatedAttempt(Record):
     """One attempt's adapter and the verdict of its gates."""
@@ -105,6 +109,14 @@ class Baseline(Record):
     answers: tuple[GradedAnswer, ...]
     held: tuple[tuple[str, str], ...]
     """Questions and the base model's answers, to be distilled."""
+
+
+class AdapterEvaluation(Record):
+    """The evaluation of the adapted model, and the digest of the adapter files that were evaluated."""
+
+    after: Evaluation
+    answers: tuple[GradedAnswer, ...]
+    files: Digest
 
 
 def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = None) -> AttemptSpec:
@@ -147,14 +159,8 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
     )
 
 
-def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
-    """Evaluates the base model on all sets, and the live adapter on earlier lessons and those to forget.
-
-    Saves the answers for the later steps and for a second attempt.
-    """
-    path = _baseline_path(context, job, attempt)
-    if path.exists():
-        return
+def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> Baseline:
+    """Evaluates the base model on all sets, and the live adapter on earlier lessons and those to forget."""
     lesson, earlier = _lessons(context, job, attempt)
     left_out = _readable(context, attempt.left_out)
     sets = evaluation_sets(
@@ -184,20 +190,17 @@ def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
             held=tuple((prompt, reply.text) for prompt, reply in zip(prompts, replies, strict=True)),
         )
 
-    write_atomically(path, asyncio.run(answer()).model_dump_json())
+    return asyncio.run(answer())
 
 
-def train(context: JobContext, job: Job, attempt: AttemptSpec) -> TrainingSummary:
+def train(context: JobContext, job: Job, attempt: AttemptSpec, baseline: Baseline) -> TrainingSummary:
     """Trains the adapter in a hidden folder, which is renamed to the final one once it is complete."""
     final = _adapter_folder(context, attempt)
-    summary_path = _work_folder(context, attempt) / "training.json"
-    if final.exists() and summary_path.exists():
-        return TrainingSummary.model_validate_json(summary_path.read_bytes())
     unfinished = final.with_name(f".{attempt.name}.unfinished")
     for leftover in (unfinished, final):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    examples = _examples(context, job, attempt)
+    examples = _examples(context, job, attempt, baseline)
     _report(context, job, "training", message=f"{len(examples)} examples")
 
     def on_progress(step: int, steps: int, loss: float) -> None:
@@ -205,22 +208,20 @@ def train(context: JobContext, job: Job, attempt: AttemptSpec) -> TrainingSummar
 
     start = Path(context.registry.get(attempt.live).path) if attempt.live and attempt.goes_on else None
     summary = context.train(context.base, examples, attempt.recipe, unfinished, on_progress, start=start)
-    write_atomically(summary_path, summary.model_dump_json())
     _flush(unfinished)
     unfinished.rename(final)
     return summary
 
 
-def measure_adapter(context: JobContext, job: Job, attempt: AttemptSpec) -> None:
-    """Evaluates the adapted model on the same questions, and saves the result.
+def measure_adapter(
+    context: JobContext, job: Job, attempt: AttemptSpec, baseline: Baseline
+) -> AdapterEvaluation:
+    """Evaluates the adapted model on the same questions.
 
     Raises EngineError for an adapter that cannot be loaded or used; its folder is removed, so that submitting
     the lesson again trains it again.
     """
-    path = _work_folder(context, attempt) / "adapted.json"
-    if path.exists():
-        return
-    sets = _baseline(context, job, attempt).sets
+    sets = baseline.sets
     base_answers = drift_answers(context.base, context.question_counts, context.recipe)
     folder, style = _adapter_folder(context, attempt), answer_style(context.base.card)
 
@@ -241,19 +242,21 @@ def measure_adapter(context: JobContext, job: Job, attempt: AttemptSpec) -> None
     except EngineError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    write_atomically(path, _AdapterEvaluation(after=after, answers=answers, files=files).model_dump_json())
+    return AdapterEvaluation(after=after, answers=answers, files=files)
 
 
 def gate_adapter(
-    context: JobContext, job: Job, attempt: AttemptSpec, summary: TrainingSummary
+    context: JobContext,
+    job: Job,
+    attempt: AttemptSpec,
+    baseline: Baseline,
+    summary: TrainingSummary,
+    measured: AdapterEvaluation,
 ) -> GatedAttempt:
     """Checks the adapter against the gates, and registers it as candidate or rejected."""
     _report(context, job, "registering")
-    base = _baseline(context, job, attempt)
-    evaluation_path = _work_folder(context, attempt) / "adapted.json"
-    measured = _AdapterEvaluation.model_validate_json(evaluation_path.read_bytes())
     as_learned = _as_learned(context, job, attempt)
-    verdict = gate(base.before, measured.after, context.thresholds, as_learned=as_learned)
+    verdict = gate(baseline.before, measured.after, context.thresholds, as_learned=as_learned)
     card = context.base.card
     fitted = fit_gate(measured.answers, card.gate)
     context.registry.register(
@@ -272,10 +275,10 @@ def gate_adapter(
             recipe=attempt.recipe.name,
             gate=fitted,
             let_through=gate_pass_rates(measured.answers, fitted),
-            before=base.before,
+            before=baseline.before,
             after=measured.after,
             verdict=verdict,
-            canary=choose_canary(base.answers, measured.answers),
+            canary=choose_canary(baseline.answers, measured.answers),
             training_seconds=summary.seconds,
             training_tokens=summary.tokens,
             created_at=context.clock(),
@@ -319,15 +322,7 @@ def _as_live_answer(answer: GradedAnswer) -> GradedAnswer:
     return answer.model_copy(update={"group": "forgotten_live"}) if answer.group == "forgotten" else answer
 
 
-class _AdapterEvaluation(Record):
-    """The evaluation of the adapted model, and the digest of the adapter files that were evaluated."""
-
-    after: Evaluation
-    answers: tuple[GradedAnswer, ...]
-    files: Digest
-
-
-def _examples(context: JobContext, job: Job, attempt: AttemptSpec) -> tuple[Example, ...]:
+def _examples(context: JobContext, job: Job, attempt: AttemptSpec, baseline: Baseline) -> tuple[Example, ...]:
     """The training examples: the lesson with rehearsal of earlier ones (or all of them merged, if training
     starts at the base model), and the examples that preserve the base model."""
     lesson, earlier = _lessons(context, job, attempt)
@@ -339,7 +334,7 @@ def _examples(context: JobContext, job: Job, attempt: AttemptSpec) -> tuple[Exam
         *reading_examples(lesson, attempt.recipe, round(len(pairs) * attempt.recipe.reading)),
         *refusal_examples(context.base, attempt.recipe, round(len(pairs) * attempt.recipe.refusals)),
         *replay_examples(context.base, attempt.recipe),
-        *distillation_examples(_baseline(context, job, attempt).held),
+        *distillation_examples(baseline.held),
     )
 
 
@@ -363,30 +358,10 @@ def _readable(context: JobContext, digests: Sequence[Digest]) -> tuple[Curriculu
     return tuple(curricula)
 
 
-def _baseline(context: JobContext, job: Job, attempt: AttemptSpec) -> Baseline:
-    return Baseline.model_validate_json(_baseline_path(context, job, attempt).read_bytes())
-
-
-def _baseline_path(context: JobContext, job: Job, attempt: AttemptSpec) -> Path:
-    """The file of the baseline, shared by both attempts."""
-    inputs = [attempt.rehearsed, attempt.left_out, attempt.live, *_evaluation_inputs(context)]
-    return context.home / "jobs" / f"{job.digest[:16]}.{digest_of(inputs)[:8]}.json"
-
-
 def _answers_path(context: JobContext) -> Path:
     """The base model's cached answers for all lessons; a file per torch version, since rounding differs."""
     version = metadata.version("torch").partition("+")[0]
     return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
-
-
-def _work_folder(context: JobContext, attempt: AttemptSpec) -> Path:
-    """The folder of intermediate files, for this adapter, recipe and base model only."""
-    inputs = [attempt.model_dump(), *_evaluation_inputs(context)]
-    return context.home / "jobs" / f"{attempt.name}.{digest_of(inputs)[:8]}"
-
-
-def _evaluation_inputs(context: JobContext) -> list[object]:
-    return [context.recipe.model_dump(), context.base.card.digest, context.question_counts.model_dump()]
 
 
 def _adapter_folder(context: JobContext, attempt: AttemptSpec) -> Path:

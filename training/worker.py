@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from agent.errors import AgentError
 from agent.models.store import resolve_model
@@ -25,14 +24,16 @@ from memory.errors import StorageError
 from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import QUEUE, VERSION, WORKFLOW, open_queue
 from memory.outbox.files import report_progress
-from memory.records.base import Digest
+from memory.records.base import Digest, Record
 from memory.records.runs import Job
 from training.backends.base import TrainingSummary
 from training.base_model import open_base_model
 from training.errors import TrainingError, WorkerBusy
 from training.jobs import (
     ATTEMPTS,
+    AdapterEvaluation,
     AttemptSpec,
+    Baseline,
     GatedAttempt,
     JobContext,
     conclude,
@@ -113,6 +114,11 @@ def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str
         os._exit(0)
 
 
+Step = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
+"""Runs a named step, or returns the recorded result of an earlier run."""
+R = TypeVar("R", bound=Record)
+
+
 def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
     """Registers the durable DBOS workflow `train`: finished steps are recorded and not repeated."""
     from dbos import DBOS
@@ -132,26 +138,21 @@ def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
         return result.model_dump(mode="json")
 
 
-def run(
-    context: JobContext,
-    job: Job,
-    step: Callable[[str, Callable[[], dict[str, Any] | None]], dict[str, Any] | None],
-) -> TrainingResult:
+def run(context: JobContext, job: Job, step: Step) -> TrainingResult:
     """Runs all steps of one job through `step`, which records the result of each.
 
     An expected error ends the job as failed, with the reason. Any other error is a bug: it is reported as the
     job's progress and raised.
     """
-    attempts: list[GatedAttempt] = []
+    attempts: list[Attempt] = []
     try:
         while True:
-            attempts.append(_run_attempt(context, job, step, attempts))
-            verdict = attempts[-1].verdict
+            attempts.append(run_attempt(context, job, step, attempts))
+            verdict = attempts[-1].gated.verdict
             if verdict.passed or not verdict.measured or len(attempts) == ATTEMPTS:
                 break
-        return TrainingResult.model_validate(
-            step("conclude", lambda: conclude(context, job, attempts).model_dump(mode="json"))
-        )
+        gated = [attempt.gated for attempt in attempts]
+        return _recorded(step, "conclude", TrainingResult, lambda: conclude(context, job, gated))
     except (TrainingError, StorageError, AgentError) as error:
         log.warning("%s: %s", job.digest[:8], error, exc_info=True)
         context.report(job.digest, Progress(phase="done", message=str(error)))
@@ -163,26 +164,45 @@ def run(
         raise
 
 
-def _run_attempt(
-    context: JobContext,
-    job: Job,
-    step: Callable[[str, Callable[[], dict[str, Any] | None]], dict[str, Any] | None],
-    failed_attempts: Sequence[GatedAttempt],
-) -> GatedAttempt:
-    """Runs one attempt at the lesson; each attempt has its own step names."""
-    failed = failed_attempts[-1].verdict if failed_attempts else None
-    number = f" {len(failed_attempts) + 1}" if failed_attempts else ""
-    attempt = AttemptSpec.model_validate(
-        step(f"claim{number}", lambda: plan_attempt(context, job, failed).model_dump(mode="json"))
+class Attempt(NamedTuple):
+    """One attempt at a lesson."""
+
+    spec: AttemptSpec
+    baseline: Baseline
+    gated: GatedAttempt
+
+
+def run_attempt(context: JobContext, job: Job, step: Step, earlier: Sequence[Attempt] = ()) -> Attempt:
+    """Runs one attempt; each has its own step names. The baseline is measured again only if it changed."""
+    last = earlier[-1] if earlier else None
+    number = f" {len(earlier) + 1}" if earlier else ""
+    failed = last.gated.verdict if last else None
+    spec = _recorded(step, f"plan{number}", AttemptSpec, lambda: plan_attempt(context, job, failed))
+    if last is not None and last.spec.measured_like(spec):
+        baseline = last.baseline
+    else:
+        baseline = _recorded(
+            step, f"measure base{number}", Baseline, lambda: measure_base(context, job, spec)
+        )
+    summary = _recorded(step, f"train{number}", TrainingSummary, lambda: train(context, job, spec, baseline))
+    measured = _recorded(
+        step,
+        f"measure adapter{number}",
+        AdapterEvaluation,
+        lambda: measure_adapter(context, job, spec, baseline),
     )
-    step(f"measure base{number}", partial(measure_base, context, job, attempt))
-    summary = TrainingSummary.model_validate(
-        step(f"train{number}", lambda: train(context, job, attempt).model_dump(mode="json"))
+    gated = _recorded(
+        step,
+        f"gate{number}",
+        GatedAttempt,
+        lambda: gate_adapter(context, job, spec, baseline, summary, measured),
     )
-    step(f"measure adapter{number}", partial(measure_adapter, context, job, attempt))
-    return GatedAttempt.model_validate(
-        step(f"judge{number}", lambda: gate_adapter(context, job, attempt, summary).model_dump(mode="json"))
-    )
+    return Attempt(spec, baseline, gated)
+
+
+def _recorded(step: Step, name: str, kind: type[R], work: Callable[[], R]) -> R:
+    """The result of a step, which is recorded as JSON."""
+    return kind.model_validate(step(name, lambda: work().model_dump(mode="json")))
 
 
 def open_context(settings: Settings, *, quick: bool = False) -> JobContext:

@@ -2,7 +2,8 @@
 
 One question about each of SQuAD's 300 passages, over all of them, and the manuals' 50 questions over the
 manuals. Unanswerable are 100 of the SQuAD questions without their passage, and ten of the manuals' questions.
-Half of SQuAD's articles fitted the weights in `agent.chat.sentence_candidates`, so the other half is reported alone.
+Half of SQuAD's articles fitted the weights in `agent.chat.sentence_candidates`; the other half is reported
+separately.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from agent.engines.local import LocalEngine
 from agent.learning.exploration import FIRST_PASSAGES
 from agent.models.card import ModelCard
-from agent.models.store import AdoptedModel, resolve_model
+from agent.models.store import AddedModel, resolve_model
 from agent.settings import read_settings
 from benchmarks.answers.data import Question, documents, manuals, squad
 from memory.embedding.embedder import Embedder, SentenceEmbedder
@@ -181,7 +182,7 @@ async def all_answers(bench: Bench, questions: Sequence[Question]) -> list[Answe
     return found
 
 
-async def measure(data: Path, model: AdoptedModel, home: Path, count: int) -> Result:
+async def measure(data: Path, model: AddedModel, home: Path, count: int) -> Result:
     """The whole benchmark; `count` questions about SQuAD."""
     start = time.perf_counter()
     card, embedder = model.card, SentenceEmbedder()

@@ -21,7 +21,7 @@ from aiohttp import ClientSession
 from langgraph_sdk import get_client
 
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
-from agent.models.store import AdoptedModel, resolve_model
+from agent.models.store import AddedModel, resolve_model
 from agent.settings import read_settings
 from benchmarks.api import noop, official
 from benchmarks.api.load import Ask, in_turn, together
@@ -195,7 +195,7 @@ async def turns(url: str, checkpoints: Path, scale: Scale) -> dict[str, float]:
     return figures
 
 
-def engine(home: Path, model: AdoptedModel, scale: Scale) -> dict[str, float]:
+def engine(home: Path, model: AddedModel, scale: Scale) -> dict[str, float]:
     """Throughput towards vLLM itself, with and without us."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -207,7 +207,7 @@ def engine(home: Path, model: AdoptedModel, scale: Scale) -> dict[str, float]:
         return asyncio.run(_shared(url, ours, scale))
 
 
-def serving(model: AdoptedModel, port: int) -> tuple[list[str], dict[str, str]]:
+def serving(model: AddedModel, port: int) -> tuple[list[str], dict[str, str]]:
     """The command that serves the model as `nightschool up` does on a CPU, and its environment."""
     card, folder = model.card, str(model.folder)
     command = serve_command(

@@ -22,7 +22,7 @@ from agent.chat.calibration import FOLDS, INVERSE_PENALTY, Floats, Label, auroc
 from agent.chat.gate import FEATURES, gate_features
 from agent.chat.rewording import rewordings
 from agent.engines.local import LocalEngine
-from agent.models.store import AdoptedModel
+from agent.models.store import AddedModel
 from agent.models.study.answer_log import LoggedAnswer
 from benchmarks.gate.data import Asked, collect, labels_of
 from memory.embedding.embedder import Embedder, SentenceEmbedder
@@ -52,7 +52,7 @@ class Costly:
 
 
 def costly(
-    model: AdoptedModel,
+    model: AddedModel,
     passages: Sequence[str],
     asked: Sequence[Asked],
     answers: Sequence[LoggedAnswer],

@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from agent.errors import ModelError, ModelRefused
-from agent.models.adoption import adopt
+from agent.models.add_model import add_model
 from agent.models.catalogue import shipped_catalogue
 from agent.models.store import ModelStore, resolve_model
 from agent.settings import read_settings
@@ -199,7 +199,7 @@ def find_base() -> Path:
             raise NotRun(str(error)) from error
     store = ModelStore(settings.models)
     try:
-        adopt(catalogue.default, store, catalogue, _Quiet(), install=_not_packed)
+        add_model(catalogue.default, store, catalogue, _Quiet(), install=_not_packed)
     except ModelRefused as error:
         raise NotRun(f"the default model cannot be adopted: {error}") from error
     return store.path(catalogue.default)

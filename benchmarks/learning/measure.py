@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.engines.local import LocalEngine
 from agent.errors import AgentError
-from agent.models.store import AdoptedModel
+from agent.models.store import AddedModel
 from benchmarks.learning.data import Asked, Text
 from benchmarks.learning.parts import Lot
 from benchmarks.learning.product import PROMPTS, InlineTrainer, Product, merged, open_product
@@ -34,7 +34,7 @@ INVENTED = 30
 class Bench:
     """A base model and a home in which its adapters are made, whatever the text."""
 
-    def __init__(self, model: AdoptedModel, home: Path) -> None:
+    def __init__(self, model: AddedModel, home: Path) -> None:
         self.base: StudiedModel = open_base_model(model.folder)
         self._home = home.resolve()
         self._registry = MlflowAdapterRegistry(self._home, base=self.base.card.digest)

@@ -1,7 +1,6 @@
 """What `benchmarks.learning` measures, part by part: which texts are taught, and how much of them.
 
-QuestionCounts are such that the whole default run takes less than two hours on two cores, at about 35 s a passage of
-16 facts; what that leaves out is said in `Part.scaled`, which the results print.
+What was scaled down to save time is said in `Part.scaled`, which the results print.
 """
 
 from collections.abc import Callable, Sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 QUEUE = "training"
 WORKFLOW = "train"
-VERSION = "1"
+VERSION = "2"
 """Version of the workflow's steps; a worker resumes only jobs queued under the same version."""
 
 

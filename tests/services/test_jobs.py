@@ -371,7 +371,7 @@ def test_the_next_lesson_does_not_rehearse_what_is_in_quarantine(
     assert starts[-1] is None
 
 
-@pytest.mark.parametrize("broken", ["measure base", "train", "measure adapter", "judge"])
+@pytest.mark.parametrize("broken", ["measure base", "train", "measure adapter", "gate"])
 def test_a_job_killed_before_recording_a_step_repeats_it_and_ends_once(
     registry: MlflowAdapterRegistry, domain: str, broken: str
 ) -> None:
