@@ -1,7 +1,7 @@
-"""The relational schema as the code sees it; `migrations` makes a database look like it.
+"""The tables of the relational store; `migrations` creates and changes them in a database.
 
-A record is kept whole as JSON in `body`; columns beside it are what queries filter, sort or constrain by.
-Times are seconds since 1970, because SQLite knows no time zones.
+The column `body` holds a whole record as JSON; the other columns are for filters, sorting and constraints.
+Times are seconds since 1970, because SQLite has no time zones.
 """
 
 from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text

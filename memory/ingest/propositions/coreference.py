@@ -73,7 +73,7 @@ class CoreferenceResolver:
         self._here: list[_Mention] = []
         self._docs: list[Doc] = []
         self._person_is_topic = False
-        self._topic_is_told = False
+        self._topic_is_named = False
         """Whether the text names its heading, so that `it` may refer to it."""
 
     def read(self, doc: Doc) -> None:
@@ -82,8 +82,8 @@ class CoreferenceResolver:
         inside = " ".join(t.text for t in doc if not t.is_sent_start and t.pos_ == "PROPN")
         self._names |= _capitalised(inside)
         people = {e.text.removesuffix("'s") for e in doc.ents if e.label_ == "PERSON"}
-        told = key(doc.text)
-        self._topic_is_told |= bool(self._topic) and key(self._topic) in told
+        text_key = key(doc.text)
+        self._topic_is_named |= bool(self._topic) and key(self._topic) in text_key
         self._person_is_topic |= any(name in self._topic for name in people if len(name) > 2)
 
     def full(self, text: str, before: Token) -> str | None:
@@ -153,11 +153,12 @@ class CoreferenceResolver:
         return _Mention(token.i, kind(token), text, main, is_subject) if text or is_subject else None
 
     def _referent(self, token: Token) -> str | None:
-        wanted = _KINDS[token.lower_]
-        here = [m for m in self._here if m.kind in _FITTING[wanted] and m.position < token.i]
-        own = _governors(token)
-        here = [m for m in here if token.doc[m.position].head not in own]
-        if wanted == "many" and token.dep_ in ("nsubj", "nsubjpass"):
+        """The text that a pronoun refers to; None if it is unknown or ambiguous."""
+        pronoun_kind = _KINDS[token.lower_]
+        here = [m for m in self._here if m.kind in _FITTING[pronoun_kind] and m.position < token.i]
+        governors = _governors(token)
+        here = [m for m in here if token.doc[m.position].head not in governors]
+        if pronoun_kind == "many" and token.dep_ in ("nsubj", "nsubjpass"):
             others = {
                 t.lower_
                 for t in token.sent
@@ -165,17 +166,19 @@ class CoreferenceResolver:
             }
             if here and len(others) > 1:
                 return None
-        for mentions in (here, *self._before[: 2 if wanted == "person" else 1]):
-            subjects_only = wanted == "many" or (wanted == "thing" and token.dep_ in _SUBJECT)
-            fitting = [m for m in mentions if m.kind in _FITTING[wanted] and (m.subject or not subjects_only)]
+        for mentions in (here, *self._before[: 2 if pronoun_kind == "person" else 1]):
+            subjects_only = pronoun_kind == "many" or (pronoun_kind == "thing" and token.dep_ in _SUBJECT)
+            fitting = [
+                m for m in mentions if m.kind in _FITTING[pronoun_kind] and (m.subject or not subjects_only)
+            ]
             if fitting:
-                return self._only(fitting, wanted)
-        if wanted == "person":
+                return self._only(fitting, pronoun_kind)
+        if pronoun_kind == "person":
             return self._topic if self._person_is_topic else None
-        first = wanted == "thing" and not any(self._before)
+        first = pronoun_kind == "thing" and not any(self._before)
         if first and self._setting:
             return self._setting
-        first &= self._topic_is_told
+        first &= self._topic_is_named
         return self._topic if first and self._topic else None
 
     def _is_topic(self, text: str) -> bool:
@@ -186,21 +189,21 @@ class CoreferenceResolver:
             text.lower().startswith("the ") and name in {n.rpartition(" ")[2] for n in whole}
         )
 
-    def _only(self, mentions: Sequence[_Mention], wanted: str) -> str | None:
+    def _only(self, mentions: Sequence[_Mention], pronoun_kind: str) -> str | None:
         """The mention that the pronoun refers to: the main subject among several; None if ambiguous."""
         texts = {m.text for m in mentions}
         if len(texts) == 1:
             return mentions[-1].text or None
-        if wanted == "person" and any(not m.subject for m in mentions) and not self._person_is_topic:
+        if pronoun_kind == "person" and any(not m.subject for m in mentions) and not self._person_is_topic:
             return None
-        if wanted == "thing" and any(map(self._is_topic, texts)):
+        if pronoun_kind == "thing" and any(map(self._is_topic, texts)):
             return next(m.text for m in mentions if self._is_topic(m.text))
         main = [m for m in mentions if m.main]
         subjects = {m.text for m in mentions if m.subject}
-        if len(main) != 1 or (wanted != "many" and len(subjects) > 1):
+        if len(main) != 1 or (pronoun_kind != "many" and len(subjects) > 1):
             return None
         definite = [m for m in mentions if not m.subject and m.text.lower().startswith(("the ", "its "))]
-        return None if wanted == "thing" and definite else main[0].text or None
+        return None if pronoun_kind == "thing" and definite else main[0].text or None
 
 
 class _Mention(NamedTuple):

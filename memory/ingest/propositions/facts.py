@@ -37,37 +37,39 @@ _PLACED = frozenset({"in", "at", "on", "from", "near", "under"})
 
 def extract_facts(passages: Sequence[Passage]) -> tuple[Fact, ...]:
     """The facts of the passages: first those from structure such as tables, then those from prose."""
-    found = [fact for passage in passages for fact in _structural(passage)]
-    found += [fact for sentence in sentences(passages) for fact in _clausal(sentence)]
-    return tuple({fact.id: fact for fact in found if key(fact.subject) != key(fact.object)}.values())
+    facts = [fact for passage in passages for fact in _structural_facts(passage)]
+    facts += [fact for sentence in sentences(passages) for fact in _clause_facts(sentence)]
+    return tuple({fact.id: fact for fact in facts if key(fact.subject) != key(fact.object)}.values())
 
 
-def _structural(passage: Passage) -> Iterator[Fact]:
-    for each in structured(passage):
-        yield _fact(passage, each.subject, each.relation, each.object, each.start, each.end, rule=each.rule)
+def _structural_facts(passage: Passage) -> Iterator[Fact]:
+    for s in structured(passage):
+        yield _fact(passage, s.subject, s.relation, s.object, s.start, s.end, rule=s.rule)
 
 
-def _clausal(sentence: Sentence) -> Iterator[Fact]:
-    for each in sentence.clauses:
-        if isinstance(each, Apposition):
-            rows = [(each.name.text, "is", each.description.text, "")]
+def _clause_facts(sentence: Sentence) -> Iterator[Fact]:
+    for clause in sentence.clauses:
+        if isinstance(clause, Apposition):
+            rows = [(clause.name.text, "is", clause.description.text, "")]
         else:
-            rows = list(_rows(each))
-        head = each.name.head if isinstance(each, Apposition) else each.verb
+            rows = list(_rows(clause))
+        head = clause.name.head if isinstance(clause, Apposition) else clause.verb
         for subject, relation, object_, condition in rows:
-            named, told = sentence.resolver.full(subject, head), sentence.resolver.full(object_, head)
-            if named is not None and told is not None and 0 < len(told.split()) <= LONGEST_OBJECT:
-                subject, object_ = named, told
+            full_subject = sentence.resolver.full(subject, head)
+            full_object = sentence.resolver.full(object_, head)
+            if full_subject is None or full_object is None:
+                continue
+            if 0 < len(full_object.split()) <= LONGEST_OBJECT:
                 yield _fact(
                     sentence.passage,
-                    subject,
+                    full_subject,
                     relation,
-                    object_,
+                    full_object,
                     sentence.start,
                     sentence.end,
-                    rule="apposition" if isinstance(each, Apposition) else "clause",
+                    rule="apposition" if isinstance(clause, Apposition) else "clause",
                     condition=condition,
-                    negated=isinstance(each, Clause) and each.negated,
+                    negated=isinstance(clause, Clause) and clause.negated,
                 )
 
 
