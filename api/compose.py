@@ -1,7 +1,4 @@
-"""Composition of the api: opens the engine, the stores and the graphs once, closes them in reverse.
-
-The only place that turns settings into objects; it decides nothing about requests.
-"""
+"""Composition of the api: opens the engine, the stores and the run server by the settings, and closes them."""
 
 import asyncio
 import fcntl
@@ -30,7 +27,7 @@ from agent.learning.teachers.combined import CombinedTeacher
 from agent.learning.teachers.judge import ModelJudge
 from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.rules import RulesTeacher
-from agent.models.store import AdoptedModel, resolve_model
+from agent.models.store import AddedModel, resolve_model
 from agent.promotion import restore
 from agent.settings import Settings
 from api.langgraph.run_service import RunService
@@ -63,12 +60,13 @@ from memory.server.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 3.0
+ADAPTER_CHECK_SECONDS = 3.0
+"""Interval at which `keep_adapters_loaded` checks the engine."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes work with."""
+    """The dependencies of the routes."""
 
     settings: Settings
     runtime: Runtime
@@ -78,13 +76,13 @@ class Service:
     run_service: RunService
     crons: Crons
     keys: ApiKeys
-    runs: LearnRuns
+    learn_runs: LearnRuns
     embedder: Embedder
     items: ItemStore
-    writing: asyncio.Lock
-    """Held while a document is taken in: two ingests of one document at once would mix."""
-    embedding: asyncio.Lock
-    """Held while texts are embedded for a client: more at once would take all threads and gain nothing."""
+    ingest_lock: asyncio.Lock
+    """Held while a document is ingested, because two ingests of one document would mix."""
+    embedding_lock: asyncio.Lock
+    """Held while texts are embedded for a client, because several at once would only occupy all threads."""
 
 
 def service_of(request: Request) -> Service:
@@ -100,30 +98,30 @@ ServiceDep = Annotated[Service, Depends(service_of)]
 Graphs = Callable[[Runtime, Saver], Sequence[GraphSpec]]
 
 
-def shipped(runtime: Runtime, saver: Saver) -> Sequence[GraphSpec]:
-    """The graphs that clients may run."""
+def shipped_graphs(runtime: Runtime, saver: Saver) -> Sequence[GraphSpec]:
+    """Graphs that ship with the service and that clients may run."""
     return ChatSpec(saver), LearnSpec(runtime, saver)
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> AsyncIterator[Service]:
     """Opens everything. Raises StoreUnavailable, EngineUnavailable, and ValueError for a bad setting."""
-    model = resolve_model(settings)  # first: nothing needs to be opened to find it missing
+    model = resolve_model(settings)  # first, so that a missing model is reported before anything is opened
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         if make_url(settings.runs_url).get_backend_name() == "sqlite":
-            stack.enter_context(_alone(settings.path("api.lock")))
+            stack.enter_context(_process_lock(settings.path("api.lock")))
         engine = await _engine(settings, model, stack)
         database = await open_database(settings.relational_url)
         stack.push_async_callback(database.aclose)
         keys = ApiKeys(database)
         if not settings.on_loopback and not await keys.required():
             raise ValueError(
-                f"the api listens on {settings.api_host} for keys only, and there are none: `nightschool keys"
-                " create --scope chat` makes one, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
+                f"an api on {settings.api_host} needs keys, and there are none: make one with `nightschool keys"
+                " create --scope chat`, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
             )
         embedder = SentenceEmbedder()
-        # Loading it takes seconds, which the first chat that looks something up need not wait for.
+        # Loads the model in the background, so that the first search does not wait seconds for it.
         warming = asyncio.create_task(asyncio.to_thread(embedder.embed, ["warm"]))
         stack.callback(warming.cancel)
         episodic = await LanceEpisodicMemory.open(settings.path("episodic"), embedder)
@@ -132,7 +130,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
         outbox = await asyncio.to_thread(
             DbosOutbox, settings.path("outbox"), f"sqlite:///{settings.path('training.db')}"
         )
-        stack.callback(outbox.close)  # not in a thread: closing DBOS shuts the pool of threads down
+        stack.callback(outbox.close)  # not in a thread, because closing DBOS shuts down the thread pool
         registry = await asyncio.to_thread(
             partial(MlflowAdapterRegistry, settings.home, base=model.card.digest)
         )
@@ -164,8 +162,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
         server = await stack.enter_async_context(
             open_server(runtime, saver, settings.runs_url, _webhooks(settings), graphs)
         )
-        watch = asyncio.create_task(keep_loaded(engine, registry))
-        stack.push_async_callback(_end, watch)
+        adapter_check = asyncio.create_task(keep_adapters_loaded(engine, registry))
+        stack.push_async_callback(_cancel, adapter_check)
         yield Service(
             settings=settings,
             runtime=runtime,
@@ -175,24 +173,24 @@ async def open_service(settings: Settings, graphs: Graphs = shipped) -> AsyncIte
             run_service=server.run_service,
             crons=server.crons,
             keys=keys,
-            runs=server.runs,
+            learn_runs=server.learn_runs,
             embedder=embedder,
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
-            writing=asyncio.Lock(),
-            embedding=asyncio.Lock(),
+            ingest_lock=asyncio.Lock(),
+            embedding_lock=asyncio.Lock(),
         )
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Two processes on the same SQLite files would take up each other's runs. Raises StoreUnavailable."""
+def _process_lock(path: Path) -> Iterator[None]:
+    """A file lock that keeps a second api from the same SQLite files. Raises StoreUnavailable."""
     with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreUnavailable(
-                f"another api works on {path.parent.resolve()}: stop it, set NIGHTSCHOOL_HOME, or share a"
-                " PostgreSQL by NIGHTSCHOOL_DATABASE_URL"
+                f"another api uses {path.parent.resolve()}: stop it, set another NIGHTSCHOOL_HOME, or share a"
+                " PostgreSQL database by NIGHTSCHOOL_DATABASE_URL"
             ) from None
         yield
 
@@ -205,12 +203,12 @@ class Server:
     assistants: Assistants
     run_service: RunService
     crons: Crons
-    runs: LearnRuns
+    learn_runs: LearnRuns
 
 
 @asynccontextmanager
 async def open_server(
-    runtime: Runtime, saver: Saver, url: str, webhooks: Webhooks | None = None, graphs: Graphs = shipped
+    runtime: Runtime, saver: Saver, url: str, webhooks: Webhooks | None = None, graphs: Graphs = shipped_graphs
 ) -> AsyncIterator[Server]:
     """Opens the server and continues unfinished runs.
 
@@ -226,58 +224,58 @@ async def open_server(
         return run_service.send_webhook, partial(run_service.fire_cron, crons=crons)
 
     async with open_executor(runtime, saver, graph_specs, url, [threads.expire], make_senders) as executor:
-        runs = LearnRuns(runtime, executor)
-        await runs.end_lost()
+        learn_runs = LearnRuns(runtime, executor)
+        await learn_runs.end_lost()
         yield Server(
             executor=executor,
             assistants=assistants,
             run_service=RunService(executor, assistants, webhooks),
             crons=crons,
-            runs=runs,
+            learn_runs=learn_runs,
         )
 
 
-async def keep_loaded(engine: Engine, registry: AdapterRegistry, *, every: float = WATCH_SECONDS) -> None:
-    """Loads the live adapters whenever the engine lacks one, as after its restart; never returns."""
-    answering = False  # at first it is still starting, which is no news
+async def keep_adapters_loaded(engine: Engine, registry: AdapterRegistry, *, every: float = ADAPTER_CHECK_SECONDS) -> None:
+    """Loads live adapters that the engine lacks, such as after a restart; never returns."""
+    available = False  # while the engine starts, its absence is not logged
     while True:
         try:
             restored = await restore(engine=engine, registry=registry)
         except EngineUnavailable as error:
-            if answering:
+            if available:
                 log.warning("waiting for the engine: %s", error)
-            answering = False
+            available = False
         except (AgentError, StorageError) as error:
             log.error("live adapters could not be checked: %s", error)
         except Exception:
-            log.exception("live adapters are no longer watched over: restart the api")
+            log.exception("live adapters are no longer checked because of a bug: restart the api")
             raise
         else:
-            answering = True
+            available = True
             if restored:
-                log.info("the engine serves again: %s", ", ".join(restored))
+                log.info("loaded into the engine again: %s", ", ".join(restored))
         await asyncio.sleep(every)
 
 
-async def _end(task: "asyncio.Task[None]") -> None:
+async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _engine(settings: Settings, model: AdoptedModel, stack: AsyncExitStack) -> Engine:
+async def _engine(settings: Settings, model: AddedModel, stack: AsyncExitStack) -> Engine:
     if settings.engine == "vllm":
         served = VllmEngine(settings.vllm_url, settings.model_name, model.card.template)
         stack.push_async_callback(served.aclose)
         return served
     if settings.engine == "scripted":
         return ScriptedEngine()
-    from agent.engines.local import LocalEngine  # torch and transformers, which a served engine never needs
+    from agent.engines.local import LocalEngine  # imports torch and transformers, which other engines do not need
 
     return await asyncio.to_thread(LocalEngine.open, model.folder, model.card.template)
 
 
 async def _teachers(settings: Settings, stack: AsyncExitStack) -> tuple[Teacher, Judge | None]:
-    """Who writes curricula, and who judges findings, if anybody does."""
+    """The teacher that writes curricula, and the judge of findings, if one is configured."""
     rules = RulesTeacher()
     if settings.teacher_url is None:
         return rules, None

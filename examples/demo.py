@@ -23,7 +23,7 @@ from rich.text import Text
 
 from agent.errors import ModelError
 from agent.models.card import GeneralQuestion, read_questions
-from agent.models.store import AdoptedModel, resolve_model
+from agent.models.store import AddedModel, resolve_model
 from agent.settings import read_settings
 from api.cli.client import Client, Refused, Unreachable, connect
 from api.cli.display import show_answer, show_report, show_run
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def run(screen: Console, model: AdoptedModel) -> int:
+def run(screen: Console, model: AddedModel) -> int:
     """The plot, from the start of the service to the verdict."""
     began = time.monotonic()
     topic = [Question.model_validate_json(line) for line in QUESTIONS.read_text().splitlines() if line]
@@ -155,7 +155,7 @@ def known_questions(card: Sequence[GeneralQuestion]) -> list[Question]:
 
 
 @contextmanager
-def service(screen: Console, model: AdoptedModel) -> Iterator[tuple[Client, dict[str, str]]]:
+def service(screen: Console, model: AddedModel) -> Iterator[tuple[Client, dict[str, str]]]:
     """`nightschool up` on free ports, ready on entering and stopped on leaving."""
     api_port, engine_port = free_ports(2)
     environment = os.environ | {

@@ -56,7 +56,7 @@ class ModelOrigin(Record):
     """SHA-256 of the shipped card copied here; a card made on this machine has a different one."""
 
 
-class AdoptedModel(Record):
+class AddedModel(Record):
     """An added model with its card."""
 
     name: str
@@ -228,7 +228,7 @@ class ModelStore:
         return origin
 
 
-def resolve_model(settings: Settings) -> AdoptedModel:
+def resolve_model(settings: Settings) -> AddedModel:
     """The base model chosen by the settings: an added model by name or source, or a folder with a card.
 
     The scripted engine uses the default model's shipped card. Raises UnknownModel, NoModelCard or
@@ -236,7 +236,7 @@ def resolve_model(settings: Settings) -> AdoptedModel:
     """
     if settings.engine == "scripted" and settings.model is None:
         folder = CARDS / shipped_catalogue().default
-        return AdoptedModel(name="scripted", folder=folder, card=read_card(folder))
+        return AddedModel(name="scripted", folder=folder, card=read_card(folder))
     model = _find_model(settings)
     if model.card.verdict == "no-go":
         raise ModelRefused(
@@ -246,12 +246,12 @@ def resolve_model(settings: Settings) -> AdoptedModel:
     return model
 
 
-def _find_model(settings: Settings) -> AdoptedModel:
+def _find_model(settings: Settings) -> AddedModel:
     store = ModelStore(settings.models)
     name = name_in_use(settings)
-    adopted = store.find(name)
-    if adopted is not None:
-        return AdoptedModel(name=adopted, folder=store.path(adopted), card=store.card(adopted))
+    added = store.find(name)
+    if added is not None:
+        return AddedModel(name=added, folder=store.path(added), card=store.card(added))
     if name in shipped_catalogue().models:
         raise UnknownModel(f"the model {name} was not added yet: run `nightschool models add {name}`")
     folder = Path(name)
@@ -260,7 +260,7 @@ def _find_model(settings: Settings) -> AdoptedModel:
             f"{name!r} is neither an added model nor a model folder: see `nightschool models list`, or add"
             " it with `nightschool models add`"
         )
-    return AdoptedModel(name=folder.resolve().name, folder=folder.resolve(), card=read_card(folder))
+    return AddedModel(name=folder.resolve().name, folder=folder.resolve(), card=read_card(folder))
 
 
 def name_in_use(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""`nightschool models`: adopt, choose, show and remove base models, without a running service."""
+"""`nightschool models`: add, choose, show and remove base models, without a running service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent.models.store import ModelOrigin, ModelStore
 
 app = typer.Typer(no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="Name of an adopted model, as `models list` shows it.")]
+Name = Annotated[str, typer.Argument(help="Name of an added model, as `models list` shows it.")]
 
 
 @app.command()
@@ -31,7 +31,7 @@ def add(
     ] = None,
 ) -> None:
     """Adopt a model; one that is there already is left as it is."""
-    from agent.models.adoption import adopt
+    from agent.models.add_model import add_model
     from agent.models.catalogue import shipped_catalogue
 
     catalogue = shipped_catalogue()
@@ -47,13 +47,13 @@ def add(
             console().print(f"{there} is there already", markup=False)
             return
         with _progress() as progress:
-            origin = adopt(what, store, catalogue, progress, name=name, template=chat_template)
+            origin = add_model(what, store, catalogue, progress, name=name, template=chat_template)
         _print_added(store, origin)
 
 
 @app.command("list")
 def listing(as_json: AsJson = False) -> None:
-    """List the adopted models and those of the catalogue."""
+    """List the added models and those of the catalogue."""
     from agent.errors import BadModelCard, NoModelCard
     from agent.models.catalogue import shipped_catalogue
     from api.cli.screen import table
@@ -133,7 +133,7 @@ def use(name: Name) -> None:
 
 @app.command()
 def remove(name: Name) -> None:
-    """Remove a model and its card; the files of a folder that was adopted stay."""
+    """Remove a model and its card; the files of a folder that was added stay."""
     with _errors_as_messages():
         store = _store()
         store.origin(name)
@@ -148,7 +148,7 @@ def remove(name: Name) -> None:
 
 
 class _Bar:
-    """Shows the progress of an adoption; plain lines where the output is no terminal."""
+    """Shows the progress of adding a model; plain lines where the output is no terminal."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
@@ -203,7 +203,7 @@ def _store() -> "ModelStore":
 
 
 def _in_use(store: "ModelStore") -> str:
-    """The name of the adopted model in use; what the setting or the catalogue names where it is none."""
+    """The name of the added model in use; what the setting or the catalogue names where it is none."""
     from agent.models.store import name_in_use
 
     setting = name_in_use(settings())

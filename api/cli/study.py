@@ -16,7 +16,7 @@ WORK = "study"
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="Name of an adopted model, as `models list` shows it.")],
+    name: Annotated[str, typer.Argument(help="Name of an added model, as `models list` shows it.")],
     report: Annotated[
         Path | None, typer.Option(help="Folder for a page, figures and a plot of the study.")
     ] = None,

@@ -73,7 +73,7 @@ def graph(settings: Settings) -> Component:
 def engine(settings: Settings) -> Component:
     """vLLM's own OpenAI server, the GPU build of it where that is what set-up installed.
 
-    An adopted model's files are read once, to see that they are still those that were added; vLLM reads them
+    An added model's files are read once, to see that they are still those that were added; vLLM reads them
     next anyway. Raises ModelError.
     """
     gpu = on_gpu(settings)

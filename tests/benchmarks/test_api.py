@@ -12,7 +12,7 @@ from agent.chat.gate import measure_uncertainty
 from agent.engines.base import Reply
 from agent.engines.vllm.engine import VllmEngine
 from agent.models.card import ChatTemplate
-from agent.models.store import AdoptedModel
+from agent.models.store import AddedModel
 from benchmarks.api.__main__ import GOALS, serving, told
 from benchmarks.api.load import in_turn, together
 from benchmarks.api.upstream import MODEL, Upstream
@@ -77,7 +77,7 @@ def test_the_page_names_every_goal_of_the_full_form_and_those_measured_of_the_sm
 
 def test_vllm_is_measured_with_the_context_of_the_models_card(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "model")
-    command, env = serving(AdoptedModel(name="m", folder=folder, card=card(context=4096)), 1)
+    command, env = serving(AddedModel(name="m", folder=folder, card=card(context=4096)), 1)
     assert command[command.index("--max-model-len") + 1] == "4096"
     assert command[command.index("--model") + 1] == str(folder)
     assert env["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "1"

@@ -9,7 +9,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from agent.chat.routing import Route
 from agent.engines.local import LocalEngine
-from agent.models.store import AdoptedModel
+from agent.models.store import AddedModel
 from graphs.state import Runtime
 from tests.api.conftest import Listen, build, listen
 from tests.graphs.conftest import clock, runtime
@@ -22,18 +22,18 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def model() -> AdoptedModel:
+def model() -> AddedModel:
     return default_model()
 
 
 @pytest.fixture(scope="module")
-def engine(model: AdoptedModel) -> LocalEngine:
+def engine(model: AddedModel) -> LocalEngine:
     return LocalEngine.open(model.folder, model.card.template, device="cpu")
 
 
 @pytest.fixture
 async def client(
-    listen: Listen, runtime: Runtime, engine: LocalEngine, model: AdoptedModel
+    listen: Listen, runtime: Runtime, engine: LocalEngine, model: AddedModel
 ) -> AsyncIterator[AsyncOpenAI]:
     base = Route(domain="general", adapter=None, gate=model.card.gate)
     given = replace(runtime, engine=engine, base=base, card=model.card)

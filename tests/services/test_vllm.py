@@ -18,7 +18,7 @@ from agent.engines.base import Reply, Sampling, Token
 from agent.engines.local import LocalEngine
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import EngineUnavailable
-from agent.models.store import AdoptedModel
+from agent.models.store import AddedModel
 from benchmarks.adapters import make_adapter
 from tests.support.adopted_models import CARD_TEMPLATE
 from tests.support.models import default_model
@@ -45,25 +45,25 @@ TOOL = {"type": "function", "function": {"name": "find_city", "parameters": SCHE
 
 
 @pytest.fixture(scope="module")
-def model() -> AdoptedModel:
+def model() -> AddedModel:
     return default_model()
 
 
 @pytest.fixture(scope="module")
-def url(model: AdoptedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(model: AddedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("engine") / "engine.log"
     with served(model.folder, log, context=model.card.context) as url:
         yield url
 
 
 @pytest.fixture
-async def engine(url: str, model: AdoptedModel) -> AsyncIterator[VllmEngine]:
+async def engine(url: str, model: AddedModel) -> AsyncIterator[VllmEngine]:
     async with VllmEngine(url, "nightschool", model.card.template) as opened:
         yield opened
 
 
 async def test_both_engines_read_the_same_prompt_and_bound_the_same_entropies(
-    engine: VllmEngine, model: AdoptedModel
+    engine: VllmEngine, model: AddedModel
 ) -> None:
     """Both compute in their own precision, so the bounds get a little slack."""
     local = LocalEngine.open(model.folder, model.card.template, device="cpu")
@@ -76,7 +76,7 @@ async def test_both_engines_read_the_same_prompt_and_bound_the_same_entropies(
 
 
 @pytest.fixture(scope="module")
-def adapters(model: AdoptedModel, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def adapters(model: AddedModel, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two with random weights, strong enough to change every answer."""
     folder = tmp_path_factory.mktemp("adapters")
     for seed, name in enumerate((FIRST, SECOND)):
@@ -86,7 +86,7 @@ def adapters(model: AdoptedModel, tmp_path_factory: pytest.TempPathFactory) -> d
 
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_adapters_say_what_peft_says(
-    engine: VllmEngine, model: AdoptedModel, adapters: dict[str, Path], at_once: bool
+    engine: VllmEngine, model: AddedModel, adapters: dict[str, Path], at_once: bool
 ) -> None:
     """One after the other, and all in one batch with the base model, against PEFT's own arithmetic."""
     local = LocalEngine.open(model.folder, model.card.template, device="cpu")
@@ -165,7 +165,7 @@ async def test_a_text_is_continued_with_its_log_probabilities(engine: VllmEngine
     assert reply.finish_reason == "length"
 
 
-async def test_a_limit_beyond_the_context_is_clamped(engine: VllmEngine, model: AdoptedModel) -> None:
+async def test_a_limit_beyond_the_context_is_clamped(engine: VllmEngine, model: AddedModel) -> None:
     sampling = Sampling(max_tokens=model.card.context, stop=("\n",))
     assert (await engine.chat([HumanMessage("Say hello.")], sampling=sampling)).text
 

@@ -21,7 +21,7 @@ from agent.models.card import (
     write_card,
 )
 from agent.models.catalogue import shipped_catalogue
-from agent.models.store import AdoptedModel, ModelOrigin, ModelStore, digest_of_model, resolve_model
+from agent.models.store import AddedModel, ModelOrigin, ModelStore, digest_of_model, resolve_model
 from agent.settings import read_settings
 from tests.support.cards import DIGEST, card, model_folder
 
@@ -197,7 +197,7 @@ def test_a_catalogued_model_that_is_not_here_names_the_command_that_adds_it(stor
 def test_a_folder_with_a_card_is_a_model(store: ModelStore, tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "mine")
     found = resolve_model(read_settings(models=store.folder, model=str(folder)))
-    assert found == AdoptedModel(name="mine", folder=folder, card=read_card(folder))
+    assert found == AddedModel(name="mine", folder=folder, card=read_card(folder))
 
 
 @pytest.mark.parametrize(("make", "error"), [(False, UnknownModel), (True, NoModelCard)])

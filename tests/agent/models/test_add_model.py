@@ -8,8 +8,9 @@ import pytest
 from tokenizers import Tokenizer, models
 
 from agent.errors import ModelError, ModelRefused, UnknownModel
-from agent.models import adoption, hub
-from agent.models.adoption import adopt
+from agent.models import add_model as adding
+from agent.models import hub
+from agent.models.add_model import add_model
 from agent.models.card import CARD, read_card, write_card
 from agent.models.catalogue import shipped_catalogue
 from agent.models.store import ModelStore, digest_of_model
@@ -51,7 +52,7 @@ def store(tmp_path: Path) -> ModelStore:
 
 
 def add(store: ModelStore, what: str, **options: object) -> str:
-    return adopt(what, store, shipped_catalogue(), Heard(), **options).name  # type: ignore[arg-type]
+    return add_model(what, store, shipped_catalogue(), Heard(), **options).name  # type: ignore[arg-type]
 
 
 def test_a_folder_is_adopted_by_reference(store: ModelStore, tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_a_catalogued_model_may_have_its_own_name_or_a_free_one(
     store: ModelStore, monkeypatch: pytest.MonkeyPatch, name: str | None
 ) -> None:
     own = shipped_catalogue().default
-    monkeypatch.setattr(adoption, "_from_catalogue", lambda *given: origin(given[4]))
+    monkeypatch.setattr(adding, "_from_catalogue", lambda *given: origin(given[4]))
     assert add(store, own, name=name) == (name or own)
     assert store.names() == (name or own,)
 
@@ -192,12 +193,12 @@ def test_a_chat_template_that_cannot_be_read_is_refused(store: ModelStore, tmp_p
 
 def test_a_full_disk_is_seen_before_anything_is_written(store: ModelStore) -> None:
     part = Path(__file__)
-    adoption_parts = pytest.MonkeyPatch()
-    adoption_parts.setattr(adoption, "package_parts", lambda *_: (part,))
+    patched = pytest.MonkeyPatch()
+    patched.setattr(adding, "package_parts", lambda *_: (part,))
     try:
         refused(store, shipped_catalogue().default, "NIGHTSCHOOL_MODELS", free=lambda folder: 1_000_000)
     finally:
-        adoption_parts.undo()
+        patched.undo()
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 FreeBytes = Callable[[Path], int]
 
 
-class AdoptionProgress(Protocol):
+class AddProgress(Protocol):
     """Reports the progress of adding a model."""
 
     def say(self, what: str) -> None:
@@ -51,11 +51,11 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
-def adopt(
+def add_model(
     source: str,
     store: ModelStore,
     catalogue: ModelCatalogue,
-    progress: AdoptionProgress,
+    progress: AddProgress,
     *,
     name: str | None = None,
     template: Path | None = None,
@@ -105,7 +105,7 @@ def _from_catalogue(
     folder: Path,
     name: str,
     template: str | None,
-    progress: AdoptionProgress,
+    progress: AddProgress,
     install: Install,
     free: FreeBytes,
 ) -> ModelOrigin:
@@ -133,7 +133,7 @@ def _from_catalogue(
 
 
 def _from_folder(
-    path: Path, folder: Path, name: str, template: str | None, progress: AdoptionProgress
+    path: Path, folder: Path, name: str, template: str | None, progress: AddProgress
 ) -> ModelOrigin:
     if not path.is_dir():
         raise ModelRefused(f"{path} is not a folder: use the folder with the model's config.json")
@@ -148,7 +148,7 @@ def _from_folder(
 
 
 def _from_hub(
-    hub_id: str, folder: Path, name: str, template: str | None, progress: AdoptionProgress, free: FreeBytes
+    hub_id: str, folder: Path, name: str, template: str | None, progress: AddProgress, free: FreeBytes
 ) -> ModelOrigin:
     progress.say(f"asking the hub for {hub_id}")
     size, licence = hub.describe_model(hub_id, MODEL_FILES)
@@ -161,7 +161,7 @@ def _from_hub(
 
 
 def _finish(
-    folder: Path, name: str, template: str | None, source: str, licence: str, progress: AdoptionProgress
+    folder: Path, name: str, template: str | None, source: str, licence: str, progress: AddProgress
 ) -> ModelOrigin:
     if template is not None:
         (folder / TEMPLATE_FILE).unlink(missing_ok=True)
