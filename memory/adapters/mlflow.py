@@ -165,8 +165,6 @@ class MlflowAdapterRegistry:
         if live is None:
             return None
         for number in reversed(self._history(domain, upto=live)[:-1]):
-            if number == str(live.version):
-                continue
             adapter = self._adapter(self._client.get_model_version(domain, number))
             if (blocker := promotion_blocker(adapter, self)) is None:
                 return adapter
@@ -236,14 +234,16 @@ class MlflowAdapterRegistry:
         return None
 
     def _history(self, domain: Domain, *, upto: "ModelVersion | None") -> tuple[str, ...]:
-        """MLflow version numbers in the order of their promotions, up to and including the live one."""
+        """MLflow version numbers in the order of their last promotion, up to and including the live one.
+
+        Each is in it once: else rollbacks after the promotions 1, 2, 1 would alternate between 2 and 1.
+        """
         if upto is None:
             return ()
         text = self._client.get_registered_model(domain).tags.get(HISTORY, "")
-        numbers = tuple(text.split(",")) if text else ()
+        numbers = tuple(reversed(dict.fromkeys(reversed(text.split(","))))) if text else ()
         live = str(upto.version)
-        last = max((i for i, number in enumerate(numbers) if number == live), default=-1)
-        return numbers[: last + 1] or (live,)
+        return numbers[: numbers.index(live) + 1] if live in numbers else (live,)
 
     def _adapter(self, version: "ModelVersion") -> Adapter:
         name = version.tags["adapter"]

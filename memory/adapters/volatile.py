@@ -26,7 +26,12 @@ class VolatileAdapterRegistry:
         self._live: dict[Domain, str] = {}
 
     def register(self, adapter: Adapter) -> None:
-        """Adds an adapter; adding the same name again changes nothing."""
+        """Adds an adapter; adding the same name again changes nothing.
+
+        Raises ValueError unless the status is `candidate` or `rejected`.
+        """
+        if adapter.status not in ("candidate", "rejected"):
+            raise ValueError(f"{adapter.name} can only be registered as candidate or rejected")
         self._adapters.setdefault(adapter.name, adapter)
 
     def get(self, name: str) -> Adapter:
@@ -45,17 +50,17 @@ class VolatileAdapterRegistry:
     def promote(self, name: str) -> None:
         adapter = self.get(name)
         if adapter.status == "rejected":
-            raise AdapterNotServable(f"{name} was rejected and cannot be served")
+            reasons = "; ".join(adapter.verdict.reasons)
+            raise AdapterNotServable(f"{name} was rejected and cannot be served: {reasons}")
         if (reason := promotion_blocker(adapter, self)) is not None:
             raise AdapterNotServable(reason)
         if self._live.get(adapter.domain) != name:
-            self._promoted.setdefault(adapter.domain, []).append(name)
+            earlier = [other for other in self._history(adapter.domain) if other != name]
+            self._promoted[adapter.domain] = [*earlier, name]
             self._live[adapter.domain] = name
 
     def previous(self, domain: Domain) -> Adapter | None:
-        live = self._live.get(domain)
-        earlier = self._promoted.get(domain, [])[:-1] if live else []
-        candidates = (self.get(name) for name in reversed(earlier) if name != live)
+        candidates = (self.get(name) for name in reversed(self._history(domain)[:-1]))
         return next((adapter for adapter in candidates if promotion_blocker(adapter, self) is None), None)
 
     def rollback(self, domain: Domain) -> Adapter | None:
@@ -63,15 +68,10 @@ class VolatileAdapterRegistry:
         if previous is None:
             self.retire(domain)
             return None
-        history = self._promoted[domain]
-        history.pop()
-        while history[-1] != previous.name:
-            history.pop()
         self._live[domain] = previous.name
         return self.get(previous.name)
 
     def retire(self, domain: Domain) -> None:
-        self._promoted.pop(domain, None)
         self._live.pop(domain, None)
 
     def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
@@ -79,6 +79,11 @@ class VolatileAdapterRegistry:
 
     def quarantined(self, digest: Digest) -> str | None:
         return quarantine_reason(self._quarantine, digest, self.base)
+
+    def _history(self, domain: Domain) -> Sequence[str]:
+        """The promoted adapters in the order of their last promotion, up to and including the live one."""
+        live, promoted = self._live.get(domain), self._promoted.get(domain, [])
+        return promoted[: promoted.index(live) + 1] if live is not None else ()
 
     def _status(self, adapter: Adapter) -> AdapterStatus:
         if adapter.status == "rejected":
