@@ -10,10 +10,10 @@ from agent.chat.answer_from_sources import SourcedAnswer, answer_from_sources
 from agent.engines.base import Reply, Sampling
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import PromptTooLong
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import ingest
-from memory.embedding.embedder import HashingEmbedder
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.cards import card
