@@ -1,4 +1,4 @@
-"""The fake embedder is deterministic, normalised, and knows shared words."""
+"""The hashing embedder; what every embedder does is in tests/conformance/test_embedder.py."""
 
 import numpy as np
 import pytest
@@ -23,9 +23,9 @@ def test_the_same_text_has_the_same_vector_in_every_process() -> None:
     assert float(first.sum()) == pytest.approx(KNOWN_SUM, abs=1e-4)
 
 
-def test_texts_that_share_words_are_nearer() -> None:
-    move, moves, bread = HashingEmbedder().embed(["a move of a value", "moves of values", "bread dough"])
-    assert move @ moves > 0.9 > 0.5 > move @ bread
+def test_numbers_of_a_word_are_alike() -> None:
+    move, moves = HashingEmbedder().embed(["a move of a value", "moves of values"])
+    assert move @ moves > 0.9
 
 
 def test_a_vector_without_dimensions_is_refused() -> None:
