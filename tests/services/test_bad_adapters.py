@@ -126,7 +126,7 @@ FAILED: dict[str, tuple[Fault, str]] = {
     "a truncated file": (plants.truncated, "damaged"),
     "a file without tensors": (plants.without_tensors, "holds no LoRA weights"),
     "no configuration": (plants.lacking(CONFIG), f"{CONFIG} is missing"),
-    "another rank in the configuration": (configured(r=8), "no LoRA of rank 8"),
+    "another rank in the configuration": (configured(r=8), "do not fit rank 8"),
     "a rank that no engine takes": (plants.widened(128), "rank 128 exceeds 64"),
     "a pickle beside the weights": (plants.pickled, "can run code"),
     "DoRA": (configured(use_dora=True), "cannot be served"),

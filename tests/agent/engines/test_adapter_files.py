@@ -66,7 +66,7 @@ def test_without_a_base_model_only_the_adapter_itself_is_judged(adapter: Path) -
     [
         ({"r": 65}, "rank 65 exceeds 64"),
         ({"r": 0}, "not a LoRA configuration"),
-        ({"r": 3}, "no LoRA of rank 3"),
+        ({"r": 3}, "do not fit rank 3"),
         ({"peft_type": "IA3"}, "not a LoRA configuration"),
         ({"use_dora": True}, "cannot be served"),
         ({"modules_to_save": ["lm_head"]}, "cannot be served"),
@@ -89,9 +89,9 @@ def test_a_configuration_that_engines_cannot_serve_is_refused(
     [
         ((2, 5), (6, 2), "another base model"),
         ((2, 4), (7, 2), "another base model"),
-        ((3, 4), (6, 3), "no LoRA of rank 2"),
-        ((2, 4), (6, 3), "no LoRA of rank 2"),
-        ((2,), (6, 2), "no LoRA of rank 2"),
+        ((3, 4), (6, 3), "do not fit rank 2"),
+        ((2, 4), (6, 3), "do not fit rank 2"),
+        ((2,), (6, 2), "do not fit rank 2"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(
@@ -140,7 +140,7 @@ def test_a_single_weight_that_is_no_number_is_refused(adapter: Path, kind: torch
 
 def test_weights_of_whole_numbers_are_refused(adapter: Path) -> None:
     write_as(adapter, torch.int8)
-    with pytest.raises(AdapterRefused, match="has type I8"):
+    with pytest.raises(AdapterRefused, match="has dtype I8"):
         inspect_adapter(adapter, base=BASE)
 
 

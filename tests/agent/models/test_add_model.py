@@ -207,7 +207,7 @@ def test_a_hub_that_cannot_be_reached_is_one_line(store: ModelStore, monkeypatch
     def offline(name: str, patterns: object) -> tuple[int, str]:
         raise hub._refused(name, OSError("no route to host\nmore"))
 
-    monkeypatch.setattr(hub, "describe", offline)
+    monkeypatch.setattr(hub, "describe_model", offline)
     refused(store, "owner/model", "no route to host")
 
 
@@ -220,8 +220,8 @@ def test_a_hubs_model_is_downloaded_whole_and_keeps_its_licence(
         for path in there.iterdir():
             (folder / path.name).write_bytes(path.read_bytes())
 
-    monkeypatch.setattr(hub, "describe", lambda name, patterns: (1000, "mit"))
-    monkeypatch.setattr(hub, "download", download)
+    monkeypatch.setattr(hub, "describe_model", lambda name, patterns: (1000, "mit"))
+    monkeypatch.setattr(hub, "download_model", download)
     assert add(store, "owner/Some-Model") == "some-model"
     assert (store.origin("some-model").source, store.origin("some-model").licence) == (
         "owner/Some-Model",
