@@ -4,6 +4,7 @@ The api decides which namespaces a client may use.
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from memory.checkpoints.connect import setup_lock
 from memory.database.database import BUSY_SECONDS
 from memory.embedding.embedder import Embedder
 from memory.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
 
 MOST_RANKED = 10_000
 """Items that one vector search compares in SQLite, the latest first."""
@@ -97,6 +100,20 @@ class SqliteItemStore(AsyncSqliteStore):
         return scored[op.offset : op.offset + op.limit]
 
 
+class PlainPostgresItemStore(AsyncPostgresStore):
+    """LangGraph's PostgreSQL store on a server without pgvector: everything but vector search."""
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """See the base class. Raises ValueError for a search with a query."""
+        operations = list(ops)
+        if any(isinstance(op, SearchOp) and op.query for op in operations):
+            raise ValueError(
+                "query: search by meaning is off because PostgreSQL lacks pgvector; install the extension and"
+                " restart the service, or leave the query out"
+            )
+        return await super().abatch(operations)
+
+
 ItemStore = SqliteItemStore | AsyncPostgresStore
 """The stores of the two databases; they have the same methods."""
 CONNECTIONS = 4
@@ -124,7 +141,7 @@ async def open_item_store(url: str, embedder: Embedder) -> AsyncIterator[ItemSto
                 yield postgres
     except (psycopg.Error, sqlite3.Error) as error:
         raise StoreUnavailable(
-            f"the item store cannot be used: check its database, and that PostgreSQL has pgvector ({error})"
+            f"the item store cannot be used: check its database ({error})"
         ) from error
 
 
@@ -147,12 +164,25 @@ async def _postgresql(parsed: URL, embedder: Embedder) -> AsyncIterator[AsyncPos
     url = parsed.render_as_string(hide_password=False)
     pool: PoolConfig = {"min_size": 1, "max_size": CONNECTIONS}
     index: PostgresIndexConfig = {"dims": embedder.dimension, "embed": embed, "fields": ["$"]}
-    async with AsyncPostgresStore.from_conn_string(url, pool_config=pool, index=index, ttl=TTL) as store:
-        options: Any = {"autocommit": True, "row_factory": dict_row}
-        connecting = psycopg.AsyncConnection.connect(url, **options)
-        async with await connecting as connection, setup_lock(connection):
-            await store.setup()
-        yield store
+    options: Any = {"autocommit": True, "row_factory": dict_row}
+    async with await psycopg.AsyncConnection.connect(url, **options) as connection:
+        vectors = await _has_pgvector(connection)
+        opened = (
+            AsyncPostgresStore.from_conn_string(url, pool_config=pool, index=index, ttl=TTL)
+            if vectors
+            else PlainPostgresItemStore.from_conn_string(url, pool_config=pool, ttl=TTL)
+        )
+        if not vectors:
+            log.warning("PostgreSQL lacks pgvector: the item store is not searched by meaning")
+        async with opened as store:
+            async with setup_lock(connection):
+                await store.setup()
+            yield store
+
+
+async def _has_pgvector(connection: "psycopg.AsyncConnection[Any]") -> bool:
+    found = await connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
+    return await found.fetchone() is not None
 
 
 def _without_query(op: Op) -> Op:

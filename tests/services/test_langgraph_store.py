@@ -104,3 +104,19 @@ async def test_what_no_store_can_hold_is_refused(client: LangGraphClient, value:
     await client.store.put_item(["notes"], key="1", value={"n": 2**63 - 1})
     item: Any = await client.store.get_item(["notes"], key="1")
     assert item["value"] == {"n": 2**63 - 1}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_postgresql_without_pgvector_keeps_items_and_says_that_it_cannot_search_by_meaning(
+    given: Runtime, home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_pgvector(_: object) -> bool:
+        return False
+
+    monkeypatch.setattr("memory.server.store._has_pgvector", no_pgvector)
+    async with serving(given, home, database_url) as address:
+        store = get_client(url=address).store
+        await store.put_item(["notes"], key="one", value={"text": "a red lamp"})
+        assert [item["key"] for item in (await store.search_items(["notes"]))["items"]] == ["one"]
+        with pytest.raises(UnprocessableEntityError, match="lacks pgvector"):
+            await store.search_items(["notes"], query="a light")
