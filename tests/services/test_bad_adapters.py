@@ -408,7 +408,7 @@ async def test_a_rank_above_the_served_engines_is_refused_by_it(serving: Serving
 
 
 async def test_an_adapter_measured_on_another_base_fails_its_canary(serving: Serving) -> None:
-    with pytest.raises(CanaryFailed, match=f"{serving.foreign.name}: asked"):
+    with pytest.raises(CanaryFailed, match=f"{serving.foreign.name}: it answer"):
         await serving.promote(serving.foreign)
 
 
