@@ -1,1 +1,1 @@
-"""REST, the terminal, and the supervision of processes."""
+"""The outside of the service: the REST API, the command line, and the supervision of its processes."""

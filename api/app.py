@@ -1,7 +1,4 @@
-"""The web application: its routes, limits and lifespan.
-
-Holds no logic; each route is one call into the graphs or the stores.
-"""
+"""The web application: routes with the scopes they need, middleware, and error handlers."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,17 +10,17 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
 from api import errors, health
-from api.auth import may
+from api.auth import require_scope
 from api.compose import Service, open_service
 from api.langgraph import assistants, crons, store, threads
 from api.langgraph import runs as thread_runs
 from api.limits import RequestLimits
 from api.nightschool import adapters, calibrations, documents, gaps, learn
 from api.openai import chat, completions, embeddings, models, responses
-from api.trusted_hosts import OwnPagesOnly
+from api.trusted_hosts import TrustedOrigins
 from memory.server.keys import Scope
 
-PARTS: Mapping[Scope, Sequence[ModuleType]] = {
+ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
     "chat": (
         chat,
         completions,
@@ -39,12 +36,12 @@ PARTS: Mapping[Scope, Sequence[ModuleType]] = {
     "learn": (learn, gaps, documents),
     "admin": (adapters, calibrations),
 }
-"""What a key needs for which routes; health needs none."""
+"""Modules with routes, by the scope that their callers need. Health routes need none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]
 
 
 def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
-    """The app; `opener` makes what its routes work with, and is closed with it."""
+    """The app. Its lifespan opens the service with `opener` and closes it again."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -57,18 +54,18 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         version=version("nightschool"),
         description="An LLM service that knows when it does not know, learns it, and proves that it learned.",
         lifespan=lifespan,
-        responses=errors.refusals(401, 403),
+        responses=errors.openai_errors(401, 403),
     )
     app.include_router(health.router)
-    for scope, parts in PARTS.items():
-        for part in parts:
-            app.include_router(part.router, dependencies=[may(scope)])
-    errors.install(app)
+    for scope, modules in ROUTES.items():
+        for module in modules:
+            app.include_router(module.router, dependencies=[require_scope(scope)])
+    errors.add_handlers(app)
 
-    def largest(path: str) -> int | None:
+    def body_limit(path: str) -> int | None:
         return settings.max_document_bytes if path == documents.PATH else None
 
-    app.add_middleware(RequestLimits, largest=largest)
+    app.add_middleware(RequestLimits, body_limit=body_limit)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -77,7 +74,7 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["Content-Location", "Location", "X-Pagination-Next"],
         )
-    app.add_middleware(  # the last one is asked first
-        OwnPagesOnly, listening=settings.api_host, hosts=settings.hosts, allowed=settings.origins
+    app.add_middleware(  # added last, so that it runs first
+        TrustedOrigins, listening=settings.api_host, hosts=settings.hosts, allowed=settings.origins
     )
     return app

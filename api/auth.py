@@ -1,6 +1,6 @@
-"""Authentication: the key that a request carries, what it may do, and whose threads and runs it may see.
+"""Authentication and authorisation: who calls, which scopes the caller has, which threads it may access.
 
-A service without keys asks nobody; it is for one machine, and listens nowhere else.
+Without any keys, authentication is off; the api then listens on loopback only.
 """
 
 from typing import Annotated, Any
@@ -16,70 +16,71 @@ from memory.server.keys import Scope
 from memory.server.threads import unknown
 
 BEARER = HTTPBearer(
-    auto_error=False, description="A key of `nightschool keys create`, as OpenAI's clients send it."
+    auto_error=False, description="A key made by `nightschool keys create`, as OpenAI's clients send it."
 )
 HEADER = APIKeyHeader(
-    name="x-api-key", auto_error=False, description="The same, as LangGraph's clients send it."
+    name="x-api-key", auto_error=False, description="The same key, as LangGraph's clients send it."
 )
 
 
-async def caller(
+async def authenticate(
     request: Request,
     service: ServiceDep,
     bearer: Annotated[Any, Depends(BEARER)],
-    key: Annotated[str | None, Depends(HEADER)],
+    header: Annotated[str | None, Depends(HEADER)],
 ) -> Caller:
-    """Who asks. Raises Unauthorized."""
+    """The caller of the request. Raises Unauthorized."""
     if not await service.keys.required():
-        return Caller(owner=None, may=lambda scope: True)
-    text = bearer.credentials if bearer is not None else key
-    found = await service.keys.find(text) if text else None
-    if found is None:
-        said = "no such key, or it was revoked" if text else "no key"
-        raise Unauthorized(f"{said}: send one of `nightschool keys create` as a bearer token or x-api-key")
-    return Caller(owner=None if found.allows("admin") else found.owner, may=found.allows)
+        return Caller(owner=None, allows=lambda scope: True)
+    token = bearer.credentials if bearer is not None else header
+    key = await service.keys.find(token) if token else None
+    if key is None:
+        problem = "the key is unknown or was revoked" if token else "a key is required"
+        raise Unauthorized(
+            f"{problem}: send one made by `nightschool keys create` as a bearer token or x-api-key"
+        )
+    return Caller(owner=None if key.allows("admin") else key.owner, allows=key.allows)
 
 
-Calling = Annotated[Caller, Depends(caller)]
+CallerDep = Annotated[Caller, Depends(authenticate)]
 
 
-def may(scope: Scope) -> Any:
-    """A dependency of routes: the caller needs the scope, and the thread that their path names, if any."""
+def require_scope(scope: Scope) -> Any:
+    """A dependency of routes: the caller needs the scope, and access to the thread in the path, if any."""
 
-    async def check(request: Request, service: ServiceDep, calling: Calling) -> None:
-        calling.need(scope)
+    async def check(request: Request, service: ServiceDep, caller: CallerDep) -> None:
+        caller.require(scope)
         path = request.path_params
         if "thread_id" in path:
-            await own(service, calling, path["thread_id"])
-        elif "run_id" in path:  # a learn run's, which is its thread's
-            await own(service, calling, path["run_id"], made=True)
+            await check_access(service, caller, path["thread_id"])
+        elif "run_id" in path:  # a learn run, whose thread has the same id
+            await check_access(service, caller, path["run_id"], must_exist=True)
 
     return Depends(check)
 
 
-async def own(service: Service, calling: Caller, thread_id: str, *, made: bool = False) -> None:
-    """Raises UnknownThread for a thread that is another's, as if it were not there.
+async def check_access(service: Service, caller: Caller, thread_id: str, *, must_exist: bool = False) -> None:
+    """Checks that the caller may use the thread. One that does not exist passes, unless `must_exist`.
 
-    Raises Forbidden where the key does not cover the thread's graph. One that is not there yet may be made,
-    unless it should have been `made` already.
+    Raises UnknownThread for a thread of another owner, and Forbidden without the scope of its graph.
     """
-    if calling.owner is None:
+    if caller.owner is None:
         return
     try:
         thread = await service.executor.threads.get(thread_id)
     except UnknownThread:
-        if made:
+        if must_exist:
             raise
         return
-    if thread.owner != calling.owner:
+    if thread.owner != caller.owner:
         raise unknown(thread_id)
-    calling.need(scope_of(str(thread.metadata.get("graph_id"))))
+    caller.require(scope_of(str(thread.metadata.get("graph_id"))))
 
 
-async def opens(service: Service, calling: Caller, thread_id: str) -> bool:
-    """Whether the caller may do anything with the thread, or it is not there."""
+async def has_access(service: Service, caller: Caller, thread_id: str) -> bool:
+    """Whether the caller may use the thread, or the thread does not exist."""
     try:
-        await own(service, calling, thread_id)
+        await check_access(service, caller, thread_id)
     except (UnknownThread, Forbidden):
         return False
     return True

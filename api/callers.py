@@ -1,6 +1,6 @@
-"""A caller: whose threads it sees, and what its key covers.
+"""The caller of a request: whose threads it sees, and which scopes its key has.
 
-How a request tells who calls is in `auth`.
+Authentication is in `auth`.
 """
 
 from collections.abc import Callable
@@ -9,28 +9,32 @@ from dataclasses import dataclass
 from api.errors import Forbidden
 from memory.server.keys import Scope
 
-SCOPES: dict[str, Scope] = {"learn": "learn"}
+GRAPH_SCOPES: dict[str, Scope] = {"learn": "learn"}
+"""Scopes of graphs; all others need `chat`."""
 
 
 def scope_of(graph_id: str) -> Scope:
-    """What a key needs to have a graph run, or to touch its threads."""
-    return SCOPES.get(graph_id, "chat")
+    """The scope needed to run a graph or to use its threads."""
+    return GRAPH_SCOPES.get(graph_id, "chat")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks."""
+    """The caller of a request."""
 
     owner: str | None
-    """Whose threads it sees and makes; None sees all: an operator, or anybody where there are no keys."""
-    may: Callable[[Scope], bool]
+    """Owner of the threads that it sees and creates. None sees all: an admin, or authentication is off."""
+    allows: Callable[[Scope], bool]
+    """Whether its key has a scope."""
 
     @property
-    def hidden(self) -> tuple[str, ...]:
-        """Graphs whose threads its key does not cover."""
-        return tuple(graph for graph, scope in SCOPES.items() if not self.may(scope))
+    def hidden_graphs(self) -> tuple[str, ...]:
+        """Graphs whose threads it may not see."""
+        return tuple(graph for graph, scope in GRAPH_SCOPES.items() if not self.allows(scope))
 
-    def need(self, scope: Scope) -> None:
-        """Raises Forbidden unless its key covers the scope."""
-        if not self.may(scope):
-            raise Forbidden(f"this needs a key of scope {scope}: `nightschool keys create --scope {scope}`")
+    def require(self, scope: Scope) -> None:
+        """Raises Forbidden unless its key has the scope."""
+        if not self.allows(scope):
+            raise Forbidden(
+                f"this needs a key with scope {scope}: `nightschool keys create --scope {scope}` makes one"
+            )

@@ -1,4 +1,4 @@
-"""Composition of the api: opens the engine, the stores and the run server by the settings, and closes them."""
+"""Composition of the api: opens the engine, stores and run server by the settings, and closes them."""
 
 import asyncio
 import fcntl
@@ -117,8 +117,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         keys = ApiKeys(database)
         if not settings.on_loopback and not await keys.required():
             raise ValueError(
-                f"an api on {settings.api_host} needs keys, and there are none: make one with `nightschool keys"
-                " create --scope chat`, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
+                f"an api on {settings.api_host} needs keys, and there are none: make one with"
+                " `nightschool keys create --scope chat`, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
             )
         embedder = SentenceEmbedder()
         # Loads the model in the background, so that the first search does not wait seconds for it.
@@ -208,7 +208,11 @@ class Server:
 
 @asynccontextmanager
 async def open_server(
-    runtime: Runtime, saver: Saver, url: str, webhooks: Webhooks | None = None, graphs: Graphs = shipped_graphs
+    runtime: Runtime,
+    saver: Saver,
+    url: str,
+    webhooks: Webhooks | None = None,
+    graphs: Graphs = shipped_graphs,
 ) -> AsyncIterator[Server]:
     """Opens the server and continues unfinished runs.
 
@@ -235,7 +239,9 @@ async def open_server(
         )
 
 
-async def keep_adapters_loaded(engine: Engine, registry: AdapterRegistry, *, every: float = ADAPTER_CHECK_SECONDS) -> None:
+async def keep_adapters_loaded(
+    engine: Engine, registry: AdapterRegistry, *, every: float = ADAPTER_CHECK_SECONDS
+) -> None:
     """Loads live adapters that the engine lacks, such as after a restart; never returns."""
     available = False  # while the engine starts, its absence is not logged
     while True:
@@ -269,7 +275,9 @@ async def _engine(settings: Settings, model: AddedModel, stack: AsyncExitStack) 
         return served
     if settings.engine == "scripted":
         return ScriptedEngine()
-    from agent.engines.local import LocalEngine  # imports torch and transformers, which other engines do not need
+    from agent.engines.local import (
+        LocalEngine,
+    )  # imports torch and transformers, which other engines do not need
 
     return await asyncio.to_thread(LocalEngine.open, model.folder, model.card.template)
 

@@ -1,6 +1,6 @@
-"""Client disconnects: work for a client that goes away before its reply is cancelled.
+"""Client disconnects: cancels the work for a client that disconnects before it gets its reply.
 
-What that work leaves behind is its own business; runs that must outlive their client are durable elsewhere.
+Runs that must outlive their client are started by the executor instead.
 """
 
 import asyncio
@@ -12,48 +12,48 @@ from starlette.requests import ClientDisconnect, Request
 T = TypeVar("T")
 
 
-async def unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """The work's result, once the request's body has been read.
+async def cancel_on_disconnect(request: Request, work: Awaitable[T]) -> T:
+    """Awaits the work, unless the client disconnects first. The request's body must have been read.
 
-    Raises ClientDisconnect, the work cancelled, if the client goes away first; else what the work raises.
+    Raises ClientDisconnect after cancelling the work; else what the work raises.
     """
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    task, disconnect = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise ClientDisconnect
         return await task
     finally:
-        await _end(task, gone)
+        await _cancel(task, disconnect)
 
 
-async def drawn(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """The source's items, drawn by one task of its own, which is cancelled when this is closed.
+async def in_own_task(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """Yields the source's items from one task, which is cancelled when this generator is closed.
 
-    So different tasks may take them in turn: LangGraph's streams must be drawn by the task that began them.
+    LangGraph's streams must be iterated by a single task; this generator may be iterated by several.
     """
     items: asyncio.Queue[T | None] = asyncio.Queue()
-    task = asyncio.create_task(_draw(source, items))
+    task = asyncio.create_task(_fill(source, items))
     try:
         while (item := await items.get()) is not None:
             yield item
         await task
     finally:
-        await _end(task)
+        await _cancel(task)
 
 
-async def _end(*tasks: "asyncio.Future[Any]") -> None:
+async def _cancel(*tasks: "asyncio.Future[Any]") -> None:
     """Cancels the tasks and waits for them.
 
-    Shielded, because servers cancel again and again until we return, and a second cancellation would reach
-    LangGraph while it cleans up after the first: its nodes would then go on, with nobody to stop them.
+    Shielded, because servers cancel repeatedly, and a second cancellation would interrupt LangGraph's
+    clean-up after the first and leave its nodes running.
     """
     for task in tasks:
         task.cancel()
     await asyncio.shield(asyncio.gather(*tasks, return_exceptions=True))
 
 
-async def _draw(source: AsyncIterator[T], items: "asyncio.Queue[T | None]") -> None:
+async def _fill(source: AsyncIterator[T], items: "asyncio.Queue[T | None]") -> None:
     try:
         async for item in source:
             items.put_nowait(item)
@@ -61,6 +61,6 @@ async def _draw(source: AsyncIterator[T], items: "asyncio.Queue[T | None]") -> N
         items.put_nowait(None)
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,6 +1,6 @@
-"""Error replies: one table from exception to status, in OpenAI's JSON shape and in LangGraph's.
+"""Error replies: the status and code of each exception, and the JSON in OpenAI's or LangGraph's format.
 
-Explains nothing itself: the message is the one that was raised, which says what to do next.
+The message is that of the exception.
 """
 
 import logging
@@ -48,15 +48,15 @@ log = logging.getLogger(__name__)
 _ALTERNATIVE = re.compile(
     r"(?:constrained-)?(?:str|int|float|bool)|(?:list|dict|nullable|function-\w+)\[.*\]"
 )
-"""What pydantic calls the alternatives of a field of several types."""
+"""Pydantic's names for the alternatives of a union type."""
 
 
 class Unauthorized(Exception):
-    """The request carries no key that works."""
+    """The request has no valid key."""
 
 
 class Forbidden(Exception):
-    """The key does not cover what was asked for."""
+    """The key lacks the required scope."""
 
 
 STATUS: Mapping[type[Exception], tuple[int, str]] = {
@@ -86,19 +86,19 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     AgentError: (500, "internal_error"),
     StorageError: (500, "internal_error"),
 }
-"""The most specific class of an exception that stands here decides."""
-FAULTS = (ValidationError, UnicodeError)
-"""Kinds of ValueError that no caller can cause: requests are validated before they reach our code."""
+"""Status and code by exception class; the most specific class that is listed applies."""
+BUGS = (ValidationError, UnicodeError)
+"""Kinds of ValueError that callers cannot cause, because requests are validated before."""
 
 LANGGRAPH = ("/threads", "/runs", "/assistants", "/store", "/info", "/ok")
-"""Paths whose errors have LangGraph's shape, in which a caller's mistake is always a 422."""
+"""Paths whose errors are in LangGraph's format, where a caller's mistake is always a 422."""
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
 CLIENT_GONE = 499
-"""Read by nobody but the access log."""
+"""Status for the access log; the client has gone."""
 
 
 class ErrorBody(BaseModel):
-    """What went wrong; OpenAI's own clients read these fields."""
+    """An error in OpenAI's format."""
 
     message: str
     type: str
@@ -107,53 +107,53 @@ class ErrorBody(BaseModel):
 
 
 class ErrorReply(BaseModel):
-    """The body of every reply with a status of 400 or more."""
+    """The body of error replies in OpenAI's format."""
 
     error: ErrorBody
 
 
 class Detail(BaseModel):
-    """What went wrong, where LangGraph's own clients look for it."""
+    """The body of error replies in LangGraph's format."""
 
     detail: str
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """OpenAPI entries for the error statuses that a route may answer with."""
+def openai_errors(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """OpenAPI entries for a route's error statuses, in OpenAI's format."""
     return {status: {"model": ErrorReply} for status in statuses}
 
 
-def details(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """The same for routes of LangGraph's surface."""
+def langgraph_errors(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """OpenAPI entries for a route's error statuses, in LangGraph's format."""
     return {status: {"model": Detail} for status in statuses}
 
 
 def reply(path: str, status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
-    """An error reply in the shape that clients of the path expect."""
+    """An error reply in the format of the path."""
     headers = HEADERS.get(status)
-    told = Detail(detail=message) if path.startswith(LANGGRAPH) else _body(status, code, message, param)
-    return JSONResponse(told.model_dump(), status_code=status, headers=headers)
+    body = Detail(detail=message) if path.startswith(LANGGRAPH) else _body(status, code, message, param)
+    return JSONResponse(body.model_dump(), status_code=status, headers=headers)
 
 
-def explain(error: Exception) -> tuple[int, ErrorReply]:
-    """The status and the body that stand for an error whose class, or an ancestor of it, is in STATUS."""
+def error_reply(error: Exception) -> tuple[int, ErrorReply]:
+    """The status and body for an error whose class, or one of its base classes, is in STATUS."""
     status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     return status, _body(status, code, str(error))
 
 
-def install(app: FastAPI) -> None:
-    """Makes the app answer every error in this shape."""
+def add_handlers(app: FastAPI) -> None:
+    """Adds handlers for all errors to the app."""
     for kind in STATUS:
-        app.add_exception_handler(kind, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    for fault in (*FAULTS, Exception):
-        app.add_exception_handler(fault, _unforeseen)
+        app.add_exception_handler(kind, _handle_listed)
+    app.add_exception_handler(RequestValidationError, _handle_invalid)
+    app.add_exception_handler(HTTPException, _handle_http)
+    app.add_exception_handler(ClientDisconnect, _handle_disconnect)
+    for kind in (*BUGS, Exception):
+        app.add_exception_handler(kind, _handle_bug)
 
 
-def mistake(errors: Sequence[Any]) -> tuple[str, str]:
-    """Where pydantic finds fault and why: of alternatives that all failed, the one that was read farthest."""
+def first_problem(errors: Sequence[Any]) -> tuple[str, str]:
+    """The field and message of pydantic's first error; of failed alternatives, that of the deepest field."""
     first = errors[0]
     alternatives = [error for error in errors if _path(error)[: len(_path(first))] == _path(first)]
     deepest = max(alternatives, key=lambda error: len(_path(error)))
@@ -161,44 +161,45 @@ def mistake(errors: Sequence[Any]) -> tuple[str, str]:
 
 
 def _path(error: Any) -> list[str]:
-    """Where the fault lies, without the body and the names that pydantic gives to alternatives."""
+    """The field's path, without `body` and pydantic's names for alternatives."""
     return [str(part) for part in error["loc"] if part != "body" and not _ALTERNATIVE.fullmatch(str(part))]
 
 
-async def _ours(request: Request, error: Exception) -> JSONResponse:
-    status, told = explain(error)
+async def _handle_listed(request: Request, error: Exception) -> JSONResponse:
+    status, body = error_reply(error)
     if status >= 500:
         log.warning("%s %s: %s", request.method, request.url.path, error)
-    if told.error.code == "invalid_value" and request.url.path.startswith(LANGGRAPH):
+    if body.error.code == "invalid_value" and request.url.path.startswith(LANGGRAPH):
         status = 422
-    return reply(request.url.path, status, str(told.error.code), told.error.message)
+    return reply(request.url.path, status, str(body.error.code), body.error.message)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _handle_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    first, *_ = found = error.errors()
+    errors = error.errors()
+    first = errors[0]
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "it cannot be parsed")
         return reply(request.url.path, 400, "invalid_json", f"the body is not JSON: {reason}")
-    place, reason = mistake(found)
-    message = f"{place or 'body'}: {reason}"
-    return reply(request.url.path, 422, "invalid_value", message, param=place or None)
+    field, reason = first_problem(errors)
+    message = f"{field or 'body'}: {reason}"
+    return reply(request.url.path, 422, "invalid_value", message, param=field or None)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _handle_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
     return reply(request.url.path, error.status_code, code, str(error.detail))
 
 
-async def _gone(request: Request, _: Exception) -> Response:
-    log.info("%s %s: the client went away", request.method, request.url.path)
+async def _handle_disconnect(request: Request, _: Exception) -> Response:
+    log.info("%s %s: the client disconnected", request.method, request.url.path)
     return Response(status_code=CLIENT_GONE)
 
 
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+async def _handle_bug(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return reply(request.url.path, 500, "internal_error", "a fault in the service: its log has the details")
+    return reply(request.url.path, 500, "internal_error", "a bug in the service: see its log for details")
 
 
 def _body(status: int, code: str, message: str, param: str | None = None) -> ErrorReply:

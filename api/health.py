@@ -1,7 +1,4 @@
-"""Health routes: whether the process is alive, and whether it can serve.
-
-Mends nothing; what is broken is named with its reason.
-"""
+"""Health routes: whether the process is alive, and whether the engine and the stores are ready."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,17 +13,17 @@ from api.compose import ServiceDep
 from memory.errors import StorageError
 
 router = APIRouter(tags=["health"])
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
 class Ready(BaseModel):
-    """Whether chats can be served; each part is `ok`, or why it is not."""
+    """Whether the service can answer chats; each part is `ok` or a reason."""
 
     ready: bool
     parts: dict[str, str]
@@ -34,26 +31,26 @@ class Ready(BaseModel):
 
 @router.get("/healthz")
 async def alive() -> Alive:
-    """Answers as long as the process does."""
+    """Replies as long as the process is alive."""
     return Alive()
 
 
 @router.get("/ok")
 async def ok() -> dict[str, bool]:
-    """Answers as long as the process does."""
+    """Replies as long as the process is alive."""
     return {"ok": True}
 
 
 @router.get("/info")
 async def info() -> dict[str, Any]:
-    """What this is, for LangGraph's clients, which ask before they begin."""
+    """Versions and features, in LangGraph's format."""
     flags = {"assistants": True, "crons": True, "langsmith": False}
     return {"version": version("nightschool"), "langgraph_py_version": version("langgraph"), "flags": flags}
 
 
 @router.get("/readyz", responses={503: {"model": Ready}})
 async def ready(service: ServiceDep, response: Response) -> Ready:
-    """Asks the engine and every store."""
+    """Checks the engine and every store."""
     runtime = service.runtime
     checks: dict[str, Awaitable[object]] = {
         "engine": runtime.engine.loaded(),
@@ -64,16 +61,16 @@ async def ready(service: ServiceDep, response: Response) -> Ready:
     }
     states = await asyncio.gather(*(_state(check) for check in checks.values()))
     parts = dict(zip(checks, states, strict=True))
-    verdict = Ready(ready=all(state == "ok" for state in states), parts=parts)
-    response.status_code = 200 if verdict.ready else 503
-    return verdict
+    readiness = Ready(ready=all(state == "ok" for state in states), parts=parts)
+    response.status_code = 200 if readiness.ready else 503
+    return readiness
 
 
 async def _state(check: Awaitable[object]) -> str:
     try:
-        await asyncio.wait_for(check, PATIENCE_SECONDS)
+        await asyncio.wait_for(check, TIMEOUT_SECONDS)
     except TimeoutError:
-        return f"no answer within {PATIENCE_SECONDS:g} s"
+        return f"no answer within {TIMEOUT_SECONDS:g} s"
     except (AgentError, StorageError) as error:
         return str(error)
     return "ok"

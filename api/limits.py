@@ -1,7 +1,4 @@
-"""Limits of requests: their size in bytes, how deep their JSON is nested, and characters that no store takes.
-
-Judges no content; a body that passes here may still be refused by the route that reads it.
-"""
+"""Request limits: the size of bodies, the nesting of their JSON, and characters that stores cannot hold."""
 
 import json
 import re
@@ -12,53 +9,53 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import reply
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing and carry no body."""
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing and have no body."""
 JSON_BYTES = 1_000_000
 JSON_DEPTH = 32
-"""Deeper than any body that our routes know, and far from what exhausts a parser's stack."""
+"""More than any valid body needs, and far below what overflows a parser's stack."""
 _OPEN, _CLOSE = frozenset(b"[{"), frozenset(b"]}")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 
 
 class RequestLimits:
-    """ASGI middleware that reads the body whole, within its limit, before the app sees the request."""
+    """ASGI middleware that reads the whole body and checks it before the app sees the request."""
 
-    def __init__(self, app: ASGIApp, largest: Callable[[str], int | None]) -> None:
-        """`largest` names the most bytes a path takes, or None where the limit of JSON applies."""
+    def __init__(self, app: ASGIApp, body_limit: Callable[[str], int | None]) -> None:
+        """`body_limit` returns the limit in bytes of a path that takes any data, or None for JSON paths."""
         self._app = app
-        self._largest = largest
+        self._body_limit = body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in READING:
+        if scope["type"] != "http" or scope["method"] in READ_METHODS:
             await self._app(scope, receive, send)
             return
-        own = self._largest(scope["path"])
-        limit = JSON_BYTES if own is None else own
+        data_limit = self._body_limit(scope["path"])
+        limit = JSON_BYTES if data_limit is None else data_limit
         try:
             body = await _read(receive, limit)
         except ClientDisconnect:
-            return  # half a body must not pass for a whole one, and nobody waits for a reply
+            return  # the body is incomplete, and nobody waits for a reply
         if body is None:
             message = f"the body is larger than {limit} bytes: send less"
             await reply(scope["path"], 413, "body_too_large", message)(scope, receive, send)
             return
-        if own is None and (reason := why_not_json(body)) is not None:
+        if data_limit is None and (reason := json_problem(body)) is not None:
             await reply(scope["path"], 400, "invalid_json", reason)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
 
-async def without_nul(request: Request) -> None:
-    """A dependency of routes that store text. Raises ValueError for a NUL, which PostgreSQL does not take."""
-    body = b"" if request.method in READING else await request.body()
+async def reject_nul(request: Request) -> None:
+    """A dependency of routes that store text. Raises ValueError for NUL, which PostgreSQL cannot store."""
+    body = b"" if request.method in READ_METHODS else await request.body()
     if _NUL.search(body) or any("\0" in value for value in request.query_params.values()):
-        raise ValueError("the request holds a NUL character (\\u0000), which cannot be stored: leave it out")
+        raise ValueError("the request contains a NUL character (\\u0000), which cannot be stored: remove it")
 
 
-def why_not_json(body: bytes) -> str | None:
-    """Why the body must not be parsed: not UTF-8, too deep, or text that cannot be stored."""
+def json_problem(body: bytes) -> str | None:
+    """Why the JSON is rejected: not UTF-8, nested too deep, or half a surrogate pair; else None."""
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -69,15 +66,15 @@ def why_not_json(body: bytes) -> str | None:
         try:
             json.dumps(json.loads(body), ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            return "the JSON has half of a surrogate pair, which is no character"
+            return "the JSON contains half of a surrogate pair, which is not a character: remove it"
         except ValueError:
-            return None  # the route says what is wrong with it
+            return None  # the route reports the syntax error
     return None
 
 
 def depth(body: bytes) -> int:
-    """How deep brackets are nested outside strings, without parsing."""
-    deepest = now = 0
+    """The nesting depth of brackets outside strings, without parsing."""
+    deepest = current = 0
     quoted = escaped = False
     for byte in body:
         if quoted:
@@ -86,15 +83,15 @@ def depth(body: bytes) -> int:
         elif byte == _QUOTE:
             quoted = True
         elif byte in _OPEN:
-            now += 1
-            deepest = max(deepest, now)
+            current += 1
+            deepest = max(deepest, current)
         elif byte in _CLOSE:
-            now -= 1
+            current -= 1
     return deepest
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None once it has grown past the limit. Raises ClientDisconnect."""
+    """The whole body, or None if it exceeds the limit. Raises ClientDisconnect."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -111,13 +108,13 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    given = False
+    replayed = False
 
-    async def once() -> Message:
-        nonlocal given
-        if given:
+    async def replay() -> Message:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        given = True
+        replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return once
+    return replay

@@ -1,7 +1,4 @@
-"""Serves the app: an event loop, uvicorn, and the service opened before and closed after it.
-
-What is served is in `app`, what it works with in `compose`.
-"""
+"""The api process: opens the service, serves the app with uvicorn, and closes the service."""
 
 import asyncio
 import gc
@@ -13,14 +10,14 @@ import uvloop
 
 from agent.settings import Settings
 from api.app import create_app
-from api.compose import Graphs, open_service, shipped
+from api.compose import Graphs, open_service, shipped_graphs
 
 
-def serve(settings: Settings, graphs: Graphs = shipped) -> None:
-    """Serves until a signal. Raises what keeps the service from opening.
+def serve(settings: Settings, graphs: Graphs = shipped_graphs) -> None:
+    """Serves until SIGINT or SIGTERM. Raises the same as `open_service`.
 
-    It is not opened in the app's lifespan, where uvicorn turns any failure into a traceback and an exit
-    status of its own.
+    The service is not opened in the app's lifespan, because uvicorn would turn its errors into a traceback
+    and an exit status of its own.
     """
     uvloop.run(_serve(settings, graphs))
 
@@ -38,8 +35,8 @@ async def _serve(settings: Settings, graphs: Graphs) -> None:
             )
         )
         for number in (signal.SIGINT, signal.SIGTERM):
-            # uvicorn raises the signal that stopped it once more, but the stores have yet to be closed.
+            # uvicorn raises the signal again after it has stopped, but the stores still have to be closed.
             asyncio.get_running_loop().add_signal_handler(number, lambda: None)
         gc.collect()
-        gc.freeze()  # what the libraries brought along stays; to look through it again and again costs much
+        gc.freeze()  # the libraries' objects stay, so the collector need not scan them again
         await server.serve()

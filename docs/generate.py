@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from agent.settings import PREFIX, Settings
-from api.app import PARTS, create_app
+from api.app import ROUTES, create_app
 from api.cli.main import app as commands
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,7 +151,7 @@ def _default(option: Any) -> str:
 
 
 def _scopes(app: FastAPI) -> Iterator[tuple[str, str]]:
-    for scope, parts in PARTS.items():
+    for scope, parts in ROUTES.items():
         for part in parts:
             for route in part.router.routes:
                 if isinstance(route, APIRoute):

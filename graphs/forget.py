@@ -20,7 +20,7 @@ async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """
     context, digest, domain = runtime.context, state["forget"], state["domain"]
     assert domain is not None, "a forget run is started with its domain"
-    reason = f"forgotten: {state['because'] or 'no reason context'}"
+    reason = f"forgotten: {state['because'] or 'no reason given'}"
     await asyncio.to_thread(context.registry.quarantine, digest, reason)
     try:
         content = forgetting.content_digest(await context.outbox.curriculum(digest))

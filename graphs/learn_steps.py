@@ -249,7 +249,7 @@ async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
     # Waiting for a person is not work, so the time limit starts again.
     update: Update = {"approval": decision, "working_since": context.clock(), "events": [progress_event]}
     if not decision.approved:
-        reason = f"declined by {decision.by}: {decision.reason or 'no reason context'}"
+        reason = f"declined by {decision.by}: {decision.reason or 'no reason given'}"
         return update | {"outcome": Outcome(status="declined", reason=reason)}
     return update
 

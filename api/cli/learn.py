@@ -79,7 +79,7 @@ def _status(client: "Client", run: dict[str, Any]) -> str:
     """Its outcome, or whether it is working or waits for approval."""
     if run["outcome"] is not None:
         return str(run["outcome"]["status"])
-    return str(client.get(f"/v1/learn/{run['id']}")["standing"]["status"])
+    return str(client.get(f"/v1/learn/{run['id']}")["status"])
 
 
 def _decide(run: str, *, approved: bool, reason: str) -> None:

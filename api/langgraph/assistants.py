@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query, Response
 from pydantic import Field
 
-from api.auth import Calling, may
+from api.auth import CallerDep, require_scope
 from api.compose import Service, ServiceDep
 from api.langgraph.common import Body, Id, Limit, Offset, Select, picked, surface
 from api.langgraph.run_requests import ConfigBody
@@ -82,7 +82,7 @@ class VersionChosen(Body):
     version: Annotated[int, Field(ge=1, le=10**6)]
 
 
-@router.post("/assistants", dependencies=[may("learn")])
+@router.post("/assistants", dependencies=[require_scope("learn")])
 async def create(body: AssistantCreate, service: ServiceDep) -> Json:
     """Creates an assistant."""
     facts = AssistantFields(
@@ -121,7 +121,7 @@ async def show(assistant_id: Named, service: ServiceDep) -> Json:
     return _reply(await service.assistants.get(assistant_id))
 
 
-@router.patch("/assistants/{assistant_id}", dependencies=[may("learn")])
+@router.patch("/assistants/{assistant_id}", dependencies=[require_scope("learn")])
 async def amend(assistant_id: Named, body: AssistantPatch, service: ServiceDep) -> Json:
     """Makes a new version."""
     changes = {
@@ -139,9 +139,9 @@ async def amend(assistant_id: Named, body: AssistantPatch, service: ServiceDep) 
     return _reply(await service.assistants.update(assistant_id, changes))
 
 
-@router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[may("learn")])
+@router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[require_scope("learn")])
 async def delete(
-    assistant_id: Named, service: ServiceDep, caller: Calling, delete_threads: bool = False
+    assistant_id: Named, service: ServiceDep, caller: CallerDep, delete_threads: bool = False
 ) -> None:
     """Deletes an assistant, and with `delete_threads` its threads."""
     found = await service.assistants.get(assistant_id)
@@ -160,7 +160,7 @@ async def versions(assistant_id: Named, body: VersionsAsked, service: ServiceDep
     return [_reply(one) for one in found]
 
 
-@router.post("/assistants/{assistant_id}/latest", dependencies=[may("learn")])
+@router.post("/assistants/{assistant_id}/latest", dependencies=[require_scope("learn")])
 async def choose(assistant_id: Named, body: VersionChosen, service: ServiceDep) -> Json:
     """Makes a version the current one."""
     return _reply(await service.assistants.set_version(assistant_id, body.version))

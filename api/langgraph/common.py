@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Path, Request
 from langgraph.types import StateSnapshot
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import details
-from api.limits import READING, without_nul
+from api.errors import langgraph_errors
+from api.limits import READ_METHODS, reject_nul
 from graphs.server import serialization
 from memory.server.threads import Json, Thread, Ttl
 
@@ -31,8 +31,8 @@ _LONG = re.compile(rb"\d{19}")
 
 async def _storable(request: Request) -> None:
     """Stores take no NUL and no integer beyond 64 bits, and find that out too late."""
-    await without_nul(request)
-    body = b"" if request.method in READING else await request.body()
+    await reject_nul(request)
+    body = b"" if request.method in READ_METHODS else await request.body()
     if _LONG.search(body):
         json.loads(body, parse_int=_integer)
 
@@ -48,7 +48,7 @@ def surface(tag: str) -> APIRouter:
     return APIRouter(
         tags=[tag],
         dependencies=[Depends(_storable)],
-        responses=details(400, 401, 403, 404, 409, 413, 422, 503),
+        responses=langgraph_errors(400, 401, 403, 404, 409, 413, 422, 503),
     )
 
 

@@ -12,7 +12,7 @@ from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyp
 from fastapi import Response
 from pydantic import Field, field_validator
 
-from api.auth import Calling
+from api.auth import CallerDep
 from api.callers import Caller
 from api.compose import Service, ServiceDep
 from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
@@ -106,33 +106,35 @@ class CronCount(Body):
 
 
 @router.post("/runs/crons")
-async def create(body: CronBody, service: ServiceDep, caller: Calling) -> Json:
+async def create(body: CronBody, service: ServiceDep, caller: CallerDep) -> Json:
     """Asks for a run again and again, each on a thread of its own."""
     return await _create(body, service, caller, None)
 
 
 @router.post("/threads/{thread_id}/runs/crons")
-async def create_on_thread(thread_id: ThreadId, body: CronBody, service: ServiceDep, caller: Calling) -> Json:
+async def create_on_thread(
+    thread_id: ThreadId, body: CronBody, service: ServiceDep, caller: CallerDep
+) -> Json:
     """Asks for a run on the thread again and again."""
     await service.executor.threads.get(thread_id)
     return await _create(body, service, caller, thread_id)
 
 
 @router.post("/runs/crons/search")
-async def search(body: CronSearch, service: ServiceDep, caller: Calling) -> list[Json]:
+async def search(body: CronSearch, service: ServiceDep, caller: CallerDep) -> list[Json]:
     """Lists crons, newest first."""
     found = await service.crons.search(owner=caller.owner, metadata=body.metadata, **_wanted(body))
     return [picked(_reply(cron), body.select) for cron in found[body.offset : body.offset + body.limit]]
 
 
 @router.post("/runs/crons/count")
-async def count(body: CronCount, service: ServiceDep, caller: Calling) -> int:
+async def count(body: CronCount, service: ServiceDep, caller: CallerDep) -> int:
     """Counts crons."""
     return len(await service.crons.search(owner=caller.owner, metadata=body.metadata, **_wanted(body)))
 
 
 @router.patch("/runs/crons/{cron_id}")
-async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: Calling) -> Json:
+async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: CallerDep) -> Json:
     """Changes a cron; what it has begun goes on."""
     before = await service.crons.get(cron_id, caller.owner)
     sent = body.model_dump(mode="json", exclude_unset=True)
@@ -147,7 +149,7 @@ async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: Call
 
 
 @router.delete("/runs/crons/{cron_id}", status_code=204)
-async def delete(cron_id: str, service: ServiceDep, caller: Calling) -> Response:
+async def delete(cron_id: str, service: ServiceDep, caller: CallerDep) -> Response:
     """Deletes a cron; what it has begun goes on."""
     await service.crons.get(cron_id, caller.owner)
     await service.executor.jobs.unschedule(cron_id)

@@ -70,7 +70,7 @@ class RunService:
         `GraphSpec.validate_input` raises.
         """
         assistant = await self.assistants.get(body.assistant_id)
-        caller.need(scope_of(assistant.graph_id))
+        caller.require(scope_of(assistant.graph_id))
         if not await self.executor.threads.open_to(caller.owner, thread_id):
             raise unknown(thread_id)
         await self._check_webhook(body.webhook)
@@ -97,7 +97,7 @@ class RunService:
         said: Json = {"assistant_id": cron.assistant_id, "metadata": cron.metadata | {"cron_id": cron_id}}
         if cron.thread_id is None:
             said["on_completion"] = cron.on_run_completed
-        asker = Caller(owner=cron.owner, may=lambda scope: True)  # checked when the cron was created
+        asker = Caller(owner=cron.owner, allows=lambda scope: True)  # checked when the cron was created
         run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
         try:
             await self.start(

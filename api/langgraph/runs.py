@@ -11,7 +11,7 @@ from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 
-from api.auth import Calling, opens
+from api.auth import CallerDep, has_access
 from api.compose import Service, ServiceDep
 from api.langgraph.common import ID, RunId, Select, ThreadId, picked, surface
 from api.langgraph.run_requests import BatchedRun, CancelMany, RunBody, StreamedRun, check_modes
@@ -31,7 +31,7 @@ Action = Literal["interrupt", "rollback"]
 
 @router.post("/threads/{thread_id}/runs")
 async def create(
-    thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: Calling, response: Response
+    thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: CallerDep, response: Response
 ) -> Json:
     """Queues a run on a thread and returns at once."""
     run = await service.run_service.start(caller, body, thread_id)
@@ -41,20 +41,22 @@ async def create(
 
 @router.post("/threads/{thread_id}/runs/stream", response_class=EventSourceResponse)
 async def stream(
-    thread_id: ThreadId, body: StreamedRun, service: ServiceDep, caller: Calling
+    thread_id: ThreadId, body: StreamedRun, service: ServiceDep, caller: CallerDep
 ) -> EventSourceResponse:
     """Queues a run on a thread and streams its events."""
     return _stream(service, body, await service.run_service.start(caller, body, thread_id))
 
 
 @router.post("/threads/{thread_id}/runs/wait")
-async def wait(thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: Calling) -> StreamingResponse:
+async def wait(
+    thread_id: ThreadId, body: RunBody, service: ServiceDep, caller: CallerDep
+) -> StreamingResponse:
     """Queues a run on a thread and answers with the values that it ends with."""
     return _wait(service, body, await service.run_service.start(caller, body, thread_id))
 
 
 @router.post("/runs")
-async def create_stateless(body: RunBody, service: ServiceDep, caller: Calling, response: Response) -> Json:
+async def create_stateless(body: RunBody, service: ServiceDep, caller: CallerDep, response: Response) -> Json:
     """Queues a run on a thread of its own, which is deleted at its end unless it is to be kept."""
     run = await service.run_service.start(caller, body, None)
     response.headers["Content-Location"] = links(run, "join")["Content-Location"]
@@ -62,19 +64,19 @@ async def create_stateless(body: RunBody, service: ServiceDep, caller: Calling, 
 
 
 @router.post("/runs/stream", response_class=EventSourceResponse)
-async def stream_stateless(body: StreamedRun, service: ServiceDep, caller: Calling) -> EventSourceResponse:
+async def stream_stateless(body: StreamedRun, service: ServiceDep, caller: CallerDep) -> EventSourceResponse:
     """The same, and streams its events."""
     return _stream(service, body, await service.run_service.start(caller, body, None))
 
 
 @router.post("/runs/wait")
-async def wait_stateless(body: RunBody, service: ServiceDep, caller: Calling) -> StreamingResponse:
+async def wait_stateless(body: RunBody, service: ServiceDep, caller: CallerDep) -> StreamingResponse:
     """The same, and answers with the values that it ends with."""
     return _wait(service, body, await service.run_service.start(caller, body, None))
 
 
 @router.post("/runs/batch")
-async def batch(body: list[BatchedRun], service: ServiceDep, caller: Calling) -> list[Json]:
+async def batch(body: list[BatchedRun], service: ServiceDep, caller: CallerDep) -> list[Json]:
     """Queues several runs; if one is refused, those before it are queued already."""
     if not 0 < len(body) <= MOST_IN_BATCH:
         raise ValueError(f"a batch has 1 to {MOST_IN_BATCH} runs")
@@ -83,7 +85,7 @@ async def batch(body: list[BatchedRun], service: ServiceDep, caller: Calling) ->
 
 @router.post("/runs/cancel", status_code=204)
 async def cancel_many(
-    body: CancelMany, service: ServiceDep, caller: Calling, action: Action = "interrupt"
+    body: CancelMany, service: ServiceDep, caller: CallerDep, action: Action = "interrupt"
 ) -> None:
     """Cancels several runs: those named of one thread, or all in a state; ended ones are left out."""
     named = body.thread_id is not None and body.run_ids is not None
@@ -95,7 +97,7 @@ async def cancel_many(
         unfinished = await service.executor.runs.unfinished()
         found = [run for run in unfinished if body.status in ("all", run.status)]
     for run in found:
-        if not await opens(service, caller, run.thread_id):
+        if not await has_access(service, caller, run.thread_id):
             continue
         try:
             await service.executor.cancel(run.run_id, action)

@@ -11,7 +11,7 @@ from fastapi import Query
 from langgraph.store.base import Item
 from pydantic import AfterValidator, BaseModel, Field
 
-from api.auth import Calling
+from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.langgraph.common import Body, Limit, Offset, surface
 from memory.server.threads import Json
@@ -106,7 +106,7 @@ class NamespacesReply(BaseModel):
 
 
 @router.put("/store/items", status_code=204)
-async def put(body: Put, service: ServiceDep, caller: Calling) -> None:
+async def put(body: Put, service: ServiceDep, caller: CallerDep) -> None:
     """Keeps an item, in place of one that has its name."""
     place = _own(caller.owner, body.namespace)
     more: dict[str, Any] = {} if body.ttl is None else {"ttl": body.ttl}
@@ -116,7 +116,7 @@ async def put(body: Put, service: ServiceDep, caller: Calling) -> None:
 @router.get("/store/items")
 async def get(
     service: ServiceDep,
-    caller: Calling,
+    caller: CallerDep,
     key: Annotated[str, Query(min_length=1, max_length=500)],
     namespace: Annotated[str, Query(min_length=1, max_length=5000)],
     refresh_ttl: bool | None = None,
@@ -128,13 +128,13 @@ async def get(
 
 
 @router.delete("/store/items", status_code=204)
-async def delete(body: Delete, service: ServiceDep, caller: Calling) -> None:
+async def delete(body: Delete, service: ServiceDep, caller: CallerDep) -> None:
     """Deletes an item; one that is not there is no mistake."""
     await service.items.adelete(_own(caller.owner, body.namespace), body.key)
 
 
 @router.post("/store/items/search")
-async def search(body: SearchAsked, service: ServiceDep, caller: Calling) -> FoundReply:
+async def search(body: SearchAsked, service: ServiceDep, caller: CallerDep) -> FoundReply:
     """Searches below a namespace prefix, by values and by meaning."""
     found = await service.items.asearch(
         _own(caller.owner, body.namespace_prefix),
@@ -148,7 +148,7 @@ async def search(body: SearchAsked, service: ServiceDep, caller: Calling) -> Fou
 
 
 @router.post("/store/namespaces")
-async def namespaces(body: NamespacesAsked, service: ServiceDep, caller: Calling) -> NamespacesReply:
+async def namespaces(body: NamespacesAsked, service: ServiceDep, caller: CallerDep) -> NamespacesReply:
     """Lists namespaces."""
     found = await service.items.alist_namespaces(
         prefix=_own(caller.owner, body.prefix or []),

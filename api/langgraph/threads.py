@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Header, Query, Response
 from pydantic import Field
 
-from api.auth import Calling, opens
+from api.auth import CallerDep, has_access
 from api.compose import ServiceDep
 from api.langgraph.common import (
     Body,
@@ -132,7 +132,7 @@ class HistoryAsked(Body):
 
 
 @router.post("/threads")
-async def create(body: ThreadCreate, service: ServiceDep, caller: Calling) -> Json:
+async def create(body: ThreadCreate, service: ServiceDep, caller: CallerDep) -> Json:
     """Creates a thread."""
     thread = await threads.create(
         service.executor,
@@ -150,25 +150,25 @@ async def create(body: ThreadCreate, service: ServiceDep, caller: Calling) -> Js
 
 
 @router.post("/threads/search")
-async def search(body: ThreadSearch, service: ServiceDep, caller: Calling) -> list[Json]:
+async def search(body: ThreadSearch, service: ServiceDep, caller: CallerDep) -> list[Json]:
     """Lists threads."""
     asks = body.model_dump(exclude={"select", "extract"})
-    wanted = Search(owner=caller.owner, hidden=caller.hidden, **asks)
+    wanted = Search(owner=caller.owner, hidden=caller.hidden_graphs, **asks)
     return [picked(thread_reply(t), body.select) for t in await service.executor.threads.search(wanted)]
 
 
 @router.post("/threads/count")
-async def count(body: ThreadCount, service: ServiceDep, caller: Calling) -> int:
+async def count(body: ThreadCount, service: ServiceDep, caller: CallerDep) -> int:
     """Counts threads."""
-    wanted = Search(owner=caller.owner, hidden=caller.hidden, **body.model_dump())
+    wanted = Search(owner=caller.owner, hidden=caller.hidden_graphs, **body.model_dump())
     return await service.executor.threads.count(wanted)
 
 
 @router.post("/threads/prune")
-async def prune(body: ThreadPrune, service: ServiceDep, caller: Calling) -> Json:
+async def prune(body: ThreadPrune, service: ServiceDep, caller: CallerDep) -> Json:
     """Deletes threads, or all but their latest state; those that do not exist, or are busy, are left out."""
     latest = body.strategy == "keep_latest"
-    seen = [id for id in body.thread_ids if await opens(service, caller, id)]
+    seen = [id for id in body.thread_ids if await has_access(service, caller, id)]
     return {"pruned_count": await threads.prune(service.executor, seen, latest=latest)}
 
 

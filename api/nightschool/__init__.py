@@ -1,1 +1,1 @@
-"""Our own REST endpoints."""
+"""Endpoints of Nightschool's own REST API: learning, gaps, documents, adapters, calibration."""

@@ -1,4 +1,4 @@
-"""Routes of adapters: list, show, promote, roll back, forget a lesson, all while serving."""
+"""Routes of adapters: list, show, promote and roll back versions, and forget a lesson."""
 
 import asyncio
 
@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.learning.forgetting import find_lesson
 from agent.promotion import promote, rollback
 from api.compose import ServiceDep
-from api.errors import refusals
-from api.nightschool.learn import Started, begun
+from api.errors import openai_errors
+from api.nightschool.learn import RunAccepted, run_accepted
 from memory.records.adapters import Adapter
 from memory.records.base import Domain
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/adapters", tags=["adapters"])
 
 
 class RollbackRequest(BaseModel):
-    """Which domain goes back to what it served before."""
+    """The domain to roll back."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,7 +25,7 @@ class RollbackRequest(BaseModel):
 
 
 class ForgetRequest(BaseModel):
-    """Which lesson a domain is to forget: its digest, or as much of it as tells it from the others."""
+    """The lesson that a domain should forget, by its digest or an unambiguous beginning of it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,48 +34,48 @@ class ForgetRequest(BaseModel):
     reason: str = Field("", max_length=2000)
 
 
-class Serving(BaseModel):
-    """What a domain serves now; no adapter means the base model."""
+class LiveAdapter(BaseModel):
+    """The adapter that serves a domain now; null for the base model."""
 
     domain: Domain
     adapter: Adapter | None
 
 
-@router.get("", responses=refusals(422, 503))
+@router.get("", responses=openai_errors(422, 503))
 async def listing(service: ServiceDep, domain: Domain | None = None) -> list[Adapter]:
-    """All adapter versions, rejected ones too, by domain and version."""
+    """All adapter versions, including rejected ones, by domain and version."""
     return list(await asyncio.to_thread(service.runtime.registry.list, domain))
 
 
-@router.get("/{name}", responses=refusals(404, 503))
+@router.get("/{name}", responses=openai_errors(404, 503))
 async def show(name: str, service: ServiceDep) -> Adapter:
-    """One adapter with its evaluation, its gates and where it comes from."""
+    """One adapter with its evaluation, its gates and its origin."""
     return await asyncio.to_thread(service.runtime.registry.get, name)
 
 
-@router.post("/{name}/promote", responses=refusals(404, 409, 503))
-async def make_live(name: str, service: ServiceDep) -> Serving:
-    """Loads the adapter, asks its canary question and makes it its domain's live one."""
+@router.post("/{name}/promote", responses=openai_errors(404, 409, 503))
+async def promote_adapter(name: str, service: ServiceDep) -> LiveAdapter:
+    """Loads the adapter, checks its canary question and makes it the live adapter of its domain."""
     adapter = await promote(name, engine=service.runtime.engine, registry=service.runtime.registry)
     await service.runtime.routes.refresh()
-    return Serving(domain=adapter.domain, adapter=adapter)
+    return LiveAdapter(domain=adapter.domain, adapter=adapter)
 
 
-@router.post("/rollback", responses=refusals(409, 422, 503))
-async def go_back(request: RollbackRequest, service: ServiceDep) -> Serving:
-    """Makes the domain's previous adapter live again once its canary sings, or the base model.
+@router.post("/rollback", responses=openai_errors(409, 422, 503))
+async def roll_back(request: RollbackRequest, service: ServiceDep) -> LiveAdapter:
+    """Makes the domain's previous adapter live again after checking its canary question, or the base model.
 
-    One that learned what is in quarantine is passed over.
+    Adapters that learned a quarantined lesson are skipped.
     """
     adapter = await rollback(request.domain, engine=service.runtime.engine, registry=service.runtime.registry)
     await service.runtime.routes.refresh()
-    return Serving(domain=request.domain, adapter=adapter)
+    return LiveAdapter(domain=request.domain, adapter=adapter)
 
 
-@router.post("/forget", status_code=202, responses=refusals(400, 404, 409, 422, 503))
-async def forget(request: ForgetRequest, service: ServiceDep) -> Started:
-    """Begins a run that quarantines a lesson and teaches the domain's others anew, and returns at once."""
+@router.post("/forget", status_code=202, responses=openai_errors(400, 404, 409, 422, 503))
+async def forget(request: ForgetRequest, service: ServiceDep) -> RunAccepted:
+    """Starts a run that quarantines a lesson and retrains the domain's other lessons; returns at once."""
     registry = service.runtime.registry
     digest = await asyncio.to_thread(find_lesson, request.domain, request.curriculum, registry)
-    run_id = await service.runs.forget(request.domain, digest, because=request.reason)
-    return begun(run_id)
+    run_id = await service.learn_runs.forget(request.domain, digest, because=request.reason)
+    return run_accepted(run_id)

@@ -1,4 +1,4 @@
-"""The route by which people's own labelled questions refit a domain's gate."""
+"""The calibration route: refits a domain's gate on the caller's labelled questions."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -6,30 +6,30 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_domain
 from agent.chat.routing import route_of_domain
 from api.compose import ServiceDep
-from api.disconnect import unless_gone
-from api.errors import refusals
+from api.disconnect import cancel_on_disconnect
+from api.errors import openai_errors
 from memory.records.base import Domain
 
 router = APIRouter(tags=["calibration"])
 
-MOST = 10_000
-"""Questions of one request; the limit of a JSON body comes first where they are long."""
+MOST_QUESTIONS = 10_000
+"""Most questions in a request; long ones reach the limit of JSON bodies first."""
 
 
 class CalibrationRequest(BaseModel):
-    """Which domain's gate is refitted, and on what."""
+    """The domain whose gate to refit, and the labelled questions."""
 
     model_config = ConfigDict(extra="forbid")
 
     domain: Domain
-    questions: list[LabelledQuestion] = Field(min_length=1, max_length=MOST)
+    questions: list[LabelledQuestion] = Field(min_length=1, max_length=MOST_QUESTIONS)
 
 
-@router.post("/v1/calibrations", responses=refusals(400, 404, 413, 422, 503))
+@router.post("/v1/calibrations", responses=openai_errors(400, 404, 413, 422, 503))
 async def calibrate(request: CalibrationRequest, service: ServiceDep, http: Request) -> CalibrationReport:
     """Asks labelled questions of a domain's adapter or the base model, and refits its gate on the answers."""
     runtime = service.runtime
-    return await unless_gone(
+    return await cancel_on_disconnect(
         http,
         calibrate_domain(
             request.questions,

@@ -1,6 +1,6 @@
 """Routes of the document library: add a document, list the documents.
 
-Reads no files and fetches no URLs of its own: the caller sends the bytes, and says where they come from.
+The caller sends a document's bytes; the service reads no files and fetches no URLs.
 """
 
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from agent.chat.routing import DEFAULT_DOMAIN
 from api.compose import ServiceDep
-from api.errors import refusals
+from api.errors import openai_errors
 from memory.errors import IngestError
 from memory.ingest.documents import RawDocument, media_type
 from memory.ingest.pipeline import IngestReport, ingest
@@ -21,7 +21,7 @@ router = APIRouter(tags=["documents"])
 
 
 class Documents(BaseModel):
-    """The sources that were read."""
+    """The sources in the library."""
 
     domain: Domain | None
     sources: list[str]
@@ -29,7 +29,7 @@ class Documents(BaseModel):
 
 @router.post(
     PATH,
-    responses=refusals(400, 413, 422, 503),
+    responses=openai_errors(400, 413, 422, 503),
     openapi_extra={"requestBody": {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def add(
@@ -39,13 +39,13 @@ async def add(
     title: Annotated[str, Query(max_length=500)] = "",
     domain: Domain = DEFAULT_DOMAIN,
 ) -> IngestReport:
-    """Reads one document: its bytes are the body, its media type the Content-Type header.
+    """Ingests one document: the body is its bytes, the Content-Type header its media type.
 
-    Reading it again changes nothing; reading it changed replaces what it said before.
+    Repeating it changes nothing; a changed document replaces its previous version.
     """
     kind = media_type(source, request.headers.get("content-type", ""))
     document = RawDocument(source=source, data=await request.body(), media_type=kind, title=title)
-    async with service.writing:
+    async with service.ingest_lock:
         report = await ingest(
             [document], domain=domain, episodic=service.runtime.episodic, semantic=service.runtime.semantic
         )
@@ -54,8 +54,8 @@ async def add(
     return report
 
 
-@router.get(PATH, responses=refusals(422, 503))
+@router.get(PATH, responses=openai_errors(422, 503))
 async def listing(service: ServiceDep, domain: Domain | None = None) -> Documents:
-    """The sources that were read, of one domain or of all."""
+    """The sources in the library, of one domain or of all."""
     sources = await service.runtime.episodic.sources(domain)
     return Documents(domain=domain, sources=sorted(sources))

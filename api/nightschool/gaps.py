@@ -1,4 +1,4 @@
-"""The routes of gaps: list, dismiss, merge and delete what the service could not answer."""
+"""Routes of gaps, the questions that the service could not answer: list, dismiss, merge, delete."""
 
 from typing import Annotated
 
@@ -6,21 +6,21 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.compose import ServiceDep
-from api.errors import refusals
+from api.errors import openai_errors
 from memory.records.interactions import Gap, GapStatus
 
 router = APIRouter(tags=["learn"])
 
 
-class Merge(BaseModel):
-    """Into which gap another one is merged."""
+class MergeRequest(BaseModel):
+    """The gap to merge into."""
 
     model_config = ConfigDict(extra="forbid")
 
     into: str = Field(min_length=1, max_length=100)
 
 
-@router.get("/v1/gaps", responses=refusals(422, 503))
+@router.get("/v1/gaps", responses=openai_errors(422, 503))
 async def gaps(
     service: ServiceDep, status: GapStatus | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> list[Gap]:
@@ -28,25 +28,25 @@ async def gaps(
     return list(await service.runtime.database.gaps(status, limit=limit))
 
 
-@router.get("/v1/gaps/{gap_id}", responses=refusals(404, 503))
+@router.get("/v1/gaps/{gap_id}", responses=openai_errors(404, 503))
 async def gap(gap_id: str, service: ServiceDep) -> Gap:
     """One gap."""
     return await service.runtime.database.gap(gap_id)
 
 
-@router.post("/v1/gaps/{gap_id}/dismiss", responses=refusals(400, 404, 503))
+@router.post("/v1/gaps/{gap_id}/dismiss", responses=openai_errors(400, 404, 503))
 async def dismiss(gap_id: str, service: ServiceDep) -> Gap:
-    """Notes that nobody wants the gap learned: its question opens no gap again."""
+    """Dismisses a gap: it is not learned, and its question opens no new gap."""
     return await service.runtime.database.dismiss_gap(gap_id)
 
 
-@router.post("/v1/gaps/{gap_id}/merge", responses=refusals(400, 404, 422, 503))
-async def merge(gap_id: str, request: Merge, service: ServiceDep) -> Gap:
-    """Lets another gap stand for this one's question too, and returns that one."""
+@router.post("/v1/gaps/{gap_id}/merge", responses=openai_errors(400, 404, 422, 503))
+async def merge(gap_id: str, request: MergeRequest, service: ServiceDep) -> Gap:
+    """Merges a gap into another one, which then covers its question too; returns the other one."""
     return await service.runtime.database.merge_gap(gap_id, request.into)
 
 
-@router.delete("/v1/gaps/{gap_id}", status_code=204, responses=refusals(400, 404, 503))
+@router.delete("/v1/gaps/{gap_id}", status_code=204, responses=openai_errors(400, 404, 503))
 async def delete(gap_id: str, service: ServiceDep) -> None:
-    """Removes a gap and its question; runs that were about it stay."""
+    """Deletes a gap and its question; its runs stay."""
     await service.runtime.database.delete_gap(gap_id)

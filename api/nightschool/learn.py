@@ -1,62 +1,68 @@
-"""Routes of learn runs: start, watch, approve, resume, read the report.
+"""Routes of learn runs: start, follow, approve, cancel and resume runs, read their reports.
 
-The work is done by `graphs.server.learn_runs`, so a client that disconnects changes nothing.
+Runs are executed by `graphs.server.learn_runs` and continue if the client disconnects.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from api.auth import Calling
+from api.auth import CallerDep
 from api.compose import Service, ServiceDep
-from api.errors import refusals
+from api.errors import openai_errors
 from graphs.server.learn_runs import LearnStatus
 from graphs.server.learn_spec import LearnInput
-from graphs.state import Event
 from memory.database.database import RunRecord
-from memory.records.runs import Approval, Outcome
+from memory.records.runs import Approval, LessonsDone, Outcome
 
 router = APIRouter(tags=["learn"])
 
 POLL_SECONDS = 1.0
-"""Between two looks at a run, each of which reads its checkpoint."""
+"""Interval at which a followed run is polled; each poll reads its checkpoint."""
 PING_SECONDS = 15
 
 
 class Links(BaseModel):
-    """Where to follow a run."""
+    """Paths of a run."""
 
     report: str
     events: str
     approval: str
 
 
-class Started(BaseModel):
-    """A run that has begun."""
+class RunAccepted(BaseModel):
+    """The run that a request was accepted for."""
 
     run_id: str
     thread_id: str
-    """Of the same name: its checkpoints are the run's."""
+    """The same id: the run's checkpoints are on this thread."""
     links: Links
 
 
 class RunReply(BaseModel):
-    """A run: what was asked for, where it stands, and once it has ended its outcome and report."""
+    """A run: its subject, its status, and after its end its outcome and report."""
 
     run: RunRecord
-    standing: LearnStatus
+    status: Literal["running", "waiting", "ended"]
+    """`waiting` means for a person's approval."""
+    next: tuple[str, ...]
+    """Steps that come next; an ended run that has some can be resumed."""
+    asks: dict[str, Any] | None
+    """The curriculum to decide on, while the run waits."""
+    lessons: LessonsDone | None
+    """How many lessons are promoted; null before they are written."""
     outcome: Outcome | None
     report: dict[str, Any] | None
     links: Links
 
 
 class Decision(BaseModel):
-    """A person's word on a curriculum that waits for approval."""
+    """A person's decision on a curriculum that waits for approval."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,8 +71,8 @@ class Decision(BaseModel):
     reason: str = Field("", max_length=2000)
 
 
-class Cancelled(BaseModel):
-    """Who does not want a run to go on, and why."""
+class CancelRequest(BaseModel):
+    """Who cancels a run, and why."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -74,81 +80,85 @@ class Cancelled(BaseModel):
     reason: str = Field("", max_length=2000)
 
 
-@router.post("/v1/learn", status_code=202, responses=refusals(400, 404, 409, 413, 422, 503))
-async def start(request: LearnInput, service: ServiceDep, calling: Calling) -> Started:
-    """Begins a learn run and returns at once."""
-    return begun(await service.runs.start(request, owner=calling.owner))
+@router.post("/v1/learn", status_code=202, responses=openai_errors(400, 404, 409, 413, 422, 503))
+async def start(request: LearnInput, service: ServiceDep, caller: CallerDep) -> RunAccepted:
+    """Starts a learn run and returns at once."""
+    return run_accepted(await service.learn_runs.start(request, owner=caller.owner))
 
 
-@router.get("/v1/learn", responses=refusals(422, 503))
+@router.get("/v1/learn", responses=openai_errors(422, 503))
 async def runs(
-    service: ServiceDep, calling: Calling, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+    service: ServiceDep, caller: CallerDep, limit: Annotated[int, Query(ge=1, le=1000)] = 50
 ) -> list[RunRecord]:
-    """The runs so far, newest first, without their reports."""
-    found = await service.runtime.database.runs(owner=calling.owner, limit=limit)
-    return [run.model_copy(update={"report": None}) for run in found]
+    """All learn runs, newest first, without their reports."""
+    records = await service.runtime.database.runs(owner=caller.owner, limit=limit)
+    return [run.model_copy(update={"report": None}) for run in records]
 
 
-@router.get("/v1/learn/{run_id}", responses=refusals(404, 503))
+@router.get("/v1/learn/{run_id}", responses=openai_errors(404, 503))
 async def show(run_id: str, service: ServiceDep) -> RunReply:
-    """Where a run stands, and its report once it has ended."""
-    standing = await service.runs.status(run_id)  # first, so that a run that has ended shows its outcome
+    """A run's status, and its report after its end."""
+    # Read before the record, so that an ended run has its outcome.
+    status = await service.learn_runs.status(run_id)
     run = await service.runtime.database.run(run_id)
     return RunReply(
         run=run.model_copy(update={"report": None}),
-        standing=standing,
+        status=status.status,
+        next=status.next,
+        asks=status.asks,
+        lessons=status.lessons,
         outcome=run.outcome,
         report=run.report,
         links=links(run_id),
     )
 
 
-@router.get("/v1/learn/{run_id}/events", responses=refusals(400, 404, 503))
+@router.get("/v1/learn/{run_id}/events", responses=openai_errors(400, 404, 503))
 async def events(
     run_id: str, service: ServiceDep, last_event_id: Annotated[str | None, Header()] = None
 ) -> EventSourceResponse:
     """Progress as server-sent events, until the run ends or waits for a person.
 
-    Each event's id is its number, so a client that comes back with Last-Event-ID misses none. The last
+    The id of an event is its number, so a client that reconnects with Last-Event-ID misses none. The last
     event is `end` or `waiting`.
     """
     if last_event_id is not None and not (last_event_id.isdecimal() and len(last_event_id) < 10):
-        raise ValueError("Last-Event-ID must be the number of an event of this run")
+        raise ValueError("Last-Event-ID must be the id of an event of this run")
     await service.runtime.database.run(run_id)
     after = int(last_event_id) if last_event_id else 0
     return EventSourceResponse(_follow(run_id, service, after), ping=PING_SECONDS)
 
 
-@router.post("/v1/learn/{run_id}/approval", status_code=202, responses=refusals(400, 404, 409, 422, 503))
-async def decide(run_id: str, decision: Decision, service: ServiceDep) -> Started:
-    """Lets a waiting curriculum through to the trainer, or stops it."""
-    await service.runs.approve(
+@router.post("/v1/learn/{run_id}/approval", status_code=202, responses=openai_errors(400, 404, 409, 422, 503))
+async def decide(run_id: str, decision: Decision, service: ServiceDep) -> RunAccepted:
+    """Approves a waiting curriculum for training, or declines it."""
+    await service.learn_runs.approve(
         run_id, Approval(approved=decision.approved, by=decision.by, reason=decision.reason)
     )
-    return begun(run_id)
+    return run_accepted(run_id)
 
 
-@router.post("/v1/learn/{run_id}/cancel", status_code=202, responses=refusals(400, 404, 422, 503))
-async def cancel(run_id: str, asked: Cancelled, service: ServiceDep) -> Started:
-    """Ends a run where it is; it can be resumed, unless it waited for a person, who then has declined."""
-    await service.runs.cancel(run_id, by=asked.by, reason=asked.reason)
-    return begun(run_id)
+@router.post("/v1/learn/{run_id}/cancel", status_code=202, responses=openai_errors(400, 404, 422, 503))
+async def cancel(run_id: str, request: CancelRequest, service: ServiceDep) -> RunAccepted:
+    """Cancels a run, which can be resumed; a run that waits for approval is declined."""
+    await service.learn_runs.cancel(run_id, by=request.by, reason=request.reason)
+    return run_accepted(run_id)
 
 
-@router.post("/v1/learn/{run_id}/resume", status_code=202, responses=refusals(400, 404, 409, 503))
-async def resume(run_id: str, service: ServiceDep) -> Started:
-    """Takes up a run again that was stopped or failed, at the step where it was."""
-    await service.runs.resume(run_id)
-    return begun(run_id)
+@router.post("/v1/learn/{run_id}/resume", status_code=202, responses=openai_errors(400, 404, 409, 503))
+async def resume(run_id: str, service: ServiceDep) -> RunAccepted:
+    """Continues a run that was stopped or failed, at the step where it ended."""
+    await service.learn_runs.resume(run_id)
+    return run_accepted(run_id)
 
 
-def begun(run_id: str) -> Started:
-    """What is said of a run at once."""
-    return Started(run_id=run_id, thread_id=run_id, links=links(run_id))
+def run_accepted(run_id: str) -> RunAccepted:
+    """The reply to a request that starts or changes a run."""
+    return RunAccepted(run_id=run_id, thread_id=run_id, links=links(run_id))
 
 
 def links(run_id: str) -> Links:
-    """Where to follow the run."""
+    """The run's paths."""
     base = f"/v1/learn/{run_id}"
     return Links(report=base, events=f"{base}/events", approval=f"{base}/approval")
 
@@ -156,24 +166,20 @@ def links(run_id: str) -> Links:
 async def _follow(run_id: str, service: Service, after: int) -> AsyncIterator[ServerSentEvent]:
     sent = after
     while True:
-        # The standing is read first: what happened before it is then surely among the events.
-        standing = await service.runs.status(run_id)
-        lines = await service.runs.events(run_id)
-        for number, line in enumerate(lines[sent:], sent + 1):
-            yield _event("progress", line, str(number))
-        sent = max(sent, len(lines))
-        if standing.status != "running":
-            name = "end" if standing.status == "ended" else "waiting"
-            yield ServerSentEvent(event=name, data=json.dumps(await _ending(run_id, service, standing)))
+        # The status is read before the events, so that they are complete if the run has ended.
+        status = await service.learn_runs.status(run_id)
+        progress = await service.learn_runs.events(run_id)
+        for number, event in enumerate(progress[sent:], sent + 1):
+            yield ServerSentEvent(event="progress", id=str(number), data=event.model_dump_json())
+        sent = max(sent, len(progress))
+        if status.status != "running":
+            name = "end" if status.status == "ended" else "waiting"
+            yield ServerSentEvent(event=name, data=json.dumps(await _last_event(run_id, service, status)))
             return
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _ending(run_id: str, service: Service, standing: LearnStatus) -> dict[str, Any]:
+async def _last_event(run_id: str, service: Service, status: LearnStatus) -> dict[str, Any]:
     run = await service.runtime.database.run(run_id)
     outcome = run.outcome.model_dump(mode="json") if run.outcome else None
-    return {"run_id": run_id, "outcome": outcome, "asks": standing.asks}
-
-
-def _event(name: str, line: Event, number: str) -> ServerSentEvent:
-    return ServerSentEvent(event=name, id=number, data=line.model_dump_json())
+    return {"run_id": run_id, "outcome": outcome, "asks": status.asks}

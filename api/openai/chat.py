@@ -12,9 +12,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from agent.concurrency import gather_limited
 from agent.errors import AgentError
 from api.compose import Service, ServiceDep
-from api.disconnect import drawn, unless_gone
-from api.errors import explain, refusals
-from api.limits import without_nul
+from api.disconnect import cancel_on_disconnect, in_own_task
+from api.errors import error_reply, openai_errors
+from api.limits import reject_nul
 from api.openai.messages import conversation
 from api.openai.replies import Chunk, Completion, Envelope
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
@@ -23,7 +23,7 @@ from graphs.state import ChatState
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
+router = APIRouter(tags=["chat"], dependencies=[Depends(reject_nul)])
 
 PING_SECONDS = 15
 ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
@@ -32,7 +32,8 @@ ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
 @router.post(
     "/v1/chat/completions",
     response_model=Completion,
-    responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
+    responses=openai_errors(400, 404, 409, 413, 422, 500, 503)
+    | {200: {"content": {"text/event-stream": {}}}},
 )
 async def complete(
     request: ChatRequest, http: Request, service: ServiceDep, x_conversation_id: ConversationHeader = None
@@ -49,9 +50,9 @@ async def complete(
         turns = gather_limited(
             (partial(chat, service.chat, service.runtime, start) for start in starts), len(starts)
         )
-        return envelope.completion(await unless_gone(http, turns))
-    first = drawn(stream(service.chat, service.runtime, starts[0]))
-    part = await unless_gone(http, anext(first))  # what is refused still has a status of its own
+        return envelope.completion(await cancel_on_disconnect(http, turns))
+    first = in_own_task(stream(service.chat, service.runtime, starts[0]))
+    part = await cancel_on_disconnect(http, anext(first))  # what is refused still has a status of its own
     return EventSourceResponse(
         _events(part, first, starts[1:], service, envelope), ping=PING_SECONDS, sep="\n"
     )
@@ -94,7 +95,7 @@ async def _events(
                 async for chunk in _choice(await anext(parts), parts, envelope, turns):
                     yield event(chunk)
     except (AgentError, StorageError) as error:
-        yield ServerSentEvent(explain(error)[1].model_dump_json(), sep="\n")
+        yield ServerSentEvent(error_reply(error)[1].model_dump_json(), sep="\n")
         return
     if envelope.usage:
         yield event(envelope.accounting(turns))

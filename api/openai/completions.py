@@ -20,15 +20,15 @@ from agent.engines.base import Engine, FinishReason, Reply, TextCompleter, Token
 from agent.errors import AgentError, PromptTooLong
 from agent.promotion import load_with_canary
 from api.compose import Service, ServiceDep
-from api.disconnect import drawn, unless_gone
-from api.errors import explain, refusals
-from api.limits import without_nul
+from api.disconnect import cancel_on_disconnect, in_own_task
+from api.errors import error_reply, openai_errors
+from api.limits import reject_nul
 from api.openai.chat import PING_SECONDS, event
 from api.openai.replies import Usage
 from api.openai.requests import SamplingFields
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
+router = APIRouter(tags=["chat"], dependencies=[Depends(reject_nul)])
 
 MOST_ALTERNATIVES = 5
 DEFAULT_TOKENS = 16
@@ -81,7 +81,8 @@ class TextCompletion(BaseModel):
 @router.post(
     "/v1/completions",
     response_model=TextCompletion,
-    responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
+    responses=openai_errors(400, 404, 409, 413, 422, 500, 503)
+    | {200: {"content": {"text/event-stream": {}}}},
 )
 async def continue_text(
     request: CompletionRequest, http: Request, service: ServiceDep
@@ -91,8 +92,8 @@ async def continue_text(
     chosen = await resolve_route(
         "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
     )
-    parts = drawn(_parts(request, chosen.adapter, service))
-    part = await unless_gone(http, anext(parts))
+    parts = in_own_task(_parts(request, chosen.adapter, service))
+    part = await cancel_on_disconnect(http, anext(parts))
     empty = TextCompletion(
         id=f"cmpl-{uuid.uuid4().hex}",
         created=int(runtime.clock().timestamp()),
@@ -103,7 +104,7 @@ async def continue_text(
         return EventSourceResponse(_events(request, part, parts, empty), ping=PING_SECONDS, sep="\n")
     async with aclosing(parts):
         while not isinstance(part, Reply):
-            part = await unless_gone(http, anext(parts))
+            part = await cancel_on_disconnect(http, anext(parts))
     whole = TextChoice(
         text=_echoed(request) + part.text,
         logprobs=_logprobs(part.tokens, request, len(_echoed(request))),
@@ -155,7 +156,7 @@ async def _events(
                 place += len(part.text)
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
-            yield ServerSentEvent(explain(error)[1].model_dump_json(), sep="\n")
+            yield ServerSentEvent(error_reply(error)[1].model_dump_json(), sep="\n")
             return
     last = TextChoice(text="", finish_reason=part.finish_reason)
     yield event(empty.model_copy(update={"choices": (last,)}))

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from agent.chat.routing import AUTO
 from agent.errors import PromptTooLong
 from api.compose import ServiceDep
-from api.errors import refusals
+from api.errors import openai_errors
 from memory.embedding.embedder import Embedder, Vectors
 from memory.errors import UnknownAdapter
 
@@ -62,7 +62,7 @@ class Embeddings(BaseModel):
     usage: EmbeddingsUsage
 
 
-@router.post("/v1/embeddings", responses=refusals(400, 404, 413, 422, 503))
+@router.post("/v1/embeddings", responses=openai_errors(400, 404, 413, 422, 503))
 async def embed(request: EmbeddingsRequest, service: ServiceDep) -> Embeddings:
     """Embeds texts with the model that the service's own memory uses."""
     embedder = service.embedder
@@ -71,7 +71,7 @@ async def embed(request: EmbeddingsRequest, service: ServiceDep) -> Embeddings:
     if request.dimensions not in (None, embedder.dimension):
         raise ValueError(f"dimensions: {embedder.name} has {embedder.dimension}, which cannot be changed")
     texts = [request.input] if isinstance(request.input, str) else request.input
-    async with service.embedding:
+    async with service.embedding_lock:
         lengths = await asyncio.to_thread(embedder.token_counts, texts)
         for place, length in enumerate(lengths):
             if length > embedder.max_tokens:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from agent.chat.routing import AUTO, resolve_route
 from api.compose import ServiceDep
-from api.errors import refusals
+from api.errors import openai_errors
 
 router = APIRouter(tags=["chat"])
 
@@ -38,7 +38,7 @@ async def models(service: ServiceDep) -> Models:
     return Models(data=[Model(id=name) for name in names])
 
 
-@router.get("/v1/models/{model}", responses=refusals(404, 409, 422))
+@router.get("/v1/models/{model}", responses=openai_errors(404, 409, 422))
 async def model(model: Annotated[str, Path(max_length=200)], service: ServiceDep) -> Model:
     """One name that a chat may ask for; an adapter's full name is one too, though the list has it not."""
     runtime = service.runtime

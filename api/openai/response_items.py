@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.chat.routing import AUTO
-from api.errors import mistake
+from api.errors import first_problem
 from api.openai.messages import Message
 from api.openai.replies import Figures, figures_of
 from api.openai.requests import MOST_MESSAGES, ChatRequest, OurFields
@@ -81,7 +81,7 @@ class ResponsesRequest(BaseModel):
         try:
             return ChatRequest.model_validate(fields)
         except ValidationError as error:
-            place, reason = mistake(error.errors(include_url=False, include_input=False))
+            place, reason = first_problem(error.errors(include_url=False, include_input=False))
             raise ValueError(f"{place or 'request'}: {reason}") from None
 
 

@@ -9,9 +9,9 @@ from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
 from agent.errors import AgentError
 from api.compose import ServiceDep
-from api.disconnect import drawn, unless_gone
-from api.errors import explain, refusals
-from api.limits import without_nul
+from api.disconnect import cancel_on_disconnect, in_own_task
+from api.errors import error_reply, openai_errors
+from api.limits import reject_nul
 from api.openai.chat import PING_SECONDS, ConversationHeader
 from api.openai.messages import conversation
 from api.openai.response_items import (
@@ -27,13 +27,14 @@ from graphs.chat import chat, initial_state, stream
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
-router = APIRouter(tags=["chat"], dependencies=[Depends(without_nul)])
+router = APIRouter(tags=["chat"], dependencies=[Depends(reject_nul)])
 
 
 @router.post(
     "/v1/responses",
     response_model=Response,
-    responses=refusals(400, 404, 409, 413, 422, 500, 503) | {200: {"content": {"text/event-stream": {}}}},
+    responses=openai_errors(400, 404, 409, 413, 422, 500, 503)
+    | {200: {"content": {"text/event-stream": {}}}},
 )
 async def respond(
     request: ResponsesRequest,
@@ -53,11 +54,11 @@ async def respond(
     )
     created_at = int(runtime.clock().timestamp())
     if not request.stream:
-        turn = await unless_gone(http, chat(service.chat, runtime, start))
+        turn = await cancel_on_disconnect(http, chat(service.chat, runtime, start))
         empty = begun_response(request, id=_id(turn.id), model=runtime.base_name, created_at=created_at)
         return finished_response(empty, turn)
-    parts = drawn(stream(service.chat, runtime, start))
-    part = await unless_gone(http, anext(parts))
+    parts = in_own_task(stream(service.chat, runtime, start))
+    part = await cancel_on_disconnect(http, anext(parts))
     id = part.turn_id if isinstance(part, Piece) else part.id
     empty = begun_response(request, id=_id(id), model=runtime.base_name, created_at=created_at)
     return EventSourceResponse(_events(part, parts, id, empty), ping=PING_SECONDS, sep="\n")
@@ -91,7 +92,7 @@ async def _events(
                 yield event("response.output_text.delta", **place, delta=said, logprobs=[])
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
-            problem = explain(error)[1].error
+            problem = error_reply(error)[1].error
             yield event("error", code=problem.code, message=problem.message, param=None)
             return
     response = finished_response(empty, part)

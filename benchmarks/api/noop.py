@@ -88,14 +88,14 @@ class NoopSpec:
 def main() -> None:
     """Serves until a signal."""
     from agent.settings import read_settings
-    from api.compose import shipped
+    from api.compose import shipped_graphs
     from api.serving import serve
     from graphs.server.graph_spec import GraphSpec
     from graphs.state import Runtime
     from memory.checkpoints.savers import Saver
 
     def graphs(runtime: Runtime, saver: Saver) -> Sequence[GraphSpec]:
-        return (*shipped(runtime, saver), NoopSpec(saver))
+        return (*shipped_graphs(runtime, saver), NoopSpec(saver))
 
     serve(read_settings(), graphs)
 

@@ -39,7 +39,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
 
     @asynccontextmanager
     async def open_fakes(
-        settings: Settings, changed_runtime: Runtime, learning: bool, embedder: Embedder
+        settings: Settings, served_runtime: Runtime, learning: bool, embedder: Embedder
     ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
             items = cast(Any, None)
@@ -47,27 +47,27 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
                 server = await stack.enter_async_context(
-                    open_server(changed_runtime, saver, settings.runs_url)
+                    open_server(served_runtime, saver, settings.runs_url)
                 )
                 items = await stack.enter_async_context(open_item_store(settings.store_url, embedder))
             yield Service(
                 settings=settings,
-                runtime=changed_runtime,
+                runtime=served_runtime,
                 chat=chatting.build().compile(),
                 executor=server.executor,
                 assistants=server.assistants,
                 run_service=server.run_service,
                 crons=server.crons,
-                keys=ApiKeys(changed_runtime.database),
-                runs=server.runs,
+                keys=ApiKeys(served_runtime.database),
+                learn_runs=server.learn_runs,
                 embedder=embedder,
                 items=items,
-                writing=asyncio.Lock(),
-                embedding=asyncio.Lock(),
+                ingest_lock=asyncio.Lock(),
+                embedding_lock=asyncio.Lock(),
             )
 
     def built(
-        changed_runtime: Runtime = runtime,
+        served_runtime: Runtime = runtime,
         *,
         learning: bool = False,
         embedder: Embedder | None = None,
@@ -75,7 +75,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
     ) -> FastAPI:
         settings = Settings(home=home, max_document_bytes=2000, **changed)
         return create_app(
-            settings, opener=lambda s: open_fakes(s, changed_runtime, learning, embedder or HashingEmbedder())
+            settings, opener=lambda s: open_fakes(s, served_runtime, learning, embedder or HashingEmbedder())
         )
 
     return built

@@ -34,7 +34,7 @@ async def test_only_what_a_caller_did_wrong_is_a_400(
     kind: str, status: int, code: str, logged: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = FastAPI()
-    errors.install(app)
+    errors.add_handlers(app)
     app.add_api_route("/{kind}", fail)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:

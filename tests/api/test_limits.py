@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from api.limits import JSON_BYTES, JSON_DEPTH, RequestLimits, depth, why_not_json
+from api.limits import JSON_BYTES, JSON_DEPTH, RequestLimits, depth, json_problem
 
 CHAT = "/v1/chat/completions"
 NESTED = st.recursive(
@@ -51,7 +51,7 @@ async def test_bad_bodies_get_a_reason(
 
 
 def test_text_outside_the_basic_plane_is_fine() -> None:
-    assert why_not_json(b'{"a": "\\ud83d\\ude00"}') is None
+    assert json_problem(b'{"a": "\\ud83d\\ude00"}') is None
 
 
 async def test_unknown_paths_and_methods_have_the_same_error_shape(client: httpx.AsyncClient) -> None:
@@ -78,5 +78,5 @@ async def test_an_upload_that_is_cut_off_never_reaches_the_app() -> None:
         sent.append(message)
 
     scope: Scope = {"type": "http", "method": "POST", "path": "/v1/documents"}
-    await RequestLimits(app, largest=lambda path: 100)(scope, receive, send)
+    await RequestLimits(app, body_limit=lambda path: 100)(scope, receive, send)
     assert (messages, reached, sent) == ([], [], [])

@@ -341,8 +341,8 @@ async def test_a_run_closed_between_two_lessons_goes_on_and_trains_none_twice(
     async with open_runs(runtime, home) as runs:
         run_id = await runs.start(LearnInput(topic=TOPIC))
         await handed_over(trainer, 2)
-        standing = await runs.status(run_id)
-        assert standing.lessons == LessonsDone(done=1, total=3)
+        status = await runs.status(run_id)
+        assert status.lessons == LessonsDone(done=1, total=3)
     assert (await runtime.database.run(run_id)).status == "running"
     trainer.busy.clear()
     async with open_runs(runtime, home) as runs:

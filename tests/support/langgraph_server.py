@@ -41,11 +41,11 @@ async def open_fakes(
             run_service=server.run_service,
             crons=server.crons,
             keys=ApiKeys(runtime.database),
-            runs=server.runs,
+            learn_runs=server.learn_runs,
             embedder=HashingEmbedder(),
             items=items,
-            writing=asyncio.Lock(),
-            embedding=asyncio.Lock(),
+            ingest_lock=asyncio.Lock(),
+            embedding_lock=asyncio.Lock(),
         )
 
 

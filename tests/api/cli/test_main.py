@@ -126,7 +126,7 @@ def test_runs_tells_one_that_waits_for_a_person_from_one_that_works() -> None:
     runs = [listed("one", None), listed("two", {"status": "learned"})]
     routes = [
         Route("/v1/learn", lambda r: JSONResponse(runs)),
-        Route("/v1/learn/one", lambda r: JSONResponse({"standing": {"status": "waiting"}})),
+        Route("/v1/learn/one", lambda r: JSONResponse({"status": "waiting"})),
     ]
     with stub(routes) as port:
         said = run("runs", port=port)
@@ -185,7 +185,7 @@ def test_a_second_api_on_the_files_of_another_does_not_start(tmp_path: Path) -> 
         model = str(model_folder(tmp_path / "model"))
         said = run("api", NIGHTSCHOOL_HOME=str(tmp_path), NIGHTSCHOOL_MODEL=model)
     assert said.returncode == 1
-    assert "another api works on" in said.stderr.splitlines()[-1]
+    assert "another api uses" in said.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("command", ["up", "graph"])

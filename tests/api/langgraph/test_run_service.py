@@ -25,7 +25,7 @@ class Crons:
     async def get(self, cron_id: str) -> SimpleNamespace:
         return CRON
 
-    def over(self, cron: object) -> bool:
+    def has_ended(self, cron: object) -> bool:
         return False
 
 
@@ -39,7 +39,7 @@ class Refusing(RunService):
 async def test_a_cron_that_learns_on_a_model_that_cannot_is_refused_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    starting = Refusing(cast(Any, None), cast(Any, None), None)
-    await starting.fire("c1", "c1 at noon", cast(Any, Crons()))
+    service = Refusing(cast(Any, None), cast(Any, None), None)
+    await service.fire_cron("c1", "c1 at noon", cast(Any, Crons()))
     assert "c1" in caplog.text
     assert "retrieval only" in caplog.text

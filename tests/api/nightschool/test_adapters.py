@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agent.engines.scripted import Line, ScriptedEngine
-from api.compose import keep_loaded
+from api.compose import keep_adapters_loaded
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.records.adapters import Adapter
@@ -64,7 +64,7 @@ async def test_live_adapters_come_back_after_the_engine_has_forgotten_them(runti
         return await runtime.engine.loaded() == (TRAINED.name,)
 
     runtime.registry.promote(TRAINED.name)
-    watch = asyncio.create_task(keep_loaded(runtime.engine, runtime.registry, every=0.01))
+    watch = asyncio.create_task(keep_adapters_loaded(runtime.engine, runtime.registry, every=0.01))
     await eventually(served)
     await runtime.engine.unload(TRAINED.name)
     await eventually(served)
@@ -80,5 +80,5 @@ class FaultyRegistry(VolatileAdapterRegistry):
 
 async def test_a_watch_that_dies_says_so(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(RuntimeError):
-        await keep_loaded(runtime.engine, FaultyRegistry())
-    assert "no longer watched over: restart the api" in caplog.text
+        await keep_adapters_loaded(runtime.engine, FaultyRegistry())
+    assert "no longer checked because of a bug: restart the api" in caplog.text

@@ -18,7 +18,7 @@ async def ended(learning: httpx.AsyncClient, run_id: str, status: str = "ended")
     async with asyncio.timeout(20):
         while True:
             reply: dict[str, Any] = (await learning.get(f"/v1/learn/{run_id}")).raise_for_status().json()
-            if reply["standing"]["status"] == status:
+            if reply["status"] == status:
                 return reply
             await asyncio.sleep(0.02)
 
@@ -36,7 +36,7 @@ async def test_a_topic_is_learned_and_its_report_can_be_read(learning: httpx.Asy
     reply = await ended(learning, run_id)
     assert reply["outcome"]["status"] == "learned"
     assert reply["report"]["adapter"] == TRAINED.name
-    assert reply["standing"]["lessons"] == reply["outcome"]["lessons"] == {"done": 1, "total": 1}
+    assert reply["lessons"] == reply["outcome"]["lessons"] == {"done": 1, "total": 1}
     (listed,) = (await learning.get("/v1/learn")).json()
     assert (listed["id"], listed["report"]) == (run_id, None)
 
@@ -68,8 +68,8 @@ async def test_a_malformed_last_event_id_is_refused(client: httpx.AsyncClient, l
 async def test_a_run_waits_for_a_persons_word(learning: httpx.AsyncClient) -> None:
     run_id = await started(learning, topic="Rust ownership", approval="human")
     waiting = await ended(learning, run_id, "waiting")
-    assert waiting["standing"]["asks"]["pairs"] > 0
-    assert waiting["standing"]["lessons"] == {"done": 0, "total": 1}
+    assert waiting["asks"]["pairs"] > 0
+    assert waiting["lessons"] == {"done": 0, "total": 1}
     no = {"approved": False, "by": "Ada", "reason": "not now"}
     assert (await learning.post(f"/v1/learn/{run_id}/approval", json=no)).status_code == 202
     assert (await ended(learning, run_id))["outcome"]["status"] == "declined"
@@ -109,11 +109,11 @@ async def test_a_gap_is_closed_by_learning_it(learning: httpx.AsyncClient) -> No
     ],
 )
 async def test_what_cannot_be_learned_is_refused(
-    client: httpx.AsyncClient, body: object, status: int
+    learning: httpx.AsyncClient, body: object, status: int
 ) -> None:
-    reply = await client.post("/v1/learn", json=body)
+    reply = await learning.post("/v1/learn", json=body)
     assert (reply.status_code, "message" in reply.json()["error"]) == (status, True)
-    assert (await client.get("/v1/learn")).json() == []
+    assert (await learning.get("/v1/learn")).json() == []
 
 
 async def test_a_blank_topic_begins_no_run(learning: httpx.AsyncClient) -> None:

@@ -78,7 +78,7 @@ async def test_a_run_that_needs_a_person_waits_and_goes_on_with_the_approval(
     await runs.approve(run_id, Approval(approved=True, by="Ada"))
     await until(runs, run_id, "ended")
     assert (await runtime.database.run(run_id)).status == "learned"
-    with pytest.raises(ValueError, match="does not wait"):
+    with pytest.raises(ValueError, match="is not waiting"):
         await runs.approve(run_id, Approval(approved=True, by="Ada"))
 
 
@@ -88,13 +88,13 @@ async def test_of_two_opposite_decisions_only_the_first_counts_and_the_other_is_
     run_id = await runs.start(LearnInput(topic="Rust ownership", approval="human"))
     await until(runs, run_id, "waiting")
     words = [Approval(approved=False, by="Ada"), Approval(approved=True, by="Bob")]
-    said = await asyncio.gather(*(runs.approve(run_id, word) for word in words), return_exceptions=True)
-    (refused,) = [error for error in said if error is not None]
+    results = await asyncio.gather(*(runs.approve(run_id, word) for word in words), return_exceptions=True)
+    (refused,) = [error for error in results if error is not None]
     assert isinstance(refused, ValueError)
-    assert "does not wait for approval" in str(refused)
+    assert "is not waiting for approval" in str(refused)
     await until(runs, run_id, "ended")
     status = (await runtime.database.run(run_id)).status
-    assert status == ("declined" if said[0] is None else "learned")
+    assert status == ("declined" if results[0] is None else "learned")
 
 
 async def test_events_keep_their_numbers_while_the_trainer_reports_and_after_it(
