@@ -11,7 +11,7 @@ from agent.models.store import ModelStore, resolve_model
 from agent.settings import read_settings
 from api.cli.models import app
 from api.cli.study import study
-from tests.agent.models.test_adoption import model
+from tests.agent.models.test_add_model import model
 from tests.agent.models.test_store import ARRAYS, fill, studied
 from tests.api.cli.test_main import run
 from tests.support.cards import DIGEST, card
