@@ -24,7 +24,7 @@ def registered(database_url: str) -> RegisteredCheckpointer:
         async with open_saver(database_url) as opened:
             yield opened
 
-    return saver  # type: ignore[no-any-return]
+    return saver
 
 
 @pytest.mark.parametrize("capability", list(Capability), ids=lambda capability: capability.value)
