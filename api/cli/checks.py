@@ -13,7 +13,7 @@ from typing import Literal
 
 import httpx
 
-from agent.engines.bfloat16 import CPU_INFO, native_bfloat16
+from agent.engines.bfloat16 import CPU_INFO, FLAGS, native_bfloat16
 from agent.settings import Settings
 from api.cli.running import running_url
 
@@ -47,7 +47,7 @@ def processor(settings: Settings) -> Iterator[Finding]:
     """Cores, and whether bfloat16 is computed natively."""
     cores = len(os.sched_getaffinity(0))
     flags = set(CPU_INFO.read_text(encoding="utf-8").split()) if CPU_INFO.is_file() else set()
-    native = sorted(flags & {"avx512_bf16", "amx_bf16", "asimdbf16", "bf16"})
+    native = sorted(flags & FLAGS)
     detail = f"{cores} cores, {', '.join(native) or 'no bfloat16 instructions'}"
     if cores < 2:
         yield Finding(
