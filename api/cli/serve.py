@@ -65,7 +65,9 @@ def up(verbose: Verbose = False) -> None:
         )
         try:
             asyncio.run(
-                _supervise(supervisor.supervise, parts, logs=logs, say=show, note=note, on_ready=ready)
+                _supervise(
+                    supervisor.supervise, parts, logs=logs, on_output=show, on_event=note, on_ready=ready
+                )
             )
         except supervisor.GaveUp as error:
             stop(str(error), FAILED)

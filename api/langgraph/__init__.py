@@ -1,1 +1,1 @@
-"""Endpoints in LangGraph's format."""
+"""Endpoints in LangGraph's format: assistants, threads, runs, crons, store."""

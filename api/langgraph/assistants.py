@@ -1,7 +1,4 @@
-"""Routes of assistants and of information about the service, in LangGraph's format.
-
-What a graph takes and gives is read off the graph.
-"""
+"""Routes of assistants in LangGraph's format: graphs with options, and their versions and schemas."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,21 +7,21 @@ from pydantic import Field
 
 from api.auth import CallerDep, require_scope
 from api.compose import Service, ServiceDep
-from api.langgraph.common import Body, Id, Limit, Offset, Select, picked, surface
+from api.langgraph.common import Body, Id, Limit, Offset, Select, langgraph_router, select_fields
 from api.langgraph.run_requests import ConfigBody
 from graphs.server import threads
 from graphs.server.graph_spec import GraphSpec, validated
 from memory.server.assistants import Assistant, AssistantFields, AssistantQuery
 from memory.server.threads import Json, Search
 
-router = surface("assistants")
+router = langgraph_router("assistants")
 
-Named = Annotated[str, Path(min_length=1, max_length=64)]
+AssistantId = Annotated[str, Path(min_length=1, max_length=64)]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class AssistantCreate(Body):
-    """A new assistant: a graph, and the options that it is run with."""
+    """A new assistant: a graph with options."""
 
     graph_id: Title
     config: ConfigBody = ConfigBody()
@@ -37,7 +34,7 @@ class AssistantCreate(Body):
 
 
 class AssistantPatch(Body):
-    """What to change, in a new version."""
+    """The changes of a new version."""
 
     graph_id: Title | None = None
     config: ConfigBody | None = None
@@ -48,7 +45,7 @@ class AssistantPatch(Body):
 
 
 class AssistantSearch(Body):
-    """Which assistants, in which order."""
+    """Filters and order of a search for assistants."""
 
     metadata: Json = {}
     graph_id: str | None = None
@@ -61,23 +58,23 @@ class AssistantSearch(Body):
 
 
 class AssistantCount(Body):
-    """Which assistants to count."""
+    """Filters of assistants to count."""
 
     metadata: Json = {}
     graph_id: str | None = None
     name: str | None = None
 
 
-class VersionsAsked(Body):
-    """Which versions of an assistant."""
+class VersionSearch(Body):
+    """Filters of an assistant's versions."""
 
     metadata: Json = {}
     limit: Limit = 10
     offset: Offset = 0
 
 
-class VersionChosen(Body):
-    """The version to go back, or on, to."""
+class VersionChoice(Body):
+    """The version to make current."""
 
     version: Annotated[int, Field(ge=1, le=10**6)]
 
@@ -85,7 +82,7 @@ class VersionChosen(Body):
 @router.post("/assistants", dependencies=[require_scope("learn")])
 async def create(body: AssistantCreate, service: ServiceDep) -> Json:
     """Creates an assistant."""
-    facts = AssistantFields(
+    fields = AssistantFields(
         graph_id=body.graph_id,
         name=body.name or body.graph_id,
         description=body.description,
@@ -93,20 +90,20 @@ async def create(body: AssistantCreate, service: ServiceDep) -> Json:
         context=body.context,
         metadata=body.metadata,
     )
-    _check(facts, service)
+    _check(fields, service)
     exist_ok = body.if_exists == "do_nothing"
-    made = await service.assistants.create(facts, assistant_id=body.assistant_id, exist_ok=exist_ok)
-    return _reply(made)
+    assistant = await service.assistants.create(fields, assistant_id=body.assistant_id, exist_ok=exist_ok)
+    return _reply(assistant)
 
 
 @router.post("/assistants/search")
 async def search(body: AssistantSearch, service: ServiceDep, response: Response) -> list[Json]:
-    """Lists assistants; the header X-Pagination-Next holds the offset of those that are left."""
-    wanted = AssistantQuery(**body.model_dump(exclude={"select"}))
-    found = await service.assistants.search(wanted.model_copy(update={"limit": wanted.limit + 1}))
-    if len(found) > wanted.limit:
-        response.headers["X-Pagination-Next"] = str(wanted.offset + wanted.limit)
-    return [picked(_reply(assistant), body.select) for assistant in found[: wanted.limit]]
+    """Searches assistants. The header X-Pagination-Next holds the offset of the next page, if any."""
+    query = AssistantQuery(**body.model_dump(exclude={"select"}))
+    assistants = await service.assistants.search(query.model_copy(update={"limit": query.limit + 1}))
+    if len(assistants) > query.limit:
+        response.headers["X-Pagination-Next"] = str(query.offset + query.limit)
+    return [select_fields(_reply(assistant), body.select) for assistant in assistants[: query.limit]]
 
 
 @router.post("/assistants/count")
@@ -116,14 +113,14 @@ async def count(body: AssistantCount, service: ServiceDep) -> int:
 
 
 @router.get("/assistants/{assistant_id}")
-async def show(assistant_id: Named, service: ServiceDep) -> Json:
-    """One assistant, by its id or by the name of its graph."""
+async def show(assistant_id: AssistantId, service: ServiceDep) -> Json:
+    """One assistant, by its id or the name of its graph."""
     return _reply(await service.assistants.get(assistant_id))
 
 
 @router.patch("/assistants/{assistant_id}", dependencies=[require_scope("learn")])
-async def amend(assistant_id: Named, body: AssistantPatch, service: ServiceDep) -> Json:
-    """Makes a new version."""
+async def amend(assistant_id: AssistantId, body: AssistantPatch, service: ServiceDep) -> Json:
+    """Changes an assistant by making a new version."""
     changes = {
         key: value
         for key, value in body.model_dump(mode="json", exclude_unset=True).items()
@@ -141,36 +138,36 @@ async def amend(assistant_id: Named, body: AssistantPatch, service: ServiceDep) 
 
 @router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[require_scope("learn")])
 async def delete(
-    assistant_id: Named, service: ServiceDep, caller: CallerDep, delete_threads: bool = False
+    assistant_id: AssistantId, service: ServiceDep, caller: CallerDep, delete_threads: bool = False
 ) -> None:
     """Deletes an assistant, and with `delete_threads` its threads."""
-    found = await service.assistants.get(assistant_id)
+    assistant = await service.assistants.get(assistant_id)
     await service.assistants.delete(assistant_id)
-    wanted = Search(owner=caller.owner, metadata={"assistant_id": found.assistant_id}, limit=100)
-    while delete_threads and (batch := await service.executor.threads.search(wanted)):
+    query = Search(owner=caller.owner, metadata={"assistant_id": assistant.assistant_id}, limit=100)
+    while delete_threads and (batch := await service.executor.threads.search(query)):
         await threads.prune(service.executor, [thread.thread_id for thread in batch], latest=False)
 
 
 @router.post("/assistants/{assistant_id}/versions")
-async def versions(assistant_id: Named, body: VersionsAsked, service: ServiceDep) -> list[Json]:
+async def list_versions(assistant_id: AssistantId, body: VersionSearch, service: ServiceDep) -> list[Json]:
     """An assistant's versions, newest first."""
-    found = await service.assistants.versions(
+    versions = await service.assistants.versions(
         assistant_id, metadata=body.metadata, limit=body.limit, offset=body.offset
     )
-    return [_reply(one) for one in found]
+    return [_reply(version) for version in versions]
 
 
 @router.post("/assistants/{assistant_id}/latest", dependencies=[require_scope("learn")])
-async def choose(assistant_id: Named, body: VersionChosen, service: ServiceDep) -> Json:
+async def set_version(assistant_id: AssistantId, body: VersionChoice, service: ServiceDep) -> Json:
     """Makes a version the current one."""
     return _reply(await service.assistants.set_version(assistant_id, body.version))
 
 
 @router.get("/assistants/{assistant_id}/graph")
 async def graph(
-    assistant_id: Named, service: ServiceDep, xray: Annotated[bool | int, Query(le=10)] = False
+    assistant_id: AssistantId, service: ServiceDep, xray: Annotated[bool | int, Query(le=10)] = False
 ) -> Json:
-    """The graph's nodes and edges, to be drawn."""
+    """The graph's nodes and edges, for drawing."""
     drawn = (await _graph_spec(assistant_id, service)).graph.get_graph(xray=xray)
     nodes = [
         {"id": node.id, "type": "runnable", "data": {"name": node.name}} for node in drawn.nodes.values()
@@ -179,8 +176,8 @@ async def graph(
 
 
 @router.get("/assistants/{assistant_id}/schemas")
-async def schemas(assistant_id: Named, service: ServiceDep) -> Json:
-    """JSON schemas of what the graph takes and gives."""
+async def schemas(assistant_id: AssistantId, service: ServiceDep) -> Json:
+    """JSON schemas of the graph's input, output, state and options."""
     graph_spec = await _graph_spec(assistant_id, service)
     state = graph_spec.graph.get_output_jsonschema()
     return {
@@ -194,15 +191,17 @@ async def schemas(assistant_id: Named, service: ServiceDep) -> Json:
 
 
 @router.get("/assistants/{assistant_id}/subgraphs")
-async def subgraphs(assistant_id: Named, service: ServiceDep, recurse: bool = False) -> Json:
-    """The graph's subgraphs: none of ours has any."""
+async def subgraphs(assistant_id: AssistantId, service: ServiceDep, recurse: bool = False) -> Json:
+    """The graph's subgraphs: always none."""
     await _graph_spec(assistant_id, service)
     return {}
 
 
 @router.get("/assistants/{assistant_id}/subgraphs/{namespace}")
-async def subgraph(assistant_id: Named, namespace: str, service: ServiceDep, recurse: bool = False) -> Json:
-    """A subgraph by its namespace: none of ours has any."""
+async def subgraph(
+    assistant_id: AssistantId, namespace: str, service: ServiceDep, recurse: bool = False
+) -> Json:
+    """A subgraph by its namespace: always none."""
     return await subgraphs(assistant_id, service, recurse)
 
 
@@ -210,12 +209,14 @@ async def _graph_spec(name: str, service: Service) -> GraphSpec:
     return service.executor.graph_specs[(await service.assistants.get(name)).graph_id]
 
 
-def _check(facts: AssistantFields, service: Service) -> None:
-    if facts.graph_id not in service.executor.graph_specs:
-        raise ValueError(f"no graph {facts.graph_id!r}: there are {', '.join(service.executor.graph_specs)}")
-    if facts.context:
-        raise ValueError("the graphs here take no context: use config.configurable")
-    validated(service.executor.graph_specs[facts.graph_id].options, facts.options, "config.configurable")
+def _check(fields: AssistantFields, service: Service) -> None:
+    if fields.graph_id not in service.executor.graph_specs:
+        raise ValueError(
+            f"no graph {fields.graph_id!r}; the graphs are {', '.join(service.executor.graph_specs)}"
+        )
+    if fields.context:
+        raise ValueError("context is not supported: use config.configurable")
+    validated(service.executor.graph_specs[fields.graph_id].options, fields.options, "config.configurable")
 
 
 def _reply(assistant: Assistant) -> Json:
@@ -223,9 +224,9 @@ def _reply(assistant: Assistant) -> Json:
 
 
 def _edge(edge: Any) -> Json:
-    told: Json = {"source": edge.source, "target": edge.target}
+    reply: Json = {"source": edge.source, "target": edge.target}
     return (
-        told
+        reply
         | ({"conditional": True} if edge.conditional else {})
         | ({"data": edge.data} if edge.data else {})
     )

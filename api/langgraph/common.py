@@ -1,7 +1,4 @@
-"""What LangGraph's routes share: ids, checkpoints, and what a body may hold.
-
-Its routes are in `threads`, `thread_runs` and `assistants`; errors are `{"detail": ...}`.
-"""
+"""Shared parts of the routes in LangGraph's format: router, field types, replies for threads and states."""
 
 import json
 import re
@@ -26,40 +23,42 @@ Offset = Annotated[int, Field(ge=0, le=10**9)]
 Select = list[Annotated[str, Field(max_length=200)]]
 
 
-_LONG = re.compile(rb"\d{19}")
+_LONG_NUMBER = re.compile(rb"\d{19}")
 
 
-async def _storable(request: Request) -> None:
-    """Stores take no NUL and no integer beyond 64 bits, and find that out too late."""
+async def _check_storable(request: Request) -> None:
+    """Rejects NUL and integers beyond 64 bits, which stores would reject only later. Raises ValueError."""
     await reject_nul(request)
     body = b"" if request.method in READ_METHODS else await request.body()
-    if _LONG.search(body):
+    if _LONG_NUMBER.search(body):
         json.loads(body, parse_int=_integer)
 
 
 def _integer(digits: str) -> int:
     if not -(2**63) <= (number := int(digits)) < 2**63:
-        raise ValueError("the body holds an integer beyond 64 bits, which cannot be stored: send it as text")
+        raise ValueError(
+            "the body contains an integer beyond 64 bits, which cannot be stored: send it as text"
+        )
     return number
 
 
-def surface(tag: str) -> APIRouter:
-    """A router of this surface."""
+def langgraph_router(tag: str) -> APIRouter:
+    """A router for routes in LangGraph's format, with their checks and error replies."""
     return APIRouter(
         tags=[tag],
-        dependencies=[Depends(_storable)],
+        dependencies=[Depends(_check_storable)],
         responses=langgraph_errors(400, 401, 403, 404, 409, 413, 422, 503),
     )
 
 
 class Body(BaseModel):
-    """A request's body; a field that we do not know is refused, not ignored."""
+    """A request body. Unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Checkpoint(Body):
-    """A checkpoint as clients name it."""
+    """A checkpoint in LangGraph's format."""
 
     thread_id: Id | None = None
     checkpoint_ns: Literal[""] | None = ""
@@ -67,48 +66,50 @@ class Checkpoint(Body):
     checkpoint_map: Json | None = None
 
 
-class Lifetime(Body):
-    """A thread's time to live: minutes, and what is left afterwards."""
+class TtlBody(Body):
+    """A thread's time to live in minutes, and what happens then."""
 
     ttl: float = Field(gt=0, le=60 * 24 * 366 * 10)
     strategy: Literal["delete", "keep_latest"] = "delete"
 
     @property
     def record(self) -> Ttl:
-        """As the store has it."""
+        """The same as a record."""
         return Ttl(minutes=self.ttl, strategy=self.strategy)
 
 
-def checkpoint_of(thread_id: str, checkpoint: Checkpoint | None, checkpoint_id: str | None) -> str | None:
-    """The checkpoint that a request means, or None for the latest. Raises ValueError for another thread's."""
+def requested_checkpoint(
+    thread_id: str, checkpoint: Checkpoint | None, checkpoint_id: str | None
+) -> str | None:
+    """The id of the requested checkpoint; None for the latest. Raises ValueError if the fields disagree."""
     if checkpoint is None:
         return checkpoint_id
     if checkpoint.thread_id not in (None, thread_id):
-        raise ValueError("checkpoint.thread_id names another thread: send a checkpoint of this one")
+        raise ValueError("checkpoint.thread_id is another thread: send a checkpoint of this one")
     if checkpoint_id not in (None, checkpoint.checkpoint_id):
-        raise ValueError("checkpoint and checkpoint_id name two checkpoints: send one")
+        raise ValueError("checkpoint and checkpoint_id are different: send only one")
     return checkpoint.checkpoint_id
 
 
-def picked(value: Json, select: Select | None) -> Json:
-    """Only the selected fields; `values.key` selects one key of the values."""
+def select_fields(value: Json, select: Select | None) -> Json:
+    """The selected fields only; `values.KEY` selects one key of the values. Raises ValueError."""
     if select is None:
         return value
-    chosen: Json = {}
+    selected: Json = {}
     for field in select:
         name, _, key = field.partition(".")
         if name not in value or (key and name != "values"):
-            raise ValueError(f"select: no field {field!r}: there are {', '.join(sorted(value))}")
+            raise ValueError(f"select: no field {field!r}; the fields are {', '.join(sorted(value))}")
         if key:
-            held = value["values"] or {}
-            chosen.setdefault("values", {}).update({key: held[key]} if key in held else {})
+            values = value["values"] or {}
+            selected.setdefault("values", {}).update({key: values[key]} if key in values else {})
         else:
-            chosen[name] = value[name]
-    return chosen
+            selected[name] = value[name]
+    return selected
 
 
 def thread_reply(thread: Thread, *, ttl: bool = False) -> Json:
-    """A thread as clients know it."""
+    """A thread in LangGraph's format."""
     reply = thread.model_dump(mode="json", exclude={"owner", "ttl", "expires_at"}) | {"config": {}}
     if ttl and thread.ttl is not None:
         reply["ttl"] = {
@@ -120,15 +121,15 @@ def thread_reply(thread: Thread, *, ttl: bool = False) -> Json:
 
 
 def state_reply(thread_id: str, snapshot: StateSnapshot | None) -> Json:
-    """A state as clients know it; None is that of a thread which has none yet."""
+    """A state in LangGraph's format; None is the state of a thread that has none yet."""
     if snapshot is None:
-        empty = _named({"thread_id": thread_id})
+        empty = _checkpoint({"thread_id": thread_id})
         return {
             "values": {}, "next": [], "tasks": [], "metadata": {}, "created_at": None, "checkpoint": empty,
             "parent_checkpoint": None, "interrupts": [], "checkpoint_id": None, "parent_checkpoint_id": None,
         }  # fmt: skip
-    checkpoint = _named(snapshot.config["configurable"])
-    parent = _named(snapshot.parent_config["configurable"]) if snapshot.parent_config else None
+    checkpoint = _checkpoint(snapshot.config["configurable"])
+    parent = _checkpoint(snapshot.parent_config["configurable"]) if snapshot.parent_config else None
     state: Json = serialization.plain(
         {
             "values": snapshot.values,
@@ -147,12 +148,16 @@ def state_reply(thread_id: str, snapshot: StateSnapshot | None) -> Json:
 
 
 def checkpoint_reply(config: Any) -> Json:
-    """What an update of state answers with."""
-    named = _named(config["configurable"])
-    return {"checkpoint": named, "configurable": named, "checkpoint_id": named["checkpoint_id"]}
+    """The reply to a state update."""
+    checkpoint = _checkpoint(config["configurable"])
+    return {
+        "checkpoint": checkpoint,
+        "configurable": checkpoint,
+        "checkpoint_id": checkpoint["checkpoint_id"],
+    }
 
 
-def _named(configurable: Any) -> Json:
+def _checkpoint(configurable: Any) -> Json:
     return {
         "thread_id": configurable["thread_id"],
         "checkpoint_ns": configurable.get("checkpoint_ns", ""),
@@ -162,14 +167,14 @@ def _named(configurable: Any) -> Json:
 
 
 def _task(task: Any) -> Json:
-    within = task.state
+    state = task.state
     return {
         "id": task.id,
         "name": task.name,
         "path": task.path,
         "error": None if task.error is None else repr(task.error),
         "interrupts": task.interrupts,
-        "checkpoint": _named(within["configurable"]) if isinstance(within, dict) else None,
-        "state": state_reply("", within) if isinstance(within, StateSnapshot) else None,
+        "checkpoint": _checkpoint(state["configurable"]) if isinstance(state, dict) else None,
+        "state": state_reply("", state) if isinstance(state, StateSnapshot) else None,
         "result": task.result,
     }

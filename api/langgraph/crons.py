@@ -1,6 +1,6 @@
-"""Routes of crons in LangGraph's format, and what happens when one fires.
+"""Routes of crons in LangGraph's format: runs that are started by a schedule.
 
-What a run may ask for is in `run_requests`; that it fires in time is DBOS's business.
+DBOS keeps the schedules, and `RunService.fire_cron` starts the runs.
 """
 
 import uuid
@@ -15,21 +15,22 @@ from pydantic import Field, field_validator
 from api.auth import CallerDep
 from api.callers import Caller
 from api.compose import Service, ServiceDep
-from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, picked, surface
+from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, langgraph_router, select_fields
 from api.langgraph.run_requests import ConfigBody, Nodes, RunBody
 from graphs.server.graph_spec import validated
 from memory.server.crons import Cron, CronSpec
 from memory.server.threads import Json
 
-router = surface("crons")
+router = langgraph_router("crons")
 
-OF_THE_CRON = frozenset({"schedule", "timezone", "end_time", "enabled", "on_run_completed", "metadata"})
+CRON_FIELDS = frozenset({"schedule", "timezone", "end_time", "enabled", "on_run_completed", "metadata"})
+"""Fields of the cron itself; the others are those of its runs."""
 Expression = Annotated[str, Field(max_length=100)]
 Zone = Annotated[str, Field(max_length=64)]
 
 
 class CronSchedule(Body):
-    """When a cron fires, and what becomes of the threads that it makes."""
+    """When a cron fires, and what happens to its threads afterwards."""
 
     timezone: Zone | None = None
     end_time: datetime | None = None
@@ -39,17 +40,19 @@ class CronSchedule(Body):
 
     @field_validator("timezone")
     @classmethod
-    def _somewhere(cls, name: str | None) -> str | None:
+    def _known_timezone(cls, name: str | None) -> str | None:
         if name is not None:
             try:
                 ZoneInfo(name)
             except (ZoneInfoNotFoundError, ValueError, OSError):
-                raise ValueError(f"no time zone {name!r}: send an IANA name such as Europe/Berlin") from None
+                raise ValueError(
+                    f"unknown time zone {name!r}: send an IANA name such as Europe/Berlin"
+                ) from None
         return name
 
 
 class CronBody(CronSchedule, RunBody):
-    """A cron to create. `metadata` is the cron's and its runs'."""
+    """A new cron. `metadata` is stored with the cron and with its runs."""
 
     schedule: Expression
     checkpoint: None = None
@@ -59,12 +62,12 @@ class CronBody(CronSchedule, RunBody):
 
     @field_validator("schedule")
     @classmethod
-    def _readable(cls, text: str) -> str:
-        return checked(text)
+    def _valid_expression(cls, text: str) -> str:
+        return check_schedule(text)
 
 
 class CronPatch(Body):
-    """What to change of a cron."""
+    """The changes to a cron."""
 
     schedule: Expression | None = None
     timezone: Zone | None = None
@@ -84,7 +87,7 @@ class CronPatch(Body):
 
 
 class CronSearch(Body):
-    """Which crons."""
+    """Filters of a search for crons."""
 
     assistant_id: str | None = None
     thread_id: Id | None = None
@@ -98,7 +101,7 @@ class CronSearch(Body):
 
 
 class CronCount(Body):
-    """Which crons to count."""
+    """Filters of crons to count."""
 
     assistant_id: str | None = None
     thread_id: Id | None = None
@@ -107,7 +110,7 @@ class CronCount(Body):
 
 @router.post("/runs/crons")
 async def create(body: CronBody, service: ServiceDep, caller: CallerDep) -> Json:
-    """Asks for a run again and again, each on a thread of its own."""
+    """Creates a cron whose runs each have a thread of their own."""
     return await _create(body, service, caller, None)
 
 
@@ -115,34 +118,36 @@ async def create(body: CronBody, service: ServiceDep, caller: CallerDep) -> Json
 async def create_on_thread(
     thread_id: ThreadId, body: CronBody, service: ServiceDep, caller: CallerDep
 ) -> Json:
-    """Asks for a run on the thread again and again."""
+    """Creates a cron whose runs are on this thread."""
     await service.executor.threads.get(thread_id)
     return await _create(body, service, caller, thread_id)
 
 
 @router.post("/runs/crons/search")
 async def search(body: CronSearch, service: ServiceDep, caller: CallerDep) -> list[Json]:
-    """Lists crons, newest first."""
-    found = await service.crons.search(owner=caller.owner, metadata=body.metadata, **_wanted(body))
-    return [picked(_reply(cron), body.select) for cron in found[body.offset : body.offset + body.limit]]
+    """Searches crons, newest first."""
+    crons = await service.crons.search(owner=caller.owner, metadata=body.metadata, **_filters(body))
+    return [
+        select_fields(_reply(cron), body.select) for cron in crons[body.offset : body.offset + body.limit]
+    ]
 
 
 @router.post("/runs/crons/count")
 async def count(body: CronCount, service: ServiceDep, caller: CallerDep) -> int:
     """Counts crons."""
-    return len(await service.crons.search(owner=caller.owner, metadata=body.metadata, **_wanted(body)))
+    return len(await service.crons.search(owner=caller.owner, metadata=body.metadata, **_filters(body)))
 
 
 @router.patch("/runs/crons/{cron_id}")
 async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: CallerDep) -> Json:
-    """Changes a cron; what it has begun goes on."""
+    """Changes a cron; its running runs continue."""
     before = await service.crons.get(cron_id, caller.owner)
     sent = body.model_dump(mode="json", exclude_unset=True)
-    changes = {key: value for key, value in sent.items() if key in OF_THE_CRON}
-    payload = before.payload | {key: value for key, value in sent.items() if key not in OF_THE_CRON}
-    named = {"assistant_id": before.assistant_id, "schedule": before.schedule}
-    asked_now = validated(CronBody, payload | named | changes, "cron")
-    await service.run_service.check(caller, asked_now, before.thread_id or str(uuid.uuid4()))
+    changes = {key: value for key, value in sent.items() if key in CRON_FIELDS}
+    payload = before.payload | {key: value for key, value in sent.items() if key not in CRON_FIELDS}
+    unchanged = {"assistant_id": before.assistant_id, "schedule": before.schedule}
+    changed_body = validated(CronBody, payload | unchanged | changes, "cron")
+    await service.run_service.check(caller, changed_body, before.thread_id or str(uuid.uuid4()))
     cron = await service.crons.update(cron_id, changes | {"payload": payload})
     await _schedule(service, cron)
     return _reply(cron)
@@ -150,21 +155,23 @@ async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: Call
 
 @router.delete("/runs/crons/{cron_id}", status_code=204)
 async def delete(cron_id: str, service: ServiceDep, caller: CallerDep) -> Response:
-    """Deletes a cron; what it has begun goes on."""
+    """Deletes a cron; its running runs continue."""
     await service.crons.get(cron_id, caller.owner)
     await service.executor.jobs.unschedule(cron_id)
     await service.crons.delete(cron_id)
     return Response(status_code=204)
 
 
-def checked(schedule: str) -> str:
-    """A cron expression. Raises ValueError for one that says nothing."""
+def check_schedule(schedule: str) -> str:
+    """The cron expression. Raises ValueError if it is invalid or never fires."""
     if not croniter.is_valid(schedule, second_at_beginning=True):
-        raise ValueError(f"{schedule!r} is no cron expression: send five fields, or six with seconds first")
+        raise ValueError(
+            f"{schedule!r} is not a cron expression: send five fields, or six with seconds first"
+        )
     try:
         croniter(schedule, second_at_beginning=True).get_next()
     except CroniterBadDateError:
-        raise ValueError(f"{schedule!r} names no day that there is") from None
+        raise ValueError(f"{schedule!r} matches no date that exists: change its day or month") from None
     return schedule
 
 
@@ -177,14 +184,14 @@ async def _schedule(service: Service, cron: Cron) -> None:
 
 async def _create(body: CronBody, service: Service, caller: Caller, thread_id: str | None) -> Json:
     assistant, _ = await service.run_service.check(caller, body, thread_id or str(uuid.uuid4()))
-    sent = body.model_dump(mode="json", exclude_unset=True, exclude={*OF_THE_CRON, "assistant_id"})
-    plan = CronSpec(
-        **body.model_dump(include=set(OF_THE_CRON)),
+    sent = body.model_dump(mode="json", exclude_unset=True, exclude={*CRON_FIELDS, "assistant_id"})
+    spec = CronSpec(
+        **body.model_dump(include=set(CRON_FIELDS)),
         assistant_id=assistant.assistant_id,
         thread_id=thread_id,
         payload=sent,
     )
-    cron = await service.crons.create(plan, caller.owner)
+    cron = await service.crons.create(spec, caller.owner)
     try:
         await _schedule(service, cron)
     except ValueError:
@@ -193,12 +200,12 @@ async def _create(body: CronBody, service: Service, caller: Caller, thread_id: s
     return _reply(cron)
 
 
-def _wanted(body: CronSearch | CronCount) -> Json:
+def _filters(body: CronSearch | CronCount) -> Json:
     return body.model_dump(include={"assistant_id", "thread_id", "enabled"}, exclude_none=True)
 
 
 def _reply(cron: Cron) -> Json:
-    told = cron.model_dump(mode="json", exclude={"owner"})
+    reply = cron.model_dump(mode="json", exclude={"owner"})
     zone = ZoneInfo(cron.timezone or "UTC")
     due = croniter(cron.schedule, datetime.now(zone), second_at_beginning=True).get_next(datetime)
-    return told | {"user_id": cron.owner, "next_run_date": due.isoformat() if cron.enabled else None}
+    return reply | {"user_id": cron.owner, "next_run_date": due.isoformat() if cron.enabled else None}

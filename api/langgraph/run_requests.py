@@ -1,6 +1,6 @@
 """Request bodies of runs in LangGraph's format.
 
-A field that the service cannot honour is refused with its reason; nothing is silently ignored.
+Fields that the service does not support are rejected with a reason, never ignored.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,9 +13,9 @@ from graphs.server.stream_modes import MODES
 from memory.server.runs import Strategy
 from memory.server.threads import Json
 
-MOST_SECONDS = 366 * 24 * 3600.0
-OURS = frozenset(("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map"))
-"""Keys of `configurable` that clients send back as they got them; what they mean has fields of its own."""
+MOST_DELAY_SECONDS = 366 * 24 * 3600.0
+IGNORED_OPTIONS = frozenset(("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map"))
+"""Keys of `configurable` that clients send back unchanged; these values have fields of their own."""
 
 Name = Annotated[str, Field(max_length=100)]
 Nodes = Literal["*"] | Annotated[list[Name], Field(max_length=100)]
@@ -43,7 +43,7 @@ class CommandBody(Body):
             answers="resume" in self.model_fields_set,
             resume=self.resume,
             update=dict(self.update) if self.update is not None else None,
-            goto=tuple(j if isinstance(j, str) else Goto(node=j.node, input=j.input) for j in goto),
+            goto=tuple(jump if isinstance(jump, str) else Goto(**dict(jump)) for jump in goto),
         )
 
 
@@ -57,7 +57,7 @@ class ConfigBody(Body):
 
 
 class RunBody(Body):
-    """What a run is to do."""
+    """A run to start."""
 
     assistant_id: Annotated[str, Field(min_length=1, max_length=64)]
     input: Any = None
@@ -78,10 +78,10 @@ class RunBody(Body):
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | None = None
-    after_seconds: float = Field(0.0, ge=0, le=MOST_SECONDS)
+    after_seconds: float = Field(0.0, ge=0, le=MOST_DELAY_SECONDS)
     durability: Literal["sync", "async", "exit"] = "sync"
     strict_resume: Literal[True] | None = None
-    """A command that resumes always needs an interrupt to answer."""
+    """Always in effect: a command that resumes needs an interrupt to answer."""
     checkpoint_during: None = None
     feedback_keys: None = None
     webhook: Annotated[str, Field(max_length=2000)] | None = None
@@ -91,39 +91,39 @@ class RunBody(Body):
     @classmethod
     def _unsupported(cls, value: object) -> None:
         if value is not None:
-            raise ValueError("is not supported here: leave it out")
+            raise ValueError("is not supported: leave it out")
 
     @field_validator("strict_resume", mode="before")
     @classmethod
     def _strict(cls, value: object) -> object:
         if value is False:
-            raise ValueError("resuming is always strict here: leave strict_resume out")
+            raise ValueError("resuming is always strict: leave strict_resume out")
         return value
 
     @field_validator("context")
     @classmethod
     def _no_context(cls, context: Json | None) -> Json | None:
         if context:
-            raise ValueError("the graphs here take no context: use config.configurable")
+            raise ValueError("context is not supported: use config.configurable")
         return context
 
     @field_validator("stream_mode")
     @classmethod
-    def _known(cls, mode: str | list[str] | None) -> str | list[str] | None:
+    def _known_modes(cls, mode: str | list[str] | None) -> str | list[str] | None:
         if mode is not None:
             check_modes([mode] if isinstance(mode, str) else mode)
         return mode
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """The stream modes, each once."""
+        """The stream modes without duplicates."""
         modes = [self.stream_mode] if isinstance(self.stream_mode, str) else self.stream_mode or ()
         return tuple(dict.fromkeys(modes))
 
     @property
     def options(self) -> Json:
-        """What `config.configurable` sets."""
-        return {key: value for key, value in self.config.configurable.items() if key not in OURS}
+        """The options in `config.configurable`."""
+        return {key: value for key, value in self.config.configurable.items() if key not in IGNORED_OPTIONS}
 
     def request(self, accepted: Json | None, checkpoint_id: str | None, *, stateless: bool) -> RunRequest:
         """The run request, with the input as the graph validated it."""
@@ -150,13 +150,13 @@ class StreamedRun(RunBody):
 
 
 class BatchedRun(RunBody):
-    """A run of a batch, on a thread or without one."""
+    """A run of a batch, with or without a thread."""
 
     thread_id: Id | None = None
 
 
 class CancelMany(Body):
-    """Which runs to cancel: some of one thread, or all in a state."""
+    """The runs to cancel: some runs of a thread, or all with a status."""
 
     thread_id: Id | None = None
     run_ids: Annotated[list[Id], Field(max_length=1000)] | None = None
@@ -164,11 +164,11 @@ class CancelMany(Body):
 
 
 def check_modes(modes: list[str]) -> None:
-    """Raises ValueError for a stream mode that there is not."""
+    """Raises ValueError for an unknown stream mode, or none."""
     if not modes:
-        raise ValueError("name at least one stream mode")
+        raise ValueError("send at least one stream mode")
     if unknown := sorted(set(modes) - MODES):
-        raise ValueError(f"no stream mode {unknown[0]!r}: there are {', '.join(sorted(MODES))}")
+        raise ValueError(f"no stream mode {unknown[0]!r}; the modes are {', '.join(sorted(MODES))}")
 
 
 def _nodes(nodes: Nodes) -> Any:

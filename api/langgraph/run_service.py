@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.errors import AgentError
 from api.callers import Caller, scope_of
-from api.langgraph.common import checkpoint_of
+from api.langgraph.common import requested_checkpoint
 from api.langgraph.run_requests import RunBody
 from graphs.server import threads
 from graphs.server.executor import Executor
@@ -29,7 +29,7 @@ class RunService:
     executor: Executor
     assistants: Assistants
     webhooks: Webhooks | None
-    """None without a secret to sign them with."""
+    """None if the service has no secret to sign them with."""
 
     async def start(
         self, caller: Caller, body: RunBody, thread_id: str | None, *, run_id: str | None = None
@@ -39,9 +39,9 @@ class RunService:
         thread_id = thread_id or run_id or str(uuid.uuid4())
         assistant, accepted = await self.check(caller, body, thread_id)
         create = stateless or body.if_not_exists == "create"
-        checkpoint_id = checkpoint_of(thread_id, body.checkpoint, body.checkpoint_id)
+        checkpoint_id = requested_checkpoint(thread_id, body.checkpoint, body.checkpoint_id)
         if stateless and checkpoint_id is not None:
-            raise ValueError("a run without a thread has no checkpoint to begin at: name its thread")
+            raise ValueError("a run without a thread has no checkpoint to start from: send the thread's id")
         if not stateless and body.on_completion == "delete":
             raise ValueError("on_completion=delete is for runs without a thread: use the thread's ttl")
         if body.input is not None and body.command is not None:
@@ -82,10 +82,10 @@ class RunService:
         graph_spec = self.executor.graph_specs[assistant.graph_id]
         return assistant, await graph_spec.validate_input(thread_id, body.input, options)
 
-    async def fire_cron(self, cron_id: str, name: str, crons: Crons) -> None:
-        """Starts a cron's run, unless the cron has expired; a refusal is only logged.
+    async def fire_cron(self, cron_id: str, firing_id: str, crons: Crons) -> None:
+        """Starts a cron's run, unless the cron has ended; if the run is refused, logs why.
 
-        `name` identifies the firing: repeated after a crash, it is still the same run.
+        `firing_id` makes repetitions after a crash the same run.
         """
         try:
             cron = await crons.get(cron_id)
@@ -94,14 +94,14 @@ class RunService:
         if crons.has_ended(cron):
             await self.executor.jobs.unschedule(cron_id)
             return
-        said: Json = {"assistant_id": cron.assistant_id, "metadata": cron.metadata | {"cron_id": cron_id}}
+        fields: Json = {"assistant_id": cron.assistant_id, "metadata": cron.metadata | {"cron_id": cron_id}}
         if cron.thread_id is None:
-            said["on_completion"] = cron.on_run_completed
-        asker = Caller(owner=cron.owner, allows=lambda scope: True)  # checked when the cron was created
-        run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+            fields["on_completion"] = cron.on_run_completed
+        caller = Caller(owner=cron.owner, allows=lambda scope: True)  # checked when the cron was created
+        run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, firing_id))
         try:
             await self.start(
-                asker, RunBody.model_validate(cron.payload | said), cron.thread_id, run_id=run_id
+                caller, RunBody.model_validate(cron.payload | fields), cron.thread_id, run_id=run_id
             )
         except AlreadyExists:
             return
@@ -113,7 +113,7 @@ class RunService:
         assert self.webhooks is not None, "runs with a webhook are refused without a secret"
         try:
             address = await asyncio.to_thread(self.webhooks.check, url)
-        except UnknownHost as error:  # perhaps for a moment only
+        except UnknownHost as error:  # may be temporary, so it is retried
             raise WebhookFailed(str(error)) from error
         except ValueError as error:
             log.error("webhook %s is not sent: %s", message_id, error)
@@ -125,14 +125,14 @@ class RunService:
             return
         if self.webhooks is None:
             raise ValueError(
-                "webhook: the service has no secret to sign with, set NIGHTSCHOOL_WEBHOOK_SECRET"
+                "webhook: the service has no secret to sign it with: set NIGHTSCHOOL_WEBHOOK_SECRET"
             )
         await asyncio.to_thread(self.webhooks.check, url)
 
 
 def run_reply(run: ThreadRun) -> Json:
     """A run in LangGraph's format."""
-    told = run.model_dump(
+    reply = run.model_dump(
         mode="json",
         include={
             "run_id",
@@ -145,4 +145,4 @@ def run_reply(run: ThreadRun) -> Json:
         },
     )
     reason = {"cancel_reason": run.cancel} if run.cancel else {}
-    return told | {"kwargs": run.request, "multitask_strategy": run.strategy} | reason
+    return reply | {"kwargs": run.request, "multitask_strategy": run.strategy} | reason

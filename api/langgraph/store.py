@@ -1,6 +1,6 @@
-"""Routes of the store in LangGraph's format: items by namespace and key, searched by meaning.
+"""Routes of the store in LangGraph's format: items by namespace and key, with search by meaning.
 
-Each owner has namespaces of their own; a service without keys has one set for all.
+Each owner has namespaces of their own; without authentication all callers share them.
 """
 
 from datetime import datetime
@@ -13,33 +13,33 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from api.auth import CallerDep
 from api.compose import ServiceDep
-from api.langgraph.common import Body, Limit, Offset, surface
+from api.langgraph.common import Body, Limit, Offset, langgraph_router
 from memory.server.threads import Json
 
-router = surface("store")
+router = langgraph_router("store")
 
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^.]+$")]
 Namespace = Annotated[list[Label], Field(max_length=20)]
 Key = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-def _apart(paths: list[str]) -> list[str]:
-    """PostgreSQL's store numbers the texts of a path: `a.0` may be the first of `a`."""
+def _distinct(paths: list[str]) -> list[str]:
+    """Rejects paths that name a text twice: in the PostgreSQL store `a.0` is the first text of `a`."""
     for path in paths:
-        before, _, last = path.rpartition(".")
-        if paths.count(path) > 1 or (last.isdecimal() and before in paths):
+        parent, _, last = path.rpartition(".")
+        if paths.count(path) > 1 or (last.isdecimal() and parent in paths):
             raise ValueError(f"index names {path!r} twice")
     return paths
 
 
-Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], AfterValidator(_apart)]
+Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], AfterValidator(_distinct)]
 MOST_NAMESPACES = 1000
-NOBODY = "-"
+NO_OWNER = "-"
 """Owner used when authentication is off."""
 
 
 class Put(Body):
-    """An item to keep; `index` false keeps it out of search by meaning, a list names the fields to search."""
+    """An item to store. `index` lists the fields for search by meaning; false means none of them."""
 
     namespace: Annotated[Namespace, Field(min_length=1)]
     key: Key
@@ -56,8 +56,8 @@ class Delete(Body):
     key: Key
 
 
-class SearchAsked(Body):
-    """Which items: below a prefix, with these values, nearest in meaning first if there is a query."""
+class ItemSearch(Body):
+    """A search for items below a prefix, by values, and by meaning if there is a query."""
 
     namespace_prefix: Namespace
     filter: Json | None = None
@@ -67,8 +67,8 @@ class SearchAsked(Body):
     refresh_ttl: bool | None = None
 
 
-class NamespacesAsked(Body):
-    """Which namespaces."""
+class NamespaceSearch(Body):
+    """Filters of namespaces to list."""
 
     prefix: Namespace | None = None
     suffix: Namespace | None = None
@@ -78,7 +78,7 @@ class NamespacesAsked(Body):
 
 
 class ItemReply(BaseModel):
-    """One item as clients know it."""
+    """An item."""
 
     namespace: list[str]
     key: str
@@ -87,30 +87,30 @@ class ItemReply(BaseModel):
     updated_at: datetime
 
 
-class Found(ItemReply):
-    """One item that was searched for; `score` is its cosine similarity to the query, if there was one."""
+class ScoredItem(ItemReply):
+    """An item of a search result; `score` is its cosine similarity to the query, if there is one."""
 
     score: float | None
 
 
-class FoundReply(BaseModel):
-    """What was found, best first."""
+class SearchReply(BaseModel):
+    """The search result, best first."""
 
-    items: list[Found]
+    items: list[ScoredItem]
 
 
 class NamespacesReply(BaseModel):
-    """Namespaces."""
+    """A list of namespaces."""
 
     namespaces: list[list[str]]
 
 
 @router.put("/store/items", status_code=204)
 async def put(body: Put, service: ServiceDep, caller: CallerDep) -> None:
-    """Keeps an item, in place of one that has its name."""
-    place = _own(caller.owner, body.namespace)
-    more: dict[str, Any] = {} if body.ttl is None else {"ttl": body.ttl}
-    await service.items.aput(place, body.key, body.value, index=body.index, **more)
+    """Stores an item; replaces one with the same key."""
+    namespace = _owned(caller.owner, body.namespace)
+    options: dict[str, Any] = {} if body.ttl is None else {"ttl": body.ttl}
+    await service.items.aput(namespace, body.key, body.value, index=body.index, **options)
 
 
 @router.get("/store/items")
@@ -121,50 +121,50 @@ async def get(
     namespace: Annotated[str, Query(min_length=1, max_length=5000)],
     refresh_ttl: bool | None = None,
 ) -> ItemReply | None:
-    """One item, or null; the labels of its namespace are joined by dots."""
+    """One item, or null. The namespace is its labels joined by dots."""
     labels = namespace.split(".")
-    found = await service.items.aget(_own(caller.owner, labels), key, refresh_ttl=refresh_ttl)
-    return None if found is None else ItemReply(**_told(found))
+    item = await service.items.aget(_owned(caller.owner, labels), key, refresh_ttl=refresh_ttl)
+    return None if item is None else ItemReply(**_fields(item))
 
 
 @router.delete("/store/items", status_code=204)
 async def delete(body: Delete, service: ServiceDep, caller: CallerDep) -> None:
-    """Deletes an item; one that is not there is no mistake."""
-    await service.items.adelete(_own(caller.owner, body.namespace), body.key)
+    """Deletes an item, if it exists."""
+    await service.items.adelete(_owned(caller.owner, body.namespace), body.key)
 
 
 @router.post("/store/items/search")
-async def search(body: SearchAsked, service: ServiceDep, caller: CallerDep) -> FoundReply:
+async def search(body: ItemSearch, service: ServiceDep, caller: CallerDep) -> SearchReply:
     """Searches below a namespace prefix, by values and by meaning."""
-    found = await service.items.asearch(
-        _own(caller.owner, body.namespace_prefix),
+    items = await service.items.asearch(
+        _owned(caller.owner, body.namespace_prefix),
         query=body.query or None,
         filter=body.filter,
         limit=body.limit,
         offset=body.offset,
         refresh_ttl=body.refresh_ttl,
     )
-    return FoundReply(items=[Found(**_told(item), score=item.score) for item in found])
+    return SearchReply(items=[ScoredItem(**_fields(item), score=item.score) for item in items])
 
 
 @router.post("/store/namespaces")
-async def namespaces(body: NamespacesAsked, service: ServiceDep, caller: CallerDep) -> NamespacesReply:
+async def namespaces(body: NamespaceSearch, service: ServiceDep, caller: CallerDep) -> NamespacesReply:
     """Lists namespaces."""
-    found = await service.items.alist_namespaces(
-        prefix=_own(caller.owner, body.prefix or []),
+    listed = await service.items.alist_namespaces(
+        prefix=_owned(caller.owner, body.prefix or []),
         suffix=tuple(body.suffix) if body.suffix else None,
         max_depth=None if body.max_depth is None else body.max_depth + 1,
         limit=body.limit,
         offset=body.offset,
     )
-    return NamespacesReply(namespaces=[list(place[1:]) for place in found])
+    return NamespacesReply(namespaces=[list(namespace[1:]) for namespace in listed])
 
 
-def _own(owner: str | None, namespace: list[str]) -> tuple[str, ...]:
-    return (NOBODY if owner is None else f"owner {quote(owner, safe='@').replace('.', '%2E')}", *namespace)
+def _owned(owner: str | None, namespace: list[str]) -> tuple[str, ...]:
+    return (NO_OWNER if owner is None else f"owner {quote(owner, safe='@').replace('.', '%2E')}", *namespace)
 
 
-def _told(item: Item) -> dict[str, Any]:
+def _fields(item: Item) -> dict[str, Any]:
     return {
         "namespace": list(item.namespace[1:]),
         "key": item.key,

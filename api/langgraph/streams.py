@@ -1,6 +1,6 @@
-"""Streams of runs: server-sent events, and JSON whose connection is kept alive until it is complete.
+"""Streamed replies of runs: server-sent events, and JSON that keeps its connection alive until it is ready.
 
-What the events are is in `graphs.server.stream_modes`; no database connection is held between two of them.
+No database connection is held between two events.
 """
 
 import asyncio
@@ -18,104 +18,118 @@ from memory.errors import StorageError
 from memory.server.runs import ThreadRun
 from memory.server.threads import Json
 
-SIGN_SECONDS = 5
-"""Between two signs of life."""
+KEEP_ALIVE_SECONDS = 5
+"""Interval of signs of life on an idle connection."""
 
-Left = Callable[[], Awaitable[object]]
+OnDisconnect = Callable[[], Awaitable[object]]
 
 
 def links(run: ThreadRun, ending: str) -> dict[str, str]:
-    """Headers that name the run, and where a client that was cut off goes on."""
+    """Headers with the run's path, and the path by which a disconnected client reconnects."""
     path = f"/threads/{run.thread_id}/runs/{run.run_id}"
     return {"Content-Location": path, "Location": f"{path}/{ending}"}
 
 
-def events(
-    executor: Executor, run: ThreadRun, *, modes: Sequence[str], after: int = 0, on_leave: Left | None = None
+def event_stream(
+    executor: Executor,
+    run: ThreadRun,
+    *,
+    modes: Sequence[str],
+    after: int = 0,
+    on_disconnect: OnDisconnect | None = None,
 ) -> EventSourceResponse:
-    """The run's events past number `after`; a client that comes back with the last one's id misses none.
+    """The run's events after number `after`, as server-sent events whose ids are the numbers.
 
-    `on_leave` is called if the client goes away before the end.
+    `on_disconnect` is called if the client disconnects before the end.
     """
     return EventSourceResponse(
-        _events(executor, run, modes, after, on_leave), ping=SIGN_SECONDS, headers=links(run, "stream")
+        _events(executor, run, modes, after, on_disconnect),
+        ping=KEEP_ALIVE_SECONDS,
+        headers=links(run, "stream"),
     )
 
 
-def thread_events(
-    executor: Executor, thread_id: str, *, all_of_them: bool, after: Position | None
+def thread_event_stream(
+    executor: Executor, thread_id: str, *, all_events: bool, after: Position | None
 ) -> EventSourceResponse:
-    """The events of the thread's runs, or only when each begins and ends, until the client goes away."""
-    return EventSourceResponse(_thread_events(executor, thread_id, all_of_them, after), ping=SIGN_SECONDS)
+    """The events of the thread's runs until the client disconnects.
+
+    Without `all_events` only the starts and ends of the runs.
+    """
+    return EventSourceResponse(
+        _thread_events(executor, thread_id, all_events, after), ping=KEEP_ALIVE_SECONDS
+    )
 
 
 async def _thread_events(
-    executor: Executor, thread_id: str, all_of_them: bool, after: Position | None
+    executor: Executor, thread_id: str, all_events: bool, after: Position | None
 ) -> AsyncIterator[ServerSentEvent]:
-    async for place, event in follow_thread(executor, thread_id, after):
-        name = f"{place.run_id}:{'done' if place.number is None else place.number}"
+    async for position, event in follow_thread(executor, thread_id, after):
+        event_id = f"{position.run_id}:{'done' if position.number is None else position.number}"
         if isinstance(event, RunEnd):
-            ended = {"run_id": place.run_id, "status": event.status}
-            yield ServerSentEvent(event="run_done", data=serialization.text(ended), id=name)
-        elif all_of_them or event.name == "metadata":
-            yield ServerSentEvent(event=event.name, data=event.data, id=name)
+            data = {"run_id": position.run_id, "status": event.status}
+            yield ServerSentEvent(event="run_done", data=serialization.text(data), id=event_id)
+        elif all_events or event.name == "metadata":
+            yield ServerSentEvent(event=event.name, data=event.data, id=event_id)
 
 
-def eventually(run: ThreadRun, result: Awaitable[object], on_leave: Left | None = None) -> StreamingResponse:
-    """JSON that takes its time: until it is there, a newline now and then says that it is still to come."""
+def delayed_json(
+    run: ThreadRun, result: Awaitable[object], on_disconnect: OnDisconnect | None = None
+) -> StreamingResponse:
+    """A JSON reply that is not ready yet; until then newlines keep the connection alive."""
     return StreamingResponse(
-        _eventually(result, on_leave), media_type="application/json", headers=links(run, "join")
+        _keep_alive(result, on_disconnect), media_type="application/json", headers=links(run, "join")
     )
 
 
 async def outcome(executor: Executor, run: ThreadRun) -> Json:
-    """What the run ends with, once it has; a run that was rolled back leaves the state before it."""
-    ended = await executor.wait(run.run_id)
-    if ended is None:
+    """Waits for the run's end and returns its final values; after a rollback those from before the run."""
+    finished = await executor.wait(run.run_id)
+    if finished is None:
         return serialization.outcome(await executor.state(run.graph_id, run.thread_id))
-    return await executor.outcome(ended)
+    return await executor.outcome(finished)
 
 
 async def _events(
-    executor: Executor, run: ThreadRun, modes: Sequence[str], after: int, on_leave: Left | None
+    executor: Executor, run: ThreadRun, modes: Sequence[str], after: int, on_disconnect: OnDisconnect | None
 ) -> AsyncIterator[ServerSentEvent]:
-    over = False
+    complete = False
     try:
         async for event in executor.follow(run.run_id, after):
             if matches(event.name, modes):
                 yield ServerSentEvent(event=event.name, data=event.data, id=str(event.number))
-        over = True
+        complete = True
     finally:
-        if not over and on_leave is not None:
-            _detached(on_leave)
+        if not complete and on_disconnect is not None:
+            _run_detached(on_disconnect)
 
 
-async def _eventually(result: Awaitable[object], on_leave: Left | None) -> AsyncIterator[bytes]:
+async def _keep_alive(result: Awaitable[object], on_disconnect: OnDisconnect | None) -> AsyncIterator[bytes]:
     waiting = asyncio.ensure_future(result)
     try:
         while not waiting.done():
-            await asyncio.wait({waiting}, timeout=SIGN_SECONDS)
+            await asyncio.wait({waiting}, timeout=KEEP_ALIVE_SECONDS)
             if not waiting.done():
                 yield b"\n"
         yield serialization.text(waiting.result()).encode()
     finally:
         if not waiting.done():
             waiting.cancel()
-            if on_leave is not None:
-                _detached(on_leave)
+            if on_disconnect is not None:
+                _run_detached(on_disconnect)
 
 
-_leaving: set[asyncio.Future[object]] = set()
-"""Held so that they are not collected while they run."""
+_callbacks: set[asyncio.Future[object]] = set()
+"""References that keep running callbacks from being garbage-collected."""
 
 
-def _detached(left: Left) -> None:
-    """Runs it although the request that asks for it is being cancelled."""
+def _run_detached(on_disconnect: OnDisconnect) -> None:
+    """Runs the callback in a task of its own, because the request's task is being cancelled."""
 
-    async def quietly() -> None:
-        with suppress(StorageError):  # it may have ended by now
-            await left()
+    async def run() -> None:
+        with suppress(StorageError):  # the run may have ended by now
+            await on_disconnect()
 
-    task = asyncio.ensure_future(quietly())
-    _leaving.add(task)  # type: ignore[arg-type]
-    task.add_done_callback(_leaving.discard)
+    task = asyncio.ensure_future(run())
+    _callbacks.add(task)  # type: ignore[arg-type]
+    task.add_done_callback(_callbacks.discard)

@@ -1,7 +1,4 @@
-"""Routes of threads and their state, in LangGraph's format.
-
-Runs on threads are in `thread_runs`; what is done to a thread is in `graphs.server.threads`.
-"""
+"""Routes of threads in LangGraph's format: threads themselves, their state, history and forks."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,27 +12,27 @@ from api.langgraph.common import (
     Checkpoint,
     CheckpointId,
     Id,
-    Lifetime,
     Limit,
     Offset,
     Select,
     ThreadId,
-    checkpoint_of,
+    TtlBody,
     checkpoint_reply,
-    picked,
+    langgraph_router,
+    requested_checkpoint,
+    select_fields,
     state_reply,
-    surface,
     thread_reply,
 )
 from graphs.server import threads, time_travel
 from memory.server.threads import Json, Search, ThreadStatus
 
-router = surface("threads")
+router = langgraph_router("threads")
 
 MOST_SUPERSTEPS = 200
 
 
-class Step(Body):
+class SuperstepUpdate(Body):
     """One node's update in a superstep."""
 
     values: Json | None = None
@@ -44,9 +41,9 @@ class Step(Body):
 
 
 class Superstep(Body):
-    """Updates that belong together."""
+    """Updates that share a checkpoint."""
 
-    updates: Annotated[list[Step], Field(min_length=1, max_length=100)]
+    updates: Annotated[list[SuperstepUpdate], Field(min_length=1, max_length=100)]
 
 
 class ThreadCreate(Body):
@@ -56,18 +53,18 @@ class ThreadCreate(Body):
     metadata: Json = {}
     if_exists: Literal["raise", "do_nothing"] = "raise"
     supersteps: Annotated[list[Superstep], Field(max_length=MOST_SUPERSTEPS)] = []
-    ttl: Lifetime | None = None
+    ttl: TtlBody | None = None
 
 
 class ThreadPatch(Body):
-    """What to merge into a thread."""
+    """The changes to a thread; metadata is merged."""
 
     metadata: Json = {}
-    ttl: Lifetime | None = None
+    ttl: TtlBody | None = None
 
 
 class ThreadSearch(Body):
-    """Which threads, in which order."""
+    """Filters and order of a search for threads."""
 
     ids: Annotated[list[Id], Field(max_length=1000)] = []
     metadata: Json = {}
@@ -82,7 +79,7 @@ class ThreadSearch(Body):
 
 
 class ThreadCount(Body):
-    """Which threads to count."""
+    """Filters of threads to count."""
 
     metadata: Json = {}
     values: Json = {}
@@ -90,14 +87,14 @@ class ThreadCount(Body):
 
 
 class ThreadPrune(Body):
-    """Which threads to delete, or to thin out to their latest state."""
+    """Threads to delete, or to reduce to their latest state."""
 
     thread_ids: Annotated[list[Id], Field(max_length=1000)]
     strategy: Literal["delete", "keep_latest"] = "delete"
 
 
 class StateAt(Body):
-    """A checkpoint to read the state of."""
+    """The checkpoint whose state to read."""
 
     checkpoint: Checkpoint
     subgraphs: bool = False
@@ -105,7 +102,7 @@ class StateAt(Body):
 
 
 class StateUpdate(Body):
-    """Values to write into a thread's state, in the name of a node."""
+    """Values to write into a thread's state, as if by a node."""
 
     values: Json | None = None
     as_node: str | None = None
@@ -114,15 +111,15 @@ class StateUpdate(Body):
 
 
 class Fork(Body):
-    """Where to branch off, and what to change there, in the name of a node."""
+    """The checkpoint to fork at, and a change to make there, as if by a node."""
 
     checkpoint_id: Id
     values: Json | None = None
     as_node: str | None = None
 
 
-class HistoryAsked(Body):
-    """Which of a thread's states."""
+class HistoryQuery(Body):
+    """Filters of a thread's history."""
 
     limit: Limit = 10
     before: Id | Checkpoint | None = None
@@ -151,25 +148,28 @@ async def create(body: ThreadCreate, service: ServiceDep, caller: CallerDep) -> 
 
 @router.post("/threads/search")
 async def search(body: ThreadSearch, service: ServiceDep, caller: CallerDep) -> list[Json]:
-    """Lists threads."""
-    asks = body.model_dump(exclude={"select", "extract"})
-    wanted = Search(owner=caller.owner, hidden=caller.hidden_graphs, **asks)
-    return [picked(thread_reply(t), body.select) for t in await service.executor.threads.search(wanted)]
+    """Searches threads."""
+    filters = body.model_dump(exclude={"select", "extract"})
+    query = Search(owner=caller.owner, hidden=caller.hidden_graphs, **filters)
+    return [
+        select_fields(thread_reply(thread), body.select)
+        for thread in await service.executor.threads.search(query)
+    ]
 
 
 @router.post("/threads/count")
 async def count(body: ThreadCount, service: ServiceDep, caller: CallerDep) -> int:
     """Counts threads."""
-    wanted = Search(owner=caller.owner, hidden=caller.hidden_graphs, **body.model_dump())
-    return await service.executor.threads.count(wanted)
+    query = Search(owner=caller.owner, hidden=caller.hidden_graphs, **body.model_dump())
+    return await service.executor.threads.count(query)
 
 
 @router.post("/threads/prune")
 async def prune(body: ThreadPrune, service: ServiceDep, caller: CallerDep) -> Json:
-    """Deletes threads, or all but their latest state; those that do not exist, or are busy, are left out."""
+    """Deletes threads, or all but their latest state; skips threads that do not exist or are busy."""
     latest = body.strategy == "keep_latest"
-    seen = [id for id in body.thread_ids if await has_access(service, caller, id)]
-    return {"pruned_count": await threads.prune(service.executor, seen, latest=latest)}
+    allowed = [id for id in body.thread_ids if await has_access(service, caller, id)]
+    return {"pruned_count": await threads.prune(service.executor, allowed, latest=latest)}
 
 
 @router.get("/threads/{thread_id}")
@@ -178,11 +178,14 @@ async def show(thread_id: ThreadId, service: ServiceDep, include: Literal["ttl"]
     return thread_reply(await service.executor.threads.get(thread_id), ttl=include == "ttl")
 
 
-@router.patch("/threads/{thread_id}", responses={204: {"description": "RunEnd; as `return=minimal` asks."}})
+@router.patch(
+    "/threads/{thread_id}",
+    responses={204: {"description": "Changed; the reply with `Prefer: return=minimal`."}},
+)
 async def amend(
     thread_id: ThreadId, body: ThreadPatch, service: ServiceDep, prefer: Annotated[str, Header()] = ""
 ) -> Any:
-    """Merges metadata into a thread's."""
+    """Changes a thread; merges metadata."""
     ttl = body.ttl.record if body.ttl else None
     thread = await service.executor.threads.amend(thread_id, metadata=body.metadata, ttl=ttl)
     return Response(status_code=204) if prefer == "return=minimal" else thread_reply(thread)
@@ -190,19 +193,19 @@ async def amend(
 
 @router.delete("/threads/{thread_id}", status_code=204)
 async def delete(thread_id: ThreadId, service: ServiceDep) -> None:
-    """Ends what goes on on a thread, and deletes it with its past."""
+    """Cancels a thread's runs and deletes it with its history."""
     await threads.delete(service.executor, thread_id)
 
 
 @router.post("/threads/{thread_id}/copy")
 async def copy(thread_id: ThreadId, service: ServiceDep) -> Json:
-    """Another thread with the same past."""
+    """Copies a thread with its history."""
     return thread_reply(await threads.copy(service.executor, thread_id))
 
 
 @router.post("/threads/{thread_id}/fork")
 async def fork(thread_id: ThreadId, body: Fork, service: ServiceDep) -> Json:
-    """A new thread that stands where this one stood at a checkpoint, or there with other values."""
+    """Copies a thread up to a checkpoint, optionally with a change there."""
     changes = body.values is not None or body.as_node is not None
     change = threads.NodeUpdate(values=body.values, as_node=body.as_node) if changes else None
     return thread_reply(await time_travel.fork(service.executor, thread_id, body.checkpoint_id, change))
@@ -215,13 +218,13 @@ async def state(
     subgraphs: bool = False,
     select: Annotated[Select | None, Query()] = None,
 ) -> Json:
-    """A thread's state now."""
-    found = await threads.state(service.executor, thread_id, subgraphs=subgraphs)
-    return picked(state_reply(thread_id, found), select)
+    """A thread's current state."""
+    snapshot = await threads.state(service.executor, thread_id, subgraphs=subgraphs)
+    return select_fields(state_reply(thread_id, snapshot), select)
 
 
 @router.get("/threads/{thread_id}/state/{checkpoint_id}")
-async def state_then(
+async def state_at_checkpoint(
     thread_id: ThreadId,
     checkpoint_id: CheckpointId,
     service: ServiceDep,
@@ -229,22 +232,22 @@ async def state_then(
     select: Annotated[Select | None, Query()] = None,
 ) -> Json:
     """A thread's state at a checkpoint."""
-    found = await threads.state(service.executor, thread_id, checkpoint_id, subgraphs=subgraphs)
-    return picked(state_reply(thread_id, found), select)
+    snapshot = await threads.state(service.executor, thread_id, checkpoint_id, subgraphs=subgraphs)
+    return select_fields(state_reply(thread_id, snapshot), select)
 
 
 @router.post("/threads/{thread_id}/state/checkpoint")
-async def state_at(thread_id: ThreadId, body: StateAt, service: ServiceDep) -> Json:
+async def post_state_at_checkpoint(thread_id: ThreadId, body: StateAt, service: ServiceDep) -> Json:
     """A thread's state at a checkpoint."""
-    checkpoint_id = checkpoint_of(thread_id, body.checkpoint, None)
-    found = await threads.state(service.executor, thread_id, checkpoint_id, subgraphs=body.subgraphs)
-    return picked(state_reply(thread_id, found), body.select)
+    checkpoint_id = requested_checkpoint(thread_id, body.checkpoint, None)
+    snapshot = await threads.state(service.executor, thread_id, checkpoint_id, subgraphs=body.subgraphs)
+    return select_fields(state_reply(thread_id, snapshot), body.select)
 
 
 @router.post("/threads/{thread_id}/state")
 async def update_state(thread_id: ThreadId, body: StateUpdate, service: ServiceDep) -> Json:
     """Writes values into a thread's state, or forks it at a checkpoint."""
-    checkpoint_id = checkpoint_of(thread_id, body.checkpoint, body.checkpoint_id)
+    checkpoint_id = requested_checkpoint(thread_id, body.checkpoint, body.checkpoint_id)
     change = threads.NodeUpdate(values=body.values, as_node=body.as_node)
     return checkpoint_reply(
         await threads.update(service.executor, thread_id, change, checkpoint_id=checkpoint_id)
@@ -252,20 +255,20 @@ async def update_state(thread_id: ThreadId, body: StateUpdate, service: ServiceD
 
 
 @router.post("/threads/{thread_id}/history")
-async def history(thread_id: ThreadId, body: HistoryAsked, service: ServiceDep) -> list[Json]:
+async def history(thread_id: ThreadId, body: HistoryQuery, service: ServiceDep) -> list[Json]:
     """A thread's states, newest first."""
     before = body.before
     if isinstance(before, Checkpoint):
-        before = checkpoint_of(thread_id, before, None)
+        before = requested_checkpoint(thread_id, before, None)
     states = await time_travel.history(
         service.executor,
         thread_id,
         limit=body.limit,
         before=before,
         metadata=body.metadata,
-        checkpoint_id=checkpoint_of(thread_id, body.checkpoint, None),
+        checkpoint_id=requested_checkpoint(thread_id, body.checkpoint, None),
     )
-    return [picked(state_reply(thread_id, snapshot), body.select) for snapshot in states]
+    return [select_fields(state_reply(thread_id, snapshot), body.select) for snapshot in states]
 
 
 @router.get("/threads/{thread_id}/history")
@@ -273,4 +276,4 @@ async def recent(
     thread_id: ThreadId, service: ServiceDep, limit: Annotated[int, Query(ge=1, le=1000)] = 10
 ) -> list[Json]:
     """A thread's latest states, newest first."""
-    return await history(thread_id, HistoryAsked(limit=limit), service)
+    return await history(thread_id, HistoryQuery(limit=limit), service)

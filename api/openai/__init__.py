@@ -1,1 +1,1 @@
-"""The OpenAI surface: what a client asks (`requests`), what it gets (`replies`), and a route a module."""
+"""Endpoints in OpenAI's format: chat completions, responses, text completions, embeddings, models."""

@@ -1,4 +1,4 @@
-"""Chat completions: whole, or as a stream that begins once the gate has decided."""
+"""The chat completions route: a whole reply, or a stream that starts once the gate has decided."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -15,8 +15,8 @@ from api.compose import Service, ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
 from api.errors import error_reply, openai_errors
 from api.limits import reject_nul
-from api.openai.messages import conversation
-from api.openai.replies import Chunk, Completion, Envelope
+from api.openai.messages import to_graph_messages
+from api.openai.replies import Chunk, Completion, ReplyBuilder
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
 from graphs.chat import chat, initial_state, stream
 from graphs.state import ChatState
@@ -38,29 +38,31 @@ ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
 async def complete(
     request: ChatRequest, http: Request, service: ServiceDep, x_conversation_id: ConversationHeader = None
 ) -> Completion | EventSourceResponse:
-    """Answers the conversation's last message; a question directly, from sources with citations, or not."""
-    envelope = Envelope.of(
+    """Answers the last message of a conversation: directly, from sources with citations, or not at all."""
+    builder = ReplyBuilder.of(
         base=service.runtime.base_name,
         now=service.runtime.clock(),
-        scored=bool(request.logprobs),
-        usage=request.stream_options is not None and request.stream_options.include_usage,
+        logprobs=bool(request.logprobs),
+        include_usage=request.stream_options is not None and request.stream_options.include_usage,
     )
-    starts = list(_starts(request, x_conversation_id))
+    states = list(_initial_states(request, x_conversation_id))
     if not request.stream:
         turns = gather_limited(
-            (partial(chat, service.chat, service.runtime, start) for start in starts), len(starts)
+            (partial(chat, service.chat, service.runtime, state) for state in states), len(states)
         )
-        return envelope.completion(await cancel_on_disconnect(http, turns))
-    first = in_own_task(stream(service.chat, service.runtime, starts[0]))
-    part = await cancel_on_disconnect(http, anext(first))  # what is refused still has a status of its own
+        return builder.completion(await cancel_on_disconnect(http, turns))
+    first = in_own_task(stream(service.chat, service.runtime, states[0]))
+    part = await cancel_on_disconnect(
+        http, anext(first)
+    )  # before the reply starts, so that an error has its own status
     return EventSourceResponse(
-        _events(part, first, starts[1:], service, envelope), ping=PING_SECONDS, sep="\n"
+        _events(part, first, states[1:], service, builder), ping=PING_SECONDS, sep="\n"
     )
 
 
-def _starts(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatState]:
-    """One turn for each choice; each draws with a seed of its own."""
-    messages, sampling = conversation(request.messages), request.sampling
+def _initial_states(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatState]:
+    """The initial state of each choice's turn, with a seed of its own."""
+    messages, sampling = to_graph_messages(request.messages), request.sampling
     for choice in range(request.n or 1):
         yield initial_state(
             messages,
@@ -73,51 +75,51 @@ def _starts(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatS
 
 
 def _seed(number: int) -> int:
-    """The number as a signed 64-bit seed: the one after the largest is the smallest."""
+    """The number wrapped around to a signed 64-bit seed."""
     return (number + 2**63) % 2**64 - 2**63
 
 
 async def _events(
     part: Piece | Turn,
     rest: AsyncGenerator[Piece | Turn, None],
-    others: list[ChatState],
+    states: list[ChatState],
     service: Service,
-    envelope: Envelope,
+    builder: ReplyBuilder,
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """All choices, one after the other, then the usage and `[DONE]`; or an error in their middle."""
+    """The choices one after the other, then the usage and `[DONE]`; an error ends the stream."""
     turns: list[Turn] = []
     try:
         async with aclosing(rest):
-            async for chunk in _choice(part, rest, envelope, turns):
+            async for chunk in _choice(part, rest, builder, turns):
                 yield event(chunk)
-        for start in others:
-            async with aclosing(stream(service.chat, service.runtime, start)) as parts:
-                async for chunk in _choice(await anext(parts), parts, envelope, turns):
+        for state in states:
+            async with aclosing(stream(service.chat, service.runtime, state)) as parts:
+                async for chunk in _choice(await anext(parts), parts, builder, turns):
                     yield event(chunk)
     except (AgentError, StorageError) as error:
         yield ServerSentEvent(error_reply(error)[1].model_dump_json(), sep="\n")
         return
-    if envelope.usage:
-        yield event(envelope.accounting(turns))
+    if builder.include_usage:
+        yield event(builder.usage_chunk(turns))
     yield ServerSentEvent("[DONE]", sep="\n")
 
 
 async def _choice(
-    part: Piece | Turn, rest: AsyncGenerator[Piece | Turn, None], envelope: Envelope, turns: list[Turn]
+    part: Piece | Turn, rest: AsyncGenerator[Piece | Turn, None], builder: ReplyBuilder, turns: list[Turn]
 ) -> AsyncGenerator[Chunk, None]:
-    """The chunks of one choice; its turn is added to `turns`, whose length is its index."""
+    """The chunks of one choice. Appends its turn to `turns`, whose length is the choice's index."""
     index = len(turns)
-    yield envelope.opening(part, index)
-    if isinstance(part, Turn):  # nothing was said yet: the gate let no beginning through
-        yield envelope.text(part, index)
+    yield builder.first_chunk(part, index)
+    if isinstance(part, Turn):  # no piece was streamed, so the whole answer is one chunk
+        yield builder.text_chunk(part, index)
     while isinstance(part, Piece):
-        yield envelope.text(part, index)
+        yield builder.text_chunk(part, index)
         part = await anext(rest)
     turns.append(part)
-    yield envelope.ending(part, index)
+    yield builder.last_chunk(part, index)
 
 
 def event(chunk: BaseModel) -> ServerSentEvent:
-    """A chunk as an event, without our own object where it is empty."""
-    unset = {"nightschool"} if getattr(chunk, "nightschool", ()) is None else set[str]()
-    return ServerSentEvent(chunk.model_dump_json(exclude=unset), sep="\n")
+    """A chunk as a server-sent event; `nightschool` is left out if it is null."""
+    excluded = {"nightschool"} if getattr(chunk, "nightschool", ()) is None else set[str]()
+    return ServerSentEvent(chunk.model_dump_json(exclude=excluded), sep="\n")

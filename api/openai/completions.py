@@ -1,6 +1,6 @@
-"""Text completions: a prompt continued as it stands, by the base model or an adapter.
+"""The text completions route: continues a prompt with the base model or an adapter.
 
-Nothing is gated, looked up or kept: there is no question in a raw text. Chat completions are for that.
+Answers are not gated, not looked up and not stored; use chat completions for questions.
 """
 
 import uuid
@@ -41,7 +41,7 @@ class CompletionRequest(SamplingFields):
     """A text completion request."""
 
     max_tokens: int | None = Field(None, ge=1)
-    """DEFAULT_TOKENS where it is missing; there is no -1 here: a raw text need not have an end."""
+    """Default: DEFAULT_TOKENS. -1 is not allowed, because a raw text need not end."""
     prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=1)]
     logprobs: int | None = Field(None, ge=0, le=MOST_ALTERNATIVES)
     echo: bool | None = None
@@ -49,17 +49,17 @@ class CompletionRequest(SamplingFields):
 
 
 class TextLogprobs(BaseModel):
-    """Tokens with their log-probabilities, in this endpoint's older form."""
+    """Tokens with their log-probabilities, in the older format of this endpoint."""
 
     tokens: list[str]
     token_logprobs: list[float]
     top_logprobs: list[dict[str, float]]
     text_offset: list[int]
-    """Where each token begins in the whole text, the echoed prompt included."""
+    """Start of each token in the text, in characters, including an echoed prompt."""
 
 
 class TextChoice(BaseModel):
-    """The continuation, or a stretch of it."""
+    """The continuation, or a part of it."""
 
     index: Literal[0] = 0
     text: str
@@ -89,15 +89,15 @@ async def continue_text(
 ) -> TextCompletion | EventSourceResponse:
     """Continues a text. Answers are not gated; use chat completions for questions."""
     runtime = service.runtime
-    chosen = await resolve_route(
+    route = await resolve_route(
         "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
     )
-    parts = in_own_task(_parts(request, chosen.adapter, service))
+    parts = in_own_task(_parts(request, route.adapter, service))
     part = await cancel_on_disconnect(http, anext(parts))
     empty = TextCompletion(
         id=f"cmpl-{uuid.uuid4().hex}",
         created=int(runtime.clock().timestamp()),
-        model=chosen.adapter or runtime.base_name,
+        model=route.adapter or runtime.base_name,
         choices=(),
     )
     if request.stream:
@@ -116,22 +116,21 @@ async def continue_text(
 async def _parts(
     request: CompletionRequest, adapter: str | None, service: Service
 ) -> AsyncGenerator[Token | Reply, None]:
-    """The continuation.
+    """The tokens of the continuation, then the whole reply.
 
-    Raises ValueError for an engine that only chats, PromptTooLong, and what else the engine raises.
+    Raises ValueError if the engine only supports chat, PromptTooLong, and what the engine raises.
     """
     runtime = service.runtime
     engine: Engine = runtime.engine
     if not isinstance(engine, TextCompleter):
-        raise ValueError("this engine answers chats only: set NIGHTSCHOOL_ENGINE=vllm for text completions")
-    size, most = len(_prompt(request)), CHARS_PER_TOKEN * runtime.card.context
-    if size > most:
+        raise ValueError("this engine supports only chat: set NIGHTSCHOOL_ENGINE=vllm for text completions")
+    length, limit = len(_prompt(request)), CHARS_PER_TOKEN * runtime.card.context
+    if length > limit:
         raise PromptTooLong(
-            f"prompt: it has {size} characters and the model's context is {runtime.card.context} tokens:"
-            " shorten it"
+            f"prompt: {length} characters exceed the context of {runtime.card.context} tokens: shorten it"
         )
-    limit = DEFAULT_TOKENS if request.max_tokens is None else request.max_tokens
-    sampling = with_length_limit(request.sampling_of(limit, request.logprobs or 0), runtime.card)
+    max_tokens = DEFAULT_TOKENS if request.max_tokens is None else request.max_tokens
+    sampling = with_length_limit(request.sampling_of(max_tokens, request.logprobs or 0), runtime.card)
     if adapter is not None and adapter not in await engine.loaded():
         await load_with_canary(await runtime.routes.servable(adapter), engine=engine)
     async with aclosing(engine.complete(_prompt(request), adapter=adapter, sampling=sampling)) as parts:
@@ -148,12 +147,12 @@ async def _events(
     async with aclosing(rest):
         if request.echo:
             yield event(empty.model_copy(update={"choices": (TextChoice(text=_prompt(request)),)}))
-        place = len(_echoed(request))
+        offset = len(_echoed(request))
         try:
             while isinstance(part, Token):
-                piece = TextChoice(text=part.text, logprobs=_logprobs((part,), request, place))
+                piece = TextChoice(text=part.text, logprobs=_logprobs((part,), request, offset))
                 yield event(empty.model_copy(update={"choices": (piece,)}))
-                place += len(part.text)
+                offset += len(part.text)
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
             yield ServerSentEvent(error_reply(error)[1].model_dump_json(), sep="\n")
@@ -174,7 +173,7 @@ def _echoed(request: CompletionRequest) -> str:
 
 
 def _logprobs(tokens: tuple[Token, ...], request: CompletionRequest, start: int) -> TextLogprobs | None:
-    """The scores of tokens, of which the first begins at character `start` of the whole text."""
+    """The tokens' log-probabilities; the first token starts at character `start` of the text."""
     if request.logprobs is None:
         return None
     lengths = (len(token.text) for token in tokens[:-1])
@@ -187,9 +186,9 @@ def _logprobs(tokens: tuple[Token, ...], request: CompletionRequest, start: int)
 
 
 def _usage(reply: Reply) -> Usage:
-    answer = len(reply.tokens)
+    completion = len(reply.tokens)
     return Usage(
         prompt_tokens=reply.prompt_tokens,
-        completion_tokens=answer,
-        total_tokens=reply.prompt_tokens + answer,
+        completion_tokens=completion,
+        total_tokens=reply.prompt_tokens + completion,
     )

@@ -1,6 +1,6 @@
-"""Embeddings: vectors by the model with which the service searches its own memory.
+"""The embeddings route: vectors by the model with which the service searches its memory.
 
-Cuts nothing off silently: a text that the model would not read whole is refused.
+Texts that are too long for the model are rejected, not truncated.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from memory.errors import UnknownAdapter
 router = APIRouter(tags=["embeddings"])
 
 MOST_TEXTS = 2048
-SLICE = 64
-"""Texts embedded in one go: a chat that looks something up waits for one slice at most."""
+BATCH_SIZE = 64
+"""Texts embedded at once. A search by a chat waits for at most one batch."""
 
 InputText = Annotated[str, StringConstraints(min_length=1)]
 
 
 class EmbeddingsRequest(BaseModel):
-    """Texts to embed; fields that we do not know are ignored."""
+    """Texts to embed. Unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -47,7 +47,7 @@ class Embedding(BaseModel):
 
 
 class EmbeddingsUsage(BaseModel):
-    """Tokens that were read."""
+    """Tokens of the texts."""
 
     prompt_tokens: int
     total_tokens: int
@@ -67,21 +67,21 @@ async def embed(request: EmbeddingsRequest, service: ServiceDep) -> Embeddings:
     """Embeds texts with the model that the service's own memory uses."""
     embedder = service.embedder
     if request.model not in (AUTO, embedder.name):
-        raise UnknownAdapter(f"no embedding model {request.model!r}: ask for {embedder.name}, or {AUTO}")
+        raise UnknownAdapter(f"no embedding model {request.model!r}: use {embedder.name} or {AUTO}")
     if request.dimensions not in (None, embedder.dimension):
-        raise ValueError(f"dimensions: {embedder.name} has {embedder.dimension}, which cannot be changed")
+        raise ValueError(f"dimensions: {embedder.name} always has {embedder.dimension}: leave it out")
     texts = [request.input] if isinstance(request.input, str) else request.input
     async with service.embedding_lock:
         lengths = await asyncio.to_thread(embedder.token_counts, texts)
-        for place, length in enumerate(lengths):
+        for index, length in enumerate(lengths):
             if length > embedder.max_tokens:
-                limit = f"{embedder.name} reads {embedder.max_tokens}"
-                raise PromptTooLong(f"input {place} has {length} tokens and {limit}: split it")
+                limit = f"{embedder.name} reads at most {embedder.max_tokens}"
+                raise PromptTooLong(f"input {index} has {length} tokens, and {limit}: split it")
         vectors = await _vectors(embedder, texts)
     return Embeddings(
         data=[
-            Embedding(index=place, embedding=_encoded(vector, request.encoding_format))
-            for place, vector in enumerate(vectors)
+            Embedding(index=index, embedding=_encoded(vector, request.encoding_format))
+            for index, vector in enumerate(vectors)
         ],
         model=embedder.name,
         usage=EmbeddingsUsage(prompt_tokens=sum(lengths), total_tokens=sum(lengths)),
@@ -89,11 +89,11 @@ async def embed(request: EmbeddingsRequest, service: ServiceDep) -> Embeddings:
 
 
 async def _vectors(embedder: Embedder, texts: list[str]) -> Vectors:
-    slices = [texts[first : first + SLICE] for first in range(0, len(texts), SLICE)]
-    return np.concatenate([await asyncio.to_thread(embedder.embed, part) for part in slices])
+    batches = [texts[start : start + BATCH_SIZE] for start in range(0, len(texts), BATCH_SIZE)]
+    return np.concatenate([await asyncio.to_thread(embedder.embed, batch) for batch in batches])
 
 
-def _encoded(vector: Vectors, form: str | None) -> list[float] | str:
-    if form == "base64":
+def _encoded(vector: Vectors, encoding: str | None) -> list[float] | str:
+    if encoding == "base64":
         return base64.b64encode(vector.astype("<f4").tobytes()).decode()
     return [float(value) for value in vector]

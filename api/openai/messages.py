@@ -1,4 +1,4 @@
-"""A conversation in OpenAI's format, and the messages that the chat graph takes."""
+"""Chat messages in OpenAI's format, and their conversion to messages of the chat graph."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ Text = Annotated[str, StringConstraints(max_length=10_000_000)]
 
 
 class Part(BaseModel):
-    """One part of a message's content. Only text is read; `image_url`, `input_audio` and `file` are known."""
+    """One part of a message's content. The model reads only text."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -24,28 +24,28 @@ class Part(BaseModel):
     @model_validator(mode="after")
     def _has_its_text(self) -> Self:
         if self.type == "text" and self.text is None:
-            raise ValueError("a part of type text needs a text")
+            raise ValueError("a part of type text needs the field text")
         return self
 
     @property
     def readable(self) -> bool:
-        """Whether the model can read it."""
+        """Whether the model can read the part."""
         return self.type in ("text", "refusal")
 
 
-class Called(BaseModel):
-    """The function of a tool call, with its arguments as JSON text."""
+class MessageFunction(BaseModel):
+    """The function of an earlier tool call; its arguments are JSON text."""
 
     name: str = Field(max_length=200)
     arguments: str = ""
 
 
-class RequestedCall(BaseModel):
+class MessageToolCall(BaseModel):
     """A tool call that the assistant made earlier in the conversation."""
 
     id: str = Field("", max_length=200)
     type: Literal["function"] = "function"
-    function: Called
+    function: MessageFunction
 
 
 class Message(BaseModel):
@@ -54,38 +54,38 @@ class Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Text | list[Part] | None = None
     name: str | None = Field(None, max_length=200)
-    tool_calls: list[RequestedCall] | None = Field(None, max_length=100)
+    tool_calls: list[MessageToolCall] | None = Field(None, max_length=100)
     tool_call_id: str | None = Field(None, max_length=200)
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _has_content(self) -> Self:
         if self.content is None and self.role != "assistant":
-            raise ValueError(f"content is missing: a message of role {self.role} needs one")
+            raise ValueError(f"content is missing: messages of role {self.role} need it")
         return self
 
     @property
     def parts(self) -> list[Part]:
-        """The content in parts."""
+        """The content as parts."""
         if isinstance(self.content, list):
             return self.content
         return [Part(type="text", text=self.content or "")]
 
     @property
     def text(self) -> str:
-        """The content as one text, with a note in the place of what is no text."""
+        """The content as one text; attachments are replaced by a note."""
         texts = [part.text or part.refusal or "" if part.readable else OMITTED for part in self.parts]
         return "\n".join(texts)
 
 
-def conversation(messages: Sequence[Message]) -> list[BaseMessage]:
+def to_graph_messages(messages: Sequence[Message]) -> list[BaseMessage]:
     """The messages for the chat graph.
 
-    Attachments of earlier messages are left out with a note, so that a conversation can go on after one.
-    Raises ValueError where the last user message holds one: no model here could answer it.
+    Attachments in earlier messages are replaced by a note. Raises ValueError for one in the last user
+    message, because the model could not answer it.
     """
     last = next((m for m in reversed(messages) if m.role == "user"), None)
-    if last is not None and (unread := [part.type for part in last.parts if not part.readable]):
-        raise ValueError(f"messages: the model reads text only, not {unread[0]}: leave it out")
+    if last is not None and (unreadable := [part.type for part in last.parts if not part.readable]):
+        raise ValueError(f"messages: the model reads text only, not {unreadable[0]}: leave it out")
     names = {call.id: call.function.name for message in messages for call in message.tool_calls or ()}
     return [_message(message, names) for message in messages]
 
@@ -106,7 +106,7 @@ def _message(message: Message, names: Mapping[str, str]) -> BaseMessage:
 
 
 def _arguments(text: str) -> dict[str, Any]:
-    """A call's arguments; what a model wrote need not be JSON, and is then kept as text."""
+    """A call's arguments. If they are not a JSON object, they are wrapped in one."""
     try:
         values = json.loads(text or "{}")
     except (ValueError, RecursionError):

@@ -1,7 +1,4 @@
-"""Routes that list and look up the model names a chat may ask for.
-
-What a name leads to is decided in `agent.chat.routing`.
-"""
+"""Routes of models: the names that chats may request; see `agent.chat.routing` for their meaning."""
 
 from typing import Annotated, Literal
 
@@ -16,7 +13,7 @@ router = APIRouter(tags=["chat"])
 
 
 class Model(BaseModel):
-    """A name that a chat may ask for."""
+    """A model name that chats may request."""
 
     id: str
     object: Literal["model"] = "model"
@@ -25,7 +22,7 @@ class Model(BaseModel):
 
 
 class Models(BaseModel):
-    """All names that a chat may ask for."""
+    """The model names that chats may request."""
 
     object: Literal["list"] = "list"
     data: list[Model]
@@ -40,7 +37,7 @@ async def models(service: ServiceDep) -> Models:
 
 @router.get("/v1/models/{model}", responses=openai_errors(404, 409, 422))
 async def model(model: Annotated[str, Path(max_length=200)], service: ServiceDep) -> Model:
-    """One name that a chat may ask for; an adapter's full name is one too, though the list has it not."""
+    """One model name. Full names of adapters work too, although they are not listed."""
     runtime = service.runtime
     await resolve_route("", model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name)
     return Model(id=model)

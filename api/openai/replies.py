@@ -1,4 +1,4 @@
-"""Chat completions in OpenAI's format, whole and in chunks, with our figures alongside."""
+"""Chat completions in OpenAI's format, whole and as chunks, with details of the turn in `nightschool`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,70 +12,70 @@ from memory.records.interactions import ChatOutcome, Intent, Uncertainty
 from memory.records.knowledge import Citation
 
 
-class Figures(BaseModel):
-    """What the gate saw and did, where the answer comes from, and under which id it is kept."""
+class TurnDetails(BaseModel):
+    """Details of a turn: the gate's measurement, the outcome, and the origin of the answer."""
 
     run_id: str
-    """Id of this turn, under which the interaction is kept."""
+    """Id of the turn and of its stored interaction."""
     intent: Intent
-    """`question` is gated, `conversation` is not."""
+    """Only a `question` is gated."""
     domain: str
     adapter: str | None
     outcome: ChatOutcome
     uncertainty: Uncertainty | None
-    """The gate's figures for the model's own answer; null for conversation."""
+    """The gate's measurement of the model's own answer; null for conversation."""
     draft: str | None
-    """The model's own answer where it was unsure of it."""
+    """The model's own answer, if it was unsure."""
     reworded: str | None
-    """The wording in which the model was sure, where it was not in the caller's."""
+    """The rewording that the model was sure about, if it was unsure about the caller's."""
     citations: tuple[Citation, ...]
     gap_id: str | None
 
 
-class Scored(BaseModel):
-    """A token, or what might have stood in its place."""
+class TokenLogprob(BaseModel):
+    """A token or an alternative to it, with its log-probability."""
 
     token: str
     logprob: float
     bytes: list[int]
 
 
-class ScoredToken(Scored):
+class AnswerTokenLogprob(TokenLogprob):
     """A token of the answer with its alternatives."""
 
-    top_logprobs: list[Scored]
+    top_logprobs: list[TokenLogprob]
 
 
 class Logprobs(BaseModel):
-    """The answer's tokens as the model scored them; none where the words are the service's own."""
+    """The answer's tokens with log-probabilities; empty if the model did not write the answer."""
 
-    content: list[ScoredToken]
+    content: list[AnswerTokenLogprob]
     refusal: None = None
 
 
-class CalledFunction(BaseModel):
-    """A function with its arguments in JSON."""
+class ReplyFunction(BaseModel):
+    """The function of a tool call; its arguments are JSON text."""
 
     name: str
     arguments: str
 
 
-class AnsweredCall(BaseModel):
+class ReplyToolCall(BaseModel):
     """A tool call that the model makes."""
 
     id: str
     type: Literal["function"] = "function"
-    function: CalledFunction
+    function: ReplyFunction
 
 
-class CallDelta(AnsweredCall):
-    """A tool call in a chunk: whole, as it is known once the answer is complete."""
+class ToolCallDelta(ReplyToolCall):
+    """A tool call in a chunk; always whole, because it is known only after the answer."""
 
     index: int
 
 
-class WithCalls(BaseModel):
-    """A message that leaves `tool_calls` out where it has none, as clients of OpenAI expect."""
+class OptionalToolCalls(BaseModel):
+    """A base class that leaves out `tool_calls` if it is null, as OpenAI's clients expect."""
 
     @model_serializer(mode="wrap")
     def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -85,17 +85,17 @@ class WithCalls(BaseModel):
         return fields
 
 
-class AssistantMessage(WithCalls):
+class AssistantMessage(OptionalToolCalls):
     """The assistant's message."""
 
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: None = None
-    tool_calls: list[AnsweredCall] | None = None
+    tool_calls: list[ReplyToolCall] | None = None
 
 
 class Choice(BaseModel):
-    """One of the completion's answers."""
+    """One answer of a completion."""
 
     index: int
     message: AssistantMessage
@@ -104,7 +104,7 @@ class Choice(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens of the last prompt and its answer."""
+    """Numbers of tokens."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -112,7 +112,7 @@ class Usage(BaseModel):
 
 
 class Completion(BaseModel):
-    """A chat completion in OpenAI's format, with our figures in `nightschool`."""
+    """A chat completion in OpenAI's format."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -120,20 +120,20 @@ class Completion(BaseModel):
     model: str
     choices: tuple[Choice, ...]
     usage: Usage
-    nightschool: Figures
-    """Of the first choice."""
+    nightschool: TurnDetails
+    """Details of the first choice's turn."""
 
 
-class Delta(WithCalls):
-    """What a chunk adds to the message."""
+class Delta(OptionalToolCalls):
+    """The addition of a chunk to a message."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
-    tool_calls: list[CallDelta] | None = None
+    tool_calls: list[ToolCallDelta] | None = None
 
 
 class ChunkChoice(BaseModel):
-    """What a chunk adds to one of the answers."""
+    """The addition of a chunk to one choice."""
 
     index: int = 0
     delta: Delta
@@ -142,7 +142,7 @@ class ChunkChoice(BaseModel):
 
 
 class Chunk(BaseModel):
-    """One event of a stream; the figures come with the finish reason, and with the usage after it."""
+    """One event of a stream. The last chunk of a choice and the usage chunk have the details of the turn."""
 
     id: str
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
@@ -150,27 +150,27 @@ class Chunk(BaseModel):
     model: str
     choices: tuple[ChunkChoice, ...]
     usage: Usage | None = None
-    nightschool: Figures | None = None
+    nightschool: TurnDetails | None = None
 
 
-class Envelope(BaseModel):
-    """What all replies to one request have in common."""
+class ReplyBuilder(BaseModel):
+    """Builds the replies to one request."""
 
     base: str
     """Name of the base model."""
     created: int
-    scored: bool
-    """Log-probabilities were asked for."""
-    usage: bool = False
-    """A stream tells its usage in a chunk of its own."""
+    logprobs: bool
+    """Whether replies have log-probabilities."""
+    include_usage: bool = False
+    """Whether a stream ends with a chunk for the usage."""
 
     @classmethod
-    def of(cls, *, base: str, now: datetime, scored: bool, usage: bool = False) -> "Envelope":
-        """An envelope stamped with `now`."""
-        return cls(base=base, created=int(now.timestamp()), scored=scored, usage=usage)
+    def of(cls, *, base: str, now: datetime, logprobs: bool, include_usage: bool = False) -> "ReplyBuilder":
+        """A builder for replies created at `now`."""
+        return cls(base=base, created=int(now.timestamp()), logprobs=logprobs, include_usage=include_usage)
 
     def completion(self, turns: Sequence[Turn]) -> Completion:
-        """Finished turns as the choices of one completion, under the first one's id."""
+        """The completion whose choices are these turns; it has the first one's id."""
         first = turns[0]
         return Completion(
             id=completion_id(first.id),
@@ -186,27 +186,30 @@ class Envelope(BaseModel):
                 for index, turn in enumerate(turns)
             ),
             usage=usage_of(turns),
-            nightschool=figures_of(first),
+            nightschool=turn_details(first),
         )
 
-    def opening(self, part: Piece | Turn, index: int = 0) -> Chunk:
-        """The chunk that begins the message."""
+    def first_chunk(self, part: Piece | Turn, index: int = 0) -> Chunk:
+        """The chunk that starts a choice's message."""
         return self._chunk(part, Delta(role="assistant", content=""), index)
 
-    def text(self, part: Piece | Turn, index: int = 0) -> Chunk:
-        """A stretch of the answer, or a finished turn's whole answer."""
-        told = part.answer if isinstance(part, Turn) else "".join(token.text for token in part.tokens)
-        return self._chunk(part, Delta(content=told), index, logprobs=self._logprobs(part.tokens))
+    def text_chunk(self, part: Piece | Turn, index: int = 0) -> Chunk:
+        """The chunk with a piece of the answer, or with a turn's whole answer."""
+        text = part.answer if isinstance(part, Turn) else "".join(token.text for token in part.tokens)
+        return self._chunk(part, Delta(content=text), index, logprobs=self._logprobs(part.tokens))
 
-    def ending(self, turn: Turn, index: int = 0) -> Chunk:
-        """The chunk with the finish reason, our figures, and tool calls where the model makes some."""
-        calls = [CallDelta(index=place, **call.model_dump()) for place, call in enumerate(_calls(turn) or ())]
+    def last_chunk(self, turn: Turn, index: int = 0) -> Chunk:
+        """The chunk that ends a choice: finish reason, tool calls if any, and the details of the turn."""
+        calls = [
+            ToolCallDelta(index=position, **call.model_dump())
+            for position, call in enumerate(_tool_calls(turn) or ())
+        ]
         last = self._chunk(turn, Delta(tool_calls=calls or None), index, finish_reason=turn.finish_reason)
-        return last.model_copy(update={"nightschool": figures_of(turn)})
+        return last.model_copy(update={"nightschool": turn_details(turn)})
 
-    def accounting(self, turns: Sequence[Turn]) -> Chunk:
-        """The chunk without choices that tells the usage."""
-        last = self.ending(turns[0])
+    def usage_chunk(self, turns: Sequence[Turn]) -> Chunk:
+        """The chunk with the usage, which has no choices."""
+        last = self.last_chunk(turns[0])
         return last.model_copy(update={"choices": (), "usage": usage_of(turns)})
 
     def _chunk(
@@ -227,15 +230,15 @@ class Envelope(BaseModel):
         )
 
     def _logprobs(self, tokens: Sequence[Token]) -> Logprobs | None:
-        if not self.scored:
+        if not self.logprobs:
             return None
         content = [
-            ScoredToken(
+            AnswerTokenLogprob(
                 token=token.text,
                 logprob=token.logprob,
                 bytes=list(token.text.encode()),
                 top_logprobs=[
-                    Scored(token=other.text, logprob=other.logprob, bytes=list(other.text.encode()))
+                    TokenLogprob(token=other.text, logprob=other.logprob, bytes=list(other.text.encode()))
                     for other in token.alternatives
                 ],
             )
@@ -245,32 +248,32 @@ class Envelope(BaseModel):
 
 
 def completion_id(turn_id: str) -> str:
-    """OpenAI's kind of id for a turn."""
+    """The id of a turn's completion, in OpenAI's format."""
     return f"chatcmpl-{turn_id}"
 
 
 def usage_of(turns: Sequence[Turn]) -> Usage:
-    """The prompt counts once, every answer for itself."""
+    """The usage of a completion: the prompt counts once, each choice's answer separately."""
     prompt, answers = turns[0].prompt_tokens, sum(turn.completion_tokens for turn in turns)
     return Usage(prompt_tokens=prompt, completion_tokens=answers, total_tokens=prompt + answers)
 
 
 def _message(turn: Turn) -> AssistantMessage:
-    calls = _calls(turn)
+    calls = _tool_calls(turn)
     return AssistantMessage(content=turn.answer or None if calls else turn.answer, tool_calls=calls)
 
 
-def _calls(turn: Turn) -> list[AnsweredCall] | None:
+def _tool_calls(turn: Turn) -> list[ReplyToolCall] | None:
     calls = [
-        AnsweredCall(id=call.id, function=CalledFunction(name=call.name, arguments=call.arguments))
+        ReplyToolCall(id=call.id, function=ReplyFunction(name=call.name, arguments=call.arguments))
         for call in turn.tool_calls
     ]
     return calls or None
 
 
-def figures_of(turn: Turn) -> Figures:
-    """What our own object says of a turn."""
-    return Figures(
+def turn_details(turn: Turn) -> TurnDetails:
+    """The details of a turn."""
+    return TurnDetails(
         run_id=turn.id,
         intent=turn.intent,
         draft=turn.draft,

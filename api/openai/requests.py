@@ -1,6 +1,6 @@
-"""What a client may ask in OpenAI's format, and how that reads as a turn of ours.
+"""Chat requests in OpenAI's format, and the sampling that they ask for.
 
-Unknown fields are ignored, as OpenAI does; a known one that cannot be honoured is refused.
+Unknown fields are ignored, as OpenAI does; known fields that are not supported are rejected.
 """
 
 import secrets
@@ -19,8 +19,9 @@ MOST_ALTERNATIVES = 20
 MOST_CHOICES = 8
 MOST_BIASES = 1024
 UNLIMITED = -1
-"""As a client's `max_tokens`: until the model ends its answer."""
+"""A client's `max_tokens` for no limit."""
 UNIT_CHARACTERS = 512
+"""Most characters of the id of a user or conversation."""
 
 Stop = Annotated[str, StringConstraints(max_length=200)]
 Unit = Annotated[str, StringConstraints(max_length=UNIT_CHARACTERS)]
@@ -29,13 +30,13 @@ Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
 
 class StreamOptions(BaseModel):
-    """What a stream tells besides the answer."""
+    """Options of streams."""
 
     include_usage: bool = False
 
 
 class JsonSchema(BaseModel):
-    """A schema that the answer has to fit."""
+    """A JSON schema for the answer."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
@@ -44,7 +45,7 @@ class JsonSchema(BaseModel):
 
 
 class ResponseFormat(BaseModel):
-    """The form that the answer has to have."""
+    """The format of the answer."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
@@ -52,7 +53,7 @@ class ResponseFormat(BaseModel):
     @model_validator(mode="after")
     def _has_its_schema(self) -> Self:
         if self.type == "json_schema" and self.json_schema is None:
-            raise ValueError("the format json_schema needs a json_schema")
+            raise ValueError("type json_schema needs the field json_schema")
         return self
 
 
@@ -65,23 +66,23 @@ class Function(BaseModel):
 
 
 class Tool(BaseModel):
-    """A tool that the model may call; functions are the only kind."""
+    """A tool that the model may call; only functions are supported."""
 
     type: Literal["function"]
     function: Function
 
 
-class OurFields(BaseModel):
-    """What only this service knows."""
+class NightschoolOptions(BaseModel):
+    """Options that only this service has."""
 
     model_config = ConfigDict(extra="forbid")
 
     unsure: UnsurePolicy | None = None
-    """What to do where the model is unsure and no source helps."""
+    """What to do if the model is unsure and no source helps."""
 
 
 class SamplingFields(BaseModel):
-    """The fields that chat and text completions share."""
+    """Fields that chat and text completions share."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -103,19 +104,19 @@ class SamplingFields(BaseModel):
 
     @field_validator("max_tokens")
     @classmethod
-    def _some(cls, limit: int | None) -> int | None:
+    def _not_zero(cls, limit: int | None) -> int | None:
         if limit == 0:
-            raise ValueError("the limit must be at least 1, or -1 for none")
+            raise ValueError("must be at least 1, or -1 for no limit")
         return limit
 
     @model_validator(mode="after")
-    def _streamed_options(self) -> Self:
+    def _only_for_streams(self) -> Self:
         if self.stream_options is not None and not self.stream:
             raise ValueError("stream_options needs stream=true")
         return self
 
     def sampling_of(self, limit: int | None, alternatives: int) -> Sampling:
-        """How to decode: greedy, unless a temperature is given; without a seed, every draw is another."""
+        """The sampling: greedy without a temperature; random without a seed."""
         temperature = self.temperature or 0.0
         greedy = not temperature or self.top_p == 0
         seed = self.seed if self.seed is not None else 0 if greedy else secrets.randbits(32)
@@ -144,18 +145,18 @@ class ChatRequest(SamplingFields):
     tool_choice: str | dict[str, Any] | None = None
     response_format: ResponseFormat | None = None
     metadata: dict[str, Any] | None = None
-    nightschool: OurFields | None = None
+    nightschool: NightschoolOptions | None = None
 
     @field_validator("max_completion_tokens")
     @classmethod
-    def _some_answer(cls, limit: int | None) -> int | None:
-        return cls._some(limit)
+    def _completion_not_zero(cls, limit: int | None) -> int | None:
+        return cls._not_zero(limit)
 
     @field_validator("metadata")
     @classmethod
-    def _conversation(cls, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
-        named = (metadata or {}).get("conversation_id", "")
-        if not isinstance(named, str) or len(named) > UNIT_CHARACTERS:
+    def _valid_conversation(cls, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+        conversation = (metadata or {}).get("conversation_id", "")
+        if not isinstance(conversation, str) or len(conversation) > UNIT_CHARACTERS:
             raise ValueError(f"conversation_id must be a text of at most {UNIT_CHARACTERS} characters")
         return metadata
 
@@ -169,21 +170,21 @@ class ChatRequest(SamplingFields):
             raise ValueError("tool_choice must be none, auto, required or the name of a function")
         if isinstance(self.tool_choice, dict):
             function = self.tool_choice.get("function")
-            named = function.get("name") if isinstance(function, dict) else None
-            if named not in [tool.function.name for tool in self.tools or ()]:
-                raise ValueError(f"tool_choice names {named!r}, which is none of the tools")
+            name = function.get("name") if isinstance(function, dict) else None
+            if name not in [tool.function.name for tool in self.tools or ()]:
+                raise ValueError(f"tool_choice: {name!r} is not one of the tools")
         return self
 
     @property
     def sampling(self) -> Sampling:
-        """How to decode the answer."""
+        """The sampling of the answer."""
         limit = self.max_completion_tokens or self.max_tokens
-        wanted = self.response_format
+        response_format = self.response_format
         tools = self.tools if self.tools and self.tool_choice != "none" else ()
         return self.sampling_of(limit, self.top_logprobs or 0).model_copy(
             update={
-                "response_format": wanted.model_dump(by_alias=True, exclude_none=True)
-                if wanted is not None and wanted.type != "text"
+                "response_format": response_format.model_dump(by_alias=True, exclude_none=True)
+                if response_format is not None and response_format.type != "text"
                 else None,
                 "tools": tuple(tool.model_dump() for tool in tools),
                 "tool_choice": self.tool_choice if tools else None,
@@ -191,5 +192,5 @@ class ChatRequest(SamplingFields):
         )
 
     def unit(self, conversation: str | None) -> str | None:
-        """Whom the turn belongs to: the user, else the conversation, which a header may name too."""
+        """The user or conversation of the turn; `conversation` is that of the request's header."""
         return self.user or (self.metadata or {}).get("conversation_id") or conversation or None

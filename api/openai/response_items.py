@@ -1,4 +1,4 @@
-"""OpenAI's Responses format: what a client may send, what it gets, and how both read as a chat turn."""
+"""Requests and replies in OpenAI's Responses format, and their conversion from and to chat turns."""
 
 import json
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from agent.chat.routing import AUTO
 from api.errors import first_problem
 from api.openai.messages import Message
-from api.openai.replies import Figures, figures_of
-from api.openai.requests import MOST_MESSAGES, ChatRequest, OurFields
+from api.openai.replies import TurnDetails, turn_details
+from api.openai.requests import MOST_MESSAGES, ChatRequest, NightschoolOptions
 from graphs.turn import Turn
 
 
 class TextFormat(BaseModel):
-    """The form of the answer; a schema stands beside its type here."""
+    """The format of the answer. In this API the schema is beside the type."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -29,7 +29,7 @@ class TextOptions(BaseModel):
 
 
 class ResponsesRequest(BaseModel):
-    """A request of the Responses API, stateless: the whole conversation comes with each request."""
+    """A request of the Responses API. Stateless: each request has the whole conversation."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -47,18 +47,18 @@ class ResponsesRequest(BaseModel):
     metadata: dict[str, Any] | None = None
     previous_response_id: str | None = None
     background: bool | None = None
-    nightschool: OurFields | None = None
+    nightschool: NightschoolOptions | None = None
 
     @model_validator(mode="after")
     def _stateless(self) -> Self:
         if self.previous_response_id is not None:
-            raise ValueError("previous_response_id: responses are not kept here; send the whole conversation")
+            raise ValueError("previous_response_id: responses are not stored; send the whole conversation")
         if self.background:
-            raise ValueError("background: not supported; POST /v1/learn starts long work")
+            raise ValueError("background is not supported: leave it out")
         return self
 
     def chat(self) -> ChatRequest:
-        """The same as a chat request. Raises ValueError, naming the field, for what that cannot hold."""
+        """The same as a chat request. Raises ValueError for fields that chat requests do not support."""
         messages = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else []
         if not isinstance(self.input, str):
             messages = [_message(item) for item in self.input]
@@ -81,12 +81,12 @@ class ResponsesRequest(BaseModel):
         try:
             return ChatRequest.model_validate(fields)
         except ValidationError as error:
-            place, reason = first_problem(error.errors(include_url=False, include_input=False))
-            raise ValueError(f"{place or 'request'}: {reason}") from None
+            field, reason = first_problem(error.errors(include_url=False, include_input=False))
+            raise ValueError(f"{field or 'request'}: {reason}") from None
 
 
 class OutputText(BaseModel):
-    """A stretch of text in an answer."""
+    """A text in an answer."""
 
     type: Literal["output_text"] = "output_text"
     text: str
@@ -105,7 +105,7 @@ class OutputMessage(BaseModel):
 
 
 class OutputCall(BaseModel):
-    """A function that the model calls."""
+    """A function call by the model."""
 
     id: str
     type: Literal["function_call"] = "function_call"
@@ -116,14 +116,14 @@ class OutputCall(BaseModel):
 
 
 class InputDetails(BaseModel):
-    """Always zero: what the engine took from its cache is not known."""
+    """Details of the prompt's tokens; always zero, because the engine's cache hits are not known."""
 
     cached_tokens: int = 0
     cache_write_tokens: int = 0
 
 
 class OutputDetails(BaseModel):
-    """Thinking is off, so no tokens go into it."""
+    """Details of the answer's tokens; always zero, because thinking is off."""
 
     reasoning_tokens: int = 0
 
@@ -139,13 +139,13 @@ class ResponseUsage(BaseModel):
 
 
 class Incomplete(BaseModel):
-    """Why an answer broke off."""
+    """Why an answer is incomplete."""
 
     reason: Literal["max_output_tokens"] = "max_output_tokens"
 
 
 class Response(BaseModel):
-    """A response in OpenAI's format, with our figures in `nightschool`."""
+    """A response in OpenAI's format, with details of the turn in `nightschool`."""
 
     id: str
     object: Literal["response"] = "response"
@@ -164,11 +164,11 @@ class Response(BaseModel):
     tools: list[dict[str, Any]] = []
     text: dict[str, Any] = {"format": {"type": "text"}}
     usage: ResponseUsage | None = None
-    nightschool: Figures | None = None
+    nightschool: TurnDetails | None = None
 
 
-def begun_response(request: ResponsesRequest, *, id: str, model: str, created_at: int) -> Response:
-    """The response before anything was answered."""
+def started_response(request: ResponsesRequest, *, id: str, model: str, created_at: int) -> Response:
+    """The response before the answer."""
     return Response(
         id=id,
         created_at=created_at,
@@ -185,27 +185,27 @@ def begun_response(request: ResponsesRequest, *, id: str, model: str, created_at
     )
 
 
-def finished_response(begun: Response, turn: Turn) -> Response:
-    """The response with the turn's answer, its usage and our figures."""
-    whole = turn.finish_reason != "length"
-    return begun.model_copy(
+def finished_response(started: Response, turn: Turn) -> Response:
+    """The response with the turn's answer, usage and details."""
+    complete = turn.finish_reason != "length"
+    return started.model_copy(
         update={
-            "status": "completed" if whole else "incomplete",
-            "incomplete_details": None if whole else Incomplete(),
-            "model": turn.route.adapter or begun.model,
+            "status": "completed" if complete else "incomplete",
+            "incomplete_details": None if complete else Incomplete(),
+            "model": turn.route.adapter or started.model,
             "output": output_of(turn),
             "usage": ResponseUsage(
                 input_tokens=turn.prompt_tokens,
                 output_tokens=turn.completion_tokens,
                 total_tokens=turn.prompt_tokens + turn.completion_tokens,
             ),
-            "nightschool": figures_of(turn),
+            "nightschool": turn_details(turn),
         }
     )
 
 
 def output_of(turn: Turn) -> list[OutputMessage | OutputCall]:
-    """A message, where there are words, and the calls."""
+    """The turn's answer as a message, if it has any text, followed by its tool calls."""
     output: list[OutputMessage | OutputCall] = []
     if turn.answer or not turn.tool_calls:
         status: Literal["completed", "incomplete"] = (
@@ -215,22 +215,22 @@ def output_of(turn: Turn) -> list[OutputMessage | OutputCall]:
             OutputMessage(id=message_id(turn.id), status=status, content=[OutputText(text=turn.answer)])
         )
     output += [
-        OutputCall(id=f"fc_{turn.id}_{place}", call_id=call.id, name=call.name, arguments=call.arguments)
-        for place, call in enumerate(turn.tool_calls)
+        OutputCall(id=f"fc_{turn.id}_{index}", call_id=call.id, name=call.name, arguments=call.arguments)
+        for index, call in enumerate(turn.tool_calls)
     ]
     return output
 
 
 def message_id(turn_id: str) -> str:
-    """OpenAI's kind of id for a turn's message."""
+    """The id of a turn's message, in OpenAI's format."""
     return f"msg_{turn_id}"
 
 
-_PARTS = {"input_text": "text", "output_text": "text", "input_image": "image_url", "input_file": "file"}
+_PART_TYPES = {"input_text": "text", "output_text": "text", "input_image": "image_url", "input_file": "file"}
 
 
 def _message(item: dict[str, Any]) -> dict[str, Any]:
-    """An input item as a chat message. Raises ValueError for a kind that has none."""
+    """An input item as a chat message. Raises ValueError for unsupported types."""
     kind = item.get("type", "message")
     if kind == "function_call":
         call = {
@@ -256,17 +256,17 @@ def _part(part: object) -> object:
     if not isinstance(part, dict):
         return part
     kind = part.get("type")
-    return part | {"type": _PARTS.get(kind, kind)} if isinstance(kind, str) else part
+    return part | {"type": _PART_TYPES.get(kind, kind)} if isinstance(kind, str) else part
 
 
-def _format(wanted: TextFormat) -> dict[str, Any]:
-    fields = wanted.model_dump()
+def _format(text_format: TextFormat) -> dict[str, Any]:
+    fields = text_format.model_dump()
     kind = fields.pop("type")
     return {"type": kind, "json_schema": fields} if kind == "json_schema" else {"type": kind}
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
-    """Tools are flat in this format; what is no function is refused where it is read."""
+    """A tool in the chat format, which is nested. Types other than functions are rejected by ChatRequest."""
     function = {key: value for key, value in tool.items() if key != "type"}
     return {"type": tool.get("type"), "function": function}
 

@@ -1,4 +1,4 @@
-"""The Responses API: the same turns as chat completions, in OpenAI's newer format."""
+"""The responses route: the same chat turns as chat completions, in OpenAI's newer format."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -13,15 +13,15 @@ from api.disconnect import cancel_on_disconnect, in_own_task
 from api.errors import error_reply, openai_errors
 from api.limits import reject_nul
 from api.openai.chat import PING_SECONDS, ConversationHeader
-from api.openai.messages import conversation
+from api.openai.messages import to_graph_messages
 from api.openai.response_items import (
     OutputMessage,
     OutputText,
     Response,
     ResponsesRequest,
-    begun_response,
     finished_response,
     message_id,
+    started_response,
 )
 from graphs.chat import chat, initial_state, stream
 from graphs.turn import Piece, Turn
@@ -42,25 +42,25 @@ async def respond(
     service: ServiceDep,
     x_conversation_id: ConversationHeader = None,
 ) -> Response | EventSourceResponse:
-    """Answers like chat completions, in the Responses format; send the whole conversation."""
-    asked, runtime = request.chat(), service.runtime
+    """Answers like chat completions, in the Responses format. Each request has the whole conversation."""
+    chat_request, runtime = request.chat(), service.runtime
     start = initial_state(
-        conversation(asked.messages),
-        requested=asked.model,
-        sampling=asked.sampling,
-        unit=asked.unit(x_conversation_id),
-        streamed=bool(asked.stream),
-        unsure=asked.nightschool.unsure if asked.nightschool else None,
+        to_graph_messages(chat_request.messages),
+        requested=chat_request.model,
+        sampling=chat_request.sampling,
+        unit=chat_request.unit(x_conversation_id),
+        streamed=bool(chat_request.stream),
+        unsure=chat_request.nightschool.unsure if chat_request.nightschool else None,
     )
     created_at = int(runtime.clock().timestamp())
     if not request.stream:
         turn = await cancel_on_disconnect(http, chat(service.chat, runtime, start))
-        empty = begun_response(request, id=_id(turn.id), model=runtime.base_name, created_at=created_at)
+        empty = started_response(request, id=_id(turn.id), model=runtime.base_name, created_at=created_at)
         return finished_response(empty, turn)
     parts = in_own_task(stream(service.chat, runtime, start))
     part = await cancel_on_disconnect(http, anext(parts))
     id = part.turn_id if isinstance(part, Piece) else part.id
-    empty = begun_response(request, id=_id(id), model=runtime.base_name, created_at=created_at)
+    empty = started_response(request, id=_id(id), model=runtime.base_name, created_at=created_at)
     return EventSourceResponse(_events(part, parts, id, empty), ping=PING_SECONDS, sep="\n")
 
 
@@ -79,17 +79,17 @@ async def _events(
     yield event("response.created", response=started)
     yield event("response.in_progress", response=started)
     item = message_id(id)
-    place: dict[str, Any] = {"item_id": item, "output_index": 0, "content_index": 0}
+    location: dict[str, Any] = {"item_id": item, "output_index": 0, "content_index": 0}
     opened = False
     async with aclosing(rest):
         try:
             while isinstance(part, Piece):
                 if not opened:
-                    for opening in _opening(event, item, place):
+                    for opening in _opening(event, item, location):
                         yield opening
-                said = "".join(token.text for token in part.tokens)
+                delta = "".join(token.text for token in part.tokens)
                 opened = True
-                yield event("response.output_text.delta", **place, delta=said, logprobs=[])
+                yield event("response.output_text.delta", **location, delta=delta, logprobs=[])
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
             problem = error_reply(error)[1].error
@@ -99,20 +99,20 @@ async def _events(
     for index, output in enumerate(response.output):
         whole = output.model_dump(mode="json")
         if isinstance(output, OutputMessage):
-            if not opened:  # the gate let no beginning through
-                for opening in _opening(event, item, place):
+            if not opened:  # no piece was streamed, so the whole answer is one delta
+                for opening in _opening(event, item, location):
                     yield opening
-                yield event("response.output_text.delta", **place, delta=part.answer, logprobs=[])
-            yield event("response.output_text.done", **place, text=part.answer, logprobs=[])
-            yield event("response.content_part.done", **place, part=whole["content"][0])
+                yield event("response.output_text.delta", **location, delta=part.answer, logprobs=[])
+            yield event("response.output_text.done", **location, text=part.answer, logprobs=[])
+            yield event("response.content_part.done", **location, part=whole["content"][0])
         else:
-            called = {"item_id": output.id, "output_index": index}
-            begun_call = whole | {"arguments": "", "status": "in_progress"}
-            yield event("response.output_item.added", output_index=index, item=begun_call)
-            yield event("response.function_call_arguments.delta", **called, delta=output.arguments)
+            call = {"item_id": output.id, "output_index": index}
+            started_call = whole | {"arguments": "", "status": "in_progress"}
+            yield event("response.output_item.added", output_index=index, item=started_call)
+            yield event("response.function_call_arguments.delta", **call, delta=output.arguments)
             yield event(
                 "response.function_call_arguments.done",
-                **called,
+                **call,
                 name=output.name,
                 arguments=output.arguments,
             )
@@ -121,12 +121,12 @@ async def _events(
     yield event(kind, response=response.model_dump(mode="json"))
 
 
-def _opening(event: Any, item: str, place: dict[str, Any]) -> list[JSONServerSentEvent]:
+def _opening(event: Any, item: str, location: dict[str, Any]) -> list[JSONServerSentEvent]:
     message = OutputMessage(id=item, status="in_progress", content=[]).model_dump(mode="json")
     part = OutputText(text="").model_dump(mode="json")
     return [
         event("response.output_item.added", output_index=0, item=message),
-        event("response.content_part.added", **place, part=part),
+        event("response.content_part.added", **location, part=part),
     ]
 
 

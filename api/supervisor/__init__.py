@@ -1,1 +1,1 @@
-"""Starts and supervises the processes of the service on one machine."""
+"""Starts and supervises the service's processes on one machine."""

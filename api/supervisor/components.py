@@ -1,4 +1,4 @@
-"""The processes that make up the service on one machine: how each is started and its health checked."""
+"""The processes of the service on one machine: graph store, engine, worker, api, with their health checks."""
 
 import os
 import sys
@@ -13,39 +13,39 @@ from api.supervisor.supervisor import Check, Component
 from memory.errors import StoreUnavailable
 from memory.semantic import embedded
 
-QUIET = (
+NO_TELEMETRY = (
     "DO_NOT_TRACK=1",
     "MLFLOW_DISABLE_TELEMETRY=true",
     "VLLM_NO_USAGE_STATS=1",
     "TOKENIZERS_PARALLELISM=false",
 )
-"""Nothing that we start reports to its makers."""
+"""Environment that turns telemetry off in the processes that we start."""
 KEEP_MEMORY = (
     "MALLOC_MMAP_THRESHOLD_=4294967296",
     "MALLOC_TRIM_THRESHOLD_=8589934592",
     "MALLOC_TOP_PAD_=268435456",
 )
-"""For training: glibc gives freed tensors back to the system, which then clears each page anew. To keep them
-took system time from 27% to 5% in training the base model, and made it 11% faster."""
+"""Environment of the trainer that makes glibc keep freed memory, instead of having the system clear it again.
+System time fell from 27% to 5% when the base model was trained, which was 11% faster."""
 HEALTH_SECONDS = 5.0
 START_SECONDS = 300.0
-"""Far more than the api and the worker need on a machine of their own, for a busy one."""
+"""Limit for the start of the api and the worker, with a wide margin for a busy machine."""
 ENGINE_SECONDS = 900.0
-"""A large model may take minutes to load; the shipped one takes half a minute."""
+"""Limit for the engine's start: the shipped model loads in half a minute, a large one in minutes."""
 
 
 def graph_address(settings: Settings) -> str:
-    """Where the graph store is reached: the URL that is set, or the embedded one's socket."""
+    """The address of the graph store: the URL in the settings, or the socket of the embedded store."""
     return settings.graph_url or str(embedded.socket_path(settings.path("graph")))
 
 
 def components(settings: Settings) -> tuple[Component, ...]:
-    """What `nightschool up` starts, without what a setting places elsewhere.
+    """The processes that `nightschool up` starts, except for those that the settings place elsewhere.
 
-    A scripted engine, or a model that cannot be taught, has no trainer. Raises ModelError.
+    There is no worker for a scripted engine or a model that cannot be taught. Raises ModelError.
     """
-    taught = resolve_model(settings).card.verdict == "go" and settings.engine != "scripted"
-    parts = [worker(settings), api(settings)] if taught else [api(settings, trained=False)]
+    teachable = resolve_model(settings).card.verdict == "go" and settings.engine != "scripted"
+    parts = [worker(settings), api(settings)] if teachable else [api(settings, with_worker=False)]
     if settings.engine == "vllm" and settings.engine_url is None:
         parts.insert(0, engine(settings))
     if settings.graph_url is None:
@@ -54,11 +54,11 @@ def components(settings: Settings) -> tuple[Component, ...]:
 
 
 def graph(settings: Settings) -> Component:
-    """The embedded graph store, whose folder is created here. Raises StoreUnavailable."""
+    """The embedded graph store. Creates its folder. Raises StoreUnavailable."""
     folder = settings.path("graph")
     embedded.prepare(folder)
 
-    async def answers() -> bool:
+    async def healthy() -> bool:
         try:
             await embedded.wait_ready(folder, seconds=0.0)
         except StoreUnavailable:
@@ -66,15 +66,14 @@ def graph(settings: Settings) -> Component:
         return True
 
     return Component(
-        name="graph", command=tuple(embedded.command(folder)), healthy=answers, start_seconds=60.0
+        name="graph", command=tuple(embedded.command(folder)), healthy=healthy, start_seconds=60.0
     )
 
 
 def engine(settings: Settings) -> Component:
-    """vLLM's own OpenAI server, the GPU build of it where that is what set-up installed.
+    """vLLM's OpenAI server, on a GPU if the GPU build of vLLM is installed.
 
-    An added model's files are read once, to see that they are still those that were added; vLLM reads them
-    next anyway. Raises ModelError.
+    Verifies the files of an added model first. Raises ModelError.
     """
     gpu = on_gpu(settings)
     model = resolve_model(settings)
@@ -95,34 +94,33 @@ def engine(settings: Settings) -> Component:
     )
     return Component(
         name="engine",
-        command=("env", *QUIET, *(f"{key}={value}" for key, value in environment.items()), *command),
+        command=("env", *NO_TELEMETRY, *(f"{key}={value}" for key, value in environment.items()), *command),
         healthy=http_check(f"http://127.0.0.1:{settings.engine_port}/health"),
         start_seconds=ENGINE_SECONDS,
     )
 
 
 def worker(settings: Settings) -> Component:
-    """The trainer."""
+    """The worker, which trains adapters."""
     home = ("--home", str(settings.home.resolve()), "--model", str(resolve_model(settings).folder))
     return Component(
         name="worker",
-        command=("env", *QUIET, *KEEP_MEMORY, sys.executable, "-u", "-m", "training.worker", *home),
+        command=("env", *NO_TELEMETRY, *KEEP_MEMORY, sys.executable, "-u", "-m", "training.worker", *home),
         ready_line=r"\bready\b",
         start_seconds=START_SECONDS,
     )
 
 
-def api(settings: Settings, *, trained: bool = True) -> Component:
-    """The door. It starts after the worker, where there is one, so that only one of them creates the
-    registry's tables."""
-    own = ("HOME", str(settings.home.resolve())), ("API_PORT", str(settings.api_port))
-    after = ("graph",) * (settings.graph_url is None) + ("worker",) * trained
+def api(settings: Settings, *, with_worker: bool = True) -> Component:
+    """The api. It starts after the worker, if any, because both would create the registry's tables."""
+    overrides = ("HOME", str(settings.home.resolve())), ("API_PORT", str(settings.api_port))
+    after = ("graph",) * (settings.graph_url is None) + ("worker",) * with_worker
     return Component(
         name="api",
         command=(
             "env",
-            *QUIET,
-            *(f"{PREFIX}{key}={value}" for key, value in own),
+            *NO_TELEMETRY,
+            *(f"{PREFIX}{key}={value}" for key, value in overrides),
             *(sys.executable, "-u", "-m", "api.cli.main", "api"),
         ),
         healthy=http_check(f"{settings.api_url}/healthz"),
@@ -132,7 +130,7 @@ def api(settings: Settings, *, trained: bool = True) -> Component:
 
 
 def http_check(url: str) -> Check:
-    """A health check that passes on a 2xx reply."""
+    """A health check that passes if the URL replies with 2xx."""
 
     async def healthy() -> bool:
         try:
@@ -145,7 +143,7 @@ def http_check(url: str) -> Check:
 
 
 def on_gpu(settings: Settings) -> bool:
-    """Whether engines start on a GPU: as set, else where set-up installed the GPU build."""
+    """Whether the engine runs on a GPU: by the settings, else if the GPU build of vLLM is installed."""
     if settings.engine_gpu is not None:
         return settings.engine_gpu
     try:

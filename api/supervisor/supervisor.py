@@ -1,6 +1,6 @@
-"""Supervision of child processes: ordered start, health, restart with backoff, and one clean stop.
+"""Supervision of child processes: ordered start, health checks, restart with backoff, clean stop.
 
-Knows nothing of what the children do; `components` says which ones a service consists of.
+The processes of the service are in `components`.
 """
 
 import asyncio
@@ -18,55 +18,58 @@ from typing import BinaryIO
 from agent.engines.child_process import die_with_parent
 
 Check = Callable[[], Awaitable[bool]]
-Say = Callable[[str, str], None]
-"""Called with a component's name and one line."""
+LineCallback = Callable[[str, str], None]
+"""Called with a component's name and one line of text."""
 
-FAILED_STARTS = 3
-"""Starts in a row that may end before the component was ready; then the service gives up and says why."""
-CRASHES = 5
-"""Crashes after having been ready, each within a minute of the one before, that mean the same."""
-CALM_SECONDS = 60.0
+MOST_FAILED_STARTS = 3
+"""Consecutive starts that end before the component is ready, after which supervision gives up."""
+MOST_CRASHES = 5
+"""Crashes of a ready component, each within CRASH_WINDOW_SECONDS of the last, after which it gives up."""
+CRASH_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 CHECK_SECONDS = 5.0
+"""Interval of health checks."""
 HUNG_SECONDS = 90.0
-"""A component whose health check has failed for this long, though it runs, is restarted."""
+"""A running component whose health check fails for this long is restarted."""
 GRACE_SECONDS = 4.0
-"""Between asking to stop and killing; two rounds of it fit into the ten seconds that a stop may take."""
+"""Time to stop before a process is killed; two rounds of it fit into the ten seconds that a stop may take."""
 DRAIN_SECONDS = 1.0
-"""For the last output of a child that has ended, should something else still hold its pipe open."""
+"""Limit for reading the last output of a dead process, in case another process holds its pipe open."""
 BAD_CONFIGURATION = 2
-"""A child with this exit status says that trying again is pointless."""
+"""Exit status of a process that a restart would not help."""
 LOG_BYTES = 20_000_000
+"""Size from which a log file is rotated at the next start."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """One child process and how to tell that it works."""
+    """A process to supervise: its command and its health check."""
 
     name: str
     command: tuple[str, ...]
     healthy: Check | None = None
-    """Asked every few seconds; a component without it is ready once it prints `ready_line`."""
+    """Checked every few seconds. Without it, the component is ready once it prints `ready_line`."""
     ready_line: str | None = None
+    """A regular expression."""
     after: tuple[str, ...] = ()
-    """Components that must be ready before this one starts; it is stopped before them."""
+    """Components that must be ready before this one starts, and that are stopped after it."""
     start_seconds: float = 180.0
 
 
 class GaveUp(Exception):
-    """A component cannot be kept running; the message holds its last words."""
+    """A component cannot be kept running; the message has its last lines of output."""
 
 
 @dataclass
 class _Child:
-    """What is known about a component's process."""
+    """The state of a component's process."""
 
     component: Component
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
-    began: float = 0.0
-    """Seconds of the monotonic clock when its process was started."""
+    started_at: float = 0.0
+    """Start of its process, in seconds of the monotonic clock."""
     process: asyncio.subprocess.Process | None = None
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=25))
 
@@ -75,32 +78,35 @@ async def supervise(
     components: Sequence[Component],
     *,
     logs: Path,
-    say: Say,
-    note: Say,
+    on_output: LineCallback,
+    on_event: LineCallback,
     on_ready: Callable[[float], None],
     stop: asyncio.Event,
 ) -> None:
     """Runs the components until `stop` is set, then stops them, dependants first.
 
-    Calls `on_ready` with the seconds it took, once all have been ready. Output goes to NAME.log in the folder
-    `logs`, which must exist, and line by line to `say`; what happens to the components goes to `note`.
-    Raises GaveUp when a component does not come up or keeps crashing.
+    Calls `on_ready` with the seconds it took, once all are ready. Output goes to NAME.log in the folder
+    `logs`, which must exist, and line by line to `on_output`; `on_event` gets starts, ends and restarts.
+    Raises GaveUp if a component does not start or keeps crashing.
     """
-    began = time.monotonic()
+    started_at = time.monotonic()
     children = {c.name: _Child(c) for c in components}
-    keepers = [asyncio.create_task(_keep(child, children, logs, say, note)) for child in children.values()]
+    supervising = [
+        asyncio.create_task(_keep_running(child, children, logs, on_output, on_event))
+        for child in children.values()
+    ]
     stopped = asyncio.create_task(stop.wait())
     ready = asyncio.create_task(_all_ready(children))
     try:
-        await asyncio.wait({*keepers, stopped, ready}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*supervising, stopped, ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done():
-            on_ready(time.monotonic() - began)
-            await asyncio.wait({*keepers, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            on_ready(time.monotonic() - started_at)
+            await asyncio.wait({*supervising, stopped}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _stop_all(children, note)
-        for task in (*keepers, stopped, ready):
+        await _stop_all(children, on_event)
+        for task in (*supervising, stopped, ready):
             task.cancel()
-        ends = await asyncio.gather(*keepers, stopped, ready, return_exceptions=True)
+        ends = await asyncio.gather(*supervising, stopped, ready, return_exceptions=True)
     for end in ends:
         if isinstance(end, Exception):
             raise end
@@ -111,46 +117,52 @@ async def _all_ready(children: Mapping[str, _Child]) -> None:
         await child.ready.wait()
 
 
-async def _keep(child: _Child, children: Mapping[str, _Child], logs: Path, say: Say, note: Say) -> None:
-    """Starts the component again whenever it ends. Raises GaveUp."""
+async def _keep_running(
+    child: _Child, children: Mapping[str, _Child], logs: Path, on_output: LineCallback, on_event: LineCallback
+) -> None:
+    """Runs the component, and restarts it whenever it ends. Raises GaveUp."""
     name = child.component.name
     for other in child.component.after:
         await children[other].ready.wait()
     failed_starts = crashes = 0
-    last_crash = -CALM_SECONDS
+    last_crash = -CRASH_WINDOW_SECONDS
     while not child.stopping:
-        status, was_ready = await _run(child, logs, say, note)
+        status, was_ready = await _run(child, logs, on_output, on_event)
         if child.stopping:
             return
         now = time.monotonic()
         if was_ready:
             failed_starts = 0
-            crashes = crashes + 1 if now - last_crash < CALM_SECONDS else 1
+            crashes = crashes + 1 if now - last_crash < CRASH_WINDOW_SECONDS else 1
             last_crash = now
         else:
             failed_starts += 1
-        what = f"ended with {_status(status)}"
+        ending = f"ended with {_status_text(status)}"
         if not was_ready and status == BAD_CONFIGURATION:
-            raise GaveUp(_last_words(child, f"{what} and cannot be started like this", logs))
-        if failed_starts >= FAILED_STARTS or crashes >= CRASHES:
-            again = (
+            raise GaveUp(
+                _with_last_lines(child, f"{ending} and cannot be started with this configuration", logs)
+            )
+        if failed_starts >= MOST_FAILED_STARTS or crashes >= MOST_CRASHES:
+            count = (
                 f"{failed_starts} starts failed" if failed_starts else f"it crashed {crashes} times in a row"
             )
-            raise GaveUp(_last_words(child, f"{what}; {again}", logs))
+            raise GaveUp(_with_last_lines(child, f"{ending}; {count}", logs))
         pause = BACKOFF_SECONDS[min(failed_starts + crashes - 1, len(BACKOFF_SECONDS) - 1)]
-        note(name, f"{what}; starting it again in {pause:g} s")
+        on_event(name, f"{ending}; restarting it in {pause:g} s")
         await asyncio.sleep(pause)
 
 
-async def _run(child: _Child, logs: Path, say: Say, note: Say) -> tuple[int, bool]:
-    """One life of the component: its exit status, and whether it ever was ready."""
+async def _run(
+    child: _Child, logs: Path, on_output: LineCallback, on_event: LineCallback
+) -> tuple[int, bool]:
+    """Runs the component's process once; returns its exit status and whether it was ever ready."""
     component = child.component
     child.last_lines.clear()
     child.ended.clear()
     path = logs / f"{component.name}.log"
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
-    # Not asyncio's own pipe: its `wait` returns only once all who inherited the pipe have closed it.
+    # Not asyncio's own pipe: its `wait` returns only after all processes that inherited the pipe closed it.
     read_end, write_end = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -166,14 +178,14 @@ async def _run(child: _Child, logs: Path, say: Say, note: Say) -> tuple[int, boo
         raise GaveUp(f"{component.name}: {component.command[0]} cannot be started: {error}") from error
     finally:
         os.close(write_end)
-    child.process, child.began = process, time.monotonic()
-    note(component.name, "starting")
+    child.process, child.started_at = process, time.monotonic()
+    on_event(component.name, "starting")
     with path.open("ab") as log, os.fdopen(read_end, "rb", buffering=0) as output:
-        reading = asyncio.create_task(_read(child, output, log, say, note))
-        watching = asyncio.create_task(_watch(child, process, note))
+        reading = asyncio.create_task(_read(child, output, log, on_output, on_event))
+        watching = asyncio.create_task(_watch(child, process, on_event))
         try:
             status = await process.wait()
-            _signal(process, signal.SIGKILL)  # whatever it started and left behind
+            _signal(process, signal.SIGKILL)  # kills processes that it left behind
             await asyncio.wait({reading}, timeout=DRAIN_SECONDS)
         finally:
             watching.cancel()
@@ -185,7 +197,9 @@ async def _run(child: _Child, logs: Path, say: Say, note: Say) -> tuple[int, boo
     return status, was_ready
 
 
-async def _read(child: _Child, output: io.FileIO, log: BinaryIO, say: Say, note: Say) -> None:
+async def _read(
+    child: _Child, output: io.FileIO, log: BinaryIO, on_output: LineCallback, on_event: LineCallback
+) -> None:
     pattern = child.component.ready_line and re.compile(child.component.ready_line)
     stream = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), output)
@@ -194,19 +208,19 @@ async def _read(child: _Child, output: io.FileIO, log: BinaryIO, say: Say, note:
         log.flush()
         line = chunk.decode(errors="replace").rstrip()
         child.last_lines.append(line)
-        say(child.component.name, line)
+        on_output(child.component.name, line)
         if pattern and pattern.search(line):
-            _mark_ready(child, note)
+            _mark_ready(child, on_event)
 
 
-def _mark_ready(child: _Child, note: Say) -> None:
+def _mark_ready(child: _Child, on_event: LineCallback) -> None:
     if not child.ready.is_set():
         child.ready.set()
-        note(child.component.name, f"ready after {time.monotonic() - child.began:.1f} s")
+        on_event(child.component.name, f"ready after {time.monotonic() - child.started_at:.1f} s")
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:
-    """The next line, or the next 64 KiB of one that does not end; empty at the end of the stream."""
+    """The next line, or the next 64 KiB of a longer one; empty at the end of the stream."""
     try:
         return await stream.readuntil(b"\n")
     except asyncio.IncompleteReadError as error:
@@ -215,63 +229,63 @@ async def _line(stream: asyncio.StreamReader) -> bytes:
         return await stream.readexactly(error.consumed)
 
 
-async def _watch(child: _Child, process: asyncio.subprocess.Process, note: Say) -> None:
-    """Asks for the component's health; ends a process that is not ready in time, or hangs later."""
+async def _watch(child: _Child, process: asyncio.subprocess.Process, on_event: LineCallback) -> None:
+    """Checks the component's health; kills a process that is not ready in time, or hangs later."""
     component = child.component
-    since = time.monotonic()
+    last_healthy = time.monotonic()
     while True:
         if component.healthy is None:
             if child.ready.is_set():
                 return
         elif await component.healthy():
-            since = time.monotonic()
-            _mark_ready(child, note)
+            last_healthy = time.monotonic()
+            _mark_ready(child, on_event)
         limit = HUNG_SECONDS if child.ready.is_set() else component.start_seconds
-        if time.monotonic() - since > limit:
-            state = "no longer answers" if child.ready.is_set() else "is not ready"
-            note(component.name, f"{state} after {limit:.0f} s: ending it")
+        if time.monotonic() - last_healthy > limit:
+            problem = "no longer answers" if child.ready.is_set() else "is not ready"
+            on_event(component.name, f"{problem} after {limit:.0f} s: killing it")
             _signal(process, signal.SIGKILL)
             return
         await asyncio.sleep(CHECK_SECONDS if child.ready.is_set() else 0.2)
 
 
-async def _stop_all(children: Mapping[str, _Child], note: Say) -> None:
+async def _stop_all(children: Mapping[str, _Child], on_event: LineCallback) -> None:
     """Stops dependants before what they depend on."""
     for child in children.values():
         child.stopping = True
     left = {name: child for name, child in children.items() if child.process and not child.ended.is_set()}
     while left:
-        needed = {other for child in left.values() for other in child.component.after}
-        now = {name: child for name, child in left.items() if name not in needed}
-        await asyncio.gather(*(_stop(child, note) for child in now.values()))
-        left = {name: child for name, child in left.items() if name not in now}
+        dependencies = {other for child in left.values() for other in child.component.after}
+        batch = {name: child for name, child in left.items() if name not in dependencies}
+        await asyncio.gather(*(_stop(child, on_event) for child in batch.values()))
+        left = {name: child for name, child in left.items() if name not in batch}
 
 
-async def _stop(child: _Child, note: Say) -> None:
+async def _stop(child: _Child, on_event: LineCallback) -> None:
     assert child.process is not None
     if child.process.returncode is None:
         child.process.terminate()
     try:
         await asyncio.wait_for(child.ended.wait(), GRACE_SECONDS)
     except TimeoutError:
-        note(child.component.name, f"did not stop within {GRACE_SECONDS:g} s: killing it")
+        on_event(child.component.name, f"did not stop within {GRACE_SECONDS:g} s: killing it")
         _signal(child.process, signal.SIGKILL)
         await child.ended.wait()
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Signals the child's whole process group, which outlives the child where it left children behind."""
+    """Signals the process group, which may outlive the process itself."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
 
 
-def _status(status: int) -> str:
+def _status_text(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
-def _last_words(child: _Child, what: str, logs: Path) -> str:
+def _with_last_lines(child: _Child, problem: str, logs: Path) -> str:
     name = child.component.name
     lines = "\n".join(f"  {line}" for line in child.last_lines) or "  (it printed nothing)"
-    return f"{name} {what}. Its last lines:\n{lines}\nAll of its output: {logs / f'{name}.log'}"
+    return f"{name} {problem}. Its last lines:\n{lines}\nAll of its output: {logs / f'{name}.log'}"

@@ -139,11 +139,11 @@ def validated_update(state: type, values: Json) -> Json:
     return {key: validated(types[key], value, key) for key, value in values.items()}
 
 
-def validated(kind: Any, value: Any, place: str) -> Any:
-    """The value converted to that type. Raises ValueError that names the place of the error."""
+def validated(kind: Any, value: Any, field: str) -> Any:
+    """The value converted to that type. Raises ValueError with the path of the wrong field."""
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        path = ".".join(str(part) for part in (place, *first["loc"]))
+        path = ".".join(str(part) for part in (field, *first["loc"]))
         raise ValueError(f"{path}: {first['msg']}") from None

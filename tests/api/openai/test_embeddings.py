@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.openai.embeddings import MOST_TEXTS, SLICE
+from api.openai.embeddings import BATCH_SIZE, MOST_TEXTS
 from memory.embedding.embedder import HashingEmbedder
 
 EMBED = "/v1/embeddings"
@@ -24,7 +24,7 @@ def asking(texts: object, **fields: object) -> dict[str, object]:
 
 
 async def test_one_text_or_many_keep_their_order_beyond_one_slice(client: httpx.AsyncClient) -> None:
-    texts = [f"lemur {number}" for number in range(SLICE + 3)]
+    texts = [f"lemur {number}" for number in range(BATCH_SIZE + 3)]
     many = (await client.post(EMBED, json=asking(texts))).raise_for_status().json()
     assert [item["index"] for item in many["data"]] == list(range(len(texts)))
     assert np.allclose([item["embedding"] for item in many["data"]], HashingEmbedder().embed(texts))

@@ -35,8 +35,8 @@ class Heard:
         await supervise(
             parts,
             logs=logs,
-            say=lambda name, line: self.lines.append((name, line)),
-            note=lambda name, line: self.notes.append((name, line)),
+            on_output=lambda name, line: self.lines.append((name, line)),
+            on_event=lambda name, line: self.notes.append((name, line)),
             on_ready=lambda seconds: self.ready.set(),
             stop=self.stop,
         )
@@ -68,7 +68,7 @@ async def test_a_killed_part_is_started_again(tmp_path: Path) -> None:
     async with asyncio.timeout(20):
         while len(heard.order("ready")) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    assert "ended with signal SIGKILL; starting it again in 0.5 s" in [note for _, note in heard.notes]
+    assert "ended with signal SIGKILL; restarting it in 0.5 s" in [note for _, note in heard.notes]
     heard.stop.set()
     await running
 
@@ -96,7 +96,7 @@ async def test_what_a_killed_part_left_behind_is_ended_too(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("import sys; print('no such model'); sys.exit(2)", "cannot be started like this"),
+        ("import sys; print('no such model'); sys.exit(2)", "cannot be started with this configuration"),
         ("import sys; print('no such model'); sys.exit(1)", "3 starts failed"),
     ],
 )
