@@ -161,7 +161,7 @@ def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
     ("setting", "value", "status", "reason"),
     [
         ("NIGHTSCHOOL_DATABASE_URL", "mysql://nowhere/x", 2, "mysql is not supported"),
-        ("NIGHTSCHOOL_DATABASE_URL", "sqlite:////nowhere/x.db", 1, "its folder does not exist"),
+        ("NIGHTSCHOOL_DATABASE_URL", "sqlite:////nowhere/x.db", 1, "check its folder"),
         ("NIGHTSCHOOL_MODEL", "{tmp}", 2, "has no card"),
         ("NIGHTSCHOOL_MODEL", "/nowhere", 2, "`nightschool models add`"),
         ("NIGHTSCHOOL_API_HOST", "0.0.0.0", 2, "nightschool keys create"),
