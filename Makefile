@@ -57,8 +57,8 @@ format: $(STAMP) ## Formats and mends what ruff can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench-api: $(STAMP) $(DEFAULT_MODEL) ## Measures what the api adds to an engine, and what a run costs, into docs/results (QUICK=1)
-	@$(PY) -m benchmarks.api $(if $(QUICK),--quick)
+bench-api: $(STAMP) $(DEFAULT_MODEL) ## Measures the api beside raw vLLM, the official server and aegra, into docs/results (QUICK=1; ONLY=stub,runs,aegra)
+	@$(PY) -m benchmarks.api $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Measures what an adapter costs vLLM on a CPU, into docs/results
 	@$(PY) -m benchmarks.adapters

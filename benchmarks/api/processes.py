@@ -6,13 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
+
+
+class NotReady(RuntimeError):
+    """A process that ended or did not answer in time; has the end of its log."""
 
 
 def free_port() -> int:
@@ -31,7 +35,7 @@ def running(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process, once `ready` answers with a success. Raises RuntimeError with the end of its log."""
+    """The process, once the URL `ready` answers with a success. Raises NotReady."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             list(command), stdout=out, stderr=out, env=os.environ | dict(env or {}), cwd=cwd
@@ -52,16 +56,41 @@ def running(
 def service(
     home: Path, engine_url: str, module: Sequence[str] = ("api.cli.main", "api")
 ) -> Iterator[tuple[str, int]]:
-    """Our api with its graph store; gives its URL and process id."""
-    port = free_port()
-    env = settings(home, engine_url) | {"NIGHTSCHOOL_API_PORT": str(port)}
+    """One api process on SQLite with its graph store: its URL and process id."""
+    with services(home, engine_url, module=module) as ((url, pid),):
+        yield url, pid
+
+
+@contextmanager
+def services(
+    home: Path,
+    engine_url: str,
+    *,
+    count: int = 1,
+    database_url: str | None = None,
+    module: Sequence[str] = ("api.cli.main", "api"),
+) -> Iterator[list[tuple[str, int]]]:
+    """Api processes with one graph store: the URL and process id of each. Several need a PostgreSQL."""
+    env = settings(home, engine_url)
+    if database_url is not None:
+        env["NIGHTSCHOOL_DATABASE_URL"] = database_url
     python = [sys.executable, "-m"]
-    url = f"http://127.0.0.1:{port}"
-    with (
-        running([*python, "api.cli.main", "graph"], home / "graph.log", env=env),
-        running([*python, *module], home / "api.log", ready=f"{url}/healthz", env=env) as process,
-    ):
-        yield url, process.pid
+    with ExitStack() as stack:
+        stack.enter_context(running([*python, "api.cli.main", "graph"], home / "graph.log", env=env))
+        processes = []
+        for number in range(count):
+            port = free_port()
+            url = f"http://127.0.0.1:{port}"
+            process = stack.enter_context(
+                running(
+                    [*python, *module],
+                    home / f"api-{number}.log",
+                    ready=f"{url}/healthz",
+                    env=env | {"NIGHTSCHOOL_API_PORT": str(port)},
+                )
+            )
+            processes.append((url, process.pid))
+        yield processes
 
 
 def settings(home: Path, engine_url: str) -> dict[str, str]:
@@ -93,4 +122,4 @@ def _await(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise RuntimeError(f"{process.args!r} does not answer: {log.read_text(errors='replace')[-2000:]}")
+    raise NotReady(f"{process.args!r} does not answer: {log.read_text(errors='replace')[-2000:]}")

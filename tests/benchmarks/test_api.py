@@ -13,9 +13,12 @@ from agent.engines.base import Reply
 from agent.engines.vllm.engine import VllmEngine
 from agent.models.card import ChatTemplate
 from agent.models.store import AddedModel
-from benchmarks.api.__main__ import GOALS, serving, told
+from benchmarks.api.chats import serving
+from benchmarks.api.environments import Unavailable, installed
 from benchmarks.api.load import in_turn, together
+from benchmarks.api.page import GOALS, compared, result
 from benchmarks.api.upstream import MODEL, Upstream
+from memory.results import Result, met
 from tests.support.cards import card, gate, model_folder
 
 ASKED = [HumanMessage("What is a library?")]
@@ -66,13 +69,51 @@ async def test_a_request_that_fails_ends_the_measurement() -> None:
         await together(fail, 2, 10)
 
 
+def page(figures: dict[str, float], *, whole: bool, unavailable: dict[str, str] | None = None) -> Result:
+    return result(
+        figures,
+        unavailable or {},
+        whole=whole,
+        command="make bench-api",
+        seconds=1.0,
+        model="smollm2-135m",
+        processes=2,
+    )
+
+
 def test_the_page_names_every_goal_of_the_full_form_and_those_measured_of_the_small() -> None:
     figures = dict.fromkeys(GOALS, 1.0)
-    assert told("api", "make bench-api", 1.0, figures, model="smollm2-135m").goals == GOALS
+    assert page(figures, whole=True).goals == GOALS
     del figures["official p50 over ours"]
-    quick = told("api-quick", "make bench-api QUICK=1", 1.0, figures, model="smollm2-135m")
+    quick = page(figures, whole=False)
     assert "official p50 over ours" not in quick.goals
     assert "smollm2-135m" in quick.tables[0].text
+
+
+def test_servers_are_compared_where_both_were_measured() -> None:
+    figures = {
+        "our runs a second": 90.0,
+        "aegra runs a second": 30.0,
+        "requests a second, stub": 200.0,
+        "requests a second, stub, on PostgreSQL": 300.0,
+    }
+    assert compared(figures, processes=2) == {
+        "our runs a second over aegra": 3.0,
+        "most requests a second, stub": 300.0,
+        "api processes behind it": 2.0,
+    }
+
+
+def test_what_cannot_be_installed_is_on_the_page_with_its_reason_and_its_goals_are_missed() -> None:
+    without = page({"our runs a second": 90.0}, whole=True, unavailable={"aegra": "no network"})
+    assert without.tables[-1].rows == (("aegra", "no network"),)
+    assert not met(without, "our runs a second over aegra")
+    assert met(without, "our runs a second over official") is False
+
+
+def test_an_environment_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="no-such-package-here cannot be installed"):
+        installed(tmp_path / "environment", ["--no-index", "no-such-package-here"], "uvicorn")
 
 
 def test_vllm_is_measured_with_the_context_of_the_models_card(tmp_path: Path) -> None:
