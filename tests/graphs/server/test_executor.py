@@ -13,7 +13,7 @@ from graphs.server.executor import Executor
 from graphs.server.run_spec import CommandSpec
 from graphs.state import Runtime
 from memory.errors import AlreadyExists, StoreUnavailable, ThreadBusy, UnknownRun, UnknownThread
-from memory.server.runs import CancelAction, RunEvent, ThreadRun
+from memory.server.runs import CancelAction, RunEvent, ThreadRun, ThreadRuns
 from tests.graphs.conftest import eventually
 from tests.support.run_server import RunServer, open_run_server
 
@@ -76,6 +76,16 @@ async def test_an_enqueued_run_waits_for_the_one_before_it(server: RunServer) ->
     in_order = [f"{verb} {task}" for task in ("wait", "sing", "dance") for verb in ("read", "did")]
     assert await server.done() == in_order
     assert (await server.executor.threads.get("t")).status == "idle"
+
+
+async def test_starting_and_cancelling_do_not_wait_for_the_next_look_at_the_database(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    async with open_run_server(runtime, tmp_path, supervised=False) as server:
+        first, second = await server.start("wait"), await server.start("sing")
+        await server.waits()
+        await server.executor.cancel(first)
+        assert [await server.end(run) for run in (first, second)] == ["interrupted", "success"]
 
 
 async def test_threads_do_not_wait_for_each_other(server: RunServer) -> None:
@@ -295,6 +305,8 @@ async def test_the_events_of_two_attempts_are_numbered_as_one_log(runtime: Runti
         run_id = await first.start("wait")
         await first.waits()
         await anext(first.executor.follow(run_id, after=1))  # the update of `read` is stored
+    left = await ThreadRuns(runtime.database).get(run_id)
+    assert (left.status, left.worker) == ("running", None), "others need not wait for the lease to expire"
     async with open_run_server(runtime, tmp_path) as second:
         second.graph.finish.set()
         assert await second.end(run_id) == "success"
@@ -323,6 +335,17 @@ async def test_a_run_that_another_process_took_over_is_left_to_it(runtime: Runti
             assert await events(other, run_id) == stored
             run = await other.executor.runs.get(run_id)
             assert (run.status, run.attempt) == ("success", 2)
+
+
+async def test_the_graph_of_an_attempt_that_lost_its_run_is_stopped(server: RunServer) -> None:
+    run_id = await server.start("wait", delay_seconds=0.3)
+    await server.executor.runs.append(run_id, [RunEvent(number=1, name="metadata", data="{}")])
+
+    async def begun_and_stopped() -> bool:
+        return await server.status(run_id) == "running" and not server.executor._active
+
+    await eventually(begun_and_stopped)
+    assert not server.graph.finish.is_set()
 
 
 async def test_a_run_that_another_process_cancelled_ends(runtime: Runtime, tmp_path: Path) -> None:
