@@ -57,7 +57,7 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
         if (context.clock() - state["handed_over_at"]).total_seconds() > limit:
             reason = (
                 f"the trainer did not finish within {limit:.0f} s: check that `nightschool worker` runs; "
-                "the job stays queued, and resuming the run waits for it again"
+                "the job stays queued, and learning the same again waits for it"
             )
             return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}
         await asyncio.sleep(context.limits.poll_seconds)

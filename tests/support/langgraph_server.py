@@ -55,7 +55,7 @@ async def serving(
 ) -> AsyncIterator[str]:
     """Serves until the block ends; gives the URL."""
     settings = Settings(home=home, database_url=database_url)
-    app = create_app(settings, opener=lambda given: open_fakes(given, runtime, webhooks))
+    app = create_app(settings, opener=lambda settings: open_fakes(settings, runtime, webhooks))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
     while not server.started:
