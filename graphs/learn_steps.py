@@ -47,7 +47,7 @@ VERIFIED_PER_TAUGHT = 2
 
 
 async def detect(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Finds the answers that show a gap: unsure or wrong ones. If all are right, there is nothing to learn."""
+    """Finds the answers that show a gap: unsure or wrong ones. If all are right, nothing is learned."""
     attempts = state["attempts"]
     gaps = [a for a in attempts if is_gap(a.uncertainty) or a.right is False]
     update: Update = {"query": state["subject"], "refinements": 0}
