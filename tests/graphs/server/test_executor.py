@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from tenacity import wait_none
 
 from graphs.server import executor as executing
 from graphs.server.executor import Executor
 from graphs.server.run_spec import CommandSpec
 from graphs.state import Runtime
+from memory.database.tables import RUN_EVENTS
 from memory.errors import AlreadyExists, StoreUnavailable, ThreadBusy, UnknownRun, UnknownThread
 from memory.server.runs import CancelAction, RunEvent, ThreadRun, ThreadRuns
 from tests.graphs.conftest import eventually
@@ -316,6 +318,21 @@ async def test_the_events_of_two_attempts_are_numbered_as_one_log(runtime: Runti
         attempts = [json.loads(event.data)["attempt"] for event in stored if event.name == "metadata"]
         assert attempts == [1, 2]
         assert await second.done() == ["read wait", "did wait"]
+
+
+async def test_another_attempt_adds_the_events_that_a_crash_lost(runtime: Runtime, tmp_path: Path) -> None:
+    async with open_run_server(runtime, tmp_path) as first:
+        run_id = await first.start("wait", request={"modes": ("updates",)})
+        await first.waits()
+    async with runtime.database.begin() as connection:
+        await connection.execute(sqlalchemy.delete(RUN_EVENTS).where(RUN_EVENTS.c.number > 1))
+    async with open_run_server(runtime, tmp_path) as second:
+        second.graph.finish.set()
+        stored = [(event.number, event.name, event.data) for event in await events(second, run_id)]
+    assert stored[2:] == [
+        (3, "updates", '{"read":{"done":["read wait"]}}'),
+        (4, "updates", '{"do":{"done":["did wait"]}}'),
+    ]
 
 
 async def test_a_run_that_another_process_took_over_is_left_to_it(runtime: Runtime, tmp_path: Path) -> None:
