@@ -5,9 +5,9 @@ import pytest
 
 from agent.chat.calibration import Label
 from benchmarks.gate.signals import Costly, agreement, coverage, figures, other_wordings, sample
+from memory.embedding.embedder import HashingEmbedder
 from memory.records.base import Interval
 from memory.records.interactions import Signals
-from memory.retrieval.embedding import HashingEmbedder
 
 
 def signals_of(entropy: float) -> Signals:

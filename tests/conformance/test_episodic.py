@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.retrieval.embedding import HashingEmbedder
 from tests.support.documents import passage
 
 BORROW = passage("A borrow is a loan of a value to a function.")

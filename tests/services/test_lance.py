@@ -7,9 +7,9 @@ from pathlib import Path
 import lancedb
 import pytest
 
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.lance import WRITES_PER_COMPACTION, LanceEpisodicMemory
 from memory.errors import StoreUnavailable
-from memory.retrieval.embedding import HashingEmbedder
 from tests.support.documents import passage
 
 pytestmark = pytest.mark.services
@@ -75,7 +75,7 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
 
 WRITER = """
 import asyncio, sys
-from memory.retrieval.embedding import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from tests.support.documents import passage
 

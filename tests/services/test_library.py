@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from memory.embedding.embedder import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.ingest.pipeline import ingest, read_target
 from memory.records.knowledge import Findings
-from memory.retrieval.embedding import SentenceEmbedder
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.embedded import running, socket_path
 from memory.semantic.falkor import FalkorSemanticMemory

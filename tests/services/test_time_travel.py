@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from agent.settings import Settings
-from graphs.server import threads
-from graphs.server import time_travel
+from graphs.server import threads, time_travel
 from graphs.server.executor import Executor, open_executor
 from graphs.server.graph_spec import ChatSpec
 from graphs.server.learn_runs import LearnRuns
@@ -173,7 +172,9 @@ async def test_other_bounds_before_the_curriculum_make_another_one(
 ) -> None:
     thread = await learned(executor, given)
     at = await before(executor, thread, "critique")
-    twin = (await time_travel.fork(executor, thread, at, NodeUpdate(values={"bounds": {"facts": 2}}))).thread_id
+    twin = (
+        await time_travel.fork(executor, thread, at, NodeUpdate(values={"bounds": {"facts": 2}}))
+    ).thread_id
     await finished(executor, twin, "learn", RunRequest())
     assert len(set(outbox.digests)) == 2
 

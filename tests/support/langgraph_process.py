@@ -20,10 +20,10 @@ from agent.engines.scripted import ScriptedEngine
 from graphs.state import Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
-from memory.retrieval.embedding import HashingEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.adapters import curriculum

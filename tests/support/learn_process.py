@@ -20,13 +20,13 @@ from graphs.server.learn_spec import LearnInput
 from graphs.state import Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
+from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox.base import TrainingResult
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
 from memory.records.curricula import Curriculum
 from memory.records.runs import Job
-from memory.retrieval.embedding import HashingEmbedder
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card, gate
