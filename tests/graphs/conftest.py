@@ -21,7 +21,7 @@ from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.adapters import adapter, curriculum
 from tests.support.cards import card, gate
-from tests.support.databases import empty_runs, home
+from tests.support.databases import empty_runs, home, migrated_sqlite
 from tests.support.facts import fact, passage, rust
 
 __all__ = ["empty_runs", "home"]
@@ -66,7 +66,9 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
     outbox = VolatileOutbox(
         TrainingResult(status="candidate", adapter=TRAINED.name, reason="all gates passed")
     )
-    database = await open_database(f"sqlite:///{tmp_path / 'nightschool.db'}")
+    path = tmp_path / "nightschool.db"
+    path.write_bytes(await asyncio.to_thread(migrated_sqlite))
+    database = await open_database(f"sqlite:///{path}")
     numbers = count(1)
     yield Runtime(
         engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}),
