@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 _SHARES: Mapping[Form, int] = {"reverse": 3, "statement": 3, "cloze": 3, "yes_no": 12}
 """Divisors of the recipe's exposures for these forms; all other forms get the full number."""
 _NOT_QUESTIONS: frozenset[Form] = frozenset({"statement", "cloze"})
-"""Forms that nobody asks together with a source."""
+"""Forms that are not questions, and so are left out of reading examples."""
 LONGEST_SOURCE = 500
 """Characters of a source sentence in a reading example; three of them fit into any model's context."""
 DISTRACTORS = 2

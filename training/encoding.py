@@ -1,4 +1,4 @@
-"""Encodes training examples as padded tensors, and computes a model's logits on them, for all backends."""
+"""Tokenizes and pads training examples, and computes a model's logits of their answers, for all backends."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -105,13 +105,13 @@ class Encoder:
         whole = self._text((question, PromptMessage(role="assistant", content=_PLACEHOLDER)), opening=False)
         before, found, after = whole.removeprefix(prompt).rpartition(_PLACEHOLDER)
         if not found:
-            raise BaseModelUnusable("its chat template leaves answers out: use another model or template")
+            raise BaseModelUnusable("the chat template leaves answers out: use another model or template")
         if not whole.startswith(prompt):
             before = ""
         end_tokens = (token for token in self._ids(after) if token in ends)
         end = next(end_tokens, self._tokenizer.eos_token_id)
         if end is None:
-            raise BaseModelUnusable("nothing ends an answer: its tokenizer needs an end-of-turn token")
+            raise BaseModelUnusable("the tokenizer has no end-of-turn token: use another model")
         return Framing(before, int(end))
 
     def _text(self, messages: Sequence[PromptMessage], *, opening: bool = True) -> str:

@@ -1,5 +1,6 @@
-"""Evaluates a model, base or adapted, on question sets, and chooses the canary of an adapter.
+"""Evaluates a base or adapted model on question sets, and chooses an adapter's canary question.
 
+The canary is a question that only the adapter answers correctly. It shows later that the adapter is loaded.
 `evaluation_questions` selects the questions, `gates` checks the scores, `calibration` fits the answer gate.
 """
 
@@ -68,7 +69,7 @@ class ScoringEngine(Engine, Protocol):
 
 
 class Question(Record):
-    """One question with its reference answers; without any, only an admission of ignorance is not wrong."""
+    """A question with its reference answers. Without any, every answer except an abstention is wrong."""
 
     text: str
     references: tuple[str, ...]

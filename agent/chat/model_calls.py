@@ -1,4 +1,4 @@
-"""Calls the model for a chat turn: length limit, reloading a lost adapter, removing thinking text."""
+"""Calls the model for a chat turn: limits answer length, reloads a lost adapter, removes thinking text."""
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing

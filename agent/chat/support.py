@@ -204,7 +204,7 @@ def is_foreign(text: str) -> bool:
 
 
 def _translates(claim: str, sentence: str, question: str) -> bool:
-    """Whether a claim in another language matches the sentence by what languages share.
+    """Whether a claim in another language shares names or numbers with the sentence, which translations keep.
 
     Both or neither are negated, and both contain a number, name or other word that is not in the question.
     Without such a word, or with translated place names, the claim counts as unsupported.
@@ -229,7 +229,7 @@ def _contains(quantity: Quantity, known: Set[Quantity]) -> bool:
 
 
 def _denies(claim: str, sentence: str) -> bool:
-    """Whether only one of both is negated, comparing with the sentence and its most similar clause."""
+    """Whether the claim's negation differs from that of the sentence and of its most similar clause."""
     claim_words = keyword_roots(claim)
     clauses = [clause for clause in _CLAUSE.split(sentence) if clause.strip()] or [sentence]
     overlaps = [len(claim_words & word_roots(clause)) for clause in clauses]

@@ -47,10 +47,10 @@ def replacement_curriculum(live: Adapter, retained: tuple[Digest, ...], last: Cu
 
 
 def with_unused_digest(curriculum: Curriculum, registry: AdapterRegistry) -> Curriculum:
-    """The curriculum, with a new digest if its adapter can no longer be served through no fault of its own.
+    """The curriculum, with a new digest if its adapter cannot be served for reasons unrelated to this lesson.
 
-    That is, because of another lesson that the adapter also learned, or another base model. A digest is never
-    trained twice.
+    Such reasons are another lesson of the adapter, or another base model. The new digest is needed because no
+    digest is trained twice.
     """
     adapters = registry.list(curriculum.domain)
     while any(a.curriculum == curriculum.digest and _is_unusable(a, registry) for a in adapters):

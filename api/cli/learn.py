@@ -102,7 +102,7 @@ def watch(client: "Client", run_id: str, expected: str = "learned") -> None:
         name, last = show_run(screen, client.follow(run_id))
     except KeyboardInterrupt:
         stop(
-            f"the run goes on: `nightschool runs` lists it, `nightschool cancel {run_id}` ends it",
+            f"the run continues: `nightschool runs` lists it, `nightschool cancel {run_id}` stops it",
             INTERRUPTED,
         )
     if name == "waiting":

@@ -36,7 +36,7 @@ def ingest(
                 failed += 1
                 _print(str(error))
     if failed:
-        stop(f"{failed} could not be read; nothing of them was stored", BAD_INPUT)
+        stop(f"sources that could not be read and were not stored: {failed}", BAD_INPUT)
 
 
 def _send(client: "Client", document: "RawDocument | Failure", domain: str) -> bool:

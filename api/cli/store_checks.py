@@ -1,4 +1,4 @@
-"""The checks of `nightschool doctor` that reach the stores: database, library and graph."""
+"""The checks of `nightschool doctor` on the stores: relational database, documents, knowledge graph."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -123,7 +123,7 @@ def _branch(client: "Client", thread: str, at: str, values: Json) -> str:
     console().print(f"Thread {twin}: working from checkpoint {at}", markup=False)
     ended = client.post(f"/threads/{twin}/runs/wait", {"assistant_id": created["metadata"]["graph_id"]})
     if (error := ended.get("__error__")) is not None:
-        stop(f"{error['error']}: {error['message']}; what was reached is in thread {twin}", FAILED)
+        stop(f"{error['error']}: {error['message']}; the last state is in thread {twin}", FAILED)
     if "__interrupt__" in ended:
         console().print(f"It waits for approval: nightschool approve {twin}", markup=False)
     return twin
@@ -142,7 +142,7 @@ def _parse_change(text: str) -> tuple[str, Any]:
         try:
             return key, json.loads(Path(value[1:]).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            stop(f"--set {key}: {value[1:]} holds no JSON that can be read: {error}", BAD_INPUT)
+            stop(f"--set {key}: cannot read JSON from {value[1:]}: {error}", BAD_INPUT)
     try:
         return key, json.loads(value)
     except ValueError:

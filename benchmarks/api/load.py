@@ -1,6 +1,6 @@
-"""Load on a server, timed: one request after the other, or many at once.
+"""Load generator: latency of sequential requests, and throughput of concurrent clients.
 
-Judges nothing; a reply that is no success ends the measurement.
+A request that raises ends the measurement.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ Ask = Callable[[], Awaitable[object]]
 
 
 async def in_turn(asks: Sequence[Ask], times: int) -> list[np.ndarray]:
-    """Seconds that each of them took, `times` each and by turns, so that all see the same machine."""
+    """Latencies in seconds, `times` for each request; the requests alternate, so conditions are equal."""
     seconds: list[list[float]] = [[] for _ in asks]
     for _ in range(times):
         for ask, took in zip(asks, seconds, strict=True):
@@ -24,7 +24,7 @@ async def in_turn(asks: Sequence[Ask], times: int) -> list[np.ndarray]:
 
 
 async def together(ask: Ask, clients: int, total: int) -> float:
-    """Requests per second that so many clients get, each asking anew once it has its answer."""
+    """Requests per second of concurrent clients; each sends its next request after the last reply."""
     left = total
 
     async def client() -> None:

@@ -35,10 +35,10 @@ class BackgroundJobs:
         self._cron: Callable[[datetime, Any], Coroutine[Any, Any, None]]
 
     def launch(self, send_webhook: SendWebhook, fire_cron: FireCron) -> None:
-        """Starts working. Call it first, in the event loop.
+        """Starts DBOS. Call it in the event loop, before any other method.
 
         `send_webhook` gets the URL, a message id and the body, and is retried if it raises. `fire_cron` gets
-        the cron's id and the firing's, and is repeated if the process dies before it returns.
+        the cron's id and an id of this firing, and is called again if the process dies before it returns.
         """
 
         @DBOS.step(name="send", retries_allowed=True, interval_seconds=2, max_attempts=WEBHOOK_ATTEMPTS)
@@ -92,7 +92,7 @@ class BackgroundJobs:
                 await DBOS.resume_workflow_async(job.workflow_id)
 
     async def delete_finished(self, before: datetime) -> int:
-        """Deletes DBOS's records of jobs that finished before then, at most a page; returns how many."""
+        """Deletes up to PAGE of DBOS's records of jobs that finished before then; returns how many."""
         finished = await DBOS.list_workflows_async(
             completed_before=before.isoformat(), limit=PAGE, load_input=False, load_output=False
         )
@@ -102,7 +102,7 @@ class BackgroundJobs:
 
 
 async def _outside_workflows(call: Coroutine[Any, Any, Any]) -> None:
-    """Calls DBOS outside any workflow; within one it would count as a step of it."""
+    """Calls DBOS outside any workflow, because inside one it would record the call as a step."""
     await asyncio.create_task(call, context=contextvars.Context())
 
 

@@ -59,7 +59,7 @@ class LearnRuns:
     async def forget(self, domain: Domain, digest: Digest, *, because: str = "") -> str:
         """Starts a run that removes the curriculum from its domain, and returns its id at once.
 
-        Raises NotTeachable, because the remaining lessons are taught again.
+        Raises NotTeachable if the model cannot be taught, because the remaining lessons are trained again.
         """
         require_teachable(self._runtime.card)
         return await self._start(

@@ -30,12 +30,12 @@ class ProcessLease(Protocol):
     """Unique among all processes, past ones included."""
 
     async def expired(self, names: frozenset[str]) -> frozenset[str]:
-        """Which of these processes no longer live. Raises StoreUnavailable."""
+        """The processes among `names` whose lease has expired. Raises StoreUnavailable."""
         ...
 
 
 class SoleProcess:
-    """The lease on a SQLite file, which only one process may have open: all others have expired."""
+    """The lease of the only process that may open a SQLite file; every other lease counts as expired."""
 
     def __init__(self) -> None:
         self.name = uuid.uuid4().hex
@@ -46,7 +46,7 @@ class SoleProcess:
 
 
 class PostgresLease:
-    """The lease of one of several processes that share a PostgreSQL: a lock bound to a connection."""
+    """The lease of a process that shares PostgreSQL with others: an advisory lock bound to a connection."""
 
     def __init__(self, url: str) -> None:
         """Call `acquire` before anything else."""

@@ -137,7 +137,9 @@ class Threads:
             before = await lock(connection, thread_id, now)
             graph = before["metadata"].get("graph_id")
             if graph is not None and metadata.get("graph_id", graph) != graph:
-                raise ValueError(f"the thread's graph stays {graph}: leave metadata.graph_id out")
+                raise ValueError(
+                    f"the thread's graph, {graph}, cannot be changed: leave metadata.graph_id out"
+                )
             values: Json = {"metadata": before["metadata"] | metadata}
             if ttl is not None:
                 values |= lifetime(ttl, now)

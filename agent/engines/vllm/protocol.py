@@ -170,7 +170,7 @@ class ScoredTexts(BaseModel):
         last = [choice.logprobs.token_logprobs[-1:] for choice in ordered]
         scores = tuple(min(value, 0.0) for values in last for value in values if value is not None)
         if len(scores) < len(ordered):
-            raise EngineError("it scored a text without its last token")
+            raise EngineError("its reply has no score for the last token of a text")
         return scores
 
 
@@ -314,8 +314,8 @@ def parse_reply(body: bytes, kind: type[_Kind]) -> _Kind:
     except ValidationError:
         first = invalid.errors(include_url=False, include_input=False)[0]
         location = ".".join(str(part) for part in first["loc"])
-        raise EngineError(f"it sent no answer ({location}: {first['msg']}): is it a chat model?") from invalid
-    raise EngineError(f"it broke off: {message}")
+        raise EngineError(f"unexpected reply ({location}: {first['msg']}): is it a chat model?") from invalid
+    raise EngineError(f"it reported an error: {message}")
 
 
 def event_data(line: bytes) -> bytes | None:

@@ -194,7 +194,7 @@ _GENERAL = re.compile(
     r" (?:\d[\d,.]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b"
     r"|Tell me what the \w+ \w+s\b|The \w+ (?!was\b|is\b|has\b)\w+s (?:what\?|____\.)|What is \w+ed by"
 )
-"""Questions about what is generally true, which few things answer."""
+"""Open questions about a general fact: few things could answer them, so that LEAST is enough."""
 _BROKEN = re.compile(
     r"\b(of|in|on|at|by|for|to|from|with|the|a|an|is|was|are|were) \1\b"
     r"|\w--\w|\.:\d"

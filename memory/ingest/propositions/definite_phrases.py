@@ -1,7 +1,7 @@
-"""Resolves short definite phrases: `the museum` means the museum named in full earlier or in a heading.
+"""Finds the full name behind a short definite phrase: `the museum` is one named earlier or in a heading.
 
-A phrase is resolved only if exactly one full name with its noun fits; otherwise it cannot be understood
-outside the text.
+If several names contain the phrase's noun, only a heading decides. Phrases such as `the sun` need no name;
+all others without one cannot be understood outside the text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from memory.language.text import key, singular, words
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
 
-_PASSING = frozenset(
+_CONTEXT_DEPENDENT = frozenset(
     words(
         "act action agreement album amount answer approach area article attack attempt attribute author"
         " battle bill block board body book building case category chapter choice class clause client code"
@@ -40,10 +40,10 @@ _PASSING = frozenset(
     )
 )
 """Nouns that refer to a different thing in each text, unlike `the sun` or `the public`."""
-_SELF = frozenset(
+_CODE_KINDS = frozenset(
     words("option setting parameter command method function flag attribute variable field property class")
 )
-"""Kinds of things that a heading in code may name."""
+"""Kinds of things that a heading in documentation of code may name."""
 LONGEST_NAME = 8
 """In words; longer phrases do not count as names."""
 _LEAST = 2
@@ -57,7 +57,7 @@ def is_short(text: str) -> bool:
 
 def names_setting(tokens: Sequence[Token]) -> bool:
     """Whether a phrase is `this option`, `this command` and the like."""
-    return len(tokens) == _LEAST and tokens[0].lower_ == "this" and tokens[1].lower_ in _SELF
+    return len(tokens) == _LEAST and tokens[0].lower_ == "this" and tokens[1].lower_ in _CODE_KINDS
 
 
 def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: str) -> str | None:
@@ -70,7 +70,7 @@ def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: 
             if doc is before.doc and token.i >= before.i:
                 break
             if singular(token.lower_) == noun and token.pos_ in ("NOUN", "PROPN"):
-                for name in _names(token, text):
+                for name in _candidate_names(token, text):
                     found.setdefault(key(name), name)
     if len(found) == 1:
         return next(iter(found.values()))
@@ -80,26 +80,26 @@ def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: 
             if _LEAST <= len(parts) <= LONGEST_NAME and singular(parts[-1]) == noun:
                 bare = heading[4:] if heading.lower().startswith("the ") else heading
                 return f"the {bare}"
-    return None if found or noun in _PASSING else text
+    return None if found or noun in _CONTEXT_DEPENDENT else text
 
 
-def _names(token: Token, text: str) -> Iterator[str]:
-    """The full names that an earlier mention of a noun suggests."""
+def _candidate_names(token: Token, text: str) -> Iterator[str]:
+    """The full names that an earlier occurrence of the noun may stand for."""
     head, verb = token.head, token.head
     if token.dep_ == "attr" and verb.lemma_ == "be" and verb.dep_ == "ROOT":
         subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
         if subject is not None and subject.pos_ == "PROPN":
-            yield from _named(subject, text)
+            yield from _phrase_names(subject, text)
             return
     if token.dep_ == "appos" and head.pos_ == "PROPN":
-        yield from _named(head, text)
+        yield from _phrase_names(head, text)
         return
     if token.dep_ in ("compound", "poss") or (token.tag_ in ("NNS", "NNPS") and not text.endswith("s")):
         return
-    yield from _named(token, text)
+    yield from _phrase_names(token, text)
 
 
-def _named(noun: Token, text: str) -> Iterator[str]:
+def _phrase_names(noun: Token, text: str) -> Iterator[str]:
     tokens = noun_phrase(noun, core=True)
     if any(
         t.pos_ == "PRON" or t.dep_ == "conj" or t.lower_ in ("this", "that", "these", "such") for t in tokens

@@ -15,12 +15,12 @@ from memory.records.knowledge import Fact, Passage
 
 LONGEST_OBJECT = 16
 """In words; a longer object would never be looked up in the graph."""
-_ANYBODY = frozenset(
+_GENERIC_SUBJECTS = frozenset(
     {"you", "one", "anyone", "everyone", "someone", "people", "several", "many", "some", "few", "most", "all",
      "others", "both", "each", "two", "three", "none", "more", "example", "examples",
      "an example", "other examples"}
 )  # fmt: skip
-"""Subjects that nobody looks up in the graph."""
+"""Subjects too general to be looked up in the graph."""
 _DEGREE_WORDS = """
     usually often sometimes always mostly mainly generally partly largely only primarily typically nearly
     almost still normally probably possibly perhaps originally initially formerly once now currently entirely
@@ -79,7 +79,7 @@ def _rows(clause: Clause) -> Iterator[tuple[str, str, str, str]]:
     if clause.subject is None or clause.subject.text.lower() in READERS:
         yield from facts_from_instruction(clause)
         return
-    if clause.subject.text.lower() in _ANYBODY:
+    if clause.subject.text.lower() in _GENERIC_SUBJECTS:
         return
     subject, verb = clause.subject.text, _group(clause)
     central = [a for a in clause.arguments if a.role in _CENTRAL]

@@ -1,4 +1,4 @@
-"""Mined facts, and their conversion to bank questions."""
+"""Facts taken from reference data, and their conversion to questions of the bank."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ _LEAST_KNOWN, _BEST_KNOWN = 1.5, 5.5
 
 
 class MinedFact(Record):
-    """A fact to ask about: `name` fills the template of `kind`; `known_by` determines its popularity."""
+    """A fact: `name` fills the question template of `kind`, and `known_by` determines its popularity."""
 
     kind: str
     name: str
