@@ -69,7 +69,7 @@ class RunService:
         Raises ValueError, Forbidden, UnknownThread for a thread of another owner, and what
         `GraphSpec.validate_input` raises.
         """
-        assistant = await self.assistants.get(body.assistant_id)
+        assistant = await self.assistants.recent(body.assistant_id)
         caller.require(scope_of(assistant.graph_id))
         if not await self.executor.threads.open_to(caller.owner, thread_id):
             raise unknown(thread_id)

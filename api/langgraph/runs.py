@@ -17,7 +17,7 @@ from api.compose import Service, ServiceDep
 from api.langgraph.common import ID, RunId, Select, ThreadId, langgraph_router, select_fields
 from api.langgraph.run_requests import BatchedRun, CancelMany, RunBody, StreamedRun, check_modes
 from api.langgraph.run_service import run_reply
-from api.langgraph.streams import delayed_json, event_stream, links, outcome, thread_event_stream
+from api.langgraph.streams import delayed_json, event_stream, links, thread_event_stream
 from graphs.server.thread_stream import Position
 from memory.errors import ThreadBusy, UnknownRun
 from memory.server.runs import RunStatus, ThreadRun
@@ -138,7 +138,7 @@ async def delete(thread_id: ThreadId, run_id: RunId, service: ServiceDep) -> Non
 async def join(thread_id: ThreadId, run_id: RunId, service: ServiceDep) -> StreamingResponse:
     """Waits for the end of a run and replies with its final values."""
     run = await service.executor.runs.get(run_id, thread_id)
-    return delayed_json(run, outcome(service.executor, run))
+    return delayed_json(run, service.executor.final_values(run))
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}/stream", response_class=EventSourceResponse)
@@ -189,7 +189,7 @@ async def cancel(
     run = await service.executor.runs.get(run_id, thread_id)
     await service.executor.cancel(run_id, action)
     if wait:
-        return delayed_json(run, outcome(service.executor, run))
+        return delayed_json(run, service.executor.final_values(run))
     return Response(status_code=202)
 
 
@@ -219,7 +219,7 @@ def _stream(service: Service, body: RunBody, run: ThreadRun) -> EventSourceRespo
 
 
 def _wait(service: Service, body: RunBody, run: ThreadRun) -> StreamingResponse:
-    return delayed_json(run, outcome(service.executor, run), _on_disconnect(service, body, run))
+    return delayed_json(run, service.executor.final_values(run), _on_disconnect(service, body, run))
 
 
 def _on_disconnect(service: Service, body: RunBody, run: ThreadRun) -> Any:

@@ -16,7 +16,6 @@ from graphs.server.stream_modes import matches
 from graphs.server.thread_stream import Position, RunEnd, follow_thread
 from memory.errors import StorageError
 from memory.server.runs import ThreadRun
-from memory.server.threads import Json
 
 KEEP_ALIVE_SECONDS = 5
 """Interval of signs of life on an idle connection."""
@@ -80,14 +79,6 @@ def delayed_json(
     return StreamingResponse(
         _keep_alive(result, on_disconnect), media_type="application/json", headers=links(run, "join")
     )
-
-
-async def outcome(executor: Executor, run: ThreadRun) -> Json:
-    """Waits for the run's end and returns its final values; after a rollback those from before the run."""
-    finished = await executor.wait(run.run_id)
-    if finished is None:
-        return serialization.outcome(await executor.state(run.graph_id, run.thread_id))
-    return await executor.outcome(finished)
 
 
 async def _events(

@@ -48,11 +48,20 @@ class EventLog:
     """The event log of one attempt; leaving the context waits until all events are stored."""
 
     def __init__(
-        self, run: ThreadRun, runs: ThreadRuns, notifier: Notifier, on_lost: Callable[[str], None]
+        self,
+        run: ThreadRun,
+        runs: ThreadRuns,
+        notifier: Notifier,
+        on_lost: Callable[[str], None],
+        *,
+        stored: int | None = None,
     ) -> None:
-        """`on_lost` is called with the run's id if another process has taken the run over."""
+        """`stored` events of the run exist already; None to count them, as after another attempt.
+
+        `on_lost` is called with the run's id if another process has taken the run over.
+        """
         self._run_id = run.run_id
-        self._first_attempt = run.attempt == 1
+        self._stored = 0 if stored is None and run.attempt == 1 else stored
         self._runs = runs
         self._notifier = notifier
         self._on_lost = on_lost
@@ -68,8 +77,9 @@ class EventLog:
         self._appended.set()
 
     async def __aenter__(self) -> Self:
-        if not self._first_attempt:
-            self._number = await self._runs.last_number(self._run_id)
+        if self._stored is None:
+            self._stored = await self._runs.last_number(self._run_id)
+        self._number = self._stored
         self._writing = asyncio.create_task(self._write())
         return self
 

@@ -109,16 +109,21 @@ class Executor:
             updated_at=now,
             starts_at=now + timedelta(seconds=spec.delay_seconds),
         )
-        others = await self.runs.add(
+        has_room = len(self._active) < MOST_AT_ONCE
+        queued, others = await self.runs.add(
             run,
             create_thread=spec.create_thread,
             thread_metadata={"graph_id": spec.graph_id, "assistant_id": spec.assistant_id},
             owner=spec.owner,
+            worker=self._worker if has_room else None,
+            events=[_metadata_event(run.run_id)],
         )
         if spec.strategy in ("interrupt", "rollback"):
             for other in others:
                 await self._cancel(other.run_id, "interrupt" if spec.strategy == "interrupt" else "rollback")
-        if not others and spec.delay_seconds == 0:
+        if queued.worker is not None:
+            self._launch(run.run_id, claimed=queued)
+        elif not others and spec.delay_seconds == 0:
             self._launch(run.run_id)
         else:
             await self._launch_next(spec.thread_id)
@@ -160,6 +165,19 @@ class Executor:
                     return run
                 if run_id not in self._active:
                     await notified(TICK_SECONDS)
+
+    async def final_values(self, run: ThreadRun) -> Json:
+        """Waits for the run's end and returns its outcome; after a rollback that from before it."""
+        active = self._active.get(run.run_id)
+        while active is not None and active is self._active.get(run.run_id) and active.outcome is None:
+            with self._ends.subscribed(run.run_id) as notified:
+                await notified(LONG_SECONDS)
+        if active is not None and active.outcome is not None:
+            return active.outcome
+        finished = await self.wait(run.run_id)
+        if finished is None:
+            return serialization.outcome(await self.state(run.graph_id, run.thread_id))
+        return await self.outcome(finished)
 
     async def outcome(self, run: ThreadRun) -> Json:
         """The values that a run ended with, or `__error__`."""
@@ -253,10 +271,15 @@ class Executor:
         if len(self._active) < MOST_AT_ONCE and (run := await self.runs.next(thread_id)) is not None:
             self._launch(run.run_id)
 
-    def _launch(self, run_id: str, *, orphan: ThreadRun | None = None) -> None:
-        """Works on the run in a task of its own. If there is no room, a later tick finds the run again."""
-        if run_id not in self._active and len(self._active) < MOST_AT_ONCE:
-            active = self._active[run_id] = ActiveRun()
+    def _launch(
+        self, run_id: str, *, claimed: ThreadRun | None = None, orphan: ThreadRun | None = None
+    ) -> None:
+        """Works on the run in a task of its own. If there is no room, a later tick finds the run again.
+
+        A run that is claimed already is worked on in any case.
+        """
+        if run_id not in self._active and (claimed is not None or len(self._active) < MOST_AT_ONCE):
+            active = self._active[run_id] = ActiveRun(claimed=claimed)
             active.task = asyncio.create_task(self._work(run_id, active, orphan))
 
     async def _work(self, run_id: str, active: ActiveRun, orphan: ThreadRun | None) -> None:
@@ -276,13 +299,14 @@ class Executor:
     )
     async def _work_on(self, run_id: str, active: ActiveRun, orphan: ThreadRun | None) -> None:
         """Claims the run and works on it to its end, retrying while a store is unavailable."""
-        run = await self.runs.claim(run_id, self._worker)
+        claimed, active.claimed = active.claimed, None
+        run = claimed if claimed is not None else await self.runs.claim(run_id, self._worker)
         if run is None and orphan is not None:
             run = await self.runs.take_over(orphan, self._worker)
         if run is None:
             return
-        active.stopped = run.cancel
-        await self._execute(run, active)
+        active.stopped = active.stopped or run.cancel
+        await self._execute(run, active, stored=None if claimed is None else 1)
         if run.request.get("webhook") is not None:
             await self._send_webhook(run_id)
 
@@ -300,11 +324,13 @@ class Executor:
             await self.jobs.send_webhook(run_id, url, body)
             await self.runs.webhook_sent(run_id)
 
-    async def _execute(self, run: ThreadRun, active: ActiveRun) -> None:
+    async def _execute(self, run: ThreadRun, active: ActiveRun, stored: int | None) -> None:
+        """`stored` is the number of events that were stored with the claim; None if there were none."""
         request = RunRequest.model_validate(run.request)
         try:
-            async with EventLog(run, self.runs, self._events, self._on_lost) as event_log:
-                event_log.append("metadata", {"run_id": run.run_id, "attempt": run.attempt})
+            async with EventLog(run, self.runs, self._events, self._on_lost, stored=stored) as event_log:
+                if stored is None:
+                    event_log.append("metadata", {"run_id": run.run_id, "attempt": run.attempt})
                 graph_spec = self.graph_specs[run.graph_id]
                 attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, self._runtime)
                 status, error = await attempt.execute(active)
@@ -332,7 +358,7 @@ class Executor:
             await self.saver.aundo_run(run.thread_id, run.run_id)
         snapshot = await graph.aget_state(thread_config(run.thread_id))
         try:
-            return await self.runs.finish(
+            others = await self.runs.finish(
                 run,
                 status,
                 serialization.thread_outcome(snapshot, error),
@@ -343,6 +369,8 @@ class Executor:
         except RollbackAsked:
             active.stopped = "rollback"
             return await self._finish(run, request, active, "interrupted", None)
+        active.outcome = {"__error__": error} if status == "error" else serialization.outcome(snapshot)
+        return others
 
     async def _give_up(self, run: ThreadRun, error: Exception) -> None:
         """Ends a run that cannot be finished normally, for example if its checkpoints are unreadable."""
@@ -353,6 +381,11 @@ class Executor:
         """Stops the attempt at a run that another process has taken over."""
         if (active := self._active.get(run_id)) is not None and active.task is not None:
             active.task.cancel()
+
+
+def _metadata_event(run_id: str) -> RunEvent:
+    """The first event of a run's first attempt."""
+    return RunEvent(number=1, name="metadata", data=serialization.text({"run_id": run_id, "attempt": 1}))
 
 
 @asynccontextmanager

@@ -45,6 +45,10 @@ class ActiveRun:
     """Runs the graph."""
     stopped: CancelAction | None = None
     """How the run was cancelled."""
+    claimed: ThreadRun | None = None
+    """The run, if it was claimed when it was queued; its metadata event is then stored already."""
+    outcome: Json | None = None
+    """What the run ended with, for those who wait for it in this process."""
 
     def stop(self, action: CancelAction) -> None:
         """Ends the graph; the first action counts."""
@@ -103,21 +107,28 @@ class RunAttempt:
     async def _run_graph(self) -> None:
         run, request, graph_spec = self.run, self.request, self.graph_spec
         config = graph_config(request, run, graph_spec)
-        snapshot = await graph_spec.graph.aget_state(thread_config(run.thread_id))
-        begun = (snapshot.metadata or {}).get("run_id") == run.run_id
-        if begun:
-            await self._append_missed_events()
-        if begun and set(snapshot.next) <= _node_names(request.interrupt_before, graph_spec):
-            return  # an earlier attempt reached the end, or the node to stop at, but did not record it
-        if request.command is not None and request.command.answers and not (begun or snapshot.interrupts):
-            raise ValueError("nothing to resume: the thread is not waiting at an interrupt")
+        begun = False
+        if run.attempt == 1 and request.input is not None:  # the thread's state does not matter
+            entry = await graph_input(request, run, graph_spec, None)
+        else:
+            snapshot = await graph_spec.graph.aget_state(thread_config(run.thread_id))
+            begun = (snapshot.metadata or {}).get("run_id") == run.run_id
+            if begun:
+                await self._append_missed_events()
+            if begun and set(snapshot.next) <= _node_names(request.interrupt_before, graph_spec):
+                return  # an earlier attempt reached the end, or the node to stop at, but did not record it
+            if request.command is not None and request.command.answers and not (begun or snapshot.interrupts):
+                raise ValueError("nothing to resume: the thread is not waiting at an interrupt")
+            if not begun and request.checkpoint_id is not None:
+                fork = thread_config(run.thread_id, request.checkpoint_id)
+                snapshot = await graph_spec.graph.aget_state(fork)
+            entry = None if begun else await graph_input(request, run, graph_spec, snapshot)
         if not begun and request.checkpoint_id is not None:
             config["configurable"]["checkpoint_id"] = request.checkpoint_id
-            snapshot = await graph_spec.graph.aget_state(thread_config(run.thread_id, request.checkpoint_id))
         config["run_id"] = uuid.uuid4()
         async for name, data in stream(
             graph_spec.graph,
-            None if begun else await graph_input(request, run, graph_spec, snapshot),
+            entry,
             config,
             context=self.runtime,
             modes=(*request.modes, *graph_spec.stored_modes),

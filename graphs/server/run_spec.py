@@ -88,13 +88,17 @@ def check(request: RunRequest, graph_spec: GraphSpec) -> RunRequest:
 
 
 async def graph_input(
-    request: RunRequest, run: ThreadRun, graph_spec: GraphSpec, snapshot: StateSnapshot
+    request: RunRequest, run: ThreadRun, graph_spec: GraphSpec, snapshot: StateSnapshot | None
 ) -> Any:
-    """What LangGraph is invoked with: a state, a command, or None to continue from the snapshot."""
+    """What LangGraph is invoked with: a state, a command, or None to continue from the snapshot.
+
+    Without an input, the snapshot is needed.
+    """
     if request.input is not None:
         return await graph_spec.initial_state(
             run.thread_id, request.input, streamed=streams_messages(request.modes)
         )
+    assert snapshot is not None, "a request without input continues from a snapshot"
     resuming = snapshot.next and snapshot.values
     changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values) if resuming else {}
     if (command := request.command) is None:

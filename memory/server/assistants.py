@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from cachetools import TTLCache
 from sqlalchemy import RowMapping, Select, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +17,9 @@ from memory.server.threads import Json, contains, moment
 
 SHIPPED_NAMESPACE = uuid.UUID("7f0d3a0e-5d5c-4bb0-9d5b-6f6c0b9f4c1e")
 """UUID namespace of the built-in assistants: one per graph, with the same id in every installation."""
+CACHE_SECONDS = 1.0
+"""How long a run may still use an assistant as it was before another process changed it."""
+CACHE_SIZE = 1000
 
 
 class AssistantFields(Record):
@@ -63,6 +67,7 @@ class Assistants:
         """`shipped` are the names of the graphs that have a built-in assistant."""
         self._database = database
         self._shipped = {name: str(uuid.uuid5(SHIPPED_NAMESPACE, name)) for name in shipped}
+        self._recent: TTLCache[str, Assistant] = TTLCache(maxsize=CACHE_SIZE, ttl=CACHE_SECONDS)
 
     async def create_shipped(self) -> None:
         """Creates the built-in assistants that do not exist yet."""
@@ -97,6 +102,13 @@ class Assistants:
             )
         return _assistant(rows[0])
 
+    async def recent(self, name: str) -> Assistant:
+        """The assistant as it was at most CACHE_SECONDS ago, for runs. Raises UnknownAssistant."""
+        assistant = self._recent.get(name)
+        if assistant is None:
+            assistant = self._recent[name] = await self.get(name)
+        return assistant
+
     async def update(self, name: str, changes: Json) -> Assistant:
         """Saves a new version with the changed fields; metadata is merged. Raises UnknownAssistant."""
         now = self._database.now().timestamp()
@@ -115,6 +127,7 @@ class Assistants:
             row = _version_row(current.assistant_id, version, now, fields)
             await connection.execute(insert(ASSISTANT_VERSIONS).values(row))
             await connection.execute(update(ASSISTANTS).where(is_this).values(version=version))
+        self._recent.clear()
         return await self.get(current.assistant_id)
 
     async def set_version(self, name: str, version: int) -> Assistant:
@@ -126,6 +139,7 @@ class Assistants:
         async with self._database.begin() as connection:
             change = update(ASSISTANTS).where(ASSISTANTS.c.id == assistant.assistant_id)
             await connection.execute(change.values(version=version, updated_at=now))
+        self._recent.clear()
         return await self.get(assistant.assistant_id)
 
     async def versions(
@@ -150,6 +164,7 @@ class Assistants:
             raise ValueError(f"assistant {name} is built in and cannot be deleted")
         async with self._database.begin() as connection:
             await connection.execute(delete(ASSISTANTS).where(ASSISTANTS.c.id == assistant.assistant_id))
+        self._recent.clear()
 
     async def search(self, query: AssistantQuery) -> tuple[Assistant, ...]:
         """The matching assistants, in order; a `limit` of 0 returns all."""

@@ -83,12 +83,21 @@ class ThreadRuns:
         self._database = database
 
     async def add(
-        self, run: ThreadRun, *, create_thread: bool, thread_metadata: Json, owner: str | None = None
-    ) -> tuple[ThreadRun, ...]:
-        """Queues the run and returns the thread's unfinished runs, which its strategy may end.
+        self,
+        run: ThreadRun,
+        *,
+        create_thread: bool,
+        thread_metadata: Json,
+        owner: str | None = None,
+        worker: str | None = None,
+        events: Sequence[RunEvent] = (),
+    ) -> tuple[ThreadRun, tuple[ThreadRun, ...]]:
+        """Queues the run; returns it with the thread's unfinished runs, which its strategy may end.
 
-        `owner` owns the thread if it is created. Raises UnknownThread unless `create_thread`, ValueError if
-        the thread belongs to another graph, ThreadBusy if the run rejects waiting, AlreadyExists.
+        If there are none and the run is due, the worker begins its first attempt in the same transaction,
+        with its first events. `owner` owns the thread if it is created. Raises UnknownThread unless
+        `create_thread`, ValueError if the thread belongs to another graph, ThreadBusy if the run rejects
+        waiting, AlreadyExists.
         """
         now = self._now()
         async with self._database.begin() as connection:
@@ -104,12 +113,17 @@ class ThreadRuns:
                     f"thread {run.thread_id} is busy with run {others[0].run_id}: wait for it, or send"
                     " another multitask_strategy"
                 )
+            begins = worker is not None and not others and run.starts_at.timestamp() <= now
+            if begins:
+                run = run.model_copy(update={"status": "running", "attempt": 1, "worker": worker})
             add = self._database.insert_once(THREAD_RUNS).values(_columns(run))
             if (await connection.execute(add.returning(THREAD_RUNS.c.id))).first() is None:
                 raise AlreadyExists(f"run {run.run_id} exists already")
+            if begins and events:
+                await connection.execute(insert(RUN_EVENTS), _event_rows(run.run_id, events))
             values = {"status": "busy", "metadata": thread_metadata | before["metadata"]}
             await connection.execute(update(THREADS).where(THREADS.c.id == run.thread_id).values(values))
-            return others
+            return run, others
 
     async def next(self, thread_id: str) -> ThreadRun | None:
         """The thread's first pending run, if it is due and no run is active."""
@@ -301,9 +315,7 @@ class ThreadRuns:
         """Stores events. Raises RunLost if another attempt used one of the numbers, or the run is deleted."""
         try:
             async with self._database.begin() as connection:
-                await connection.execute(
-                    insert(RUN_EVENTS), [{"run_id": run_id, **event.model_dump()} for event in events]
-                )
+                await connection.execute(insert(RUN_EVENTS), _event_rows(run_id, events))
         except IntegrityError:
             raise RunLost(f"run {run_id} was deleted or taken over by another process") from None
 
@@ -392,6 +404,10 @@ def _outcome(row: RowMapping) -> ThreadOutcome:
     return ThreadOutcome(
         values=row["values"], interrupts=row["interrupts"], unfinished=unfinished, error=row["error"]
     )
+
+
+def _event_rows(run_id: str, events: Sequence[RunEvent]) -> list[Json]:
+    return [{"run_id": run_id, **event.model_dump()} for event in events]
 
 
 def _columns(run: ThreadRun) -> Json:
