@@ -85,8 +85,8 @@ class Service:
     """Held while texts are embedded for a client, because several at once would only occupy all threads."""
 
 
-def service_of(request: Request) -> Service:
-    """The service of the app that received the request."""
+async def service_of(request: Request) -> Service:
+    """The service of the app that received the request; async, because FastAPI runs others in threads."""
     service = request.app.state.service
     assert isinstance(service, Service), "the app's lifespan sets it before the first request"
     return service
