@@ -60,6 +60,8 @@ from memory.server.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
+ROUTES_CHECK_SECONDS = 0.5
+"""A promotion or rollback by another process takes effect within a second."""
 ADAPTER_CHECK_SECONDS = 3.0
 """Interval at which `keep_adapters_loaded` checks the engine."""
 
@@ -164,6 +166,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         )
         adapter_check = asyncio.create_task(keep_adapters_loaded(engine, registry))
         stack.push_async_callback(_cancel, adapter_check)
+        routes_check = asyncio.create_task(follow_registry(routes))
+        stack.push_async_callback(_cancel, routes_check)
         yield Service(
             settings=settings,
             runtime=runtime,
@@ -261,6 +265,20 @@ async def keep_adapters_loaded(
             if restored:
                 log.info("loaded into the engine again: %s", ", ".join(restored))
         await asyncio.sleep(every)
+
+
+async def follow_registry(routes: Routes, *, every: float = ROUTES_CHECK_SECONDS) -> None:
+    """Refreshes the routes when another process moves an alias; never returns."""
+    while True:
+        await asyncio.sleep(every)
+        try:
+            if await routes.refresh_if_changed():
+                log.info("routes: %s", ", ".join(sorted(routes.live)) or "the base model alone")
+        except StorageError as error:
+            log.error("the adapter registry cannot be read: %s", error)
+        except Exception:
+            log.exception("routes are no longer refreshed because of a bug: restart the api")
+            raise
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

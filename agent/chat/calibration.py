@@ -191,7 +191,9 @@ def predicted_chances(model: LogisticModel, labels: Sequence[Label]) -> Floats:
     """The model's probability for each answer, [labels]."""
     values = _matrix(labels, model.features)
     scores = (values - np.asarray(model.mean)) / np.asarray(model.scale) @ np.asarray(model.weights)
-    probabilities: Floats = (1.0 + np.tanh((scores + model.intercept) / 2)) / 2  # as in `gate.right_probability`
+    probabilities: Floats = (
+        1.0 + np.tanh((scores + model.intercept) / 2)
+    ) / 2  # as in `gate.right_probability`
     return probabilities
 
 

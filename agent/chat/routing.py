@@ -80,6 +80,8 @@ class Routes:
         """By the name of the live adapter."""
         self._gates: Mapping[tuple[str, str | None], Mapping[Digest, AnswerGate]] = {}
         """By domain and adapter, then by the digest of the gate that each replaces."""
+        self._live_names: Mapping[str, str] = {}
+        """All live adapters at the last refresh, those of other base models too."""
         self._refreshing = asyncio.Lock()
 
     async def refresh(self) -> None:
@@ -91,7 +93,16 @@ class Routes:
         async with self._refreshing:
             await self._refresh()
 
+    async def refresh_if_changed(self) -> bool:
+        """Refreshes if another process moved an alias; returns whether one did."""
+        names = await asyncio.to_thread(self._registry.live_names)
+        if names == self._live_names:
+            return False
+        await self.refresh()
+        return True
+
     async def _refresh(self) -> None:
+        names = await asyncio.to_thread(self._registry.live_names)  # first: later changes are then noticed
         calibrations = await asyncio.to_thread(self._calibrations.list)
         gates: dict[tuple[str, str | None], dict[Digest, AnswerGate]] = {}
         for calibration in calibrations:
@@ -110,7 +121,7 @@ class Routes:
                 else await asyncio.to_thread(self._embedder.embed, sentences)
                 for name, sentences in texts.items()
             }
-        self._live = live
+        self._live, self._live_names = live, names
 
     async def _read_live_adapter(self, adapter: Adapter) -> LiveAdapter:
         facts: list[Fact] = []

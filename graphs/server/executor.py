@@ -1,7 +1,8 @@
-"""The executor: starts runs on threads, follows and cancels them, and takes over those of dead processes.
+"""The executor: starts, follows and cancels runs on conversation threads, and takes over those of crashed
+processes.
 
-A run is its row, its event log, and the lease of the process that works on it. One attempt at a run is in
-`run_attempt`.
+A run consists of a database row, an event log and the lease of the process that executes it. One attempt at a
+run is in `run_attempt`.
 """
 
 import asyncio
@@ -44,9 +45,9 @@ from memory.server.threads import Json, ThreadOutcome, Threads
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 """Interval at which other processes' requests are looked for."""
-CHORE_SECONDS = 2.0
+ORPHAN_CHECK_SECONDS = 2.0
 """Interval at which orphaned runs are looked for."""
 CLEANUP_SECONDS = 600.0
 """Interval at which old events and records of jobs are deleted."""
@@ -54,18 +55,18 @@ EVENT_RETENTION = timedelta(hours=1)
 """How long the events of a finished run can still be streamed; its state stays."""
 PAGE = 200
 """Runs whose events are deleted at once."""
-LONG_SECONDS = 5.0
+LOCAL_POLL_SECONDS = 5.0
 """Interval of polling for a run of this process, which notifies its subscribers."""
 LONGEST_RETRY = 30
 """Most seconds between two attempts to store a run's events or its end."""
-MOST_AT_ONCE = 200
+MAX_CONCURRENT_RUNS = 200
 """Runs that one process works on; others stay pending."""
 
-Chore = Callable[["Executor"], Awaitable[None]]
+PeriodicTask = Callable[["Executor"], Awaitable[None]]
 
 
 class Executor:
-    """The runs on threads."""
+    """Executes the runs of this process."""
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class Executor:
             updated_at=now,
             starts_at=now + timedelta(seconds=spec.delay_seconds),
         )
-        has_room = len(self._active) < MOST_AT_ONCE
+        has_room = len(self._active) < MAX_CONCURRENT_RUNS
         queued, others = await self.runs.add(
             run,
             create_thread=spec.create_thread,
@@ -144,7 +145,7 @@ class Executor:
             with self._events.subscribed(run_id) as notified:
                 status, events = await self.runs.events(run_id, after)
                 if not events and status in UNFINISHED:
-                    await notified(LONG_SECONDS if run_id in self._active else TICK_SECONDS)
+                    await notified(LOCAL_POLL_SECONDS if run_id in self._active else POLL_SECONDS)
             for event in events:
                 after = event.number
                 yield event
@@ -156,7 +157,7 @@ class Executor:
         while True:
             with self._ends.subscribed(run_id) as notified:
                 if run_id in self._active:
-                    await notified(LONG_SECONDS)
+                    await notified(LOCAL_POLL_SECONDS)
                 try:
                     run = await self.runs.get(run_id)
                 except UnknownRun:
@@ -164,14 +165,14 @@ class Executor:
                 if run.finished:
                     return run
                 if run_id not in self._active:
-                    await notified(TICK_SECONDS)
+                    await notified(POLL_SECONDS)
 
     async def final_values(self, run: ThreadRun) -> Json:
         """Waits for the run's end and returns its outcome; after a rollback that from before it."""
         active = self._active.get(run.run_id)
         while active is not None and active is self._active.get(run.run_id) and active.outcome is None:
             with self._ends.subscribed(run.run_id) as notified:
-                await notified(LONG_SECONDS)
+                await notified(LOCAL_POLL_SECONDS)
         if active is not None and active.outcome is not None:
             return active.outcome
         finished = await self.wait(run.run_id)
@@ -203,21 +204,21 @@ class Executor:
                     await self._cancel(run.run_id, "interrupt")
             await asyncio.sleep(0.02)
 
-    async def run_forever(self, chores: Sequence[Chore]) -> None:
+    async def run_forever(self, periodic_tasks: Sequence[PeriodicTask]) -> None:
         """Starts runs that are due, cancels those that other processes cancelled, takes over orphans."""
-        last_chores = last_cleanup = 0.0
+        last_tasks = last_cleanup = 0.0
         while True:
             try:
                 if self._active:
                     for run in await self.runs.to_cancel(tuple(self._active)):
                         assert run.cancel is not None, "the query selects by it"
                         self._active[run.run_id].stop(run.cancel)
-                if time.monotonic() - last_chores > CHORE_SECONDS:
-                    last_chores = time.monotonic()
+                if time.monotonic() - last_tasks > ORPHAN_CHECK_SECONDS:
+                    last_tasks = time.monotonic()
                     await self._take_over_orphans()
                     await self.jobs.resume_orphans()
-                    for chore in chores:
-                        await chore(self)
+                    for periodic_task in periodic_tasks:
+                        await periodic_task(self)
                 if time.monotonic() - last_cleanup > CLEANUP_SECONDS and not await self._clean_up():
                     last_cleanup = time.monotonic()  # else the next page is deleted at the next tick
                 for thread_id in await self.runs.due():
@@ -227,7 +228,7 @@ class Executor:
             except Exception:
                 log.exception("runs are no longer supervised because of a bug: restart the api")
                 raise
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def aclose(self) -> None:
         """Stops working. Runs keep their last checkpoint, and the next process continues them."""
@@ -251,7 +252,7 @@ class Executor:
                 self._launch(run.run_id, orphan=run)
 
     async def _clean_up(self) -> int:
-        """Deletes a page of what is past its retention; returns how much there was."""
+        """Deletes a page of expired events and job records; returns how many."""
         now = self._database.now()
         return await self.runs.drop_events(
             now - EVENT_RETENTION, limit=PAGE
@@ -268,7 +269,7 @@ class Executor:
         return run is not None
 
     async def _launch_next(self, thread_id: str) -> None:
-        if len(self._active) < MOST_AT_ONCE and (run := await self.runs.next(thread_id)) is not None:
+        if len(self._active) < MAX_CONCURRENT_RUNS and (run := await self.runs.next(thread_id)) is not None:
             self._launch(run.run_id)
 
     def _launch(
@@ -278,7 +279,7 @@ class Executor:
 
         A run that is claimed already is worked on in any case.
         """
-        if run_id not in self._active and (claimed is not None or len(self._active) < MOST_AT_ONCE):
+        if run_id not in self._active and (claimed is not None or len(self._active) < MAX_CONCURRENT_RUNS):
             active = self._active[run_id] = ActiveRun(claimed=claimed)
             active.task = asyncio.create_task(self._work(run_id, active, orphan))
 
@@ -286,7 +287,7 @@ class Executor:
         try:
             await self._work_on(run_id, active, orphan)
         except Exception:
-            log.exception("run %s was dropped", run_id)
+            log.exception("run %s was abandoned after an unexpected error", run_id)
         finally:
             del self._active[run_id]
             self._events.notify(run_id)
@@ -336,7 +337,7 @@ class Executor:
                 status, error = await attempt.execute(active)
             others = await self._finish(run, request, active, status, error)
         except (RunLost, UnknownThread) as lost:
-            log.warning("stopped working: %s", lost)
+            log.warning("stopped the attempt: %s", lost)
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -394,10 +395,10 @@ async def open_executor(
     saver: Saver,
     graph_specs: Sequence[GraphSpec],
     url: str,
-    chores: Sequence[Chore] = (),
+    periodic_tasks: Sequence[PeriodicTask] = (),
     make_senders: "Callable[[Executor], tuple[SendWebhook, FireCron]] | None" = None,
 ) -> AsyncIterator[Executor]:
-    """Opens the executor and continues unfinished runs; `chores` run every two seconds.
+    """Opens the executor and continues unfinished runs; `periodic_tasks` run every two seconds.
 
     `url` is the SQLAlchemy URL of DBOS's tables and of the process leases. `make_senders` returns what sends
     webhooks and fires crons. Raises StoreUnavailable.
@@ -405,7 +406,7 @@ async def open_executor(
     async with open_lease(url) as lease, open_background_jobs(url, lease) as jobs:
         executor = Executor(runtime, saver, graph_specs, jobs, lease)
         jobs.launch(*((_unexpected, _unexpected) if make_senders is None else make_senders(executor)))
-        supervising = asyncio.create_task(executor.run_forever(chores))
+        supervising = asyncio.create_task(executor.run_forever(periodic_tasks))
         try:
             yield executor
         finally:

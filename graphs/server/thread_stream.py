@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from graphs.server.executor import TICK_SECONDS, Executor
+from graphs.server.executor import POLL_SECONDS, Executor
 from memory.errors import UnknownRun, UnknownThread
 from memory.server.runs import RunEvent, RunStatus, ThreadRun
 
@@ -53,7 +53,7 @@ async def follow_thread(
                 await executor.threads.get(thread_id)
             except UnknownThread:
                 return
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def _status(executor: Executor, run: ThreadRun) -> RunStatus | None:

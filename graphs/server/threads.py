@@ -149,7 +149,7 @@ async def prune(executor: Executor, thread_ids: Sequence[str], *, latest: bool) 
 
 
 async def expire(executor: Executor) -> None:
-    """Deletes or prunes expired threads; a chore of the executor."""
+    """Deletes or prunes expired threads; a periodic_task of the executor."""
     for thread_id, strategy in await executor.threads.expired():
         if strategy == "keep_latest":
             await executor.saver.aprune([thread_id], strategy="keep_latest")

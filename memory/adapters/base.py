@@ -26,6 +26,10 @@ class AdapterRegistry(Protocol):
         """The adapter that serves the domain now; None if the base model does."""
         ...
 
+    def live_names(self) -> Mapping[Domain, str]:
+        """The live adapter's name for each domain that has one; cheap enough to poll."""
+        ...
+
     def promote(self, name: str) -> None:
         """Makes the adapter live; the previous one becomes retired.
 

@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +72,7 @@ class MlflowAdapterRegistry:
         if tracking_url is None and not database.exists():
             _create_database(database)
         self._client = _connect(tracking_url or f"sqlite:///{database}")
+        self._names: dict[tuple[Domain, str], str] = {}
         self._reported_corrupt: set[str] = set()
         """Adapters that `list` has logged as unreadable; it is called every few seconds."""
 
@@ -129,6 +130,20 @@ class MlflowAdapterRegistry:
         """The adapter that serves the domain now; None if the base model does."""
         version = self._live_version(domain)
         return self._adapter(version) if version else None
+
+    @_registry_errors()
+    def live_names(self) -> Mapping[Domain, str]:
+        """The live adapter's name for each domain that has one; a query and no file."""
+        names: dict[Domain, str] = {}
+        token: str | None = None
+        while True:
+            page = self._client.search_registered_models(max_results=1000, page_token=token)
+            for model in page:
+                if LIVE in model.aliases:
+                    names[model.name] = self._name_of(model.name, str(model.aliases[LIVE]))
+            token = page.token
+            if not token:
+                return names
 
     @_registry_errors()
     def promote(self, name: str) -> None:
@@ -232,6 +247,13 @@ class MlflowAdapterRegistry:
             if LIVE in model.aliases:
                 return self._client.get_model_version(domain, model.aliases[LIVE])
         return None
+
+    def _name_of(self, domain: Domain, version: str) -> str:
+        """The adapter's name for an MLflow version; it never changes, so it is read once."""
+        if (domain, version) not in self._names:
+            found = self._client.get_model_version(domain, version)
+            self._names[domain, version] = found.tags["adapter"]
+        return self._names[domain, version]
 
     def _history(self, domain: Domain, *, upto: "ModelVersion | None") -> tuple[str, ...]:
         """MLflow version numbers in the order of their last promotion, up to and including the live one.

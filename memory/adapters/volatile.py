@@ -1,6 +1,6 @@
 """An adapter registry in RAM, for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
 from memory.errors import AdapterNotServable, UnknownAdapter
@@ -46,6 +46,10 @@ class VolatileAdapterRegistry:
 
     def live(self, domain: Domain) -> Adapter | None:
         return self.get(self._live[domain]) if domain in self._live else None
+
+    def live_names(self) -> Mapping[Domain, str]:
+        """See AdapterRegistry.live_names."""
+        return dict(self._live)
 
     def promote(self, name: str) -> None:
         adapter = self.get(name)

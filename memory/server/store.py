@@ -140,9 +140,7 @@ async def open_item_store(url: str, embedder: Embedder) -> AsyncIterator[ItemSto
             async with _postgresql(postgres_url, embedder) as postgres, _ttl_sweeper(postgres):
                 yield postgres
     except (psycopg.Error, sqlite3.Error) as error:
-        raise StoreUnavailable(
-            f"the item store cannot be used: check its database ({error})"
-        ) from error
+        raise StoreUnavailable(f"the item store cannot be used: check its database ({error})") from error
 
 
 @asynccontextmanager

@@ -235,3 +235,17 @@ def test_what_learned_a_curriculum_in_quarantine_neither_goes_live_nor_is_rolled
     assert name_of(registry.rollback(domain)) == names[0]
     with pytest.raises(AdapterNotServable, match="a person withdrew it"):
         registry.promote(names[1])
+
+
+def test_the_live_names_follow_promotion_rollback_and_retirement(
+    registry: AdapterRegistry, domain: str
+) -> None:
+    first, second = add(registry, domain, 1), add(registry, domain, 2)
+    assert domain not in registry.live_names()
+    registry.promote(first.name)
+    registry.promote(second.name)
+    assert registry.live_names()[domain] == second.name
+    registry.rollback(domain)
+    assert registry.live_names()[domain] == first.name
+    registry.retire(domain)
+    assert domain not in registry.live_names()

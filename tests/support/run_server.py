@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from graphs.server.background_jobs import BackgroundJobs
-from graphs.server.executor import Chore, Executor
+from graphs.server.executor import Executor, PeriodicTask
 from graphs.server.graph_spec import FailureKind, Graph
 from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import Runtime
@@ -166,7 +166,7 @@ class RunServer:
 
 @asynccontextmanager
 async def open_run_server(
-    runtime: Runtime, folder: Path, chores: Sequence[Chore] = (), *, supervised: bool = True
+    runtime: Runtime, folder: Path, periodic_tasks: Sequence[PeriodicTask] = (), *, supervised: bool = True
 ) -> AsyncIterator[RunServer]:
     """A process of the run server over the runtime's database and checkpoints in the folder.
 
@@ -177,7 +177,7 @@ async def open_run_server(
         executor = Executor(runtime, saver, (graph,), jobs, SoleProcess())
         server = RunServer(executor, graph, jobs)
         if supervised:
-            server.supervising = asyncio.create_task(executor.run_forever(chores))
+            server.supervising = asyncio.create_task(executor.run_forever(periodic_tasks))
         try:
             yield server
         finally:

@@ -112,6 +112,21 @@ async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
         await to("gpt-9")
 
 
+async def test_a_promotion_or_rollback_by_another_process_changes_the_routes() -> None:
+    lesson = curriculum()
+    one, two = adapter("rust"), adapter("rust", 2)
+    registry = VolatileAdapterRegistry([one, two])
+    routes = Routes(registry, dict.fromkeys((one.curriculum, two.curriculum), lesson).__getitem__)
+    assert not await routes.refresh_if_changed()
+    registry.promote(two.name)  # as another process would
+    assert await routes.refresh_if_changed()
+    assert routes.live["rust"].route.adapter == two.name
+    assert not await routes.refresh_if_changed()
+    registry.retire("rust")
+    assert await routes.refresh_if_changed()
+    assert "rust" not in routes.live
+
+
 async def test_a_rejected_version_cannot_be_asked_for(
     registry: AdapterRegistry, registry_home: Path, trained: Callable[..., Adapter]
 ) -> None:

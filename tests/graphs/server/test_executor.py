@@ -178,7 +178,7 @@ async def test_a_delayed_run_starts_when_it_is_due_and_others_go_first(server: R
 async def test_more_runs_than_a_process_works_on_stay_pending(
     server: RunServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executing, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(executing, "MAX_CONCURRENT_RUNS", 1)
     first, second = await server.start("wait", "one"), await server.start("sing", "two")
     await server.waits()
     assert await server.status(second) == "pending"
@@ -403,14 +403,14 @@ async def test_a_run_outlasts_a_store_that_is_away(
 async def test_supervision_outlasts_a_store_that_is_away_but_not_a_bug(
     runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executing, "CHORE_SECONDS", 0.0)
+    monkeypatch.setattr(executing, "ORPHAN_CHECK_SECONDS", 0.0)
     errors: list[Exception] = [StoreUnavailable("the database is away")]
 
-    async def chore(executor: Executor) -> None:
+    async def periodic_task(executor: Executor) -> None:
         if errors:
             raise errors.pop()
 
-    async with open_run_server(runtime, tmp_path, [chore]) as server:
+    async with open_run_server(runtime, tmp_path, [periodic_task]) as server:
         assert await server.end(await server.start("sing", delay_seconds=0.1)) == "success"
         assert errors == []
         assert server.supervising is not None
