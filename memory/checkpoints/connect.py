@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiosqlite
 import psycopg
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg.rows import dict_row
@@ -16,7 +17,6 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from memory.checkpoints.savers import Pool, PostgresSaver, Saver, SqliteSaver
 from memory.database.database import BUSY_SECONDS, parse_url
-from memory.database.sqlite import LoopConnection
 from memory.errors import StoreUnavailable
 from memory.records.base import Record
 
@@ -54,7 +54,7 @@ def serializer() -> JsonPlusSerializer:
 @asynccontextmanager
 async def _sqlite(path: str) -> AsyncIterator[SqliteSaver]:
     try:
-        async with LoopConnection(path, busy_seconds=BUSY_SECONDS) as connection:
+        async with aiosqlite.connect(path, timeout=BUSY_SECONDS) as connection:
             saver = SqliteSaver(connection, serde=serializer())
             await saver.setup()
             await saver.create_links_table("BLOB")

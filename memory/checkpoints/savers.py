@@ -93,36 +93,6 @@ class _ExtendedSaver(ChainedSaver):
                 await self.aundo_run(thread_id, run_id)
 
 
-class SharedLock:
-    """The lock of LangGraph's SQLite saver, shared by its methods so that one commit serves several writes.
-
-    A method's statements are committed by its own commit at the latest, and perhaps by another's before.
-    """
-
-    def __init__(self) -> None:
-        self._users = 0
-        self._unused = asyncio.Event()
-        self._unused.set()
-        self._entry = asyncio.Lock()
-
-    async def __aenter__(self) -> None:
-        async with self._entry:
-            self._users += 1
-            self._unused.clear()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._users -= 1
-        if self._users == 0:
-            self._unused.set()
-
-    @asynccontextmanager
-    async def exclusive(self) -> AsyncIterator[None]:
-        """Excludes all others, for statements that belong to one transaction."""
-        async with self._entry:
-            await self._unused.wait()
-            yield
-
-
 class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
     """LangGraph's SQLite saver with `aprune` and the methods of `_ExtendedSaver`, which it lacks."""
 
@@ -136,8 +106,6 @@ class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
 
     def __init__(self, connection: aiosqlite.Connection, *, serde: SerializerProtocol | None = None) -> None:
         super().__init__(connection, serde=serde)
-        self._shared_lock = SharedLock()
-        self.lock = self._shared_lock  # type: ignore[assignment]
         self._link_lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -168,7 +136,7 @@ class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
             await self.drop_unreferenced_links(thread_id)
 
     async def _run(self, *statements: Statement) -> None:
-        async with self._shared_lock.exclusive(), self.conn.cursor() as cursor:
+        async with self.lock, self.conn.cursor() as cursor:
             for statement, parameters in statements:
                 await cursor.execute(statement, parameters)
             await self.conn.commit()

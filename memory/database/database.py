@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memory.database.group_commit import GroupCommit
-from memory.database.sqlite import LoopConnection
 from memory.database.tables import GAPS, INTERACTIONS, NOT_CLOSED, RUNS, THREADS
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.language.text import key
@@ -281,11 +279,7 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
     """
     is_sqlite = parse_url(url).get_backend_name() == "sqlite"
     # SQLite has one writer at a time; queueing in the pool is quicker than retrying on a locked file.
-    options: dict[str, Any] = {"pool_pre_ping": True}
-    if is_sqlite:
-        path = parse_url(url).database or ":memory:"
-        connect = partial(LoopConnection, path, busy_seconds=BUSY_SECONDS)
-        options = {"pool_size": 1, "max_overflow": 0, "async_creator": connect}
+    options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if is_sqlite else {"pool_pre_ping": True}
     engine = create_async_engine(async_url(url), hide_parameters=True, **options)
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
@@ -335,9 +329,14 @@ def parse_url(url: str) -> URL:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    """Sets a new connection to WAL, sync on each commit, and foreign keys."""
+    """Sets a new connection to WAL, sync on each commit, foreign keys, and a timeout for other writers."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
