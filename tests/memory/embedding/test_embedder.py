@@ -1,11 +1,13 @@
-"""The hashing embedder; what every embedder does is in tests/conformance/test_embedder.py."""
+"""The embedders' own ways; what every embedder does is in tests/conformance/test_embedder.py."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory.embedding.embedder import HashingEmbedder
+from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
 
 
 @settings(deadline=None)
@@ -35,3 +37,16 @@ def test_a_vector_without_dimensions_is_refused() -> None:
 
 KNOWN_SUM = 0.60302
 """Of the vector above, computed once: hashing must not depend on Python's own `hash`."""
+
+
+def test_texts_that_several_threads_embed_at_once_get_their_own_vectors() -> None:
+    texts = [
+        f"What is the {word} of a library?" for word in ("name", "age", "size", "aim", "roof of the hall")
+    ]
+    embedder = SentenceEmbedder()
+    alone = [embedder.embed([text])[0] for text in texts]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(lambda text: embedder.embed([text]), texts * 6))
+    assert all(vectors.shape == (1, 384) for vectors in together)
+    for vectors, expected in zip(together, alone * 6, strict=True):
+        assert np.allclose(vectors[0], expected, atol=1e-5)
