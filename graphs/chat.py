@@ -24,33 +24,36 @@ from memory.records.interactions import UnsurePolicy
 Chat = CompiledStateGraph[ChatState, Runtime, ChatState, ChatState]
 
 
-def by_intent(state: ChatState) -> Literal["converse", "answer"]:
+# The functions that choose the next step are async, because LangGraph runs others in threads.
+
+
+async def by_intent(state: ChatState) -> Literal["converse", "answer"]:
     """Only questions are gated; conversation is answered directly."""
     return "answer" if state["intent"] == "question" else "converse"
 
 
-def after_answer(state: ChatState) -> Literal["check", "consult", "open_gap", "remember"]:
+async def after_answer(state: ChatState) -> Literal["check", "consult", "open_gap", "remember"]:
     """Returns or checks a confident answer; looks up an unsure one, unless it was streamed already."""
     if state["outcome"] == "answered":
         return "remember" if state["draft"] is None else "check"
     return "open_gap" if state["outcome"] == "answered_unsure" else "consult"
 
 
-def after_check(state: ChatState) -> Literal["consult", "apply_policy", "remember"]:
+async def after_check(state: ChatState) -> Literal["consult", "apply_policy", "remember"]:
     """Answers from the sources if they contradict the adapter; without any support, applies the policy."""
     if state["outcome"] == "answered":
         return "remember"
     return "consult" if state["reason"] is None else "apply_policy"
 
 
-def after_sources(state: ChatState) -> Literal["reword", "open_gap", "remember"]:
+async def after_sources(state: ChatState) -> Literal["reword", "open_gap", "remember"]:
     """Rewords a question that the sources do not answer; opens a gap if they contradict each other."""
     if state["outcome"] != "answered_from_sources":
         return "reword"
     return "remember" if state["reason"] is None else "open_gap"
 
 
-def after_rewording(state: ChatState) -> Literal["apply_policy", "remember"]:
+async def after_rewording(state: ChatState) -> Literal["apply_policy", "remember"]:
     """A question that the model answers in other words is no gap."""
     return "remember" if state["reworded"] is not None else "apply_policy"
 
