@@ -240,11 +240,11 @@ class Executor:
             await self.runs.release(self._worker)
 
     async def _take_over_orphans(self) -> None:
-        orphans = await self.runs.orphans(self._worker)
-        workers = frozenset(run.worker for run in orphans if run.worker is not None)
-        expired = await self._lease.expired(workers) if workers else frozenset()
+        orphans = await self.runs.orphans(self._worker, tuple(self._active))
+        others = frozenset(run.worker for run in orphans if run.worker not in (None, self._worker))
+        expired = await self._lease.expired(frozenset(filter(None, others))) if others else frozenset()
         for run in orphans:
-            if run.worker is not None and run.worker not in expired:
+            if run.worker in others and run.worker not in expired:
                 continue
             if run.finished:
                 await self._send_webhook(run.run_id)

@@ -156,12 +156,16 @@ class ThreadRuns:
         async with self._database.begin() as connection:
             return await _begin(connection, run, worker, self._now())
 
-    async def orphans(self, worker: str) -> tuple[ThreadRun, ...]:
-        """Runs of other processes, living or not, and finished ones whose webhook they have not sent."""
+    async def orphans(self, worker: str, active: Collection[str] = ()) -> tuple[ThreadRun, ...]:
+        """Runs of other processes, living or not, and finished ones whose webhook they have not sent.
+
+        Also the worker's own running ones that are not among its `active` ones: it failed to begin them.
+        """
         running = THREAD_RUNS.c.status == "running"
         query = select(THREAD_RUNS).where(
             or_(
                 and_(running, THREAD_RUNS.c.worker.is_distinct_from(worker)),
+                and_(running, THREAD_RUNS.c.id.not_in(active)),
                 and_(~running, THREAD_RUNS.c.worker != worker),
             )
         )

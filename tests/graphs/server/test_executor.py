@@ -417,3 +417,22 @@ async def test_supervision_outlasts_a_store_that_is_away_but_not_a_bug(
         errors.append(ZeroDivisionError("a bug"))
         with pytest.raises(ZeroDivisionError):
             await asyncio.wait_for(server.supervising, 20)
+
+
+async def test_a_run_that_was_claimed_but_never_begun_is_begun_by_the_supervision(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if an error came between the claim and the start of the task."""
+    monkeypatch.setattr(executing, "ORPHAN_CHECK_SECONDS", 0.05)
+    launch, dropped = server.executor._launch, []
+
+    def drop_the_first(run_id: str, **more: ThreadRun | None) -> None:
+        if not dropped:
+            dropped.append(run_id)
+            return
+        launch(run_id, **more)
+
+    monkeypatch.setattr(server.executor, "_launch", drop_the_first)
+    run_id = await server.start("sing")
+    assert await server.end(run_id) == "success"
+    assert dropped == [run_id]
