@@ -18,7 +18,7 @@ from agent.models.store import resolve_model
 from agent.settings import read_settings
 from benchmarks.learning import reading as learning_reading
 from benchmarks.learning.data import Text
-from benchmarks.learning.measure import Bench
+from benchmarks.learning.isolated import IsolatedBench
 from benchmarks.learning.parts import ABLATION, DEFAULT, READING, SMOKE, Lot, lots
 from benchmarks.learning.records import Kept, Measured, asked_of, share
 from benchmarks.learning.report import ablations, page
@@ -61,7 +61,7 @@ def jobs_of(found: Sequence[Lot], data: Path) -> list[Job]:
     ]
 
 
-def run(jobs: Sequence[Job], kept: Kept, bench: Bench, data: Path | None) -> None:
+def run(jobs: Sequence[Job], kept: Kept, bench: IsolatedBench, data: Path | None) -> None:
     """Measures what is not kept yet."""
     left = [(lot, text) for lot, text in jobs if kept.get(*_key(lot, text)) is None]
     clock = Clock(left)
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with sole_worker(home / "worker.lock"):  # two runs at once would mix what they keep
             if options.quick and not options.parts:
                 path.unlink(missing_ok=True)
-            run(jobs, Kept(path), Bench(model, home), None if options.quick else options.data)
+            run(jobs, Kept(path), IsolatedBench(model, home), None if options.quick else options.data)
     kept = Kept(path)
     result = result_of(kept, options)
     write(result)
