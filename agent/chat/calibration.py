@@ -24,6 +24,10 @@ RISKS = (0.2, 0.4)
 """Risks to guarantee, tried in this order. A third of the smallest models' surest answers is wrong, so they
 can only reach the last."""
 DELTA = 0.1
+LEAST_CHANCE = 0.5
+"""No answer counts as confident that is more likely wrong than right. The risk is a mean: the answers of an
+adapter to what it was taught are so often right that all others would pass as well. Of 30 questions about
+invented names an adapter's gate let 30 pass without this, and 2 with it; of 18 right answers it keeps 15."""
 STRICTEST_SHARE = 0.05
 """Share of answers above the strictest threshold: with fewer, a single wrong answer ends the search for
 thresholds at its first step."""
@@ -218,8 +222,8 @@ def choose_threshold(
     Fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052): thresholds are tried from strict to
     loose, each against the hypothesis that more than a share `risk` of the answers above it is wrong, by the
     exact binomial tail; the search ends at the first hypothesis not rejected at `delta`. Thresholds depend
-    only on the chances, not on correctness; a share `surely` of answers is above the strictest. Answers have
-    to be independent: one per question.
+    only on the chances, not on correctness; a share `surely` of answers is above the strictest, and none is
+    below LEAST_CHANCE. Answers have to be independent: one per question.
     """
     order = np.argsort(-stated, kind="stable")
     ranked, wrong = stated[order], np.cumsum(~right[order])
@@ -227,6 +231,8 @@ def choose_threshold(
     first = max(first_size(risk, delta), round(surely * len(stated)))
     for accepted in _sizes(len(stated), first):
         cut = float(ranked[accepted - 1])
+        if cut < LEAST_CHANCE:
+            break
         within = int(np.searchsorted(-ranked, -cut, side="right"))  # ties are accepted together
         if binom.cdf(wrong[within - 1], within, risk) > delta:
             break
