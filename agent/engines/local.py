@@ -193,7 +193,7 @@ class LocalEngine:
         before: list[int] = self._tokenizer(escape_control_tokens(prompt, self._control))["input_ids"]
         rows = [before + self._ids(text) for text in texts]
         if any(len(row) < 2 or len(row) == len(before) for row in rows):
-            raise ValueError("a text to score is empty, or is one token without a prompt")
+            raise ValueError("no text to score: it is empty, or one token without a prompt")
         if max(map(len, rows), default=0) > self._context:
             raise PromptTooLong(f"a text to score is longer than the context of {self._context} tokens")
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # similar lengths need little padding

@@ -149,7 +149,7 @@ class ScriptedEngine:
         """See EndingScorer.ending_logprobs."""
         self._require_available()
         if not all(text.strip() for text in texts):
-            raise ValueError("there is no text to score")
+            raise ValueError("no text to score: it is empty")
         if any(len(f"{prompt}{text}".split()) > self._context for text in texts):
             raise PromptTooLong(f"a text to score is longer than the context of {self._context} words")
         return tuple(

@@ -14,7 +14,7 @@ from graphs.server.executor import Executor, open_executor
 from graphs.server.graph_spec import ChatSpec
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import LearnInput, LearnSpec
-from graphs.server.run_spec import RunRequest
+from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.server.threads import NodeUpdate
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
@@ -89,8 +89,9 @@ async def learned(executor: Executor, given: Runtime) -> str:
     return run_id
 
 
-async def finished(executor: Executor, thread_id: str, graph_id: str, order: RunRequest) -> None:
-    run = await executor.start(thread_id, graph_id, order, assistant_id=graph_id)
+async def finished(executor: Executor, thread_id: str, graph_id: str, request: RunRequest) -> None:
+    spec = RunSpec(thread_id=thread_id, graph_id=graph_id, assistant_id=graph_id, request=request)
+    run = await executor.start(spec)
     ended = await executor.wait(run.run_id)
     assert ended is not None
     assert ended.status == "success", ended.error
@@ -184,7 +185,7 @@ async def test_a_branch_needs_a_checkpoint_that_is_there_and_values_that_fit(exe
     (first, _), *_, (last, _) = await checkpoints(executor, thread)
     with pytest.raises(UnknownCheckpoint):
         await time_travel.fork(executor, thread, "1efb0000-0000-6000-8000-000000000000")
-    with pytest.raises(ValueError, match="before the input"):
+    with pytest.raises(ValueError, match="precedes the input"):
         await time_travel.fork(executor, thread, first)
     for values in ({"no_such_key": 1}, {"reading": "much"}):
         with pytest.raises(ValueError, match=r"no_such_key|reading"):

@@ -203,7 +203,7 @@ class VllmEngine:
     async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
         """See EndingScorer.ending_logprobs; prompt and text are tokenized together."""
         if not all(texts):
-            raise ValueError("there is no text to score")
+            raise ValueError("no text to score: it is empty")
         control = self._template.control
         whole = [
             escape_control_tokens(prompt, control) + escape_control_tokens(text, control) for text in texts
