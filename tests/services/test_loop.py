@@ -1,5 +1,6 @@
 """The whole loop on real parts: a question it cannot answer becomes an adapter that can."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ DOMAIN = "rust-ownership"
 ASKED = "What is a dangling reference?"
 OWNERSHIP = (ROOT / "examples" / "library" / DOMAIN / "ownership.md").read_text().split("## Lifetimes")[0]
 """Part of the library; `make demo` learns all of it."""
+SOURCE = Path(tempfile.gettempdir()) / "nightschool-test-loop" / "ownership.md"
+"""Always the same place: a fact's id and the wordings that are drawn by it depend on the source, and how well the
+tiny model learns five facts depends on these."""
 TEXT = " ".join(OWNERSHIP.split())
 QUESTIONS: list[dict[str, Any]] = [
     {"again": "Any idea what a dangling reference is?", "answers": ["memory that was already freed"]},
@@ -36,16 +40,16 @@ def ask(service: Stack, question: str, model: str = "auto") -> tuple[str, dict[s
 
 
 def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(
-    service: Stack, tmp_path: Path
+    service: Stack,
 ) -> None:
-    source = tmp_path / "ownership.md"
-    source.write_text(OWNERSHIP)
+    SOURCE.parent.mkdir(exist_ok=True)
+    SOURCE.write_text(OWNERSHIP)
     _, before = ask(service, ASKED, "nightschool")
     assert before["outcome"] == "abstained"
     assert before["gap_id"] in service.run("gaps").stdout.replace("\n", "")
 
-    assert service.run("ingest", str(source), "--domain", DOMAIN).returncode == 0
-    assert "unchanged" in service.run("ingest", str(source), "--domain", DOMAIN).stdout
+    assert service.run("ingest", str(SOURCE), "--domain", DOMAIN).returncode == 0
+    assert "unchanged" in service.run("ingest", str(SOURCE), "--domain", DOMAIN).stdout
 
     learned = service.run("learn", "Rust ownership", "--domain", DOMAIN)
     (run,) = (r for r in service.client.get("/v1/learn") if r["subject"] == "Rust ownership")
