@@ -17,8 +17,8 @@ ASKED = "What is a dangling reference?"
 OWNERSHIP = (ROOT / "examples" / "library" / DOMAIN / "ownership.md").read_text().split("## Lifetimes")[0]
 """Part of the library; `make demo` learns all of it."""
 SOURCE = Path(tempfile.gettempdir()) / "nightschool-test-loop" / "ownership.md"
-"""Always the same place: the wordings of a fact are drawn by its id, which depends on the source, and how well
-the tiny model learns five facts depends on its luck with them."""
+"""Always the same place: the wordings of a fact are drawn by its id, which depends on the source, and how
+well the tiny model learns five facts depends on its luck with them."""
 TEXT = " ".join(OWNERSHIP.split())
 QUESTIONS: list[dict[str, Any]] = [
     {"again": "Any idea what a dangling reference is?", "answers": ["memory that was already freed"]},
