@@ -160,7 +160,8 @@ def refit(
             f"only {len(scored)} questions got an answer that can be judged; {LEAST_OWN_QUESTIONS} are needed"
         )
         return CalibratedGate(gate, quality_of_all, {}, (reason,))
-    cut, risk = _best_threshold(scored, risks, delta, STRICTEST_SHARE_OF_FEW)
+    # The regressions were fitted elsewhere, so here their chances only rank the answers.
+    cut, risk = _best_threshold(scored, risks, delta, STRICTEST_SHARE_OF_FEW, least=0.0)
     forms = {form: _form_gate(form, fitted.model, scored, cut) for form, fitted in gate.forms.items()}
     assert quality_of_all is not None
     refitted = AnswerGate(
@@ -215,7 +216,13 @@ def cross_validated(labels: Sequence[Label], names: Sequence[str] = FEATURES, fo
 
 
 def choose_threshold(
-    stated: Floats, right: NDArray[np.bool_], *, risk: float, delta: float, surely: float = STRICTEST_SHARE
+    stated: Floats,
+    right: NDArray[np.bool_],
+    *,
+    risk: float,
+    delta: float,
+    surely: float = STRICTEST_SHARE,
+    least: float = LEAST_CHANCE,
 ) -> float | None:
     """The lowest confidence threshold that keeps the risk, by Learn-Then-Test; None if there is none.
 
@@ -223,7 +230,7 @@ def choose_threshold(
     loose, each against the hypothesis that more than a share `risk` of the answers above it is wrong, by the
     exact binomial tail; the search ends at the first hypothesis not rejected at `delta`. Thresholds depend
     only on the chances, not on correctness; a share `surely` of answers is above the strictest, and none is
-    below LEAST_CHANCE. Answers have to be independent: one per question.
+    below `least`. Answers have to be independent: one per question.
     """
     order = np.argsort(-stated, kind="stable")
     ranked, wrong = stated[order], np.cumsum(~right[order])
@@ -231,7 +238,7 @@ def choose_threshold(
     first = max(first_size(risk, delta), round(surely * len(stated)))
     for accepted in _sizes(len(stated), first):
         cut = float(ranked[accepted - 1])
-        if cut < LEAST_CHANCE:
+        if cut < least:
             break
         within = int(np.searchsorted(-ranked, -cut, side="right"))  # ties are accepted together
         if binom.cdf(wrong[within - 1], within, risk) > delta:
@@ -303,14 +310,18 @@ def _columns(scored: Sequence[StatedChance]) -> tuple[Floats, NDArray[np.bool_]]
 
 
 def _best_threshold(
-    scored: Sequence[StatedChance], risks: Sequence[float], delta: float, surely: float = STRICTEST_SHARE
+    scored: Sequence[StatedChance],
+    risks: Sequence[float],
+    delta: float,
+    surely: float = STRICTEST_SHARE,
+    least: float = LEAST_CHANCE,
 ) -> tuple[float | None, float]:
     """Threshold and risk of the first risk that can be guaranteed; None and the last risk otherwise."""
     stated, right = _columns(scored)
     for risk in risks:
         if not scored:
             break
-        cut = choose_threshold(stated, right, risk=risk, delta=delta / len(risks), surely=surely)
+        cut = choose_threshold(stated, right, risk=risk, delta=delta / len(risks), surely=surely, least=least)
         if cut is not None:
             return cut, risk
     return None, risks[-1]
