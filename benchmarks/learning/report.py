@@ -189,12 +189,11 @@ def _overall(product: Sequence[Measured], command: str) -> list[Figure]:
         Figure("own answers lost", max(_drifted(lesson) for lesson in lessons), command),
         Figure("lessons that passed the gates", mean(lesson.passed for lesson in lessons), command),
         Figure("error of stated confidence", confidence_error(product), command),
-        Figure(
-            "seconds per passage",
-            sum(lesson.seconds for lesson in lessons) / sum(lesson.passages for lesson in lessons),
-            command,
-        ),
     ]
+    whole = _of([measured for measured in product if part_of(measured.part).facts is None])
+    if whole:  # where only some facts of a text are taught, its passages say nothing about the time
+        seconds = sum(lesson.seconds for lesson in whole) / sum(lesson.passages for lesson in whole)
+        found.append(Figure("seconds per passage", seconds, command))
     for name, way in (("before", "base"), ("after", "adapter")):
         declined = share(asked_of(product, "invented"), way)  # type: ignore[arg-type]  # both are ways
         found.append(Figure(f"invented names declined {name}", declined.value, command, declined))

@@ -212,7 +212,8 @@ class Executor:
                 if self._active:
                     for run in await self.runs.to_cancel(tuple(self._active)):
                         assert run.cancel is not None, "the query selects by it"
-                        self._active[run.run_id].stop(run.cancel)
+                        if (active := self._active.get(run.run_id)) is not None:  # else it has just ended
+                            active.stop(run.cancel)
                 if time.monotonic() - last_tasks > ORPHAN_CHECK_SECONDS:
                     last_tasks = time.monotonic()
                     await self._take_over_orphans()
@@ -246,10 +247,7 @@ class Executor:
         for run in orphans:
             if run.worker in others and run.worker not in expired:
                 continue
-            if run.finished:
-                await self._send_webhook(run.run_id)
-            else:
-                self._launch(run.run_id, orphan=run)
+            self._launch(run.run_id, orphan=run)
 
     async def _clean_up(self) -> int:
         """Deletes a page of expired events and job records; returns how many."""
@@ -305,6 +303,8 @@ class Executor:
         if run is None and orphan is not None:
             run = await self.runs.take_over(orphan, self._worker)
         if run is None:
+            if orphan is not None and orphan.finished:
+                await self._send_webhook(run_id)
             return
         active.stopped = active.stopped or run.cancel
         await self._execute(run, active, stored=None if claimed is None else 1)
@@ -321,8 +321,14 @@ class Executor:
         if url is not None and run.finished:
             ended = {"run_id": run_id, "thread_id": run.thread_id, "status": run.status}
             details = run.model_dump(include={"assistant_id", "metadata", "created_at", "updated_at"})
-            body = serialization.text(details | ended | {"values": await self.outcome(run)})
-            await self.jobs.send_webhook(run_id, url, body)
+            try:
+                body = serialization.text(details | ended | {"values": await self.outcome(run)})
+            except StorageError:
+                raise
+            except Exception:  # such as a checkpoint that cannot be read: it would fail every time
+                log.exception("the webhook of run %s cannot be sent", run_id)
+            else:
+                await self.jobs.send_webhook(run_id, url, body)
             await self.runs.webhook_sent(run_id)
 
     async def _execute(self, run: ThreadRun, active: ActiveRun, stored: int | None) -> None:

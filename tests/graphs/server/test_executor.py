@@ -436,3 +436,22 @@ async def test_a_run_that_was_claimed_but_never_begun_is_begun_by_the_supervisio
     run_id = await server.start("sing")
     assert await server.end(run_id) == "success"
     assert dropped == [run_id]
+
+
+async def test_supervision_survives_a_run_that_ends_while_its_cancellation_is_looked_up(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await server.start("wait", "one")
+    await server.waits()
+    stored = await server.executor.runs.get(first)
+    looked_up = asyncio.Event()
+
+    async def ended_meanwhile(run_ids: tuple[str, ...]) -> tuple[ThreadRun, ...]:
+        looked_up.set()
+        return (stored.model_copy(update={"run_id": "ended meanwhile", "cancel": "interrupt"}),)
+
+    monkeypatch.setattr(server.executor.runs, "to_cancel", ended_meanwhile)
+    await asyncio.wait_for(looked_up.wait(), 10)
+    monkeypatch.undo()
+    second = await server.start("sing", "two", delay_seconds=0.1)
+    assert await server.end(second) == "success"
