@@ -221,7 +221,7 @@ async def test_a_text_that_the_server_does_not_score_is_an_error(stub: Stub, eng
     stub.scores = 1
     with pytest.raises(EngineError, match="scored 1 of 2 texts"):
         await engine.ending_logprobs("tea", [" What is tea?", " Who drinks it?"])
-    with pytest.raises(EngineError, match="without its last token"):
+    with pytest.raises(EngineError, match="no score for the last token"):
         await engine.ending_logprobs("", ["?"])
 
 
