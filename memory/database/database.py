@@ -80,6 +80,7 @@ class Database:
                 "id": interaction.id,
                 "domain": interaction.domain,
                 "created_at": interaction.created_at.timestamp(),
+                "unit": interaction.unit,
                 "body": interaction.model_dump(mode="json"),
             }
             for interaction in interactions

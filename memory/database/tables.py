@@ -14,8 +14,10 @@ INTERACTIONS = Table(
     Column("id", Text, primary_key=True),
     Column("domain", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("unit", Text),
     Column("body", JSON, nullable=False),
     Index("interactions_by_time", "created_at"),
+    Index("interactions_by_unit", "unit", "created_at"),
 )
 
 NOT_CLOSED = text("status <> 'closed'")
@@ -155,4 +157,81 @@ ASSISTANT_VERSIONS = Table(
     Column("version", Integer, primary_key=True),
     Column("created_at", Float, nullable=False),
     Column("body", JSON, nullable=False),
+)
+
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("interaction_id", Text, ForeignKey("interactions.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("feedback_by_interaction", "interaction_id", "created_at"),
+    Index("feedback_by_time", "created_at"),
+)
+
+ANNOTATION_ITEMS = Table(
+    "annotation_items",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("batch", Text, nullable=False),
+    Column("interaction_id", Text),
+    Column("domain", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("priority", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("annotation_items_by_status", "status", "priority"),
+)
+
+ANNOTATION_LEASES = Table(
+    "annotation_leases",
+    METADATA,
+    Column("item_id", Text, ForeignKey("annotation_items.id", ondelete="CASCADE"), primary_key=True),
+    Column("annotator", Text, primary_key=True),
+    Column("expires_at", Float, nullable=False),
+)
+
+JUDGEMENTS = Table(
+    "judgements",
+    METADATA,
+    Column("item_id", Text, ForeignKey("annotation_items.id", ondelete="CASCADE"), primary_key=True),
+    Column("annotator", Text, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+EXPERIMENTS = Table(
+    "experiments",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index(
+        "one_running_experiment_per_domain",
+        "domain",
+        unique=True,
+        sqlite_where=RUNNING,
+        postgresql_where=RUNNING,
+    ),
+)
+
+EXPOSURES = Table(
+    "exposures",
+    METADATA,
+    Column("experiment_id", Text, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("unit", Text, primary_key=True),
+    Column("variant", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+SECRETS = Table(
+    "secrets",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from memory.records.base import Domain, Interval, Record, Share
+from memory.records.experiments import Assignment
 from memory.records.knowledge import Citation
 
 Decision = Literal["confident", "undecided", "unsure"]
@@ -84,20 +85,40 @@ class Uncertainty(Signals):
     decision: Decision
 
 
+class LoggedMessage(Record):
+    """One message of a logged conversation; personal data is scrubbed."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class Interaction(Record):
-    """One served chat turn."""
+    """One served chat turn; personal data in its texts is scrubbed before it is stored."""
 
     id: str
     question: str
     answer: str
+    messages: tuple[LoggedMessage, ...] = ()
+    """The conversation up to the answer: its last messages, ending with the user's."""
     domain: Domain
     adapter: str | None
+    model: str = ""
+    """Name of the base model."""
     uncertainty: Uncertainty | None
     intent: Intent = "question"
     outcome: ChatOutcome
     citations: tuple[Citation, ...] = ()
     unit: str | None = None
-    """The user or conversation that the turn belongs to, if the caller named one."""
+    """Pseudonym of the user or conversation that the turn belongs to, if the caller named one."""
+    owner: str | None = None
+    """Owner of the API key; None without authentication."""
+    assignment: Assignment | None = None
+    """The experiment's variant that served the turn, if any."""
+    latency_ms: float | None = None
+    """From the start of the turn to its complete answer."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    gap_id: str | None = None
     created_at: datetime
 
 
