@@ -108,6 +108,8 @@ class Interaction(Record):
     intent: Intent = "question"
     outcome: ChatOutcome
     citations: tuple[Citation, ...] = ()
+    sources_disagree: bool = False
+    """Whether the sources gave contradicting answers."""
     unit: str | None = None
     """Pseudonym of the user or conversation that the turn belongs to, if the caller named one."""
     owner: str | None = None
@@ -119,6 +121,15 @@ class Interaction(Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     gap_id: str | None = None
+    created_at: datetime
+
+
+class Correction(Record):
+    """A user's answer to a question that the service got wrong. Nobody has verified it, so it is never trained."""
+
+    interaction_id: str
+    feedback_id: str
+    text: str
     created_at: datetime
 
 
@@ -135,3 +146,5 @@ class Gap(Record):
     run_id: str | None = None
     merged_into: str | None = None
     """Id of the gap that this one was merged into."""
+    corrections: tuple[Correction, ...] = ()
+    """What users say is right, oldest first."""
