@@ -21,6 +21,7 @@ from agent.engines.base import Engine
 from agent.engines.scripted import ScriptedEngine
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
+from agent.feedback.scrubbing import Scrubber
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.combined import CombinedTeacher
@@ -49,6 +50,9 @@ from memory.database.database import open_database
 from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError, StoreUnavailable
+from memory.feedback.feedback import FeedbackStore
+from memory.feedback.interactions import InteractionLog
+from memory.feedback.secrets import PSEUDONYMS, get_secret
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
 from memory.semantic.falkor import FalkorSemanticMemory
@@ -78,6 +82,7 @@ class Service:
     run_service: RunService
     crons: Crons
     keys: ApiKeys
+    feedback: FeedbackStore
     learn_runs: LearnRuns
     embedder: Embedder
     items: ItemStore
@@ -126,6 +131,9 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         # Loads the model in the background, so that the first search does not wait seconds for it.
         warming = asyncio.create_task(asyncio.to_thread(embedder.embed, ["warm"]))
         stack.callback(warming.cancel)
+        scrubber = Scrubber()
+        warming_scrubber = asyncio.create_task(asyncio.to_thread(scrubber.warm))
+        stack.callback(warming_scrubber.cancel)
         episodic = await LanceEpisodicMemory.open(settings.path("episodic"), embedder)
         semantic = await FalkorSemanticMemory.open(graph_address(settings))
         stack.push_async_callback(semantic.aclose)
@@ -145,6 +153,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             episodic=episodic,
             semantic=semantic,
             database=database,
+            interactions=InteractionLog(database),
+            pseudonym_key=await get_secret(database, PSEUDONYMS),
             outbox=outbox,
             registry=registry,
             routes=routes,
@@ -159,6 +169,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             limits=_limits(settings),
             teacher=teacher,
             judge=judge,
+            scrubber=scrubber,
         )
         saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
         server = await stack.enter_async_context(
@@ -177,6 +188,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             run_service=server.run_service,
             crons=server.crons,
             keys=keys,
+            feedback=FeedbackStore(database),
             learn_runs=server.learn_runs,
             embedder=embedder,
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),

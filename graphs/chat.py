@@ -93,8 +93,12 @@ def initial_state(
     unit: str | None = None,
     streamed: bool = False,
     unsure: UnsurePolicy | None = None,
+    store: bool = True,
 ) -> ChatState:
-    """The initial state of a turn. `unsure` is the caller's policy; None means the service's."""
+    """The initial state of a turn. `unsure` is the caller's policy; None means the service's.
+
+    A turn that the caller does not want to `store` is not logged and opens no gap.
+    """
     return {
         "messages": cast(list[AnyMessage], list(messages)),
         "requested": requested,
@@ -102,6 +106,7 @@ def initial_state(
         "streamed": streamed,
         "unit": unit,
         "unsure": unsure,
+        "store": store,
     }
 
 

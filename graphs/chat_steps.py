@@ -26,8 +26,9 @@ from agent.learning import gaps
 from agent.learning.exploration import look_up
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
+from graphs.turn_log import interaction_of, scrubbed
 from memory.language.content_words import content_words, coverage
-from memory.records.interactions import Intent, Interaction, Uncertainty
+from memory.records.interactions import Intent, Uncertainty
 from memory.records.knowledge import Findings
 
 TOPICAL_COVERAGE = 0.5
@@ -40,10 +41,12 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
     Raises ValueError if there is no question, and PromptTooLong if it does not fit into the model's context.
     """
     context, messages = runtime.context, state["messages"]
+    started_at = context.clock()
     question = question_of(messages)
     prompt_messages(messages, context.card)
     intent = await _intent(state, context)
     return {
+        "started_at": started_at,
         "question": question,
         "standalone": make_standalone(messages).text if intent == "question" else question,
         "intent": intent,
@@ -263,12 +266,19 @@ async def apply_policy(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def open_gap(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Opens a gap for a question without a reliable answer, or finds the gap that already covers it."""
+    """Opens a gap for a question without a reliable answer, or finds the gap that already covers it.
+
+    A turn that must not be stored opens none.
+    """
     context = runtime.context
+    if not state.get("store", True):
+        return {}
+    question, *keywords = await scrubbed([state["standalone"], *state["doubtful"]], context.scrubber)
+    removed = {*content_words(state["standalone"])} - {*content_words(question)}
     gap = gaps.open_gap(
-        state["standalone"],
+        question,
         domain=state["route"].domain,
-        keywords=state["doubtful"],
+        keywords=tuple(word for word in keywords if word not in removed),
         uncertainty=state["uncertainty"],
         id=context.new_id(),
         now=context.clock(),
@@ -277,25 +287,13 @@ async def open_gap(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Stores the turn as an interaction and adds its answer to the messages; safe to repeat."""
+    """Logs the turn, unless it must not be stored, and adds its answer to the messages; safe to repeat."""
     context = runtime.context
-    interaction = Interaction(
-        id=state["interaction_id"],
-        question=state["question"],
-        answer=state["answer"],
-        domain=state["route"].domain,
-        adapter=state["route"].adapter,
-        uncertainty=state["uncertainty"],
-        intent=state["intent"],
-        outcome=state["outcome"],
-        citations=state["citations"],
-        unit=state.get("unit"),
-        created_at=context.clock(),
-    )
-    await context.database.save_interaction(interaction)
+    if state.get("store", True):
+        await context.interactions.save(await interaction_of(state, context))
     message = AIMessage(
         state["answer"],
-        id=interaction.id,
+        id=state["interaction_id"],
         response_metadata={
             "model_name": state["route"].adapter or context.base_name,
             "finish_reason": state["finish_reason"],

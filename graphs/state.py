@@ -14,6 +14,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from agent.chat.abstention import AbstentionReason
 from agent.chat.routing import Route, Routes
 from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
+from agent.feedback.scrubbing import Scrubber
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
@@ -23,6 +24,7 @@ from memory.adapters.base import AdapterRegistry
 from memory.database.database import Database
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import EpisodicMemory
+from memory.feedback.interactions import InteractionLog
 from memory.outbox.base import Outbox, TrainingResult
 from memory.records.adapters import Adapter
 from memory.records.base import Digest, Record
@@ -110,6 +112,9 @@ class Runtime:
     episodic: EpisodicMemory
     semantic: SemanticMemory
     database: Database
+    interactions: InteractionLog
+    pseudonym_key: str
+    """Key of the pseudonyms of users, kept in the database."""
     outbox: Outbox
     registry: AdapterRegistry
     routes: Routes
@@ -128,6 +133,10 @@ class Runtime:
     teacher: Teacher = field(default_factory=RulesTeacher)
     judge: Judge | None = None
     """Judges findings with a larger model; None uses only the rules."""
+    scrubber: Scrubber = field(default_factory=Scrubber)
+    """Takes personal data out of what is logged."""
+    owner: str | None = None
+    """Owner of what a chat turn logs: set for each request from its authenticated caller, never from a state."""
 
 
 class Event(Record):
@@ -228,6 +237,9 @@ class ChatState(TypedDict, total=False):
     """The caller reads the answer token by token, so what was sent cannot be taken back."""
     unit: str | None
     """The user or conversation that the turn belongs to, if the caller named one."""
+    store: bool
+    """Whether the turn may be logged and may open a gap; True unless the caller forbade it."""
+    started_at: datetime
     unsure: UnsurePolicy | None
     """What to do when unsure; None for the service's policy."""
     question: str

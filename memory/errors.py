@@ -8,6 +8,10 @@ StorageError
 +-- AdapterNotServable    the adapter exists, but must not be served
 +-- UnknownRun            no run with this id exists
 +-- UnknownGap            no gap with this id exists
++-- UnknownInteraction    no interaction with this id exists, or not any more
++-- UnknownExperiment     no experiment with this id exists
++-- UnknownAnnotationItem no annotation item with this id exists
++-- AnnotationItemTaken   the annotation item wants no further judgement
 +-- UnknownThread         no thread with this id exists
 +-- UnknownAssistant      no assistant with this id or name exists
 +-- UnknownCheckpoint     the thread has no checkpoint with this id
@@ -51,6 +55,22 @@ class UnknownRun(StorageError):
 
 class UnknownGap(StorageError):
     """No gap with this id exists."""
+
+
+class UnknownInteraction(StorageError):
+    """No interaction with this id exists, or not any more."""
+
+
+class UnknownExperiment(StorageError):
+    """No experiment with this id exists."""
+
+
+class UnknownAnnotationItem(StorageError):
+    """No annotation item with this id exists."""
+
+
+class AnnotationItemTaken(StorageError):
+    """The annotation item wants no further judgement: it is closed, or others hold its leases."""
 
 
 class UnknownThread(StorageError):

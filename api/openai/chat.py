@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -11,15 +12,16 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent.concurrency import gather_limited
 from agent.errors import AgentError
-from api.compose import Service, ServiceDep
+from api.auth import CallerDep
+from api.compose import ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
 from api.errors import error_reply, openai_errors
 from api.limits import reject_nul
 from api.openai.messages import to_graph_messages
 from api.openai.replies import Chunk, Completion, ReplyBuilder
 from api.openai.requests import UNIT_CHARACTERS, ChatRequest
-from graphs.chat import chat, initial_state, stream
-from graphs.state import ChatState
+from graphs.chat import Chat, chat, initial_state, stream
+from graphs.state import ChatState, Runtime
 from graphs.turn import Piece, Turn
 from memory.errors import StorageError
 
@@ -36,27 +38,32 @@ ConversationHeader = Annotated[str | None, Header(max_length=UNIT_CHARACTERS)]
     | {200: {"content": {"text/event-stream": {}}}},
 )
 async def complete(
-    request: ChatRequest, http: Request, service: ServiceDep, x_conversation_id: ConversationHeader = None
+    request: ChatRequest,
+    http: Request,
+    service: ServiceDep,
+    caller: CallerDep,
+    x_conversation_id: ConversationHeader = None,
 ) -> Completion | EventSourceResponse:
     """Answers the last message of a conversation: directly, from sources with citations, or not at all."""
+    runtime = replace(service.runtime, owner=caller.owner)
     builder = ReplyBuilder.of(
-        base=service.runtime.base_name,
-        now=service.runtime.clock(),
+        base=runtime.base_name,
+        now=runtime.clock(),
         logprobs=bool(request.logprobs),
         include_usage=request.stream_options is not None and request.stream_options.include_usage,
     )
     states = list(_initial_states(request, x_conversation_id))
     if not request.stream:
         turns = gather_limited(
-            (partial(chat, service.chat, service.runtime, state) for state in states), len(states)
+            (partial(chat, service.chat, runtime, state) for state in states), len(states)
         )
         return builder.completion(await cancel_on_disconnect(http, turns))
-    first = in_own_task(stream(service.chat, service.runtime, states[0]))
+    first = in_own_task(stream(service.chat, runtime, states[0]))
     part = await cancel_on_disconnect(
         http, anext(first)
     )  # before the reply starts, so that an error has its own status
     return EventSourceResponse(
-        _events(part, first, states[1:], service, builder), ping=PING_SECONDS, sep="\n"
+        _events(part, first, states[1:], service.chat, runtime, builder), ping=PING_SECONDS, sep="\n"
     )
 
 
@@ -71,6 +78,7 @@ def _initial_states(request: ChatRequest, conversation_id: str | None) -> Iterat
             unit=request.unit(conversation_id),
             streamed=bool(request.stream),
             unsure=request.nightschool.unsure if request.nightschool else None,
+            store=request.store is not False,
         )
 
 
@@ -83,7 +91,8 @@ async def _events(
     part: Piece | Turn,
     rest: AsyncGenerator[Piece | Turn, None],
     states: list[ChatState],
-    service: Service,
+    graph: Chat,
+    runtime: Runtime,
     builder: ReplyBuilder,
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """The choices one after the other, then the usage and `[DONE]`; an error ends the stream."""
@@ -93,7 +102,7 @@ async def _events(
             async for chunk in _choice(part, rest, builder, turns):
                 yield event(chunk)
         for state in states:
-            async with aclosing(stream(service.chat, service.runtime, state)) as parts:
+            async with aclosing(stream(graph, runtime, state)) as parts:
                 async for chunk in _choice(await anext(parts), parts, builder, turns):
                     yield event(chunk)
     except (AgentError, StorageError) as error:

@@ -1,6 +1,6 @@
 """The text completions route: continues a prompt with the base model or an adapter.
 
-Answers are not gated, not looked up and not stored; use chat completions for questions.
+Answers are not gated, not looked up and not logged, so they take no feedback; use chat completions for questions.
 """
 
 import uuid
@@ -87,7 +87,7 @@ class TextCompletion(BaseModel):
 async def continue_text(
     request: CompletionRequest, http: Request, service: ServiceDep
 ) -> TextCompletion | EventSourceResponse:
-    """Continues a text. Answers are not gated; use chat completions for questions."""
+    """Continues a text. Answers are neither gated nor logged; use chat completions for questions."""
     runtime = service.runtime
     route = await resolve_route(
         "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name

@@ -145,6 +145,8 @@ class ChatRequest(SamplingFields):
     tool_choice: str | dict[str, Any] | None = None
     response_format: ResponseFormat | None = None
     metadata: dict[str, Any] | None = None
+    store: bool | None = None
+    """False: the turn is not logged and opens no gap, so that it takes no feedback either."""
     nightschool: NightschoolOptions | None = None
 
     @field_validator("max_completion_tokens")

@@ -45,6 +45,8 @@ class ResponsesRequest(BaseModel):
     tool_choice: str | dict[str, Any] | None = None
     user: str | None = None
     metadata: dict[str, Any] | None = None
+    store: bool | None = None
+    """As in chat completions."""
     previous_response_id: str | None = None
     background: bool | None = None
     nightschool: NightschoolOptions | None = None
@@ -76,6 +78,7 @@ class ResponsesRequest(BaseModel):
             "tool_choice": _choice(self.tool_choice),
             "user": self.user,
             "metadata": self.metadata,
+            "store": self.store,
             "nightschool": self.nightschool,
         }
         try:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
 from agent.errors import AgentError
+from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
 from api.errors import error_reply, openai_errors
@@ -40,10 +42,11 @@ async def respond(
     request: ResponsesRequest,
     http: Request,
     service: ServiceDep,
+    caller: CallerDep,
     x_conversation_id: ConversationHeader = None,
 ) -> Response | EventSourceResponse:
     """Answers like chat completions, in the Responses format. Each request has the whole conversation."""
-    chat_request, runtime = request.chat(), service.runtime
+    chat_request, runtime = request.chat(), replace(service.runtime, owner=caller.owner)
     start = initial_state(
         to_graph_messages(chat_request.messages),
         requested=chat_request.model,
@@ -51,6 +54,7 @@ async def respond(
         unit=chat_request.unit(x_conversation_id),
         streamed=bool(chat_request.stream),
         unsure=chat_request.nightschool.unsure if chat_request.nightschool else None,
+        store=chat_request.store is not False,
     )
     created_at = int(runtime.clock().timestamp())
     if not request.stream:

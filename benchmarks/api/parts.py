@@ -20,7 +20,7 @@ from agent.settings import read_settings
 from api.compose import open_service
 from graphs.chat import chat, initial_state
 from graphs.state import Runtime
-from memory.database.database import Database
+from memory.feedback.interactions import InteractionLog
 from memory.records.interactions import Interaction
 
 WARM = 20
@@ -44,9 +44,9 @@ class _Answered:
 
 
 class _Forgetful:
-    """A database that keeps nothing."""
+    """An interaction log that keeps nothing."""
 
-    async def save_interaction(self, interaction: Interaction) -> None:
+    async def save(self, interaction: Interaction) -> None:
         pass
 
 
@@ -56,7 +56,7 @@ async def parts(question: str, times: int) -> dict[str, float]:
         start = initial_state([HumanMessage(question)], requested=service.runtime.base_name)
         reply = await service.runtime.engine.chat(start["messages"])
         answered = replace(service.runtime, engine=cast(Engine, _Answered(reply)))
-        alone = replace(answered, database=cast(Database, _Forgetful()))
+        alone = replace(answered, interactions=cast(InteractionLog, _Forgetful()))
 
         def turn(runtime: Runtime) -> Callable[[], Awaitable[Any]]:
             return lambda: chat(service.chat, runtime, start)

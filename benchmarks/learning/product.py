@@ -1,8 +1,6 @@
-"""The product in one process, as `benchmarks.learning` uses it: ingest, the learn graph, the worker's steps,
-gates, registry, and chat with sources.
+"""Runs the product in one process: ingest, learn graph, training, gates, registry and chat with sources.
 
-Only the servers are left out: the engine is the in-process one, and jobs are trained where they are handed
-over.
+It differs from the service in two ways: the engine is in-process, and jobs are trained when they are submitted.
 """
 
 import asyncio
@@ -25,17 +23,18 @@ from agent.concurrency import gather_limited
 from agent.engines.base import Sampling
 from agent.engines.local import LocalEngine
 from agent.grading import admits_ignorance
-from benchmarks.learning.data import Asked, Text
-from benchmarks.learning.loops import seconds_of_bare_loop
-from benchmarks.learning.records import Answered, Said, Way
+from benchmarks.learning.data import Question, Text
+from benchmarks.learning.records import Condition, QuestionResult, Response
+from benchmarks.learning.training_loop import bare_seconds_per_token
 from benchmarks.learning.variants import Material, Variant
-from graphs import chat as chatting
-from graphs import learn
+from graphs import chat as chat_graph
+from graphs import learn as learn_graph
 from graphs.state import NO_OWN_LIMITS, LearnState, Limits, Runtime
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
+from memory.feedback.interactions import InteractionLog
 from memory.ingest.pipeline import ingest
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress, TrainingResult
@@ -52,36 +51,35 @@ from training.cached_engine import CachedEngine
 from training.evaluate import ANSWER_TOKENS
 from training.jobs import JobContext
 
-AT_ONCE = 64
-"""Questions under way at once without sources."""
-CHATS = 16
-"""Chats under way at once."""
-FOREVER = 1e6
-"""Seconds: what takes long is measured, not broken off."""
-STEPS = 400
-"""Graph steps of one learn run, whatever its number of lessons."""
-PROMPTS: dict[Way, str] = {
+CONCURRENT_QUESTIONS = 64
+"""Without sources."""
+CONCURRENT_CHATS = 16
+NO_TIME_LIMIT = 1e6
+"""Seconds. Slow runs are measured, not cancelled."""
+RECURSION_LIMIT = 400
+"""Graph steps of a learn run; enough for any number of lessons."""
+PASSAGE_PROMPTS: dict[Condition, str] = {
     "read plainly": "{passage}\n\n{question}",
     "read as told": "Read the text and answer the question in a few words.\n\nText: {passage}\n\n"
     "Question: {question}",
 }
-"""Naive prompts for a model that reads; the better one counts."""
+"""Two simple prompts with the passage; the report uses the better one."""
 
 
 @dataclass
 class InlineTrainer:
-    """An outbox whose jobs are trained at once by the worker's own steps, with a variant's trainer."""
+    """An outbox that trains each job when it is submitted, with the worker's steps and a variant's trainer."""
 
     context: JobContext
     variant: Variant
     passages: Sequence[Passage]
     attempts: int
-    earlier: Path | None = None
-    """The product's adapter for the same text, where there is one."""
+    product_adapter: Path | None = None
+    """The product's adapter for the same text, if there is one."""
     bare_steps: int = 0
-    """Steps for which the bare loop is timed beside each training; none by default."""
-    measuring: float = 0.0
-    """Seconds so far that only measured something."""
+    """Number of steps of the bare loop that is timed after each training; 0 turns it off."""
+    measuring_seconds: float = 0.0
+    """Time spent on measuring, which is not part of the lesson."""
     bare_seconds: float | None = None
     results: dict[Digest, TrainingResult] = field(default_factory=dict)
 
@@ -110,11 +108,11 @@ class InlineTrainer:
         return self.results.get(digest)
 
     def _train(self, job: Job, curriculum: Curriculum) -> TrainingResult:
-        material = Material(passages=self.passages, curriculum=curriculum, product=self.earlier)
+        material = Material(passages=self.passages, curriculum=curriculum, product=self.product_adapter)
         recipe = self.variant.recipe(self.context.recipe)
-        if self.variant.afresh:  # another recipe's adapter is not gone on from
+        if self.variant.from_base:  # training does not continue from an adapter of another recipe
             recipe = recipe.model_copy(update={"name": f"{recipe.name}-{job.digest[:6]}"})
-        context = replace(self.context, recipe=recipe, train=self._timed(self.variant.trainer(material)))
+        context = replace(self.context, recipe=recipe, train=self._with_bare_loop(self.variant.trainer(material)))
         if self.attempts > 1:
             return worker.run(context, job, self._step)
         gated = worker.run_attempt(context, job, self._step).gated
@@ -129,51 +127,54 @@ class InlineTrainer:
             return work()
         finally:
             if name.startswith("measure"):
-                self.measuring += time.monotonic() - started
+                self.measuring_seconds += time.monotonic() - started
 
-    def _timed(self, train: Any) -> Any:
-        """The trainer, with the bare loop timed after it."""
+    def _with_bare_loop(self, train: Any) -> Any:
+        """The trainer, followed by a timed run of the bare loop."""
         if not self.bare_steps:
             return train
 
-        def both(
-            base: StudiedModel, examples: Any, recipe: Any, out: Path, on_progress: Any, **more: Any
+        def train_and_time(
+            base: StudiedModel, examples: Any, recipe: Any, out: Path, on_progress: Any, **options: Any
         ) -> Any:
-            summary = train(base, examples, recipe, out, on_progress, **more)
+            summary = train(base, examples, recipe, out, on_progress, **options)
             started = time.monotonic()
-            rate = seconds_of_bare_loop(base, examples, recipe, steps=self.bare_steps)
-            self.bare_seconds = (self.bare_seconds or 0.0) + rate * summary.tokens
-            self.measuring += time.monotonic() - started
+            per_token = bare_seconds_per_token(base, examples, recipe, steps=self.bare_steps)
+            self.bare_seconds = (self.bare_seconds or 0.0) + per_token * summary.tokens
+            self.measuring_seconds += time.monotonic() - started
             return summary
 
-        return both
+        return train_and_time
 
 
 @dataclass
 class Product:
-    """A library with everything that learns from it and answers from it."""
+    """An open product with one library."""
 
     runtime: Runtime
     trainer: InlineTrainer
     engine: LocalEngine
     base: StudiedModel
     registry: MlflowAdapterRegistry
-    answers: Path
-    """The base model's answers, from text to text."""
+    answer_cache: Path
+    """The base model's answers, shared by all texts."""
 
-    async def read(self, text: Text, domain: str) -> None:
-        """Takes the text's documents into the library."""
-        given = self.runtime
-        report = await ingest(text.documents, domain=domain, episodic=given.episodic, semantic=given.semantic)
+    async def ingest(self, text: Text, domain: str) -> None:
+        """Ingests the text's documents."""
+        runtime = self.runtime
+        report = await ingest(
+            text.documents, domain=domain, episodic=runtime.episodic, semantic=runtime.semantic
+        )
         for failure in report.failed:
-            print(f"not read: {failure.source}: {failure.reason}", flush=True)
+            print(f"not ingested: {failure.source}: {failure.reason}", flush=True)
 
     async def learn(self, text: Text, domain: str) -> LearnState:
-        """Runs the learn graph on the documents to be taught; how it ended."""
-        short = self.base.card.model_copy(update={"answer_tokens": JUDGED_TOKENS})
-        given = replace(self.runtime, card=short)  # no more of the first attempt's answers is judged
-        run_id, now = given.new_id(), given.clock()
-        await given.database.start_run(
+        """Runs the learn graph on the documents to learn from, and returns its final state."""
+        # The first attempt only judges so many tokens of each answer, so longer ones would waste time.
+        short_answers = self.base.card.model_copy(update={"answer_tokens": JUDGED_TOKENS})
+        runtime = replace(self.runtime, card=short_answers)
+        run_id, now = runtime.new_id(), runtime.clock()
+        await runtime.database.start_run(
             run_id, subject=text.topic, whole=True, domain=domain, gap_id=None, now=now
         )
         start: LearnState = {
@@ -188,75 +189,90 @@ class Product:
             "questions": (),
             "bounds": NO_OWN_LIMITS,
         }
-        graph = learn.build(given.limits).compile()
-        ended = await graph.ainvoke(start, {"recursion_limit": STEPS}, context=given)
-        return cast(LearnState, ended)
+        graph = learn_graph.build(runtime.limits).compile()
+        final_state = await graph.ainvoke(start, {"recursion_limit": RECURSION_LIMIT}, context=runtime)
+        return cast(LearnState, final_state)
 
     async def ask(
-        self, questions: Sequence[Asked], adapter: Adapter | None, ways: Sequence[Way]
-    ) -> tuple[dict[Way, Said], ...]:
-        """Each question's answers in each way but those with sources."""
+        self, questions: Sequence[Question], adapter: Adapter | None, conditions: Sequence[Condition]
+    ) -> tuple[dict[Condition, Response], ...]:
+        """Asks each question without sources, under each of the conditions.
+
+        The conditions with a passage skip questions whose passage is unknown.
+        """
         card = self.base.card
-        remembering = CachedEngine(self.engine, self.answers)
+        cached = CachedEngine(self.engine, self.answer_cache)
         if adapter is not None:
             await self.engine.load(adapter.name, Path(adapter.path))
 
-        async def one(question: Asked, way: Way) -> Said:
-            named = adapter if way == "adapter" else None
-            gate: AnswerGate = named.gate if named else card.gate
-            prompt = PROMPTS.get(way, "{question}").format(passage=question.passage, question=question.text)
-            reply = await remembering.chat(
+        async def respond(question: Question, condition: Condition) -> Response:
+            used = adapter if condition == "adapter" else None
+            gate: AnswerGate = used.gate if used else card.gate
+            template = PASSAGE_PROMPTS.get(condition, "{question}")
+            prompt = template.format(passage=question.passage, question=question.text)
+            reply = await cached.chat(
                 [HumanMessage(prompt)],
-                adapter=named.name if named else None,
+                adapter=used.name if used else None,
                 sampling=Sampling(max_tokens=ANSWER_TOKENS),
             )
-            seen = measure_uncertainty(
+            uncertainty = measure_uncertainty(
                 reply.tokens, gate, abstained=admits_ignorance(reply.text, card.declines)
             )
-            confident = seen.decision == "confident"
-            return Said(text=reply.text, confident=confident, chance=seen.confidence)
+            return Response(
+                text=reply.text,
+                confident=uncertainty.decision == "confident",
+                chance=uncertainty.confidence,
+            )
 
-        puts = [(n, way) for way in ways for n, q in enumerate(questions) if way not in PROMPTS or q.passage]
-        said = await gather_limited((partial(one, questions[n], way) for n, way in puts), AT_ONCE)
-        found: list[dict[Way, Said]] = [{} for _ in questions]
-        for (number, way), answer in zip(puts, said, strict=True):
-            found[number][way] = answer
-        return tuple(found)
+        asked = [
+            (n, condition)
+            for condition in conditions
+            for n, question in enumerate(questions)
+            if condition not in PASSAGE_PROMPTS or question.passage
+        ]
+        calls = (partial(respond, questions[n], condition) for n, condition in asked)
+        responses: list[dict[Condition, Response]] = [{} for _ in questions]
+        answers = await gather_limited(calls, CONCURRENT_QUESTIONS)
+        for (n, condition), response in zip(asked, answers, strict=True):
+            responses[n][condition] = response
+        return tuple(responses)
 
-    async def consult(self, questions: Sequence[Asked], model: str) -> tuple[Said, ...]:
-        """Each question's answer by the product's chat, with the library; `model` is as clients name it."""
-        graph = chatting.build().compile()
+    async def chat(self, questions: Sequence[Question], model: str) -> tuple[Response, ...]:
+        """Asks each question through the chat graph; `model` is a name that the API accepts."""
+        graph = chat_graph.build().compile()
         await self.runtime.routes.refresh()
 
-        async def one(question: Asked) -> Said:
-            start = chatting.initial_state([HumanMessage(question.text)], requested=model)
-            turn = await chatting.chat(graph, self.runtime, start)
-            return Said(
+        async def respond(question: Question) -> Response:
+            start = chat_graph.initial_state([HumanMessage(question.text)], requested=model)
+            turn = await chat_graph.chat(graph, self.runtime, start)
+            return Response(
                 text=turn.answer,
                 quotes=" ".join(citation.quote for citation in turn.citations),
                 confident=turn.outcome != "abstained",
             )
 
-        return tuple(await gather_limited((partial(one, question) for question in questions), CHATS))
+        return tuple(await gather_limited((partial(respond, question) for question in questions), CONCURRENT_CHATS))
 
 
 @asynccontextmanager
 async def open_product(
     context: JobContext, trainer: InlineTrainer, library: Path, limits: Limits
 ) -> AsyncIterator[Product]:
-    """Opens all of it over an empty library; `context.home` keeps adapters and the base model's answers."""
-    place = await asyncio.to_thread(_emptied, library)
+    """Opens the product with an empty library; `context.home` keeps the adapters and the answer cache."""
+    folder = await asyncio.to_thread(_empty_folder, library)
     base, embedder = context.base, SentenceEmbedder()
     engine = await asyncio.to_thread(LocalEngine.open, base.folder, base.card.template)
-    database = await open_database(f"sqlite:///{place / 'nightschool.db'}")
-    numbers = itertools.count(1)
+    database = await open_database(f"sqlite:///{folder / 'nightschool.db'}")
+    run_numbers = itertools.count(1)
     try:
         yield Product(
             runtime=Runtime(
                 engine=engine,
-                episodic=await LanceEpisodicMemory.open(place / "episodic", embedder),
+                episodic=await LanceEpisodicMemory.open(folder / "episodic", embedder),
                 semantic=VolatileSemanticMemory(),
                 database=database,
+                interactions=InteractionLog(database),
+                pseudonym_key="key",
                 outbox=trainer,
                 registry=context.registry,
                 routes=Routes(context.registry, partial(outbox.read, context.home / "outbox")),
@@ -265,28 +281,33 @@ async def open_product(
                 card=base.card,
                 embedder=embedder,
                 clock=lambda: datetime.now(UTC),
-                new_id=lambda: f"bench-{next(numbers)}",
-                limits=limits.model_copy(update={"run_seconds": FOREVER, "training_seconds": FOREVER}),
+                new_id=lambda: f"bench-{next(run_numbers)}",
+                limits=limits.model_copy(update={"run_seconds": NO_TIME_LIMIT, "training_seconds": NO_TIME_LIMIT}),
             ),
             trainer=trainer,
             engine=engine,
             base=base,
             registry=context.registry,
-            answers=context.home / "jobs" / "answers-of-the-benchmark.jsonl",
+            answer_cache=context.home / "jobs" / "answers-of-the-benchmark.jsonl",
         )
     finally:
         await database.aclose()
 
 
-def _emptied(folder: Path) -> Path:
+def _empty_folder(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder.resolve()
 
 
-def merged(questions: Sequence[Asked], *answers: Sequence[dict[Way, Said]]) -> tuple[Answered, ...]:
-    """The answers of several rounds, question by question."""
+def merge_responses(
+    questions: Sequence[Question], *rounds: Sequence[dict[Condition, Response]]
+) -> tuple[QuestionResult, ...]:
+    """Combines the responses of several rounds, question by question."""
     return tuple(
-        Answered(asked=question, said={way: said for found in rounds for way, said in found.items()})
-        for question, *rounds in zip(questions, *answers, strict=True)
+        QuestionResult(
+            question=question,
+            responses={condition: response for part in parts for condition, response in part.items()},
+        )
+        for question, *parts in zip(questions, *rounds, strict=True)
     )

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from langgraph.types import StateSnapshot
@@ -339,7 +340,8 @@ class Executor:
                 if stored is None:
                     event_log.append("metadata", {"run_id": run.run_id, "attempt": run.attempt})
                 graph_spec = self.graph_specs[run.graph_id]
-                attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, self._runtime)
+                runtime = replace(self._runtime, owner=run.owner)
+                attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, runtime)
                 status, error = await attempt.execute(active)
             others = await self._finish(run, request, active, status, error)
         except (RunLost, UnknownThread) as lost:

@@ -101,6 +101,7 @@ class ChatSpec:
             "sampling": GREEDY if limit is None else Sampling(max_tokens=limit),
             "streamed": streamed,
             "unit": thread_id,
+            "store": True,
             "unsure": accepted["unsure"],
         }
 

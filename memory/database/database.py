@@ -1,10 +1,11 @@
-"""The relational store for interactions, gaps and learn runs, on SQLite (WAL mode) or PostgreSQL.
+"""The relational store for gaps and learn runs, on SQLite (WAL mode) or PostgreSQL.
 
-Graph state is in `memory.checkpoints`, training jobs in `memory.outbox`.
+Interactions and feedback are in `memory.feedback`, graph state in `memory.checkpoints`, training jobs in
+`memory.outbox`.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +21,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from memory.database.group_commit import GroupCommit
-from memory.database.tables import GAPS, INTERACTIONS, NOT_CLOSED, RUNS, THREADS
+from memory.database.tables import GAPS, NOT_CLOSED, RUNS, THREADS
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.language.text import key
 from memory.records.base import Record
-from memory.records.interactions import Gap, GapStatus, Interaction
+from memory.records.interactions import Correction, Gap, GapStatus
 from memory.records.runs import Outcome
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -33,6 +33,8 @@ BUSY_SECONDS = 10.0
 """How long a write waits for another process's write to finish."""
 MIGRATION_LOCK = 0x6D696772617465
 """Number of the PostgreSQL advisory lock that lets only one process migrate the schema at a time."""
+MOST_CORRECTIONS = 20
+"""Corrections that a gap keeps; whoever verifies one needs no more."""
 
 Clock = Callable[[], datetime]
 
@@ -68,32 +70,6 @@ class Database:
         """Takes an engine whose database is fully migrated; `open_database` provides one."""
         self._engine = engine
         self._clock = clock
-        self._interactions = GroupCommit(self._save_interactions)
-
-    async def save_interaction(self, interaction: Interaction) -> None:
-        """Saves a chat turn; saving the same id again changes nothing."""
-        await self._interactions.add(interaction)
-
-    async def _save_interactions(self, interactions: Sequence[Interaction]) -> None:
-        rows = [
-            {
-                "id": interaction.id,
-                "domain": interaction.domain,
-                "created_at": interaction.created_at.timestamp(),
-                "unit": interaction.unit,
-                "body": interaction.model_dump(mode="json"),
-            }
-            for interaction in interactions
-        ]
-        async with self.begin() as connection:
-            await connection.execute(self.insert_once(INTERACTIONS), rows)
-
-    async def interactions(self, *, domain: str | None = None, limit: int = 100) -> tuple[Interaction, ...]:
-        """Chat turns, newest first."""
-        query = select(INTERACTIONS).order_by(INTERACTIONS.c.created_at.desc(), INTERACTIONS.c.id)
-        if domain is not None:
-            query = query.where(INTERACTIONS.c.domain == domain)
-        return tuple(Interaction.model_validate(row["body"]) for row in await self._rows(query.limit(limit)))
 
     async def open_gap(self, gap: Gap) -> Gap:
         """Saves a gap and returns it, or returns the existing gap for the same question and domain.
@@ -152,6 +128,19 @@ class Database:
             pass
         return await self.gap(gap_id)
 
+    async def add_correction(self, gap_id: str, correction: Correction) -> Gap:
+        """Adds a correction to the gap, in place of the one of the same interaction, and returns the gap.
+
+        Only the latest MOST_CORRECTIONS are kept. Raises UnknownGap.
+        """
+        async with self.begin() as connection:
+            gap = _gap(row := await _lock_gap(connection, gap_id))
+            others = [each for each in gap.corrections if each.interaction_id != correction.interaction_id]
+            corrections = [each.model_dump(mode="json") for each in (*others, correction)][-MOST_CORRECTIONS:]
+            body = row["body"] | {"corrections": corrections}
+            await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(body=body))
+        return await self.gap(gap_id)
+
     async def dismiss_gap(self, gap_id: str) -> Gap:
         """Marks the gap as not to be learned. Raises UnknownGap, or ValueError unless it is open."""
         async with self.begin() as connection:
@@ -174,7 +163,7 @@ class Database:
             await connection.execute(delete(GAPS).where(GAPS.c.id.in_(ids)))
 
     async def merge_gap(self, gap_id: str, into: str) -> Gap:
-        """Merges a gap into the gap `into`, and returns that one with the keywords of both.
+        """Merges a gap into the gap `into`, and returns that one with the keywords and corrections of both.
 
         Gaps already merged into this one move along. Raises UnknownGap, or ValueError if the two are the
         same, if one of them is closed, if a run is learning this one, or if `into` is dismissed.
@@ -189,7 +178,9 @@ class Database:
             keywords = [*dict.fromkeys((*target.keywords, *merged.keywords))]
             moved = update(GAPS).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
             await connection.execute(moved.values(status="dismissed", merged_into=into))
-            body = rows[into]["body"] | {"keywords": keywords}
+            corrections = [each.model_dump(mode="json") for each in (*target.corrections, *merged.corrections)]
+            changes = {"keywords": keywords, "corrections": corrections[-MOST_CORRECTIONS:]}
+            body = rows[into]["body"] | changes
             await connection.execute(update(GAPS).where(GAPS.c.id == into).values(body=body))
         return await self.gap(into)
 

@@ -15,8 +15,10 @@ INTERACTIONS = Table(
     Column("domain", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("unit", Text),
+    Column("owner", Text),
+    Column("outcome", Text),
     Column("body", JSON, nullable=False),
-    Index("interactions_by_time", "created_at"),
+    Index("interactions_by_time", "created_at", "id"),
     Index("interactions_by_unit", "unit", "created_at"),
 )
 
@@ -180,6 +182,8 @@ ANNOTATION_ITEMS = Table(
     Column("domain", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("priority", Float, nullable=False),
+    Column("annotators", Integer, nullable=False),
+    Column("gold", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("body", JSON, nullable=False),
     Index("annotation_items_by_status", "status", "priority"),
@@ -198,6 +202,7 @@ JUDGEMENTS = Table(
     METADATA,
     Column("item_id", Text, ForeignKey("annotation_items.id", ondelete="CASCADE"), primary_key=True),
     Column("annotator", Text, primary_key=True),
+    Column("choice", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("body", JSON, nullable=False),
 )

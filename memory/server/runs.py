@@ -61,6 +61,8 @@ class ThreadRun(Record):
     error: Json | None = None
     checkpoint_id: str | None = None
     """Its last checkpoint."""
+    owner: str | None = None
+    """Owner of its thread; set while the run is worked on."""
 
     @property
     def finished(self) -> bool:
@@ -115,7 +117,7 @@ class ThreadRuns:
                 )
             begins = worker is not None and not others and run.starts_at.timestamp() <= now
             if begins:
-                run = run.model_copy(update={"status": "running", "attempt": 1, "worker": worker})
+                run = run.model_copy(update={"status": "running", "attempt": 1, "worker": worker, "owner": before["owner"]})
             add = self._database.insert_once(THREAD_RUNS).values(_columns(run))
             if (await connection.execute(add.returning(THREAD_RUNS.c.id))).first() is None:
                 raise AlreadyExists(f"run {run.run_id} exists already")
@@ -371,7 +373,10 @@ async def _begin(connection: AsyncConnection, run: ThreadRun, worker: str, now: 
         .values(values)
     )
     begun = await _runs(connection, change.returning(THREAD_RUNS))
-    return begun[0] if begun else None
+    if not begun:
+        return None
+    owner = await connection.execute(select(THREADS.c.owner).where(THREADS.c.id == begun[0].thread_id))
+    return begun[0].model_copy(update={"owner": owner.scalar_one_or_none()})
 
 
 def _active(unfinished: Sequence[ThreadRun], worker: str) -> list[ThreadRun]:
@@ -415,7 +420,7 @@ def _event_rows(run_id: str, events: Sequence[RunEvent]) -> list[Json]:
 
 
 def _columns(run: ThreadRun) -> Json:
-    values = run.model_dump(exclude={"run_id", "created_at", "updated_at", "starts_at"})
+    values = run.model_dump(exclude={"run_id", "owner", "created_at", "updated_at", "starts_at"})
     times = {name: getattr(run, name).timestamp() for name in ("created_at", "updated_at", "starts_at")}
     return values | times | {"id": run.run_id}
 

@@ -99,7 +99,7 @@ async def test_a_later_doubt_cannot_be_taken_back_but_the_last_chunk_says_so_and
         assert (figures["outcome"], figures["uncertainty"]["decision"]) == ("answered_unsure", "unsure")
     (gap,) = await runtime.database.gaps("open")
     assert (gap.id, gap.question) == (figures["gap_id"], QUESTION)
-    (kept,) = await runtime.database.interactions()
+    (kept,) = await runtime.interactions.list()
     assert (kept.id, kept.outcome) == (figures["run_id"], "answered_unsure")
 
 
@@ -145,7 +145,7 @@ async def test_a_client_that_leaves_in_the_middle_ends_the_engines_work_and_noth
                     break
             assert endless.answering == 1
         await eventually(lambda: answers(endless, 0))
-    assert await runtime.database.interactions() == ()
+    assert await runtime.interactions.list() == ()
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -158,7 +158,7 @@ async def test_a_client_that_leaves_before_anything_was_said_ends_the_work_too(
         await eventually(lambda: answers(slow, 1))
         asked.cancel()
         await eventually(lambda: answers(slow, 0))
-    assert await runtime.database.interactions() == ()
+    assert await runtime.interactions.list() == ()
 
 
 async def test_an_engine_that_fails_in_the_middle_ends_the_stream_with_an_error_and_nothing_is_kept(
@@ -171,7 +171,7 @@ async def test_an_engine_that_fails_in_the_middle_ends_the_stream_with_an_error_
             chunks.append(chunk)
             slow.available = False
     assert chunks[-1]["error"]["code"] == "engine_unavailable"
-    assert await runtime.database.interactions() == ()
+    assert await runtime.interactions.list() == ()
 
 
 async def test_the_turn_of_a_stream_is_kept_with_its_unit_under_the_id_that_the_client_saw(
@@ -179,5 +179,5 @@ async def test_the_turn_of_a_stream_is_kept_with_its_unit_under_the_id_that_the_
 ) -> None:
     async with listen(over(engine())) as url, httpx.AsyncClient(base_url=url) as client:
         chunks = await told(client, user="u1")
-    (kept,) = await runtime.database.interactions()
+    (kept,) = await runtime.interactions.list()
     assert (kept.unit, f"chatcmpl-{kept.id}") == ("u1", chunks[0]["id"])

@@ -16,6 +16,7 @@ from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.feedback.interactions import InteractionLog
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -75,6 +76,8 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         episodic=episodic,
         semantic=semantic,
         database=database,
+        interactions=InteractionLog(database),
+        pseudonym_key="key",
         outbox=outbox,
         registry=registry,
         routes=Routes(registry, lambda digest: curriculum()),

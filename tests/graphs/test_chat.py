@@ -138,7 +138,7 @@ async def test_a_follow_up_is_understood_looked_up_and_noted_by_what_it_stands_f
 async def test_every_turn_is_remembered_with_its_intent(graph: Chat, runtime: Runtime) -> None:
     question = await say(graph, runtime, "What is a lemur?")
     greeting = await say(graph, runtime, "Hi")
-    kept = {turn.id: turn for turn in await runtime.database.interactions()}
+    kept = {turn.id: turn for turn in await runtime.interactions.list()}
     assert kept[question.id].answer == "a small primate"
     assert (kept[question.id].intent, kept[greeting.id].intent) == ("question", "conversation")
     assert kept[greeting.id].uncertainty is None
@@ -420,7 +420,7 @@ async def test_an_engine_that_is_away_leaves_nothing_half_written(graph: Chat, r
     runtime.engine.available = False  # type: ignore[attr-defined]
     with pytest.raises(EngineUnavailable):
         await say(graph, runtime, "What is a lemur?")
-    assert await runtime.database.interactions() == ()
+    assert await runtime.interactions.list() == ()
 
 
 # Streamed
@@ -489,7 +489,7 @@ async def test_a_stream_that_is_closed_keeps_nothing_and_frees_the_engine(
         await anext(parts)
         assert engine.answering == 1
     assert engine.answering == 0
-    assert await runtime.database.interactions() == ()
+    assert await runtime.interactions.list() == ()
 
 
 async def test_a_lost_adapter_is_loaded_again_before_a_stream_begins(graph: Chat, changed: Changed) -> None:

@@ -132,7 +132,7 @@ async def test_nothing_is_streamed_that_the_check_takes_back(
 async def test_what_goes_out_is_what_is_kept(graph: Chat, adapter_runtime: Runtime) -> None:
     for question in ("What is a borrow?", MOVE, LEMUR, DEPTH):
         await ask(graph, adapter_runtime, question)
-    kept = {each.question: each for each in await adapter_runtime.database.interactions()}
+    kept = {each.question: each for each in await adapter_runtime.interactions.list()}
     assert [bool(kept[q].citations) for q in ("What is a borrow?", MOVE, LEMUR, DEPTH)] == [
         True,
         True,

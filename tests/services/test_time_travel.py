@@ -30,7 +30,7 @@ from tests.support.databases import database_url, empty_runs, home, postgresql, 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services
 
-OF_THE_RUN = frozenset({"run_id", "gap_id", "working_since", "handed_over_at", "events", "interaction_id"})
+OF_THE_RUN = frozenset({"run_id", "gap_id", "working_since", "handed_over_at", "events", "interaction_id", "started_at"})
 
 
 class CountingOutbox(VolatileOutbox):

@@ -22,6 +22,7 @@ from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.feedback.interactions import InteractionLog
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -55,11 +56,14 @@ async def main(home: Path, database_url: str, port: int) -> None:
     await semantic.add(facts)
     registry = VolatileAdapterRegistry([TRAINED])
     numbers = iter(range(1, 1_000_000))
+    database = await open_database(database_url)
     runtime = Runtime(
         engine=WaitingEngine(home),
         episodic=episodic,
         semantic=semantic,
-        database=await open_database(database_url),
+        database=database,
+        interactions=InteractionLog(database),
+        pseudonym_key="key",
         outbox=VolatileOutbox(TrainingResult(status="candidate", adapter=TRAINED.name, reason="all passed")),
         registry=registry,
         routes=Routes(registry, lambda digest: curriculum()),

@@ -22,6 +22,7 @@ from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.feedback.interactions import InteractionLog
 from memory.outbox.base import TrainingResult
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
@@ -83,6 +84,8 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         episodic=episodic,
         semantic=semantic,
         database=database,
+        interactions=InteractionLog(database),
+        pseudonym_key="key",
         outbox=StoppingOutbox(home, stop_at),
         registry=registry,
         routes=Routes(registry, partial(read, home / "outbox")),

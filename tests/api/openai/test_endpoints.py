@@ -85,7 +85,7 @@ async def test_a_turn_is_kept_with_its_user_or_else_its_conversation(
 ) -> None:
     headers = {} if header is None else {"X-Conversation-Id": header}
     await client.post(CHAT, json=asking("What is a lemur?", **fields), headers=headers)
-    (kept,) = await runtime.database.interactions()
+    (kept,) = await runtime.interactions.list()
     assert kept.unit == unit
 
 

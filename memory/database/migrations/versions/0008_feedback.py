@@ -1,4 +1,4 @@
-"""Adds feedback, annotation and experiments, and the unit of an interaction."""
+"""Adds feedback, annotation and experiments, and the unit, owner and outcome of an interaction."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Creates the tables; a unique index allows only one running experiment per domain."""
-    op.add_column("interactions", sa.Column("unit", sa.Text))
+    for name in ("unit", "owner", "outcome"):
+        op.add_column("interactions", sa.Column(name, sa.Text))
+    outcome = "json_extract(body, '$.outcome')" if op.get_bind().dialect.name == "sqlite" else "body ->> 'outcome'"
+    op.execute(f"UPDATE interactions SET outcome = {outcome}")
+    op.drop_index("interactions_by_time", "interactions")
+    op.create_index("interactions_by_time", "interactions", ["created_at", "id"])
     op.create_index("interactions_by_unit", "interactions", ["unit", "created_at"])
     op.create_table(
         "feedback",
@@ -33,6 +38,8 @@ def upgrade() -> None:
         sa.Column("domain", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("priority", sa.Float, nullable=False),
+        sa.Column("annotators", sa.Integer, nullable=False),
+        sa.Column("gold", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("body", sa.JSON, nullable=False),
     )
@@ -50,6 +57,7 @@ def upgrade() -> None:
             "item_id", sa.Text, sa.ForeignKey("annotation_items.id", ondelete="CASCADE"), primary_key=True
         ),
         sa.Column("annotator", sa.Text, primary_key=True),
+        sa.Column("choice", sa.Text, nullable=False),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("body", sa.JSON, nullable=False),
     )
@@ -100,4 +108,7 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     op.drop_index("interactions_by_unit", "interactions")
-    op.drop_column("interactions", "unit")
+    op.drop_index("interactions_by_time", "interactions")
+    op.create_index("interactions_by_time", "interactions", ["created_at"])
+    for name in ("outcome", "owner", "unit"):
+        op.drop_column("interactions", name)
