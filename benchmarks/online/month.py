@@ -1,0 +1,258 @@
+"""A simulated month: four weeks of users, annotators, training and experiments, then a poisoned week.
+
+The weeks follow each other without waiting: interactions carry the service's time, and each week is the
+period since its own start.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from agent.concurrency import gather_limited
+from agent.grading import is_correct
+from agent.models.card import GeneralQuestion
+from benchmarks.online import steps
+from benchmarks.online.chatting import TOGETHER, Traffic, chat_round
+from benchmarks.online.client import Client, Json, Refused, now, user_message
+from benchmarks.online.population import INVERTED, User, annotators, win_rate
+from benchmarks.online.questions import Prompts
+from benchmarks.online.records import Week, Weeks
+from benchmarks.online.tastes import POPULATION
+from memory.records.base import Record
+
+WEEKS = 4
+POISONED = WEEKS + 1
+"""The poisoned week comes after the others: its figure is what it does to what they reached."""
+KNOWN_TOKENS = 32
+"""Of an answer to a known question, as in the worker's evaluation: a longer one would hold the reference more
+often by chance, and taste changes the length."""
+
+
+class Scale(Record):
+    """How much happens in a week."""
+
+    rounds: int = 2
+    """Prompts of each user before the week's training."""
+    sampled: int = 450
+    """Interactions to annotate."""
+    least_pairs: int = 300
+    trial_rounds: int = 6
+    """Prompts of each user during the experiment, at most; it is checked after each."""
+    minimum: int = 60
+    """Units per variant before the experiment decides."""
+    planned: int = 600
+    """Units after which the experiment would stop: more than there are, so that the rounds end it."""
+    held_out: int = 150
+    """Prompts on which answers are compared."""
+    known: int = 200
+    """Known questions of the model's card that are asked."""
+
+
+QUICK = Scale(
+    rounds=1, sampled=40, least_pairs=10, trial_rounds=1, minimum=5, planned=30, held_out=30, known=20
+)
+
+
+class Stopwatch:
+    """Seconds of the parts of a week."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        """Adds what the block takes to the part."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - started
+
+
+@dataclass
+class Month:
+    """The month of one service."""
+
+    client: Client
+    base: str
+    """Name of the base model."""
+    users: Sequence[User]
+    prompts: Prompts
+    known: Sequence[GeneralQuestion]
+    """Questions that the base model knows, by its card."""
+    weeks: Weeks
+    scale: Scale = field(default_factory=Scale)
+    seed: int = 0
+    _answers: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    """Answers to the held-out prompts, by model: names of adapters never change their meaning."""
+
+    async def run(self, weeks: int = WEEKS, *, poisoned: bool = True) -> None:
+        """Every week that is not kept yet."""
+        for number in range(len(self.weeks.all) + 1, weeks + 1 + poisoned):
+            week = await self.week(number, poisoned=number > weeks)
+            self.weeks.add(week)
+            print(summary(week), flush=True)
+
+    async def week(self, number: int, *, poisoned: bool = False) -> Week:
+        """One week, from the users' first prompt to what is live at its end."""
+        client, scale, watch = self.client, self.scale, Stopwatch()
+        await steps.stop_experiments(client)
+        since, before, traffic = now(), await steps.live_adapter(client), Traffic()
+        with watch("chat"):
+            for turn in range(scale.rounds):
+                traffic = traffic.plus(await self._round(number, turn, poisoned))
+        with watch("sample"):
+            batch, seed = f"week-{number}", self.seed + number
+            sampled = await steps.sample(client, batch, since=since, count=scale.sampled, seed=seed)
+        with watch("annotate"):
+            judged = await steps.annotate(client, annotators(careless=poisoned), seed=seed)
+        week = Week(
+            number=number,
+            poisoned=poisoned,
+            since=since,
+            traffic=traffic,
+            sampled=sampled,
+            judged=judged,
+            careless=await steps.careless(client),
+        )
+        week = await self._train(week, watch)
+        if week.candidate is not None and not week.rejected:
+            week = await self._try(week, before, watch)
+        with watch("measure"):
+            week = await self._measure(week, before)
+        return week.model_copy(update={"seconds": watch.seconds})
+
+    async def _round(self, week: int, turn: int, poisoned: bool) -> Traffic:
+        label = f"{self.seed}-{week}-{turn}"
+        asked = self.prompts.asked(len(self.users), label)
+        inverted = INVERTED if poisoned else 0.0
+        return await chat_round(self.client, self.users, asked, label=label, inverted=inverted)
+
+    async def _train(self, week: Week, watch: Stopwatch) -> Week:
+        """Builds the week's preference set and trains it."""
+        request = {"domain": steps.DOMAIN, "since": week.since, "minimum": self.scale.least_pairs}
+        with watch("build"):
+            try:
+                built = await self.client.post("/v1/preferences", request)
+            except Refused as refused:  # such as too few pairs: the week goes on without a candidate
+                if refused.status >= 500:
+                    raise
+                return week.model_copy(update={"decision": str(refused)})
+            whole = await self.client.get(f"/v1/preferences/{built['digest']}")
+        with watch("train"):
+            trained = await steps.train(self.client, built["digest"])
+        pairs = [*whole["pairs"], *whole["held_out"]]
+        return week.model_copy(
+            update={
+                "digest": built["digest"],
+                "pairs": len(pairs),
+                "origins": dict(Counter(pair["origin"] for pair in pairs)),
+                "recovered": recovered(pairs),
+                "candidate": trained.adapter,
+                "rejected": () if trained.passed else trained.reasons,
+            }
+        )
+
+    async def _try(self, week: Week, before: str | None, watch: Stopwatch) -> Week:
+        """An experiment of the candidate, until it is decided or the users have asked enough."""
+        assert week.candidate is not None
+        with watch("experiment"):
+            started = await steps.start_experiment(
+                self.client,
+                f"week-{week.number}",
+                week.candidate,
+                minimum=self.scale.minimum,
+                planned=self.scale.planned,
+            )
+            path = f"/v1/experiments/{started['id']}"
+            for turn in range(self.scale.rounds, self.scale.rounds + self.scale.trial_rounds):
+                traffic = await self._round(week.number, turn, week.poisoned)
+                week = week.model_copy(update={"traffic": week.traffic.plus(traffic)})
+                state = (await self.client.post(f"{path}/check"))["experiment"]
+                if state["status"] != "running":
+                    break
+        with watch("measure"):
+            rate = await self._win_rate(before, week.candidate)
+        if state["status"] == "running":
+            state = await self.client.post(f"{path}/stop", {"reason": "the week is over"})
+        return week.model_copy(
+            update={
+                "experiment": state["status"],
+                "decision": state["log"][-1]["reason"],
+                "candidate_win_rate": rate,
+            }
+        )
+
+    async def _measure(self, week: Week, before: str | None) -> Week:
+        live = await steps.live_adapter(self.client)
+        return week.model_copy(
+            update={
+                "live": live,
+                "win_rate": await self._win_rate(None, live),
+                "win_over_before": await self._win_rate(before, live),
+                "known_before": await self._known(None),
+                "known_after": await self._known(live),
+            }
+        )
+
+    async def _win_rate(self, first: str | None, second: str | None) -> float:
+        """Of the second model over the first, on the held-out prompts; None is the base model."""
+        if first == second:
+            return 0.5
+        return win_rate(self.users, await self._held_out(first), await self._held_out(second))
+
+    async def _held_out(self, adapter: str | None) -> list[tuple[str, int]]:
+        model = adapter or self.base
+        if model not in self._answers:
+            prompts = self.prompts.held_out(self.scale.held_out, self.seed)
+            answers = await gather_limited(
+                (partial(self.client.chat, [user_message(p)], model=model) for p in prompts), TOGETHER
+            )
+            self._answers[model] = [(answer.text, answer.citations) for answer in answers]
+        return self._answers[model]
+
+    async def _known(self, adapter: str | None) -> float | None:
+        """Share of the known questions that the model answers rightly; None if there are none."""
+        if not self.known:
+            return None
+        asked = [(question.wordings[-1], question.answers) for question in self.known[: self.scale.known]]
+        replies = await gather_limited(
+            (
+                partial(
+                    self.client.chat,
+                    [user_message(text)],
+                    model=adapter or self.base,
+                    max_tokens=KNOWN_TOKENS,
+                )
+                for text, _ in asked
+            ),
+            TOGETHER,
+        )
+        right = [is_correct(r.text, answers) for r, (_, answers) in zip(replies, asked, strict=True)]
+        return sum(right) / len(right)
+
+
+def recovered(pairs: Sequence[Json]) -> float | None:
+    """Share of the pairs whose chosen answer is worth more by the population's taste.
+
+    Pairs whose answers are worth the same, or that have only one, are left out; None if that leaves nothing.
+    """
+    gains = [
+        POPULATION.utility(pair["chosen"]) - POPULATION.utility(pair["rejected"])
+        for pair in pairs
+        if pair["rejected"] is not None
+    ]
+    told = [gain > 0 for gain in gains if gain]
+    return sum(told) / len(told) if told else None
+
+
+def summary(week: Week) -> str:
+    """One line about a finished week."""
+    name = f"week {week.number}{' (poisoned)' if week.poisoned else ''}"
+    end = f"{week.live or 'the base model'} is live"
+    tried = f"experiment {week.experiment}" if week.experiment else "no experiment"
+    took = sum(week.seconds.values())
+    return f"{name}: {week.pairs} pairs, {tried}, {end}, win rate {week.win_rate:.2f}, {took:.0f} s"

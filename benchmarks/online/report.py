@@ -1,0 +1,132 @@
+"""The page of `make bench-online`: goals, weeks, baselines, statistics and overhead."""
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks.online.month import WEEKS
+from benchmarks.online.records import Week
+from memory.results import Goal, Result, Table, rows
+
+NAME = "online"
+POINT = 1.0
+"""Most points, of 100, that knowledge may lose."""
+GOALS = {
+    "win rate after four weeks": Goal(at=">=", bound=0.65),
+    "knowledge lost, points": Goal(at="<=", bound=POINT),
+    "known questions lost, points": Goal(at="<=", bound=POINT),
+    "poisoned week, win rate over the week before": Goal(at=">=", bound=0.5),
+    "false promotions at 40 peeks": Goal(at="<=", bound=0.05),
+    "sample ratio mismatches found": Goal(at=">=", bound=0.95),
+}
+WEEKS_TEXT = """`win rate`: of what is live at the week's end over the base model, by the honest users' \
+hidden tastes on held-out prompts; a tie counts half. `candidate`: of the week's adapter over what was live. \
+`recovered`: share of the week's pairs whose chosen answer is worth more by the population's taste. `known`: \
+of the model's known questions, those answered rightly by the base model and by what is live, asked through \
+the api. The week `{poisoned}` is poisoned: a fifth of its feedback says the opposite, and one of its three \
+annotators chooses at random."""
+
+
+def month_figures(weeks: Sequence[Week]) -> dict[str, float]:
+    """Figures of the finished weeks; those of a week that is not there are left out."""
+    figures: dict[str, float] = {}
+    for week in weeks:
+        figures[f"win rate, week {week.number}"] = week.win_rate
+        if week.recovered is not None:
+            figures[f"agreement recovered, week {week.number}"] = week.recovered
+        figures[f"minutes, week {week.number}"] = sum(week.seconds.values()) / 60
+    clean = [week for week in weeks if not week.poisoned]
+    if len(clean) >= WEEKS:
+        last = clean[WEEKS - 1]
+        figures["win rate after four weeks"] = last.win_rate
+        if last.known_before is not None and last.known_after is not None:
+            figures["known questions lost, points"] = 100 * (last.known_before - last.known_after)
+        if last.knowledge_lost is not None:
+            figures["knowledge lost, points"] = 100 * last.knowledge_lost
+    for week in weeks:
+        if week.poisoned:
+            figures["poisoned week, win rate over the week before"] = week.win_over_before
+            figures["poisoned week, promotions"] = float(week.promoted)
+    return figures
+
+
+def weeks_table(weeks: Sequence[Week]) -> Table:
+    """One line a week."""
+    poisoned = ", ".join(str(week.number) for week in weeks if week.poisoned) or "none"
+    head = (
+        "week", "turns", "feedback", "judged", "pairs", "recovered", "candidate", "gates", "experiment",
+        "win rate", "known", "minutes",
+    )  # fmt: skip
+    return Table(
+        title="Weeks",
+        text=WEEKS_TEXT.format(poisoned=poisoned),
+        head=head,
+        rows=tuple(
+            (
+                str(week.number),
+                str(week.traffic.turns),
+                str(week.traffic.feedback),
+                str(week.judged),
+                str(week.pairs),
+                _share(week.recovered),
+                _share(week.candidate_win_rate),
+                _gates(week),
+                week.experiment or "none",
+                _share(week.win_rate),
+                f"{_share(week.known_before)} > {_share(week.known_after)}",
+                f"{sum(week.seconds.values()) / 60:.1f}",
+            )
+            for week in weeks
+        ),
+    )
+
+
+def decisions_table(weeks: Sequence[Week]) -> Table:
+    """Why each week ended as it did."""
+    return Table(
+        title="Decisions",
+        text="Reasons of the gates and of the experiments, as the service gives them.",
+        head=("week", "live at its end", "reason"),
+        rows=tuple(
+            (str(week.number), week.live or "the base model", "; ".join((*week.rejected, week.decision)))
+            for week in weeks
+        ),
+    )
+
+
+def result(
+    weeks: Sequence[Week],
+    figures: Mapping[str, float],
+    tables: Sequence[Table],
+    *,
+    whole: bool,
+    command: str,
+    model: str,
+    seconds: float,
+) -> Result:
+    """The result; a part of the benchmark (not `whole`) has only the goals whose figures were measured."""
+    every = {**month_figures(weeks), **figures}
+    found = [weeks_table(weeks), decisions_table(weeks)] if weeks else []
+    everything = Table(
+        title="All figures",
+        text=f"Everything that was measured. The model is {model}.",
+        head=("figure", "measured"),
+        rows=rows(list(every.items())),
+    )
+    return Result(
+        name=NAME if whole else f"{NAME}-quick",
+        title="The online loop: feedback, preferences, experiments",
+        command=command,
+        seconds=seconds,
+        figures=every,
+        goals=GOALS if whole else {key: goal for key, goal in GOALS.items() if key in every},
+        tables=(*found, *tables, everything),
+    )
+
+
+def _gates(week: Week) -> str:
+    if week.candidate is None:
+        return "no adapter"
+    return "failed" if week.rejected else "passed"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

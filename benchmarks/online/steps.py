@@ -1,0 +1,106 @@
+"""The steps of a week through the api: annotate, build a preference set, train it, try the adapter."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.online.client import Client, Json, pause
+from benchmarks.online.population import Annotator
+from memory.records.base import Record
+
+DOMAIN = "general"
+"""The default domain: an adapter of it that was taught nothing answers every conversation."""
+READING_SECONDS = 20.0
+"""Time that an honest annotator says to have taken; a careless one says a tenth of it."""
+
+
+class Trained(Record):
+    """How a training job ended."""
+
+    adapter: str | None
+    """None if nothing was registered."""
+    passed: bool
+    reasons: tuple[str, ...] = ()
+
+
+async def sample(client: Client, batch: str, *, since: str, count: int, seed: int) -> int:
+    """Draws interactions into a batch, each beside an alternative answer; returns how many."""
+    drawn = await client.post(
+        "/v1/annotation/sample",
+        {"batch": batch, "count": count, "since": since, "alternative": "sampled", "seed": seed},
+    )
+    return int(drawn["items"])
+
+
+async def annotate(client: Client, annotators: Sequence[Annotator], *, seed: int) -> int:
+    """Every annotator judges until nothing is left for it; returns the judgements."""
+    return sum(await asyncio.gather(*(_judge(client, annotator, seed) for annotator in annotators)))
+
+
+async def _judge(client: Client, annotator: Annotator, seed: int) -> int:
+    judged = 0
+    while (item := await client.get("/v1/annotation/next", annotator=annotator.name)) is not None:
+        await client.post(
+            f"/v1/annotation/items/{item['item_id']}/judgement",
+            {
+                "annotator": annotator.name,
+                "choice": annotator.choose(item["item_id"], item["a"], item["b"], seed),
+                "seconds": READING_SECONDS / (10 if annotator.careless else 1),
+            },
+        )
+        judged += 1
+    return judged
+
+
+async def careless(client: Client) -> tuple[str, ...]:
+    """Annotators whose judgements the service leaves out."""
+    found = await client.get("/v1/annotation/agreement")
+    return tuple(each["annotator"] for each in found["annotators"] if each["careless"])
+
+
+async def train(client: Client, digest: str) -> Trained:
+    """Trains a preference set in the worker, and waits for its end."""
+    await client.post(f"/v1/preferences/{digest}/train")
+    while (job := await client.get(f"/v1/preferences/{digest}/training"))["result"] is None:
+        await pause()
+    result: Json = job["result"]
+    name = result["adapter"]
+    reasons: tuple[str, ...] = ()
+    if name is not None:
+        adapter = await client.get(f"/v1/adapters/{name}")
+        reasons = tuple(
+            f"{check['name']}: {check['figure']:.3f}, needs {check['goal']}"
+            for check in adapter["verdict"]["checks"]
+            if not check["passed"]
+        )
+    return Trained(
+        adapter=name, passed=result["status"] == "candidate", reasons=reasons or (result["reason"],)
+    )
+
+
+async def live_adapter(client: Client) -> str | None:
+    """Name of the domain's live adapter; None for the base model."""
+    adapters = await client.get("/v1/adapters", domain=DOMAIN)
+    return next((each["name"] for each in adapters if each["status"] == "live"), None)
+
+
+async def stop_experiments(client: Client) -> None:
+    """Stops what a week that was broken off left running."""
+    for each in await client.get("/v1/experiments", status="running"):
+        await client.post(f"/v1/experiments/{each['id']}/stop", {"reason": "the week begins anew"})
+
+
+async def start_experiment(client: Client, name: str, adapter: str, **terms: Any) -> Json:
+    """Starts an experiment of the adapter against what is live, half of the units each.
+
+    A few hundred users cannot prove the guardrails' margins, so none may look violated instead.
+    """
+    request = {
+        "name": name,
+        "domain": DOMAIN,
+        "variants": [{"name": "candidate", "adapter": adapter}],
+        "prove_guardrails": False,
+        **terms,
+    }
+    started: Json = await client.post("/v1/experiments", request)
+    return started
