@@ -3,6 +3,7 @@
 Entry points build the settings and pass them on.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
@@ -128,6 +129,9 @@ class Settings(BaseSettings):
         gt=0,
         description="Minutes that a learn run waits for each lesson's training.",
     )
+    interactions_days: int = Field(
+        90, ge=1, le=3650, description="Days that chat turns and their feedback are kept."
+    )
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of log messages shown."
@@ -144,6 +148,11 @@ class Settings(BaseSettings):
                 f"{PREFIX}TEACHER={self.teacher} needs {PREFIX}TEACHER_URL: set the teacher model's URL"
             )
         return self
+
+    @property
+    def interactions_kept(self) -> timedelta:
+        """How long chat turns and their feedback are kept."""
+        return timedelta(days=self.interactions_days)
 
     def path(self, name: str) -> Path:
         """Absolute path of `name` in the home folder."""

@@ -15,7 +15,16 @@ from api.compose import Service, open_service
 from api.langgraph import assistants, crons, store, threads
 from api.langgraph import runs as thread_runs
 from api.limits import RequestLimits
-from api.nightschool import adapters, calibrations, documents, gaps, learn
+from api.nightschool import (
+    adapters,
+    calibrations,
+    documents,
+    experiments,
+    feedback,
+    gaps,
+    interactions,
+    learn,
+)
 from api.openai import chat, completions, embeddings, models, responses
 from api.trusted_hosts import TrustedOrigins
 from memory.server.keys import Scope
@@ -32,9 +41,11 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         thread_runs,
         store,
         crons,
+        feedback,
+        interactions,
     ),
     "learn": (learn, gaps, documents),
-    "admin": (adapters, calibrations),
+    "admin": (adapters, calibrations, experiments),
 }
 """Modules with routes, by the scope that their callers need. Health routes need none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]

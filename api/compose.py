@@ -21,6 +21,7 @@ from agent.engines.base import Engine
 from agent.engines.scripted import ScriptedEngine
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
+from agent.experiments.active import ActiveExperiments
 from agent.feedback.scrubbing import Scrubber
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
@@ -31,15 +32,17 @@ from agent.learning.teachers.rules import RulesTeacher
 from agent.models.store import AddedModel, resolve_model
 from agent.promotion import restore
 from agent.settings import Settings
+from api.experiment_tasks import check_experiments, experiment_checks, follow_experiments
 from api.langgraph.run_service import RunService
 from api.supervisor.components import graph_address
 from graphs import chat as chatting
 from graphs.server import threads
 from graphs.server.background_jobs import FireCron, SendWebhook
-from graphs.server.executor import Executor, open_executor
+from graphs.server.executor import Executor, PeriodicTask, open_executor
 from graphs.server.graph_spec import ChatSpec, GraphSpec
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import LearnSpec
+from graphs.server.retention import interaction_retention
 from graphs.state import Limits, Runtime
 from memory.adapters.base import AdapterRegistry
 from memory.adapters.calibrations import FolderCalibrationStore
@@ -50,6 +53,7 @@ from memory.database.database import open_database
 from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError, StoreUnavailable
+from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.feedback.secrets import PSEUDONYMS, get_secret
@@ -147,6 +151,9 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         calibrations = FolderCalibrationStore(settings.path("calibrations"))
         routes = Routes(registry, partial(read, settings.path("outbox")), calibrations, embedder)
         await routes.refresh()
+        experiments = ActiveExperiments(
+            Experiments(database), engine=engine, registry=registry, routes=routes
+        )
         teacher, judge = await _teachers(settings, stack)
         runtime = Runtime(
             engine=engine,
@@ -170,15 +177,21 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             teacher=teacher,
             judge=judge,
             scrubber=scrubber,
+            experiments=experiments,
         )
+        retention = interaction_retention(runtime.interactions, settings.interactions_kept, runtime.clock)
         saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
         server = await stack.enter_async_context(
-            open_server(runtime, saver, settings.runs_url, _webhooks(settings), graphs)
+            open_server(runtime, saver, settings.runs_url, _webhooks(settings), graphs, [retention])
         )
         adapter_check = asyncio.create_task(keep_adapters_loaded(engine, registry))
         stack.push_async_callback(_cancel, adapter_check)
         routes_check = asyncio.create_task(follow_registry(routes))
         stack.push_async_callback(_cancel, routes_check)
+        feedback = FeedbackStore(database)
+        checks = experiment_checks(runtime, feedback)
+        for task in (follow_experiments(experiments), check_experiments(experiments, checks)):
+            stack.push_async_callback(_cancel, asyncio.create_task(task))
         yield Service(
             settings=settings,
             runtime=runtime,
@@ -188,7 +201,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             run_service=server.run_service,
             crons=server.crons,
             keys=keys,
-            feedback=FeedbackStore(database),
+            feedback=feedback,
             learn_runs=server.learn_runs,
             embedder=embedder,
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
@@ -229,6 +242,7 @@ async def open_server(
     url: str,
     webhooks: Webhooks | None = None,
     graphs: Graphs = shipped_graphs,
+    periodic_tasks: Sequence[PeriodicTask] = (),
 ) -> AsyncIterator[Server]:
     """Opens the server and continues unfinished runs.
 
@@ -243,7 +257,8 @@ async def open_server(
         run_service = RunService(executor, assistants, webhooks)
         return run_service.send_webhook, partial(run_service.fire_cron, crons=crons)
 
-    async with open_executor(runtime, saver, graph_specs, url, [threads.expire], make_senders) as executor:
+    tasks = (threads.expire, *periodic_tasks)
+    async with open_executor(runtime, saver, graph_specs, url, tasks, make_senders) as executor:
         learn_runs = LearnRuns(runtime, executor)
         await learn_runs.end_lost()
         yield Server(

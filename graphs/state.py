@@ -14,6 +14,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from agent.chat.abstention import AbstentionReason
 from agent.chat.routing import Route, Routes
 from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
+from agent.experiments.active import ActiveExperiments
 from agent.feedback.scrubbing import Scrubber
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.critique import Judge
@@ -29,6 +30,7 @@ from memory.outbox.base import Outbox, TrainingResult
 from memory.records.adapters import Adapter
 from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
+from memory.records.experiments import Assignment
 from memory.records.interactions import ChatOutcome, Intent, Uncertainty, UnsurePolicy
 from memory.records.knowledge import Citation, Critique, Findings
 from memory.records.runs import Approval, Job, Lesson, Outcome
@@ -136,7 +138,9 @@ class Runtime:
     scrubber: Scrubber = field(default_factory=Scrubber)
     """Takes personal data out of what is logged."""
     owner: str | None = None
-    """Owner of what a chat turn logs: set for each request from its authenticated caller, never from a state."""
+    """Owner of what a chat turn logs: that of the request, authenticated, and never read from a state."""
+    experiments: ActiveExperiments | None = None
+    """The running experiments; None where no experiments are run."""
 
 
 class Event(Record):
@@ -248,6 +252,8 @@ class ChatState(TypedDict, total=False):
     """The question without references to earlier messages, for routing and look-up."""
     intent: Intent
     route: Route
+    assignment: Assignment | None
+    """The unit's variant in the experiment that runs on the domain; set by the service only."""
     answer: str
     uncertainty: Uncertainty | None
     draft: Reply | None

@@ -21,7 +21,9 @@ async def interaction_of(state: ChatState, runtime: Runtime) -> Interaction:
     now = runtime.clock()
     messages = logged_messages(state["messages"])
     texts = [message.content for message in messages]
-    question, answer, *contents = await scrubbed([state["question"], state["answer"], *texts], runtime.scrubber)
+    question, answer, *contents = await scrubbed(
+        [state["question"], state["answer"], *texts], runtime.scrubber
+    )
     return Interaction(
         id=state["interaction_id"],
         question=question,
@@ -37,12 +39,14 @@ async def interaction_of(state: ChatState, runtime: Runtime) -> Interaction:
         intent=state["intent"],
         outcome=state["outcome"],
         citations=state["citations"],
+        sources_disagree=state["reason"] == "sources_disagree",
         unit=unit_of(state, runtime),
         owner=runtime.owner,
         latency_ms=(now - state["started_at"]).total_seconds() * 1000,
         prompt_tokens=state["prompt_tokens"],
         completion_tokens=state["completion_tokens"],
         gap_id=state["gap_id"],
+        assignment=state.get("assignment"),
         created_at=now,
     )
 

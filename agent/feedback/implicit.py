@@ -1,14 +1,14 @@
 """The implicit score: what a user's behaviour says about an answer, by a named recipe."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
 from memory.feedback.feedback import by_interaction, latest
 from memory.language.text import key
 from memory.records.base import Record
-from memory.records.feedback import Feedback
+from memory.records.feedback import Feedback, FeedbackKind
 from memory.records.interactions import Interaction
 
 
@@ -111,12 +111,12 @@ def _follows(turn: Interaction, later: Interaction) -> bool:
 def _score(
     turn: Interaction,
     later: Interaction | None,
-    signals: dict[str, Feedback],
+    signals: Mapping[FeedbackKind, Feedback],
     weights: ImplicitWeights,
     *,
     is_long: bool,
 ) -> float:
-    def holds(kind: str, inferred: bool = False) -> bool:
+    def holds(kind: FeedbackKind, inferred: bool = False) -> bool:
         return inferred if kind not in signals else signals[kind].value != 0
 
     continued = holds("continued", later is not None and was_continued(turn, later))

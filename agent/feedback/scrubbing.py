@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, RecognizerResult
 
 LEAST_SCORE = 0.4
-"""Score of Presidio's phone numbers. What scores less, such as `::` as an address or any nine digits as a social
-security number, is a guess."""
+"""Score of Presidio's phone numbers. What scores less is a guess, such as nine digits as a social security
+number."""
 WINDOW = 1000
 """Characters analysed at once: some patterns take time that is quadratic in the length of the text."""
 OVERLAP = 200
@@ -111,4 +111,7 @@ def _load() -> "Mapping[str, Any]":
             return suffixes(pattern_text).fqdn != ""
 
     recognizers = {name: getattr(predefined, name) for name in SUSPICIOUS}
-    return {name: recognizer() for name, recognizer in (recognizers | {"EmailRecognizer": OfflineEmailRecognizer}).items()}
+    return {
+        name: recognizer()
+        for name, recognizer in (recognizers | {"EmailRecognizer": OfflineEmailRecognizer}).items()
+    }

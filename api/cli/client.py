@@ -69,6 +69,23 @@ class Client:
             failures += 1
             time.sleep(PAUSE_SECONDS)
 
+    def lines(self, path: str, **query: str | int | None) -> Iterator[str]:
+        """The lines of a reply, as they come. Raises Refused, and Unreachable also where it breaks off."""
+        try:
+            with self._http.stream(
+                "GET", path, params=_without_none(query), timeout=STREAM_SECONDS
+            ) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refused(response)
+                # Not iter_lines, which also splits at characters that JSON leaves in texts.
+                rest = ""
+                for text in response.iter_text():
+                    *whole, rest = (rest + text).split("\n")
+                    yield from whole
+        except httpx.TransportError as error:
+            raise self._unreachable() from error
+
     def _stream(self, path: str, last: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         headers = {"Last-Event-ID": last} if last else {}
         with self._http.stream("GET", path, headers=headers, timeout=STREAM_SECONDS) as response:

@@ -10,11 +10,14 @@ import sys
 import typer
 
 from api.cli import (
+    ab,
     adapters,
     calibrate,
     chat,
     doctor,
+    feedback,
     gaps,
+    interactions,
     keys,
     learn,
     library,
@@ -50,9 +53,14 @@ app.command("fork")(travel.fork)
 app.command("diff")(travel.diff)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
+app.command("feedback")(feedback.feedback)
 models.app.command("study")(study.study)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
 app.add_typer(gaps.app, name="gaps", help="List gaps; dismiss, merge or delete one.")
+app.add_typer(
+    interactions.app, name="interactions", help="List logged chat turns; show one, export a period."
+)
+app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
 app.add_typer(
     adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."

@@ -54,9 +54,7 @@ async def complete(
     )
     states = list(_initial_states(request, x_conversation_id))
     if not request.stream:
-        turns = gather_limited(
-            (partial(chat, service.chat, runtime, state) for state in states), len(states)
-        )
+        turns = gather_limited((partial(chat, service.chat, runtime, state) for state in states), len(states))
         return builder.completion(await cancel_on_disconnect(http, turns))
     first = in_own_task(stream(service.chat, runtime, states[0]))
     part = await cancel_on_disconnect(

@@ -1,6 +1,7 @@
 """The text completions route: continues a prompt with the base model or an adapter.
 
-Answers are not gated, not looked up and not logged, so they take no feedback; use chat completions for questions.
+Answers are not gated, not looked up and not logged, so they take no feedback. Use chat completions for
+questions.
 """
 
 import uuid

@@ -11,6 +11,9 @@ from graphs.turn import Piece, Turn
 from memory.records.interactions import ChatOutcome, Intent, Uncertainty
 from memory.records.knowledge import Citation
 
+REPLY_PREFIXES = ("chatcmpl-", "resp_", "msg_", "fc_")
+"""What stands before a turn's id in the replies of our OpenAI routes."""
+
 
 class TurnDetails(BaseModel):
     """Details of a turn: the gate's measurement, the outcome, and the origin of the answer."""
@@ -250,6 +253,14 @@ class ReplyBuilder(BaseModel):
 def completion_id(turn_id: str) -> str:
     """The id of a turn's completion, in OpenAI's format."""
     return f"chatcmpl-{turn_id}"
+
+
+def turn_id_of(id: str) -> str:
+    """The turn's id, from any id that a client sees: of a completion, response, message or tool call."""
+    if id.startswith("fc_"):  # calls are numbered
+        id = id.rpartition("_")[0]
+    prefix = next((prefix for prefix in REPLY_PREFIXES if id.startswith(prefix)), "")
+    return id.removeprefix(prefix)
 
 
 def usage_of(turns: Sequence[Turn]) -> Usage:

@@ -178,7 +178,9 @@ class Database:
             keywords = [*dict.fromkeys((*target.keywords, *merged.keywords))]
             moved = update(GAPS).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
             await connection.execute(moved.values(status="dismissed", merged_into=into))
-            corrections = [each.model_dump(mode="json") for each in (*target.corrections, *merged.corrections)]
+            corrections = [
+                each.model_dump(mode="json") for each in (*target.corrections, *merged.corrections)
+            ]
             changes = {"keywords": keywords, "corrections": corrections[-MOST_CORRECTIONS:]}
             body = rows[into]["body"] | changes
             await connection.execute(update(GAPS).where(GAPS.c.id == into).values(body=body))

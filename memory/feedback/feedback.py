@@ -66,7 +66,9 @@ class FeedbackStore:
         if until is not None:
             query = query.where(FEEDBACK.c.created_at < until.timestamp())
         async with self._database.begin() as connection:
-            return tuple(Feedback.model_validate(body) for body in (await connection.execute(query)).scalars())
+            return tuple(
+                Feedback.model_validate(body) for body in (await connection.execute(query)).scalars()
+            )
 
     async def _write(self, writes: Sequence[_Write]) -> None:
         for start in range(0, len(writes), MOST_IDS):

@@ -32,6 +32,8 @@ class InteractionLog:
 
     async def get(self, interaction_id: str, *, owner: str | None = None) -> Interaction:
         """The turn with this id. Raises UnknownInteraction, also for another owner's; None may see all."""
+        if "\0" in interaction_id:
+            raise unknown(interaction_id)  # PostgreSQL cannot even look for it
         query = select(INTERACTIONS.c.body).where(INTERACTIONS.c.id == interaction_id)
         if owner is not None:
             query = query.where(INTERACTIONS.c.owner == owner)
@@ -85,16 +87,17 @@ class InteractionLog:
             last, last_id = found[-1].created_at.timestamp(), found[-1].id
             found = await self._interactions(query.where(or_(time > last, and_(time == last, id > last_id))))
 
-    async def delete_before(self, moment: datetime) -> int:
-        """Deletes turns from before that time together with their feedback; returns how many."""
-        old = select(INTERACTIONS.c.id).where(INTERACTIONS.c.created_at < moment.timestamp()).limit(PAGE)
+    async def delete_before(self, moment: datetime, *, limit: int | None = None) -> int:
+        """Deletes turns from before then with their feedback, at most `limit`, and returns how many."""
+        old = select(INTERACTIONS.c.id).where(INTERACTIONS.c.created_at < moment.timestamp())
         count = 0
         while True:
+            page = PAGE if limit is None else min(PAGE, limit - count)
             async with self._database.begin() as connection:
-                ids = (await connection.execute(old)).scalars().all()
+                ids = (await connection.execute(old.limit(page))).scalars().all()
                 await connection.execute(delete(INTERACTIONS).where(INTERACTIONS.c.id.in_(ids)))
             count += len(ids)
-            if len(ids) < PAGE:
+            if len(ids) < page or count == limit:
                 return count
 
     async def _interactions(self, query: Select[Any]) -> tuple[Interaction, ...]:

@@ -20,4 +20,6 @@ async def get_secret(database: Database, name: str) -> str:
     new = database.insert_once(SECRETS).values(name=name, value=secrets.token_hex(SECRET_BYTES))
     async with database.begin() as connection:
         await connection.execute(new)
-        return str((await connection.execute(select(SECRETS.c.value).where(SECRETS.c.name == name))).scalar_one())
+        return str(
+            (await connection.execute(select(SECRETS.c.value).where(SECRETS.c.name == name))).scalar_one()
+        )

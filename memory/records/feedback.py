@@ -25,8 +25,8 @@ class Feedback(Record):
     interaction_id: str
     kind: FeedbackKind
     value: float | None = None
-    """Stars of a rating (1 to 5), +1 or -1 of a vote, seconds of a dwell, 1 or 0 of the kinds that are yes or no;
-    None for the others."""
+    """Stars of a rating (1 to 5), +1 or -1 of a vote, seconds of a dwell; 1 or 0 of `continued`, `copied` and
+    `regenerated`; None for the others."""
     text: str | None = None
     """Text of a comment or correction, or the reason of a report; personal data is scrubbed."""
     owner: str | None

@@ -125,7 +125,7 @@ class Interaction(Record):
 
 
 class Correction(Record):
-    """A user's answer to a question that the service got wrong. Nobody has verified it, so it is never trained."""
+    """A user's answer to a question that the service got wrong; unverified, so it is never trained."""
 
     interaction_id: str
     feedback_id: str

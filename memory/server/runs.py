@@ -117,7 +117,9 @@ class ThreadRuns:
                 )
             begins = worker is not None and not others and run.starts_at.timestamp() <= now
             if begins:
-                run = run.model_copy(update={"status": "running", "attempt": 1, "worker": worker, "owner": before["owner"]})
+                run = run.model_copy(
+                    update={"status": "running", "attempt": 1, "worker": worker, "owner": before["owner"]}
+                )
             add = self._database.insert_once(THREAD_RUNS).values(_columns(run))
             if (await connection.execute(add.returning(THREAD_RUNS.c.id))).first() is None:
                 raise AlreadyExists(f"run {run.run_id} exists already")

@@ -13,7 +13,9 @@ def upgrade() -> None:
     """Creates the tables; a unique index allows only one running experiment per domain."""
     for name in ("unit", "owner", "outcome"):
         op.add_column("interactions", sa.Column(name, sa.Text))
-    outcome = "json_extract(body, '$.outcome')" if op.get_bind().dialect.name == "sqlite" else "body ->> 'outcome'"
+    outcome = (
+        "json_extract(body, '$.outcome')" if op.get_bind().dialect.name == "sqlite" else "body ->> 'outcome'"
+    )
     op.execute(f"UPDATE interactions SET outcome = {outcome}")
     op.drop_index("interactions_by_time", "interactions")
     op.create_index("interactions_by_time", "interactions", ["created_at", "id"])
