@@ -6,7 +6,7 @@ Their order is in `chat`.
 import asyncio
 from collections.abc import Callable, Sequence
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langgraph.runtime import Runtime as Injected
 
 from agent.chat.abstention import AbstentionReason, abstention_text, caution_text, reply_language
@@ -18,7 +18,6 @@ from agent.chat.gate import JUDGED_TOKENS, SENTENCE, measure_uncertainty
 from agent.chat.intent import classify
 from agent.chat.model_calls import ask_model
 from agent.chat.rewording import is_steady, rewordings
-from agent.chat.routing import resolve_route
 from agent.chat.stream_gate import StreamGate
 from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token
 from agent.grading import admits_ignorance
@@ -27,6 +26,7 @@ from agent.learning.exploration import look_up
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
 from graphs.turn_log import interaction_of, scrubbed
+from graphs.variants import or_control, prompt_of, route_turn
 from memory.language.content_words import content_words, coverage
 from memory.records.interactions import Intent, Uncertainty
 from memory.records.knowledge import Findings
@@ -62,21 +62,16 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def choose_route(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Chooses the adapter and its gate; conversation goes to the base model unless the caller names another.
+    """Chooses the adapter and its gate, or the variant of a running experiment.
+
+    Conversation goes to the base model unless the caller names another.
 
     Raises UnknownAdapter and AdapterNotServable.
     """
-    context = runtime.context
-    route = await resolve_route(
-        state["standalone"] if state["intent"] == "question" else "",
-        state.get("requested"),
-        routes=context.routes,
-        base=context.base,
-        base_name=context.base_name,
-    )
-    return {"route": route}
+    return await route_turn(state, runtime.context)
 
 
+@or_control
 async def converse(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Answers conversation without a gate; a stream starts with the first token."""
     context = runtime.context
@@ -91,16 +86,17 @@ async def converse(state: ChatState, runtime: Injected[Runtime]) -> Update:
     return {"interaction_id": turn_id, "outcome": "answered"} | _answer_update(reply)
 
 
+@or_control
 async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Answers without sources, and measures how confident the model is.
 
     A streamed answer is sent token by token once its beginning is confident, and is not taken back if its end
-    is unsure. An adapter's answer is not sent until `check` has verified it. Tool calls are not gated: their
-    results come back as the conversation's next message.
+    is unsure. The answer of an adapter that was taught lessons is not sent until `check` has verified it. Tool
+    calls are not gated: their results come back as the conversation's next message.
     """
     context = runtime.context
     gate, declines = state["route"].gate, context.card.declines
-    by_adapter = state["route"].adapter is not None
+    by_adapter = state["route"].adapter is not None and state["route"].taught
     turn_id = context.new_id()
     stream_gate = StreamGate(gate, declines, _emitter(turn_id, state, runtime))
     on_token = stream_gate.add if state.get("streamed") and not by_adapter else None
@@ -168,7 +164,7 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
     }
     if support.answers:
         return unsupported
-    base_route = context.routes.calibrated(context.base)
+    base_route = context.routes.calibrated(context.routes.fallback(context.base))
     base_state: ChatState = state | {"route": base_route}
     reply = await _ask(messages, base_state, context)
     base_uncertainty = _measure(reply, base_state, context)
@@ -360,7 +356,10 @@ async def _ask(
     sampling: Sampling | None = None,
     stop_when: Callable[[Sequence[Token]], bool] | None = None,
 ) -> Reply:
-    """Asks the route's model; without `sampling`, with the caller's."""
+    """Asks the route's model, first with the variant's system prompt; without `sampling`, the caller's."""
+    variant_prompt = prompt_of(state, runtime)
+    if variant_prompt is not None:
+        messages = [SystemMessage(variant_prompt), *messages]
     return await ask_model(
         prompt_messages(messages, runtime.card),
         state["route"].adapter,

@@ -115,6 +115,8 @@ class ChatSpec:
 
     def validate_update(self, values: Json) -> Json:
         """See GraphSpec.validate_update."""
+        if values.get("assignment") is not None:
+            raise ValueError("assignment: only the service sets it, because it is logged as an exposure")
         checked = {key: value for key, value in values.items() if key != "messages"}
         if "messages" not in values:
             return validated_update(ChatState, checked)

@@ -13,6 +13,9 @@ ExperimentStatus = Literal["running", "promoted", "stopped", "rolled_back"]
 VARIANT_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 CONTROL = "control"
 HOLDOUT = "holdout"
+Goal = Literal["engagement", "rating", "session_minutes"]
+"""What an experiment wants to raise: the implicit score of turns, the stars of rated turns, or the length of
+sessions; each as the mean over units of a unit's mean."""
 
 
 class Variant(Record):
@@ -31,10 +34,12 @@ class ExperimentDecision(Record):
     """One entry of an experiment's log."""
 
     at: datetime
-    action: Literal["started", "checked", "alarm", "promoted", "stopped", "rolled_back"]
+    action: Literal["started", "changed", "checked", "alarm", "promoted", "stopped", "rolled_back"]
     by: str
     """`policy`, or who decided."""
     reason: str
+    variant: str | None = None
+    """The variant that was promoted, or that failed a guardrail."""
     figures: dict[str, Any] = {}
 
 
@@ -53,11 +58,15 @@ class Experiment(Record):
     """Share of each variant's range that is in use; the rest is served as without the experiment."""
     holdout: Share = 0.05
     """Share of all units that never see a variant other than the control, and are not compared."""
-    minimum: int = Field(200, ge=1)
+    minimum: int = Field(200, ge=2)
     """Units per variant before any decision."""
     planned: int = Field(2000, ge=1)
     """Units in all variants for which the confidence sequences are tightest."""
-    alpha: float = Field(0.05, gt=0, lt=1)
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    goal: Goal = "engagement"
+    prove_guardrails: bool = True
+    """Whether a promotion needs every guardrail shown to hold. If not, it only needs none that is shown to
+    fail or whose estimate is beyond its margin."""
     status: ExperimentStatus = "running"
     log: tuple[ExperimentDecision, ...] = ()
     created_at: datetime
@@ -70,6 +79,8 @@ class Experiment(Record):
             raise ValueError(f"variants need different names, and none may be called {HOLDOUT!r}")
         if names[0] != CONTROL:
             raise ValueError(f"the first variant has to be called {CONTROL!r}")
+        if min(variant.share for variant in self.variants) <= 0:
+            raise ValueError("every variant needs a share above 0")
         if abs(sum(variant.share for variant in self.variants) - 1) > 1e-6:
             raise ValueError("the variants' shares have to add up to 1")
         return self

@@ -1,0 +1,1 @@
+"""Experiments (A/B tests): who gets which variant, how variants compare, and when one wins."""
