@@ -1,1 +1,1 @@
-"""The benchmark of learning from real prose: `python -m benchmarks.learning`."""
+"""Benchmark of learning from real text: `python -m benchmarks.learning`."""

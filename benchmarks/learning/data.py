@@ -1,4 +1,4 @@
-"""What `benchmarks.learning` teaches and asks: texts that people wrote, and people's questions about them."""
+"""Texts and questions of `benchmarks.learning`: SQuAD, manuals, the Rust Book and a sample library."""
 
 import json
 import random
@@ -8,120 +8,123 @@ from typing import Literal
 
 from agent.grading import is_correct, normalise
 from memory.ingest.documents import RawDocument, text_of
-from memory.ingest.passages import passages as cut
+from memory.ingest.passages import passages as split_into_passages
 from memory.ingest.pipeline import Failure, read_target
 from memory.records.base import Record
 from memory.records.knowledge import Passage
 
-READ_BY_US = frozenset({*range(125), *range(200, 211)})
-"""Passages of SQuAD that were looked at while the rules were written; none of them is taught here."""
-STRANGE = 20
-"""Questions about passages that are not in the library: they cannot be answered."""
+DEVELOPMENT_PASSAGES = frozenset({*range(125), *range(200, 211)})
+"""SQuAD passages that were looked at while the extraction rules were written; the benchmark skips them."""
+UNANSWERABLE_COUNT = 20
+"""Number of questions about passages outside the library."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RUST = Path(__file__).parent / "rust_book.jsonl"
+RUST_QUESTIONS = Path(__file__).parent / "rust_book.jsonl"
 
 Kind = Literal["own", "other", "earlier", "unanswerable", "invented"]
-"""`own`: about what the lesson teaches. `other`: about a text that it does not teach. `earlier`: about the
-lessons before it."""
+"""`own`: about the taught text. `other`: about another text, which is not taught. `earlier`: about an earlier
+lesson of a sequence. `unanswerable`: not answered by the library. `invented`: about a name that does not
+exist."""
 
 
-class Asked(Record):
-    """One question with its right answers; without any it cannot be answered."""
+class Question(Record):
+    """A question with its reference answers; without any it is unanswerable."""
 
     text: str
     answers: tuple[str, ...] = ()
     must_include: tuple[tuple[str, ...], ...] = ()
-    """One alternative of each group has to be said; instead of the answers, where there are any."""
+    """Groups of alternatives. If set, a correct answer contains one of each group, and `answers` is
+    ignored."""
     passage: str = ""
-    """The text that answers it, where the data tell."""
+    """The passage that contains the answer, if known."""
     kind: Kind = "own"
 
     @property
     def answerable(self) -> bool:
-        """Whether there is a right answer."""
+        """Whether there is a reference answer."""
         return bool(self.answers)
 
-    def holds(self, text: str) -> bool:
-        """Whether the text holds a right answer; numbers have to agree exactly."""
+    def is_answered_by(self, text: str) -> bool:
+        """Whether the text contains a reference answer; numbers must match exactly."""
         if self.must_include:
-            said = normalise(text)
-            return all(any(normalise(part) in said for part in group) for group in self.must_include)
+            normalised = normalise(text)
+            return all(any(normalise(part) in normalised for part in group) for group in self.must_include)
         return is_correct(text, self.answers)
 
 
 class Text(Record):
-    """A text to learn, with the questions about it and the library that it stands in."""
+    """A text to learn, with its library and the questions about it."""
 
     name: str
     topic: str
-    """What a person would ask to be taught."""
+    """Topic of the learn run."""
     documents: tuple[RawDocument, ...]
-    """The library."""
+    """The whole library."""
     taught: tuple[str, ...]
     """Sources of the documents to learn from."""
-    questions: tuple[Asked, ...]
+    questions: tuple[Question, ...]
     domain: str = ""
-    """Shared by the lessons of a sequence; else the name."""
+    """Set if several lessons of a sequence share a domain; otherwise the name is used."""
 
     @property
     def passages(self) -> tuple[Passage, ...]:
         """The passages to learn from."""
-        chosen = [document for document in self.documents if document.source in self.taught]
-        return tuple(passage for document in chosen for passage in passages_of(document))
+        documents = [document for document in self.documents if document.source in self.taught]
+        return tuple(passage for document in documents for passage in passages_of(document))
 
 
 def passages_of(document: RawDocument, domain: str = "general") -> tuple[Passage, ...]:
-    """A document's passages, without its facts."""
+    """The passages of a document, without extracting facts."""
     title = document.title or Path(document.source).stem
-    return tuple(cut(text_of(document), source=document.source, title=title, domain=domain))
+    return tuple(split_into_passages(text_of(document), source=document.source, title=title, domain=domain))
 
 
 def squad(data: Path, count: int, *, seed: int = 15) -> list[Text]:
-    """`count` passages of SQuAD with all their questions. Raises OSError if the folder lacks them."""
+    """`count` random SQuAD passages with all their questions. Raises OSError if the file is missing."""
     lines = _squad_lines(data)
-    unseen = [n for n in range(len(lines)) if n not in READ_BY_US]
-    return [_squad(n, json.loads(lines[n])) for n in random.Random(seed).sample(unseen, count)]
+    candidates = [n for n in range(len(lines)) if n not in DEVELOPMENT_PASSAGES]
+    return [_squad_text(n, json.loads(lines[n])) for n in random.Random(seed).sample(candidates, count)]
 
 
-def together(name: str, texts: Sequence[Text], extra: Sequence[Asked] = ()) -> Text:
-    """Several texts as one lesson."""
+def merge_texts(name: str, texts: Sequence[Text], extra_questions: Sequence[Question] = ()) -> Text:
+    """Combines several texts into one lesson."""
     return Text(
         name=name,
         topic=name.replace("-", " "),
         documents=tuple(document for text in texts for document in text.documents),
         taught=tuple(source for text in texts for source in text.taught),
-        questions=(*(question for text in texts for question in text.questions), *extra),
+        questions=(*(question for text in texts for question in text.questions), *extra_questions),
     )
 
 
-def strange(data: Path, besides: Sequence[Text], *, seed: int) -> tuple[Asked, ...]:
-    """One question each about passages of SQuAD that are in none of the texts: nothing answers them."""
-    known = {source for text in besides for source in text.taught}
-    others = [text for text in squad(data, 100, seed=seed + 1) if not known & set(text.taught)]
-    draw = random.Random(seed)
+def unanswerable_questions(data: Path, library: Sequence[Text], *, seed: int) -> tuple[Question, ...]:
+    """Questions about SQuAD passages that are not in the library, one per passage."""
+    sources = {source for text in library for source in text.taught}
+    others = [text for text in squad(data, 100, seed=seed + 1) if not sources & set(text.taught)]
+    rng = random.Random(seed)
     return tuple(
-        Asked(text=draw.choice(text.questions).text, kind="unanswerable") for text in others[:STRANGE]
+        Question(text=rng.choice(text.questions).text, kind="unanswerable")
+        for text in others[:UNANSWERABLE_COUNT]
     )
 
 
-def one_a_lesson(data: Path, count: int) -> list[Text]:
-    """Passages that are taught alone, each asked about the next one as well, which it does not teach."""
+def single_passage_texts(data: Path, count: int) -> list[Text]:
+    """SQuAD passages, one per lesson; each also asks about the next passage, which it does not teach."""
     texts = squad(data, count)
     return [
         text.model_copy(
             update={
                 "questions": (
                     *text.questions,
-                    *(q.model_copy(update={"kind": "other"}) for q in following.questions),
+                    *(q.model_copy(update={"kind": "other"}) for q in next_text.questions),
                 )
             }
         )
-        for text, following in zip(texts, [*texts[1:], texts[0]], strict=True)
+        for text, next_text in zip(texts, [*texts[1:], texts[0]], strict=True)
     ]
 
 
 def sequence(data: Path, count: int) -> list[Text]:
-    """Lessons on different passages, one on top of the other; each asks about the earlier ones as well."""
+    """Lessons of one domain, each on another passage; each also asks about the earlier ones."""
     texts = squad(data, count, seed=10)
     return [
         Text(
@@ -144,49 +147,49 @@ def sequence(data: Path, count: int) -> list[Text]:
 
 
 def manual(data: Path, name: str) -> Text:
-    """A product's manual with people's questions; taught are the pages that they ask about.
+    """A product's manual with questions by users; teaches the pages that answer them.
 
-    Raises OSError if the folder lacks them, ValueError for an unknown manual.
+    Raises OSError if the folder is missing, ValueError for an unknown manual.
     """
     folder = (data / "manuals").resolve()
-    lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    found = [line for line in map(json.loads, lines) if line["corpus"] == name]
-    if not found:
+    all_lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in map(json.loads, all_lines) if line["corpus"] == name]
+    if not lines:
         raise ValueError(f"there is no manual {name!r} in {folder}")
-    pages = {str(folder / source) for line in found if line["answerable"] for source in line["sources"]}
+    pages = {str(folder / source) for line in lines if line["answerable"] for source in line["sources"]}
     return Text(
         name=f"manual-{name}",
         topic=f"manual {name}",
         documents=_documents(folder / name),
         taught=tuple(sorted(pages)),
         questions=tuple(
-            Asked(
+            Question(
                 text=line["question"],
                 answers=(line["answer"], *line["aliases"]) if line["answerable"] else (),
                 must_include=tuple(map(tuple, line["must_include"])) if line["answerable"] else (),
                 passage=line.get("quote") or "",
                 kind="own" if line["answerable"] else "unanswerable",
             )
-            for line in found
+            for line in lines
         ),
     )
 
 
 def rust_book(data: Path) -> Text:
-    """Chapters of the Rust Book with our questions about them. Raises OSError without either."""
+    """Chapters of the Rust Book with questions of our own. Raises OSError if either is missing."""
     documents = _documents((data / "rust-book").resolve())
     pages = {Path(document.source).name: document for document in documents}
-    lines = [json.loads(line) for line in RUST.read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in RUST_QUESTIONS.read_text(encoding="utf-8").splitlines()]
     return Text(
         name="rust-book",
         topic="rust book",
         documents=documents,
         taught=tuple(sorted({pages[line["page"]].source for line in lines if line["answers"]})),
         questions=tuple(
-            Asked(
+            Question(
                 text=line["question"],
                 answers=tuple(line["answers"]),
-                passage=_holding([pages[line["page"]]], line["answers"]),
+                passage=_passage_with([pages[line["page"]]], line["answers"]),
                 kind="own" if line["answers"] else "unanswerable",
             )
             for line in lines
@@ -195,7 +198,7 @@ def rust_book(data: Path) -> Text:
 
 
 def tollan_ferry() -> Text:
-    """Two pages of ours with questions as people ask them, for quick runs."""
+    """Two pages of the example library with natural questions, for quick runs."""
     documents = _documents((EXAMPLES / "library" / "tollan-ferry").resolve())
     lines = (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     return Text(
@@ -205,15 +208,15 @@ def tollan_ferry() -> Text:
         taught=tuple(document.source for document in documents),
         questions=(
             *(
-                Asked(
+                Question(
                     text=line["question"],
                     answers=tuple(line["answers"]),
-                    passage=_holding(documents, line["answers"]),
+                    passage=_passage_with(documents, line["answers"]),
                 )
                 for line in map(json.loads, lines)
             ),
-            Asked(text="How many crew members does the Tollan Ferry have?", kind="unanswerable"),
-            Asked(text="What colour is the Vennet Star painted?", kind="unanswerable"),
+            Question(text="How many crew members does the Tollan Ferry have?", kind="unanswerable"),
+            Question(text="What colour is the Vennet Star painted?", kind="unanswerable"),
         ),
     )
 
@@ -222,7 +225,7 @@ def _squad_lines(data: Path) -> list[str]:
     return (data / "squad" / "passages.jsonl").read_text(encoding="utf-8").splitlines()
 
 
-def _squad(number: int, line: dict[str, object]) -> Text:
+def _squad_text(number: int, line: dict[str, object]) -> Text:
     title, context = str(line["title"]).replace("_", " "), str(line["context"])
     source = f"squad/{number:03d}.txt"
     document = RawDocument(source=source, data=context.encode(), media_type="text/plain", title=title)
@@ -234,20 +237,20 @@ def _squad(number: int, line: dict[str, object]) -> Text:
         documents=(document,),
         taught=(source,),
         questions=tuple(
-            Asked(text=q["question"], answers=_answers(q["answer"]), passage=context) for q in questions
+            Question(text=q["question"], answers=_answers(q["answer"]), passage=context) for q in questions
         ),
     )
 
 
 def _documents(folder: Path) -> tuple[RawDocument, ...]:
-    return tuple(found for found in read_target(str(folder)) if not isinstance(found, Failure))
+    return tuple(item for item in read_target(str(folder)) if not isinstance(item, Failure))
 
 
-def _holding(documents: Sequence[RawDocument], answers: Sequence[str]) -> str:
-    """The first passage that holds an answer, else the first of all."""
+def _passage_with(documents: Sequence[RawDocument], answers: Sequence[str]) -> str:
+    """The first passage that contains an answer; the first of all if none does."""
     passages = [passage for document in documents for passage in passages_of(document)]
-    found = (p.text for p in passages if answers and is_correct(p.text, answers))
-    return next(found, passages[0].text)
+    matches = (p.text for p in passages if answers and is_correct(p.text, answers))
+    return next(matches, passages[0].text)
 
 
 def _answers(answer: object) -> tuple[str, ...]:

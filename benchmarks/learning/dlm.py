@@ -1,8 +1,8 @@
-"""The training of `document-language-model` (PyPI, MIT), as a user of it would run it, without a network.
+"""Trains with `document-language-model` (PyPI, MIT) the way one of its users would, but offline.
 
-It is installed into `.nightschool/dlm`, with the versions that it asks for, and finds the base model in a
-Hugging Face cache that links to ours. Of its defaults one is changed: on a CPU it would train in float16, a
-step of which takes minutes there; its own documentation says float32.
+The package is installed into an environment of its own, `.nightschool/dlm`, and loads the base model from a
+Hugging Face cache with links to our files. One default is changed: on a CPU it would train in float16, with
+steps of several minutes; its documentation recommends float32 there.
 """
 
 import os
@@ -24,7 +24,7 @@ ENVIRONMENT = Path(".nightschool/dlm")
 BASES = {
     "smollm2-135m": ("HuggingFaceTB/SmolLM2-135M-Instruct", "12fd25f77366fa6b3b4b768ec3050bf629380bac"),
 }
-"""Keys of its registry that name our models, with the repository and revision that it pins."""
+"""Our models that its registry has under the same key, with the repository and revision that it pins."""
 INSTALL_SECONDS = 1800
 TRAIN_SECONDS = 1800
 """About four times what the product takes for the same lesson."""
@@ -33,67 +33,67 @@ _TOKENS = re.compile(r"'num_tokens': '?(\d+)")
 _LOSS = re.compile(r"'train_loss': '?([0-9.]+)")
 
 
-class Unusable(ValueError):
-    """It cannot be installed here, or it does not train this model."""
+class DlmUnavailable(ValueError):
+    """The package cannot be installed here or cannot train this model."""
 
 
 def train(
     base: StudiedModel, passages: Sequence[Passage], pairs: Sequence[tuple[str, str]], out: Path
 ) -> TrainingSummary:
-    """Trains a document of the passages and the question and answer pairs into folder `out`.
+    """Trains on a document with the passages and question-answer pairs, and writes the adapter to `out`.
 
-    Raises Unusable with its own words.
+    Raises DlmUnavailable with the output of the package.
     """
     key = base.card.name
     if key not in BASES:
-        raise Unusable(f"document-language-model {VERSION} has no base model {key}")
-    program = installed()
+        raise DlmUnavailable(f"document-language-model {VERSION} has no base model {key}")
+    program = install()
     work = (ENVIRONMENT / "work").resolve()
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     environment = _environment(base, work)
     document = work / "lesson.dlm"
     _run([str(program), "init", str(document), "--base", key], environment, TRAIN_SECONDS)
-    head = document.read_text(encoding="utf-8").split("---\n")[1]
-    document.write_text(written(head, passages, pairs), encoding="utf-8")
+    front_matter = document.read_text(encoding="utf-8").split("---\n")[1]
+    document.write_text(format_document(front_matter, passages, pairs), encoding="utf-8")
     started = time.monotonic()
-    said = _run([str(program), "train", str(document)], environment, TRAIN_SECONDS)
+    output = _run([str(program), "train", str(document)], environment, TRAIN_SECONDS)
     seconds = time.monotonic() - started
-    made = sorted((work / "home").glob(f"store/*/adapter/versions/*/{WEIGHTS}"))
-    if not made:
-        raise Unusable(f"document-language-model wrote no adapter: {said[-500:]}")
+    adapters = sorted((work / "home").glob(f"store/*/adapter/versions/*/{WEIGHTS}"))
+    if not adapters:
+        raise DlmUnavailable(f"document-language-model wrote no adapter: {output[-500:]}")
     for name in (CONFIG, WEIGHTS):
-        shutil.copyfile(made[-1].with_name(name), out / name)
+        shutil.copyfile(adapters[-1].with_name(name), out / name)
     return TrainingSummary(
-        steps=int(_found(_STEPS, said)),
-        tokens=int(_found(_TOKENS, said)),
+        steps=int(_parse_number(_STEPS, output)),
+        tokens=int(_parse_number(_TOKENS, output)),
         seconds=seconds,
-        loss=_found(_LOSS, said),
+        loss=_parse_number(_LOSS, output),
     )
 
 
-def installed() -> Path:
-    """Its program, installed first where it is missing. Raises Unusable."""
+def install() -> Path:
+    """The path of its program; installs the package if it is missing. Raises DlmUnavailable."""
     program = ENVIRONMENT.resolve() / "bin" / "dlm"
     if not program.exists():
         print(f"installing document-language-model {VERSION} into {ENVIRONMENT}", flush=True)
-        plain = dict(os.environ)
-        _run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], plain, INSTALL_SECONDS)
+        environment = dict(os.environ)
+        _run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], environment, INSTALL_SECONDS)
         pip = [str(ENVIRONMENT / "bin" / "pip"), "install", "--quiet"]
-        _run([*pip, f"document-language-model=={VERSION}"], plain, INSTALL_SECONDS)
+        _run([*pip, f"document-language-model=={VERSION}"], environment, INSTALL_SECONDS)
     return program
 
 
-def written(head: str, passages: Sequence[Passage], pairs: Sequence[tuple[str, str]]) -> str:
-    """The document in its format: the passages as prose, then the questions; `head` is its front matter."""
+def format_document(front_matter: str, passages: Sequence[Passage], pairs: Sequence[tuple[str, str]]) -> str:
+    """A document in its format: the passages as prose, then the questions and answers."""
     sections = [f"# {passage.title}\n\n{_prose(passage.text)}" for passage in passages]
-    asked = "\n\n".join(f"### Q\n{_line(q)}\n\n### A\n{_line(a)}" for q, a in pairs)
-    body = "\n\n".join([*sections, f"::instruction::\n{asked}"])
-    return f"---\n{head}training:\n  precision: fp32\n---\n\n{body}\n"
+    questions = "\n\n".join(f"### Q\n{_one_line(q)}\n\n### A\n{_one_line(a)}" for q, a in pairs)
+    body = "\n\n".join([*sections, f"::instruction::\n{questions}"])
+    return f"---\n{front_matter}training:\n  precision: fp32\n---\n\n{body}\n"
 
 
 def _environment(base: StudiedModel, work: Path) -> dict[str, str]:
-    """Its home and a cache of the Hub in which the model lies under the name and revision it asks for."""
+    """Points it to a home below `work`, and to a Hugging Face cache with the model as it looks it up."""
     repository, revision = BASES[base.card.name]
     cache = work / "hub" / "hub" / f"models--{repository.replace('/', '--')}"
     (cache / "refs").mkdir(parents=True)
@@ -112,8 +112,9 @@ def _environment(base: StudiedModel, work: Path) -> dict[str, str]:
 
 
 def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> str:
+    """The output of the command. Raises DlmUnavailable if it fails or takes too long."""
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command,
             env=environment,
             stdout=subprocess.PIPE,
@@ -123,23 +124,24 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unusable(f"{Path(command[0]).name} {command[1]}: {error}") from error
-    if done.returncode:
-        raise Unusable(
-            f"{Path(command[0]).name} {command[1]} ended with {done.returncode}: {done.stdout[-500:]}"
+        raise DlmUnavailable(f"{Path(command[0]).name} {command[1]}: {error}") from error
+    if completed.returncode:
+        raise DlmUnavailable(
+            f"{Path(command[0]).name} {command[1]} exited with {completed.returncode}:"
+            f" {completed.stdout[-500:]}"
         )
-    return done.stdout
+    return completed.stdout
 
 
 def _prose(text: str) -> str:
-    """Without lines that its format reads as fences or front matter."""
+    """The text without lines that the format would parse as fences or front matter."""
     return "\n".join(line for line in text.splitlines() if not line.startswith(("::", "---")))
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _found(pattern: re.Pattern[str], text: str) -> float:
+def _parse_number(pattern: re.Pattern[str], text: str) -> float:
     match = pattern.search(text)
     return float(match[1]) if match else 0.0

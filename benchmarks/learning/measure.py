@@ -1,4 +1,4 @@
-"""One text, taught through the product in one way, and everything that is asked before and after."""
+"""Measures one text: teaches it through the product with one variant, and asks its questions."""
 
 import asyncio
 import time
@@ -9,10 +9,16 @@ from pathlib import Path
 from agent.engines.local import LocalEngine
 from agent.errors import AgentError
 from agent.models.store import AddedModel
-from benchmarks.learning.data import Asked, Text
-from benchmarks.learning.parts import Lot
-from benchmarks.learning.product import PROMPTS, InlineTrainer, Product, merged, open_product
-from benchmarks.learning.records import Lesson, Measured, Said, Way
+from benchmarks.learning.data import Question, Text
+from benchmarks.learning.parts import Trial
+from benchmarks.learning.product import (
+    PASSAGE_PROMPTS,
+    InlineTrainer,
+    Product,
+    merge_responses,
+    open_product,
+)
+from benchmarks.learning.records import Condition, LessonResult, Measurement, Response
 from benchmarks.learning.variants import VARIANTS
 from graphs.state import LearnState, Limits
 from memory.adapters.mlflow import MlflowAdapterRegistry
@@ -27,12 +33,12 @@ from training.gates import GateThresholds
 from training.jobs import JobContext
 from training.recipes import standard
 
-INVENTED = 30
-"""Questions about invented names that are put to the gate before and after."""
+INVENTED_QUESTIONS = 30
+"""Questions about invented names, asked of the base model and of the adapter."""
 
 
 class Bench:
-    """A base model and a home in which its adapters are made, whatever the text."""
+    """A base model, and the home folder of the adapters that are trained on it."""
 
     def __init__(self, model: AddedModel, home: Path) -> None:
         self.base: StudiedModel = open_base_model(model.folder)
@@ -40,92 +46,107 @@ class Bench:
         self._registry = MlflowAdapterRegistry(self._home, base=self.base.card.digest)
 
     def measure(
-        self, lot: Lot, text: Text, *, product: Measured | None = None, previous: Measured | None = None
-    ) -> Measured:
-        """Teaches and asks. `product` is what the product made of the same text; `previous` the lesson before
-        it in a sequence, on top of whose adapter this one is trained."""
+        self,
+        trial: Trial,
+        text: Text,
+        *,
+        product: Measurement | None = None,
+        previous: Measurement | None = None,
+    ) -> Measurement:
+        """Teaches the text and asks its questions; errors are recorded in the measurement.
+
+        `product` is the product's measurement of the same text. `previous` is the preceding lesson of a
+        sequence; training continues from its adapter.
+        """
         started = time.monotonic()
         try:
-            measured = asyncio.run(self._measure(lot, text, product, previous))
+            measurement = asyncio.run(self._measure(trial, text, product, previous))
         except (TrainingError, StorageError, AgentError, ValueError) as error:
-            measured = Measured(part=lot.part.name, text=text.name, seconds=0.0, failed=str(error))
-        changed = {"variant": lot.variant, "seed": lot.seed, "seconds": time.monotonic() - started}
-        return measured.model_copy(update=changed)
+            measurement = Measurement(part=trial.part.name, text=text.name, seconds=0.0, failed=str(error))
+        identity = {"variant": trial.variant, "seed": trial.seed}
+        return measurement.model_copy(update=identity | {"seconds": time.monotonic() - started})
 
     async def _measure(
-        self, lot: Lot, text: Text, product: Measured | None, previous: Measured | None
-    ) -> Measured:
-        part, domain = lot.part, domain_of(lot, text)
+        self, trial: Trial, text: Text, product: Measurement | None, previous: Measurement | None
+    ) -> Measurement:
+        part, domain = trial.part, domain_of(trial, text)
         self._reset(domain, previous)
-        known = {adapter.name for adapter in self._registry.list(domain)}
-        context = self._context(lot)
+        existing = {adapter.name for adapter in self._registry.list(domain)}
+        context = self._context(trial)
         trainer = InlineTrainer(
             context,
-            VARIANTS[lot.variant],
+            VARIANTS[trial.variant],
             passages=text.passages,
-            attempts=min(part.attempts, VARIANTS[lot.variant].attempts),
-            earlier=Path(product.lesson.path) if product and product.lesson else None,
-            bare_steps=part.bare_steps if lot.variant == "product" else 0,
+            attempts=min(part.attempts, VARIANTS[trial.variant].attempts),
+            product_adapter=Path(product.lesson.path) if product and product.lesson else None,
+            bare_steps=part.bare_steps if trial.variant == "product" else 0,
         )
-        limits = Limits(facts_per_run=part.facts) if part.facts else Limits()
+        limits = Limits(facts_per_run=part.max_facts) if part.max_facts else Limits()
         library = self._home / "library"
         async with open_product(context, trainer, library, limits) as opened:
             started = time.monotonic()
-            await opened.read(text, domain)
+            await opened.ingest(text, domain)
             state = await opened.learn(text, domain)
-            seconds = time.monotonic() - started - trainer.measuring
-            made = [adapter for adapter in self._registry.list(domain) if adapter.name not in known]
-            failed = [result.reason for result in trainer.results.values() if result.status == "failed"]
-            if failed:
-                raise ValueError(failed[-1])
-            adapter = self._registry.live(domain) or (made[-1] if made else None)
+            seconds = time.monotonic() - started - trainer.measuring_seconds
+            trained = [adapter for adapter in self._registry.list(domain) if adapter.name not in existing]
+            failures = [result.reason for result in trainer.results.values() if result.status == "failed"]
+            if failures:
+                raise ValueError(failures[-1])
+            adapter = self._registry.live(domain) or (trained[-1] if trained else None)
             if adapter is None:
                 raise ValueError(f"nothing was taught: {state['outcome'].reason}")
-            lesson = self._lesson(adapter, made or [adapter], state, text, trainer, seconds)
-            answered = merged(*await self._answers(opened, lot, text, adapter))
-        return Measured(
+            lesson = self._lesson_result(adapter, trained or [adapter], state, text, trainer, seconds)
+            results = merge_responses(*await self._responses(opened, trial, text, adapter))
+        return Measurement(
             part=part.name,
             text=text.name,
             seconds=0.0,
             lesson=lesson,
-            answered=answered,
+            results=results,
             note=state["outcome"].reason,
         )
 
-    async def _answers(
-        self, product: Product, lot: Lot, text: Text, adapter: Adapter
-    ) -> tuple[tuple[Asked, ...], Sequence[dict[Way, Said]], Sequence[dict[Way, Said]]]:
-        """The questions, their answers without sources, and those with them for some of the questions."""
-        names = evaluation_split(self.base.unknown, standard(self.base.card).asked)[:INVENTED]
-        invented = [Asked(text=name.wordings[0], kind="invented") for name in names]
+    async def _responses(
+        self, product: Product, trial: Trial, text: Text, adapter: Adapter
+    ) -> tuple[
+        tuple[Question, ...], Sequence[dict[Condition, Response]], Sequence[dict[Condition, Response]]
+    ]:
+        """The questions, the responses without sources, and those with sources to a sample of them."""
+        names = evaluation_split(self.base.unknown, standard(self.base.card).asked)[:INVENTED_QUESTIONS]
+        invented = [Question(text=name.wordings[0], kind="invented") for name in names]
         questions = (*text.questions, *invented)
-        plain = await product.ask(questions, adapter, ("base", "adapter", *PROMPTS))
-        sourced: list[dict[Way, Said]] = [{} for _ in questions]
-        chosen = _spread(text.questions, lot.part.sourced if lot.variant == "product" else 0)
-        if chosen:
-            live = adapter.domain in product.runtime.routes.live
-            alone = await product.consult([questions[n] for n in chosen], "nightschool")
-            over = await product.consult([questions[n] for n in chosen], adapter.domain) if live else alone
-            for number, without, with_it in zip(chosen, alone, over, strict=True):
-                sourced[number] = {"base with sources": without, "adapter with sources": with_it}
-        return questions, plain, sourced
+        plain = await product.ask(questions, adapter, ("base", "adapter", *PASSAGE_PROMPTS))
+        with_sources: list[dict[Condition, Response]] = [{} for _ in questions]
+        limit = trial.part.sourced_questions if trial.variant == "product" else 0
+        indices = _sample_for_sources(text.questions, limit)
+        if indices:
+            sample = [questions[n] for n in indices]
+            is_live = adapter.domain in product.runtime.routes.live
+            by_base = await product.chat(sample, "nightschool")
+            by_adapter = await product.chat(sample, adapter.domain) if is_live else by_base
+            for n, base_response, adapter_response in zip(indices, by_base, by_adapter, strict=True):
+                with_sources[n] = {
+                    "base with sources": base_response,
+                    "adapter with sources": adapter_response,
+                }
+        return questions, plain, with_sources
 
-    def _lesson(
+    def _lesson_result(
         self,
         adapter: Adapter,
-        made: Sequence[Adapter],
+        trained: Sequence[Adapter],
         state: LearnState,
         text: Text,
         trainer: InlineTrainer,
         seconds: float,
-    ) -> Lesson:
-        digests = dict.fromkeys(each.curriculum for each in made)
+    ) -> LessonResult:
+        digests = dict.fromkeys(each.curriculum for each in trained)
         facts = sum(len(outbox.read(self._home / "outbox", digest).facts) for digest in digests)
-        return Lesson(
+        return LessonResult(
             passages=len(text.passages),
             facts=facts,
-            lessons=len(made),
-            tokens=sum(each.training_tokens for each in made),
+            lessons=len(trained),
+            tokens=sum(each.training_tokens for each in trained),
             seconds=seconds,
             bare_seconds=trainer.bare_seconds,
             dropped=state.get("dropped", {}),
@@ -138,54 +159,54 @@ class Bench:
             reasons=adapter.verdict.reasons,
         )
 
-    def _context(self, lot: Lot) -> JobContext:
-        changed: dict[str, int] = {"seed": lot.seed}
-        if lot.part.known is not None:
-            changed["known"] = lot.part.known
+    def _context(self, trial: Trial) -> JobContext:
+        changes: dict[str, int] = {"seed": trial.seed}
+        if trial.part.replay_questions is not None:
+            changes["known"] = trial.part.replay_questions
         return JobContext(
             home=self._home,
             base=self.base,
-            recipe=standard(self.base.card).model_copy(update=changed),
-            question_counts=lot.part.sizes,
+            recipe=standard(self.base.card).model_copy(update=changes),
+            question_counts=trial.part.question_counts,
             thresholds=GateThresholds(),
             registry=self._registry,
-            train=peft.train,  # each job gets its variant's
+            train=peft.train,  # replaced by the variant's trainer for each job
             open_engine=lambda: LocalEngine.open(self.base.folder, self.base.card.template),
             clock=lambda: datetime.now(UTC),
-            report=_show(),
+            report=_progress_printer(),
         )
 
-    def _reset(self, domain: str, previous: Measured | None) -> None:
-        """Puts the domain back to where the lesson begins, whatever an interrupted run left."""
+    def _reset(self, domain: str, previous: Measurement | None) -> None:
+        """Resets the domain's live adapter to that of the previous lesson, or to none."""
         self._registry.retire(domain)
         if previous is not None and previous.lesson is not None and previous.lesson.passed:
             self._registry.promote(previous.lesson.adapter)
 
 
-def domain_of(lot: Lot, text: Text) -> str:
-    """Of its own for each text, variant and seed: no lesson rehearses another, but in a sequence."""
-    end = "" if lot.variant == "product" else f"-{lot.variant}"
-    return f"{text.domain or text.name}-s{lot.seed}{end}"[:40].strip("-")
+def domain_of(trial: Trial, text: Text) -> str:
+    """A separate domain for each text, variant and seed, so that only sequences rehearse earlier lessons."""
+    suffix = "" if trial.variant == "product" else f"-{trial.variant}"
+    return f"{text.domain or text.name}-s{trial.seed}{suffix}"[:40].strip("-")
 
 
-def _spread(questions: Sequence[Asked], most: int) -> list[int]:
-    """Which of the questions are asked with sources: some about the text, evenly over them, and all that
-    cannot be answered."""
-    if not most:
+def _sample_for_sources(questions: Sequence[Question], limit: int) -> list[int]:
+    """Indices of at most `limit` evenly spaced `own` questions, and of all unanswerable ones."""
+    if not limit:
         return []
     own = [n for n, question in enumerate(questions) if question.kind == "own"]
-    strange = [n for n, question in enumerate(questions) if question.kind == "unanswerable"]
-    count = min(most, len(own))
-    return [*(own[i * len(own) // count] for i in range(count)), *strange]
+    unanswerable = [n for n, question in enumerate(questions) if question.kind == "unanswerable"]
+    count = min(limit, len(own))
+    return [*(own[i * len(own) // count] for i in range(count)), *unanswerable]
 
 
-def _show() -> Callable[[str, Progress], None]:
-    last = [""]
+def _progress_printer() -> Callable[[str, Progress], None]:
+    """Prints each new phase, and every 50th step within it."""
+    last_phase = ""
 
     def show(digest: str, progress: Progress) -> None:
-        line = f"  {progress.phase}"
-        if line != last[0] or (progress.total and progress.done % 50 == 0):
-            print(f"{line} {progress.done}/{progress.total} {progress.message}", flush=True)
-            last[0] = line
+        nonlocal last_phase
+        if progress.phase != last_phase or (progress.total and progress.done % 50 == 0):
+            print(f"  {progress.phase} {progress.done}/{progress.total} {progress.message}", flush=True)
+            last_phase = progress.phase
 
     return show

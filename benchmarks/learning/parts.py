@@ -1,6 +1,6 @@
-"""What `benchmarks.learning` measures, part by part: which texts are taught, and how much of them.
+"""The parts of `benchmarks.learning`: the texts to learn, with limits that keep the run short.
 
-What was scaled down to save time is said in `Part.scaled`, which the results print.
+`Part.reduction` says what a part leaves out compared with the product; the report prints it.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,20 +10,20 @@ from pathlib import Path
 from benchmarks.learning.data import (
     Text,
     manual,
-    one_a_lesson,
+    merge_texts,
     rust_book,
     sequence,
+    single_passage_texts,
     squad,
-    strange,
-    together,
     tollan_ferry,
+    unanswerable_questions,
 )
 from benchmarks.learning.variants import ABLATIONS, BASELINES, VARIANTS
 from training.evaluation_questions import QuestionCounts
 
-ALONE = 20
-"""Passages that are taught alone, as in SEAL's protocol (arXiv 2506.10943)."""
-READING = "reading"
+SINGLE_PASSAGES = 20
+"""Passages that are learned one per lesson, as in SEAL's protocol (arXiv 2506.10943)."""
+EXTRACTION = "reading"
 SMALL = QuestionCounts(most=60, general=100, unknown=30, own=20)
 LARGE = QuestionCounts(most=120, general=300, unknown=60, own=60)
 QUICK = QuestionCounts(most=40, general=100, unknown=20, own=10)
@@ -31,34 +31,34 @@ QUICK = QuestionCounts(most=40, general=100, unknown=20, own=10)
 
 @dataclass(frozen=True)
 class Part:
-    """One part."""
+    """A part of the benchmark: texts to learn and how to evaluate them."""
 
     name: str
     title: str
-    """What its figures are called."""
+    """Prefix of its figures."""
     texts: Callable[[Path], Sequence[Text]]
     seconds: float
-    """About what a text takes, measuring included."""
-    sizes: QuestionCounts = LARGE
-    facts: int | None = None
-    """Most facts that are taught of a text; None for the product's own limit."""
-    sourced: int = 0
-    """Questions that are asked with sources as well."""
-    seeded: bool = False
-    """Measured for each seed; else for the first one only."""
+    """Estimated time per text, including evaluation."""
+    question_counts: QuestionCounts = LARGE
+    max_facts: int | None = None
+    """Maximum number of facts taught per text; None for the product's limit."""
+    sourced_questions: int = 0
+    """Number of questions that are also asked with sources."""
+    all_seeds: bool = False
+    """Whether to run it with every seed instead of the first one only."""
     attempts: int = 2
-    """Times that the product tries a lesson; see `training.jobs.ATTEMPTS`."""
-    known: int | None = None
-    """Questions that the model knows whose answers are held; None for the recipe's."""
+    """Maximum number of attempts per lesson; see `training.jobs.ATTEMPTS`."""
+    replay_questions: int | None = None
+    """Overrides `Recipe.known`."""
     bare_steps: int = 0
-    """Steps of the bare loop that is timed beside it."""
-    scaled: str = ""
-    """What was scaled down, and why."""
+    """Number of steps of the bare loop that is timed for comparison."""
+    reduction: str = ""
+    """What it leaves out to save time."""
 
 
 @dataclass(frozen=True)
-class Lot:
-    """One part taught in one way with one seed."""
+class Trial:
+    """A part with one variant and one seed."""
 
     part: Part
     variant: str
@@ -66,47 +66,48 @@ class Lot:
 
     @property
     def seconds(self) -> float:
-        """About what each of its texts takes."""
-        return self.part.seconds * VARIANTS[self.variant].effort
+        """Estimated time per text."""
+        return self.part.seconds * VARIANTS[self.variant].relative_time
 
 
-def part_of(name: str) -> Part:
+def find_part(name: str) -> Part:
     """The part of that name. Raises ValueError if there is none."""
-    kind, _, count = name.rpartition("-")
-    if name in FIXED:
-        return FIXED[name]
-    if count == "all":
-        part = part_of(kind)
+    kind, _, suffix = name.rpartition("-")
+    if name in NAMED_PARTS:
+        return NAMED_PARTS[name]
+    if suffix == "all":
+        part = find_part(kind)
         title = f"{part.title}, all facts"
-        return replace(part, name=name, title=title, seconds=4 * part.seconds, facts=None, scaled="")
-    if kind == "sequence" and count.isdigit():
-        return _sequence(int(count))
-    if kind == "squad" and count.isdigit():
-        return _squad(int(count))
+        return replace(part, name=name, title=title, seconds=4 * part.seconds, max_facts=None, reduction="")
+    if kind == "sequence" and suffix.isdigit():
+        return _sequence_part(int(suffix))
+    if kind == "squad" and suffix.isdigit():
+        return _squad_part(int(suffix))
     raise ValueError(
-        f"there is no part {name!r}: name {', '.join(FIXED)}, squad-N, squad-N-all or sequence-N"
+        f"there is no part {name!r}: name one of {', '.join(NAMED_PARTS)}, squad-N, squad-N-all or sequence-N"
     )
 
 
-def lots(names: Sequence[str], seeds: Sequence[int]) -> list[Lot]:
-    """The lots of parts, each named as PART or PART:VARIANT. Raises ValueError for an unknown one."""
-    found = []
+def trials(names: Sequence[str], seeds: Sequence[int]) -> list[Trial]:
+    """The trials for a list of PART or PART:VARIANT. Raises ValueError for an unknown name."""
+    listed = []
     for name in names:
         part_name, _, variant = name.partition(":")
         variant = variant or "product"
         if variant not in VARIANTS:
             raise ValueError(f"there is no variant {variant!r}: name one of {', '.join(VARIANTS)}")
-        part = part_of(part_name)
-        found += [Lot(part, variant, seed) for seed in (seeds if part.seeded else seeds[:1])]
-    return sorted(found, key=lambda lot: lot.variant != "product")  # the controls need the product's adapter
+        part = find_part(part_name)
+        listed += [Trial(part, variant, seed) for seed in (seeds if part.all_seeds else seeds[:1])]
+    # The product comes first, because the null adapter is made from its adapter.
+    return sorted(listed, key=lambda trial: trial.variant != "product")
 
 
-def _squad(count: int) -> Part:
+def _squad_part(count: int) -> Part:
     name = f"squad-{count}"
 
     def texts(data: Path) -> list[Text]:
-        found = squad(data, count, seed=count)
-        return [together(name, found, strange(data, found, seed=count))]
+        passages = squad(data, count, seed=count)
+        return [merge_texts(name, passages, unanswerable_questions(data, passages, seed=count))]
 
     large = count >= 30
     return Part(
@@ -114,90 +115,90 @@ def _squad(count: int) -> Part:
         f"squad, {count} passages",
         texts,
         seconds=(20 if large else 40) * count + 120,
-        facts=400 if large else None,
-        sourced=0 if count < 10 else 40,
-        seeded=not large,
+        max_facts=400 if large else None,
+        sourced_questions=0 if count < 10 else 40,
+        all_seeds=not large,
         bare_steps=30 if count == 10 else 0,
-        scaled=f"400 facts of about {18 * count}, in the product's order: {name}-all teaches all, in an hour"
+        reduction=f"the product's first 400 facts of about {18 * count}; {name}-all teaches all in an hour"
         if large
         else "",
     )
 
 
-def _sequence(count: int) -> Part:
+def _sequence_part(count: int) -> Part:
     return Part(
         f"sequence-{count}",
         f"{count} lessons in sequence",
         lambda data: sequence(data, count),
         seconds=90,
-        sizes=SMALL,
-        facts=10,
-        scaled="10 facts a lesson: ten lessons take time, each with a rehearsal of those before",
+        question_counts=SMALL,
+        max_facts=10,
+        reduction="10 facts per lesson, because each lesson also rehearses all earlier ones",
     )
 
 
-def _manual(name: str) -> Part:
+def _manual_part(name: str) -> Part:
     return Part(
         f"manual-{name}",
         f"manual-{name}",
         lambda data: [manual(data, name)],
         seconds=360,
-        facts=120,
-        sourced=40,
-        scaled="120 facts of the pages that people's questions ask about, in the product's order; the library"
-        f" holds all pages: manual-{name}-all teaches as many facts as the product would",
+        max_facts=120,
+        sourced_questions=40,
+        reduction="the product's first 120 facts of the pages that answer a question; the library has all"
+        f" pages; manual-{name}-all uses the product's own limit",
     )
 
 
-FIXED: dict[str, Part] = {
+NAMED_PARTS: dict[str, Part] = {
     part.name: part
     for part in (
-        Part(READING, "reading", lambda _: (), seconds=60, scaled="60 passages of each corpus"),
+        Part(EXTRACTION, "reading", lambda _: (), seconds=60, reduction="60 passages of each corpus"),
         Part(
             "squad-1",
             "squad, one passage a lesson",
-            lambda data: one_a_lesson(data, ALONE),
+            lambda data: single_passage_texts(data, SINGLE_PASSAGES),
             seconds=55,
-            sizes=SMALL,
-            seeded=True,
+            question_counts=SMALL,
+            all_seeds=True,
         ),
         Part(
             "section-lift",
             "section lift",
-            lambda data: one_a_lesson(data, 3),
+            lambda data: single_passage_texts(data, 3),
             seconds=60,
-            sizes=SMALL,
-            scaled="three passages; squad-1 gives the same figure over twenty",
+            question_counts=SMALL,
+            reduction="three passages; squad-1 has the same figure for twenty",
         ),
-        _manual("httpx"),
-        _manual("pihole"),
+        _manual_part("httpx"),
+        _manual_part("pihole"),
         Part(
             "rust-book",
             "rust-book",
             lambda data: [rust_book(data)],
             seconds=360,
-            facts=120,
-            sourced=40,
-            scaled="120 facts of the pages asked about, in the product's order: rust-book-all teaches"
-            " as many as the product would",
+            max_facts=120,
+            sourced_questions=40,
+            reduction="the product's first 120 facts of the pages that answer a question; rust-book-all uses"
+            " the product's own limit",
         ),
         Part(
             "tollan-ferry",
             "tollan-ferry",
             lambda _: [tollan_ferry()],
             seconds=200,
-            sizes=QUICK,
-            facts=10,
-            sourced=6,
+            question_counts=QUICK,
+            max_facts=10,
+            sourced_questions=6,
             attempts=1,
-            known=100,
+            replay_questions=100,
             bare_steps=4,
-            scaled="10 facts, one attempt, fewer questions of each kind: a check that everything runs",
+            reduction="10 facts, one attempt and fewer questions of each kind: a smoke test",
         ),
     )
 }
 DEFAULT = (
-    READING,
+    EXTRACTION,
     "squad-10",
     *(f"squad-10:{name}" for name in BASELINES),
     "squad-1",
@@ -207,8 +208,8 @@ DEFAULT = (
     "squad-50",
     "rust-book",
 )
-SMOKE = (READING, "tollan-ferry")
-"""Under five minutes, and without any data that is not ours."""
+SMOKE = (EXTRACTION, "tollan-ferry")
+"""Takes less than five minutes and needs no downloaded data."""
 ABLATED = "squad-5"
 ABLATION = (
     ABLATED,

@@ -1,6 +1,6 @@
 """Runs the product in one process: ingest, learn graph, training, gates, registry and chat with sources.
 
-It differs from the service in two ways: the engine is in-process, and jobs are trained when they are submitted.
+Unlike the service, it runs the engine in-process and trains jobs when they are submitted.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ PASSAGE_PROMPTS: dict[Condition, str] = {
 
 @dataclass
 class InlineTrainer:
-    """An outbox that trains each job when it is submitted, with the worker's steps and a variant's trainer."""
+    """An outbox that trains each job on submission, with the worker's steps and a variant's trainer."""
 
     context: JobContext
     variant: Variant
@@ -112,7 +112,9 @@ class InlineTrainer:
         recipe = self.variant.recipe(self.context.recipe)
         if self.variant.from_base:  # training does not continue from an adapter of another recipe
             recipe = recipe.model_copy(update={"name": f"{recipe.name}-{job.digest[:6]}"})
-        context = replace(self.context, recipe=recipe, train=self._with_bare_loop(self.variant.trainer(material)))
+        context = replace(
+            self.context, recipe=recipe, train=self._with_bare_loop(self.variant.trainer(material))
+        )
         if self.attempts > 1:
             return worker.run(context, job, self._step)
         gated = worker.run_attempt(context, job, self._step).gated
@@ -251,7 +253,9 @@ class Product:
                 confident=turn.outcome != "abstained",
             )
 
-        return tuple(await gather_limited((partial(respond, question) for question in questions), CONCURRENT_CHATS))
+        return tuple(
+            await gather_limited((partial(respond, question) for question in questions), CONCURRENT_CHATS)
+        )
 
 
 @asynccontextmanager
@@ -282,7 +286,9 @@ async def open_product(
                 embedder=embedder,
                 clock=lambda: datetime.now(UTC),
                 new_id=lambda: f"bench-{next(run_numbers)}",
-                limits=limits.model_copy(update={"run_seconds": NO_TIME_LIMIT, "training_seconds": NO_TIME_LIMIT}),
+                limits=limits.model_copy(
+                    update={"run_seconds": NO_TIME_LIMIT, "training_seconds": NO_TIME_LIMIT}
+                ),
             ),
             trainer=trainer,
             engine=engine,

@@ -1,68 +1,76 @@
-"""What `benchmarks.learning` keeps: one `Measured` a part, text, variant and seed, as a line of JSON each.
+"""Measurements of `benchmarks.learning`, and the JSON Lines file that stores them.
 
-A line that is there is not measured again, unless it says that nothing could be measured.
+A measurement is identified by part, text, variant and seed. Only failed measurements are repeated. Aliases
+keep the JSON keys of existing files.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ConfigDict, Field
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 
 from agent.grading import admits_ignorance
-from benchmarks.learning.data import Asked, Kind
+from benchmarks.learning.data import Kind, Question
 from memory.records.base import Record
 from memory.records.evaluations import Evaluation
 
-LEVEL = 0.95
-"""Of all intervals, after Wilson."""
+CONFIDENCE_LEVEL = 0.95
+"""Of all Wilson intervals."""
 
-Way = Literal["base", "adapter", "read plainly", "read as told", "base with sources", "adapter with sources"]
-"""How a question is put: to the base model or the adapter without sources, to the base model with the passage
-that answers it in one of two prompts, or to the product's chat with the library."""
-READING: tuple[Way, ...] = ("read plainly", "read as told")
+Condition = Literal[
+    "base", "adapter", "read plainly", "read as told", "base with sources", "adapter with sources"
+]
+"""How a question is asked: the base model or the adapter alone; the base model with the passage that contains
+the answer, in one of two prompts; or the product's chat over the library."""
+WITH_PASSAGE: tuple[Condition, ...] = ("read plainly", "read as told")
 
 
-class Said(Record):
-    """One answer."""
+class Response(Record):
+    """An answer to a question under one condition."""
 
     text: str
     quotes: str = ""
-    """The sentences that it cites."""
+    """The cited sentences."""
     confident: bool
-    """Whether chat lets it through."""
+    """Whether it passed the gate."""
     chance: float | None = None
-    """Stated chance that it is right."""
+    """Predicted probability that it is correct."""
 
 
-class Answered(Record):
-    """One question with its answers."""
+class QuestionResult(Record):
+    """A question with its responses."""
 
-    asked: Asked
-    said: dict[Way, Said]
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    question: Question = Field(alias="asked")
+    responses: dict[Condition, Response] = Field(alias="said")
 
-    def right(self, way: Way) -> bool:
-        """Whether it holds a right answer; where there is none, whether it is declined."""
-        answer = self.said[way]
-        if not self.asked.answerable:
-            return not answer.confident or admits_ignorance(answer.text)
-        return self.asked.holds(answer.text) or (bool(answer.quotes) and self.asked.holds(answer.quotes))
+    def is_correct(self, condition: Condition) -> bool:
+        """Whether the answer or its citations contain the reference; for unanswerable questions, whether it
+        declines."""
+        response = self.responses[condition]
+        if not self.question.answerable:
+            return not response.confident or admits_ignorance(response.text)
+        return self.question.is_answered_by(response.text) or (
+            bool(response.quotes) and self.question.is_answered_by(response.quotes)
+        )
 
 
-class Lesson(Record):
-    """What one learn run made of a text."""
+class LessonResult(Record):
+    """The outcome of one learn run."""
 
     passages: int
     facts: int
     lessons: int
-    """Adapters that were trained one on top of the other, second attempts among them."""
+    """Adapters trained, each on top of the previous one, including second attempts."""
     tokens: int
     seconds: float
-    """From the documents to the served adapter, without what it takes to measure it."""
+    """From ingest to the live adapter, without the benchmark's own measuring."""
     bare_seconds: float | None = None
-    """What a bare loop takes for the same tokens."""
+    """Time of a bare PyTorch loop for the same tokens."""
     dropped: dict[str, int] = {}
-    """Candidates that verification dropped, by reason."""
+    """Number of candidates that verification dropped, by reason."""
     adapter: str
     path: str
     recipe: str
@@ -72,88 +80,91 @@ class Lesson(Record):
     reasons: tuple[str, ...] = ()
 
 
-class Measured(Record):
-    """One part's text, taught in one way with one seed, or figures that need no lesson."""
+class Measurement(Record):
+    """The result for one text, variant and seed of a part. Parts without a lesson only have `figures`."""
 
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     part: str
     text: str
     variant: str = "product"
     seed: int = 0
     seconds: float
-    """Of all of it."""
-    lesson: Lesson | None = None
-    answered: tuple[Answered, ...] = ()
+    """Total time, including evaluation."""
+    lesson: LessonResult | None = None
+    results: tuple[QuestionResult, ...] = Field(default=(), alias="answered")
     figures: dict[str, float] = {}
     failed: str = ""
-    """Why nothing could be measured."""
+    """The error, if the measurement failed."""
     note: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What it is named by."""
+        """Its identity."""
         return self.part, self.text, self.variant, self.seed
 
 
-class Share(Record):
-    """So many of so many."""
+class Proportion(Record):
+    """A number of hits out of a total."""
 
     hits: int
     count: int
 
     @property
     def value(self) -> float:
-        """The share; 0 of nothing."""
+        """Hits over count; 0 if the count is 0."""
         return self.hits / self.count if self.count else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Its 95% interval; all of [0, 1] where nothing was asked."""
+        """95% Wilson interval; (0, 1) if the count is 0."""
         if not self.count:
             return 0.0, 1.0
-        found = binomtest(self.hits, self.count).proportion_ci(confidence_level=LEVEL, method="wilson")
-        return float(found.low), float(found.high)
+        interval = binomtest(self.hits, self.count).proportion_ci(
+            confidence_level=CONFIDENCE_LEVEL, method="wilson"
+        )
+        return float(interval.low), float(interval.high)
 
 
-class Kept:
-    """The lines of one benchmark's home."""
+class MeasurementLog:
+    """The measurements of a benchmark home, appended to a JSON Lines file."""
 
     def __init__(self, path: Path) -> None:
-        """Reads what is there; a line that a crash cut off is left out."""
+        """Loads the file if it exists; skips lines truncated by a crash."""
         self._path = path
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self._found: dict[tuple[str, str, str, int], Measured] = {}
+        self._measurements: dict[tuple[str, str, str, int], Measurement] = {}
         for line in lines:
             try:
-                measured = Measured.model_validate_json(line)
+                measurement = Measurement.model_validate_json(line)
             except ValueError:
                 continue
-            self._found[measured.key] = measured
+            self._measurements[measurement.key] = measurement
 
     @property
-    def all(self) -> tuple[Measured, ...]:
-        """The latest of each, in the order in which they were first measured."""
-        return tuple(self._found.values())
+    def all(self) -> tuple[Measurement, ...]:
+        """The latest measurement per key, ordered by first measurement."""
+        return tuple(self._measurements.values())
 
-    def get(self, part: str, text: str, variant: str, seed: int) -> Measured | None:
-        """The line, unless nothing was measured."""
-        found = self._found.get((part, text, variant, seed))
-        return None if found is None or found.failed else found
+    def get(self, part: str, text: str, variant: str, seed: int) -> Measurement | None:
+        """The measurement, or None if it is missing or failed."""
+        measurement = self._measurements.get((part, text, variant, seed))
+        return None if measurement is None or measurement.failed else measurement
 
-    def add(self, measured: Measured) -> None:
-        """Appends a line."""
-        self._found[measured.key] = measured
+    def add(self, measurement: Measurement) -> None:
+        """Appends a measurement."""
+        self._measurements[measurement.key] = measurement
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        whole = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")
+        ends_with_newline = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(("" if whole else "\n") + measured.model_dump_json() + "\n")
+            file.write(("" if ends_with_newline else "\n") + measurement.model_dump_json() + "\n")
 
 
-def asked_of(measured: Iterable[Measured], kind: Kind) -> tuple[Answered, ...]:
-    """The questions of one kind."""
-    return tuple(a for each in measured for a in each.answered if a.asked.kind == kind)
+def results_of_kind(measurements: Iterable[Measurement], kind: Kind) -> tuple[QuestionResult, ...]:
+    """All question results of one kind."""
+    return tuple(result for each in measurements for result in each.results if result.question.kind == kind)
 
 
-def share(answered: Sequence[Answered], way: Way, count: Callable[[Answered], bool] | None = None) -> Share:
-    """How many of those that were put this way are right, or for which `count` holds."""
-    put = [a for a in answered if way in a.said]
-    return Share(hits=sum((count or (lambda a: a.right(way)))(a) for a in put), count=len(put))
+def proportion_correct(results: Sequence[QuestionResult], condition: Condition) -> Proportion:
+    """The proportion of correct results among those that were asked under the condition."""
+    asked = [result for result in results if condition in result.responses]
+    return Proportion(hits=sum(result.is_correct(condition) for result in asked), count=len(asked))

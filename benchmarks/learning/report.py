@@ -1,4 +1,4 @@
-"""The results of `benchmarks.learning` as figures, with intervals and the commands that measure them."""
+"""Turns measurements into figures with confidence intervals, each with the command that measures it."""
 
 import json
 from collections import Counter
@@ -9,15 +9,22 @@ from typing import NamedTuple
 
 from agent.chat.calibration import calibration_error
 from benchmarks.learning.data import Kind
-from benchmarks.learning.parts import READING as PARSED
-from benchmarks.learning.parts import part_of
-from benchmarks.learning.records import READING, Answered, Lesson, Measured, Share, Way, asked_of, share
+from benchmarks.learning.parts import EXTRACTION, find_part
+from benchmarks.learning.records import (
+    WITH_PASSAGE,
+    Condition,
+    LessonResult,
+    Measurement,
+    Proportion,
+    proportion_correct,
+    results_of_kind,
+)
 from benchmarks.learning.variants import ABLATIONS, VARIANTS
 from memory.results import Goal, Result, Table, rows
 
 GRADED = Path(__file__).parents[1] / "graded"
-"""Facts and questions of texts that the rules were not written on, judged by readers who did not know
-the rules: by place in the source, without its text."""
+"""Human grades of extracted facts and questions. The texts were not used to write the rules, and the graders
+did not know the rules. Each line refers to a place in the source instead of quoting it."""
 GOALS = {
     "facts true, of those graded": Goal(at=">=", bound=0.90),
     "questions good, of those graded": Goal(at=">=", bound=0.85),
@@ -43,12 +50,12 @@ GOALS = {
     "general known lost after 10 lessons, points": Goal(at="<=", bound=2.0),
     "lost of earlier lessons after 10 lessons, points": Goal(at="<=", bound=3.0),
 }
-ABLATED_PARTS = frozenset({"squad-5", "sequence-3", "section-lift"})
+ABLATION_PARTS = frozenset({"squad-5", "sequence-3", "section-lift"})
 ABLATION_GOALS = {
     "product over a random adapter of the same norm, points": Goal(at=">=", bound=0.0),
     "section lift, points": Goal(at=">=", bound=0.0),
 }
-WAYS: tuple[tuple[str, Kind, Way], ...] = (
+ACCURACIES: tuple[tuple[str, Kind, Condition], ...] = (
     ("base closed-book", "own", "base"),
     ("closed-book", "own", "adapter"),
     ("base with sources", "own", "base with sources"),
@@ -58,175 +65,216 @@ WAYS: tuple[tuple[str, Kind, Way], ...] = (
     ("invented names declined by the base", "invented", "base"),
     ("invented names declined", "invented", "adapter"),
 )
+"""Name, kind of question and condition of the figures of each part and variant."""
 
 
 class Figure(NamedTuple):
-    """One row."""
+    """A figure, and the command that measures it."""
 
     name: str
     value: float
     command: str
-    share: Share | None = None
+    proportion: Proportion | None = None
+    """If the value is a proportion of questions."""
 
 
 Group = tuple[str, str]
 """Part and variant."""
 
 
-def page(measured: Sequence[Measured], *, name: str, command: str) -> Result:
-    """The result of all that was measured and is not an ablation."""
-    mine = [m for m in measured if not _ablation(m)]
-    product = [m for m in mine if m.variant == "product"]
-    found = [*_graded(), *(f for group, ms in _groups(mine).items() for f in _of_group(group, ms, command))]
-    found += _overall([m for m in product if not m.part.startswith("sequence-")], command)
-    found += [f for part in _sequences(product) for f in _of_sequence(part, product, command)]
-    found += [
-        Figure(figure, value, _command(command, m.part)) for m in mine for figure, value in m.figures.items()
+def page(measurements: Sequence[Measurement], *, name: str, command: str) -> Result:
+    """The result for everything but the ablations."""
+    included = [m for m in measurements if not _is_ablation(m)]
+    product = [m for m in included if m.variant == "product"]
+    figures = _graded_figures()
+    for group, members in _by_group(included).items():
+        figures += _group_figures(group, members, command)
+    figures += _overall_figures([m for m in product if not m.part.startswith("sequence-")], command)
+    for part in _sequence_parts(product):
+        figures += _sequence_figures(part, product, command)
+    figures += [
+        Figure(figure, value, _command_for(command, m.part))
+        for m in included
+        for figure, value in m.figures.items()
     ]
     return _result(
         name,
-        "Learning from real prose",
+        "Learning from real text",
         command,
-        mine,
-        found,
+        included,
+        figures,
         {} if name.endswith("-quick") else GOALS,
-        (_lessons(mine), _dropped(mine)),
+        (_lesson_table(included), _drop_table(included)),
     )
 
 
-def ablations(measured: Sequence[Measured], *, name: str, command: str) -> Result:
-    """The result of what was changed one by one, beside the product as shipped."""
-    mine = [m for m in measured if _ablation(m)]
-    found = [f for group, ms in _groups(mine).items() for f in _of_group(group, ms, command)]
-    product = [m for m in mine if (m.part, m.variant) == ("squad-5", "product")]
-    null = [m for m in mine if m.variant == "null-adapter"]
+def ablations(measurements: Sequence[Measurement], *, name: str, command: str) -> Result:
+    """The result for the ablations, next to the product as shipped."""
+    included = [m for m in measurements if _is_ablation(m)]
+    figures: list[Figure] = []
+    for group, members in _by_group(included).items():
+        figures += _group_figures(group, members, command)
+    product = [m for m in included if (m.part, m.variant) == ("squad-5", "product")]
+    null = [m for m in included if m.variant == "null-adapter"]
     if product and null:
-        ours, theirs = (share(asked_of(ms, "own"), "adapter").value for ms in (product, null))
-        title = "product over a random adapter of the same norm, points"
-        found.append(Figure(title, 100 * (ours - theirs), _command(command, "squad-5,squad-5:null-adapter")))
-    lifted = [m for m in measured if m.part in ("squad-1", "section-lift") and m.variant == "product"]
-    if lifted:
-        found.append(Figure("section lift, points", section_lift(lifted), _command(command, "section-lift")))
-    tables = (_changes(mine), _lessons(mine))
-    return _result(name, "What the lessons' parts are worth", command, mine, found, ABLATION_GOALS, tables)
+        product_accuracy, null_accuracy = (
+            proportion_correct(results_of_kind(group, "own"), "adapter").value for group in (product, null)
+        )
+        figures.append(
+            Figure(
+                "product over a random adapter of the same norm, points",
+                100 * (product_accuracy - null_accuracy),
+                _command_for(command, "squad-5,squad-5:null-adapter"),
+            )
+        )
+    single = [m for m in measurements if m.part in ("squad-1", "section-lift") and m.variant == "product"]
+    if single:
+        lift_command = _command_for(command, "section-lift")
+        figures.append(Figure("section lift, points", section_lift(single), lift_command))
+    tables = (_ablation_table(included), _lesson_table(included))
+    return _result(name, "Ablations of the lesson", command, included, figures, ABLATION_GOALS, tables)
 
 
-def section_lift(measured: Sequence[Measured]) -> float:
-    """Points that questions about the taught passage gain over those about another one."""
+def section_lift(measurements: Sequence[Measurement]) -> float:
+    """Gain in accuracy on the taught passage over the gain on another passage, in points."""
 
     def gain(kind: Kind) -> float:
-        answered = asked_of(measured, kind)
-        return share(answered, "adapter").value - share(answered, "base").value
+        results = results_of_kind(measurements, kind)
+        return proportion_correct(results, "adapter").value - proportion_correct(results, "base").value
 
     return 100 * (gain("own") - gain("other"))
+
+
+def confidence_error(measurements: Sequence[Measurement]) -> float:
+    """Expected calibration error of the adapter's predicted probabilities, on the `own` questions."""
+    pairs = [
+        (response.chance, result.is_correct("adapter"))
+        for result in results_of_kind(measurements, "own")
+        if (response := result.responses.get("adapter")) is not None and response.chance is not None
+    ]
+    return calibration_error([chance for chance, _ in pairs], [correct for _, correct in pairs])
 
 
 def _result(
     name: str,
     title: str,
     command: str,
-    measured: Sequence[Measured],
-    found: Sequence[Figure],
+    measurements: Sequence[Measurement],
+    figures: Sequence[Figure],
     goals: dict[str, Goal],
     tables: tuple[Table, ...],
 ) -> Result:
-    every = Table(
+    all_figures = Table(
         title="All figures",
-        text="Each with its command; shares of questions with their 95% interval (Wilson).",
+        text="Each figure with its command; shares of questions with their 95% Wilson interval.",
         head=("figure", "measured", "95% interval", "questions", "command"),
-        rows=rows([_row(figure) for figure in found]),
+        rows=rows([_figure_row(figure) for figure in figures]),
     )
+    all_tables = (all_figures, *tables, _reduction_table(measurements), _failure_table(measurements))
     return Result(
         name=name,
         title=title,
         command=command,
-        seconds=sum(m.seconds for m in measured),
-        figures={figure.name: figure.value for figure in found},
+        seconds=sum(m.seconds for m in measurements),
+        figures={figure.name: figure.value for figure in figures},
         goals=goals,
-        tables=tuple(t for t in (every, *tables, _scaled(measured), _failed(measured)) if t.rows),
+        tables=tuple(table for table in all_tables if table.rows),
     )
 
 
-def _row(figure: Figure) -> tuple[object, ...]:
-    if figure.share is None:
+def _figure_row(figure: Figure) -> tuple[object, ...]:
+    if figure.proportion is None:
         return figure.name, f"{figure.value:.4g}", "", "", f"`{figure.command}`"
-    low, high = figure.share.interval
+    low, high = figure.proportion.interval
     interval = f"{low:.2f} to {high:.2f}"
-    return figure.name, f"{figure.value:.3f}", interval, figure.share.count, f"`{figure.command}`"
+    return figure.name, f"{figure.value:.3f}", interval, figure.proportion.count, f"`{figure.command}`"
 
 
-def _of_group(group: Group, measured: Sequence[Measured], command: str) -> Iterable[Figure]:
-    """People's questions about one part, taught in one way; all seeds and texts together."""
+def _group_figures(group: Group, measurements: Sequence[Measurement], command: str) -> Iterable[Figure]:
+    """The figures of one part and variant, over all its texts and seeds."""
     part, variant = group
-    title = part_of(part).title
+    title = find_part(part).title
     title = title if variant == "product" else f"{title} ({variant})"
-    once = _command(command, part if variant == "product" else f"{part}:{variant}")
-    for name, kind, way in WAYS:
-        found = share(asked_of(measured, kind), way)
-        if found.count:
-            yield Figure(f"{title}: {name}", found.value, once, found)
-    read = [share(asked_of(measured, "own"), way) for way in READING]
-    best = max(read, key=lambda each: each.value)
+    part_command = _command_for(command, part if variant == "product" else f"{part}:{variant}")
+    for name, kind, condition in ACCURACIES:
+        accuracy = proportion_correct(results_of_kind(measurements, kind), condition)
+        if accuracy.count:
+            yield Figure(f"{title}: {name}", accuracy.value, part_command, accuracy)
+    best = max(_passage_accuracies(measurements), key=lambda accuracy: accuracy.value)
     if best.count:
-        yield Figure(f"{title}: base reading the passage", best.value, once, best)
-    if any(m.lesson for m in measured):
-        yield Figure(f"{title}: held-out wordings", _held_out(measured), once)
-        yield Figure(f"{title}: general known lost, points", _general_lost(measured), once)
-        yield Figure(f"{title}: own answers lost", _own_lost(measured), once)
-        yield Figure(f"{title}: error of stated confidence", confidence_error(measured), once)
+        yield Figure(f"{title}: base reading the passage", best.value, part_command, best)
+    if any(m.lesson for m in measurements):
+        yield Figure(f"{title}: held-out wordings", _held_out_accuracy(measurements), part_command)
+        yield Figure(f"{title}: general known lost, points", _mean_general_loss(measurements), part_command)
+        yield Figure(f"{title}: own answers lost", _mean_drift(measurements), part_command)
+        yield Figure(f"{title}: error of stated confidence", confidence_error(measurements), part_command)
 
 
-def _overall(product: Sequence[Measured], command: str) -> list[Figure]:
-    """Of all the product's single lessons."""
-    lessons = _of(product)
+def _overall_figures(product: Sequence[Measurement], command: str) -> list[Figure]:
+    """The figures over all of the product's lessons outside sequences."""
+    lessons = _lessons_of(product)
     if not lessons:
         return []
-    bare = [lesson for lesson in lessons if lesson.bare_seconds]
-    found = [
-        Figure("held-out wordings", _held_out(product), command),
-        Figure("general known lost, points", max(map(_lost, lessons)), command),
-        Figure("general known lost, mean of the lessons, points", mean(map(_lost, lessons)), command),
-        Figure("own answers lost", max(_drifted(lesson) for lesson in lessons), command),
+    losses = [_general_loss(lesson) for lesson in lessons]
+    figures = [
+        Figure("held-out wordings", _held_out_accuracy(product), command),
+        Figure("general known lost, points", max(losses), command),
+        Figure("general known lost, mean of the lessons, points", mean(losses), command),
+        Figure("own answers lost", max(_drift(lesson) for lesson in lessons), command),
         Figure("lessons that passed the gates", mean(lesson.passed for lesson in lessons), command),
         Figure("error of stated confidence", confidence_error(product), command),
     ]
-    whole = _of([measured for measured in product if part_of(measured.part).facts is None])
-    if whole:  # where only some facts of a text are taught, its passages say nothing about the time
-        seconds = sum(lesson.seconds for lesson in whole) / sum(lesson.passages for lesson in whole)
-        found.append(Figure("seconds per passage", seconds, command))
-    for name, way in (("before", "base"), ("after", "adapter")):
-        declined = share(asked_of(product, "invented"), way)  # type: ignore[arg-type]  # both are ways
-        found.append(Figure(f"invented names declined {name}", declined.value, command, declined))
-    if bare:
-        ours, loop = sum(b.seconds for b in bare), sum(b.bare_seconds or 0.0 for b in bare)
-        found.append(Figure("overhead over a bare PyTorch loop", ours / loop - 1, command))
-    return found
+    complete = _lessons_of([m for m in product if find_part(m.part).max_facts is None])
+    if complete:  # the time per passage means nothing for lessons with only some of the facts
+        seconds = sum(lesson.seconds for lesson in complete) / sum(lesson.passages for lesson in complete)
+        figures.append(Figure("seconds per passage", seconds, command))
+    conditions: tuple[tuple[str, Condition], ...] = (("before", "base"), ("after", "adapter"))
+    for name, condition in conditions:
+        declined = proportion_correct(results_of_kind(product, "invented"), condition)
+        figures.append(Figure(f"invented names declined {name}", declined.value, command, declined))
+    timed = [lesson for lesson in lessons if lesson.bare_seconds]
+    if timed:
+        bare_seconds = sum(lesson.bare_seconds or 0.0 for lesson in timed)
+        overhead = sum(lesson.seconds for lesson in timed) / bare_seconds - 1
+        figures.append(Figure("overhead over a bare PyTorch loop", overhead, command))
+    return figures
 
 
-def _of_sequence(part: str, product: Sequence[Measured], command: str) -> Iterable[Figure]:
-    """What is left after the last lesson of a sequence."""
-    mine = [m for m in product if m.part == part and m.lesson]
-    if not mine:
+def _sequence_figures(part: str, product: Sequence[Measurement], command: str) -> Iterable[Figure]:
+    """What is retained after the last lesson of a sequence."""
+    lessons = [m for m in product if m.part == part and m.lesson]
+    if not lessons:
         return
-    last, count = mine[-1], len(mine)
-    once = _command(command, part)
+    last, count = lessons[-1], len(lessons)
+    part_command = _command_for(command, part)
     assert last.lesson is not None
-    yield Figure(f"general known lost after {count} lessons, points", _lost(last.lesson), once)
-    yield Figure(f"own answers lost after {count} lessons", _drifted(last.lesson), once)
-    then = share(asked_of(mine[:-1], "own"), "adapter")
-    now = share(asked_of([last], "earlier"), "adapter")
-    yield Figure(f"earlier lessons' questions when learned, of {count - 1}", then.value, once, then)
-    yield Figure(f"the same after {count} lessons", now.value, once, now)
-    lost = 100 * (then.value - now.value)
-    yield Figure(f"lost of earlier lessons after {count} lessons, points", lost, once)
+    loss, drift = _general_loss(last.lesson), _drift(last.lesson)
+    yield Figure(f"general known lost after {count} lessons, points", loss, part_command)
+    yield Figure(f"own answers lost after {count} lessons", drift, part_command)
+    before = proportion_correct(results_of_kind(lessons[:-1], "own"), "adapter")
+    after = proportion_correct(results_of_kind([last], "earlier"), "adapter")
+    learned = f"earlier lessons' questions when learned, of {count - 1}"
+    yield Figure(learned, before.value, part_command, before)
+    yield Figure(f"the same after {count} lessons", after.value, part_command, after)
+    lost = 100 * (before.value - after.value)
+    yield Figure(f"lost of earlier lessons after {count} lessons, points", lost, part_command)
 
 
-def _lessons(measured: Sequence[Measured]) -> Table:
-    def row(m: Measured, lesson: Lesson) -> tuple[object, ...]:
-        own = asked_of([m], "own")
+def _graded_figures() -> list[Figure]:
+    figures = []
+    for name, title in (("facts", "facts true"), ("questions", "questions good")):
+        lines = (GRADED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        good = Proportion(hits=sum(bool(json.loads(line)["good"]) for line in lines), count=len(lines))
+        command = "judged by hand, benchmarks/graded"
+        figures.append(Figure(f"{title}, of those graded", good.value, command, good))
+    return figures
+
+
+def _lesson_table(measurements: Sequence[Measurement]) -> Table:
+    def row(m: Measurement, lesson: LessonResult) -> tuple[object, ...]:
+        own = results_of_kind([m], "own")
         before, after = lesson.before, lesson.after
-        found = share(own, "adapter")
-        low, high = found.interval
+        accuracy = proportion_correct(own, "adapter")
         return (
             m.text,
             m.variant,
@@ -234,151 +282,141 @@ def _lessons(measured: Sequence[Measured]) -> Table:
             lesson.passages,
             lesson.facts,
             lesson.lessons,
-            found.count,
-            f"{share(own, 'base').value:.2f}",
-            f"{max(share(own, way).value for way in READING):.2f}",
-            f"{found.value:.2f} ({low:.2f} to {high:.2f})",
+            accuracy.count,
+            f"{proportion_correct(own, 'base').value:.2f}",
+            f"{max(each.value for each in _passage_accuracies([m])):.2f}",
+            _with_interval(accuracy),
             f"{after.in_distribution.accuracy:.2f}",
             f"{before.out_of_distribution.accuracy:.3f} -> {after.out_of_distribution.accuracy:.3f}",
-            f"{_drifted(lesson):.3f}",
+            f"{_drift(lesson):.3f}",
             f"{lesson.seconds / lesson.passages:.0f}",
             lesson.recipe if lesson.passed else "; ".join(lesson.reasons),
         )
 
     return Table(
         title="Lessons",
-        text="Questions by people, answered by the adapter without sources, whether the gates let it through"
-        " or not; in brackets the 95% interval (Wilson). The last column names the recipe that passed the"
-        " gates, or why none did.",
+        text="Accuracy of the adapter without sources on the questions by people, with 95% Wilson intervals."
+        " Adapters that failed the gates are included. The last column has the recipe that passed the gates,"
+        " or the reasons for failing.",
         head=("text", "variant", "seed", "passages", "facts", "adapters", "questions", "base",
               "base reading", "after", "held-out wordings", "general", "own answers lost", "s per passage",
               "gates"),
-        rows=rows([row(m, m.lesson) for m in measured if m.lesson]),
+        rows=rows([row(m, m.lesson) for m in measurements if m.lesson]),
     )  # fmt: skip
 
 
-def _changes(measured: Sequence[Measured]) -> Table:
-    lines = []
-    for (part, variant), mine in _groups(measured).items():
-        if not _of(mine):
-            continue
-        found = share(asked_of(mine, "own"), "adapter")
-        low, high = found.interval
-        lines.append(
-            (
-                part,
-                variant,
-                VARIANTS[variant].says,
-                f"{found.value:.2f} ({low:.2f} to {high:.2f})",
-                f"{_held_out(mine):.2f}",
-                f"{_general_lost(mine):.1f}",
-                f"{_own_lost(mine):.3f}",
-                f"{sum(lesson.seconds for lesson in _of(mine)):.0f}",
-            )
+def _ablation_table(measurements: Sequence[Measurement]) -> Table:
+    lines = [
+        (
+            part,
+            variant,
+            VARIANTS[variant].description,
+            _with_interval(proportion_correct(results_of_kind(members, "own"), "adapter")),
+            f"{_held_out_accuracy(members):.2f}",
+            f"{_mean_general_loss(members):.1f}",
+            f"{_mean_drift(members):.3f}",
+            f"{sum(lesson.seconds for lesson in _lessons_of(members)):.0f}",
         )
+        for (part, variant), members in _by_group(measurements).items()
+        if _lessons_of(members)
+    ]
     return Table(
-        title="Changes one by one",
-        text="Everything else is the product's; only the product tries a failed lesson again.",
-        head=("part", "variant", "what differs", "closed-book", "held-out wordings",
+        title="Ablations",
+        text="Each variant changes one thing. Only the product repeats a failed lesson.",
+        head=("part", "variant", "difference", "closed-book", "held-out wordings",
               "general known lost, points", "own answers lost", "seconds"),
         rows=rows(lines),
     )  # fmt: skip
 
 
-def _dropped(measured: Sequence[Measured]) -> Table:
-    dropped = sum((Counter(lesson.dropped) for lesson in _of(measured)), Counter[str]())
+def _drop_table(measurements: Sequence[Measurement]) -> Table:
+    counts = sum((Counter(lesson.dropped) for lesson in _lessons_of(measurements)), Counter[str]())
     return Table(
-        title="What verification dropped",
-        text="Candidates of all lessons, by reason.",
+        title="Dropped by verification",
+        text="Candidate questions of all lessons, by reason.",
         head=("reason", "candidates"),
-        rows=rows(dropped.most_common()),
+        rows=rows(counts.most_common()),
     )
 
 
-def _scaled(measured: Sequence[Measured]) -> Table:
-    parts = [part_of(name) for name in dict.fromkeys(m.part for m in measured)]
+def _reduction_table(measurements: Sequence[Measurement]) -> Table:
+    parts = [find_part(name) for name in dict.fromkeys(m.part for m in measurements)]
     return Table(
-        title="What was scaled down",
-        text="So that a run takes less than two hours on two cores.",
-        head=("part", "how"),
-        rows=rows([(part.name, part.scaled) for part in parts if part.scaled]),
+        title="Reductions",
+        text="What is left out to keep the run under two hours on two cores.",
+        head=("part", "reduction"),
+        rows=rows([(part.name, part.reduction) for part in parts if part.reduction]),
     )
 
 
-def _failed(measured: Sequence[Measured]) -> Table:
+def _failure_table(measurements: Sequence[Measurement]) -> Table:
     return Table(
-        title="What could not be measured",
-        text="With the reason; the next run tries it again.",
-        head=("part", "text", "variant", "why"),
-        rows=rows([(m.part, m.text, m.variant, _cell(m.failed)) for m in measured if m.failed]),
+        title="Failed",
+        text="The next run repeats these measurements.",
+        head=("part", "text", "variant", "reason"),
+        rows=rows([(m.part, m.text, m.variant, _table_cell(m.failed)) for m in measurements if m.failed]),
     )
 
 
-def confidence_error(measured: Sequence[Measured]) -> float:
-    """Expected calibration error of the chances stated for people's questions, without sources."""
-    answered: list[Answered] = [a for a in asked_of(measured, "own") if "adapter" in a.said]
-    stated = [(a.said["adapter"].chance, a.right("adapter")) for a in answered]
-    known = [(chance, right) for chance, right in stated if chance is not None]
-    return calibration_error([chance for chance, _ in known], [right for _, right in known])
+def _is_ablation(measurement: Measurement) -> bool:
+    return measurement.variant in ABLATIONS or measurement.part in ABLATION_PARTS
 
 
-def _ablation(measured: Measured) -> bool:
-    return measured.variant in ABLATIONS or measured.part in ABLATED_PARTS
+def _by_group(measurements: Iterable[Measurement]) -> dict[Group, list[Measurement]]:
+    groups: dict[Group, list[Measurement]] = {}
+    for each in measurements:
+        if each.part != EXTRACTION:
+            groups.setdefault((each.part, each.variant), []).append(each)
+    return groups
 
 
-def _groups(measured: Iterable[Measured]) -> dict[Group, list[Measured]]:
-    found: dict[Group, list[Measured]] = {}
-    for each in measured:
-        if each.part != PARSED:
-            found.setdefault((each.part, each.variant), []).append(each)
-    return found
+def _sequence_parts(measurements: Iterable[Measurement]) -> list[str]:
+    return list(dict.fromkeys(m.part for m in measurements if m.part.startswith("sequence-")))
 
 
-def _sequences(measured: Iterable[Measured]) -> list[str]:
-    return list(dict.fromkeys(m.part for m in measured if m.part.startswith("sequence-")))
+def _lessons_of(measurements: Iterable[Measurement]) -> list[LessonResult]:
+    return [m.lesson for m in measurements if m.lesson]
 
 
-def _of(measured: Iterable[Measured]) -> list[Lesson]:
-    return [m.lesson for m in measured if m.lesson]
+def _passage_accuracies(measurements: Sequence[Measurement]) -> list[Proportion]:
+    """Accuracy of the base model with the passage, for each prompt."""
+    own = results_of_kind(measurements, "own")
+    return [proportion_correct(own, condition) for condition in WITH_PASSAGE]
 
 
-def _held_out(measured: Sequence[Measured]) -> float:
-    scores = [lesson.after.in_distribution for lesson in _of(measured)]
+def _held_out_accuracy(measurements: Sequence[Measurement]) -> float:
+    scores = [lesson.after.in_distribution for lesson in _lessons_of(measurements)]
     return sum(s.accuracy * s.count for s in scores) / max(1, sum(s.count for s in scores))
 
 
-def _lost(lesson: Lesson) -> float:
-    """Points of accuracy on general questions, net."""
+def _general_loss(lesson: LessonResult) -> float:
+    """Net loss of accuracy on general questions, in points."""
     return 100 * (lesson.before.out_of_distribution.accuracy - lesson.after.out_of_distribution.accuracy)
 
 
-def _general_lost(measured: Sequence[Measured]) -> float:
-    return mean(map(_lost, _of(measured)))
+def _mean_general_loss(measurements: Sequence[Measurement]) -> float:
+    return mean(map(_general_loss, _lessons_of(measurements)))
 
 
-def _drifted(lesson: Lesson) -> float:
+def _drift(lesson: LessonResult) -> float:
+    """Share of the base model's own answers that became unlikely."""
     return lesson.after.drift.lost if lesson.after.drift else 0.0
 
 
-def _own_lost(measured: Sequence[Measured]) -> float:
-    return mean(map(_drifted, _of(measured)))
+def _mean_drift(measurements: Sequence[Measurement]) -> float:
+    return mean(map(_drift, _lessons_of(measurements)))
 
 
-def _command(command: str, parts: str) -> str:
-    """The command for some parts only."""
+def _with_interval(proportion: Proportion) -> str:
+    low, high = proportion.interval
+    return f"{proportion.value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _command_for(command: str, parts: str) -> str:
+    """The command restricted to some parts."""
     words = [word for word in command.split() if not word.startswith("PARTS=")]
     return " ".join(words if "QUICK=1" in words else [*words, f"PARTS={parts}"])
 
 
-def _graded() -> list[Figure]:
-    command = "judged by hand, benchmarks/graded"
-    found = []
-    for name, title in (("facts", "facts true"), ("questions", "questions good")):
-        lines = (GRADED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-        judged = Share(hits=sum(bool(json.loads(line)["good"]) for line in lines), count=len(lines))
-        found.append(Figure(f"{title}, of those graded", judged.value, command, judged))
-    return found
-
-
-def _cell(text: str) -> str:
+def _table_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "/")[:400]

@@ -1,4 +1,4 @@
-"""A bare PyTorch loop over the product's batches, and what comparisons change of it: targets and layers."""
+"""A bare PyTorch training loop over the product's batches: a speed reference, and a base for variants."""
 
 import re
 import time
@@ -26,32 +26,33 @@ from training.recipes import Recipe
 
 _T = TypeVar("_T")
 
-READING = "Read the text and answer the question in a few words.\n\nText: {passage}\n\nQuestion: {question}"
-"""How a teacher is shown the passage."""
-SOFT_AT_ONCE = 16
-"""Prompts of the teacher that are read together."""
+TEACHER_PROMPT = (
+    "Read the text and answer the question in a few words.\n\nText: {passage}\n\nQuestion: {question}"
+)
+"""Prompt for distilling from the base model with the passage in its context."""
+TEACHER_BATCH = 16
+"""Teacher prompts per forward pass."""
 _LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 
 
-def seconds_of_bare_loop(
+def bare_seconds_per_token(
     base: StudiedModel, examples: Sequence[Example], recipe: Recipe, *, steps: int
 ) -> float:
-    """Seconds a token of the loop, the median of a lesson's first steps; preparing it is not among them."""
+    """Median seconds per token over the first `steps` of the bare loop, without its preparation."""
     model, tokenizer = peft.load_base_model(base.folder)
     data = peft.prepare_data(model, tokenizer, base, examples, recipe)
-    times, seen = [time.monotonic()], [data.collator.seen]
+    times, tokens = [time.monotonic()], [data.collator.seen]
 
-    def passed(*_: object) -> None:
+    def on_step(*_: object) -> None:
         times.append(time.monotonic())
-        seen.append(data.collator.seen)
+        tokens.append(data.collator.seen)
 
-    loop(peft.attach_adapter(model, recipe, None), data, recipe, passed, steps=steps)
-    return median(
-        (times[i + 1] - times[i]) / (seen[i + 1] - seen[i]) for i in range(len(times) - 1)
-    )  # whatever else the machine does now and then
+    run_loop(peft.attach_adapter(model, recipe, None), data, recipe, on_step, steps=steps)
+    # The median ignores steps that other processes slowed down.
+    return median((times[i + 1] - times[i]) / (tokens[i + 1] - tokens[i]) for i in range(len(times) - 1))
 
 
-def loop(
+def run_loop(
     adapted: PeftModel,
     data: TrainingData,
     recipe: Recipe,
@@ -59,7 +60,7 @@ def loop(
     *,
     steps: int | None = None,
 ) -> list[float]:
-    """Trains over the data's order, or its first `steps`; each step's loss."""
+    """Trains on all the data, or for its first `steps`, and returns the loss of each step."""
     device = next(adapted.parameters()).device
     weights = [weight for weight in adapted.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -67,15 +68,15 @@ def loop(
     schedule = get_cosine_schedule_with_warmup(optimizer, round(total * recipe.warmup), total)
     adapted.train()
     losses = []
-    for number, rows in enumerate(_steps(data), 1):
+    for number, rows in enumerate(_batches(data), 1):
         batch = {
             part: {name: tensor.to(device) for name, tensor in tensors.items()}
             for part, tensors in data.collator(rows).items()
         }
-        with _precision(device):
-            loss = loss_of(adapted, batch, recipe)
+        with _autocast(device):
+            loss = batch_loss(adapted, batch, recipe)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)  # as transformers' Trainer does
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)  # the default of transformers' Trainer
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
@@ -86,10 +87,10 @@ def loop(
     return losses
 
 
-def loss_of(
+def batch_loss(
     model: torch.nn.Module, batch: Mapping[str, Mapping[str, torch.Tensor]], recipe: Recipe
 ) -> torch.Tensor:
-    """The product's loss, of whatever the batch holds."""
+    """The product's loss: cross-entropy of the taught rows plus the weighted KL of the distilled ones."""
     parts = []
     if "taught" in batch:
         parts.append(taught_loss(answer_logits(model, batch["taught"]), batch["taught"]))
@@ -110,24 +111,28 @@ def train(
     *,
     start: Path | None = None,
     passage_of: Mapping[str, str] | None = None,
-    alone: bool = False,
+    distill_only: bool = False,
     frozen: float = 0.0,
 ) -> TrainingSummary:
-    """See `trainer.Trainer`. With `passage_of`, passages by question, the adapter is pulled to what the base
-    model thinks of each answer when it reads the passage: beside what is taught, or `alone` in its place.
-    `frozen` is the share of the layers, from below, that stay as they are."""
+    """A training backend, see `training.backends.base.Trainer`, with options for variants.
+
+    `passage_of` maps questions to passages: answers are then also distilled from the base model with the
+    passage in its context, or, with `distill_only`, nothing else is trained. `frozen` is the share of the
+    layers, from the first, whose adapter weights are not trained.
+    """
     started = time.monotonic()
     model, tokenizer = peft.load_base_model(base.folder)
     data = peft.prepare_data(model, tokenizer, base, examples, recipe)
     if passage_of is not None:
         limit = min(peft.LONGEST, base.card.context)
         encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
-        soft = list(_soft(model, encoder, data.collator.pad, examples, passage_of))
-        data = _alone(data, soft, recipe) if alone else _beside(data, soft, recipe)
+        distilled = list(_distilled_from_passages(model, encoder, data.collator.pad, examples, passage_of))
+        combine = _replace_rows if distill_only else _add_rows
+        data = combine(data, distilled, recipe)
     torch.manual_seed(recipe.seed)
     adapted = peft.attach_adapter(model, recipe, start)
     _freeze(adapted, frozen)
-    losses = loop(adapted, data, recipe, on_progress)
+    losses = run_loop(adapted, data, recipe, on_progress)
     peft.save_adapter(adapted, out)
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingSummary(
@@ -138,24 +143,26 @@ def train(
     )
 
 
-def tokens_of(base: StudiedModel, examples: Sequence[Example], recipe: Recipe) -> tuple[int, int]:
-    """Tokens that the product's training puts through the model, and its steps."""
+def product_tokens_and_steps(
+    base: StudiedModel, examples: Sequence[Example], recipe: Recipe
+) -> tuple[int, int]:
+    """Number of tokens and steps that the product trains for these examples."""
     model, tokenizer = peft.load_base_model(base.folder)
-    lengths = lengths_of(base, examples, recipe, model, tokenizer)
+    lengths = token_lengths(base, examples, recipe, model, tokenizer)
     order = LengthGroupedSampler(
         lengths, [e.distilled for e in examples], batch=recipe.batch, beside=recipe.beside, seed=recipe.seed
     )
     return sum(lengths[number] for number in order), order.steps
 
 
-def lengths_of(
+def token_lengths(
     base: StudiedModel,
     examples: Sequence[Example],
     recipe: Recipe,
     model: PreTrainedModel | None = None,
     tokenizer: object = None,
 ) -> list[int]:
-    """Tokens of each example."""
+    """Length of each example in tokens."""
     if model is None:
         model, tokenizer = peft.load_base_model(base.folder)
     limit = min(peft.LONGEST, base.card.context)
@@ -163,67 +170,8 @@ def lengths_of(
     return [len(encoder.encode(example, recipe.longest).tokens) for example in examples]
 
 
-def _steps(data: TrainingData) -> Iterator[list[dict[str, int]]]:
-    order, size = list(data.order), data.order.size
-    for first in range(0, len(order), size):
-        yield [{"number": number} for number in order[first : first + size]]
-
-
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    """As the product's trainer: bfloat16 where it is native."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(gpu=device.type == "cuda"))
-
-
-def _soft(
-    model: PreTrainedModel,
-    encoder: Encoder,
-    pad: int,
-    examples: Sequence[Example],
-    passage_of: Mapping[str, str],
-) -> Iterator[Encoded]:
-    """The taught questions that have a passage, each once, with what the base model thinks of their answers
-    when it reads that."""
-    pairs = dict.fromkeys(
-        (e.question, e.answer) for e in examples if not e.distilled and e.question in passage_of
-    )
-    rows = []
-    for question, answer in pairs:
-        prompt = READING.format(passage=passage_of[question], question=question)
-        rows.append((encoder.encode(single(question, answer)), encoder.encode(single(prompt, answer))))
-    rows.sort(key=lambda row: len(row[1].tokens))
-    window = attention_window(model)
-    for first in range(0, len(rows), SOFT_AT_ONCE):
-        part = rows[first : first + SOFT_AT_ONCE]
-        seen = with_distributions(model, [teacher for _, teacher in part], pad, window=window)
-        for (student, _), teacher in zip(part, seen, strict=True):
-            yield replace(student, ids=teacher.ids, logprobs=teacher.logprobs)
-
-
-def _alone(data: TrainingData, soft: Sequence[Encoded], recipe: Recipe) -> TrainingData:
-    """Only what the teacher thinks, as often as takes the tokens that the product's training would."""
-    budget = sum(len(data.collator.examples[number].tokens) for number in data.order)
-    rows = list(filled(soft, [len(each.tokens) for each in soft], budget))
-    lengths = [len(each.tokens) for each in rows]
-    batch = max(1, round(len(rows) / data.order.steps))
-    order = LengthGroupedSampler(lengths, [False] * len(rows), batch=batch, beside=0, seed=recipe.seed)
-    return TrainingData(Collator(rows, data.collator.pad, data.collator.window), order)
-
-
-def _beside(data: TrainingData, soft: Sequence[Encoded], recipe: Recipe) -> TrainingData:
-    """The product's data, with what the teacher thinks among what is held."""
-    rows = [*data.collator.examples, *soft]
-    order = LengthGroupedSampler(
-        [len(each.tokens) for each in rows],
-        [each.distilled for each in rows],
-        batch=recipe.batch,
-        beside=recipe.beside,
-        seed=recipe.seed,
-    )
-    return TrainingData(Collator(rows, data.collator.pad, data.collator.window), order)
-
-
-def filled(values: Sequence[_T], lengths: Sequence[int], budget: int) -> Iterator[_T]:
-    """The values again and again, each once before any again, until they hold the budget of tokens."""
+def repeat_to_budget(values: Sequence[_T], lengths: Sequence[int], budget: int) -> Iterator[_T]:
+    """Cycles through the values until their lengths reach the budget. Raises ValueError if there are none."""
     if not sum(lengths):
         raise ValueError("there is nothing to teach")
     left = budget
@@ -235,10 +183,70 @@ def filled(values: Sequence[_T], lengths: Sequence[int], budget: int) -> Iterato
             yield value
 
 
+def _batches(data: TrainingData) -> Iterator[list[dict[str, int]]]:
+    order, size = list(data.order), data.order.size
+    for first in range(0, len(order), size):
+        yield [{"number": number} for number in order[first : first + size]]
+
+
+def _autocast(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 if the hardware supports it, as in the product's trainer."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(gpu=device.type == "cuda"))
+
+
+def _distilled_from_passages(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    pad: int,
+    examples: Sequence[Example],
+    passage_of: Mapping[str, str],
+) -> Iterator[Encoded]:
+    """The distinct taught questions with a passage, as distilled rows: without the passage in the prompt, but
+    with the base model's distribution over the answer given the passage."""
+    pairs = dict.fromkeys(
+        (e.question, e.answer) for e in examples if not e.distilled and e.question in passage_of
+    )
+    rows = []
+    for question, answer in pairs:
+        prompt = TEACHER_PROMPT.format(passage=passage_of[question], question=question)
+        rows.append((encoder.encode(single(question, answer)), encoder.encode(single(prompt, answer))))
+    rows.sort(key=lambda row: len(row[1].tokens))
+    window = attention_window(model)
+    for first in range(0, len(rows), TEACHER_BATCH):
+        chunk = rows[first : first + TEACHER_BATCH]
+        teachers = with_distributions(model, [teacher for _, teacher in chunk], pad, window=window)
+        for (student, _), teacher in zip(chunk, teachers, strict=True):
+            yield replace(student, ids=teacher.ids, logprobs=teacher.logprobs)
+
+
+def _replace_rows(data: TrainingData, distilled: Sequence[Encoded], recipe: Recipe) -> TrainingData:
+    """Only the distilled rows, repeated to the same number of tokens and about the same number of steps."""
+    budget = sum(len(data.collator.examples[number].tokens) for number in data.order)
+    rows = list(repeat_to_budget(distilled, [len(row.tokens) for row in distilled], budget))
+    lengths = [len(row.tokens) for row in rows]
+    batch = max(1, round(len(rows) / data.order.steps))
+    order = LengthGroupedSampler(lengths, [False] * len(rows), batch=batch, beside=0, seed=recipe.seed)
+    return TrainingData(Collator(rows, data.collator.pad, data.collator.window), order)
+
+
+def _add_rows(data: TrainingData, distilled: Sequence[Encoded], recipe: Recipe) -> TrainingData:
+    """The product's rows and the distilled ones."""
+    rows = [*data.collator.examples, *distilled]
+    order = LengthGroupedSampler(
+        [len(row.tokens) for row in rows],
+        [row.distilled for row in rows],
+        batch=recipe.batch,
+        beside=recipe.beside,
+        seed=recipe.seed,
+    )
+    return TrainingData(Collator(rows, data.collator.pad, data.collator.window), order)
+
+
 def _freeze(adapted: PeftModel, share: float) -> None:
+    """Freezes the adapter weights in the lower `share` of the layers."""
     numbers = [int(m[1]) for name, _ in adapted.named_parameters() if (m := _LAYER.search(name))]
-    lowest = round(share * (1 + max(numbers, default=-1)))
+    first_trained = round(share * (1 + max(numbers, default=-1)))
     for name, weight in adapted.named_parameters():
-        found = _LAYER.search(name)
-        if found is not None and int(found[1]) < lowest:
+        match = _LAYER.search(name)
+        if match is not None and int(match[1]) < first_trained:
             weight.requires_grad_(False)

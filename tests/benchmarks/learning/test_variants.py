@@ -1,4 +1,4 @@
-"""Every other way of teaching trains an adapter that an engine would load; checked on the tiny model."""
+"""Each variant of the learning benchmark trains an adapter that an engine can load, on the tiny model."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,9 +8,9 @@ import pytest
 from safetensors.torch import load_file
 
 from agent.engines.adapter_files import WEIGHTS, inspect_adapter
-from benchmarks.learning import loops
-from benchmarks.learning.baselines import EPOCHS, Material
-from benchmarks.learning.dlm import Unusable
+from benchmarks.learning import training_loop
+from benchmarks.learning.baselines import GROUNDCORTEX_EPOCHS, Material
+from benchmarks.learning.dlm import DlmUnavailable
 from benchmarks.learning.variants import VARIANTS
 from memory.records.base import digest_of
 from memory.records.curricula import Curriculum
@@ -56,8 +56,8 @@ def examples(recipe: Recipe) -> tuple[Example, ...]:
     return (*lesson_examples(LESSON, recipe), *held)
 
 
-class Trained:
-    """What the product's trainer was given."""
+class RecordingTrainer:
+    """Stands in for the product's trainer, and records its arguments."""
 
     def __init__(self) -> None:
         self.examples: Sequence[Example] = ()
@@ -78,10 +78,10 @@ class Trained:
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> Trained:
-    trained = Trained()
-    monkeypatch.setattr(peft, "train", trained)
-    return trained
+def recorded(monkeypatch: pytest.MonkeyPatch) -> RecordingTrainer:
+    trainer = RecordingTrainer()
+    monkeypatch.setattr(peft, "train", trainer)
+    return trainer
 
 
 def material(curriculum: Curriculum = LESSON, product: Path | None = None) -> Material:
@@ -110,7 +110,7 @@ def test_the_loop_of_our_own_leaves_an_adapter_that_can_be_served(
 def test_frozen_layers_stay_as_they_are(
     base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
 ) -> None:
-    loops.train(base, examples, recipe, tmp_path, lambda *_: None, frozen=0.5)
+    training_loop.train(base, examples, recipe, tmp_path, lambda *_: None, frozen=0.5)
     weights = {n: w for n, w in load_file(tmp_path / WEIGHTS).items() if ".lora_B." in n}
     moved = {int(n.split(".layers.")[1].split(".")[0]) for n, w in weights.items() if w.abs().sum() > 0}
     layers = {int(name.split(".layers.")[1].split(".")[0]) for name in weights}
@@ -120,49 +120,66 @@ def test_frozen_layers_stay_as_they_are(
 def test_the_bare_loop_takes_time_for_each_token(
     base: StudiedModel, examples: Sequence[Example], recipe: Recipe
 ) -> None:
-    assert 0 < loops.seconds_of_bare_loop(base, examples, recipe, steps=2) < 1
+    assert 0 < training_loop.bare_seconds_per_token(base, examples, recipe, steps=2) < 1
 
 
 @pytest.mark.parametrize("name", ["passage-alone", "without-replay", "replay-in-words"])
 def test_a_baseline_gets_as_many_tokens_and_steps_as_the_product(
-    name: str, base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    name: str,
+    base: StudiedModel,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    tmp_path: Path,
+    recorded: RecordingTrainer,
 ) -> None:
     run(name, base, examples, recipe, tmp_path)
-    budget, steps = loops.tokens_of(base, examples, recipe)
-    spent = loops.lengths_of(base, given.examples, recipe)
-    assert given.recipe is not None
+    budget, steps = training_loop.product_tokens_and_steps(base, examples, recipe)
+    spent = training_loop.token_lengths(base, recorded.examples, recipe)
+    assert recorded.recipe is not None
     assert budget <= sum(spent) < budget + max(spent)
-    assert abs(-(-len(spent) // given.recipe.batch) - steps) <= steps / 2
-    assert not any(example.distilled for example in given.examples)
+    assert abs(-(-len(spent) // recorded.recipe.batch) - steps) <= steps / 2
+    assert not any(example.distilled for example in recorded.examples)
 
 
 def test_the_passage_alone_is_taught_without_any_question_of_the_lesson(
-    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    base: StudiedModel,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    tmp_path: Path,
+    recorded: RecordingTrainer,
 ) -> None:
     run("passage-alone", base, examples, recipe, tmp_path)
-    assert {example.answer for example in given.examples} == {TEXT}
+    assert {example.answer for example in recorded.examples} == {TEXT}
 
 
 def test_the_recipe_like_groundcortex_sees_few_questions_many_times(
-    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    base: StudiedModel,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    tmp_path: Path,
+    recorded: RecordingTrainer,
 ) -> None:
     run("like-groundcortex", base, examples, recipe, tmp_path)
-    assert given.recipe is not None
-    assert (given.recipe.rank, given.recipe.learning_rate) == (32, 5e-4)
-    counts = {e.question: sum(o.question == e.question for o in given.examples) for e in given.examples}
-    assert set(counts.values()) == {EPOCHS}
+    assert recorded.recipe is not None
+    assert (recorded.recipe.rank, recorded.recipe.learning_rate) == (32, 5e-4)
+    counts = {e.question: sum(o.question == e.question for o in recorded.examples) for e in recorded.examples}
+    assert set(counts.values()) == {GROUNDCORTEX_EPOCHS}
 
 
 def test_fewer_wordings_are_taught_as_often_and_what_is_held_stays(
-    base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path, given: Trained
+    base: StudiedModel,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    tmp_path: Path,
+    recorded: RecordingTrainer,
 ) -> None:
     often = recipe.model_copy(update={"exposures": 6})
     examples = [*lesson_examples(LESSON, often), *(e for e in examples if e.distilled)]
     run("one-wording", base, examples, often, tmp_path)
-    assert len(given.examples) == len(examples)
-    left = {e.question for e in given.examples if not e.distilled}
+    assert len(recorded.examples) == len(examples)
+    left = {e.question for e in recorded.examples if not e.distilled}
     assert left < {e.question for e in examples if not e.distilled}
-    assert [e for e in given.examples if e.distilled] == [e for e in examples if e.distilled]
+    assert [e for e in recorded.examples if e.distilled] == [e for e in examples if e.distilled]
 
 
 def test_the_control_needs_the_products_adapter_and_differs_from_it(
@@ -173,7 +190,7 @@ def test_the_control_needs_the_products_adapter_and_differs_from_it(
     product, drawn = tmp_path / "product", tmp_path / "drawn"
     for folder in (product, drawn):
         folder.mkdir()
-    loops.train(base, examples, recipe, product, lambda *_: None)
+    training_loop.train(base, examples, recipe, product, lambda *_: None)
     run("null-adapter", base, examples, recipe, drawn, product=product)
     assert inspect_adapter(drawn).shapes == inspect_adapter(product).shapes
     assert (drawn / WEIGHTS).read_bytes() != (product / WEIGHTS).read_bytes()
@@ -182,5 +199,5 @@ def test_the_control_needs_the_products_adapter_and_differs_from_it(
 def test_a_program_that_does_not_know_the_model_says_so(
     base: StudiedModel, examples: Sequence[Example], recipe: Recipe, tmp_path: Path
 ) -> None:
-    with pytest.raises(Unusable, match="has no base model"):
+    with pytest.raises(DlmUnavailable, match="has no base model"):
         run("document-language-model", base, examples, recipe, tmp_path)
