@@ -13,7 +13,7 @@ TRAINING := GOMP_SPINCOUNT=1000 MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PRO
 LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--parts $(PARTS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MODEL),--model $(MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters gpu-pack gpu-check docs lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online gpu-pack gpu-check docs lock clean clean-venv
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench-api: $(STAMP) $(DEFAULT_MODEL) ## Measures the api beside raw vLLM, the of
 
 bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Measures what an adapter costs vLLM on a CPU, into docs/results
 	@$(PY) -m benchmarks.adapters
+
+bench-online: $(STAMP) $(DEFAULT_MODEL) ## Proves the online loop on a simulated population, into docs/results (DATA=folder with nq-open and squad; QUICK=1; ONLY=month,statistics; FRESH=1: begins anew)
+	@MLFLOW_DISABLE_TELEMETRY=true $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
 
 bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Measures the gate and its promise, into docs/results (DATA=folder with nq-open, squad and manuals)
 	@$(PY) -m benchmarks.gate --data $(DATA)

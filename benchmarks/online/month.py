@@ -195,6 +195,7 @@ class Month:
                 "win_over_before": await self._win_rate(before, live),
                 "known_before": await self._known(None),
                 "known_after": await self._known(live),
+                "knowledge_lost": await steps.knowledge_lost(self.client, live),
             }
         )
 

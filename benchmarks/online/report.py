@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from benchmarks.online.baselines import Compared
 from benchmarks.online.month import WEEKS
 from benchmarks.online.records import Week
 from memory.results import Goal, Result, Table, rows
@@ -89,6 +90,30 @@ def decisions_table(weeks: Sequence[Week]) -> Table:
             (str(week.number), week.live or "the base model", "; ".join((*week.rejected, week.decision)))
             for week in weeks
         ),
+    )
+
+
+def baselines_table(compared: Sequence[Compared]) -> Table:
+    """One line a model."""
+    return Table(
+        title="Baselines",
+        text="All learned the first week's pairs from the base model, and answer the same held-out "
+        "prompts in one process, without gate and sources. `known`: of the known questions, those answered rightly.",
+        head=("model", "win rate", "known", "training, s", "note"),
+        rows=tuple(
+            (row.name, _share(row.win_rate), _share(row.known), f"{row.seconds:.0f}", row.failed)
+            for row in compared
+        ),
+    )
+
+
+def unavailable_table(reasons: Mapping[str, str]) -> Table:
+    """What this machine lacks."""
+    return Table(
+        title="Not measured",
+        text="What could not be installed or started on this machine.",
+        head=("part", "reason"),
+        rows=tuple((part, " ".join(reason.split())) for part, reason in reasons.items()),
     )
 
 

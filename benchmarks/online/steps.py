@@ -104,3 +104,35 @@ async def start_experiment(client: Client, name: str, adapter: str, **terms: Any
     }
     started: Json = await client.post("/v1/experiments", request)
     return started
+
+
+async def base_model(client: Client) -> str:
+    """Name of the base model, as chats request it."""
+    listed = await client.get("/v1/models")
+    return str(listed["data"][1]["id"])  # after `auto`
+
+
+async def add_library(client: Client, passages: Sequence[tuple[str, str]]) -> None:
+    """Reads the documents into the library; those that are there already change nothing."""
+    for title, text in passages:
+        await client.request(
+            "POST",
+            "/v1/documents",
+            content=text.encode(),
+            params={"source": f"{title}.txt", "title": title},
+            headers={"Content-Type": "text/plain"},
+        )
+
+
+async def knowledge_lost(client: Client, adapter: str | None) -> float | None:
+    """Accuracy on general questions that the base model has over the adapter, by the worker's evaluations.
+
+    The base model's is in the record of the first adapter that the chain of parents goes back to.
+    """
+    if adapter is None:
+        return 0.0
+    live = first = await client.get(f"/v1/adapters/{adapter}")
+    while first["parent"] is not None:
+        first = await client.get(f"/v1/adapters/{first['parent']}")
+    before, after = first["before"]["out_of_distribution"], live["after"]["out_of_distribution"]
+    return float(before["accuracy"] - after["accuracy"]) if after["count"] else None
