@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 @app.command()
 def create(
-    scope: Annotated[str, typer.Option(help="chat, learn (chat too) or admin (all).")],
+    scope: Annotated[
+        str, typer.Option(help="chat, annotate, learn or admin; each includes those before it.")
+    ],
     owner: Annotated[
         str, typer.Option(help="Owner whose threads the key sees; an owner may have several keys.")
     ] = "default",

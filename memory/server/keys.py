@@ -15,8 +15,8 @@ from memory.errors import UnknownKey
 from memory.records.base import Record
 from memory.server.threads import moment
 
-Scope = Literal["chat", "learn", "admin"]
-SCOPES: tuple[Scope, ...] = ("chat", "learn", "admin")
+Scope = Literal["chat", "annotate", "learn", "admin"]
+SCOPES: tuple[Scope, ...] = ("chat", "annotate", "learn", "admin")
 """In ascending order: each scope includes those before it."""
 PREFIX = "nsk_"
 SECRET_BYTES = 32
