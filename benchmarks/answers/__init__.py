@@ -1,1 +1,1 @@
-"""The benchmark of answers from sources: `python -m benchmarks.answers`."""
+"""Benchmark of answers from sources: `python -m benchmarks.answers`."""

@@ -1,9 +1,9 @@
-"""Answers from sources, measured: `python -m benchmarks.answers --data ../shared/data`.
+"""Benchmark of answers from sources: `python -m benchmarks.answers --data ../shared/data`.
 
-One question about each of SQuAD's 300 passages, over all of them, and the manuals' 50 questions over the
-manuals. Unanswerable are 100 of the SQuAD questions without their passage, and ten of the manuals' questions.
-Half of SQuAD's articles fitted the weights in `agent.chat.sentence_candidates`; the other half is reported
-separately.
+Asks one question about each of 300 SQuAD passages, with all of them as the library, and 50 questions about
+two manuals, with these as the library. Unanswerable questions are 100 of SQuAD's, asked without their
+passage, and ten of the manuals'. The weights in `agent.chat.sentence_candidates` were fitted on half of
+SQuAD's articles; the two halves are reported separately.
 """
 
 import argparse
@@ -39,17 +39,16 @@ from memory.retrieval.hybrid import retrieve
 from memory.semantic.base import SemanticMemory
 from memory.semantic.volatile import VolatileSemanticMemory
 
-UNANSWERABLE = 100
-TIMED = 40
-AT_ONCE = 32
-"""Questions answered together, where nothing is timed."""
-SPAN_WORDS = 25
-"""Most words of an answer that counts as a span, about what the naive baseline's 32 tokens hold."""
-BASELINE = 100
-"""Questions for the naive baseline."""
+UNANSWERABLE_QUESTIONS = 100
+TIMED_QUESTIONS = 40
+CONCURRENCY = 32
+"""Concurrent questions, except for those that are timed."""
+MAX_SPAN_WORDS = 25
+"""Maximum length of a span answer, about as much as the baseline's 32 tokens."""
+BASELINE_QUESTIONS = 100
 BASELINE_TOKENS = 32
-GRADED = Path(__file__).parents[1] / "graded" / "answers_support.jsonl"
-SAMPLE = 60
+GRADES = Path(__file__).parents[1] / "graded" / "answers_support.jsonl"
+GRADING_SAMPLE = 60
 GOALS = {
     "squad: gold passage in the first five": Goal(at=">=", bound=0.99),
     "manuals: gold passage in the first five": Goal(at=">=", bound=0.93),
@@ -61,36 +60,36 @@ GOALS = {
 }
 
 
-class Answered(Record):
-    """What came of one question."""
+class QuestionResult(Record):
+    """The retrieval rank and the answer for one question."""
 
     question: Question
     rank: int | None
-    """Place of the first gold passage among those found, from 1."""
+    """Rank of the first passage with the gold answer, from 1; None if it was not retrieved."""
     answer: SourcedAnswer | None
+    """None if it was declined."""
 
     @property
-    def right(self) -> bool:
-        """Whether the answer, or a sentence cited for it, holds the gold answer."""
-        return self.answer is not None and any(map(self.question.holds, self._texts(self.answer)))
+    def correct(self) -> bool:
+        """Whether the answer or its citations contain the gold answer."""
+        if self.answer is None:
+            return False
+        quotes = " ".join(citation.quote for citation in self.answer.citations)
+        return self.question.is_answered_by(self.answer.text) or self.question.is_answered_by(quotes)
 
     @property
-    def own_words(self) -> bool:
-        """Whether the model's own words, and few of them, hold it."""
+    def correct_span(self) -> bool:
+        """Whether the model's own words are short and contain the gold answer."""
         return (
             self.answer is not None
             and not self.answer.quoted
-            and len(self.answer.text.split()) <= SPAN_WORDS
-            and self.question.holds(self.answer.text)
+            and len(self.answer.text.split()) <= MAX_SPAN_WORDS
+            and self.question.is_answered_by(self.answer.text)
         )
 
-    @staticmethod
-    def _texts(answer: SourcedAnswer) -> list[str]:
-        return [answer.text, " ".join(c.quote for c in answer.citations)]
 
-
-class Verdict(Record):
-    """Somebody's judgement of one answer: does what is cited say all that it says?"""
+class SupportGrade(Record):
+    """A human grade: whether the citations support everything that the answer says."""
 
     question: str
     answer: str
@@ -100,7 +99,7 @@ class Verdict(Record):
 
 
 class Bench:
-    """A model, its card, and a corpus in memory."""
+    """A model with its card, and a library to answer from."""
 
     def __init__(
         self,
@@ -112,122 +111,120 @@ class Bench:
     ) -> None:
         self._engine, self._card, self._embedder = engine, card, embedder
         self._episodic, self._semantic = episodic, semantic
-        self.asking = 0.0
-        """Seconds of the last model call."""
+        self._call_seconds = 0.0
+        """Duration of the last model call."""
 
-    async def answer(self, question: Question) -> Answered:
-        """The product's answer. A question that is to be unanswerable is asked without its passage."""
-        left_out = question.without
-        found = await retrieve(
+    async def answer(self, question: Question) -> QuestionResult:
+        """Answers like the product, without the passage that the question excludes."""
+        excluded = question.without
+        retrieved = await retrieve(
             question.text,
             episodic=self._episodic,
             semantic=self._semantic,
-            limit=FIRST_PASSAGES + (left_out is not None),
+            limit=FIRST_PASSAGES + (excluded is not None),
         )
-        kept = [hit for hit in found.evidence if hit.passage.source != left_out][:FIRST_PASSAGES]
-        found = found.model_copy(update={"evidence": tuple(kept)})
+        hits = [hit for hit in retrieved.evidence if hit.passage.source != excluded][:FIRST_PASSAGES]
         answer = await answer_from_sources(
             question.text,
             [HumanMessage(question.text)],
-            found,
+            retrieved.model_copy(update={"evidence": tuple(hits)}),
             ask=self.ask,
             embedder=self._embedder,
             card=self._card,
         )
-        return Answered(question=question, rank=_rank(question, kept), answer=answer)
+        return QuestionResult(question=question, rank=_rank(question, hits), answer=answer)
 
     async def ask(self, messages: Sequence[BaseMessage], sampling: Sampling = GREEDY) -> Reply:
-        """As the chat graph asks."""
+        """Calls the model like the chat graph, and records how long it took."""
         start = time.perf_counter()
         try:
             return await self._engine.chat(messages, sampling=with_length_limit(sampling, self._card))
         finally:
-            self.asking = time.perf_counter() - start
+            self._call_seconds = time.perf_counter() - start
 
     async def baseline(self, question: Question, passage: str) -> str:
-        """The model alone with the gold passage and a naive prompt."""
+        """The model's answer with the gold passage in a simple prompt."""
         prompt = f"{passage}\n\n{question.text}"
         return (await self.ask([HumanMessage(prompt)], Sampling(max_tokens=BASELINE_TOKENS))).text
 
     async def added_ms(self, questions: Sequence[Question]) -> list[float]:
-        """Milliseconds that each answer takes beyond its one model call, asked one by one."""
+        """Milliseconds per answer in addition to its model call, measured sequentially."""
         times = []
         for question in questions:
-            self.asking = 0.0
+            self._call_seconds = 0.0
             start = time.perf_counter()
             await self.answer(question)
-            times.append(1000 * (time.perf_counter() - start - self.asking))
+            times.append(1000 * (time.perf_counter() - start - self._call_seconds))
         return times
 
 
 async def open_bench(
     data: Path, corpus: str, engine: Engine, card: ModelCard, embedder: Embedder, home: Path
 ) -> Bench:
-    """Takes the corpus in as the service does; what `home` holds already is not read again."""
+    """Ingests the corpus like the service; passages that are in `home` already are reused."""
     episodic = await LanceEpisodicMemory.open(home / corpus, embedder)
     semantic = VolatileSemanticMemory()
     texts = documents(data, corpus)
-    for document in texts:  # ingest leaves out what is stored already, and facts are not
+    for document in texts:  # ingest skips stored passages, but the facts are in memory only
         await semantic.add(read(document, corpus)[1])
     await ingest(texts, domain=corpus, episodic=episodic, semantic=semantic)
     return Bench(engine, card, embedder, episodic, semantic)
 
 
-async def all_answers(bench: Bench, questions: Sequence[Question]) -> list[Answered]:
-    """Answers in the order of the questions."""
-    found: list[Answered] = []
-    for first in range(0, len(questions), AT_ONCE):
-        found += await asyncio.gather(*map(bench.answer, questions[first : first + AT_ONCE]))
-        print(f"{len(found)} of {len(questions)} questions", flush=True)
-    return found
+async def answer_all(bench: Bench, questions: Sequence[Question]) -> list[QuestionResult]:
+    """The results in the order of the questions."""
+    results: list[QuestionResult] = []
+    for first in range(0, len(questions), CONCURRENCY):
+        results += await asyncio.gather(*map(bench.answer, questions[first : first + CONCURRENCY]))
+        print(f"{len(results)} of {len(questions)} questions", flush=True)
+    return results
 
 
 async def measure(data: Path, model: AddedModel, home: Path, count: int) -> Result:
-    """The whole benchmark; `count` questions about SQuAD."""
+    """Runs the benchmark with `count` questions about SQuAD."""
     start = time.perf_counter()
     card, embedder = model.card, SentenceEmbedder()
     engine = await asyncio.to_thread(LocalEngine.open, model.folder, card.template)
-    on_squad = await open_bench(data, "squad", engine, card, embedder, home)
-    asked = squad(data)[:count]
-    answered = await all_answers(on_squad, asked)
-    gone = [q.without_passage() for q in random.Random(5).sample(asked, min(UNANSWERABLE, count))]
-    declined = await all_answers(on_squad, gone)
-    read = asked[:: max(1, count // BASELINE)]
-    alone = await asyncio.gather(*(on_squad.baseline(q, q.passage) for q in read))
-    times = await on_squad.added_ms(random.Random(6).sample(asked, min(TIMED, count)))
-    on_manuals = await open_bench(data, "manuals", engine, card, embedder, home)
-    by_hand = await all_answers(on_manuals, manuals(data))
-    (home / "answers.jsonl").write_text(
-        "".join(a.model_dump_json() + "\n" for a in [*answered, *declined, *by_hand]), encoding="utf-8"
-    )
-    figures = _figures(answered, declined, by_hand)
+    squad_bench = await open_bench(data, "squad", engine, card, embedder, home)
+    questions = squad(data)[:count]
+    on_squad = await answer_all(squad_bench, questions)
+    sample = random.Random(5).sample(questions, min(UNANSWERABLE_QUESTIONS, count))
+    without_passage = await answer_all(squad_bench, [q.without_passage() for q in sample])
+    baseline_questions = questions[:: max(1, count // BASELINE_QUESTIONS)]
+    baseline = await asyncio.gather(*(squad_bench.baseline(q, q.passage) for q in baseline_questions))
+    times = await squad_bench.added_ms(random.Random(6).sample(questions, min(TIMED_QUESTIONS, count)))
+    manuals_bench = await open_bench(data, "manuals", engine, card, embedder, home)
+    on_manuals = await answer_all(manuals_bench, manuals(data))
+    _write_lines(home / "answers.jsonl", [*on_squad, *without_passage, *on_manuals])
+    figures = _figures(on_squad, without_passage, on_manuals)
     figures["baseline: model alone with the gold passage"] = float(
-        np.mean([q.holds(text) for q, text in zip(read, alone, strict=True)])
+        np.mean([q.is_answered_by(text) for q, text in zip(baseline_questions, baseline, strict=True)])
     )
     figures["added ms, p50"], figures["added ms, p95"] = map(float, np.percentile(times, [50, 95]))
-    sample = _sample([*answered, *by_hand])
-    _offer(sample, home / "to_grade.jsonl")
-    return _result(time.perf_counter() - start, figures | _graded(sample), answered, declined, by_hand)
+    to_grade = _grading_sample([*on_squad, *on_manuals])
+    _write_lines(home / "to_grade.jsonl", to_grade)
+    figures |= _support_figures(to_grade)
+    return _result(time.perf_counter() - start, figures, on_squad, without_passage, on_manuals)
 
 
-def graded(told: dict[str, Any], home: Path) -> Result:
-    """The run that `told` is the JSON of, with the judgements made since."""
+def with_grades(last_run: dict[str, Any], home: Path) -> Result:
+    """The result of the last run, whose JSON is given, with the grades that were added since."""
     lines = (home / "answers.jsonl").read_text(encoding="utf-8").splitlines()
-    found = [Answered.model_validate_json(line) for line in lines]
-    on_squad = [a for a in found if a.question.kind == "squad"]
-    answered = [a for a in on_squad if a.question.without is None]
-    declined = [a for a in on_squad if a.question.without is not None]
-    by_hand = [a for a in found if a.question.kind != "squad"]
-    figures = told["figures"] | _graded(_sample([*answered, *by_hand]))
-    return _result(told["seconds"], figures, answered, declined, by_hand)
+    results = [QuestionResult.model_validate_json(line) for line in lines]
+    all_squad = [result for result in results if result.question.kind == "squad"]
+    on_squad = [result for result in all_squad if result.question.without is None]
+    without_passage = [result for result in all_squad if result.question.without is not None]
+    on_manuals = [result for result in results if result.question.kind != "squad"]
+    figures = last_run["figures"] | _support_figures(_grading_sample([*on_squad, *on_manuals]))
+    return _result(last_run["seconds"], figures, on_squad, without_passage, on_manuals)
 
 
 def _result(
     seconds: float,
     figures: dict[str, float],
-    answered: Sequence[Answered],
-    declined: Sequence[Answered],
-    by_hand: Sequence[Answered],
+    on_squad: Sequence[QuestionResult],
+    without_passage: Sequence[QuestionResult],
+    on_manuals: Sequence[QuestionResult],
 ) -> Result:
     return Result(
         name="answers",
@@ -236,103 +233,108 @@ def _result(
         seconds=seconds,
         figures=figures,
         goals=GOALS,
-        tables=(_halves(answered, declined), _kinds(by_hand)),
+        tables=(_squad_table(on_squad, without_passage), _manuals_table(on_manuals)),
     )
 
 
 def _figures(
-    answered: Sequence[Answered], declined: Sequence[Answered], by_hand: Sequence[Answered]
+    on_squad: Sequence[QuestionResult],
+    without_passage: Sequence[QuestionResult],
+    on_manuals: Sequence[QuestionResult],
 ) -> dict[str, float]:
-    told = [a for a in by_hand if a.question.answerable]
-    silent = [*declined, *(a for a in by_hand if not a.question.answerable)]
-    figures = {"unanswerable declined": _share(a.answer is None for a in silent)}
-    for name, group in (("squad", answered), ("manuals", told)):
+    answerable = [result for result in on_manuals if result.question.answerable]
+    unanswerable = [*without_passage, *(r for r in on_manuals if not r.question.answerable)]
+    figures = {"unanswerable declined": _share(result.answer is None for result in unanswerable)}
+    for name, results in (("squad", on_squad), ("manuals", answerable)):
         figures |= {
-            f"{name}: gold passage in the first five": _share(
-                a.rank is not None and a.rank <= 5 for a in group
-            ),
-            f"{name}: answer or quote holds the gold answer": _share(a.right for a in group),
-            f"{name}: own words hold the gold answer": _share(a.own_words for a in group),
-            f"{name}: declined": _share(a.answer is None for a in group),
-            f"{name}: quoted": _share(a.answer is not None and a.answer.quoted for a in group),
+            f"{name}: gold passage in the first five": _share(map(_in_first_five, results)),
+            f"{name}: answer or quote holds the gold answer": _share(r.correct for r in results),
+            f"{name}: own words hold the gold answer": _share(r.correct_span for r in results),
+            f"{name}: declined": _share(r.answer is None for r in results),
+            f"{name}: quoted": _share(r.answer is not None and r.answer.quoted for r in results),
         }
     return figures
 
 
-def _halves(answered: Sequence[Answered], declined: Sequence[Answered]) -> Table:
+def _squad_table(on_squad: Sequence[QuestionResult], without_passage: Sequence[QuestionResult]) -> Table:
     lines = []
-    for name, fitted in (("fitted on", True), ("held back", False)):
-        group = [a for a in answered if a.question.fitted == fitted]
-        silent = [a for a in declined if a.question.fitted == fitted]
+    for name, fitted in (("fitted on", True), ("held out", False)):
+        results = [result for result in on_squad if result.question.fitted == fitted]
+        unanswerable = [result for result in without_passage if result.question.fitted == fitted]
         lines.append(
             (
                 name,
-                len(group),
-                _share(a.right for a in group),
-                _share(a.own_words for a in group),
-                len(silent),
-                _share(a.answer is None for a in silent),
+                len(results),
+                _share(result.correct for result in results),
+                _share(result.correct_span for result in results),
+                len(unanswerable),
+                _share(result.answer is None for result in unanswerable),
             )
         )
     return Table(
         title="SQuAD, by half",
-        text="The signals' weights were fitted on one half of the articles; nothing was fitted on the other.",
-        head=("half", "questions", "right", "own words", "without passage", "declined"),
+        text="The weights of the signals were fitted on one half of the articles only.",
+        head=("half", "questions", "correct", "own words", "without passage", "declined"),
         rows=rows(lines),
     )
 
 
-def _kinds(by_hand: Sequence[Answered]) -> Table:
-    kinds: dict[str, list[Answered]] = defaultdict(list)
-    for answer in by_hand:
-        kinds[answer.question.kind].append(answer)
+def _manuals_table(on_manuals: Sequence[QuestionResult]) -> Table:
+    kinds: dict[str, list[QuestionResult]] = defaultdict(list)
+    for result in on_manuals:
+        kinds[result.question.kind].append(result)
     return Table(
-        title="The manuals, by kind of question",
-        text="For unanswerable questions, right means declined.",
-        head=("kind", "questions", "gold passage in five", "right"),
+        title="Manuals, by kind of question",
+        text="Unanswerable questions count as correct if they are declined.",
+        head=("kind", "questions", "gold passage in five", "correct"),
         rows=rows(
             [
                 (
                     kind,
-                    len(group),
-                    _share(a.rank is not None and a.rank <= 5 for a in group),
-                    _share(a.right if a.question.answerable else a.answer is None for a in group),
+                    len(results),
+                    _share(map(_in_first_five, results)),
+                    _share(r.correct if r.question.answerable else r.answer is None for r in results),
                 )
-                for kind, group in sorted(kinds.items())
+                for kind, results in sorted(kinds.items())
             ]
         ),
     )
 
 
-def _sample(answered: Sequence[Answered]) -> list[Verdict]:
-    """Answers in the model's own words, drawn by seed, not judged yet: quotations need no judge."""
-    said = [(a.question.text, a.answer) for a in answered if a.answer is not None and not a.answer.quoted]
-    drawn = random.Random(7).sample(said, min(SAMPLE, len(said)))
+def _grading_sample(results: Sequence[QuestionResult]) -> list[SupportGrade]:
+    """A random sample of the answers in the model's own words, still ungraded; quotations need no grade."""
+    answers = [(r.question.text, r.answer) for r in results if r.answer is not None and not r.answer.quoted]
+    sample = random.Random(7).sample(answers, min(GRADING_SAMPLE, len(answers)))
     return [
-        Verdict(question=q, answer=a.text, quotes=tuple(c.quote for c in a.citations), supported=False)
-        for q, a in drawn
+        SupportGrade(
+            question=question,
+            answer=answer.text,
+            quotes=tuple(citation.quote for citation in answer.citations),
+            supported=False,
+        )
+        for question, answer in sample
     ]
 
 
-def _offer(sample: Sequence[Verdict], path: Path) -> None:
-    path.write_text("".join(v.model_dump_json() + "\n" for v in sample), encoding="utf-8")
-
-
-def _graded(sample: Sequence[Verdict]) -> dict[str, float]:
-    """The share of supported ones, once somebody judged the whole sample; nothing before."""
-    if not GRADED.is_file():
+def _support_figures(sample: Sequence[SupportGrade]) -> dict[str, float]:
+    """The share of supported answers, if the whole sample has been graded; otherwise nothing."""
+    if not GRADES.is_file():
         return {}
-    lines = GRADED.read_text(encoding="utf-8").splitlines()
-    known = {(v.question, v.answer, v.quotes): v for v in map(Verdict.model_validate_json, lines)}
-    judged = [known[key] for v in sample if (key := (v.question, v.answer, v.quotes)) in known]
-    if len(judged) < len(sample):
+    lines = GRADES.read_text(encoding="utf-8").splitlines()
+    grades = {(g.question, g.answer, g.quotes): g for g in map(SupportGrade.model_validate_json, lines)}
+    graded = [grades[key] for g in sample if (key := (g.question, g.answer, g.quotes)) in grades]
+    if len(graded) < len(sample):
         return {}
-    return {"supported, by hand": _share(v.supported for v in judged), "judged by hand": len(judged)}
+    return {"supported, by hand": _share(g.supported for g in graded), "judged by hand": len(graded)}
 
 
 def _rank(question: Question, hits: Sequence[Evidence]) -> int | None:
-    places = (place for place, hit in enumerate(hits, 1) if question.stands_in(hit.passage))
-    return next(places, None)
+    ranks = (rank for rank, hit in enumerate(hits, 1) if question.is_in(hit.passage))
+    return next(ranks, None)
+
+
+def _in_first_five(result: QuestionResult) -> bool:
+    return result.rank is not None and result.rank <= 5
 
 
 def _share(values: Iterable[bool]) -> float:
@@ -340,22 +342,27 @@ def _share(values: Iterable[bool]) -> float:
     return sum(listed) / len(listed) if listed else 0.0
 
 
+def _write_lines(path: Path, records: Sequence[Record]) -> None:
+    lines = (record.model_dump_json() + "\n" for record in records)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
 def main() -> None:
-    """The command line."""
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with squad/ and manuals/")
     parser.add_argument("--model", help="a model's name or folder; default: the one in use")
     parser.add_argument("--home", type=Path, default=Path(".nightschool/bench-answers"))
     parser.add_argument("--count", type=int, default=300, help="questions about SQuAD")
     parser.add_argument(
-        "--graded", action="store_true", help=f"ask nothing: add what {GRADED.name} says of the last run"
+        "--graded", action="store_true", help=f"only add the grades in {GRADES.name} to the last result"
     )
     options = parser.parse_args()
     if options.graded:
         if not ((FOLDER / "answers.json").is_file() and (options.home / "answers.jsonl").is_file()):
-            parser.error(f"no run is kept in {options.home}: run `make bench-answers DATA=folder` first")
-        told = json.loads((FOLDER / "answers.json").read_text(encoding="utf-8"))
-        write(graded(told, options.home), at=told["commit"], on=told["machine"])
+            parser.error(f"{options.home} has no answers: run `make bench-answers DATA=folder` first")
+        last_run = json.loads((FOLDER / "answers.json").read_text(encoding="utf-8"))
+        write(with_grades(last_run, options.home), at=last_run["commit"], on=last_run["machine"])
         return
     if options.data is None:
         parser.error("--data is needed: the folder with squad/ and manuals/")

@@ -1,4 +1,4 @@
-"""The questions and documents of `benchmarks.answers`."""
+"""Questions and documents of `benchmarks.answers`: SQuAD and the manuals."""
 
 import json
 import random
@@ -13,41 +13,42 @@ from memory.records.knowledge import Passage
 
 
 class Question(Record):
-    """A question with its gold answer, and where that stands."""
+    """A question with its gold answer and the place of that answer."""
 
     text: str
     answers: tuple[str, ...]
     must_include: tuple[tuple[str, ...], ...] = ()
-    """One alternative of each group has to be there; instead of the answers, where there are any."""
+    """Groups of alternatives. If set, a correct answer contains one of each group, and `answers` is
+    ignored."""
     sources: tuple[str, ...] = ()
-    """Documents with the answer; none for an unanswerable question."""
+    """Documents with the answer; empty if the question is unanswerable."""
     spans: tuple[tuple[str, int, int], ...] = ()
-    """Stretches of documents that hold the answer; the whole document where none is given."""
+    """Source, start and end of each span with the answer; empty means the whole document."""
     kind: str = "squad"
     fitted: bool = False
-    """It belongs to the half of SQuAD's articles on which the weights were fitted."""
+    """Whether it belongs to the half of SQuAD's articles that the weights were fitted on."""
     passage: str = ""
     without: str | None = None
-    """A document that is left out of the search."""
+    """A source excluded from retrieval, to make the question unanswerable."""
 
     @property
     def answerable(self) -> bool:
-        """Whether the documents answer it."""
+        """Whether the searched documents contain the answer."""
         return bool(self.sources) and self.without is None
 
     def without_passage(self) -> "Question":
-        """The same question, made unanswerable."""
+        """The same question with its source excluded from retrieval."""
         return self.model_copy(update={"without": self.sources[0]})
 
-    def holds(self, text: str) -> bool:
-        """Whether the text holds the gold answer."""
+    def is_answered_by(self, text: str) -> bool:
+        """Whether the text contains the gold answer."""
         if self.must_include:
-            said = normalise(text)
-            return all(any(normalise(part) in said for part in group) for group in self.must_include)
+            normalised = normalise(text)
+            return all(any(normalise(part) in normalised for part in group) for group in self.must_include)
         return bool(self.answers) and is_correct(text, self.answers)
 
-    def stands_in(self, passage: Passage) -> bool:
-        """Whether the passage holds the stretch with the answer, or some of it."""
+    def is_in(self, passage: Passage) -> bool:
+        """Whether the passage overlaps a span with the answer."""
         if passage.source not in self.sources or self.without is not None:
             return False
         return not self.spans or any(
@@ -57,11 +58,11 @@ class Question(Record):
 
 
 def squad(data: Path) -> list[Question]:
-    """One question of each passage, drawn by seed. Raises OSError if the folder lacks the file."""
-    draw = random.Random(4)
+    """A random question for each passage, with a fixed seed. Raises OSError if the file is missing."""
+    rng = random.Random(4)
     passages = _passages(data)
     fitted = set(sorted({passage["title"] for passage in passages})[::2])
-    drawn = [(n, passage, draw.choice(passage["questions"])) for n, passage in enumerate(passages)]
+    chosen = [(n, passage, rng.choice(passage["questions"])) for n, passage in enumerate(passages)]
     return [
         Question(
             text=question["question"],
@@ -70,12 +71,12 @@ def squad(data: Path) -> list[Question]:
             fitted=passage["title"] in fitted,
             passage=passage["context"],
         )
-        for n, passage, question in drawn
+        for n, passage, question in chosen
     ]
 
 
 def manuals(data: Path) -> list[Question]:
-    """All questions about the manuals. Raises OSError if the folder lacks them."""
+    """All questions about the manuals. Raises OSError if the file is missing."""
     folder = (data / "manuals").resolve()
     lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     return [
@@ -94,7 +95,7 @@ def manuals(data: Path) -> list[Question]:
 
 
 def documents(data: Path, corpus: str) -> list[RawDocument]:
-    """The documents of `squad` or `manuals`. Raises OSError, and IngestError if there are none."""
+    """The documents of the corpus `squad` or `manuals`. Raises OSError, or IngestError if there are none."""
     if corpus == "squad":
         return [
             RawDocument(
@@ -106,8 +107,8 @@ def documents(data: Path, corpus: str) -> list[RawDocument]:
             for n, passage in enumerate(_passages(data))
         ]
     folders = [data / "manuals" / name for name in ("httpx", "pihole")]
-    found = [document for folder in folders for document in read_target(str(folder.resolve()))]
-    return [document for document in found if not isinstance(document, Failure)]
+    items = [item for folder in folders for item in read_target(str(folder.resolve()))]
+    return [item for item in items if not isinstance(item, Failure)]
 
 
 def _passages(data: Path) -> list[dict[str, Any]]:
