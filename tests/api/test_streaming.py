@@ -12,6 +12,7 @@ import pytest
 
 from agent.chat.stream_gate import HELD_TOKENS
 from agent.engines.scripted import Line, ScriptedEngine
+from agent.feedback.pseudonyms import pseudonym
 from graphs.state import Runtime
 from tests.api.conftest import Listen, asking
 from tests.graphs.conftest import eventually
@@ -180,4 +181,4 @@ async def test_the_turn_of_a_stream_is_kept_with_its_unit_under_the_id_that_the_
     async with listen(over(engine())) as url, httpx.AsyncClient(base_url=url) as client:
         chunks = await told(client, user="u1")
     (kept,) = await runtime.interactions.list()
-    assert (kept.unit, f"chatcmpl-{kept.id}") == ("u1", chunks[0]["id"])
+    assert (kept.unit, f"chatcmpl-{kept.id}") == (pseudonym("u1", runtime.pseudonym_key), chunks[0]["id"])

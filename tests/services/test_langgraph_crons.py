@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from graphs.state import Runtime
 from memory.database.database import open_database
 from memory.server.webhooks import Webhooks
 from tests.graphs.conftest import clock, eventually, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -31,7 +30,7 @@ EVERY_SECOND = "* * * * * *"
 async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
-    yield replace(runtime, database=database)
+    yield on_database(runtime, database)
     await database.aclose()
 
 

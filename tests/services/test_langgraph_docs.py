@@ -1,7 +1,6 @@
 """Every example of docs/langgraph.md runs as it stands, and prints what stands below it."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from graphs.state import Runtime
 from memory.database.database import open_database
 from tests.contracts.test_imports import ROOT
 from tests.graphs.conftest import clock, runtime
-from tests.support.databases import empty_runs, home
+from tests.support.databases import empty_runs, home, on_database
 from tests.support.langgraph_server import serving
 from tests.support.pages import ADDRESS, examples, printed
 
@@ -35,7 +34,7 @@ async def test_an_example_prints_what_the_page_says(
 ) -> None:
     url = f"sqlite:///{home / 'nightschool.db'}"
     database = await open_database(url)
-    given = replace(runtime, engine=ScriptedEngine(LINES), database=database)
+    given = on_database(runtime, database, engine=ScriptedEngine(LINES))
     async with serving(given, home, url) as address:
         assert ADDRESS in source
         assert await asyncio.to_thread(printed, source.replace(ADDRESS, address)) == expected

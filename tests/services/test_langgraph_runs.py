@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from graphs.state import Runtime
 from memory.database.database import open_database
 from memory.server.runs import ThreadRuns
 from tests.graphs.conftest import BASE_LINES, clock, eventually, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -55,7 +54,7 @@ def engine() -> SlowEngine:
 @pytest.fixture
 async def given(runtime: Runtime, database_url: str, engine: SlowEngine) -> AsyncIterator[Runtime]:
     database = await open_database(database_url)
-    yield replace(runtime, database=database, engine=engine)
+    yield on_database(runtime, database, engine=engine)
     await database.aclose()
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from api.errors import LANGGRAPH
 from graphs.state import Runtime
 from memory.database.database import open_database
 from tests.graphs.conftest import clock, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -45,7 +44,7 @@ def operations() -> Iterator[Any]:
 async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
-    yield replace(runtime, database=database)
+    yield on_database(runtime, database)
     await database.aclose()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from agent.engines.scripted import ScriptedEngine
 from graphs.state import Runtime
 from memory.database.database import open_database
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, clock, eventually, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -33,7 +32,7 @@ async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
     lines = BASE_LINES | {"What is a lemur?\n\nWhat is a borrow?": BASE_LINES["What is a borrow?"]}
-    yield replace(runtime, engine=ScriptedEngine(lines, adapters={TRAINED.name: SONG}), database=database)
+    yield on_database(runtime, database, engine=ScriptedEngine(lines, adapters={TRAINED.name: SONG}))
     await database.aclose()
 
 

@@ -1,7 +1,6 @@
 """What clients keep is found again by name, by value and by meaning, on every database."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from graphs.state import Runtime
 from memory.database.database import open_database
 from memory.server.keys import ApiKeys
 from tests.graphs.conftest import clock, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.services
 async def given(runtime: Runtime, database_url: str) -> AsyncIterator[Runtime]:
     """The runtime on the database of the test."""
     database = await open_database(database_url)
-    yield replace(runtime, database=database)
+    yield on_database(runtime, database)
     await database.aclose()
 
 

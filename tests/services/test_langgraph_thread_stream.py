@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from langgraph_sdk.client import LangGraphClient
 from graphs.state import Runtime
 from memory.database.database import open_database
 from tests.graphs.conftest import clock, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
@@ -26,7 +25,7 @@ ASKED: Any = {"messages": [{"role": "user", "content": "What is a borrow?"}]}
 @pytest.fixture
 async def url(runtime: Runtime, home: Path, database_url: str) -> AsyncIterator[str]:
     database = await open_database(database_url)
-    async with serving(replace(runtime, database=database), home, database_url) as address:
+    async with serving(on_database(runtime, database), home, database_url) as address:
         yield address
     await database.aclose()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from memory.checkpoints.connect import open_saver
 from memory.database.database import Database, open_database
 from memory.server.runs import RunEvent, ThreadRun, ThreadRuns
 from tests.graphs.conftest import clock, eventually, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services
@@ -59,7 +58,7 @@ def opened(runtime: Runtime, home: Path, database_url: str, database: Database, 
             saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
             yield await stack.enter_async_context(
                 open_executor(
-                    replace(runtime, database=database),
+                    on_database(runtime, database),
                     saver,
                     (ChatSpec(saver),),
                     settings.runs_url,

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,14 @@ from memory.outbox.volatile import VolatileOutbox
 from memory.records.curricula import Curriculum
 from memory.records.runs import Job
 from tests.graphs.conftest import TRAINED, clock, eventually, runtime
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 
 __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime", "template"]
 pytestmark = pytest.mark.services
 
-OF_THE_RUN = frozenset({"run_id", "gap_id", "working_since", "handed_over_at", "events", "interaction_id", "started_at"})
+OF_THE_RUN = frozenset(
+    {"run_id", "gap_id", "working_since", "handed_over_at", "events", "interaction_id", "started_at"}
+)
 
 
 class CountingOutbox(VolatileOutbox):
@@ -52,7 +53,7 @@ def outbox() -> CountingOutbox:
 @pytest.fixture
 async def given(runtime: Runtime, database_url: str, outbox: CountingOutbox) -> AsyncIterator[Runtime]:
     database = await open_database(database_url)
-    yield replace(runtime, database=database, outbox=outbox)
+    yield on_database(runtime, database, outbox=outbox)
     await database.aclose()
 
 

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 import pytest
 from dbos import DBOS
 
-from memory.database.database import open_database
+from graphs.state import Runtime
+from memory.database.database import Database, open_database
+from memory.feedback.interactions import InteractionLog
 
 KINDS = ("sqlite", "postgresql")
 
@@ -77,3 +80,8 @@ def database_url(request: pytest.FixtureRequest, home: Path) -> str:
     name = f"test_{uuid.uuid4().hex}"
     server.psql(f"CREATE DATABASE {name} TEMPLATE {template}")
     return str(server.get_uri(name))
+
+
+def on_database(runtime: Runtime, database: Database, **changes: Any) -> Runtime:
+    """The runtime with its stores in another database, and with some parts exchanged."""
+    return replace(runtime, database=database, interactions=InteractionLog(database), **changes)

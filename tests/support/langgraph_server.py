@@ -17,6 +17,7 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.embedding.embedder import HashingEmbedder
+from memory.feedback.feedback import FeedbackStore
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
@@ -41,6 +42,7 @@ async def open_fakes(
             run_service=server.run_service,
             crons=server.crons,
             keys=ApiKeys(runtime.database),
+            feedback=FeedbackStore(runtime.database),
             learn_runs=server.learn_runs,
             embedder=HashingEmbedder(),
             items=items,

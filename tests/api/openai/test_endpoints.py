@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from agent.chat.abstention import abstention_text
+from agent.feedback.pseudonyms import pseudonym
 from graphs.state import Runtime
 from tests.api.conftest import Serve, asking
 from tests.graphs.conftest import TRAINED
@@ -86,7 +87,7 @@ async def test_a_turn_is_kept_with_its_user_or_else_its_conversation(
     headers = {} if header is None else {"X-Conversation-Id": header}
     await client.post(CHAT, json=asking("What is a lemur?", **fields), headers=headers)
     (kept,) = await runtime.interactions.list()
-    assert kept.unit == unit
+    assert kept.unit == (None if unit is None else pseudonym(unit, runtime.pseudonym_key))
 
 
 async def test_models_are_auto_the_base_and_one_per_live_domain(client: httpx.AsyncClient) -> None:

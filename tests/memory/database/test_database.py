@@ -1,9 +1,8 @@
-"""Interactions, gaps and runs are kept, once, and survive a crash."""
+"""Gaps and runs are kept, once, and survive a crash."""
 
 import asyncio
 import sqlite3
 import sys
-import traceback
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +14,8 @@ from sqlalchemy import create_engine
 
 from memory.database.database import Database, async_url, open_database
 from memory.database.tables import METADATA
-from memory.errors import StorageError, StoreUnavailable, UnknownGap, UnknownRun
-from memory.records.base import Interval
-from memory.records.interactions import Gap, Interaction, Uncertainty
-from memory.records.knowledge import Citation
+from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
+from memory.records.interactions import Correction, Gap
 from memory.records.runs import Outcome
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
 
@@ -44,51 +41,27 @@ def gap(id: str = "g1", question: str = "What is a move?", domain: str = "rust")
     return Gap(id=id, question=question, domain=domain, keywords=("move",), uncertainty=None, opened_at=NOW)
 
 
-def interaction(id: str, *, minutes: int = 0, domain: str = "rust") -> Interaction:
-    bounds = Interval(lower=0.5, upper=0.75)
-    return Interaction(
-        id=id,
-        question="What's a “move”? \x00 💥",
-        answer="a transfer",
-        domain=domain,
-        adapter=None,
-        uncertainty=Uncertainty(
-            first=bounds,
-            maximum=bounds,
-            mean=bounds,
-            mean_logprob=-0.2,
-            min_logprob=-0.5,
-            tokens=3,
-            form="short",
-            abstained=False,
-            confidence=0.9,
-            threshold=0.8,
-            decision="confident",
-        ),
-        outcome="answered_from_sources",
-        citations=(Citation(source="a.md", title="A", start=0, end=3, quote="abc"),),
-        created_at=NOW + timedelta(minutes=minutes),
-    )
-
-
-async def test_an_interaction_comes_back_as_it_was_saved_once(database: Database) -> None:
-    await database.save_interaction(interaction("i1"))
-    await database.save_interaction(interaction("i1"))
-    assert await database.interactions() == (interaction("i1"),)
-
-
-async def test_interactions_come_newest_first_by_domain_and_limit(database: Database) -> None:
-    for i, domain in enumerate(["rust", "bread", "rust"]):
-        await database.save_interaction(interaction(f"i{i}", minutes=i, domain=domain))
-    assert [i.id for i in await database.interactions(limit=2)] == ["i2", "i1"]
-    assert [i.id for i in await database.interactions(domain="rust")] == ["i2", "i0"]
-
-
 async def test_one_question_opens_one_gap_however_it_is_spelt(database: Database) -> None:
     assert await database.open_gap(gap()) == gap()
     assert (await database.open_gap(gap("g2", "what is a MOVE"))).id == "g1"
     assert (await database.open_gap(gap("g3", domain="bread"))).id == "g3"
     assert [g.id for g in await database.gaps("open")] == ["g1", "g3"]
+
+
+async def test_a_gap_keeps_one_correction_of_each_answer_and_gives_them_on_when_merged(
+    database: Database,
+) -> None:
+    def correction(interaction: str, text: str) -> Correction:
+        return Correction(interaction_id=interaction, feedback_id=f"f-{text}", text=text, created_at=NOW)
+
+    await database.open_gap(gap())
+    await database.add_correction("g1", correction("i1", "a fish"))
+    await database.add_correction("g1", correction("i1", "a transfer"))
+    assert [each.text for each in (await database.gap("g1")).corrections] == ["a transfer"]
+    await database.open_gap(gap("g2", "What is moving?"))
+    await database.add_correction("g2", correction("i2", "a change of owner"))
+    merged = await database.merge_gap("g1", into="g2")
+    assert [each.text for each in merged.corrections] == ["a change of owner", "a transfer"]
 
 
 async def test_many_askers_at_once_open_one_gap(database: Database) -> None:
@@ -328,13 +301,3 @@ async def test_a_database_of_a_later_version_is_refused(sqlite: str) -> None:
 def test_only_urls_of_supported_databases_are_taken(url: str) -> None:
     with pytest.raises(ValueError, match=r"sqlite"):
         async_url(url)
-
-
-async def test_what_people_wrote_is_in_no_error(database: Database) -> None:
-    async with database.begin() as connection:
-        await connection.run_sync(METADATA.drop_all)
-    with pytest.raises(StorageError) as failed:
-        await database.save_interaction(interaction("i1"))
-    told = "".join(traceback.format_exception(failed.value))
-    assert "interactions" in told
-    assert "a transfer" not in told
