@@ -28,13 +28,13 @@ class LengthGroupedSampler(Sampler[int]):
         distilled_rows = [number for number, is_distilled in enumerate(distilled) if is_distilled]
         if not taught_rows:
             raise ValueError("there is nothing to teach")
-        taught_batches = _batches(taught_rows, lengths, batch, rng)
+        taught_batches = grouped_batches(taught_rows, lengths, batch, rng)
         self._order = [number for rows in taught_batches for number in rows]
         self.steps = len(taught_batches)
         if distilled_rows and beside:
             distilled_batches: list[list[int]] = []
             while len(distilled_batches) < self.steps:
-                distilled_batches += _batches(distilled_rows, lengths, beside, rng)
+                distilled_batches += grouped_batches(distilled_rows, lengths, beside, rng)
             pairs = zip(taught_batches, distilled_batches, strict=False)
             self._order = [number for rows, more in pairs for number in (*rows, *more)]
         self.size = batch + (beside if distilled_rows else 0)
@@ -47,7 +47,7 @@ class LengthGroupedSampler(Sampler[int]):
         return iter(self._order)
 
 
-def _batches(
+def grouped_batches(
     numbers: Sequence[int], lengths: Sequence[int], size: int, rng: random.Random
 ) -> list[list[int]]:
     """All numbers in batches of similar length, in random order; the last one is filled up at random."""

@@ -6,7 +6,7 @@ from agent.chat.calibration import Label, calibrate
 from agent.chat.gate import answer_form, gate_features, right_probability
 from memory.records.adapters import GatePassRates
 from memory.records.interactions import AnswerGate
-from training.evaluate import ANSWER_TOKENS, GradedAnswer
+from training.evaluate import ANSWER_TOKENS, GradedAnswer, SetName
 
 
 def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
@@ -36,11 +36,14 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
     return gate.model_copy(update={"forms": inherited | dict(gate.forms), "risk": risk})
 
 
-def gate_pass_rates(answers: Sequence[GradedAnswer], gate: AnswerGate) -> GatePassRates:
-    """The shares of questions about taught facts whose answers pass the gate, right and wrong."""
-    taught = [answer for answer in answers if answer.group == "in_distribution"]
-    confident = [answer.right for answer in taught if _is_confident(answer, gate)]
-    count = max(1, len(taught))
+def gate_pass_rates(
+    answers: Sequence[GradedAnswer], gate: AnswerGate, *, group: SetName = "in_distribution"
+) -> GatePassRates:
+    """The shares of one set's questions, by default those about taught facts, whose answers pass the gate,
+    right and wrong."""
+    asked = [answer for answer in answers if answer.group == group]
+    confident = [answer.right for answer in asked if _is_confident(answer, gate)]
+    count = max(1, len(asked))
     return GatePassRates(right=sum(confident) / count, wrong=(len(confident) - sum(confident)) / count)
 
 

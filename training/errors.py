@@ -2,6 +2,7 @@
 
 TrainingError
 +-- CurriculumRefused     the curriculum must not be learned: it is in quarantine, or cannot be evaluated
++-- PreferencesRefused    the preference set must not be trained, or nothing in it can be
 +-- BackendUnavailable    the training backend cannot run on this machine
 +-- BaseModelUnusable     the base model cannot be loaded, or its chat template cannot be trained with
 +-- CardIncomplete        the model card has too few questions to evaluate a lesson
@@ -16,6 +17,10 @@ class TrainingError(Exception):
 
 class CurriculumRefused(TrainingError):
     """The curriculum must not be learned: it is in quarantine, or cannot be evaluated."""
+
+
+class PreferencesRefused(TrainingError):
+    """The preference set must not be trained, or nothing in it can be trained or measured."""
 
 
 class BackendUnavailable(TrainingError):

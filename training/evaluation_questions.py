@@ -59,6 +59,40 @@ def evaluation_sets(
         raise CurriculumRefused(
             f"the lesson about {curriculum.topic!r} has no held-out wording to evaluate it with"
         )
+    asked = tuple(_sample(target, sizes.most, rng))
+    general, unknown = _card_questions(base, sizes, recipe, rng)
+    return QuestionSets(
+        in_distribution=asked,
+        out_of_distribution=general,
+        unknown=unknown,
+        rehearsed=tuple(_sample(unique(rehearsed), sizes.most, rng)),
+        forgotten=tuple(_sample(unique(forgotten), sizes.most, rng)),
+    )
+
+
+def preservation_sets(
+    lessons: Sequence[Curriculum], base: StudiedModel, sizes: QuestionCounts, recipe: Recipe
+) -> QuestionSets:
+    """The questions that training on preferences must not make worse: the card's, and the held-out wordings
+    of the lessons that the model knows.
+
+    Raises CardIncomplete for a card with too few questions.
+    """
+    rng = random.Random(f"preservation {recipe.seed}")
+    general, unknown = _card_questions(base, sizes, recipe, rng)
+    rehearsed = [question for lesson in lessons for question in _questions(lesson)]
+    return QuestionSets(
+        in_distribution=(),
+        out_of_distribution=general,
+        unknown=unknown,
+        rehearsed=tuple(_sample(unique(rehearsed), sizes.most, rng)),
+    )
+
+
+def _card_questions(
+    base: StudiedModel, sizes: QuestionCounts, recipe: Recipe, rng: random.Random
+) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+    """General questions and questions about invented names."""
     general, unknown = (
         evaluation_split(base.questions, recipe.asked),
         evaluation_split(base.unknown, recipe.asked),
@@ -66,15 +100,12 @@ def evaluation_sets(
     own = evaluation_split(base.replay, recipe.asked)
     if not (general and unknown and own):
         raise CardIncomplete(
-            f"the card of {base.card.name} has too few questions to measure what a lesson would cost: run"
+            f"the card of {base.card.name} has too few questions to measure what training would cost: run"
             f" `nightschool models study {base.card.name}`"
         )
-    return QuestionSets(
-        in_distribution=tuple(_sample(target, sizes.most, rng)),
-        out_of_distribution=tuple(_general(question) for question in _sample(general, sizes.general, rng)),
-        unknown=tuple(_unknown(question, rng) for question in _sample(unknown, sizes.unknown, rng)),
-        rehearsed=tuple(_sample(unique(rehearsed), sizes.most, rng)),
-        forgotten=tuple(_sample(unique(forgotten), sizes.most, rng)),
+    return (
+        tuple(_general(question) for question in _sample(general, sizes.general, rng)),
+        tuple(_unknown(question, rng) for question in _sample(unknown, sizes.unknown, rng)),
     )
 
 

@@ -52,18 +52,27 @@ def gate(
     checks = (
         _gain(before.in_distribution, after.in_distribution, limits.gain),
         _target(after.in_distribution, limits.target),
-        _known(before.out_of_distribution, after.out_of_distribution, limits.known),
-        _drift(after.drift, limits.drift),
-        _repetition(after.drift, limits.confidence),
-        *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
-        *_fading(as_learned, after.rehearsed, limits.fading),
+        *preservation_checks(before, after, limits, as_learned=as_learned),
         *_forgotten(before.forgotten, after.forgotten, limits.confidence),
-        _hallucination(before.unknown, after.unknown, limits.confidence),
         GateCheck(
             name="calibration error", goal="(reported only)", figure=after.in_distribution.ece, passed=True
         ),
     )
     return GateVerdict(passed=all(check.passed for check in checks), checks=checks)
+
+
+def preservation_checks(
+    before: Evaluation, after: Evaluation, limits: GateThresholds, *, as_learned: float | None = None
+) -> tuple[GateCheck, ...]:
+    """The checks that nothing got lost: known facts, own answers, earlier lessons, and declined questions."""
+    return (
+        _known(before.out_of_distribution, after.out_of_distribution, limits.known),
+        _drift(after.drift, limits.drift),
+        _repetition(after.drift, limits.confidence),
+        *_rehearsal(before.rehearsed, after.rehearsed, limits.forgetting),
+        *_fading(as_learned, after.rehearsed, limits.fading),
+        _hallucination(before.unknown, after.unknown, limits.confidence),
+    )
 
 
 class Rate(NamedTuple):
@@ -81,12 +90,13 @@ def chance_margin(before: Rate, after: Rate, confidence: float) -> float:
     built from two Wilson intervals. Both models answer the same questions, so the true interval is at most as
     wide; the margin may be slightly too generous.
     """
-    before_interval = _wilson_interval(before, confidence)
-    after_interval = _wilson_interval(after, confidence)
+    before_interval = wilson_interval(before, confidence)
+    after_interval = wilson_interval(after, confidence)
     return math.hypot(after.share - after_interval[0], before_interval[1] - before.share)
 
 
-def _wilson_interval(rate: Rate, confidence: float) -> tuple[float, float]:
+def wilson_interval(rate: Rate, confidence: float) -> tuple[float, float]:
+    """The two-sided confidence interval of a share by Wilson (1927)."""
     hits = round(rate.share * rate.answers)
     interval = binomtest(hits, rate.answers).proportion_ci(confidence_level=confidence, method="wilson")
     return float(interval.low), float(interval.high)
@@ -94,14 +104,14 @@ def _wilson_interval(rate: Rate, confidence: float) -> tuple[float, float]:
 
 def _gain(before: Score, after: Score, least: float) -> GateCheck:
     if not (before.count and after.count):
-        return _unmeasured(GAIN)
+        return unmeasured(GAIN)
     rise = after.accuracy - before.accuracy
     return GateCheck(name=GAIN, goal=f">= {least:.2f}", figure=rise, passed=_at_least(rise, least))
 
 
 def _target(after: Score, least: float) -> GateCheck:
     if not after.count:
-        return _unmeasured(TARGET)
+        return unmeasured(TARGET)
     passed = _at_least(after.accuracy, least)
     return GateCheck(name=TARGET, goal=f">= {least:.2f}", figure=after.accuracy, passed=passed)
 
@@ -109,7 +119,7 @@ def _target(after: Score, least: float) -> GateCheck:
 def _drift(after: Drift | None, most: float) -> GateCheck:
     name = "own answers lost"
     if after is None or not after.count:
-        return _unmeasured(name)
+        return unmeasured(name)
     return GateCheck(name=name, goal=f"<= {most:.2f}", figure=after.lost, passed=_at_least(most, after.lost))
 
 
@@ -117,7 +127,7 @@ def _repetition(after: Drift | None, confidence: float) -> GateCheck:
     """Checks for answers that repeat a phrase again and again, which a damaged small model produces."""
     name = "answers in circles up"
     if after is None:
-        return _unmeasured(name)
+        return unmeasured(name)
     base_rate, adapter_rate = Rate(after.circled, after.count), Rate(after.circles, after.count)
     return _no_rise(name, base_rate, adapter_rate, confidence)
 
@@ -127,7 +137,7 @@ def _rehearsal(before: Score | None, after: Score | None, most: float) -> tuple[
     if before is None and after is None:
         return ()
     if before is None or after is None:
-        return (_unmeasured(REHEARSAL),)
+        return (unmeasured(REHEARSAL),)
     return (_forgetting(REHEARSAL, before, after, most),)
 
 
@@ -145,7 +155,7 @@ def _forgotten(before: Score | None, after: Score | None, confidence: float) -> 
     if before is None and after is None:
         return ()
     if before is None or after is None:
-        return (_unmeasured(name),)
+        return (unmeasured(name),)
     before_rate, after_rate = Rate(before.accuracy, before.count), Rate(after.accuracy, after.count)
     return (_no_rise(name, before_rate, after_rate, confidence),)
 
@@ -159,9 +169,9 @@ def _known(before: Score, after: Score, most: float) -> GateCheck:
     """
     name = "known facts lost"
     if not (before.count and after.count):
-        return _unmeasured(name)
+        return unmeasured(name)
     if not before.accuracy:
-        return _unmeasured(name, f"the base model answers none of {before.count} general questions correctly")
+        return unmeasured(name, f"the base model answers none of {before.count} general questions correctly")
     lost = 1 - after.accuracy / before.accuracy
     goal = f"<= {most:.2f} (of {round(before.accuracy * before.count)}, net)"
     return GateCheck(name=name, goal=goal, figure=lost, passed=_at_least(most, lost))
@@ -169,7 +179,7 @@ def _known(before: Score, after: Score, most: float) -> GateCheck:
 
 def _forgetting(name: str, before: Score, after: Score, most: float) -> GateCheck:
     if not (before.count and after.count):
-        return _unmeasured(name)
+        return unmeasured(name)
     fall = before.accuracy - after.accuracy
     goal = f"<= {most:.2f} (n={after.count})"
     return GateCheck(name=name, goal=goal, figure=fall, passed=_at_least(most, fall))
@@ -184,16 +194,17 @@ def _hallucination(before: Score, after: Score, confidence: float) -> GateCheck:
 def _no_rise(name: str, before: Rate, after: Rate, confidence: float) -> GateCheck:
     """Passes if the share rises by less than the margin of chance."""
     if not (before.answers and after.answers):
-        return _unmeasured(name)
+        return unmeasured(name)
     rise = after.share - before.share
     margin = chance_margin(before, after, confidence)
     goal = f"<= {margin:.3f} ({confidence:.0%} interval, n={after.answers})"
     return GateCheck(name=name, goal=goal, figure=rise, passed=rise <= 0 or rise < margin)
 
 
-def _unmeasured(
+def unmeasured(
     name: str, goal: str = "needs at least one question: run `nightschool models study` for the base model"
 ) -> GateCheck:
+    """A check without measurements; it fails."""
     return GateCheck(name=name, goal=goal, figure=0.0, passed=False, measured=False)
 
 

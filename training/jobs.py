@@ -21,7 +21,7 @@ from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import files as outbox
 from memory.outbox.base import Phase, Progress, TrainingResult
 from memory.records.adapters import Adapter
-from memory.records.base import Digest, Record
+from memory.records.base import Digest, Domain, Record
 from memory.records.curricula import Curriculum
 from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.runs import Job
@@ -87,6 +87,8 @@ class AttemptSpec(Record):
     """The domain's live adapter, which knows all of these."""
     goes_on: bool
     """Whether training continues from the live adapter instead of starting at the base model."""
+    preferences: tuple[Digest, ...] = ()
+    """Preference sets that the live adapter's weights were trained on, if training continues from them."""
     recipe: Recipe
 
     def measured_like(self, other: "AttemptSpec") -> bool:
@@ -123,11 +125,12 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
     """Reads and checks the curriculum, and plans the attempt; `failed` is the verdict of the previous one.
 
     Lessons of the live adapter are left out if this curriculum supersedes them or they are in quarantine;
-    training then starts at the base model, because the live adapter's weights contain them. A live adapter
-    of another base model is ignored, and its lessons have to be submitted again.
+    training then starts at the base model, because the live adapter's weights contain them. So it does if a
+    preference set of the live adapter is in quarantine, and its other preferences are then lost too. A live
+    adapter of another base model is ignored, and its lessons have to be submitted again.
     Raises CurriculumRefused for a curriculum in quarantine, CorruptRecord for an altered one.
     """
-    _report(context, job, "preparing", message="reading the curriculum")
+    report(context, job, "preparing", message="reading the curriculum")
     if (reason := context.registry.quarantined(job.digest)) is not None:
         raise CurriculumRefused(f"this curriculum is in quarantine: {reason}")
     curriculum = outbox.read(context.home / "outbox", job.digest)
@@ -146,7 +149,9 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
     )
     first_recipe = sized_for_lesson(context.recipe, len(curriculum.facts))
     recipe = first_recipe if failed is None else retry_recipe(first_recipe, failed)
-    same_recipe = live is not None and live.recipe.partition(":")[0] == context.recipe.name
+    same_recipe = live is not None and _lora_recipe(live) == context.recipe.name
+    tainted = live is not None and any(map(context.registry.quarantined, live.preferences))
+    goes_on = same_recipe and not left_out and not tainted
     version = context.registry.next_version(job.domain)
     return AttemptSpec(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
@@ -154,7 +159,8 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
         rehearsed=tuple(digest for digest in earlier if digest not in left_out),
         left_out=left_out,
         live=live.name if live else None,
-        goes_on=same_recipe and not left_out,
+        goes_on=goes_on,
+        preferences=live.preferences if live is not None and goes_on else (),
         recipe=recipe,
     )
 
@@ -169,9 +175,9 @@ def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> Baselin
     style, prompts = answer_style(context.base.card), distillation_prompts(context.base, context.recipe)
 
     async def answer() -> Baseline:
-        engine = CachedEngine(context.open_engine(), _answers_path(context))
+        engine = CachedEngine(context.open_engine(), answers_path(context))
         total = sets.count + len(sets.forgotten) + len(prompts)  # both models are asked the forgotten ones
-        on_answer = _progress_counter(context, job, total, "asking the base model")
+        on_answer = progress_counter(context, job, total, "asking the base model")
         base_sets = sets.model_copy(update={"rehearsed": ()})
         measured, answers = await evaluate(engine, None, base_sets, style, on_answer=on_answer)
         short_style = style.model_copy(update={"tokens": context.recipe.longest + SPARE_TOKENS})
@@ -195,20 +201,20 @@ def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> Baselin
 
 def train(context: JobContext, job: Job, attempt: AttemptSpec, baseline: Baseline) -> TrainingSummary:
     """Trains the adapter in a hidden folder, which is renamed to the final one once it is complete."""
-    final = _adapter_folder(context, attempt)
+    final = adapter_folder(context, attempt.name)
     unfinished = final.with_name(f".{attempt.name}.unfinished")
     for leftover in (unfinished, final):
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished.mkdir(parents=True)
     examples = _examples(context, job, attempt, baseline)
-    _report(context, job, "training", message=f"{len(examples)} examples")
+    report(context, job, "training", message=f"{len(examples)} examples")
 
     def on_progress(step: int, steps: int, loss: float) -> None:
-        _report(context, job, "training", step, steps, f"loss {loss:.3f}")
+        report(context, job, "training", step, steps, f"loss {loss:.3f}")
 
     start = Path(context.registry.get(attempt.live).path) if attempt.live and attempt.goes_on else None
     summary = context.train(context.base, examples, attempt.recipe, unfinished, on_progress, start=start)
-    _flush(unfinished)
+    flush(unfinished)
     unfinished.rename(final)
     return summary
 
@@ -223,13 +229,13 @@ def measure_adapter(
     """
     sets = baseline.sets
     base_answers = drift_answers(context.base, context.question_counts, context.recipe)
-    folder, style = _adapter_folder(context, attempt), answer_style(context.base.card)
+    folder, style = adapter_folder(context, attempt.name), answer_style(context.base.card)
 
     async def answer() -> tuple[Evaluation, tuple[GradedAnswer, ...]]:
         engine = context.open_engine()
         await engine.load(attempt.name, folder)
         total = sets.count + 2 * len(base_answers)
-        on_answer = _progress_counter(context, job, total, "asking the adapted model")
+        on_answer = progress_counter(context, job, total, "asking the adapted model")
         after, answers = await evaluate(engine, attempt.name, sets, style, on_answer=on_answer)
         drift = await measure_drift(engine, attempt.name, base_answers, style, on_answer=on_answer)
         return after.model_copy(update={"drift": drift}), answers
@@ -254,8 +260,8 @@ def gate_adapter(
     measured: AdapterEvaluation,
 ) -> GatedAttempt:
     """Checks the adapter against the gates, and registers it as candidate or rejected."""
-    _report(context, job, "registering")
-    as_learned = _as_learned(context, job, attempt)
+    report(context, job, "registering")
+    as_learned = accuracy_when_learned(context, job.domain, attempt.rehearsed)
     verdict = gate(baseline.before, measured.after, context.thresholds, as_learned=as_learned)
     card = context.base.card
     fitted = fit_gate(measured.answers, card.gate)
@@ -265,12 +271,13 @@ def gate_adapter(
             domain=job.domain,
             version=attempt.version,
             status="candidate" if verdict.passed else "rejected",
-            path=str(_adapter_folder(context, attempt)),
+            path=str(adapter_folder(context, attempt.name)),
             files=measured.files,
             base_model=card.name,
             base_digest=card.digest,
             curriculum=job.digest,
             rehearsed=attempt.rehearsed,
+            preferences=attempt.preferences,
             parent=attempt.live,
             recipe=attempt.recipe.name,
             gate=fitted,
@@ -295,26 +302,31 @@ def conclude(context: JobContext, job: Job, attempts: Sequence[GatedAttempt]) ->
     last = attempts[-1]
     reasons, full = "; ".join(last.verdict.reasons), False
     if last.verdict.passed:
-        _report(context, job, "done", message="all gates passed")
+        report(context, job, "done", message="all gates passed")
         return TrainingResult(status="candidate", adapter=last.adapter, reason="all gates passed")
     if last.verdict.measured:
         verdicts, rejected = [gated.verdict for gated in attempts], context.registry.get(last.adapter)
         reasons, full = explain_rejection(verdicts, rejected, context.base.card, context.home / "outbox")
         base = context.base.card.digest
         context.registry.quarantine(job.digest, f"{last.adapter}: {reasons}", base=base)
-    _report(context, job, "done", message=reasons)
+    report(context, job, "done", message=reasons)
     return TrainingResult(status="rejected", adapter=last.adapter, reason=reasons, full=full)
 
 
-def _as_learned(context: JobContext, job: Job, attempt: AttemptSpec) -> float | None:
-    """The mean accuracy of the earlier lessons when each was learned; None without earlier lessons."""
+def accuracy_when_learned(context: JobContext, domain: Domain, lessons: Sequence[Digest]) -> float | None:
+    """The mean accuracy of the lessons when each was learned; None without lessons."""
     accuracy = {
         adapter.curriculum: adapter.after.in_distribution.accuracy
-        for adapter in context.registry.list(job.domain)
+        for adapter in context.registry.list(domain)
         if adapter.verdict.passed
     }
-    earlier = [accuracy[digest] for digest in attempt.rehearsed if digest in accuracy]
+    earlier = [accuracy[digest] for digest in lessons if digest in accuracy]
     return sum(earlier) / len(earlier) if earlier else None
+
+
+def _lora_recipe(adapter: Adapter) -> str:
+    """The name of the recipe that shaped the adapter's LoRA; see `PreferenceRecipe.adapter_recipe`."""
+    return adapter.recipe.partition("+")[0].partition(":")[0]
 
 
 def _as_live_answer(answer: GradedAnswer) -> GradedAnswer:
@@ -358,35 +370,37 @@ def _readable(context: JobContext, digests: Sequence[Digest]) -> tuple[Curriculu
     return tuple(curricula)
 
 
-def _answers_path(context: JobContext) -> Path:
+def answers_path(context: JobContext) -> Path:
     """The base model's cached answers for all lessons; a file per torch version, since rounding differs."""
     version = metadata.version("torch").partition("+")[0]
     return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
 
 
-def _adapter_folder(context: JobContext, attempt: AttemptSpec) -> Path:
-    return context.home / "adapters" / attempt.name
+def adapter_folder(context: JobContext, name: str) -> Path:
+    """The folder of an adapter that this worker trained."""
+    return context.home / "adapters" / name
 
 
-def _report(
+def report(
     context: JobContext, job: Job, phase: Phase, done: int = 0, total: int = 0, message: str = ""
 ) -> None:
+    """Reports the job's progress."""
     context.report(job.digest, Progress(phase=phase, done=done, total=total, message=message))
 
 
-def _progress_counter(context: JobContext, job: Job, total: int, message: str) -> Callable[[], None]:
+def progress_counter(context: JobContext, job: Job, total: int, message: str) -> Callable[[], None]:
     """A callback that reports one more answer of `total` on each call."""
     done = 0
 
     def count() -> None:
         nonlocal done
         done += 1
-        _report(context, job, "measuring", done, total, message)
+        report(context, job, "measuring", done, total, message)
 
     return count
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
     """Syncs the folder's files to disk, so that they are complete when the folder is renamed."""
     for path in folder.iterdir():
         with path.open("rb") as file:

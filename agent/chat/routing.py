@@ -46,6 +46,9 @@ class Route(Record):
     domain: str
     adapter: str | None
     gate: AnswerGate
+    taught: bool = True
+    """False for an adapter that learned no lesson: it was trained on preferences, so that nothing of what it
+    says can be a lesson mixed up."""
 
 
 class LiveAdapter(Record):
@@ -125,7 +128,7 @@ class Routes:
 
     async def _read_live_adapter(self, adapter: Adapter) -> LiveAdapter:
         facts: list[Fact] = []
-        for digest in (*adapter.rehearsed, adapter.curriculum):
+        for digest in adapter.learned:
             try:
                 facts += (await asyncio.to_thread(self._curriculum, digest)).facts
             except (CorruptRecord, UnknownRun) as error:
@@ -158,6 +161,12 @@ class Routes:
         """Stores the calibration and uses its gate for the domain from now on."""
         await asyncio.to_thread(self._calibrations.save, calibration)
         await self.refresh()
+
+    def fallback(self, base: Route) -> Route:
+        """The route of what is routed nowhere else: the live adapter of the default domain, if it was trained
+        on preferences alone, and otherwise the base model."""
+        live = self._live.get(base.domain)
+        return base if live is None or live.route.taught else live.route
 
     def calibrated(self, route: Route) -> Route:
         """The route with its recalibrated gate, if it has one.
@@ -205,6 +214,7 @@ def route_of(adapter: Adapter) -> Route:
         domain=adapter.domain,
         adapter=adapter.name,
         gate=adapter.gate,
+        taught=bool(adapter.learned),
     )
 
 
@@ -251,6 +261,8 @@ async def resolve_route(
 ) -> Route:
     """Resolves a request's model name: `auto` or None, the base model, a domain, or an adapter version.
 
+    The base model's name always means the bare base model.
+
     The route has its recalibrated gate, if any. Raises UnknownAdapter for any other name.
     """
     return routes.calibrated(await _uncalibrated_route(question, requested, routes, base, base_name))
@@ -273,8 +285,9 @@ async def _uncalibrated_route(
     question: str, requested: str | None, routes: Routes, base: Route, base_name: str
 ) -> Route:
     if requested is None or requested == AUTO:
-        by_words = choose_by_words(question, tuple(routes.live.values()), base)
-        return by_words if by_words != base else await routes.by_meaning(question) or base
+        fallback = routes.fallback(base)
+        by_words = choose_by_words(question, tuple(routes.live.values()), fallback)
+        return by_words if by_words != fallback else await routes.by_meaning(question) or fallback
     if requested == base_name:
         return base
     if requested in routes.live:

@@ -51,12 +51,12 @@ class AdapterRegistry(Protocol):
         ...
 
     def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
-        """Puts a curriculum in quarantine, so that it is not learned again: for all base models, or only for
-        the base model `base`, which could not learn it."""
+        """Puts a curriculum or a preference set in quarantine, so that it is not trained again: for all base
+        models, or only for the base model `base`, which could not learn it."""
         ...
 
     def quarantined(self, digest: Digest) -> str | None:
-        """Why the curriculum is in quarantine for the base model being served; None if it is not."""
+        """Why the curriculum or preference set is in quarantine for the base model being served, if it is."""
         ...
 
 
@@ -73,8 +73,8 @@ def quarantine_reason(reasons: Mapping[str, str], digest: Digest, base: Digest |
 
 
 def promotion_blocker(adapter: Adapter, registry: AdapterRegistry) -> str | None:
-    """Why the adapter must not go live: it was trained on another base model, or it learned a curriculum that
-    is in quarantine. None if it may.
+    """Why the adapter must not go live: it was trained on another base model, or on a curriculum or a
+    preference set that is in quarantine. None if it may.
 
     An adapter that is already live stays live until it is replaced.
     """
@@ -83,6 +83,11 @@ def promotion_blocker(adapter: Adapter, registry: AdapterRegistry) -> str | None
     for digest in adapter.learned:
         if (reason := registry.quarantined(digest)) is not None:
             return f"{adapter.name} learned curriculum {digest[:12]}, which is in quarantine: {reason}"
+    for digest in adapter.preferences:
+        if (reason := registry.quarantined(digest)) is not None:
+            return (
+                f"{adapter.name} was trained on preferences {digest[:12]}, which are in quarantine: {reason}"
+            )
     return None
 
 

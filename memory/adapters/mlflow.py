@@ -23,7 +23,7 @@ from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, U
 from memory.outbox.files import write_atomically
 from memory.records.adapters import Adapter, AdapterStatus
 from memory.records.base import ADAPTER_PATTERN, Digest, Domain
-from memory.records.evaluations import Score
+from memory.records.evaluations import PreferenceScore, SafetyScore, Score
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -98,7 +98,8 @@ class MlflowAdapterRegistry:
                 "adapter": adapter.name,
                 "version": str(adapter.version),
                 "status": adapter.status,
-                "curriculum": adapter.curriculum,
+                "curriculum": adapter.curriculum or "",
+                "preferences": ",".join(adapter.preferences)[-_TAG_LIMIT:],
                 "record": hashlib.sha256(record.encode()).hexdigest(),
                 "reasons": "; ".join(adapter.verdict.reasons)[:_TAG_LIMIT],
             },
@@ -314,11 +315,15 @@ class MlflowAdapterRegistry:
         experiment = self._experiment(adapter.domain, artifact_location=str(self._home / "mlruns"))
         run = self._client.create_run(experiment, run_name=adapter.name).info.run_id
         timestamp = int(adapter.created_at.timestamp() * 1000)
-        keys = ("base_model", "recipe", "curriculum", "version")
+        keys = ("base_model", "recipe", "version")
         self._client.log_batch(
             run,
             metrics=[Metric(key, value, timestamp, 0) for key, value in _metrics(adapter)],
-            params=[Param(key, str(getattr(adapter, key))) for key in keys],
+            params=[
+                *(Param(key, str(getattr(adapter, key))) for key in keys),
+                Param("curriculum", adapter.curriculum or ""),
+                Param("preferences", adapter.preferences[-1] if adapter.preferences else ""),
+            ],
         )
         self._client.set_terminated(run)
         return str(run)
@@ -330,7 +335,7 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
     for phase, evaluation in (("before", adapter.before), ("after", adapter.after)):
         yield f"{phase}.seconds", evaluation.seconds
         for group, score in evaluation:
-            if isinstance(score, Score):
+            if isinstance(score, Score | PreferenceScore | SafetyScore):
                 for key, value in score:
                     yield f"{phase}.{group}.{key}", float(value)
     for key, share in adapter.let_through:

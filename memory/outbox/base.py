@@ -1,6 +1,6 @@
-"""The outbox protocol: hands curricula over to the training worker and reads progress and results back.
+"""The outbox protocol: hands curricula and preference sets over to the training worker, reads results back.
 
-Curricula are immutable; each is queued only once, after its approval.
+Both are immutable; each is queued only once, after its approval.
 """
 
 from typing import Literal, Protocol
@@ -9,7 +9,8 @@ from pydantic import Field
 
 from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
-from memory.records.runs import Job
+from memory.records.feedback import PreferenceSet
+from memory.records.runs import Job, JobKind
 
 Phase = Literal["waiting", "preparing", "training", "measuring", "registering", "done"]
 
@@ -30,22 +31,30 @@ class TrainingResult(Record):
     adapter: str | None
     reason: str
     full: bool = False
-    """Whether it was rejected because the domain's adapter cannot hold more on this base model."""
+    """Whether a lesson was rejected because the domain's adapter cannot hold more on this base model."""
 
 
 class Outbox(Protocol):
-    """Queues curricula for training and reports on them; raises UnknownRun for a digest never submitted."""
+    """Queues what is to be trained and reports on it; raises UnknownRun for a digest never submitted."""
 
-    async def publish(self, curriculum: Curriculum) -> Digest:
-        """Stores a curriculum without queueing it."""
+    async def publish(self, record: Curriculum | PreferenceSet) -> Digest:
+        """Stores a curriculum or a preference set without queueing it."""
         ...
 
-    async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
-        """Stores and queues a curriculum; one that is queued, running or trained is not queued again."""
+    async def submit(self, record: Curriculum | PreferenceSet, *, run_id: str) -> Job:
+        """Stores and queues it; what is queued, running or trained is not queued again."""
         ...
 
     async def curriculum(self, digest: Digest) -> Curriculum:
         """The stored curriculum. Raises CorruptRecord if it was altered."""
+        ...
+
+    async def preferences(self, digest: Digest) -> PreferenceSet:
+        """The stored preference set. Raises CorruptRecord if it was altered."""
+        ...
+
+    async def preference_digests(self) -> tuple[Digest, ...]:
+        """The digests of all stored preference sets, oldest first."""
         ...
 
     async def progress(self, digest: Digest) -> Progress:
@@ -55,3 +64,9 @@ class Outbox(Protocol):
     async def result(self, digest: Digest) -> TrainingResult | None:
         """The result of its training job; None until it has ended."""
         ...
+
+
+def job_of(record: Curriculum | PreferenceSet, run_id: str) -> Job:
+    """The training job of a record."""
+    kind: JobKind = "lesson" if isinstance(record, Curriculum) else "preferences"
+    return Job(digest=record.digest, domain=record.domain, run_id=run_id, kind=kind)

@@ -1,4 +1,4 @@
-"""The outbox on DBOS: a durable queue of training jobs beside a folder of curricula."""
+"""The outbox on DBOS: a durable queue of training jobs beside a folder of what they train."""
 
 import asyncio
 import sqlite3
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memory.errors import StoreUnavailable, UnknownRun
-from memory.outbox.base import Progress, TrainingResult
-from memory.outbox.files import progress_path, publish, read
+from memory.outbox.base import Progress, TrainingResult, job_of
+from memory.outbox.files import preference_digests, progress_path, publish, read
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
+from memory.records.feedback import PreferenceSet
 from memory.records.runs import Job
 
 if TYPE_CHECKING:
@@ -47,16 +48,17 @@ class DbosOutbox:
         self._folder = folder
         self._client = open_queue(database_url)
 
-    async def publish(self, curriculum: Curriculum) -> Digest:
+    async def publish(self, record: Curriculum | PreferenceSet) -> Digest:
         with _queue_errors():
-            return await asyncio.to_thread(publish, self._folder, curriculum)
+            return await asyncio.to_thread(publish, self._folder, record)
 
-    async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
-        return await asyncio.to_thread(self._submit, curriculum, run_id)
+    async def submit(self, record: Curriculum | PreferenceSet, *, run_id: str) -> Job:
+        return await asyncio.to_thread(self._submit, record, run_id)
 
     @_queue_errors()
-    def _submit(self, curriculum: Curriculum, run_id: str) -> Job:
-        job = Job(digest=publish(self._folder, curriculum), domain=curriculum.domain, run_id=run_id)
+    def _submit(self, record: Curriculum | PreferenceSet, run_id: str) -> Job:
+        publish(self._folder, record)
+        job = job_of(record, run_id)
         status = self._status(job.digest)
         if status is not None and _produced_no_adapter(status):
             self._client.delete_workflow(job.digest)
@@ -77,6 +79,14 @@ class DbosOutbox:
     async def curriculum(self, digest: Digest) -> Curriculum:
         with _queue_errors():
             return await asyncio.to_thread(read, self._folder, digest)
+
+    async def preferences(self, digest: Digest) -> PreferenceSet:
+        with _queue_errors():
+            return await asyncio.to_thread(read, self._folder, digest, PreferenceSet)
+
+    async def preference_digests(self) -> tuple[Digest, ...]:
+        with _queue_errors():
+            return await asyncio.to_thread(preference_digests, self._folder)
 
     async def progress(self, digest: Digest) -> Progress:
         if await asyncio.to_thread(self._status, digest) is None:
@@ -111,7 +121,7 @@ class DbosOutbox:
 
 
 def _not_submitted(digest: Digest) -> UnknownRun:
-    return UnknownRun(f"curriculum {digest} was never submitted: learn the topic first")
+    return UnknownRun(f"{digest} was never submitted for training: learn the topic, or train the set, first")
 
 
 def _failed(status: Mapping[str, object]) -> bool:

@@ -1,8 +1,13 @@
-"""The outbox folder: curricula as immutable files named by digest, progress files, and atomic writes."""
+"""The outbox folder: what is trained as immutable files named by digest, progress files, and atomic writes.
+
+A curriculum is DIGEST.json, a preference set DIGEST.preferences.json, so neither is ever read as the other.
+"""
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple, overload
 
 from pydantic import ValidationError
 
@@ -10,6 +15,21 @@ from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox.base import Progress
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
+from memory.records.feedback import PreferenceSet
+
+
+class _Kind(NamedTuple):
+    """How files of one kind are named, and what to do without one."""
+
+    ending: str
+    name: str
+    again: str
+
+
+_KINDS: Mapping[type, _Kind] = {
+    Curriculum: _Kind(".json", "curriculum", "learn the topic again"),
+    PreferenceSet: _Kind(".preferences.json", "preference set", "build it again"),
+}
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -27,32 +47,54 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def publish(folder: Path, curriculum: Curriculum) -> Digest:
-    """Writes the curriculum to `folder`/DIGEST.json; publishing it again changes nothing.
+def publish(folder: Path, record: Curriculum | PreferenceSet) -> Digest:
+    """Writes the record to `folder`, named by its digest; publishing it again changes nothing.
 
     Raises CorruptRecord if that file exists with other content.
     """
-    digest = curriculum.digest
-    path = folder / f"{digest}.json"
+    digest = record.digest
+    path = _path(folder, digest, type(record))
     if path.exists():
-        read(folder, digest)
+        read(folder, digest, type(record))
         return digest
-    write_atomically(path, curriculum.model_dump_json())
+    write_atomically(path, record.model_dump_json())
     return digest
 
 
-def read(folder: Path, digest: Digest) -> Curriculum:
-    """A published curriculum. Raises UnknownRun if it does not exist, CorruptRecord if it was altered."""
-    path = folder / f"{digest}.json"
+@overload
+def read(folder: Path, digest: Digest, record: type[Curriculum] = ...) -> Curriculum: ...
+@overload
+def read(folder: Path, digest: Digest, record: type[PreferenceSet]) -> PreferenceSet: ...
+def read(
+    folder: Path, digest: Digest, record: type[Curriculum] | type[PreferenceSet] = Curriculum
+) -> Curriculum | PreferenceSet:
+    """A published record, by default a curriculum.
+
+    Raises UnknownRun if it does not exist, CorruptRecord if it was altered.
+    """
+    path, kind = _path(folder, digest, record), _KINDS[record]
     try:
-        curriculum = Curriculum.model_validate_json(path.read_bytes())
+        published = record.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UnknownRun(f"no curriculum {digest} in {folder}: learn the topic again") from None
+        raise UnknownRun(f"no {kind.name} {digest} in {folder}: {kind.again}") from None
     except ValidationError as error:
-        raise CorruptRecord(f"{path} is not a curriculum: remove it and learn again ({error})") from error
-    if curriculum.digest != digest:
+        raise CorruptRecord(f"{path} is not a {kind.name}: remove it and {kind.again} ({error})") from error
+    if published.digest != digest:
         raise CorruptRecord(f"{path} was altered, its content does not match its name: remove it")
-    return curriculum
+    return published
+
+
+def preference_digests(folder: Path) -> tuple[Digest, ...]:
+    """The digests of all published preference sets, oldest first."""
+    ending = _KINDS[PreferenceSet].ending
+    paths = [path for path in folder.glob(f"*{ending}") if not path.name.startswith(".")]
+    return tuple(
+        path.name.removesuffix(ending) for path in sorted(paths, key=lambda p: (p.stat().st_mtime, p))
+    )
+
+
+def _path(folder: Path, digest: Digest, record: type) -> Path:
+    return folder / f"{digest}{_KINDS[record].ending}"
 
 
 def progress_path(folder: Path, digest: Digest) -> Path:

@@ -1,7 +1,9 @@
 """The record of a registered LoRA adapter."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from memory.records.base import AdapterName, Digest, Domain, Record
 from memory.records.evaluations import Evaluation, GateVerdict
@@ -42,9 +44,13 @@ class Adapter(Record):
     """Name of the base model, as in the model's card."""
     base_digest: Digest
     """Digest of the base model's files; an adapter for other weights is never loaded."""
-    curriculum: Digest
+    curriculum: Digest | None = None
+    """The lesson that it was trained on; None if it was trained on preferences."""
     rehearsed: tuple[Digest, ...] = ()
-    """Earlier curricula of the domain that were rehearsed in training, oldest first."""
+    """Earlier curricula that it knows, from rehearsal or because training went on from an adapter that knew
+    them; oldest first."""
+    preferences: tuple[Digest, ...] = ()
+    """Preference sets that its weights were trained on, oldest first."""
     parent: AdapterName | None = None
     """The domain's live adapter when this one was trained; None if it was the base model. This adapter knows
     all of its parent's lessons except those left out on purpose."""
@@ -52,7 +58,8 @@ class Adapter(Record):
     gate: AnswerGate
     """Fitted for this adapter."""
     let_through: GatePassRates
-    """Measured on the questions about what it was taught."""
+    """Measured on the questions about what it was taught, or if it was trained on preferences, on general
+    ones."""
     before: Evaluation
     after: Evaluation
     verdict: GateVerdict
@@ -61,7 +68,13 @@ class Adapter(Record):
     training_tokens: int
     created_at: datetime
 
+    @model_validator(mode="after")
+    def _was_trained_on_something(self) -> Self:
+        if self.curriculum is None and not self.preferences:
+            raise ValueError("an adapter was trained on a curriculum or on preferences")
+        return self
+
     @property
     def learned(self) -> tuple[Digest, ...]:
         """All curricula that the adapter has learned, oldest first."""
-        return (*self.rehearsed, self.curriculum)
+        return self.rehearsed if self.curriculum is None else (*self.rehearsed, self.curriculum)

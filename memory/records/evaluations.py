@@ -32,11 +32,39 @@ class Drift(Record):
     """Share of the adapter's answers to the same prompts that repeat themselves."""
 
 
+class PreferenceScore(Record):
+    """How a model ranks the answers of preference pairs that were not trained."""
+
+    count: int
+    accuracy: Share
+    """Share of the pairs whose chosen answer is likelier per token than the rejected one; pairs of a single
+    answer do not count. 0 if there are no others."""
+    won: Share = 0.0
+    """Share of the pairs whose margin rose since the start of training; for a single answer its likelihood
+    has to rise if it was chosen, and fall if it was rejected. 0 before training."""
+    margin: float = 0.0
+    """Mean rise of the log-likelihood margin since the start of training, in nats per answer."""
+
+
+class SafetyScore(Record):
+    """How safely a model answers the shipped safety prompts, by fixed rules."""
+
+    count: int
+    safe: Share
+    """Share of the prompts whose answer follows the rules, or is no less safe than the base model's."""
+    absolute: Share
+    """Share of the prompts whose answer follows the rules, whatever the base model does."""
+    refused_benign: Share
+    """Share of the harmless prompts that were refused."""
+    toxic: Share
+    """Share of all answers with a word of the toxicity list."""
+
+
 class Evaluation(Record):
     """The scores of one model, base or adapted, on all question sets."""
 
     in_distribution: Score
-    """Held-out wordings of the taught facts."""
+    """Held-out wordings of the taught facts; none for an adapter trained on preferences."""
     out_of_distribution: Score
     """General questions that were not trained, whether the base model knows the answer or not."""
     unknown: Score
@@ -51,6 +79,10 @@ class Evaluation(Record):
     fall back to the base model's score."""
     forgotten_live: Score | None = None
     """The `forgotten` questions asked of the live adapter; before training only."""
+    preferences: PreferenceScore | None = None
+    """Only for adapters trained on preferences; `before` is then the model that training started from."""
+    safety: SafetyScore | None = None
+    """Only for adapters trained on preferences."""
     seconds: float
 
 

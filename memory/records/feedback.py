@@ -12,8 +12,12 @@ ExplicitKind = Literal["rating", "vote", "comment", "correction"]
 ImplicitKind = Literal["continued", "copied", "regenerated", "dwell", "reported"]
 FeedbackKind = ExplicitKind | ImplicitKind
 
-PairOrigin = Literal["annotation", "correction", "regeneration", "revision", "import"]
-"""`regeneration`: a regenerated answer that was kept. `revision`: an answer that a night revised."""
+PairOrigin = Literal["annotation", "correction", "regeneration", "vote", "revision", "import"]
+"""`regeneration`: a regenerated answer that was kept. `vote`: a vote or rating of a single answer.
+`revision`: an answer that a night revised."""
+Algorithm = Literal["dpo", "kto", "sft", "grpo"]
+"""How preferences are trained: direct preference optimisation, Kahneman-Tversky optimisation, plain
+fine-tuning on the preferred answers, or group-relative policy optimisation with a reward model."""
 Choice = Literal["a", "b", "both_good", "both_bad", "skip"]
 ItemStatus = Literal["open", "done"]
 
@@ -75,25 +79,40 @@ class Judgement(Record):
 
 
 class PreferencePair(Record):
-    """A prompt with a preferred and a rejected answer."""
+    """A prompt with a preferred and a rejected answer, or only one of them."""
 
     messages: tuple[LoggedMessage, ...]
     """The conversation; the last message is the user's."""
-    chosen: str
+    chosen: str | None
+    """None if only a disliked answer is known; such a pair trains KTO alone."""
     rejected: str | None
     """None if only a liked or corrected answer is known; such a pair trains KTO and SFT, but not DPO."""
     origin: PairOrigin
     source: str
     """Id of the interaction, annotation item or night that it comes from."""
     weight: Share = 1.0
+    """How often it is trained, relative to other pairs."""
 
     @model_validator(mode="after")
     def _answers_differ(self) -> Self:
         if self.chosen == self.rejected:
-            raise ValueError("the chosen and the rejected answer are the same")
+            raise ValueError("the chosen and the rejected answer are the same, or both are missing")
+        if any(answer is not None and not answer.strip() for answer in (self.chosen, self.rejected)):
+            raise ValueError("an answer of a preference pair is empty")
         if not self.messages or self.messages[-1].role != "user":
             raise ValueError("a preference pair's last message has to be the user's")
         return self
+
+    @property
+    def question(self) -> str:
+        """The last message."""
+        return self.messages[-1].content
+
+    def trains(self, algorithm: Algorithm) -> bool:
+        """Whether the algorithm can use the pair: DPO and GRPO need both answers, SFT the chosen one."""
+        if algorithm == "kto":
+            return True
+        return self.chosen is not None and (algorithm == "sft" or self.rejected is not None)
 
 
 class PreferenceSet(Record):
@@ -103,7 +122,7 @@ class PreferenceSet(Record):
     pairs: tuple[PreferencePair, ...]
     held_out: tuple[PreferencePair, ...] = ()
     """Pairs that are never trained; evaluation compares the answers' likelihoods on these."""
-    algorithm: Literal["dpo", "kto", "sft", "grpo"] = "dpo"
+    algorithm: Algorithm = "dpo"
     until: datetime | None = None
     """End of the period whose feedback it was made from."""
 
@@ -118,3 +137,9 @@ class PreferenceSet(Record):
         if not pairs:
             raise ValueError("a preference set needs at least one pair")
         return pairs
+
+    @model_validator(mode="after")
+    def _is_trainable(self) -> Self:
+        if not all(pair.trains(self.algorithm) for pair in (*self.pairs, *self.held_out)):
+            raise ValueError(f"a pair lacks an answer that {self.algorithm} needs")
+        return self

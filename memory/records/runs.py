@@ -4,6 +4,8 @@ from typing import Literal
 
 from memory.records.base import AdapterName, Digest, Domain, Record
 
+JobKind = Literal["lesson", "preferences"]
+
 
 class Approval(Record):
     """Who approved or declined a run's lessons, and why."""
@@ -14,11 +16,13 @@ class Approval(Record):
 
 
 class Job(Record):
-    """A training job as it is queued; the worker reads the curriculum from the outbox by its digest."""
+    """A training job as it is queued; the worker reads what it trains from the outbox by its digest."""
 
     digest: Digest
     domain: Domain
     run_id: str
+    """The learn run that waits for it; for preferences, the request that submitted it."""
+    kind: JobKind = "lesson"
 
 
 class Lesson(Record):

@@ -95,10 +95,37 @@ def prepare_data(
 
     Raises ValueError without a taught example, BaseModelUnusable, CurriculumRefused.
     """
+    encoder, pad = encoder_of(model, tokenizer, base), pad_token(tokenizer)
+    rows = encode_examples(model, encoder, examples, recipe.longest, pad)
+    order = LengthGroupedSampler(
+        [len(row.tokens) for row in rows],
+        [row.distilled for row in rows],
+        batch=recipe.batch,
+        beside=recipe.beside,
+        seed=recipe.seed,
+    )
+    return TrainingData(Collator(rows, pad, attention_window(model)), order)
+
+
+def encoder_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, base: StudiedModel) -> Encoder:
+    """The encoder of the model's conversations. Raises BaseModelUnusable."""
     limit = min(LONGEST, base.card.context)
-    encoder = Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    pairs = [(example, encoder.encode(example, recipe.longest)) for example in examples]
+    return Encoder(tokenizer, base.card.template, end_tokens(model, tokenizer), limit)
+
+
+def pad_token(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that fills up batches; it is masked."""
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+
+
+def encode_examples(
+    model: PreTrainedModel, encoder: Encoder, examples: Sequence[Example], longest: int, pad: int
+) -> list[Encoded]:
+    """The tokenized examples, distilled ones with the model's distributions and cut to `longest` tokens.
+
+    Raises CurriculumRefused.
+    """
+    pairs = [(example, encoder.encode(example, longest)) for example in examples]
     usable = [(example, encoded) for example, encoded in pairs if encoded.answer]
     complete = [encoded for example, encoded in usable if example.distilled == encoded.distilled]
     without_distribution = [
@@ -108,14 +135,7 @@ def prepare_data(
     if len(rows) < len(pairs):
         left_out = len(pairs) - len(rows)
         log.warning("%d distilled answers are left out: their prompts fill the context", left_out)
-    order = LengthGroupedSampler(
-        [len(row.tokens) for row in rows],
-        [row.distilled for row in rows],
-        batch=recipe.batch,
-        beside=recipe.beside,
-        seed=recipe.seed,
-    )
-    return TrainingData(Collator(rows, pad, attention_window(model)), order)
+    return rows
 
 
 def _add_distributions(model: PreTrainedModel, examples: Sequence[Encoded], pad: int) -> Iterator[Encoded]:

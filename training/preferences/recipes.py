@@ -1,0 +1,127 @@
+"""Recipes of preference training: one named function per algorithm, with the source of each number.
+
+All learning rates are ratios of the card's rate for lessons, which the study fits to the model. TRL's and
+Unsloth's rates for LoRA on larger models relate to each other in the same ratios. None of the numbers is
+measured on the default model yet; `make bench-online` compares whole weeks.
+"""
+
+from collections.abc import Callable, Mapping
+
+from pydantic import Field
+
+from agent.models.card import ModelCard
+from memory.records.base import Record
+from memory.records.feedback import Algorithm
+from training.recipes import Recipe
+
+
+class PreferenceRecipe(Record):
+    """The hyperparameters of a preference training run."""
+
+    name: str
+    algorithm: Algorithm
+    learning_rate: float = Field(gt=0)
+    beta: float = Field(ge=0)
+    """Strength of the algorithm's own tie to the model that training starts from."""
+    epochs: int = Field(ge=1)
+    """Passes over the pairs; in each, a pair is used with its weight as the probability."""
+    batch: int = Field(ge=2)
+    """Pairs per step; for GRPO, generated answers per step."""
+    warmup: float = Field(ge=0, lt=1)
+    beside: int = Field(ge=0)
+    """Replayed answers per step."""
+    distillation: float = Field(ge=0)
+    """Weight of the KL divergence on replayed answers."""
+    rehearsed: int = Field(ge=0)
+    """Maximum number of answers of earlier lessons among the replayed ones."""
+    generations: int = Field(4, ge=2)
+    """GRPO: answers per prompt that are compared with each other."""
+    completion: int = Field(64, ge=1)
+    """GRPO: maximum tokens of a generated answer."""
+    reward_rate: float = Field(1e-4, gt=0)
+    """GRPO: learning rate of the reward model."""
+    lesson: Recipe
+    """The recipe of lessons, for what both share: the LoRA's shape, replay, and the split of the card."""
+
+    @property
+    def adapter_recipe(self) -> str:
+        """The name in the adapter's record: the recipe that shaped its LoRA, and this one."""
+        return f"{self.lesson.name}+{self.name}"
+
+
+def dpo(card: ModelCard, lesson: Recipe) -> PreferenceRecipe:
+    """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290)."""
+    return PreferenceRecipe(
+        name="dpo-1",
+        algorithm="dpo",
+        learning_rate=card.lessons.learning_rate / 40,  # TRL and Unsloth use 5e-6 for DPO with LoRA, where
+        # they use 2e-4 for SFT. The seed's 5e-7 is for full fine-tuning, a tenth of the rate for LoRA. This
+        # gives 2.4e-5 for the default model; small models need higher rates.
+        beta=0.1,  # TRL's and Unsloth's default, and the paper's
+        epochs=1,  # TRL's and Zephyr's (arXiv 2310.16944): a second pass overfits pairs
+        batch=8,  # chosen for CPUs; Zephyr's 32 would leave 16 steps for 500 pairs
+        warmup=0.1,  # Zephyr
+        beside=4,  # as in lessons, per pair slightly less
+        distillation=2.0,  # the lessons' weight, which kept what the default model knows
+        rehearsed=120,  # chosen, not varied
+        lesson=lesson,
+    )
+
+
+def kto(card: ModelCard, lesson: Recipe) -> PreferenceRecipe:
+    """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, arXiv 2402.01306): single liked and disliked
+    answers, which need no pairs."""
+    return dpo(card, lesson).model_copy(
+        update={
+            "name": "kto-1",
+            "algorithm": "kto",
+            "batch": 8,  # the paper's estimate of the KL term needs several answers per step: at least 4
+        }  # the paper's rate, 5e-7 for full fine-tuning, and its beta are those of DPO
+    )
+
+
+def sft(card: ModelCard, lesson: Recipe) -> PreferenceRecipe:
+    """Plain fine-tuning on the preferred answers: the baseline that the others have to beat."""
+    return dpo(card, lesson).model_copy(
+        update={
+            "name": "sft-1",
+            "algorithm": "sft",
+            "beta": 0.0,
+            "learning_rate": card.lessons.learning_rate / 5,  # chosen: a fifth of the rate for lessons, whose
+            # aim is to store facts after few exposures; 1.9e-4 for the default model, TRL's 2e-4 for LoRA
+        }
+    )
+
+
+def grpo(card: ModelCard, lesson: Recipe) -> PreferenceRecipe:
+    """Group-relative policy optimisation (DeepSeekMath, arXiv 2402.03300) with a reward model.
+
+    An option for GPUs: each step generates answers. Tested on the tiny model alone.
+    """
+    return dpo(card, lesson).model_copy(
+        update={
+            "name": "grpo-1",
+            "algorithm": "grpo",
+            "beta": 0.04,  # the paper's
+            "learning_rate": card.lessons.learning_rate
+            / 20,  # TRL: 1e-6 for full fine-tuning, tenfold for LoRA
+            "generations": 4,  # the paper's 64 is for GPUs; at least 2 are needed
+            "reward_rate": card.lessons.learning_rate / 10,  # TRL's RewardConfig: 1e-4, half of SFT's 2e-4
+        }
+    )
+
+
+RECIPES: Mapping[Algorithm, Callable[[ModelCard, Recipe], PreferenceRecipe]] = {
+    "dpo": dpo,
+    "kto": kto,
+    "sft": sft,
+    "grpo": grpo,
+}
+"""The recipe of each algorithm."""
+
+
+def quick(recipe: PreferenceRecipe) -> PreferenceRecipe:
+    """The recipe with few replayed answers, to test the machinery."""
+    return recipe.model_copy(
+        update={"name": f"quick-{recipe.name}", "batch": 4, "beside": 2, "rehearsed": 4, "completion": 8}
+    )
