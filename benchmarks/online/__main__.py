@@ -23,7 +23,7 @@ from benchmarks.online.overhead import overhead
 from benchmarks.online.population import USERS, population
 from benchmarks.online.questions import prompts
 from benchmarks.online.records import Weeks
-from benchmarks.online.report import baselines_table, result, statistics_figures, unavailable_table
+from benchmarks.online.report import baselines_table, result, unavailable_table
 from benchmarks.online.running_service import running_service
 from benchmarks.online.statistics import simulate
 from memory.adapters.mlflow import MlflowAdapterRegistry
@@ -97,8 +97,7 @@ class Benchmark:
 
     def statistics(self) -> None:
         """Simulated experiments, looked at 40 times."""
-        simulated = simulate(QUICK_EXPERIMENTS if self.quick else EXPERIMENTS, seed=SEED)
-        self.figures |= statistics_figures(simulated)
+        self.figures |= simulate(QUICK_EXPERIMENTS if self.quick else EXPERIMENTS, seed=SEED)
 
     def overhead(self) -> None:
         """What logging and feedback cost, in this process."""

@@ -1,7 +1,6 @@
 """The page of `make bench-online`: goals, weeks, baselines, statistics and overhead."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from benchmarks.online.baselines import Compared
 from benchmarks.online.month import WEEKS
@@ -19,8 +18,6 @@ GOALS = {
     "false promotions at 40 peeks": Goal(at="<=", bound=0.05),
     "sample ratio mismatches found": Goal(at=">=", bound=0.95),
 }
-MISMATCH = "55% of 4000 units"
-"""The mismatch that has to be found: a variant gets 55% of 4,000 units in place of half."""
 WEEKS_TEXT = """`win rate`: of what is live at the week's end over the base model, by the honest users' \
 hidden tastes on held-out prompts; a tie counts half. `candidate`: of the week's adapter over what was live. \
 `recovered`: share of the week's pairs whose chosen answer is worth more by the population's taste. `known`: \
@@ -50,29 +47,6 @@ def month_figures(weeks: Sequence[Week]) -> dict[str, float]:
             figures["poisoned week, win rate over the week before"] = week.win_over_before
             figures["poisoned week, promotions"] = float(week.promoted)
     return figures
-
-
-def statistics_figures(simulated: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of `statistics.simulate` under the names of the page; what was not found is left out."""
-    null, power, ratio = (simulated[key] for key in ("no_difference", "power", "sample_ratio"))
-    figures = {
-        "false promotions at 40 peeks": null["sequence"],
-        "false promotions at 40 peeks, plain z-test": null["z_peeking"],
-        "false promotions at 40 peeks, plain z-test on turns": null["z_turns_peeking"],
-        "false promotions at 40 peeks, 3 variants": simulated["several_variants"]["sequence"],
-        "sample ratio mismatches found": ratio[MISMATCH],
-        "false sample ratio alarms at 40 peeks": ratio["false_alarm"],
-    }
-    for effect, found in power.items():
-        figures[f"power at {effect}"] = found["sequence"]
-        figures[f"power at {effect}, z-test at the end"] = found["z_at_end"]
-        if found["median_units"] is not None:
-            figures[f"median units to promote at {effect}"] = found["median_units"]
-    for metric, rates in simulated["guardrails"].items():
-        for case in ("no_harm", "twice_margin"):
-            for status, share in rates[case].items():
-                figures[f"guardrail {metric}, {case.replace('_', ' ')}: {status}"] = share
-    return {name: float(figure) for name, figure in figures.items()}
 
 
 def weeks_table(weeks: Sequence[Week]) -> Table:
