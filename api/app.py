@@ -17,6 +17,8 @@ from api.langgraph import runs as thread_runs
 from api.limits import RequestLimits
 from api.nightschool import (
     adapters,
+    annotation,
+    annotation_batches,
     calibrations,
     documents,
     experiments,
@@ -44,8 +46,9 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         feedback,
         interactions,
     ),
+    "annotate": (annotation,),
     "learn": (learn, gaps, documents),
-    "admin": (adapters, calibrations, experiments),
+    "admin": (adapters, calibrations, experiments, annotation_batches),
 }
 """Modules with routes, by the scope that their callers need. Health routes need none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]
@@ -74,7 +77,8 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
     errors.add_handlers(app)
 
     def body_limit(path: str) -> int | None:
-        return settings.max_document_bytes if path == documents.PATH else None
+        uploads = (documents.PATH, annotation_batches.IMPORT_PATH)
+        return settings.max_document_bytes if path in uploads else None
 
     app.add_middleware(RequestLimits, body_limit=body_limit)
     if settings.origins:

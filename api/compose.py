@@ -22,6 +22,7 @@ from agent.engines.scripted import ScriptedEngine
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
 from agent.experiments.active import ActiveExperiments
+from agent.feedback.alternatives import TeacherAnswers
 from agent.feedback.scrubbing import Scrubber
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
@@ -53,6 +54,7 @@ from memory.database.database import open_database
 from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError, StoreUnavailable
+from memory.feedback.annotations import Annotations
 from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
@@ -87,6 +89,7 @@ class Service:
     crons: Crons
     keys: ApiKeys
     feedback: FeedbackStore
+    annotations: Annotations
     learn_runs: LearnRuns
     embedder: Embedder
     items: ItemStore
@@ -94,6 +97,8 @@ class Service:
     """Held while a document is ingested, because two ingests of one document would mix."""
     embedding_lock: asyncio.Lock
     """Held while texts are embedded for a client, because several at once would only occupy all threads."""
+    teacher_answers: TeacherAnswers | None = None
+    """Answers questions for annotation with the teacher's model; None without one."""
 
 
 async def service_of(request: Request) -> Service:
@@ -154,7 +159,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         experiments = ActiveExperiments(
             Experiments(database), engine=engine, registry=registry, routes=routes
         )
-        teacher, judge = await _teachers(settings, stack)
+        teacher, judge, teacher_answers = await _teachers(settings, stack)
         runtime = Runtime(
             engine=engine,
             episodic=episodic,
@@ -202,11 +207,13 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             crons=server.crons,
             keys=keys,
             feedback=feedback,
+            annotations=Annotations(database),
             learn_runs=server.learn_runs,
             embedder=embedder,
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
             ingest_lock=asyncio.Lock(),
             embedding_lock=asyncio.Lock(),
+            teacher_answers=teacher_answers,
         )
 
 
@@ -327,19 +334,23 @@ async def _engine(settings: Settings, model: AddedModel, stack: AsyncExitStack) 
     return await asyncio.to_thread(LocalEngine.open, model.folder, model.card.template)
 
 
-async def _teachers(settings: Settings, stack: AsyncExitStack) -> tuple[Teacher, Judge | None]:
-    """The teacher that writes curricula, and the judge of findings, if one is configured."""
+async def _teachers(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[Teacher, Judge | None, TeacherAnswers | None]:
+    """The teacher that writes curricula. If a model is configured: the judge of findings, and its answers."""
     rules = RulesTeacher()
     if settings.teacher_url is None:
-        return rules, None
+        return rules, None, None
     client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.teacher_timeout))
     url, name = settings.teacher_url, settings.teacher_model
     key, timeout = settings.teacher_key, settings.teacher_timeout
     judge = ModelJudge(url, name, key=key, timeout=timeout, client=client).judge
+    answers = TeacherAnswers(url, name, key=key, timeout=timeout, client=client)
     if settings.teacher == "rules":
-        return rules, judge
+        return rules, judge, answers
     model = ModelTeacher(url, name, key=key, timeout=timeout, client=client)
-    return (model if settings.teacher == "model" else CombinedTeacher(rules, model)), judge
+    teacher = model if settings.teacher == "model" else CombinedTeacher(rules, model)
+    return teacher, judge, answers
 
 
 def _webhooks(settings: Settings) -> Webhooks | None:

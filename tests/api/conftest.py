@@ -19,6 +19,7 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.embedding.embedder import Embedder, HashingEmbedder
+from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
@@ -61,6 +62,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 crons=server.crons,
                 keys=ApiKeys(served_runtime.database),
                 feedback=FeedbackStore(served_runtime.database),
+                annotations=Annotations(served_runtime.database),
                 learn_runs=server.learn_runs,
                 embedder=embedder,
                 items=items,
