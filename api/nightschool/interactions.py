@@ -105,7 +105,7 @@ async def export(
     """The chat turns of a period with their feedback, oldest first, one JSON object a line."""
     _check_period(since, until)
     pages = service.runtime.interactions.stream(since, until, owner=caller.owner)
-    first = await anext(pages, ())  # before the reply starts, so that an error has its own status
+    first = await anext(pages, None)  # before the reply starts, so that an error has its own status
     return StreamingResponse(_lines(first, pages, service), media_type="application/x-ndjson")
 
 
@@ -133,15 +133,15 @@ async def interaction(interaction_id: str, service: ServiceDep, caller: CallerDe
 
 
 async def _lines(
-    page: tuple[Interaction, ...], rest: AsyncIterator[tuple[Interaction, ...]], service: Service
+    page: tuple[Interaction, ...] | None, rest: AsyncIterator[tuple[Interaction, ...]], service: Service
 ) -> AsyncIterator[str]:
-    while page:
+    while page is not None:
         given = by_interaction(await service.feedback.of(turn.id for turn in page))
         yield "".join(
             ExportedInteraction(**dict(turn), feedback=given.get(turn.id, ())).model_dump_json() + "\n"
             for turn in page
         )
-        page = await anext(rest, ())
+        page = await anext(rest, None)
 
 
 def _check_period(since: datetime | None, until: datetime | None) -> None:
