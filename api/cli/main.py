@@ -12,6 +12,7 @@ import typer
 from api.cli import (
     ab,
     adapters,
+    annotate,
     calibrate,
     chat,
     doctor,
@@ -56,6 +57,9 @@ app.command("report")(report.report)
 app.command("feedback")(feedback.feedback)
 models.app.command("study")(study.study)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
+app.add_typer(
+    annotate.app, name="annotate", help="Sample chat turns, judge answer pairs, export and import preferences."
+)
 app.add_typer(gaps.app, name="gaps", help="List gaps; dismiss, merge or delete one.")
 app.add_typer(
     interactions.app, name="interactions", help="List logged chat turns; show one, export a period."

@@ -132,7 +132,7 @@ async def items(
     return ItemsReply(items=list(listed), batches=list(await store.progress()))
 
 
-@router.put("/items/{item_id}/gold", responses=openai_errors(400, 404, 422, 503))
+@router.post("/items/{item_id}/gold", responses=openai_errors(400, 404, 413, 422, 503))
 async def set_gold(item_id: ItemId, request: GoldRequest, service: ServiceDep) -> AnnotationItem:
     """Makes an item a gold item, which every annotator gets, and which shows who is careless."""
     return await service.annotations.set_gold(item_id, request.choice)
