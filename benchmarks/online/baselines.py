@@ -20,35 +20,22 @@ from agent.engines.base import Sampling
 from agent.engines.local import LocalEngine
 from agent.grading import is_correct
 from agent.models.card import GeneralQuestion
-from benchmarks.online.client import MOST_TOKENS
 from benchmarks.online.month import KNOWN_TOKENS
 from benchmarks.online.population import User, win_rate
-from memory.records.base import Record
+from benchmarks.online.records import Compared
 from memory.records.feedback import Algorithm, PreferencePair
 from training.backends.choice import choose_trainer
 from training.base_model import StudiedModel
 from training.errors import TrainingError
-from training.preferences.backend import Beside, make_trainer
+from training.preferences.base import Beside
 from training.preferences.recipes import RECIPES
+from training.preferences.trainer import make_trainer
 from training.recipes import standard
 
 OURS = "ours"
 ALONE: Mapping[str, Algorithm] = {"plain SFT on liked answers": "sft", "DPO without replay": "dpo"}
 """Baselines by name; nothing is held beside them."""
 TOGETHER = 64
-
-
-class Compared(Record):
-    """One model's figures."""
-
-    name: str
-    win_rate: float | None = None
-    """Over the base model, on the held-out prompts."""
-    known: float | None = None
-    """Share of the known questions that it answers rightly."""
-    seconds: float = 0.0
-    """Of its training; 0 where it was trained elsewhere."""
-    failed: str = ""
 
 
 def compare(
@@ -95,12 +82,12 @@ async def _measure(
     known: Sequence[GeneralQuestion],
 ) -> list[Compared]:
     engine = LocalEngine.open(base.folder, base.card.template)
-    first = await _answers(engine, None, prompts, MOST_TOKENS)
+    first = await _answers(engine, None, prompts, base.card.answer_tokens)
     rows = [Compared(name="base model", win_rate=0.5, known=await _known(engine, None, known))]
     for name, folder in folders.items():
         adapter = f"bench-v1-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         await engine.load(adapter, folder)
-        answers = await _answers(engine, adapter, prompts, MOST_TOKENS)
+        answers = await _answers(engine, adapter, prompts, base.card.answer_tokens)
         rate = win_rate(users, [(text, 0) for text in first], [(text, 0) for text in answers])
         rows.append(Compared(name=name, win_rate=rate, known=await _known(engine, adapter, known)))
     return rows

@@ -11,10 +11,9 @@ import httpx
 from memory.records.base import Record
 
 Json = dict[str, Any]
-REPLY_SECONDS = 300.0
+REPLY_SECONDS = 1200.0
+"""A sample asks the model for every item, on a CPU."""
 POLL_SECONDS = 2.0
-MOST_TOKENS = 128
-"""Longest answer that a simulated user reads."""
 
 
 class Refused(RuntimeError):
@@ -49,7 +48,7 @@ class Client:
         model: str = "auto",
         temperature: float | None = None,
         seed: int | None = None,
-        max_tokens: int = MOST_TOKENS,
+        max_tokens: int | None = None,
     ) -> Answer:
         """One chat turn. An unsure model answers all the same: its users want an answer."""
         body: Json = {

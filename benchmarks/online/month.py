@@ -107,6 +107,7 @@ class Month:
         with watch("sample"):
             batch, seed = f"week-{number}", self.seed + number
             sampled = await steps.sample(client, batch, since=since, count=scale.sampled, seed=seed)
+            await steps.mark_gold(client, batch)
         with watch("annotate"):
             judged = await steps.annotate(client, annotators(careless=poisoned), seed=seed)
         week = Week(
@@ -244,7 +245,7 @@ def recovered(pairs: Sequence[Json]) -> float | None:
     gains = [
         POPULATION.utility(pair["chosen"]) - POPULATION.utility(pair["rejected"])
         for pair in pairs
-        if pair["rejected"] is not None
+        if pair["chosen"] is not None and pair["rejected"] is not None
     ]
     told = [gain > 0 for gain in gains if gain]
     return sum(told) / len(told) if told else None

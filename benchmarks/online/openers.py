@@ -1,21 +1,24 @@
-"""Conversation openers of ours: requests as people make them, each about many subjects."""
+"""Conversation openers of ours: what people say in passing, each about many subjects.
+
+They ask for little, because a small model's answer to a broad request is as long as it may be.
+"""
 
 TEMPLATES = (
-    "Give me some advice about {}.",
-    "Can you explain {} to a beginner?",
-    "What should I know before I start with {}?",
-    "I find {} difficult. How would you go about it?",
-    "Tell me something interesting about {}.",
-    "Write a short note to a friend about {}.",
-    "How do I get better at {}?",
-    "What are the most common mistakes with {}?",
-    "Recommend me a first step for {}.",
-    "Why do people enjoy {}?",
-    "Could you help me make a plan for {}?",
-    "Is {} worth the effort, in your opinion?",
-    "Give me three ideas for {}.",
+    "I'm thinking about {}. Any quick advice?",
+    "Hi! Do you like {}?",
+    "I finally tried {} today!",
+    "In one sentence, why do people enjoy {}?",
+    "Say something encouraging, I'm nervous about {}.",
+    "What is one mistake that people make with {}?",
+    "Tell me one interesting thing about {}.",
     "My sister wants to take up {}. What would you tell her?",
-    "Write two sentences about {}.",
+    "Write one sentence about {}.",
+    "To be honest, I'm a bit bored of {}.",
+    "Thanks for your tip about {} yesterday!",
+    "Should I try {}?",
+    "Write a short note to a friend about {}.",
+    "Could you help me with {} later?",
+    "Give me one short tip for {}.",
 )
 SUBJECTS = (
     "baking bread",

@@ -75,3 +75,16 @@ class Weeks:
         unfinished = self._path.with_suffix(".new")
         unfinished.write_text("".join(lines), encoding="utf-8")
         unfinished.replace(self._path)
+
+
+class Compared(Record):
+    """The figures of one way to learn the first week's pairs."""
+
+    name: str
+    win_rate: float | None = None
+    """Over the base model, on the held-out prompts."""
+    known: float | None = None
+    """Share of the known questions that it answers rightly."""
+    seconds: float = 0.0
+    """Of its training; 0 where it was trained elsewhere."""
+    failed: str = ""

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.online.baselines import Compared
 from benchmarks.online.month import WEEKS
-from benchmarks.online.records import Week
+from benchmarks.online.records import Compared, Week
 from memory.results import Goal, Result, Table, rows
 
 NAME = "online"

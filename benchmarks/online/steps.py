@@ -6,11 +6,18 @@ from typing import Any
 
 from benchmarks.online.client import Client, Json, pause
 from benchmarks.online.population import Annotator
+from benchmarks.online.tastes import POPULATION
 from memory.records.base import Record
 
 DOMAIN = "general"
 """The default domain: an adapter of it that was taught nothing answers every conversation."""
-READING_SECONDS = 20.0
+MOST_SAMPLED = 150
+"""Items of one request, so that it takes minutes at most."""
+GOLD = 12
+"""Gold items of a batch: enough to tell an annotator who chooses at random."""
+CLEAR = 0.25
+"""Difference of utility from which on every honest annotator sees it."""
+READING_SECONDS = 30.0
 """Time that an honest annotator says to have taken; a careless one says a tenth of it."""
 
 
@@ -24,12 +31,37 @@ class Trained(Record):
 
 
 async def sample(client: Client, batch: str, *, since: str, count: int, seed: int) -> int:
-    """Draws interactions into a batch, each beside an alternative answer; returns how many."""
-    drawn = await client.post(
-        "/v1/annotation/sample",
-        {"batch": batch, "count": count, "since": since, "alternative": "sampled", "seed": seed},
+    """Draws interactions into a batch, each beside an alternative answer; returns how many.
+
+    In several requests: one draws at most MOST_SAMPLED.
+    """
+    items, part = 0, 0
+    while part * MOST_SAMPLED < count:
+        request = {
+            "batch": batch,
+            "count": min(MOST_SAMPLED, count - part * MOST_SAMPLED),
+            "since": since,
+            "alternative": "sampled",
+            "seed": 100 * seed + part,
+        }
+        items += (await client.post("/v1/annotation/sample", request))["items"]
+        part += 1
+    return items
+
+
+async def mark_gold(client: Client, batch: str) -> int:
+    """Marks the batch's clearest items as gold, as an operator would who knows the right choice."""
+    listed = await client.get("/v1/annotation/items", batch=batch, status="open", limit=1000)
+    gaps = {
+        item["id"]: POPULATION.utility(item["a"]) - POPULATION.utility(item["b"]) for item in listed["items"]
+    }
+    clear = sorted(
+        (item for item, gap in gaps.items() if abs(gap) >= CLEAR), key=lambda item: -abs(gaps[item])
     )
-    return int(drawn["items"])
+    for item in clear[:GOLD]:
+        choice = "a" if gaps[item] > 0 else "b"
+        await client.request("PUT", f"/v1/annotation/items/{item}/gold", json={"choice": choice})
+    return len(clear[:GOLD])
 
 
 async def annotate(client: Client, annotators: Sequence[Annotator], *, seed: int) -> int:

@@ -9,7 +9,7 @@ import re
 from agent.grading import repeats_itself
 from memory.records.base import Record, Share
 
-SHORT, LONG = 15, 90
+SHORT, LONG = 15, 120
 """Words up to which an answer is brief, and from which it is long; between them brevity falls with the
 logarithm of the length."""
 COURTEOUS = 2
