@@ -58,7 +58,9 @@ app.command("feedback")(feedback.feedback)
 models.app.command("study")(study.study)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
 app.add_typer(
-    annotate.app, name="annotate", help="Sample chat turns, judge answer pairs, export and import preferences."
+    annotate.app,
+    name="annotate",
+    help="Sample chat turns, judge answer pairs, export and import preferences.",
 )
 app.add_typer(gaps.app, name="gaps", help="List gaps; dismiss, merge or delete one.")
 app.add_typer(
