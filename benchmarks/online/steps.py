@@ -17,8 +17,10 @@ GOLD = 12
 """Gold items of a batch: enough to tell an annotator who chooses at random."""
 CLEAR = 0.25
 """Difference of utility from which on every honest annotator sees it."""
-READING_SECONDS = 30.0
-"""Time that an honest annotator says to have taken; a careless one says a tenth of it."""
+WORDS_A_SECOND = 4.0
+"""Reading speed of honest annotators: 238 words a minute (Brysbaert 2019)."""
+CARELESS_SECONDS = 2.0
+"""What a careless one takes for any item."""
 
 
 class Trained(Record):
@@ -72,12 +74,13 @@ async def annotate(client: Client, annotators: Sequence[Annotator], *, seed: int
 async def _judge(client: Client, annotator: Annotator, seed: int) -> int:
     judged = 0
     while (item := await client.get("/v1/annotation/next", annotator=annotator.name)) is not None:
+        words = len(f"{item['a']} {item['b']}".split())
         await client.post(
             f"/v1/annotation/items/{item['item_id']}/judgement",
             {
                 "annotator": annotator.name,
                 "choice": annotator.choose(item["item_id"], item["a"], item["b"], seed),
-                "seconds": READING_SECONDS / (10 if annotator.careless else 1),
+                "seconds": CARELESS_SECONDS if annotator.careless else words / WORDS_A_SECOND,
             },
         )
         judged += 1
