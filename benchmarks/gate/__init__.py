@@ -1,1 +1,1 @@
-"""The benchmark of the gate: `python -m benchmarks.gate`."""
+"""Benchmark of the answer gate: `python -m benchmarks.gate`."""

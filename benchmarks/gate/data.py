@@ -1,4 +1,4 @@
-"""What `make bench-gate` asks, and the model's graded answers."""
+"""Questions of the gate benchmark, and the model's graded answers."""
 
 import json
 import random
@@ -18,21 +18,24 @@ from agent.models.study.study_server import start_server
 from benchmarks.answers.data import documents
 from memory.ingest.pipeline import read
 
-NQ, BANK, INVENTED = 1000, 1200, 320
+NQ_QUESTIONS, BANK_QUESTIONS, INVENTED_QUESTIONS = 1000, 1200, 320
+BATCH_SIZE = 128
+"""Questions per progress message."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question of one of the sets; without answers nothing that is said is right."""
+class Question:
+    """A question; without reference answers, any answer is wrong."""
 
     id: str
     part: str
+    """The set it belongs to: `nq`, `manuals`, `invented` or a domain of the bank."""
     text: str
     answers: tuple[str, ...]
 
 
-def material(data: Path, seed: int = 0) -> list[Asked]:
-    """All questions. Raises FileNotFoundError where `data` lacks a set."""
+def load_all_questions(data: Path, seed: int = 0) -> list[Question]:
+    """The questions of all sets. Raises FileNotFoundError if one is missing from `data`."""
     nq = [json.loads(line) for line in (data / "nq-open/questions.jsonl").read_text("utf-8").splitlines()]
     random.Random(seed).shuffle(nq)
     nq = [q for q in nq if any(normalise(answer) for answer in q["answer"])]
@@ -40,51 +43,54 @@ def material(data: Path, seed: int = 0) -> list[Asked]:
         json.loads(line) for line in (data / "manuals/questions.jsonl").read_text("utf-8").splitlines()
     ]
     return [
-        *(Asked(f"nq-{i}", "nq", q["question"], tuple(q["answer"])) for i, q in enumerate(nq[:NQ])),
         *(
-            Asked(q.id, q.domain, q.wordings[0], q.answers)
-            for q in evenly_by_domain(load_questions(), BANK, seed)
+            Question(f"nq-{i}", "nq", q["question"], tuple(q["answer"]))
+            for i, q in enumerate(nq[:NQ_QUESTIONS])
         ),
         *(
-            Asked(q.id, "invented", q.wordings[0], ())
-            for q in evenly_by_domain(load_invented(), INVENTED, seed)
+            Question(q.id, q.domain, q.wordings[0], q.answers)
+            for q in evenly_by_domain(load_questions(), BANK_QUESTIONS, seed)
         ),
-        *(Asked(q["id"], "manuals", q["question"], ()) for q in manuals if not q["answerable"]),
+        *(
+            Question(q.id, "invented", q.wordings[0], ())
+            for q in evenly_by_domain(load_invented(), INVENTED_QUESTIONS, seed)
+        ),
+        *(Question(q["id"], "manuals", q["question"], ()) for q in manuals if not q["answerable"]),
     ]
 
 
 def labels_of(
-    asked: Sequence[Asked], answers: Sequence[LoggedAnswer], declines: Sequence[str]
+    questions: Sequence[Question], answers: Sequence[LoggedAnswer], declines: Sequence[str]
 ) -> list[Label | None]:
-    """Graded answers; None for those that decline or say nothing, which no gate lets through."""
+    """The graded answers; None for empty ones and those that decline, which never pass the gate."""
     labels: list[Label | None] = []
-    for item, answer in zip(asked, answers, strict=True):
+    for question, answer in zip(questions, answers, strict=True):
         if admits_ignorance(answer.text, declines) or not answer.text.strip():
             labels.append(None)
             continue
         seen = answer_signals(answer.tokens)
-        right = bool(item.answers) and is_correct(answer.text, item.answers)
-        labels.append(Label(group=item.id, form=answer_form(seen), seen=seen, right=right))
+        right = bool(question.answers) and is_correct(answer.text, question.answers)
+        labels.append(Label(group=question.id, form=answer_form(seen), seen=seen, right=right))
     return labels
 
 
-async def collect(folder: Path, asked: Sequence[Asked], work: Path) -> list[LoggedAnswer]:
-    """Answers of the model in `folder`, from the log or from a server."""
+async def collect_answers(folder: Path, questions: Sequence[Question], work: Path) -> list[LoggedAnswer]:
+    """The answers of the model in `folder`; starts a server for those that are not in the log yet."""
     log = AnswerLog(work / "answers.jsonl")
-    prompts = [question_prompt(item.text, QUESTION_TOKENS) for item in asked]
+    prompts = [question_prompt(question.text, QUESTION_TOKENS) for question in questions]
     missing = [prompt for prompt in prompts if log.get(prompt) is None]
     if missing:
-        inspected = inspect_model(folder)
-        async with start_server(folder, inspected, log=work / "engine.log") as served:
-            for start in range(0, len(missing), 128):
-                await ask_all(served.engine, missing[start : start + 128], log)
-                print(f"asked {start + 128} of {len(missing)}", flush=True)
-    found = [log.get(prompt) for prompt in prompts]
-    return [answer for answer in found if answer is not None]
+        async with start_server(folder, inspect_model(folder), log=work / "engine.log") as served:
+            for start in range(0, len(missing), BATCH_SIZE):
+                await ask_all(served.engine, missing[start : start + BATCH_SIZE], log)
+                print(f"asked {min(start + BATCH_SIZE, len(missing))} of {len(missing)}", flush=True)
+    answers = [log.get(prompt) for prompt in prompts]
+    return [answer for answer in answers if answer is not None]
 
 
-def library(data: Path) -> list[str]:
-    """The passages of SQuAD and the manuals. Raises OSError where `data` lacks one, and IngestError."""
+def library_passages(data: Path) -> list[str]:
+    """The passages of SQuAD and the manuals. Raises OSError if one is missing from `data`, and
+    IngestError."""
     return [
         passage.text
         for corpus in ("squad", "manuals")

@@ -1,7 +1,7 @@
-"""Signals that the gate does without because they cost more, on a sample of the answers of `make bench-gate`.
+"""Signals that are too expensive for the gate, measured on a sample of the benchmark's answers.
 
-Self-agreement asks the question twice more in other words, a probe reads the model's hidden states, and
-coverage looks the question up in a library.
+Self-agreement asks two rewordings of the question, the probe reads the model's hidden states, and coverage
+searches a library for the question.
 """
 
 import asyncio
@@ -24,157 +24,167 @@ from agent.chat.rewording import rewordings
 from agent.engines.local import LocalEngine
 from agent.models.store import AddedModel
 from agent.models.study.answer_log import LoggedAnswer
-from benchmarks.gate.data import Asked, collect, labels_of
+from benchmarks.gate.data import Question, collect_answers, labels_of
 from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.results import Table, rows
 
-SAMPLE = {"nq": 500, "invented": 160}
-"""Answers of a part that are looked at; of each domain of the bank REST."""
-REST = 125
-OTHERS = 2
-"""Other wordings in which a question is asked."""
-PROBE_STRENGTH = 1e-3
-"""As STRENGTH, for a thousand features instead of seven."""
+SAMPLE_SIZES = {"nq": 500, "invented": 160}
+BANK_SAMPLE_SIZE = 125
+"""Per domain of the bank."""
+REWORDINGS = 2
+"""Rewordings of each question that are asked for self-agreement."""
+PROBE_INVERSE_PENALTY = 1e-3
+"""Like INVERSE_PENALTY, for a thousand features instead of seven."""
 
 
 @dataclass(frozen=True)
-class Costly:
-    """The signals of some answers; what they are of stands in the order of `labels`."""
+class ExpensiveSignals:
+    """The signals of a sample of answers; row i of each array belongs to `labels[i]`."""
 
     labels: Sequence[Label]
     parts: NDArray[np.str_]
     agreement: Floats
-    """Mean cosine of the answer and those to the other wordings, [answers]."""
+    """Mean cosine similarity of the answer and the answers to the rewordings, [answers]."""
     coverage: Floats
-    """Cosine of the question and the closest passage of the library, [answers]."""
+    """Cosine similarity of the question and the closest passage of the library, [answers]."""
     states: NDArray[np.float32]
-    """Of two middle layers, the means over question and answer, [answers, 2 x width]."""
+    """Mean hidden states of two middle layers over question and answer, [answers, 2 x width]."""
 
 
-def costly(
+def measure_signals(
     model: AddedModel,
     passages: Sequence[str],
-    asked: Sequence[Asked],
+    questions: Sequence[Question],
     answers: Sequence[LoggedAnswer],
     work: Path,
-) -> Costly:
-    """The signals that cost more than the answer itself, of a sample of the answers."""
-    labels = labels_of(asked, answers, model.card.declines)
-    judged = [
-        (item, answer.text, label)
-        for item, answer, label in zip(asked, answers, labels, strict=True)
+) -> ExpensiveSignals:
+    """Measures the signals of a sample of the answers; asks the rewordings, so it needs a server."""
+    labels = labels_of(questions, answers, model.card.declines)
+    graded = [
+        (question, answer.text, label)
+        for question, answer, label in zip(questions, answers, labels, strict=True)
         if label is not None
     ]
-    judged = [judged[place] for place in sample([item.part for item, _, _ in judged])]
-    texts, said = [item.text for item, _, _ in judged], [text for _, text, _ in judged]
-    others = [other_wordings(text) for text in texts]
-    again = [
-        replace(item, text=other) for (item, _, _), more in zip(judged, others, strict=True) for other in more
+    sample = [graded[index] for index in sample_indices([question.part for question, _, _ in graded])]
+    texts, answer_texts = [question.text for question, _, _ in sample], [text for _, text, _ in sample]
+    reworded = [rewordings_of(text) for text in texts]
+    to_ask = [
+        replace(question, text=rewording)
+        for (question, _, _), of_question in zip(sample, reworded, strict=True)
+        for rewording in of_question
     ]
-    replies = iter(asyncio.run(collect(model.folder, again, work)))
+    replies = iter(asyncio.run(collect_answers(model.folder, to_ask, work)))
     embedder = SentenceEmbedder()
     print("reading the hidden states", flush=True)
-    return Costly(
-        labels=[label for _, _, label in judged],
-        parts=np.asarray([item.part for item, _, _ in judged]),
-        agreement=agreement(said, [[next(replies).text for _ in more] for more in others], embedder),
+    return ExpensiveSignals(
+        labels=[label for _, _, label in sample],
+        parts=np.asarray([question.part for question, _, _ in sample]),
+        agreement=agreement(
+            answer_texts, [[next(replies).text for _ in of_question] for of_question in reworded], embedder
+        ),
         coverage=coverage(texts, passages, embedder),
-        states=asyncio.run(states(LocalEngine.open(model.folder, model.card.template), texts, said)),
+        states=asyncio.run(
+            hidden_states(LocalEngine.open(model.folder, model.card.template), texts, answer_texts)
+        ),
     )
 
 
-def sample(parts: Sequence[str], seed: int = 0) -> list[int]:
-    """Places of the answers to be looked at, in order; the manuals' few are left out."""
+def sample_indices(parts: Sequence[str], seed: int = 0) -> list[int]:
+    """Sorted indices of a random sample of each part, without the manuals, which have few answers."""
     rng = random.Random(seed)
     chosen: list[int] = []
     for part in sorted(set(parts) - {"manuals"}):
-        places = [place for place, of in enumerate(parts) if of == part]
-        chosen += rng.sample(places, min(SAMPLE.get(part, REST), len(places)))
+        indices = [index for index, part_of_answer in enumerate(parts) if part_of_answer == part]
+        chosen += rng.sample(indices, min(SAMPLE_SIZES.get(part, BANK_SAMPLE_SIZE), len(indices)))
     return sorted(chosen)
 
 
-def other_wordings(question: str) -> tuple[str, ...]:
-    """The wordings in which the service would ask it again."""
-    return rewordings(question, OTHERS)
+def rewordings_of(question: str) -> tuple[str, ...]:
+    """The rewordings that the service would try."""
+    return rewordings(question, REWORDINGS)
 
 
 def agreement(answers: Sequence[str], others: Sequence[Sequence[str]], embedder: Embedder) -> Floats:
-    """Mean cosine of each answer and its others, [answers]; 0 without any."""
-    own = embedder.embed(answers)
-    every = embedder.embed([text for texts in others for text in texts] or [""])
-    found, start = np.zeros(len(answers)), 0
-    for place, texts in enumerate(others):
+    """Mean cosine similarity of each answer and its other answers, [answers]; 0 if it has none."""
+    vectors = embedder.embed(answers)
+    other_vectors = embedder.embed([text for texts in others for text in texts] or [""])
+    means, start = np.zeros(len(answers)), 0
+    for index, texts in enumerate(others):
         if texts:
-            found[place] = float((every[start : start + len(texts)] @ own[place]).mean())
+            means[index] = float((other_vectors[start : start + len(texts)] @ vectors[index]).mean())
         start += len(texts)
-    return found
+    return means
 
 
 def coverage(questions: Sequence[str], passages: Sequence[str], embedder: Embedder) -> Floats:
-    """Largest cosine of each question and a passage, [questions]."""
+    """Cosine similarity of each question and its closest passage, [questions]."""
     cosines = embedder.embed(questions) @ embedder.embed(passages).T
     return np.asarray(cosines.max(axis=1), dtype=np.float64)
 
 
-async def states(
+async def hidden_states(
     engine: LocalEngine, questions: Sequence[str], answers: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Reads each question with its answer: means over all tokens at half and at two thirds of the layers,
+    """Mean hidden states over the tokens of question and answer, at a half and at two thirds of the layers,
     [answers, 2 x width]."""
-    found = []
+    states = []
     for question, answer in zip(questions, answers, strict=True):
         layers = await engine.hidden_states([HumanMessage(question), AIMessage(answer)])
         middle = (len(layers) // 2, 2 * len(layers) // 3)
-        found.append(np.concatenate([layers[number].mean(axis=0) for number in middle]))
-    return np.stack(found)
+        states.append(np.concatenate([layers[number].mean(axis=0) for number in middle]))
+    return np.stack(states)
 
 
-def figures(costly: Costly) -> tuple[dict[str, float], Table]:
-    """AUROC of each signal alone and of the gate's own features with each, cross-validated by question."""
-    right = np.asarray([label.right for label in costly.labels])
-    seen = [gate_features(label.seen) for label in costly.labels]
-    own = np.asarray([[value[name] for name in FEATURES] for value in seen])
-    probe = _cross_validated(costly.states, right, PROBE_STRENGTH)
-    signals = {"self-agreement": costly.agreement, "coverage": costly.coverage, "probe": probe}
-    stated = dict(signals) | {"the gate's features": _cross_validated(own, right, INVERSE_PENALTY)}
+def signal_figures(measured: ExpensiveSignals) -> tuple[dict[str, float], Table]:
+    """Cross-validated AUROC of each signal alone, and of the gate's features combined with it."""
+    right = np.asarray([label.right for label in measured.labels])
+    features = [gate_features(label.seen) for label in measured.labels]
+    gate = np.asarray([[values[name] for name in FEATURES] for values in features])
+    probe = _cross_validated(measured.states, right, PROBE_INVERSE_PENALTY)
+    signals = {"self-agreement": measured.agreement, "coverage": measured.coverage, "probe": probe}
+    predictions = dict(signals) | {"gate features": _cross_validated(gate, right, INVERSE_PENALTY)}
     for name, values in signals.items():
-        stated[f"and {name}"] = _cross_validated(np.column_stack([own, values]), right, INVERSE_PENALTY)
-    together = np.column_stack([own, *signals.values()])
-    stated["and all three"] = _cross_validated(together, right, INVERSE_PENALTY)
-    nq = costly.parts == "nq"
+        predictions[f"gate features and {name}"] = _cross_validated(
+            np.column_stack([gate, values]), right, INVERSE_PENALTY
+        )
+    combined = np.column_stack([gate, *signals.values()])
+    predictions["gate features and all three"] = _cross_validated(combined, right, INVERSE_PENALTY)
+    nq = measured.parts == "nq"
     lines: list[list[object]] = []
-    for name, scores in stated.items():
+    for name, scores in predictions.items():
         lines.append([name, *(_auroc(scores[mask], right[mask]) for mask in (nq | ~nq, nq, ~nq))])
     table = Table(
-        title="Signals that cost more",
-        text=f"AUROC on a sample of {len(right)} answers, {right.sum()} of them right, one regression for all"
-        f" forms, {FOLDS}-fold. Self-agreement: mean cosine of the answer and those to {OTHERS} other"
-        " wordings, which the service asks only before it notes a gap. Coverage: cosine of the question and"
-        " the closest passage of SQuAD and the manuals. Probe: a regression over hidden states of two middle"
-        " layers, which the served engine does not give.",
+        title="Expensive signals",
+        text=f"AUROC on a sample of {len(right)} answers, {right.sum()} of them right; {FOLDS}-fold"
+        " cross-validation of one regression for all forms. Self-agreement: mean cosine similarity of the"
+        f" answer and the answers to {REWORDINGS} rewordings, which the service asks only before it opens a"
+        " gap. Coverage: cosine similarity of the question and the closest passage of SQuAD and the manuals."
+        " Probe: a regression on hidden states of two middle layers, which vLLM does not return.",
         head=("signal", "all", "NQ", "bank and invented"),
         rows=rows(lines),
     )
-    found = {
+    figures = {
         "auroc_agreement": _auroc(signals["self-agreement"], right),
         "auroc_coverage": _auroc(signals["coverage"], right),
         "auroc_probe": _auroc(probe, right),
         "auroc_probe_nq": _auroc(probe[nq], right[nq]),
-        "auroc_gate_on_sample": _auroc(stated["the gate's features"], right),
-        "auroc_with_all_signals": _auroc(stated["and all three"], right),
-        "auroc_with_all_signals_nq": _auroc(stated["and all three"][nq], right[nq]),
+        "auroc_gate_on_sample": _auroc(predictions["gate features"], right),
+        "auroc_with_all_signals": _auroc(predictions["gate features and all three"], right),
+        "auroc_with_all_signals_nq": _auroc(predictions["gate features and all three"][nq], right[nq]),
     }
-    return found, table
+    return figures, table
 
 
 def _auroc(scores: Floats, right: NDArray[np.bool_]) -> float:
-    found = auroc(scores, right)
-    return float("nan") if found is None else found
+    area = auroc(scores, right)
+    return float("nan") if area is None else area
 
 
-def _cross_validated(values: NDArray[np.floating], right: NDArray[np.bool_], strength: float) -> Floats:
-    """Chance of being right by a regression that did not see the answer, [answers]."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+def _cross_validated(
+    values: NDArray[np.floating], right: NDArray[np.bool_], inverse_penalty: float
+) -> Floats:
+    """Cross-validated probability that each answer is right, by logistic regression, [answers]."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=inverse_penalty, max_iter=1000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    stated: Floats = cross_val_predict(model, values, right, cv=folds, method="predict_proba")[:, 1]
-    return stated
+    chances: Floats = cross_val_predict(model, values, right, cv=folds, method="predict_proba")[:, 1]
+    return chances
