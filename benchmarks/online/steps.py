@@ -62,7 +62,7 @@ async def mark_gold(client: Client, batch: str) -> int:
     )
     for item in clear[:GOLD]:
         choice = "a" if gaps[item] > 0 else "b"
-        await client.request("PUT", f"/v1/annotation/items/{item}/gold", json={"choice": choice})
+        await client.post(f"/v1/annotation/items/{item}/gold", {"choice": choice})
     return len(clear[:GOLD])
 
 
