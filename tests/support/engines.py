@@ -22,3 +22,16 @@ class RecordingEngine(ScriptedEngine):
         self.asked.append((messages, sampling))
         async for part in super().stream(messages, adapter=adapter, sampling=sampling):
             yield part
+
+
+class VaryingEngine(ScriptedEngine):
+    """A scripted engine whose sampled answers end with their seed; greedy ones are the script's."""
+
+    async def stream(
+        self, messages: Sequence[BaseMessage], *, adapter: str | None = None, sampling: Sampling = GREEDY
+    ) -> AsyncGenerator[Token | Reply, None]:
+        """See Engine.stream."""
+        async for part in super().stream(messages, adapter=adapter, sampling=sampling):
+            if sampling.temperature and isinstance(part, Reply):
+                part = part.model_copy(update={"text": f"{part.text} {sampling.seed}"})
+            yield part
