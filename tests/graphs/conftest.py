@@ -11,11 +11,13 @@ import pytest
 
 from agent.chat.routing import Route, Routes
 from agent.engines.scripted import Line, ScriptedEngine
+from agent.experiments.active import ActiveExperiments
 from graphs.state import Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.feedback.experiments import Experiments
 from memory.feedback.interactions import InteractionLog
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
@@ -71,8 +73,10 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
     path.write_bytes(await asyncio.to_thread(migrated_sqlite))
     database = await open_database(f"sqlite:///{path}")
     numbers = count(1)
+    engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG})
+    routes = Routes(registry, lambda digest: curriculum())
     yield Runtime(
-        engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG}),
+        engine=engine,
         episodic=episodic,
         semantic=semantic,
         database=database,
@@ -80,7 +84,7 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         pseudonym_key="key",
         outbox=outbox,
         registry=registry,
-        routes=Routes(registry, lambda digest: curriculum()),
+        routes=routes,
         base=Route(domain="general", adapter=None, gate=gate()),
         base_name="nightschool",
         card=card(),
@@ -88,6 +92,7 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         clock=clock,
         new_id=lambda: f"id{next(numbers)}",
         limits=LIMITS,
+        experiments=ActiveExperiments(Experiments(database), engine=engine, registry=registry, routes=routes),
     )
     await database.aclose()
 
