@@ -1,6 +1,6 @@
 """The training worker process: runs queued training jobs one at a time, and resumes them after a crash.
 
-The steps of a job are in `jobs`.
+The steps of a lesson's job are in `jobs`, those of a preference job in `preferences.jobs`.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import QUEUE, VERSION, WORKFLOW, open_queue
 from memory.outbox.files import report_progress
 from memory.records.base import Digest, Record
+from memory.records.feedback import Algorithm
 from memory.records.runs import Job
 from training.backends.base import TrainingSummary
 from training.base_model import open_base_model
@@ -43,6 +44,9 @@ from training.jobs import (
     plan_attempt,
     train,
 )
+from training.preferences import jobs as preference_jobs
+from training.preferences.jobs import AdapterMeasured, PreferenceContext, PreferencePlan, StartMeasured
+from training.preferences.recipes import PreferenceRecipe
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +69,22 @@ def main(arguments: list[str] | None = None) -> int:
         with sole_worker(settings.home / "worker.lock"):
             _configure_logging(settings)
             context = open_context(settings, quick=options.quick)
-            serve(context, settings.path("training.db"), once=options.once, say=_say)
+            preferences = open_preferences(context, quick=options.quick)
+            serve(context, preferences, settings.path("training.db"), once=options.once, say=_say)
     except (TrainingError, StorageError, AgentError, ValueError) as error:
         print(f"nightschool worker: {error}", file=sys.stderr, flush=True)
         return 2
     return 0
 
 
-def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str], None]) -> None:
+def serve(
+    context: JobContext,
+    preferences: PreferenceContext,
+    database: Path,
+    *,
+    once: bool,
+    say: Callable[[str], None],
+) -> None:
     """Runs the jobs of the queue in `database` until a signal, or with `once` until the queue is empty.
 
     A job in progress at the signal is interrupted; the next worker resumes it.
@@ -93,7 +105,7 @@ def serve(context: JobContext, database: Path, *, once: bool, say: Callable[[str
             "log_level": "ERROR",
         }
     )
-    register_workflow(context, say)
+    register_workflow(context, preferences, say)
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
     say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {database}")
@@ -119,7 +131,9 @@ Step = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
 R = TypeVar("R", bound=Record)
 
 
-def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
+def register_workflow(
+    context: JobContext, preferences: PreferenceContext, say: Callable[[str], None]
+) -> None:
     """Registers the durable DBOS workflow `train`: finished steps are recorded and not repeated."""
     from dbos import DBOS
 
@@ -129,9 +143,16 @@ def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
     def training(document: dict[str, Any]) -> dict[str, Any]:
         job = Job.model_validate(document)
         with one_at_a_time:
-            say(f"{job.digest[:8]}: {job.domain}, run {job.run_id}")
+            say(f"{job.digest[:8]}: {job.kind} for {job.domain}, run {job.run_id}")
             started = time.monotonic()
-            result = run(context, job, lambda name, step: DBOS.run_step({"name": name}, step))
+
+            def step(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+                return DBOS.run_step({"name": name}, work)
+
+            if job.kind == "preferences":
+                result = run_preferences(preferences, job, step)
+            else:
+                result = run(context, job, step)
             say(
                 f"{job.digest[:8]}: {result.status} after {time.monotonic() - started:.0f} s: {result.reason}"
             )
@@ -139,13 +160,10 @@ def register_workflow(context: JobContext, say: Callable[[str], None]) -> None:
 
 
 def run(context: JobContext, job: Job, step: Step) -> TrainingResult:
-    """Runs all steps of one job through `step`, which records the result of each.
+    """Runs all steps of a lesson's job through `step`, which records the result of each."""
 
-    An expected error ends the job as failed, with the reason. Any other error is a bug: it is reported as the
-    job's progress and raised.
-    """
-    attempts: list[Attempt] = []
-    try:
+    def steps() -> TrainingResult:
+        attempts: list[Attempt] = []
         while True:
             attempts.append(run_attempt(context, job, step, attempts))
             verdict = attempts[-1].gated.verdict
@@ -153,6 +171,48 @@ def run(context: JobContext, job: Job, step: Step) -> TrainingResult:
                 break
         gated = [attempt.gated for attempt in attempts]
         return _recorded(step, "conclude", TrainingResult, lambda: conclude(context, job, gated))
+
+    return _ended(context, job, steps)
+
+
+def run_preferences(context: PreferenceContext, job: Job, step: Step) -> TrainingResult:
+    """Runs all steps of a preference job through `step`, which records the result of each."""
+
+    def steps() -> TrainingResult:
+        planned = _recorded(step, "plan", PreferencePlan, lambda: preference_jobs.plan(context, job))
+        start = _recorded(
+            step, "measure base", StartMeasured, lambda: preference_jobs.measure_start(context, job, planned)
+        )
+        summary = _recorded(
+            step, "train", TrainingSummary, lambda: preference_jobs.train(context, job, planned, start)
+        )
+        measured = _recorded(
+            step,
+            "measure adapter",
+            AdapterMeasured,
+            lambda: preference_jobs.measure_adapter(context, job, planned, start),
+        )
+        gated = _recorded(
+            step,
+            "gate",
+            GatedAttempt,
+            lambda: preference_jobs.gate_adapter(context, job, planned, start, summary, measured),
+        )
+        return _recorded(
+            step, "conclude", TrainingResult, lambda: preference_jobs.conclude(context, job, gated)
+        )
+
+    return _ended(context.jobs, job, steps)
+
+
+def _ended(context: JobContext, job: Job, steps: Callable[[], TrainingResult]) -> TrainingResult:
+    """The result of all steps.
+
+    An expected error ends the job as failed, with the reason. Any other error is a bug: it is reported as the
+    job's progress and raised.
+    """
+    try:
+        return steps()
     except (TrainingError, StorageError, AgentError) as error:
         log.warning("%s: %s", job.digest[:8], error, exc_info=True)
         context.report(job.digest, Progress(phase="done", message=str(error)))
@@ -230,6 +290,27 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),
         report=ProgressReporter(home / "outbox", _say),
+    )
+
+
+def open_preferences(context: JobContext, *, quick: bool = False) -> PreferenceContext:
+    """Builds the dependencies of preference jobs on top of those of lessons."""
+    from agent.feedback.safety import safety_prompts
+    from training.preferences.gates import PreferenceThresholds
+    from training.preferences.recipes import RECIPES
+    from training.preferences.recipes import quick as quick_preferences
+    from training.preferences.trainer import make_trainer
+
+    def recipe(algorithm: Algorithm) -> PreferenceRecipe:
+        standard = RECIPES[algorithm](context.base.card, context.recipe)
+        return quick_preferences(standard) if quick else standard
+
+    return PreferenceContext(
+        jobs=context,
+        recipe=recipe,
+        train=make_trainer(context.train),
+        thresholds=PreferenceThresholds(lessons=context.thresholds),
+        safety=safety_prompts(),
     )
 
 

@@ -1,14 +1,13 @@
 """Trains preferences with TRL over a PEFT LoRA: TRL's losses plus the card's replay under KL.
 
 Training starts from a copy of the domain's live adapter, which is also the reference that DPO, KTO and GRPO
-are tied to, or from a fresh LoRA. TRL copies the adapter that it is given as a frozen one, named `ref`; only the
-trained one is saved.
+are tied to, or from a fresh LoRA. TRL copies the adapter that it is given as a frozen one, named `ref`; only
+the trained one is saved.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # ships no types
@@ -18,16 +17,15 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer  # type: ignore[att
 
 from agent.engines.bfloat16 import native_bfloat16
 from agent.engines.decoding import attention_window
-from agent.models.card import PromptMessage
 from memory.records.feedback import PreferencePair
 from training.backends import peft
 from training.backends.base import Example, OnProgress, TrainingSummary
-from training.backends.base import Trainer as LessonTrainer
 from training.base_model import StudiedModel
 from training.batches import LengthGroupedSampler
 from training.encoding import Encoded, Encoder, Tensors, answer_logits, with_distributions
 from training.errors import PreferencesRefused
 from training.loss import distillation_loss
+from training.preferences.base import Beside
 from training.preferences.data import (
     AnswerCollator,
     PairCollator,
@@ -37,39 +35,8 @@ from training.preferences.data import (
     replay_batches,
     uses,
 )
+from training.preferences.plain_head import use_plain_head
 from training.preferences.recipes import PreferenceRecipe
-
-
-class PreferenceTrainer(Protocol):
-    """The signature of `train`, which tests replace."""
-
-    def __call__(
-        self,
-        base: StudiedModel,
-        pairs: Sequence[PreferencePair],
-        beside: "Beside",
-        recipe: PreferenceRecipe,
-        out: Path,
-        on_progress: OnProgress,
-        *,
-        start: Path | None = None,
-    ) -> TrainingSummary:
-        """Writes exactly `adapter_config.json` and `adapter_model.safetensors` to the folder `out`.
-
-        `start` is the folder of the adapter to go on from; it is not changed. Raises PreferencesRefused
-        without a pair that fits, BaseModelUnusable, TrainingDiverged.
-        """
-        ...
-
-
-class Beside(NamedTuple):
-    """What is held while preferences are trained."""
-
-    replay: Sequence[Example]
-    """The base model's own answers."""
-    lessons: Sequence[Example]
-    """Questions and answers of the lessons that the start knows; it has to keep its own distribution on
-    them."""
 
 
 class Prepared(NamedTuple):
@@ -82,37 +49,6 @@ class Prepared(NamedTuple):
     rows: list[PairRow]
     weights: list[float]
     replay: Iterator[Tensors]
-
-
-def make_trainer(lessons: LessonTrainer) -> PreferenceTrainer:
-    """The trainer of all algorithms; plain fine-tuning goes through the trainer of `lessons`."""
-
-    def train(
-        base: StudiedModel,
-        pairs: Sequence[PreferencePair],
-        beside: Beside,
-        recipe: PreferenceRecipe,
-        out: Path,
-        on_progress: OnProgress,
-        *,
-        start: Path | None = None,
-    ) -> TrainingSummary:
-        """See PreferenceTrainer; deterministic on one machine for the same recipe and pairs."""
-        if recipe.algorithm == "sft":
-            return _fine_tune(lessons, base, pairs, beside, recipe, out, on_progress, start)
-        started = time.monotonic()
-        prepared = prepare(base, pairs, beside, recipe, start)
-        if recipe.algorithm == "grpo":
-            from training.preferences.grpo import fit_grpo  # TRL's GRPO trainer takes long to import
-
-            summary = fit_grpo(base, prepared, recipe, out, on_progress)
-        else:
-            summary = (_fit_dpo if recipe.algorithm == "dpo" else _fit_kto)(
-                prepared, recipe, out, on_progress
-            )
-        return summary.model_copy(update={"seconds": time.monotonic() - started})
-
-    return train
 
 
 def prepare(
@@ -199,9 +135,10 @@ class ReplayKTOTrainer(WithReplay, KTOTrainer):
     """KTO with replay."""
 
 
-def _fit_dpo(
+def fit_dpo(
     prepared: Prepared, recipe: PreferenceRecipe, out: Path, on_progress: OnProgress
 ) -> TrainingSummary:
+    """Trains by direct preference optimisation. Raises TrainingDiverged."""
     numbers = uses(prepared.weights, recipe.epochs, recipe.lesson.seed)
     rows = [prepared.rows[number] for number in numbers]
     order = _order([row.length for row in rows], recipe)
@@ -218,9 +155,10 @@ def _fit_dpo(
     return summary_of(losses, collator.seen)
 
 
-def _fit_kto(
+def fit_kto(
     prepared: Prepared, recipe: PreferenceRecipe, out: Path, on_progress: OnProgress
 ) -> TrainingSummary:
+    """Trains by Kahneman-Tversky optimisation. Raises TrainingDiverged."""
     numbers = uses(prepared.weights, recipe.epochs, recipe.lesson.seed)
     rows = answer_rows([prepared.rows[number] for number in numbers])
     order = _order([len(row.prompt) + len(row.completion) for row in rows], recipe)
@@ -286,6 +224,8 @@ def run_trainer(
     trainer: Any, prepared: Prepared, recipe: PreferenceRecipe, out: Path, on_progress: OnProgress
 ) -> list[float]:
     """Trains and saves the adapter; returns the loss of each step. Raises TrainingDiverged."""
+    if not torch.cuda.is_available():
+        use_plain_head(prepared.adapted)
     monitor = peft.LossMonitor(on_progress)
     trainer.add_callback(monitor)
     trainer.remove_callback(PrinterCallback)  # the monitor reports progress
@@ -299,37 +239,3 @@ def summary_of(losses: Sequence[float], tokens: int) -> TrainingSummary:
     """The summary of a run; its caller adds the seconds."""
     last = losses[-max(1, len(losses) // 10) :]
     return TrainingSummary(steps=len(losses), tokens=tokens, seconds=0.0, loss=sum(last) / len(last))
-
-
-def _fine_tune(
-    lessons: LessonTrainer,
-    base: StudiedModel,
-    pairs: Sequence[PreferencePair],
-    beside: Beside,
-    recipe: PreferenceRecipe,
-    out: Path,
-    on_progress: OnProgress,
-    start: Path | None,
-) -> TrainingSummary:
-    """Teaches the preferred answers as a lesson is taught, with the start's lessons rehearsed among them."""
-    usable = [pair for pair in pairs if pair.chosen is not None]
-    if not usable:
-        raise PreferencesRefused("no preference pair has an answer that somebody liked: sft needs some")
-    numbers = uses([pair.weight for pair in usable], recipe.epochs, recipe.lesson.seed)
-    taught = [_taught(usable[number]) for number in numbers]
-    as_lesson = recipe.lesson.model_copy(
-        update={
-            "name": recipe.name,
-            "learning_rate": recipe.learning_rate,
-            "batch": recipe.batch,
-            "beside": recipe.beside,
-            "distillation": recipe.distillation,
-        }
-    )
-    return lessons(base, (*taught, *beside.lessons, *beside.replay), as_lesson, out, on_progress, start=start)
-
-
-def _taught(pair: PreferencePair) -> Example:
-    assert pair.chosen is not None
-    messages = tuple(PromptMessage(role=each.role, content=each.content) for each in pair.messages)
-    return Example(messages=messages, answer=pair.chosen)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent.engines.adapter_files import digest_of_files
 from agent.errors import EngineError, EngineUnavailable
-from agent.feedback.safety import SafetyPrompt, safety_prompts
+from agent.feedback.safety import SafetyPrompt
 from memory.adapters.base import promotion_blocker
 from memory.outbox import files as outbox
 from memory.outbox.base import TrainingResult
@@ -51,7 +51,7 @@ from training.jobs import (
     progress_counter,
     report,
 )
-from training.preferences.backend import Beside, PreferenceTrainer
+from training.preferences.base import Beside, PreferenceTrainer
 from training.preferences.evaluate import (
     CANARY_TOKENS,
     SAFETY_TOKENS,
@@ -81,7 +81,7 @@ class PreferenceContext:
     recipe: Callable[[Algorithm], PreferenceRecipe]
     train: PreferenceTrainer
     thresholds: PreferenceThresholds
-    safety: Sequence[SafetyPrompt] = safety_prompts()
+    safety: Sequence[SafetyPrompt]
     """The prompts that safety is measured on."""
 
 
