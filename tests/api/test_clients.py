@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import openai
 import pytest
@@ -239,3 +240,29 @@ async def test_langchain_gets_structured_output(listen: Listen, runtime: Runtime
         chat = ChatOpenAI(base_url=f"{address}/v1", api_key=lambda: "none", model="auto", max_retries=0)
         structured = chat.with_structured_output(schema, method="json_schema")
         assert await structured.ainvoke("Name an animal.") == {"name": "lemur"}
+
+
+async def test_openais_client_finds_the_id_in_the_reply_and_sends_feedback(client: AsyncOpenAI) -> None:
+    async def rate(id: str, rating: int) -> dict[str, Any]:
+        body = {"interaction_id": id, "rating": rating}
+        return dict(await client.post("/feedback", cast_to=dict[str, Any], body=body))
+
+    whole = await client.chat.completions.create(model="auto", messages=LEMUR)
+    chunks = [
+        chunk
+        async for chunk in await client.chat.completions.create(model="auto", messages=LEMUR, stream=True)
+    ]
+    response = await client.responses.create(model="auto", input="What is a lemur?")
+    for rating, id in enumerate((whole.id, chunks[0].id, response.id), start=1):
+        stored = await rate(id, rating)
+        assert stored["interaction_id"] in id
+        assert [each["value"] for each in stored["feedback"]] == [rating]
+    with pytest.raises(openai.NotFoundError, match="no interaction"):
+        await rate("chatcmpl-nowhere", 1)
+
+
+async def test_langchains_client_keeps_the_id_for_feedback(chat: ChatOpenAI, client: AsyncOpenAI) -> None:
+    reply = await chat.ainvoke([HumanMessage("What is a lemur?")])
+    body = {"interaction_id": reply.response_metadata["id"], "vote": "up"}
+    stored = await client.post("/feedback", cast_to=dict[str, Any], body=body)
+    assert [each["kind"] for each in stored["feedback"]] == ["vote"]

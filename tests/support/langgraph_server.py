@@ -17,6 +17,7 @@ from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.embedding.embedder import HashingEmbedder
+from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
@@ -43,6 +44,7 @@ async def open_fakes(
             crons=server.crons,
             keys=ApiKeys(runtime.database),
             feedback=FeedbackStore(runtime.database),
+            annotations=Annotations(runtime.database),
             learn_runs=server.learn_runs,
             embedder=HashingEmbedder(),
             items=items,
