@@ -1,1 +1,1 @@
-"""The api benchmark: `python -m benchmarks.api`."""
+"""Benchmark of the api: `python -m benchmarks.api`."""

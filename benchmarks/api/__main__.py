@@ -1,6 +1,6 @@
-"""Benchmark of the api: what it adds to an engine, what a run costs, and what grows.
+"""Benchmark of the api: added latency, throughput, the cost of a run, and growth of memory and checkpoints.
 
-One run measures on one machine: our service, raw vLLM, LangGraph's in-memory server and aegra.
+Compares our service with raw vLLM, LangGraph's in-memory server and aegra on the same machine.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from memory.results import FOLDER, write
 
 NOOP = ("benchmarks.api.noop",)
 PROCESSES = 2
-"""Api processes on PostgreSQL: one for each of the two cores that the goals are for."""
+"""Number of api processes on PostgreSQL: one per core of the machine that the goals are set for."""
 
 
 class Scale:
-    """How many requests each measurement makes."""
+    """Number of requests per measurement."""
 
     def __init__(self, quick: bool) -> None:
         self.single = 50 if quick else 300
@@ -50,12 +50,12 @@ class Benchmark:
     home: Path
     scale: Scale
     upstream: str
-    """URL of the stub."""
+    """URL of the stub engine."""
     figures: dict[str, float] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
 
     def stub(self) -> None:
-        """Chats over an engine that answers at once, and the parts of their time."""
+        """Chats with the stub engine, and the CPU time of their parts."""
         scale = self.scale
         with service(self.home / "chats", self.upstream) as (url, pid):
             self.figures |= asyncio.run(
@@ -63,13 +63,13 @@ class Benchmark:
                     self.upstream, url, pid, single=scale.single, many=scale.many, growth=scale.chats
                 )
             )
-        self.figures |= self._parts_of_a_turn()
+        self.figures |= self._turn_parts()
 
     def runs(self) -> None:
-        """Runs of a graph that does nothing, and a long conversation, on SQLite."""
+        """Runs of the no-op graph and a long conversation, on SQLite."""
         home, scale = self.home / "runs", self.scale
         with service(home, self.upstream, NOOP) as (url, pid):
-            self._waits("our {}", [url])
+            self._measure_runs("our {}", [url])
             self.figures |= asyncio.run(runs.memory_growth(url, pid, count=scale.threads))
             self.figures |= asyncio.run(
                 runs.long_conversation(url, home / "checkpoints.db", turns=scale.turns)
@@ -87,10 +87,10 @@ class Benchmark:
             urls = [url for url, _ in processes]
             rate = asyncio.run(chats.rate(urls, self.scale.many))
             self.figures["requests a second, stub, on PostgreSQL"] = rate
-            self._waits("our {}, on PostgreSQL", urls)
+            self._measure_runs("our {}, on PostgreSQL", urls)
 
     def vllm(self) -> None:
-        """Chats over vLLM with the default model, and with the chosen one if that is another."""
+        """Chats with vLLM, for the default model and for the model in use."""
         for model, suffix in _models():
             measured = chats.share_of_vllm(self.home / f"vllm-{model.name}", model, self.scale.vllm)
             self.figures |= {f"{name}{suffix}": figure for name, figure in measured.items()}
@@ -98,7 +98,7 @@ class Benchmark:
     def official(self) -> None:
         """The same runs in LangGraph's own in-memory server."""
         with official.server(self.home) as url:
-            self._waits("official {}", [url])
+            self._measure_runs("official {}", [url])
 
     def aegra(self) -> None:
         """The same runs in aegra on PostgreSQL."""
@@ -106,10 +106,10 @@ class Benchmark:
             postgresql.cluster() as cluster,
             aegra.server(self.home, cluster.create("aegra")) as url,
         ):
-            self._waits("aegra {}", [url])
+            self._measure_runs("aegra {}", [url])
 
     def measure(self, part: str) -> None:
-        """Measures a part by its name. What another server lacks is noted, and only that part left out."""
+        """Measures a part by name. A part with another server is skipped if that server is unavailable."""
         method: Callable[[], None] = getattr(self, part)
         print(f"measuring {part}: {method.__doc__}", flush=True)
         try:
@@ -123,30 +123,32 @@ class Benchmark:
         if part in self.unavailable:
             print(f"not measured: {self.unavailable[part]}", flush=True)
 
-    def _waits(self, name: str, urls: Sequence[str]) -> None:
-        waits = runs.waits(urls, noop.NAME, single=self.scale.runs, burst=self.scale.burst)
-        self.figures |= {name.format(key): figure for key, figure in asyncio.run(waits).items()}
+    def _measure_runs(self, name: str, urls: Sequence[str]) -> None:
+        speed = runs.run_speed(urls, noop.NAME, single=self.scale.runs, burst=self.scale.burst)
+        self.figures |= {name.format(key): figure for key, figure in asyncio.run(speed).items()}
 
-    def _parts_of_a_turn(self) -> dict[str, float]:
-        """CPU time of the parts of a turn, in a process of their own."""
+    def _turn_parts(self) -> dict[str, float]:
+        """CPU time of the parts of a turn, measured in a new process."""
         home = self.home / "parts"
         env = settings(home, self.upstream)
         command = [sys.executable, "-m", "benchmarks.api.parts", chats.QUESTION[0]["content"]]
         command.append(str(self.scale.single))
         with running([sys.executable, "-m", "api.cli.main", "graph"], home / "graph.log", env=env):
-            done = subprocess.run(command, env=os.environ | env, check=True, capture_output=True, text=True)
-        figures: dict[str, float] = json.loads(done.stdout)
+            completed = subprocess.run(
+                command, env=os.environ | env, check=True, capture_output=True, text=True
+            )
+        figures: dict[str, float] = json.loads(completed.stdout)
         return figures
 
 
 OTHERS = ("official", "aegra")
 QUICK = ("stub", "runs")
 PARTS = (*QUICK, "postgresql", "vllm", *OTHERS)
-"""Methods of Benchmark, in the order in which they are measured."""
+"""Methods of Benchmark, in the order of the measurements."""
 
 
 def main() -> int:
-    """Measures and writes the result."""
+    """Runs the benchmark and writes the result."""
     options = _options()
     quick = options.quick or options.only is not None
     parts = options.only or (QUICK if options.quick else PARTS)
@@ -162,7 +164,7 @@ def main() -> int:
     result = page.result(
         benchmark.figures,
         benchmark.unavailable,
-        whole=not quick,
+        complete=not quick,
         command="make bench-api"
         + (" QUICK=1" if options.quick else "")
         + (f" ONLY={','.join(parts)}" if options.only else ""),
@@ -177,14 +179,14 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.api", description="Measures what the api adds, beside other servers."
+        prog="python -m benchmarks.api", description="Measures the api and compares it with other servers."
     )
-    parser.add_argument("--quick", action="store_true", help=f"a tenth of it, and only {' and '.join(QUICK)}")
     parser.add_argument(
-        "--only", type=_parts, metavar="PARTS", help=f"some parts, by commas: {','.join(PARTS)}"
+        "--quick", action="store_true", help=f"fewer requests, and only {' and '.join(QUICK)}"
     )
-    parser.add_argument("--test", type=float, metavar="MINUTES", help="what `make test` took, for its goal")
-    parser.add_argument("--unit", type=float, metavar="SECONDS", help="what `make unit` took, for its goal")
+    parser.add_argument("--only", type=_parts, metavar="PARTS", help=f"comma-separated: {','.join(PARTS)}")
+    parser.add_argument("--test", type=float, metavar="MINUTES", help="duration of `make test`, for its goal")
+    parser.add_argument("--unit", type=float, metavar="SECONDS", help="duration of `make unit`, for its goal")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder of the results (default: {FOLDER})")
     return parser.parse_args()
 
@@ -198,7 +200,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 @contextmanager
 def _stub(model: AddedModel) -> Iterator[str]:
-    """A stub of an engine; yields its URL."""
+    """Runs the stub engine; yields its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "benchmarks.api.upstream", str(port), str(model.folder)]
@@ -210,12 +212,12 @@ def _stub(model: AddedModel) -> Iterator[str]:
 
 
 def _models() -> list[tuple[AddedModel, str]]:
-    """The models to measure vLLM with, and the suffix of their figures."""
+    """The default model and the model in use, each with the suffix of its figures."""
     default = shipped_catalogue().default
     models = [(resolve_model(read_settings(model=default)), "")]
-    chosen = resolve_model(read_settings())
-    if chosen.name != models[0][0].name:
-        models.append((chosen, f", {chosen.name}"))
+    in_use = resolve_model(read_settings())
+    if in_use.name != models[0][0].name:
+        models.append((in_use, f", {in_use.name}"))
     return models
 
 

@@ -1,4 +1,4 @@
-"""aegra, a server with LangGraph's API that stores its runs in PostgreSQL, with the same no-op graph."""
+"""aegra, a server with LangGraph's API on PostgreSQL, with the no-op graph, in its own environment."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def server(home: Path, database_url: str) -> Iterator[str]:
     config.write_text(json.dumps({"graphs": {noop.NAME: "./noop.py:graph"}}), encoding="utf-8")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    # Its log level is the same as ours in `processes.settings`; everything else is its default.
+    # The same log level as in `processes.settings`; otherwise its defaults.
     env = {"AEGRA_CONFIG": str(config), "DATABASE_URL": database_url, "LOG_LEVEL": "WARNING"}
     options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--no-access-log"]
     serve = [str(command), "aegra_api.main:app", *options]

@@ -1,4 +1,4 @@
-"""Chat completions measured: what the api adds to an engine, and how much of its throughput is left."""
+"""Chat completions: the latency that the api adds to an engine, and the throughput that remains."""
 
 import asyncio
 import itertools
@@ -12,13 +12,12 @@ from aiohttp import ClientSession
 
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.models.store import AddedModel
-from benchmarks.api.load import Ask, in_turn, together
+from benchmarks.api.load import Request, interleaved_latencies, throughput
 from benchmarks.api.processes import free_port, resident_megabytes, running, service
 
 QUESTION = [{"role": "user", "content": "What is a library?"}]
-"""Short, so that most of the time goes into what is measured. The stub answers it confidently, as most models
-do."""
-DIRECT = {
+"""Short, to keep the model's share of the time small. The stub answers it confidently, as most models do."""
+DIRECT_BODY = {
     "model": "nightschool",
     "messages": QUESTION,
     "max_tokens": 16,
@@ -27,69 +26,79 @@ DIRECT = {
     "logprobs": True,
     "top_logprobs": 20,
 }
-THROUGH = {"model": "nightschool", "messages": QUESTION, "max_tokens": 16}
+"""The request that the api sends to the engine."""
+API_BODY = {"model": "nightschool", "messages": QUESTION, "max_tokens": 16}
 CLIENTS = 32
 ROUNDS = 3
+WARM_UP = 20
+"""Unmeasured requests at the start."""
 PATH = "/v1/chat/completions"
 
 
 async def latency_and_memory(
     upstream: str, url: str, pid: int, *, single: int, many: int, growth: int
 ) -> dict[str, float]:
-    """What one api process adds to an engine that answers at once, and how its memory grows.
+    """What one api process adds to the stub engine, and how its memory grows.
 
-    `single` requests one by one, `many` by 32 clients, `growth` requests for the memory.
+    Sends `single` sequential requests, `many` requests by 32 clients, and `growth` requests between the two
+    memory readings.
     """
     figures: dict[str, float] = {}
-    async with ClientSession(upstream) as direct, ClientSession(url) as through:
+    async with ClientSession(upstream) as engine, ClientSession(url) as api:
         for streamed in (False, True):
-            asks = [completion(direct, DIRECT, streamed), completion(through, THROUGH, streamed)]
-            await in_turn(asks, 20)
-            alone, ours = (np.percentile(took, (50, 95)) * 1000 for took in await in_turn(asks, single))
+            direct, through_api = (
+                completion(engine, DIRECT_BODY, streamed),
+                completion(api, API_BODY, streamed),
+            )
+            await interleaved_latencies([direct, through_api], WARM_UP)
+            direct_ms, api_ms = (
+                np.percentile(seconds, (50, 95)) * 1000
+                for seconds in await interleaved_latencies([direct, through_api], single)
+            )
             suffix = ", streamed" if streamed else ""
-            for which, without, added in zip((50, 95), alone, ours - alone, strict=True):
-                figures[f"direct p{which} ms{suffix}"] = float(without)
-                figures[f"added p{which} ms{suffix}"] = float(added)
-            figures[f"requests a second, stub{suffix}"] = await together(asks[1], CLIENTS, many)
-            figures[f"requests a second, stub alone{suffix}"] = await together(asks[0], CLIENTS, many)
+            for percentile, without, added in zip((50, 95), direct_ms, api_ms - direct_ms, strict=True):
+                figures[f"direct p{percentile} ms{suffix}"] = float(without)
+                figures[f"added p{percentile} ms{suffix}"] = float(added)
+            figures[f"requests a second, stub{suffix}"] = await throughput(through_api, CLIENTS, many)
+            figures[f"requests a second, stub alone{suffix}"] = await throughput(direct, CLIENTS, many)
         before = resident_megabytes(pid)
-        await together(completion(through, THROUGH, False), CLIENTS, growth)
+        await throughput(completion(api, API_BODY, False), CLIENTS, growth)
         figures["memory growth MB, chats"] = resident_megabytes(pid) - before
         figures["memory MB"] = resident_megabytes(pid)
     return figures
 
 
 async def rate(urls: Sequence[str], total: int) -> float:
-    """Completions per second of several api processes together, to which the clients turn in rotation."""
+    """Completions per second of several api processes, which get the requests in rotation."""
     sessions = [ClientSession(url) for url in urls]
     try:
-        asks = itertools.cycle([completion(session, THROUGH, False) for session in sessions])
+        rotation = itertools.cycle([completion(session, API_BODY, False) for session in sessions])
 
-        async def ask() -> None:
-            await next(asks)()
+        async def send() -> None:
+            await next(rotation)()
 
-        await together(ask, CLIENTS, CLIENTS * len(urls))
-        return await together(ask, CLIENTS, total)
+        await throughput(send, CLIENTS, CLIENTS * len(urls))
+        return await throughput(send, CLIENTS, total)
     finally:
         for session in sessions:
             await session.close()
 
 
 def share_of_vllm(home: Path, model: AddedModel, requests: int) -> dict[str, float]:
-    """Throughput of vLLM at 32 clients, directly and through one api process."""
+    """Throughput of vLLM with 32 clients, directly and through one api process."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command, env = serving(model, port)
     home.mkdir(parents=True, exist_ok=True)
     with (
         running(command, home / "engine.log", ready=f"{url}/health", env=env),
-        service(home / "service", url) as (ours, _),
+        service(home / "service", url) as (api_url, _),
     ):
-        return asyncio.run(_share(url, ours, requests))
+        return asyncio.run(_share_of_vllm(url, api_url, requests))
 
 
 def serving(model: AddedModel, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command that serves the model as `nightschool up` does on a CPU, and its environment."""
+    """The command that `nightschool up` serves the model with on a CPU, and its environment."""
     card, folder = model.card, str(model.folder)
     command = serve_command(
         folder,
@@ -102,26 +111,26 @@ def serving(model: AddedModel, port: int) -> tuple[list[str], dict[str, str]]:
     return command, serve_environment(folder, context=card.context, cores=len(os.sched_getaffinity(0)))
 
 
-def completion(http: ClientSession, body: dict[str, Any], streamed: bool) -> Ask:
-    """A request for a completion, whose reply is read to its end."""
-    request = body | ({"stream": True} if streamed else {})
+def completion(http: ClientSession, body: dict[str, Any], streamed: bool) -> Request:
+    """A request for a chat completion."""
+    sent = body | ({"stream": True} if streamed else {})
 
-    async def ask() -> None:
-        async with http.post(PATH, json=request) as reply:
+    async def send() -> None:
+        async with http.post(PATH, json=sent) as reply:
             reply.raise_for_status()
             await reply.read()
 
-    return ask
+    return send
 
 
-async def _share(url: str, ours: str, requests: int) -> dict[str, float]:
-    async with ClientSession(url) as direct, ClientSession(ours) as through:
-        alone, with_us = completion(direct, DIRECT, False), completion(through, THROUGH, False)
+async def _share_of_vllm(url: str, api_url: str, requests: int) -> dict[str, float]:
+    async with ClientSession(url) as engine, ClientSession(api_url) as api:
+        direct, through_api = completion(engine, DIRECT_BODY, False), completion(api, API_BODY, False)
         rates: dict[str, list[float]] = {"alone": [], "through": []}
-        await together(with_us, CLIENTS, CLIENTS)
-        for _ in range(ROUNDS):  # in turns, so that both see the same machine
-            rates["alone"].append(await together(alone, CLIENTS, requests))
-            rates["through"].append(await together(with_us, CLIENTS, requests))
+        await throughput(through_api, CLIENTS, CLIENTS)
+        for _ in range(ROUNDS):  # alternating, so that both see the same load of the machine
+            rates["alone"].append(await throughput(direct, CLIENTS, requests))
+            rates["through"].append(await throughput(through_api, CLIENTS, requests))
     figures = {f"requests a second, vLLM {name}": float(np.median(values)) for name, values in rates.items()}
     share = figures["requests a second, vLLM through"] / figures["requests a second, vLLM alone"]
     return figures | {"share of vLLM's own throughput": share}

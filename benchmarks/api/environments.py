@@ -1,4 +1,4 @@
-"""Environments of other servers: a virtual environment each under .nightschool, kept between benchmarks."""
+"""Virtual environments of the other servers, under .nightschool and reused by later runs."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ INSTALL_SECONDS = 900
 
 
 class Unavailable(Exception):
-    """Software that the benchmark compares with cannot be installed or started here; says why."""
+    """Software for a comparison cannot be installed or started here; the message has the reason."""
 
 
 def installed(folder: Path, packages: Sequence[str], command: str) -> Path:

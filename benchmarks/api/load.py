@@ -1,6 +1,6 @@
-"""Load generator: latency of sequential requests, and throughput of concurrent clients.
+"""Load generator: latency of sequential requests and throughput of concurrent clients.
 
-A request that raises ends the measurement.
+An exception from a request is raised to the caller.
 """
 
 import asyncio
@@ -9,29 +9,33 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
-Ask = Callable[[], Awaitable[object]]
+Request = Callable[[], Awaitable[object]]
+"""Sends one request and reads its reply."""
 
 
-async def in_turn(asks: Sequence[Ask], times: int) -> list[np.ndarray]:
-    """Latencies in seconds, `times` for each request; the requests alternate, so conditions are equal."""
-    seconds: list[list[float]] = [[] for _ in asks]
+async def interleaved_latencies(requests: Sequence[Request], times: int) -> list[np.ndarray]:
+    """Latencies in seconds, `times` for each request.
+
+    The requests alternate, so that all see the same load of the machine.
+    """
+    latencies: list[list[float]] = [[] for _ in requests]
     for _ in range(times):
-        for ask, took in zip(asks, seconds, strict=True):
+        for send, of_request in zip(requests, latencies, strict=True):
             started = time.perf_counter()
-            await ask()
-            took.append(time.perf_counter() - started)
-    return [np.asarray(took) for took in seconds]
+            await send()
+            of_request.append(time.perf_counter() - started)
+    return [np.asarray(of_request) for of_request in latencies]
 
 
-async def together(ask: Ask, clients: int, total: int) -> float:
-    """Requests per second of concurrent clients; each sends its next request after the last reply."""
+async def throughput(send: Request, clients: int, total: int) -> float:
+    """Requests per second of concurrent clients; each sends its next request after the previous reply."""
     left = total
 
     async def client() -> None:
         nonlocal left
         while left > 0:
             left -= 1
-            await ask()
+            await send()
 
     started = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))

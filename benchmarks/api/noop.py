@@ -1,8 +1,8 @@
-"""A graph that does nothing, and our service with it: what is left is what a run itself costs.
+"""A no-op graph, to measure the cost of a run itself, and our service with that graph.
 
     python -m benchmarks.api.noop      (settings as for `nightschool api`)
 
-LangGraph's own server is given the same graph for comparison, as `noop.py:graph`.
+The other servers load the same graph as `noop.py:graph`.
 """
 
 from collections.abc import Sequence
@@ -16,42 +16,42 @@ NAME = "noop"
 
 
 class State(TypedDict, total=False):
-    """One value, which nobody changes."""
+    """A single value, which the graph does not change."""
 
     said: str
 
 
-def rest(state: State) -> dict[str, Any]:
-    """Changes nothing."""
+def do_nothing(state: State) -> dict[str, Any]:
+    """Returns no update."""
     return {}
 
 
 def build() -> StateGraph[State, Any, State, State]:
-    """The graph, not yet compiled."""
-    made: StateGraph[State, Any, State, State] = StateGraph(State)
-    made.add_node("rest", rest)
-    made.add_edge(START, "rest")
-    made.add_edge("rest", END)
-    return made
+    """The graph, not compiled."""
+    uncompiled: StateGraph[State, Any, State, State] = StateGraph(State)
+    uncompiled.add_node("noop", do_nothing)
+    uncompiled.add_edge(START, "noop")
+    uncompiled.add_edge("noop", END)
+    return uncompiled
 
 
 graph = build().compile()
 
 
-class Said(BaseModel):
-    """The input."""
+class Input(BaseModel):
+    """The input of a run."""
 
     said: str = ""
 
 
 class NoopSpec:
-    """The graph on threads; see `graphs.server.graph_spec.GraphSpec`."""
+    """The graph for our run server; see `graphs.server.graph_spec.GraphSpec`."""
 
     name = NAME
     description = "Does nothing."
     recursion_limit = 5
     stored_modes: tuple[str, ...] = ()
-    input: type[BaseModel] = Said
+    input: type[BaseModel] = Input
     options: type[BaseModel] = BaseModel
 
     def __init__(self, saver: Any) -> None:
@@ -60,33 +60,33 @@ class NoopSpec:
     async def validate_input(
         self, thread_id: str, values: dict[str, Any], options: dict[str, Any]
     ) -> dict[str, Any]:
-        """Takes what fits."""
-        return Said.model_validate(values).model_dump()
+        """Validates the input only."""
+        return Input.model_validate(values).model_dump()
 
     async def initial_state(
         self, thread_id: str, accepted: dict[str, Any], *, streamed: bool
     ) -> dict[str, Any]:
-        """As it came."""
+        """The input, unchanged."""
         return accepted
 
     async def update_on_resume(self, thread_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """As it is."""
+        """No update."""
         return {}
 
     def validate_answer(self, value: Any) -> Any:
-        """It never asks."""
+        """Raises ValueError, because the graph never interrupts."""
         raise ValueError("noop never waits for an answer")
 
     def validate_update(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Anything goes."""
+        """Accepts any update."""
         return values
 
     async def record_failure(self, thread_id: str, kind: Any, reason: str) -> None:
-        """Nothing to note."""
+        """Records nothing."""
 
 
 def main() -> None:
-    """Serves until a signal."""
+    """Serves until the process gets a signal."""
     from agent.settings import read_settings
     from api.compose import shipped_graphs
     from api.serving import serve

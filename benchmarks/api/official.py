@@ -1,6 +1,6 @@
-"""LangGraph's own in-memory server with the same no-op graph, in an environment of its own.
+"""LangGraph's own in-memory server with the no-op graph, in its own environment.
 
-Its licence (Elastic) allows running it and not copying it; nothing of its source is read here.
+Its Elastic licence allows running it, but not copying its source.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The api benchmark's goals, the comparisons between servers, and the result page."""
+"""Goals, comparisons between servers, and the result page of the api benchmark."""
 
 from collections.abc import Mapping
 
@@ -23,10 +23,11 @@ GOALS = {
     "memory growth MB, runs": Goal(at="<=", bound=20),
     "bytes of turn 100 over turn 10": Goal(at="<=", bound=1.1),
 }
-TEXT = """`direct`: the engine asked without us, with the same prompt. `added`: what we take on top of it. \
-`our`: one api process on SQLite, as `nightschool up` starts it; `on PostgreSQL`: {processes} api processes \
-on one PostgreSQL, to which the clients turn in rotation. `official`: LangGraph's in-memory server. `aegra`: \
-one process on PostgreSQL. All share the cores with the clients and the stub. The model is {model}."""
+TEXT = """`direct`: the engine without the api, with the same prompt. `added`: the additional time through \
+the api. `our`: one api process on SQLite, as `nightschool up` starts it. `on PostgreSQL`: {processes} api \
+processes that share a PostgreSQL and get the requests in rotation. `official`: LangGraph's in-memory \
+server. `aegra`: one process on PostgreSQL. All share the cores with the clients and the stub. The model is \
+{model}."""
 RATIOS = (
     ("our runs a second over official", "our runs a second", "official runs a second"),
     ("our runs a second over aegra", "our runs a second", "aegra runs a second"),
@@ -42,15 +43,15 @@ RATIOS = (
 """Name, numerator and denominator."""
 
 
-def compared(figures: Mapping[str, float], processes: int) -> dict[str, float]:
-    """The figures that follow from others; those whose parts were not measured are left out.
+def derived_figures(figures: Mapping[str, float], processes: int) -> dict[str, float]:
+    """The figures that are computed from others, as far as these were measured.
 
-    `processes` is the number of api processes that ran on PostgreSQL.
+    `processes` is the number of api processes on PostgreSQL.
     """
     derived = {
-        name: figures[above] / figures[below]
-        for name, above, below in RATIOS
-        if above in figures and below in figures
+        name: figures[numerator] / figures[denominator]
+        for name, numerator, denominator in RATIOS
+        if numerator in figures and denominator in figures
     }
     rates = {
         1: figures.get("requests a second, stub"),
@@ -68,17 +69,17 @@ def result(
     figures: Mapping[str, float],
     unavailable: Mapping[str, str],
     *,
-    whole: bool,
+    complete: bool,
     command: str,
     seconds: float,
     model: str,
     processes: int,
 ) -> Result:
-    """The result; `unavailable` says of what could not be measured why.
+    """The result; `unavailable` has the reason for each part that could not be measured.
 
-    A part of the benchmark (not `whole`) has only the goals whose figures were measured.
+    A run of some parts only (not `complete`) has just the goals whose figures it measured.
     """
-    figures = {**figures, **compared(figures, processes)}
+    figures = {**figures, **derived_figures(figures, processes)}
     tables = [
         Table(
             title="All figures",
@@ -97,11 +98,11 @@ def result(
             )
         )
     return Result(
-        name=NAME if whole else f"{NAME}-quick",
+        name=NAME if complete else f"{NAME}-quick",
         title="What the api adds",
         command=command,
         seconds=seconds,
         figures=figures,
-        goals=GOALS if whole else {key: GOALS[key] for key in GOALS if key in figures},
+        goals=GOALS if complete else {key: GOALS[key] for key in GOALS if key in figures},
         tables=tuple(tables),
     )

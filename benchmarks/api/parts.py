@@ -1,8 +1,8 @@
-"""Where a turn's time goes: the same turn in one process, with one part after the other left out.
+"""CPU time of the parts of a chat turn, measured in-process by leaving out one part after the other.
 
     python -m benchmarks.api.parts QUESTION TIMES      (settings as for `nightschool api`; prints JSON)
 
-What HTTP adds is not among them; it is the rest of what the service takes.
+HTTP is not included; it accounts for the rest of the service's time.
 """
 
 import asyncio
@@ -23,11 +23,12 @@ from graphs.state import Runtime
 from memory.feedback.interactions import InteractionLog
 from memory.records.interactions import Interaction
 
-WARM = 20
+WARM_UP = 20
+"""Unmeasured turns at the start."""
 
 
-class _Answered:
-    """An engine that has its answer ready."""
+class _ReadyEngine:
+    """An engine with a ready-made reply."""
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
@@ -43,7 +44,7 @@ class _Answered:
         yield self._reply
 
 
-class _Forgetful:
+class _NoLog:
     """An interaction log that keeps nothing."""
 
     async def save(self, interaction: Interaction) -> None:
@@ -51,33 +52,33 @@ class _Forgetful:
 
 
 async def parts(question: str, times: int) -> dict[str, float]:
-    """Milliseconds of this process's CPU time that the parts of a turn take, by the settings."""
+    """CPU milliseconds per turn in this process, in total and by part."""
     async with open_service(read_settings()) as service:
         start = initial_state([HumanMessage(question)], requested=service.runtime.base_name)
         reply = await service.runtime.engine.chat(start["messages"])
-        answered = replace(service.runtime, engine=cast(Engine, _Answered(reply)))
-        alone = replace(answered, interactions=cast(InteractionLog, _Forgetful()))
+        ready = replace(service.runtime, engine=cast(Engine, _ReadyEngine(reply)))
+        unlogged = replace(ready, interactions=cast(InteractionLog, _NoLog()))
 
         def turn(runtime: Runtime) -> Callable[[], Awaitable[Any]]:
             return lambda: chat(service.chat, runtime, start)
 
-        all_of_it = await _milliseconds(turn(service.runtime), times)
-        without_engine = await _milliseconds(turn(answered), times)
-        graph = await _milliseconds(turn(alone), times)
+        total = await _cpu_milliseconds(turn(service.runtime), times)
+        without_engine = await _cpu_milliseconds(turn(ready), times)
+        without_log = await _cpu_milliseconds(turn(unlogged), times)
     return {
-        "CPU ms of a turn in the process": all_of_it,
-        "of it: asking the engine and reading its answer": all_of_it - without_engine,
-        "of it: keeping the interaction": without_engine - graph,
-        "of it: LangGraph and our steps": graph,
+        "CPU ms of a turn in the process": total,
+        "of it: asking the engine and reading its answer": total - without_engine,
+        "of it: keeping the interaction": without_engine - without_log,
+        "of it: LangGraph and our steps": without_log,
     }
 
 
-async def _milliseconds(ask: Callable[[], Awaitable[Any]], times: int) -> float:
-    for _ in range(WARM):
-        await ask()
+async def _cpu_milliseconds(turn: Callable[[], Awaitable[Any]], times: int) -> float:
+    for _ in range(WARM_UP):
+        await turn()
     started = time.process_time()
     for _ in range(times):
-        await ask()
+        await turn()
     return (time.process_time() - started) / times * 1000
 
 

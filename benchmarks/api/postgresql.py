@@ -1,7 +1,7 @@
-"""A PostgreSQL cluster for one benchmark: Debian's server, in a temporary folder, on loopback only.
+"""A temporary PostgreSQL cluster on loopback.
 
-Debian's, because aegra needs the extension uuid-ossp. For root the server runs as an unprivileged user, since
-PostgreSQL refuses to run as root.
+Uses Debian's server, because aegra needs the extension uuid-ossp. PostgreSQL refuses to run as root, so root
+starts it as an unprivileged user.
 """
 
 import os
@@ -22,7 +22,7 @@ from benchmarks.api.processes import free_port
 
 ROLE = "bench"
 USERS = ("postgres", "nobody")
-"""Users to run the server as, the first that exists; only for root."""
+"""The first of these users that exists runs the server for root."""
 DEBIAN = Path("/usr/lib/postgresql")
 
 
@@ -44,7 +44,7 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A new cluster with the server's default settings, stopped and deleted on exit. Raises Unavailable."""
+    """Starts a cluster with default settings; stops and deletes it on exit. Raises Unavailable."""
     binaries = _binaries()
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix="nightschool-postgresql-"))
@@ -62,13 +62,13 @@ def cluster() -> Iterator[Cluster]:
         try:
             yield Cluster(port)
         finally:
-            _run([*control, "-m", "immediate", "stop"], user)  # the data is deleted, so nothing is flushed
+            _run([*control, "-m", "immediate", "stop"], user)  # the data is deleted anyway
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _binaries() -> Path:
-    """The folder of initdb and pg_ctl; installs Debian's package if it is missing and we are root."""
+    """The folder of initdb and pg_ctl; as root, installs Debian's package if it is missing."""
     if (found := _installed_binaries()) is not None:
         return found
     install = ["apt-get", "install", "-y", "--no-install-recommends", "postgresql"]
@@ -84,7 +84,7 @@ def _binaries() -> Path:
 
 
 def _installed_binaries() -> Path | None:
-    """The folder of the newest Debian version, or of the initdb on the path."""
+    """The folder of the newest Debian version, or of the initdb on PATH."""
     versions = [path.parent for path in DEBIAN.glob("*/bin/initdb")]
     if versions:
         return max(versions, key=lambda folder: float(folder.parent.name))
@@ -93,7 +93,7 @@ def _installed_binaries() -> Path | None:
 
 
 def _user() -> str | None:
-    """The user to run the server as; None for ourselves."""
+    """The user to run the server as; None for the current one."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -104,7 +104,7 @@ def _user() -> str | None:
 
 
 def _run(command: Sequence[str], user: str | None) -> None:
-    # Output goes nowhere: a server that inherits a pipe would keep it open. The server has a log of its own.
+    # No pipes: the server would inherit them and keep them open. It writes its own log.
     quiet = subprocess.DEVNULL
     try:
         subprocess.run(command, check=True, stdout=quiet, stderr=quiet, user=user, cwd="/", timeout=120)

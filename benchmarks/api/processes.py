@@ -1,4 +1,4 @@
-"""Processes of the benchmark: each started on a free port, waited for, and ended with the block."""
+"""Starts the processes of a benchmark on free ports, waits for them, and stops them at the end of a block."""
 
 import os
 import socket
@@ -16,14 +16,14 @@ STOP_SECONDS = 20.0
 
 
 class NotReady(RuntimeError):
-    """A process that ended or did not answer in time; has the end of its log."""
+    """A process exited or did not answer in time; the message has the end of its log."""
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
+    """A loopback port that is free at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def running(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The process, once the URL `ready` answers with a success. Raises NotReady."""
+    """Runs a command, and waits until the URL `ready` answers successfully. Raises NotReady."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             list(command), stdout=out, stderr=out, env=os.environ | dict(env or {}), cwd=cwd
@@ -56,7 +56,7 @@ def running(
 def service(
     home: Path, engine_url: str, module: Sequence[str] = ("api.cli.main", "api")
 ) -> Iterator[tuple[str, int]]:
-    """One api process on SQLite with its graph store: its URL and process id."""
+    """Runs one api process on SQLite with its graph store; yields its URL and process id."""
     with services(home, engine_url, module=module) as ((url, pid),):
         yield url, pid
 
@@ -70,7 +70,10 @@ def services(
     database_url: str | None = None,
     module: Sequence[str] = ("api.cli.main", "api"),
 ) -> Iterator[list[tuple[str, int]]]:
-    """Api processes with one graph store: the URL and process id of each. Several need a PostgreSQL."""
+    """Runs api processes that share a graph store; yields the URL and process id of each.
+
+    More than one needs a PostgreSQL `database_url`.
+    """
     env = settings(home, engine_url)
     if database_url is not None:
         env["NIGHTSCHOOL_DATABASE_URL"] = database_url
@@ -94,7 +97,7 @@ def services(
 
 
 def settings(home: Path, engine_url: str) -> dict[str, str]:
-    """Our settings, for a home of its own, which is made."""
+    """Environment variables with the settings of a service; creates its home folder."""
     home.mkdir(parents=True, exist_ok=True)
     return {
         "NIGHTSCHOOL_HOME": str(home),
@@ -104,7 +107,7 @@ def settings(home: Path, engine_url: str) -> dict[str, str]:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Memory of the process that is in use."""
+    """Resident memory of the process. Raises RuntimeError if it has ended."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -113,9 +116,7 @@ def resident_megabytes(pid: int) -> float:
 
 def _await(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             if httpx.get(url, timeout=5.0, trust_env=False).is_success:
                 return

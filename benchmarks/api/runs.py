@@ -1,4 +1,4 @@
-"""Runs measured with LangGraph's own client: of a graph that does nothing, and of a long conversation."""
+"""Runs through LangGraph's own client: of the no-op graph, and of a long conversation."""
 
 import itertools
 import sqlite3
@@ -14,57 +14,59 @@ from langgraph_sdk import get_client
 
 from benchmarks.api import noop
 from benchmarks.api.chats import CLIENTS, QUESTION
-from benchmarks.api.load import in_turn, together
+from benchmarks.api.load import interleaved_latencies, throughput
 from benchmarks.api.processes import resident_megabytes
 
-AT_ONCE = 100
+BURST_CLIENTS = 100
+WARM_UP = 5
+"""Unmeasured runs per process at the start."""
 
 
-async def waits(urls: Sequence[str], assistant: str, *, single: int, burst: int) -> dict[str, float]:
-    """`runs.wait`, each on a new thread: `single` one by one, then `burst` by 100 clients at once.
+async def run_speed(urls: Sequence[str], assistant: str, *, single: int, burst: int) -> dict[str, float]:
+    """Latency of `single` sequential `runs.wait`, then throughput of `burst` by 100 clients.
 
-    Of several processes, the clients turn to each in rotation.
+    Each run has a new thread. Several processes get the runs in rotation.
     """
     async with AsyncExitStack() as stack:
         clients = itertools.cycle([await stack.enter_async_context(get_client(url=url)) for url in urls])
 
-        async def ask() -> None:
+        async def start_and_wait() -> None:
             await _run(next(clients), assistant)
 
-        await in_turn([ask], 5 * len(urls))
-        (took,) = await in_turn([ask], single)
-        await together(ask, AT_ONCE, AT_ONCE)  # opens the clients' connections
-        rate = await together(ask, AT_ONCE, burst)
+        await interleaved_latencies([start_and_wait], WARM_UP * len(urls))
+        (seconds,) = await interleaved_latencies([start_and_wait], single)
+        await throughput(start_and_wait, BURST_CLIENTS, BURST_CLIENTS)  # opens the clients' connections
+        rate = await throughput(start_and_wait, BURST_CLIENTS, burst)
     return {
-        "runs.wait p50 ms": float(np.percentile(took, 50) * 1000),
-        "runs.wait p95 ms": float(np.percentile(took, 95) * 1000),
+        "runs.wait p50 ms": float(np.percentile(seconds, 50) * 1000),
+        "runs.wait p95 ms": float(np.percentile(seconds, 95) * 1000),
         "runs a second": rate,
     }
 
 
 async def memory_growth(url: str, pid: int, *, count: int) -> dict[str, float]:
-    """How the memory of an api process grows by so many runs."""
+    """Growth of an api process's memory over `count` runs, in MB."""
     before = resident_megabytes(pid)
     async with get_client(url=url) as sdk:
-        await together(partial(_run, sdk, noop.NAME), CLIENTS, count)
+        await throughput(partial(_run, sdk, noop.NAME), CLIENTS, count)
     return {"memory growth MB, runs": resident_megabytes(pid) - before}
 
 
 async def long_conversation(url: str, checkpoints: Path, *, turns: int) -> dict[str, float]:
-    """How many bytes of checkpoints one turn of a long conversation leaves in the SQLite file."""
+    """Time and checkpoint bytes per turn of a long conversation, read from the SQLite file `checkpoints`."""
     figures: dict[str, float] = {}
     async with get_client(url=url) as sdk:
         thread = (await sdk.threads.create())["thread_id"]
         question: Any = {"messages": QUESTION}
-        stored = [_bytes(checkpoints, thread)]
-        took = []
+        stored = [_stored_bytes(checkpoints, thread)]
+        seconds = []
         for _ in range(turns):
             started = time.perf_counter()
             await sdk.runs.wait(thread, "chat", input=question)
-            took.append(time.perf_counter() - started)
-            stored.append(_bytes(checkpoints, thread))
+            seconds.append(time.perf_counter() - started)
+            stored.append(_stored_bytes(checkpoints, thread))
     added = np.diff(stored)
-    figures["chat turn on a thread p50 ms"] = float(np.percentile(took, 50) * 1000)
+    figures["chat turn on a thread p50 ms"] = float(np.percentile(seconds, 50) * 1000)
     figures["checkpoint bytes of turn 10"] = float(added[9])
     figures[f"checkpoint bytes of turn {turns}"] = float(added[-1])
     figures["bytes of turn 100 over turn 10"] = float(added[-1] / added[9])
@@ -76,7 +78,8 @@ async def _run(sdk: Any, assistant: str) -> None:
     await sdk.runs.wait(thread["thread_id"], assistant, input={"said": "nothing"})
 
 
-def _bytes(path: Path, thread: str) -> int:
+def _stored_bytes(path: Path, thread: str) -> int:
+    """Bytes of checkpoints, writes and messages of a thread."""
     with sqlite3.connect(path) as database:
         (checkpoints,) = database.execute(
             "SELECT coalesce(sum(length(checkpoint)), 0) FROM checkpoints WHERE thread_id = ?", (thread,)

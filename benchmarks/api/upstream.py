@@ -1,8 +1,8 @@
-"""A stub of an engine: a server with vLLM's replies that answers everything at once.
+"""A stub engine: a server that replies like vLLM, with a fixed answer and no model.
 
     python -m benchmarks.api.upstream PORT MODEL_FOLDER
 
-No model is behind it, so that what a benchmark measures is what stands in front of it.
+It answers at once, so benchmarks with it measure the api alone.
 """
 
 import asyncio
@@ -15,22 +15,23 @@ import uvicorn
 
 MODEL = "nightschool"
 WORDS = ("a", " small", " primate")
-PEAK = -0.001
-"""Log-probability of each word; the nineteen others share what is left, so that the gate is sure."""
-REST = -12.0
+WORD_LOGPROB = -0.001
+"""High enough to pass the gate."""
+OTHER_LOGPROB = -12.0
+"""Of each of the nineteen alternatives."""
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-def scored(word: str) -> dict[str, Any]:
-    """A token as vLLM scores it, with twenty alternatives."""
-    others = [{"token": f" other{n}", "logprob": REST, "bytes": None} for n in range(19)]
+def token_logprobs(word: str) -> dict[str, Any]:
+    """A token with its log-probability and twenty alternatives, in vLLM's format."""
+    others = [{"token": f" other{n}", "logprob": OTHER_LOGPROB, "bytes": None} for n in range(19)]
     return {
         "token": word,
-        "logprob": PEAK,
+        "logprob": WORD_LOGPROB,
         "bytes": None,
-        "top_logprobs": [{"token": word, "logprob": PEAK, "bytes": None}, *others],
+        "top_logprobs": [{"token": word, "logprob": WORD_LOGPROB, "bytes": None}, *others],
     }
 
 
@@ -45,7 +46,7 @@ WHOLE = json.dumps(
             {
                 "index": 0,
                 "message": {"role": "assistant", "content": "".join(WORDS)},
-                "logprobs": {"content": [scored(word) for word in WORDS]},
+                "logprobs": {"content": [token_logprobs(word) for word in WORDS]},
                 "finish_reason": "stop",
             }
         ],
@@ -72,7 +73,7 @@ CHUNKS = [
                 {
                     "index": 0,
                     "delta": {"role": "assistant", "content": word},
-                    "logprobs": {"content": [scored(word)]},
+                    "logprobs": {"content": [token_logprobs(word)]},
                     "finish_reason": "stop" if word == WORDS[-1] else None,
                 }
             ]
@@ -85,7 +86,7 @@ CHUNKS = [
 
 
 class Upstream:
-    """The ASGI app."""
+    """The ASGI app of the stub engine."""
 
     def __init__(self, folder: str) -> None:
         card = {
@@ -100,7 +101,7 @@ class Upstream:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _lifespan(receive, send)
             return
         body = b""
         while (message := await receive()).get("more_body") or not body:
@@ -108,7 +109,7 @@ class Upstream:
             if not message.get("more_body"):
                 break
         if scope["path"] != "/v1/chat/completions":
-            await _answer(send, self._models if scope["path"] == "/v1/models" else b"{}")
+            await _reply(send, self._models if scope["path"] == "/v1/models" else b"{}")
         elif json.loads(body).get("stream"):
             await send(
                 {
@@ -121,10 +122,10 @@ class Upstream:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         else:
-            await _answer(send, WHOLE)
+            await _reply(send, WHOLE)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": message["type"] + ".complete"})
@@ -132,7 +133,7 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-async def _answer(send: Send, body: bytes) -> None:
+async def _reply(send: Send, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

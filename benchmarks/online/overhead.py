@@ -18,7 +18,7 @@ from agent.feedback.pseudonyms import pseudonym
 from agent.feedback.scrubbing import Scrubber
 from benchmarks.api import postgresql
 from benchmarks.api.environments import Unavailable
-from benchmarks.api.load import together
+from benchmarks.api.load import throughput
 from memory.database.database import open_database
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
@@ -80,7 +80,7 @@ async def _stores(url: str, name: str, times: int) -> dict[str, float]:
             number = next(numbers)
             await store.add(_vote(number, turns[number % len(turns)].id))
 
-        rate = await together(send, CLIENTS, 5 * times)
+        rate = await throughput(send, CLIENTS, 5 * times)
     finally:
         await database.aclose()
     saved = {f"saving a turn, {name}, {key} ms": figure for key, figure in _percentiles(took).items()}

@@ -1,4 +1,4 @@
-"""The benchmark's stub answers as an engine does, and its load asks as often as it says."""
+"""The api benchmark: its stub engine, its load generator, its page and its environments."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ from agent.models.card import ChatTemplate
 from agent.models.store import AddedModel
 from benchmarks.api.chats import serving
 from benchmarks.api.environments import Unavailable, installed
-from benchmarks.api.load import in_turn, together
-from benchmarks.api.page import GOALS, compared, result
+from benchmarks.api.load import interleaved_latencies, throughput
+from benchmarks.api.page import GOALS, derived_figures, result
 from benchmarks.api.upstream import MODEL, Upstream
 from memory.results import Result, met
 from tests.support.cards import card, gate, model_folder
@@ -55,9 +55,9 @@ async def test_load_asks_as_often_as_it_says() -> None:
         asked.append(name)
         await asyncio.sleep(0)
 
-    took = await in_turn([lambda: ask("a"), lambda: ask("b")], 3)
+    took = await interleaved_latencies([lambda: ask("a"), lambda: ask("b")], 3)
     assert (asked, [len(seconds) for seconds in took]) == (["a", "b"] * 3, [3, 3])
-    assert await together(lambda: ask("c"), 4, 10) > 0
+    assert await throughput(lambda: ask("c"), 4, 10) > 0
     assert asked.count("c") == 10
 
 
@@ -66,14 +66,14 @@ async def test_a_request_that_fails_ends_the_measurement() -> None:
         raise RuntimeError("503")
 
     with pytest.raises(RuntimeError, match="503"):
-        await together(fail, 2, 10)
+        await throughput(fail, 2, 10)
 
 
-def page(figures: dict[str, float], *, whole: bool, unavailable: dict[str, str] | None = None) -> Result:
+def page(figures: dict[str, float], *, complete: bool, unavailable: dict[str, str] | None = None) -> Result:
     return result(
         figures,
         unavailable or {},
-        whole=whole,
+        complete=complete,
         command="make bench-api",
         seconds=1.0,
         model="smollm2-135m",
@@ -83,9 +83,9 @@ def page(figures: dict[str, float], *, whole: bool, unavailable: dict[str, str] 
 
 def test_the_page_names_every_goal_of_the_full_form_and_those_measured_of_the_small() -> None:
     figures = dict.fromkeys(GOALS, 1.0)
-    assert page(figures, whole=True).goals == GOALS
+    assert page(figures, complete=True).goals == GOALS
     del figures["official p50 over ours"]
-    quick = page(figures, whole=False)
+    quick = page(figures, complete=False)
     assert "official p50 over ours" not in quick.goals
     assert "smollm2-135m" in quick.tables[0].text
 
@@ -97,7 +97,7 @@ def test_servers_are_compared_where_both_were_measured() -> None:
         "requests a second, stub": 200.0,
         "requests a second, stub, on PostgreSQL": 300.0,
     }
-    assert compared(figures, processes=2) == {
+    assert derived_figures(figures, processes=2) == {
         "our runs a second over aegra": 3.0,
         "most requests a second, stub": 300.0,
         "api processes behind it": 2.0,
@@ -105,7 +105,7 @@ def test_servers_are_compared_where_both_were_measured() -> None:
 
 
 def test_what_cannot_be_installed_is_on_the_page_with_its_reason_and_its_goals_are_missed() -> None:
-    without = page({"our runs a second": 90.0}, whole=True, unavailable={"aegra": "no network"})
+    without = page({"our runs a second": 90.0}, complete=True, unavailable={"aegra": "no network"})
     assert without.tables[-1].rows == (("aegra", "no network"),)
     assert not met(without, "our runs a second over aegra")
     assert met(without, "our runs a second over official") is False

@@ -80,7 +80,7 @@ def adapters(model: AddedModel, tmp_path_factory: pytest.TempPathFactory) -> dic
     """Two with random weights, strong enough to change every answer."""
     folder = tmp_path_factory.mktemp("adapters")
     for seed, name in enumerate((FIRST, SECOND)):
-        make_adapter(model, folder / name, seed, delta=0.2)
+        make_adapter(model, folder / name, seed, scale=0.2)
     return {name: folder / name for name in (FIRST, SECOND)}
 
 
