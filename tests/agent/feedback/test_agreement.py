@@ -42,7 +42,7 @@ def judged(item_id: str, annotator: str, choice: Choice, seconds: float | None =
 
 def test_alpha_is_that_of_krippendorffs_own_example() -> None:
     """Two observers, ten units, two values: .095 (Krippendorff 2011, Computing Alpha-Reliability, A)."""
-    meg, owen = "0100000000", "1110010000"
+    meg, owen = "0100000000", "1110010100"
     choices: dict[str, Choice] = {"0": "both_good", "1": "both_bad"}
     items = {str(n): item(str(n)) for n in range(10)}
     judgements = [
