@@ -93,6 +93,8 @@ class Service:
     learn_runs: LearnRuns
     embedder: Embedder
     items: ItemStore
+    model_folder: Path
+    """Folder of the base model, with its card."""
     ingest_lock: asyncio.Lock
     """Held while a document is ingested, because two ingests of one document would mix."""
     embedding_lock: asyncio.Lock
@@ -211,6 +213,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             learn_runs=server.learn_runs,
             embedder=embedder,
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
+            model_folder=model.folder,
             ingest_lock=asyncio.Lock(),
             embedding_lock=asyncio.Lock(),
             teacher_answers=teacher_answers,

@@ -28,6 +28,7 @@ from tests.support.databases import empty_runs, home
 
 __all__ = ["clock", "empty_runs", "home", "runtime"]
 
+TINY = Path(__file__).resolve().parents[1] / "fixtures" / "tiny-model"
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 Listen = Callable[..., AbstractAsyncContextManager[str]]
 
@@ -66,6 +67,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 learn_runs=server.learn_runs,
                 embedder=embedder,
                 items=items,
+                model_folder=TINY,
                 ingest_lock=asyncio.Lock(),
                 embedding_lock=asyncio.Lock(),
             )
