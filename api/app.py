@@ -26,6 +26,7 @@ from api.nightschool import (
     gaps,
     interactions,
     learn,
+    preferences,
 )
 from api.openai import chat, completions, embeddings, models, responses
 from api.trusted_hosts import TrustedOrigins
@@ -48,7 +49,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
     ),
     "annotate": (annotation,),
     "learn": (learn, gaps, documents),
-    "admin": (adapters, calibrations, experiments, annotation_batches),
+    "admin": (adapters, calibrations, experiments, annotation_batches, preferences),
 }
 """Modules with routes, by the scope that their callers need. Health routes need none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]

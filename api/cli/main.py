@@ -23,6 +23,7 @@ from api.cli import (
     learn,
     library,
     models,
+    preferences,
     report,
     serve,
     study,
@@ -65,6 +66,9 @@ app.add_typer(
 app.add_typer(gaps.app, name="gaps", help="List gaps; dismiss, merge or delete one.")
 app.add_typer(
     interactions.app, name="interactions", help="List logged chat turns; show one, export a period."
+)
+app.add_typer(
+    preferences.app, name="preferences", help="Build preference sets from feedback; list, show, train them."
 )
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")

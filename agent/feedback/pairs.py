@@ -1,0 +1,177 @@
+"""The preference set that a training job learns from, built from the pairs that feedback and annotation give.
+
+Contradictory pairs on one prompt are settled by weight, one user contributes a bounded share, and no prompt
+of an evaluation is ever trained.
+"""
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+
+from agent.feedback.pair_sources import Candidate, Evidence, PairRules, candidates
+from agent.grading import normalise
+from memory.records.base import Domain, Record
+from memory.records.feedback import Algorithm, PairOrigin, PreferencePair, PreferenceSet
+
+
+class PairCounts(Record):
+    """What a preference set was built from, and what was left out."""
+
+    by_origin: dict[PairOrigin, int]
+    dropped: dict[str, int]
+    """By reason."""
+
+
+class TooFewPairs(ValueError):
+    """There are fewer pairs than a set needs."""
+
+
+def build_set(
+    domain: Domain,
+    evidence: Evidence,
+    *,
+    algorithm: Algorithm,
+    evaluated: Collection[str],
+    minimum: int,
+    rules: PairRules,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> tuple[PreferenceSet, PairCounts]:
+    """The preference set of one domain, deterministic by its arguments.
+
+    `evaluated` are the normalised prompts of all evaluations (see `evaluation_prompts`). Only evidence from
+    `since` until before `until` counts. Raises TooFewPairs, with the number found by origin.
+    """
+    dropped: Counter[str] = Counter()
+    found = list(candidates(domain, evidence, rules, dropped, since=since, until=until))
+    found = _without_leaks(found, evaluated, dropped)
+    found = _bounded_per_user(found, rules, dropped)
+    compared = _from_single_answers(found) if algorithm in ("dpo", "grpo") else ()
+    settled = settle([*found, *compared], dropped)
+    pairs = [pair for pair in settled if pair.trains(algorithm)]
+    if len(pairs) < len(settled):
+        dropped[f"lacks an answer that {algorithm} needs"] += len(settled) - len(pairs)
+    counts = PairCounts(by_origin=dict(Counter(pair.origin for pair in pairs)), dropped=dict(dropped))
+    trained, held_out = split(pairs, rules)
+    if len(pairs) < minimum or not held_out:
+        raise TooFewPairs(_too_few(len(pairs), minimum, counts))
+    preferences = PreferenceSet(
+        domain=domain, pairs=trained, held_out=held_out, algorithm=algorithm, until=until
+    )
+    return preferences, counts
+
+
+def _without_leaks(
+    found: Sequence[Candidate], evaluated: Collection[str], dropped: Counter[str]
+) -> list[Candidate]:
+    clean = [each for each in found if normalise(each.pair.question) not in evaluated]
+    if len(clean) < len(found):
+        dropped["its prompt is in an evaluation set"] += len(found) - len(clean)
+    return clean
+
+
+def _bounded_per_user(found: Sequence[Candidate], rules: PairRules, dropped: Counter[str]) -> list[Candidate]:
+    """The candidates without those by which one user exceeds the share; the first ones stay."""
+    most = max(rules.least_per_user, math.ceil(rules.per_user * len(found)))
+    counts: Counter[str] = Counter()
+    bounded = []
+    for each in found:
+        if each.unit is not None:
+            counts[each.unit] += 1
+            if counts[each.unit] > most:
+                dropped["one user gave too much of it"] += 1
+                continue
+        bounded.append(each)
+    return bounded
+
+
+def _from_single_answers(found: Sequence[Candidate]) -> Iterator[Candidate]:
+    """Each liked answer over each disliked one to the same conversation."""
+    liked: defaultdict[str, list[PreferencePair]] = defaultdict(list)
+    disliked: defaultdict[str, list[PreferencePair]] = defaultdict(list)
+    for each in found:
+        if each.pair.rejected is None:
+            liked[_conversation(each.pair)].append(each.pair)
+        elif each.pair.chosen is None:
+            disliked[_conversation(each.pair)].append(each.pair)
+    for conversation, good in liked.items():
+        for better in good:
+            for worse in disliked.get(conversation, ()):
+                if _plain(better.chosen) != _plain(worse.rejected):
+                    weight = min(better.weight, worse.weight)
+                    yield Candidate(better.model_copy(update={"rejected": worse.rejected, "weight": weight}))
+
+
+def settle(found: Sequence[Candidate], dropped: Counter[str]) -> list[PreferencePair]:
+    """One pair for each two answers to a conversation: the side with more weight in all wins.
+
+    Its weight is the winner's lead, at most 1; a tie drops both sides. Of equal pairs, the heaviest one's
+    origin and source stay.
+    """
+    sides: defaultdict[tuple[str, frozenset[str | None]], defaultdict[str | None, list[PreferencePair]]]
+    sides = defaultdict(lambda: defaultdict(list))
+    for each in found:
+        chosen, rejected = _plain(each.pair.chosen), _plain(each.pair.rejected)
+        answers = frozenset((chosen, rejected))
+        sides[_conversation(each.pair), answers][chosen].append(each.pair)
+    settled = []
+    for directions in sides.values():
+        totals = sorted(
+            ((math.fsum(pair.weight for pair in pairs), side) for side, pairs in directions.items()),
+            key=lambda total: -total[0],
+        )
+        best, against = totals[0], totals[1][0] if len(totals) > 1 else 0.0
+        pairs = directions[best[1]]
+        if len(totals) > 1:
+            dropped["contradicted by others"] += sum(len(each) for each in directions.values()) - len(pairs)
+        lead = best[0] - against
+        if lead <= 1e-9:
+            dropped["contradicted by as much"] += len(pairs)
+            continue
+        dropped["the same as another"] += len(pairs) - 1
+        heaviest = max(pairs, key=lambda pair: pair.weight)
+        settled.append(heaviest.model_copy(update={"weight": min(1.0, lead)}))
+    dropped += Counter()  # without zeros
+    return settled
+
+
+def split(
+    pairs: Sequence[PreferencePair], rules: PairRules
+) -> tuple[tuple[PreferencePair, ...], tuple[PreferencePair, ...]]:
+    """The trained and the held-out pairs; all pairs whose last message is the same are on one side."""
+    prompts = sorted({normalise(pair.question) for pair in pairs}, key=_drawn(rules.seed))
+    count = min(len(prompts) - 1, math.ceil(rules.held_out * len(prompts)))
+    held_out = set(prompts[: max(0, count)])
+    return (
+        tuple(pair for pair in pairs if normalise(pair.question) not in held_out),
+        tuple(pair for pair in pairs if normalise(pair.question) in held_out),
+    )
+
+
+def evaluation_prompts(texts: Iterable[str]) -> frozenset[str]:
+    """The normalised forms of all questions that evaluations ask."""
+    return frozenset(map(normalise, texts))
+
+
+def _drawn(seed: int) -> Callable[[str], bytes]:
+    return lambda prompt: hashlib.sha256(f"held out {seed} {prompt}".encode()).digest()
+
+
+def _plain(answer: str | None) -> str | None:
+    return None if answer is None else " ".join(answer.split())
+
+
+def _conversation(pair: PreferencePair) -> str:
+    return "\n".join(f"{each.role}: {normalise(each.content)}" for each in pair.messages)
+
+
+def _too_few(count: int, minimum: int, counts: PairCounts) -> str:
+    origins = ", ".join(f"{n} by {origin}" for origin, n in sorted(counts.by_origin.items())) or "none"
+    left_out = "; ".join(f"{n}: {why}" for why, n in sorted(counts.dropped.items()))
+    needed = f"{minimum} are needed" if count < minimum else "they need two different prompts at least"
+    return (
+        f"{count} preference pairs ({origins}), and {needed}: collect more feedback, or build with a lower"
+        f" minimum{f'. Left out: {left_out}' if left_out else ''}"
+    )

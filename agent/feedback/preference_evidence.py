@@ -1,0 +1,71 @@
+"""Reads what a preference set is built from: turns, feedback, annotation, and the evaluations' questions."""
+
+import asyncio
+import logging
+from datetime import datetime
+from pathlib import Path
+
+from agent.feedback.pair_sources import Evidence
+from agent.feedback.pairs import evaluation_prompts
+from agent.feedback.safety import safety_prompts
+from agent.models.card import read_questions, read_unknown
+from memory.adapters.base import AdapterRegistry
+from memory.errors import CorruptRecord, UnknownInteraction, UnknownRun
+from memory.feedback.annotations import Annotations
+from memory.feedback.feedback import FeedbackStore
+from memory.feedback.interactions import InteractionLog
+from memory.outbox.base import Outbox
+from memory.records.base import Domain
+from memory.records.interactions import Interaction
+
+log = logging.getLogger(__name__)
+
+
+async def read_evidence(
+    domain: Domain,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    interactions: InteractionLog,
+    feedback: FeedbackStore,
+    annotations: Annotations,
+) -> Evidence:
+    """The period's evidence of one domain, with older turns that its feedback is about.
+
+    Judgements and their items are read whole: by all of them it is known who is careless. Raises
+    StoreUnavailable.
+    """
+    turns: dict[str, Interaction] = {}
+    async for page in interactions.stream(since, until, domain=domain):
+        turns |= {turn.id: turn for turn in page}
+    given = await feedback.list(since, until)
+    for id in dict.fromkeys(each.interaction_id for each in given if each.interaction_id not in turns):
+        try:
+            turn = await interactions.get(id)
+        except UnknownInteraction:  # retention deleted it meanwhile
+            continue
+        if turn.domain == domain:
+            turns[id] = turn
+    judgements = await annotations.judgements()
+    items = await annotations.of({judgement.item_id for judgement in judgements})
+    return Evidence(tuple(turns.values()), given, items, judgements)
+
+
+async def evaluated_prompts(
+    domain: Domain, model: Path, *, registry: AdapterRegistry, outbox: Outbox
+) -> frozenset[str]:
+    """The normalised questions of all evaluations that an adapter of the domain goes through.
+
+    These are the card's in the folder `model`, the safety prompts, and the held-out wordings of the domain's
+    lessons; a lesson that cannot be read is logged. Raises BadModelCard.
+    """
+    card = await asyncio.to_thread(lambda: (*read_questions(model), *read_unknown(model)))
+    texts = [wording for question in card for wording in question.wordings]
+    texts += [prompt.text for prompt in safety_prompts()]
+    adapters = await asyncio.to_thread(registry.list, domain)
+    for digest in dict.fromkeys(digest for adapter in adapters for digest in adapter.learned):
+        try:
+            texts += [pair.question for pair in (await outbox.curriculum(digest)).held_out]
+        except (UnknownRun, CorruptRecord) as error:
+            log.warning("the held-out questions of %s cannot be read: %s", digest[:12], error)
+    return evaluation_prompts(texts)
