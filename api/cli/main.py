@@ -28,6 +28,7 @@ from api.cli import (
     serve,
     study,
     travel,
+    week,
 )
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ app.command("fork")(travel.fork)
 app.command("diff")(travel.diff)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
+app.command("week")(week.week)
 app.command("feedback")(feedback.feedback)
 models.app.command("study")(study.study)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")

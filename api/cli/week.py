@@ -1,0 +1,193 @@
+"""`nightschool week`: the steps from feedback to a better adapter, and which of them are due now."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from api.cli.shell import AsJson, console, print_json, service
+
+if TYPE_CHECKING:
+    from api.cli.client import Client
+
+Json = Mapping[str, Any]
+PAGE = 1000
+MOST = 10_000
+"""Turns that are counted at most."""
+
+
+class Step(NamedTuple):
+    """One step of the week."""
+
+    step: str
+    due: bool
+    state: str
+    """What there is to do, or why there is nothing."""
+    command: str
+
+
+class Standing(NamedTuple):
+    """What the service has of one domain."""
+
+    domain: str
+    since: str | None
+    """End of the period that the last preference set was made from; None if there is none."""
+    turns: int
+    """Turns since then; MOST if there are at least as many."""
+    open_items: int
+    judged: int
+    """Judgements of items since then."""
+    untrained: tuple[str, ...]
+    """Digests of preference sets that were never submitted, or whose training failed, newest first."""
+    training: tuple[str, ...]
+    """Digests of those that are being trained."""
+    candidates: tuple[str, ...]
+    """Adapters trained on preferences that passed their gates and are not live, newest first."""
+    rejected: str | None
+    """The newest adapter trained on preferences, if it failed a gate."""
+    experiment: Json | None
+    """The domain's newest experiment."""
+    live: str | None
+
+
+def week(
+    domain: Annotated[str, typer.Option(help="The domain to look at.")] = "general", as_json: AsJson = False
+) -> None:
+    """Show the steps from feedback to a better adapter: what is due, and the command for it."""
+    from api.cli.screen import table
+
+    with service() as client:
+        steps = steps_of(standing(client, domain), datetime.now(UTC))
+    if as_json:
+        print_json([step._asdict() for step in steps])
+        return
+    rows = [(step.step, "due" if step.due else "", step.state, step.command) for step in steps]
+    console().print(table(("step", "", "state", "command"), rows, prose=["state"]))
+
+
+def steps_of(found: Standing, now: datetime) -> tuple[Step, ...]:
+    """The steps in their order."""
+    period = f" since {found.since[:16].replace('T', ' ')}" if found.since else ""
+    since = f" --since {found.since}" if found.since else ""
+    turns = f"{found.turns}{'+' if found.turns >= MOST else ''} turns{period}"
+    batch = f"week-{now:%G-%V}"
+    return (
+        Step("export", found.turns > 0, turns, f"nightschool interactions export {batch}.jsonl{since}"),
+        Step(
+            "sample",
+            found.turns > 0 and not found.open_items and not found.judged,
+            "done" if found.open_items or found.judged else turns,
+            f"nightschool annotate sample --batch {batch} --count 50{since}",
+        ),
+        Step(
+            "annotate",
+            found.open_items > 0,
+            f"{found.open_items} items are open",
+            "nightschool annotate next",
+        ),
+        Step(
+            "build",
+            found.judged > 0,
+            f"{found.judged} judgements{period}",
+            f"nightschool preferences build {found.domain}{since}",
+        ),
+        _train(found),
+        _evaluate(found),
+        _experiment(found),
+        _deploy(found),
+    )
+
+
+def _train(found: Standing) -> Step:
+    if found.training:
+        state = f"{len(found.training)} sets are being trained"
+        return Step("train", False, state, f"nightschool preferences train {found.training[0]} --follow")
+    digest = found.untrained[0] if found.untrained else "DIGEST"
+    state = f"{len(found.untrained)} sets are not trained"
+    return Step("train", bool(found.untrained), state, f"nightschool preferences train {digest} --follow")
+
+
+def _evaluate(found: Standing) -> Step:
+    """The gates ran in training: what there is to do is to read their verdict."""
+    if found.candidates:
+        name = found.candidates[0]
+        return Step("evaluate", False, f"{name} passed its gates", f"nightschool adapters show {name}")
+    if found.rejected is not None:
+        state = f"{found.rejected} failed a gate"
+        return Step("evaluate", True, state, f"nightschool adapters show {found.rejected}")
+    return Step("evaluate", False, "no new adapter", "nightschool adapters list")
+
+
+def _experiment(found: Standing) -> Step:
+    running = found.experiment is not None and found.experiment["status"] == "running"
+    if found.experiment is not None and running:
+        state = f"{found.experiment['name']} is running"
+        return Step("ab", True, state, f"nightschool ab status {found.experiment['id']}")
+    name = next((each for each in found.candidates if not _was_tried(found.experiment, each)), None)
+    if name is None:
+        return Step("ab", False, "no adapter to try", "nightschool ab status")
+    command = f"nightschool ab start {found.domain} --variant candidate={name}"
+    return Step("ab", True, f"{name} is not tried", command)
+
+
+def _deploy(found: Standing) -> Step:
+    """A winner is promoted by its experiment; what is left is an experiment that ended without one."""
+    ended = found.experiment
+    state = f"{found.live or 'the base model'} is live"
+    if ended is not None and ended["status"] == "stopped":
+        tried = [name for name in found.candidates if _was_tried(ended, name)]
+        if tried:
+            return Step(
+                "deploy",
+                True,
+                f"{ended['name']} ended without a winner: {ended['log'][-1]['reason']}",
+                f"nightschool adapters promote {tried[0]}",
+            )
+    return Step("deploy", False, state, f"nightschool adapters rollback {found.domain}")
+
+
+def _was_tried(experiment: Json | None, adapter: str) -> bool:
+    return experiment is not None and any(v["adapter"] == adapter for v in experiment["variants"])
+
+
+def standing(client: "Client", domain: str) -> Standing:
+    """Asks the service. Raises Unreachable, Refused."""
+    sets = [each for each in client.get("/v1/preferences") if each["domain"] == domain]
+    ends = [each["until"] for each in sets if each["until"] is not None]
+    since = max(ends) if ends else None
+    adapters = [each for each in client.get("/v1/adapters", domain=domain) if each["preferences"]]
+    adapters.sort(key=lambda each: -each["version"])
+    experiments = client.get("/v1/experiments", domain=domain, limit=1)
+    items = client.get("/v1/annotation/items", domain=domain, status="open", limit=PAGE)["items"]
+    live = [each["name"] for each in client.get("/v1/adapters", domain=domain) if each["status"] == "live"]
+    return Standing(
+        domain=domain,
+        since=since,
+        turns=_turns(client, since),
+        open_items=sum(item["gold"] is None for item in items),
+        judged=_judged(client, domain, since),
+        untrained=tuple(each["digest"] for each in sets if each["training"] in (None, "failed")),
+        training=tuple(each["digest"] for each in sets if each["training"] == "running"),
+        candidates=tuple(each["name"] for each in adapters if each["status"] == "candidate"),
+        rejected=adapters[0]["name"] if adapters and adapters[0]["status"] == "rejected" else None,
+        experiment=experiments[0] if experiments else None,
+        live=live[0] if live else None,
+    )
+
+
+def _turns(client: "Client", since: str | None) -> int:
+    count, after = 0, None
+    while count < MOST:
+        page: Sequence[Json] = client.get("/v1/interactions", since=since, after=after, limit=PAGE)
+        count += len(page)
+        if len(page) < PAGE:
+            break
+        after = str(page[-1]["id"])
+    return count
+
+
+def _judged(client: "Client", domain: str, since: str | None) -> int:
+    """Closed items of batches that were drawn since then."""
+    items = client.get("/v1/annotation/items", domain=domain, status="done", limit=PAGE)["items"]
+    return sum(since is None or item["created_at"] >= since for item in items)
