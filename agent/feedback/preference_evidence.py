@@ -59,8 +59,10 @@ async def evaluated_prompts(
     These are the card's in the folder `model`, the safety prompts, and the held-out wordings of the domain's
     lessons; a lesson that cannot be read is logged. Raises BadModelCard.
     """
-    card = await asyncio.to_thread(lambda: (*read_questions(model), *read_unknown(model)))
-    texts = [wording for question in card for wording in question.wordings]
+    general = await asyncio.to_thread(read_questions, model)
+    unknown = await asyncio.to_thread(read_unknown, model)
+    texts = [wording for question in general for wording in question.wordings]
+    texts += [wording for invented in unknown for wording in invented.wordings]
     texts += [prompt.text for prompt in safety_prompts()]
     adapters = await asyncio.to_thread(registry.list, domain)
     for digest in dict.fromkeys(digest for adapter in adapters for digest in adapter.learned):

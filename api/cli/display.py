@@ -128,7 +128,9 @@ def show_report(screen: Console, report: Json) -> None:
 def show_adapter(screen: Console, adapter: Json) -> None:
     """Everything about one adapter."""
     for key in ("name", "domain", "status", "base_model", "recipe", "curriculum", "created_at", "path"):
-        screen.print(Text(f"{key:<12}{adapter[key]}"))
+        screen.print(Text(f"{key:<12}{adapter[key] or 'none'}"))
+    for digest in adapter.get("preferences", ()):
+        screen.print(Text(f"{'preferences':<12}{digest}"))
     screen.print(Text(f"{'parent':<12}{adapter['parent'] or 'the base model'}"))
     for digest in adapter["rehearsed"]:
         screen.print(Text(f"{'rehearsed':<12}{digest}"))

@@ -140,7 +140,7 @@ class Bench:
         trainer: InlineTrainer,
         seconds: float,
     ) -> LessonResult:
-        digests = dict.fromkeys(each.curriculum for each in trained)
+        digests = dict.fromkeys(each.curriculum for each in trained if each.curriculum is not None)
         facts = sum(len(outbox.read(self._home / "outbox", digest).facts) for digest in digests)
         return LessonResult(
             passages=len(text.passages),

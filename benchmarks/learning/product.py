@@ -37,10 +37,11 @@ from memory.episodic.lance import LanceEpisodicMemory
 from memory.feedback.interactions import InteractionLog
 from memory.ingest.pipeline import ingest
 from memory.outbox import files as outbox
-from memory.outbox.base import Progress, TrainingResult
+from memory.outbox.base import Progress, TrainingResult, job_of
 from memory.records.adapters import Adapter
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
+from memory.records.feedback import PreferenceSet
 from memory.records.interactions import AnswerGate
 from memory.records.knowledge import Passage
 from memory.records.runs import Job
@@ -83,21 +84,30 @@ class InlineTrainer:
     bare_seconds: float | None = None
     results: dict[Digest, TrainingResult] = field(default_factory=dict)
 
-    async def publish(self, curriculum: Curriculum) -> Digest:
+    async def publish(self, record: Curriculum | PreferenceSet) -> Digest:
         """See Outbox.publish."""
-        return await asyncio.to_thread(outbox.publish, self.context.home / "outbox", curriculum)
+        return await asyncio.to_thread(outbox.publish, self.context.home / "outbox", record)
 
-    async def submit(self, curriculum: Curriculum, *, run_id: str) -> Job:
-        """See Outbox.submit; returns once the job has ended."""
-        digest = await self.publish(curriculum)
-        job = Job(digest=digest, domain=curriculum.domain, run_id=run_id)
+    async def submit(self, record: Curriculum | PreferenceSet, *, run_id: str) -> Job:
+        """See Outbox.submit; returns once the job has ended. Only curricula are trained."""
+        assert isinstance(record, Curriculum), "this benchmark trains lessons"
+        digest = await self.publish(record)
+        job = job_of(record, run_id)
         if digest not in self.results:
-            self.results[digest] = await asyncio.to_thread(self._train, job, curriculum)
+            self.results[digest] = await asyncio.to_thread(self._train, job, record)
         return job
 
     async def curriculum(self, digest: Digest) -> Curriculum:
         """See Outbox.curriculum."""
         return await asyncio.to_thread(outbox.read, self.context.home / "outbox", digest)
+
+    async def preferences(self, digest: Digest) -> PreferenceSet:
+        """See Outbox.preferences."""
+        return await asyncio.to_thread(outbox.read, self.context.home / "outbox", digest, PreferenceSet)
+
+    async def preference_digests(self) -> tuple[Digest, ...]:
+        """See Outbox.preference_digests."""
+        return await asyncio.to_thread(outbox.preference_digests, self.context.home / "outbox")
 
     async def progress(self, digest: Digest) -> Progress:
         """See Outbox.progress."""
