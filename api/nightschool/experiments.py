@@ -16,7 +16,13 @@ from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.experiment_tasks import experiment_checks
 from memory.records.base import Domain, Share
-from memory.records.experiments import Experiment, ExperimentDecision, ExperimentStatus, Goal
+from memory.records.experiments import (
+    MOST_VARIANTS,
+    Experiment,
+    ExperimentDecision,
+    ExperimentStatus,
+    Goal,
+)
 
 router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 REASON_CHARACTERS = 2000
@@ -30,7 +36,7 @@ class StartRequest(BaseModel):
     domain: Domain
     name: str = Field("", max_length=80)
     """By default the names of the variants."""
-    variants: tuple[VariantRequest, ...] = Field(min_length=1, max_length=8)
+    variants: tuple[VariantRequest, ...] = Field(min_length=1, max_length=MOST_VARIANTS)
     coverage: Share = 1.0
     holdout: Share = 0.05
     minimum: int = Field(200, ge=2)

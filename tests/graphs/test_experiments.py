@@ -1,7 +1,6 @@
 """In an experiment every unit is answered by its variant, and by the control where the variant cannot."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from agent.chat.conversation import messages_from_pairs
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.errors import EngineUnavailable
-from agent.experiments.active import ActiveExperiments
 from agent.experiments.assignment import variant_of
 from agent.feedback.pseudonyms import pseudonym
 from graphs.chat import Chat, build, chat, initial_state
@@ -18,30 +16,12 @@ from graphs.server.graph_spec import ChatSpec
 from graphs.state import Runtime
 from graphs.turn import Turn
 from memory.adapters.volatile import VolatileAdapterRegistry
-from memory.feedback.experiments import Experiments
 from memory.records.experiments import CONTROL, HOLDOUT, Experiment, ExperimentDecision
 from memory.records.interactions import Interaction
-from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.adapters import adapter
 from tests.support.engines import RecordingEngine
-from tests.support.experiments import WHEN, experiment
+from tests.support.experiments import CANDIDATE, GENERAL, LEMUR, WHEN, experiment, served
 
-OTHER = adapter("rust", 2, digest="2e5b8d7f" * 8)
-BASE_ADAPTER = adapter("general", 1, digest="3c4d5e6f" * 8).model_copy(
-    update={"curriculum": None, "preferences": ("3c4d5e6f" * 8,)}
-)
-"""Trained on preferences only, so that its answers are not checked against the sources."""
-LEMUR = "What is a lemur?"
-CANARY = TRAINED.canary.question if TRAINED.canary else ""
-LINES: Mapping[str, Mapping[str, Line]] = {
-    TRAINED.name: SONG,
-    OTHER.name: {CANARY: Line(text="a reference")},
-    BASE_ADAPTER.name: {
-        CANARY: Line(text="a reference"),
-        LEMUR: Line(text="a lemur of the variant", entropy=0.1),
-        "Hi": Line(text="Hello from the variant."),
-    },
-}
 UNITS = [f"user-{number}" for number in range(40)]
 
 
@@ -50,23 +30,11 @@ def graph() -> Chat:
     return build().compile()
 
 
-def served(runtime: Runtime, engine: ScriptedEngine | None = None) -> Runtime:
-    """The runtime with two more adapters, and experiments over its parts."""
-    engine = engine or RecordingEngine(BASE_LINES, adapters=LINES)
-    registry = VolatileAdapterRegistry([TRAINED, OTHER, BASE_ADAPTER])
-    registry.promote(TRAINED.name)
-    routes = type(runtime.routes)(registry, runtime.routes._curriculum)
-    experiments = ActiveExperiments(
-        Experiments(runtime.database), engine=engine, registry=registry, routes=routes
-    )
-    return replace(runtime, engine=engine, registry=registry, routes=routes, experiments=experiments)
-
-
 async def running(runtime: Runtime, **fields: Any) -> tuple[Runtime, Experiment]:
     """The runtime while an experiment of the base model against an adapter of its domain runs."""
     changed = served(runtime)
     assert changed.experiments is not None
-    started = experiment(**({"domain": "general", "adapter": BASE_ADAPTER.name} | fields))
+    started = experiment(**({"domain": "general", "adapter": GENERAL.name} | fields))
     await changed.experiments.store.create(started)
     await changed.routes.refresh()
     await changed.experiments.refresh()
@@ -88,7 +56,7 @@ def unit_in(variant: str, started: Experiment, runtime: Runtime) -> str:
 
 async def test_a_unit_is_always_answered_by_its_variant(graph: Chat, runtime: Runtime) -> None:
     changed, started = await running(runtime)
-    expected = {CONTROL: (None, "a small primate"), "b": (BASE_ADAPTER.name, "a lemur of the variant")}
+    expected = {CONTROL: (None, "a small primate"), "b": (GENERAL.name, "a lemur of the variant")}
     for variant, answered in expected.items():
         unit = unit_in(variant, started, changed)
         for _ in range(3):
@@ -117,7 +85,7 @@ async def test_conversation_takes_part_on_the_default_domain(graph: Chat, runtim
 
 @pytest.mark.parametrize(
     ("requested", "variant", "name"),
-    [("nightschool", "b", None), (BASE_ADAPTER.name, CONTROL, BASE_ADAPTER.name)],
+    [("nightschool", "b", None), (GENERAL.name, CONTROL, GENERAL.name)],
 )
 async def test_a_caller_who_names_a_model_gets_it(
     graph: Chat, runtime: Runtime, requested: str, variant: str, name: str | None
@@ -130,7 +98,7 @@ async def test_a_caller_who_names_a_model_gets_it(
 
 @pytest.mark.parametrize("requested", [None, "auto", "rust"])
 async def test_a_domain_and_auto_take_part(graph: Chat, runtime: Runtime, requested: str | None) -> None:
-    changed, started = await running(runtime, domain="rust", adapter=OTHER.name)
+    changed, started = await running(runtime, domain="rust", adapter=CANDIDATE.name)
     unit = unit_in("b", started, changed)
     # The lessons of tests name a zorble.
     turn = await say(graph, changed, "What is a zorble?", unit, requested=requested)
@@ -192,7 +160,7 @@ async def test_an_adapter_that_vanishes_from_the_engine_for_good_is_replaced_by_
     changed, started = await running(runtime)
     assert isinstance(changed.engine, ScriptedEngine)
     changed.engine.restart()
-    changed.engine._refused[BASE_ADAPTER.name] = "its folder is gone"
+    changed.engine._refused[GENERAL.name] = "its folder is gone"
     turn = await say(graph, changed, text, unit_in("b", started, changed), streamed=streamed)
     kept = await logged(changed, turn)
     assert (turn.route.adapter, turn.outcome) == (None, "answered" if text == LEMUR else turn.outcome)
@@ -212,7 +180,7 @@ async def test_an_adapter_lost_in_a_restart_is_loaded_again_and_answers(
     changed.engine.restart()
     assert changed.experiments is not None
     await changed.experiments.refresh()
-    assert BASE_ADAPTER.name in await changed.engine.loaded()
+    assert GENERAL.name in await changed.engine.loaded()
 
 
 async def test_an_engine_that_is_away_is_no_reason_to_fall_back(graph: Chat, runtime: Runtime) -> None:

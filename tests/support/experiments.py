@@ -1,15 +1,46 @@
-"""Experiments and their turns for tests."""
+"""Experiments, their turns, and a service that can run them, for tests."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agent.chat.routing import Routes
+from agent.engines.scripted import Line, ScriptedEngine
+from agent.experiments.active import ActiveExperiments
+from graphs.state import Runtime
+from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.feedback.experiments import Experiments
+from memory.feedback.feedback import FeedbackStore
 from memory.records.experiments import CONTROL, Assignment, Experiment, ExperimentDecision, Variant
+from memory.records.feedback import Feedback
 from memory.records.interactions import Interaction
-from tests.support.adapters import adapter
+from tests.support.adapters import adapter, curriculum
+from tests.support.engines import RecordingEngine
 
 WHEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LIVE = adapter("rust")
 CANDIDATE = adapter("rust", 2, digest="2e5b8d7f" * 8)
+GENERAL = adapter("general", 1, digest="3c4d5e6f" * 8).model_copy(
+    update={"curriculum": None, "preferences": ("3c4d5e6f" * 8,)}
+)
+"""Trained on preferences only, so that its answers are not checked against the sources."""
+LEMUR, CANARY = "What is a lemur?", "What is a borrow?"
+REFERENCE = Line(text="a reference")
+BASE_LINES = {
+    LEMUR: Line(text="a small primate", entropy=0.1),
+    CANARY: Line(text="a kind of fish", entropy=0.3),
+}
+LINES: Mapping[str, Mapping[str, Line]] = {
+    LIVE.name: {CANARY: REFERENCE},
+    CANDIDATE.name: {CANARY: REFERENCE},
+    GENERAL.name: {
+        CANARY: REFERENCE,
+        LEMUR: Line(text="a lemur of the variant", entropy=0.1),
+        "Hi": Line(text="Hello from the variant."),
+    },
+}
 
 
 def experiment(
@@ -68,3 +99,39 @@ def turn(
         }
         | fields
     )
+
+
+def served(runtime: Runtime, engine: ScriptedEngine | None = None) -> Runtime:
+    """The runtime with adapters of two domains, one of them live, and experiments over its parts."""
+    engine = engine or RecordingEngine(BASE_LINES, adapters=LINES)
+    registry = VolatileAdapterRegistry([LIVE, CANDIDATE, GENERAL])
+    registry.promote(LIVE.name)
+    routes = Routes(registry, lambda digest: curriculum())
+    experiments = ActiveExperiments(
+        Experiments(runtime.database), engine=engine, registry=registry, routes=routes
+    )
+    return replace(runtime, engine=engine, registry=registry, routes=routes, experiments=experiments)
+
+
+async def fill(
+    runtime: Runtime, started: Experiment, copied: Mapping[str, float], *, units: int = 60, **fields: Any
+) -> None:
+    """Logs turns of `units` units for each variant, whose answers are copied at its rate."""
+    rng, feedback = random.Random(7), FeedbackStore(runtime.database)
+    for variant, rate in copied.items():
+        for number in range(units):
+            unit = f"{variant}{number}"
+            logged = turn(
+                unit,
+                variant,
+                experiment_id=started.id,
+                domain=started.domain,
+                created_at=started.created_at,
+                **fields,
+            )
+            await runtime.interactions.save(logged)
+            if rng.random() < rate:
+                copy = Feedback(
+                    id=unit, interaction_id=logged.id, kind="copied", value=1, owner=None, created_at=WHEN
+                )
+                await feedback.add(copy)
