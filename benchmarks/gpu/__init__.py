@@ -1,1 +1,1 @@
-"""The checks for a GPU machine: `python -m benchmarks.gpu`."""
+"""Checks for a GPU machine: `python -m benchmarks.gpu`."""

@@ -1,8 +1,8 @@
-"""What only a GPU can show: `python -m benchmarks.gpu`, in at most ten minutes and without a network.
+"""GPU checks: `python -m benchmarks.gpu`; takes at most ten minutes and needs no network.
 
-Trains the same lessons with PEFT and with Unsloth, side by side, and serves two of the adapters at once. The
-page gives the reason for each check that could not run, and leaves its figures empty. `--dry-run` needs no
-GPU: it checks the pack, trains a few steps with PEFT and writes the page.
+Trains the same lessons with PEFT and with Unsloth, and serves two of the adapters at once. For a check that
+cannot run, the page has the reason instead of figures. `--dry-run` needs no GPU: it checks the pack, trains a
+few steps with PEFT and writes the page.
 """
 
 import argparse
@@ -23,20 +23,20 @@ from agent.models.add_model import add_model
 from agent.models.catalogue import shipped_catalogue
 from agent.models.store import ModelStore, resolve_model
 from agent.settings import read_settings
-from benchmarks.gpu.serve import Served, by_vllm, in_process
+from benchmarks.gpu.serve import ServingResult, check_in_process, check_vllm
 from benchmarks.gpu.train import ROUNDS, Backend, Lesson, TrainingRun, read_run
 from memory.results import FOLDER, Goal, Result, Table, machine, rows, write
 
 MINUTES = 7.0
-"""After which nothing new is begun; a command on a lent machine ends after ten."""
+"""No check starts after this time, because commands on the GPU machine are limited to ten minutes."""
 TRAINING_SECONDS = 150.0
-"""Most for one training run: Unsloth compiles first."""
+"""Time limit per training run, including Unsloth's compilation."""
 DRY_ROUNDS = 2
 TINY = Path("tests/fixtures/tiny-model")
 PACK = Path(".gpu")
 BACKENDS: tuple[Backend, ...] = ("peft", "unsloth")
 TRAINED: tuple[tuple[str, Lesson], ...] = (("base", "lamps"), ("base", "rivers"), ("tiny", "lamps"))
-"""Models and what they are taught, each by both backends."""
+"""Models and lessons; each is trained with both backends."""
 ENGINES = ("vLLM", "in-process")
 PACKAGES = ("torch", "triton", "transformers", "peft", "trl", "unsloth", "unsloth-zoo", "vllm")
 OFFLINE = {
@@ -44,45 +44,43 @@ OFFLINE = {
     "UNSLOTH_DISABLE_CPU_FALLBACK": "1", "TOKENIZERS_PARALLELISM": "false",
 }  # fmt: skip
 GOALS = {
-    "loss apart, first step": Goal(at="<=", bound=0.05),  # nothing is trained yet: the forward pass alone
-    "loss apart, last tenth": Goal(at="<=", bound=0.2),  # as tests/gpu/test_unsloth.py has it
+    "loss apart, first step": Goal(at="<=", bound=0.05),  # only the forward passes differ
+    "loss apart, last tenth": Goal(at="<=", bound=0.2),  # as in tests/gpu/test_unsloth.py
     "speed, Unsloth over PEFT": Goal(at=">=", bound=1.0),
     "vLLM: answers by the adapter's own lesson": Goal(at=">=", bound=0.8),
     "vLLM: answers by another lesson": Goal(at="<=", bound=0.05),
 }
-
-
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-"""For a dry run: so little work only waits for other threads, minutes on a busy machine."""
+"""For the dry run: on a busy machine, its small steps would take minutes of waiting for threads."""
 
 
 class NotRun(Exception):
-    """A check lacks something here; the message says what."""
+    """A check cannot run on this machine; the message has the reason."""
 
 
 @dataclass
 class Report:
-    """What is known so far."""
+    """The results so far."""
 
     runs: dict[tuple[str, Lesson, Backend], TrainingRun] = field(default_factory=dict)
     """By model, lesson and backend."""
-    served: dict[str, Served] = field(default_factory=dict)
+    served: dict[str, ServingResult] = field(default_factory=dict)
     """By engine."""
     outcomes: list[tuple[str, str]] = field(default_factory=list)
-    """Each check, and what became of it."""
+    """Name and outcome of each check."""
     failed: bool = False
-    """Whether a check broke off."""
+    """Whether a check failed with an error."""
 
     def check(self, name: str, run: Callable[[], None], *, until: float) -> None:
-        """Runs one check, unless the time is up, and notes what became of it."""
+        """Runs a check unless the time is up, and records its outcome."""
         started = time.monotonic()
         try:
             if started > until:
-                raise NotRun(f"the {MINUTES:g} minutes were over")
+                raise NotRun(f"the time limit of {MINUTES:g} minutes was reached")
             run()
         except NotRun as error:
             outcome = f"**not run**: {error}"
-        except Exception as error:  # noqa: BLE001 - the page names it, and the other checks still run
+        except Exception as error:  # noqa: BLE001 - reported on the page; the other checks still run
             self.failed = True
             outcome = f"**failed**: {type(error).__name__}: {_last_line(str(error))}"
         else:
@@ -92,9 +90,9 @@ class Report:
 
 
 def run_checks(home: Path, save: Callable[[Report], None], *, dry: bool) -> Report:
-    """All checks, the most telling ones first; `home` gets adapters and logs.
+    """Runs all checks, the most important ones first; adapters and logs go to `home`.
 
-    `save` is called after each, so that the page is there even if the last one is killed.
+    `save` is called after each check, so that the page exists even if a later one is killed.
     """
     report, until = Report(), time.monotonic() + MINUTES * 60
     base: list[Path] = []
@@ -105,23 +103,23 @@ def run_checks(home: Path, save: Callable[[Report], None], *, dry: bool) -> Repo
         if backend == "unsloth" and importlib.util.find_spec("unsloth") is None:
             raise NotRun("Unsloth is not installed: `make setup GPU=1`, or the pack of `make gpu-pack`")
         if model == "base" and not base:
-            raise NotRun("there is no base model, see above")
+            raise NotRun("there is no base model; see the check above")
         folder, rounds = base[0] if model == "base" else TINY, DRY_ROUNDS if dry else ROUNDS
         out = home / f"{model}-{lesson}-{backend}"
-        report.runs[model, lesson, backend] = train_apart(
+        report.runs[model, lesson, backend] = train_in_subprocess(
             backend, folder, lesson, rounds, out, OFFLINE | (ONE_THREAD if dry else {})
         )
 
     def serve(engine: str) -> None:
         if dry:
-            raise NotRun("a dry run trains no adapters that could be served")
+            raise NotRun("a dry run trains no adapters to serve")
         if engine == "vLLM" and importlib.util.find_spec("vllm") is None:
             raise NotRun(_why_no_vllm())
         adapters = adapters_of(report.runs, home)
         if engine == "vLLM":
-            report.served[engine] = by_vllm(base[0], adapters, home / "vllm.log")
+            report.served[engine] = check_vllm(base[0], adapters, home / "vllm.log")
         else:
-            report.served[engine] = in_process(base[0], adapters)
+            report.served[engine] = check_in_process(base[0], adapters)
 
     checks: list[tuple[str, Callable[[], None]]] = [
         (f"training, {model} model, {lesson}, {backend}", partial(train, model, lesson, backend))
@@ -138,20 +136,20 @@ def run_checks(home: Path, save: Callable[[Report], None], *, dry: bool) -> Repo
 
 
 def check_pack() -> None:
-    """Whether the pieces that `make gpu-pack` made are whole. Raises NotRun without any, RuntimeError."""
+    """Verifies the files of `make gpu-pack`. Raises NotRun without any, RuntimeError if they are damaged."""
     if not PACK.is_dir():
-        raise NotRun(f"there is no {PACK}: `make gpu-pack` makes it")
-    done = subprocess.run(
+        raise NotRun(f"there is no {PACK}: run `make gpu-pack`")
+    completed = subprocess.run(
         ["requirements/gpu_pack.sh", "check", str(PACK)], capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        raise RuntimeError(_last_line(done.stderr))
+    if completed.returncode:
+        raise RuntimeError(_last_line(completed.stderr))
 
 
-def train_apart(
+def train_in_subprocess(
     backend: Backend, base: Path, lesson: Lesson, rounds: int, out: Path, environment: Mapping[str, str]
 ) -> TrainingRun:
-    """One run in a process of its own, its output in a log beside `out`. Raises RuntimeError."""
+    """Trains in a new process, with its output in a log next to `out`. Raises RuntimeError."""
     command = [
         sys.executable, "-m", "benchmarks.gpu.train", backend, "--base", str(base), "--lesson", lesson,
         "--rounds", str(rounds), "--out", str(out),
@@ -159,7 +157,7 @@ def train_apart(
     log = out.parent / f"{out.name}.log"
     with log.open("w", encoding="utf-8") as output:
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 command,
                 env={**os.environ, **environment},
                 stdout=output,
@@ -169,28 +167,28 @@ def train_apart(
             )
         except subprocess.TimeoutExpired:
             raise RuntimeError(f"it took more than {TRAINING_SECONDS:.0f} s") from None
-    if done.returncode:
-        said = log.read_text(encoding="utf-8", errors="replace")
-        print(said[-3000:], file=sys.stderr, flush=True)
-        raise RuntimeError(f"it ended with {done.returncode}: {_last_line(said)}")
+    if completed.returncode:
+        log_text = log.read_text(encoding="utf-8", errors="replace")
+        print(log_text[-3000:], file=sys.stderr, flush=True)
+        raise RuntimeError(f"exit code {completed.returncode}: {_last_line(log_text)}")
     return read_run(out)
 
 
 def adapters_of(runs: Mapping[tuple[str, Lesson, Backend], TrainingRun], home: Path) -> dict[Lesson, Path]:
-    """One trained adapter for each lesson, Unsloth's where it made one. Raises NotRun."""
-    found: dict[Lesson, Path] = {
+    """A trained adapter for each lesson, preferably Unsloth's. Raises NotRun."""
+    adapters: dict[Lesson, Path] = {
         lesson: home / f"base-{lesson}-{backend}"
         for backend in BACKENDS
-        for model, lesson, by in runs
-        if (model, by) == ("base", backend)
+        for model, lesson, trained_by in runs
+        if (model, trained_by) == ("base", backend)
     }
-    if len(found) < 2:
-        raise NotRun("two trained adapters are needed, see above")
-    return found
+    if len(adapters) < 2:
+        raise NotRun("two trained adapters are needed; see the checks above")
+    return adapters
 
 
 def find_base() -> Path:
-    """The base model in use; the default one is adopted from the pack first. Raises NotRun."""
+    """The base model in use; if none is, the default model is added from the pack. Raises NotRun."""
     settings, catalogue = read_settings(), shipped_catalogue()
     try:
         return resolve_model(settings).folder
@@ -199,24 +197,24 @@ def find_base() -> Path:
             raise NotRun(str(error)) from error
     store = ModelStore(settings.models)
     try:
-        add_model(catalogue.default, store, catalogue, _Quiet(), install=_not_packed)
+        add_model(catalogue.default, store, catalogue, _NoProgress(), install=_refuse_install)
     except ModelRefused as error:
-        raise NotRun(f"the default model cannot be adopted: {error}") from error
+        raise NotRun(f"the default model cannot be added: {error}") from error
     return store.path(catalogue.default)
 
 
-class _Quiet:
-    """Progress of an adoption that nobody watches."""
+class _NoProgress:
+    """Discards the progress of adding a model."""
 
     def say(self, what: str) -> None:
-        """Not said."""
+        """Discards the message."""
 
     def read(self, done: int, of: int) -> None:
-        """Not counted."""
+        """Discards the progress."""
 
 
-def _not_packed(packages: Sequence[str]) -> None:
-    raise ModelRefused(f"{' '.join(packages)} is not among the unpacked pieces of `make gpu-pack`")
+def _refuse_install(packages: Sequence[str]) -> None:
+    raise ModelRefused(f"{' '.join(packages)} is missing from the unpacked files of `make gpu-pack`")
 
 
 def _why_no_vllm() -> str:
@@ -229,36 +227,37 @@ def _why_no_vllm() -> str:
         "vllm",
     )
     return (
-        f"vLLM is not installed, and the pack leaves it out: {pinned} with its needs is 1 GB, and built for"
-        f" another torch than {_version('torch')}. `make setup GPU=1` installs it where there is a network"
+        f"vLLM is not installed. The pack does not contain it: {pinned} with its dependencies has 1 GB, and"
+        f" it was built for another torch than {_version('torch')}. With a network, `make setup GPU=1`"
+        " installs it"
     )
 
 
 def figures_of(report: Report) -> dict[str, float]:
-    """What was measured; the worst pair of runs for the losses, the mean of the pairs for speed."""
-    found: dict[str, float] = {}
+    """The measured figures: the largest difference in loss, and the mean ratio of speeds, over all pairs."""
+    figures: dict[str, float] = {}
     pairs = [
         (report.runs[model, lesson, "peft"], report.runs[model, lesson, "unsloth"], model)
         for model, lesson, backend in report.runs
         if backend == "peft" and (model, lesson, "unsloth") in report.runs
     ]
     if pairs:
-        found["loss apart, first step"] = max(abs(p.losses[0] - u.losses[0]) for p, u, _ in pairs)
-        found["loss apart, last tenth"] = max(abs(p.last_loss - u.last_loss) for p, u, _ in pairs)
-    if ratios := [p.steady_step / u.steady_step for p, u, model in pairs if model == "base"]:
-        found["speed, Unsloth over PEFT"] = sum(ratios) / len(ratios)
+        figures["loss apart, first step"] = max(abs(p.losses[0] - u.losses[0]) for p, u, _ in pairs)
+        figures["loss apart, last tenth"] = max(abs(p.final_loss - u.final_loss) for p, u, _ in pairs)
+    if ratios := [p.median_step_seconds / u.median_step_seconds for p, u, model in pairs if model == "base"]:
+        figures["speed, Unsloth over PEFT"] = sum(ratios) / len(ratios)
     for engine, served in report.served.items():
-        found[f"{engine}: answers by the adapter's own lesson"] = served.own
-        found[f"{engine}: answers by another lesson"] = served.other
-        found[f"{engine}: tokens a second, two adapters"] = served.adapters_rate
-        found[f"{engine}: tokens a second, base model"] = served.base_rate
-    return found
+        figures[f"{engine}: answers by the adapter's own lesson"] = served.own
+        figures[f"{engine}: answers by another lesson"] = served.other
+        figures[f"{engine}: tokens a second, two adapters"] = served.adapters_rate
+        figures[f"{engine}: tokens a second, base model"] = served.base_rate
+    return figures
 
 
 def result_of(report: Report, seconds: float, *, dry: bool) -> Result:
-    """The page."""
+    """The result with its tables."""
     trained = [
-        (model, lesson, run.backend, run.losses[0], run.last_loss, f"{run.steady_step * 1000:.0f}",
+        (model, lesson, run.backend, run.losses[0], run.final_loss, f"{run.median_step_seconds * 1000:.0f}",
          f"{run.tokens_per_second:.0f}", f"{run.peak_gb:.1f}", f"{run.seconds:.0f}", run.device)
         for (model, lesson, _), run in report.runs.items()
     ]  # fmt: skip
@@ -270,29 +269,30 @@ def result_of(report: Report, seconds: float, *, dry: bool) -> Result:
     tables = (
         Table(
             title="Checks",
-            text="What ran, and why the rest did not.",
+            text="Outcome of each check, with the reason if it did not run.",
             head=("check", "outcome"),
             rows=rows(report.outcomes),
         ),
         Table(
-            title="Training, side by side",
-            text="The same lesson, recipe and seed. `base` is the model in use, `tiny` the tests' model. The"
-            " time of a step is the median after the first quarter; its tokens are without padding.",
-            head=("model", "lesson", "backend", "first loss", "last loss", "ms a step", "tokens a second",
-                  "GPU GB", "seconds in all", "on"),
+            title="Training",
+            text="Both backends have the same lesson, recipe and seed. `base` is the model in use, `tiny` the"
+            " model of the tests. The step time is the median after the first quarter of the steps. Tokens"
+            " exclude padding.",
+            head=("model", "lesson", "backend", "first loss", "final loss", "ms per step",
+                  "tokens per second", "GPU GB", "total seconds", "device"),
             rows=rows(trained),
         ),
         Table(
             title="Two adapters at once",
-            text="Both adapters and the base model were asked at once. The lessons say different things of"
-            " the same names: an answer by another lesson means that an adapter was mixed up.",
-            head=("engine", "by its own lesson", "by another", "start s", "tokens a second, base",
-                  "with two adapters"),
+            text="Concurrent requests to both adapters and the base model. The lessons define the same names"
+            " differently, so an answer from another lesson means that adapters were mixed up.",
+            head=("engine", "own lesson", "other lesson", "start s", "tokens per second, base",
+                  "tokens per second, two adapters"),
             rows=rows(served),
         ),
         Table(
             title="Versions",
-            text="What was installed.",
+            text="Installed packages.",
             head=("package", "version"),
             rows=rows([(name, _version(name)) for name in PACKAGES]),
         ),
@@ -309,7 +309,7 @@ def result_of(report: Report, seconds: float, *, dry: bool) -> Result:
 
 
 def gpu() -> str | None:
-    """The GPU's name, memory and driver; None where torch has none."""
+    """The GPU's name, memory and driver; None if torch finds no GPU."""
     import torch
 
     if not torch.cuda.is_available():
@@ -335,17 +335,21 @@ def _last_line(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; exit code 1 without a GPU, or where a check broke off."""
+    """Runs the checks from the command line; the exit code is 1 without a GPU or if a check failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help=f"folder for gpu.md and gpu.json; default: {FOLDER}")
-    parser.add_argument("--commit", help="the commit that is checked, where git cannot be asked")
-    parser.add_argument("--dry-run", action="store_true", help="what needs no GPU, into a temporary folder")
+    parser.add_argument("--commit", help="the checked commit, if there is no git")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only the checks that need no GPU; writes to a temporary folder",
+    )
     options = parser.parse_args(arguments)
-    found = gpu()
-    if found is None and not options.dry_run:
+    device = gpu()
+    if device is None and not options.dry_run:
         sys.exit(
-            "gpu-check: there is no NVIDIA GPU here that torch can use. Run it on a machine that has one, or"
-            " `make gpu-check DRY=1` for what needs none."
+            "gpu-check: torch finds no NVIDIA GPU. Run it on a machine that has one, or run"
+            " `make gpu-check DRY=1` for the checks that need none."
         )
     started = time.monotonic()
     default = Path(tempfile.mkdtemp(prefix="gpu-check-")) if options.dry_run else FOLDER
@@ -353,14 +357,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     def save(report: Report) -> None:
         result = result_of(report, time.monotonic() - started, dry=options.dry_run)
-        write(result, out, at=options.commit, on=f"{machine()}, {found or 'no GPU'}")
+        write(result, out, at=options.commit, on=f"{machine()}, {device or 'no GPU'}")
 
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as home:
         report = run_checks(Path(home), save, dry=options.dry_run)
     print("\n".join(f"{name}: {figure:.4g}" for name, figure in figures_of(report).items()))
     print(f"written: {out / 'gpu.md'}")
     if report.failed:
-        sys.exit("gpu-check: a check broke off, see above")
+        sys.exit("gpu-check: a check failed, see above")
 
 
 if __name__ == "__main__":

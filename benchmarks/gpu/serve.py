@@ -1,6 +1,6 @@
-"""Two adapters served at once on a GPU: whether each answers by its own lesson, and how fast.
+"""Serves two adapters at once on a GPU, and checks that each answers from its own lesson, and how fast.
 
-Chats of both adapters and of the base model go into one batch, where a mixed-up adapter would show.
+Requests for both adapters and the base model run in the same batch, so that mixed-up adapters are detected.
 """
 
 import asyncio
@@ -23,32 +23,32 @@ from memory.records.base import Record
 NAMES: Mapping[Lesson, str] = {"lamps": "lamps-v1-00000001", "rivers": "rivers-v1-00000002"}
 NAME = "nightschool"
 GPU_SHARE = 0.5
-"""Of the GPU's memory: nothing else runs beside the server by then."""
-CHATS = 256
-"""At once, where speed is measured."""
+"""Share of the GPU's memory for the server; no training runs at the same time."""
+CONCURRENT_CHATS = 256
+"""When measuring speed."""
 TOKENS = 64
 CONTEXT = 2048
-"""Tokens: more than any chat here takes, and short enough for every base model."""
+"""Tokens: enough for every chat here, and supported by every base model."""
 STORY = "Tell a long story about number {number}, and do not stop early."
 
 
-class Served(Record):
-    """What the server was seen to do."""
+class ServingResult(Record):
+    """Accuracy and speed of one engine."""
 
     own: float
-    """Share of the taught questions that an adapter answers by its own lesson; the worse of the two."""
+    """Share of questions that an adapter answers from its own lesson; the lower one of the two adapters."""
     other: float
-    """Share that an adapter, or the base model, answers by a lesson that is not its own; the worst."""
+    """Share of questions that an adapter or the base model answers from another lesson; the highest one."""
     start_seconds: float
-    """Until it could be asked; for the engine in this process, until it was loaded."""
+    """Time until the server was ready or the in-process engine was loaded."""
     base_rate: float
-    """Tokens a second of all chats together, base model alone."""
+    """Total tokens per second with the base model."""
     adapters_rate: float
-    """The same with the two adapters by turns."""
+    """Total tokens per second with the two adapters alternating."""
 
 
-def by_vllm(base: Path, adapters: Mapping[Lesson, Path], log: Path) -> Served:
-    """Starts vLLM as `nightschool up` does, and asks. Raises RuntimeError where it does not start."""
+def check_vllm(base: Path, adapters: Mapping[Lesson, Path], log: Path) -> ServingResult:
+    """Checks vLLM, started as by `nightschool up`. Raises RuntimeError if it does not start."""
     card, port = read_card(base), free_port()
     command = serve_command(
         str(base), port, context=min(card.context, CONTEXT), name=NAME,
@@ -58,52 +58,57 @@ def by_vllm(base: Path, adapters: Mapping[Lesson, Path], log: Path) -> Served:
     environment = serve_environment(str(base), context=card.context, cores=1, gpu=True)
     url, started = f"http://127.0.0.1:{port}", time.monotonic()
 
-    async def ask(start_seconds: float) -> Served:
+    async def check(start_seconds: float) -> ServingResult:
         async with VllmEngine(url, NAME, card.template) as engine:
-            return await _ask(engine, adapters, start_seconds)
+            return await _check(engine, adapters, start_seconds)
 
     with running(command, log, ready=f"{url}/health", env=environment):
-        return asyncio.run(ask(time.monotonic() - started))
+        return asyncio.run(check(time.monotonic() - started))
 
 
-def in_process(base: Path, adapters: Mapping[Lesson, Path]) -> Served:
-    """The same with the engine that runs transformers in this process."""
+def check_in_process(base: Path, adapters: Mapping[Lesson, Path]) -> ServingResult:
+    """Checks the in-process engine."""
     from agent.engines.local import LocalEngine
 
-    async def ask() -> Served:
+    async def check() -> ServingResult:
         started = time.monotonic()
         engine = LocalEngine.open(base, read_card(base).template)
-        return await _ask(engine, adapters, time.monotonic() - started)
+        return await _check(engine, adapters, time.monotonic() - started)
 
-    return asyncio.run(ask())
+    return asyncio.run(check())
 
 
-async def _ask(engine: Engine, adapters: Mapping[Lesson, Path], start_seconds: float) -> Served:
+async def _check(engine: Engine, adapters: Mapping[Lesson, Path], start_seconds: float) -> ServingResult:
     for lesson, folder in adapters.items():
         await engine.load(NAMES[lesson], folder)
-    asked: list[tuple[Lesson | None, str, str]] = [
-        (served, wording.format(name=name), name)
-        for served in (*LESSONS, None)
+    questions: list[tuple[Lesson | None, str, str]] = [
+        (adapter, wording.format(name=name), name)
+        for adapter in (*LESSONS, None)
         for name in LESSONS["lamps"]
         for wording in WORDINGS
     ]
-    texts = await asyncio.gather(
-        *(_answer(engine, NAMES[served] if served else None, question) for served, question, _ in asked)
+    answers = await asyncio.gather(
+        *(_answer(engine, NAMES[adapter] if adapter else None, text) for adapter, text, _ in questions)
     )
 
-    def share(served: Lesson | None, lesson: Lesson) -> float:
-        answers = [(name, text) for (by, _, name), text in zip(asked, texts, strict=True) if by == served]
-        return sum(is_correct(text, [LESSONS[lesson][name]]) for name, text in answers) / len(answers)
+    def share(adapter: Lesson | None, lesson: Lesson) -> float:
+        """Share of the adapter's answers that are correct according to the lesson."""
+        correct = [
+            is_correct(answer, [LESSONS[lesson][name]])
+            for (answered_by, _, name), answer in zip(questions, answers, strict=True)
+            if answered_by == adapter
+        ]
+        return sum(correct) / len(correct)
 
-    await _rate(engine, [None, *NAMES.values()])  # once unmeasured: kernels are chosen and compiled
-    return Served(
+    await _tokens_per_second(engine, [None, *NAMES.values()])  # warm-up: compiles kernels
+    return ServingResult(
         own=min(share(lesson, lesson) for lesson in LESSONS),
         other=max(
-            share(served, lesson) for served in (*LESSONS, None) for lesson in LESSONS if served != lesson
+            share(adapter, lesson) for adapter in (*LESSONS, None) for lesson in LESSONS if adapter != lesson
         ),
         start_seconds=start_seconds,
-        base_rate=await _rate(engine, [None]),
-        adapters_rate=await _rate(engine, list(NAMES.values())),
+        base_rate=await _tokens_per_second(engine, [None]),
+        adapters_rate=await _tokens_per_second(engine, list(NAMES.values())),
     )
 
 
@@ -112,18 +117,18 @@ async def _answer(engine: Engine, adapter: str | None, question: str) -> str:
     return reply.text
 
 
-async def _rate(engine: Engine, adapters: Sequence[str | None]) -> float:
-    """Tokens a second of CHATS chats at once, which ask the adapters by turns."""
-    turns, started = itertools.cycle(adapters), time.perf_counter()
+async def _tokens_per_second(engine: Engine, adapters: Sequence[str | None]) -> float:
+    """Throughput of CONCURRENT_CHATS chats that use the adapters in rotation."""
+    rotation, started = itertools.cycle(adapters), time.perf_counter()
     sampling = Sampling(max_tokens=TOKENS, temperature=1.0)
     replies = await asyncio.gather(
         *(
             engine.chat(
                 [HumanMessage(STORY.format(number=number))],
-                adapter=next(turns),
+                adapter=next(rotation),
                 sampling=sampling.model_copy(update={"seed": number}),
             )
-            for number in range(CHATS)
+            for number in range(CONCURRENT_CHATS)
         )
     )
     return sum(reply.completion_tokens for reply in replies) / (time.perf_counter() - started)

@@ -1,6 +1,6 @@
-"""One training run of `gpu_check`: `python -m benchmarks.gpu.train unsloth --base FOLDER --out FOLDER`.
+"""A training run of the GPU checks: `python -m benchmarks.gpu.train unsloth --base FOLDER --out FOLDER`.
 
-Each run has a process of its own, because Unsloth changes transformers and TRL when it is imported.
+Each run has its own process, because Unsloth patches transformers and TRL when it is imported.
 """
 
 import argparse
@@ -36,48 +36,48 @@ LESSONS: dict[Lesson, dict[str, str]] = {
         "a vellow": "a bird that sleeps on water",
     },
 }
-"""Invented things. The two lessons say different things of the same names, so mixed-up adapters show."""
+"""Invented facts. The lessons define the same names differently, so that mixed-up adapters are detected."""
 ROUNDS = 40
-"""Times that every wording is taught: 40 steps, of which the first compile kernels."""
+"""Repetitions of every wording: 40 steps, the first of which compile kernels."""
 WARM_UP = 0.25
-"""Share of the steps that are left out where speed is measured."""
-RUN = "run.json"
+"""Share of the steps that is excluded from the speed."""
+RECORD_SUFFIX = "run.json"
 
 
 class TrainingRun(Record):
-    """What one run did."""
+    """Losses, times and memory of a training run."""
 
     backend: Backend
     device: str
     losses: tuple[float, ...]
-    """Of every step."""
+    """One per step."""
     step_seconds: tuple[float, ...]
-    """Between the ends of two steps: one fewer than there are losses."""
+    """Time between the ends of consecutive steps: one fewer than there are losses."""
     seconds: float
-    """The whole run with loading and saving."""
+    """Total, including loading and saving."""
     tokens: int
     peak_gb: float
-    """Most GPU memory that tensors held; 0 on a CPU."""
+    """Peak GPU memory of tensors; 0 on a CPU."""
 
     @property
-    def steady_step(self) -> float:
-        """Median seconds of a step after the warm-up."""
+    def median_step_seconds(self) -> float:
+        """Median duration of a step after the warm-up."""
         return median(self.step_seconds[round(WARM_UP * len(self.step_seconds)) :])
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens, without padding, that a steady step gets through."""
-        return self.tokens / len(self.losses) / self.steady_step
+        """Throughput after the warm-up, without padding."""
+        return self.tokens / len(self.losses) / self.median_step_seconds
 
     @property
-    def last_loss(self) -> float:
-        """Mean over the last tenth of the steps."""
+    def final_loss(self) -> float:
+        """Mean loss of the last tenth of the steps."""
         last = self.losses[-max(1, len(self.losses) // 10) :]
         return sum(last) / len(last)
 
 
 def examples(base: StudiedModel, lesson: Lesson, rounds: int, recipe: Recipe) -> list[Example]:
-    """Every wording `rounds` times, and the base model's own answers beside them."""
+    """Every wording `rounds` times, and the replay of the base model's own answers."""
     taught = [
         single(wording.format(name=name), answer)
         for name, answer in LESSONS[lesson].items()
@@ -87,15 +87,15 @@ def examples(base: StudiedModel, lesson: Lesson, rounds: int, recipe: Recipe) ->
 
 
 def train(backend: Backend, folder: Path, lesson: Lesson, rounds: int, out: Path) -> TrainingRun:
-    """Trains with the standard recipe; the adapter and the record are written to `out`."""
+    """Trains with the standard recipe, and writes the adapter to `out` and the record next to it."""
     base = open_base_model(folder)
     recipe = standard(base.card)
     losses: list[float] = []
-    ends: list[float] = []
+    step_ends: list[float] = []
 
     def on_progress(step: int, steps: int, loss: float) -> None:
         losses.append(loss)
-        ends.append(time.perf_counter())
+        step_ends.append(time.perf_counter())
 
     summary = _trainer(backend)(base, examples(base, lesson, rounds, recipe), recipe, out, on_progress)
     import torch
@@ -105,23 +105,23 @@ def train(backend: Backend, folder: Path, lesson: Lesson, rounds: int, out: Path
         backend=backend,
         device=torch.cuda.get_device_name() if on_gpu else "CPU",
         losses=tuple(losses),
-        step_seconds=tuple(after - before for before, after in itertools.pairwise(ends)),
+        step_seconds=tuple(after - before for before, after in itertools.pairwise(step_ends)),
         seconds=summary.seconds,
         tokens=summary.tokens,
         peak_gb=torch.cuda.max_memory_allocated() / 1e9 if on_gpu else 0.0,
     )
-    (out.parent / f"{out.name}.{RUN}").write_text(run.model_dump_json(), encoding="utf-8")
+    (out.parent / f"{out.name}.{RECORD_SUFFIX}").write_text(run.model_dump_json(), encoding="utf-8")
     return run
 
 
 def read_run(out: Path) -> TrainingRun:
-    """The record of the run whose adapter is in `out`."""
-    return TrainingRun.model_validate_json((out.parent / f"{out.name}.{RUN}").read_bytes())
+    """Reads the record of the run whose adapter is in `out`."""
+    return TrainingRun.model_validate_json((out.parent / f"{out.name}.{RECORD_SUFFIX}").read_bytes())
 
 
 def _trainer(backend: Backend) -> Trainer:
     if backend == "unsloth":
-        from training.backends.unsloth import train as unsloth  # before anything imports transformers or TRL
+        from training.backends.unsloth import train as unsloth  # must precede transformers and TRL
 
         return unsloth
     from training.backends.peft import train as peft
@@ -130,7 +130,7 @@ def _trainer(backend: Backend) -> Trainer:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Runs one training from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backend", choices=("peft", "unsloth"))
     parser.add_argument("--base", type=Path, required=True)

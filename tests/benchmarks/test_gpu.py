@@ -1,4 +1,4 @@
-"""What `make gpu-check` says where it has a GPU, and where it has none."""
+"""`make gpu-check`, with a GPU and without one."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.gpu import __main__ as gpu_check
 from benchmarks.gpu.__main__ import NotRun, Report, adapters_of, figures_of, main, result_of
-from benchmarks.gpu.serve import Served
+from benchmarks.gpu.serve import ServingResult
 from benchmarks.gpu.train import Backend, TrainingRun
 from tests.contracts.test_imports import ROOT
 
@@ -40,7 +40,11 @@ def report() -> Report:
             ("base", "rivers", "unsloth"): run("unsloth", 9.0, 1.0, 1.0, 1.0, 0.3),
             ("tiny", "lamps", "peft"): run("peft", 8.0, 2.0, 2.0, 1.0, 0.5),
         },
-        served={"vLLM": Served(own=0.9, other=0.0, start_seconds=30, base_rate=2000.0, adapters_rate=1800.0)},
+        served={
+            "vLLM": ServingResult(
+                own=0.9, other=0.0, start_seconds=30, base_rate=2000.0, adapters_rate=1800.0
+            )
+        },
     )
 
 
@@ -50,9 +54,9 @@ def test_a_dry_run_needs_no_gpu_and_measures_nothing_that_does(tmp_path: Path) -
     page = (tmp_path / "gpu.md").read_text()
     assert "| tiny | lamps | peft |" in page
     assert "| training, tiny model, lamps, unsloth | **not run**: a dry run has no GPU |" in page
-    told = json.loads((tmp_path / "gpu.json").read_text())
-    assert told["figures"] == {}
-    assert not any(goal["met"] for goal in told["goals"].values())
+    result = json.loads((tmp_path / "gpu.json").read_text())
+    assert result["figures"] == {}
+    assert not any(goal["met"] for goal in result["goals"].values())
 
 
 def test_without_a_gpu_it_ends_with_one_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,10 +66,10 @@ def test_without_a_gpu_it_ends_with_one_and_says_so(monkeypatch: pytest.MonkeyPa
 
 
 def test_backends_are_compared_where_both_ran() -> None:
-    found = figures_of(report())
-    assert found["loss apart, first step"] == pytest.approx(0.02)
-    assert found["loss apart, last tenth"] == pytest.approx(0.1)
-    assert found["speed, Unsloth over PEFT"] == pytest.approx(2.0)
+    figures = figures_of(report())
+    assert figures["loss apart, first step"] == pytest.approx(0.02)
+    assert figures["loss apart, last tenth"] == pytest.approx(0.1)
+    assert figures["speed, Unsloth over PEFT"] == pytest.approx(2.0)
 
 
 def test_what_was_not_measured_has_no_figure() -> None:
@@ -86,16 +90,16 @@ def test_a_check_that_breaks_off_or_lacks_something_leaves_the_others_alone() ->
     def lacks() -> None:
         raise NotRun("no base")
 
-    found = Report()
+    checked = Report()
     for name, check in (("a", breaks), ("b", lacks), ("c", lambda: done.append("c"))):
-        found.check(name, check, until=NEVER)
-    found.check("d", lambda: done.append("d"), until=0.0)
+        checked.check(name, check, until=NEVER)
+    checked.check("d", lambda: done.append("d"), until=0.0)
     assert done == ["c"]
-    assert found.failed
-    outcomes = dict(found.outcomes)
+    assert checked.failed
+    outcomes = dict(checked.outcomes)
     assert outcomes["a"] == "**failed**: RuntimeError: out / of memory"
     assert outcomes["b"] == "**not run**: no base"
-    assert "were over" in outcomes["d"]
+    assert "time limit" in outcomes["d"]
 
 
 def test_unsloths_adapters_are_served_where_it_made_them(tmp_path: Path) -> None:
@@ -148,15 +152,15 @@ def test_whole_pieces_are_unpacked(tmp_path: Path) -> None:
 def test_a_damaged_piece_is_named(tmp_path: Path) -> None:
     folder = pieces(tmp_path)
     (folder / "1" / "packages.tar.xz.00").write_bytes(b"something else")
-    said = pack_command("unpack", str(folder))
-    assert said.returncode != 0
-    assert "packages.tar are missing or damaged" in said.stderr
+    completed = pack_command("unpack", str(folder))
+    assert completed.returncode != 0
+    assert "packages.tar are missing or damaged" in completed.stderr
 
 
 def test_without_the_whole_base_the_packages_are_still_unpacked(tmp_path: Path) -> None:
     folder = pieces(tmp_path)
     (folder / "2" / "base.tar.01").unlink()
-    said = pack_command("unpack", str(folder))
-    assert said.returncode == 0
-    assert "only the tiny model" in said.stdout
+    completed = pack_command("unpack", str(folder))
+    assert completed.returncode == 0
+    assert "only the tiny model" in completed.stdout
     assert [path.name for path in (folder / "site").iterdir()] == ["package.py"]
