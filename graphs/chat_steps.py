@@ -15,7 +15,7 @@ from agent.chat.conversation import prompt_messages, question_of, with_question
 from agent.chat.followup import make_standalone
 from agent.chat.format_directives import dictates_form
 from agent.chat.gate import JUDGED_TOKENS, SENTENCE, measure_uncertainty
-from agent.chat.intent import classify
+from agent.chat.intent import classify, classify_by_words
 from agent.chat.model_calls import ask_model
 from agent.chat.rewording import is_steady, rewordings
 from agent.chat.stream_gate import StreamGate
@@ -304,7 +304,10 @@ async def _intent(state: ChatState, runtime: Runtime) -> Intent:
     sampling = state.get("sampling", GREEDY)
     if sampling.response_format is not None or dictates_form(state["messages"]):
         return "conversation"
-    return (await asyncio.to_thread(classify, state["messages"], runtime.embedder)).intent
+    guess = classify_by_words(state["messages"], runtime.embedder)
+    if guess is None:
+        guess = await asyncio.to_thread(classify, state["messages"], runtime.embedder)
+    return guess.intent
 
 
 def _policy(state: ChatState, runtime: Runtime) -> str:

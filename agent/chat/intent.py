@@ -1,7 +1,8 @@
 """Classifies a chat turn: a question that seeks knowledge goes through the gate, the rest is just answered.
 
-A logistic regression over the last user message's embedding and surface features, calibrated on held-out
-folds. `python -m agent.chat.train_intent` trains the weights.
+Logistic regressions over the last user message's embedding and surface features, calibrated on held-out
+folds: the first over the mean of the word embeddings, which is certain about three messages in four, the
+second over the sentence embedding. `python -m agent.chat.train_intent` trains the weights.
 """
 
 import json
@@ -27,6 +28,12 @@ THRESHOLD = 0.5
 Both errors cost about the same. A missed question is answered without the gate; small talk taken for a
 question is still answered if the model is sure, and otherwise with "I don't know".
 """
+CERTAIN = 1.5
+"""Log-odds from which on the words decide without the sentence embedding, which takes most of a turn's CPU.
+
+In 10-fold cross-validation, three times: they decide 75% of the examples, and 92.9% of all are right, with the
+sentence embedding alone 92.4%.
+"""
 LONGEST_FRAGMENT_CHAIN = 8
 """Earlier turns read to find what a fragment such as "and in winter?" continues."""
 
@@ -38,38 +45,43 @@ class IntentGuess(Record):
     probability: Share
 
 
-class IntentWeights(Record):
+class LinearWeights(Record):
     """A linear model: the log-odds of a question are `share * embedding . v + features . f + intercept`."""
 
-    embedder: str
     embedding: tuple[float, ...]
     features: tuple[float, ...]
     intercept: float
 
 
-def classify(messages: Sequence[BaseMessage], embedder: Embedder) -> IntentGuess:
-    """The intent of the conversation's last user message. Blocks to compute one embedding.
+class IntentWeights(Record):
+    """The two linear models for one embedder: over its word vectors and over its sentence vectors."""
+
+    words: LinearWeights
+    sentence: LinearWeights
+
+
+def classify_by_words(messages: Sequence[BaseMessage], embedder: Embedder) -> IntentGuess | None:
+    """The intent of the last user message if its words make it certain, else None. Quick once the embedder is
+    loaded.
 
     Raises ValueError if there is no user message, or no weights for this embedder.
     """
     text = intent_text(messages)
-    return classify_vector(messages, embedder.embed([text])[0], embedder.name)
-
-
-def classify_vector(
-    messages: Sequence[BaseMessage], vector: NDArray[np.float32], embedder_name: str
-) -> IntentGuess:
-    """`classify` with a given embedding of `intent_text(messages)`, float32 [dimension].
-
-    Raises what `classify` raises.
-    """
-    text = intent_text(messages)
     if carries_sources(messages):
         return IntentGuess(intent="conversation", probability=0.0)
-    probability = question_probability(weights_for(embedder_name), text, vector)
-    return IntentGuess(
-        intent="question" if probability >= THRESHOLD else "conversation", probability=probability
-    )
+    log_odds = question_log_odds(weights_for(embedder.name).words, text, embedder.embed_words([text])[0])
+    return _guess(log_odds) if abs(log_odds) >= CERTAIN else None
+
+
+def classify(messages: Sequence[BaseMessage], embedder: Embedder) -> IntentGuess:
+    """The intent of the conversation's last user message. Blocks to compute a sentence embedding if needed.
+
+    Raises what `classify_by_words` raises.
+    """
+    if (guess := classify_by_words(messages, embedder)) is not None:
+        return guess
+    text = intent_text(messages)
+    return _guess(question_log_odds(weights_for(embedder.name).sentence, text, embedder.embed([text])[0]))
 
 
 def intent_text(messages: Sequence[BaseMessage]) -> str:
@@ -104,18 +116,24 @@ def carries_sources(messages: Sequence[BaseMessage]) -> bool:
     return any(_holds_passage(message.text) for message in candidates)
 
 
-def question_probability(weights: IntentWeights, text: str, vector: NDArray[np.float32]) -> float:
-    """Probability that the text seeks knowledge. Raises ValueError for a vector of another length."""
+def question_log_odds(weights: LinearWeights, text: str, vector: NDArray[np.float32]) -> float:
+    """Natural log-odds that the text seeks knowledge. Raises ValueError for a vector of another length."""
     if len(vector) != len(weights.embedding):
         raise ValueError(
             f"the weights are for {len(weights.embedding)} dimensions and the embedding has {len(vector)}"
         )
-    logit = (
+    return (
         embedding_weight(text) * float(np.dot(vector.astype(np.float64), np.asarray(weights.embedding)))
         + float(np.dot(surface_features(text), np.asarray(weights.features)))
         + weights.intercept
     )
-    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+def _guess(log_odds: float) -> IntentGuess:
+    probability = float(1.0 / (1.0 + np.exp(-log_odds)))
+    return IntentGuess(
+        intent="question" if probability >= THRESHOLD else "conversation", probability=probability
+    )
 
 
 @cache
@@ -127,7 +145,7 @@ def weights_for(embedder_name: str) -> IntentWeights:
             f"the intent classifier has no weights for the embedder {embedder_name!r}: "
             "add it to agent/chat/train_intent.py and run python -m agent.chat.train_intent"
         )
-    return IntentWeights.model_validate({"embedder": embedder_name} | shipped[embedder_name])
+    return IntentWeights.model_validate(shipped[embedder_name])
 
 
 def _holds_passage(text: str) -> bool:

@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
 
 from agent.chat.calibration import calibration_error
-from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights
+from agent.chat.intent import THRESHOLD, WEIGHTS, IntentWeights, LinearWeights
 from agent.chat.intent_features import embedding_weight, surface_features
-from memory.embedding.embedder import Embedder, HashingEmbedder, SentenceEmbedder
+from memory.embedding.embedder import Embedder, HashingEmbedder, SentenceEmbedder, Vectors
 from memory.records.base import Record
 from memory.records.interactions import Intent
 
@@ -40,7 +40,7 @@ class IntentExample(Record):
 class Trained(Record):
     """Weights with their cross-validated scores, all in [0, 1]."""
 
-    weights: IntentWeights
+    weights: LinearWeights
     accuracy: float
     recall: float
     precision: float
@@ -53,11 +53,20 @@ def read_examples(path: Path) -> tuple[IntentExample, ...]:
     return tuple(IntentExample.model_validate_json(line) for line in lines)
 
 
-def train(examples: Sequence[IntentExample], embedder: Embedder) -> Trained:
+def train(examples: Sequence[IntentExample], embedder: Embedder) -> tuple[Trained, Trained]:
+    """Trains both models: over the word vectors, and over the sentence vectors."""
+    texts = [example.text for example in examples]
+    return (
+        _train(examples, embedder.embed_words(texts)),
+        _train(examples, embedder.embed(texts)),
+    )
+
+
+def _train(examples: Sequence[IntentExample], vectors: Vectors) -> Trained:
     """Fits the logistic regression and calibrates it on out-of-fold logits (Platt 1999)."""
     texts = [example.text for example in examples]
     shares = np.array([[EMBEDDING_SCALE * embedding_weight(text)] for text in texts])
-    inputs = np.hstack([embedder.embed(texts) * shares, np.stack([surface_features(text) for text in texts])])
+    inputs = np.hstack([vectors * shares, np.stack([surface_features(text) for text in texts])])
     labels = np.array([example.intent == "question" for example in examples])
     logits = np.zeros(len(examples))
     for fit, held in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(inputs, labels):
@@ -66,9 +75,8 @@ def train(examples: Sequence[IntentExample], embedder: Embedder) -> Trained:
     slope, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
     model = _fit(inputs, labels)
     coefficients = model.coef_[0] * slope
-    split = embedder.dimension
-    weights = IntentWeights(
-        embedder=embedder.name,
+    split = vectors.shape[1]
+    weights = LinearWeights(
         embedding=_rounded(coefficients[:split] * EMBEDDING_SCALE),
         features=_rounded(coefficients[split:]),
         intercept=round(float(model.intercept_[0]) * slope + offset, DECIMALS),
@@ -98,13 +106,15 @@ def main() -> None:
     examples = read_examples(EXAMPLES)
     shipped: dict[str, object] = {}
     for embedder in (SentenceEmbedder(), HashingEmbedder()):
-        trained = train(examples, embedder)
-        print(
-            f"{embedder.name}: {len(examples)} examples, {FOLDS} folds: accuracy {trained.accuracy:.3f}, "
-            f"recall of questions {trained.recall:.3f}, precision {trained.precision:.3f}, "
-            f"calibration error {trained.calibration_error:.3f}"
-        )
-        shipped[embedder.name] = trained.weights.model_dump(exclude={"embedder"})
+        words, sentence = train(examples, embedder)
+        for name, trained in (("words", words), ("sentence", sentence)):
+            print(
+                f"{embedder.name}, {name}: {len(examples)} examples, {FOLDS} folds: "
+                f"accuracy {trained.accuracy:.3f}, recall of questions {trained.recall:.3f}, "
+                f"precision {trained.precision:.3f}, calibration error {trained.calibration_error:.3f}"
+            )
+        weights = IntentWeights(words=words.weights, sentence=sentence.weights)
+        shipped[embedder.name] = weights.model_dump()
     WEIGHTS.write_text(json.dumps(shipped) + "\n", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.embedding.minilm import MAX_TOKENS, MiniLM, encode, load, token_counts
+from memory.embedding.minilm import MAX_TOKENS, MiniLM, encode, load, mean_word_embeddings, token_counts
 from memory.errors import StoreUnavailable
 from memory.language.text import singular, words
 
@@ -49,6 +49,11 @@ class Embedder(Protocol):
         """One row per text: float32 [n, dimension], L2-normalised. Blocks; thread-safe."""
         ...
 
+    def embed_words(self, texts: Sequence[str]) -> Vectors:
+        """Like `embed`, but from the texts' words alone, without context: worse, and quick enough to call on
+        an event loop once the model is loaded."""
+        ...
+
 
 class HashingEmbedder:
     """A fake without a model: signed hashing of words and character trigrams (Weinberger et al. 2009).
@@ -82,6 +87,9 @@ class HashingEmbedder:
         unit: Vectors = vectors / norms
         return unit
 
+    def embed_words(self, texts: Sequence[str]) -> Vectors:
+        return self.embed(texts)
+
 
 @dataclass
 class _Request:
@@ -112,9 +120,13 @@ class SentenceEmbedder:
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
-        with self._lock:
-            self._model = model = self._model or _load()
-        return token_counts(model, list(texts))
+        return token_counts(self._loaded(), list(texts))
+
+    def embed_words(self, texts: Sequence[str]) -> Vectors:
+        """See Embedder: the means of the input embeddings. Raises StoreUnavailable like `token_counts`."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return mean_word_embeddings(self._loaded(), list(texts))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
@@ -126,6 +138,12 @@ class SentenceEmbedder:
                 self._embed(request)
         assert request.vectors is not None
         return request.vectors
+
+    def _loaded(self) -> MiniLM:
+        if self._model is None:
+            with self._lock:
+                self._model = self._model or _load()
+        return self._model
 
     def _embed(self, request: _Request) -> None:
         """Embeds a request, and with a short one those that wait."""

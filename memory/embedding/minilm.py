@@ -76,9 +76,18 @@ def encode(model: MiniLM, texts: list[str]) -> Array:
         hidden = _embeddings(model, ids)
         for layer in range(model.layers):
             hidden = _layer(model, f"encoder.layer.{layer}", hidden, mask)
-    pooled = (hidden * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-    unit: Array = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-    return unit
+    return _mean_of_tokens(hidden, mask)
+
+
+def mean_word_embeddings(model: MiniLM, texts: list[str]) -> Array:
+    """One unit vector per text, the mean of its input embeddings: float32 [len(texts), hidden].
+
+    Skips the encoder, so it takes less than a hundredth of the time of `encode` and knows no word order.
+    """
+    encodings = model.tokenizer.encode_batch(texts)
+    ids = np.array([e.ids for e in encodings])
+    mask = np.array([e.attention_mask for e in encodings], dtype=np.float32)
+    return _mean_of_tokens(_embeddings(model, ids), mask)
 
 
 def token_counts(model: MiniLM, texts: list[str]) -> list[int]:
@@ -88,6 +97,12 @@ def token_counts(model: MiniLM, texts: list[str]) -> list[int]:
         truncated = sum(sum(part.attention_mask) - SPECIAL_TOKENS for part in encoding.overflowing)
         counts.append(sum(encoding.attention_mask) + truncated)
     return counts
+
+
+def _mean_of_tokens(hidden: Array, mask: Array) -> Array:
+    pooled = (hidden * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    unit: Array = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return unit
 
 
 def _embeddings(model: MiniLM, ids: NDArray[np.int64]) -> Array:

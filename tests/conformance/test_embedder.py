@@ -38,6 +38,14 @@ def test_every_text_has_a_unit_vector(embedder: Embedder) -> None:
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
 
 
+def test_every_text_has_a_unit_vector_of_its_words(embedder: Embedder) -> None:
+    vectors = embedder.embed_words(TEXTS)
+    assert vectors.shape == (len(TEXTS), embedder.dimension)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+    assert embedder.embed_words([]).shape == (0, embedder.dimension)
+
+
 def test_no_texts_have_no_vectors(embedder: Embedder) -> None:
     assert embedder.embed([]).shape == (0, embedder.dimension)
     assert embedder.token_counts([]) == []
