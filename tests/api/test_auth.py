@@ -52,7 +52,13 @@ async def test_a_service_with_keys_answers_only_those_that_work(client: httpx.As
 
 
 @pytest.mark.parametrize(
-    ("scope", "statuses"), [("chat", (200, 403, 403)), ("learn", (200, 200, 403)), ("admin", (200, 200, 200))]
+    ("scope", "statuses"),
+    [
+        ("chat", (200, 403, 403, 403)),
+        ("annotate", (200, 200, 403, 403)),
+        ("learn", (200, 200, 200, 403)),
+        ("admin", (200, 200, 200, 200)),
+    ],
 )
 async def test_a_key_opens_what_its_scope_covers(
     client: httpx.AsyncClient, key: Key, scope: Scope, statuses: tuple[int, ...]
@@ -60,7 +66,7 @@ async def test_a_key_opens_what_its_scope_covers(
     headers = await key("ada", scope)
     found = [
         (await client.get(path, headers=headers)).status_code
-        for path in ("/v1/models", "/v1/learn", "/v1/adapters")
+        for path in ("/v1/models", "/v1/annotation/next", "/v1/learn", "/v1/adapters")
     ]
     assert tuple(found) == statuses
 
