@@ -26,6 +26,8 @@ from memory.records.interactions import Interaction
 
 LOG_INTERVAL = timedelta(hours=1)
 """An automatic check that says the same as the last entry is logged again only after this time."""
+PAGE = 100
+"""Turns read at once: each page blocks the event loop for some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,11 @@ class ExperimentChecks:
     async def analysis(self, experiment: Experiment) -> Analysis:
         """The experiment's figures now. Raises StoreUnavailable."""
         turns: list[Interaction] = []
-        # Not by domain: a turn that the base model answers in an adapter's place has the base's domain.
-        pages = self.interactions.stream(experiment.created_at, experiment.ended_at)
+        pages = self.interactions.stream(
+            experiment.created_at, experiment.ended_at, experiment=experiment.id, page=PAGE
+        )
         async for page in pages:
-            turns += (turn for turn in page if _belongs(turn, experiment))
+            turns += page
         feedback = await self.feedback.of(turn.id for turn in turns)
         exposures = await self.experiments.exposures(experiment.id, experiment.version)
 
@@ -109,10 +112,6 @@ class ExperimentChecks:
             f" {name or 'the base model'}: start a new experiment"
         )
         return decision.model_copy(update={"action": "stopped", "reason": reason})
-
-
-def _belongs(turn: Interaction, experiment: Experiment) -> bool:
-    return turn.assignment is not None and turn.assignment.experiment_id == experiment.id
 
 
 def _is_repetition(experiment: Experiment, decision: ExperimentDecision) -> bool:

@@ -73,14 +73,16 @@ class InteractionLog:
         *,
         domain: str | None = None,
         owner: str | None = None,
+        experiment: str | None = None,
         page: int = PAGE,
     ) -> AsyncIterator[tuple[Interaction, ...]]:
         """Pages of the turns from `since` until before `until`, oldest first.
 
-        Holds no connection between pages.
+        `experiment` is the id of the experiment that assigned them. Holds no connection between pages.
         """
         time, id = INTERACTIONS.c.created_at, INTERACTIONS.c.id
-        query = _filtered(since=since, until=until, domain=domain, owner=owner).order_by(time, id).limit(page)
+        query = _filtered(since=since, until=until, domain=domain, owner=owner, experiment=experiment)
+        query = query.order_by(time, id).limit(page)
         found = await self._interactions(query)
         while found:
             yield found
@@ -127,6 +129,7 @@ def _filtered(
     owner: str | None,
     unit: str | None = None,
     outcome: ChatOutcome | None = None,
+    experiment: str | None = None,
 ) -> Select[Any]:
     columns = INTERACTIONS.c
     conditions: list[ColumnElement[bool]] = []
@@ -139,6 +142,7 @@ def _filtered(
         (columns.domain, domain),
         (columns.outcome, outcome),
         (columns.owner, owner),
+        (columns.body["assignment"]["experiment_id"].as_string(), experiment),
     ]
     conditions += [column == value for column, value in equal if value is not None]
     return select(columns.body).where(*conditions)

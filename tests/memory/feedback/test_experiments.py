@@ -99,3 +99,16 @@ async def test_units_are_exposed_once_and_keep_their_first_variant(
     await log.save(turn("ben", CONTROL, number=1, minutes=2))
     assert await store.exposures("e1") == {CONTROL: 1, "b": 1, HOLDOUT: 1}
     assert await store.exposures("e1", version=2) == {}
+
+
+async def test_the_turns_of_one_experiment_are_found_whatever_their_domain(
+    store: Experiments, database: Database
+) -> None:
+    await store.create(experiment())
+    await store.create(experiment("e2", domain="python"))
+    log = InteractionLog(database)
+    turns = [turn(f"u{number}", minutes=number, domain=f"d{number}") for number in range(5)]
+    others = [turn("eve", experiment_id="e2"), turn("mia", assignment=None)]
+    await asyncio.gather(*(log.save(each) for each in (*turns, *others)))
+    found = [each async for page in log.stream(experiment="e1", page=2) for each in page]
+    assert found == turns
