@@ -35,7 +35,7 @@ class Scale:
     def __init__(self, quick: bool) -> None:
         self.single = 50 if quick else 300
         self.many = 400 if quick else 3000
-        self.vllm = 64 if quick else 400
+        self.vllm = 64 if quick else 200
         self.runs = 20 if quick else 100
         self.burst = 100 if quick else 400
         self.chats = 1000 if quick else 20_000

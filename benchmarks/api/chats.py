@@ -28,6 +28,16 @@ DIRECT_BODY = {
 }
 """The request that the api sends to the engine."""
 API_BODY = {"model": "nightschool", "messages": QUESTION, "max_tokens": 16}
+TURNS = {
+    "": "Write one sentence about libraries.",
+    ", unsure question": "What is a library?",
+}
+"""Prompts for the throughput with a model, by the suffix of their figures.
+
+The first is conversation, and takes one model call with the api as without it. The second is a question that
+the default model is unsure of: the api then looks for sources and asks it in other words, which takes up to
+four model calls.
+"""
 CLIENTS = 32
 ROUNDS = 3
 WARM_UP = 20
@@ -124,13 +134,19 @@ def completion(http: ClientSession, body: dict[str, Any], streamed: bool) -> Req
 
 
 async def _share_of_vllm(url: str, api_url: str, requests: int) -> dict[str, float]:
-    async with ClientSession(url) as engine, ClientSession(api_url) as api:
-        direct, through_api = completion(engine, DIRECT_BODY, False), completion(api, API_BODY, False)
-        rates: dict[str, list[float]] = {"alone": [], "through": []}
-        await throughput(through_api, CLIENTS, CLIENTS)
-        for _ in range(ROUNDS):  # alternating, so that both see the same load of the machine
-            rates["alone"].append(await throughput(direct, CLIENTS, requests))
-            rates["through"].append(await throughput(through_api, CLIENTS, requests))
-    figures = {f"requests a second, vLLM {name}": float(np.median(values)) for name, values in rates.items()}
-    share = figures["requests a second, vLLM through"] / figures["requests a second, vLLM alone"]
-    return figures | {"share of vLLM's own throughput": share}
+    figures: dict[str, float] = {}
+    async with ClientSession(url) as direct, ClientSession(api_url) as api:
+        for suffix, prompt in TURNS.items():
+            messages = [{"role": "user", "content": prompt}]
+            ask_vllm = completion(direct, DIRECT_BODY | {"messages": messages}, False)
+            ask_api = completion(api, API_BODY | {"messages": messages}, False)
+            rates: dict[str, list[float]] = {"alone": [], "through": []}
+            await throughput(ask_api, CLIENTS, CLIENTS)
+            for _ in range(ROUNDS):  # alternating, so that conditions are equal
+                rates["alone"].append(await throughput(ask_vllm, CLIENTS, requests))
+                rates["through"].append(await throughput(ask_api, CLIENTS, requests))
+            alone, through = (float(np.median(values)) for values in rates.values())
+            figures[f"requests a second, vLLM alone{suffix}"] = alone
+            figures[f"requests a second, vLLM through{suffix}"] = through
+            figures[f"share of vLLM's own throughput{suffix}"] = through / alone
+    return figures
