@@ -79,7 +79,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
         embedder: Embedder | None = None,
         **changed: Any,
     ) -> FastAPI:
-        settings = Settings(home=home, max_document_bytes=2000, **changed)
+        settings = Settings(home=home, **{"max_document_bytes": 2000, **changed})
         return create_app(
             settings, opener=lambda s: open_fakes(s, served_runtime, learning, embedder or HashingEmbedder())
         )

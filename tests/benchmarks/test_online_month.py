@@ -1,16 +1,41 @@
 """A shortened month of the simulated population against the real app over shipped fakes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
+import pytest
 
+from benchmarks.online import steps
 from benchmarks.online.chatting import chat_round
-from benchmarks.online.client import Client
-from benchmarks.online.population import population
+from benchmarks.online.client import Client, now
+from benchmarks.online.month import Month, Scale
+from benchmarks.online.population import User, annotators, population
 from benchmarks.online.questions import prompts
-from tests.api.conftest import build, client, clock, empty_runs, home, runtime, serve
+from benchmarks.online.records import Weeks
+from graphs.state import Runtime
+from tests.api.conftest import Serve, build, client, clock, empty_runs, home, runtime, serve
+from tests.support.preference_trainers import with_style
 
+pytestmark = pytest.mark.services
 __all__ = ["build", "client", "clock", "empty_runs", "home", "runtime", "serve"]
+
+SMALL = Scale(
+    rounds=1, sampled=40, least_pairs=5, trial_rounds=3, minimum=10, planned=400, held_out=12, known=0
+)
+USERS = 60
+
+
+def month(http: httpx.AsyncClient, path: Path, users: Sequence[User]) -> Month:
+    return Month(
+        client=Client(http),
+        base="nightschool",
+        users=users,
+        prompts=prompts(),
+        known=(),
+        weeks=Weeks(path / "weeks.jsonl"),
+        scale=SMALL,
+    )
 
 
 async def test_a_round_of_chats_is_logged_by_pseudonym_with_its_feedback(client: httpx.AsyncClient) -> None:
@@ -23,3 +48,37 @@ async def test_a_round_of_chats_is_logged_by_pseudonym_with_its_feedback(client:
     assert units.isdisjoint(user.name for user in users)
     export = (await client.get("/v1/interactions/export")).text.splitlines()
     assert sum('"feedback":[{' in line for line in export) == traffic.feedback > 0
+
+
+async def test_annotators_judge_every_item_of_a_batch_and_the_careless_one_is_found(
+    serve: Serve, runtime: Runtime
+) -> None:
+    async with serve(with_style(runtime)) as http:
+        client, since, users = Client(http), now(), population(60)
+        await chat_round(client, users, prompts().asked(60, "round"), label="round")
+        sampled = await steps.sample(client, "monday", since=since, count=60, seed=1)
+        gold = await steps.mark_gold(client, "monday")
+        judged = await steps.annotate(client, annotators(careless=1), seed=1)
+        assert gold >= 5
+        assert judged == sampled - gold + 3 * gold
+        left = await client.get("/v1/annotation/items", batch="monday", status="open")
+        assert [item for item in left["items"] if item["gold"] is None] == []
+        assert await steps.careless(client) == ("careless-0",)
+
+
+async def test_a_month_ends_with_the_brief_and_polite_adapter_live_and_a_poisoned_week_harms_nobody(
+    serve: Serve, runtime: Runtime, tmp_path: Path
+) -> None:
+    async with serve(with_style(runtime)) as http:
+        lived = month(http, tmp_path, population(USERS))
+        await lived.run(1, poisoned=True)
+        again = month(http, tmp_path, population(USERS))
+        await again.run(1, poisoned=True)
+    first, poisoned = lived.weeks.all
+    assert first.recovered == 1
+    assert first.experiment == "promoted", first.decision
+    assert first.promoted
+    assert first.win_rate > 0.9
+    assert poisoned.careless == ("careless-0",)
+    assert poisoned.win_over_before >= 0.5
+    assert again.weeks.all == lived.weeks.all, "a week that is kept is not lived again"

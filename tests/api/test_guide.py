@@ -1,0 +1,65 @@
+"""docs/guides/feedback.md is followed from its first command to its last, over the shipped fakes."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphs.state import Runtime
+from tests.api.conftest import Listen
+from tests.contracts.test_imports import ROOT
+from tests.support.pages import ADDRESS, examples
+from tests.support.preference_trainers import with_style
+
+pytestmark = pytest.mark.services
+
+PAGE = ROOT / "docs" / "guides" / "feedback.md"
+TEXT = PAGE.read_text()
+BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)
+BIN = Path(sys.executable).parent
+FOLLOW_SECONDS = 240
+
+
+def script(url: str) -> str:
+    """Everything on the page as one script; what its Python examples print goes into files."""
+    lines = ["set -euo pipefail"]
+    for number, (kind, code) in enumerate(BLOCK.findall(TEXT)):
+        code = code.replace(ADDRESS, url)
+        lines.append(code if kind == "sh" else f"python - > python-{number}.txt <<'PYTHON'\n{code}PYTHON\n")
+    return "\n".join(lines)
+
+
+async def test_the_guide_can_be_followed_to_its_end(listen: Listen, runtime: Runtime, tmp_path: Path) -> None:
+    async with listen(with_style(runtime), max_document_bytes=100_000) as url:
+        environment = os.environ | {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "NIGHTSCHOOL_API_PORT": url.rpartition(":")[2],
+            "NIGHTSCHOOL_HOME": str(tmp_path / "client"),
+            "COLUMNS": "200",
+        }
+        followed = await asyncio.to_thread(
+            subprocess.run,
+            ["bash", "-x", "-c", script(url)],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=FOLLOW_SECONDS,
+            check=False,
+        )
+    assert followed.returncode == 0, followed.stdout[-3000:] + followed.stderr[-3000:]
+    assert printed(tmp_path) == [expected for _, expected in examples(PAGE)]
+
+
+def printed(folder: Path) -> list[str]:
+    """What the Python examples printed, in their order."""
+    return [path.read_text() for path in sorted(folder.glob("python-*.txt"))]
+
+
+def test_every_block_of_the_guide_is_followed() -> None:
+    assert TEXT.count("```sh\n") + TEXT.count("```python\n") == len(BLOCK.findall(TEXT))
+    assert len(examples(PAGE)) == TEXT.count("```python\n")
