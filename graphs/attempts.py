@@ -23,7 +23,7 @@ PROBE_QUESTIONS = 6
 """Questions about a topic that the model is asked before learning it, to see whether it knows the topic."""
 PROBE_PASSAGES = 8
 """Passages that these questions are written from."""
-MOST_KEYWORDS = 24
+MAX_KEYWORDS = 24
 """Keywords of the gap that are kept."""
 
 
@@ -48,7 +48,7 @@ async def attempt(state: LearnState, runtime: Injected[Runtime]) -> Update:
     unsure = sum(is_gap(attempt.uncertainty) for attempt in attempts)
     text = f"answered {len(attempts)} questions"
     progress = event(context, "attempt", text, questions=len(attempts), unsure=unsure)
-    return {"attempts": attempts, "keywords": tuple(keywords)[:MOST_KEYWORDS], "events": [progress]}
+    return {"attempts": attempts, "keywords": tuple(keywords)[:MAX_KEYWORDS], "events": [progress]}
 
 
 async def ask_again(state: LearnState, runtime: Injected[Runtime]) -> Update:

@@ -84,7 +84,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         facts=len(findings.facts),
         sources=tuple(sorted({hit.passage.source for hit in findings.evidence})),
     )
-    prefix = "the closest " if summary.passages >= exploration.MOST_PASSAGES else ""
+    prefix = "the closest " if summary.passages >= exploration.MAX_PASSAGES else ""
     progress_event = event(
         context,
         "explore",

@@ -20,7 +20,7 @@ from agent.learning.curriculum import (
     in_document_order,
     split_into_lessons,
 )
-from agent.learning.exploration import MOST_PASSAGES
+from agent.learning.exploration import MAX_PASSAGES
 from agent.learning.forgetting import with_unused_digest
 from agent.learning.taught_facts import facts_taught
 from graphs.state import LearnState, Limits, Runtime, Update, event, run_limits
@@ -248,7 +248,7 @@ def _nothing_left(left_out: Mapping[str, int], passages: int) -> Outcome:
     reason = f"nothing more to learn: {facts} were taught in earlier lessons"
     if quarantined:
         reason += "; the others are in quarantine, and are answered from sources"
-    if passages >= MOST_PASSAGES:
+    if passages >= MAX_PASSAGES:
         reason += f"; they come from the {passages} closest passages: learn a narrower topic to find more"
     return Outcome(status="nothing_to_learn", reason=reason)
 

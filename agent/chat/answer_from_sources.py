@@ -32,10 +32,10 @@ MIN_CHANCE = 0.15
 that the chance is fitted on, 91% pass, and 14% if their passage is left out."""
 MIN_RELATIVE_CHANCE = 0.5
 """Minimum chance of a second quoted sentence, relative to the best one's."""
-MOST_QUOTES = 2
-MOST_ANSWER_TOKENS = 96
+MAX_QUOTES = 2
+MAX_ANSWER_TOKENS = 96
 """Most tokens of the model's answer: about three sentences."""
-LEAST_CLAUSE_WORDS = 3
+MIN_CLAUSE_WORDS = 3
 """Minimum number of words of a sentence after its end is cut off."""
 CONTEXT_SHARE = 0.5
 """Largest share of the model's context for sources; the rest is for the conversation and the answer."""
@@ -85,7 +85,7 @@ async def answer_from_sources(
     candidates = shortlist(question, findings)
     if not candidates or candidates[0].chance < MIN_CHANCE:
         return None
-    limits = (card.answer_tokens, MOST_ANSWER_TOKENS, max_tokens or MOST_ANSWER_TOKENS)
+    limits = (card.answer_tokens, MAX_ANSWER_TOKENS, max_tokens or MAX_ANSWER_TOKENS)
     sampling = Sampling(max_tokens=min(limits))
     pending = asyncio.ensure_future(
         _reply(sources_prompt(question, messages, candidates, card), sampling, ask)
@@ -111,7 +111,7 @@ async def answer_from_sources(
         if supported is not None:
             text, citations = supported
             return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
-    quotes = [c for c in likely if c.chance >= MIN_RELATIVE_CHANCE * likely[0].chance][:MOST_QUOTES]
+    quotes = [c for c in likely if c.chance >= MIN_RELATIVE_CHANCE * likely[0].chance][:MAX_QUOTES]
     language = reply_language(messages)
     return _quoting("\n".join(_quotation(candidate, language) for candidate in quotes), quotes, reply)
 
@@ -170,7 +170,7 @@ def sources_prompt(
     last = question_index(messages)
     earlier, after = messages[:last], messages[last + 1 :]
     system = [message for message in earlier if isinstance(message, SystemMessage)]
-    room = card.context - min(card.answer_tokens, MOST_ANSWER_TOKENS) - TEMPLATE_TOKENS
+    room = card.context - min(card.answer_tokens, MAX_ANSWER_TOKENS) - TEMPLATE_TOKENS
     room -= sum(
         map(_message_tokens, (*system, *after, HumanMessage(PROMPT.format(sources="", question=question))))
     )
@@ -308,7 +308,7 @@ def _question_names(question: str, candidate: SentenceCandidate) -> list[Set[str
 def _shortened(sentence: str) -> list[str]:
     """The sentence, then versions with clauses cut off its end, longest first."""
     starts = {sentence[: match.start()].rstrip(" ,;:") for match in _CLAUSE_END.finditer(sentence)}
-    long_enough = [start for start in starts if len(start.split()) >= LEAST_CLAUSE_WORDS]
+    long_enough = [start for start in starts if len(start.split()) >= MIN_CLAUSE_WORDS]
     return [sentence, *(f"{start}." for start in sorted(long_enough, key=len, reverse=True))]
 
 

@@ -24,7 +24,7 @@ RISKS = (0.2, 0.4)
 """Risks to guarantee, tried in this order. A third of the smallest models' surest answers is wrong, so they
 can only reach the last."""
 DELTA = 0.1
-LEAST_CHANCE = 0.5
+MIN_CHANCE = 0.5
 """No answer counts as confident that is more likely wrong than right. The risk is a mean: the answers of an
 adapter to what it was taught are so often right that all others would pass as well. Of 30 questions about
 invented names an adapter's gate let 30 pass without this, and 2 with it; of 18 right answers it keeps 15."""
@@ -33,14 +33,14 @@ STRICTEST_SHARE = 0.05
 thresholds at its first step."""
 FORMS: tuple[AnswerForm, ...] = ("short", "sentence", "long")
 FOLDS = 5
-LEAST_OF_EACH = 10
+MIN_OF_EACH = 10
 """Minimum number of right and of wrong answers for a regression."""
 INVERSE_PENALTY = 0.3
 """Inverse of the L2 penalty (scikit-learn's C); the features are standardised and strongly correlated."""
 BINS = 10
 STEPS = 40
 """Most thresholds to try."""
-LEAST_OWN_QUESTIONS = 100
+MIN_OWN_QUESTIONS = 100
 """Minimum number of a domain's own questions for a guarantee: with fewer, one or two wrong answers among the
 surest fifth decide."""
 STRICTEST_SHARE_OF_FEW = 0.2
@@ -111,10 +111,10 @@ def calibrate(
         of_form = [label for label in labels if label.form == form]
         right = np.asarray([label.right for label in of_form], bool)
         least = int(min(right.sum(), (~right).sum()))
-        if least < LEAST_OF_EACH or len({label.group for label in of_form}) < 2 * FOLDS:
+        if least < MIN_OF_EACH or len({label.group for label in of_form}) < 2 * FOLDS:
             reasons.append(
                 f"{form} answers: {right.sum()} right and {(~right).sum()} wrong;"
-                f" at least {LEAST_OF_EACH} of each are needed"
+                f" at least {MIN_OF_EACH} of each are needed"
             )
             continue
         models[form] = fit_regression(of_form, names)
@@ -150,14 +150,14 @@ def refit(
     """Refits the gate's threshold on new answers, whose chances its own regressions stated.
 
     The regressions have not seen these answers, so the guarantee is exact. With fewer questions than
-    LEAST_OWN_QUESTIONS the gate is returned unchanged; without a possible guarantee the new gate is never
+    MIN_OWN_QUESTIONS the gate is returned unchanged; without a possible guarantee the new gate is never
     confident.
     """
     quality_of_all = measure_quality(*_columns(stated)) if stated else None
     scored = _one_per_question(stated, seed)
-    if len(scored) < LEAST_OWN_QUESTIONS:
+    if len(scored) < MIN_OWN_QUESTIONS:
         reason = (
-            f"only {len(scored)} questions got an answer that can be judged; {LEAST_OWN_QUESTIONS} are needed"
+            f"only {len(scored)} questions got an answer that can be judged; {MIN_OWN_QUESTIONS} are needed"
         )
         return CalibratedGate(gate, quality_of_all, {}, (reason,))
     # The regressions were fitted elsewhere, so here their chances only rank the answers.
@@ -222,7 +222,7 @@ def choose_threshold(
     risk: float,
     delta: float,
     surely: float = STRICTEST_SHARE,
-    least: float = LEAST_CHANCE,
+    least: float = MIN_CHANCE,
 ) -> float | None:
     """The lowest confidence threshold that keeps the risk, by Learn-Then-Test; None if there is none.
 
@@ -314,7 +314,7 @@ def _best_threshold(
     risks: Sequence[float],
     delta: float,
     surely: float = STRICTEST_SHARE,
-    least: float = LEAST_CHANCE,
+    least: float = MIN_CHANCE,
 ) -> tuple[float | None, float]:
     """Threshold and risk of the first risk that can be guaranteed; None and the last risk otherwise."""
     stated, right = _columns(scored)

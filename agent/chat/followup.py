@@ -27,11 +27,11 @@ from memory.records.base import Record
 
 LONGEST_FOLLOW_UP = 25
 """Longest follow-up in words; longer messages are taken to be self-contained."""
-MOST_EARLIER_MESSAGES = 200
+MAX_EARLIER_MESSAGES = 200
 """Earlier messages that are read."""
 LONGEST_QUESTION = 500
 """Characters of an earlier message searched for topics, and longest follow-up."""
-MOST_TOPICS = 4
+MAX_TOPICS = 4
 """Most topics appended to a follow-up."""
 LONGEST_FRAGMENT = 6
 """Longest fragment in words: a message without a verb that continues the question before it."""
@@ -56,7 +56,7 @@ def make_standalone(messages: Sequence[BaseMessage]) -> StandaloneQuestion:
     if last is None:
         raise ValueError("the conversation needs a user message")
     turns: list[_Turn] = []
-    for message in texts[max(0, last - MOST_EARLIER_MESSAGES) : last]:
+    for message in texts[max(0, last - MAX_EARLIER_MESSAGES) : last]:
         if isinstance(message, HumanMessage):
             turns.append(_Turn(question=_resolved(message.text.strip(), turns), reply=""))
         elif turns:
@@ -179,7 +179,7 @@ def _continued(text: str, question: str, mentioned: Sequence[NounPhrase]) -> str
 
 
 def _appended(text: str, topics: Sequence[str]) -> str:
-    return f"{text} ({'; '.join(topics[-MOST_TOPICS:])})" if any(topics) else text
+    return f"{text} ({'; '.join(topics[-MAX_TOPICS:])})" if any(topics) else text
 
 
 def _pronoun(text: str) -> re.Match[str] | None:

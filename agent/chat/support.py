@@ -22,7 +22,7 @@ from memory.language.text import words
 
 SAME_WORDS = 0.75
 """Share of the claim's content words at which the sentence says the same."""
-MOST_WORDS = 0.6
+SIMILAR_WORDS = 0.6
 """Minimum share for the embeddings to decide: they hardly tell "rotational inertia" from "rotational
 equivalent". Of the answers below it, four of five read by hand had no support."""
 KNOWN_WORDS = 0.4
@@ -126,7 +126,7 @@ def supports(
         return False
     if _share(new, own) >= SAME_WORDS:
         return True
-    return _share(new, own) >= MOST_WORDS and likeness is not None and likeness(claim, sentence) >= ALIKE
+    return _share(new, own) >= SIMILAR_WORDS and likeness is not None and likeness(claim, sentence) >= ALIKE
 
 
 def contradicts(first: str, second: str) -> bool:

@@ -19,7 +19,7 @@ from agent.errors import EngineError
 
 SHRINK_SHARE = 1 / 8
 """Share of a batch's rows that have to finish before the batch shrinks, because that copies the cache."""
-LEAST_SHARED_PREFIX = 8
+MIN_SHARED_PREFIX = 8
 """Shortest common prefix of a batch that is worth a separate forward pass."""
 
 
@@ -101,7 +101,7 @@ def shared_prefix(rows: Sequence[Sequence[int]], most: int) -> int:
         return 0
     first, *_, last = sorted(map(tuple, rows))  # these two share the shortest prefix
     same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(same, most) if min(same, most) >= LEAST_SHARED_PREFIX else 0
+    return min(same, most) if min(same, most) >= MIN_SHARED_PREFIX else 0
 
 
 @torch.inference_mode()

@@ -13,7 +13,7 @@ LENGTH_WEIGHT = 0.5
 """BM25's k1 and b; b is lower than usual, because passages have similar lengths."""
 WORST_RANK = 3
 """Worst rank allowed for a question's own passage."""
-LEAST_SHARED_WORDS = 3
+MIN_SHARED_WORDS = 3
 """Minimum content words shared by two rival sentences."""
 
 
@@ -65,7 +65,7 @@ class CorpusIndex:
         """Other sentences with all content words that the question and the quote share."""
         shared = {t.root for t in content_tokens(question)} & quote.roots
         named = {r for value in question.values for r in question.words(value)}
-        if len(shared) < LEAST_SHARED_WORDS:
+        if len(shared) < MIN_SHARED_WORDS:
             return
         required = sorted(shared | named, key=lambda root: len(self._by_root.get(root, ())))
         places = set(self._by_root.get(required[0], ()))

@@ -11,7 +11,7 @@ from memory.records.base import Domain, digest_of
 from memory.records.curricula import Curriculum, Form, QAPair
 from memory.records.knowledge import Fact, Passage
 
-LEAST_WORDINGS = 6
+MIN_WORDINGS = 6
 """Minimum number of trained wordings per fact; missing ones are made with openings and titles. Five wordings
 per fact raised extraction from 9.7 to 96.6% (arXiv 2309.14316)."""
 _CLOZE: Form = "cloze"
@@ -137,7 +137,7 @@ def _split_wordings(
         ]
         trained, reserved = list(wordings), question_framing.with_opening(opening, wordings[0])
     number = _number(seed, "framing")
-    missing = LEAST_WORDINGS - len(trained)
+    missing = MIN_WORDINGS - len(trained)
     plainest = trained[:3]
     for i in range(max(missing, 2)):
         base = plainest[i % len(plainest)]

@@ -14,10 +14,10 @@ from memory.semantic.base import SemanticMemory
 
 FIRST_PASSAGES = 8
 """Passages of the first search: enough to find the relevant documents."""
-MOST_PASSAGES = 400
+MAX_PASSAGES = 400
 """Most passages per topic. The Rust book's first 200 passages give 1030 verified facts, so 400 are enough for
 eight lessons of 240 facts."""
-MOST_FACTS = 2000
+MAX_FACTS = 2000
 MIN_RELATIVE_SCORE = 0.5
 """A document belongs to the topic if its best passage scores at least this share of the top score."""
 
@@ -48,7 +48,7 @@ async def explore(
         return first
     best_domain = main_domain(first.evidence)
     sources = frozenset(only) or _sources(first.evidence, whole=whole)
-    near = await episodic.search(query, by="vector", limit=MOST_PASSAGES, domain=domain or best_domain)
+    near = await episodic.search(query, by="vector", limit=MAX_PASSAGES, domain=domain or best_domain)
     known = {hit.passage.id for hit in first.evidence}
     evidence = [hit for hit in first.evidence if hit.passage.source in sources]
     evidence += [hit for hit in near if hit.passage.source in sources and hit.passage.id not in known]
@@ -67,7 +67,7 @@ async def related_facts(passages: Sequence[Passage], *, semantic: SemanticMemory
         return ()
     domains = {passage.domain for passage in passages}
     keys = {key(subject) for subject in subjects}
-    facts = await semantic.about(subjects, limit=MOST_FACTS)
+    facts = await semantic.about(subjects, limit=MAX_FACTS)
     return tuple(f for f in facts if f.domain in domains and key(f.subject) in keys)
 
 

@@ -20,7 +20,7 @@ _LIGHT_WORDS = """
 LIGHT = frozenset(root for word in _LIGHT_WORDS.split() for root in analyse(word).roots)
 """Words that may be missing from the passage; all others have to occur there, because nothing else tells who
 opened the museum from who closed it."""
-MOST_TRIED = 12
+MAX_TRIED = 12
 """Number of verified questions to try, closest first."""
 
 
@@ -41,7 +41,7 @@ async def pair_for_question(
     vectors = await asyncio.to_thread(embedder.embed, texts)
     likeness = vectors[1:] @ vectors[0]
     about = {token.root for token in content_tokens(analyse(question))} - LIGHT
-    for index in np.argsort(-likeness, kind="stable")[:MOST_TRIED]:
+    for index in np.argsort(-likeness, kind="stable")[:MAX_TRIED]:
         if likeness[index] < MIN_SIMILARITY:
             return None
         candidate: CandidatePair = verified[int(index)].model_copy(update={"question": question})

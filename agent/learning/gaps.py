@@ -9,7 +9,7 @@ from memory.records.interactions import Gap, Uncertainty
 
 DOUBTFUL_ENTROPY = 1.1
 """Entropy in nats above which a token is doubtful: a fair choice between three words."""
-MOST_KEYWORDS = 12
+MAX_KEYWORDS = 12
 """Enough for a search; more keywords dilute it."""
 
 
@@ -25,7 +25,7 @@ def gap_keywords(question: str, reply: Reply | None) -> tuple[str, ...]:
     """
     doubtful = () if reply is None else _doubtful_words(reply.tokens)
     words = [*content_words(question), *content_words(" ".join(doubtful))]
-    return tuple(dict.fromkeys(words))[:MOST_KEYWORDS]
+    return tuple(dict.fromkeys(words))[:MAX_KEYWORDS]
 
 
 def open_gap(

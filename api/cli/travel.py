@@ -12,7 +12,7 @@ from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, servic
 if TYPE_CHECKING:
     from api.cli.client import Client
 
-MOST_STATES = 1000
+MAX_STATES = 1000
 SHOWN = 60
 """Characters of a value on the screen."""
 
@@ -101,7 +101,7 @@ def diff(
 
 def past(client: "Client", thread: str) -> list[Json]:
     """A thread's states, oldest first. Ends the command if it has none."""
-    states: list[Json] = client.post(f"/threads/{thread}/history", {"limit": MOST_STATES})
+    states: list[Json] = client.post(f"/threads/{thread}/history", {"limit": MAX_STATES})
     if not states:
         stop(f"thread {thread} has no state yet: run something on it first", BAD_INPUT)
     return states[::-1]

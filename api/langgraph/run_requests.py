@@ -13,7 +13,7 @@ from graphs.server.stream_modes import MODES
 from memory.server.runs import Strategy
 from memory.server.threads import Json
 
-MOST_DELAY_SECONDS = 366 * 24 * 3600.0
+MAX_DELAY_SECONDS = 366 * 24 * 3600.0
 IGNORED_OPTIONS = frozenset(("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map"))
 """Keys of `configurable` that clients send back unchanged; these values have fields of their own."""
 
@@ -78,7 +78,7 @@ class RunBody(Body):
     if_not_exists: Literal["create", "reject"] = "reject"
     on_disconnect: Literal["cancel", "continue"] = "continue"
     on_completion: Literal["delete", "keep"] | None = None
-    after_seconds: float = Field(0.0, ge=0, le=MOST_DELAY_SECONDS)
+    after_seconds: float = Field(0.0, ge=0, le=MAX_DELAY_SECONDS)
     durability: Literal["sync", "async", "exit"] = "sync"
     strict_resume: Literal[True] | None = None
     """Always in effect: a command that resumes needs an interrupt to answer."""

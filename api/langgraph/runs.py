@@ -25,7 +25,7 @@ from memory.server.threads import Json
 
 router = langgraph_router("runs")
 
-MOST_IN_BATCH = 100
+MAX_IN_BATCH = 100
 LastEventId = Annotated[str | None, Header()]
 Action = Literal["interrupt", "rollback"]
 
@@ -79,8 +79,8 @@ async def wait_stateless(body: RunBody, service: ServiceDep, caller: CallerDep) 
 @router.post("/runs/batch")
 async def batch(body: list[BatchedRun], service: ServiceDep, caller: CallerDep) -> list[Json]:
     """Queues several runs. If one is rejected, those before it stay queued."""
-    if not 0 < len(body) <= MOST_IN_BATCH:
-        raise ValueError(f"a batch has 1 to {MOST_IN_BATCH} runs")
+    if not 0 < len(body) <= MAX_IN_BATCH:
+        raise ValueError(f"a batch has 1 to {MAX_IN_BATCH} runs")
     return [run_reply(await service.run_service.start(caller, run, run.thread_id)) for run in body]
 
 

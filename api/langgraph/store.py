@@ -33,7 +33,7 @@ def _distinct(paths: list[str]) -> list[str]:
 
 
 Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], AfterValidator(_distinct)]
-MOST_NAMESPACES = 1000
+MAX_NAMESPACES = 1000
 NO_OWNER = "-"
 """Owner used when authentication is off."""
 

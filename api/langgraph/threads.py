@@ -29,7 +29,7 @@ from memory.server.threads import Json, Search, ThreadStatus
 
 router = langgraph_router("threads")
 
-MOST_SUPERSTEPS = 200
+MAX_SUPERSTEPS = 200
 
 
 class SuperstepUpdate(Body):
@@ -52,7 +52,7 @@ class ThreadCreate(Body):
     thread_id: Id | None = None
     metadata: Json = {}
     if_exists: Literal["raise", "do_nothing"] = "raise"
-    supersteps: Annotated[list[Superstep], Field(max_length=MOST_SUPERSTEPS)] = []
+    supersteps: Annotated[list[Superstep], Field(max_length=MAX_SUPERSTEPS)] = []
     ttl: TtlBody | None = None
 
 

@@ -12,7 +12,7 @@ from memory.records.base import Domain
 
 router = APIRouter(tags=["calibration"])
 
-MOST_QUESTIONS = 10_000
+MAX_QUESTIONS = 10_000
 """Most questions in a request; long ones reach the limit of JSON bodies first."""
 
 
@@ -22,7 +22,7 @@ class CalibrationRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     domain: Domain
-    questions: list[LabelledQuestion] = Field(min_length=1, max_length=MOST_QUESTIONS)
+    questions: list[LabelledQuestion] = Field(min_length=1, max_length=MAX_QUESTIONS)
 
 
 @router.post("/v1/calibrations", responses=openai_errors(400, 404, 413, 422, 503))

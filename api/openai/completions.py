@@ -31,7 +31,7 @@ from memory.errors import StorageError
 
 router = APIRouter(tags=["chat"], dependencies=[Depends(reject_nul)])
 
-MOST_ALTERNATIVES = 5
+MAX_ALTERNATIVES = 5
 DEFAULT_TOKENS = 16
 """OpenAI's own default for this endpoint."""
 
@@ -44,7 +44,7 @@ class CompletionRequest(SamplingFields):
     max_tokens: int | None = Field(None, ge=1)
     """Default: DEFAULT_TOKENS. -1 is not allowed, because a raw text need not end."""
     prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=1)]
-    logprobs: int | None = Field(None, ge=0, le=MOST_ALTERNATIVES)
+    logprobs: int | None = Field(None, ge=0, le=MAX_ALTERNATIVES)
     echo: bool | None = None
     n: Literal[1] | None = None
 

@@ -20,7 +20,7 @@ from memory.errors import UnknownAdapter
 
 router = APIRouter(tags=["embeddings"])
 
-MOST_TEXTS = 2048
+MAX_TEXTS = 2048
 BATCH_SIZE = 64
 """Texts embedded at once. A search by a chat waits for at most one batch."""
 
@@ -33,7 +33,7 @@ class EmbeddingsRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     model: str = Field(max_length=200)
-    input: InputText | Annotated[list[InputText], Field(min_length=1, max_length=MOST_TEXTS)]
+    input: InputText | Annotated[list[InputText], Field(min_length=1, max_length=MAX_TEXTS)]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
 

@@ -13,11 +13,11 @@ from agent.engines.base import Sampling
 from api.openai.messages import Message
 from memory.records.interactions import UnsurePolicy
 
-MOST_MESSAGES = 1000
-MOST_STOPS = 4
-MOST_ALTERNATIVES = 20
-MOST_CHOICES = 8
-MOST_BIASES = 1024
+MAX_MESSAGES = 1000
+MAX_STOPS = 4
+MAX_ALTERNATIVES = 20
+MAX_CHOICES = 8
+MAX_BIASES = 1024
 UNLIMITED = -1
 """A client's `max_tokens` for no limit."""
 UNIT_CHARACTERS = 512
@@ -91,14 +91,14 @@ class SamplingFields(BaseModel):
     temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False)
     top_p: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
-    stop: Stop | Annotated[list[Stop], Field(max_length=MOST_STOPS)] | None = None
-    n: int | None = Field(None, ge=1, le=MOST_CHOICES)
+    stop: Stop | Annotated[list[Stop], Field(max_length=MAX_STOPS)] | None = None
+    n: int | None = Field(None, ge=1, le=MAX_CHOICES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: dict[TokenId, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
-        None, max_length=MOST_BIASES
+        None, max_length=MAX_BIASES
     )
     user: Unit | None = None
 
@@ -137,10 +137,10 @@ class SamplingFields(BaseModel):
 class ChatRequest(SamplingFields):
     """A chat completion request."""
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
     max_completion_tokens: int | None = Field(None, ge=UNLIMITED)
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(None, ge=0, le=MOST_ALTERNATIVES)
+    top_logprobs: int | None = Field(None, ge=0, le=MAX_ALTERNATIVES)
     tools: list[Tool] | None = Field(None, max_length=128)
     tool_choice: str | dict[str, Any] | None = None
     response_format: ResponseFormat | None = None

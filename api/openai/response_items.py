@@ -10,7 +10,7 @@ from agent.chat.routing import AUTO
 from api.errors import first_problem
 from api.openai.messages import Message
 from api.openai.replies import TurnDetails, turn_details
-from api.openai.requests import MOST_MESSAGES, ChatRequest, NightschoolOptions
+from api.openai.requests import MAX_MESSAGES, ChatRequest, NightschoolOptions
 from graphs.turn import Turn
 
 
@@ -34,7 +34,7 @@ class ResponsesRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     model: str = Field(AUTO, max_length=200)
-    input: str | Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_MESSAGES)]
+    input: str | Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_MESSAGES)]
     instructions: str | None = None
     max_output_tokens: int | None = None
     temperature: float | None = None

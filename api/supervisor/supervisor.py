@@ -21,9 +21,9 @@ Check = Callable[[], Awaitable[bool]]
 LineCallback = Callable[[str, str], None]
 """Called with a component's name and one line of text."""
 
-MOST_FAILED_STARTS = 3
+MAX_FAILED_STARTS = 3
 """Consecutive starts that end before the component is ready, after which supervision gives up."""
-MOST_CRASHES = 5
+MAX_CRASHES = 5
 """Crashes of a ready component, each within CRASH_WINDOW_SECONDS of the last, after which it gives up."""
 CRASH_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -142,7 +142,7 @@ async def _keep_running(
             raise GaveUp(
                 _with_last_lines(child, f"{ending} and cannot be started with this configuration", logs)
             )
-        if failed_starts >= MOST_FAILED_STARTS or crashes >= MOST_CRASHES:
+        if failed_starts >= MAX_FAILED_STARTS or crashes >= MAX_CRASHES:
             count = (
                 f"{failed_starts} starts failed" if failed_starts else f"it crashed {crashes} times in a row"
             )

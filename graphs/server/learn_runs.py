@@ -19,7 +19,7 @@ from memory.records.base import Digest, Domain, Record
 from memory.records.runs import Approval, LessonsDone
 from memory.server.runs import RunEvent
 
-MOST_RUNS = 1000
+MAX_RUNS = 1000
 """Latest runs that `end_lost` looks at."""
 
 
@@ -153,7 +153,7 @@ class LearnRuns:
 
     async def end_lost(self) -> None:
         """Ends runs that were recorded but never queued, or that failed outside their graph."""
-        for record in await self._runtime.database.runs(limit=MOST_RUNS):
+        for record in await self._runtime.database.runs(limit=MAX_RUNS):
             if record.outcome is not None:
                 continue
             latest = await self._executor.runs.list(record.id, limit=1)

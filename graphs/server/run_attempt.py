@@ -22,7 +22,7 @@ from memory.server.threads import Json
 
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 50
+MAX_ATTEMPTS = 50
 """A run whose process died this many times has failed."""
 EXPECTED_FAILURES = (
     AgentError,
@@ -72,8 +72,8 @@ class RunAttempt:
     async def execute(self, active: ActiveRun) -> tuple[RunStatus, Json | None]:
         """Runs the graph to its end, or until `active` is stopped. Returns the status and any error."""
         run = self.run
-        if run.attempt > MOST_ATTEMPTS:
-            lost = RuntimeError(f"the process ended {MOST_ATTEMPTS} times while it worked on this run")
+        if run.attempt > MAX_ATTEMPTS:
+            lost = RuntimeError(f"the process ended {MAX_ATTEMPTS} times while it worked on this run")
             return await self._failed(lost, "failed", str(lost))
         if active.stopped is None:
             active.graph = asyncio.create_task(self._run_graph())

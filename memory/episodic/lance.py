@@ -26,7 +26,7 @@ WRITES_PER_COMPACTION = 20
 """LanceDB recommends to optimize after more than 20 modifications."""
 KEEP_VERSIONS = timedelta(hours=1)
 """How long old table versions stay, for readers that started on them."""
-MOST_IDS = 500
+MAX_IDS = 500
 """Ids in one filter expression."""
 
 
@@ -127,8 +127,8 @@ class LanceEpisodicMemory:
     async def get(self, ids: Sequence[str]) -> tuple[Passage, ...]:
         unique = list(dict.fromkeys(ids))
         found: dict[str, Passage] = {}
-        for first in range(0, len(unique), MOST_IDS):
-            listed = ", ".join(quoted(i) for i in unique[first : first + MOST_IDS])
+        for first in range(0, len(unique), MAX_IDS):
+            listed = ", ".join(quoted(i) for i in unique[first : first + MAX_IDS])
             async with _store_errors("the passages"):
                 rows = await self._table.query().where(f"id IN ({listed})").select(["id", "body"]).to_list()
             found.update((row["id"], _passage(row)) for row in rows)

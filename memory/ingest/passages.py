@@ -14,8 +14,8 @@ from memory.records.knowledge import Passage
 
 TARGET_WORDS = 120
 """A passage with this many words is complete. Passages have about 80 to 160 words: a few sentences."""
-MOST_WORDS = 160
-MOST_CHARS = 4000
+MAX_WORDS = 160
+MAX_CHARS = 4000
 """Limit for text without sentences, such as a data file or a long code block."""
 VERSION = 4
 """Part of each passage's id. Increase it when passages or facts are read differently; documents are then read
@@ -106,7 +106,7 @@ def _pack(text: str, blocks: list[Block]) -> Iterator[tuple[int, int]]:
         if spans:
             first, last = spans[-1]
             has_room = _word_count(text[first:last]) < TARGET_WORDS
-            if has_room and _word_count(text[first:end]) <= MOST_WORDS and end - first <= MOST_CHARS:
+            if has_room and _word_count(text[first:end]) <= MAX_WORDS and end - first <= MAX_CHARS:
                 spans[-1] = (first, end)
                 continue
         spans.append((start, end))
@@ -116,7 +116,7 @@ def _pack(text: str, blocks: list[Block]) -> Iterator[tuple[int, int]]:
 def _pieces(text: str, block: Block) -> Iterator[tuple[int, int]]:
     """The span of the block, or, if it is too long, spans of consecutive sentences, items or table rows."""
     piece = text[block.start : block.end]
-    if block.code or _word_count(piece) <= MOST_WORDS:
+    if block.code or _word_count(piece) <= MAX_WORDS:
         yield from _split_by_chars(text, block.start, block.end)
         return
     first: int | None = None
@@ -135,10 +135,10 @@ def _pieces(text: str, block: Block) -> Iterator[tuple[int, int]]:
 
 
 def _split_by_chars(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Splits a span into spans of at most MOST_CHARS, between words if possible."""
-    while end - start > MOST_CHARS:
-        space = max(text.rfind(mark, start + MOST_CHARS // 2, start + MOST_CHARS) for mark in (" ", "\n"))
-        middle = space if space > 0 else start + MOST_CHARS
+    """Splits a span into spans of at most MAX_CHARS, between words if possible."""
+    while end - start > MAX_CHARS:
+        space = max(text.rfind(mark, start + MAX_CHARS // 2, start + MAX_CHARS) for mark in (" ", "\n"))
+        middle = space if space > 0 else start + MAX_CHARS
         yield start, middle
         word = _VISIBLE.search(text, middle, end)
         start = word.start() if word else end

@@ -22,8 +22,8 @@ CANDIDATES = 4
 """Each search contributes this many times the limit, so that fusion has a choice."""
 LONGEST_TERM = 4
 """Longest run of query words that is looked up in the graph as one name."""
-MOST_TERMS = 200
-MOST_FACTS = 50
+MAX_TERMS = 200
+MAX_FACTS = 50
 OBJECT_SCORE = 0.5
 """Graph score of a passage whose fact has the term as its object; with the term as its subject it is 1."""
 
@@ -47,7 +47,7 @@ async def retrieve(
     by_vector, by_text, facts = await asyncio.gather(
         episodic.search(query, by="vector", limit=CANDIDATES * limit, domain=domain),
         episodic.search(query, by="text", limit=CANDIDATES * limit, domain=domain),
-        semantic.about(names, domain=domain, limit=MOST_FACTS),
+        semantic.about(names, domain=domain, limit=MAX_FACTS),
     )
     by_graph = await _graph_hits(facts, names, episodic)
     return Findings(query=query, evidence=fuse([*by_vector, *by_text, *by_graph], limit), facts=facts)
@@ -55,13 +55,13 @@ async def retrieve(
 
 def terms(query: str) -> tuple[str, ...]:
     """All runs of up to four consecutive words of the query, longest first: candidate names in the graph."""
-    tokens = words(query)[:MOST_TERMS]
+    tokens = words(query)[:MAX_TERMS]
     runs = [
         " ".join(tokens[start : start + length])
         for length in range(LONGEST_TERM, 0, -1)
         for start in range(len(tokens) - length + 1)
     ]
-    return tuple(dict.fromkeys(runs))[:MOST_TERMS]
+    return tuple(dict.fromkeys(runs))[:MAX_TERMS]
 
 
 def fuse(hits: Sequence[Evidence], limit: int) -> tuple[Evidence, ...]:

@@ -36,7 +36,7 @@ class SemanticMemory(Protocol):
         ...
 
 
-MOST_HOPS = 4
+MAX_HOPS = 4
 
 
 def keys(names: Sequence[str]) -> list[str]:
@@ -46,6 +46,6 @@ def keys(names: Sequence[str]) -> list[str]:
 
 def checked_hops(hops: int) -> int:
     """Returns `hops`. Raises ValueError unless it is in 1..4; more would return most of the graph."""
-    if not 1 <= hops <= MOST_HOPS:
-        raise ValueError(f"hops must be in 1..{MOST_HOPS}, not {hops}")
+    if not 1 <= hops <= MAX_HOPS:
+        raise ValueError(f"hops must be in 1..{MAX_HOPS}, not {hops}")
     return hops

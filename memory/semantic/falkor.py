@@ -24,7 +24,7 @@ from memory.semantic.base import checked_hops, keys
 
 BATCH = 500
 """Facts per write query; each query is atomic."""
-MOST_KEYS = 1000
+MAX_KEYS = 1000
 """Entities that one step of a graph walk starts from."""
 TIMEOUT_MS = 10_000
 CONNECT_SECONDS = 5.0
@@ -129,7 +129,7 @@ class FalkorSemanticMemory:
         found: dict[str, Fact] = {}
         async with _store_errors("the graph"):
             for _ in range(checked_hops(hops)):
-                rows = await self._read(_NEAR, keys=frontier[:MOST_KEYS]) if frontier else []
+                rows = await self._read(_NEAR, keys=frontier[:MAX_KEYS]) if frontier else []
                 for id_, body, _start, _end in rows:
                     found.setdefault(id_, _fact(body))
                 frontier = sorted({k for row in rows for k in row[2:]} - visited)

@@ -15,7 +15,7 @@ from memory.errors import UnknownCron
 from memory.records.base import Record
 from memory.server.threads import Json, contains, moment
 
-MOST_CRONS = 10_000
+MAX_CRONS = 10_000
 
 
 class CronSpec(Record):
@@ -103,7 +103,7 @@ class Crons:
         self, *, owner: str | None, metadata: Json | None = None, **fields: Any
     ) -> tuple[Cron, ...]:
         """The matching crons, newest first; `fields` are further field values to match."""
-        query = select(CRONS).order_by(CRONS.c.created_at.desc(), CRONS.c.id).limit(MOST_CRONS)
+        query = select(CRONS).order_by(CRONS.c.created_at.desc(), CRONS.c.id).limit(MAX_CRONS)
         if owner is not None:
             query = query.where(CRONS.c.owner == owner)
         async with self._database.begin() as connection:

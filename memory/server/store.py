@@ -28,7 +28,7 @@ from memory.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-MOST_RANKED = 10_000
+MAX_RANKED = 10_000
 """Items that one vector search compares in SQLite, the latest first."""
 
 
@@ -186,7 +186,7 @@ async def _has_pgvector(connection: "psycopg.AsyncConnection[Any]") -> bool:
 def _without_query(op: Op) -> Op:
     """A vector search turned into a plain one that returns all candidates; other operations unchanged."""
     if isinstance(op, SearchOp) and op.query:
-        return op._replace(query=None, offset=0, limit=MOST_RANKED)
+        return op._replace(query=None, offset=0, limit=MAX_RANKED)
     return op
 
 

@@ -251,7 +251,7 @@ def test_what_all_prompts_begin_with_is_computed_once_and_changes_neither_loss_n
 
     assert not len(Collator(examples, 0, window=8)([{"number": 0}, {"number": 1}])["taught"]["prefix"])
     shared, loss, found = gradients()
-    monkeypatch.setattr(decoding, "LEAST_SHARED_PREFIX", 10_000)
+    monkeypatch.setattr(decoding, "MIN_SHARED_PREFIX", 10_000)
     none, expected_loss, expected = gradients()
     assert shared > 8 > none == 0
     torch.testing.assert_close(loss, expected_loss, atol=1e-4, rtol=1e-4)

@@ -19,7 +19,7 @@ from memory.records.curricula import Form
 if TYPE_CHECKING:
     from spacy.tokens import Token
 
-MOST_SPAN_WORDS = 8
+MAX_SPAN_WORDS = 8
 YEAR = re.compile(r"\b(?:1\d{3}|20\d\d)\b")
 _AMOUNTS = {"PERCENT": "what percentage", "MONEY": "how much", "QUANTITY": "how much"}
 _KIND_ENDINGS = re.compile(r"(?:al|ic|an|ar|ary|ese|ish|ist|ian|based|oriented|like|fold|scale)$")
@@ -122,7 +122,7 @@ def askable_spans(phrase: Phrase) -> Iterator[AskableSpan]:
             continue
         for span in _spans_at(token, phrase):
             key = normalise(span.answer)
-            if key and key not in seen and len(span.answer.split()) <= MOST_SPAN_WORDS:
+            if key and key not in seen and len(span.answer.split()) <= MAX_SPAN_WORDS:
                 seen.add(key)
                 yield span
 
@@ -174,7 +174,7 @@ def _noun_span(token: Token, phrase: Phrase) -> Iterator[AskableSpan]:
         return  # `by default`, `on loan`
     for tokens in (noun_phrase(token), noun_phrase(token, core=True)):
         text = written(tokens) if tokens else ""
-        if not text or any(points_elsewhere(t) for t in tokens) or len(text.split()) > MOST_SPAN_WORDS:
+        if not text or any(points_elsewhere(t) for t in tokens) or len(text.split()) > MAX_SPAN_WORDS:
             continue
         if word_and_form := word_in_place(token):
             yield from _unique_span(text, text, *word_and_form, token, phrase)

@@ -20,7 +20,7 @@ from agent.learning.questions.question_items import QuestionItem, Style
 from agent.learning.questions.wordings import (
     CENTRAL_ROLES,
     GENERIC_SUBJECTS,
-    MOST_ANSWER_WORDS,
+    MAX_ANSWER_WORDS,
     POSSESSIVES,
     REFERS_BACK,
     argument_texts,
@@ -121,11 +121,7 @@ def _subject_questions(clause: Clause) -> Iterator[QuestionItem]:
     subject = clause.subject
     assert subject is not None
     others = argument_texts(in_question_order(clause.arguments))
-    if (
-        not others
-        or len(subject.text.split()) > MOST_ANSWER_WORDS
-        or subject.text.lower() in GENERIC_SUBJECTS
-    ):
+    if not others or len(subject.text.split()) > MAX_ANSWER_WORDS or subject.text.lower() in GENERIC_SUBJECTS:
         return
     if clause.copula and clause.first("infinitive"):
         return
@@ -179,9 +175,9 @@ def _argument_questions(argument: Argument, clause: Clause) -> Iterator[Question
         return
     if _is_ambiguous_purpose(argument, clause) or _is_trivial(argument, clause):
         return
-    if len(argument.phrase.text.split()) > MOST_ANSWER_WORDS and argument.phrase.core:
+    if len(argument.phrase.text.split()) > MAX_ANSWER_WORDS and argument.phrase.core:
         argument = replace(argument, phrase=replace(argument.phrase, text=argument.phrase.core))
-    if len(argument.phrase.text.split()) <= MOST_ANSWER_WORDS:
+    if len(argument.phrase.text.split()) <= MAX_ANSWER_WORDS:
         forms = question_words.for_argument(argument)
         if (clause.copula and argument.role == "complement" and len(clause.arguments) == 1) or (
             clause.copula and argument.role == "infinitive"

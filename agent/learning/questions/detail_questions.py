@@ -13,7 +13,7 @@ from agent.learning.questions.question_items import QuestionItem
 from agent.learning.questions.question_words import QuestionPhrase
 from agent.learning.questions.wordings import (
     CENTRAL_ROLES,
-    MOST_ANSWER_WORDS,
+    MAX_ANSWER_WORDS,
     argument_texts,
     condition_of,
     in_question_order,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     pass
 
 
-MOST_CHOICE_WORDS = 16
+MAX_CHOICE_WORDS = 16
 """Longest yes-or-no question, in words."""
 
 
@@ -108,13 +108,13 @@ def condition_questions(clause: Clause) -> Iterator[QuestionItem]:
     others = argument_texts(in_question_order(clause.arguments))
     main_clause = join_words(subject, stated(clause), *others)
     when = Phrase(condition.text, condition.phrase.head, condition.phrase.start, condition.phrase.end)
-    if len(condition.text.split()) <= MOST_ANSWER_WORDS:
+    if len(condition.text.split()) <= MAX_ANSWER_WORDS:
         yield make_item("when", when, [
             ("plain", join_words("when", group.front, subject, group.rest, *others) + "?"),
             ("plain", join_words("under what condition", group.front, subject, group.rest, *others) + "?"),
             ("embedded", f"Tell me when {main_clause}."),
         ])  # fmt: skip
-    if len(main_clause.split()) <= MOST_ANSWER_WORDS and condition.marker in (
+    if len(main_clause.split()) <= MAX_ANSWER_WORDS and condition.marker in (
         "if",
         "when",
         "whenever",
@@ -161,7 +161,7 @@ def instruction_questions(clause: Clause) -> Iterator[QuestionItem]:
         return
     others = [a.text for a in in_question_order(clause.arguments) if a not in (target, purpose)]
     verb = join_words(base_form(clause.verb), clause.particle)
-    if len(target.phrase.text.split()) <= MOST_ANSWER_WORDS:
+    if len(target.phrase.text.split()) <= MAX_ANSWER_WORDS:
         yield make_item("what", target.phrase, [
             ("plain", join_words("what should you", verb, *others, goal) + "?"),
             ("plain", join_words("what do you", verb, *others, goal) + "?"),
@@ -169,7 +169,7 @@ def instruction_questions(clause: Clause) -> Iterator[QuestionItem]:
             ("cloze", join_words(verb, "____", *others, goal) + "."),
         ])  # fmt: skip
     instruction = join_words(verb, target.phrase.text, *others)
-    if purpose is not None and len(instruction.split()) <= MOST_ANSWER_WORDS + 4:
+    if purpose is not None and len(instruction.split()) <= MAX_ANSWER_WORDS + 4:
         purpose_text = purpose.phrase.text
         whole = Phrase(instruction, clause.verb, min(clause.verb.idx, target.phrase.start), target.phrase.end)
         yield make_item("how", whole, [
@@ -192,7 +192,7 @@ def yes_no_questions(clause: Clause) -> Iterator[QuestionItem]:
     affirmed = inverted(_affirmed(clause)) if clause.negated else inverted(clause)
     tail = [*argument_texts(in_question_order(clause.arguments)), condition_of(clause)]
     text = join_words(affirmed.front, subject.text, affirmed.rest, *tail)
-    if len(text.split()) > MOST_CHOICE_WORDS or "," in text:
+    if len(text.split()) > MAX_CHOICE_WORDS or "," in text:
         return
     answer = "No" if clause.negated else "Yes"
     start, end = clause.sentence.start_char, clause.sentence.end_char

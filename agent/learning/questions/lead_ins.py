@@ -6,14 +6,14 @@ from agent.learning.questions.question_items import QuestionItem, Wording
 from memory.language.clauses import Clause
 from memory.records.knowledge import Passage
 
-MOST_TITLE_WORDS = 6
+MAX_TITLE_WORDS = 6
 _UNTITLED = re.compile(r"(?i)index|readme|overview|introduction|documentation|home|main|untitled|changelog")
 
 
 def lead_in(passage: Passage) -> str:
     """`in the context of the Black Death`, from the passage's title; "" if the title is generic."""
     title = re.sub(r"\{[^{}]*\}", "", passage.title).strip("`*#. ")
-    if not title or len(title.split()) > MOST_TITLE_WORDS or _UNTITLED.fullmatch(title) or "?" in title:
+    if not title or len(title.split()) > MAX_TITLE_WORDS or _UNTITLED.fullmatch(title) or "?" in title:
         return ""
     article = re.search(rf"\b(the) {re.escape(title)}\b", passage.text, re.IGNORECASE)
     return f"in the context of {'the ' if article else ''}{title}"

@@ -16,7 +16,7 @@ from memory.language.text import key
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-MOST_WORDS = 7
+MAX_WORDS = 7
 """Longest description, in words, that replaces a short phrase."""
 _DESCRIBING = frozenset({"amod", "compound", "nummod", "prep", "poss", "nmod", "acl", "appos", "relcl"})
 _EPITHET_WORDS = """
@@ -56,7 +56,7 @@ class Mentions:
             text = lowered(written(tokens), tokens[0])
             if (
                 described
-                and len(text.split()) <= MOST_WORDS
+                and len(text.split()) <= MAX_WORDS
                 and not any(c.dep_ == "conj" for c in token.children)
             ):
                 descriptions = self._descriptions[token.lemma_.lower()]

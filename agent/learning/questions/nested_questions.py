@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from agent.grading import normalise
 from agent.learning.questions.askable_spans import (
-    MOST_SPAN_WORDS,
+    MAX_SPAN_WORDS,
     AskableSpan,
     askable_spans,
     time_word,
@@ -42,9 +42,9 @@ from memory.records.curricula import Form
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-MOST_FRONT_WORDS = 9
+MAX_FRONT_WORDS = 9
 """Longest phrase, in words, that moves to the front of a question."""
-LEAST_CONTEXT, MOST_CONTEXT = 6, 36
+MIN_CONTEXT, MAX_CONTEXT = 6, 36
 """Fewest and most words of the clause around the span."""
 _STRANDED = frozenset(
     [
@@ -125,7 +125,7 @@ def _in_argument(inner: AskableSpan, argument: Argument, clause: Clause) -> Ques
     if (
         inner.direct
         and (movable or (clause.copula and argument.role == "prepositional"))
-        and (len(front.split()) <= (5 if heavy else MOST_FRONT_WORDS) and opens not in ("a", "an"))
+        and (len(front.split()) <= (5 if heavy else MAX_FRONT_WORDS) and opens not in ("a", "an"))
     ):
         rest = [*before, *after, condition]
         wordings.append(("plain", join_words(front, group.front, subject.text, group.rest, *rest) + "?"))
@@ -150,11 +150,11 @@ def sentence_span_questions(
     """Questions about the sentence's spans whose normalised text is in none of the `covered_answers`."""
     if sentence.text.rstrip().endswith((":", "?")):
         return
-    covered = {f" {answer} " for answer in covered_answers if len(answer.split()) <= MOST_SPAN_WORDS}
+    covered = {f" {answer} " for answer in covered_answers if len(answer.split()) <= MAX_SPAN_WORDS}
     for span, word, form in _spans(sentence):
         answer = written(list(span))
         key = normalise(answer)
-        if not key or any(f" {key} " in known for known in covered) or len(answer.split()) > MOST_SPAN_WORDS:
+        if not key or any(f" {key} " in known for known in covered) or len(answer.split()) > MAX_SPAN_WORDS:
             continue
         context = next(
             (
@@ -178,7 +178,7 @@ def sentence_span_questions(
         if word == "what" and "," in after and "," not in before:
             continue  # the span precedes the subject
         styles: list[tuple[Style, str]] = [("echo", f"{stem} {word}{after}?".strip())]
-        wordings = usable_wordings([*styles, ("cloze", f"{before}____{after}.")], most=MOST_CONTEXT)
+        wordings = usable_wordings([*styles, ("cloze", f"{before}____{after}.")], most=MAX_CONTEXT)
         if wordings:
             covered.add(f" {key} ")
             yield QuestionItem(form, answer, span.start_char, span.end_char, wordings)
@@ -220,7 +220,7 @@ def _contexts(verb: Token, span: Span, referents: CoreferenceResolver) -> Iterat
             continue
         text = re.sub(r"\s*,(?:\s*,)+", ",", text).strip(" ,;:")
         relative = any(t.tag_ in ("WDT", "WP") and t.head == verb for t in tokens)
-        if LEAST_CONTEXT <= len(text.split()) <= MOST_CONTEXT and not relative:
+        if MIN_CONTEXT <= len(text.split()) <= MAX_CONTEXT and not relative:
             yield text
 
 

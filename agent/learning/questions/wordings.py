@@ -13,10 +13,10 @@ from memory.language.question_verbs import VerbGroup, active, inverted, passive
 from memory.language.verb_groups import stated
 from memory.records.curricula import Form
 
-MOST_WORDS = 26
+MAX_WORDS = 26
 """Longest question, in words."""
-MOST_ANSWER_WORDS = 14
-MOST_ADJUNCT_WORDS = 14
+MAX_ANSWER_WORDS = 14
+MAX_ADJUNCT_WORDS = 14
 CENTRAL_ROLES = frozenset({"object", "complement", "adjective", "receiver", "infinitive", "clause"})
 _TRAILING = frozenset({"adverb", "adverbial"})
 POSSESSIVES = re.compile(r"\b(?:his|her|its|their|himself|herself|itself|themselves)\b", re.IGNORECASE)
@@ -122,9 +122,9 @@ def precedes(one: Argument, other: Argument) -> bool:
 
 
 def in_question_order(arguments: Sequence[Argument]) -> list[Argument]:
-    """The arguments with fronted ones last, and adjuncts only as far as MOST_ADJUNCT_WORDS allow."""
+    """The arguments with fronted ones last, and adjuncts only as far as MAX_ADJUNCT_WORDS allow."""
     usable = [a for a in arguments if not (a.role in _TRAILING and (a.fronted or len(a.text.split()) > 9))]
-    room = MOST_ADJUNCT_WORDS
+    room = MAX_ADJUNCT_WORDS
     result: list[Argument] = []
     for argument in [a for a in usable if not a.fronted] + [a for a in usable if a.fronted]:
         words = len(argument.text.split())
@@ -157,7 +157,7 @@ def join_words(*parts: str) -> str:
 def make_item(
     form: Form, phrase: Phrase, wordings: Sequence[tuple[Style, str]], *, telling: bool = False
 ) -> QuestionItem:
-    """An item with its usable wordings of at most MOST_WORDS words; none for answers like `their ship`."""
+    """An item with its usable wordings of at most MAX_WORDS words; none for answers like `their ship`."""
     if POSSESSIVES.match(phrase.text) or REFERS_BACK.match(phrase.text):
         return QuestionItem(form, phrase.text, phrase.start, phrase.end, ())
     return QuestionItem(
@@ -170,7 +170,7 @@ def make_item(
 
 
 def usable_wordings(
-    wordings: Sequence[tuple[Style, str]], *, open_: bool = True, most: int = MOST_WORDS
+    wordings: Sequence[tuple[Style, str]], *, open_: bool = True, most: int = MAX_WORDS
 ) -> tuple[Wording, ...]:
     """The distinct wordings that are well formed and, with `open_`, specific enough."""
     usable: dict[str, Wording] = {}
@@ -178,14 +178,14 @@ def usable_wordings(
         capital = text[:1].upper() + text[1:]
         if len(capital.split()) > most or _BROKEN.search(capital):
             continue
-        least = LEAST_OPEN if _OPEN.search(capital) and not _GENERAL.match(capital) else LEAST
+        least = MIN_OPEN if _OPEN.search(capital) and not _GENERAL.match(capital) else LEAST
         if open_ and specificity(capital) < least + (style == "short"):
             continue
         usable.setdefault(capital.lower(), Wording(style, capital))
     return tuple(usable.values())
 
 
-LEAST, LEAST_OPEN = 2.0, 3.0
+LEAST, MIN_OPEN = 2.0, 3.0
 """Minimum weight of a specific question, and of an open one (`what`), which more things could answer."""
 _OPEN = re.compile(r"\b[Ww]hat(?! (?:kind|year|date|percentage|country|city|state|time)\b)|____")
 _GENERAL = re.compile(

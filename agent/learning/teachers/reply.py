@@ -11,7 +11,7 @@ from agent.learning.teachers.failures import BadReply
 from agent.learning.teachers.request import FORMS
 from memory.records.knowledge import Passage
 
-MOST_PAIRS = 40
+MAX_PAIRS = 40
 """Most pairs read from one reply, because a looping model writes hundreds."""
 LONGEST_REPLY = 200_000
 """Characters; longer replies are rejected unparsed."""
@@ -70,7 +70,7 @@ def _items(reply: str, finish: str) -> list[Any]:
     except (ValueError, RecursionError) as error:
         fault = "It was cut off: write at most 5 pairs." if finish == "length" else f"{error}."
         raise BadReply(NO_JSON, f"Your reply is not valid JSON of the right shape: {fault}") from error
-    return list(value["pairs"][:MOST_PAIRS])
+    return list(value["pairs"][:MAX_PAIRS])
 
 
 def _candidate(pair: _Pair, passage: Passage) -> CandidatePair:

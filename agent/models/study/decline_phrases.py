@@ -8,8 +8,8 @@ from agent.grading import DECLINE_WITHIN
 
 WORDS = (3, 7)
 """Fewest and most words of a phrase."""
-LEAST_ANSWERS = 3
-LEAST_SHARE = 0.01
+MIN_ANSWERS = 3
+MIN_SHARE = 0.01
 """Minimum share of the answers about invented names that contain the phrase."""
 CONTRAST = 4.0
 """How many times more frequent a phrase has to be about invented names than in right answers."""
@@ -30,7 +30,7 @@ def decline_phrases(about_invented: Sequence[str], right: Sequence[str]) -> tupl
     """
     invented = _counts(about_invented)
     others = _counts(right)
-    least = max(LEAST_ANSWERS, LEAST_SHARE * len(about_invented))
+    least = max(MIN_ANSWERS, MIN_SHARE * len(about_invented))
     frequent = [
         phrase
         for phrase, count in invented.most_common()

@@ -13,8 +13,8 @@ from agent.models.study.answer_log import LoggedAnswer, StudyPrompt
 from memory.records.base import Record
 
 CASES = Path(__file__).with_name("tool_cases.jsonl")
-MOST = 48
-"""Most tokens of a call."""
+MAX_TOKENS = 48
+"""Maximum length of a call."""
 
 
 class ToolCase(Record):
@@ -57,7 +57,7 @@ def tool_prompts(cases: Sequence[ToolCase], *, system: bool) -> list[StudyPrompt
             turns = [PromptMessage(role="system", content=whole), *turns]
         else:
             turns = [PromptMessage(role="user", content=f"{whole}\n\n{turns[0].content}"), *turns[1:]]
-        prompts.append(StudyPrompt(messages=tuple(turns), max_tokens=MOST))
+        prompts.append(StudyPrompt(messages=tuple(turns), max_tokens=MAX_TOKENS))
     return prompts
 
 

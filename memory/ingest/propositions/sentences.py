@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Span
 
 
-LEAST_TO_TELL = 12
+MIN_TO_TELL = 12
 """Minimum number of words for detecting the language."""
 SMALL_WORDS = 0.15
 """Minimum share of English function words in an English text."""
@@ -79,7 +79,7 @@ def is_english(doc: Doc) -> bool:
     They are a third to a half of English words, and rare in other languages. Short texts count as English.
     """
     words = [token for token in doc if token.is_alpha]
-    return len(words) < LEAST_TO_TELL or sum(t.is_stop for t in words) >= SMALL_WORDS * len(words)
+    return len(words) < MIN_TO_TELL or sum(t.is_stop for t in words) >= SMALL_WORDS * len(words)
 
 
 def topic(passage: Passage) -> str:

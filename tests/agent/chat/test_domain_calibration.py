@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from agent.chat.calibration import LEAST_OWN_QUESTIONS, Label, StatedChance, refit
+from agent.chat.calibration import MIN_OWN_QUESTIONS, Label, StatedChance, refit
 from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_domain
 from agent.chat.routing import Route, Routes, resolve_route, route_of_domain
 from agent.engines.scripted import Line, ScriptedEngine
@@ -76,10 +76,10 @@ async def test_a_domain_that_the_model_knows_gets_a_threshold_and_its_promise() 
 
 
 async def test_with_too_few_labels_nothing_is_promised_and_the_gate_stays() -> None:
-    world = World(right=LEAST_OWN_QUESTIONS - 1, declining=50)
+    world = World(right=MIN_OWN_QUESTIONS - 1, declining=50)
     found = await world.calibrated()
     assert (found.refitted, found.risk, found.declined) == (False, None, 50)
-    assert str(LEAST_OWN_QUESTIONS) in found.reasons[0]
+    assert str(MIN_OWN_QUESTIONS) in found.reasons[0]
     assert world.saved.list() == ()
     assert (await world.now()).gate == BASE.gate
 
@@ -92,19 +92,19 @@ async def test_a_domain_where_the_surest_answers_are_wrong_is_never_confident() 
 
 
 async def test_what_cannot_be_known_is_answered_wrongly_whatever_is_said() -> None:
-    world = World(right=0, sure_and_wrong=LEAST_OWN_QUESTIONS)
+    world = World(right=0, sure_and_wrong=MIN_OWN_QUESTIONS)
     world.questions = [q.model_copy(update={"answers": ()}) for q in world.questions]
     assert (await world.calibrated()).right == 0
 
 
 async def test_a_question_twice_counts_once_towards_the_promise() -> None:
-    world = World(right=LEAST_OWN_QUESTIONS - 1)
+    world = World(right=MIN_OWN_QUESTIONS - 1)
     world.questions *= 2
     assert not (await world.calibrated()).refitted
 
 
 async def test_the_calibration_of_another_base_model_or_adapter_is_not_used() -> None:
-    world = World(right=LEAST_OWN_QUESTIONS)
+    world = World(right=MIN_OWN_QUESTIONS)
     await world.calibrated()
     assert (await world.now()).gate != BASE.gate
     other = World(right=0, base="cd" * 32, saved=world.saved)
@@ -113,7 +113,7 @@ async def test_the_calibration_of_another_base_model_or_adapter_is_not_used() ->
 
 
 async def test_a_gate_that_a_new_study_made_is_not_replaced_by_an_old_calibration() -> None:
-    world = World(right=LEAST_OWN_QUESTIONS)
+    world = World(right=MIN_OWN_QUESTIONS)
     await world.calibrated()
     assert (await world.now()).gate != BASE.gate
     studied = BASE.model_copy(update={"gate": gate(0.7)})
@@ -121,7 +121,7 @@ async def test_a_gate_that_a_new_study_made_is_not_replaced_by_an_old_calibratio
 
 
 async def test_a_second_calibration_takes_the_place_of_the_first() -> None:
-    world = World(right=LEAST_OWN_QUESTIONS)
+    world = World(right=MIN_OWN_QUESTIONS)
     for _ in range(2):
         assert (await world.calibrated()).refitted
     (saved,) = world.saved.list()
@@ -129,16 +129,16 @@ async def test_a_second_calibration_takes_the_place_of_the_first() -> None:
 
 
 async def test_a_calibration_of_another_base_model_leaves_the_first_ones() -> None:
-    world = World(right=LEAST_OWN_QUESTIONS)
+    world = World(right=MIN_OWN_QUESTIONS)
     await world.calibrated()
     refitted = await world.now()
-    await World(right=LEAST_OWN_QUESTIONS, base="cd" * 32, saved=world.saved).calibrated()
+    await World(right=MIN_OWN_QUESTIONS, base="cd" * 32, saved=world.saved).calibrated()
     await world.routes.refresh()
     assert await world.now() == refitted
 
 
 async def test_an_adapter_is_asked_about_its_domain_and_its_gate_alone_changes() -> None:
-    world = World(right=LEAST_OWN_QUESTIONS)
+    world = World(right=MIN_OWN_QUESTIONS)
     world.engine = ScriptedEngine(
         adapters={"rust": {q.question: Line(text=q.answers[0]) for q in world.questions}}
     )
@@ -151,7 +151,7 @@ async def test_an_adapter_is_asked_about_its_domain_and_its_gate_alone_changes()
     found = await calibrate_domain(
         world.questions, chosen, engine=world.engine, routes=world.routes, card=card(), clock=lambda: NOW
     )
-    assert (found.adapter, found.right, found.refitted) == (made.name, LEAST_OWN_QUESTIONS, True)
+    assert (found.adapter, found.right, found.refitted) == (made.name, MIN_OWN_QUESTIONS, True)
     named = await resolve_route("", "rust", routes=world.routes, base=BASE, base_name="nightschool")
     assert named.gate.fitted_on != made.gate.fitted_on
     assert (await world.now()).gate == BASE.gate

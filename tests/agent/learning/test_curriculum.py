@@ -9,7 +9,7 @@ import pytest
 from agent.grading import normalise
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.curriculum import (
-    LEAST_WORDINGS,
+    MIN_WORDINGS,
     closest_groups,
     compose_curriculum,
     evenly_spread,
@@ -62,14 +62,14 @@ def test_every_fact_has_enough_taught_wordings_and_one_held_out() -> None:
     curriculum = made()
     for fact in curriculum.facts:
         taught = {normalise(p.question) for p in curriculum.pairs if p.fact_id == fact.id}
-        assert len(taught) >= LEAST_WORDINGS
+        assert len(taught) >= MIN_WORDINGS
         assert len([p for p in curriculum.held_out if p.fact_id == fact.id]) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_a_fact_of_few_wordings_gets_more_of_them_and_still_holds_one_out(count: int) -> None:
     curriculum = made(tuple(candidate(f"What filters the water{'?' * n} {n}") for n in range(1, count + 1)))
-    assert len({normalise(p.question) for p in curriculum.pairs}) >= LEAST_WORDINGS
+    assert len({normalise(p.question) for p in curriculum.pairs}) >= MIN_WORDINGS
     assert len(curriculum.held_out) == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.gap_wording import MOST_TRIED, pair_for_question
+from agent.learning.gap_wording import MAX_TRIED, pair_for_question
 from agent.learning.teachers.rules import write_pairs
 from agent.learning.verification import unsupported_reason, verify
 from memory.embedding.embedder import HashingEmbedder
@@ -98,10 +98,10 @@ def test_only_the_closest_are_tried_and_the_rest_is_left_alone() -> None:
             tried.append(str(given[0]))
             return False
 
-    many = [VERIFIED[0]] * (3 * MOST_TRIED)
+    many = [VERIFIED[0]] * (3 * MAX_TRIED)
     found = asyncio.run(pair_for_question(VERIFIED[0].question, many, BY_ID, Watching([PASSAGE]), Alike()))
     assert found is None
-    assert len(tried) == MOST_TRIED
+    assert len(tried) == MAX_TRIED
 
 
 def test_an_answer_whose_passage_is_gone_is_not_taught() -> None:

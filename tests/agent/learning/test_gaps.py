@@ -6,7 +6,7 @@ import pytest
 
 from agent.chat.gate import measure_uncertainty
 from agent.engines.base import Reply, Token
-from agent.learning.gaps import MOST_KEYWORDS, gap_keywords, is_gap, open_gap
+from agent.learning.gaps import MAX_KEYWORDS, gap_keywords, is_gap, open_gap
 from memory.records.base import Interval
 from tests.support.cards import gate
 
@@ -41,7 +41,7 @@ def test_keywords_are_the_questions_subject_and_the_doubtful_words_of_the_answer
 
 def test_keywords_do_not_grow_without_end() -> None:
     long = " ".join(f"subject{n}" for n in range(50))
-    assert len(gap_keywords(long, None)) == MOST_KEYWORDS
+    assert len(gap_keywords(long, None)) == MAX_KEYWORDS
 
 
 def test_a_new_gap_is_open_and_takes_its_time_from_the_caller() -> None:

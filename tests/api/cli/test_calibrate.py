@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from agent.chat.calibration import LEAST_OWN_QUESTIONS
+from agent.chat.calibration import MIN_OWN_QUESTIONS
 from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
 from tests.api.cli.test_main import run, stub
@@ -19,7 +19,7 @@ from tests.api.conftest import Listen, Serve, asking
 from tests.graphs.conftest import eventually
 
 LABELLED = [
-    {"question": f"What is a zorble{i}?", "answers": [f"thing {i}"]} for i in range(LEAST_OWN_QUESTIONS)
+    {"question": f"What is a zorble{i}?", "answers": [f"thing {i}"]} for i in range(MIN_OWN_QUESTIONS)
 ]
 OUTCOME = {
     "domain": "general",

@@ -79,7 +79,7 @@ def test_a_home_folder_below_a_file_fails(tmp_path: Path) -> None:
 def test_a_full_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from api.cli import checks
 
-    monkeypatch.setattr(checks, "LEAST_DISK", 1 << 62)
+    monkeypatch.setattr(checks, "MIN_DISK", 1 << 62)
     assert {found.status for found in disk(Settings(home=tmp_path, models=tmp_path))} == {"failed"}
 
 

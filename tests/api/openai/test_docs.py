@@ -7,7 +7,7 @@ import pytest
 
 from agent.chat.stream_gate import HELD_TOKENS
 from agent.engines.scripted import Line, ScriptedEngine
-from api.openai.requests import MOST_ALTERNATIVES, MOST_CHOICES, MOST_STOPS, ChatRequest
+from api.openai.requests import MAX_ALTERNATIVES, MAX_CHOICES, MAX_STOPS, ChatRequest
 from graphs.state import Runtime
 from memory.embedding.embedder import SentenceEmbedder
 from tests.api.conftest import Listen
@@ -44,9 +44,9 @@ async def test_an_example_prints_what_the_page_says(
 
 def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     assert f"first {HELD_TOKENS} tokens" in PAGE
-    assert f"up to {MOST_CHOICES};" in PAGE
-    assert f"up to {MOST_STOPS} |" in PAGE
-    assert f"up to {MOST_ALTERNATIVES} alternatives" in PAGE
+    assert f"up to {MAX_CHOICES};" in PAGE
+    assert f"up to {MAX_STOPS} |" in PAGE
+    assert f"up to {MAX_ALTERNATIVES} alternatives" in PAGE
     assert f"{SentenceEmbedder.dimension} numbers" in PAGE
     assert f"at most {SentenceEmbedder.max_tokens} tokens" in PAGE
     assert SentenceEmbedder.name in PAGE

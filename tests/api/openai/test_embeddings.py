@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.openai.embeddings import BATCH_SIZE, MOST_TEXTS
+from api.openai.embeddings import BATCH_SIZE, MAX_TEXTS
 from memory.embedding.embedder import HashingEmbedder
 
 EMBED = "/v1/embeddings"
@@ -59,7 +59,7 @@ async def test_a_text_that_would_be_cut_off_is_refused_with_its_place(build) -> 
         (asking([]), 422, "invalid_value"),
         (asking(["a", ""]), 422, "invalid_value"),
         (asking([[1, 2, 3]]), 422, "invalid_value"),
-        (asking(["a"] * (MOST_TEXTS + 1)), 422, "invalid_value"),
+        (asking(["a"] * (MAX_TEXTS + 1)), 422, "invalid_value"),
         (asking("a", encoding_format="hex"), 422, "invalid_value"),
     ],
 )

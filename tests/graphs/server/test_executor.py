@@ -379,7 +379,7 @@ async def test_a_run_that_another_process_cancelled_ends(runtime: Runtime, tmp_p
 async def test_a_run_whose_process_died_too_often_has_failed(
     server: RunServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphs.server.run_attempt.MOST_ATTEMPTS", 0)
+    monkeypatch.setattr("graphs.server.run_attempt.MAX_ATTEMPTS", 0)
     run_id = await server.start("sing")
     assert await server.end(run_id) == "error"
     assert await server.done() == []

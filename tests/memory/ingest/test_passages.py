@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory.ingest.passages import MOST_CHARS, MOST_WORDS, passages
+from memory.ingest.passages import MAX_CHARS, MAX_WORDS, passages
 from memory.records.knowledge import Passage
 
 DOCUMENT = st.lists(
@@ -57,12 +57,12 @@ def test_short_paragraphs_share_a_passage_and_long_ones_are_cut_at_sentences() -
     long = "This sentence has exactly seven words here. " * 100
     pieces = cut(long)
     assert len(pieces) > 4
-    assert all(p.text.endswith(".") and len(p.text.split()) <= MOST_WORDS for p in pieces)
+    assert all(p.text.endswith(".") and len(p.text.split()) <= MAX_WORDS for p in pieces)
 
 
 def test_text_without_any_sentence_is_cut_all_the_same() -> None:
     for text in ("x" * 20_000, "```\n" + "let a = 1;\n" * 2000 + "```"):
-        assert all(len(p.text) <= MOST_CHARS for p in cut(text))
+        assert all(len(p.text) <= MAX_CHARS for p in cut(text))
 
 
 def test_a_heading_in_a_code_block_is_no_heading() -> None:
@@ -95,5 +95,5 @@ def test_a_long_table_is_cut_between_rows_and_keeps_its_header() -> None:
     cut = passages(text, source="s", title="t", domain="d")
     assert len(cut) > 1
     assert cut[0].text.startswith("| Device | Load |")
-    assert all(p.text.endswith("|") and len(p.text.split()) <= MOST_WORDS for p in cut)
+    assert all(p.text.endswith("|") and len(p.text.split()) <= MAX_WORDS for p in cut)
     assert [line for p in cut for line in p.text.splitlines()] == text.splitlines()

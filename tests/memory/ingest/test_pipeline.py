@@ -11,7 +11,7 @@ from memory.episodic.base import fingerprint
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.errors import IngestError, StoreUnavailable
 from memory.ingest.documents import RawDocument
-from memory.ingest.passages import MOST_CHARS
+from memory.ingest.passages import MAX_CHARS
 from memory.ingest.passages import passages as cut
 from memory.ingest.pipeline import Failure, IngestReport, ingest, read, read_target
 from memory.records.knowledge import Fact, Passage
@@ -226,7 +226,7 @@ def test_two_megabytes_of_anything_are_cut_in_seconds(unit: str) -> None:
     begun = time.process_time()
     passages = cut("Words. " + unit * (2_000_000 // len(unit)), source="a.md", title="a", domain="rust")
     assert time.process_time() - begun < 10
-    assert all(len(p.text) <= MOST_CHARS for p in passages)
+    assert all(len(p.text) <= MAX_CHARS for p in passages)
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

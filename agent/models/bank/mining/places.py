@@ -141,7 +141,7 @@ def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, An
             continue
         namesakes = by_name[without_accents(name).lower()]
         elsewhere = [c for c in namesakes if c["countrycode"] != code and c["population"] >= 50_000]
-        if elsewhere or zipf_frequency(name, "en") < LEAST_ZIPF:
+        if elsewhere or zipf_frequency(name, "en") < MIN_ZIPF:
             continue
         taken[code] += 1
         yield MinedFact(
@@ -153,4 +153,4 @@ def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, An
         )
 
 
-SMALLEST_CITY, PER_COUNTRY, LEAST_ZIPF = 250_000, 8, 2.3
+SMALLEST_CITY, PER_COUNTRY, MIN_ZIPF = 250_000, 8, 2.3

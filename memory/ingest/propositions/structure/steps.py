@@ -12,7 +12,7 @@ from memory.language.imperatives import VERBS, base_form
 from memory.language.text import sentences
 
 LONGEST_STEP = 20
-MOST_STEPS = 8
+MAX_STEPS = 8
 FULL_PASSAGE = 120
 """In words; a passage this long may have been cut off in the middle of a list."""
 
@@ -49,7 +49,7 @@ def read_steps(text: str, blocks: list[Block], lead: str, heading: str) -> Itera
     numbers = [int(re.match(r"\s*(\d+)", text[b.start : b.body])[1]) for b in items]  # type: ignore[index]
     purpose = _purpose(lead, heading)
     whole = numbers == list(range(1, len(items) + 1)) or set(numbers) == {1}  # Markdown may number all 1.
-    if not whole or not 2 <= len(items) <= MOST_STEPS or not purpose:
+    if not whole or not 2 <= len(items) <= MAX_STEPS or not purpose:
         return
     texts = [plain(text, b.body, b.end)[0] for b in items]
     if any(_NO_STEP.match(t) for t in texts):

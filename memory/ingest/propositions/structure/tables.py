@@ -19,7 +19,7 @@ from memory.ingest.propositions.structure.names import (
 from memory.ingest.propositions.structure.statements import LONGEST_CELL, Statement
 from memory.language.text import key, singular, words
 
-MOST_COLUMNS = 12
+MAX_COLUMNS = 12
 _DESCRIBES = frozenset(
     words("description meaning purpose function effect explanation usage use role content interpretation")
 )
@@ -138,7 +138,7 @@ def read_table(text: str, block: Block, contexts: list[str]) -> Iterator[Stateme
         return
     headers = [plain(text, *span)[0] for span in _cells(text, *rows[0])]
     about = heading_name(block.heading, contexts)
-    if not 2 <= len(headers) <= MOST_COLUMNS:
+    if not 2 <= len(headers) <= MAX_COLUMNS:
         return
     attributes = [_attribute(h) for h in headers]
     for number, attribute in enumerate(attributes):  # two columns of descriptions say different things

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.grading import normalise
-from agent.learning.questions.nested_questions import LEAST_CONTEXT, MOST_SPAN_WORDS, sentence_span_questions
+from agent.learning.questions.nested_questions import MAX_SPAN_WORDS, MIN_CONTEXT, sentence_span_questions
 from agent.learning.questions.question_items import QuestionItem
 from memory.ingest.propositions.sentences import sentences
 from tests.support.statements import at
@@ -50,7 +50,7 @@ def test_what_was_asked_already_is_not_asked_again() -> None:
 def test_no_answer_is_asked_for_twice_or_goes_on_for_long() -> None:
     answers = [normalise(item.answer) for item in items(TEXT)]
     assert len(set(answers)) == len(answers)
-    assert all(len(answer.split()) <= MOST_SPAN_WORDS for answer in answers)
+    assert all(len(answer.split()) <= MAX_SPAN_WORDS for answer in answers)
 
 
 def test_a_word_that_comes_twice_is_not_asked_for() -> None:
@@ -62,5 +62,5 @@ def test_a_word_that_comes_twice_is_not_asked_for() -> None:
     "text", ["Nina Falk left.", "Here it was printed for her by them in that same old town.", "9 9 9.", ""]
 )
 def test_too_little_around_it_and_pronouns_that_nobody_can_place_give_nothing(text: str) -> None:
-    assert len(text.split()) < LEAST_CONTEXT or "that" in text
+    assert len(text.split()) < MIN_CONTEXT or "that" in text
     assert items(text) == []

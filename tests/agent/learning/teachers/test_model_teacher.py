@@ -16,7 +16,7 @@ from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.teachers import chat_client
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.model import ModelTeacher
-from agent.learning.teachers.reply import LONGEST_REPLY, MOST_PAIRS
+from agent.learning.teachers.reply import LONGEST_REPLY, MAX_PAIRS
 from memory.records.knowledge import Passage
 from tests.support.facts import passage
 from tests.support.stub import JsonHandler, serving
@@ -216,7 +216,7 @@ async def test_a_kind_of_question_is_read_in_one_spelling(form: str, read: str) 
 
 async def test_a_reply_that_goes_in_circles_is_read_in_part() -> None:
     written = await teacher(Fake(lambda body: pairs(*[BUILDER] * 500))).write([BRIDGE])
-    assert len(written.candidates) == MOST_PAIRS
+    assert len(written.candidates) == MAX_PAIRS
 
 
 async def test_a_passage_that_times_out_costs_only_itself() -> None:
