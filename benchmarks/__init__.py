@@ -1,1 +1,1 @@
-"""Benchmarks: one module each; `memory.results` writes their pages into docs/results."""
+"""Benchmarks, one per package or module; `memory.results` writes their pages into docs/results."""

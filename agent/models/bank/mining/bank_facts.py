@@ -14,7 +14,7 @@ _LEAST_KNOWN, _BEST_KNOWN = 1.5, 5.5
 """Zipf frequencies, roughly those of Nauru's capital and of London."""
 
 
-class MinedFact(Record):
+class BankFact(Record):
     """A fact: `name` fills the question template of `kind`, and `known_by` determines its popularity."""
 
     kind: str
@@ -24,7 +24,7 @@ class MinedFact(Record):
     source: str
 
 
-def to_question(fact: MinedFact) -> BankQuestion:
+def to_question(fact: BankFact) -> BankQuestion:
     """The bank question for `fact`."""
     template = TEMPLATES[fact.kind]
     return BankQuestion(
