@@ -236,6 +236,10 @@ def _figure(metric: str, value: float) -> str:
     return f"{value:.1%}" if metric in SHARES else f"{value:.2f}"
 
 
+def _latency(variant: Json, part: str) -> str:
+    return f"{variant['latency'][part]:.0f} ms" if part in variant["latency"] else ""
+
+
 def _interval(metric: str, figures: Json) -> str:
     if figures["lower"] is None:
         return ""

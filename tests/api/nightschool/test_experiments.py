@@ -282,3 +282,27 @@ async def test_an_experiment_that_has_ended_is_only_measured(
     report = (await client.post(f"{PATH}/{experiment.id}/check")).json()
     assert report["experiment"]["status"] == "stopped"
     assert len(report["experiment"]["log"]) == 2
+
+
+async def test_a_thread_keeps_its_variant_and_cannot_choose_one(serve: Serve, changed: Runtime) -> None:
+    async with serve(changed, learning=True) as client:
+        experiment = await started(client)
+        variants: set[str] = set()
+        for number in range(12):
+            thread = f"00000000-0000-4000-8000-{number:012d}"
+            (await client.post("/threads", json={"thread_id": thread})).raise_for_status()
+            for _ in range(2):
+                run = {"assistant_id": "chat", "input": {"messages": "Hi"}}
+                values = (
+                    (await client.post(f"/threads/{thread}/runs/wait", json=run)).raise_for_status().json()
+                )
+            variant, name = values["assignment"]["variant"], values["route"]["adapter"]
+            assert name == (GENERAL.name if variant == "polite" else None)
+            variants.add(variant)
+            if variant == CONTROL:
+                forged = {"values": {"assignment": values["assignment"] | {"variant": "polite"}}}
+                refused = await client.post(f"/threads/{thread}/state", json=forged)
+                assert refused.status_code == 422
+        assert variants == {CONTROL, "polite"}
+        exposures = await changed.experiments.store.exposures(experiment.id) if changed.experiments else {}
+        assert sum(exposures.values()) == 12
