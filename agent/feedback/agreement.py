@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
+import krippendorff
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
 from agent.feedback.alternatives import SERVED
@@ -90,8 +91,6 @@ def krippendorff_alpha(judgements: Sequence[Judgement], items: Mapping[str, Anno
     values = sorted({value for count in pairable for value in count})
     if len(values) < 2:
         return None
-    import krippendorff
-
     table = [[count[value] for value in values] for count in pairable]
     return float(krippendorff.alpha(value_counts=table, level_of_measurement="nominal"))
 

@@ -18,7 +18,7 @@ from memory.records.feedback import Feedback
 from memory.records.interactions import Interaction
 
 if TYPE_CHECKING:
-    from datasketch import MinHash
+    from datasketch import MinHash  # type: ignore[import-untyped]
 
 Reason = Literal["new_topic", "engagement", "uncertainty", "edge_case"]
 
@@ -201,7 +201,7 @@ def without_near_duplicates(sampled: Sequence[Sampled], threshold: float) -> tup
     Compares shingles of one and two words by MinHash (Broder 1997). A question that was answered in another
     way, or another question with the same answer, is no duplicate.
     """
-    from datasketch import MinHashLSH
+    from datasketch import MinHashLSH  # takes seconds to import
 
     index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
     answers: dict[str, MinHash] = {}
