@@ -1,17 +1,21 @@
 """Takes personal data out of texts: what has a recognisable form, such as an email address, and no more.
 
 Presidio's pattern recognisers with their checksums do it. Names, postal addresses and organisations are not
-found: in presidio-research's synthetic texts these are 74% of all personal data, patterns only 13%.
+found: they are 74% of the personal data in presidio-research's synthetic texts, what has a form only 13%.
+
+Precision and recall, measured once on 750 texts of presidio-research's synth_dataset_v2 (IoU >= .5; nothing
+was fitted to them): email 1/1 (25 of them), IP address 1/1 (8), US social security number 1/1 (6), IBAN 1/.90
+(10), credit card 1/.84 (55), phone number .94/.60 (53); they have no crypto wallets. Domains (.43/1, by Presidio
+on 1,500 of the texts) and dates (1/.40) are left alone: a question without its dates is worth little.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from presidio_analyzer import EntityRecognizer, RecognizerResult
+from agent.feedback.presidio import load_recognizers
 
 LEAST_SCORE = 0.4
 """Score of Presidio's phone numbers. What scores less is a guess, such as nine digits as a social security
@@ -20,30 +24,33 @@ WINDOW = 1000
 """Characters analysed at once: some patterns take time that is quadratic in the length of the text."""
 OVERLAP = 200
 """Characters that two windows share, so that what lies on their border is whole in one of them."""
+PHONE = re.compile(r"\d(?:[\Wx]{0,4}\d){6}")
+"""Seven digits with only separators between them. Shorter phone numbers are left, because Germany has some of
+four digits, so that Presidio takes 1689 for one."""
 SUSPICIOUS: Mapping[str, re.Pattern[str]] = {
     "EmailRecognizer": re.compile("@"),
-    "PhoneRecognizer": re.compile(r"(?:\d\D*+){4}"),
+    "PhoneRecognizer": PHONE,
     "CreditCardRecognizer": re.compile(r"(?:\d\D*+){12}"),
     "IbanRecognizer": re.compile(r"[A-Z]{2}[0-9]{2}"),
     "IpRecognizer": re.compile(r"::|(?:[0-9a-fA-F]{1,4}:){7}|(?:\d+\.){3}\d"),
     "UsSsnRecognizer": re.compile(r"(?:\d\D*+){9}"),
     "CryptoRecognizer": re.compile(r"[a-zA-Z0-9]{26}"),
 }
-"""What a text has to contain for the recogniser to find anything; cheap to look for."""
+"""What a find has to contain; cheap to look for, so that few texts have to be analysed."""
 WARM = "warm@example.com 415-555-0132"
 
 
 class Scrubber:
     """Replaces personal data by the kind of it, such as `<EMAIL_ADDRESS>`.
 
-    Presidio is imported with the first text that needs it, which takes a second; `warm` does it early.
+    Presidio is loaded with the first text that needs it; `warm` does it early.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
 
     def warm(self) -> None:
-        """Imports Presidio. Call it in a thread."""
+        """Loads Presidio. Call it in a thread."""
         self.scrub(WARM)
 
     def suspects(self, text: str) -> bool:
@@ -61,7 +68,7 @@ class Scrubber:
             position = end
         return "".join([*parts, text[position:]])
 
-    def _found(self, text: str) -> "list[tuple[int, int, float, str]]":
+    def _found(self, text: str) -> list[tuple[int, int, float, str]]:
         found: list[tuple[int, int, float, str]] = []
         for offset in range(0, max(1, len(text) - OVERLAP), WINDOW - OVERLAP):
             window = text[offset : offset + WINDOW]
@@ -70,21 +77,22 @@ class Scrubber:
                     found += (
                         (offset + result.start, offset + result.end, result.score, result.entity_type)
                         for result in self._analyse(name, window)
-                        if result.score >= LEAST_SCORE
+                        if result.score >= LEAST_SCORE and pattern.search(window[result.start : result.end])
                     )
         return found
 
-    def _analyse(self, name: str, text: str) -> "Sequence[RecognizerResult]":
-        with self._lock:  # several threads may import it at once
+    def _analyse(self, name: str, text: str) -> Sequence[Any]:
+        with self._lock:  # loading is not safe in two threads
             recognizer = self._recognizers[name]
-        return recognizer.analyze(text, recognizer.supported_entities, nlp_artifacts=None)
+        found: Sequence[Any] = recognizer.analyze(text, recognizer.supported_entities, nlp_artifacts=None)
+        return found
 
     @cached_property
-    def _recognizers(self) -> "Mapping[str, EntityRecognizer]":
-        return _load()
+    def _recognizers(self) -> Mapping[str, Any]:
+        return load_recognizers()
 
 
-def _merged(found: "list[tuple[int, int, float, str]]") -> list[tuple[int, int, str]]:
+def _merged(found: list[tuple[int, int, float, str]]) -> list[tuple[int, int, str]]:
     """Spans that do not overlap: those that do become one, of the kind with the highest score."""
     merged: list[tuple[int, int, float, str]] = []
     for start, end, score, kind in sorted(found):
@@ -95,23 +103,3 @@ def _merged(found: "list[tuple[int, int, float, str]]") -> list[tuple[int, int, 
         else:
             merged.append((start, end, score, kind))
     return [(start, end, kind) for start, end, _, kind in merged]
-
-
-def _load() -> "Mapping[str, Any]":
-    """The recognisers by name. Their imports take a second, for Presidio imports spaCy."""
-    import tldextract
-    from presidio_analyzer import predefined_recognizers as predefined
-
-    suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # the list that it ships
-
-    class OfflineEmailRecognizer(predefined.EmailRecognizer):
-        """Presidio's, without tldextract's default of fetching the list of suffixes."""
-
-        def validate_result(self, pattern_text: str) -> bool:
-            return suffixes(pattern_text).fqdn != ""
-
-    recognizers = {name: getattr(predefined, name) for name in SUSPICIOUS}
-    return {
-        name: recognizer()
-        for name, recognizer in (recognizers | {"EmailRecognizer": OfflineEmailRecognizer}).items()
-    }

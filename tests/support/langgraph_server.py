@@ -22,6 +22,7 @@ from memory.feedback.feedback import FeedbackStore
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
+from tests.support.tiny_card import FOLDER as TINY
 
 
 @asynccontextmanager
@@ -45,6 +46,7 @@ async def open_fakes(
             keys=ApiKeys(runtime.database),
             feedback=FeedbackStore(runtime.database),
             annotations=Annotations(runtime.database),
+            model_folder=TINY,
             learn_runs=server.learn_runs,
             embedder=HashingEmbedder(),
             items=items,
