@@ -1,4 +1,4 @@
-"""What every outbox does: the fake, and the folder with a DBOS queue."""
+"""What every outbox does with curricula and preference sets: the fake, and the folder with a DBOS queue."""
 
 import asyncio
 import json
@@ -16,8 +16,10 @@ from memory.outbox.volatile import VolatileOutbox
 from memory.records.base import Digest
 from memory.records.runs import Job
 from tests.support.adapters import curriculum
+from tests.support.preferences import preference_set
 
 LAMPS, CLOCKS = curriculum("lamps"), curriculum("clocks")
+TASTES = preference_set("lamps")
 UNKNOWN = "0" * 64
 CANDIDATE = TrainingResult(status="candidate", adapter="lamps-v1-1f9c2a7e", reason="all gates passed")
 RESULTS = [
@@ -73,6 +75,34 @@ async def test_what_was_submitted_or_published_reads_back(outbox: Outbox) -> Non
     assert await outbox.curriculum(CLOCKS.digest) == CLOCKS
     with pytest.raises(UnknownRun):
         await outbox.curriculum(UNKNOWN)
+
+
+async def test_a_preference_set_is_a_job_of_its_own_kind(outbox: Outbox, end: End) -> None:
+    job = await outbox.submit(TASTES, run_id="r1")
+    assert job == Job(digest=TASTES.digest, domain="lamps", run_id="r1", kind="preferences")
+    assert await outbox.result(TASTES.digest) is None
+    end(TASTES.digest, CANDIDATE)
+    assert await outbox.result(TASTES.digest) == CANDIDATE
+
+
+async def test_preference_sets_read_back_and_are_listed_oldest_first(outbox: Outbox) -> None:
+    later = preference_set("clocks")
+    assert await outbox.preference_digests() == ()
+    assert await outbox.publish(TASTES) == TASTES.digest
+    await outbox.submit(later, run_id="r1")
+    await outbox.publish(TASTES)
+    assert await outbox.preferences(TASTES.digest) == TASTES
+    assert await outbox.preference_digests() == (TASTES.digest, later.digest)
+
+
+async def test_one_kind_is_never_read_as_the_other(outbox: Outbox) -> None:
+    await outbox.publish(TASTES)
+    await outbox.publish(LAMPS)
+    with pytest.raises(UnknownRun, match="curriculum"):
+        await outbox.curriculum(TASTES.digest)
+    with pytest.raises(UnknownRun, match="preference set"):
+        await outbox.preferences(LAMPS.digest)
+    assert await outbox.preference_digests() == (TASTES.digest,)
 
 
 async def test_what_was_never_submitted_has_no_progress_and_no_result(outbox: Outbox) -> None:

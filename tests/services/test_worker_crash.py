@@ -19,6 +19,7 @@ from memory.outbox.dbos import DbosOutbox
 from memory.records.curricula import Curriculum
 from tests.support.adapters import fact
 from tests.support.lessons import about
+from tests.support.preferences import preference_set
 from tests.support.tiny_card import FOLDER as TINY
 from training.jobs import ATTEMPTS
 
@@ -118,6 +119,30 @@ def test_a_worker_killed_in_mid_training_resumes_and_registers_once(tmp_path: Pa
     assert asyncio.run(box.progress(job.digest)).phase == "done"
     again = asyncio.run(box.submit(lesson(72), run_id="r2"))
     assert asyncio.run(box.result(again.digest)) == result, "the same curriculum was queued a second time"
+    box.close()
+
+
+def test_a_worker_killed_in_mid_training_of_preferences_resumes_and_registers_once(tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
+    job = asyncio.run(box.submit(preference_set("general", count=160), run_id="r1"))
+    with worker(tmp_path) as first:
+        read_until(first, "ready")
+        wait_for_step(box, job.digest, seconds=300)
+        first.send_signal(signal.SIGKILL)
+        first.wait(timeout=30)
+    assert asyncio.run(box.result(job.digest)) is None
+    with worker(tmp_path) as second:
+        read_until(second, "ready")
+        result = wait_for_result(box, job.digest)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(timeout=60) == 0
+    assert result.status in ("candidate", "rejected"), result.reason
+    (made,) = MlflowAdapterRegistry(tmp_path).list()
+    assert (made.name, made.curriculum) == (result.adapter, None)
+    assert made.preferences == (job.digest,)
+    assert not list((tmp_path / "adapters").glob(".*")), "an unfinished folder was left behind"
+    again = asyncio.run(box.submit(preference_set("general", count=160), run_id="r2"))
+    assert asyncio.run(box.result(again.digest)) == result, "the same set was queued a second time"
     box.close()
 
 
