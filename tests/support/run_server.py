@@ -22,6 +22,7 @@ from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
 from memory.server.process_leases import SoleProcess
+from memory.server.runs import RunEvent
 from memory.server.threads import Json
 from tests.graphs.conftest import eventually
 
@@ -185,3 +186,8 @@ async def open_run_server(
                 server.supervising.cancel()
                 await asyncio.gather(server.supervising, return_exceptions=True)
             await executor.aclose()
+
+
+async def events(server: RunServer, run_id: str, after: int = 0) -> list[RunEvent]:
+    """All events of the run, which has to end."""
+    return [event async for event in server.executor.follow(run_id, after)]

@@ -1,27 +1,18 @@
 """The stream of a thread: its runs one after the other, from a position, and of runs yet to come."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from graphs.server.thread_stream import Position, RunEnd, follow_thread
 from graphs.server.threads import delete
-from graphs.state import Runtime
 from memory.errors import UnknownRun
 from memory.server.runs import RunEvent
-from tests.support.run_server import RunServer, open_run_server
+from tests.support.run_server import RunServer
 
 Part = tuple[Position, RunEvent | RunEnd]
 RUN = ["metadata", "updates", "updates"]
 """The events of a run."""
-
-
-@pytest.fixture
-async def server(runtime: Runtime, tmp_path: Path) -> AsyncIterator[RunServer]:
-    async with open_run_server(runtime, tmp_path) as opened:
-        yield opened
 
 
 def reading(server: RunServer, count: int, after: Position | None = None) -> "asyncio.Task[list[Part]]":

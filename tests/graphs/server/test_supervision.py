@@ -1,0 +1,173 @@
+"""Supervision: attempts after a crash, takeovers by another process, and stores that are away."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from tenacity import wait_none
+
+from graphs.server import executor as executing
+from graphs.server.executor import Executor
+from graphs.state import Runtime
+from memory.database.tables import RUN_EVENTS
+from memory.errors import StoreUnavailable
+from memory.server.runs import RunEvent, ThreadRun, ThreadRuns
+from tests.graphs.conftest import eventually
+from tests.support.run_server import RunServer, events, open_run_server
+
+
+async def test_the_events_of_two_attempts_are_numbered_as_one_log(runtime: Runtime, tmp_path: Path) -> None:
+    async with open_run_server(runtime, tmp_path) as first:
+        run_id = await first.start("wait")
+        await first.waits()
+        await anext(first.executor.follow(run_id, after=1))  # the update of `read` is stored
+    left = await ThreadRuns(runtime.database).get(run_id)
+    assert (left.status, left.worker) == ("running", None), "others need not wait for the lease to expire"
+    async with open_run_server(runtime, tmp_path) as second:
+        second.graph.finish.set()
+        assert await second.end(run_id) == "success"
+        stored = await events(second, run_id)
+        assert [event.number for event in stored] == [1, 2, 3, 4]
+        assert [event.name for event in stored] == ["metadata", "updates", "metadata", "updates"]
+        attempts = [json.loads(event.data)["attempt"] for event in stored if event.name == "metadata"]
+        assert attempts == [1, 2]
+        assert await second.done() == ["read wait", "did wait"]
+
+
+async def test_another_attempt_adds_the_events_that_a_crash_lost(runtime: Runtime, tmp_path: Path) -> None:
+    async with open_run_server(runtime, tmp_path) as first:
+        run_id = await first.start("wait", request={"modes": ("updates",)})
+        await first.waits()
+    async with runtime.database.begin() as connection:
+        await connection.execute(sqlalchemy.delete(RUN_EVENTS).where(RUN_EVENTS.c.number > 1))
+    async with open_run_server(runtime, tmp_path) as second:
+        second.graph.finish.set()
+        stored = [(event.number, event.name, event.data) for event in await events(second, run_id)]
+    assert stored[2:] == [
+        (3, "updates", '{"read":{"done":["read wait"]}}'),
+        (4, "updates", '{"do":{"done":["did wait"]}}'),
+    ]
+
+
+async def test_a_run_that_another_process_took_over_is_left_to_it(runtime: Runtime, tmp_path: Path) -> None:
+    async with open_run_server(runtime, tmp_path, supervised=False) as slow:
+        run_id = await slow.start("wait")
+        await slow.waits()
+        async with open_run_server(runtime, tmp_path) as other:
+            other.graph.finish.set()
+            assert await other.end(run_id) == "success"
+            stored = await events(other, run_id)
+            slow.graph.finish.set()
+
+            async def idle() -> bool:
+                return not slow.executor._active
+
+            await eventually(idle)
+            assert await events(other, run_id) == stored
+            run = await other.executor.runs.get(run_id)
+            assert (run.status, run.attempt) == ("success", 2)
+
+
+async def test_the_graph_of_an_attempt_that_lost_its_run_is_stopped(server: RunServer) -> None:
+    run_id = await server.start("wait", delay_seconds=0.3)
+    await server.executor.runs.append(run_id, [RunEvent(number=1, name="metadata", data="{}")])
+
+    async def begun_and_stopped() -> bool:
+        return await server.status(run_id) == "running" and not server.executor._active
+
+    await eventually(begun_and_stopped)
+    assert not server.graph.finish.is_set()
+
+
+async def test_a_run_that_another_process_cancelled_ends(runtime: Runtime, tmp_path: Path) -> None:
+    async with (
+        open_run_server(runtime, tmp_path) as working,
+        open_run_server(runtime, tmp_path, supervised=False) as other,
+    ):
+        run_id = await working.start("wait")
+        await working.waits()
+        await other.executor.cancel(run_id)
+        assert await other.end(run_id) == "interrupted"
+
+
+async def test_a_run_whose_process_died_too_often_has_failed(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphs.server.run_attempt.MAX_ATTEMPTS", 0)
+    run_id = await server.start("sing")
+    assert await server.end(run_id) == "error"
+    assert await server.done() == []
+
+
+async def test_a_run_outlasts_a_store_that_is_away(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Executor._work_on.retry, "wait", wait_none())
+    claim, failures = server.executor.runs.claim, iter([1, 2])
+
+    async def failing(run_id: str, worker: str) -> ThreadRun | None:
+        if next(failures, None) is not None:
+            raise StoreUnavailable("the database is away")
+        return await claim(run_id, worker)
+
+    monkeypatch.setattr(server.executor.runs, "claim", failing)
+    assert await server.end(await server.start("sing")) == "success"
+
+
+async def test_supervision_outlasts_a_store_that_is_away_but_not_a_bug(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "ORPHAN_CHECK_SECONDS", 0.0)
+    errors: list[Exception] = [StoreUnavailable("the database is away")]
+
+    async def periodic_task(executor: Executor) -> None:
+        if errors:
+            raise errors.pop()
+
+    async with open_run_server(runtime, tmp_path, [periodic_task]) as server:
+        assert await server.end(await server.start("sing", delay_seconds=0.1)) == "success"
+        assert errors == []
+        assert server.supervising is not None
+        errors.append(ZeroDivisionError("a bug"))
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(server.supervising, 20)
+
+
+async def test_a_run_that_was_claimed_but_never_begun_is_begun_by_the_supervision(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if an error came between the claim and the start of the task."""
+    monkeypatch.setattr(executing, "ORPHAN_CHECK_SECONDS", 0.05)
+    launch, dropped = server.executor._launch, []
+
+    def drop_the_first(run_id: str, **more: ThreadRun | None) -> None:
+        if not dropped:
+            dropped.append(run_id)
+            return
+        launch(run_id, **more)
+
+    monkeypatch.setattr(server.executor, "_launch", drop_the_first)
+    run_id = await server.start("sing")
+    assert await server.end(run_id) == "success"
+    assert dropped == [run_id]
+
+
+async def test_supervision_survives_a_run_that_ends_while_its_cancellation_is_looked_up(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await server.start("wait", "one")
+    await server.waits()
+    stored = await server.executor.runs.get(first)
+    looked_up = asyncio.Event()
+
+    async def ended_meanwhile(run_ids: tuple[str, ...]) -> tuple[ThreadRun, ...]:
+        looked_up.set()
+        return (stored.model_copy(update={"run_id": "ended meanwhile", "cancel": "interrupt"}),)
+
+    monkeypatch.setattr(server.executor.runs, "to_cancel", ended_meanwhile)
+    await asyncio.wait_for(looked_up.wait(), 10)
+    monkeypatch.undo()
+    second = await server.start("sing", "two", delay_seconds=0.1)
+    assert await server.end(second) == "success"
