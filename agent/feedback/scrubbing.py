@@ -5,7 +5,7 @@ found: they are 74% of the personal data in presidio-research's synthetic texts,
 
 Precision and recall, measured once on 750 texts of presidio-research's synth_dataset_v2 (IoU >= .5; nothing
 was fitted to them): email 1/1 (25 of them), IP address 1/1 (8), US social security number 1/1 (6), IBAN 1/.90
-(10), credit card 1/.84 (55), phone number .94/.60 (53); they have no crypto wallets. Domains (.43/1, by Presidio
+(10), credit card 1/.84 (55), phone number .94/.60 (53); they have no crypto wallets. Domains (.43/1, measured
 on 1,500 of the texts) and dates (1/.40) are left alone: a question without its dates is worth little.
 """
 
