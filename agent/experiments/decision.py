@@ -28,8 +28,8 @@ GuardrailStatus = Literal["holds", "open", "fails"]
 MARGINS: Mapping[Metric, float] = {"reports": 0.01, "abstention": 0.05, "regeneration": 0.03, "slow": 0.05}
 """Guardrails, and by how much a variant's mean may exceed the control's: all are shares of turns. `slow`
 stands for the 95th percentile of the latency. Our choice, near the smallest margins that the 2,000 units of a
-default experiment can show to hold: without harm, 61% of simulated experiments show it for reports and at
-least 93% for the others (benchmarks.online.statistics)."""
+default experiment can show to hold: without harm, 46% of simulated experiments show it for reports and at
+least 92% for the others (benchmarks.online.statistics)."""
 NO_VALUES: Values = np.array([])
 
 

@@ -87,12 +87,14 @@ def harm_bounds(
 ) -> tuple[float, float] | None:
     """A lower and an upper bound of `treatment - control`, each a one-sided sequence at `alpha`.
 
-    For non-inferiority: a rise by at most the margin is shown once the upper bound is at most the margin, and
-    refuted once the lower bound exceeds it. None while a variant has fewer than two units.
+    The values are shares from 0 to 1. For non-inferiority: a rise by at most the margin is shown once the
+    upper bound is at most the margin, and refuted once the lower bound exceeds it. None while a variant has
+    fewer than two units.
     """
-    error = standard_error(control, treatment)
-    if error is None:
+    if min(len(control), len(treatment)) < 2:
         return None
+    variances = (share_variance(v.mean(), v.var(ddof=1), len(v)) / len(v) for v in (control, treatment))
+    error = math.sqrt(sum(variances))
     width = float(one_sided_width(error, len(control) + len(treatment), planned, alpha))
     estimate = float(treatment.mean() - control.mean())
     return estimate - width, estimate + width
@@ -103,6 +105,16 @@ def standard_error(control: Values, treatment: Values) -> float | None:
     if min(len(control), len(treatment)) < 2:
         return None
     return math.sqrt(control.var(ddof=1) / len(control) + treatment.var(ddof=1) / len(treatment))
+
+
+def share_variance(mean: Any, variance: Any, units: Any) -> Any:
+    """The variance of shares with one more unit at 0 and one at 1.
+
+    So an event that no unit has had yet does not count as impossible: after 200 units its rate may well be
+    1%. Agresti and Coull (1998) add two of each to the interval of a proportion.
+    """
+    total, squares = units * mean + 1, (units - 1) * variance + units * mean**2 + 1
+    return (squares - total**2 / (units + 2)) / (units + 1)
 
 
 def mean_interval(values: Values, *, planned: float, alpha: float) -> tuple[float, float] | None:

@@ -18,7 +18,7 @@ from scipy.stats import chi2, norm  # type: ignore[import-untyped]  # ships no t
 
 from agent.experiments.decision import MARGINS
 from agent.experiments.metrics import Metric
-from agent.experiments.statistics import SRM_ALPHA, half_width, one_sided_width
+from agent.experiments.statistics import SRM_ALPHA, half_width, one_sided_width, share_variance
 
 Figures = dict[str, float]
 Matrix = NDArray[np.float64]
@@ -199,13 +199,20 @@ def _guardrails(rng: np.random.Generator, experiments: int, looks: int) -> Figur
                 control = looks_at(rng, count, RATES[metric], looks, planned)
                 treatment = looks_at(rng, count, RATES[metric] + harm, looks, planned)
                 estimate = treatment.mean - control.mean
-                error = np.sqrt(control.variance + treatment.variance)
+                error = np.sqrt(_share_variance(control) + _share_variance(treatment))
                 width = one_sided_width(error, 2 * control.units, planned, alpha)
                 fails.append((estimate - width > margin).any(axis=1))
                 holds.append(estimate[:, -1] + width[:, -1] <= margin)
             figures[f"roll-backs {name}, {metric}"] = float(np.concatenate(fails).mean())
             figures[f"shown to hold {name}, {metric}"] = float(np.concatenate(holds).mean())
     return figures
+
+
+def _share_variance(variant: Looks) -> Matrix:
+    """Variance of the mean, as the product's guardrails take it."""
+    units = variant.units
+    smoothed: Matrix = share_variance(variant.mean, variant.variance * units, units) / units
+    return smoothed
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from agent.experiments.statistics import (
     one_sided_width,
     percentiles,
     sample_ratio_p,
+    share_variance,
     standard_error,
     tuning,
 )
@@ -88,7 +89,22 @@ def test_units_that_are_all_the_same_have_no_width() -> None:
     found = difference(zeros, zeros, planned=600, alpha=0.05)
     assert found is not None
     assert (found.lower, found.upper, found.p) == (0.0, 0.0, 1.0)
-    assert harm_bounds(zeros, zeros, planned=600, alpha=0.05) == (0.0, 0.0)
+
+
+def test_an_event_that_was_never_seen_is_not_shown_to_be_rarer_than_it_may_be() -> None:
+    few, many = np.zeros(100), np.zeros(2000)
+    after_few = harm_bounds(few, few, planned=2000, alpha=0.0125)
+    after_many = harm_bounds(many, many, planned=2000, alpha=0.0125)
+    assert after_few is not None
+    assert after_many is not None
+    assert after_few[1] > 0.01 > after_many[1]
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=50))
+def test_the_variance_of_shares_is_that_with_a_unit_more_at_each_end(values: list[float]) -> None:
+    shares = np.array(values)
+    expected = np.array([*values, 0.0, 1.0]).var(ddof=1)
+    assert share_variance(shares.mean(), shares.var(ddof=1), len(shares)) == pytest.approx(expected)
 
 
 def test_a_mismatch_of_the_sample_ratio_is_improbable() -> None:
