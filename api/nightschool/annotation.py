@@ -48,7 +48,7 @@ class ReleaseRequest(BaseModel):
     annotator: Name | None = None
 
 
-@router.get("/next", responses=openai_errors(422, 503))
+@router.get("/next", responses=openai_errors(400, 422, 503))
 async def next_item(
     service: ServiceDep,
     caller: CallerDep,
