@@ -1,121 +1,19 @@
 """A topic too large for one lesson is taught as several, each a version of the domain's adapter."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from agent.chat.routing import Routes
-from agent.engines.scripted import ScriptedEngine
-from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
-from agent.learning.teachers.base import PassageProgress
 from graphs.learn import build
-from graphs.server.learn_runs import LearnRuns
-from graphs.server.learn_spec import LearnInput
-from graphs.state import Limits, RequestedLimits, Runtime
-from memory.adapters.volatile import VolatileAdapterRegistry
+from graphs.state import Limits, RequestedLimits
 from memory.checkpoints.connect import serializer
 from memory.outbox.base import TrainingResult
-from memory.records.base import Digest
-from memory.records.curricula import Curriculum
-from memory.records.knowledge import Passage
 from memory.records.runs import Approval, LessonsDone
-from tests.graphs.conftest import BASE_LINES, LIMITS, SONG, Clock, eventually
-from tests.graphs.test_learn import CONFIG, beginning, run
-from tests.support.adapters import curriculum
-from tests.support.facts import RUST
-from tests.support.learn_service import open_runs
+from tests.graphs.conftest import LIMITS, Clock
+from tests.support.learn_graph import CONFIG, beginning, run
+from tests.support.lesson_runs import FACTS, FAILED, SIZES, SMALL, TOPIC, School, learned, reported, taught
 from tests.support.trainers import REJECTED, FakeTrainer
-
-Changed = Callable[..., Runtime]
-TOPIC = "Rust ownership"
-STATED = (
-    ("definition", "What is a move?", "a transfer of a value to a new owner", 0),
-    ("definition", "What is a string slice?", "a reference to a part of a string", 1),
-    ("what", "What stores a value on the heap?", "`Box<T>`", 2),
-    ("what", "What does the borrow checker prevent?", "data races", 3),
-    ("what", "What prevents data races at compile time?", "The borrow checker", 3),
-    ("what", "What does the `clone` method return?", "a deep copy of the value", 4),
-    ("what", "What are lifetime annotations part of?", "the function signature", 5),
-    ("what", "What does a weak reference require before each use?", "an upgrade", 6),
-    ("what", "What is ownership a kind of?", "discipline", 7),
-)
-"""Form, question, answer and the sentence that states it."""
-FACTS, SIZES = len(STATED), [4, 3, 2]
-SMALL = LIMITS.model_copy(update={"facts_per_lesson": 4})
-FAILED = TrainingResult(status="failed", adapter=None, reason="the disk is full")
-
-
-class FixedTeacher:
-    """Writes one question about each fact, the last one first."""
-
-    name = "fixed"
-
-    async def write(
-        self,
-        passages: Sequence[Passage],
-        *,
-        question: str | None = None,
-        on_progress: PassageProgress | None = None,
-    ) -> WrittenPairs:
-        written = [
-            CandidatePair.model_validate(
-                {
-                    "question": asked,
-                    "answer": answer,
-                    "form": form,
-                    "quote": RUST[sentence][3],
-                    "passage_id": passages[0].id,
-                }
-            )
-            for form, asked, answer, sentence in reversed(STATED)
-        ]
-        return WrittenPairs(candidates=tuple(written), failed={})
-
-
-@pytest.fixture
-def school(changed: Changed) -> Callable[..., tuple[Runtime, FakeTrainer]]:
-    """The runtime with small lessons and a trainer that makes an adapter of each."""
-
-    def opened(limits: Limits = SMALL, **behaviour: Any) -> tuple[Runtime, FakeTrainer]:
-        registry = VolatileAdapterRegistry()
-        trainer = FakeTrainer(registry, **behaviour)
-        engine = ScriptedEngine(BASE_LINES, adapters={"rust": SONG})
-        routes = Routes(registry, lambda digest: curriculum())
-        return changed(
-            registry=registry,
-            outbox=trainer,
-            engine=engine,
-            routes=routes,
-            limits=limits,
-            teacher=FixedTeacher(),
-        ), trainer
-
-    return opened
-
-
-School = Callable[..., tuple[Runtime, FakeTrainer]]
-
-
-def taught(lessons: tuple[Curriculum, ...]) -> Counter[str]:
-    return Counter(fact.id for lesson in lessons for fact in lesson.facts)
-
-
-def learned(runtime: Runtime) -> tuple[Digest, ...]:
-    live = runtime.registry.live("rust")
-    return live.learned if live else ()
-
-
-async def reported(runtime: Runtime) -> dict[str, Any]:
-    report = (await runtime.database.run("r1")).report
-    assert report is not None
-    return report
 
 
 async def test_each_fact_is_taught_once_and_each_lesson_becomes_a_version_on_top_of_the_last(
@@ -332,89 +230,6 @@ async def test_the_time_limit_is_for_each_lesson(school: School, clock: Clock) -
     trainer = Slow(runtime.registry)  # type: ignore[arg-type]
     state = await run(replace(runtime, outbox=trainer), TOPIC)
     assert state["outcome"].status == "learned"
-
-
-async def test_a_run_closed_between_two_lessons_goes_on_and_trains_none_twice(
-    school: School, home: Path
-) -> None:
-    runtime, trainer = school(busy={2})
-    async with open_runs(runtime, home) as runs:
-        run_id = await runs.start(LearnInput(topic=TOPIC))
-        await handed_over(trainer, 2)
-        status = await runs.status(run_id)
-        assert status.lessons == LessonsDone(done=1, total=3)
-    assert (await runtime.database.run(run_id)).status == "running"
-    trainer.busy.clear()
-    async with open_runs(runtime, home) as runs:
-        await ended(runs, run_id)
-        steps = [event.step for event in await runs.events(run_id)]
-    assert (await runtime.database.run(run_id)).status == "learned"
-    assert steps.count("hand over") == steps.count("promote") == 3
-    assert trainer.jobs == len(trainer.lessons) == 3
-    assert set(taught(trainer.lessons).values()) == {1}
-
-
-async def test_a_run_closed_just_after_a_promotion_goes_on_with_the_next_lesson(
-    school: School, home: Path
-) -> None:
-    runtime, trainer = school()
-    reached = asyncio.Event()
-
-    class Stuck(FakeTrainer):
-        async def curriculum(self, digest: Digest) -> Curriculum:
-            reached.set()
-            await asyncio.sleep(3600)
-            raise AssertionError("the process has ended by now")
-
-    stuck = Stuck(runtime.registry)  # type: ignore[arg-type]
-    async with open_runs(replace(runtime, outbox=stuck), home) as runs:
-        run_id = await runs.start(LearnInput(topic=TOPIC))
-        await reached.wait()
-    assert len(stuck.lessons) == 1
-    trainer.published, trainer.submitted = stuck.published, stuck.submitted
-    trainer.ended, trainer.jobs = stuck.ended, stuck.jobs
-    async with open_runs(runtime, home) as runs:
-        await ended(runs, run_id)
-    assert (await runtime.database.run(run_id)).status == "learned"
-    assert trainer.jobs == len(trainer.lessons) == 3
-    assert len(learned(runtime)) == 3
-
-
-async def test_a_run_cancelled_in_a_later_lesson_keeps_the_earlier_ones_and_can_be_resumed(
-    school: School, home: Path
-) -> None:
-    runtime, trainer = school(busy={2})
-    async with open_runs(runtime, home) as runs:
-        run_id = await runs.start(LearnInput(topic=TOPIC))
-        await handed_over(trainer, 2)
-        await runs.cancel(run_id, by="Ada")
-        await ended(runs, run_id)
-        outcome = (await runtime.database.run(run_id)).outcome
-        assert outcome is not None
-        assert outcome.reason.startswith("1 of 3 lessons promoted; the second was stopped: it was cancelled")
-        assert len(learned(runtime)) == 1
-        trainer.busy.clear()
-        await runs.resume(run_id)
-
-        async def complete() -> bool:
-            return (await runtime.database.run(run_id)).status == "learned"
-
-        await eventually(complete)
-    assert len(learned(runtime)) == trainer.jobs == 3
-
-
-async def handed_over(trainer: FakeTrainer, count: int) -> None:
-    async def reached() -> bool:
-        return len(trainer.lessons) == count
-
-    await eventually(reached)
-
-
-async def ended(runs: LearnRuns, run_id: str) -> None:
-    async def over() -> bool:
-        return (await runs.status(run_id)).status == "ended"
-
-    await eventually(over)
 
 
 def test_the_recursion_limit_grows_with_the_lessons() -> None:
