@@ -33,6 +33,10 @@ def say(service: Stack, user: int, question: str) -> dict[str, Any]:
     return reply
 
 
+def shorter(item: dict[str, Any]) -> str:
+    return "a" if len(item["a"]) < len(item["b"]) else "b"
+
+
 def state(service: Stack, step: str) -> dict[str, Any]:
     """The step as `nightschool week` shows it."""
     return next(each for each in rows(service, "week") if each["step"] == step)
@@ -46,14 +50,13 @@ def test_a_week_goes_from_feedback_to_an_experiment(service: Stack) -> None:
             service.client.post("/v1/feedback", given)
     assert state(service, "sample")["due"]
 
-    (drawn,) = rows(service, "annotate", "sample", "--batch", "first", "--count", "24")
+    (drawn,) = rows(service, "annotate", "sample", "--batch", "first", "--count", "16")
     assert drawn["items"] > 5, drawn
     assert state(service, "annotate")["due"]
-    while items := rows(service, "annotate", "next"):
-        (item,) = items
-        choice = "a" if len(item["a"]) < len(item["b"]) else "b"
-        judged = service.run("annotate", "judge", item["item_id"], "--choice", choice)
-        assert judged.returncode == 0, judged.stderr
+    (first,) = rows(service, "annotate", "next")
+    assert service.run("annotate", "judge", first["item_id"], "--choice", shorter(first)).returncode == 0
+    while (item := service.client.get("/v1/annotation/next")) is not None:
+        service.client.post(f"/v1/annotation/items/{item['item_id']}/judgement", {"choice": shorter(item)})
     assert state(service, "build")["due"]
 
     (built,) = rows(service, "preferences", "build", "general", "--minimum", "4")
