@@ -17,10 +17,10 @@ from memory.outbox.base import TrainingResult
 from memory.records.base import digest_of
 from memory.records.feedback import PreferencePair, PreferenceSet
 from memory.records.runs import Job
-from tests.services.test_jobs import base, context_of, directly, learned, lesson, submit
 from tests.services.test_jobs import registry as registry
 from tests.support.lessons import BASE, RECIPE
 from tests.support.preferences import preference
+from tests.support.training_jobs import base, context_of, directly, learned, lesson, submit
 from training.backends.base import OnProgress, TrainingSummary
 from training.base_model import StudiedModel
 from training.preferences.base import Beside
