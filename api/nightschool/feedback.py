@@ -38,7 +38,8 @@ class FeedbackRequest(BaseModel):
     vote: Literal["up", "down"] | None = None
     comment: Comment | None = None
     correction: Comment | None = None
-    """The right answer. It opens a gap, and is not trained before a source for it is found."""
+    """The right answer. It opens a gap, whose lesson needs a source that says so; in preference sets it is
+    preferred to the served answer, and nothing verifies it."""
     continued: Flag = None
     """Whether the user went on from the answer."""
     copied: Flag = None

@@ -80,11 +80,11 @@ class PreferenceTraining(BaseModel):
 async def build(request: BuildRequest, service: ServiceDep) -> BuiltSet:
     """Builds a set from feedback and annotation, and stores it; training starts separately."""
     runtime = service.runtime
-    until = request.until or runtime.clock()
+    now = runtime.clock()
     evidence = await read_evidence(
         request.domain,
         request.since,
-        until,
+        request.until,
         interactions=runtime.interactions,
         feedback=service.feedback,
         annotations=service.annotations,
@@ -102,11 +102,12 @@ async def build(request: BuildRequest, service: ServiceDep) -> BuiltSet:
             minimum=request.minimum,
             rules=standard_rules(),
             since=request.since,
-            until=until,
+            until=request.until,
         )
 
     preferences, counts = await asyncio.to_thread(built)
-    digest = await runtime.outbox.publish(preferences)
+    ended = preferences.model_copy(update={"until": request.until or now})
+    digest = await runtime.outbox.publish(ended)
     return BuiltSet(**(await _summary(service, digest)).model_dump(), dropped=counts.dropped)
 
 
