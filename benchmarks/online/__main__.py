@@ -58,7 +58,7 @@ class Benchmark:
 
     async def _month(self) -> None:
         every, users = prompts(self.data), population(USERS // 10 if self.quick else USERS, seed=SEED)
-        with running_service(self.home / "service", self.model.name) as url:
+        with running_service(self.home / "service", str(self.model.folder)) as url:
             async with connected(url) as client:
                 await steps.add_library(client, every.passages)
                 await month.Month(

@@ -14,6 +14,9 @@ Json = dict[str, Any]
 REPLY_SECONDS = 1200.0
 """A sample asks the model for every item, on a CPU."""
 POLL_SECONDS = 2.0
+UNAVAILABLE = 503
+RETRY_AFTER = (1.0, 5.0)
+"""Seconds to wait before each further attempt."""
 
 
 class Refused(RuntimeError):
@@ -87,8 +90,16 @@ class Client:
         return await self.request("POST", path, json=body)
 
     async def request(self, method: str, path: str, **parts: Any) -> Any:
-        """The reply's JSON, or None for an empty reply. Raises Refused."""
+        """The reply's JSON, or None for an empty reply. Raises Refused.
+
+        Tries again where the service is not available for a moment, as OpenAI's clients do.
+        """
         response = await self._http.request(method, path, **parts)
+        for seconds in RETRY_AFTER:
+            if response.status_code != UNAVAILABLE:
+                break
+            await asyncio.sleep(seconds)
+            response = await self._http.request(method, path, **parts)
         if response.is_error:
             raise Refused(response.status_code, f"{method} {path}: {response.text[:500]}")
         return response.json() if response.content else None

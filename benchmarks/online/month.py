@@ -38,7 +38,8 @@ class Scale(Record):
     """Prompts of each user before the week's training."""
     sampled: int = 450
     """Interactions to annotate."""
-    least_pairs: int = 300
+    least_pairs: int = 150
+    """Fewer than the product's 500: a week has 300 users, and a careless annotator's part is left out."""
     trial_rounds: int = 6
     """Prompts of each user during the experiment, at most; it is checked after each."""
     minimum: int = 60
@@ -161,13 +162,21 @@ class Month:
         """An experiment of the candidate, until it is decided or the users have asked enough."""
         assert week.candidate is not None
         with watch("experiment"):
-            started = await steps.start_experiment(
-                self.client,
-                f"week-{week.number}",
-                week.candidate,
-                minimum=self.scale.minimum,
-                planned=self.scale.planned,
-            )
+            try:
+                started = await steps.start_experiment(
+                    self.client,
+                    f"week-{week.number}",
+                    week.candidate,
+                    minimum=self.scale.minimum,
+                    planned=self.scale.planned,
+                )
+            except Refused as refused:  # such as a canary that the engine answers otherwise
+                if refused.status >= 500:
+                    raise
+                return week.model_copy(update={"decision": str(refused)})
+        with watch("measure"):  # now that it is loaded, and before the experiment can end
+            rate = await self._win_rate(before, week.candidate)
+        with watch("experiment"):
             path = f"/v1/experiments/{started['id']}"
             for turn in range(self.scale.rounds, self.scale.rounds + self.scale.trial_rounds):
                 traffic = await self._round(week.number, turn, week.poisoned)
@@ -175,10 +184,8 @@ class Month:
                 state = (await self.client.post(f"{path}/check"))["experiment"]
                 if state["status"] != "running":
                     break
-        with watch("measure"):
-            rate = await self._win_rate(before, week.candidate)
-        if state["status"] == "running":
-            state = await self.client.post(f"{path}/stop", {"reason": "the week is over"})
+            if state["status"] == "running":
+                state = await self.client.post(f"{path}/stop", {"reason": "the week is over"})
         return week.model_copy(
             update={
                 "experiment": state["status"],
