@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from agent.feedback.pair_sources import standard_rules
 from agent.feedback.pairs import PairCounts, build_set
 from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
+from api.nightschool.interactions import Moment
 from memory.errors import UnknownAdapter, UnknownRun
 from memory.outbox.base import Progress, TrainingResult
 from memory.records.base import DIGEST_PATTERN, Digest, Domain
@@ -32,9 +33,9 @@ class BuildRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     domain: Domain
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     """Start of the period; by default everything that is kept."""
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     """End of the period; by default now."""
     algorithm: Algorithm = "dpo"
     minimum: int = Field(LEAST_PAIRS, ge=2, le=100_000)
@@ -79,6 +80,8 @@ class PreferenceTraining(BaseModel):
 @router.post("", status_code=201, responses=openai_errors(400, 422, 503))
 async def build(request: BuildRequest, service: ServiceDep) -> BuiltSet:
     """Builds a set from feedback and annotation, and stores it; training starts separately."""
+    if request.since is not None and request.until is not None and request.since >= request.until:
+        raise ValueError("since: has to be earlier than until")
     runtime = service.runtime
     now = runtime.clock()
     evidence = await read_evidence(

@@ -43,9 +43,13 @@ def lesson(domain: str, version: int) -> Digest:
     return digest_of([domain, version])
 
 
-def add(registry: AdapterRegistry, domain: str, version: int = 1, *, rejected: bool = False) -> Adapter:
-    """Registers an adapter with its weights, as the worker does."""
-    made = adapter(domain, version, rejected=rejected, digest=lesson(domain, version))
+def add(
+    registry: AdapterRegistry, domain: str, version: int = 1, *, rejected: bool = False, **fields: object
+) -> Adapter:
+    """Registers an adapter with its weights, as the worker does; `fields` replace those of its record."""
+    made = adapter(domain, version, rejected=rejected, digest=lesson(domain, version)).model_copy(
+        update=fields
+    )
     if isinstance(registry, MlflowAdapterRegistry):
         folder = registry._home / "adapters" / made.name
         folder.mkdir(parents=True, exist_ok=True)
@@ -235,6 +239,16 @@ def test_what_learned_a_curriculum_in_quarantine_neither_goes_live_nor_is_rolled
     assert name_of(registry.rollback(domain)) == names[0]
     with pytest.raises(AdapterNotServable, match="a person withdrew it"):
         registry.promote(names[1])
+
+
+def test_what_was_trained_on_preferences_in_quarantine_does_not_go_live(
+    registry: AdapterRegistry, domain: str
+) -> None:
+    made = add(registry, domain, 1, curriculum=None, preferences=(lesson(domain, 7), lesson(domain, 8)))
+    assert registry.get(made.name).preferences == (lesson(domain, 7), lesson(domain, 8))
+    registry.quarantine(lesson(domain, 7), "the week was poisoned")
+    with pytest.raises(AdapterNotServable, match="the week was poisoned"):
+        registry.promote(made.name)
 
 
 def test_the_live_names_follow_promotion_rollback_and_retirement(

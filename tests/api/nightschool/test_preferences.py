@@ -123,11 +123,16 @@ async def test_unknown_sets_are_not_found_and_bad_digests_refused(
         {"minimum": 1},
         {"domain": "No Domain"},
         {"since": "yesterday"},
-        {"until": "2026-01-01"},
     ],
 )
 async def test_bad_requests_are_refused(client: httpx.AsyncClient, fields: Mapping[str, Any]) -> None:
     assert (await build(client, **fields)).status_code == 422
+
+
+async def test_a_period_that_ends_before_it_starts_is_refused(client: httpx.AsyncClient) -> None:
+    reply = await build(client, since="2026-03-02", until="2026-03-01")
+    assert reply.status_code == 400
+    assert "earlier than until" in reply.json()["error"]["message"]
 
 
 async def test_only_admins_see_and_train_preferences(serve: Serve, runtime: Runtime) -> None:

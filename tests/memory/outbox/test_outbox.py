@@ -15,7 +15,9 @@ from memory.outbox import files as outbox
 from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.volatile import VolatileOutbox
+from memory.records.feedback import PreferenceSet
 from tests.support.adapters import curriculum
+from tests.support.preferences import preference_set
 
 DONE = TrainingResult(status="candidate", adapter="lamps-v1-1f9c2a7e", reason="all gates passed")
 
@@ -49,6 +51,26 @@ def test_a_file_that_is_no_curriculum_is_refused(tmp_path: Path, content: str) -
     (tmp_path / f"{'0' * 64}.json").write_text(content)
     with pytest.raises(CorruptRecord, match="not a curriculum"):
         outbox.read(tmp_path, "0" * 64)
+
+
+def test_a_preference_set_is_a_file_of_its_own_kind(tmp_path: Path) -> None:
+    made = preference_set()
+    digest = outbox.publish(tmp_path, made)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{digest}.preferences.json"]
+    assert outbox.read(tmp_path, digest, PreferenceSet) == made
+    with pytest.raises(UnknownRun, match="no curriculum"):
+        outbox.read(tmp_path, digest)
+
+
+def test_an_altered_preference_set_is_refused(tmp_path: Path) -> None:
+    digest = outbox.publish(tmp_path, preference_set())
+    path = tmp_path / f"{digest}.preferences.json"
+    path.write_text(path.read_text().replace("Fine", "Bad"))
+    with pytest.raises(CorruptRecord, match="altered"):
+        outbox.read(tmp_path, digest, PreferenceSet)
+    path.write_text(curriculum().model_dump_json())
+    with pytest.raises(CorruptRecord, match="not a preference set"):
+        outbox.read(tmp_path, digest, PreferenceSet)
 
 
 def test_a_missing_curriculum_is_an_unknown_run(tmp_path: Path) -> None:
