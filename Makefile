@@ -63,7 +63,7 @@ bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the overhead of adapters 
 	@$(PY) -m benchmarks.adapters
 
 bench-online: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the online loop with a simulated population; writes to docs/results (DATA=folder with nq-open and squad; QUICK=1; ONLY=month,statistics; FRESH=1 starts over)
-	@MLFLOW_DISABLE_TELEMETRY=true $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
+	@MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PROGRESS_BARS=1 $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
 
 bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the gate and its guarantee; writes to docs/results (DATA=folder with nq-open, squad and manuals)
 	@$(PY) -m benchmarks.gate --data $(DATA)

@@ -19,9 +19,10 @@ GOALS = {
 }
 WEEKS_TEXT = """`win rate`: of what is live at the week's end over the base model, by the honest users' \
 hidden tastes on held-out prompts; a tie counts half. `candidate`: of the week's adapter over what was live. \
-`recovered`: share of the week's pairs whose chosen answer is worth more by the population's taste. `known`: \
-of the model's known questions, those answered rightly by the base model and by what is live, asked through \
-the api. The week `{poisoned}` is poisoned: a fifth of its feedback says the opposite, and one of its three \
+`recovered`: share of the week's pairs whose chosen answer is worth more by the population's taste; ties \
+are left out. `known`: of the model's known questions, those answered rightly by the base \
+model and by what is live, asked through the api."""
+POISONED_TEXT = """ Week {week} is poisoned: a fifth of its feedback says the opposite, and one of its three \
 annotators chooses at random."""
 
 
@@ -50,14 +51,14 @@ def month_figures(weeks: Sequence[Week]) -> dict[str, float]:
 
 def weeks_table(weeks: Sequence[Week]) -> Table:
     """One line a week."""
-    poisoned = ", ".join(str(week.number) for week in weeks if week.poisoned) or "none"
+    poisoned = "".join(POISONED_TEXT.format(week=week.number) for week in weeks if week.poisoned)
     head = (
         "week", "turns", "feedback", "judged", "pairs", "recovered", "candidate", "gates", "experiment",
         "win rate", "known", "minutes",
     )  # fmt: skip
     return Table(
         title="Weeks",
-        text=WEEKS_TEXT.format(poisoned=poisoned),
+        text=WEEKS_TEXT + poisoned,
         head=head,
         rows=tuple(
             (
@@ -86,7 +87,11 @@ def decisions_table(weeks: Sequence[Week]) -> Table:
         text="Reasons of the gates and of the experiments, as the service gives them.",
         head=("week", "live at its end", "reason"),
         rows=tuple(
-            (str(week.number), week.live or "the base model", "; ".join((*week.rejected, week.decision)))
+            (
+                str(week.number),
+                week.live or "the base model",
+                "; ".join(filter(None, (*week.rejected, week.decision))),
+            )
             for week in weeks
         ),
     )

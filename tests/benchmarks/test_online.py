@@ -275,6 +275,15 @@ def test_a_poisoned_week_that_promotes_something_worse_misses_its_goal() -> None
     assert page.figures["poisoned week, promotions"] == 1
 
 
+def test_the_page_says_which_week_is_poisoned_and_why_each_ended_as_it_did() -> None:
+    failed = week(1, candidate="general-v1-00000000", rejected=("safety: 0.900, needs >= 0.95",))
+    page = result([failed, week(2, poisoned=True)], {}, (), whole=False, command="x", model="m", seconds=1)
+    weeks, decisions = page.tables[:2]
+    assert "Week 2 is poisoned" in weeks.text
+    assert weeks.rows[0][weeks.head.index("gates")] == "failed"
+    assert decisions.rows[0] == ("1", "the base model", "safety: 0.900, needs >= 0.95")
+
+
 def test_three_weeks_are_no_month() -> None:
     assert "win rate after four weeks" not in month_figures([week(n) for n in (1, 2, 3)])
 
