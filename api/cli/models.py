@@ -1,4 +1,4 @@
-"""`nightschool models`: add, choose, show and remove base models, without a running service."""
+"""`nightschool models`: adds, lists, shows, selects and removes base models; needs no running service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -22,15 +22,15 @@ def add(
         str | None,
         typer.Argument(
             metavar="NAME|FOLDER|HF-ID",
-            help="A catalogued model, a folder or a name on the hub; default: the catalogue's default.",
+            help="A model of the catalogue, a folder or a Hugging Face id; default: the catalogue's default.",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name that it gets here.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name for the added model.")] = None,
     chat_template: Annotated[
-        Path | None, typer.Option(help="File with the chat template to use instead of the model's own.")
+        Path | None, typer.Option(help="File with a chat template that replaces the model's own.")
     ] = None,
 ) -> None:
-    """Adopt a model; one that is there already is left as it is."""
+    """Add a model; does nothing if it has been added already."""
     from agent.models.add_model import add_model
     from agent.models.catalogue import shipped_catalogue
 
@@ -44,7 +44,7 @@ def add(
             if folder:
                 store.verify(there)
             store.refresh_card(there)
-            console().print(f"{there} is there already", markup=False)
+            console().print(f"{there} has already been added", markup=False)
             return
         with _progress() as progress:
             origin = add_model(what, store, catalogue, progress, name=name, template=chat_template)
@@ -53,7 +53,7 @@ def add(
 
 @app.command("list")
 def listing(as_json: AsJson = False) -> None:
-    """List the added models and those of the catalogue."""
+    """List the added models and those in the catalogue."""
     from agent.errors import BadModelCard, NoModelCard
     from agent.models.catalogue import shipped_catalogue
     from api.cli.screen import table
@@ -68,25 +68,25 @@ def listing(as_json: AsJson = False) -> None:
             try:
                 verdict: str = store.card(name).verdict
             except NoModelCard:
-                verdict = f"not studied: models study {name}"
+                verdict = f"not studied: run models study {name}"
             except BadModelCard:
-                verdict = f"card unusable: models study {name}"
+                verdict = f"card unusable: run models study {name}"
             rows.append(("*" if name == in_use else "", name, verdict, origin.licence, origin.title))
         for name, entry in catalogue.models.items():
             if name not in store.names():
                 mark = "*" if name == in_use else ""
-                rows.append((mark, name, f"not here: models add {name}", entry.licence, entry.title))
+                rows.append((mark, name, f"not added: run models add {name}", entry.licence, entry.title))
     if as_json:
         fields = ("in_use", "name", "verdict", "licence", "title")
         print_json(dict(zip(fields, (row[0] == "*", *row[1:]), strict=True)) for row in rows)
         return
-    columns = ("in use", "model", "verdict of the study", "licence", "what it is")
+    columns = ("in use", "model", "verdict", "licence", "title")
     console().print(table(columns, rows, prose=columns[2:]))
 
 
 @app.command()
 def show(name: Name) -> None:
-    """Show where a model came from and what its card says."""
+    """Show the origin of a model and a summary of its card."""
     from agent.errors import NoModelCard
 
     with _errors_as_messages():
@@ -107,8 +107,8 @@ def show(name: Name) -> None:
             lines |= {
                 "size": f"{card.parameters / 1e6:.0f} M parameters, {card.vocabulary} tokens, {card.dtype}",
                 "context": f"{card.context} tokens",
-                "speed": f"{card.speed.tokens_per_second:.0f} tokens/s alone,"
-                f" {card.speed.tokens_per_second_batched:.0f} with 32 at once ({card.speed.machine})",
+                "speed": f"{card.speed.tokens_per_second:.0f} tokens/s with one request,"
+                f" {card.speed.tokens_per_second_batched:.0f} with 32 requests ({card.speed.machine})",
                 "card": f"{card.known} known questions, {card.unknown} unknown, {card.replay} replayed"
                 " answers",
                 "verdict": f"{card.verdict}: {'; '.join(card.reasons)}",
@@ -121,25 +121,25 @@ def show(name: Name) -> None:
 
 @app.command()
 def use(name: Name) -> None:
-    """Choose the model that is served and taught from the next start on."""
+    """Select the model to serve and train; takes effect at the next start."""
     with _errors_as_messages():
         store = _store()
         store.use(name)
     chosen = settings().model
-    console().print(f"{name} is used from the next start on", markup=False)
+    console().print(f"{name} will be used from the next start on", markup=False)
     if chosen is not None and store.find(chosen) != name:
-        console().print(f"but not here: NIGHTSCHOOL_MODEL names {chosen}", markup=False)
+        console().print(f"but not in this shell, where NIGHTSCHOOL_MODEL is {chosen}", markup=False)
 
 
 @app.command()
 def remove(name: Name) -> None:
-    """Remove a model and its card; the files of a folder that was added stay."""
+    """Remove a model and its card; an added folder keeps its files."""
     with _errors_as_messages():
         store = _store()
         store.origin(name)
         if name == _in_use(store):
             stop(
-                f"{name} is in use: choose another first with `nightschool models use`"
+                f"{name} is in use: select another one first with `nightschool models use`"
                 " (or unset NIGHTSCHOOL_MODEL)",
                 BAD_INPUT,
             )
@@ -148,7 +148,7 @@ def remove(name: Name) -> None:
 
 
 class _Bar:
-    """Shows the progress of adding a model; plain lines where the output is no terminal."""
+    """Progress bar for adding a model; prints plain lines if the output is not a terminal."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
@@ -185,7 +185,7 @@ def _progress() -> Iterator[_Bar]:
 
 @contextmanager
 def _errors_as_messages() -> Iterator[None]:
-    """Ends the command with one line and exit code 2 on an error of a model or the disk."""
+    """Exits with code 2 and a one-line message on a model error or disk error."""
     from agent.errors import ModelError
 
     try:
@@ -203,7 +203,7 @@ def _store() -> "ModelStore":
 
 
 def _in_use(store: "ModelStore") -> str:
-    """The name of the added model in use; what the setting or the catalogue names where it is none."""
+    """The name of the added model in use; if it is not added, the name in the setting or the catalogue."""
     from agent.models.store import name_in_use
 
     setting = name_in_use(settings())

@@ -1,4 +1,4 @@
-"""`nightschool models study`: asks a model a thousand questions and writes its card."""
+"""`nightschool models study`: asks a model about a thousand questions and writes its card."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 WORK = "study"
-"""Folder below the home folder for the answers of studies that are not finished."""
+"""Subfolder of the home folder for the answers of unfinished studies."""
 
 
 def study(
     name: Annotated[str, typer.Argument(help="Name of an added model, as `models list` shows it.")],
     report: Annotated[
-        Path | None, typer.Option(help="Folder for a page, figures and a plot of the study.")
+        Path | None, typer.Option(help="Folder for a report of the study: a page, figures and a plot.")
     ] = None,
 ) -> None:
-    """Study a model: what it knows, how sure it is, how fast it is; writes its card (minutes).
+    """Study a model: knowledge, calibration and speed. Writes its card; takes minutes.
 
-    Run again after an interruption, it continues where it was. The card is written at the end.
+    An interrupted study continues when it is run again. The card is written at the end.
     """
     import asyncio
     import shutil
@@ -67,7 +67,7 @@ def study(
     except OSError as error:
         stop(disk_trouble(error), BAD_INPUT)
     except KeyboardInterrupt:
-        stop(f"stopped; `nightschool models study {name}` continues where it was", 130)
+        stop(f"stopped; run `nightschool models study {name}` again to continue", 130)
     try:
         store.save_card(result.card, result.questions, result.unknown, result.replay, result.distributions)
         if report is not None:

@@ -22,7 +22,7 @@ def test_a_folder_that_is_added_again_is_left_as_it_is_and_can_be_named_by_its_p
     models = tmp_path / "models"
     said = [run("models", "add", str(folder), NIGHTSCHOOL_MODELS=str(models)) for _ in range(2)]
     assert [each.returncode for each in said] == [0, 0], said
-    assert "my-model is there already" in said[1].stdout
+    assert "my-model has already been added" in said[1].stdout
     studied(models / "my-model", digest=ModelStore(models).origin("my-model").digest)
     assert resolve_model(read_settings(models=models, model=str(folder))).name == "my-model"
 
@@ -48,13 +48,13 @@ def test_a_folder_with_the_name_of_an_adopted_model_is_another_model(
 ) -> None:
     (tmp_path / "other").mkdir()
     assert said("add", str(model(tmp_path / "other" / "m")))[0] == 0
-    assert said("add", "m") == (0, "m is there already\n"), "as long as there is no such folder"
+    assert said("add", "m") == (0, "m has already been added\n"), "as long as there is no such folder"
     model(tmp_path / "m", max_position_embeddings=4096)
     code, told = said("add", "m")
     assert (code, "--name" in told) == (2, True)
     assert said("add", "m", "--name", "second")[0] == 0
     assert models.origin("second").source == str(tmp_path / "m")
-    assert said("add", "m") == (0, "second is there already\n")
+    assert said("add", "m") == (0, "second has already been added\n")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_model_in_use_by_its_folder_has_its_star_and_is_not_removed(
     code, told = said("remove", "my-model")
     assert (code, "is in use" in told) == (2, True)
     assert models.names() == ("my-model",)
-    assert "but not here" not in said("use", "my-model")[1]
+    assert "but not in this shell" not in said("use", "my-model")[1]
     monkeypatch.delenv("NIGHTSCHOOL_MODEL")
     models.use("my-model")
     assert said("remove", "my-model")[0] == 2
