@@ -18,7 +18,7 @@ NAME = "noop"
 class State(TypedDict, total=False):
     """A single value, which the graph does not change."""
 
-    said: str
+    value: str
 
 
 def do_nothing(state: State) -> dict[str, Any]:
@@ -41,7 +41,7 @@ graph = build().compile()
 class Input(BaseModel):
     """The input of a run."""
 
-    said: str = ""
+    value: str = ""
 
 
 class NoopSpec:

@@ -75,7 +75,7 @@ async def long_conversation(url: str, checkpoints: Path, *, turns: int) -> dict[
 
 async def _run(sdk: Any, assistant: str) -> None:
     thread = await sdk.threads.create()
-    await sdk.runs.wait(thread["thread_id"], assistant, input={"said": "nothing"})
+    await sdk.runs.wait(thread["thread_id"], assistant, input={"value": "unused"})
 
 
 def _stored_bytes(path: Path, thread: str) -> int:

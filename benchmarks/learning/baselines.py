@@ -219,7 +219,7 @@ def _with_product_budget(
 
 
 def _with_steps(recipe: Recipe, rows: int, steps: int) -> Recipe:
-    """The recipe with a batch size that takes about so many steps, and without replay."""
+    """The recipe without replay, with the batch size that leads to about this number of steps."""
     return recipe.model_copy(update={"batch": max(1, round(rows / steps)), "beside": 0})
 
 

@@ -182,7 +182,7 @@ class Product:
 
     async def learn(self, text: Text, domain: str) -> LearnState:
         """Runs the learn graph on the documents to learn from, and returns its final state."""
-        # The first attempt only judges so many tokens of each answer, so longer ones would waste time.
+        # The first attempt judges no more than this of each answer.
         short_answers = self.base.card.model_copy(update={"answer_tokens": JUDGED_TOKENS})
         runtime = replace(self.runtime, card=short_answers)
         run_id, now = runtime.new_id(), runtime.clock()
@@ -236,16 +236,16 @@ class Product:
                 chance=uncertainty.confidence,
             )
 
-        asked = [
+        to_ask = [
             (n, condition)
             for condition in conditions
             for n, question in enumerate(questions)
             if condition not in PASSAGE_PROMPTS or question.passage
         ]
-        calls = (partial(respond, questions[n], condition) for n, condition in asked)
+        calls = (partial(respond, questions[n], condition) for n, condition in to_ask)
         responses: list[dict[Condition, Response]] = [{} for _ in questions]
         answers = await gather_limited(calls, CONCURRENT_QUESTIONS)
-        for (n, condition), response in zip(asked, answers, strict=True):
+        for (n, condition), response in zip(to_ask, answers, strict=True):
             responses[n][condition] = response
         return tuple(responses)
 
