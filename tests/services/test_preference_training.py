@@ -130,7 +130,7 @@ def test_the_reference_is_the_adapter_that_training_starts_from(
     live = tmp_path / "live"
     trained(base, pairs, recipe(base, "sft"), live)
     losses: list[float] = []
-    made = recipe(base, "dpo", learning_rate=1e-12, distillation=0.0)
+    made = recipe(base, "dpo", learning_rate=1e-12, distillation=0.0, imitation=0.0)
     (tmp_path / "out").mkdir()
     train(base, pairs, Beside((), ()), made, tmp_path / "out", lambda *x: losses.append(x[2]), start=live)
     assert losses == pytest.approx([0.6931] * len(losses), abs=2e-3)

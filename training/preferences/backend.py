@@ -145,7 +145,12 @@ def fit_dpo(
     collator = PairCollator(rows, prepared.pad)
     trainer = _built(
         ReplayDPOTrainer,
-        DPOConfig(**arguments(recipe, order.steps, order.size, out), beta=recipe.beta),
+        DPOConfig(
+            **arguments(recipe, order.steps, order.size, out),
+            beta=recipe.beta,
+            loss_type=["sigmoid", "sft"],
+            loss_weights=[1.0, recipe.imitation],
+        ),
         prepared,
         collator,
         len(rows),

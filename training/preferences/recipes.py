@@ -23,6 +23,9 @@ class PreferenceRecipe(Record):
     learning_rate: float = Field(gt=0)
     beta: float = Field(ge=0)
     """Strength of the algorithm's own tie to the model that training starts from."""
+    imitation: float = Field(0.0, ge=0)
+    """DPO: weight of the cross-entropy on chosen answers. Without it both answers may become less likely, so
+    that the margin rises and no answer changes."""
     epochs: int = Field(ge=1)
     """Passes over the pairs; in each, a pair is used with its weight as the probability."""
     batch: int = Field(ge=2)
@@ -58,6 +61,7 @@ def dpo(card: ModelCard, lesson: Recipe) -> PreferenceRecipe:
         # they use 2e-4 for SFT. The seed's 5e-7 is for full fine-tuning, a tenth of the rate for LoRA. This
         # gives 2.4e-5 for the default model; small models need higher rates.
         beta=0.1,  # TRL's and Unsloth's default, and the paper's
+        imitation=1.0,  # iterative RPO's (Pang et al. 2024, arXiv 2404.19733)
         epochs=1,  # TRL's and Zephyr's (arXiv 2310.16944): a second pass overfits pairs
         batch=8,  # chosen for CPUs; Zephyr's 32 would leave 16 steps for 500 pairs
         warmup=0.1,  # Zephyr
