@@ -13,6 +13,8 @@ from memory.checkpoints.savers import Saver
 from memory.records.interactions import UnsurePolicy
 from memory.server.threads import Json
 
+SERVICE_FIELDS = ("assignment", "gap_id", "interaction_id", "unit")
+"""Fields of the chat's state that tell in the interaction log whose turn it was and what it belongs to."""
 FailureKind = Literal["failed", "stopped"]
 Graph = CompiledStateGraph[Any, Runtime, Any, Any]
 
@@ -115,8 +117,9 @@ class ChatSpec:
 
     def validate_update(self, values: Json) -> Json:
         """See GraphSpec.validate_update."""
-        if values.get("assignment") is not None:
-            raise ValueError("assignment: only the service sets it, because it is logged as an exposure")
+        for name in SERVICE_FIELDS:
+            if values.get(name) is not None:
+                raise ValueError(f"{name}: only the service sets it, because turns are logged with it")
         checked = {key: value for key, value in values.items() if key != "messages"}
         if "messages" not in values:
             return validated_update(ChatState, checked)

@@ -250,12 +250,19 @@ async def test_an_experiment_that_ended_assigns_nobody(graph: Chat, runtime: Run
     assert (turn.answer, (await logged(changed, turn)).assignment) == ("a small primate", None)
 
 
-def test_a_client_cannot_assign_itself() -> None:
+@pytest.mark.parametrize(
+    ("name", "forged"),
+    [
+        ("assignment", {"experiment_id": "e1", "version": 1, "variant": "b"}),
+        ("unit", "another user"),
+        ("interaction_id", "chosen-by-the-client"),
+        ("gap_id", "another gap"),
+    ],
+)
+def test_a_client_cannot_claim_whose_turn_is_logged(name: str, forged: Any) -> None:
     spec = ChatSpec.__new__(ChatSpec)
-    forged = {"experiment_id": "e1", "version": 1, "variant": "b"}
-    with pytest.raises(ValueError, match="only the service sets it"):
-        spec.validate_update({"assignment": forged})
-    assert spec.validate_update({"assignment": None}) == {"assignment": None}
+    with pytest.raises(ValueError, match=f"{name}: only the service sets it"):
+        spec.validate_update({name: forged})
 
 
 def _last(engine: RecordingEngine) -> Sequence[BaseMessage]:
