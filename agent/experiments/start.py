@@ -4,9 +4,9 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from agent.chat.routing import Route, Routes, route_of_domain
 from agent.experiments.active import ActiveExperiments
@@ -32,7 +32,9 @@ class VariantRequest(Record):
     share: Share | None = Field(None, gt=0, lt=1)
     """None for an equal part of what the other shares leave."""
     adapter: AdapterName | None = None
-    system_prompt: str | None = Field(None, min_length=1, max_length=4000)
+    system_prompt: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)] | None
+    ) = None
 
 
 def complete_variants(requested: Sequence[VariantRequest]) -> tuple[Variant, ...]:
@@ -89,17 +91,12 @@ async def start_experiment(
 ) -> Experiment:
     """Loads the variants' adapters, checks their canaries, stores the experiment and serves it from now on.
 
-    `settings` are further fields of the experiment. Raises ValueError (shares, an adapter of another domain),
-    UnknownAdapter (also for a domain that nothing serves), AdapterNotServable, AdapterRefused, CanaryFailed,
-    AlreadyExists and EngineUnavailable.
+    `settings` are further fields of the experiment. Raises ValueError (shares, too few planned units, an
+    adapter of another domain), UnknownAdapter (also for a domain that nothing serves), AdapterNotServable,
+    AdapterRefused, CanaryFailed, AlreadyExists and EngineUnavailable.
     """
     completed = complete_variants(variants)
     control = route_of_domain(domain, routes=routes, base=base)
-    for name in dict.fromkeys(variant.adapter for variant in completed if variant.adapter is not None):
-        adapter = await asyncio.to_thread(registry.get, name)
-        if adapter.domain != domain:
-            raise ValueError(f"{name} is an adapter of the domain {adapter.domain!r}, not of {domain!r}")
-        await active.load(name)
     live = {"live": control.adapter}
     started = ExperimentDecision(at=now, action="started", by=by, reason="started", figures=live)
     experiment = Experiment(
@@ -111,6 +108,24 @@ async def start_experiment(
         created_at=now,
         **settings,
     )
+    _require_decidable(experiment)
+    for name in dict.fromkeys(variant.adapter for variant in completed if variant.adapter is not None):
+        adapter = await asyncio.to_thread(registry.get, name)
+        if adapter.domain != domain:
+            raise ValueError(f"{name} is an adapter of the domain {adapter.domain!r}, not of {domain!r}")
+        await active.load(name)
     await active.store.create(experiment)
     await active.refresh()
     return experiment
+
+
+def _require_decidable(experiment: Experiment) -> None:
+    """Raises ValueError for an experiment whose planned units do not give each variant its minimum."""
+    smallest = min(experiment.variants, key=lambda variant: variant.share)
+    expected = experiment.planned * smallest.share
+    if expected < experiment.minimum:
+        raise ValueError(
+            f"of {experiment.planned} planned units {smallest.name} gets {expected:.0f}, and"
+            f" {experiment.minimum} are the minimum of each variant: plan more units, lower the minimum, or"
+            " raise its share"
+        )

@@ -3,8 +3,8 @@
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.errors import EngineUnavailable
 from agent.experiments.active import ActiveExperiments
@@ -15,6 +15,7 @@ from api.callers import Caller
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.experiment_tasks import experiment_checks
+from api.limits import reject_nul
 from memory.records.base import Domain, Share
 from memory.records.experiments import (
     MOST_VARIANTS,
@@ -24,8 +25,11 @@ from memory.records.experiments import (
     Goal,
 )
 
-router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
+router = APIRouter(prefix="/v1/experiments", tags=["experiments"], dependencies=[Depends(reject_nul)])
 REASON_CHARACTERS = 2000
+MOST_UNITS = 10_000_000
+Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARACTERS)]
 
 
 class StartRequest(BaseModel):
@@ -34,14 +38,14 @@ class StartRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     domain: Domain
-    name: str = Field("", max_length=80)
+    name: Name = ""
     """By default the names of the variants."""
     variants: tuple[VariantRequest, ...] = Field(min_length=1, max_length=MOST_VARIANTS)
     coverage: Share = 1.0
-    holdout: Share = 0.05
-    minimum: int = Field(200, ge=2)
+    holdout: Annotated[Share, Field(lt=1)] = 0.05
+    minimum: int = Field(200, ge=2, le=MOST_UNITS)
     """Units per variant before any decision."""
-    planned: int = Field(2000, ge=4)
+    planned: int = Field(2000, ge=4, le=MOST_UNITS)
     """Units in all variants after which the experiment stops without a winner."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
     goal: Goal = "engagement"
@@ -55,7 +59,7 @@ class StopRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=REASON_CHARACTERS)
+    reason: Reason
 
 
 class CoverageRequest(BaseModel):

@@ -99,7 +99,9 @@ def _changing(experiment: Experiment) -> dict[str, Any]:
 
 async def _find(connection: AsyncConnection, experiment_id: str, *, lock: bool = False) -> Experiment:
     query = select(EXPERIMENTS).where(EXPERIMENTS.c.id == experiment_id)
-    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
+    row = None
+    if "\0" not in experiment_id:  # PostgreSQL cannot even look for it
+        row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
     if row is None:
         raise UnknownExperiment(f"no experiment {experiment_id}: `nightschool ab status` lists them")
     return _experiment(row)

@@ -128,10 +128,39 @@ async def test_variants_that_cannot_be_compared_are_refused(
         {"variants": [{"name": "a", "adapter": "nonsense"}]},
         {"variants": [{"name": "a", "adapter": GENERAL.name, "share": 0}]},
         {"salt": "chosen"},
+        {"holdout": 1},
+        {"planned": 10**400},
+        {"minimum": 10**400},
+        {"variants": [{"name": "a", "system_prompt": " \n"}]},
     ],
 )
 async def test_a_malformed_request_is_refused(client: httpx.AsyncClient, wrong: dict[str, Any]) -> None:
     assert (await client.post(PATH, json=body(**wrong))).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"planned": 4, "minimum": 30},
+        {"planned": 1000, "minimum": 30, "variants": [{"name": "a", "system_prompt": "x", "share": 0.02}]},
+        {"planned": 1000, "minimum": 30, "variants": [{"name": "a", "system_prompt": "x", "share": 0.99}]},
+    ],
+)
+async def test_an_experiment_that_ends_before_it_can_be_decided_is_refused(
+    client: httpx.AsyncClient, wrong: dict[str, Any]
+) -> None:
+    reply = await client.post(PATH, json=body(**wrong))
+    assert reply.status_code == 400
+    assert "30 are the minimum of each variant: plan more units" in reply.json()["error"]["message"]
+
+
+async def test_texts_that_say_nothing_or_cannot_be_stored_are_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.post(PATH, json=body(name="a\0b"))).status_code == 400
+    assert (await started(client, name=" ")).name == "polite"
+    [experiment] = (await client.get(PATH)).json()
+    for reason, status in ((" \n", 422), ("\0", 400)):
+        reply = await client.post(f"{PATH}/{experiment['id']}/stop", json={"reason": reason})
+        assert reply.status_code == status
 
 
 async def test_two_experiments_on_one_domain_are_refused(client: httpx.AsyncClient) -> None:
