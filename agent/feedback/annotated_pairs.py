@@ -40,7 +40,7 @@ def _pairs(item: AnnotationItem, judgements: Sequence[Judgement]) -> Iterable[Pr
         )
 
     for judgement in judgements:
-        if judgement.rewrite:
+        if judgement.rewrite and judgement.rewrite.strip():
             yield from (pair(judgement.rewrite, bad) for bad in (item.a, item.b) if bad != judgement.rewrite)
     ranked = Counter(judgement.choice for judgement in judgements).most_common()
     if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):

@@ -10,6 +10,7 @@ from agent.feedback.annotated_pairs import annotated_pairs
 from agent.feedback.formats import argilla, dpo, sharegpt
 from agent.feedback.formats.argilla import IMPORTED, ImportedItem
 from agent.feedback.formats.rows import ImportedPair, decode
+from agent.feedback.scrubbing import Scrubber
 from memory.records.base import Domain, digest_of
 from memory.records.feedback import AnnotationItem, Choice, Judgement
 
@@ -40,13 +41,28 @@ def export_file(
 
 
 def import_file(
-    format: FileFormat, data: bytes, *, batch: str, domain: Domain, gold: bool, now: datetime
+    format: FileFormat,
+    data: bytes,
+    *,
+    batch: str,
+    domain: Domain,
+    gold: bool,
+    now: datetime,
+    scrubber: Scrubber,
 ) -> tuple[ImportedItem, ...]:
-    """The items and judgements of a file. Raises ValueError that names the line of what is wrong.
+    """The items and judgements of a file, without personal data.
 
     Imported pairs are items judged by `import`, or gold items with `gold`. Their ids are made from the batch
-    and the texts, so that importing a file again gives the same items.
+    and the texts, so that importing a file again gives the same items. Raises ValueError that names the line
+    of what is wrong.
     """
+    imported = _read_file(format, data, batch=batch, domain=domain, gold=gold, now=now)
+    return tuple(_scrubbed(each, scrubber) for each in imported)
+
+
+def _read_file(
+    format: FileFormat, data: bytes, *, batch: str, domain: Domain, gold: bool, now: datetime
+) -> tuple[ImportedItem, ...]:
     text = decode(data)
     if format == "argilla":
         if gold:
@@ -97,3 +113,22 @@ def item_of_pair(
     )
     judgement = Judgement(item_id=item_id, annotator=IMPORTER, choice=choice, created_at=now)
     return ImportedItem(line=imported.line, item=item, judgements=() if gold else (judgement,))
+
+
+def _scrubbed(imported: ImportedItem, scrubber: Scrubber) -> ImportedItem:
+    """The item and its judgements with personal data replaced."""
+    scrub, item = scrubber.scrub, imported.item
+    messages = [each.model_copy(update={"content": scrub(each.content)}) for each in item.messages]
+    texts = {"messages": tuple(messages), "a": scrub(item.a), "b": scrub(item.b)}
+    judgements = [
+        each.model_copy(
+            update={
+                "comment": scrub(each.comment),
+                "rewrite": None if each.rewrite is None else scrub(each.rewrite),
+            }
+        )
+        for each in imported.judgements
+    ]
+    return imported.model_copy(
+        update={"item": item.model_copy(update=texts), "judgements": tuple(judgements)}
+    )

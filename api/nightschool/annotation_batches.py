@@ -20,7 +20,7 @@ from api.disconnect import cancel_on_disconnect
 from api.errors import openai_errors
 from api.limits import reject_nul
 from api.nightschool.annotation import ItemId
-from api.nightschool.interactions import Moment, Since, Until
+from api.nightschool.interactions import Moment, Since, Until, check_period
 from memory.feedback.annotations import BatchProgress, ItemDiffers
 from memory.feedback.feedback import by_interaction, latest
 from memory.records.base import Domain
@@ -112,6 +112,7 @@ async def sample(request: SampleRequest, service: ServiceDep, http: Request) -> 
 
     Nothing is added if the client disconnects before the reply.
     """
+    check_period(request.since, request.until)
     return await cancel_on_disconnect(http, _sample(request, service))
 
 
@@ -148,7 +149,7 @@ async def agreement(service: ServiceDep, batch: Batch = None) -> AgreementReport
 
 @router.get(
     "/export",
-    responses=openai_errors(422, 503)
+    responses=openai_errors(400, 422, 503)
     | {200: {"content": {"application/x-ndjson": {}, "application/json": {}}}},
     response_class=Response,
 )
@@ -168,6 +169,7 @@ async def export(
     Pairs come from annotators who are not careless. The period is that of the judgements; Argilla's file has
     the latest items without judgements too, unless a period is given.
     """
+    check_period(since, until)
     store = service.annotations
     everything = await store.judgements()
     known = await store.of({each.item_id for each in everything})
@@ -200,7 +202,7 @@ async def import_(
 ) -> ImportReply:
     """Imports a file: all of it, or nothing if a line is wrong. Importing it again changes nothing.
 
-    The body is the file.
+    The body is the file. Personal data in its texts is replaced.
     """
     runtime, data = service.runtime, await request.body()
     imported = await asyncio.to_thread(
@@ -211,6 +213,7 @@ async def import_(
         domain=domain,
         gold=gold,
         now=runtime.clock(),
+        scrubber=runtime.scrubber,
     )
     judgements = [judgement for each in imported for judgement in each.judgements]
     try:

@@ -74,7 +74,7 @@ async def interactions(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Interaction]:
     """Logged chat turns, newest first."""
-    _check_period(since, until)
+    check_period(since, until)
     runtime = service.runtime
     units = [None] if unit is None else [unit, pseudonym(unit, runtime.pseudonym_key)]
     for each in units:
@@ -103,7 +103,7 @@ async def export(
     service: ServiceDep, caller: CallerDep, since: Since = None, until: Until = None
 ) -> StreamingResponse:
     """The chat turns of a period with their feedback, oldest first, one JSON object a line."""
-    _check_period(since, until)
+    check_period(since, until)
     pages = service.runtime.interactions.stream(since, until, owner=caller.owner)
     first = await anext(pages, None)  # before the reply starts, so that an error has its own status
     return StreamingResponse(_lines(first, pages, service), media_type="application/x-ndjson")
@@ -144,7 +144,7 @@ async def _lines(
         page = await anext(rest, None)
 
 
-def _check_period(since: datetime | None, until: datetime | None) -> None:
+def check_period(since: datetime | None, until: datetime | None) -> None:
     """Raises ValueError for a period that ends before it begins."""
     if since is not None and until is not None and since >= until:
         raise ValueError("since: has to be earlier than until")

@@ -13,7 +13,7 @@ from agent.feedback.pairs import PairCounts, build_set
 from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
-from api.nightschool.interactions import Moment
+from api.nightschool.interactions import Moment, check_period
 from memory.errors import UnknownAdapter, UnknownRun
 from memory.outbox.base import Progress, TrainingResult
 from memory.records.base import DIGEST_PATTERN, Digest, Domain
@@ -80,8 +80,7 @@ class PreferenceTraining(BaseModel):
 @router.post("", status_code=201, responses=openai_errors(400, 422, 503))
 async def build(request: BuildRequest, service: ServiceDep) -> BuiltSet:
     """Builds a set from feedback and annotation, and stores it; training starts separately."""
-    if request.since is not None and request.until is not None and request.since >= request.until:
-        raise ValueError("since: has to be earlier than until")
+    check_period(request.since, request.until)
     runtime = service.runtime
     now = runtime.clock()
     evidence = await read_evidence(

@@ -14,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, Field
 from agent.feedback.formats.rows import (
     MOST_MESSAGES,
     ChatMessage,
+    FileName,
     FileText,
+    FilledText,
     as_user_message,
     json_line,
     read_rows,
@@ -39,7 +41,7 @@ class ImportedItem(Record):
 
 class _Response(BaseModel):
     value: FileText
-    user_id: Annotated[str, Field(min_length=1, max_length=200)]
+    user_id: FileName
 
 
 class _ChoiceResponse(_Response):
@@ -56,8 +58,8 @@ class _Fields(BaseModel):
     prompt: Annotated[
         list[ChatMessage], BeforeValidator(as_user_message), Field(min_length=1, max_length=MOST_MESSAGES)
     ]
-    a: Annotated[FileText, Field(min_length=1)]
-    b: Annotated[FileText, Field(min_length=1)]
+    a: FilledText
+    b: FilledText
 
 
 class _Metadata(BaseModel):
@@ -65,7 +67,7 @@ class _Metadata(BaseModel):
 
     domain: Domain | None = None
     annotators_wanted: int = Field(1, ge=1, le=9)
-    annotators: list[Annotated[str, Field(max_length=200)]] = Field([], max_length=MOST_RESPONSES)
+    annotators: list[FileName] = Field([], max_length=MOST_RESPONSES)
     """Names of the annotators whose user ids are made from their names."""
     a_source: FileText = IMPORTED
     b_source: FileText = IMPORTED
@@ -108,8 +110,9 @@ def loads(
         if item_id in lines:
             raise ValueError(f"id: {item_id} is that of the record in line {lines[item_id]} too")
         lines[item_id] = line
-        if row.fields.prompt[-1].role != "user":
-            raise ValueError("fields.prompt: the last message has to be the user's")
+        last = row.fields.prompt[-1]
+        if last.role != "user" or not last.content.strip():
+            raise ValueError("fields.prompt: the last message has to be the user's, and not empty")
         if row.metadata.gold == "skip":
             raise ValueError("metadata.gold: it has to be a, b, both_good or both_bad")
         made = AnnotationItem(
@@ -204,4 +207,4 @@ def _by_user(responses: Sequence[_Response | _ChoiceResponse], question: str) ->
         if response.user_id in found:
             raise ValueError(f"responses.{question}: {response.user_id} answered more than once")
         found[response.user_id] = response.value
-    return found
+    return {user: value for user, value in found.items() if value.strip()}

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError, model_validator
 
 from memory.records.base import Record
 from memory.records.feedback import PreferencePair
@@ -25,6 +25,12 @@ class ImportedPair(Record):
     line: int
     pair: PreferencePair
 
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not self.pair.question.strip():
+            raise ValueError("the last message is empty")
+        return self
+
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
@@ -32,7 +38,18 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
 FileText = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS), AfterValidator(_without_nul)]
+FilledText = Annotated[FileText, AfterValidator(_filled)]
+FileName = Annotated[
+    str, StringConstraints(max_length=200), AfterValidator(_without_nul), AfterValidator(_filled)
+]
+"""Name of an annotator."""
 
 
 class ChatMessage(BaseModel):

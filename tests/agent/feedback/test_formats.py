@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.feedback.annotation_files import IMPORTER, FileFormat, export_file, import_file
 from agent.feedback.formats import argilla, dpo, sharegpt
 from agent.feedback.formats.rows import MOST_CHARACTERS, MOST_ROWS, ImportedPair
+from agent.feedback.scrubbing import Scrubber
 from memory.records.feedback import AnnotationItem, Judgement, PreferencePair
 from memory.records.interactions import LoggedMessage
 
@@ -191,9 +192,11 @@ def answers(chosen: object, rejected: object, prompt: object = "Hi") -> str:
         ("dpo", GOOD_PAIR, answers([message("user", "yes")], "no"), "assistant message"),
         ("dpo", GOOD_PAIR, answers("x" * (MOST_CHARACTERS + 1), "no"), "chosen"),
         ("dpo", GOOD_PAIR, '{"prompt": "\\ud800", "chosen": "a", "rejected": "b"}', "prompt"),
+        ("dpo", GOOD_PAIR, answers("yes", "no", " \n"), "the last message is empty"),
         ("dpo", GOOD_PAIR, "[" * 100_000, "JSON"),
         ("sharegpt", GOOD_TALK, talk(), "conversations"),
         ("sharegpt", GOOD_TALK, talk(("human", "Hi")), "the last message"),
+        ("sharegpt", GOOD_TALK, talk(("human", ""), ("gpt", "x")), "the last message is empty"),
         ("sharegpt", GOOD_TALK, talk(("robot", "Hi"), ("gpt", "x")), "robot"),
         ("sharegpt", GOOD_TALK, talk(("human", "Hi"), chosen={"from": "gpt", "value": "x"}), "together"),
         (
@@ -217,7 +220,7 @@ def test_a_wrong_line_is_named_with_what_is_wrong(
 
 
 def imported(format: FileFormat, text: str, **fields: Any) -> tuple[argilla.ImportedItem, ...]:
-    terms = {"batch": "file", "domain": "rust", "gold": False, "now": NOW}
+    terms = {"batch": "file", "domain": "rust", "gold": False, "now": NOW, "scrubber": Scrubber()}
     return import_file(format, text.encode(), **(terms | fields))
 
 
@@ -238,6 +241,11 @@ def given_by(*users: str, value: str = "a") -> list[dict[str, str]]:
         ({"responses": {"preference": given_by("u", value="c")}}, "responses.preference.0.value"),
         ({"responses": {"preference": given_by("u", "u")}}, "more than once"),
         ({"responses": {"comment": given_by("u")}}, "no preference"),
+        ({"fields": {"prompt": " ", "a": "x", "b": "y"}}, "not empty"),
+        ({"fields": {"prompt": "Hi", "a": " \n", "b": "y"}}, "fields.a: it is empty"),
+        ({"responses": {"preference": given_by("\0")}}, "user_id: it contains a NUL"),
+        ({"responses": {"preference": given_by(" ")}}, "user_id: it is empty"),
+        ({"metadata": {"annotators": ["\0"]}}, "annotators.0: it contains a NUL"),
         ({"metadata": {"gold": "skip"}}, "gold"),
         ({"metadata": {"annotators_wanted": 10}}, "annotators_wanted"),
     ],
@@ -268,7 +276,7 @@ def test_a_file_that_is_too_long_or_no_text_is_refused() -> None:
     with pytest.raises(ValueError, match=f"line {MOST_ROWS + 1}: .*split"):
         imported("dpo", (GOOD_PAIR + "\n") * (MOST_ROWS + 1))
     with pytest.raises(ValueError, match="line 2: this is not UTF-8"):
-        import_file("dpo", b"\n\xff", batch="file", domain="rust", gold=False, now=NOW)
+        import_file("dpo", b"\n\xff", batch="file", domain="rust", gold=False, now=NOW, scrubber=Scrubber())
     assert imported("dpo", "\ufeff" + GOOD_PAIR), "a byte order mark does no harm"
 
 
@@ -290,6 +298,26 @@ def test_an_imported_pair_may_be_gold_and_a_liked_answer_alone_may_not() -> None
         imported("sharegpt", GOOD_TALK, gold=True)
     with pytest.raises(ValueError, match="gold"):
         imported("argilla", json.dumps(RECORD), gold=True)
+
+
+def test_blank_comments_and_rewrites_are_none() -> None:
+    responses = {
+        "preference": given_by("u"),
+        "comment": given_by("u", value=""),
+        "rewrite": given_by("u", value=" \n"),
+    }
+    [item] = imported("argilla", json.dumps([RECORD | {"responses": responses}]))
+    assert [(each.comment, each.rewrite) for each in item.judgements] == [("", None)]
+
+
+def test_personal_data_is_not_imported() -> None:
+    mail = "ada@example.com"
+    [pair] = imported("dpo", answers(f"Ask {mail}.", "No.", f"I am {mail}: hi"))
+    responses = {kind: given_by("u", value=mail) for kind in ("comment", "rewrite")}
+    record = RECORD | {"responses": responses | {"preference": given_by("u")}}
+    [judged] = imported("argilla", json.dumps([record]))
+    stored = f"{pair.model_dump_json()} {judged.model_dump_json()}"
+    assert (mail in stored, stored.count("<EMAIL_ADDRESS>")) == (False, 4)
 
 
 def test_a_liked_answer_alone_comes_back_as_one() -> None:

@@ -125,6 +125,7 @@ async def test_a_sample_takes_turns_of_the_period_and_the_domain(
         ({"alternative": "anything"}, 404),
         ({"alternative": TRAINED.name, "domain": "bread"}, 400),
         ({"batch": "\0"}, 400),
+        ({"since": "2026-02-01", "until": "2026-01-01"}, 400),
     ],
 )
 async def test_a_sample_that_cannot_be_drawn_is_refused(
@@ -207,6 +208,15 @@ async def test_a_judgement_that_makes_no_sense_is_refused(
     client: httpx.AsyncClient, item: str, fields: dict[str, Any], status: int
 ) -> None:
     assert (await judge(client, item, **fields)).status_code == status
+
+
+async def test_a_rewrite_of_separators_only_gives_no_pair(client: httpx.AsyncClient) -> None:
+    await ask(client, QUESTIONS[0])
+    await sample(client)
+    task = await next_task(client)
+    assert (await judge(client, task["item_id"], "both_good", rewrite="\x1c")).status_code == 200
+    exported = await client.get("/v1/annotation/export", params={"format": "dpo"})
+    assert (exported.status_code, exported.text) == (200, "")
 
 
 async def test_personal_data_in_comments_and_rewrites_is_not_kept(client: httpx.AsyncClient) -> None:
