@@ -11,6 +11,10 @@ DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent
 TRAINING := GOMP_SPINCOUNT=1000 MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PROGRESS_BARS=1
 LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--parts $(PARTS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MODEL),--model $(MODEL))
 
+# Python keeps what it compiled, whatever the environment says: otherwise every process compiles torch, transformers
+# and the rest again, which doubles or triples the time it takes to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online gpu-pack gpu-check docs lock clean clean-venv
 

