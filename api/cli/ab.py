@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, AsJson, console, print_json, service
+from api.cli.shell import BAD_INPUT, AsJson, console, print_json, segment, service
 from api.cli.shell import stop as fail
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def status(
         _list(domain, as_json)
         return
     with service() as client:
-        report = client.get(f"/v1/experiments/{experiment}")
+        report = client.get(f"/v1/experiments/{segment(experiment)}")
     if as_json:
         print_json([report])
     else:
@@ -93,7 +93,7 @@ def check(
     with service() as client:
         running = client.get("/v1/experiments", status="running") if experiment is None else ()
         ids = [each["id"] for each in running] if experiment is None else [experiment]
-        reports = [client.post(f"/v1/experiments/{each}/check") for each in ids]
+        reports = [client.post(f"/v1/experiments/{segment(each)}/check") for each in ids]
     if as_json:
         print_json(reports)
         return
@@ -109,7 +109,7 @@ def check(
 def stop(experiment: Id, reason: Annotated[str, typer.Option(help="Why.")]) -> None:
     """Stop an experiment without a winner."""
     with service() as client:
-        stopped = client.post(f"/v1/experiments/{experiment}/stop", {"reason": reason})
+        stopped = client.post(f"/v1/experiments/{segment(experiment)}/stop", {"reason": reason})
     console().print(f"Experiment {experiment} on {stopped['domain']} is stopped.", markup=False)
 
 
@@ -117,7 +117,7 @@ def stop(experiment: Id, reason: Annotated[str, typer.Option(help="Why.")]) -> N
 def coverage(experiment: Id, share: Annotated[float, typer.Argument(help="From 0 to 1.")]) -> None:
     """Change the share of users that take part; nobody moves from one variant to another."""
     with service() as client:
-        client.post(f"/v1/experiments/{experiment}/coverage", {"coverage": share})
+        client.post(f"/v1/experiments/{segment(experiment)}/coverage", {"coverage": share})
     console().print(f"Experiment {experiment} covers {share:.0%}.", markup=False)
 
 

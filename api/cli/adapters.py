@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.shell import AsJson, console, print_json, service
+from api.cli.shell import AsJson, console, print_json, segment, service
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Full name of an adapter, such as rust-v3-1f9c2a7e.")]
@@ -42,7 +42,7 @@ def show(name: Name) -> None:
     from api.cli.display import show_adapter
 
     with service() as client:
-        adapter = client.get(f"/v1/adapters/{name}")
+        adapter = client.get(f"/v1/adapters/{segment(name)}")
     show_adapter(console(), adapter)
 
 
@@ -50,7 +50,7 @@ def show(name: Name) -> None:
 def promote(name: Name) -> None:
     """Make an adapter live in its domain, if it answers its canary question."""
     with service() as client:
-        serving = client.post(f"/v1/adapters/{name}/promote")
+        serving = client.post(f"/v1/adapters/{segment(name)}/promote")
     console().print(f"{serving['domain']} is now served by {name}", markup=False)
 
 

@@ -4,11 +4,20 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, disk_trouble, print_json, service, stop
+from api.cli.shell import (
+    BAD_INPUT,
+    FAILED,
+    AsJson,
+    console,
+    disk_trouble,
+    print_json,
+    segment,
+    service,
+    stop,
+)
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -278,7 +287,7 @@ def _judge(client: "Client", item: str, annotator: str | None, **judgement: Any)
 
 
 def _path(item: str) -> str:
-    return f"/v1/annotation/items/{quote(item, safe='')}"
+    return f"/v1/annotation/items/{segment(item)}"
 
 
 def _figure(value: float | None) -> str:

@@ -40,7 +40,10 @@ class Client:
 
     def post(self, path: str, body: dict[str, Any] | None = None, *, seconds: float = REPLY_SECONDS) -> Any:
         """The reply's JSON; waits `seconds` for it. Raises Unreachable, Refused."""
-        return self._request("POST", path, seconds, json=body)
+        if body is None:
+            return self._request("POST", path, seconds)
+        headers = {"Content-Type": "application/json"}  # also for NaN, which the service refuses by name
+        return self._request("POST", path, seconds, content=json.dumps(body), headers=headers)
 
     def delete(self, path: str) -> None:
         """Raises Unreachable, Refused."""
@@ -117,7 +120,11 @@ class Client:
             raise self._unreachable() from error
         if response.is_error:
             raise _refused(response)
-        return response.json() if response.content else None
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            problem = f"{response.url} is something else: check the id, and that the service is Nightschool"
+            raise Refused(response.status_code, problem) from error
 
     def _unreachable(self) -> Unreachable:
         return Unreachable(f"the service does not answer at {self._url}: start it with `nightschool up`")

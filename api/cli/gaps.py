@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shell import AsJson, console, print_json, service
+from api.cli.shell import AsJson, console, print_json, segment, service
 
 app = typer.Typer()
 Id = Annotated[str, typer.Argument(help="Id of a gap.")]
@@ -36,7 +36,7 @@ def gaps(
 def dismiss(gap: Id) -> None:
     """Mark a gap as never to be learned; its question opens no new gap."""
     with service() as client:
-        client.post(f"/v1/gaps/{gap}/dismiss")
+        client.post(f"/v1/gaps/{segment(gap)}/dismiss")
     console().print(f"Gap {gap} is dismissed.", markup=False)
 
 
@@ -44,7 +44,7 @@ def dismiss(gap: Id) -> None:
 def delete(gap: Id) -> None:
     """Remove a gap and its question."""
     with service() as client:
-        client.delete(f"/v1/gaps/{gap}")
+        client.delete(f"/v1/gaps/{segment(gap)}")
     console().print(f"Gap {gap} was deleted.", markup=False)
 
 
@@ -52,5 +52,5 @@ def delete(gap: Id) -> None:
 def merge(gap: Id, into: Annotated[str, typer.Option(help="Id of the gap that stays.")]) -> None:
     """Merge a gap into another one that covers its question."""
     with service() as client:
-        client.post(f"/v1/gaps/{gap}/merge", {"into": into})
+        client.post(f"/v1/gaps/{segment(gap)}/merge", {"into": into})
     console().print(f"Gap {gap} is merged into {into}.", markup=False)

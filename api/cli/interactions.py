@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import FAILED, AsJson, console, disk_trouble, print_json, service, stop
+from api.cli.shell import FAILED, AsJson, console, disk_trouble, print_json, segment, service, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def show(
 ) -> None:
     """Show a turn with its feedback and its implicit score."""
     with service() as client:
-        reply = client.get(f"/v1/interactions/{interaction}")
+        reply = client.get(f"/v1/interactions/{segment(interaction)}")
     if as_json:
         print_json([reply])
         return

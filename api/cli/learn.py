@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, INTERRUPTED, AsJson, console, print_json, service, stop
+from api.cli.shell import BAD_INPUT, FAILED, INTERRUPTED, AsJson, console, print_json, segment, service, stop
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -58,7 +58,7 @@ def cancel(
 ) -> None:
     """Cancel a run."""
     with service() as client:
-        client.post(f"/v1/learn/{run}/cancel", {"by": getpass.getuser(), "reason": reason})
+        client.post(f"/v1/learn/{segment(run)}/cancel", {"by": getpass.getuser(), "reason": reason})
     console().print(f"Run {run} is being cancelled.", markup=False)
 
 
@@ -85,7 +85,7 @@ def _status(client: "Client", run: dict[str, Any]) -> str:
 def _decide(run: str, *, approved: bool, reason: str) -> None:
     decision = {"approved": approved, "by": getpass.getuser(), "reason": reason}
     with service() as client:
-        client.post(f"/v1/learn/{run}/approval", decision)
+        client.post(f"/v1/learn/{segment(run)}/approval", decision)
         if approved:
             watch(client, run)
         else:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import FAILED, AsJson, console, print_json, service, stop
+from api.cli.shell import FAILED, AsJson, console, print_json, segment, service, stop
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -68,17 +68,17 @@ def show(digest: Digest, as_json: AsJson = False) -> None:
     """Show a set's counts, or with --json its pairs, one a line."""
     with service() as client:
         if as_json:
-            whole = client.get(f"/v1/preferences/{digest}")
+            whole = client.get(f"/v1/preferences/{segment(digest)}")
             print_json([{**pair, "held_out": False} for pair in whole["pairs"]])
             print_json([{**pair, "held_out": True} for pair in whole["held_out"]])
             return
         found = [each for each in client.get("/v1/preferences") if each["digest"] == digest]
         if not found:
-            client.get(f"/v1/preferences/{digest}")  # says why not
+            client.get(f"/v1/preferences/{segment(digest)}")  # says why not
             return
         _print_summary(found[0])
         if found[0]["training"] is not None:
-            _print_training(client.get(f"/v1/preferences/{digest}/training"))
+            _print_training(client.get(f"/v1/preferences/{segment(digest)}/training"))
 
 
 @app.command()
@@ -89,7 +89,7 @@ def train(
 ) -> None:
     """Train a set on top of its domain's live adapter; the result is a candidate if it passes its gates."""
     with service() as client:
-        job = client.post(f"/v1/preferences/{digest}/train")
+        job = client.post(f"/v1/preferences/{segment(digest)}/train")
         if follow:
             job = _follow(client, digest, quiet=as_json)
     if as_json:
@@ -104,7 +104,7 @@ def _follow(client: "Client", digest: str, *, quiet: bool) -> dict[str, Any]:
     """Waits for the end of the training, and prints each new phase."""
     shown = ""
     while True:
-        job: dict[str, Any] = client.get(f"/v1/preferences/{digest}/training")
+        job: dict[str, Any] = client.get(f"/v1/preferences/{segment(digest)}/training")
         if job["result"] is not None:
             return job
         progress = job["progress"]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from urllib.parse import quote
 
 import typer
 
@@ -63,6 +64,13 @@ def service() -> "Iterator[Client]":
     except Refused as error:
         hint = "; for this command, set NIGHTSCHOOL_API_KEY to it" if error.status == UNAUTHORIZED else ""
         stop(f"{error}{hint}", BAD_INPUT if error.status < 500 else FAILED)
+
+
+def segment(id: str) -> str:
+    """The id, quoted as one segment of a path; one that cannot be any ends the command."""
+    if not id.strip(". "):
+        stop(f"{id!r} is not an id", BAD_INPUT)
+    return quote(id, safe="", errors="replace")
 
 
 def console() -> "Screen":

@@ -113,6 +113,48 @@ def test_a_refusal_of_the_service_is_shown_with_exit_code_2() -> None:
     assert (said.returncode, said.stderr) == (2, "nightschool: no model 'x': ask for auto\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("interactions", "show", ""), "'' is not an id"),
+        (("interactions", "show", "export"), "is something else: check the id"),
+        (("interactions", "show", "../gaps"), "Not Found"),
+        (("gaps", "delete", ".."), "'..' is not an id"),
+        (("ab", "status", "../gaps"), "Not Found"),
+        (("preferences", "train", "a?b#c"), "Not Found"),
+        (("annotate", "judge", "\udcff", "--choice", "a"), "Not Found"),
+    ],
+)
+def test_what_is_no_id_reaches_no_other_route(command: tuple[str, ...], said: str) -> None:
+    async def lines(request: Request) -> Response:
+        return Response("{}\n{}\n", media_type="application/x-ndjson")
+
+    with stub([Route("/v1/interactions/export", lines), Route("/v1/gaps", lines)]) as port:
+        refused = run(*command, port=port)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in refused.stderr
+
+
+def test_numbers_and_texts_that_are_no_json_reach_the_service_which_refuses_them() -> None:
+    received: list[bytes] = []
+
+    async def refuse(request: Request) -> Response:
+        received.append(await request.body())
+        return JSONResponse({"detail": "refused"}, 400)
+
+    routes = [
+        Route(path, refuse, methods=["POST"]) for path in ("/v1/experiments/e/coverage", "/v1/feedback")
+    ]
+    with stub(routes) as port:
+        for command in (("ab", "coverage", "e", "nan"), ("feedback", "i", "--comment", "\udcff")):
+            refused = run(*command, port=port)
+            assert (refused.returncode, refused.stderr) == (2, "nightschool: refused\n")
+    assert received == [
+        b'{"coverage": NaN}',
+        b'{"interaction_id": "i", "comment": "\\udcff"}',
+    ]
+
+
 def test_a_file_that_is_not_there_ends_ingest_with_exit_code_2(tmp_path: Path) -> None:
     said = run("ingest", str(tmp_path / "nothing.md"))
     assert said.returncode == 2
