@@ -78,7 +78,7 @@ def steps_of(found: Standing, now: datetime) -> tuple[Step, ...]:
             "sample",
             found.turns > 0 and not found.open_items and not found.judged,
             "done" if found.open_items or found.judged else turns,
-            f"nightschool annotate sample --batch {batch} --count 50{since}",
+            f"nightschool annotate sample --batch {batch} --count 50 --domain {found.domain}{since}",
         ),
         Step(
             "annotate",
@@ -164,7 +164,7 @@ def standing(client: "Client", domain: str) -> Standing:
     return Standing(
         domain=domain,
         since=since,
-        turns=_turns(client, since),
+        turns=_turns(client, domain, since),
         open_items=sum(item["gold"] is None for item in items),
         judged=_judged(client, domain, since),
         untrained=tuple(each["digest"] for each in sets if each["training"] in (None, "failed")),
@@ -176,10 +176,12 @@ def standing(client: "Client", domain: str) -> Standing:
     )
 
 
-def _turns(client: "Client", since: str | None) -> int:
+def _turns(client: "Client", domain: str, since: str | None) -> int:
     count, after = 0, None
     while count < MOST:
-        page: Sequence[Json] = client.get("/v1/interactions", since=since, after=after, limit=PAGE)
+        page: Sequence[Json] = client.get(
+            "/v1/interactions", domain=domain, since=since, after=after, limit=PAGE
+        )
         count += len(page)
         if len(page) < PAGE:
             break

@@ -108,7 +108,7 @@ async def build(request: BuildRequest, service: ServiceDep) -> BuiltSet:
         )
 
     preferences, counts = await asyncio.to_thread(built)
-    ended = preferences.model_copy(update={"until": request.until or now})
+    ended = preferences.model_copy(update={"until": min(request.until or now, now)})
     digest = await runtime.outbox.publish(ended)
     return BuiltSet(**(await _summary(service, digest)).model_dump(), dropped=counts.dropped)
 

@@ -83,7 +83,8 @@ def test_commands_name_what_they_are_about() -> None:
 def test_the_period_begins_where_the_last_set_ended() -> None:
     sampled = step("sample", turns=3, since="2026-03-01T10:00:00Z")
     assert sampled.command == (
-        "nightschool annotate sample --batch week-2026-10 --count 50 --since 2026-03-01T10:00:00Z"
+        "nightschool annotate sample --batch week-2026-10 --count 50 --domain general"
+        " --since 2026-03-01T10:00:00Z"
     )
     assert sampled.state == "3 turns since 2026-03-01 10:00"
 
