@@ -84,6 +84,9 @@ def check(request: RunRequest, graph_spec: GraphSpec) -> RunRequest:
         command = command.model_copy(update={"resume": _validated_answers(command.resume, graph_spec)})
     if command.update is not None:
         graph_spec.validate_update(command.update)
+    for jump in jumps:
+        if isinstance(jump, Goto) and isinstance(jump.input, dict):  # the node gets it in place of the state
+            graph_spec.validate_update(jump.input)
     return request.model_copy(update={"command": command})
 
 

@@ -66,8 +66,10 @@ def test_what_the_graph_has_is_accepted_unchanged(request_: RunRequest) -> None:
 
 
 def test_an_update_of_what_the_state_lacks_is_refused() -> None:
-    with pytest.raises(ValueError, match="no 'colour'"):
-        check(RunRequest(command=CommandSpec(update={"colour": "red"})), GRAPH)
+    sent = Goto(node="read", input={"colour": "red"})  # a node takes it in place of the state
+    for command in (CommandSpec(update={"colour": "red"}), CommandSpec(goto=(sent,))):
+        with pytest.raises(ValueError, match="no 'colour'"):
+            check(RunRequest(command=command), GRAPH)
 
 
 @pytest.mark.parametrize(
