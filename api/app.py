@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from types import ModuleType
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
@@ -69,12 +70,8 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         version=version("nightschool"),
         description="An LLM service that knows when it does not know, learns it, and proves that it learned.",
         lifespan=lifespan,
-        responses=errors.openai_errors(401, 403),
     )
-    app.include_router(health.router)
-    for scope, modules in ROUTES.items():
-        for module in modules:
-            app.include_router(module.router, dependencies=[require_scope(scope)])
+    app.router.routes.extend(_router().routes)
     errors.add_handlers(app)
 
     def body_limit(path: str) -> int | None:
@@ -94,3 +91,14 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         TrustedOrigins, listening=settings.api_host, hosts=settings.hosts, allowed=settings.origins
     )
     return app
+
+
+@lru_cache(maxsize=1)
+def _router() -> APIRouter:
+    """The routes, which are the same for every app; making them takes 0.2 seconds."""
+    router = APIRouter(responses=errors.openai_errors(401, 403))
+    router.include_router(health.router)
+    for scope, modules in ROUTES.items():
+        for module in modules:
+            router.include_router(module.router, dependencies=[require_scope(scope)])
+    return router

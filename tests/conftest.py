@@ -1,5 +1,6 @@
 """The order of the tests: what may take longest starts first, so that two processes end together."""
 
+import gc
 from collections import defaultdict
 
 import pytest
@@ -12,3 +13,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if marker := item.get_closest_marker("timeout"):
             limits[item.path] = max(limits[item.path], marker.args[0])
     items.sort(key=lambda item: -limits[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """Takes what was imported out of the garbage collector's sight; it would be searched at every collection."""
+    gc.collect()
+    gc.freeze()
