@@ -53,8 +53,8 @@ check: $(STAMP) ## Check lint, format, types and import rules
 	@$(PY) -m mypy --explicit-package-bases examples/demo.py examples/demo_report.py docs/generate.py
 	@.venv/bin/lint-imports
 
-unit: $(STAMP) $(DEFAULT_MODEL) ## Run the tests that need no services, in seconds
-	@$(PY) -m pytest -m "not services and not gpu"
+unit: $(STAMP) $(DEFAULT_MODEL) ## Run the quick tests that need no services, in a minute
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m "not services and not gpu and not slow"
 
 format: $(STAMP) ## Format the code and apply ruff's fixes
 	@$(PY) -m ruff check --fix .

@@ -69,6 +69,7 @@ def sensible(body: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [CHAT, EMBED, MODELS])
 async def test_what_the_document_allows_is_answered_as_it_says(url: str, path: str) -> None:
     statuses = await attack(url, path, GenerationMode.POSITIVE)
@@ -76,6 +77,7 @@ async def test_what_the_document_allows_is_answered_as_it_says(url: str, path: s
     assert statuses.count(200) > len(statuses) / 2, statuses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [CHAT, EMBED, MODEL])
 async def test_what_the_document_does_not_allow_is_refused_as_it_says(url: str, path: str) -> None:
     statuses = await attack(url, path, GenerationMode.NEGATIVE)

@@ -111,6 +111,7 @@ def test_what_cannot_be_installed_is_on_the_page_with_its_reason_and_its_goals_a
     assert met(without, "our runs a second over official") is False
 
 
+@pytest.mark.slow
 def test_an_environment_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no-such-package-here cannot be installed"):
         installed(tmp_path / "environment", ["--no-index", "no-such-package-here"], "uvicorn")

@@ -12,6 +12,7 @@ def figures() -> dict[str, float]:
     return simulate(EXPERIMENTS, seed=3)
 
 
+@pytest.mark.slow
 def test_peeking_promotes_no_more_than_alpha_while_a_z_test_does(figures: dict[str, float]) -> None:
     assert figures["false promotions at 40 peeks"] <= 0.05
     assert figures["sequences that exclude the truth at any of 40 peeks"] <= 0.05

@@ -29,6 +29,7 @@ def sources(*packages: str) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["api.app", "api.cli.main"])
 def test_the_api_brings_no_training_stack_along(entry: str) -> None:
     code = f"import {entry}, sys; print(*sorted(name for name in sys.modules if '.' not in name))"

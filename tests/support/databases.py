@@ -20,7 +20,7 @@ from graphs.state import Runtime
 from memory.database.database import Database, open_database
 from memory.feedback.interactions import InteractionLog
 
-KINDS = ("sqlite", "postgresql")
+KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
 
 
 @lru_cache(maxsize=1)

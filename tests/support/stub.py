@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+POLL_SECONDS = 0.01
+"""How soon a server notices that it shall stop; by default half a second, which every test would wait."""
+
 
 class JsonHandler(BaseHTTPRequestHandler):
     """Add `do_GET` or `do_POST`."""
@@ -34,7 +37,7 @@ class JsonHandler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[None]:
     """Answers requests within the block."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
         yield

@@ -78,6 +78,7 @@ def test_there_are_enough_examples_of_ours() -> None:
     assert len({example.text for example in examples}) == len(examples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [SentenceEmbedder, HashingEmbedder])
 def test_the_shipped_weights_are_what_training_makes(kind: type[Embedder]) -> None:
     embedder = kind()

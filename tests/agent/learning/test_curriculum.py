@@ -95,6 +95,7 @@ def test_nothing_verified_is_no_curriculum() -> None:
     assert compose_curriculum("harbour", "rust", (), {}, teacher="rules") is None
 
 
+@pytest.mark.slow
 def test_each_process_makes_the_same_curriculum() -> None:
     code = "from tests.agent.learning.test_curriculum import made; print(made().digest)"
     digests = {

@@ -83,6 +83,7 @@ def test_no_answer_is_blank_or_given_twice() -> None:
     assert [q.id for q in load_questions() if repeated(list(q.answers))] == []
 
 
+@pytest.mark.slow
 def test_invented_names_are_not_in_real_questions_or_answers() -> None:
     real = "\n".join(text for q in load_questions() for text in (*q.wordings, *q.answers)).lower()
     assert [q.name for q in load_invented() if holds(real, q.name)] == []

@@ -30,6 +30,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
     folder, log = model_folder(tmp_path / "model"), tmp_path / "engine.log"
     root = Path(__file__).parents[3]

@@ -18,6 +18,7 @@ from tests.support.experiments import GENERAL, fill, served
 __all__ = ["build", "clock", "empty_runs", "home", "listen", "runtime"]
 
 
+@pytest.mark.slow
 async def test_an_experiment_from_its_start_to_its_end(listen: Listen, runtime: Runtime) -> None:
     changed = served(runtime)
     async with listen(changed) as url:

@@ -18,6 +18,8 @@ from tests.api.cli.test_main import NIGHTSCHOOL, run
 from tests.api.conftest import Listen, asking
 from tests.support.engines import VaryingEngine
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ("What is a glacier?", "What is a sonnet?", "What is a turbine?")
 
 

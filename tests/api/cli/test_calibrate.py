@@ -18,6 +18,8 @@ from tests.api.cli.test_main import run, stub
 from tests.api.conftest import Listen, Serve, asking
 from tests.graphs.conftest import eventually
 
+pytestmark = pytest.mark.slow
+
 LABELLED = [
     {"question": f"What is a zorble{i}?", "answers": [f"thing {i}"]} for i in range(MIN_OWN_QUESTIONS)
 ]

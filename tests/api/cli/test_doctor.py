@@ -47,6 +47,7 @@ def only(check: Any, **settings: Any) -> Finding:
     return finding
 
 
+@pytest.mark.slow
 def test_a_machine_that_was_set_up_passes_every_check(tmp_path: Path) -> None:
     done = doctor(tmp_path, "--json", NIGHTSCHOOL_ENGINE_PORT=str(free_port()))
     found = findings(done.stdout)
@@ -105,6 +106,7 @@ def test_an_empty_library_passes(tmp_path: Path) -> None:
     assert only(library, home=tmp_path).detail.startswith("LanceDB, 0 rows")
 
 
+@pytest.mark.slow
 def test_a_graph_server_that_is_away_fails_and_the_embedded_one_passes(tmp_path: Path) -> None:
     assert only(graph, graph_url="redis://127.0.0.1:1").status == "failed"
     assert only(graph, home=tmp_path).status == "ok"

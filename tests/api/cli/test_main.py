@@ -18,6 +18,8 @@ from starlette.routing import Route
 
 from tests.support.cards import model_folder
 
+pytestmark = pytest.mark.slow
+
 NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
 
 

@@ -16,6 +16,8 @@ from tests.agent.models.test_store import ARRAYS, fill, studied
 from tests.api.cli.test_main import run
 from tests.support.cards import DIGEST, card
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_folder_that_is_added_again_is_left_as_it_is_and_can_be_named_by_its_path(tmp_path: Path) -> None:
     folder = model(tmp_path / "My Model")

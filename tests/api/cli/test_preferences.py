@@ -91,6 +91,7 @@ def test_the_pairs_of_a_set_are_printed_one_a_line() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "code", "shown"),
     [

@@ -106,6 +106,7 @@ def test_a_listing_prints_one_json_object_a_line(command: tuple[str, ...]) -> No
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.slow
 def test_runs_keys_and_models_are_listed_as_json_too(tmp_path: Path) -> None:
     learned = {"id": ID, "subject": "Rust", "outcome": {"status": "learned"}, "started_at": "2026"}
     with stub([Route("/v1/learn", lambda request: JSONResponse([learned]))]) as port:

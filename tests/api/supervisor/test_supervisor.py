@@ -93,6 +93,7 @@ async def test_what_a_killed_part_left_behind_is_ended_too(tmp_path: Path) -> No
     await running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -110,6 +111,7 @@ async def test_a_part_that_cannot_start_ends_the_service_with_its_last_words(
     assert str(tmp_path / "engine.log") in str(caught.value)
 
 
+@pytest.mark.slow
 async def test_a_part_that_ignores_the_request_to_stop_is_killed(tmp_path: Path) -> None:
     heard = Heard()
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + WAITS

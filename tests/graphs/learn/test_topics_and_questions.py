@@ -111,6 +111,7 @@ async def test_a_curriculum_is_of_the_found_domain_and_its_pairs_are_verified(ru
     assert state["draft"] is None
 
 
+@pytest.mark.slow
 async def test_a_question_is_learned_with_its_neighbourhood(runtime: Runtime) -> None:
     state = await run(runtime, "What is a string slice?", whole=False)
     assert state["outcome"].status == "learned"
@@ -118,6 +119,7 @@ async def test_a_question_is_learned_with_its_neighbourhood(runtime: Runtime) ->
     assert len(state["curriculum"].facts) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "question",
     [
@@ -155,6 +157,7 @@ async def test_an_empty_memory_has_nothing_to_learn_from(changed: Changed) -> No
     assert state["outcome"].status == "nothing_to_learn"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "entropy", "status"),
     [

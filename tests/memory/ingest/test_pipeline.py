@@ -229,6 +229,7 @@ def test_two_megabytes_of_anything_are_cut_in_seconds(unit: str) -> None:
     assert all(len(p.text) <= MAX_CHARS for p in passages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_a_page_of_anything_is_read_in_seconds(unit: str) -> None:
     begun = time.process_time()

@@ -86,6 +86,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
     assert signature(b"key", "m1", "1", "{}") == "v1,hJWUDO89xT3+/WuVf3h1ZN257tvaQULfN1ovYvfrIlo="
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [302, 404, 500])
 async def test_what_was_not_taken_is_an_error(status: int) -> None:
     with pytest.raises(WebhookFailed, match=str(status)):
