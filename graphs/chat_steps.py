@@ -91,8 +91,8 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Answers without sources, and measures how confident the model is.
 
     A streamed answer is sent token by token once its beginning is confident, and is not taken back if its end
-    is unsure. The answer of an adapter that was taught lessons is not sent until `check` has verified it. Tool
-    calls are not gated: their results come back as the conversation's next message.
+    is unsure. The answer of an adapter that was taught lessons is not sent until `check` has verified it.
+    Tool calls are not gated: their results come back as the conversation's next message.
     """
     context = runtime.context
     gate, declines = state["route"].gate, context.card.declines
