@@ -10,7 +10,7 @@ import pytest
 from api.cli.client import Refused, Unreachable
 from tests.support.stack import STOP_SECONDS, Stack
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
 NOTES = b"# Lamps\n\nA zorble is a small green lamp that burns oil. A zorble prevents darkness in rooms.\n"
 
