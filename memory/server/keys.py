@@ -2,7 +2,9 @@
 
 import hashlib
 import secrets
+import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -42,10 +44,11 @@ class ApiKey(Record):
 class ApiKeys:
     """The keys of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, timer: Callable[[], float] = time.monotonic) -> None:
         self._database = database
-        self._cache: TTLCache[str, ApiKey | None] = TTLCache(maxsize=1000, ttl=CACHE_SECONDS)
-        self._required: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=CACHE_SECONDS)
+        # Each is read once per call: an entry may expire between two reads.
+        self._found: TTLCache[str, ApiKey] = TTLCache(maxsize=1000, ttl=CACHE_SECONDS, timer=timer)
+        self._required: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=CACHE_SECONDS, timer=timer)
 
     async def create(self, owner: str, scope: Scope) -> tuple[ApiKey, str]:
         """Creates a key; returns it with its secret text, which cannot be retrieved later."""
@@ -77,23 +80,27 @@ class ApiKeys:
     async def find(self, text: str) -> ApiKey | None:
         """The key with this secret text; None if it does not exist or was revoked."""
         digest = _digest(text)
-        if digest not in self._cache:
+        key = self._found.get(digest)
+        if key is None:
             query = select(API_KEYS).where(API_KEYS.c.digest == digest, API_KEYS.c.revoked_at.is_(None))
             async with self._database.begin() as connection:
                 row = (await connection.execute(query)).mappings().first()
-            self._cache[digest] = None if row is None else _key(row)
-        return self._cache.get(digest)
+            if row is not None:
+                key = self._found[digest] = _key(row)
+        return key
 
     async def required(self) -> bool:
         """Whether requests need a key: true once a key was ever created.
 
         Revoked keys count, so that revoking the last one does not open the service to everyone.
         """
-        if "required" not in self._required:
+        required = self._required.get("required")
+        if required is None:
             query = select(API_KEYS.c.id).limit(1)
             async with self._database.begin() as connection:
-                self._required["required"] = (await connection.execute(query)).first() is not None
-        return bool(self._required.get("required", True))
+                required = (await connection.execute(query)).first() is not None
+            self._required["required"] = required
+        return required
 
 
 def _digest(text: str) -> str:
