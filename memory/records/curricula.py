@@ -1,9 +1,9 @@
 """Curricula: the question-and-answer pairs that a training job learns from."""
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from memory.records.base import Digest, Domain, Record, digest_of
 from memory.records.knowledge import Fact
@@ -28,6 +28,16 @@ class QAPair(Record):
     source: str
     quote: str
     """The supporting sentence, verbatim."""
+
+    @property
+    def digest(self) -> Digest:
+        """Digest of its question and answer, by which its surprise is kept over nights."""
+        return item_digest(self.question, self.answer)
+
+
+def item_digest(question: str, answer: str) -> Digest:
+    """Digest of a taught question and answer."""
+    return digest_of([question, answer])
 
 
 def untaught(held_out: Iterable[QAPair], pairs: Iterable[QAPair]) -> tuple[QAPair, ...]:
@@ -55,11 +65,17 @@ class Curriculum(Record):
     supersedes: tuple[Digest, ...] = ()
     """Earlier curricula of the domain that this one replaces; facts that no lesson teaches any more are to be
     forgotten."""
+    early_stop: bool = False
+    """Whether training is validated on wordings of its own, and ends once it no longer helps."""
+    weights: dict[Digest, Annotated[float, Field(gt=0)]] = {}
+    """How often to teach or rehearse a question, relative to others, by the digest of one of its pairs, here or
+    in an earlier lesson; 1 for those left out."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical content; equal curricula have equal digests."""
-        unused = None if self.supersedes else {"supersedes"}
+        optional = ("supersedes", "early_stop", "weights")  # absent from earlier curricula
+        unused = {name for name in optional if not getattr(self, name)}
         return digest_of(self.model_dump(mode="json", exclude=unused))
 
     @field_validator("pairs")
