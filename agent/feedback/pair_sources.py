@@ -29,6 +29,10 @@ class PairRules(Record):
     regeneration: Share
     vote: Share
     """Of a vote, a rating or a report; a pair of a liked and a disliked answer has it too."""
+    revision: Share
+    """Of an answer that a night revised, and that the sources support."""
+    score: Share
+    """Of two answers that a scorer rated nine points apart; of closer ones in proportion."""
     per_user: Share
     """Largest share of all evidence that one user may contribute; each may contribute `least_per_user`."""
     least_per_user: int
@@ -42,13 +46,16 @@ def standard_rules() -> PairRules:
 
     Annotators compare answers and are checked by gold items. A correction is deliberate, but nobody has
     verified it. A vote is deliberate and compares nothing. A regeneration often means something else, such as
-    curiosity.
+    curiosity. A revision is verified against the sources, but no person has seen it; a scorer's judgement is
+    verified by nobody.
     """
     return PairRules(
         annotation=1.0,
         correction=0.7,
         regeneration=0.4,
         vote=0.5,
+        revision=0.8,
+        score=0.5,
         per_user=0.05,
         least_per_user=10,
         held_out=0.15,

@@ -38,14 +38,16 @@ def build_set(
     rules: PairRules,
     since: datetime | None = None,
     until: datetime | None = None,
+    further: Sequence[Candidate] = (),
 ) -> tuple[PreferenceSet, PairCounts]:
     """The preference set of one domain, deterministic by its arguments.
 
     `evaluated` are the normalised prompts of all evaluations (see `evaluation_prompts`). Only evidence from
-    `since` until before `until` counts. Raises TooFewPairs, with the number found by origin.
+    `since` until before `until` counts. `further` pairs, such as a night's revisions, are added to those of
+    the evidence, under the same rules. Raises TooFewPairs, with the number found by origin.
     """
     dropped: Counter[str] = Counter()
-    found = list(candidates(domain, evidence, rules, dropped, since=since, until=until))
+    found = [*candidates(domain, evidence, rules, dropped, since=since, until=until), *further]
     found = _without_leaks(found, evaluated, dropped)
     found = _bounded_per_user(found, rules, dropped)
     compared = _from_single_answers(found) if algorithm in ("dpo", "grpo") else ()
