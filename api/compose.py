@@ -59,6 +59,8 @@ from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.feedback.secrets import PSEUDONYMS, get_secret
+from memory.nights.lance_answers import LanceAnswerArchive
+from memory.nights.store import NightStore
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
 from memory.semantic.falkor import FalkorSemanticMemory
@@ -168,6 +170,9 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             semantic=semantic,
             database=database,
             interactions=InteractionLog(database),
+            feedback=FeedbackStore(database),
+            nights=NightStore(database),
+            answers=await LanceAnswerArchive.open(settings.path("answers"), embedder),
             pseudonym_key=await get_secret(database, PSEUDONYMS),
             outbox=outbox,
             registry=registry,
@@ -195,8 +200,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         stack.push_async_callback(_cancel, adapter_check)
         routes_check = asyncio.create_task(follow_registry(routes))
         stack.push_async_callback(_cancel, routes_check)
-        feedback = FeedbackStore(database)
-        checks = experiment_checks(runtime, feedback)
+        checks = experiment_checks(runtime, runtime.feedback)
         for task in (follow_experiments(experiments), check_experiments(experiments, checks)):
             stack.push_async_callback(_cancel, asyncio.create_task(task))
         yield Service(
@@ -208,7 +212,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             run_service=server.run_service,
             crons=server.crons,
             keys=keys,
-            feedback=feedback,
+            feedback=runtime.feedback,
             annotations=Annotations(database),
             learn_runs=server.learn_runs,
             embedder=embedder,

@@ -25,7 +25,10 @@ from memory.adapters.base import AdapterRegistry
 from memory.database.database import Database
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import EpisodicMemory
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.nights.answers import AnswerArchive
+from memory.nights.store import NightStore
 from memory.outbox.base import Outbox, TrainingResult
 from memory.records.adapters import Adapter
 from memory.records.base import Digest, Record
@@ -115,6 +118,10 @@ class Runtime:
     semantic: SemanticMemory
     database: Database
     interactions: InteractionLog
+    feedback: FeedbackStore
+    nights: NightStore
+    answers: AnswerArchive
+    """Good answers, which chat may give again to the same question."""
     pseudonym_key: str
     """Key of the pseudonyms of users, kept in the database."""
     outbox: Outbox

@@ -21,6 +21,9 @@ StorageError
 +-- RollbackAsked         a rollback was requested just before the run ended
 +-- UnknownKey            no API key with this id exists
 +-- UnknownCron           no cron with this id exists
++-- UnknownNight          no night with this id exists
++-- UnknownRevision       no revision with this id exists, or not any more
++-- UnknownGolden         no golden pair with this id exists
 +-- WebhookFailed         a webhook could not be delivered
 """
 
@@ -99,6 +102,18 @@ class UnknownKey(StorageError):
 
 class UnknownCron(StorageError):
     """No cron with this id exists."""
+
+
+class UnknownNight(StorageError):
+    """No night with this id exists."""
+
+
+class UnknownRevision(StorageError):
+    """No revision with this id exists, or not any more."""
+
+
+class UnknownGolden(StorageError):
+    """No golden pair with this id exists."""
 
 
 class WebhookFailed(StorageError):

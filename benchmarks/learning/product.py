@@ -34,8 +34,11 @@ from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.ingest.pipeline import ingest
+from memory.nights.store import NightStore
+from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress, TrainingResult, job_of
 from memory.records.adapters import Adapter
@@ -286,6 +289,9 @@ async def open_product(
                 semantic=VolatileSemanticMemory(),
                 database=database,
                 interactions=InteractionLog(database),
+                feedback=FeedbackStore(database),
+                nights=NightStore(database),
+                answers=VolatileAnswerArchive(embedder),
                 pseudonym_key="key",
                 outbox=trainer,
                 registry=context.registry,

@@ -243,8 +243,17 @@ class Database:
 
     def insert_once(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An insert that does nothing if the row already exists (ON CONFLICT DO NOTHING)."""
+        return self._insert(table).on_conflict_do_nothing()
+
+    def upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An insert that replaces a row with the same primary key (ON CONFLICT DO UPDATE)."""
+        new, keys = self._insert(table), [column.name for column in table.primary_key]
+        changes = {column.name: new.excluded[column.name] for column in table.c if column.name not in keys}
+        return new.on_conflict_do_update(index_elements=keys, set_=changes)
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
-        return insert(table).on_conflict_do_nothing()
+        return insert(table)
 
     async def _rows(self, query: Select[Any]) -> list[RowMapping]:
         async with self.begin() as connection:

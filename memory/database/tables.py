@@ -240,3 +240,94 @@ SECRETS = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+UNFINISHED_NIGHT = text("status IN ('waiting', 'running')")
+
+NIGHTS = Table(
+    "nights",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("nights_by_time", "began_at"),
+    Index("one_running_night", "status", unique=True, sqlite_where=RUNNING, postgresql_where=RUNNING),
+    Index(
+        "one_unfinished_night_per_domain",
+        "domain",
+        unique=True,
+        sqlite_where=UNFINISHED_NIGHT,
+        postgresql_where=UNFINISHED_NIGHT,
+    ),
+)
+
+ANSWER_SCORES = Table(
+    "answer_scores",
+    METADATA,
+    Column("interaction_id", Text, ForeignKey("interactions.id", ondelete="CASCADE"), primary_key=True),
+    Column("scorer", Text, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+REVISIONS = Table(
+    "revisions",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("night_id", Text, nullable=False),
+    Column("interaction_id", Text, ForeignKey("interactions.id", ondelete="CASCADE"), nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("revisions_of_night", "night_id"),
+    Index("revisions_of_interaction", "interaction_id"),
+    Index("revisions_by_status", "status", "created_at"),
+)
+
+STATEMENTS = Table(
+    "statements",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("said_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("statements_by_unit", "unit", "said_at"),
+)
+
+TOPICS = Table(
+    "topics",
+    METADATA,
+    Column("night_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("priority", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("topics_by_domain", "domain", "created_at"),
+)
+
+GOLDEN_PAIRS = Table(
+    "golden_pairs",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("night_id", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("golden_pairs_by_domain", "domain", "created_at"),
+    Index("golden_pairs_by_status", "status", "created_at"),
+)
+
+SURPRISES = Table(
+    "surprises",
+    METADATA,
+    Column("domain", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("body", JSON, nullable=False),
+)

@@ -256,4 +256,6 @@ class Night(Record):
     reason: str = ""
     """Why it was skipped, stopped or failed."""
     began_at: datetime
+    resumed_at: datetime | None = None
+    """When it was last resumed after its end, if it was; its window then starts anew."""
     ended_at: datetime | None = None

@@ -18,7 +18,10 @@ from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.feedback.experiments import Experiments
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.nights.store import NightStore
+from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -81,6 +84,9 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         semantic=semantic,
         database=database,
         interactions=InteractionLog(database),
+        feedback=FeedbackStore(database),
+        nights=NightStore(database),
+        answers=VolatileAnswerArchive(SENTENCES),
         pseudonym_key="key",
         outbox=outbox,
         registry=registry,

@@ -18,7 +18,9 @@ from dbos import DBOS
 
 from graphs.state import Runtime
 from memory.database.database import Database, open_database
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.nights.store import NightStore
 
 KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
 
@@ -90,4 +92,9 @@ def database_url(request: pytest.FixtureRequest, home: Path) -> str:
 
 def on_database(runtime: Runtime, database: Database, **changes: Any) -> Runtime:
     """The runtime with its stores in another database, and with some parts exchanged."""
-    return replace(runtime, database=database, interactions=InteractionLog(database), **changes)
+    stores = {
+        "interactions": InteractionLog(database),
+        "feedback": FeedbackStore(database),
+        "nights": NightStore(database),
+    }
+    return replace(runtime, database=database, **(stores | changes))

@@ -22,7 +22,10 @@ from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.nights.store import NightStore
+from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -63,6 +66,9 @@ async def main(home: Path, database_url: str, port: int) -> None:
         semantic=semantic,
         database=database,
         interactions=InteractionLog(database),
+        feedback=FeedbackStore(database),
+        nights=NightStore(database),
+        answers=VolatileAnswerArchive(HashingEmbedder()),
         pseudonym_key="key",
         outbox=VolatileOutbox(TrainingResult(status="candidate", adapter=TRAINED.name, reason="all passed")),
         registry=registry,
