@@ -1,0 +1,70 @@
+"""Reads what a night stored and makes its morning report."""
+
+import asyncio
+from collections.abc import Sequence
+
+from agent.nights.report.records import MorningReport, NightFigures
+from agent.nights.report.report import morning_report
+from memory.adapters.base import AdapterRegistry
+from memory.feedback.interactions import InteractionLog
+from memory.nights.store import NightStore
+from memory.records.interactions import Interaction
+from memory.records.nights import Night
+
+PAGE = 500
+NIGHTS = 60
+"""Earlier nights in the history: two months, if there is one every day."""
+
+
+async def gather_report(
+    night: Night, *, store: NightStore, log: InteractionLog, registry: AdapterRegistry
+) -> MorningReport:
+    """The report of a night by what it has stored so far.
+
+    Turns that were deleted since, such as by retention, are missing: keep the report of a night that is done
+    as its `summary`. Raises StoreUnavailable.
+    """
+    turns = await _turns(night, log)
+    scores = await store.scores([turn.id for turn in turns])
+    return morning_report(
+        night,
+        turns=turns,
+        scores=tuple(scores.values()),
+        topics=await store.topics(domain=night.domain, night_id=night.id),
+        revisions=await store.revisions(night_id=night.id),
+        golden=await store.golden(night_id=night.id),
+        surprises=tuple((await store.surprises(night.domain)).values()),
+        adapters=await asyncio.to_thread(registry.list, night.domain),
+        history=await read_history(night, store),
+    )
+
+
+async def read_history(night: Night, store: NightStore) -> tuple[NightFigures, ...]:
+    """The figures of the domain's nights that were done before this one, oldest first."""
+    nights = await store.nights(domain=night.domain, limit=NIGHTS + 1)
+    figures = [
+        MorningReport.model_validate(each.summary).figures
+        for each in nights
+        if each.status == "done" and each.summary and each.id != night.id and each.until <= night.until
+    ]
+    return tuple(sorted(figures, key=lambda each: each.at))
+
+
+def stored_report(night: Night) -> MorningReport | None:
+    """The report that the night ended with; None if it ended without one, or is not over."""
+    return MorningReport.model_validate(night.summary) if night.summary else None
+
+
+async def _turns(night: Night, log: InteractionLog) -> Sequence[Interaction]:
+    """The turns of its period that it goes over: the newest, without those of excluded owners."""
+    turns: list[Interaction] = []
+    after: str | None = None
+    while len(turns) < night.options.max_turns:
+        page = await log.list(
+            since=night.since, until=night.until, domain=night.domain, after=after, limit=PAGE
+        )
+        turns += [turn for turn in page if turn.owner not in night.options.exclude_owners]
+        if len(page) < PAGE:
+            break
+        after = page[-1].id
+    return turns[: night.options.max_turns]

@@ -1,0 +1,65 @@
+"""Sentences of the morning report: what was refused, what no longer counts, what people should look at."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from memory.records.adapters import Adapter
+from memory.records.nights import GoldenPair, Night, Revision, StepReport
+
+
+def refused(
+    steps: Sequence[StepReport],
+    revisions: Sequence[Revision],
+    golden: Sequence[GoldenPair],
+    adapters: Sequence[Adapter],
+) -> tuple[str, ...]:
+    """What was not learned or not deployed, and why."""
+    revised = Counter(revision.status for revision in revisions)
+    counts = _counts(
+        ("Low answers left as they are, because nothing better was found", revised["no_better"]),
+        ("Revised answers dropped, because no source supports them", revised["unverified"]),
+        ("Revised answers rejected by a reviewer or a person", revised["rejected"]),
+        ("Golden pairs declined by a person", sum(pair.status == "declined" for pair in golden)),
+    )
+    rejected = [
+        f"Adapter {adapter.name} was rejected: {'; '.join(adapter.verdict.reasons)}."
+        for adapter in adapters
+        if adapter.status == "rejected"
+    ]
+    skipped = [
+        f"The step {each.step} was skipped: {each.reason or 'no reason was given'}."
+        for each in steps
+        if each.status == "skipped"
+    ]
+    return (*counts, *rejected, *skipped)
+
+
+def forgotten(steps: Sequence[StepReport]) -> tuple[str, ...]:
+    """What users stated and no longer counts: its time has passed, or they said otherwise later."""
+    figures = next((each.figures for each in steps if each.step == "consolidate"), {})
+    return _counts(
+        ("Statements of users that are out of date", figures.get("stale", 0)),
+        ("Statements of users that they contradicted later", figures.get("contradicted", 0)),
+    )
+
+
+def attention(
+    night: Night, steps: Sequence[StepReport], revisions: Sequence[Revision], golden: Sequence[GoldenPair]
+) -> tuple[str, ...]:
+    """What people should look at, most urgent first."""
+    ended = {"failed": "failed", "stopped": "was stopped"}.get(night.status)
+    early = [f"The night {ended}: {night.reason or 'no reason was given'}."] if ended else []
+    failed = [
+        f"The step {each.step} failed: {each.reason or 'no reason was given'}."
+        for each in steps
+        if each.status == "failed"
+    ]
+    queue = _counts(
+        ("Low answers that need a person", sum(each.status == "needs_person" for each in revisions)),
+        ("Golden pairs that wait for a spot check", sum(pair.status == "waiting" for pair in golden)),
+    )
+    return (*early, *failed, *queue)
+
+
+def _counts(*counted: tuple[str, float]) -> tuple[str, ...]:
+    return tuple(f"{what}: {count:,.0f}." for what, count in counted if count > 0)
