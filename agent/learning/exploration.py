@@ -23,10 +23,22 @@ MIN_RELATIVE_SCORE = 0.5
 
 
 async def look_up(
-    question: str, *, episodic: EpisodicMemory, semantic: SemanticMemory, domain: str | None = None
+    question: str,
+    *,
+    episodic: EpisodicMemory,
+    semantic: SemanticMemory,
+    domain: str | None = None,
+    said_by: str | None = None,
 ) -> Findings:
-    """The best passages for one question, and the facts about its subjects."""
-    return await retrieve(question, episodic=episodic, semantic=semantic, domain=domain, limit=FIRST_PASSAGES)
+    """The best passages for one question, and the facts about its subjects; see `retrieve` for `said_by`."""
+    return await retrieve(
+        question,
+        episodic=episodic,
+        semantic=semantic,
+        domain=domain,
+        said_by=said_by,
+        limit=FIRST_PASSAGES,
+    )
 
 
 async def explore(

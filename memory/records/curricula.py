@@ -40,6 +40,10 @@ def item_digest(question: str, answer: str) -> Digest:
     return digest_of([question, answer])
 
 
+_OF_STATEMENTS = ("said_by", "said_at", "valid_until")
+"""Fields of facts that are left out of digests while unset: curricula older than them keep their digest."""
+
+
 def untaught(held_out: Iterable[QAPair], pairs: Iterable[QAPair]) -> tuple[QAPair, ...]:
     """The held-out pairs whose question is not among the `pairs` of the same fact, ignoring case and
     spacing."""
@@ -68,15 +72,20 @@ class Curriculum(Record):
     early_stop: bool = False
     """Whether training is validated on wordings of its own, and ends once it no longer helps."""
     weights: dict[Digest, Annotated[float, Field(gt=0)]] = {}
-    """How often to teach or rehearse a question, relative to others, by the digest of one of its pairs, here or
-    in an earlier lesson; 1 for those left out."""
+    """How often to teach or rehearse a question, relative to others, by the digest of one of its pairs, of this
+    lesson or an earlier one; 1 for those left out."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical content; equal curricula have equal digests."""
         optional = ("supersedes", "early_stop", "weights")  # absent from earlier curricula
         unused = {name for name in optional if not getattr(self, name)}
-        return digest_of(self.model_dump(mode="json", exclude=unused))
+        content = self.model_dump(mode="json", exclude=unused)
+        for fact in content["facts"]:
+            for name in _OF_STATEMENTS:
+                if fact[name] is None:
+                    del fact[name]
+        return digest_of(content)
 
     @field_validator("pairs")
     @classmethod

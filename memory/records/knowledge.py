@@ -1,5 +1,6 @@
 """Knowledge from documents: passages, facts, search results, citations, and their critique."""
 
+from datetime import datetime
 from typing import Literal
 
 from memory.records.base import Digest, Domain, Record, Share
@@ -45,6 +46,12 @@ class Fact(Record):
     """When the fact holds, as written, such as `if the lamp blinks`; empty if it always holds."""
     negated: bool = False
     """Whether the text denies the fact."""
+    said_by: str | None = None
+    """Pseudonym of the user or conversation that said it: true of them only, and found by their searches alone.
+    None for facts from documents."""
+    said_at: datetime | None = None
+    valid_until: datetime | None = None
+    """The end of what was announced, such as a deadline; None if it does not end."""
 
 
 class Evidence(Record):

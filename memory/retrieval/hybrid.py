@@ -34,10 +34,12 @@ async def retrieve(
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
     domain: str | None = None,
+    said_by: str | None = None,
     limit: int = 8,
 ) -> Findings:
     """The best passages for `query`, best first, and the facts about the things named in it.
 
+    What users stated is left out, except by the user or conversation `said_by`.
     Each passage's score is the weighted sum of its vector, text and graph scores, in [0, 1].
     Raises StoreUnavailable if a store cannot be reached, ValueError for a limit below 1.
     """
@@ -47,7 +49,7 @@ async def retrieve(
     by_vector, by_text, facts = await asyncio.gather(
         episodic.search(query, by="vector", limit=CANDIDATES * limit, domain=domain),
         episodic.search(query, by="text", limit=CANDIDATES * limit, domain=domain),
-        semantic.about(names, domain=domain, limit=MAX_FACTS),
+        semantic.about(names, domain=domain, said_by=said_by, limit=MAX_FACTS),
     )
     by_graph = await _graph_hits(facts, names, episodic)
     return Findings(query=query, evidence=fuse([*by_vector, *by_text, *by_graph], limit), facts=facts)

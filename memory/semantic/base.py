@@ -8,7 +8,10 @@ from memory.records.knowledge import Fact
 
 
 class SemanticMemory(Protocol):
-    """A graph of facts. Methods raise StoreUnavailable on failure."""
+    """A graph of facts. Methods raise StoreUnavailable on failure.
+
+    Facts that users stated (`Fact.said_by`) are found only by searches for the same `said_by`.
+    """
 
     async def add(self, facts: Sequence[Fact]) -> int:
         """Adds the facts whose id is new and returns how many."""
@@ -19,7 +22,12 @@ class SemanticMemory(Protocol):
         ...
 
     async def about(
-        self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
+        self,
+        terms: Sequence[str],
+        *,
+        domain: str | None = None,
+        said_by: str | None = None,
+        limit: int = 50,
     ) -> tuple[Fact, ...]:
         """Facts whose subject or object is one of the terms, ignoring case, plural and article.
 
@@ -27,8 +35,14 @@ class SemanticMemory(Protocol):
         """
         ...
 
-    async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
+    async def near(
+        self, subjects: Sequence[str], *, hops: int = 1, said_by: str | None = None, limit: int = 50
+    ) -> tuple[Fact, ...]:
         """Facts within `hops` (1 to 4) steps of the subjects in either direction, nearest first."""
+        ...
+
+    async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
+        """What one user or conversation stated, latest first; ties are ordered by id."""
         ...
 
     async def aclose(self) -> None:

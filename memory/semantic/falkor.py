@@ -7,6 +7,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC
+from hashlib import sha256
 from typing import Any
 
 from falkordb.asyncio import FalkorDB  # type: ignore[import-untyped]
@@ -36,7 +38,8 @@ UNWIND $facts AS f
 MERGE (s:Entity {key: f.subject_key}) ON CREATE SET s.name = f.subject
 MERGE (o:Entity {key: f.object_key}) ON CREATE SET o.name = f.object
 MERGE (s)-[r:FACT {id: f.id}]->(o)
-ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.body = f.body
+ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.body = f.body,
+    r.said_by = f.said_by, r.said_at = f.said_at
 """
 _KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
 _OF_SOURCE = "MATCH ()-[r:FACT {source: $source}]->() RETURN r.id"
@@ -44,13 +47,18 @@ _REMOVE = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() DELETE r"
 _ORPHANS = "MATCH (e:Entity) WHERE NOT (e)--() DELETE e"
 _BY_SUBJECT = """
 UNWIND $keys AS k MATCH (:Entity {key: k})-[r:FACT]->()
-WHERE $domain IS NULL OR r.domain = $domain
+WHERE ($domain IS NULL OR r.domain = $domain) AND (r.said_by IS NULL OR r.said_by = $said_by)
 RETURN DISTINCT r.id AS id, r.body ORDER BY id LIMIT $limit
 """
 _BY_OBJECT = _BY_SUBJECT.replace("-[r:FACT]->", "<-[r:FACT]-")
 _NEAR = """
 UNWIND $keys AS k MATCH (:Entity {key: k})-[r:FACT]-(other)
+WHERE r.said_by IS NULL OR r.said_by = $said_by
 RETURN DISTINCT r.id AS id, r.body, startNode(r).key, endNode(r).key ORDER BY id
+"""
+_SAID = """
+MATCH ()-[r:FACT {said_by: $said_by}]->()
+RETURN r.body, r.said_at AS at, r.id AS id ORDER BY at DESC, id LIMIT $limit
 """
 
 
@@ -111,30 +119,49 @@ class FalkorSemanticMemory:
         return count
 
     async def about(
-        self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
+        self,
+        terms: Sequence[str],
+        *,
+        domain: str | None = None,
+        said_by: str | None = None,
+        limit: int = 50,
     ) -> tuple[Fact, ...]:
         term_keys = [_safe(k) for k in keys(terms)]
         if not term_keys or limit < 1:
             return ()
+        unit = _unit(said_by)
         async with _store_errors("the graph"):
             found: dict[str, Fact] = {}
             for query in (_BY_SUBJECT, _BY_OBJECT):
-                for id_, body in await self._read(query, keys=term_keys, domain=domain, limit=limit):
+                rows = await self._read(query, keys=term_keys, domain=domain, said_by=unit, limit=limit)
+                for id_, body in rows:
                     found.setdefault(id_, _fact(body))
         return tuple(found.values())[:limit]
 
-    async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
+    async def near(
+        self, subjects: Sequence[str], *, hops: int = 1, said_by: str | None = None, limit: int = 50
+    ) -> tuple[Fact, ...]:
         frontier = [_safe(k) for k in keys(subjects)]
         visited = set(frontier)
         found: dict[str, Fact] = {}
+        unit = _unit(said_by)
         async with _store_errors("the graph"):
             for _ in range(checked_hops(hops)):
-                rows = await self._read(_NEAR, keys=frontier[:MAX_KEYS]) if frontier else []
+                if not frontier:
+                    break
+                rows = await self._read(_NEAR, keys=frontier[:MAX_KEYS], said_by=unit)
                 for id_, body, _start, _end in rows:
                     found.setdefault(id_, _fact(body))
                 frontier = sorted({k for row in rows for k in row[2:]} - visited)
                 visited.update(frontier)
         return tuple(found.values())[: max(0, limit)]
+
+    async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
+        if limit < 1:
+            return ()
+        async with _store_errors("the graph"):
+            rows = await self._read(_SAID, said_by=_unit(said_by), limit=limit)
+        return tuple(_fact(body) for body, *_ in rows)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -154,11 +181,12 @@ class FalkorSemanticMemory:
             except ResponseError as error:
                 if "already exists" not in str(error):
                     raise
-        try:
-            await self._graph.create_edge_range_index("FACT", "source")
-        except ResponseError as error:
-            if "already indexed" not in str(error):
-                raise
+        for name in ("source", "said_by"):
+            try:
+                await self._graph.create_edge_range_index("FACT", name)
+            except ResponseError as error:
+                if "already indexed" not in str(error):
+                    raise
         deadline = asyncio.get_running_loop().time() + CONSTRAINT_SECONDS
         while any(c["status"] != "OPERATIONAL" for c in await self._graph.list_constraints()):
             if asyncio.get_running_loop().time() > deadline:
@@ -168,7 +196,7 @@ class FalkorSemanticMemory:
             await asyncio.sleep(0.05)
 
 
-def _row(fact: Fact) -> dict[str, str]:
+def _row(fact: Fact) -> dict[str, str | None]:
     """The parameters of one fact for `_ADD`; its JSON is ASCII, because a raw NUL would cut off the query."""
     return {
         "id": _safe(fact.id),
@@ -180,7 +208,14 @@ def _row(fact: Fact) -> dict[str, str]:
         "source": _safe(fact.source),
         "domain": fact.domain,
         "body": json.dumps(fact.model_dump(mode="json")),
+        "said_by": _unit(fact.said_by),
+        "said_at": None if fact.said_at is None else fact.said_at.astimezone(UTC).isoformat(),
     }
+
+
+def _unit(said_by: str | None) -> str | None:
+    """The unit as it is compared in queries: hashed, so that no two units become the same by `_safe`."""
+    return None if said_by is None else sha256(said_by.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _safe(text: str) -> str:

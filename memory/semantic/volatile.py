@@ -1,6 +1,7 @@
 """Semantic memory in RAM, for tests: facts in a dict."""
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 
 from memory.language.text import key
 from memory.records.knowledge import Fact
@@ -25,24 +26,31 @@ class VolatileSemanticMemory:
         return len(removed)
 
     async def about(
-        self, terms: Sequence[str], *, domain: str | None = None, limit: int = 50
+        self,
+        terms: Sequence[str],
+        *,
+        domain: str | None = None,
+        said_by: str | None = None,
+        limit: int = 50,
     ) -> tuple[Fact, ...]:
         term_keys = set(keys(terms))
         found = [
             (key(f.subject) not in term_keys, f.id, f)
-            for f in self._facts.values()
+            for f in self._visible(said_by)
             if (domain is None or f.domain == domain) and term_keys & {key(f.subject), key(f.object)}
         ]
         return tuple(f for *_, f in sorted(found, key=lambda row: row[:2])[: max(0, limit)])
 
-    async def near(self, subjects: Sequence[str], *, hops: int = 1, limit: int = 50) -> tuple[Fact, ...]:
+    async def near(
+        self, subjects: Sequence[str], *, hops: int = 1, said_by: str | None = None, limit: int = 50
+    ) -> tuple[Fact, ...]:
         visited = set(keys(subjects))
         found: dict[str, Fact] = {}
         for _ in range(checked_hops(hops)):
             step = sorted(
                 (
                     f
-                    for f in self._facts.values()
+                    for f in self._visible(said_by)
                     if f.id not in found and visited & {key(f.subject), key(f.object)}
                 ),
                 key=lambda f: f.id,
@@ -51,5 +59,16 @@ class VolatileSemanticMemory:
             visited |= {key(name) for f in step for name in (f.subject, f.object)}
         return tuple(found.values())[: max(0, limit)]
 
+    async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
+        found = [f for f in self._facts.values() if f.said_by == said_by]
+        latest_first = sorted(found, key=lambda f: (-(f.said_at or _NEVER).timestamp(), f.id))
+        return tuple(latest_first[: max(0, limit)])
+
     async def aclose(self) -> None:
         """Does nothing; there are no connections."""
+
+    def _visible(self, said_by: str | None) -> list[Fact]:
+        return [f for f in self._facts.values() if f.said_by is None or f.said_by == said_by]
+
+
+_NEVER = datetime.fromtimestamp(0, UTC)

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from memory.records.knowledge import Fact
 from memory.semantic.base import SemanticMemory
 from memory.semantic.embedded import running, socket_path
 from memory.semantic.falkor import FalkorSemanticMemory
@@ -111,3 +113,52 @@ async def test_a_thousand_facts_are_kept(store: SemanticMemory) -> None:
     many = [fact(f"thing {n}", "a thing") for n in range(1200)]
     assert await store.add(many) == 1200
     assert len(await store.about(["a thing"], limit=5000)) == 1200
+
+
+def _said(subject: str, object_: str, by: str, day: int = 1) -> Fact:
+    return fact(subject, object_, source=f"statement:{subject}-{by}").model_copy(
+        update={"said_by": by, "said_at": datetime(2023, 5, day, tzinfo=UTC)}
+    )
+
+
+async def test_what_a_user_stated_is_found_by_their_searches_alone(store: SemanticMemory) -> None:
+    mine, general = _said("the deadline", "Friday", "ann"), fact("the deadline", "a date")
+    await store.add([mine, general])
+    assert await store.about(["deadline"]) == (general,)
+    assert await store.about(["friday"]) == ()
+    assert await store.about(["deadline"], said_by="bob") == (general,)
+    assert set(await store.about(["deadline"], said_by="ann")) == {mine, general}
+
+
+async def test_a_walk_passes_through_no_statement_of_another_user(store: SemanticMemory) -> None:
+    mine = _said("borrow checker", "levain", "ann")
+    await store.add([CHECKER, mine, LEVAIN])
+    assert await store.near(["data races"], hops=4) == (CHECKER,)
+    assert await store.near(["data races"], hops=4, said_by="bob") == (CHECKER,)
+    assert await store.near(["data races"], hops=4, said_by="ann") == (CHECKER, mine, LEVAIN)
+
+
+async def test_statements_of_a_user_are_listed_latest_first(store: SemanticMemory) -> None:
+    old, new, other = _said("a", "x", "ann", 1), _said("b", "x", "ann", 2), _said("c", "x", "bob", 3)
+    await store.add([old, new, other, CHECKER])
+    assert await store.said("ann") == (new, old)
+    assert await store.said("ann", limit=1) == (new,)
+    assert await store.said("ann", limit=0) == ()
+    assert await store.said("") == ()
+
+
+@pytest.mark.parametrize(
+    "unit", ["' OR 1=1 //", "x\x00", "\ud800", "ann\x00", "$said_by", "null", "", "*", "{said_by: 'ann'}"]
+)
+async def test_no_name_of_a_unit_shows_the_statements_of_another(store: SemanticMemory, unit: str) -> None:
+    await store.add([_said("the deadline", "Friday", "ann"), _said("the deadline", "Friday", "x")])
+    assert await store.about(["deadline", "friday"], said_by=unit) == ()
+    assert await store.near(["deadline"], hops=2, said_by=unit) == ()
+    assert await store.said(unit) == ()
+
+
+async def test_a_statement_is_forgotten_by_its_source(store: SemanticMemory) -> None:
+    mine = _said("the deadline", "Friday", "ann")
+    await store.add([mine, CHECKER])
+    assert await store.remove(mine.source) == 1
+    assert await store.said("ann") == ()
