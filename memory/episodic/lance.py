@@ -56,7 +56,7 @@ class LanceEpisodicMemory:
                 pa.field("vector", pa.list_(pa.float32(), embedder.dimension), nullable=False),
             ]
         )
-        async with _store_errors(f"the passages in {path}"):
+        async with store_errors(f"the passages in {path}"):
             connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
             if TABLE in (await connection.list_tables()).tables:
                 table = await connection.open_table(TABLE)
@@ -87,7 +87,7 @@ class LanceEpisodicMemory:
             }
             for p, vector in zip(unique.values(), vectors, strict=True)
         ]
-        async with self._write_lock, _store_errors("the passages"):
+        async with self._write_lock, store_errors("the passages"):
             result = await self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
             await self._compact_if_due()
         return int(result.num_inserted_rows)
@@ -96,7 +96,7 @@ class LanceEpisodicMemory:
         where = f"source = {quoted(source)}"
         if keep:
             where += f" AND id NOT IN ({', '.join(map(quoted, keep))})"
-        async with self._write_lock, _store_errors("the passages"):
+        async with self._write_lock, store_errors("the passages"):
             count = await self._table.count_rows(where)
             if count:
                 await self._table.delete(where)
@@ -115,7 +115,7 @@ class LanceEpisodicMemory:
             search = self._table.query().nearest_to_text(query, columns="searched")
         if domain is not None:
             search = search.where(f"domain = {quoted(domain)}")
-        async with _store_errors("the passages"):
+        async with store_errors("the passages"):
             rows = (
                 await search.select(["id", "body", "_distance" if by == "vector" else "_score"])
                 .limit(limit)
@@ -129,7 +129,7 @@ class LanceEpisodicMemory:
         found: dict[str, Passage] = {}
         for first in range(0, len(unique), MAX_IDS):
             listed = ", ".join(quoted(i) for i in unique[first : first + MAX_IDS])
-            async with _store_errors("the passages"):
+            async with store_errors("the passages"):
                 rows = await self._table.query().where(f"id IN ({listed})").select(["id", "body"]).to_list()
             found.update((row["id"], _passage(row)) for row in rows)
         return tuple(found[i] for i in unique if i in found)
@@ -138,7 +138,7 @@ class LanceEpisodicMemory:
         query = self._table.query().select(["id", "source"])
         if domain is not None:
             query = query.where(f"domain = {quoted(domain)}")
-        async with _store_errors("the passages"):
+        async with store_errors("the passages"):
             rows = await query.to_list()
         ids: dict[str, list[str]] = defaultdict(list)
         for row in rows:
@@ -171,7 +171,7 @@ def _score(row: dict[str, Any], by: SearchBy) -> float:
 
 
 @asynccontextmanager
-async def _store_errors(what: str) -> AsyncIterator[None]:
+async def store_errors(what: str) -> AsyncIterator[None]:
     """Turns LanceDB's disk and format errors (OSError, RuntimeError, ValueError) into StoreUnavailable."""
     try:
         yield

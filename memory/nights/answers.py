@@ -1,0 +1,27 @@
+"""The protocol of the answer archive: good answers that chat may give again to the same question."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from memory.records.nights import ArchivedAnswer
+
+
+class AnswerArchive(Protocol):
+    """A store of answers, searched by their questions. Methods raise StoreUnavailable on failure."""
+
+    async def add(self, answers: Sequence[ArchivedAnswer]) -> int:
+        """Adds the answers, replacing those with the same id; returns how many ids are new.
+
+        Of several with one id, the last counts.
+        """
+        ...
+
+    async def search(
+        self, question: str, *, domain: str | None, limit: int
+    ) -> tuple[tuple[ArchivedAnswer, float], ...]:
+        """The answers to the questions nearest in meaning, nearest first, each with the cosine in [0, 1]."""
+        ...
+
+    async def remove(self, ids: Sequence[str]) -> int:
+        """Removes the answers with these ids; returns how many there were."""
+        ...

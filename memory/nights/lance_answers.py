@@ -1,0 +1,119 @@
+"""The answer archive on LanceDB: answers with the vectors of their questions, in one folder.
+
+One process writes, others may read.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import pyarrow as pa  # type: ignore[import-untyped]
+from lancedb.table import AsyncTable
+
+from memory.embedding.embedder import Embedder
+from memory.episodic.lance import KEEP_VERSIONS, MAX_IDS, WRITES_PER_COMPACTION, quoted, store_errors
+from memory.errors import CorruptRecord, StoreUnavailable
+from memory.records.nights import ArchivedAnswer
+
+TABLE = "answers"
+_WHAT = "the archived answers"
+
+
+class LanceAnswerArchive:
+    """Archived answers in a LanceDB table; writes run one at a time, since no key is enforced."""
+
+    def __init__(self, table: AsyncTable, embedder: Embedder) -> None:
+        """Takes an open table; use `open` instead."""
+        self._table = table
+        self._embedder = embedder
+        self._write_lock = asyncio.Lock()
+        self._writes = 0
+
+    @classmethod
+    async def open(cls, path: Path | str, embedder: Embedder) -> "LanceAnswerArchive":
+        """Opens a folder or an s3:// URL, and creates the table if missing.
+
+        Raises StoreUnavailable, also if the stored vectors do not have the embedder's dimension.
+        """
+        schema = pa.schema(
+            [
+                pa.field("id", pa.string(), nullable=False),
+                pa.field("domain", pa.string(), nullable=False),
+                pa.field("body", pa.string(), nullable=False),
+                pa.field("vector", pa.list_(pa.float32(), embedder.dimension), nullable=False),
+            ]
+        )
+        async with store_errors(f"the archived answers in {path}"):
+            connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
+            if TABLE in (await connection.list_tables()).tables:
+                table = await connection.open_table(TABLE)
+            else:
+                table = await connection.create_table(TABLE, schema=schema)
+            if (await table.schema()).field("vector").type.list_size != embedder.dimension:
+                raise StoreUnavailable(
+                    f"the archived answers in {path} were embedded by another model: remove the folder; the"
+                    " next nights fill it again"
+                )
+        return cls(table, embedder)
+
+    async def add(self, answers: Sequence[ArchivedAnswer]) -> int:
+        unique = {answer.id: answer for answer in answers}
+        if not unique:
+            return 0
+        questions = [answer.question for answer in unique.values()]
+        vectors = await asyncio.to_thread(self._embedder.embed, questions)
+        rows = [
+            {"id": a.id, "domain": a.domain, "body": a.model_dump_json(), "vector": vector}
+            for a, vector in zip(unique.values(), vectors, strict=True)
+        ]
+        async with self._write_lock, store_errors(_WHAT):
+            merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            result = await merge.execute(rows)
+            await self._compact_if_due()
+        return int(result.num_inserted_rows)
+
+    async def search(
+        self, question: str, *, domain: str | None, limit: int
+    ) -> tuple[tuple[ArchivedAnswer, float], ...]:
+        if limit < 1 or not question.strip():
+            return ()
+        async with store_errors(_WHAT):
+            if not await self._table.count_rows():
+                return ()
+        vector = (await asyncio.to_thread(self._embedder.embed, [question]))[0]
+        query: Any = self._table.query().nearest_to(vector).distance_type("cosine")
+        if domain is not None:
+            query = query.where(f"domain = {quoted(domain)}")
+        async with store_errors(_WHAT):
+            rows = await query.select(["id", "body", "_distance"]).limit(limit).to_list()
+        hits = [(_answer(row), min(1.0, max(0.0, 1.0 - row["_distance"]))) for row in rows]
+        return tuple(sorted(hits, key=lambda hit: (-hit[1], hit[0].id)))
+
+    async def remove(self, ids: Sequence[str]) -> int:
+        unique = list(dict.fromkeys(ids))
+        removed = 0
+        async with self._write_lock, store_errors(_WHAT):
+            for first in range(0, len(unique), MAX_IDS):
+                where = f"id IN ({', '.join(map(quoted, unique[first : first + MAX_IDS]))})"
+                count = await self._table.count_rows(where)
+                if count:
+                    await self._table.delete(where)
+                    await self._compact_if_due()
+                removed += count
+        return removed
+
+    async def _compact_if_due(self) -> None:
+        """Counts a write and compacts the table regularly: many small fragments make every search slow."""
+        self._writes += 1
+        if self._writes % WRITES_PER_COMPACTION == 0:
+            await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
+
+
+def _answer(row: dict[str, Any]) -> ArchivedAnswer:
+    try:
+        return ArchivedAnswer.model_validate_json(row["body"])
+    except ValueError as error:
+        raise CorruptRecord(f"the archived answer {row['id']} cannot be read ({error})") from error
