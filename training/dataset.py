@@ -4,18 +4,23 @@ Examples that preserve the base model are in `replay`, evaluation questions in `
 """
 
 import itertools
+import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from agent.chat.answer_from_sources import PROMPT
 from agent.grading import normalise
+from agent.learning.question_framing import VALIDATION_OPENINGS, with_opening
 from memory.records.base import Digest, digest_of
-from memory.records.curricula import Curriculum, Form, QAPair, untaught
+from memory.records.curricula import GUESSED_FORMS, Curriculum, Form, QAPair, untaught
 from training.backends.base import Example, single
 from training.recipes import Recipe
 
 _T = TypeVar("_T")
+TaughtQuestion = tuple[str, Form, str]
+"""Fact, form and answer: what all wordings of one question share."""
 
 _SHARES: Mapping[Form, int] = {"reverse": 3, "statement": 3, "cloze": 3, "yes_no": 12}
 """Divisors of the recipe's exposures for these forms; all other forms get the full number."""
@@ -25,6 +30,10 @@ LONGEST_SOURCE = 500
 """Characters of a source sentence in a reading example; three of them fit into any model's context."""
 DISTRACTORS = 2
 """Sentences added to the answering one in a reading example, at most."""
+VALIDATED = 64
+"""Questions whose loss is watched during training: about 300 tokens, so that their median is steady."""
+EPSILON = 1e-9
+"""Smaller differences are rounding."""
 
 
 def merge(curricula: Sequence[Curriculum]) -> Curriculum:
@@ -38,6 +47,8 @@ def merge(curricula: Sequence[Curriculum]) -> Curriculum:
         pairs=pairs,
         held_out=untaught(unique(pair for c in curricula for pair in c.held_out), pairs),
         teacher=last.teacher,
+        early_stop=last.early_stop,
+        weights=last.weights,
     )
 
 
@@ -47,13 +58,16 @@ def lesson_examples(
     """The lesson's pairs as examples, without their sources: a model that sees the source learns to copy.
 
     `earlier` are the lessons that the model already knows; `recipe.rehearsal` of their pairs per taught pair
-    are added, drawn evenly over lessons, facts and forms.
+    are added, drawn evenly over lessons, facts and forms, or in proportion to the curriculum's weights.
     """
     rng = random.Random(f"taught {recipe.seed} {content_digest(curriculum)}")
     pairs = repeated_pairs(curriculum, recipe)
-    cycles = [_cycle_pairs(lesson, rng) for lesson in earlier]
     count = round(len(pairs) * recipe.rehearsal) if earlier else 0
-    rehearsed = [next(cycle) for cycle in draw_evenly(cycles, count, rng)]
+    if curriculum.weights:
+        rehearsed = weighted_rehearsal(earlier, curriculum.weights, count, rng)
+    else:
+        cycles = [_cycle_pairs(lesson, rng) for lesson in earlier]
+        rehearsed = [next(cycle) for cycle in draw_evenly(cycles, count, rng)]
     return tuple(single(pair.question, pair.answer) for pair in (*pairs, *rehearsed))
 
 
@@ -84,13 +98,34 @@ def _reading_prompt(pair: QAPair, sentences: Sequence[str], rng: random.Random) 
     return PROMPT.format(sources="\n".join(sources), question=pair.question)
 
 
+def validation_examples(curriculum: Curriculum, recipe: Recipe) -> tuple[Example, ...]:
+    """One held-out example for each of the lesson's questions, of at most VALIDATED that are drawn.
+
+    Their openings are never trained, and never asked in the evaluation either: weights that were chosen on
+    the evaluation's own questions would look better there than they are.
+    """
+    rng = random.Random(f"validation {recipe.seed} {content_digest(curriculum)}")
+    plainest = [pairs[0] for pairs in _by_question(curriculum.pairs).values()]
+    open_ended = [pair for pair in plainest if pair.form not in GUESSED_FORMS] or plainest
+    drawn = draw_evenly(open_ended, min(VALIDATED, len(open_ended)), rng)
+    return tuple(
+        replace(
+            single(with_opening(rng.choice(VALIDATION_OPENINGS), pair.question), pair.answer), held_out=True
+        )
+        for pair in drawn
+    )
+
+
 def repeated_pairs(curriculum: Curriculum, recipe: Recipe) -> list[QAPair]:
-    """The pairs, repeated as often as the recipe says: each question of a fact gets its exposures, cycling
-    through its wordings."""
+    """The pairs, repeated as often as the recipe says: each question of a fact gets its exposures times its
+    weight, but one at least, cycling through its wordings."""
+    weights = question_weights(curriculum, curriculum.weights)
     return [
         pair
-        for pairs in _by_question(curriculum.pairs)
-        for pair in itertools.islice(itertools.cycle(pairs), exposures(pairs[0], recipe))
+        for question, pairs in _by_question(curriculum.pairs).items()
+        for pair in itertools.islice(
+            itertools.cycle(pairs), max(1, round(exposures(pairs[0], recipe) * weights.get(question, 1.0)))
+        )
     ]
 
 
@@ -113,17 +148,55 @@ def form_exposures(form: Form, recipe: Recipe) -> int:
 def _cycle_pairs(lesson: Curriculum, rng: random.Random) -> Iterator[QAPair]:
     """The lesson's pairs in an endless cycle that visits each question of each fact once per round."""
     shuffled = rng.sample(lesson.pairs, len(lesson.pairs))
-    cycles = [itertools.cycle(pairs) for pairs in _by_question(shuffled)]
+    cycles = [itertools.cycle(pairs) for pairs in _by_question(shuffled).values()]
     while True:
         yield from map(next, cycles)
 
 
-def _by_question(pairs: Iterable[QAPair]) -> list[list[QAPair]]:
-    """The pairs grouped by question: same fact, form and answer, in different wordings."""
-    groups: dict[tuple[str, Form, str], list[QAPair]] = {}
+def question_weights(lesson: Curriculum, weights: Mapping[Digest, float]) -> dict[TaughtQuestion, float]:
+    """The weight of each question of the lesson that has one: the mean over its wordings that have one.
+
+    A held-out wording counts as well, because its loss shows best what the model knows.
+    """
+    found = {
+        question: [weights[pair.digest] for pair in pairs if pair.digest in weights]
+        for question, pairs in _by_question((*lesson.pairs, *lesson.held_out)).items()
+    }
+    return {question: math.fsum(of) / len(of) for question, of in found.items() if of}
+
+
+def weighted_rehearsal(
+    lessons: Sequence[Curriculum], weights: Mapping[Digest, float], count: int, rng: random.Random
+) -> list[QAPair]:
+    """`count` pairs of the lessons, in random order.
+
+    Without weights, each lesson has the same share, and each of its questions an equal part of that; weights
+    multiply it. By systematic sampling, a question comes as often as its part says, rounded up or down.
+    """
+    cycles: list[Iterator[QAPair]] = []
+    shares: list[float] = []
+    for lesson in lessons:
+        found = question_weights(lesson, weights)
+        questions = _by_question(rng.sample(lesson.pairs, len(lesson.pairs)))
+        for question, pairs in questions.items():
+            cycles.append(itertools.cycle(pairs))
+            shares.append(found.get(question, 1.0) / len(questions))
+    scale = count / math.fsum(shares) if shares else 0.0
+    drawn: list[QAPair] = []
+    end = rng.random()
+    for cycle, share in zip(cycles, shares, strict=True):
+        start, end = end, end + share * scale
+        drawn += itertools.islice(cycle, math.floor(end + EPSILON) - math.floor(start + EPSILON))
+    rng.shuffle(drawn)
+    return drawn
+
+
+def _by_question(pairs: Iterable[QAPair]) -> dict[TaughtQuestion, list[QAPair]]:
+    """The pairs grouped by question, in different wordings."""
+    groups: dict[TaughtQuestion, list[QAPair]] = {}
     for pair in pairs:
         groups.setdefault((pair.fact_id, pair.form, normalise(pair.answer)), []).append(pair)
-    return list(groups.values())
+    return groups
 
 
 def content_digest(curriculum: Curriculum) -> Digest:

@@ -16,7 +16,7 @@ from agent.chat.calibration import calibration_error
 from agent.chat.gate import answer_signals
 from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import gather_limited
-from agent.engines.base import GREEDY, Engine, Reply, Sampling
+from agent.engines.base import GREEDY, AnswerScorer, Engine, Reply, Sampling
 from agent.grading import admits_ignorance, is_correct, normalise, repeats_itself
 from agent.models.card import REPLAY_TOKENS, ModelCard, PromptMessage, ReplayAnswer
 from memory.records.adapters import Canary
@@ -58,14 +58,8 @@ class SupportsChat(Protocol):
         ...
 
 
-class ScoringEngine(Engine, Protocol):
+class ScoringEngine(Engine, AnswerScorer, Protocol):
     """An engine that can also score a given answer."""
-
-    async def logprobs_of(
-        self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
-    ) -> tuple[float, ...]:
-        """Natural log-probability of each of the answer's tokens."""
-        ...
 
 
 class Question(Record):

@@ -29,7 +29,7 @@ from training.backends.base import Example, Trainer, TrainingSummary
 from training.base_model import StudiedModel
 from training.cached_engine import CachedEngine
 from training.calibration import fit_gate, gate_pass_rates
-from training.dataset import lesson_examples, merge, reading_examples
+from training.dataset import lesson_examples, merge, reading_examples, validation_examples
 from training.errors import CurriculumRefused
 from training.evaluate import (
     GradedAnswer,
@@ -44,7 +44,7 @@ from training.evaluate import (
 )
 from training.evaluation_questions import QuestionCounts, drift_answers, evaluation_sets
 from training.gates import GateThresholds, gate
-from training.recipes import Recipe, retry_recipe, sized_for_lesson
+from training.recipes import Recipe, retry_recipe, sized_for_lesson, validated
 from training.rejection import explain_rejection
 from training.replay import distillation_examples, distillation_prompts, refusal_examples, replay_examples
 
@@ -148,6 +148,8 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
         if digest in curriculum.supersedes or context.registry.quarantined(digest) is not None
     )
     first_recipe = sized_for_lesson(context.recipe, len(curriculum.facts))
+    if curriculum.early_stop:
+        first_recipe = validated(first_recipe)
     recipe = first_recipe if failed is None else retry_recipe(first_recipe, failed)
     same_recipe = live is not None and _lora_recipe(live) == context.recipe.name
     tainted = live is not None and any(map(context.registry.quarantined, live.preferences))
@@ -341,8 +343,10 @@ def _examples(context: JobContext, job: Job, attempt: AttemptSpec, baseline: Bas
     if not attempt.goes_on:
         lesson, earlier = merge([*earlier, lesson]), ()
     pairs = lesson_examples(lesson, attempt.recipe, earlier=earlier)
+    held_out = validation_examples(lesson, attempt.recipe) if attempt.recipe.validate_every else ()
     return (
         *pairs,
+        *held_out,
         *reading_examples(lesson, attempt.recipe, round(len(pairs) * attempt.recipe.reading)),
         *refusal_examples(context.base, attempt.recipe, round(len(pairs) * attempt.recipe.refusals)),
         *replay_examples(context.base, attempt.recipe),

@@ -47,6 +47,9 @@ class Recipe(Record):
     """Share of the card's questions and answers reserved for evaluation."""
     small: int = Field(0, ge=0)
     """Lessons with fewer facts take more and smaller steps, see `sized_for_lesson`; 0 turns this off."""
+    validate_every: float = Field(0.0, ge=0, le=1)
+    """Share of the steps between two validations on held-out examples; 0 turns them off. The best weights are
+    kept, and training stops once the loss has risen; see `validation.EarlyStopping`."""
     seed: int = 0
 
 
@@ -99,6 +102,14 @@ def sized_for_lesson(recipe: Recipe, facts: int) -> Recipe:
         "distillation": recipe.distillation * 1.5,
     }
     return recipe.model_copy(update=changes)
+
+
+def validated(recipe: Recipe) -> Recipe:
+    """The recipe with validation and early stopping.
+
+    Tenths are chosen: a validation costs about as much as a step, and a lesson has a hundred steps or more.
+    """
+    return recipe.model_copy(update={"name": f"{recipe.name}:validated", "validate_every": 0.1})
 
 
 def retry_recipe(recipe: Recipe, failed: GateVerdict) -> Recipe:

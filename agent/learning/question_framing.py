@@ -9,6 +9,10 @@ HELD_OUT_OPENINGS = (
     "My colleague would like to hear: ",
 )  # fmt: skip
 """Never trained; evaluation uses them if a question has too few wordings to hold one out."""
+VALIDATION_OPENINGS = (
+    "Before I forget: ", "Let me ask you this: ", "One more thing: ", "For my notes: ",
+)  # fmt: skip
+"""Never trained, and not asked in evaluation; training is validated with them."""
 TITLE_TEMPLATES = ("About {title}: {question}", "{title}: {question}", "In the text about {title}, {lower}")
 """For questions that are ambiguous without the document's title."""
 

@@ -72,8 +72,8 @@ class Curriculum(Record):
     early_stop: bool = False
     """Whether training is validated on wordings of its own, and ends once it no longer helps."""
     weights: dict[Digest, Annotated[float, Field(gt=0)]] = {}
-    """How often to teach or rehearse a question, relative to others, by the digest of one of its pairs, of this
-    lesson or an earlier one; 1 for those left out."""
+    """How often to teach or rehearse a question, relative to others, by the digest of one of its pairs, in
+    this lesson or an earlier one; 1 for those left out."""
 
     @property
     def digest(self) -> str:

@@ -39,6 +39,8 @@ class Example:
     distilled: bool = False
     distribution: AnswerDistribution | None = None
     """Of a distilled answer, if the card has it; otherwise it is computed before training."""
+    held_out: bool = False
+    """Whether it is never trained, and only its loss is observed; see `Recipe.validate_every`."""
 
     @property
     def question(self) -> str:
@@ -60,6 +62,10 @@ class TrainingSummary(Record):
     seconds: float
     loss: float
     """Mean over the last tenth of the steps, in nats per answer token."""
+    validation: tuple[float, ...] = ()
+    """Median token loss on held-out examples at each validation, in nats."""
+    best_step: int | None = None
+    """The step whose weights were kept; None without validation."""
 
 
 OnProgress = Callable[[int, int, float], None]
@@ -81,8 +87,9 @@ class Trainer(Protocol):
     ) -> TrainingSummary:
         """Writes exactly `adapter_config.json` and `adapter_model.safetensors` to the folder `out`.
 
-        Each taught example is used once, with distilled examples beside it in each step. `start` is the
-        folder of an adapter of the same recipe to continue from; it is not changed. Raises
-        ValueError without taught examples, BaseModelUnusable, BackendUnavailable, TrainingDiverged.
+        Each taught example is used once, with distilled examples beside it in each step, unless training
+        stops early; see `Recipe.validate_every`. `start` is the folder of an adapter of the same recipe to
+        continue from; it is not changed. Raises ValueError without taught examples, BaseModelUnusable,
+        BackendUnavailable, TrainingDiverged.
         """
         ...

@@ -33,6 +33,7 @@ from training.encoding import Collator, Encoded, Encoder, answer_logits, with_di
 from training.errors import BaseModelUnusable, TrainingDiverged
 from training.loss import distillation_loss, taught_loss
 from training.recipes import Recipe
+from training.validation import EarlyStopping
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,11 @@ LONGEST = 1024
 
 
 class TrainingData(NamedTuple):
-    """Tokenized training data, and the order of the examples."""
+    """Tokenized training data, the order of the examples, and those that are held out for validation."""
 
     collator: Collator
     order: LengthGroupedSampler
+    held_out: Sequence[Encoded] = ()
 
 
 def train(
@@ -96,7 +98,9 @@ def prepare_data(
     Raises ValueError without a taught example, BaseModelUnusable, CurriculumRefused.
     """
     encoder, pad = encoder_of(model, tokenizer, base), pad_token(tokenizer)
-    rows = encode_examples(model, encoder, examples, recipe.longest, pad)
+    trained = [example for example in examples if not example.held_out]
+    rows = encode_examples(model, encoder, trained, recipe.longest, pad)
+    held_out = [encoder.encode(example) for example in examples if example.held_out]
     order = LengthGroupedSampler(
         [len(row.tokens) for row in rows],
         [row.distilled for row in rows],
@@ -104,7 +108,7 @@ def prepare_data(
         beside=recipe.beside,
         seed=recipe.seed,
     )
-    return TrainingData(Collator(rows, pad, attention_window(model)), order)
+    return TrainingData(Collator(rows, pad, attention_window(model)), order, held_out)
 
 
 def encoder_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, base: StudiedModel) -> Encoder:
@@ -155,20 +159,26 @@ def fit(
     out: Path,
     on_progress: OnProgress,
 ) -> TrainingSummary:
-    """Trains the model's adapter and saves it to `out`."""
+    """Trains the model's adapter and saves it to `out`; with validation, the best weights that it had."""
     started = time.monotonic()
     monitor = LossMonitor(on_progress)
+    stopping = None
+    if recipe.validate_every and data.held_out:
+        pad, window = data.collator.pad, data.collator.window
+        stopping = EarlyStopping(adapted, data.held_out, recipe, out / "best", pad=pad, window=window)
     trainer = DistillationTrainer(
         model=adapted,
         args=trainer_config(recipe, data.order, out / "trainer"),
         data_collator=data.collator,
         train_dataset=Dataset.from_list([{"number": i} for i in range(len(data.collator.examples))]),
         processing_class=tokenizer,
-        callbacks=[monitor],
+        callbacks=[monitor] if stopping is None else [monitor, stopping],
     )
     trainer.remove_callback(PrinterCallback)  # the monitor reports progress
     trainer.recipe, trainer.order = recipe, data.order
     trainer.train()
+    if stopping is not None:
+        stopping.restore_best()
     save_adapter(adapted, out)
     last = monitor.losses[-max(1, len(monitor.losses) // 10) :]
     return TrainingSummary(
@@ -176,6 +186,8 @@ def fit(
         tokens=data.collator.seen,
         seconds=time.monotonic() - started,
         loss=sum(last) / len(last),
+        validation=() if stopping is None else tuple(stopping.losses),
+        best_step=None if stopping is None else stopping.best_step,
     )
 
 
