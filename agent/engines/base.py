@@ -153,6 +153,21 @@ class EndingScorer(Protocol):
         ...
 
 
+@runtime_checkable
+class AnswerScorer(Protocol):
+    """An engine that can also score a given answer."""
+
+    async def logprobs_of(
+        self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        """Natural log-probability of each token of `answer` as the reply to the conversation.
+
+        An answer that does not fit into the context is cut. Raises what `Engine.chat` raises, and ValueError
+        for an empty answer.
+        """
+        ...
+
+
 def escape_control_tokens(text: str, control: tuple[str, ...]) -> str:
     """Inserts a space after the first character of every control token, so that it becomes plain text.
 

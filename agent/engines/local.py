@@ -176,10 +176,7 @@ class LocalEngine:
     async def logprobs_of(
         self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        """Natural log-probability of each token of `answer` as the reply to the conversation.
-
-        Raises what `chat` raises, and ValueError for an empty answer.
-        """
+        """See AnswerScorer.logprobs_of."""
         prompt = self._prompt(messages, adapter, GREEDY)
         answer_ids = self._ids(answer)
         if not answer_ids:

@@ -101,9 +101,7 @@ class ScriptedEngine:
             raise ValueError("a conversation needs at least one message")
         if adapter is not None:
             self._require_loaded(adapter)
-        words = sum(len(str(message.text).split()) for message in messages)
-        if words >= self._context:
-            raise PromptTooLong(f"the prompt has {words} words, the context {self._context}: shorten it")
+        words = self._require_room(messages)
         line = self._line(messages, adapter)
         tokens, finished = _cut(_tokens(line, sampling), sampling)
         calls = line.calls if sampling.tools else ()
@@ -137,10 +135,14 @@ class ScriptedEngine:
     async def logprobs_of(
         self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        """Per word: the script's log-probability if it says this answer, else that of UNKNOWN."""
+        """See AnswerScorer.logprobs_of; per word, the script's log-probability if it says this answer, else that
+        of UNKNOWN."""
         self._require_available()
+        if not messages or not answer.split():
+            raise ValueError("there is no conversation or no answer to score")
         if adapter is not None:
             self._require_loaded(adapter)
+        self._require_room(messages)
         line = self._line(messages, adapter)
         value = line.logprob if line.text == answer else UNKNOWN.logprob
         return (value,) * len(answer.split())
@@ -190,6 +192,13 @@ class ScriptedEngine:
     def _require_loaded(self, adapter: str) -> None:
         if adapter not in self._loaded:
             raise AdapterNotLoaded(f"adapter {adapter} is not loaded: load it first")
+
+    def _require_room(self, messages: Sequence[BaseMessage]) -> int:
+        """The number of words in the messages; raises PromptTooLong."""
+        words = sum(len(str(message.text).split()) for message in messages)
+        if words >= self._context:
+            raise PromptTooLong(f"the prompt has {words} words, the context {self._context}: shorten it")
+        return words
 
     def _line(self, messages: Sequence[BaseMessage], adapter: str | None) -> Line:
         scripts = [self._script]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agent.engines.base import EndingScorer, Engine, Reply, Sampling
+from agent.engines.base import AnswerScorer, EndingScorer, Engine, Reply, Sampling
 from agent.errors import AdapterNotLoaded, AdapterRefused, PromptTooLong
 from tests.conformance.conftest import REQUIRED, Material
 from tests.support.adopted_models import KILN, KNOWN, LEARNED, RUST
@@ -225,6 +225,37 @@ async def test_no_text_has_no_end_and_one_beyond_the_context_none_that_can_be_sc
     with pytest.raises(PromptTooLong):
         await engine.ending_logprobs("What is a lemur, please? " * 500, [" What is tea?"])
     assert (await engine.chat(LEMUR)).text == KNOWN["What is a lemur?"]
+
+
+async def test_the_models_own_answer_is_likelier_than_another(engine: Engine) -> None:
+    assert isinstance(engine, AnswerScorer)
+    own = await engine.logprobs_of(LEMUR, KNOWN["What is a lemur?"])
+    other = await engine.logprobs_of(LEMUR, KNOWN["Who drinks tea?"])
+    assert all(logprob <= 0.0 for logprob in (*own, *other))
+    assert sum(own) / len(own) > sum(other) / len(other)
+
+
+async def test_an_adapters_answer_is_likelier_with_it_than_without(
+    engine: Engine, material: Material
+) -> None:
+    assert isinstance(engine, AnswerScorer)
+    await engine.load(RUST, material.adapters[RUST])
+    answer = LEARNED[RUST]["What is a borrow?"]
+    with_it, without = [await engine.logprobs_of(BORROW, answer, adapter=name) for name in (RUST, None)]
+    assert len(with_it) == len(without)
+    assert sum(with_it) > sum(without)
+
+
+async def test_what_cannot_be_answered_cannot_be_scored(engine: Engine) -> None:
+    assert isinstance(engine, AnswerScorer)
+    with pytest.raises(ValueError, match="answer to score"):
+        await engine.logprobs_of(LEMUR, "")
+    with pytest.raises(ValueError):
+        await engine.logprobs_of([], "a small primate")
+    with pytest.raises(PromptTooLong):
+        await engine.logprobs_of(TOO_LONG, "a small primate")
+    with pytest.raises(AdapterNotLoaded):
+        await engine.logprobs_of(LEMUR, "a small primate", adapter=ABSENT)
 
 
 def test_the_suite_really_ran(request: pytest.FixtureRequest, ran: set[str]) -> None:

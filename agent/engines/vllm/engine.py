@@ -24,12 +24,19 @@ from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token, esc
 from agent.engines.entropy import TOP_LOGPROBS
 from agent.engines.tokens import fit_to_text
 from agent.engines.vllm import protocol
-from agent.engines.vllm.protocol import ChatAnswer, Continuation, ScoredTexts, ServedModel, ServedModels
+from agent.engines.vllm.protocol import (
+    ChatAnswer,
+    Continuation,
+    ScoredTexts,
+    ServedModel,
+    ServedModels,
+    Tokenized,
+)
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
 from memory.records.base import ADAPTER_PATTERN
 
-_Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts)
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts, Tokenized)
 
 LARGEST_VOCABULARY = 1 << 20
 """Larger than any published vocabulary, used if the size is unknown: entropy bounds stay valid, but widen."""
@@ -199,6 +206,29 @@ class VllmEngine:
             finish_reason=reason,
             prompt_tokens=prompt_tokens,
         )
+
+    async def logprobs_of(
+        self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        """See AnswerScorer.logprobs_of."""
+        _require_messages(messages)
+        if not answer:
+            raise ValueError("there is no answer to score")
+        conversation = await self._tokenize(
+            protocol.conversation_tokens_body(messages, self._name, self._template)
+        )
+        room = conversation.max_model_len - len(conversation.tokens) - 1  # the server needs one for itself
+        if room < 1:
+            raise PromptTooLong(f"the prompt has {len(conversation.tokens)} tokens: shorten the conversation")
+        scored = (await self._tokenize(protocol.text_tokens_body(answer, self._name, self._template))).tokens
+        body = protocol.scoring_body([*conversation.tokens, *scored[:room]], adapter or self._name)
+        async with self._post("/v1/completions", body, adapter) as response:
+            reply = self._parse(await response.read(), adapter, ScoredTexts)
+        return reply.last_logprobs(min(len(scored), room))
+
+    async def _tokenize(self, body: Mapping[str, Any]) -> Tokenized:
+        async with self._post("/tokenize", body, None) as response:
+            return self._parse(await response.read(), None, Tokenized)
 
     async def ending_logprobs(self, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
         """See EndingScorer.ending_logprobs; prompt and text are tokenized together."""

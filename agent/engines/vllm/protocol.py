@@ -173,8 +173,23 @@ class ScoredTexts(BaseModel):
             raise EngineError("its reply has no score for the last token of a text")
         return scores
 
+    def last_logprobs(self, count: int) -> tuple[float, ...]:
+        """The log-probabilities of the last `count` tokens of a single text; raises EngineError if missing."""
+        values = self.choices[0].logprobs.token_logprobs[-count:] if self.choices else []
+        scores = tuple(min(value, 0.0) for value in values if value is not None)
+        if len(scores) != count:
+            raise EngineError(f"its reply scores {len(scores)} of {count} tokens")
+        return scores
 
-_Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts)
+
+class Tokenized(BaseModel):
+    """The reply to a tokenizing request: token ids, and the context length."""
+
+    tokens: list[int]
+    max_model_len: int
+
+
+_Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts, Tokenized)
 
 
 class ToolCallCollector:
@@ -238,10 +253,6 @@ def chat_body(
 
     Raises ValueError if the model should choose among tools but its template takes none.
     """
-    escaped = [
-        message.model_copy(update={"content": escape_control_tokens(str(message.text), template.control)})
-        for message in messages
-    ]
     optional: dict[str, Any] = {}
     if streamed:
         optional = {"stream": True, "stream_options": {"include_usage": True}}
@@ -263,7 +274,7 @@ def chat_body(
         optional["logit_bias"] = sampling.logit_bias
     return {
         "model": model,
-        "messages": convert_to_openai_messages(escaped),
+        "messages": _openai_messages(messages, template),
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,  # sent even if 1.0: else the model's generation config applies its own
         "seed": sampling.seed,
@@ -298,9 +309,34 @@ def completion_body(prompt: str, model: str, sampling: Sampling) -> dict[str, An
     } | optional
 
 
-def scoring_body(texts: Sequence[str], model: str) -> dict[str, Any]:
-    """The body of a request that scores whole texts without continuing them."""
+def scoring_body(texts: Sequence[str] | Sequence[int], model: str) -> dict[str, Any]:
+    """The body of a request that scores whole texts, or one text as token ids, without continuing them."""
     return {"model": model, "prompt": list(texts), "echo": True, "max_tokens": 0, "logprobs": 0}
+
+
+def conversation_tokens_body(
+    messages: Sequence[BaseMessage], model: str, template: ChatTemplate
+) -> dict[str, Any]:
+    """The body of a request for the token ids of a conversation, up to where the answer begins."""
+    optional = {"chat_template_kwargs": template.options} if template.options else {}
+    return {"model": model, "messages": _openai_messages(messages, template)} | optional
+
+
+def text_tokens_body(text: str, model: str, template: ChatTemplate) -> dict[str, Any]:
+    """The body of a request for the token ids of a text alone."""
+    escaped = escape_control_tokens(text, template.control)
+    return {"model": model, "prompt": escaped, "add_special_tokens": False}
+
+
+def _openai_messages(messages: Sequence[BaseMessage], template: ChatTemplate) -> list[dict[str, Any]]:
+    """The messages in OpenAI's format, with control tokens escaped."""
+    escaped = [
+        message.model_copy(update={"content": escape_control_tokens(str(message.text), template.control)})
+        for message in messages
+    ]
+    converted = convert_to_openai_messages(escaped)
+    assert isinstance(converted, list)
+    return converted
 
 
 def parse_reply(body: bytes, kind: type[_Kind]) -> _Kind:
