@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from api.errors import Forbidden
 from memory.server.keys import Scope
 
-GRAPH_SCOPES: dict[str, Scope] = {"learn": "learn"}
+GRAPH_SCOPES: dict[str, Scope] = {"learn": "learn", "night": "learn"}
 """Scopes of graphs; all others need `chat`."""
 
 
