@@ -6,7 +6,7 @@ DBOS keeps the schedules, and `RunService.fire_cron` starts the runs.
 import uuid
 from datetime import datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, croniter  # type: ignore[import-untyped]
 from fastapi import Response
@@ -17,6 +17,7 @@ from api.callers import Caller
 from api.compose import Service, ServiceDep
 from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, langgraph_router, select_fields
 from api.langgraph.run_requests import ConfigBody, Nodes, RunBody
+from api.timezones import known_timezone
 from graphs.server.graph_spec import validated
 from memory.server.crons import Cron, CronSpec
 from memory.server.threads import Json
@@ -41,14 +42,7 @@ class CronSchedule(Body):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, name: str | None) -> str | None:
-        if name is not None:
-            try:
-                ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                raise ValueError(
-                    f"unknown time zone {name!r}: send an IANA name such as Europe/Berlin"
-                ) from None
-        return name
+        return None if name is None else known_timezone(name)
 
 
 class CronBody(CronSchedule, RunBody):
