@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from agent.grading import normalise
 from memory.records.curricula import Form
 from tests.support.adapters import fact, pair
 from tests.support.lessons import LESSON, RECIPE, lesson
@@ -12,8 +13,10 @@ from training.dataset import (
     form_exposures,
     lesson_examples,
     merge,
+    question_weights,
     reading_examples,
     repeated_pairs,
+    validation_examples,
 )
 
 
@@ -116,3 +119,69 @@ def test_a_long_sentence_is_never_shown_beside_a_question() -> None:
     assert not any(long in example.question for example in reading_examples(lesson, RECIPE, 60))
     only = LESSON.model_copy(update={"pairs": pairs[:3], "facts": facts[:1]})
     assert reading_examples(only, RECIPE, 10) == ()
+
+
+def test_a_surprising_question_is_rehearsed_more_often_in_proportion_to_its_weight() -> None:
+    earlier = lesson("glimmet", "frond", "cask")
+    asked = {pair.question: (pair.fact_id, pair.form, pair.answer) for pair in earlier.pairs}
+    surprising, boring = list(dict.fromkeys(asked.values()))[:2]
+    weights = {pair.digest: 4.0 for pair in earlier.pairs if asked[pair.question] == surprising}
+    weights |= {pair.digest: 0.5 for pair in earlier.pairs if asked[pair.question] == boring}
+    weighted = LESSON.model_copy(update={"weights": weights})
+    taught = len(repeated_pairs(LESSON, RECIPE))
+    recipe = RECIPE.model_copy(update={"rehearsal": 4 * (len(set(asked.values())) + 2.5) / taught})
+    again = [e.question for e in lesson_examples(weighted, recipe, earlier=[earlier])[taught:]]
+    counts = Counter(asked[question] for question in again)
+    assert counts == dict.fromkeys(asked.values(), 4) | {surprising: 16, boring: 2}
+
+
+def test_weights_leave_the_number_of_rehearsed_examples_as_it_is() -> None:
+    earlier = [lesson("glimmet", "frond", "cask"), lesson("tarrow", "vellow", "sprig")]
+    weights = {pair.digest: 0.25 + i % 7 for i, pair in enumerate(earlier[0].pairs)}
+    weighted = LESSON.model_copy(update={"weights": weights})
+    counts = {len(lesson_examples(each, RECIPE, earlier=earlier)) for each in (LESSON, weighted)}
+    assert len(counts) == 1
+
+
+def test_the_weight_of_a_held_out_wording_is_that_of_its_question() -> None:
+    earlier = lesson("glimmet", "frond", "cask")
+    held = earlier.held_out[0]
+    found = question_weights(earlier, {held.digest: 3.0})
+    assert found == {(held.fact_id, held.form, normalise(held.answer)): 3.0}
+
+
+def test_a_weighted_question_of_the_lesson_itself_is_taught_as_often_as_its_weight_says() -> None:
+    first = LESSON.pairs[0]
+    for weight, count in ((2.0, 2 * exposures(first, RECIPE)), (0.01, 1)):
+        weighted = LESSON.model_copy(update={"weights": {first.digest: weight}})
+        same = [p for p in repeated_pairs(weighted, RECIPE) if p.answer == first.answer]
+        assert sum(p.form == first.form and p.fact_id == first.fact_id for p in same) == count
+
+
+def test_weighted_examples_are_the_same_each_time_and_without_weights_nothing_changes() -> None:
+    earlier = [lesson("glimmet", "frond", "cask")]
+    weighted = LESSON.model_copy(update={"weights": {earlier[0].pairs[0].digest: 3.0}})
+    assert lesson_examples(weighted, RECIPE, earlier=earlier) == lesson_examples(
+        weighted, RECIPE, earlier=earlier
+    )
+    assert LESSON.model_copy(update={"weights": {}}).digest == LESSON.digest != weighted.digest
+
+
+def test_validation_asks_each_question_in_words_that_are_neither_trained_nor_evaluated() -> None:
+    examples = validation_examples(LESSON, RECIPE)
+    taken = {pair.question for pair in (*LESSON.pairs, *LESSON.held_out)}
+    assert examples
+    assert all(example.held_out and example.question not in taken for example in examples)
+    assert len({example.question for example in examples}) == len(examples)
+    assert {example.answer for example in examples} <= {pair.answer for pair in LESSON.pairs}
+    assert validation_examples(LESSON, RECIPE) == examples
+
+
+def test_validation_leaves_out_what_can_be_guessed() -> None:
+    assert not {example.answer for example in validation_examples(LESSON, RECIPE)} & {"Yes", "No"}
+
+
+def test_a_merged_curriculum_is_trained_as_its_last_lesson_says() -> None:
+    weighted = LESSON.model_copy(update={"weights": {LESSON.pairs[0].digest: 2.0}, "early_stop": True})
+    merged = merge([lesson("tarrow"), weighted])
+    assert (merged.weights, merged.early_stop) == (weighted.weights, True)
