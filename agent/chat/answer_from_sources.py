@@ -178,7 +178,7 @@ def sources_prompt(
     if not sources:
         return None
     text = "\n".join(sources)
-    recent = _recent(earlier, room - _estimated_tokens(text))
+    recent = _recent(earlier, room - estimated_tokens(text))
     return [*recent, HumanMessage(PROMPT.format(sources=text, question=question)), *after]
 
 
@@ -189,7 +189,7 @@ def _fitting(ranked: Sequence[SentenceCandidate], room: int) -> list[str]:
     for candidate in likely:
         title = candidate.passage.title
         line = f"{title}: {candidate.reading}" if title else candidate.reading
-        room -= _estimated_tokens(line) + 1
+        room -= estimated_tokens(line) + 1
         if room < 0:
             break
         lines.append(line)
@@ -214,10 +214,10 @@ def _recent(earlier: Sequence[BaseMessage], room: int) -> list[BaseMessage]:
 
 def _message_tokens(message: BaseMessage) -> int:
     calls = getattr(message, "tool_calls", None)
-    return MESSAGE_TOKENS + _estimated_tokens(message.text) + (_estimated_tokens(str(calls)) if calls else 0)
+    return MESSAGE_TOKENS + estimated_tokens(message.text) + (estimated_tokens(str(calls)) if calls else 0)
 
 
-def _estimated_tokens(text: str) -> int:
+def estimated_tokens(text: str) -> int:
     """Estimated number of tokens in the text, rarely too low."""
     data = text.encode(errors="replace")
     others = len(data.translate(None, _LETTERS))

@@ -1,0 +1,119 @@
+"""Gives an archived answer again to the same question, as long as the sources still say what it cites.
+
+Two questions count as the same only if they differ in nothing but politeness, articles, plurals and
+punctuation; their cosine must agree. Anything else may change the answer: `from` and `to`, `first` and
+`last`, `C` and `C++`, or the order of two names.
+"""
+
+import re
+from collections.abc import Sequence
+
+from langchain_core.messages import BaseMessage
+
+from agent.chat.abstention import detect_language, reply_language
+from agent.chat.sentence_candidates import shortlist
+from agent.chat.support import contradicts, quantities
+from memory.language.content_words import CLOSED_CLASS
+from memory.language.text import singular
+from memory.nights.answers import AnswerArchive
+from memory.records.knowledge import Citation, Findings, Passage
+from memory.records.nights import ArchivedAnswer
+
+SAME_QUESTION = 0.92
+"""Least cosine of two wordings of one question; `same_wording` decides what the embedding cannot see."""
+CANDIDATES = 3
+"""Archived questions that are compared."""
+
+_CONTRACTED = (
+    (re.compile(r"\b(what|who|where|when|how|why|that|there|it)['\u2019]s\b", re.IGNORECASE), r"\1 is"),
+    (re.compile(r"\bcan['\u2019]t\b", re.IGNORECASE), "can not"),
+    (re.compile(r"\bcannot\b", re.IGNORECASE), "can not"),
+    (re.compile(r"\bwon['\u2019]t\b", re.IGNORECASE), "will not"),
+    (re.compile(r"n['\u2019]t\b", re.IGNORECASE), " not"),
+)
+_POLITE = re.compile(
+    r"^(?:(?:hi|hello|hey|please|kindly|so|and|well|ok(?:ay)?)[\s,!.]+)*"
+    r"(?:(?:(?:can|could|would|will) you (?:please |kindly )?|please |kindly )?"
+    r"(?:tell me|explain(?: to me)?|let me know)[\s,:]+"
+    r"|do you (?:happen to )?know[\s,:]+|i(?:['\u2019]d| would) like to know[\s,:]+|i wonder[\s,:]+)?",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(r"[\s,.!?]*\b(?:please|thanks|thank you|kindly)[\s,.!?]*$", re.IGNORECASE)
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
+_SILENT = frozenset(
+    {"a", "an", "the", ".", ",", "?", "!", ";", ":", '"', "'", "\u201c", "\u201d", "\u2018", "\u2019"}
+)
+
+
+async def archived_answer(
+    question: str, messages: Sequence[BaseMessage], findings: Findings, archive: AnswerArchive
+) -> ArchivedAnswer | None:
+    """The best archived answer to this question that stands, in the language of the conversation; else None.
+
+    `findings` are what the library says to the question. Raises StoreUnavailable.
+    """
+    if not findings.evidence:
+        return None
+    for answer, cosine in await archive.search(question, domain=None, limit=CANDIDATES):
+        if (
+            cosine >= SAME_QUESTION
+            and same_wording(question, answer.question)
+            and _in_language(answer.answer, messages)
+            and _stands(answer.citations, findings)
+            and not _disputed(question, answer, findings)
+        ):
+            return answer
+    return None
+
+
+def _in_language(answer: str, messages: Sequence[BaseMessage]) -> bool:
+    language = reply_language(messages)
+    return (detect_language(answer) or language) == language
+
+
+def same_wording(first: str, second: str) -> bool:
+    """Whether two questions differ in nothing that could change their answer."""
+    one = _key(first)
+    return bool(one) and one == _key(second) and quantities(first) == quantities(second)
+
+
+def _key(question: str) -> tuple[str, ...]:
+    """The question's words and symbols in order, in the singular, without politeness and articles."""
+    text = " ".join(question.split())
+    for pattern, replacement in _CONTRACTED:
+        text = pattern.sub(replacement, text)
+    text = _THANKS.sub("", _POLITE.sub("", text))
+    tokens = [_normalised(match, text) for match in _TOKEN.finditer(text)]
+    return tuple(token for token in tokens if token not in _SILENT)
+
+
+def _normalised(match: re.Match[str], text: str) -> str:
+    """A token for comparison. Symbols inside or before a word stay, such as those of `C++` and `.NET`."""
+    token, inside = match[0], text[match.end() : match.end() + 1].strip() != ""
+    lower = token.lower().replace("\u2019", "'")
+    if not token[0].isalnum():
+        return f"symbol {token}" if token == "." and inside else token
+    if match.start() and token != lower and lower in CLOSED_CLASS:
+        return f"name {token}"  # `US` is not `us`, and `May` not `may`
+    return f"{singular(lower.removesuffix(chr(39) + 's'))}'s" if lower.endswith("'s") else singular(lower)
+
+
+def _stands(citations: Sequence[Citation], findings: Findings) -> bool:
+    """Whether every cited sentence is still in a found passage of its document, word for word."""
+    passages = [hit.passage for hit in findings.evidence]
+    return bool(citations) and all(
+        any(_holds(passage, citation) for passage in passages) for citation in citations
+    )
+
+
+def _holds(passage: Passage, citation: Citation) -> bool:
+    return passage.source == citation.source and citation.quote in passage.text
+
+
+def _disputed(question: str, answer: ArchivedAnswer, findings: Findings) -> bool:
+    """Whether a sentence that is found for the question contradicts one that the answer cites."""
+    return any(
+        contradicts(" ".join(citation.quote.split()), candidate.reading)
+        for candidate in shortlist(question, findings)
+        for citation in answer.citations
+    )
