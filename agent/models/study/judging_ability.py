@@ -14,6 +14,7 @@ from memory.records.base import Record, Share
 CASES = Path(__file__).with_name("judge_cases.jsonl")
 UNLIKELY = -20.0
 """Log-probability, in nats, assumed for a word that is not among the reported alternatives."""
+UNAIDED = "asked, without it"
 
 
 class JudgeCase(Record):
@@ -69,6 +70,11 @@ def score_judgements(cases: Sequence[JudgeCase], answers: Sequence[LoggedAnswer]
         )
     hits = sum(is_correct(case.answer, [case.reference]) == case.right for case in cases)
     return (*scores, JudgingScore(way="rules (agent.grading)", accuracy=hits / count, auroc=None))
+
+
+def unaided_accuracy(scores: Sequence[JudgingScore]) -> float | None:
+    """Accuracy of the model when asked without the right answer; None if it was not asked."""
+    return next((score.accuracy for score in scores if score.way == UNAIDED), None)
 
 
 def _log_odds(answer: LoggedAnswer) -> float:

@@ -30,7 +30,12 @@ from agent.models.study.bank_grading import (
     unknown_questions,
 )
 from agent.models.study.decline_phrases import decline_phrases
-from agent.models.study.judging_ability import JudgingScore, judge_prompts, score_judgements
+from agent.models.study.judging_ability import (
+    JudgingScore,
+    judge_prompts,
+    score_judgements,
+    unaided_accuracy,
+)
 from agent.models.study.model_files import ModelInfo, inspect_model
 from agent.models.study.replay_answers import replay_answers, replay_distributions, turns_of
 from agent.models.study.speed import measure_speed
@@ -199,6 +204,7 @@ def make_study(
     reads = _share(
         [is_correct(a.text, [q.answer]) for q, a in zip(material.reading, replies.reading, strict=True)]
     )
+    judgements = score_judgements(material.judging, replies.judging) if material.judging else ()
     quality = calibrated.quality
     verdict, reasons = decide_verdict(
         StudyFigures(
@@ -233,6 +239,7 @@ def make_study(
         speed=speed,
         verdict=verdict,
         reasons=(*reasons, *calibrated.reasons),
+        judging=unaided_accuracy(judgements),
     )
     return Study(
         card=card,
@@ -245,7 +252,7 @@ def make_study(
         calibrated=calibrated,
         labels=labels,
         reads=reads,
-        judgements=score_judgements(material.judging, replies.judging) if material.judging else (),
+        judgements=judgements,
         tools=score_tool_use(material.tools, replies.tools),
         seconds=seconds,
         logged=logged,
