@@ -45,9 +45,17 @@ class Client:
         headers = {"Content-Type": "application/json"}  # also for NaN, which the service refuses by name
         return self._request("POST", path, seconds, content=json.dumps(body), headers=headers)
 
-    def delete(self, path: str) -> None:
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        """The reply's JSON. Raises Unreachable, Refused."""
+        return self._request("PUT", path, json=body)
+
+    def delete(self, path: str, **query: str | int | None) -> None:
         """Raises Unreachable, Refused."""
-        self._request("DELETE", path)
+        self._request("DELETE", path, params=_without_none(query))
+
+    def download(self, path: str, **query: str | int | None) -> bytes:
+        """The reply's body as it is. Raises Unreachable, Refused."""
+        return self._reply("GET", path, params=_without_none(query)).content
 
     def upload(self, path: str, data: bytes, media_type: str, **query: str) -> Any:
         """Sends bytes as they are; returns the reply's JSON. Raises Unreachable, Refused."""
@@ -110,6 +118,16 @@ class Client:
                     name = number = data = ""
 
     def _request(self, method: str, path: str, seconds: float = REPLY_SECONDS, **request: Any) -> Any:
+        response = self._reply(method, path, seconds, **request)
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            problem = f"{response.url} is something else: check the id, and that the service is Nightschool"
+            raise Refused(response.status_code, problem) from error
+
+    def _reply(
+        self, method: str, path: str, seconds: float = REPLY_SECONDS, **request: Any
+    ) -> httpx.Response:
         timeout = httpx.Timeout(REPLY_SECONDS, read=seconds)
         try:
             response = self._http.request(method, path, timeout=timeout, **request)
@@ -120,11 +138,7 @@ class Client:
             raise self._unreachable() from error
         if response.is_error:
             raise _refused(response)
-        try:
-            return response.json() if response.content else None
-        except ValueError as error:
-            problem = f"{response.url} is something else: check the id, and that the service is Nightschool"
-            raise Refused(response.status_code, problem) from error
+        return response
 
     def _unreachable(self) -> Unreachable:
         return Unreachable(f"the service does not answer at {self._url}: start it with `nightschool up`")

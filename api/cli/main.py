@@ -23,6 +23,7 @@ from api.cli import (
     learn,
     library,
     models,
+    night,
     preferences,
     report,
     serve,
@@ -71,6 +72,11 @@ app.add_typer(
 )
 app.add_typer(
     preferences.app, name="preferences", help="Build preference sets from feedback; list, show, train them."
+)
+app.add_typer(
+    night.app,
+    name="night",
+    help="Nights: the service goes over its day. Run, follow, stop, schedule, report.",
 )
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
