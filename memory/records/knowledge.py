@@ -47,8 +47,8 @@ class Fact(Record):
     negated: bool = False
     """Whether the text denies the fact."""
     said_by: str | None = None
-    """Pseudonym of the user or conversation that said it: true of them only, and found by their searches alone.
-    None for facts from documents."""
+    """Pseudonym of the user or conversation that said it: true of them only, and found by their searches
+    alone. None for facts from documents."""
     said_at: datetime | None = None
     valid_until: datetime | None = None
     """The end of what was announced, such as a deadline; None if it does not end."""

@@ -1,0 +1,182 @@
+"""Makes statements of the day's turns, and keeps each user's knowledge of themselves consistent.
+
+Safe to repeat: the same turns change nothing the second time.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from agent.nights.statements.contradictions import contradicted_by
+from agent.nights.statements.extract import extract_statements
+from agent.nights.statements.facts import statement_fact, statement_source
+from agent.nights.statements.utterances import utterances_of
+from memory.records.base import Record
+from memory.records.interactions import Interaction
+from memory.records.nights import Statement, StatementStatus
+from memory.semantic.base import SemanticMemory
+
+MOST = 100_000
+"""Statements that are compared at once."""
+
+
+class StatementStore(Protocol):
+    """The part of the store of nights that holds statements."""
+
+    async def save_statements(self, statements: Sequence[Statement]) -> int:
+        """Saves statements in place of those with the same ids; returns how many ids are new."""
+        ...
+
+    async def statements(
+        self,
+        *,
+        unit: str | None = None,
+        domain: str | None = None,
+        status: StatementStatus | None = None,
+        limit: int = 1000,
+    ) -> tuple[Statement, ...]:
+        """Statements that match all filters."""
+        ...
+
+    async def delete_unit(self, unit: str) -> int:
+        """Deletes what a unit stated."""
+        ...
+
+
+class Consolidation(Record):
+    """What came of the day's statements."""
+
+    new: int = 0
+    repeated: int = 0
+    contradicted: int = 0
+    """Statements that a later one, or one of the same moment, contradicts."""
+    stale: int = 0
+    """Those whose validity has passed since the last time."""
+    contradictions: tuple[tuple[str, str], ...] = ()
+    """Ids of the later and the earlier statement of each."""
+
+
+async def consolidate(
+    turns: Sequence[Interaction], *, store: StatementStore, semantic: SemanticMemory, now: datetime
+) -> Consolidation:
+    """Stores what the users of the turns stated, as statements and as facts that only they can find.
+
+    Call it for each batch of turns, oldest first. Raises StoreUnavailable.
+    """
+    found = await asyncio.to_thread(extract_statements, utterances_of(turns))
+    by_unit: dict[str, list[Statement]] = defaultdict(list)
+    for statement in found:
+        by_unit[statement.unit].append(statement)
+    total = Consolidation()
+    for unit, said in sorted(by_unit.items()):
+        known = await store.statements(unit=unit, limit=MOST)
+        merged = await asyncio.to_thread(merge, known, said, now)
+        await _keep(merged.changed, store, semantic)
+        total = _sum(total, merged.counts)
+    return _sum(total, await expire(store=store, semantic=semantic, now=now))
+
+
+async def expire(*, store: StatementStore, semantic: SemanticMemory, now: datetime) -> Consolidation:
+    """Marks the statements stale whose validity has passed."""
+    current = await store.statements(status="current", limit=MOST)
+    passed = [s for s in current if s.valid_until is not None and s.valid_until < now]
+    await _keep([s.model_copy(update={"status": "stale"}) for s in passed], store, semantic)
+    return Consolidation(stale=len(passed))
+
+
+async def forget_unit(unit: str, *, store: StatementStore, semantic: SemanticMemory) -> int:
+    """Deletes everything that a user or conversation stated; returns how many statements there were."""
+    for statement in await store.statements(unit=unit, limit=MOST):
+        await semantic.remove(statement_source(statement.id))
+    return await store.delete_unit(unit)
+
+
+class Merged(NamedTuple):
+    """Statements that are new or changed, and counts of what happened to them."""
+
+    changed: tuple[Statement, ...]
+    counts: Consolidation
+
+
+def merge(known: Sequence[Statement], said: Sequence[Statement], now: datetime) -> Merged:
+    """The statements of one unit with those that were just found."""
+    before = {s.id: s for s in known}
+    after = dict(before)
+    repeated = 0
+    for statement in sorted(said, key=lambda s: (s.said_at, s.interaction_id)):
+        earlier = after.get(statement.id)
+        if earlier is None:
+            after[statement.id] = statement
+        elif (statement.said_at, statement.interaction_id) > (earlier.said_at, earlier.interaction_id):
+            moved = {"said_at": statement.said_at, "interaction_id": statement.interaction_id}
+            after[statement.id] = earlier.model_copy(update=moved)
+            repeated += 1
+    settled = _settled(list(after.values()), now)
+    changed = tuple(s for s in settled if before.get(s.id) != s)
+    superseded = [s for s in changed if _lost(s) and not (s.id in before and _lost(before[s.id]))]
+    old_pairs = {(s.id, other) for s in known for other in s.contradicts}
+    pairs = tuple((s.id, other) for s in changed for other in s.contradicts if (s.id, other) not in old_pairs)
+    return Merged(
+        changed,
+        Consolidation(
+            new=len(after) - len(before),
+            repeated=repeated,
+            contradicted=len([s for s in superseded if s.valid_until is None or s.valid_until >= now]),
+            stale=len([s for s in superseded if s.valid_until is not None and s.valid_until < now]),
+            contradictions=pairs,
+        ),
+    )
+
+
+def _lost(statement: Statement) -> bool:
+    return statement.status != "current"
+
+
+def _settled(statements: Sequence[Statement], now: datetime) -> list[Statement]:
+    """The statements with their status: of contradicting ones the latest holds, and none of one moment."""
+    status: dict[str, StatementStatus] = {}
+    earlier_ids: dict[str, tuple[str, ...]] = {}
+    by_slot: dict[str, list[Statement]] = defaultdict(list)
+    for statement in sorted(statements, key=lambda s: (s.said_at, s.id)):
+        seen = by_slot[statement.subject.casefold()]
+        against = contradicted_by(statement, seen)
+        earlier_ids[statement.id] = against
+        for other in seen:
+            if other.id in against:
+                same_moment = other.said_at == statement.said_at
+                status[other.id] = "contradicted" if same_moment else "stale"
+                if same_moment:
+                    status[statement.id] = "contradicted"
+        seen.append(statement)
+    for statement in statements:
+        if statement.valid_until is not None and statement.valid_until < now:
+            status[statement.id] = "stale"
+    return [
+        s.model_copy(
+            update={
+                "status": status.get(s.id, "current"),
+                "contradicts": tuple(dict.fromkeys([*s.contradicts, *earlier_ids[s.id]])),
+            }
+        )
+        for s in statements
+    ]
+
+
+async def _keep(statements: Sequence[Statement], store: StatementStore, semantic: SemanticMemory) -> None:
+    """Writes the facts first, so that a step that was broken off writes them again."""
+    for statement in statements:
+        await semantic.remove(statement_source(statement.id))
+    await semantic.add([statement_fact(s) for s in statements if s.status == "current"])
+    await store.save_statements(statements)
+
+
+def _sum(one: Consolidation, other: Consolidation) -> Consolidation:
+    return Consolidation(
+        new=one.new + other.new,
+        repeated=one.repeated + other.repeated,
+        contradicted=one.contradicted + other.contradicted,
+        stale=one.stale + other.stale,
+        contradictions=one.contradictions + other.contradictions,
+    )

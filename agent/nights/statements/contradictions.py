@@ -1,0 +1,86 @@
+"""Finds statements of one unit that cannot both hold: another object of a relation that has one, or a denial.
+
+What has been (`lived in Bern`) contradicts nothing that is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import lemminflect  # type: ignore[import-untyped]
+
+from agent.nights.statements.words import words_of
+from memory.language.text import key, singular, words
+from memory.records.nights import Statement
+
+_AUXILIARIES = frozenset("am is are was were be been being has have had do does did will can".split())
+_PAST = frozenset({"was", "were", "did", "had"})
+_DENIALS = frozenset({"not", "never"})
+_OWNED = re.compile(r"(?:'s|s') |\bof\b", re.IGNORECASE)
+_NAMES_OR_NUMBERS = re.compile(r"[A-Z0-9]")
+
+
+class Relation(NamedTuple):
+    """A relation in its base form: `live in` for `has been living in`."""
+
+    base: str
+    """Its words, joined by hyphens."""
+    denied: bool
+    past: bool
+
+
+def base_relation(relation: str) -> Relation:
+    """The relation without tense, auxiliaries and negation."""
+    every = [w for w in words(relation) if w not in _DENIALS]
+    denied = any(w in _DENIALS for w in words(relation))
+    rest = list(every)
+    while len(rest) > 1 and rest[0] in _AUXILIARIES and _is_verb(rest[1]):
+        rest = rest[1:]
+    if not rest:
+        return Relation("", denied, False)
+    base = _base(rest[0])
+    past = every[0] in _PAST or (rest[0] != base and rest[0] in lemminflect.getInflection(base, tag="VBD"))
+    perfect = every[0] in ("has", "have") and len(rest) < len(every) and not rest[0].endswith("ing")
+    active_past = past and (len(rest) == len(every) or every[0] in _PAST)
+    return Relation("-".join([base, *rest[1:]]), denied, active_past or perfect)
+
+
+def contradicts(one: Statement, other: Statement) -> bool:
+    """Whether two statements of the same unit exclude each other."""
+    if one.unit != other.unit or one.id == other.id or key(one.subject) != key(other.subject):
+        return False
+    first, second = base_relation(one.relation), base_relation(other.relation)
+    if first.base != second.base or first.past or second.past:
+        return False
+    same = key(one.object) == key(other.object)
+    if first.denied != second.denied:
+        return same
+    return not same and not first.denied and _has_one_object(one, first) and _has_one_object(other, second)
+
+
+def contradicted_by(later: Statement, earlier: Sequence[Statement]) -> tuple[str, ...]:
+    """The ids of the statements that `later` contradicts."""
+    return tuple(sorted(each.id for each in earlier if contradicts(later, each)))
+
+
+def _has_one_object(statement: Statement, relation: Relation) -> bool:
+    """Whether the relation holds of one object at a time, for this subject."""
+    if relation.base.partition("-")[0] != "be":
+        return relation.base in words_of("functional")
+    subject = statement.subject
+    if "favourite" in subject or "favorite" in subject:
+        return True
+    people = {singular(word) for word in words(subject)} & words_of("household")
+    owned = _OWNED.search(subject) is not None and not people
+    return owned and _NAMES_OR_NUMBERS.search(statement.object) is not None
+
+
+def _base(word: str) -> str:
+    lemmas = lemminflect.getLemma(word, upos="VERB")
+    return str(lemmas[0]) if lemmas else word
+
+
+def _is_verb(word: str) -> bool:
+    return word in _AUXILIARIES or bool(lemminflect.getAllLemmas(word, upos="VERB"))

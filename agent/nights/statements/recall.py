@@ -1,0 +1,73 @@
+"""Answers a user's question from what they stated themselves: `You said on 7 May 2023: ...`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from agent.chat.answer_from_sources import MIN_CHANCE
+from agent.chat.sentence_candidates import rerank, shortlist
+from agent.nights.statements.dates import spelled_date
+from agent.nights.statements.utterances import THE_USER
+from memory.embedding.embedder import Embedder
+from memory.language.content_words import content_words, coverage
+from memory.records.base import Record, digest_of
+from memory.records.knowledge import Citation, Evidence, Fact, Findings, Passage
+
+MOST = 8
+"""Statements that are ranked, after those with the most words of the question: as many as passages of a search."""
+MIN_COVERAGE = 0.5
+"""Share of the question's content words that a statement has to have: the chance is fitted on passages, which
+have a topic, and alone it takes statements about something else for answers."""
+_FIRST_PERSON = re.compile(r"\b(?:i|me|my|mine|myself|we|us|our|ours)\b(?:'(?:m|ve|ll|d)\b)?", re.IGNORECASE)
+_AS_USER = {"my": f"{THE_USER}'s", "our": f"{THE_USER}'s", "mine": f"{THE_USER}'s", "ours": f"{THE_USER}'s"}
+
+
+class RecalledStatement(Record):
+    """An answer in the user's own words."""
+
+    text: str
+    citation: Citation
+
+
+def asks_about_speaker(question: str) -> bool:
+    """Whether the question is about who asks it, such as `Where do I live?`."""
+    return question.rstrip().endswith("?") and _FIRST_PERSON.search(question) is not None
+
+
+def recall(
+    question: str, facts: Sequence[Fact], *, embedder: Embedder, now: datetime
+) -> RecalledStatement | None:
+    """The statement that answers the question, if one does and still holds. Blocks.
+
+    `facts` are those of the unit that asks, and of no other.
+    """
+    asked = _FIRST_PERSON.sub(lambda m: _AS_USER.get(m[0].lower(), THE_USER), question)
+    wanted = tuple(word for word in content_words(asked) if word != "user")
+    valid = [f for f in facts if f.said_at is not None and (f.valid_until is None or f.valid_until >= now)]
+    ranked = sorted(valid, key=lambda f: -coverage(wanted, f.sentence))
+    likely = [f for f in ranked if coverage(wanted, f.sentence) >= MIN_COVERAGE][:MOST]
+    if not wanted or not likely:
+        return None
+    evidence = tuple(Evidence(passage=_passage(f), score=1.0, found_by=("graph",)) for f in likely)
+    candidates = rerank(asked, shortlist(asked, Findings(query=asked, evidence=evidence)), embedder)
+    if not candidates or candidates[0].chance < MIN_CHANCE:
+        return None
+    best = candidates[0]
+    text = f"{best.passage.title}: \u201c{best.passage.text}\u201d"
+    return RecalledStatement(text=text[:1].upper() + text[1:], citation=best.citation)
+
+
+def _passage(fact: Fact) -> Passage:
+    assert fact.said_at is not None
+    return Passage(
+        id=fact.id,
+        source=fact.source,
+        title=f"you said on {spelled_date(fact.said_at.date())}",
+        domain=fact.domain,
+        text=fact.sentence,
+        start=0,
+        end=len(fact.sentence),
+        digest=digest_of(fact.sentence),
+    )
