@@ -27,7 +27,11 @@ from api.nightschool import (
     gaps,
     interactions,
     learn,
+    night_review,
+    night_schedules,
+    nights,
     preferences,
+    statements,
 )
 from api.openai import chat, completions, embeddings, models, responses
 from api.trusted_hosts import TrustedOrigins
@@ -49,8 +53,8 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         interactions,
     ),
     "annotate": (annotation,),
-    "learn": (learn, gaps, documents),
-    "admin": (adapters, calibrations, experiments, annotation_batches, preferences),
+    "learn": (learn, gaps, documents, night_schedules, nights, night_review),
+    "admin": (adapters, calibrations, experiments, annotation_batches, preferences, statements),
 }
 """Modules with routes, by the scope that their callers need. Health routes need none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]

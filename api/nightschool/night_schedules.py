@@ -1,0 +1,125 @@
+"""Routes of night schedules: the time of day at which a domain's nights start."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from croniter import croniter  # type: ignore[import-untyped]
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from api.auth import CallerDep
+from api.compose import Service, ServiceDep
+from api.errors import openai_errors
+from api.limits import reject_nul
+from api.timezones import known_timezone
+from memory.records.base import Domain
+from memory.records.nights import NightOptions
+from memory.server.crons import Cron, CronSpec
+
+router = APIRouter(prefix="/v1/nights/schedule", tags=["nights"], dependencies=[Depends(reject_nul)])
+GRAPH = "night"
+MARK = {"schedule_of": "nights"}
+"""Metadata of the crons that are such schedules."""
+_DAILY = re.compile(r"(\d{1,2}) (\d{1,2}) \* \* \*")
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Timezone = Annotated[str, StringConstraints(max_length=64), AfterValidator(known_timezone)]
+
+
+class ScheduleRequest(BaseModel):
+    """When the nights of a domain start, and what they do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    domain: Domain
+    at: TimeOfDay = "02:00"
+    timezone: Timezone = "UTC"
+    """An IANA name."""
+    options: NightOptions = NightOptions()
+
+
+class Schedule(ScheduleRequest):
+    """A schedule with its next start."""
+
+    cron_id: str
+    """Its id among LangGraph's crons."""
+    next_start: datetime
+
+
+@router.put("", responses=openai_errors(400, 422, 503))
+async def schedule(request: ScheduleRequest, service: ServiceDep, caller: CallerDep) -> Schedule:
+    """Starts a night of the domain every day at this time, in place of the domain's earlier schedule."""
+    hour, minute = (int(part) for part in request.at.split(":"))
+    options = request.options.model_dump(mode="json", exclude_defaults=True)
+    spec = CronSpec(
+        assistant_id=(await service.assistants.recent(GRAPH)).assistant_id,
+        schedule=f"{minute} {hour} * * *",
+        timezone=request.timezone,
+        on_run_completed="keep",  # the thread of a night can be inspected and resumed
+        metadata=MARK,
+        payload={"input": {"domain": request.domain, "options": options}},
+    )
+    earlier = [cron for cron in await _crons(service) if _domain(cron) == request.domain]
+    if earlier:
+        cron = await service.crons.update(earlier[0].cron_id, spec.model_dump(mode="json"))
+    else:
+        cron = await service.crons.create(spec, caller.owner)
+    await service.executor.jobs.schedule(cron.cron_id, cron.schedule, cron.timezone)
+    for surplus in earlier[1:]:  # two requests at once made two
+        await _delete(surplus, service)
+    return _reply(cron, service)
+
+
+@router.get("", responses=openai_errors(503))
+async def listing(service: ServiceDep) -> list[Schedule]:
+    """All schedules, by domain."""
+    schedules = [_reply(cron, service) for cron in await _crons(service)]
+    return sorted(schedules, key=lambda each: each.domain)
+
+
+@router.delete("", status_code=204, responses=openai_errors(404, 422, 503))
+async def delete(domain: Annotated[Domain, Query()], service: ServiceDep) -> Response:
+    """Ends the domain's schedule; a night that runs goes on. Without one, nothing changes."""
+    for cron in await _crons(service):
+        if _domain(cron) == domain:
+            await _delete(cron, service)
+    return Response(status_code=204)
+
+
+async def _crons(service: Service) -> list[Cron]:
+    """The crons that are schedules of nights; clients may have changed them in the meantime."""
+    assistant = await service.assistants.recent(GRAPH)
+    found = await service.crons.search(owner=None, metadata=MARK, assistant_id=assistant.assistant_id)
+    return [cron for cron in found if _DAILY.fullmatch(cron.schedule) and _domain(cron) is not None]
+
+
+async def _delete(cron: Cron, service: Service) -> None:
+    await service.executor.jobs.unschedule(cron.cron_id)
+    await service.crons.delete(cron.cron_id)
+
+
+def _domain(cron: Cron) -> str | None:
+    domain = _input(cron).get("domain")
+    return domain if isinstance(domain, str) else None
+
+
+def _input(cron: Cron) -> Mapping[str, Any]:
+    values = cron.payload.get("input")
+    return values if isinstance(values, dict) else {}
+
+
+def _reply(cron: Cron, service: Service) -> Schedule:
+    found = _DAILY.fullmatch(cron.schedule)
+    assert found is not None, "other crons are not listed"
+    zone = ZoneInfo(cron.timezone or "UTC")
+    now = service.runtime.clock().astimezone(zone)
+    return Schedule(
+        domain=str(_domain(cron)),
+        at=f"{int(found[2]):02d}:{int(found[1]):02d}",
+        timezone=cron.timezone or "UTC",
+        options=NightOptions.model_validate(_input(cron).get("options") or {}),
+        cron_id=cron.cron_id,
+        next_start=croniter(cron.schedule, now).get_next(datetime),
+    )

@@ -1,0 +1,62 @@
+"""Routes of what users stated about themselves: list it, and forget what one of them stated."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from agent.feedback.pseudonyms import pseudonym
+from api.compose import Service, ServiceDep
+from api.errors import openai_errors
+from api.limits import reject_nul
+from api.openai.requests import UNIT_CHARACTERS
+from memory.records.nights import Statement, StatementStatus
+
+router = APIRouter(prefix="/v1/statements", tags=["nights"], dependencies=[Depends(reject_nul)])
+Unit = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=UNIT_CHARACTERS,
+        description="The pseudonym as listed, or the user or conversation as the client named it.",
+    ),
+]
+
+
+class Forgotten(BaseModel):
+    """What was deleted."""
+
+    statements: int
+
+
+@router.get("", responses=openai_errors(422, 503))
+async def listing(
+    service: ServiceDep,
+    unit: Unit | None = None,
+    status: StatementStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[Statement]:
+    """What users stated, latest first."""
+    store = service.runtime.nights
+    for each in [None] if unit is None else _names(unit, service):
+        found = await store.statements(unit=each, status=status, limit=limit)
+        if found:
+            return list(found)
+    return []
+
+
+@router.delete("", responses=openai_errors(422, 503))
+async def forget(unit: Unit, service: ServiceDep) -> Forgotten:
+    """Deletes what one user or conversation stated, and the facts made of it; their chat turns stay."""
+    runtime = service.runtime
+    count = 0
+    for each in _names(unit, service):
+        while facts := await runtime.semantic.said(each):
+            for source in {fact.source for fact in facts}:
+                await runtime.semantic.remove(source)
+        count += await runtime.nights.delete_unit(each)
+    return Forgotten(statements=count)
+
+
+def _names(unit: str, service: Service) -> list[str]:
+    return [unit, pseudonym(unit, service.runtime.pseudonym_key)]
