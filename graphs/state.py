@@ -1,9 +1,11 @@
 """The states of the graphs, as stored in checkpoints, and the runtime that holds their dependencies."""
 
+import asyncio
 import operator
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AnyMessage
@@ -25,6 +27,7 @@ from memory.adapters.base import AdapterRegistry
 from memory.database.database import Database
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import EpisodicMemory
+from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.answers import AnswerArchive
@@ -40,6 +43,8 @@ from memory.records.runs import Approval, Job, Lesson, Outcome
 from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]
+StartRun = Callable[[Any], Awaitable[Any]]
+"""Queues the run of a RunSpec (`graphs.server.run_spec`), and returns its ThreadRun."""
 Update = dict[str, Any]
 """What a step returns: its changes to the state."""
 
@@ -119,6 +124,7 @@ class Runtime:
     database: Database
     interactions: InteractionLog
     feedback: FeedbackStore
+    annotations: Annotations
     nights: NightStore
     answers: AnswerArchive
     """Good answers, which chat may give again to the same question."""
@@ -148,6 +154,12 @@ class Runtime:
     """Owner of what a chat turn logs: that of the request, authenticated, and never read from a state."""
     experiments: ActiveExperiments | None = None
     """The running experiments; None where no experiments are run."""
+    model_folder: Path | None = None
+    """Folder of the base model, with the questions of its evaluations; without it nights train nothing."""
+    start_run: StartRun | None = None
+    """Starts runs of other graphs; set by the executor for the runs that it executes."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """How nights wait, in seconds."""
 
 
 class Event(Record):

@@ -34,6 +34,7 @@ from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
+from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.ingest.pipeline import ingest
@@ -290,6 +291,7 @@ async def open_product(
                 database=database,
                 interactions=InteractionLog(database),
                 feedback=FeedbackStore(database),
+                annotations=Annotations(database),
                 nights=NightStore(database),
                 answers=VolatileAnswerArchive(embedder),
                 pseudonym_key="key",

@@ -340,7 +340,7 @@ class Executor:
                 if stored is None:
                     event_log.append("metadata", {"run_id": run.run_id, "attempt": run.attempt})
                 graph_spec = self.graph_specs[run.graph_id]
-                runtime = replace(self._runtime, owner=run.owner)
+                runtime = replace(self._runtime, owner=run.owner, start_run=self.start)
                 attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, runtime)
                 status, error = await attempt.execute(active)
             others = await self._finish(run, request, active, status, error)

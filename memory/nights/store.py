@@ -1,4 +1,4 @@
-"""Nights in the relational store, with what they made: scores, revisions, statements, topics, golden pairs."""
+"""Nights in the relational store, with their scores, revisions, statements, topics and golden pairs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -98,7 +98,7 @@ class NightStore:
             return await _find_night(connection, night_id)
 
     async def update(self, night: Night) -> None:
-        """Replaces the stored night. Raises UnknownNight, and AlreadyExists if it would run beside another."""
+        """Replaces the stored night. Raises UnknownNight, and AlreadyExists if it cannot run beside another."""
         try:
             async with self._database.begin() as connection:
                 await _find_night(connection, night.id, lock=True)
@@ -161,7 +161,7 @@ class NightStore:
     async def save_revision(self, revision: Revision) -> None:
         """Saves a revision, in place of one with the same id; not if its turn has been deleted meanwhile."""
         columns = {"interaction_id": revision.interaction_id, "status": revision.status}
-        await self._save_for_turns(REVISIONS, [_nightmade(revision) | columns])
+        await self._save_for_turns(REVISIONS, [night_made(revision) | columns])
 
     async def revision(self, id: str) -> Revision:
         """The revision with this id. Raises UnknownRevision."""
@@ -211,20 +211,20 @@ class NightStore:
         limit: int = 1000,
     ) -> tuple[Statement, ...]:
         """Statements that match all filters, latest said first; None matches all."""
-        query = select(STATEMENTS.c.body).where(
-            *equal(STATEMENTS, unit=unit, domain=domain, status=status)
-        )
+        query = select(STATEMENTS.c.body).where(*equal(STATEMENTS, unit=unit, domain=domain, status=status))
         query = query.order_by(STATEMENTS.c.said_at.desc(), STATEMENTS.c.id).limit(limit)
         return await self._records(query, Statement)
 
     async def delete_unit(self, unit: str) -> int:
         """Deletes what this user or conversation stated; returns how many statements there were."""
         async with self._database.begin() as connection:
-            return (await connection.execute(delete(STATEMENTS).where(*equal(STATEMENTS, unit=unit)))).rowcount
+            return (
+                await connection.execute(delete(STATEMENTS).where(*equal(STATEMENTS, unit=unit)))
+            ).rowcount
 
     async def save_topics(self, night_id: str, topics: Sequence[Topic]) -> None:
         """Saves the topics of the night, in place of those that it had."""
-        rows = [_nightmade(topic) | {"priority": topic.priority} for topic in topics]
+        rows = [night_made(topic) | {"priority": topic.priority} for topic in topics]
         async with self._database.begin() as connection:
             await connection.execute(delete(TOPICS).where(*equal(TOPICS, night_id=night_id)))
             if rows:
@@ -244,7 +244,7 @@ class NightStore:
 
     async def save_golden(self, pairs: Sequence[GoldenPair]) -> int:
         """Saves those pairs that are new, and returns how many; stored ones keep people's decisions."""
-        rows = {pair.id: _nightmade(pair) | {"status": pair.status} for pair in pairs}
+        rows = {pair.id: night_made(pair) | {"status": pair.status} for pair in pairs}
         async with self._database.begin() as connection:
             known = await existing(connection, GOLDEN_PAIRS, rows)
             new = [row for id, row in rows.items() if id not in known]

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from memory.records.base import AdapterName, Digest, Domain, Record, Share
 from memory.records.knowledge import Citation
+from memory.records.runs import JobKind
 
 Criterion = Literal["correctness", "relevance", "clarity", "checks", "feedback"]
 """`checks`: what can be computed about an answer, such as its arithmetic, its code and its citations."""
@@ -249,6 +250,8 @@ class Night(Record):
     """It goes over turns from `since` until before `until`."""
     options: NightOptions = NightOptions()
     steps: tuple[StepReport, ...] = ()
+    handed_over: dict[JobKind, Digest] = {}
+    """The lesson and the preference set that it gave to the trainer."""
     adapter: AdapterName | None = None
     """The adapter that it deployed, if any."""
     summary: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.feedback.experiments import Experiments
+from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
@@ -85,6 +86,7 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         database=database,
         interactions=InteractionLog(database),
         feedback=FeedbackStore(database),
+        annotations=Annotations(database),
         nights=NightStore(database),
         answers=VolatileAnswerArchive(SENTENCES),
         pseudonym_key="key",

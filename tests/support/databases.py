@@ -18,6 +18,7 @@ from dbos import DBOS
 
 from graphs.state import Runtime
 from memory.database.database import Database, open_database
+from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
@@ -92,9 +93,10 @@ def database_url(request: pytest.FixtureRequest, home: Path) -> str:
 
 def on_database(runtime: Runtime, database: Database, **changes: Any) -> Runtime:
     """The runtime with its stores in another database, and with some parts exchanged."""
-    stores = {
+    stores: dict[str, Any] = {
         "interactions": InteractionLog(database),
         "feedback": FeedbackStore(database),
+        "annotations": Annotations(database),
         "nights": NightStore(database),
     }
     return replace(runtime, database=database, **(stores | changes))

@@ -22,6 +22,7 @@ from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
@@ -67,6 +68,7 @@ async def main(home: Path, database_url: str, port: int) -> None:
         database=database,
         interactions=InteractionLog(database),
         feedback=FeedbackStore(database),
+        annotations=Annotations(database),
         nights=NightStore(database),
         answers=VolatileAnswerArchive(HashingEmbedder()),
         pseudonym_key="key",

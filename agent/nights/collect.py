@@ -1,0 +1,83 @@
+"""Collects the turns that a night goes over: the newest of its period, without those it must not use."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from memory.feedback.feedback import FeedbackStore, latest
+from memory.feedback.interactions import InteractionLog
+from memory.records.base import Record
+from memory.records.feedback import Feedback
+from memory.records.interactions import Interaction
+from memory.records.nights import Night
+
+EXCLUDED_OWNER = "its owner is excluded"
+PRIVATE = "reported as private"
+EMPTY = "no question or no answer"
+OVER_LIMIT = "older than the newest that are gone over"
+_PRIVATE_WORDS = re.compile(r"\b(?:private|privacy|personal|confidential|secret)\b", re.IGNORECASE)
+"""Words in the reason of a report that ask not to use the turn."""
+
+
+class Collected(Record):
+    """The turns of a night, and how many were left out, by reason."""
+
+    turns: tuple[Interaction, ...]
+    """Oldest first."""
+    left_out: dict[str, int]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the turns, oldest first."""
+        return tuple(turn.id for turn in self.turns)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Counts of the turns and of those left out."""
+        return {
+            "turns": len(self.turns),
+            "questions": sum(turn.intent == "question" for turn in self.turns),
+            "abstained": sum(turn.outcome == "abstained" for turn in self.turns),
+            "units": len({turn.unit for turn in self.turns if turn.unit is not None}),
+            "owners": len({turn.owner for turn in self.turns if turn.owner is not None}),
+            "left_out": sum(self.left_out.values()),
+        }
+
+
+async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night) -> Collected:
+    """The turns of the night's domain and period that may be used, at most `max_turns`, the newest.
+
+    Turns in which the service itself abstained are among them. Raises StoreUnavailable.
+    """
+    usable: list[Interaction] = []
+    left_out: Counter[str] = Counter()
+    async for page in log.stream(night.since, night.until, domain=night.domain):
+        reported = _reported_as_private(await feedback.of(turn.id for turn in page))
+        for turn in page:
+            reason = _why_not(turn, night, reported)
+            if reason is None:
+                usable.append(turn)
+            else:
+                left_out[reason] += 1
+    newest = usable[-night.options.max_turns :]
+    if len(newest) < len(usable):
+        left_out[OVER_LIMIT] = len(usable) - len(newest)
+    return Collected(turns=tuple(newest), left_out=dict(left_out))
+
+
+def by_unit(turns: Sequence[Interaction]) -> tuple[Interaction, ...]:
+    """The turns with those of one user or conversation side by side, each in order of time."""
+    return tuple(sorted(turns, key=lambda turn: (turn.unit or "", turn.created_at, turn.id)))
+
+
+def _why_not(turn: Interaction, night: Night, reported: frozenset[str]) -> str | None:
+    if turn.owner is not None and turn.owner in night.options.exclude_owners:
+        return EXCLUDED_OWNER
+    if turn.id in reported:
+        return PRIVATE
+    return None if turn.question.strip() and turn.answer.strip() else EMPTY
+
+
+def _reported_as_private(feedback: Iterable[Feedback]) -> frozenset[str]:
+    reports = [each for each in latest(feedback) if each.kind == "reported" and each.value != 0]
+    return frozenset(each.interaction_id for each in reports if _PRIVATE_WORDS.search(each.text or ""))
