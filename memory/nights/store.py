@@ -98,7 +98,7 @@ class NightStore:
             return await _find_night(connection, night_id)
 
     async def update(self, night: Night) -> None:
-        """Replaces the stored night. Raises UnknownNight, and AlreadyExists if it cannot run beside another."""
+        """Replaces the stored night. Raises UnknownNight, and AlreadyExists if it must not run now."""
         try:
             async with self._database.begin() as connection:
                 await _find_night(connection, night.id, lock=True)
