@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime as Injected
 
 from agent.chat.abstention import AbstentionReason, abstention_text, caution_text, reply_language
 from agent.chat.answer_from_sources import answer_from_sources, check_against_sources
+from agent.chat.archived_answers import archived_answer
 from agent.chat.conversation import prompt_messages, question_of, with_question
 from agent.chat.followup import make_standalone
 from agent.chat.format_directives import dictates_form
@@ -30,6 +31,7 @@ from graphs.variants import or_control, prompt_of, route_turn
 from memory.language.content_words import content_words, coverage
 from memory.records.interactions import Intent, Uncertainty
 from memory.records.knowledge import Findings
+from memory.records.nights import ArchivedAnswer
 
 TOPICAL_COVERAGE = 0.5
 """Share of a question's content words in a passage, from which on the passage counts as about it."""
@@ -175,13 +177,24 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Looks the question up, unless `check` has done so, and answers from the sources if they answer it."""
+    """Looks the question up, unless `check` has done so, and answers from the sources if they answer it.
+
+    An archived answer to the same question is given again as long as the sources still support it.
+    """
     context = runtime.context
     question = state["standalone"]
     findings = state["findings"] or await look_up(
         question, episodic=context.episodic, semantic=context.semantic
     )
     update: Update = {"findings": findings}
+    archived = await _archived(state, context, findings)
+    if archived is not None:
+        return update | {
+            "outcome": "answered_from_sources",
+            "answer": archived.answer,
+            "citations": archived.citations,
+            "finish_reason": "stop",
+        }
 
     async def ask(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
         return await _ask(messages, state, context, sampling=sampling)
@@ -297,6 +310,14 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
         },
     )
     return {"messages": [message]}
+
+
+async def _archived(state: ChatState, runtime: Runtime, findings: Findings) -> ArchivedAnswer | None:
+    """An archived answer; none where a system prompt may dictate another form or another content."""
+    messages = state["messages"]
+    if prompt_of(state, runtime) is not None or any(isinstance(m, SystemMessage) for m in messages):
+        return None
+    return await archived_answer(state["standalone"], messages, findings, runtime.answers)
 
 
 async def _intent(state: ChatState, runtime: Runtime) -> Intent:

@@ -40,6 +40,8 @@ _POLITE = re.compile(
 )
 _THANKS = re.compile(r"[\s,.!?]*\b(?:please|thanks|thank you|kindly)[\s,.!?]*$", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
+_WORDS_OR_NAMES = CLOSED_CLASS | {"may", "march", "august", "polish", "china", "turkey"}
+"""Words that mean something else with a capital."""
 _SILENT = frozenset(
     {"a", "an", "the", ".", ",", "?", "!", ";", ":", '"', "'", "\u201c", "\u201d", "\u2018", "\u2019"}
 )
@@ -54,7 +56,7 @@ async def archived_answer(
     """
     if not findings.evidence:
         return None
-    for answer, cosine in await archive.search(question, domain=None, limit=CANDIDATES):
+    for answer, cosine in await archive.search(without_politeness(question), domain=None, limit=CANDIDATES):
         if (
             cosine >= SAME_QUESTION
             and same_wording(question, answer.question)
@@ -77,12 +79,17 @@ def same_wording(first: str, second: str) -> bool:
     return bool(one) and one == _key(second) and quantities(first) == quantities(second)
 
 
+def without_politeness(question: str) -> str:
+    """The question without greetings, `please`, `can you tell me` and the like."""
+    return _THANKS.sub("", _POLITE.sub("", " ".join(question.split())))
+
+
 def _key(question: str) -> tuple[str, ...]:
     """The question's words and symbols in order, in the singular, without politeness and articles."""
     text = " ".join(question.split())
     for pattern, replacement in _CONTRACTED:
         text = pattern.sub(replacement, text)
-    text = _THANKS.sub("", _POLITE.sub("", text))
+    text = without_politeness(text)
     tokens = [_normalised(match, text) for match in _TOKEN.finditer(text)]
     return tuple(token for token in tokens if token not in _SILENT)
 
@@ -93,7 +100,7 @@ def _normalised(match: re.Match[str], text: str) -> str:
     lower = token.lower().replace("\u2019", "'")
     if not token[0].isalnum():
         return f"symbol {token}" if token == "." and inside else token
-    if match.start() and token != lower and lower in CLOSED_CLASS:
+    if match.start() and token != lower and lower in _WORDS_OR_NAMES:
         return f"name {token}"  # `US` is not `us`, and `May` not `may`
     return f"{singular(lower.removesuffix(chr(39) + 's'))}'s" if lower.endswith("'s") else singular(lower)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from agent.chat.archived_answers import without_politeness
 from memory.nights.answers import AnswerArchive
 from memory.records.nights import ArchivedAnswer, GoldenPair, Revision
 
@@ -31,7 +32,7 @@ async def archive_answers(
         ArchivedAnswer(
             id=revision.id,
             domain=revision.domain,
-            question=revision.question,
+            question=without_politeness(revision.question) or revision.question,
             answer=revision.answer,
             topic=topics_of(revision),
             score=revision.score_after,
@@ -55,7 +56,7 @@ async def archive_golden(pairs: Sequence[GoldenPair], *, archive: AnswerArchive,
         ArchivedAnswer(
             id=_golden_id(pair),
             domain=pair.domain,
-            question=pair.question,
+            question=without_politeness(pair.question) or pair.question,
             answer=pair.answer,
             topic=pair.topic,
             score=pair.score,
