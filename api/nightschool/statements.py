@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from agent.feedback.pseudonyms import pseudonym
+from agent.nights.statements.consolidate import forget_unit
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
@@ -49,13 +50,11 @@ async def listing(
 async def forget(unit: Unit, service: ServiceDep) -> Forgotten:
     """Deletes what one user or conversation stated, and the facts made of it; their chat turns stay."""
     runtime = service.runtime
-    count = 0
-    for each in _names(unit, service):
-        while facts := await runtime.semantic.said(each):
-            for source in {fact.source for fact in facts}:
-                await runtime.semantic.remove(source)
-        count += await runtime.nights.delete_unit(each)
-    return Forgotten(statements=count)
+    counts = [
+        await forget_unit(each, store=runtime.nights, semantic=runtime.semantic)
+        for each in _names(unit, service)
+    ]
+    return Forgotten(statements=sum(counts))
 
 
 def _names(unit: str, service: Service) -> list[str]:
