@@ -170,6 +170,8 @@ class GoldenPair(Record):
     """Id of the interaction or revision that it comes from."""
     score: float = Field(ge=1, le=10)
     status: GoldenStatus
+    spot_check: bool = False
+    """Whether it was drawn for people to look at; where they are not waited for, it is approved meanwhile."""
     decided_by: str | None = None
     created_at: datetime
 
