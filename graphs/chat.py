@@ -2,7 +2,8 @@
 
 A question is answered by the model without sources. A confident answer of the base model is returned, one of
 an adapter is checked against the sources first. Otherwise the answer comes from sources, or from a rewording
-of the question; if both fail, a gap is opened and the policy decides what is returned.
+of the question; if both fail, a gap is opened and the policy decides what is returned. What users ask about
+themselves is answered from what they stated, see `recall`.
 
 Streaming changes nothing but that text which has been sent is not replaced.
 """
@@ -17,6 +18,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agent.engines.base import GREEDY, Sampling, Token
 from graphs import chat_steps as steps
+from graphs.recall import or_recall
 from graphs.state import ChatState, Runtime
 from graphs.turn import Piece, Turn
 from memory.records.interactions import UnsurePolicy
@@ -33,7 +35,12 @@ async def by_intent(state: ChatState) -> Literal["converse", "answer"]:
 
 
 async def after_answer(state: ChatState) -> Literal["check", "consult", "open_gap", "remember"]:
-    """Returns or checks a confident answer; looks up an unsure one, unless it was streamed already."""
+    """Returns or checks a confident answer; looks up an unsure one, unless it was streamed already.
+
+    What the user stated themselves is returned as it is.
+    """
+    if state["outcome"] == "answered_from_sources":
+        return "remember"
     if state["outcome"] == "answered":
         return "remember" if state["draft"] is None else "check"
     return "open_gap" if state["outcome"] == "answered_unsure" else "consult"
@@ -63,10 +70,10 @@ def build() -> StateGraph[ChatState, Runtime, ChatState, ChatState]:
     graph = StateGraph(ChatState, context_schema=Runtime)
     graph.add_node("understand", steps.understand)
     graph.add_node("route", steps.choose_route)
-    graph.add_node("converse", steps.converse)
-    graph.add_node("answer", steps.answer)
+    graph.add_node("converse", or_recall(steps.converse))
+    graph.add_node("answer", or_recall(steps.answer))
     graph.add_node("check", steps.check)
-    graph.add_node("consult", steps.consult)
+    graph.add_node("consult", or_recall(steps.consult))
     graph.add_node("reword", steps.reword)
     graph.add_node("apply_policy", steps.apply_policy)
     graph.add_node("open_gap", steps.open_gap)

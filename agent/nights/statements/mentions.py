@@ -64,7 +64,7 @@ class Mentions:
             ]
             known = [m for m in fitting if gender and m.gender == gender] or fitting
             subjects = [m for m in known if m.subject]
-            for candidates in (known, subjects):
+            for candidates in (known,) if wanted == "person" else (known, subjects):
                 texts = {m.text for m in candidates}
                 if len(texts) == 1:
                     return texts.pop() or None

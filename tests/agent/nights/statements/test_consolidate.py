@@ -1,0 +1,162 @@
+"""Statements of users: stored once, kept consistent, and known to nobody else."""
+
+from datetime import timedelta
+
+import pytest
+
+from agent.nights.statements.consolidate import Consolidation, consolidate, forget_unit, merge
+from agent.nights.statements.extract import extract_statements
+from agent.nights.statements.facts import conversation_passages, statement_fact, statement_source
+from memory.nights.store import NightStore
+from memory.records.nights import Statement
+from memory.semantic.volatile import VolatileSemanticMemory
+from tests.support.statements_of_users import NOON, said, turn
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def semantic() -> VolatileSemanticMemory:
+    return VolatileSemanticMemory()
+
+
+async def test_the_same_turns_again_change_nothing(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+    turns = [turn("I live in Bern. My name is Tom."), turn("I live in Rome.", id="2", at=NOON + DAY)]
+    first = await consolidate(turns, store=store, semantic=semantic, now=NOON + DAY)
+    before = await store.statements(unit="u"), await semantic.said("u")
+    assert first.new == 3
+    assert await consolidate(turns, store=store, semantic=semantic, now=NOON + DAY) == Consolidation()
+    assert (await store.statements(unit="u"), await semantic.said("u")) == before
+
+
+async def test_a_step_that_was_broken_off_is_made_up_for(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
+    turns = [turn("I live in Bern."), turn("My name is Tom.", id="2")]
+    await consolidate(turns[:1], store=store, semantic=semantic, now=NOON)
+    again = await consolidate(turns, store=store, semantic=semantic, now=NOON)
+    assert (again.new, again.repeated) == (1, 0)
+    assert len(await semantic.said("u")) == 2
+
+
+async def test_a_repeated_statement_moves_to_its_last_turn(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
+    await consolidate([turn("I live in Bern.")], store=store, semantic=semantic, now=NOON)
+    later = turn("By the way, I live in Bern.", id="2", at=NOON + DAY)
+    count = await consolidate([later], store=store, semantic=semantic, now=NOON + DAY)
+    assert (count.new, count.repeated) == (0, 1)
+    (statement,) = await store.statements(unit="u")
+    assert (statement.interaction_id, statement.said_at) == ("2", NOON + DAY)
+
+
+async def test_of_two_that_contradict_each_other_the_later_holds(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
+    turns = [turn("I live in Bern."), turn("I live in Rome.", id="2", at=NOON + DAY)]
+    count = await consolidate(turns, store=store, semantic=semantic, now=NOON + DAY)
+    rome, bern = await store.statements(unit="u")
+    assert (bern.status, rome.status, rome.contradicts) == ("stale", "current", (bern.id,))
+    assert count.contradictions == ((rome.id, bern.id),)
+    assert [f.object for f in await semantic.said("u")] == ["Rome"]
+
+
+async def test_what_is_said_again_holds_again(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+    for n, city in enumerate(("Bern", "Rome", "Bern")):
+        days = n * DAY
+        turns = [turn(f"I live in {city}.", id=str(n), at=NOON + days)]
+        await consolidate(turns, store=store, semantic=semantic, now=NOON + days)
+    assert [f.object for f in await semantic.said("u")] == ["Bern"]
+
+
+async def test_two_that_are_said_at_once_are_both_in_doubt(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
+    await consolidate([turn("I live in Bern. I live in Rome.")], store=store, semantic=semantic, now=NOON)
+    assert {s.status for s in await store.statements(unit="u")} == {"contradicted"}
+    assert await semantic.said("u") == ()
+
+
+async def test_a_deadline_that_has_passed_is_stale(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+    turns = [turn("The deadline of Apollo is Friday.")]
+    await consolidate(turns, store=store, semantic=semantic, now=NOON)
+    assert len(await semantic.said("u")) == 1
+    count = await consolidate([], store=store, semantic=semantic, now=NOON + 8 * DAY)
+    assert count.stale == 1
+    assert [s.status for s in await store.statements(unit="u")] == ["stale"]
+    assert await semantic.said("u") == ()
+
+
+async def test_nobody_else_finds_a_statement(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+    await consolidate([turn("The deadline of Apollo is Friday.")], store=store, semantic=semantic, now=NOON)
+    assert await semantic.about(["the deadline of Apollo"]) == ()
+    assert await semantic.about(["the deadline of Apollo"], said_by="v") == ()
+    assert await semantic.near(["the deadline of Apollo"], hops=4, said_by="v") == ()
+    assert len(await semantic.about(["the deadline of Apollo"], said_by="u")) == 1
+
+
+async def test_a_turn_without_a_unit_states_nothing(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+    turns = [turn("I live in Bern.", unit=None)]
+    assert await consolidate(turns, store=store, semantic=semantic, now=NOON) == Consolidation()
+
+
+async def test_a_forgotten_unit_leaves_nothing(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+    turns = [turn("I live in Bern."), turn("I live in Rome.", id="2", unit="v")]
+    await consolidate(turns, store=store, semantic=semantic, now=NOON)
+    assert await forget_unit("u", store=store, semantic=semantic) == 1
+    assert (await store.statements(unit="u"), await semantic.said("u")) == ((), ())
+    assert len(await semantic.said("v")) == 1
+
+
+def statements(*texts: str) -> list[Statement]:
+    """Said on one day after the other."""
+    made = [extract_statements([said(t, id=str(n), at=NOON + n * DAY)]) for n, t in enumerate(texts)]
+    return [statement for each in made for statement in each]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("I live in Bern.", "I live in Rome."),
+        ("I'm living in Bern.", "I live in Rome."),
+        ("I work at Siemens.", "I work at Bosch."),
+        ("My name is Tom.", "My name is Tim."),
+        ("Our standup is at 9:30.", "Our standup is at 10:00."),
+        ("My favorite color is blue.", "My favorite color is green."),
+        ("The deadline of Apollo is Friday.", "The deadline of Apollo is Monday."),
+        ("I eat meat.", "I don't eat meat."),
+        ("I don't own a car.", "I own a car."),
+    ],
+)
+def test_contradictions_are_found(earlier: str, later: str) -> None:
+    counts = merge([], statements(earlier, later), NOON).counts
+    assert len(counts.contradictions) == 1
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("I lived in Bern.", "I live in Rome."),
+        ("My daughter plays the violin.", "My daughter plays the piano."),
+        ("I'm a nurse.", "I'm a mother of three."),
+        ("My boss is Swedish.", "My boss is a runner."),
+        ("I have a cat.", "I have a dog."),
+        ("I went to Rome in May.", "I went to Oslo in June."),
+        ("My sister lives in Bern.", "I live in Rome."),
+        ("I don't eat meat.", "I don't eat fish."),
+    ],
+)
+def test_what_can_both_be_true_is_no_contradiction(earlier: str, later: str) -> None:
+    found = statements(earlier, later)
+    assert len(found) == 2
+    assert merge([], found, NOON).counts.contradictions == ()
+
+
+def test_current_statements_become_passages_and_facts_that_cite_them() -> None:
+    (statement,) = statements("I live in Bern.")
+    (passage,) = conversation_passages([statement, statement.model_copy(update={"status": "stale"})])
+    fact = statement_fact(statement)
+    assert passage.source == fact.source == statement_source(statement.id)
+    assert passage.text[fact.start : fact.end] == fact.sentence == "The user lives in Bern."
+    assert passage.title == "what the user said on 9 June 2023"
+    assert (fact.said_by, fact.said_at) == ("u", NOON)
