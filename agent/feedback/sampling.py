@@ -174,7 +174,7 @@ def draw_sample(
         reasons = reasons_of(interaction, context, recipe)
         priority = priority_of(reasons, recipe)
         candidates.append(Sampled(interaction=interaction, priority=priority, reasons=reasons, by="priority"))
-    candidates.sort(key=lambda each: (-each.priority, _draw(seed, "order", each.interaction.id)))
+    candidates.sort(key=lambda each: (-each.priority, seeded_draw(seed, "order", each.interaction.id)))
     distinct = without_near_duplicates(candidates, recipe.duplicate)
     return Sample(
         drawn=_stratified(distinct, count, seed, recipe),
@@ -207,7 +207,7 @@ def without_near_duplicates(sampled: Sequence[Sampled], threshold: float) -> tup
     answers: dict[str, MinHash] = {}
     distinct = []
     for each in sampled:
-        question, answer = _min_hash(each.interaction.question), _min_hash(each.interaction.answer)
+        question, answer = min_hash(each.interaction.question), min_hash(each.interaction.answer)
         if any(answers[name].jaccard(answer) >= threshold for name in index.query(question)):
             continue
         index.insert(each.interaction.id, question)
@@ -256,16 +256,17 @@ def _stratified(
 
 
 def _by_draw(seed: int) -> Callable[[Sampled], float]:
-    return lambda each: _draw(seed, "random", each.interaction.id)
+    return lambda each: seeded_draw(seed, "random", each.interaction.id)
 
 
-def _draw(seed: int, purpose: str, name: str) -> float:
+def seeded_draw(seed: int, purpose: str, name: str) -> float:
     """A number in [0, 1) that depends on the arguments alone, whatever else is drawn."""
     digest = hashlib.sha256(f"{seed}|{purpose}|{name}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def _min_hash(text: str) -> "MinHash":
+def min_hash(text: str) -> "MinHash":
+    """The MinHash of a text's shingles of one and two words."""
     from datasketch import MinHash
 
     found = words(text)
