@@ -135,8 +135,8 @@ class ScriptedEngine:
     async def logprobs_of(
         self, messages: Sequence[BaseMessage], answer: str, *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        """See AnswerScorer.logprobs_of; per word, the script's log-probability if it says this answer, else that
-        of UNKNOWN."""
+        """See AnswerScorer.logprobs_of; per word, the script's log-probability if it says this answer, else
+        that of UNKNOWN."""
         self._require_available()
         if not messages or not answer.split():
             raise ValueError("there is no conversation or no answer to score")

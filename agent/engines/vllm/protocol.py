@@ -174,7 +174,7 @@ class ScoredTexts(BaseModel):
         return scores
 
     def last_logprobs(self, count: int) -> tuple[float, ...]:
-        """The log-probabilities of the last `count` tokens of a single text; raises EngineError if missing."""
+        """The log-probabilities of a single text's last `count` tokens; raises EngineError if missing."""
         values = self.choices[0].logprobs.token_logprobs[-count:] if self.choices else []
         scores = tuple(min(value, 0.0) for value in values if value is not None)
         if len(scores) != count:
