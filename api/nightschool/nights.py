@@ -127,5 +127,9 @@ async def _report(night_id: str, service: Service) -> MorningReport:
     runtime = service.runtime
     night = await runtime.nights.night(night_id)
     return stored_report(night) or await gather_report(
-        night, store=runtime.nights, log=runtime.interactions, registry=runtime.registry
+        night,
+        store=runtime.nights,
+        log=runtime.interactions,
+        feedback=runtime.feedback,
+        registry=runtime.registry,
     )

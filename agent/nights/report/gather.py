@@ -1,30 +1,34 @@
 """Reads what a night stored and makes its morning report."""
 
 import asyncio
-from collections.abc import Sequence
 
+from agent.nights.collect import collect
 from agent.nights.report.records import MorningReport, NightFigures
 from agent.nights.report.report import morning_report
 from memory.adapters.base import AdapterRegistry
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
-from memory.records.interactions import Interaction
 from memory.records.nights import Night
 
-PAGE = 500
 NIGHTS = 60
 """Earlier nights in the history: two months, if there is one every day."""
 
 
 async def gather_report(
-    night: Night, *, store: NightStore, log: InteractionLog, registry: AdapterRegistry
+    night: Night,
+    *,
+    store: NightStore,
+    log: InteractionLog,
+    feedback: FeedbackStore,
+    registry: AdapterRegistry,
 ) -> MorningReport:
     """The report of a night by what it has stored so far.
 
     Turns that were deleted since, such as by retention, are missing: keep the report of a night that is done
     as its `summary`. Raises StoreUnavailable.
     """
-    turns = await _turns(night, log)
+    turns = (await collect(log, feedback, night)).turns
     scores = await store.scores([turn.id for turn in turns])
     return morning_report(
         night,
@@ -53,18 +57,3 @@ async def read_history(night: Night, store: NightStore) -> tuple[NightFigures, .
 def stored_report(night: Night) -> MorningReport | None:
     """The report that the night ended with; None if it ended without one, or is not over."""
     return MorningReport.model_validate(night.summary) if night.summary else None
-
-
-async def _turns(night: Night, log: InteractionLog) -> Sequence[Interaction]:
-    """The turns of its period that it goes over: the newest, without those of excluded owners."""
-    turns: list[Interaction] = []
-    after: str | None = None
-    while len(turns) < night.options.max_turns:
-        page = await log.list(
-            since=night.since, until=night.until, domain=night.domain, after=after, limit=PAGE
-        )
-        turns += [turn for turn in page if turn.owner not in night.options.exclude_owners]
-        if len(page) < PAGE:
-            break
-        after = page[-1].id
-    return turns[: night.options.max_turns]

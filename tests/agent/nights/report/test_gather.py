@@ -11,6 +11,7 @@ from agent.nights.report.records import MorningReport
 from agent.nights.report.report import morning_report
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import Database, open_database
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
 from memory.records.nights import Night
@@ -29,7 +30,11 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 async def report_of(night: Night, database: Database) -> MorningReport:
     return await gather_report(
-        night, store=NightStore(database), log=InteractionLog(database), registry=VolatileAdapterRegistry()
+        night,
+        store=NightStore(database),
+        log=InteractionLog(database),
+        feedback=FeedbackStore(database),
+        registry=VolatileAdapterRegistry(),
     )
 
 

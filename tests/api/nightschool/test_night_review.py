@@ -1,0 +1,112 @@
+"""People decide on revised answers and golden pairs over HTTP; what they decide is given again, or no more."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from graphs.state import Runtime
+from memory.records.nights import ArchivedAnswer
+from memory.server.keys import ApiKeys
+from tests.api.conftest import Serve
+from tests.support.interactions import interaction
+from tests.support.nights import golden, night, revision, topic
+
+
+@pytest.fixture
+async def client(serve: Serve, runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
+    await runtime.nights.begin(night())
+    await runtime.interactions.save(interaction("i1"))
+    await runtime.interactions.save(interaction("i2"))
+    async with serve(runtime) as opened:
+        yield opened
+
+
+async def archived(runtime: Runtime) -> list[ArchivedAnswer]:
+    return [answer for answer, _ in await runtime.answers.search("What is A?", domain="rust", limit=10)]
+
+
+def code(reply: httpx.Response) -> tuple[int, str]:
+    return reply.status_code, reply.json()["error"]["code"]
+
+
+async def test_revisions_are_listed_by_night_and_status(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    await runtime.nights.save_revision(revision("r1", status="needs_person"))
+    await runtime.nights.save_revision(revision("r2", interaction_id="i2"))
+    found = await client.get("/v1/revisions", params={"night_id": "n1", "status": "needs_person"})
+    assert [each["id"] for each in found.json()] == ["r1"]
+    assert len((await client.get("/v1/revisions")).json()) == 2
+    assert (await client.get("/v1/revisions", params={"night_id": "n9"})).json() == []
+    assert (await client.get("/v1/revisions", params={"status": "perfect"})).status_code == 422
+
+
+async def test_an_approved_revision_is_given_again(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    await runtime.nights.save_revision(revision(status="needs_person"))
+    reply = await client.post("/v1/revisions/r1", json={"approve": True})
+    assert (reply.json()["status"], reply.json()["decided_by"]) == ("improved", "admin")
+    assert [answer.answer for answer in await archived(runtime)] == ["A value."]
+
+
+async def test_a_declined_revision_is_no_longer_given_again(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.nights.save_revision(revision())
+    await client.post("/v1/revisions/r1", json={"approve": True})
+    reply = await client.post("/v1/revisions/r1", json={"approve": False})
+    assert reply.json()["status"] == "rejected"
+    assert await archived(runtime) == []
+    assert (await runtime.nights.revision("r1")).status == "rejected"
+
+
+async def test_an_answer_that_cites_nothing_cannot_be_approved(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.nights.save_revision(revision(status="needs_person", citations=()))
+    reply = await client.post("/v1/revisions/r1", json={"approve": True})
+    assert reply.status_code == 400
+    assert "cites no source" in reply.json()["error"]["message"]
+    assert (await runtime.nights.revision("r1")).status == "needs_person"
+
+
+async def test_golden_pairs_are_listed_and_decided(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    await runtime.nights.save_golden([golden(status="waiting"), golden("g2")])
+    waiting = await client.get("/v1/golden", params={"status": "waiting"})
+    assert [each["id"] for each in waiting.json()] == ["g1"]
+    reply = await client.post("/v1/golden/g1", json={"approve": True})
+    assert (reply.json()["status"], reply.json()["decided_by"]) == ("approved", "admin")
+    assert len(await archived(runtime)) == 1
+    assert (await client.post("/v1/golden/g1", json={"approve": False})).json()["status"] == "declined"
+    assert await archived(runtime) == []
+    assert (await client.get("/v1/golden", params={"status": "waiting"})).json() == []
+
+
+async def test_topics_are_listed_without_their_embeddings(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.nights.save_topics("n1", [topic("t1", priority=1), topic("t2", priority=2)])
+    found = (await client.get("/v1/topics", params={"domain": "rust"})).json()
+    assert [(each["id"], each["centre"]) for each in found] == [("t2", []), ("t1", [])]
+    assert (await client.get("/v1/topics")).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/v1/revisions/r9", "revision_not_found"), ("/v1/golden/g9", "golden_pair_not_found")],
+)
+async def test_what_does_not_exist_is_not_found(client: httpx.AsyncClient, path: str, expected: str) -> None:
+    assert code(await client.post(path, json={"approve": True})) == (404, expected)
+    assert (await client.post(path, json={})).status_code == 422
+
+
+async def test_a_key_for_learning_is_needed_and_is_who_decided(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.nights.save_golden([golden(status="waiting")])
+    keys = ApiKeys(runtime.database)
+    _, chats = await keys.create("bob", "chat")
+    _, learns = await keys.create("ada", "learn")
+    body = {"approve": True}
+    refused = await client.post("/v1/golden/g1", json=body, headers={"x-api-key": chats})
+    assert code(refused) == (403, "insufficient_scope")
+    reply = await client.post("/v1/golden/g1", json=body, headers={"x-api-key": learns})
+    assert reply.json()["decided_by"] == "ada"
