@@ -40,7 +40,6 @@ async def pair_for_question(
     texts = [question, *(c.question for c in verified)]
     vectors = await asyncio.to_thread(embedder.embed, texts)
     likeness = vectors[1:] @ vectors[0]
-    about = {token.root for token in content_tokens(analyse(question))} - LIGHT
     for index in np.argsort(-likeness, kind="stable")[:MAX_TRIED]:
         if likeness[index] < MIN_SIMILARITY:
             return None
@@ -48,10 +47,15 @@ async def pair_for_question(
         passage = passages.get(candidate.passage_id)
         if passage is None or (candidate.form == "yes_no") != _is_yes_no_question(question):
             continue
-        nearby = f"{passage.title}\n{passage.section}\n{passage.text}"
-        if about <= analyse(nearby).roots and unsupported_reason(candidate, passage, corpus) is None:
+        if names_all(question, passage) and unsupported_reason(candidate, passage, corpus) is None:
             return candidate
     return None
+
+
+def names_all(question: str, passage: Passage) -> bool:
+    """Whether the passage or its headings name all that the question is about, apart from LIGHT words."""
+    about = {token.root for token in content_tokens(analyse(question))} - LIGHT
+    return about <= analyse(f"{passage.title}\n{passage.section}\n{passage.text}").roots
 
 
 def _is_yes_no_question(question: str) -> bool:

@@ -15,6 +15,7 @@ from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
 from agent.learning.curriculum import Group, compose_curriculum, fact_id, group_wordings
 from agent.learning.forgetting import with_unused_digest
+from agent.learning.gap_wording import names_all
 from agent.learning.taught_facts import TaughtFacts, facts_taught
 from agent.learning.teachers.base import Teacher
 from agent.learning.verification import unsupported_reason, verify
@@ -178,8 +179,13 @@ def _golden_groups(
 
 
 def _unsupported(candidate: CandidatePair, passage: Passage, corpus: CorpusIndex) -> str | None:
-    """Why the candidate does not follow from its passage; an answer in words of its own has to say what the
-    quote says."""
+    """Why the candidate does not follow from its passage.
+
+    People word their questions freely, so that all they ask about has to be in the passage. An answer in
+    words of its own has to say what the quote says.
+    """
+    if not names_all(candidate.question, passage):
+        return "the passage does not name all that the question is about"
     reason = unsupported_reason(candidate, passage, corpus)
     if reason != _NOT_IN_QUOTE:
         return reason
