@@ -37,6 +37,9 @@ _CENTRAL = (
 )
 """What can be the object of a relation, best first."""
 
+_REMARKS = frozenset({"by the way", "in fact", "of course", "for example", "to be honest", "on a side note",
+                      "at least", "for sure", "like that", "in general", "for now"})  # fmt: skip
+
 
 @dataclass(frozen=True)
 class ClauseParts:
@@ -159,6 +162,8 @@ def _left_out(verb: Token, heads: Sequence[Token], listener: str | None) -> set[
         filler = child.lower_ in words_of("fillers") and child.dep_ in ("advmod", "intj", "cc", "dep")
         addressed = listener is not None and child.text == listener and child.dep_ not in SUBJECTS
         aside_of_speech = child.dep_ in ("intj", "parataxis", "meta", "vocative")
+        words = " ".join(t.lower_ for t in child.subtree if not t.is_punct)
+        aside_of_speech |= child.dep_ == "prep" and words in _REMARKS
         if aside_of_speech or (filler and child.i < verb.i) or (addressed and _is_set_off(child)):
             found |= set(child.subtree)
         elif child.dep_ == "cc" and joined:

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 WEEKDAYS = tuple(day.lower() for day in calendar.day_name)
+_SHORT_WEEKDAYS = tuple(day[:3] for day in WEEKDAYS)
 MONTHS = tuple(month.lower() for month in calendar.month_name)
 """The index is the month's number; the first is empty."""
 SEASONS = {"winter": 12, "spring": 3, "summer": 6, "fall": 9, "autumn": 9}
@@ -188,9 +189,9 @@ def _period(match: re.Match[str], day: date, past: bool) -> _Read | None:
         year = _season_year(name, day, step)
         last = _moved(date(year, SEASONS[name], 1), "month", 2)
         return _with(match, f"the {name} of {year}", "in"), _last_of("month", last), True
-    if name in WEEKDAYS:
+    if name[:3] in _SHORT_WEEKDAYS:
         when = _weekday(name, day, monday, step, past)
-        return _with(match, f"{name.title()} {spelled_date(when)}"), when, True
+        return _with(match, f"{calendar.day_name[when.weekday()]} {spelled_date(when)}"), when, True
     month = MONTHS.index(name)
     year = day.year + (step if step and (month - day.month) * step <= 0 else 0)
     return _with(match, f"{name.title()} {year}", "in"), _last_of("month", date(year, month, 1)), True
@@ -217,7 +218,7 @@ def _season_year(name: str, day: date, step: int) -> int:
 
 
 def _weekday(name: str, day: date, monday: date, step: int, past: bool) -> date:
-    wanted = WEEKDAYS.index(name)
+    wanted = _weekday_number(name)
     if step > 0:
         return monday + timedelta(days=7 + wanted)
     if step < 0 or past:
@@ -225,10 +226,14 @@ def _weekday(name: str, day: date, monday: date, step: int, past: bool) -> date:
     return day + timedelta(days=(wanted - day.weekday() - 1) % 7 + 1)
 
 
+def _weekday_number(name: str) -> int:
+    return _SHORT_WEEKDAYS.index(name.lower()[:3])
+
+
 def _plain_weekday(match: re.Match[str], day: date, past: bool) -> _Read:
     monday = day - timedelta(days=day.weekday())
     when = _weekday(match["name"].lower(), day, monday, 0, past)
-    written = f"{match['name'].title()} {spelled_date(when)}"
+    written = f"{calendar.day_name[when.weekday()]} {spelled_date(when)}"
     if match["preposition"] is None:  # `the deadline is Friday`
         return written, when, True
     return _with(match, written), when, True
@@ -273,6 +278,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 _MONTH = "|".join(MONTHS[1:])
 _WEEKDAY = "|".join(WEEKDAYS)
+_SHORT_WEEKDAY = "mon|tues?|wed|thu(?:rs?)?|fri|sat|sun"
 _COUNT = r"(?P<count>\d{1,3}|a|an|a\s+couple\s+of|a\s+few|several|some|" + "|".join(
     word for word in _NUMBERS if len(word) > 2 and " " not in word
 ) + ")"  # fmt: skip
@@ -312,7 +318,7 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date, bool], _Re
     (
         _pattern(
             rf"\b{_BEFORE}(?:the\s+)?(?P<which>last|past|previous|next|this|coming)\s+(?P<name>weekend|week|month"
-            rf"|year|{'|'.join(SEASONS)}|{_WEEKDAY}|{_MONTH})\b(?!['\u2019-])"
+            rf"|year|{'|'.join(SEASONS)}|{_WEEKDAY}|{_SHORT_WEEKDAY}|{_MONTH})\b(?!['\u2019-])"
         ),
         _period,
     ),

@@ -107,8 +107,11 @@ def _is_stated(verb: Token) -> bool:
     for each in (verb, governor(verb)):
         if each is not None and any(c.dep_ == "advcl" and _marks(c) & _CONDITIONS for c in each.children):
             return False
-    if any(c.dep_ == "mark" and c.lower_ in _CONDITIONS for c in verb.children):
-        return False
+    if any(c.dep_ == "mark" for c in verb.children):
+        return False  # a part of a sentence, or a condition
+    together = any(t.lower_ == "can" for t in auxiliaries) and any(c.lower_ == "we" for c in verb.children)
+    if together:
+        return False  # a suggestion
     if any(c.lower_ in words_of("doubts") for c in verb.children):
         return False
     reported = [c for c in verb.children if c.dep_ == "ccomp" and not is_beside(c)]

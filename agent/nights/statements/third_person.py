@@ -95,7 +95,7 @@ class ThirdPerson:
         if token.pos_ == "PRON" and word in PRONOUNS:
             return self._third(token, word, sentence, subject, speakers_clause, own_subject)
         if points_elsewhere(token):
-            return None
+            return _article(token) if shows(token) and token.head.dep_ not in SUBJECTS else None
         return spelled_word(token)
 
     def _person(self, word: str, name: str, again: bool) -> str:
@@ -177,7 +177,23 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"\s+([,.;:!?%)])", r"\1", text)
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
+    if text.count('"') % 2:
+        text = text.replace('"', "")
     return text.strip(" ,;:.!-\u2013\u2014")
+
+
+def shows(token: Token) -> bool:
+    """Whether `this` or `that` points at something that the sentence describes: `that painting of a lake`."""
+    describing = ("amod", "compound", "prep", "relcl", "acl")
+    described = any(c.dep_ in describing for c in token.head.children)
+    return token.dep_ == "det" and token.lower_ in ("this", "that", "these", "those") and described
+
+
+def _article(token: Token) -> str:
+    """The indefinite article in place of `this` or `that`; none in the plural."""
+    if token.lower_ in ("these", "those") or token.head.tag_ in ("NNS", "NNPS"):
+        return ""
+    return "an" if token.nbor().lower_[:1] in "aeiou" else "a"
 
 
 def _gap(token: Token, tokens: Sequence[Token]) -> bool:
