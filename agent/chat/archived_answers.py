@@ -1,8 +1,8 @@
 """Gives an archived answer again to the same question, as long as the sources still say what it cites.
 
-Two questions count as the same only if they differ in nothing but politeness, articles, plurals and
-punctuation; their cosine must agree. Anything else may change the answer: `from` and `to`, `first` and
-`last`, `C` and `C++`, or the order of two names.
+Two questions count as the same only if they differ in nothing but politeness, articles, plurals, punctuation
+and the place of a function word; their cosine must agree. Anything else may change the answer: `from` and
+`to`, `first` and `last`, `C` and `C++`, or the order of two names.
 """
 
 import re
@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 
 from agent.chat.abstention import detect_language, reply_language
 from agent.chat.sentence_candidates import shortlist
-from agent.chat.support import contradicts, quantities
+from agent.chat.support import contradicts, is_negated, quantities
 from memory.language.content_words import CLOSED_CLASS
 from memory.language.text import singular
 from memory.nights.answers import AnswerArchive
@@ -20,7 +20,10 @@ from memory.records.knowledge import Citation, Findings, Passage
 from memory.records.nights import ArchivedAnswer
 
 SAME_QUESTION = 0.92
-"""Least cosine of two wordings of one question; `same_wording` decides what the embedding cannot see."""
+"""Least cosine of two wordings of one question; `same_wording` decides what the embedding cannot see.
+
+On the 2795 wordings of the bank's 1200 questions, 15 pairs of different questions are at or above it, such as
+the domains .ke and .sk; of none are the wordings the same. Of 1990 pairs of the same question 812 are."""
 CANDIDATES = 3
 """Archived questions that are compared."""
 
@@ -42,6 +45,11 @@ _THANKS = re.compile(r"[\s,.!?]*\b(?:please|thanks|thank you|kindly)[\s,.!?]*$",
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
 _WORDS_OR_NAMES = CLOSED_CLASS | {"may", "march", "august", "polish", "china", "turkey"}
 """Words that mean something else with a capital."""
+_PREPOSITION_LIST = """
+    about above across after against along among around as at before behind below beneath beside between by
+    down during except for from in inside into like near of off on onto out outside over past per since
+    through to toward towards under until up upon via with within without"""
+_PREPOSITIONS = frozenset(_PREPOSITION_LIST.split())
 _SILENT = frozenset(
     {"a", "an", "the", ".", ",", "?", "!", ";", ":", '"', "'", "\u201c", "\u201d", "\u2018", "\u2019"}
 )
@@ -74,9 +82,23 @@ def _in_language(answer: str, messages: Sequence[BaseMessage]) -> bool:
 
 
 def same_wording(first: str, second: str) -> bool:
-    """Whether two questions differ in nothing that could change their answer."""
-    one = _key(first)
-    return bool(one) and one == _key(second) and quantities(first) == quantities(second)
+    """Whether two questions differ in nothing that could change their answer.
+
+    Function words may stand elsewhere (`In which country is Milan?`, `Which country is Milan in?`), unless
+    several prepositions could change places.
+    """
+    one, two = _key(first), _key(second)
+    if not one or quantities(first) != quantities(second):
+        return False
+    if one == two:
+        return True
+    fixed = [token for token in one if token not in CLOSED_CLASS]
+    return (
+        sorted(one) == sorted(two)
+        and fixed == [token for token in two if token not in CLOSED_CLASS]
+        and sum(token in _PREPOSITIONS for token in one) == 1
+        and not any(is_negated(text) for text in (first, second))
+    )
 
 
 def without_politeness(question: str) -> str:

@@ -23,6 +23,10 @@ _STOP_WORD_LIST = "a an and are as at be by for from in is it of on or that the 
 _STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
+RECENT = 64
+"""Single texts whose vectors are remembered."""
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors whose dot product is their cosine similarity."""
 
@@ -117,6 +121,8 @@ class SentenceEmbedder:
         self._lock = threading.Lock()
         self._short: deque[_Request] = deque()
         """Requests of a single text that wait for the lock; a deque, because several threads use it."""
+        self._recent: dict[str, Vectors] = {}
+        """Vectors of the latest single texts: a question is searched for in several stores."""
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
@@ -132,6 +138,9 @@ class SentenceEmbedder:
         """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
         request = _Request(list(texts))
         if len(request.texts) == 1:
+            known = self._recent.get(request.texts[0])
+            if known is not None:
+                return known.copy()
             self._short.append(request)
         with self._lock:
             if request.vectors is None:  # else another thread has embedded it with its own
@@ -159,6 +168,9 @@ class SentenceEmbedder:
         vectors = self._encode(model, [waiting.texts[0] for waiting in together])
         for row, waiting in enumerate(together):
             waiting.vectors = vectors[row : row + 1]
+            self._recent[waiting.texts[0]] = waiting.vectors.copy()
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
 
     def _encode(self, model: MiniLM, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)

@@ -83,6 +83,9 @@ async def test_the_same_question_is_recognised_whatever_its_politeness(question:
         ("What is a/b?", "What is a-b?"),
         ("What costs 5 €?", "What costs 5 $?"),
         ("What is Ann's role?", "What is Ann role?"),
+        ("Is there a flight to Bern from Basel?", "Is there a flight from Bern to Basel?"),
+        ("Is the lamp on or not?", "Is the lamp not or on?"),
+        ("Which is more than the limit?", "Which limit is more than the other?"),
         ("What is it?", ""),
         ("", ""),
     ],
@@ -90,6 +93,14 @@ async def test_the_same_question_is_recognised_whatever_its_politeness(question:
 def test_what_may_change_the_answer_makes_another_question(first: str, second: str) -> None:
     assert not same_wording(first, second)
     assert not same_wording(second, first)
+
+
+def test_a_preposition_may_stand_at_the_end() -> None:
+    assert (
+        same_wording("In which country is the city of Milan?", "Which country is the city of Milan in?")
+        is False
+    )
+    assert same_wording("In which country is Milan?", "Which country is Milan in?")
 
 
 async def test_an_answer_stops_counting_when_its_document_is_removed_or_changed() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.chat.answer_from_sources import estimated_tokens
 from agent.nights.revision.strategies import (
     MODEL_FIRST,
     QUOTE_FIRST,
@@ -10,7 +11,7 @@ from agent.nights.revision.strategies import (
     strategies_named,
 )
 from agent.nights.revision.strategies.constitutional import principles
-from agent.nights.revision.task import MOST_CALLS, Strategy, estimated_tokens
+from agent.nights.revision.task import MOST_CALLS, Strategy
 from tests.support.cards import card
 from tests.support.revision import LOAD, PAGE, Model, no_model, task
 
