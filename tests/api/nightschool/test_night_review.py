@@ -1,4 +1,4 @@
-"""People decide on revised answers and golden pairs over HTTP; what they decide is given again, or no more."""
+"""People decide on revised answers and golden pairs over HTTP, and chat gives again what they approved."""
 
 from collections.abc import AsyncIterator
 
