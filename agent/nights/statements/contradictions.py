@@ -15,7 +15,8 @@ from agent.nights.statements.words import words_of
 from memory.language.text import key, singular, words
 from memory.records.nights import Statement
 
-_AUXILIARIES = frozenset("am is are was were be been being has have had do does did will can".split())
+_AUXILIARY_WORDS = "am is are was were be been being has have had do does did will can"
+_AUXILIARIES = frozenset(_AUXILIARY_WORDS.split())
 _PAST = frozenset({"was", "were", "did", "had"})
 _DENIALS = frozenset({"not", "never"})
 _OWNED = re.compile(r"(?:'s|s') |\bof\b", re.IGNORECASE)

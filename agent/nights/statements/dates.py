@@ -207,8 +207,8 @@ def _weekend(match: re.Match[str], day: date, monday: date, step: int, past: boo
 
 
 def _season_year(name: str, day: date, step: int) -> int:
-    """The year in which the season begins: `last summer` is the latest that has ended, `next` the first that has
-    not begun."""
+    """The year in which the season begins: `last summer` is the latest that has ended, `next` the first
+    that has not begun."""
     starts = [date(day.year + n, SEASONS[name], 1) for n in (-2, -1, 0, 1, 2)]
     if step < 0:
         return max(s.year for s in starts if _last_of("month", _moved(s, "month", 2)) < day)

@@ -58,7 +58,7 @@ _REPEATS = re.compile(r"\b(?:every|each|birthday|anniversary)\b", re.IGNORECASE)
 def extract_statements(utterances: Sequence[Utterance]) -> tuple[Statement, ...]:
     """The statements in the messages, in order. Blocks, because it parses: about 10 ms a message.
 
-    Messages of one unit should come together and oldest first, since later ones build on names in earlier ones.
+    Messages of one unit should come together and oldest first: later ones build on earlier ones.
     """
     found: list[Statement] = []
     known: dict[tuple[str, str], set[str]] = {}

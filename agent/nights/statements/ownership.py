@@ -1,7 +1,7 @@
 """Decides whether a clause is about the speaker: themselves, their people, things, plans and work.
 
-What is said of the world in general (`Paris is the capital of Spain`) is not, whoever says it. Names become the
-speaker's by what they say of them: `my daughter Ann`, `our project Apollo`, `I work on Apollo`.
+What is said of the world in general (`Paris is the capital of Spain`) is not, whoever says it. Names become
+the speaker's by what they say of them: `my daughter Ann`, `our project Apollo`, `I work on Apollo`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from spacy.tokens import Token
 
 _WORLD = frozenset({"GPE", "LOC", "NORP", "LANGUAGE", "EVENT", "LAW", "WORK_OF_ART"})
-_WORKED_ON = frozenset({"work", "run", "manage", "lead", "build", "start", "own", "adopt", "develop", "maintain",
+_WORKED_ON = frozenset({"work", "run", "manage", "lead", "build", "start", "own", "adopt", "develop",
+                        "maintain",
                         "marry", "date", "launch", "ship", "found"})  # fmt: skip
 
 
 def is_theirs(
     subject: Token | None, tokens: Sequence[Token], *, known: Collection[str], announced: bool
 ) -> bool:
-    """Whether the subject is the speaker's. `tokens` are its words, `known` the names that are theirs already;
-    `announced` says that the clause gives a plan a date. Without a subject the speaker is meant."""
+    """Whether the subject is the speaker's. `tokens` are its words, `known` the names that are already
+    theirs; `announced` says that the clause gives a plan a date. Without a subject the speaker is meant."""
     if subject is None or any(speaks(t) for t in tokens):
         return True
     if subject.ent_type_ in _WORLD:

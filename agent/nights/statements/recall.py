@@ -16,7 +16,7 @@ from memory.records.base import Record, digest_of
 from memory.records.knowledge import Citation, Evidence, Fact, Findings, Passage
 
 MOST = 8
-"""Statements that are ranked, after those with most words of the question: as many as passages of a search."""
+"""Statements that are ranked, most words in common first: as many as passages of a search."""
 MIN_COVERAGE = 0.6
 """Share of the question's content words that a statement has to have. The chance is fitted on passages, which
 have a topic; alone it takes statements about something else for answers."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MODALS = frozenset({"would", "could", "might", "may", "should", "shall", "'d", "ought", "d"})
 _CONDITIONS = frozenset({"if", "unless", "whether", "until", "provided", "suppose", "supposing", "assuming"})
+_OTHER_CLAUSES = ("conj", "ccomp", "advcl", "intj", "parataxis")
 LONGEST_CLAUSE = 60
 """In tokens. Longer ones are rarely parsed right."""
 _LISTENERS = frozenset({"you", "your", "yours", "yourself", "u", "ur", "ya"})
@@ -67,7 +68,7 @@ def is_beside(verb: Token) -> bool:
 
 
 def has_dropped_subject(verb: Token) -> bool:
-    """Whether the verb begins the sentence in the past tense without a subject, as in `Moved to Bern in May`."""
+    """Whether the verb begins the sentence in the past tense without a subject: `Moved to Bern in May`."""
     begin = verb.sent.start
     before = [t for t in verb.doc[begin : verb.i] if not t.is_punct]
     casual = all(t.dep_ in ("intj", "advmod", "cc", "neg") or t.lower_ in words_of("fillers") for t in before)
@@ -129,7 +130,7 @@ def _marks(clause: Token) -> set[str]:
 def says_something(verb: Token) -> bool:
     """Whether the clause has content beyond feelings and small talk."""
     lemma = verb.lemma_.lower()
-    own = [t for c in verb.children if c.dep_ not in (*SUBJECTS, "conj", "ccomp", "advcl", "intj", "parataxis")
+    own = [t for c in verb.children if c.dep_ not in (*SUBJECTS, *_OTHER_CLAUSES)
            for t in c.subtree]  # fmt: skip
     vague, feelings = words_of("vague"), words_of("feelings")
     nouns = [

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from spacy.tokens import Token
 
 _SPELLED = {
-    "'m": "am", "m": "am", "'re": "are", "re": "are", "'ve": "have", "ve": "have", "'ll": "will", "ll": "will",
-    "n't": "not", "nt": "not", "ca": "can", "wo": "will", "'d": "had", "'bout": "about", "&": "and", "cuz": "because", "'cause": "because", "w/": "with",
+    "'m": "am", "m": "am", "'re": "are", "re": "are", "'ve": "have", "ve": "have",
+    "'ll": "will", "ll": "will",
+    "n't": "not", "nt": "not", "ca": "can", "wo": "will", "'d": "had", "'bout": "about", "&": "and",
+    "cuz": "because", "'cause": "because", "w/": "with",
 }  # fmt: skip
 _SHORT_AUXILIARIES = frozenset({"m", "re", "ve", "ll", "nt", "ca", "wo"})
 """Also words of their own, unless they are parts of a contraction."""

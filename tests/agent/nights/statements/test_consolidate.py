@@ -20,7 +20,9 @@ def semantic() -> VolatileSemanticMemory:
     return VolatileSemanticMemory()
 
 
-async def test_the_same_turns_again_change_nothing(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+async def test_the_same_turns_again_change_nothing(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
     turns = [turn("I live in Bern. My name is Tom."), turn("I live in Rome.", id="2", at=NOON + DAY)]
     first = await consolidate(turns, store=store, semantic=semantic, now=NOON + DAY)
     before = await store.statements(unit="u"), await semantic.said("u")
@@ -77,7 +79,9 @@ async def test_two_that_are_said_at_once_are_both_in_doubt(
     assert await semantic.said("u") == ()
 
 
-async def test_a_deadline_that_has_passed_is_stale(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+async def test_a_deadline_that_has_passed_is_stale(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
     turns = [turn("The deadline of Apollo is Friday.")]
     await consolidate(turns, store=store, semantic=semantic, now=NOON)
     assert len(await semantic.said("u")) == 1
@@ -95,7 +99,9 @@ async def test_nobody_else_finds_a_statement(store: NightStore, semantic: Volati
     assert len(await semantic.about(["the deadline of Apollo"], said_by="u")) == 1
 
 
-async def test_a_turn_without_a_unit_states_nothing(store: NightStore, semantic: VolatileSemanticMemory) -> None:
+async def test_a_turn_without_a_unit_states_nothing(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
     turns = [turn("I live in Bern.", unit=None)]
     assert await consolidate(turns, store=store, semantic=semantic, now=NOON) == Consolidation()
 

@@ -24,14 +24,17 @@ def texts(*messages: str, **more: str) -> list[str]:
         ("I'm allergic to nuts.", "The user is allergic to nuts."),
         ("I don't eat meat.", "The user does not eat meat."),
         ("I work as a nurse and live in Graz.", "The user works as a nurse."),
-        ("Yesterday I started a new job at Siemens.", "On 8 June 2023 the user started a new job at Siemens."),
+        ("Yesterday I started a new job at Siemens.",
+         "On 8 June 2023 the user started a new job at Siemens."),
         ("I've been painting since 2016", "The user has been painting since 2016."),
         ("My flight to Oslo leaves tomorrow.", "The user's flight to Oslo leaves on 10 June 2023."),
-        ("Took the kids to the museum last Saturday", "The user took the kids to the museum on Saturday 3 June 2023."),
+        ("Took the kids to the museum last Saturday",
+         "The user took the kids to the museum on Saturday 3 June 2023."),
         ("Gonna visit my sister in Lyon", "The user is going to visit their sister in Lyon."),
         ("I live in Bern, which is the capital of Germany.", "The user lives in Bern."),
         ("My boss, Karin, wants the report.", "The user's boss Karin wants the report."),
-        ("Bob will take over my tickets on Monday.", "Bob will take over the user's tickets on Monday 12 June 2023."),
+        ("Bob will take over my tickets on Monday.",
+         "Bob will take over the user's tickets on Monday 12 June 2023."),
     ],
 )  # fmt: skip
 def test_a_statement_becomes_a_sentence_that_stands_alone(message: str, expected: str) -> None:
@@ -114,7 +117,8 @@ def test_subject_relation_and_object_are_told_apart() -> None:
 
 
 def test_a_conversation_reads_like_prose_without_repetitions() -> None:
-    lines = [("Ann", "I adopted a puppy last week!"), ("Ben", "Cool. I work at the zoo."), ("Ben", "I work at the zoo.")]  # fmt: skip
+    lines = [("Ann", "I adopted a puppy last week!"), ("Ben", "Cool. I work at the zoo.")]
+    lines.append(("Ben", "I work at the zoo."))
     utterances = [said(t, at=FRIDAY, speaker=s, listener="Ben" if s == "Ann" else "Ann") for s, t in lines]
     assert sentences_of_conversation(utterances) == (
         "Ann adopted a puppy in the week before 9 June 2023.",
