@@ -39,7 +39,7 @@ from memory.records.curricula import Curriculum
 from memory.records.experiments import Assignment
 from memory.records.interactions import ChatOutcome, Intent, Uncertainty, UnsurePolicy
 from memory.records.knowledge import Citation, Critique, Findings
-from memory.records.runs import Approval, Job, Lesson, Outcome
+from memory.records.runs import Approval, Job, JobKind, Lesson, Outcome
 from memory.semantic.base import SemanticMemory
 
 ApprovalPolicy = Literal["auto", "human"]
@@ -292,6 +292,22 @@ class ChatState(TypedDict, total=False):
     prompt_tokens: int
     completion_tokens: int
     finish_reason: FinishReason
+
+
+class NightState(TypedDict, total=False):
+    """The night graph's state. It names the night; what the night found and made is in its store."""
+
+    night_id: str
+    domain: str
+    ending: Literal["skipped", "stopped", "failed"] | None
+    """How the night ends if not as done; the next node is then the report."""
+    reason: str
+    tried: tuple[JobKind, ...]
+    """What the night has tried to train."""
+    training: JobKind | None
+    """What the trainer is training for the night."""
+    handed_over_at: datetime
+    events: Annotated[list[Event], operator.add]
 
 
 def event(runtime: Runtime, step: str, message: str, **figures: Any) -> Event:

@@ -1,0 +1,135 @@
+"""The graph spec of the night graph: validates its input, and begins, continues and fails nights."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from graphs.night import build
+from graphs.server.graph_spec import FailureKind, Graph, validated, validated_update
+from graphs.state import NightState, Runtime
+from memory.checkpoints.savers import Saver
+from memory.errors import AlreadyExists, UnknownNight
+from memory.records.base import Domain
+from memory.records.nights import Night, NightOptions
+from memory.server.threads import Json
+
+GRAPH = "night"
+DAY = timedelta(days=1)
+STEPS = 60
+"""Most graph steps of a night: a dozen, and three for each training and each repetition of one."""
+
+
+class NightSettings(BaseModel):
+    """What an assistant of the night graph may set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    domain: Domain | None = None
+    """None for the domain of questions that match no adapter."""
+    options: NightOptions = NightOptions()
+
+
+class NightInput(NightSettings):
+    """Which turns a night goes over, and what it does."""
+
+    since: AwareDatetime | None = None
+    """None for the end of the domain's last night, or a day before `until`."""
+    until: AwareDatetime | None = None
+    """None for now."""
+
+
+class NightSpec:
+    """The night graph. A thread holds one night and has its id."""
+
+    name = GRAPH
+    description = "Goes over the day's turns: scores, revises, finds topics, and trains what was verified."
+    recursion_limit = STEPS
+    stored_modes: tuple[str, ...] = ("custom",)
+    """Custom events are the progress within a step."""
+    input: type[BaseModel] = NightInput
+    options: type[BaseModel] = NightSettings
+
+    def __init__(self, runtime: Runtime, saver: Saver) -> None:
+        self._runtime = runtime
+        self.graph: Graph = build(runtime.limits).compile(checkpointer=saver)
+
+    async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
+        """See GraphSpec.validate_input: the night that waits. Raises AlreadyExists."""
+        request: NightInput = validated(NightInput, options | values, "input")
+        try:
+            await self._runtime.nights.night(thread_id)
+        except UnknownNight:
+            return (await self._night(thread_id, request)).model_dump(mode="json")
+        raise AlreadyExists(
+            f"thread {thread_id} already has a night: resume it without input, or use another thread"
+        )
+
+    async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+        """See GraphSpec.initial_state; also stores the night, and is safe to repeat.
+
+        Raises AlreadyExists if another night of the domain waits or runs.
+        """
+        night = await self._runtime.nights.begin(Night.model_validate(accepted))
+        return {"night_id": night.id, "domain": night.domain}
+
+    async def update_on_resume(self, thread_id: str, values: Json) -> Json:
+        """See GraphSpec.update_on_resume: the window starts anew; a fork is a new night of the same period.
+
+        Raises AlreadyExists if another night of the domain waits or runs.
+        """
+        nights, now = self._runtime.nights, self._runtime.clock()
+        changes: Json = {"ending": None, "reason": ""}
+        if "handed_over_at" in values:
+            changes["handed_over_at"] = now  # the wait for the trainer restarts too
+        if values["night_id"] == thread_id:
+            await nights.reopen(thread_id)
+            return changes
+        original = await nights.night(values["night_id"])
+        fields = original.model_dump(include={"domain", "since", "until", "options", "handed_over", "steps"})
+        await nights.begin(Night(id=thread_id, status="waiting", began_at=now, **fields))
+        return changes | {"night_id": thread_id}
+
+    def validate_answer(self, value: Any) -> Any:
+        """See GraphSpec.validate_answer: a night has no interrupts."""
+        raise ValueError("a night has no interrupts: send input instead of command.resume")
+
+    def validate_update(self, values: Json) -> Json:
+        """See GraphSpec.validate_update: the night and its domain cannot change."""
+        for name in ("night_id", "domain"):
+            if name in values:
+                raise ValueError(f"{name} cannot be changed: it identifies the night")
+        return validated_update(NightState, values)
+
+    async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
+        """See GraphSpec.record_failure: the night ends, and can be resumed."""
+        nights = self._runtime.nights
+        try:
+            night = await nights.night(thread_id)
+        except UnknownNight:
+            return  # it failed before it was stored
+        if night.status in ("waiting", "running"):
+            changes = {"status": kind, "reason": reason, "ended_at": self._runtime.clock()}
+            await nights.update(night.model_copy(update=changes))
+
+    async def _night(self, id: str, request: NightInput) -> Night:
+        """The night that the input asks for. Raises ValueError for an empty period."""
+        now = self._runtime.clock()
+        domain = request.domain or self._runtime.base.domain
+        until = request.until or now
+        since = request.since or await self._begin(domain, until)
+        if since >= until:
+            raise ValueError(f"the period is empty: it begins at {since} and ends at {until}")
+        return Night(
+            id=id,
+            domain=domain,
+            status="waiting",
+            since=since,
+            until=until,
+            options=request.options,
+            began_at=now,
+        )
+
+    async def _begin(self, domain: Domain, until: datetime) -> datetime:
+        last = await self._runtime.nights.last_until(domain)
+        return until - DAY if last is None or last >= until else last
