@@ -49,7 +49,7 @@ async def collect_turns(work: StepContext) -> StepResult:
 
 
 async def score(work: StepContext) -> StepResult:
-    """Scores the turns that this version of the scorer has not scored yet, and checks the scorer for drift."""
+    """Scores the turns that this version of the scorer has not scored, and checks the scorer for drift."""
     context, store = work.runtime, work.runtime.nights
     turns = (await _collected(work)).turns
     scorer = await _scorer(context)
@@ -80,7 +80,7 @@ async def score(work: StepContext) -> StepResult:
 
 
 async def revise(work: StepContext) -> StepResult:
-    """Looks for better answers than the low ones, lowest first; turns that were revised before are skipped."""
+    """Looks for better answers than the low ones, lowest first, except for those that it has revised."""
     context, options = work.runtime, work.night.options
     turns = {turn.id: turn for turn in (await _collected(work)).turns}
     scores = await _scores(work, turns)
@@ -174,10 +174,14 @@ async def topics(work: StepContext) -> StepResult:
     )
     await context.nights.save_topics(night.id, found.topics)
     started, reason = await explore_gaps(work, found.topics, gaps)
-    figures = {"topics": len(found.topics), "questions": found.questions, "repeated": found.repeated}
-    return StepResult(
-        reason=reason, figures=figures | {"in_no_topic": found.unclustered, "explored": started}
-    )
+    figures: dict[str, float] = {
+        "topics": len(found.topics),
+        "questions": found.questions,
+        "repeated": found.repeated,
+        "in_no_topic": found.unclustered,
+        "explored": started,
+    }
+    return StepResult(reason=reason, figures=figures)
 
 
 async def golden(work: StepContext) -> StepResult:
