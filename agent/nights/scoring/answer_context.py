@@ -11,12 +11,15 @@ from agent.chat.sentence_candidates import SentenceCandidate, rerank, shortlist
 from agent.grading import admits_ignorance
 from agent.nights.scoring.evidence import TurnEvidence, stands
 from agent.nights.scoring.plain_text import statements
+from agent.nights.scoring.source_support import Support, find_support
 from memory.embedding.embedder import Embedder
 from memory.language.lexicon import LANGUAGES
 from memory.records.base import Record, Share
 from memory.records.interactions import Interaction
 from memory.records.knowledge import Citation
 
+MOST_STATEMENTS = 20
+"""Statements of an answer that are compared with the sources."""
 LONGEST_QUESTION = 2000
 """Characters of a question that are compared."""
 
@@ -68,6 +71,20 @@ class AnswerContext:
     def candidates(self) -> tuple[SentenceCandidate, ...]:
         """The sentences of the sources that are likeliest to answer the question, likeliest first."""
         return rerank(self.question, shortlist(self.question, self.evidence.findings), self.embedder)
+
+    @cached_property
+    def supports(self) -> tuple[Support, ...]:
+        """How much of each of the first statements the sources support."""
+        return tuple(
+            find_support(
+                self.question,
+                statement,
+                candidates=self.candidates,
+                cited=self.cited,
+                embedder=self.embedder,
+            )
+            for statement in self.statements[:MOST_STATEMENTS]
+        )
 
     @cached_property
     def answerable(self) -> bool:

@@ -17,8 +17,16 @@ from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
 from agent.chat.calibration import auroc, calibration_error
 from agent.grading import DECLINE_PHRASES
 from agent.nights.scoring.evidence import ScoringEvidence
+from agent.nights.scoring.recent_vectors import RecentVectors
 from agent.nights.scoring.score import answer_context, judge
-from agent.nights.scoring.scorer import CALIBRATION, CRITERIA, Scorer, ScorerCalibration, good_chance
+from agent.nights.scoring.scorer import (
+    CALIBRATION,
+    CRITERIA,
+    Scorer,
+    ScorerCalibration,
+    good_chance,
+    logistic_chance,
+)
 from agent.nights.scoring.style_bias import style_bias
 from agent.nights.scoring.truth_set import TruthItem, truth_items, truth_set_report
 from memory.embedding.embedder import Embedder, SentenceEmbedder
@@ -27,7 +35,7 @@ from memory.records.nights import Criterion
 
 CASES = Path(__file__).with_name("calibration_cases.jsonl")
 FOLDS = 5
-PENALTY = 0.01
+PENALTY = 0.0005
 """L2 penalty on each weight, per label; weights would grow without bound if labels can be separated."""
 LARGEST_WEIGHT = 8.0
 MINIMUM_LABELS = 40
@@ -75,12 +83,12 @@ def calibrate(labels: Sequence[CriteriaLabel], *, fitted_on: str) -> ScorerCalib
 
 
 def fit(labels: Sequence[CriteriaLabel]) -> tuple[float, Mapping[Criterion, float]]:
-    """Intercept and weights with the least log loss of the chance that is used, its cap included."""
+    """Intercept and weights with the least log loss, without the cap, which would hide the weights."""
     good = np.asarray([label.good for label in labels], float)
 
     def loss(values: Floats) -> float:
         weights = dict(zip(CRITERIA, map(float, values[1:]), strict=True))
-        chances = [good_chance(float(values[0]), weights, label.criteria) for label in labels]
+        chances = [logistic_chance(float(values[0]), weights, label.criteria) for label in labels]
         sure = np.clip(chances, SURE, 1 - SURE)
         log_loss = -np.mean(good * np.log(sure) + (1 - good) * np.log(1 - sure))
         return float(log_loss + PENALTY * np.sum(values[1:] ** 2))
@@ -115,7 +123,7 @@ def _unfitted() -> ScorerCalibration:
 
 
 def main() -> None:
-    embedder = SentenceEmbedder()
+    embedder = RecentVectors(SentenceEmbedder())
     cases = truth_items(CASES)
     fitted_on = f"{len(cases)} graded answers of {CASES.name}"
     calibration = calibrate(labels_of(cases, embedder), fitted_on=fitted_on)

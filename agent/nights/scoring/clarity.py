@@ -8,7 +8,8 @@ from agent.nights.scoring.answer_context import AnswerContext, CriterionScore
 from agent.nights.scoring.plain_text import without_code
 from memory.language.text import words
 
-REPETITIVE, UNFINISHED, UNREADABLE, RAMBLING, CURT, WINDED = 0.05, 0.35, 0.1, 0.7, 0.6, 0.7
+REPETITIVE, UNREADABLE, UNFINISHED, CURT, UNENDED, RAMBLING, WINDED = 0.05, 0.1, 0.25, 0.6, 0.7, 0.7, 0.7
+"""What an answer with each flaw is worth; chosen, not fitted."""
 LONGEST_SHORT, LONGEST_LONG = 80, 400
 """Words of a good answer at most, to a question for a fact and to one for an explanation."""
 FEWEST_EXPLAINING = 4
@@ -26,6 +27,13 @@ _FACT = re.compile(
 )
 _EXPLANATION = re.compile(r"\b(?:why|explain|describe|compare|in detail|how (?:do|does|did|can|to))\b", re.I)
 _ENDED = re.compile(r"[.!?:;\u2026\u3002\uff01\uff1f\"'\u201d\u2019)\]}`*|]\s*$")
+_CUT_OFF = re.compile(
+    r"(?:[,(\[{\u2013\u2014-]|\b(?:a|an|the|and|or|but|nor|of|from|with|by|into|than|as|if|because|although|while"
+    r"|whose|which|who|that|your|my|our|their|its|is|are|was|were|has|have|had|will|would|could|should|may|might"
+    r"|can|must|be)|\b(?:and|or|but|that|because|which)\s+(?:it|they|he|she|we|you|i))\s*$",
+    re.IGNORECASE,
+)
+"""Ends of a text that no sentence has."""
 _REPEATED_LINE = 3
 """An answer with the same line so many times repeats itself."""
 
@@ -50,14 +58,23 @@ def _repetition(context: AnswerContext) -> Flaw | None:
 
 
 def _unfinished(context: AnswerContext) -> Flaw | None:
-    prose = without_code(context.answer).rstrip()
-    if not prose or context.answer.count("```") % 2:
-        return (UNFINISHED, "its code is unfinished") if prose else None
-    lines = prose.splitlines()
-    item = re.match(r"\s*(?:[-*+\u2022]|\d{1,3}[.)])\s", lines[-1]) is not None
-    if item or len(words(prose)) <= UNCHECKED_END or _ENDED.search(prose):
+    """Cut off within a sentence. The end of what is stated counts, because a courtesy may follow it."""
+    if context.answer.count("```") % 2:
+        return UNFINISHED, "its code is unfinished"
+    if not context.statements or _ENDED.search(last := context.statements[-1]):
         return None
-    return UNFINISHED, "its last sentence is unfinished"
+    if len(words(context.plain)) > UNCHECKED_END and _CUT_OFF.search(last):
+        return UNFINISHED, "its last sentence is unfinished"
+    before = context.statements[-2] if len(context.statements) > 1 else ""
+    if before.endswith((".", "!", "?")) and not _ends_in_list(context.answer):
+        return UNENDED, "its last sentence may be unfinished"
+    return None
+
+
+def _ends_in_list(answer: str) -> bool:
+    """Whether the last line is a list item, which needs no full stop."""
+    lines = without_code(answer).rstrip().splitlines()
+    return bool(lines) and re.match(r"\s*(?:[-*+\u2022]|\d{1,3}[.)])\s", lines[-1]) is not None
 
 
 def _illegible(context: AnswerContext) -> Flaw | None:

@@ -3,13 +3,12 @@
 A user's correction is an unverified hint: it can lower the value, and never raises it.
 """
 
-from functools import partial
-
 from agent.chat.answer_from_sources import MIN_CHANCE, supported_statements
 from agent.chat.sentence_candidates import SentenceCandidate
-from agent.chat.support import contradicts
+from agent.chat.support import contradicts, is_negated
 from agent.grading import word_f1
-from agent.nights.scoring.answer_context import AnswerContext, CriterionScore
+from agent.nights.scoring.answer_context import MOST_STATEMENTS, AnswerContext, CriterionScore
+from agent.nights.scoring.source_support import claim_of
 from memory.language.text import words
 
 CONTRADICTED = 0.05
@@ -29,7 +28,6 @@ SAME_TEXT = 0.8
 """Word F1 at which a correction says the same as the answer."""
 SHORT_ANSWER = 8
 """Most words of an answer that is read together with its question: "55" alone contradicts nothing."""
-MOST_STATEMENTS = 20
 
 
 def correctness(context: AnswerContext) -> CriterionScore | None:
@@ -43,7 +41,7 @@ def _by_sources(context: AnswerContext) -> CriterionScore:
     likely = tuple(each for each in context.candidates if each.chance >= MIN_CHANCE)
     stated = context.statements[:MOST_STATEMENTS]
     sizes = [len(words(text)) or 1 for text in stated]
-    shares = [_supported_share(context, text) for text in stated]
+    shares = [each.share for each in context.supports[:MOST_STATEMENTS]]
     for text, share in zip(stated, shares, strict=True):
         if share == 0 and (against := _contradicting(context, text, (*context.cited, *likely))):
             return CriterionScore(value=CONTRADICTED, reason=f'a source contradicts it: "{against[:200]}"')
@@ -67,25 +65,14 @@ def _by_sources(context: AnswerContext) -> CriterionScore:
     return CriterionScore(value=WITHOUT_SOURCE, reason="no source supports the answer")
 
 
-def _supported_share(context: AnswerContext, statement: str) -> float:
-    """The share of the statement's words that the sources support: its beginning, all of it, or nothing."""
-    spaced = " ".join(statement.split())
-    if any(each.reading and each.reading in spaced for each in context.cited):
-        return 1.0
-    support = partial(supported_statements, context.question, statement, ())
-    for sentences in (context.cited, context.candidates):
-        found = support(sentences, context.embedder, ()) if sentences else None
-        if found is not None:
-            return min(1.0, len(words(found[0])) / max(1, len(words(statement))))
-    return 0.0
-
-
 def _contradicting(
     context: AnswerContext, statement: str, sentences: tuple[SentenceCandidate, ...]
 ) -> str | None:
     """The source sentence, or fact, that the statement contradicts, if any."""
     short = len(words(statement)) <= SHORT_ANSWER
-    claims = (statement, f"{context.question} {statement}") if short else (statement,)
+    claim = claim_of(context.question, statement)
+    whole = f"{context.question} {statement}"
+    claims = {claim, whole} if short and not is_negated(context.question) else {claim}
     facts = (fact.sentence for fact in context.evidence.findings.facts if not fact.negated)
     for reading in dict.fromkeys((*(each.reading for each in sentences), *facts)):
         if any(contradicts(reading, claim) for claim in claims):

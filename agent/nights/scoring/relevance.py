@@ -6,13 +6,16 @@ from memory.language.content_words import content_words, coverage
 from memory.language.text import words
 
 UNRELATED, RELATED = 0.1, 0.5
-"""Cosines of question and answer at which an answer is worth 0 and 1: of our labelled answers, the middle
-half of those to the question lies above .5, and of those to another question below .15."""
+"""Cosines of question and answer at which an answer is worth 0 and 1; chosen, not fitted."""
 SHORT_ANSWER = 6
 """Most words of an answer that need not repeat anything of the question."""
 SHORT_BASE, SHORT_FORM = 0.45, 0.35
 """Least value of a short answer, and what it gains by having what the question's form asks for."""
 DECLINED_WRONGLY = 0.05
+PERTINENT = 0.2
+"""Chance, as a share of the likeliest sentence's, from which on a sentence may answer the question too. Of
+our labelled answers, true ones beside the point are supported by sentences below .12 of it, with few above,
+and the right ones by sentences above .25."""
 OFF_TOPIC = 0.4
 """Value below which the reason is given."""
 
@@ -23,10 +26,7 @@ def relevance(context: AnswerContext) -> CriterionScore | None:
     An answer that declines is right if no source answers the question.
     """
     if context.abstains:
-        if context.turn.intent == "question" and context.answerable:
-            best = context.candidates[0].reading[:200]
-            return CriterionScore(value=DECLINED_WRONGLY, reason=f'a source answers the question: "{best}"')
-        return CriterionScore(value=1.0)
+        return _declining(context)
     if not context.plain.strip() or not words(context.question):
         return None
     question, answer = context.embedder.embed([context.question, context.plain])
@@ -34,4 +34,27 @@ def relevance(context: AnswerContext) -> CriterionScore | None:
     value = max(min(1.0, max(0.0, cosine)), coverage(content_words(context.question), context.plain))
     if len(words(context.plain)) <= SHORT_ANSWER:
         value = max(value, SHORT_BASE + SHORT_FORM * form_match(context.question, context.plain))
+    if context.answerable and (pertinence := _pertinence(context)) is not None:
+        value = min(value, pertinence)
     return CriterionScore(value=value, reason="" if value >= OFF_TOPIC else "it is not about what was asked")
+
+
+def _declining(context: AnswerContext) -> CriterionScore:
+    """Declining is as right as it is unlikely that the sources answer the question."""
+    if context.turn.intent != "question" or not context.candidates:
+        return CriterionScore(value=1.0)
+    best = context.candidates[0]
+    value = max(DECLINED_WRONGLY, 1 - best.chance)
+    reason = f'a source answers the question: "{best.reading[:200]}"' if context.answerable else ""
+    return CriterionScore(value=value, reason=reason)
+
+
+def _pertinence(context: AnswerContext) -> float | None:
+    """How likely the supporting sentences answer the question, beside the likeliest one; None without any.
+
+    What a source says beside the answer is true, and answers nothing.
+    """
+    chances = [each.chance for each in context.supports if each.share > 0 and each.chance is not None]
+    if not chances:
+        return None
+    return min(1.0, max(chances) / context.candidates[0].chance / PERTINENT)

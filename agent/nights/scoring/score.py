@@ -16,6 +16,8 @@ from memory.records.interactions import Interaction
 from memory.records.knowledge import Findings
 from memory.records.nights import AnswerScore, Criterion
 
+DECIMALS = 4
+"""Embeddings of the same text differ by less, depending on the texts embedded with it."""
 JUDGES: Mapping[Criterion, Callable[[AnswerContext], CriterionScore | None]] = {
     "correctness": correctness,
     "relevance": relevance,
@@ -40,11 +42,11 @@ def score_turns(
     scores = []
     for turn in turns:
         judged = judge(answer_context(turn, evidence, scorer, implicit.get(turn.id, 0.0)))
-        criteria = {name: each.value for name, each in judged.items()}
+        criteria = {name: round(each.value, DECIMALS) for name, each in judged.items()}
         scores.append(
             AnswerScore(
                 interaction_id=turn.id,
-                value=scorer.score(criteria),
+                value=round(scorer.score(criteria), DECIMALS),
                 criteria=criteria,
                 reasons=reasons_against(scorer, judged),
                 scorer=scorer.label,

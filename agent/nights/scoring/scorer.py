@@ -11,6 +11,7 @@ from pydantic import Field
 
 from agent.nights.scoring.answer_context import CriterionScore
 from agent.nights.scoring.plain_text import word_lists_digest
+from agent.nights.scoring.recent_vectors import RecentVectors
 from memory.embedding.embedder import Embedder
 from memory.records.base import Record, digest_of
 from memory.records.nights import Criterion
@@ -19,8 +20,10 @@ CALIBRATION = Path(__file__).with_name("calibration.json")
 CRITERIA: tuple[Criterion, ...] = ("correctness", "relevance", "clarity", "checks", "feedback")
 NEUTRAL = 0.5
 """Value of a criterion that neither raises nor lowers the score; one that cannot be judged counts as much."""
-FATAL = 0.3
-"""Chance of being good, at most, of an answer with a criterion at 0: nothing makes up for a fatal flaw."""
+FATAL, FATAL_SLOPE = 0.1, 1.25
+"""Chance of being good, at most, of an answer with a criterion at 0, and by how much it rises with the
+criterion: nothing makes up for a fatal flaw, and from .72 on a criterion is none. Of three pairs tried on the
+calibration cases, (.3, 1), (.05, 1.5) and this, the first was badly calibrated and the others alike."""
 CAPPING: tuple[Criterion, ...] = ("correctness", "relevance", "clarity", "checks")
 """Criteria with fatal flaws. Feedback has none: users may be wrong."""
 IMPROVABLE = 0.8
@@ -63,7 +66,7 @@ class Scorer:
                 word_lists_digest(),
                 self.embedder.name,
                 list(self.declines),
-                FATAL,
+                [FATAL, FATAL_SLOPE],
             ]
         )[:12]
 
@@ -85,11 +88,18 @@ def good_chance(
     intercept: float, weights: Mapping[Criterion, float], criteria: Mapping[Criterion, float]
 ) -> float:
     """The logistic of the weighted criteria, capped by the worst one that may be fatal."""
+    cap = min((FATAL + FATAL_SLOPE * criteria[name] for name in CAPPING if name in criteria), default=1.0)
+    return min(logistic_chance(intercept, weights, criteria), cap)
+
+
+def logistic_chance(
+    intercept: float, weights: Mapping[Criterion, float], criteria: Mapping[Criterion, float]
+) -> float:
+    """The logistic of the weighted criteria, on which the weights are fitted."""
     odds = intercept + math.fsum(
         weights[name] * (value - NEUTRAL) for name, value in sorted(criteria.items())
     )
-    cap = min((FATAL + criteria[name] for name in CAPPING if name in criteria), default=1.0)
-    return min((1 + math.tanh(odds / 2)) / 2, cap)
+    return (1 + math.tanh(odds / 2)) / 2
 
 
 def reasons_against(scorer: Scorer, judged: Mapping[Criterion, CriterionScore]) -> tuple[str, ...]:
@@ -103,4 +113,4 @@ def reasons_against(scorer: Scorer, judged: Mapping[Criterion, CriterionScore]) 
 def standard_scorer(embedder: Embedder, declines: Sequence[str]) -> Scorer:
     """The scorer with the shipped calibration; `declines` are the model card's."""
     calibration = ScorerCalibration.model_validate(json.loads(CALIBRATION.read_text(encoding="utf-8")))
-    return Scorer("standard", calibration, embedder, tuple(declines))
+    return Scorer("standard", calibration, RecentVectors(embedder), tuple(declines))

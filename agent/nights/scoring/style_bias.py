@@ -35,7 +35,7 @@ def is_biased(shifts: Mapping[str, float]) -> bool:
 
 
 def polite(answer: str) -> str:
-    return f"Thank you for your question! I am happy to help. {answer} I hope this answers your question."
+    return f"Thank you for your question! I am happy to help. {answer}\n\nI hope this answers your question."
 
 
 def bullets(answer: str) -> str:
