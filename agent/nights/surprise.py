@@ -3,8 +3,8 @@
 The idea is Titans' (Behrouz et al. 2024, arXiv 2501.00663): what surprises a memory is worth remembering,
 past surprise counts on with momentum, and decays. Their memory learns by
 S_t = eta S_(t-1) - theta grad l(x_t) and M_t = (1 - alpha) M_(t-1) + S_t. MIRAS (arXiv 2504.13173) names the
-four choices behind that: memory, loss, retention and update. Here the memory is the adapter, which the night trains, so only the weight of its items
-is computed, from the loss itself instead of its gradient:
+four choices behind that: memory, loss, retention and update. Here the memory is the adapter, which the night
+trains, so only the weight of its items is computed, from the loss itself instead of its gradient:
 
     loss_t     = -mean log p(token), nats per token of the item's answer under the live model
     surprise_t = loss_t - mean of tonight's losses

@@ -7,7 +7,10 @@ _INSTRUCTIONS = (
     r"(?:instruction|prompt|direction|guideline|rule|command|context|message|source|text|passage)s?"
 )
 _BEFORE = r"(?:previous|prior|above|earlier|preceding|foregoing|other|existing|original|all|any|your|these)"
-_SPEAK = r"(?:say|answer|reply|respond|tell|state|claim|repeat|output|write|print|insist|confirm|mention|recommend)"
+_SPEAK = (
+    r"(?:say|answer|reply|respond|tell|state|claim|repeat|output|write|print|insist|confirm|mention"
+    r"|recommend)"
+)
 _ASKED = r"(?:asked|asks?|questioned|quer(?:y|ied)|prompted)"
 _MODEL = r"(?:assistants?|AIs?|(?:language |AI )?models?|LLMs?|chat ?bots?|bots?)"
 _MUST = r"(?:must|should|shall|has to|have to|is to|are to|will|always|only|never|please|now)"
@@ -27,7 +30,8 @@ _PATTERNS = tuple(
         rf"\byou (?:must|are to|have to|will) (?:always |now |only )*{_SPEAK}\b",
         rf"\b(?:always|only|now)\s+{_SPEAK}\b.{{0,60}}\b(?:users?|readers?|people|everyone|anyone|that)\b",
         rf"(?:^|[.!?:]\s+){_SPEAK}\s+(?:to\s+)?(?:the\s+|all\s+|every\s+)?users?\b",
-        r"</?(?:system|assistant|user|instructions?)>|\[/?INST\]|<\|[a-z_]+\|>|^\s*(?:system|assistant)\s*:",
+        r"</?(?:system|assistant|user|instructions?)>|\[/?INST\]|<\|[a-z_]+\|>",
+        r"^\W*(?:system|assistant)\s*:\s+(?:\S+\s+){3}",
     )
 )
 """English only. Each is about who speaks or what is to be said, not about a subject; a document about
@@ -36,5 +40,5 @@ language models may match as well, and is not taught then, which is the safe sid
 
 def gives_orders_to_the_model(text: str) -> bool:
     """Whether a part of the text reads like an instruction to a model that answers from it."""
-    flat = " ".join(text.split())
-    return any(pattern.search(flat) for pattern in _PATTERNS)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return any(pattern.search(part) for part in (*lines, " ".join(lines)) for pattern in _PATTERNS)

@@ -25,11 +25,15 @@ def asks_the_same(first: str, second: str, similarity: float) -> bool:
         return True
     return (
         similarity >= NEARLY_SAME
-        and quantities(first) == quantities(second)
-        and set(name_roots(first)) == set(name_roots(second))
+        and names_the_same(first, second)
         and is_negated(first) == is_negated(second)
         and _root_words(first) == _root_words(second)
     )
+
+
+def names_the_same(first: str, second: str) -> bool:
+    """Whether two texts have the same names and numbers, by which otherwise equal questions differ."""
+    return quantities(first) == quantities(second) and set(name_roots(first)) == set(name_roots(second))
 
 
 def answers_contradict(first: str, second: str) -> bool:

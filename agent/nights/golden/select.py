@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.feedback.sampling import PERMUTATIONS, allocate, min_hash, seeded_draw
 from agent.nights.golden.candidates import GoldenCandidate, golden_candidates
-from agent.nights.golden.same_question import answers_contradict, asks_the_same, nearly_the_same
+from agent.nights.golden.same_question import (
+    answers_contradict,
+    asks_the_same,
+    names_the_same,
+    nearly_the_same,
+)
 from agent.nights.golden.verification import Verifier
 from agent.nights.scoring.evidence import ScoringEvidence
 from agent.nights.topics.membership import topic_name, topics_of
@@ -178,7 +183,9 @@ class _Index:
         near = [
             other.pair
             for other in self._near(own)
-            if nearly_the_same(own.question, other.question) and nearly_the_same(own.answer, other.answer)
+            if names_the_same(pair.question, other.pair.question)
+            and nearly_the_same(own.question, other.question)
+            and nearly_the_same(own.answer, other.answer)
         ]
         return [own.pair, *near]
 

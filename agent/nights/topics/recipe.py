@@ -17,9 +17,9 @@ class TopicRecipe(Record):
     smallest_of_few: int = 2
     smallest: int = 3
     """Fewest questions of a topic, on a day with few questions and on others."""
-    growth: float = 0.25
+    growth: float = 0.15
     """The fewest grow with the root of the day's questions, so that 2,000 do not give hundreds of topics:
-    then a topic has at least 11."""
+    then a topic has at least 7."""
     member: float = 0.5
     """Cosine to a topic's centre from which on a question belongs to it. Of 1,200 unrelated questions, .25%
     reached .4 with one another (`agent.chat.routing.MIN_SIMILARITY`)."""
