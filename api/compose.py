@@ -43,6 +43,7 @@ from graphs.server.executor import Executor, PeriodicTask, open_executor
 from graphs.server.graph_spec import ChatSpec, GraphSpec
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import LearnSpec
+from graphs.server.night_spec import NightSpec
 from graphs.server.retention import interaction_retention
 from graphs.state import Limits, Runtime
 from memory.adapters.base import AdapterRegistry
@@ -120,7 +121,7 @@ Graphs = Callable[[Runtime, Saver], Sequence[GraphSpec]]
 
 def shipped_graphs(runtime: Runtime, saver: Saver) -> Sequence[GraphSpec]:
     """Graphs that ship with the service and that clients may run."""
-    return ChatSpec(saver), LearnSpec(runtime, saver)
+    return ChatSpec(saver), LearnSpec(runtime, saver), NightSpec(runtime, saver)
 
 
 @asynccontextmanager

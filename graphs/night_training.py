@@ -11,6 +11,7 @@ from agent.learning.forgetting import with_new_digest
 from agent.models.card import require_teachable
 from agent.nights.deployment import Deployment, decide_deployment, start_canary
 from agent.promotion import is_outdated, promote
+from graphs.night_lessons import hand_over, trainer_is_free, what_to_train
 from graphs.night_step import StepContext, StepResult
 from graphs.state import Runtime, Update
 from memory.errors import AdapterNotServable, AlreadyExists

@@ -1,11 +1,11 @@
-"""Waits before a night's work: until the service is quiet, and no other night runs; and the night's window."""
+"""Waits until the service is quiet and no other night runs; and the window in which a night works."""
 
 import math
 from datetime import datetime, timedelta
 
 from langgraph.runtime import Runtime as Injected
 
-from graphs.state import NightState, Runtime, Update, event
+from graphs.state import Event, NightState, Runtime, Update, event
 from memory.records.nights import Night
 
 QUIET_MINUTES = 5
@@ -19,17 +19,13 @@ async def wait(state: NightState, runtime: Injected[Runtime]) -> Update:
     context = runtime.context
     night = await context.nights.night(state["night_id"])
     told = ""
-    events = []
+    events: list[Event] = []
     while night.status != "running":
         if is_over(night, context.clock()):
-            reason = (
-                f"the window of {night.options.window_minutes:g} minutes passed: {told or 'no time left'}"
-            )
-            return {
-                "ending": "skipped",
-                "reason": reason,
-                "events": [*events, event(context, "wait", reason)],
-            }
+            minutes = f"{night.options.window_minutes:g} minutes"
+            reason = f"the window of {minutes} passed: {told or 'no time was left'}"
+            events.append(event(context, "wait", reason))
+            return {"ending": "skipped", "reason": reason, "events": events}
         if not await is_quiet(night, context):
             reason = f"the service is not quiet: {night.options.quiet_requests:g} turns a minute or more"
         elif await context.nights.acquire(night.id):

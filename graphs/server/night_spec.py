@@ -82,12 +82,20 @@ class NightSpec:
         changes: Json = {"ending": None, "reason": ""}
         if "handed_over_at" in values:
             changes["handed_over_at"] = now  # the wait for the trainer restarts too
-        if values["night_id"] == thread_id:
-            await nights.reopen(thread_id)
-            return changes
         original = await nights.night(values["night_id"])
-        fields = original.model_dump(include={"domain", "since", "until", "options", "handed_over", "steps"})
-        await nights.begin(Night(id=thread_id, status="waiting", began_at=now, **fields))
+        # From an earlier checkpoint, what was handed over after it is handed over anew.
+        handed_over = {
+            kind: original.handed_over[kind]
+            for kind in values.get("tried", ())
+            if kind in original.handed_over
+        }
+        if original.id == thread_id:
+            reopened = await nights.reopen(thread_id)
+            await nights.update(reopened.model_copy(update={"handed_over": handed_over}))
+            return changes
+        fields = {"id": thread_id, "status": "waiting", "began_at": now, "handed_over": handed_over}
+        copied = original.model_dump(include={"domain", "since", "until", "options", "steps"})
+        await nights.begin(Night.model_validate(copied | fields))
         return changes | {"night_id": thread_id}
 
     def validate_answer(self, value: Any) -> Any:
