@@ -20,17 +20,15 @@ async def interaction_of(state: ChatState, runtime: Runtime) -> Interaction:
     """The finished turn as it is logged."""
     now = runtime.clock()
     messages = logged_messages(state["messages"])
-    texts = [message.content for message in messages]
-    question, answer, *contents = await scrubbed(
-        [state["question"], state["answer"], *texts], runtime.scrubber
-    )
+    texts = [text for message in messages for text in (message.content, message.name or "")]
+    question, answer, *texts = await scrubbed([state["question"], state["answer"], *texts], runtime.scrubber)
     return Interaction(
         id=state["interaction_id"],
         question=question,
         answer=answer,
         messages=tuple(
-            message.model_copy(update={"content": content})
-            for message, content in zip(messages, contents, strict=True)
+            message.model_copy(update={"content": content, "name": name or None})
+            for message, content, name in zip(messages, texts[::2], texts[1::2], strict=True)
         ),
         domain=state["route"].domain,
         adapter=state["route"].adapter,

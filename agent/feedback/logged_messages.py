@@ -29,7 +29,7 @@ def logged_messages(messages: Sequence[BaseMessage]) -> tuple[LoggedMessage, ...
         room -= len(text)
         if room < 0 or len(kept) == MOST_MESSAGES:
             break
-        kept.append(LoggedMessage(role=role, content=text))
+        kept.append(LoggedMessage(role=role, content=text, name=message.name))
     return tuple(reversed(kept))
 
 

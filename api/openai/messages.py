@@ -94,7 +94,7 @@ def _message(message: Message, names: Mapping[str, str]) -> BaseMessage:
     if message.role in ("system", "developer"):
         return SystemMessage(message.text)
     if message.role == "user":
-        return HumanMessage(message.text)
+        return HumanMessage(message.text, name=message.name)
     if message.role == "assistant":
         calls = [
             {"id": call.id, "name": call.function.name, "args": _arguments(call.function.arguments)}

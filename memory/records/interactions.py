@@ -90,6 +90,8 @@ class LoggedMessage(Record):
 
     role: Literal["system", "user", "assistant"]
     content: str
+    name: str | None = None
+    """Who said it, if the caller named the speaker."""
 
 
 class Interaction(Record):

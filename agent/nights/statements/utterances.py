@@ -1,13 +1,18 @@
 """What was said: a user's messages, with who said them to whom and when."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from memory.records.base import Domain, Record
-from memory.records.interactions import Interaction
+from memory.records.interactions import Interaction, LoggedMessage
 
 THE_USER = "the user"
 """Name of a speaker who did not give one."""
+
+
+_NAME = re.compile(r"[^\W\d_][\w .'\u2019-]{0,59}")
+"""Callers may send any text as a name; what is not one would end up in sentences."""
 
 
 class Utterance(Record):
@@ -35,6 +40,8 @@ def utterances_of(turns: Sequence[Interaction]) -> tuple[Utterance, ...]:
         Utterance(
             id=turn.id,
             text=turn.question,
+            speaker=_speaker(turn) or THE_USER,
+            listener=_listener(turn),
             said_at=turn.created_at,
             domain=turn.domain,
             unit=turn.unit,
@@ -44,3 +51,20 @@ def utterances_of(turns: Sequence[Interaction]) -> tuple[Utterance, ...]:
         if turn.unit and turn.question.strip()
     ]
     return tuple(sorted(found, key=lambda utterance: (utterance.said_at, utterance.id)))
+
+
+def _speaker(turn: Interaction) -> str | None:
+    """The name of the user who sent the last message, if the caller gave one."""
+    last = turn.messages[-1] if turn.messages else None
+    return _name(last) if last is not None and last.role == "user" else None
+
+
+def _listener(turn: Interaction) -> str | None:
+    """The last other user named in the conversation: it is then one between people."""
+    speaker = _speaker(turn)
+    names = [name for m in turn.messages if m.role == "user" and (name := _name(m)) not in (None, speaker)]
+    return names[-1] if speaker and names else None
+
+
+def _name(message: LoggedMessage) -> str | None:
+    return message.name if message.name and _NAME.fullmatch(message.name) else None
