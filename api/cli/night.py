@@ -31,6 +31,8 @@ NightId = Annotated[str | None, typer.Argument(help="Id of a night; by default t
 OfDomain = Annotated[str | None, typer.Option(help="The newest night of this domain.")]
 FOLLOW_SECONDS = 1.0
 UNFINISHED = ("waiting", "running")
+ANY_LOAD = 1e6
+"""Turns a minute that no service reaches, so that every one counts as quiet."""
 
 
 @app.command()
@@ -41,14 +43,14 @@ def run(
     ] = None,
     until: Annotated[str | None, typer.Option(help="End of the period; by default now.")] = None,
     train: Annotated[bool, typer.Option("--train/--no-train", help="Whether to train and deploy.")] = True,
+    now: Annotated[bool, typer.Option("--now", help="Do not wait until the service is quiet.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show its steps until it ends.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a night now; it waits until the service is quiet."""
     body: dict[str, Any] = {"domain": domain, "since": since, "until": until}
     body = {name: value for name, value in body.items() if value is not None}
-    if not train:
-        body["options"] = {"train": False, "preferences": False}
+    body["options"] = _options(train) | ({"quiet_requests": ANY_LOAD} if now else {})
     with service() as client:
         night = client.post("/v1/nights", body)
         if not as_json:
@@ -174,14 +176,17 @@ def schedule(
             else:
                 console().print(f"The nights of {domain} are no longer scheduled.", markup=False)
             return
-        options = {} if train else {"train": False, "preferences": False}
-        body = {"domain": domain, "at": at, "timezone": timezone, "options": options}
+        body = {"domain": domain, "at": at, "timezone": timezone, "options": _options(train)}
         scheduled = client.put("/v1/nights/schedule", body)
     if as_json:
         print_json([scheduled])
     else:
         line = f"Nights of {domain} start at {at} {timezone}, next on {scheduled['next_start'][:16]}."
         console().print(line, markup=False)
+
+
+def _options(train: bool) -> dict[str, Any]:
+    return {} if train else {"train": False, "preferences": False}
 
 
 def _list_schedules(schedules: list[Json], as_json: bool) -> None:

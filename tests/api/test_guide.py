@@ -1,4 +1,4 @@
-"""docs/guides/feedback.md is followed from its first command to its last, over the shipped fakes."""
+"""The pages of docs/guides are followed from the first command to the last, over the shipped fakes."""
 
 import asyncio
 import os
@@ -17,24 +17,26 @@ from tests.support.preference_trainers import with_style
 
 pytestmark = pytest.mark.services
 
-PAGE = ROOT / "docs" / "guides" / "feedback.md"
-TEXT = PAGE.read_text()
+PAGES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)
 BIN = Path(sys.executable).parent
 FOLLOW_SECONDS = 240
 
 
-def script(url: str) -> str:
+def script(page: Path, url: str) -> str:
     """Everything on the page as one script; what its Python examples print goes into files."""
     lines = ["set -euo pipefail"]
-    for number, (kind, code) in enumerate(BLOCK.findall(TEXT)):
+    for number, (kind, code) in enumerate(BLOCK.findall(page.read_text())):
         code = code.replace(ADDRESS, url)
         lines.append(code if kind == "sh" else f"python - > python-{number}.txt <<'PYTHON'\n{code}PYTHON\n")
     return "\n".join(lines)
 
 
-async def test_the_guide_can_be_followed_to_its_end(listen: Listen, runtime: Runtime, tmp_path: Path) -> None:
-    async with listen(with_style(runtime), max_document_bytes=100_000) as url:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+async def test_a_guide_can_be_followed_to_its_end(
+    page: Path, listen: Listen, runtime: Runtime, tmp_path: Path
+) -> None:
+    async with listen(with_style(runtime), learning=True, max_document_bytes=100_000) as url:
         environment = os.environ | {
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NIGHTSCHOOL_API_PORT": url.rpartition(":")[2],
@@ -43,7 +45,7 @@ async def test_the_guide_can_be_followed_to_its_end(listen: Listen, runtime: Run
         }
         followed = await asyncio.to_thread(
             subprocess.run,
-            ["bash", "-x", "-c", script(url)],
+            ["bash", "-x", "-c", script(page, url)],
             env=environment,
             cwd=tmp_path,
             capture_output=True,
@@ -52,7 +54,7 @@ async def test_the_guide_can_be_followed_to_its_end(listen: Listen, runtime: Run
             check=False,
         )
     assert followed.returncode == 0, followed.stdout[-3000:] + followed.stderr[-3000:]
-    assert printed(tmp_path) == [expected for _, expected in examples(PAGE)]
+    assert printed(tmp_path) == [expected for _, expected in examples(page)]
 
 
 def printed(folder: Path) -> list[str]:
@@ -60,6 +62,8 @@ def printed(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("python-*.txt"))]
 
 
-def test_every_block_of_the_guide_is_followed() -> None:
-    assert TEXT.count("```sh\n") + TEXT.count("```python\n") == len(BLOCK.findall(TEXT))
-    assert len(examples(PAGE)) == TEXT.count("```python\n")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_of_a_guide_is_followed(page: Path) -> None:
+    text = page.read_text()
+    assert text.count("```sh\n") + text.count("```python\n") == len(BLOCK.findall(text))
+    assert len(examples(page)) == text.count("```python\n")
