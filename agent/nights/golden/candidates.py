@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from agent.chat.abstention import quotation_text
 from agent.nights.scoring.evidence import ScoringEvidence, TurnEvidence, standalone_question
 from memory.language.lexicon import AUXILIARIES, INTERROGATIVES, LANGUAGES, words_of
+from memory.language.text import sentences
 from memory.records.base import Record
 from memory.records.interactions import Interaction
 from memory.records.knowledge import Citation, Findings
 from memory.records.nights import AnswerScore, GoldenForm, Revision
 
+_QUESTION_MARKS = ("?", "\uff1f")
 _OPEN_END = re.compile(r"(?:\.\.\.|\u2026|_{2,}|:)\s*$")
 
 
@@ -34,7 +36,7 @@ class GoldenCandidate(Record):
             return "completion"
         first = words_of(self.question)[:1]
         asks = any(word in words for words in _ASKING for word in first)
-        return "qa" if asks or self.question.rstrip().endswith(("?", "\uff1f")) else "instruction"
+        return "qa" if asks or self.question.endswith(_QUESTION_MARKS) else "instruction"
 
 
 def golden_candidates(
@@ -47,14 +49,14 @@ def golden_candidates(
     revised = {each.interaction_id: each for each in revisions if each.status == "improved"}
     for turn in turns:
         score = scores.get(turn.id)
-        question = standalone_question(turn).strip()
+        question = bare_question(standalone_question(turn))
         found = evidence.turns.get(turn.id) or TurnEvidence(
             question=question, findings=Findings(query=question)
         )
         if revision := revised.get(turn.id):
             yield GoldenCandidate(
                 turn=turn,
-                question=revision.question.strip(),
+                question=bare_question(revision.question),
                 answer=plain_answer(revision.answer, revision.citations),
                 citations=revision.citations,
                 source=revision.id,
@@ -71,6 +73,12 @@ def golden_candidates(
                 score=score.value,
                 evidence=found,
             )
+
+
+def bare_question(text: str) -> str:
+    """The last sentence, if it is a question: what users tell before it is theirs, and nobody verified it."""
+    parts = [text[start:end] for start, end in sentences(text.strip())]
+    return parts[-1] if parts and parts[-1].endswith(_QUESTION_MARKS) else text.strip()
 
 
 def plain_answer(answer: str, citations: Sequence[Citation]) -> str:

@@ -7,7 +7,7 @@ from functools import cache, partial
 from agent.chat.abstention import AbstentionReason, abstention_text, caution_text, detect_language
 from agent.chat.followup import needs_context
 from agent.chat.format_directives import dictates_form
-from agent.chat.sentence_candidates import name_roots, word_roots
+from agent.chat.sentence_candidates import keyword_roots, name_roots, word_roots
 from agent.chat.support import contradicts, supports
 from agent.feedback.corrections import MESSAGE_TYPES
 from agent.feedback.scrubbing import Scrubber
@@ -22,6 +22,10 @@ from memory.language.content_words import content_words
 from memory.language.lexicon import LANGUAGES
 from memory.language.text import quotable, sentences
 from memory.records.knowledge import Citation, Passage
+
+LEAST_SHARED, LEAST_SHARE = 2, 0.5
+"""Content words, in number and as a share, that a question without what came before it has to share with its
+source; a choice."""
 
 Check = Callable[[GoldenCandidate], str | None]
 
@@ -69,8 +73,10 @@ class Verifier:
         return next((reason for check in self._checks if (reason := check(candidate))), None)
 
     def has_personal_data(self, candidate: GoldenCandidate) -> str | None:
-        text = f"{candidate.question}\n{candidate.answer}"
-        if _REPLACED.search(text) or self._scrubber.scrub(text) != text:
+        """What an answer has of it is from a document, as all of it has to be: an address to write to."""
+        question = candidate.question
+        scrubbed = _REPLACED.search(f"{question}\n{candidate.answer}") is not None
+        if scrubbed or self._scrubber.scrub(question) != question:
             return "it has personal data"
         return None
 
@@ -127,7 +133,17 @@ def cannot_stand_alone(candidate: GoldenCandidate) -> str | None:
     asked = candidate.turn.question.strip()
     if needs_context(candidate.question) or candidate.question.startswith(f"{asked} ("):
         return "its question cannot be understood alone"
+    if candidate.question != asked and _vague(candidate):
+        return "its question cannot be understood alone"
     return None
+
+
+def _vague(candidate: GoldenCandidate) -> bool:
+    """Whether a question without the sentences before it has too few words of its source to be found by."""
+    known = word_roots("\n".join(f"{p.title}\n{p.section}\n{p.text}" for p, _ in _cited(candidate)))
+    content = keyword_roots(candidate.question)
+    shared = len(content & known)
+    return shared < LEAST_SHARED or shared < LEAST_SHARE * len(content)
 
 
 def brings_claims(candidate: GoldenCandidate) -> str | None:
@@ -192,7 +208,7 @@ def is_disputed(candidate: GoldenCandidate) -> str | None:
     for passage in candidate.evidence.passages:
         for start, end in quotable(passage.text):
             other = passage.text[start:end]
-            if any(contradicts(quote, other) for quote in quotes) or contradicts(candidate.answer, other):
+            if any(contradicts(quote, other) for quote in quotes):
                 return "the sources contradict each other"
     return None
 

@@ -32,7 +32,7 @@ async def test_high_answers_and_improved_ones_are_looked_up_and_selected(databas
     middling = answered("t3", QUESTIONS["stop"], "The red lever.", "stop").scored(6.0)
     turns = [each.turn for each in (high, low, middling)]
     scores = {each.turn.id: each.score for each in (high, low, middling)}
-    revisions = [improved(low, "Halvorsen makes the Zephyr pump.", "maker")]
+    revisions = [improved(low, "The Zephyr pump is made by Halvorsen.", "maker")]
     evidence = await gather_golden_evidence(
         turns,
         scores,

@@ -38,7 +38,7 @@ CLAIMED_BY_USERS = {
     "an answer that rests on what the user said before": HONEST.saying(
         "As you said, the limit of the Zephyr pump is 40 bar."
     ),
-    "a false claim before the question": HONEST.asking(f"{FALSE} What is the limit of the Zephyr pump?"),
+    "a false claim after the question": HONEST.asking(f"What is the limit of the Zephyr pump? {FALSE}"),
     "a false claim that the question takes for true": HONEST.asking(
         "Since the Zephyr pump needs oil, what is the pressure limit of the Zephyr pump?"
     ),
@@ -95,6 +95,12 @@ def test_the_honest_answer_is_golden() -> None:
     assert len(select([HONEST]).pairs) == 1
     honest_page = "The pressure limit of the Zephyr pump is 40 bar."
     assert len(select([from_a_page(honest_page, honest_page, TRUE_ANSWER)]).pairs) == 1
+
+
+def test_a_false_claim_before_a_question_is_left_out_of_it() -> None:
+    (pair,) = select([HONEST.asking(f"{FALSE} What is the limit of the Zephyr pump?")]).pairs
+    assert pair.question == "What is the limit of the Zephyr pump?"
+    assert select([HONEST.asking(f"{FALSE} What is the limit?")]).pairs == ()
 
 
 @pytest.mark.parametrize("name", CLAIMED_BY_USERS)
