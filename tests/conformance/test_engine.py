@@ -230,7 +230,7 @@ async def test_no_text_has_no_end_and_one_beyond_the_context_none_that_can_be_sc
 async def test_the_models_own_answer_is_likelier_than_another(engine: Engine) -> None:
     assert isinstance(engine, AnswerScorer)
     own = await engine.logprobs_of(LEMUR, KNOWN["What is a lemur?"])
-    other = await engine.logprobs_of(LEMUR, KNOWN["Who drinks tea?"])
+    other = await engine.logprobs_of(LEMUR, "who coffee of clay, water drinks")
     assert all(logprob <= 0.0 for logprob in (*own, *other))
     assert sum(own) / len(own) > sum(other) / len(other)
 
