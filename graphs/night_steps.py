@@ -122,19 +122,20 @@ async def archive(work: StepContext) -> StepResult:
     context = work.runtime
     turns = {turn.id: turn for turn in (await _collected(work)).turns}
     revisions = list((await _revisions(work, turns)).values())
-    if not any(each.status == "improved" for each in revisions):
+    improved = sum(each.status == "improved" for each in revisions)
+    if not improved:
         return StepResult("skipped", "no answer was improved")
     topics = await context.nights.topics(domain=work.night.domain)
     questions = [each.question for each in revisions]
     found = await asyncio.to_thread(topics_of, questions, topics, embedder=context.embedder)
     names = {each.id: topic_name(topic) for each, topic in zip(revisions, found, strict=True) if topic}
-    new = await archive_answers(
+    await archive_answers(
         revisions,
         archive=context.answers,
         topics_of=lambda revision: names.get(revision.id, ""),
         now=context.clock(),
     )
-    return StepResult(figures={"archived": new})
+    return StepResult(figures={"archived": improved})
 
 
 async def consolidate(work: StepContext) -> StepResult:
@@ -210,14 +211,13 @@ async def golden(work: StepContext) -> StepResult:
         night=night,
         now=night.began_at,
     )
-    new = await context.nights.save_golden(selection.pairs)
+    await context.nights.save_golden(selection.pairs)
     for id in selection.withdrawn:
         await context.nights.decide_golden(id, False, "night")
     pairs = await context.nights.golden(night_id=night.id)  # with people's decisions
     await archive_golden(pairs, archive=context.answers, now=context.clock())
     figures: dict[str, float] = {
         "golden": len(selection.pairs),
-        "new": new,
         "contradictions": len(selection.contradictions),
         "withdrawn": len(selection.withdrawn),
         "waiting": sum(pair.status == "waiting" for pair in pairs),

@@ -46,6 +46,7 @@ async def train(work: StepContext) -> StepResult:
             night = await hand_over(record, kind, night, context)
             figures[f"{kind}_pairs"] = len(record.pairs)
             work.say(f"{kind} {record.digest[:12]} is in the trainer's queue: {lines[kind]}")
+        lines.setdefault(kind, "handed over before the night was interrupted")
         update = {"tried": tried, "training": kind, "handed_over_at": context.clock()}
         return StepResult("done", _text(lines), figures, update)
     status: StepStatus = "done" if night.handed_over else "skipped"

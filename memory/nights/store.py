@@ -110,8 +110,8 @@ class NightStore:
         """Adds the report of a step, in place of an earlier one of the same step. Raises UnknownNight."""
         async with self._database.begin() as connection:
             night = await _find_night(connection, night_id, lock=True)
-            steps = (*(each for each in night.steps if each.step != step.step), step)
-            await _update_night(connection, night.model_copy(update={"steps": steps}))
+            steps = {each.step: each for each in night.steps} | {step.step: step}
+            await _update_night(connection, night.model_copy(update={"steps": tuple(steps.values())}))
 
     async def nights(self, *, domain: str | None = None, limit: int = 50) -> tuple[Night, ...]:
         """Nights, newest first; all of them, or the domain's."""

@@ -121,7 +121,7 @@ async def test_a_step_is_reported_once_however_often_it_is_repeated(store: Night
             "n1", StepReport.model_validate({"step": step, "status": "done", "figures": figures})
         )
     steps = (await store.night("n1")).steps
-    assert [(each.step, each.figures) for each in steps] == [("score", {}), ("collect", {"turns": 5.0})]
+    assert [(each.step, each.figures) for each in steps] == [("collect", {"turns": 5.0}), ("score", {})]
 
 
 async def test_nights_are_listed_newest_first(store: NightStore) -> None:

@@ -1,0 +1,95 @@
+"""A night uses the newest turns of its domain and period, and none that must not be used."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.nights.collect import by_unit, collect
+from memory.database.database import Database, open_database
+from memory.feedback.feedback import FeedbackStore
+from memory.feedback.interactions import InteractionLog
+from memory.records.nights import Night
+from tests.support.databases import migrated_sqlite
+from tests.support.interactions import NOON, feedback, interaction
+from tests.support.nights import night
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    path = tmp_path / "nightschool.db"
+    path.write_bytes(await asyncio.to_thread(migrated_sqlite))
+    opened = await open_database(f"sqlite:///{path}")
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def log(database: Database) -> InteractionLog:
+    return InteractionLog(database)
+
+
+@pytest.fixture
+def given(database: Database) -> FeedbackStore:
+    return FeedbackStore(database)
+
+
+def tonight(**options: Any) -> Night:
+    return night(since=NOON, options=options)
+
+
+async def test_turns_of_other_domains_and_times_are_not_collected(
+    log: InteractionLog, given: FeedbackStore
+) -> None:
+    for turn in (
+        interaction("before", minutes=-1),
+        interaction("i1"),
+        interaction("other", minutes=1, domain="python"),
+        interaction("i2", minutes=2, outcome="abstained"),
+        interaction("after", minutes=24 * 60),
+    ):
+        await log.save(turn)
+    found = await collect(log, given, tonight())
+    assert (found.ids, found.left_out) == (("i1", "i2"), {})
+    assert (found.figures["turns"], found.figures["abstained"]) == (2, 1)
+
+
+async def test_turns_that_must_not_be_used_are_counted_by_reason(
+    log: InteractionLog, given: FeedbackStore
+) -> None:
+    for id, fields in {
+        "i1": {},
+        "i2": {"owner": "ann"},
+        "i3": {"owner": "bob"},
+        "i4": {"answer": "  "},
+    }.items():
+        await log.save(interaction(id, **fields))
+    await given.add(feedback("f1", "reported", text="This is private, please do not use it."))
+    found = await collect(log, given, tonight(exclude_owners=("bob",)))
+    assert found.ids == ("i2",)
+    assert sorted(found.left_out) == [
+        "its owner is excluded",
+        "no question or no answer",
+        "reported as private",
+    ]
+
+
+async def test_a_turn_that_was_reported_as_wrong_is_used(log: InteractionLog, given: FeedbackStore) -> None:
+    await log.save(interaction("i1"))
+    await given.add(feedback("f1", "reported", text="This is wrong."))
+    assert (await collect(log, given, tonight())).ids == ("i1",)
+
+
+async def test_of_too_many_turns_the_newest_are_used(log: InteractionLog, given: FeedbackStore) -> None:
+    for number in range(5):
+        await log.save(interaction(f"i{number}", minutes=number))
+    found = await collect(log, given, tonight(max_turns=2))
+    assert found.ids == ("i3", "i4")
+    assert found.figures["left_out"] == 3
+
+
+def test_turns_of_one_unit_stand_side_by_side() -> None:
+    turns = [interaction(f"i{n}", minutes=n, unit=unit) for n, unit in enumerate(("b", "a", None, "b", "a"))]
+    assert [turn.id for turn in by_unit(turns)] == ["i2", "i1", "i4", "i0", "i3"]

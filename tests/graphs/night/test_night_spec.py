@@ -1,0 +1,111 @@
+"""A night's input gives its period, its thread cannot change it, and a stopped night can be resumed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+
+from graphs.server.night_spec import NightSpec
+from graphs.state import Runtime
+from memory.errors import AlreadyExists
+from tests.support.nights import WHEN, night
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def spec(runtime: Runtime) -> NightSpec:
+    saver: Any = InMemorySaver()
+    return NightSpec(runtime, saver)
+
+
+async def begin(spec: NightSpec, id: str = "n1", **values: Any) -> dict[str, Any]:
+    accepted = await spec.validate_input(id, values, {})
+    return dict(await spec.initial_state(id, accepted, streamed=False))
+
+
+async def test_a_night_goes_over_the_last_day_of_the_base_domain(spec: NightSpec, runtime: Runtime) -> None:
+    assert await begin(spec) == {"night_id": "n1", "domain": "general"}
+    stored = await runtime.nights.night("n1")
+    assert (stored.since, stored.until, stored.status) == (WHEN - DAY, WHEN, "waiting")
+
+
+async def test_the_next_night_goes_on_where_the_last_one_ended(spec: NightSpec, runtime: Runtime) -> None:
+    ended = WHEN - timedelta(hours=30)
+    first = await runtime.nights.begin(night("n0", until=ended))
+    await runtime.nights.update(first.model_copy(update={"status": "done"}))
+    await begin(spec, domain="rust")
+    assert (await runtime.nights.night("n1")).since == ended
+
+
+async def test_an_assistant_s_options_are_defaults(spec: NightSpec, runtime: Runtime) -> None:
+    accepted = await spec.validate_input("n1", {}, {"domain": "rust", "options": {"train": False}})
+    assert (accepted["domain"], accepted["options"]["train"]) == ("rust", False)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"domain": "Not a domain"},
+        {"options": {"unknown": 1}},
+        {"since": "2026-03-02T00:00:00"},
+        {"since": WHEN.isoformat(), "until": WHEN.isoformat()},
+        {"id": "other"},
+    ],
+)
+async def test_invalid_input_is_refused(spec: NightSpec, values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):  # each has its own message
+        await spec.validate_input("n1", values, {})
+
+
+async def test_a_thread_holds_one_night_and_a_domain_one_at_a_time(spec: NightSpec) -> None:
+    await begin(spec, domain="rust")
+    with pytest.raises(AlreadyExists, match="already has a night"):
+        await spec.validate_input("n1", {}, {})
+    with pytest.raises(AlreadyExists, match="night n1 is waiting on rust"):
+        await begin(spec, "n2", domain="rust")
+
+
+@pytest.mark.parametrize("name", ["night_id", "domain"])
+def test_a_client_cannot_make_a_thread_work_on_another_night(spec: NightSpec, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} cannot be changed"):
+        spec.validate_update({name: "other"})
+    with pytest.raises(ValueError, match="ending"):
+        spec.validate_update({"ending": "running"})
+
+
+async def test_a_failed_night_is_noted_and_waits_again_when_it_is_resumed(
+    spec: NightSpec, runtime: Runtime
+) -> None:
+    state = await begin(spec, domain="rust")
+    await spec.record_failure("n1", "stopped", "it was cancelled")
+    await spec.record_failure("nowhere", "failed", "it never began")
+    stopped = await runtime.nights.night("n1")
+    assert (stopped.status, stopped.reason) == ("stopped", "it was cancelled")
+    await spec.record_failure("n1", "failed", "something else")
+    assert await runtime.nights.night("n1") == stopped, "the first end counts"
+    assert await spec.update_on_resume("n1", state) == {"ending": None, "reason": ""}
+    assert (await runtime.nights.night("n1")).status == "waiting"
+
+
+async def test_what_was_handed_over_after_a_checkpoint_is_handed_over_anew(
+    spec: NightSpec, runtime: Runtime
+) -> None:
+    state = await begin(spec, domain="rust")
+    given = {"handed_over": {"lesson": "a" * 64, "preferences": "b" * 64}, "status": "stopped"}
+    await runtime.nights.update((await runtime.nights.night("n1")).model_copy(update=given))
+    await spec.update_on_resume("n1", state | {"tried": ("lesson",)})
+    assert (await runtime.nights.night("n1")).handed_over == {"lesson": "a" * 64}
+
+
+async def test_a_fork_is_a_night_of_its_own(spec: NightSpec, runtime: Runtime) -> None:
+    state = await begin(spec, domain="rust")
+    with pytest.raises(AlreadyExists):
+        await spec.update_on_resume("fork", state)
+    await spec.record_failure("n1", "stopped", "it was cancelled")
+    changes = await spec.update_on_resume("fork", state)
+    assert changes["night_id"] == "fork"
+    forked, original = await runtime.nights.night("fork"), await runtime.nights.night("n1")
+    assert (forked.status, forked.since, forked.until) == ("waiting", original.since, original.until)
+    assert original.status == "stopped"
