@@ -10,7 +10,7 @@ from agent.chat.answer_from_sources import MIN_CHANCE
 from agent.chat.sentence_candidates import SentenceCandidate, rerank, shortlist
 from agent.grading import admits_ignorance
 from agent.nights.scoring.evidence import TurnEvidence, stands
-from agent.nights.scoring.plain_text import statements
+from agent.nights.scoring.plain_text import LONGEST_ANSWER, statements
 from agent.nights.scoring.source_support import Support, find_support
 from memory.embedding.embedder import Embedder
 from memory.language.lexicon import LANGUAGES
@@ -50,7 +50,8 @@ class AnswerContext:
 
     @cached_property
     def answer(self) -> str:
-        return self.turn.answer
+        """The answer, as far as it is judged."""
+        return self.turn.answer[:LONGEST_ANSWER]
 
     @cached_property
     def statements(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from agent.nights.scoring.answer_context import AnswerContext, CriterionScore
 from agent.nights.scoring.arithmetic import equations
 from agent.nights.scoring.code_blocks import check_blocks
 from agent.nights.scoring.evidence import is_statement, stands
-from agent.nights.scoring.plain_text import LONGEST_ANSWER, without_code
+from agent.nights.scoring.plain_text import without_code
 from agent.nights.scoring.sandbox import SandboxRun, run_python
 
 FAILED = 0.3
@@ -18,7 +18,7 @@ def checks(context: AnswerContext, run: Callable[[str], SandboxRun] = run_python
 
     Blocks while code runs.
     """
-    answer = context.answer[:LONGEST_ANSWER]
+    answer = context.answer
     problems: list[str] = []
     done = 0
     for equation in equations(without_code(answer)):

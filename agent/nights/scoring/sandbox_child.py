@@ -97,7 +97,6 @@ def _run(source: str) -> None:
     """Runs the code, and exits with the code of how it ended."""
     sys.excepthook = _exit_after_exception
     sys.argv = [""]
-    sys.stdin.close()
     if ">>>" in source:
         _run_examples(source)
         _exit(0)

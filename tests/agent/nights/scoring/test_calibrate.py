@@ -6,6 +6,7 @@ import pytest
 
 from agent.nights.scoring.calibrate import CriteriaLabel, calibrate
 from agent.nights.scoring.scorer import good_chance
+from memory.records.nights import Criterion
 
 
 def labels(count: int, *, helpful: bool = True) -> list[CriteriaLabel]:
@@ -44,4 +45,5 @@ def test_too_few_labels_are_refused() -> None:
 
 
 def test_the_cap_holds_whatever_the_weights() -> None:
-    assert good_chance(9.0, {"feedback": 8.0}, {"feedback": 1.0, "correctness": 0.0}) <= 0.1
+    weights: dict[Criterion, float] = {"feedback": 8.0, "correctness": 0.0}
+    assert good_chance(9.0, weights, {"feedback": 1.0, "correctness": 0.0}) <= 0.1

@@ -152,3 +152,12 @@ def test_more_votes_down_never_raise_a_score(owners: list[str], answer: str) -> 
     votes = [feedback(owner, "vote", value=-1, owner=owner) for owner in owners]
     values = [score(answer, *votes[:count]).value for count in range(len(votes) + 1)]
     assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "part",
+    ["1 + ", "```\n", "**a", "( ", "a ", "- ", "1,000", "\u00d7 2 = ", "not ", "{[", "it is ", "%", "A. "],
+)
+def test_long_answers_made_to_be_slow_are_scored_in_time(part: str) -> None:
+    assert score(part * (20_000 // len(part))).value < 8
