@@ -9,6 +9,7 @@ from agent.nights.curriculum import LessonDeps, night_curriculum
 from agent.nights.preferences import night_preferences
 from agent.nights.statements.facts import conversation_passages
 from agent.nights.surprise import SurpriseItem, measure_losses, update_surprise, weights
+from agent.promotion import load_with_canary
 from graphs.night_step import StepContext, StepResult
 from graphs.state import Runtime
 from memory.errors import UnknownRun
@@ -35,6 +36,8 @@ async def surprise(work: StepContext) -> StepResult:
     items = await _taught_items(night, live, context)
     if not items:
         return StepResult("skipped", "nothing was taught yet")
+    if live is not None and live.name not in await context.engine.loaded():  # the engine was restarted
+        await load_with_canary(live, engine=context.engine)
     losses = await measure_losses(items, context.engine, None if live is None else live.name)
     earlier = await context.nights.surprises(night.domain)
     measured = update_surprise(items, losses, earlier, now=night.began_at)

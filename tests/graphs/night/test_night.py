@@ -79,7 +79,7 @@ async def test_a_night_that_is_interrupted_between_its_steps_ends_like_any_other
     second = await night_runtime(runtime, tmp_path / "second", clock)
     run = NightRun(second)
     await run.begin()
-    visited = []
+    visited: list[str] = []
     while following := await run.go_on(interrupt_after="*"):
         visited += following
     assert (visited[0], visited[-1]) == ("collect", "report")
