@@ -11,8 +11,8 @@ import typer
 from api.cli.ab import variants
 from graphs.state import Runtime
 from memory.records.experiments import CONTROL
-from tests.api.cli.test_main import run
 from tests.api.conftest import Listen, build, clock, empty_runs, home, listen, runtime
+from tests.support.commands import run
 from tests.support.experiments import GENERAL, fill, served
 
 __all__ = ["build", "clock", "empty_runs", "home", "listen", "runtime"]

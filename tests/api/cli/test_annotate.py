@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,8 +13,8 @@ import pytest
 
 from agent.engines.scripted import Line
 from graphs.state import Runtime
-from tests.api.cli.test_main import NIGHTSCHOOL, run
 from tests.api.conftest import Listen, asking
+from tests.support.commands import run
 from tests.support.engines import VaryingEngine
 
 pytestmark = pytest.mark.slow
@@ -38,16 +37,7 @@ async def port(listen: Listen, runtime: Runtime) -> AsyncIterator[int]:
 
 async def annotate(port: int, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
     """Runs the command with what the user types."""
-    return await asyncio.to_thread(
-        subprocess.run,
-        [str(NIGHTSCHOOL), "annotate", *arguments],
-        env=os.environ | {"NIGHTSCHOOL_API_PORT": str(port), "COLUMNS": "200"},
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return await asyncio.to_thread(run, "annotate", *arguments, port=port, typed=typed)
 
 
 async def listed(port: int, *arguments: str) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ from starlette.routing import Route
 from agent.chat.calibration import MIN_OWN_QUESTIONS
 from agent.engines.scripted import Line, ScriptedEngine
 from graphs.state import Runtime
-from tests.api.cli.test_main import run, stub
 from tests.api.conftest import Listen, Serve, asking
 from tests.graphs.conftest import eventually
+from tests.support.commands import run, stub
 
 pytestmark = pytest.mark.slow
 

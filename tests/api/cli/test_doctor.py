@@ -15,8 +15,8 @@ from agent.settings import Settings
 from api.cli.checks import Finding, disk, embedding, engine, home, packages, ports, service
 from api.cli.running import announced
 from api.cli.store_checks import database, graph, library
-from tests.api.cli.test_main import run, stub
 from tests.support.cards import model_folder
+from tests.support.commands import run, stub
 
 CHECKS = {
     "processor", "memory", "GPU", "packages", "trainer", "home folder", "disk of the home folder",

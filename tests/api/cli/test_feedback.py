@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.api.cli.test_main import run, stub
+from tests.support.commands import run, stub
 
 TURN = {
     "id": "0123456789abcdef0123456789abcdef",

@@ -2,53 +2,15 @@
 
 import fcntl
 import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.support.cards import model_folder
-
-pytestmark = pytest.mark.slow
-
-NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
-
-
-def run(*arguments: str, port: int = 9, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """The command as a user runs it, towards a service at `port` (9: nobody answers there)."""
-    import os
-
-    return subprocess.run(
-        [str(NIGHTSCHOOL), *arguments],
-        env=os.environ | {"NIGHTSCHOOL_API_PORT": str(port), "COLUMNS": "200"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-@contextmanager
-def stub(routes: list[Route]) -> Iterator[int]:
-    """A real server with these routes; yields its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        server.should_exit = True
-        thread.join(10)
+from tests.support.commands import run, run_process, stub
 
 
 def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
@@ -64,8 +26,9 @@ def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
     assert run("keys", "create", "--scope", "everything", **home).returncode == 2
 
 
+@pytest.mark.slow
 def test_help_lists_every_command() -> None:
-    said = run("--help")
+    said = run_process("--help")
     assert said.returncode == 0
     for command in (
         "up",
@@ -83,9 +46,10 @@ def test_help_lists_every_command() -> None:
         assert f" {command} " in said.stdout
 
 
+@pytest.mark.slow
 def test_a_shell_can_complete_commands() -> None:
     assert "--install-completion" in run("--help").stdout
-    completed = run(
+    completed = run_process(
         _NIGHTSCHOOL_COMPLETE="complete_bash", COMP_WORDS="nightschool adapters ro", COMP_CWORD="2"
     )
     assert completed.stdout.split() == ["rollback"]
@@ -191,16 +155,18 @@ def test_learn_wants_exactly_one_subject() -> None:
     assert run("learn", "Rust", "--question", "What is a borrow?").returncode == 2
 
 
+@pytest.mark.slow
 def test_up_says_which_port_is_taken(tmp_path: Path) -> None:
     model = str(model_folder(tmp_path / "model"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-        said = run("up", port=port, NIGHTSCHOOL_HOME=str(tmp_path), NIGHTSCHOOL_MODEL=model)
+        said = run_process("up", port=port, NIGHTSCHOOL_HOME=str(tmp_path), NIGHTSCHOOL_MODEL=model)
     assert said.returncode == 2
     assert f"port {port} on 127.0.0.1 cannot be used" in said.stderr
     assert "NIGHTSCHOOL_API_PORT" in said.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "value", "status", "reason"),
     [
@@ -217,26 +183,28 @@ def test_what_keeps_the_api_from_starting_is_one_line_and_an_exit_code(
     (tmp_path / "config.json").write_text("{}")
     model = {"NIGHTSCHOOL_MODEL": str(model_folder(tmp_path / "model"))}
     given = model | {setting: value.format(tmp=tmp_path)}
-    said = run("api", NIGHTSCHOOL_HOME=str(tmp_path / "home"), **given)
+    said = run_process("api", NIGHTSCHOOL_HOME=str(tmp_path / "home"), **given)
     assert said.returncode == status
     assert reason in said.stderr.splitlines()[-1]
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.slow
 def test_a_second_api_on_the_files_of_another_does_not_start(tmp_path: Path) -> None:
     with (tmp_path / "api.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         model = str(model_folder(tmp_path / "model"))
-        said = run("api", NIGHTSCHOOL_HOME=str(tmp_path), NIGHTSCHOOL_MODEL=model)
+        said = run_process("api", NIGHTSCHOOL_HOME=str(tmp_path), NIGHTSCHOOL_MODEL=model)
     assert said.returncode == 1
     assert "another api uses" in said.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["up", "graph"])
 def test_a_home_that_cannot_be_used_is_named(tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("")
     model = str(model_folder(tmp_path / "model"))
-    said = run(command, NIGHTSCHOOL_HOME=str(tmp_path / "file"), NIGHTSCHOOL_MODEL=model)
+    said = run_process(command, NIGHTSCHOOL_HOME=str(tmp_path / "file"), NIGHTSCHOOL_MODEL=model)
     assert said.returncode == 1
     assert "cannot be created" in said.stderr
     assert "Traceback" not in said.stderr

@@ -13,8 +13,8 @@ from api.cli.models import app
 from api.cli.study import study
 from tests.agent.models.test_add_model import model
 from tests.agent.models.test_store import ARRAYS, fill, studied
-from tests.api.cli.test_main import run
 from tests.support.cards import DIGEST, card
+from tests.support.commands import run
 
 pytestmark = pytest.mark.slow
 

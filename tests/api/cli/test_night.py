@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from graphs.state import Runtime
-from tests.api.cli.test_main import run
 from tests.api.conftest import Listen, build, clock, empty_runs, home, listen, runtime
+from tests.support.commands import run
 from tests.support.interactions import interaction
 from tests.support.nights import golden, night, revision
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.api.cli.test_main import run, stub
+from tests.support.commands import run, stub
 
 DIGEST = "ab" * 32
 ADAPTER = "general-v1-abababab"

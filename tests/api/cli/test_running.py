@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from agent.settings import Settings
 from api.cli.running import FILE, announced, running_url, service_url
-from tests.api.cli.test_main import NIGHTSCHOOL, stub
+from tests.support.commands import NIGHTSCHOOL, stub
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from api.cli.display import show_answer
 from api.cli.screen import Screen, clean, table
-from tests.api.cli.test_main import run, stub
+from tests.support.commands import run, stub
 
 ID = "b1313ea65c4c4520aa3fe63da37f916d-with-a-very-long-tail-that-no-terminal-of-eighty-columns-has-room-for"
 HOSTILE = {
