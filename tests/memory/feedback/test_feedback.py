@@ -9,7 +9,7 @@ from memory.database.database import Database, open_database
 from memory.errors import UnknownInteraction
 from memory.feedback.feedback import FeedbackStore, by_interaction, latest
 from memory.feedback.interactions import InteractionLog
-from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.databases import POSTGRESQL, database_url, empty_runs, home, postgresql, template
 from tests.support.interactions import NOON, feedback, interaction
 
 __all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
@@ -80,7 +80,7 @@ async def test_the_same_feedback_sent_at_once_is_kept_once(store: FeedbackStore)
     assert len(await store.of(["i1"])) == 1
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", [POSTGRESQL], indirect=True)
 async def test_two_processes_that_hear_the_same_keep_it_once(database: Database, database_url: str) -> None:
     other = await open_database(database_url, clock=lambda: NOON)
     stores = (FeedbackStore(database), FeedbackStore(other))
