@@ -8,11 +8,14 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, RowMapping, Select, Table, delete, event, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -347,10 +350,18 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
+    if MigrationContext.configure(connection).get_current_revision() == _latest_revision():
+        return
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+@lru_cache(maxsize=1)
+def _latest_revision() -> str | None:
+    """Read once, because it loads all migrations."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _gap(row: RowMapping) -> Gap:
