@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.contracts.test_imports import PACKAGES, ROOT, sources
+from tests.contracts.test_imports import PACKAGES, ROOT, nodes, sources
 
 LONGEST = 450
 READS_ENVIRONMENT = {"agent/settings.py"}
@@ -12,7 +12,7 @@ READS_ENVIRONMENT = {"agent/settings.py"}
 
 def test_every_module_says_what_it_is() -> None:
     modules = [path for path in sources(*PACKAGES) if path.read_text().strip()]
-    assert [_name(path) for path in modules if not ast.get_docstring(ast.parse(path.read_text()))] == []
+    assert [_name(path) for path in modules if not docstring(path)] == []
 
 
 def test_files_stay_short() -> None:
@@ -30,8 +30,14 @@ def test_only_the_settings_read_the_environment() -> None:
     assert readers == []
 
 
+def docstring(path: Path) -> str | None:
+    module = nodes(path)[0]
+    assert isinstance(module, ast.Module)
+    return ast.get_docstring(module)
+
+
 def _environment_reads(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         reads = (
             (isinstance(node, ast.Attribute) and node.attr == "getenv")
             or (

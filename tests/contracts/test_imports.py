@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,22 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("memory", "agent", "graphs", "training", "api")
 
 
-def modules(path: Path) -> set[str]:
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """The file's syntax tree, all nodes in one list; the module comes first."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def modules(path: Path) -> frozenset[str]:
     """The top-level names that a file imports, anywhere in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module.partition(".")[0])
-    return names
+    return frozenset(names)
 
 
 def sources(*packages: str) -> list[Path]:
