@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from langgraph.graph.state import CompiledStateGraph
 
 from agent.settings import Settings
 from api.app import create_app
@@ -31,6 +33,12 @@ __all__ = ["clock", "empty_runs", "home", "runtime"]
 TINY = Path(__file__).resolve().parents[1] / "fixtures" / "tiny-model"
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 Listen = Callable[..., AbstractAsyncContextManager[str]]
+
+
+@lru_cache(maxsize=1)
+def compiled_chat() -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The chat graph without a saver; it has no state, and takes a while to compile."""
+    return chatting.build().compile()
 
 
 @pytest.fixture
@@ -56,7 +64,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
             yield Service(
                 settings=settings,
                 runtime=served_runtime,
-                chat=chatting.build().compile(),
+                chat=compiled_chat(),
                 executor=server.executor,
                 assistants=server.assistants,
                 run_service=server.run_service,
