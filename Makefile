@@ -16,7 +16,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online gpu-pack gpu-check docs lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the overhead of adapters 
 
 bench-online: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the online loop with a simulated population; writes to docs/results (DATA=folder with nq-open and squad; QUICK=1; ONLY=month,statistics; FRESH=1 starts over)
 	@MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PROGRESS_BARS=1 $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
+
+# Ray is for the part `scale` alone, and in no lock.
+bench-night: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the night; writes to docs/results (DATA=folder; PARTS=scorer,revision,locomo,fortnight,scale; CONVERSATIONS=26,30; NIGHTS=6; QUESTIONS=20; QUICK=1; FRESH=1)
+	@.venv/bin/uv pip install --quiet --python $(PY) -r pyproject.toml --extra ray || echo "Ray cannot be installed: the part scale will not be measured"
+	@$(TRAINING) $(PY) -m benchmarks.night --data $(DATA) $(if $(PARTS),--parts $(PARTS)) $(if $(CONVERSATIONS),--conversations $(CONVERSATIONS)) $(if $(NIGHTS),--nights $(NIGHTS)) $(if $(QUESTIONS),--questions $(QUESTIONS)) $(if $(MODEL),--model $(MODEL)) $(if $(QUICK),--quick) $(if $(FRESH),--fresh)
 
 bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the gate and its guarantee; writes to docs/results (DATA=folder with nq-open, squad and manuals)
 	@$(PY) -m benchmarks.gate --data $(DATA)

@@ -133,6 +133,12 @@ class Settings(BaseSettings):
         90, ge=1, le=3650, description="Days that chat turns and their feedback are kept."
     )
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
+    ray: str | None = Field(
+        None,
+        min_length=1,
+        description="Address of a Ray cluster, or `local`, for work on a large log (`agent.nights.batch`);"
+        " default: in one process.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of log messages shown."
     )
