@@ -14,7 +14,7 @@ from agent.feedback.scrubbing import Scrubber
 from agent.grading import admits_ignorance, normalise, repeats_itself
 from agent.learning.well_formed import unreadable_reason
 from agent.nights.golden.candidates import GoldenCandidate
-from agent.nights.golden.injections import gives_orders_to_the_model
+from agent.nights.injections import orders_a_model
 from agent.nights.scoring.evidence import is_statement, stands
 from agent.nights.topics.questions import is_negative
 from memory.embedding.embedder import Embedder
@@ -181,7 +181,7 @@ def lacks_a_source(candidate: GoldenCandidate) -> str | None:
 def rests_on_an_injection(candidate: GoldenCandidate) -> str | None:
     """One such sentence makes the whole passage suspect: whoever wrote it wants something to be said."""
     texts = (f"{passage.title}\n{passage.text}" for passage, _ in _cited(candidate))
-    if any(map(gives_orders_to_the_model, texts)):
+    if any(map(orders_a_model, texts)):
         return "its source gives orders to the model"
     return None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.nights.golden.injections import gives_orders_to_the_model
+from agent.nights.injections import orders_a_model
 from memory.records.interactions import LoggedMessage
 from tests.agent.nights.golden.test_select import select
 from tests.support.golden import MANUAL, QUESTIONS, Answered, answered, citation, improved, passage
@@ -150,4 +150,4 @@ def test_a_day_of_poison_leaves_the_honest_pair_alone() -> None:
     ],
 )
 def test_instructions_to_the_reader_of_a_manual_are_no_injection(text: str) -> None:
-    assert not gives_orders_to_the_model(text)
+    assert not orders_a_model(text)
