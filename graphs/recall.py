@@ -7,6 +7,7 @@ from langchain_core.messages import SystemMessage
 from langgraph.runtime import Runtime as Injected
 
 from agent.engines.base import GREEDY
+from agent.nights.statements.facts import speaker_id
 from agent.nights.statements.recall import asks_about_speaker, recall
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn_log import unit_of
@@ -17,7 +18,7 @@ def or_recall(step: Step) -> Step:
     """The step, unless a statement of the turn's own unit answers the question.
 
     A question in the first person is recalled before the model is asked, any other once the model is unsure.
-    Statements of other units are never searched.
+    Statements of other units, and of users of other owners, are never searched.
     """
 
     @wraps(step)
@@ -41,7 +42,7 @@ async def recalled_answer(state: ChatState, runtime: Runtime) -> Update | None:
     dictated = sampling.tools or sampling.response_format is not None or prompt_of(state, runtime) is not None
     if unit is None or dictated or any(isinstance(m, SystemMessage) for m in state["messages"]):
         return None
-    facts = await runtime.semantic.said(unit)
+    facts = await runtime.semantic.said(speaker_id(unit, runtime.owner))
     if not facts:
         return None
     recalled = await asyncio.to_thread(

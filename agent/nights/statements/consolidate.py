@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from agent.nights.statements.contradictions import contradicted_by
+from agent.nights.statements.contradictions import base_relation, contradicted_by
 from agent.nights.statements.extract import extract_statements
-from agent.nights.statements.facts import statement_fact, statement_source
+from agent.nights.statements.facts import speaker_id, statement_fact, statement_source
 from agent.nights.statements.utterances import utterances_of
-from memory.records.base import Record
+from memory.language.text import key
+from memory.records.base import Record, digest_of
 from memory.records.interactions import Interaction
 from memory.records.nights import Statement, StatementStatus
 from memory.semantic.base import SemanticMemory
@@ -66,16 +67,24 @@ async def consolidate(
     Call it for each batch of turns, oldest first. Raises StoreUnavailable.
     """
     found = await asyncio.to_thread(extract_statements, utterances_of(turns))
-    by_unit: dict[str, list[Statement]] = defaultdict(list)
-    for statement in found:
-        by_unit[statement.unit].append(statement)
+    by_speaker: dict[str, list[Statement]] = defaultdict(list)
+    for statement in map(_of_owner, found):
+        by_speaker[speaker_id(statement.unit, statement.owner)].append(statement)
     total = Consolidation()
-    for unit, said in sorted(by_unit.items()):
-        known = await store.statements(unit=unit, limit=MOST)
+    for _, said in sorted(by_speaker.items()):
+        unit, owner = said[0].unit, said[0].owner
+        known = [s for s in await store.statements(unit=unit, limit=MOST) if s.owner == owner]
         merged = await asyncio.to_thread(merge, known, said, now)
         await _keep(merged.changed, store, semantic)
         total = _sum(total, merged.counts)
     return _sum(total, await expire(store=store, semantic=semantic, now=now))
+
+
+def _of_owner(statement: Statement) -> Statement:
+    """The statement under an id that the same words of a user of another owner do not have."""
+    if statement.owner is None:
+        return statement
+    return statement.model_copy(update={"id": digest_of([statement.owner, statement.id])[:32]})
 
 
 async def expire(*, store: StatementStore, semantic: SemanticMemory, now: datetime) -> Consolidation:
@@ -101,7 +110,7 @@ class Merged(NamedTuple):
 
 
 def merge(known: Sequence[Statement], said: Sequence[Statement], now: datetime) -> Merged:
-    """The statements of one unit with those that were just found."""
+    """The statements of one unit and owner with those that were just found."""
     before = {s.id: s for s in known}
     after = dict(before)
     repeated = 0
@@ -138,9 +147,11 @@ def _settled(statements: Sequence[Statement], now: datetime) -> list[Statement]:
     """The statements with their status: of contradicting ones the latest holds, and none of one moment."""
     status: dict[str, StatementStatus] = {}
     earlier_ids: dict[str, tuple[str, ...]] = {}
-    by_slot: dict[str, list[Statement]] = defaultdict(list)
+    # Only statements of one subject and relation can contradict, and none contradicts what is overtaken.
+    by_slot: dict[tuple[str, str], list[Statement]] = defaultdict(list)
     for statement in sorted(statements, key=lambda s: (s.said_at, s.id)):
-        seen = by_slot[statement.subject.casefold()]
+        slot = (key(statement.subject), base_relation(statement.relation).base)
+        seen = [each for each in by_slot[slot] if status.get(each.id) != "stale"]
         against = contradicted_by(statement, seen)
         earlier_ids[statement.id] = against
         for other in seen:
@@ -149,7 +160,7 @@ def _settled(statements: Sequence[Statement], now: datetime) -> list[Statement]:
                 status[other.id] = "contradicted" if same_moment else "stale"
                 if same_moment:
                     status[statement.id] = "contradicted"
-        seen.append(statement)
+        by_slot[slot] = [*seen, statement]
     for statement in statements:
         if statement.valid_until is not None and statement.valid_until < now:
             status[statement.id] = "stale"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import lemminflect  # type: ignore[import-untyped]
@@ -32,6 +33,7 @@ class Relation(NamedTuple):
     past: bool
 
 
+@lru_cache(maxsize=4096)
 def base_relation(relation: str) -> Relation:
     """The relation without tense, auxiliaries and negation."""
     every = [w for w in words(relation) if w not in _DENIALS]

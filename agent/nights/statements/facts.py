@@ -14,8 +14,13 @@ def statement_source(id: str) -> str:
     return f"statement:{id}"
 
 
+def speaker_id(unit: str, owner: str | None) -> str:
+    """Who said it, as facts name them: callers with keys of their own may name their users alike."""
+    return unit if owner is None else digest_of([owner, unit])[:32]
+
+
 def statement_fact(statement: Statement) -> Fact:
-    """The fact that only searches of the statement's unit find."""
+    """The fact that only searches of the statement's unit and owner find."""
     return Fact(
         id=statement.id,
         subject=statement.subject,
@@ -29,7 +34,7 @@ def statement_fact(statement: Statement) -> Fact:
         end=len(statement.text),
         rule="statement",
         negated=base_relation(statement.relation).denied,
-        said_by=statement.unit,
+        said_by=speaker_id(statement.unit, statement.owner),
         said_at=statement.said_at,
         valid_until=statement.valid_until,
     )

@@ -1,5 +1,7 @@
 """Users are answered from what they stated themselves, and nobody else is."""
 
+from dataclasses import replace
+
 import pytest
 from langchain_core.messages import convert_to_messages
 
@@ -56,6 +58,13 @@ async def test_nobody_else_hears_of_it(
     assert "Bern" not in turn.answer
     assert "violin" not in turn.answer
     assert not any(c.source.startswith("statement:") for c in turn.citations)
+
+
+async def test_a_user_of_the_same_name_of_another_owner_does_not_hear_of_it(
+    graph: Chat, remembering: Runtime
+) -> None:
+    turn = await ask(graph, replace(remembering, owner="initech"), "Where do I live?", "ann")
+    assert "Bern" not in turn.answer
 
 
 async def test_how_to_do_something_is_no_question_about_oneself(graph: Chat, remembering: Runtime) -> None:

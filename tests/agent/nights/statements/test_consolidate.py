@@ -1,12 +1,18 @@
 """Statements of users: stored once, kept consistent, and known to nobody else."""
 
+import time
 from datetime import timedelta
 
 import pytest
 
 from agent.nights.statements.consolidate import Consolidation, consolidate, forget_unit, merge
 from agent.nights.statements.extract import extract_statements
-from agent.nights.statements.facts import conversation_passages, statement_fact, statement_source
+from agent.nights.statements.facts import (
+    conversation_passages,
+    speaker_id,
+    statement_fact,
+    statement_source,
+)
 from memory.nights.store import NightStore
 from memory.records.nights import Statement
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -97,6 +103,36 @@ async def test_nobody_else_finds_a_statement(store: NightStore, semantic: Volati
     assert await semantic.about(["the deadline of Apollo"], said_by="v") == ()
     assert await semantic.near(["the deadline of Apollo"], hops=4, said_by="v") == ()
     assert len(await semantic.about(["the deadline of Apollo"], said_by="u")) == 1
+
+
+async def test_users_of_two_owners_may_have_the_same_name(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
+    turns = [
+        turn("I live in Bern.", id="1").model_copy(update={"owner": "acme"}),
+        turn("I live in Rome.", id="2", at=NOON + DAY).model_copy(update={"owner": "initech"}),
+        turn("I live in Bern.", id="3", at=NOON + DAY).model_copy(update={"owner": "initech"}),
+    ]
+    count = await consolidate(turns[:2], store=store, semantic=semantic, now=NOON + DAY)
+    assert (count.new, count.contradictions) == (2, ())
+    assert [f.object for f in await semantic.said(speaker_id("u", "acme"))] == ["Bern"]
+    assert [f.object for f in await semantic.said(speaker_id("u", "initech"))] == ["Rome"]
+    assert await semantic.said("u") == ()
+    assert (await consolidate(turns[2:], store=store, semantic=semantic, now=NOON + DAY)).new == 1
+    assert await forget_unit("u", store=store, semantic=semantic) == 3
+    assert await semantic.said(speaker_id("u", "acme")) == ()
+
+
+def test_a_unit_that_states_much_is_settled_in_seconds() -> None:
+    (one,) = extract_statements([said("I live in Bern.")])
+    many = [
+        one.model_copy(update={"id": str(n), "object": f"Town {n}", "said_at": NOON + timedelta(minutes=n)})
+        for n in range(1000)
+    ]
+    began = time.monotonic()
+    merged = merge((), many, NOON + DAY)
+    assert time.monotonic() - began < 10
+    assert [s.id for s in merged.changed if s.status == "current"] == ["999"]
 
 
 async def test_a_turn_without_a_unit_states_nothing(
