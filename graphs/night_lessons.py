@@ -4,7 +4,7 @@ import asyncio
 
 from agent.engines.base import AnswerScorer, EndingScorer
 from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
-from agent.nights.collect import collect
+from agent.nights.collect import collect, usable_evidence
 from agent.nights.curriculum import LessonDeps, night_curriculum
 from agent.nights.preferences import night_preferences
 from agent.nights.statements.facts import conversation_passages
@@ -98,6 +98,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         feedback=context.feedback,
         annotations=context.annotations,
     )
+    evidence = await usable_evidence(evidence, context.interactions, context.feedback, night)
     revisions = await context.nights.revisions(domain=night.domain, since=night.since)
     made = night_preferences(
         [each for each in revisions if each.interaction_id in set(turns)],

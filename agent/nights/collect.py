@@ -1,9 +1,12 @@
 """Collects the turns that a night goes over: the newest of its period, without those it must not use."""
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
+from agent.feedback.pair_sources import Evidence
+from memory.errors import UnknownInteraction
 from memory.feedback.feedback import FeedbackStore, latest
 from memory.feedback.interactions import InteractionLog
 from memory.records.base import Record
@@ -49,20 +52,50 @@ async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night) ->
 
     Turns in which the service itself abstained are among them. Raises StoreUnavailable.
     """
-    usable: list[Interaction] = []
+    newest: deque[Interaction] = deque(maxlen=night.options.max_turns)
+    usable = 0
     left_out: Counter[str] = Counter()
     async for page in log.stream(night.since, night.until, domain=night.domain):
         reported = _reported_as_private(await feedback.of(turn.id for turn in page))
         for turn in page:
             reason = _why_not(turn, night, reported)
             if reason is None:
-                usable.append(turn)
+                newest.append(turn)
+                usable += 1
             else:
                 left_out[reason] += 1
-    newest = usable[-night.options.max_turns :]
-    if len(newest) < len(usable):
-        left_out[OVER_LIMIT] = len(usable) - len(newest)
+    if len(newest) < usable:
+        left_out[OVER_LIMIT] = usable - len(newest)
     return Collected(turns=tuple(newest), left_out=dict(left_out))
+
+
+async def usable_evidence(
+    evidence: Evidence, log: InteractionLog, feedback: FeedbackStore, night: Night
+) -> Evidence:
+    """The evidence without turns that the night must not use, also older ones, and what is about them.
+
+    Raises StoreUnavailable.
+    """
+    turns = {turn.id: turn for turn in evidence.interactions}
+    for item in evidence.items:
+        if item.interaction_id is not None and item.interaction_id not in turns:
+            with suppress(UnknownInteraction):  # it was deleted meanwhile
+                turns[item.interaction_id] = await log.get(item.interaction_id)
+    reported = _reported_as_private(await feedback.of(turns))
+    left_out = {
+        turn.id for turn in turns.values() if _why_not(turn, night, reported) in (EXCLUDED_OWNER, PRIVATE)
+    }
+    excluded = night.options.exclude_owners
+    return Evidence(
+        interactions=[turn for turn in evidence.interactions if turn.id not in left_out],
+        feedback=[
+            each
+            for each in evidence.feedback
+            if each.interaction_id not in left_out and (each.owner is None or each.owner not in excluded)
+        ],
+        items=[item for item in evidence.items if item.interaction_id not in left_out],
+        judgements=evidence.judgements,
+    )
 
 
 def by_unit(turns: Sequence[Interaction]) -> tuple[Interaction, ...]:

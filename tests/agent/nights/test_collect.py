@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from agent.nights.collect import by_unit, collect
+from agent.feedback.pair_sources import Evidence
+from agent.nights.collect import by_unit, collect, usable_evidence
 from memory.database.database import Database, open_database
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.records.feedback import AnnotationItem
+from memory.records.interactions import LoggedMessage
 from memory.records.nights import Night
 from tests.support.databases import migrated_sqlite
 from tests.support.interactions import NOON, feedback, interaction
@@ -38,6 +41,21 @@ def given(database: Database) -> FeedbackStore:
 
 def tonight(**options: Any) -> Night:
     return night(since=NOON, options=options)
+
+
+def item(id: str, interaction_id: str) -> AnnotationItem:
+    return AnnotationItem(
+        id=id,
+        batch="b",
+        interaction_id=interaction_id,
+        domain="rust",
+        messages=(LoggedMessage(role="user", content="What is A?"),),
+        a="A value.",
+        b="A name.",
+        a_source="served",
+        b_source="sampled",
+        created_at=NOON,
+    )
 
 
 async def test_turns_of_other_domains_and_times_are_not_collected(
@@ -74,6 +92,30 @@ async def test_turns_that_must_not_be_used_are_counted_by_reason(
         "no question or no answer",
         "reported as private",
     ]
+
+
+async def test_evidence_is_free_of_turns_that_must_not_be_used_and_of_what_is_about_them(
+    log: InteractionLog, given: FeedbackStore
+) -> None:
+    turns = [
+        interaction("i1"),
+        interaction("i2"),
+        interaction("i3", owner="bob"),
+        interaction("old", owner="bob", minutes=-9999),
+    ]
+    for turn in turns:
+        await log.save(turn)
+    await given.add(feedback("f1", "reported", text="This is private."))
+    votes = [feedback(f"f-{id}", "vote", value=1, interaction_id=id) for id in ("i1", "i2", "i3")]
+    evidence = Evidence(
+        interactions=turns[:3],
+        feedback=[*votes, votes[1].model_copy(update={"owner": "bob"})],
+        items=[item("of-i2", interaction_id="i2"), item("of-old", interaction_id="old")],
+    )
+    found = await usable_evidence(evidence, log, given, tonight(exclude_owners=("bob",)))
+    assert [turn.id for turn in found.interactions] == ["i2"]
+    assert list(found.feedback) == [votes[1]]
+    assert [each.id for each in found.items] == ["of-i2"]
 
 
 async def test_a_turn_that_was_reported_as_wrong_is_used(log: InteractionLog, given: FeedbackStore) -> None:
