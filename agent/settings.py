@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     engine_port: int = Field(
         8100, ge=1, le=65535, description="Port of the vLLM server that `nightschool up` starts."
     )
+    engine_timeout: float = Field(
+        300.0,
+        gt=0,
+        description="Seconds to wait for an answer of the vLLM server, or for each piece of a streamed one.",
+    )
     engine_gpu_share: float = Field(
         0.7, gt=0, lt=1, description="Share of the GPU's memory for the engine; the trainer needs the rest."
     )

@@ -332,7 +332,9 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
 
 async def _engine(settings: Settings, model: AddedModel, stack: AsyncExitStack) -> Engine:
     if settings.engine == "vllm":
-        served = VllmEngine(settings.vllm_url, settings.model_name, model.card.template)
+        served = VllmEngine(
+            settings.vllm_url, settings.model_name, model.card.template, timeout=settings.engine_timeout
+        )
         stack.push_async_callback(served.aclose)
         return served
     if settings.engine == "scripted":

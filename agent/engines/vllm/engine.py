@@ -68,16 +68,17 @@ class _Response(NamedTuple):
 class VllmEngine:
     """An Engine over a vLLM server at `url` that serves the base model under the name `model`.
 
-    `url` has no `/v1`. `template` comes from the model's card. `timeout` is in seconds, for each next piece
-    of an answer. Entropies are bounds from the top 20 log-probabilities. Create it inside the event loop and
+    `url` has no `/v1`. `template` comes from the model's card. `timeout` is in seconds: for each next piece
+    of a streamed answer, and for the whole of one that is not streamed. Entropies are bounds from the top 20 log-probabilities. Create it inside the event loop and
     close it with `aclose`.
     """
 
     def __init__(
-        self, url: str, model: str, template: ChatTemplate, *, key: str = "none", timeout: float = 60.0
+        self, url: str, model: str, template: ChatTemplate, *, key: str = "none", timeout: float = 300.0
     ) -> None:
         self._template = template
         self._url = url.rstrip("/")
+        self._timeout = timeout
         self._name = model
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
@@ -392,6 +393,11 @@ class VllmEngine:
         )
 
     def _unreachable(self, error: BaseException) -> EngineUnavailable:
+        if isinstance(error, aiohttp.SocketTimeoutError):
+            return EngineUnavailable(
+                f"vLLM at {self._url} did not answer within {self._timeout:g} seconds: it has too many"
+                " requests or too long answers; send fewer at once, or raise NIGHTSCHOOL_ENGINE_TIMEOUT"
+            )
         return EngineUnavailable(
             f"no answer from vLLM at {self._url} ({type(error).__name__}: {error}): "
             "start it with `nightschool up`, or set NIGHTSCHOOL_ENGINE_URL"

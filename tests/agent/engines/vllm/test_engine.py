@@ -40,6 +40,8 @@ class Stub(ThreadingHTTPServer):
     reason = "stop"
     calls: list[dict[str, Any]] | None = None
     endless = False
+    delay = 0.0
+    """Seconds before an answer that is not streamed."""
     scores = 1000
     """Texts that it scores of each request."""
     asked: list[dict[str, Any]]
@@ -74,6 +76,7 @@ class Handler(JsonHandler):
         answer = {"id": "x", "object": kind, "created": 0, "model": "nightschool", "choices": [choice]}
         usage = {"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16}
         if not streamed:
+            time.sleep(self.server.delay)
             self.reply(200, answer | {"usage": usage})
         elif self.server.endless:
             self._talk(f"data: {json.dumps(answer | {'choices': [choice | {'finish_reason': None}]})}\n\n")
@@ -273,3 +276,13 @@ async def test_a_server_that_breaks_down_is_unavailable_and_one_that_says_no_ref
     stub.said = "as you wished"
     with pytest.raises(EngineUnavailable, match="HTTP 500"):
         await engine.unload(RUST)
+
+
+async def test_a_server_that_takes_too_long_is_told_from_one_that_is_not_there(stub: Stub) -> None:
+    stub.delay = 0.5
+    url = f"http://127.0.0.1:{stub.server_port}"
+    async with VllmEngine(url, "nightschool", CARD_TEMPLATE, timeout=0.05) as engine:
+        with pytest.raises(EngineUnavailable, match=r"within .* seconds.*NIGHTSCHOOL_ENGINE_TIMEOUT"):
+            await engine.chat(TEA)
+    async with VllmEngine(url, "nightschool", CARD_TEMPLATE) as engine:
+        assert (await engine.chat(TEA)).text == "a drink"
