@@ -57,7 +57,7 @@ def extractive_summary(sessions: Sequence[Session], context: int) -> str:
         left, chosen = room - estimated_tokens(_heading(session)) - 1, set[int]()
         for index in sorted(range(len(said)), key=lambda i: (-telling(said[i]), i)):
             cost = estimated_tokens(said[index]) + 1
-            if cost <= left:
+            if cost <= left and telling(said[index]) > 0:
                 chosen.add(index)
                 left -= cost
         if chosen:

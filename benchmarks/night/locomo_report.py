@@ -94,7 +94,9 @@ def first_night_lost(results: Sequence[ConversationResult], arm: Arm) -> float |
     for result in results:
         first = {e.question.text: e for e in result.evaluated if e.moment == "first" and e.arm == arm}
         for each in result.evaluated:
-            if each.moment == "last" and each.arm == arm and each.question.text in first:
+            if not each.question.answerable or each.moment != "last" or each.arm != arm:
+                continue
+            if each.question.text in first:
                 before.append(first[each.question.text].contained)
                 after.append(each.contained)
     return compute.points_lost(before, after)
