@@ -4,6 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from agent.feedback.pair_sources import Evidence
 from memory.errors import UnknownInteraction
@@ -18,6 +19,8 @@ EXCLUDED_OWNER = "its owner is excluded"
 PRIVATE = "reported as private"
 EMPTY = "no question or no answer"
 OVER_LIMIT = "older than the newest that are gone over"
+LONGEST_GAP = timedelta(days=7)
+"""Longer times between nights are not made up for: the first night after them goes over a day."""
 _PRIVATE_WORDS = re.compile(r"\b(?:private|privacy|personal|confidential|secret)\b", re.IGNORECASE)
 """Words in the reason of a report that ask not to use the turn."""
 
@@ -67,6 +70,21 @@ async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night) ->
     if len(newest) < usable:
         left_out[OVER_LIMIT] = usable - len(newest)
     return Collected(turns=tuple(newest), left_out=dict(left_out))
+
+
+def covered_until(nights: Iterable[Night]) -> datetime | None:
+    """The end of the period that nights of one domain have gone over without a gap; None if none was done.
+
+    A night that was asked to begin later leaves a gap, which the next one goes over. Gaps of more than
+    LONGEST_GAP are left.
+    """
+    covered: datetime | None = None
+    for night in sorted(nights, key=lambda night: (night.began_at, night.id)):
+        if night.status != "done":
+            continue
+        if covered is None or not timedelta(0) < night.since - covered <= LONGEST_GAP:
+            covered = night.until if covered is None else max(covered, night.until)
+    return covered
 
 
 async def usable_evidence(

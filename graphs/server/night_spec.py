@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from agent.nights.collect import covered_until
+from agent.nights.revision.strategies import strategies_named
 from graphs.night import build
 from graphs.server.graph_spec import FailureKind, Graph, validated, validated_update
 from graphs.state import NightState, Runtime
@@ -16,6 +18,8 @@ from memory.server.threads import Json
 
 GRAPH = "night"
 DAY = timedelta(days=1)
+RECENT_NIGHTS = 50
+"""Nights among which the last one of an unbroken series is looked for."""
 STEPS = 60
 """Most graph steps of a night: a dozen, and three for each training and each repetition of one."""
 
@@ -36,7 +40,7 @@ class NightInput(NightSettings):
     since: AwareDatetime | None = None
     """None for the end of the domain's last night, or a day before `until`."""
     until: AwareDatetime | None = None
-    """None for now."""
+    """None for now; not in the future, where turns are still to come."""
 
 
 class NightSpec:
@@ -121,10 +125,14 @@ class NightSpec:
             await nights.update(night.model_copy(update=changes))
 
     async def _night(self, id: str, request: NightInput) -> Night:
-        """The night that the input asks for. Raises ValueError for an empty period."""
+        """The night that the input asks for. Raises ValueError for an empty period, one in the future, and
+        unknown strategies."""
+        strategies_named(request.options.strategies, self._runtime.card)
         now = self._runtime.clock()
         domain = request.domain or self._runtime.base.domain
         until = request.until or now
+        if until > now:
+            raise ValueError(f"until: {until} is in the future; leave it out to go over all turns so far")
         since = request.since or await self._begin(domain, until)
         if since >= until:
             raise ValueError(f"the period is empty: it begins at {since} and ends at {until}")
@@ -139,5 +147,5 @@ class NightSpec:
         )
 
     async def _begin(self, domain: Domain, until: datetime) -> datetime:
-        last = await self._runtime.nights.last_until(domain)
+        last = covered_until(await self._runtime.nights.nights(domain=domain, limit=RECENT_NIGHTS))
         return until - DAY if last is None or last >= until else last

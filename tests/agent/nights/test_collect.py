@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.feedback.pair_sources import Evidence
-from agent.nights.collect import by_unit, collect, usable_evidence
+from agent.nights.collect import by_unit, collect, covered_until, usable_evidence
 from memory.database.database import Database, open_database
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
@@ -130,6 +131,21 @@ async def test_of_too_many_turns_the_newest_are_used(log: InteractionLog, given:
     found = await collect(log, given, tonight(max_turns=2))
     assert found.ids == ("i3", "i4")
     assert found.figures["left_out"] == 3
+
+
+def test_nights_cover_what_they_went_over_without_a_gap() -> None:
+    def done(id: str, since: int, until: int, **fields: Any) -> Night:
+        hours = {"since": NOON + timedelta(hours=since), "until": NOON + timedelta(hours=until)}
+        return night(id, **({"began_at": hours["until"], "status": "done"} | hours | fields))
+
+    first, second, later = done("n1", 0, 24), done("n2", 24, 48), done("n3", 50, 60)
+    assert covered_until([]) is None
+    assert covered_until([later, second, first]) == second.until
+    assert covered_until([first, second, done("n3", 40, 60)]) == NOON + timedelta(hours=60)
+    assert covered_until([first, done("n2", 24, 48, status="failed")]) == first.until
+    old = done("old", -999, -900, began_at=NOON + timedelta(hours=49))
+    assert covered_until([first, second, old]) == second.until
+    assert covered_until([first, done("n2", 24 * 30, 24 * 31)]) == NOON + timedelta(days=31)
 
 
 def test_turns_of_one_unit_stand_side_by_side() -> None:

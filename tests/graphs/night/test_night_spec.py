@@ -39,6 +39,15 @@ async def test_the_next_night_goes_on_where_the_last_one_ended(spec: NightSpec, 
     assert (await runtime.nights.night("n1")).since == ended
 
 
+async def test_what_a_night_by_hand_left_out_is_gone_over_next(spec: NightSpec, runtime: Runtime) -> None:
+    ended = WHEN - timedelta(hours=30)
+    for id, since, until in (("n0", ended - DAY, ended), ("hand", WHEN - timedelta(hours=1), WHEN)):
+        began = await runtime.nights.begin(night(id, since=since, until=until, began_at=until))
+        await runtime.nights.update(began.model_copy(update={"status": "done"}))
+    await begin(spec, domain="rust")
+    assert (await runtime.nights.night("n1")).since == ended
+
+
 async def test_an_assistant_s_options_are_defaults(spec: NightSpec, runtime: Runtime) -> None:
     accepted = await spec.validate_input("n1", {}, {"domain": "rust", "options": {"train": False}})
     assert (accepted["domain"], accepted["options"]["train"]) == ("rust", False)
@@ -52,6 +61,8 @@ async def test_an_assistant_s_options_are_defaults(spec: NightSpec, runtime: Run
         {"since": "2026-03-02T00:00:00"},
         {"since": WHEN.isoformat(), "until": WHEN.isoformat()},
         {"id": "other"},
+        {"until": (WHEN + timedelta(hours=1)).isoformat()},
+        {"options": {"strategies": ["guessing"]}},
     ],
 )
 async def test_invalid_input_is_refused(spec: NightSpec, values: dict[str, Any]) -> None:
