@@ -25,7 +25,7 @@ def question(answer: str, category: int = 4) -> LocomoQuestion:
 def test_a_conversation_has_dated_sessions_and_questions_with_their_sessions(tmp_path: Path) -> None:
     read = read_conversation(write_conversation(tmp_path), "7")
     assert read.speakers == ("Ann", "Ben")
-    assert [session.date for session in read.sessions][0] == datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
+    assert read.sessions[0].date == datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
     assert [question.sessions for question in read.questions] == [(1,), (2,), (2,)]
     assert [question.answerable for question in read.questions] == [True, True, False]
     assert conversation_ids(tmp_path) == ("7",)
