@@ -30,8 +30,9 @@ person, or by the reviewer."""
 StatementStatus = Literal["current", "stale", "contradicted"]
 """`stale`: its validity has passed, or the same person said something else later."""
 GoldenForm = Literal["qa", "instruction", "completion"]
-GoldenStatus = Literal["approved", "waiting", "declined"]
-"""`waiting`: drawn for a spot check, and not taught before a person has decided."""
+GoldenStatus = Literal["approved", "waiting", "declined", "withdrawn"]
+"""`waiting`: drawn for a spot check, and not taught before a person has decided. `declined`: by a person.
+`withdrawn`: by a later night that found a pair which contradicts it; it may come back."""
 Trend = Literal["new", "rising", "steady", "falling"]
 
 
@@ -116,6 +117,8 @@ class Statement(Record):
     """Name of who said it, or `the user`."""
     text: str
     """A sentence that can be understood alone: with names for `I` and `you`, and dates for `tomorrow`."""
+    quote: str = ""
+    """What the user wrote, without personal data: the sentence or the clause that it was read from."""
     subject: str
     relation: str
     object: str
@@ -173,7 +176,16 @@ class GoldenPair(Record):
     spot_check: bool = False
     """Whether it was drawn for people to look at; where they are not waited for, it is approved meanwhile."""
     decided_by: str | None = None
+    """The person who decided on it, if one did."""
+    withdrawn_by: str | None = None
+    """Id of the night that withdrew it."""
     created_at: datetime
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether people are still asked to look at it; one that is not held is taught meanwhile."""
+        drawn = self.status == "waiting" or (self.spot_check and self.status == "approved")
+        return drawn and self.decided_by is None
 
 
 class Surprise(Record):

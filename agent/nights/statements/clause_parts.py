@@ -60,7 +60,7 @@ class ClauseParts:
     """Heads of parts without which the clause is still true."""
     finite: Token
     agrees: bool
-    """Whether its verb agrees with the speaker, and so changes in the third person."""
+    """Whether its verb agrees with the speaker, and so may change in the third person."""
     past: bool
 
     @property
@@ -107,9 +107,6 @@ def clause_parts(verb: Token, heads: Sequence[Token], *, listener: str | None) -
         group.append(core)
         object_tokens = [t for t in object_tokens if t != core]
     finite = auxiliaries[0] if auxiliaries else finite_verb(verb)
-    singular = subject is None or (
-        subject.lower_ == "i" and not any(c.dep_ == "conj" for c in subject.children)
-    )
     perfect = finite.lemma_ == "have" and verb.tag_ == "VBN"
     return ClauseParts(
         verb=verb,
@@ -125,7 +122,7 @@ def clause_parts(verb: Token, heads: Sequence[Token], *, listener: str | None) -
             if c != core and c.dep_ in ("advcl", "prep", "npadvmod", "advmod", "dative")
         ),
         finite=finite,
-        agrees=singular and finite.tag_ != "VBD" and (subject is None or speaks(subject)),
+        agrees=subject is None or speaks(subject),
         past=perfect or finite.tag_ == "VBD" or finite.lower_ in ("was", "were", "did", "had"),
     )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from agent.nights.statements.contradictions import base_relation, contradicted_by
 from agent.nights.statements.extract import extract_statements
 from agent.nights.statements.facts import speaker_id, statement_fact, statement_source
-from agent.nights.statements.utterances import utterances_of
+from agent.nights.statements.utterances import NAME_OF_USER, utterances_of
 from memory.language.text import key
 from memory.records.base import Record, digest_of
 from memory.records.interactions import Interaction
@@ -87,6 +87,12 @@ def _of_owner(statement: Statement) -> Statement:
     return statement.model_copy(update={"id": digest_of([statement.owner, statement.id])[:32]})
 
 
+def name_given(statements: Sequence[Statement]) -> str | None:
+    """The name that a unit's user gave themselves last."""
+    given = [s for s in statements if (s.subject, s.relation, s.status) == (NAME_OF_USER, "is", "current")]
+    return max(given, key=lambda s: (s.said_at, s.id)).object if given else None
+
+
 async def expire(*, store: StatementStore, semantic: SemanticMemory, now: datetime) -> Consolidation:
     """Marks the statements stale whose validity has passed."""
     current = await store.statements(status="current", limit=MOST)
@@ -96,9 +102,14 @@ async def expire(*, store: StatementStore, semantic: SemanticMemory, now: dateti
 
 
 async def forget_unit(unit: str, *, store: StatementStore, semantic: SemanticMemory) -> int:
-    """Deletes everything that a user or conversation stated; returns how many statements there were."""
-    for statement in await store.statements(unit=unit, limit=MOST):
-        await semantic.remove(statement_source(statement.id))
+    """Deletes everything that a user or conversation stated; returns how many statements there were.
+
+    Facts go too whose statement a broken-off step did not store.
+    """
+    sources = {statement_source(each.id) for each in await store.statements(unit=unit, limit=MOST)}
+    sources |= {fact.source for fact in await semantic.said(unit, limit=MOST)}
+    for source in sorted(sources):
+        await semantic.remove(source)
     return await store.delete_unit(unit)
 
 
@@ -119,7 +130,11 @@ def merge(known: Sequence[Statement], said: Sequence[Statement], now: datetime) 
         if earlier is None:
             after[statement.id] = statement
         elif (statement.said_at, statement.interaction_id) > (earlier.said_at, earlier.interaction_id):
-            moved = {"said_at": statement.said_at, "interaction_id": statement.interaction_id}
+            moved = {
+                "said_at": statement.said_at,
+                "interaction_id": statement.interaction_id,
+                "quote": statement.quote,
+            }
             after[statement.id] = earlier.model_copy(update=moved)
             repeated += 1
     settled = _settled(list(after.values()), now)

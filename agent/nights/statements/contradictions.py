@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import lemminflect  # type: ignore[import-untyped]
 
-from agent.nights.statements.words import words_of
+from agent.nights.statements.utterances import THE_USER, unnamed
+from agent.nights.statements.words import OWN_PEOPLE, words_of
 from memory.language.text import key, singular, words
 from memory.records.nights import Statement
 
@@ -52,15 +53,27 @@ def base_relation(relation: str) -> Relation:
 
 def contradicts(one: Statement, other: Statement) -> bool:
     """Whether two statements of the same unit exclude each other."""
-    if one.unit != other.unit or one.id == other.id or key(one.subject) != key(other.subject):
+    if one.unit != other.unit or one.id == other.id or not _same(one.subject, other.subject, one, other):
         return False
     first, second = base_relation(one.relation), base_relation(other.relation)
     if first.base != second.base or first.past or second.past:
         return False
-    same = key(one.object) == key(other.object)
+    same = _same(one.object, other.object, one, other)
     if first.denied != second.denied:
         return same
     return not same and not first.denied and _has_one_object(one, first) and _has_one_object(other, second)
+
+
+def subject_of_user(statement: Statement) -> str:
+    """The normalised subject, with `the user` for the speaker's name: it may have been given later."""
+    return key(unnamed(statement.subject, statement.speaker))
+
+
+def _same(first: str, second: str, one: Statement, other: Statement) -> bool:
+    """Whether the texts mean the same; a speaker without a name is the unit's user, whatever their name."""
+    anonymous = THE_USER in (one.speaker, other.speaker)
+    renamed = anonymous and key(unnamed(first, one.speaker)) == key(unnamed(second, other.speaker))
+    return renamed or key(first) == key(second)
 
 
 def contradicted_by(later: Statement, earlier: Sequence[Statement]) -> tuple[str, ...]:
@@ -75,7 +88,7 @@ def _has_one_object(statement: Statement, relation: Relation) -> bool:
     subject = statement.subject
     if "favourite" in subject or "favorite" in subject:
         return True
-    people = {singular(word) for word in words(subject)} & words_of("household")
+    people = {singular(word) for word in words(subject)} & OWN_PEOPLE
     owned = _OWNED.search(subject) is not None and not people
     return owned and _NAMES_OR_NUMBERS.search(statement.object) is not None
 

@@ -1,6 +1,7 @@
 """Replaces relative dates by absolute ones: `last Friday` becomes `on Friday 5 May 2023`.
 
-What is exact stays exact and what is vague stays vague: `two weeks ago` is `two weeks before 9 June 2023`.
+What is exact stays exact and what is vague stays vague: `three days ago` is a day, `two weeks ago` is `around
+26 May 2023`, and `a few weeks ago` is `a few weeks before 9 June 2023`.
 Dates that come again (`every Friday`, birthdays) are left as they are.
 """
 
@@ -128,13 +129,11 @@ def _shifted(match: re.Match[str], day: date, sign: int) -> _Read:
     side = "before" if sign < 0 else "after"
     vague = words.lower() in ("a few", "several", "some")
     if vague or unit == "week":
-        weeks = 4 if vague else _count(words)
-        plural = "" if words.lower() in ("a", "an", "one", "1") else "s"
-        amount = "one" if words.lower() in ("a", "an") else words.lower()
-        last = _moved(
-            day, "week" if vague and unit == "day" else unit, sign * (1 if unit == "day" else weeks)
-        )
-        return f"{amount} {unit}{plural} {side} {spelled_date(day)}", last, True
+        if vague:
+            last = _moved(day, "week" if unit == "day" else unit, sign * (1 if unit == "day" else 4))
+            return f"{words.lower()} {unit}s {side} {spelled_date(day)}", last, True
+        last = _moved(day, unit, sign * _count(words))
+        return f"around {spelled_date(last)}", last, True
     when = _moved(day, unit, sign * _count(words))
     if unit == "day":
         return f"on {spelled_date(when)}", when, True

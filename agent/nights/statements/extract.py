@@ -8,29 +8,30 @@ what cannot be understood outside the conversation is left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.nights.statements.clause_parts import ClauseParts, clause_parts
 from agent.nights.statements.dates import DatePhrase, date_phrases, latest_end
 from agent.nights.statements.mentions import PRONOUNS, Mentions
+from agent.nights.statements.names import given_name
 from agent.nights.statements.ownership import (
     claims_about_others,
     concerns_speaker,
     is_theirs,
     names_made_known,
 )
+from agent.nights.statements.sentence_split import parse_clauses
 from agent.nights.statements.stated_clauses import clause_verbs, listens, speaks, stated_verbs
 from agent.nights.statements.third_person import ThirdPerson, owner
-from agent.nights.statements.utterances import Utterance
-from agent.nights.statements.words import words_of
-from memory.ingest.propositions.parser import parse
+from agent.nights.statements.utterances import NAME_OF_USER, THE_USER, Utterance, unnamed
+from agent.nights.statements.words import OWN_PEOPLE, words_of
 from memory.ingest.propositions.phrases import noun_phrase
 from memory.ingest.propositions.predicates import negation_of
 from memory.ingest.propositions.prose import prose
-from memory.ingest.propositions.sentences import is_english
 from memory.language.text import key
 from memory.records.base import digest_of
 from memory.records.nights import Statement
@@ -46,6 +47,7 @@ _QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _PICTURES = re.compile(r"[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f]+|(?<!\w)[:;]-?[)(DP](?!\w)")
 _CASUAL = (
     (re.compile(r"(?<=\w)\s&\s(?=\w)"), " and "),
+    (re.compile(r"(?<=\bname)'s(?=\s+[A-Z])"), " is"),
     (re.compile(r"(?:^|(?<=[.!?]\s))gonna\b", re.IGNORECASE), "I am going to"),
     (re.compile(r"\bgonna\b", re.IGNORECASE), "going to"),
     (re.compile(r"\bwanna\b", re.IGNORECASE), "want to"),
@@ -55,21 +57,23 @@ _CASUAL = (
 _REPEATS = re.compile(r"\b(?:every|each|birthday|anniversary)\b", re.IGNORECASE)
 
 
-def extract_statements(utterances: Sequence[Utterance]) -> tuple[Statement, ...]:
-    """The statements in the messages, in order. Blocks, because it parses: about 10 ms a message.
+def extract_statements(
+    utterances: Sequence[Utterance], names: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Statement, ...]:
+    """The statements in the messages, in order. Blocks, because it parses: about 20 ms a message.
 
-    Messages of one unit should come together and oldest first: later ones build on earlier ones.
+    Messages of one unit should come together and oldest first: later ones build on earlier ones. `names` are
+    those that the users of units gave themselves earlier.
     """
     found: list[Statement] = []
+    called = dict(names)
     known: dict[tuple[str, str], set[str]] = {}
     texts = [(text, utterance) for utterance in utterances for text in prose(_readable(utterance.text))]
-    for utterance, stretches in groupby(parse(texts), key=lambda parsed: parsed[2]):
-        names = known.setdefault((utterance.unit, utterance.speaker), set())
-        message = _Message(utterance, names)
-        for doc, _, _ in stretches:
-            if is_english(doc):
-                for sentence in doc.sents:
-                    found += message.read(sentence)
+    for utterance, sentences in groupby(parse_clauses(texts), key=lambda parsed: parsed[1]):
+        theirs = known.setdefault((utterance.unit, utterance.speaker), set())
+        message = _Message(utterance, theirs, called)
+        for sentence, _ in sentences:
+            found += message.read(sentence)
     return tuple(found)
 
 
@@ -89,21 +93,37 @@ def _readable(text: str) -> str:
 class _Message:
     """One message while it is read, with what it has mentioned so far."""
 
-    def __init__(self, utterance: Utterance, known: set[str]) -> None:
+    def __init__(self, utterance: Utterance, known: set[str], called: dict[str, str]) -> None:
         self._utterance = utterance
         self._known = known
+        self._called = called
+        """Names that users without a name gave themselves, by unit."""
+        self._anonymous = utterance.speaker == THE_USER
+        self._speaker = called.get(utterance.unit, THE_USER) if self._anonymous else utterance.speaker
         self._mentions = Mentions()
-        self._writer = ThirdPerson(utterance.speaker, utterance.listener, self._mentions)
+        self._writer = ThirdPerson(self._speaker, utterance.listener, self._mentions)
         self._sentence = -1
 
     def read(self, sentence: Span) -> Iterator[Statement]:
         """The statements of the next sentence."""
         self._sentence += 1
+        if any(t.lemma_.lower() in words_of("household") | words_of("home") for t in sentence):
+            self._writer.come_home()
         self._mention(sentence)
+        introduction = given_name(sentence) if self._anonymous else None
+        if introduction is not None:
+            yield self._introduced(introduction[1], sentence)
         for verb in stated_verbs(sentence):
-            statement = self._statement(verb)
+            statement = None if introduction and verb == introduction[0] else self._statement(verb)
             if statement is not None:
                 yield statement
+
+    def _introduced(self, name: str, sentence: Span) -> Statement:
+        """The statement of the speaker's name, by which they are called from now on."""
+        self._speaker = self._called[self._utterance.unit] = name
+        self._writer.rename(name)
+        written = _Written(f"{NAME_OF_USER} is {name}", NAME_OF_USER, "is", name)
+        return self._made(written, sentence, (), None)
 
     def _statement(self, verb: Token) -> Statement | None:
         parts = clause_parts(verb, clause_verbs(verb.sent), listener=self._utterance.listener)
@@ -125,7 +145,8 @@ class _Message:
         if written is None or not SHORTEST <= len(written.text.split()) <= LONGEST:
             return None
         self._known |= names_made_known(verb, parts.subject, [*subject_words, *parts.predicate])
-        return self._made(written, parts, dates)
+        until = None if parts.past else latest_end(dates)
+        return self._made(written, verb.sent, dates, until)
 
     def _continues(self, tokens: Sequence[Token]) -> bool:
         """Whether a pronoun in the subject stands for something of the speaker's, such as their daughter."""
@@ -133,7 +154,7 @@ class _Message:
         return any(self._names_theirs(self._mentions.referent(t, self._sentence) or "") for t in pronouns)
 
     def _names_theirs(self, text: str) -> bool:
-        names = {owner(self._utterance.speaker), *self._known}
+        names = {owner(self._speaker), *self._known}
         return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) for name in names)
 
     def _may_be_said(self, parts: ClauseParts) -> bool:
@@ -159,7 +180,8 @@ class _Message:
         subject = self._subject(parts, dates)
         if subject is None:
             return None
-        finite = parts.finite if parts.agrees else None
+        singular = parts.subject is None or self._writer.becomes_singular(parts.subject)
+        finite = parts.finite if parts.agrees and singular else None
         text = self._write(parts, parts.predicate, dates, finite)
         if text is None and (shorter := self._without_vague(parts, dates)) is not None:
             text = self._write(parts, shorter, dates, finite)
@@ -181,7 +203,7 @@ class _Message:
 
     def _subject(self, parts: ClauseParts, dates: tuple[DatePhrase, ...]) -> str | None:
         if parts.subject is None:
-            return self._utterance.speaker
+            return self._speaker
         text = self._writer.write(
             parts.subject_tokens,
             sentence=self._sentence,
@@ -190,8 +212,8 @@ class _Message:
             subject=parts.subject,
         )
         article = next((c for c in parts.subject.children if c.dep_ == "det" and c.lower_ == "the"), None)
-        if text and article is not None and parts.subject.lemma_.lower() in words_of("household"):
-            return f"{owner(self._utterance.speaker)} {text[4:]}"
+        if text and article is not None and parts.subject.lemma_.lower() in OWN_PEOPLE:
+            return f"{owner(self._speaker)} {text[4:]}"
         return text
 
     def _write(
@@ -209,21 +231,25 @@ class _Message:
         left_out = {t for part in vague for t in part.subtree}
         return [t for t in parts.predicate if t not in left_out] if left_out else None
 
-    def _made(self, written: _Written, parts: ClauseParts, dates: tuple[DatePhrase, ...]) -> Statement:
+    def _made(
+        self, written: _Written, sentence: Span, dates: tuple[DatePhrase, ...], until: datetime | None
+    ) -> Statement:
         said = self._utterance
         text = written.text[:1].upper() + written.text[1:] + "."
-        until = None if parts.past else latest_end(dates)
         valid_until = until if until is not None and until > said.said_at else None
-        when = [d.text for d in dates]
+        subject, object_ = written.subject, written.object
+        if self._anonymous and subject != NAME_OF_USER:  # the same as before they gave their name
+            subject, object_ = unnamed(subject, self._speaker), unnamed(object_, self._speaker)
         return Statement(
             id=statement_id(
-                said.unit, written.subject, written.relation, written.object, [*when, valid_until]
+                said.unit, subject, written.relation, object_, [*(d.text for d in dates), valid_until]
             ),
             domain=said.domain,
             unit=said.unit,
             owner=said.owner,
-            speaker=said.speaker,
+            speaker=self._speaker,
             text=text,
+            quote=" ".join(sentence.text.split()),
             subject=written.subject,
             relation=written.relation,
             object=written.object,
@@ -254,8 +280,8 @@ class _Message:
             subject = next((c for c in verb.children if c.dep_ == "nsubj"), None)
             theirs = verb.lemma_.lower() in words_of("acquiring") and subject is not None and speaks(subject)
             if article.lower_ == "the":
-                theirs = noun.lemma_.lower() in words_of("household")
-            return f"{owner(self._utterance.speaker)} {text.partition(' ')[2]}" if theirs and text else ""
+                theirs = noun.lemma_.lower() in OWN_PEOPLE
+            return f"{owner(self._speaker)} {text.partition(' ')[2]}" if theirs and text else ""
         return text if noun.pos_ == "PROPN" or self._names_theirs(text) else ""
 
 

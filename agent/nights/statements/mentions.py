@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.nights.statements.words import words_of
+from agent.nights.statements.words import OWN_PEOPLE, words_of
 from memory.ingest.propositions.coreference import MANY, PEOPLE, THINGS, kind
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Mentions:
 
     def add(self, noun: Token, sentence: int, text: str) -> None:
         """Remembers a noun under the `text` by which others can understand it."""
-        human = noun.lemma_.lower() in words_of("household")
+        human = noun.lemma_.lower() in OWN_PEOPLE
         kind_of = kind(noun)
         if kind_of == "thing" and human:
             kind_of = "person"

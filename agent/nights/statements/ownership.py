@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.nights.statements.stated_clauses import speaks
 from agent.nights.statements.third_person import names_in
-from agent.nights.statements.words import words_of
+from agent.nights.statements.words import OWN_PEOPLE, words_of
 from memory.ingest.propositions.predicates import SUBJECTS, is_definite
 
 if TYPE_CHECKING:
@@ -30,17 +30,24 @@ def is_theirs(
     theirs; `announced` says that the clause gives a plan a date. Without a subject the speaker is meant."""
     if subject is None or any(speaks(t) for t in tokens):
         return True
-    if subject.ent_type_ in _WORLD:
+    if any(_of_the_world(t) for t in tokens):
         return False
     names = [t.text for t in names_in(tokens)]
     if any(name in known for name in names):
         return True
     plan = subject.lemma_.lower() in words_of("plans")
-    if subject.lemma_.lower() in words_of("household"):
+    if subject.lemma_.lower() in OWN_PEOPLE:
         return any(c.lower_ == "the" for c in subject.children)
     if plan and is_definite(subject):
         return announced or bool(names)
     return subject.pos_ == "PROPN" and announced and subject.ent_type_ not in ("PERSON",)
+
+
+def _of_the_world(token: Token) -> bool:
+    """Whether the word makes the subject public: `the deadline for tax returns in Germany`, but not the place
+    that one goes to, as in `the flight to Oslo`."""
+    going = token.dep_ == "pobj" and token.head.lower_ in ("to", "from")
+    return token.ent_type_ in _WORLD and not going
 
 
 def concerns_speaker(subject: Token | None, verb: Token) -> bool:

@@ -38,12 +38,34 @@ class ThirdPerson:
         self._speaker = speaker
         self._listener = listener
         self._mentions = mentions
-        self._group = f"{speaker} and others"
-        """Who `we` are, until the message says so."""
+        self._met: str | None = None
+        self._at_home = listener is not None
+
+    def rename(self, speaker: str) -> None:
+        """From now on the speaker has this name."""
+        self._speaker = speaker
 
     def meet(self, together: str) -> None:
         """From now on `we` are these, such as `Ann's wife and Ann`."""
-        self._group = together
+        self._met = together
+
+    def come_home(self) -> None:
+        """From now on `we` are not the speaker's team: the message is about their home or leisure."""
+        self._at_home = True
+
+    @property
+    def _group(self) -> str:
+        """Who `we` are: to the assistant people speak of their team, to each other of anybody."""
+        if self._met is not None:
+            return self._met
+        return f"{self._speaker} and others" if self._at_home else f"{owner(self._speaker)} team"
+
+    def becomes_singular(self, subject: Token) -> bool:
+        """Whether the verb of `I`, `we` or `you` takes the third person singular."""
+        if any(c.dep_ == "conj" for c in subject.children):
+            return False
+        team = subject.lower_ == "we" and self._met is None and not self._at_home
+        return team or subject.lower_ == "i" or (listens(subject) and self._listener is not None)
 
     def write(
         self,
@@ -131,9 +153,7 @@ class ThirdPerson:
         """The verbs whose subject becomes singular, with their new forms."""
         found: dict[int, str] = {}
         for token in tokens:
-            if token.dep_ not in SUBJECTS or any(c.dep_ == "conj" for c in token.children):
-                continue
-            if not (token.lower_ == "i" or (listens(token) and self._listener is not None)):
+            if token.dep_ not in SUBJECTS or not self.becomes_singular(token):
                 continue
             finite = finite_verb(token.head)
             if (form := third_person_form(finite)) is not None:

@@ -9,10 +9,16 @@ from memory.records.interactions import Interaction, LoggedMessage
 
 THE_USER = "the user"
 """Name of a speaker who did not give one."""
-
+NAME_OF_USER = f"{THE_USER}'s name"
+"""The subject of the statement in which they give one."""
 
 _NAME = re.compile(r"[^\W\d_][\w .'\u2019-]{0,59}")
 """Callers may send any text as a name; what is not one would end up in sentences."""
+
+
+def unnamed(text: str, name: str) -> str:
+    """The text with `the user` for the name of a user."""
+    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", THE_USER, text)
 
 
 class Utterance(Record):

@@ -14,3 +14,7 @@ def _lists() -> dict[str, frozenset[str]]:
 def words_of(name: str) -> frozenset[str]:
     """A list by its name. Raises KeyError for any other."""
     return _lists()[name]
+
+
+OWN_PEOPLE = words_of("household") | words_of("colleagues")
+"""People and animals that with `the` are the speaker's own."""

@@ -20,7 +20,7 @@ def texts(*messages: str, **more: str) -> list[str]:
         ("The deadline of Apollo is Friday.", "The deadline of Apollo is Friday 16 June 2023."),
         ("I moved to Bern in May.", "The user moved to Bern in May 2023."),
         ("my daughter Ann plays the violin", "The user's daughter Ann plays the violin."),
-        ("we use PostgreSQL 15", "The user and others use PostgreSQL 15."),
+        ("we use PostgreSQL 15", "The user's team uses PostgreSQL 15."),
         ("I'm allergic to nuts.", "The user is allergic to nuts."),
         ("I don't eat meat.", "The user does not eat meat."),
         ("I work as a nurse and live in Graz.", "The user works as a nurse."),
