@@ -10,6 +10,7 @@ from croniter import croniter  # type: ignore[import-untyped]
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+from agent.nights.revision.strategies import strategies_named
 from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
@@ -51,6 +52,7 @@ class Schedule(ScheduleRequest):
 @router.put("", responses=openai_errors(400, 422, 503))
 async def schedule(request: ScheduleRequest, service: ServiceDep, caller: CallerDep) -> Schedule:
     """Starts a night of the domain every day at this time, in place of the domain's earlier schedule."""
+    strategies_named(request.options.strategies, service.runtime.card)  # raises ValueError for unknown ones
     hour, minute = (int(part) for part in request.at.split(":"))
     options = request.options.model_dump(mode="json", exclude_defaults=True)
     spec = CronSpec(

@@ -51,6 +51,24 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 def main() -> None:
     source = sys.stdin.buffer.read().decode(errors="replace")
+    try:
+        child = _isolate()
+    except (OSError, ValueError, AttributeError):
+        os._exit(UNAVAILABLE)
+    if child == 0:
+        _run(source)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        os._exit(TIME if os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU) else CRASHED)
+    os._exit(os.WEXITSTATUS(status))
+
+
+def _isolate() -> int:
+    """Forks into new namespaces without files; returns 0 in the child, which has no privileges left.
+
+    Raises OSError without the rights or room for a process, ValueError where limits are lower already, and
+    AttributeError where the system has no such calls.
+    """
     for name in MODULES:
         importlib.import_module(name)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -63,11 +81,7 @@ def main() -> None:
     child = os.fork()  # the first process of the new namespace: it sees no other one
     if child == 0:
         _drop_privileges(libc, privileged)
-        _run(source)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        os._exit(TIME if os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXCPU) else CRASHED)
-    os._exit(os.WEXITSTATUS(status))
+    return child
 
 
 def _drop_privileges(libc: ctypes.CDLL, privileged: bool) -> None:

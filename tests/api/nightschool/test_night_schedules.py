@@ -33,6 +33,13 @@ async def test_a_schedule_starts_at_its_time_in_its_zone(client: httpx.AsyncClie
     assert cron["payload"]["input"] == {"domain": "rust", "options": {"attempts": 2}}
 
 
+async def test_a_schedule_of_an_unknown_strategy_is_refused(client: httpx.AsyncClient) -> None:
+    reply = await client.put(PATH, json={"domain": "rust", "options": {"strategies": ["guessing"]}})
+    assert reply.status_code == 400
+    assert "plain_critique" in reply.json()["error"]["message"]
+    assert (await client.get(PATH)).json() == []
+
+
 async def test_a_new_schedule_replaces_that_of_the_same_domain_only(client: httpx.AsyncClient) -> None:
     first = await scheduled(client)
     await scheduled(client, domain="python")

@@ -1,11 +1,14 @@
 """Code from answers runs in a sandbox: whatever it does is bounded, and reported."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from agent.nights.scoring.sandbox import LONGEST_OUTPUT, LONGEST_SOURCE, run_python
+from agent.nights.scoring.sandbox import CHILD, LONGEST_OUTPUT, LONGEST_SOURCE, run_python
+from agent.nights.scoring.sandbox_child import UNAVAILABLE
 
 pytestmark = pytest.mark.skipif(
     run_python("pass").status == "unavailable", reason="this machine lets no process make namespaces"
@@ -103,3 +106,9 @@ def test_nothing_is_run_where_the_sandbox_cannot_be_set_up(
     child.write_text("import os\nos._exit(16)\n")
     monkeypatch.setattr("agent.nights.scoring.sandbox.CHILD", child)
     assert run_python("print(1)").status == "unavailable"
+
+
+def test_code_that_cannot_be_isolated_is_not_run_and_not_blamed(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-S", str(CHILD), str(tmp_path / "missing")]
+    ended = subprocess.run(command, input=b"print(1)", capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (UNAVAILABLE, b"")
