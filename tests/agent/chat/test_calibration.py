@@ -39,6 +39,7 @@ def drawn(count: int, seed: int, *, slope: float = 2.0) -> list[Label]:
     ]
 
 
+@pytest.mark.slow
 def test_the_promise_is_broken_in_no_more_draws_than_delta_allows() -> None:
     everybody = drawn(4000, 0)
     wrong = np.asarray([not label.right for label in everybody])

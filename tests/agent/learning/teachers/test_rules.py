@@ -116,7 +116,13 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+SLOW = {"brackets", "commas"}
+"""They take two seconds each."""
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in SLOW else []) for kind in HOSTILE]
+)
 def test_hostile_text_takes_little_time_and_breaks_nothing(kind: str) -> None:
     home = at(HOSTILE[kind])
     begun = time.process_time()

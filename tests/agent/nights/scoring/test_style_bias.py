@@ -8,6 +8,7 @@ from agent.nights.scoring.truth_set import truth_items
 from memory.embedding.embedder import SentenceEmbedder
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_no_style_moves_the_mean_score_by_half_a_point() -> None:
     scorer = standard_scorer(SentenceEmbedder(), ("i don't know",))

@@ -29,6 +29,7 @@ def test_nothing_of_the_truth_set_is_calibrated_on() -> None:
     assert not cases & {item.evidence.question for item in truth_items()}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_shipped_scorer_tells_good_from_bad(scorer: Scorer) -> None:
     report = truth_set_report(scorer)
