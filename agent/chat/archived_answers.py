@@ -41,7 +41,9 @@ _POLITE = re.compile(
     r"|do you (?:happen to )?know[\s,:]+|i(?:['\u2019]d| would) like to know[\s,:]+|i wonder[\s,:]+)?",
     re.IGNORECASE,
 )
-_THANKS = re.compile(r"[\s,.!?]*\b(?:please|thanks|thank you|kindly)[\s,.!?]*$", re.IGNORECASE)
+_THANKS = re.compile(r"\b(?:please|thanks|thank you|kindly)$", re.IGNORECASE)
+_LONGEST_THANKS = len(" thank you")
+_MARKS = " \t\n,.!?"
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_")
 _WORDS_OR_NAMES = CLOSED_CLASS | {"may", "march", "august", "polish", "china", "turkey"}
 """Words that mean something else with a capital."""
@@ -103,7 +105,10 @@ def same_wording(first: str, second: str) -> bool:
 
 def without_politeness(question: str) -> str:
     """The question without greetings, `please`, `can you tell me` and the like."""
-    return _THANKS.sub("", _POLITE.sub("", " ".join(question.split())))
+    text = _POLITE.sub("", " ".join(question.split()))
+    bare = text.rstrip(_MARKS)
+    thanks = _THANKS.search(bare[-_LONGEST_THANKS:])  # only the end is searched: the text may be long
+    return text if thanks is None else bare[: len(bare) - len(thanks[0])].rstrip(_MARKS)
 
 
 def _key(question: str) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """An archived answer is given again only to the same question, while the sources still say what it cites."""
 
+import time
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
 
-from agent.chat.archived_answers import archived_answer, same_wording
+from agent.chat.archived_answers import archived_answer, same_wording, without_politeness
 from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.records.knowledge import Citation, Findings, Passage
 from memory.records.nights import ArchivedAnswer
@@ -140,3 +141,11 @@ async def test_of_several_archived_questions_the_same_one_is_answered() -> None:
 )
 def test_no_question_breaks_the_comparison(question: str) -> None:
     assert same_wording(question, QUESTION) is False
+
+
+@pytest.mark.parametrize("marks", ["?", ",.", "! "])
+def test_a_question_that_ends_in_many_marks_is_read_in_linear_time(marks: str) -> None:
+    began = time.monotonic()
+    assert without_politeness(f"What is A{marks * 100_000}x") != ""
+    assert without_politeness(f"What is A, please{marks * 100_000}") == "What is A"
+    assert time.monotonic() - began < 2
