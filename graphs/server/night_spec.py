@@ -84,7 +84,7 @@ class NightSpec:
         """
         nights, now = self._runtime.nights, self._runtime.clock()
         changes: Json = {"ending": None, "reason": ""}
-        if "handed_over_at" in values:
+        if values.get("training") is not None:
             changes["handed_over_at"] = now  # the wait for the trainer restarts too
         original = await nights.night(values["night_id"])
         # From an earlier checkpoint, what was handed over after it is handed over anew.

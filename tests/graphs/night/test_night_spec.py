@@ -100,6 +100,15 @@ async def test_a_failed_night_is_noted_and_waits_again_when_it_is_resumed(
     assert (await runtime.nights.night("n1")).status == "waiting"
 
 
+async def test_the_wait_for_the_trainer_starts_anew_whatever_a_client_wrote(
+    spec: NightSpec, runtime: Runtime
+) -> None:
+    state = await begin(spec, domain="rust")
+    await spec.record_failure("n1", "stopped", "it was cancelled")
+    changes = await spec.update_on_resume("n1", state | {"training": "lesson"})
+    assert changes["handed_over_at"] == runtime.clock()
+
+
 async def test_what_was_handed_over_after_a_checkpoint_is_handed_over_anew(
     spec: NightSpec, runtime: Runtime
 ) -> None:
