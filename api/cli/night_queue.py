@@ -16,24 +16,32 @@ NOT_FOUND = 404
 
 @app.callback()
 def queue(context: typer.Context, as_json: AsJson = False) -> None:
-    """List revised answers and golden pairs that wait for a person, newest first."""
+    """List revised answers and golden pairs that people should look at, newest first."""
     if context.invoked_subcommand is not None:
         return
     from api.cli.screen import table
 
     with service() as client:
         revisions = client.get("/v1/revisions", status="needs_person", limit=LIMIT)
-        golden = client.get("/v1/golden", status="waiting", limit=LIMIT)
+        golden = client.get("/v1/golden", queue="true", limit=LIMIT)
     items = [{"kind": "revision", **each} for each in revisions]
     items += [{"kind": "golden", **each} for each in golden]
     if as_json:
         print_json(items)
         return
     rows = [
-        (each["id"], each["kind"], each["domain"], each["question"], each["answer"], _score(each))
+        (
+            each["id"],
+            each["kind"],
+            each["status"].replace("_", " "),
+            each["domain"],
+            each["question"],
+            each["answer"],
+            _score(each),
+        )
         for each in items
     ]
-    columns = ("id", "kind", "domain", "question", "answer", "score")
+    columns = ("id", "kind", "status", "domain", "question", "answer", "score")
     console().print(table(columns, rows, prose=["question", "answer"]))
 
 

@@ -1,16 +1,19 @@
 """Routes of what nights found: revisions and golden pairs with people's decisions, and topics."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
-from agent.nights.revision.archive import archive_answers, archive_golden
+from agent.nights import decisions
 from api.auth import CallerDep
 from api.callers import Caller
-from api.compose import ServiceDep
+from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
+from memory.nights.answers import AnswerArchive
+from memory.nights.store import NightStore
 from memory.records.base import Domain
 from memory.records.nights import (
     GoldenPair,
@@ -54,20 +57,9 @@ async def decide_revision(
 ) -> Revision:
     """Approves a revised answer, which chat and lessons then use, or declines it; the last decision counts.
 
-    An answer that cites no source cannot be approved.
+    An answer that cites no source cannot be approved. Golden pairs made of it get the same decision.
     """
-    store = service.runtime.nights
-    revision = await store.revision(revision_id)
-    if decision.approve and not revision.citations:
-        raise ValueError(
-            f"revision {revision_id} cites no source, so it cannot be approved: add a document that answers"
-            " its question, or decline it"
-        )
-    changes = {"status": "improved" if decision.approve else "rejected", "decided_by": _name(caller)}
-    decided = revision.model_copy(update=changes)
-    await store.save_revision(decided)
-    await archive_answers([decided], archive=service.runtime.answers, now=service.runtime.clock())
-    return decided
+    return await decisions.decide_revision(revision_id, **_how(decision, service, caller))
 
 
 @router.get("/golden", responses=openai_errors(422, 503))
@@ -76,21 +68,31 @@ async def golden(
     night_id: NightId = None,
     domain: Domain | None = None,
     status: GoldenStatus | None = None,
+    queue: bool = False,
     limit: Limit = 100,
 ) -> list[GoldenPair]:
-    """Questions with verified answers, newest first; those with status `waiting` wait for a decision."""
-    found = await service.runtime.nights.golden(night_id=night_id, domain=domain, status=status, limit=limit)
-    return list(found)
+    """Questions with verified answers, newest first; those with status `waiting` wait for a decision.
+
+    `queue` lists all that people should look at: drawn for a spot check, and not decided on by anybody.
+    Those with status `approved` are taught meanwhile.
+    """
+    store = service.runtime.nights
+    if not queue:
+        found = await store.golden(night_id=night_id, domain=domain, status=status, limit=limit)
+        return list(found)
+    queued = await store.golden_queue(night_id=night_id, domain=domain, limit=limit)
+    return [pair for pair in queued if status is None or pair.status == status]
 
 
 @router.post("/golden/{pair_id}", responses=openai_errors(404, 422, 503))
 async def decide_golden(
     pair_id: str, decision: Decision, service: ServiceDep, caller: CallerDep
 ) -> GoldenPair:
-    """Approves a golden pair, or declines it, so that it is not taught; the last decision counts."""
-    decided = await service.runtime.nights.decide_golden(pair_id, decision.approve, _name(caller))
-    await archive_golden([decided], archive=service.runtime.answers, now=service.runtime.clock())
-    return decided
+    """Approves a golden pair, or declines it, so that it is not taught; the last decision counts.
+
+    The revision that it was made of gets the same decision.
+    """
+    return await decisions.decide_golden(pair_id, **_how(decision, service, caller))
 
 
 @router.get("/topics", responses=openai_errors(422, 503))
@@ -102,5 +104,20 @@ async def topics(
     return [topic.model_copy(update={"centre": ()}) for topic in found]
 
 
-def _name(caller: Caller) -> str:
-    return caller.owner or "admin"
+class _How(TypedDict):
+    approve: bool
+    by: str
+    store: NightStore
+    archive: AnswerArchive
+    now: datetime
+
+
+def _how(decision: Decision, service: Service, caller: Caller) -> _How:
+    runtime = service.runtime
+    return {
+        "approve": decision.approve,
+        "by": caller.owner or "admin",
+        "store": runtime.nights,
+        "archive": runtime.answers,
+        "now": runtime.clock(),
+    }

@@ -80,6 +80,41 @@ async def test_golden_pairs_are_listed_and_decided(client: httpx.AsyncClient, ru
     assert (await client.get("/v1/golden", params={"status": "waiting"})).json() == []
 
 
+async def test_spot_checks_are_listed_until_somebody_has_decided(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    pairs = [golden("g1", spot_check=True), golden("g2", spot_check=True, status="waiting"), golden("g3")]
+    await runtime.nights.save_golden(pairs)
+
+    async def queue(**more: str) -> list[str]:
+        found = await client.get("/v1/golden", params={"queue": "true", **more})
+        return [each["id"] for each in found.json()]
+
+    assert await queue() == ["g1", "g2"]
+    assert await queue(status="waiting") == ["g2"]
+    await client.post("/v1/golden/g1", json={"approve": True})
+    assert await queue() == ["g2"]
+    await client.post("/v1/golden/g2", json={"approve": False})
+    assert await queue() == []
+
+
+async def test_a_golden_pair_and_its_revision_are_declined_and_approved_together(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.nights.save_revision(revision("r1"))
+    await runtime.nights.save_golden([golden("g1", source="r1")])
+    await client.post("/v1/revisions/r1", json={"approve": True})
+    assert {each.id for each in await archived(runtime)} == {"r1", "golden-g1"}
+    await client.post("/v1/golden/g1", json={"approve": False})
+    assert (await runtime.nights.revision("r1")).status == "rejected"
+    assert await archived(runtime) == []
+    await client.post("/v1/golden/g1", json={"approve": True})
+    assert len(await archived(runtime)) == 2
+    await client.post("/v1/revisions/r1", json={"approve": False})
+    assert [each.status for each in await runtime.nights.golden()] == ["declined"]
+    assert await archived(runtime) == []
+
+
 async def test_topics_are_listed_without_their_embeddings(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:

@@ -46,7 +46,8 @@ async def test_what_one_user_stated_is_forgotten_with_its_facts(
     said = fact("Ann", "moved to", "Bern", "Ann moved to Bern.").model_copy(
         update={"source": statement_source("s1"), "said_by": ann}
     )
-    await runtime.semantic.add([said])
+    lost = said.model_copy(update={"id": "f2", "source": statement_source("s9")})  # of a broken-off step
+    await runtime.semantic.add([said, lost])
     reply = await client.delete(PATH, params={"unit": "ann"})
     assert reply.json() == {"statements": 1}
     assert await ids(client) == ["s2"]
