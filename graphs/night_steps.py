@@ -13,6 +13,7 @@ from agent.engines.base import Reply, Sampling
 from agent.nights.collect import Collected, by_unit, collect
 from agent.nights.golden.evidence import gather_golden_evidence
 from agent.nights.golden.select import select_golden
+from agent.nights.privacy import is_personal
 from agent.nights.revision.archive import archive_answers, archive_golden
 from agent.nights.revision.lessons import Lessons
 from agent.nights.revision.rescoring import rescoring
@@ -80,13 +81,18 @@ async def score(work: StepContext) -> StepResult:
 
 
 async def revise(work: StepContext) -> StepResult:
-    """Looks for better answers than the low ones, lowest first, except for those that it has revised."""
+    """Looks for better answers than the low ones, lowest first, except for those that it has revised.
+
+    Questions that users ask about themselves are left alone: no library answers them.
+    """
     context, options = work.runtime, work.night.options
     turns = {turn.id: turn for turn in (await _collected(work)).turns}
     scores = await _scores(work, turns)
     revised = await _revisions(work, turns)
+    answers = [each for each in scores.values() if each.bracket == "low"]
+    personal = await asyncio.to_thread(_personal, [turns[each.interaction_id] for each in answers])
     low = sorted(
-        (each for each in scores.values() if each.bracket == "low"),
+        (each for each in answers if each.interaction_id not in personal),
         key=lambda each: (each.value, each.interaction_id),
     )
     if not low:
@@ -212,10 +218,9 @@ async def golden(work: StepContext) -> StepResult:
         now=night.began_at,
     )
     await context.nights.save_golden(selection.pairs)
-    for id in selection.withdrawn:
-        await context.nights.decide_golden(id, False, "night")
+    withdrawn = [await context.nights.withdraw_golden(id, night.id) for id in selection.withdrawn]
     pairs = await context.nights.golden(night_id=night.id)  # with people's decisions
-    await archive_golden(pairs, archive=context.answers, now=context.clock())
+    await archive_golden([*pairs, *withdrawn], archive=context.answers, now=context.clock())
     figures: dict[str, float] = {
         "golden": len(selection.pairs),
         "contradictions": len(selection.contradictions),
@@ -225,6 +230,11 @@ async def golden(work: StepContext) -> StepResult:
     }
     reasons = "; ".join(f"{count} dropped: {reason}" for reason, count in selection.dropped.items())
     return StepResult("done" if selection.pairs else "skipped", reasons or "", figures)
+
+
+def _personal(turns: Sequence[Interaction]) -> frozenset[str]:
+    """Ids of those turns that concern their user alone."""
+    return frozenset(turn.id for turn in turns if is_personal(turn))
 
 
 async def _collected(work: StepContext) -> Collected:

@@ -119,7 +119,9 @@ def _usable(
     for pair in sorted(golden, key=lambda pair: (-pair.score, pair.id)):
         if pair.domain != domain:
             continue
-        if pair.status != "approved":
+        if pair.status == "withdrawn":
+            left_out["another golden pair contradicts it"] += 1
+        elif pair.status != "approved":
             left_out["a person has not approved it"] += 1
         elif not pair.citations:
             left_out["nothing is cited for it"] += 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select, Table, delete, func, insert, select, update
+from sqlalchemy import RowMapping, Select, Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -112,6 +112,12 @@ class NightStore:
             night = await _find_night(connection, night_id, lock=True)
             steps = {each.step: each for each in night.steps} | {step.step: step}
             await _update_night(connection, night.model_copy(update={"steps": tuple(steps.values())}))
+
+    async def unfinished(self) -> tuple[Night, ...]:
+        """The nights of all domains that wait or run."""
+        async with self._database.begin() as connection:
+            rows = await connection.execute(select(NIGHTS).where(UNFINISHED_NIGHT).order_by(NIGHTS.c.id))
+            return tuple(_night(row) for row in rows.mappings())
 
     async def nights(self, *, domain: str | None = None, limit: int = 50) -> tuple[Night, ...]:
         """Nights, newest first; all of them, or the domain's."""
@@ -243,9 +249,15 @@ class NightStore:
         return await self._records(query, Topic)
 
     async def save_golden(self, pairs: Sequence[GoldenPair]) -> int:
-        """Saves those pairs that are new, and returns how many; stored ones keep people's decisions."""
+        """Saves those pairs that are new or were withdrawn, and returns how many.
+
+        Stored ones keep people's decisions.
+        """
         rows = {pair.id: night_made(pair) | {"status": pair.status} for pair in pairs}
+        withdrawn = equal(GOLDEN_PAIRS, status="withdrawn")
         async with self._database.begin() as connection:
+            for ids in batches(list(rows)):
+                await connection.execute(delete(GOLDEN_PAIRS).where(GOLDEN_PAIRS.c.id.in_(ids), *withdrawn))
             known = await existing(connection, GOLDEN_PAIRS, rows)
             new = [row for id, row in rows.items() if id not in known]
             if new:
@@ -258,25 +270,47 @@ class NightStore:
         domain: str | None = None,
         night_id: str | None = None,
         status: GoldenStatus | None = None,
+        source: str | None = None,
         limit: int = 5000,
     ) -> tuple[GoldenPair, ...]:
         """Golden pairs that match all filters, newest first; None matches all."""
         query = made(GOLDEN_PAIRS, None, limit, domain=domain, night_id=night_id, status=status)
+        if source is not None:
+            query = query.where(GOLDEN_PAIRS.c.body["source"].as_string() == source)
+        return await self._records(query, GoldenPair)
+
+    async def golden_queue(
+        self, *, domain: str | None = None, night_id: str | None = None, limit: int = 1000
+    ) -> tuple[GoldenPair, ...]:
+        """Golden pairs drawn for a spot check on which nobody has decided, newest first.
+
+        Those that are not held are taught meanwhile.
+        """
+        body = GOLDEN_PAIRS.c.body
+        query = made(GOLDEN_PAIRS, None, limit, domain=domain, night_id=night_id).where(
+            or_(
+                GOLDEN_PAIRS.c.status == "waiting",
+                and_(GOLDEN_PAIRS.c.status == "approved", body["spot_check"].as_boolean()),
+            ),
+            body["decided_by"].as_string().is_(None),
+        )
         return await self._records(query, GoldenPair)
 
     async def decide_golden(self, id: str, approved: bool, by: str) -> GoldenPair:
         """Stores a person's decision on the pair, in place of an earlier one. Raises UnknownGolden."""
-        this = equal(GOLDEN_PAIRS, id=id)
+        status: GoldenStatus = "approved" if approved else "declined"
+        changes = {"status": status, "decided_by": by, "withdrawn_by": None}
         async with self._database.begin() as connection:
-            query = select(GOLDEN_PAIRS.c.body).where(*this).with_for_update()
-            body = (await connection.execute(query)).scalar()
-            if body is None:
-                raise UnknownGolden(f"no golden pair {id}: `nightschool night queue` lists those that wait")
-            status: GoldenStatus = "approved" if approved else "declined"
-            decided = GoldenPair.model_validate(body | {"status": status, "decided_by": by})
-            values = {"status": status, "body": decided.model_dump(mode="json")}
-            await connection.execute(update(GOLDEN_PAIRS).where(*this).values(values))
-        return decided
+            return await _change_golden(connection, await _find_golden(connection, id), changes)
+
+    async def withdraw_golden(self, id: str, night_id: str) -> GoldenPair:
+        """Withdraws the pair, unless a person has decided on it; safe to repeat. Raises UnknownGolden."""
+        async with self._database.begin() as connection:
+            pair = await _find_golden(connection, id)
+            if pair.decided_by is not None or pair.status == "withdrawn":
+                return pair
+            changes = {"status": "withdrawn", "withdrawn_by": night_id}
+            return await _change_golden(connection, pair, changes)
 
     async def save_surprises(self, surprises: Sequence[Surprise]) -> None:
         """Saves the surprise of items, in place of what their domain has of the same items."""
@@ -331,6 +365,23 @@ async def _find_night(connection: AsyncConnection, night_id: str, *, lock: bool 
 
 async def _update_night(connection: AsyncConnection, night: Night) -> None:
     await connection.execute(update(NIGHTS).where(NIGHTS.c.id == night.id).values(_night_row(night)))
+
+
+async def _find_golden(connection: AsyncConnection, id: str) -> GoldenPair:
+    query = select(GOLDEN_PAIRS.c.body).where(*equal(GOLDEN_PAIRS, id=id)).with_for_update()
+    body = (await connection.execute(query)).scalar()
+    if body is None:
+        raise UnknownGolden(f"no golden pair {id}: `nightschool night queue` lists those to look at")
+    return GoldenPair.model_validate(body)
+
+
+async def _change_golden(
+    connection: AsyncConnection, pair: GoldenPair, changes: dict[str, Any]
+) -> GoldenPair:
+    changed = pair.model_copy(update=changes)
+    values = {"status": changed.status, "body": changed.model_dump(mode="json")}
+    await connection.execute(update(GOLDEN_PAIRS).where(*equal(GOLDEN_PAIRS, id=pair.id)).values(values))
+    return changed
 
 
 def _night_row(night: Night) -> dict[str, Any]:

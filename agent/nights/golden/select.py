@@ -15,7 +15,7 @@ from agent.nights.golden.same_question import (
     nearly_the_same,
 )
 from agent.nights.golden.verification import Verifier
-from agent.nights.scoring.evidence import ScoringEvidence
+from agent.nights.scoring.evidence import ScoringEvidence, stands
 from agent.nights.topics.membership import topic_name, topics_of
 from memory.embedding.embedder import Embedder
 from memory.records.base import Record, digest_of
@@ -46,7 +46,7 @@ class GoldenSelection(Record):
     """Number of candidates left out, by reason."""
     contradictions: tuple[GoldenContradiction, ...] = ()
     withdrawn: tuple[str, ...] = ()
-    """Ids of pairs of earlier nights that a contradiction puts in doubt; to be declined. A pair that a person
+    """Ids of pairs of earlier nights that a contradiction puts in doubt; to be withdrawn. One that a person
     approved stays."""
 
     @property
@@ -78,8 +78,10 @@ def select_golden(
 ) -> GoldenSelection:
     """The golden pairs among the turns' answers and revisions. Blocks: it computes embeddings.
 
-    `known` are the domain's earlier pairs of any status; those of this night are ignored, so that a repeated
-    step selects the same. `evidence` is that of `gather_golden_evidence`.
+    `known` are the domain's earlier pairs of any status; what this night has saved or withdrawn changes
+    nothing, so that a repeated step selects the same. A pair that an earlier night withdrew may come back,
+    and speaks against others as long as its source still says what it cites. `evidence` is that of
+    `gather_golden_evidence`.
     """
     dropped: Counter[str] = Counter()
     verifier = Verifier(embedder)
@@ -95,17 +97,21 @@ def select_golden(
     names = ["" if topic is None else topic_name(topic) for topic in nearest]
     pairs = [_pair(each, name, night, now) for each, name in zip(found, names, strict=True)]
     pairs.sort(key=lambda pair: (-pair.score, pair.id))
-    earlier = [pair for pair in known if pair.night_id != night.id and pair.domain == night.domain]
-    distinct, contradictions = _settled(pairs, earlier, dropped)
+    earlier = [
+        pair
+        for pair in known
+        if pair.night_id != night.id
+        and pair.domain == night.domain
+        and (not _is_withdrawn(pair, night) or _is_sourced(pair, evidence))
+    ]
+    distinct, contradictions = _settled(pairs, earlier, night, dropped)
     capped = _capped(distinct, night.options.per_topic, dropped)
-    earlier_ids = {pair.id for pair in earlier if pair.decided_by is None}
+    doubtful = {p.id for p in earlier if p.decided_by is None and not _is_withdrawn(p, night)}
     return GoldenSelection(
         pairs=_with_spot_checks(capped, night, seed),
         dropped={reason: count for reason, count in sorted(dropped.items()) if count},
         contradictions=contradictions,
-        withdrawn=tuple(
-            dict.fromkeys(each.other.id for each in contradictions if each.other.id in earlier_ids)
-        ),
+        withdrawn=tuple(dict.fromkeys(each.other.id for each in contradictions if each.other.id in doubtful)),
     )
 
 
@@ -126,13 +132,24 @@ def _pair(candidate: GoldenCandidate, topic: str, night: Night, now: datetime) -
     )
 
 
+def _is_withdrawn(pair: GoldenPair, night: Night) -> bool:
+    """Whether an earlier night withdrew the pair."""
+    return pair.status == "withdrawn" and pair.withdrawn_by != night.id
+
+
+def _is_sourced(pair: GoldenPair, evidence: ScoringEvidence) -> bool:
+    """Whether what the pair cites still stands in a passage that the night has read."""
+    passages = [passage for turn in evidence.turns.values() for passage in turn.passages]
+    return bool(pair.citations) and all(stands(citation, passages) for citation in pair.citations)
+
+
 def _settled(
-    pairs: Sequence[GoldenPair], earlier: Sequence[GoldenPair], dropped: Counter[str]
+    pairs: Sequence[GoldenPair], earlier: Sequence[GoldenPair], night: Night, dropped: Counter[str]
 ) -> tuple[list[GoldenPair], tuple[GoldenContradiction, ...]]:
     """The pairs without duplicates and contradictions, among themselves and with earlier ones; best first."""
     index = _Index([*earlier, *pairs])
     declined = {pair.id for pair in earlier if pair.status == "declined"}
-    old = {pair.id for pair in earlier}
+    old = {pair.id for pair in earlier if not _is_withdrawn(pair, night)}
     contradictions: list[GoldenContradiction] = []
     doubted: set[str] = set()
     for pair in pairs:

@@ -15,6 +15,7 @@ from agent.grading import admits_ignorance, normalise, repeats_itself
 from agent.learning.well_formed import unreadable_reason
 from agent.nights.golden.candidates import GoldenCandidate
 from agent.nights.injections import orders_a_model
+from agent.nights.privacy import is_about_user, is_personal
 from agent.nights.scoring.evidence import is_statement, stands
 from agent.nights.topics.questions import is_negative
 from memory.embedding.embedder import Embedder
@@ -53,6 +54,7 @@ class Verifier:
         self._scrubber = scrubber or Scrubber()
         self._checks: tuple[Check, ...] = (
             asks_for_nothing,
+            is_private,
             is_no_answer,
             is_dictated,
             was_disliked,
@@ -102,6 +104,12 @@ class Verifier:
 def asks_for_nothing(candidate: GoldenCandidate) -> str | None:
     if candidate.turn.intent != "question" or not content_words(candidate.question):
         return "it does not ask for knowledge"
+    return None
+
+
+def is_private(candidate: GoldenCandidate) -> str | None:
+    if is_personal(candidate.turn) or is_about_user(candidate.question):
+        return "it is about a user"
     return None
 
 

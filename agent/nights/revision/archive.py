@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from agent.chat.archived_answers import without_politeness
+from agent.nights.privacy import is_about_user
+from agent.nights.scoring.evidence import is_statement
 from memory.nights.answers import AnswerArchive
 from memory.records.nights import ArchivedAnswer, GoldenPair, Revision
 
@@ -24,9 +26,9 @@ async def archive_answers(
 ) -> int:
     """Archives the improved answers, and takes those out that a person or the reviewer refused.
 
-    Returns how many are new; safe to repeat.
+    Answers about a user are not archived. Returns how many are new; safe to repeat.
     """
-    refused = [revision.id for revision in revisions if revision.status == "rejected"]
+    refused = [each.id for each in revisions if each.status == "rejected" or _is_private(each)]
     await archive.remove(refused)
     improved = [
         ArchivedAnswer(
@@ -41,20 +43,22 @@ async def archive_answers(
             created_at=now,
         )
         for revision in revisions
-        if revision.status == "improved"
+        if revision.status == "improved" and revision.id not in refused
     ]
     return await _add(improved, archive)
 
 
 async def archive_golden(pairs: Sequence[GoldenPair], *, archive: AnswerArchive, now: datetime) -> int:
-    """Archives approved question and answer pairs that cite a source, and takes declined ones out.
+    """Archives approved question and answer pairs that cite a source, and takes out what was declined or
+    withdrawn.
 
-    Returns how many are new; safe to repeat.
+    Pairs about a user are not archived. Returns how many are new; safe to repeat.
     """
-    await archive.remove([_golden_id(pair) for pair in pairs if pair.status == "declined"])
+    refused = [pair.id for pair in pairs if pair.status in ("declined", "withdrawn") or _is_private(pair)]
+    await archive.remove([_golden_id(id) for id in refused])
     approved = [
         ArchivedAnswer(
-            id=_golden_id(pair),
+            id=_golden_id(pair.id),
             domain=pair.domain,
             question=without_politeness(pair.question) or pair.question,
             answer=pair.answer,
@@ -65,7 +69,7 @@ async def archive_golden(pairs: Sequence[GoldenPair], *, archive: AnswerArchive,
             created_at=now,
         )
         for pair in pairs
-        if pair.status == "approved" and pair.form == "qa" and pair.citations
+        if pair.status == "approved" and pair.form == "qa" and pair.citations and pair.id not in refused
     ]
     return await _add(approved, archive)
 
@@ -77,5 +81,10 @@ async def _add(answers: Sequence[ArchivedAnswer], archive: AnswerArchive) -> int
     return new
 
 
-def _golden_id(pair: GoldenPair) -> str:
-    return f"golden-{pair.id}"
+def _golden_id(id: str) -> str:
+    return f"golden-{id}"
+
+
+def _is_private(answer: Revision | GoldenPair) -> bool:
+    """Whether the answer is about a user: the archive answers everybody."""
+    return is_about_user(answer.question) or any(map(is_statement, answer.citations))

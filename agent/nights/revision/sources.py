@@ -7,6 +7,7 @@ from agent.chat.answer_from_sources import MIN_CHANCE, find_contradiction
 from agent.chat.sentence_candidates import SentenceCandidate, rerank, shortlist
 from agent.learning.exploration import look_up
 from agent.nights.injections import dictates_an_answer, orders_a_model
+from agent.nights.privacy import without_statements
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import EpisodicMemory
 from memory.records.base import Record
@@ -39,8 +40,8 @@ async def find_sources(
     semantic: SemanticMemory,
     embedder: Embedder,
 ) -> Sources:
-    """Looks the question up, or `query` for it. Raises StoreUnavailable."""
-    findings = await look_up(query or question, episodic=episodic, semantic=semantic)
+    """Looks the question up, or `query` for it; what users stated is no source. Raises StoreUnavailable."""
+    findings = without_statements(await look_up(query or question, episodic=episodic, semantic=semantic))
     candidates = trustworthy(shortlist(question, without_orders(findings)))
     return Sources(ranked=await asyncio.to_thread(rerank, question, candidates, embedder))
 

@@ -228,6 +228,44 @@ async def test_a_decision_on_a_golden_pair_outlives_a_repeated_step(store: Night
         await store.decide_golden("g9", True, "ada")
 
 
+async def test_people_are_shown_the_spot_checks_that_nobody_decided_on(store: NightStore) -> None:
+    drawn = golden("g2", spot_check=True)
+    held = golden("g3", spot_check=True, status="waiting", night_id="n2")
+    await store.save_golden([golden("g1"), drawn, held, golden("g4", spot_check=True, domain="python")])
+    assert [each.id for each in await store.golden_queue()] == ["g2", "g3", "g4"]
+    assert await store.golden_queue(domain="rust", night_id="n2") == (held,)
+    for id, approved in (("g2", True), ("g3", False)):
+        assert not (await store.decide_golden(id, approved, "ada")).is_queued
+    assert [each.id for each in await store.golden_queue()] == ["g4"]
+
+
+async def test_a_withdrawn_pair_can_come_back_but_not_against_a_person(store: NightStore) -> None:
+    await store.save_golden([golden("g1", spot_check=True), golden("g2")])
+    await store.decide_golden("g2", True, "ada")
+    withdrawn = await store.withdraw_golden("g1", "n2")
+    assert (withdrawn.status, withdrawn.withdrawn_by, withdrawn.decided_by) == ("withdrawn", "n2", None)
+    assert await store.withdraw_golden("g1", "n3") == withdrawn
+    assert (await store.withdraw_golden("g2", "n2")).status == "approved"
+    assert await store.golden_queue() == ()
+    assert await store.save_golden([golden("g1", night_id="n3"), golden("g2", night_id="n3")]) == 1
+    assert [each.status for each in await store.golden()] == ["approved", "approved"]
+    assert await store.golden(night_id="n3") == (golden("g1", night_id="n3"),)
+
+
+async def test_golden_pairs_are_found_by_what_they_come_from(store: NightStore) -> None:
+    await store.save_golden([golden("g1", source="r1"), golden("g2")])
+    assert [each.id for each in await store.golden(source="r1")] == ["g1"]
+
+
+async def test_nights_that_wait_or_run_are_listed(store: NightStore) -> None:
+    await store.begin(night("n1"))
+    await store.begin(night("n2", domain="python"))
+    await store.acquire("n2")
+    assert [each.id for each in await store.unfinished()] == ["n1", "n2"]
+    await end(store, "n2")
+    assert [each.id for each in await store.unfinished()] == ["n1"]
+
+
 async def test_surprise_is_kept_per_domain(store: NightStore) -> None:
     await store.save_surprises([surprise("a" * 64), surprise("a" * 64, domain="python", loss=3)])
     await store.save_surprises([surprise("a" * 64, loss=2), surprise("b" * 64)])

@@ -15,6 +15,7 @@ from tests.support.golden import (
     QUESTIONS,
     Answered,
     answered,
+    citation,
     improved,
     known,
     passage,
@@ -165,6 +166,33 @@ def test_a_contradiction_with_an_earlier_pair_drops_both_and_is_listed() -> None
     found = select([PRESSURE], known=[earlier])
     assert (found.pairs, found.withdrawn) == ((), (earlier.id,))
     assert [each.other for each in found.contradictions] == [earlier]
+
+
+def test_a_true_pair_that_a_contradiction_knocked_out_comes_back() -> None:
+    (true,) = select([PRESSURE]).pairs
+    gone = true.model_copy(update={"night_id": "n1", "status": "withdrawn", "withdrawn_by": "n1"})
+    found = select([PRESSURE], known=[gone])
+    assert [(pair.id, pair.status) for pair in found.pairs] == [(true.id, "approved")]
+    assert found.withdrawn == ()
+
+
+@pytest.mark.parametrize(("quote", "comes_in"), [("pressure", False), ("The limit was 90 bar once.", True)])
+def test_a_withdrawn_pair_speaks_against_others_while_its_source_says_so(quote: str, comes_in: bool) -> None:
+    cited = citation(quote)
+    before = {"status": "withdrawn", "withdrawn_by": "n1", "citations": (cited,)}
+    gone = known(QUESTIONS["pressure"], "The limit of the Zephyr pump is 90 bar.", **before)
+    found = select([PRESSURE], known=[gone])
+    assert bool(found.pairs) == comes_in
+    assert found.withdrawn == ()
+
+
+def test_a_step_that_withdrew_a_pair_selects_the_same_again() -> None:
+    other = known(QUESTIONS["pressure"], "The limit of the Zephyr pump is 90 bar.")
+    first = select([PRESSURE], known=[other])
+    assert first.withdrawn == (other.id,)
+    after = other.model_copy(update={"status": "withdrawn", "withdrawn_by": NIGHT.id})
+    second = select([PRESSURE], known=[after])
+    assert (second.pairs, second.withdrawn) == (first.pairs, first.withdrawn)
 
 
 def test_a_pair_that_a_person_approved_is_not_withdrawn() -> None:
