@@ -1,5 +1,6 @@
 """Applies a function to the turns of a large log: in this process, or on a Ray cluster with Ray Data."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -60,7 +61,9 @@ def _with_ray(
     if not parts:
         return ()
     if not ray.is_initialized():
-        ray.init(address=address, num_cpus=workers if address == LOCAL else None, log_to_driver=False)
+        own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address == LOCAL else {}
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **own)
+    ray.data.DataContext.get_current().enable_progress_bars = False
     size = min(workers or max(1, int(ray.cluster_resources().get("CPU", 1))), len(parts))
     # A block for each batch, so that a worker without work finds some.
     dataset = ray.data.from_items(parts, override_num_blocks=len(parts)).map(
