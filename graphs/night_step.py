@@ -11,6 +11,7 @@ from agent.errors import AgentError, EngineUnavailable
 from graphs.night_waiting import is_over, wait
 from graphs.state import Event, NightState, Runtime, Update, event
 from memory.errors import StorageError, StoreUnavailable
+from memory.language.counting import counted
 from memory.records.nights import Night, NightStep, StepReport, StepStatus
 
 
@@ -69,7 +70,7 @@ async def run_step(state: NightState, runtime: Injected[Runtime], *, name: Night
     if work.has_time:
         result = await _with_retries(work, step)
     else:
-        minutes = f"{night.options.window_minutes:g} minutes"
+        minutes = counted(night.options.window_minutes, "minute")
         result = StepResult("stopped", f"the night's window of {minutes} ended before {name}")
     seconds = max(0.0, (context.clock() - begun).total_seconds())
     report = StepReport(

@@ -28,6 +28,7 @@ from agent.nights.topics.membership import topic_name, topics_of
 from graphs.night_gaps import explore_gaps
 from graphs.night_step import StepContext, StepResult
 from graphs.state import Runtime
+from memory.language.counting import counted
 from memory.records.interactions import Interaction
 from memory.records.nights import AnswerScore, Revision
 
@@ -43,7 +44,7 @@ async def collect_turns(work: StepContext) -> StepResult:
     minimum = work.night.options.minimum_turns
     reasons = [f"{count} left out: {reason}" for reason, count in sorted(found.left_out.items())]
     if len(found.turns) < minimum:
-        reason = f"{len(found.turns)} turns, and {minimum} are the minimum"
+        reason = f"{counted(len(found.turns), 'turn')}, and the minimum is {minimum}"
         ending = {"ending": "skipped", "reason": reason}
         return StepResult("skipped", "; ".join([reason, *reasons]), found.figures, ending)
     return StepResult(reason="; ".join(reasons), figures=found.figures)
@@ -120,7 +121,8 @@ async def revise(work: StepContext) -> StepResult:
     figures: dict[str, float] = {name: sum(each.status == name for each in made) for name in statuses}
     figures |= {"low_answers": len(low), "tokens": sum(each.tokens for each in made)}
     beyond = max(0, len(low) - options.max_revisions)
-    return StepResult(reason=f"{beyond} low answers beyond the limit" if beyond else "", figures=figures)
+    reason = f"{counted(beyond, 'low answer')} beyond the limit" if beyond else ""
+    return StepResult(reason=reason, figures=figures)
 
 
 async def archive(work: StepContext) -> StepResult:

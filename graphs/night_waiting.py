@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from langgraph.runtime import Runtime as Injected
 
 from graphs.state import Event, NightState, Runtime, Update, event
+from memory.language.counting import counted
 from memory.records.nights import Night
 
 QUIET_MINUTES = 5
@@ -22,12 +23,13 @@ async def wait(state: NightState, runtime: Injected[Runtime]) -> Update:
     events: list[Event] = []
     while night.status != "running":
         if is_over(night, context.clock()):
-            minutes = f"{night.options.window_minutes:g} minutes"
+            minutes = counted(night.options.window_minutes, "minute")
             reason = f"the window of {minutes} passed: {told or 'no time was left'}"
             events.append(event(context, "wait", reason))
             return {"ending": "skipped", "reason": reason, "events": events}
         if not await is_quiet(night, context):
-            reason = f"the service is not quiet: {night.options.quiet_requests:g} turns a minute or more"
+            limit = counted(night.options.quiet_requests, "turn")
+            reason = f"the service is not quiet: {limit} a minute or more"
         elif await context.nights.acquire(night.id):
             break
         else:

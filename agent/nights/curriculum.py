@@ -21,6 +21,7 @@ from agent.learning.teachers.base import Teacher
 from agent.learning.verification import unsupported_reason, verify
 from memory.adapters.base import AdapterRegistry
 from memory.episodic.base import EpisodicMemory
+from memory.language.counting import counted
 from memory.outbox.base import Outbox
 from memory.records.base import Digest, Domain
 from memory.records.curricula import Curriculum, Form, item_digest
@@ -245,13 +246,15 @@ def _unless_quarantined(
     quarantined = registry.quarantined(curriculum.digest) or registry.quarantined(unused.digest)
     if quarantined is not None:
         return NightLesson(None, left_out, f"this lesson is in quarantine: {quarantined}")
-    text = f"{len(unused.facts)} facts in {len(unused.pairs)} wordings"
+    text = f"{counted(len(unused.facts), 'fact')} in {counted(len(unused.pairs), 'wording')}"
     return NightLesson(unused, left_out, f"{text}, and {len(unused.held_out)} held out")
 
 
 def _too_few(count: int, minimum: int, left_out: Mapping[str, int]) -> str:
     why = "; ".join(f"{number}: {reason}" for reason, number in sorted(left_out.items()))
-    return f"{count} facts to teach, and {minimum} are needed{f'. Left out: {why}' if why else ''}"
+    needed = f"{minimum} {'is' if minimum == 1 else 'are'} needed"
+    left = f". Left out: {why}" if why else ""
+    return f"{counted(count, 'fact')} to teach, and {needed}{left}"
 
 
 def question_form(question: str) -> Form:

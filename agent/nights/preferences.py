@@ -9,6 +9,7 @@ from agent.feedback.pair_sources import OWN_ANSWERS, Candidate, Evidence, PairRu
 from agent.feedback.pairs import PairCounts, TooFewPairs, build_set
 from agent.grading import normalise
 from agent.nights.privacy import is_personal, speaks_of_user
+from memory.language.counting import counted
 from memory.records.base import Domain
 from memory.records.feedback import Algorithm, PreferencePair, PreferenceSet
 from memory.records.interactions import Interaction, LoggedMessage
@@ -71,7 +72,8 @@ def night_preferences(
     except TooFewPairs as error:
         return NightPreferences(None, None, str(error))
     origins = ", ".join(f"{count} by {origin}" for origin, count in sorted(counts.by_origin.items()))
-    return NightPreferences(preferences, counts, f"{sum(counts.by_origin.values())} pairs: {origins}")
+    pairs = counted(sum(counts.by_origin.values()), "pair")
+    return NightPreferences(preferences, counts, f"{pairs}: {origins}")
 
 
 def without_personal(evidence: Evidence) -> Evidence:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agent.nights.report.records import MorningReport, NightFigures
+from agent.nights.report.sentences import one_line
+from memory.language.counting import counted
 
 LONGEST_CELL = 90
 """Characters of a question in a table."""
@@ -37,8 +39,9 @@ def _head(report: MorningReport) -> str:
         took = f", in {_minutes((report.ended_at - report.began_at).total_seconds())}"
     reason = f": {plain(report.reason)}" if report.reason else ""
     return (
-        f"{report.status.capitalize()}{reason}. It went over {_count(report.turns, 'turn')} of"
-        f" {_count(report.units, 'user')} or conversations, from {_moment(report.since)} to"
+        f"{report.status.capitalize()}{reason}. It went over {counted(report.turns, 'turn')} of"
+        f" {counted(report.units, 'user or conversation', 'users or conversations')}, from"
+        f" {_moment(report.since)} to"
         f" {_moment(report.until)}{took}. Id: {report.night_id}"
     )
 
@@ -67,7 +70,7 @@ def _scored(report: MorningReport) -> str:
         return "No answers were scored."
     low, middle, high = (report.brackets.get(bracket, 0) for bracket in ("low", "middle", "high"))
     quality, coverage = report.figures.quality, report.figures.coverage
-    text = f"{_count(count, 'answer')}: {low} low (below 5), {middle} middle, {high} high (from 8)"
+    text = f"{counted(count, 'answer')}: {low} low (below 5), {middle} middle, {high} high (from 8)"
     text += "." if quality is None else f"; {quality:.1f} of 10 on average."
     if coverage is not None:
         text += f" {coverage:.0%} of the questions were answered."
@@ -91,7 +94,8 @@ def _revised(report: MorningReport) -> str:
         for name, each in report.strategies.items()
     ]
     columns = ("strategy", "answers", "improved", "score", "tokens")
-    return f"{_count(sum(report.revisions.values()), 'answer')}: {counts}.\n\n{_table(columns, rows)}"
+    text = f"{counted(sum(report.revisions.values()), 'answer')}: {counts}."
+    return f"{text}\n\n{_table(columns, rows)}" if rows else text
 
 
 def _learned(report: MorningReport) -> str:
@@ -115,7 +119,7 @@ def _steps(report: MorningReport) -> str:
             step.step,
             step.status,
             _minutes(step.seconds),
-            plain(step.reason or _named(step.figures), longest=200),
+            plain(one_line(step.reason) or _named(step.figures), longest=200),
         )
         for step in report.steps
     ]
@@ -162,10 +166,6 @@ def _list(sentences: Iterable[str]) -> str:
 
 def _named(figures: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in figures.items())
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _minutes(seconds: float) -> str:

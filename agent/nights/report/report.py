@@ -14,6 +14,7 @@ from agent.nights.report.records import (
     TrainedAdapter,
 )
 from agent.nights.report.sentences import attention, forgotten, refused
+from memory.language.counting import counted
 from memory.records.adapters import Adapter
 from memory.records.interactions import Interaction
 from memory.records.nights import (
@@ -69,7 +70,7 @@ def morning_report(
         complaints=_complaints(scores),
         revisions=dict(Counter(revision.status for revision in revisions)),
         strategies=_strategies(revisions),
-        golden=dict(Counter(pair.form for pair in golden if pair.status != "declined")),
+        golden=dict(Counter(pair.form for pair in golden if pair.status in ("approved", "waiting"))),
         adapters=tuple(_trained(adapter) for adapter in made),
         deployed=night.adapter,
         refused=refused(steps, revisions, golden, made),
@@ -152,7 +153,7 @@ def _trained(adapter: Adapter) -> TrainedAdapter:
     retained = ""
     if before is not None and after is not None:
         shares = f"{after.accuracy:.0%} right, {before.accuracy:.0%} before"
-        retained = f"{after.count} questions about earlier lessons: {shares}"
+        retained = f"{counted(after.count, 'question')} about earlier lessons: {shares}"
     return TrainedAdapter(
         name=adapter.name,
         status=adapter.status,

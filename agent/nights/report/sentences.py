@@ -15,11 +15,13 @@ def refused(
 ) -> tuple[str, ...]:
     """What was not learned or not deployed, and why."""
     revised = Counter(revision.status for revision in revisions)
+    withdrawn = next((each.figures for each in steps if each.step == "golden"), {}).get("withdrawn", 0)
     counts = _counts(
         ("Low answers left as they are, because nothing better was found", revised["no_better"]),
         ("Revised answers dropped, because no source supports them", revised["unverified"]),
         ("Revised answers rejected by a reviewer or a person", revised["rejected"]),
         ("Golden pairs declined by a person", sum(pair.status == "declined" for pair in golden)),
+        ("Golden pairs of earlier nights withdrawn, because new ones contradict them", withdrawn),
     )
     rejected = [
         f"Adapter {adapter.name} was rejected: {'; '.join(adapter.verdict.reasons)}."
@@ -27,7 +29,7 @@ def refused(
         if adapter.status == "rejected"
     ]
     skipped = [
-        f"The step {each.step} was skipped: {each.reason or 'no reason was given'}."
+        f"The step {each.step} was skipped: {_reason(each.reason)}."
         for each in steps
         if each.status == "skipped"
     ]
@@ -48,17 +50,26 @@ def attention(
 ) -> tuple[str, ...]:
     """What people should look at, most urgent first."""
     ended = {"failed": "failed", "stopped": "was stopped"}.get(night.status)
-    early = [f"The night {ended}: {night.reason or 'no reason was given'}."] if ended else []
+    early = [f"The night {ended}: {_reason(night.reason)}."] if ended else []
     failed = [
-        f"The step {each.step} failed: {each.reason or 'no reason was given'}."
-        for each in steps
-        if each.status == "failed"
+        f"The step {each.step} failed: {_reason(each.reason)}." for each in steps if each.status == "failed"
     ]
+    queued = [pair for pair in golden if pair.is_queued]
     queue = _counts(
         ("Low answers that need a person", sum(each.status == "needs_person" for each in revisions)),
-        ("Golden pairs that wait for a spot check", sum(pair.status == "waiting" for pair in golden)),
+        ("Golden pairs that wait for a spot check", sum(pair.status == "waiting" for pair in queued)),
+        ("Golden pairs to spot-check, taught meanwhile", sum(p.status == "approved" for p in queued)),
     )
     return (*early, *failed, *queue)
+
+
+def one_line(reason: str) -> str:
+    """A reason of several lines, one for each thing that was tried, on one line."""
+    return " / ".join(line.strip() for line in reason.splitlines() if line.strip())
+
+
+def _reason(reason: str) -> str:
+    return one_line(reason).rstrip(".") or "no reason was given"
 
 
 def _counts(*counted: tuple[str, float]) -> tuple[str, ...]:

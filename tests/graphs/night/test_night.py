@@ -89,7 +89,7 @@ async def test_a_night_that_is_interrupted_between_its_steps_ends_like_any_other
 
 async def test_a_day_of_few_turns_is_skipped_with_a_report(runtime: Runtime) -> None:
     night = await NightRun(runtime).whole(options=options(minimum_turns=9))
-    assert (night.status, night.reason) == ("skipped", "8 turns, and 9 are the minimum")
+    assert (night.status, night.reason) == ("skipped", "8 turns, and the minimum is 9")
     assert [each.step for each in night.steps] == ["collect", "report"]
     assert night.summary["status"] == "skipped"
 

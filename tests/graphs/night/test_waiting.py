@@ -31,7 +31,7 @@ async def test_turns_of_the_last_minutes_are_counted(runtime: Runtime) -> None:
 async def test_a_night_begins_as_soon_as_it_is_quiet(runtime: Runtime) -> None:
     await chat(runtime, 5)
     ended = await NightRun(runtime).whole(options=BRIEF)
-    assert ended.reason == "13 turns, and 1000 are the minimum"
+    assert ended.reason == "13 turns, and the minimum is 1000"
     assert isinstance(runtime.sleep, Sleeper)
     assert 240 <= sum(runtime.sleep.slept) <= 300
     assert max(runtime.sleep.slept) <= 30
@@ -48,7 +48,7 @@ async def test_one_night_waits_for_another(runtime: Runtime, clock: Any) -> None
 
     ended = await NightRun(replace(runtime, sleep=Sleeper(clock, end_other))).whole(options=BRIEF)
     assert ended.status == "skipped"
-    assert "1000 are the minimum" in ended.reason, "it has looked at the turns"
+    assert "the minimum is 1000" in ended.reason, "it has looked at the turns"
 
 
 async def test_a_night_gives_up_at_the_end_of_its_window(runtime: Runtime, clock: Any) -> None:

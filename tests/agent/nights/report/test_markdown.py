@@ -50,7 +50,7 @@ def test_a_full_night_is_told_with_its_figures() -> None:
         )
     )
     for said in (
-        "Done. It went over 1 turn of 1 user",
+        "Done. It went over 1 turn of 1 user or conversation, from",
         "in 41 min",
         "1 answer: 1 low (below 5), 0 middle, 0 high (from 8); 3.0 of 10 on average.",
         "- no source supports it: 1",
@@ -61,6 +61,21 @@ def test_a_full_night_is_told_with_its_figures() -> None:
     assert re.search(r"\| borrow, checker +\| 12 +\| 2 +\| rising", text)
     assert re.search(r"\| quote +\| 1 +\| 1 +\| \+7.0", text)
     assert re.search(r"\| 2026-03-01 \| 9 +\| 6.5 +\| 50% +\| +\| 90%", text)
+
+
+def test_revisions_that_no_strategy_wrote_make_no_table() -> None:
+    kept = revision(strategy="", status="no_better", answer="I do not know.")
+    text = markdown(morning_report(night(), turns=(), scores=(), revisions=[kept]))
+    revised = text.split("## Revised")[1].split("##")[0]
+    assert revised.strip() == "1 answer: 1 no better."
+
+
+def test_what_two_trainings_said_is_kept_apart() -> None:
+    said = "lesson: 1 fact to teach, and 10 are needed\npreferences: 0 pairs"
+    steps = (StepReport(step="train", status="skipped", reason=said),)
+    text = markdown(morning_report(night(steps=steps), turns=(), scores=()))
+    assert "was skipped: lesson: 1 fact to teach, and 10 are needed / preferences: 0 pairs.\n" in text
+    assert re.search(r"\| train \| skipped \| 0.0 s \| lesson: .* needed / preferences: 0 pairs +\|", text)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,12 @@ def test_an_adapter_made_after_the_end_is_not_the_nights() -> None:
 
 def test_what_was_refused_is_said_with_its_reason() -> None:
     made = adapter(rejected=True).model_copy(update={"created_at": DURING})
-    skipped = night(steps=(StepReport(step="train", status="skipped", reason="4 of 10 examples"),))
+    skipped = night(
+        steps=(
+            StepReport(step="train", status="skipped", reason="4 of 10 examples"),
+            StepReport(step="golden", status="done", figures={"withdrawn": 2.0}),
+        )
+    )
     report = morning_report(
         skipped,
         turns=(),
@@ -132,6 +137,7 @@ def test_what_was_refused_is_said_with_its_reason() -> None:
         "Low answers left as they are, because nothing better was found: 1.",
         "Revised answers dropped, because no source supports them: 1.",
         "Golden pairs declined by a person: 1.",
+        "Golden pairs of earlier nights withdrawn, because new ones contradict them: 2.",
         f"Adapter {made.name} was rejected: target up: 0.020, needs >= 0.15.",
         "The step train was skipped: 4 of 10 examples.",
     )
@@ -149,15 +155,21 @@ def test_people_are_pointed_to_what_failed_and_to_their_queue() -> None:
         turns=(),
         scores=(),
         revisions=[revision(status="needs_person")],
-        golden=[golden(status="waiting"), golden("g2")],
+        golden=[
+            golden(status="waiting", spot_check=True),
+            golden("g2"),
+            golden("g3", spot_check=True),
+            golden("g4", spot_check=True, decided_by="ada"),
+        ],
     )
     assert report.attention == (
         "The night failed: the engine does not answer.",
         "The step revise failed: no engine.",
         "Low answers that need a person: 1.",
         "Golden pairs that wait for a spot check: 1.",
+        "Golden pairs to spot-check, taught meanwhile: 1.",
     )
-    assert report.golden == {"qa": 2}
+    assert report.golden == {"qa": 4}
 
 
 def test_statements_that_no_longer_count_are_numbered_but_never_quoted() -> None:
