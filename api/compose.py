@@ -42,7 +42,8 @@ from graphs.server.background_jobs import FireCron, SendWebhook
 from graphs.server.executor import Executor, PeriodicTask, open_executor
 from graphs.server.graph_spec import ChatSpec, GraphSpec
 from graphs.server.learn_runs import LearnRuns
-from graphs.server.learn_spec import LearnSpec
+from graphs.server.learn_spec import LearnSpec, learn_gap
+from graphs.server.night_runs import end_lost_nights
 from graphs.server.night_spec import NightSpec
 from graphs.server.retention import interaction_retention
 from graphs.state import Limits, Runtime
@@ -193,6 +194,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             scrubber=scrubber,
             experiments=experiments,
             model_folder=model.folder,
+            learn_gap=learn_gap,
         )
         retention = interaction_retention(runtime.interactions, settings.interactions_kept, runtime.clock)
         saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
@@ -278,6 +280,7 @@ async def open_server(
     async with open_executor(runtime, saver, graph_specs, url, tasks, make_senders) as executor:
         learn_runs = LearnRuns(runtime, executor)
         await learn_runs.end_lost()
+        await end_lost_nights(runtime, executor)
         yield Server(
             executor=executor,
             assistants=assistants,

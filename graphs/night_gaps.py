@@ -3,16 +3,13 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 
 from agent.errors import NotTeachable
 from agent.models.card import require_teachable
 from agent.nights.topics.trending_gaps import trending_gaps
 from graphs.night_step import StepContext
-from graphs.server.learn_spec import LearnPlan, record_plan, run_spec
 from graphs.state import Runtime
-from memory.errors import AlreadyExists
 from memory.records.interactions import Gap
 from memory.records.nights import Topic
 
@@ -26,7 +23,7 @@ async def explore_gaps(work: StepContext, topics: Sequence[Topic], gaps: Sequenc
         require_teachable(context.card)
     except NotTeachable as error:
         return 0, f"no gap is explored: {error}"
-    if context.start_run is None:
+    if context.start_run is None or context.learn_gap is None:
         return 0, "no gap is explored: learn runs cannot be started here"
     started = [gap for gap in gaps if gap.run_id == _run_id(work, gap)]
     wanted = await asyncio.to_thread(
@@ -39,26 +36,9 @@ async def explore_gaps(work: StepContext, topics: Sequence[Topic], gaps: Sequenc
         explored=await _explored(context),
     )
     for gap in [*started, *wanted]:
-        await _learn(work, gap)
+        await context.learn_gap(context, gap, _run_id(work, gap))
         work.say(f"a learn run explores: {gap.question}")
     return len(started) + len(wanted), ""
-
-
-async def _learn(work: StepContext, gap: Gap) -> None:
-    context, run_id = work.runtime, _run_id(work, gap)
-    assert context.start_run is not None, "the caller has checked it"
-    plan = LearnPlan(
-        run_id=run_id,
-        subject=gap.question,
-        whole=False,
-        domain=gap.domain,
-        gap_id=gap.id,
-        approval=context.approval,
-        begun_at=context.clock(),
-    )
-    await record_plan(plan, context)
-    with suppress(AlreadyExists):  # the step was repeated
-        await context.start_run(run_spec(plan).model_copy(update={"run_id": str(uuid.UUID(run_id))}))
 
 
 def _run_id(work: StepContext, gap: Gap) -> str:

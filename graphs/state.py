@@ -37,7 +37,7 @@ from memory.records.adapters import Adapter
 from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
 from memory.records.experiments import Assignment
-from memory.records.interactions import ChatOutcome, Intent, Uncertainty, UnsurePolicy
+from memory.records.interactions import ChatOutcome, Gap, Intent, Uncertainty, UnsurePolicy
 from memory.records.knowledge import Citation, Critique, Findings
 from memory.records.runs import Approval, Job, JobKind, Lesson, Outcome
 from memory.semantic.base import SemanticMemory
@@ -45,6 +45,8 @@ from memory.semantic.base import SemanticMemory
 ApprovalPolicy = Literal["auto", "human"]
 StartRun = Callable[[Any], Awaitable[Any]]
 """Queues the run of a RunSpec (`graphs.server.run_spec`), and returns its ThreadRun."""
+LearnGap = Callable[["Runtime", Gap, str], Awaitable[None]]
+"""Starts the learn run with this id about the gap; safe to repeat."""
 Update = dict[str, Any]
 """What a step returns: its changes to the state."""
 
@@ -158,6 +160,8 @@ class Runtime:
     """Folder of the base model, with the questions of its evaluations; without it nights train nothing."""
     start_run: StartRun | None = None
     """Starts runs of other graphs; set by the executor for the runs that it executes."""
+    learn_gap: LearnGap | None = None
+    """How nights start learn runs; None where they cannot."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """How nights wait, in seconds."""
 

@@ -1,5 +1,7 @@
 """The graph spec of the learn graph: validates its input, and begins, continues and fails its runs."""
 
+import uuid
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -15,6 +17,7 @@ from graphs.state import NO_OWN_LIMITS, ApprovalPolicy, LearnState, RequestedLim
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownRun
 from memory.records.base import Digest, Domain, Record
+from memory.records.interactions import Gap
 from memory.records.runs import Approval, Outcome
 from memory.server.threads import Json
 
@@ -188,6 +191,23 @@ def run_spec(plan: LearnPlan, *, owner: str | None = None) -> RunSpec:
         create_thread=True,
         owner=owner,
     )
+
+
+async def learn_gap(runtime: Runtime, gap: Gap, run_id: str) -> None:
+    """Starts the learn run with this id about the gap; safe to repeat. Raises StoreUnavailable."""
+    assert runtime.start_run is not None, "the executor sets it"
+    plan = LearnPlan(
+        run_id=run_id,
+        subject=gap.question,
+        whole=False,
+        domain=gap.domain,
+        gap_id=gap.id,
+        approval=runtime.approval,
+        begun_at=runtime.clock(),
+    )
+    await record_plan(plan, runtime)
+    with suppress(AlreadyExists):  # it was started before
+        await runtime.start_run(run_spec(plan).model_copy(update={"run_id": str(uuid.UUID(run_id))}))
 
 
 async def record_plan(plan: LearnPlan, runtime: Runtime) -> None:

@@ -61,6 +61,18 @@ async def test_a_night_without_turns_is_skipped_and_says_why(client: httpx.Async
     assert (await client.get(PATH, params={"domain": "rust"})).json() == []
 
 
+async def test_a_night_that_a_crash_left_behind_blocks_nothing_after_the_start(
+    serve: Serve, runtime: Runtime
+) -> None:
+    await runtime.nights.begin(night("n1"))  # stored, and then the service was killed
+    await runtime.nights.acquire("n1")
+    async with serve(runtime, learning=True) as client:
+        lost = (await client.get(f"{PATH}/n1")).json()
+        assert (lost["status"], "the service stopped before" in lost["reason"]) == ("failed", True)
+        begun = await started(client, domain="rust")
+        assert (await ended(client, begun.id)).status == "skipped"
+
+
 async def test_one_night_of_a_domain_at_a_time(client: httpx.AsyncClient, runtime: Runtime) -> None:
     await disturbed(runtime)
     first = await started(client, domain="rust", options=BUSY)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.engines.scripted import Line, ScriptedEngine
+from graphs.server.learn_spec import learn_gap
 from graphs.server.run_spec import RunSpec
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
@@ -73,7 +74,7 @@ async def test_gaps_that_many_ask_for_are_explored_once(runtime: Runtime) -> Non
         )
         await runtime.database.open_gap(gap)
     options = OPTIONS.model_copy(update={"explore_gaps": 1, "train": False})
-    night = await NightRun(replace(runtime, start_run=start)).whole(options=options)
+    night = await NightRun(replace(runtime, start_run=start, learn_gap=learn_gap)).whole(options=options)
     assert step(night, "topics").figures["explored"] == len(started)
     assert len(started) <= 1
     assert [run.graph_id for run in started] == ["learn"] * len(started)
