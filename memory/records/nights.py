@@ -24,6 +24,10 @@ NightStatus = Literal["waiting", "running", "done", "skipped", "stopped", "faile
 """`waiting`: for quiet, or for another night to end. `skipped`: there was too little to go over, or the
 quiet hours passed without quiet."""
 
+MOST = 100_000
+"""Most turns, answers or pairs that an option may ask for; each is held in memory."""
+WEEK_MINUTES = 7 * 24 * 60.0
+
 RevisionStatus = Literal["improved", "no_better", "unverified", "needs_person", "rejected"]
 """`needs_person`: no strategy found an answer that the sources support; a person decides. `rejected`: by a
 person, or by the reviewer."""
@@ -217,12 +221,12 @@ class StepReport(Record):
 class NightOptions(Record):
     """What a night does; each step below its minimum is skipped with a reason."""
 
-    minimum_turns: int = Field(5, ge=1)
-    minimum_examples: int = Field(10, ge=1)
+    minimum_turns: int = Field(5, ge=1, le=MOST)
+    minimum_examples: int = Field(10, ge=1, le=MOST)
     """Golden pairs and gaps below which nothing is trained."""
-    max_turns: int = Field(2000, ge=1)
+    max_turns: int = Field(2000, ge=1, le=MOST)
     """Turns that are gone over; of more, the newest."""
-    max_revisions: int = Field(100, ge=0)
+    max_revisions: int = Field(100, ge=0, le=MOST)
     attempts: int = Field(3, ge=1, le=10)
     """Strategies that are tried on an answer, before it goes to the people's queue."""
     strategies: tuple[str, ...] = ()
@@ -236,9 +240,9 @@ class NightOptions(Record):
     """Share of the golden pairs that people see."""
     hold_spot_checks: bool = False
     """Whether spot-checked pairs wait for the decision instead of being taught meanwhile."""
-    per_topic: int = Field(50, ge=1)
+    per_topic: int = Field(50, ge=1, le=MOST)
     """Golden pairs per topic and night, at most."""
-    explore_gaps: int = Field(3, ge=0)
+    explore_gaps: int = Field(3, ge=0, le=1000)
     """Learn runs that a night starts for trending gaps, at most."""
     train: bool = True
     preferences: bool = True
@@ -247,9 +251,9 @@ class NightOptions(Record):
     """Least overall improvement for a new adapter to be deployed."""
     canary_share: Share = 0.0
     """Share of the units that see the new adapter first, in an experiment; 0 deploys it to all."""
-    quiet_requests: float = Field(1.0, gt=0)
+    quiet_requests: float = Field(1.0, gt=0, le=1e6)
     """Requests per minute below which the service counts as quiet."""
-    window_minutes: float = Field(240.0, gt=0)
+    window_minutes: float = Field(240.0, gt=0, le=WEEK_MINUTES)
     """Minutes after its start in which a night waits for quiet and works; then it stops."""
 
 

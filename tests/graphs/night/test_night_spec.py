@@ -129,3 +129,11 @@ async def test_a_fork_is_a_night_of_its_own(spec: NightSpec, runtime: Runtime) -
     forked, original = await runtime.nights.night("fork"), await runtime.nights.night("n1")
     assert (forked.status, forked.since, forked.until) == ("waiting", original.since, original.until)
     assert original.status == "stopped"
+
+
+@pytest.mark.parametrize(
+    "bad", [{"window_minutes": float("inf")}, {"quiet_requests": 1e300}, {"max_turns": 10**30}]
+)
+async def test_options_that_no_night_can_keep_are_refused(spec: NightSpec, bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="less than or equal"):
+        await spec.validate_input("n1", {"options": bad}, {})
