@@ -7,11 +7,13 @@ from langchain_core.messages import SystemMessage
 from langgraph.runtime import Runtime as Injected
 
 from agent.engines.base import GREEDY
-from agent.nights.statements.facts import speaker_id
 from agent.nights.statements.recall import asks_about_speaker, recall
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn_log import unit_of
 from graphs.variants import Step, prompt_of
+
+MOST_STATEMENTS = 500
+"""Of a unit, the latest."""
 
 
 def or_recall(step: Step) -> Step:
@@ -42,11 +44,12 @@ async def recalled_answer(state: ChatState, runtime: Runtime) -> Update | None:
     dictated = sampling.tools or sampling.response_format is not None or prompt_of(state, runtime) is not None
     if unit is None or dictated or any(isinstance(m, SystemMessage) for m in state["messages"]):
         return None
-    facts = await runtime.semantic.said(speaker_id(unit, runtime.owner))
-    if not facts:
+    stated = await runtime.nights.statements(unit=unit, limit=MOST_STATEMENTS)
+    statements = [each for each in stated if each.owner == runtime.owner]
+    if not statements:
         return None
     recalled = await asyncio.to_thread(
-        recall, state["standalone"], facts, embedder=runtime.embedder, now=runtime.clock()
+        recall, state["standalone"], statements, embedder=runtime.embedder, now=runtime.clock()
     )
     if recalled is None:
         return None

@@ -66,15 +66,19 @@ async def consolidate(
 
     Call it for each batch of turns, oldest first. Raises StoreUnavailable.
     """
-    found = await asyncio.to_thread(extract_statements, utterances_of(turns))
+    utterances = utterances_of(turns)
+    known = {
+        (unit, owner): [s for s in await store.statements(unit=unit, limit=MOST) if s.owner == owner]
+        for unit, owner in {(u.unit, u.owner) for u in utterances}
+    }
+    names = {speaker_id(*who): name for who, stored in known.items() if (name := name_given(stored))}
+    found = await asyncio.to_thread(extract_statements, utterances, names)
     by_speaker: dict[str, list[Statement]] = defaultdict(list)
     for statement in map(_of_owner, found):
         by_speaker[speaker_id(statement.unit, statement.owner)].append(statement)
     total = Consolidation()
     for _, said in sorted(by_speaker.items()):
-        unit, owner = said[0].unit, said[0].owner
-        known = [s for s in await store.statements(unit=unit, limit=MOST) if s.owner == owner]
-        merged = await asyncio.to_thread(merge, known, said, now)
+        merged = await asyncio.to_thread(merge, known[said[0].unit, said[0].owner], said, now)
         await _keep(merged.changed, store, semantic)
         total = _sum(total, merged.counts)
     return _sum(total, await expire(store=store, semantic=semantic, now=now))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.nights.statements.clause_parts import ClauseParts, clause_parts
 from agent.nights.statements.dates import DatePhrase, date_phrases, latest_end
+from agent.nights.statements.facts import speaker_id
 from agent.nights.statements.mentions import PRONOUNS, Mentions
 from agent.nights.statements.names import given_name
 from agent.nights.statements.ownership import (
@@ -63,14 +64,14 @@ def extract_statements(
     """The statements in the messages, in order. Blocks, because it parses: about 20 ms a message.
 
     Messages of one unit should come together and oldest first: later ones build on earlier ones. `names` are
-    those that the users of units gave themselves earlier.
+    those that users gave themselves earlier, by `speaker_id`.
     """
     found: list[Statement] = []
     called = dict(names)
     known: dict[tuple[str, str], set[str]] = {}
     texts = [(text, utterance) for utterance in utterances for text in prose(_readable(utterance.text))]
     for utterance, sentences in groupby(parse_clauses(texts), key=lambda parsed: parsed[1]):
-        theirs = known.setdefault((utterance.unit, utterance.speaker), set())
+        theirs = known.setdefault((speaker_id(utterance.unit, utterance.owner), utterance.speaker), set())
         message = _Message(utterance, theirs, called)
         for sentence, _ in sentences:
             found += message.read(sentence)
@@ -97,9 +98,10 @@ class _Message:
         self._utterance = utterance
         self._known = known
         self._called = called
-        """Names that users without a name gave themselves, by unit."""
+        """Names that users without a name gave themselves, by `speaker_id`."""
         self._anonymous = utterance.speaker == THE_USER
-        self._speaker = called.get(utterance.unit, THE_USER) if self._anonymous else utterance.speaker
+        self._user = speaker_id(utterance.unit, utterance.owner)
+        self._speaker = called.get(self._user, THE_USER) if self._anonymous else utterance.speaker
         self._mentions = Mentions()
         self._writer = ThirdPerson(self._speaker, utterance.listener, self._mentions)
         self._sentence = -1
@@ -120,7 +122,7 @@ class _Message:
 
     def _introduced(self, name: str, sentence: Span) -> Statement:
         """The statement of the speaker's name, by which they are called from now on."""
-        self._speaker = self._called[self._utterance.unit] = name
+        self._speaker = self._called[self._user] = name
         self._writer.rename(name)
         written = _Written(f"{NAME_OF_USER} is {name}", NAME_OF_USER, "is", name)
         return self._made(written, sentence, (), None)

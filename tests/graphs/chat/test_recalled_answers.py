@@ -7,7 +7,6 @@ from langchain_core.messages import convert_to_messages
 
 from agent.feedback.pseudonyms import pseudonym
 from agent.nights.statements.extract import extract_statements
-from agent.nights.statements.facts import statement_fact
 from graphs.chat import Chat, chat, initial_state
 from graphs.state import Runtime
 from graphs.turn import Turn
@@ -20,7 +19,7 @@ async def remembering(runtime: Runtime) -> Runtime:
     unit = pseudonym("ann", runtime.pseudonym_key)
     messages = ("I live in Bern.", "My daughter Mia plays the violin.", "I use PostgreSQL at work.")
     stated = extract_statements([said(text, unit=unit, at=runtime.clock()) for text in messages])
-    await runtime.semantic.add([statement_fact(s) for s in stated])
+    await runtime.nights.save_statements(stated)
     return runtime
 
 
@@ -35,7 +34,7 @@ async def test_a_question_about_oneself_is_answered_with_what_was_said(
     turn = await ask(graph, remembering, "Where do I live?", "ann")
     assert turn.outcome == "answered_from_sources"
     assert turn.answer.startswith("You said on ")
-    assert "lives in Bern" in turn.answer
+    assert "I live in Bern." in turn.answer
     (citation,) = turn.citations
     assert citation.source.startswith("statement:")
     assert citation.title.startswith("you said on ")

@@ -202,3 +202,13 @@ def test_current_statements_become_passages_and_facts_that_cite_them() -> None:
     assert passage.text[fact.start : fact.end] == fact.sentence == "The user lives in Bern."
     assert passage.title == "what the user said on 9 June 2023"
     assert (fact.said_by, fact.said_at) == ("u", NOON)
+
+
+async def test_a_name_given_in_one_night_is_used_in_the_next(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
+    await consolidate([turn("My name is Ann.")], store=store, semantic=semantic, now=NOON)
+    later = turn("I live in Bern.", id="2", at=NOON + DAY)
+    await consolidate([later], store=store, semantic=semantic, now=NOON + DAY)
+    found = await store.statements(unit="u")
+    assert {s.text for s in found} == {"The user's name is Ann.", "Ann lives in Bern."}

@@ -132,3 +132,52 @@ def test_the_same_statement_has_the_same_id_for_one_unit_only() -> None:
         for id, unit in (("1", "u"), ("2", "u"), ("3", "v"))
     )
     assert one.id == same.id != other.id
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("My name is Ann and the deadline of project Apollo is next Friday.",
+         ["The user's name is Ann.", "The deadline of project Apollo is on Friday 16 June 2023."]),
+        ("We use Redis and the release is on Monday.",
+         ["The user's team uses Redis.", "The release is on Monday 12 June 2023."]),
+        ("Call me Bob. I live in Rome.", ["The user's name is Bob.", "Bob lives in Rome."]),
+        ("I'm Maria from accounting and my team uses SAP.",
+         ["The user's name is Maria.", "Maria's team uses SAP."]),
+        ("We have two dogs and a garden.", ["The user and others have two dogs and a garden."]),
+    ],
+)  # fmt: skip
+def test_each_clause_is_read_and_the_user_is_called_by_name(message: str, expected: list[str]) -> None:
+    assert texts(message) == expected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The deadline for tax returns in Germany is 31 July.",
+        "The Olympic games start on 26 July and Paris is the host.",
+        "I doubt that the deadline is Friday and my boss is ill.",
+        "Don't call me Bob.",
+        "Is my name Ann and is the deadline on Friday?",
+    ],
+)
+def test_what_is_public_doubted_or_asked_is_left_out(message: str) -> None:
+    assert texts(message) == []
+
+
+def test_a_statement_has_the_same_id_before_and_after_the_user_gave_a_name() -> None:
+    before, _, after = extract_statements(
+        [said(m, at=FRIDAY) for m in ("I live in Bern.", "My name is Ann.", "I live in Bern.")]
+    )
+    assert before.id == after.id
+    assert after.text == "Ann lives in Bern."
+
+
+def test_a_speaker_who_is_named_by_the_caller_keeps_that_name() -> None:
+    found = texts("My name is Ann. I live in Bern.", speaker="Caroline")
+    assert "Caroline lives in Bern." in found
+
+
+def test_a_statement_keeps_the_users_own_words() -> None:
+    (one,) = extract_statements([said("We use PostgreSQL 15 for our shop.", at=FRIDAY)])
+    assert one.quote == "We use PostgreSQL 15 for our shop."
