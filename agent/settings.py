@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         description="When the model is unsure and no source answers: `abstain`, `warn` before the draft, or"
         " `answer` with the draft.",
     )
+    second_attempts: int = Field(
+        0,
+        ge=0,
+        description="How many bad answers a minute, such as those that repeat themselves, chat tries again from"
+        " the sources before it sends them; streamed answers are not.",
+    )
     teacher: Literal["rules", "model", "both"] = Field(
         "rules",
         description="Who writes curricula: grammar rules, the model at teacher_url, or both.",

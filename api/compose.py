@@ -31,6 +31,7 @@ from agent.learning.teachers.judge import ModelJudge
 from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.rules import RulesTeacher
 from agent.models.store import AddedModel, resolve_model
+from agent.nights.scoring.live import AttemptBudget
 from agent.promotion import restore
 from agent.settings import Settings
 from api.experiment_tasks import check_experiments, experiment_checks, follow_experiments
@@ -194,6 +195,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             scrubber=scrubber,
             experiments=experiments,
             model_folder=model.folder,
+            second_attempts=_second_attempts(settings),
             learn_gap=learn_gap,
         )
         retention = interaction_retention(runtime.interactions, settings.interactions_kept, runtime.clock)
@@ -373,6 +375,12 @@ def _webhooks(settings: Settings) -> Webhooks | None:
         return None
     secret = settings.webhook_secret.get_secret_value()
     return Webhooks(secret, lambda: datetime.now(UTC), hosts=settings.private_webhooks)
+
+
+def _second_attempts(settings: Settings) -> AttemptBudget | None:
+    if not settings.second_attempts:
+        return None
+    return AttemptBudget(settings.second_attempts, lambda: datetime.now(UTC))
 
 
 def _limits(settings: Settings) -> Limits:

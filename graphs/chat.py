@@ -35,14 +35,16 @@ async def by_intent(state: ChatState) -> Literal["converse", "answer"]:
 
 
 async def after_answer(state: ChatState) -> Literal["check", "consult", "open_gap", "remember"]:
-    """Returns or checks a confident answer; looks up an unsure one, unless it was streamed already.
+    """Returns or checks a confident answer; looks up an unsure or a bad one, unless it was streamed already.
 
     What the user stated themselves is returned as it is.
     """
     if state["outcome"] == "answered_from_sources":
         return "remember"
     if state["outcome"] == "answered":
-        return "remember" if state["draft"] is None else "check"
+        if state["draft"] is None:
+            return "remember"
+        return "check" if steps.needs_check(state["route"]) else "consult"
     return "open_gap" if state["outcome"] == "answered_unsure" else "consult"
 
 
@@ -54,7 +56,12 @@ async def after_check(state: ChatState) -> Literal["consult", "apply_policy", "r
 
 
 async def after_sources(state: ChatState) -> Literal["reword", "open_gap", "remember"]:
-    """Rewords a question that the sources do not answer; opens a gap if they contradict each other."""
+    """Rewords a question that the sources do not answer; opens a gap if they contradict each other.
+
+    A confident answer that was only tried again is returned as it is.
+    """
+    if state["outcome"] == "answered":
+        return "remember"
     if state["outcome"] != "answered_from_sources":
         return "reword"
     return "remember" if state["reason"] is None else "open_gap"

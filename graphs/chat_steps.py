@@ -19,11 +19,13 @@ from agent.chat.gate import JUDGED_TOKENS, SENTENCE, measure_uncertainty
 from agent.chat.intent import classify, classify_by_words
 from agent.chat.model_calls import ask_model
 from agent.chat.rewording import is_steady, rewordings
+from agent.chat.routing import Route
 from agent.chat.stream_gate import StreamGate
 from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token
 from agent.grading import admits_ignorance
 from agent.learning import gaps
 from agent.learning.exploration import look_up
+from agent.nights.scoring.live import worth_a_second_attempt
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
 from graphs.turn_log import interaction_of, scrubbed
@@ -98,7 +100,7 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """
     context = runtime.context
     gate, declines = state["route"].gate, context.card.declines
-    by_adapter = state["route"].adapter is not None and state["route"].taught
+    by_adapter = needs_check(state["route"])
     turn_id = context.new_id()
     stream_gate = StreamGate(gate, declines, _emitter(turn_id, state, runtime))
     on_token = stream_gate.add if state.get("streamed") and not by_adapter else None
@@ -119,9 +121,10 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
         return update
     uncertainty = measure_uncertainty(reply.tokens, gate, abstained=admits_ignorance(reply.text, declines))
     unsure = gaps.is_gap(uncertainty)
-    stream_gate.end(reply.tokens, release=not unsure and not by_adapter)
+    tried_again = not unsure and not by_adapter and _is_worth_another_attempt(reply, state, context)
+    stream_gate.end(reply.tokens, release=not (unsure or by_adapter or tried_again))
     update |= {"uncertainty": uncertainty, "doubtful": gaps.gap_keywords(state["standalone"], reply)}
-    if by_adapter and not unsure:
+    if (by_adapter or tried_again) and not unsure:
         update["draft"] = reply
     elif unsure:
         # Tokens make checkpoints large, so they are stored only if they may still be sent.
@@ -131,6 +134,11 @@ async def answer(state: ChatState, runtime: Injected[Runtime]) -> Update:
             "outcome": "answered_unsure" if stream_gate.flowing else "abstained",
         }
     return update
+
+
+def needs_check(route: Route) -> bool:
+    """Whether a confident answer is checked against the sources: that of an adapter that was taught."""
+    return route.adapter is not None and route.taught
 
 
 async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
@@ -179,6 +187,7 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Looks the question up, unless `check` has done so, and answers from the sources if they answer it.
 
+    A confident answer that is only tried again is sent after all if they do not.
     An archived answer to the same question is given again as long as the sources still support it.
     """
     context = runtime.context
@@ -208,6 +217,10 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
         card=context.card,
         max_tokens=state.get("sampling", GREEDY).max_tokens,
     )
+    if sourced is None and state["outcome"] == "answered":
+        assert state["draft"] is not None
+        _emitter(state["interaction_id"], state, runtime)(state["draft"].tokens)
+        return update | {"draft": None}
     if sourced is None:
         return update | {"reason": _no_answer_reason(question, findings)}
     reply = sourced.reply
@@ -329,6 +342,15 @@ async def _intent(state: ChatState, runtime: Runtime) -> Intent:
     if guess is None:
         guess = await asyncio.to_thread(classify, state["messages"], runtime.embedder)
     return guess.intent
+
+
+def _is_worth_another_attempt(reply: Reply, state: ChatState, runtime: Runtime) -> bool:
+    """Whether the answer is so bad that the sources are asked, if it was not streamed and time is left."""
+    budget = runtime.second_attempts
+    if budget is None or state.get("streamed") or state.get("sampling", GREEDY).tools:
+        return False
+    bad = worth_a_second_attempt(state["standalone"], reply.text, declines=runtime.card.declines)
+    return bad and budget.take()
 
 
 def _policy(state: ChatState, runtime: Runtime) -> str:

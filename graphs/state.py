@@ -23,6 +23,7 @@ from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.rules import RulesTeacher
 from agent.models.card import ModelCard
+from agent.nights.scoring.live import AttemptBudget
 from memory.adapters.base import AdapterRegistry
 from memory.database.database import Database
 from memory.embedding.embedder import Embedder
@@ -160,6 +161,8 @@ class Runtime:
     """Folder of the base model, with the questions of its evaluations; without it nights train nothing."""
     start_run: StartRun | None = None
     """Starts runs of other graphs; set by the executor for the runs that it executes."""
+    second_attempts: AttemptBudget | None = None
+    """Limits how many bad answers chat tries again from sources; None for none."""
     learn_gap: LearnGap | None = None
     """How nights start learn runs; None where they cannot."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
