@@ -17,7 +17,7 @@ from graphs.night_step import Step, run_step
 from graphs.night_waiting import wait
 from graphs.state import Limits, NightState, Runtime, Update, event
 from memory.errors import StoreUnavailable
-from memory.records.nights import NightStep, StepReport
+from memory.records.nights import Night, NightStatus, NightStep, StepReport
 
 
 def build(limits: Limits) -> StateGraph[NightState, Runtime, NightState, NightState]:
@@ -51,7 +51,7 @@ async def report(state: NightState, runtime: Injected[Runtime]) -> Update:
         return {}
     await context.nights.add_step(night.id, StepReport(step="report", status="done"))
     night = await context.nights.night(night.id)
-    status, reason = state.get("ending") or "done", state.get("reason", "")
+    status, reason = how_it_ends(state, night)
     ended = night.model_copy(update={"status": status, "reason": reason, "ended_at": context.clock()})
     made = await gather_report(
         ended,
@@ -62,6 +62,21 @@ async def report(state: NightState, runtime: Injected[Runtime]) -> Update:
     )
     await context.nights.update(ended.model_copy(update={"summary": made.model_dump(mode="json")}))
     return {"events": [event(context, "report", f"{status}: {reason}" if reason else status)]}
+
+
+def how_it_ends(state: NightState, night: Night) -> tuple[NightStatus, str]:
+    """The night's end with its reason: `done` only if its last attempt at each step succeeded, whatever a
+    client made of the state. Otherwise the next night goes over the same turns again."""
+    if (ending := state.get("ending")) is not None:
+        return ending, state.get("reason", "")
+    reports = {each.step: each for each in night.steps}
+    for each in reports.values():
+        if each.status in ("failed", "stopped"):
+            return "failed" if each.status == "failed" else "stopped", f"{each.step}: {each.reason}"
+    if "collect" in reports and reports["collect"].status == "skipped":
+        return "skipped", reports["collect"].reason
+    left_out = [name for name, _ in STEPS.values() if name not in reports and name != "deploy"]
+    return ("stopped", f"{left_out[0]} was left out") if left_out else ("done", "")
 
 
 def next_or_report(state: NightState, next_node: str) -> str:

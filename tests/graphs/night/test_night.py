@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graphs.night import STEPS
+from graphs.night import STEPS, how_it_ends
 from graphs.state import Runtime
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.errors import StoreUnavailable
@@ -14,6 +14,7 @@ from memory.nights.store import NightStore
 from memory.outbox.volatile import VolatileOutbox
 from memory.records.nights import StepReport
 from tests.support.night_runs import OPTIONS, TRAINED, NightRun, made, night_runtime
+from tests.support.nights import night
 
 
 def options(**changes: Any) -> Any:
@@ -145,3 +146,21 @@ async def test_a_client_s_state_cannot_end_another_night(runtime: Runtime) -> No
     await runtime.nights.update((await runtime.nights.night("n1")).model_copy(update={"status": "done"}))
     with pytest.raises(ValueError, match="has ended"):
         await run.go_on()
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ({"collect": "done", "score": "failed"}, ("failed", "score: why")),
+        ({"collect": "done", "revise": "stopped"}, ("stopped", "revise: why")),
+        ({"collect": "skipped"}, ("skipped", "why")),
+        ({"collect": "done", "score": "done"}, ("stopped", "revise was left out")),
+        ({}, ("stopped", "collect was left out")),
+        ({name: "done" for name, _ in STEPS.values() if name != "deploy"}, ("done", "")),
+    ],
+)
+def test_a_night_whose_steps_did_not_succeed_is_not_done_whatever_its_state_says(
+    steps: dict[Any, Any], expected: tuple[str, str]
+) -> None:
+    made = tuple(StepReport(step=name, status=status, reason="why") for name, status in steps.items())
+    assert how_it_ends({"night_id": "n1"}, night(steps=made)) == expected
