@@ -2,7 +2,7 @@
 
 import re
 
-from memory.language.text import singular, words
+from memory.language.text import IRREGULAR_PLURALS, singular, words
 
 _CLOSED_CLASS = """
     a about all also an and any are as at be because been being but by called can cannot could did do does
@@ -61,7 +61,12 @@ def coverage(wanted: tuple[str, ...], text: str) -> float:
     return sum(stem in text_stems for stem in wanted) / len(wanted)
 
 
+_PLURALS = {one: plural for plural, one in IRREGULAR_PLURALS.items()}
+
+
 def _inflected_pattern(stem: str) -> str:
+    if stem in _PLURALS:
+        return rf"(?:{re.escape(stem)}(?:es|s)?|{_PLURALS[stem]})(?:['\u2019]s)?"
     if stem.endswith("y"):
         return re.escape(stem[:-1]) + r"(?:y|ies)(?:['\u2019]s)?"
     return re.escape(stem) + r"(?:es|s)?(?:['\u2019]s)?"

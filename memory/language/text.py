@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
+
+from memory.language.wordlists import common_words
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _BREAK = re.compile(r"(?<=[.!?])[\"'\u201d)\]*_]*\s+|\n\s*\n|(?<=[\u3002\uff01\uff1f])")
@@ -12,6 +15,15 @@ _ABBREVIATION = re.compile(
 LONGEST_ABBREVIATION = 12
 """Characters before a full stop that are checked for an abbreviation; checking all would be quadratic."""
 _ARTICLES = frozenset({"a", "an", "the"})
+_IRREGULAR = """
+    men man|women woman|children child|people person|mice mouse|feet foot|teeth tooth|geese goose|oxen ox
+    |indices index|matrices matrix|vertices vertex|appendices appendix|criteria criterion
+    |phenomena phenomenon|analyses analysis|crises crisis|theses thesis|hypotheses hypothesis
+    |diagnoses diagnosis|parentheses parenthesis|syntheses synthesis|synopses synopsis|oases oasis
+    |knives knife|wives wife|wolves wolf|shelves shelf|halves half|calves calf|thieves thief|loaves loaf
+    |scarves scarf|selves self|elves elf"""
+IRREGULAR_PLURALS = {pair.split()[0]: pair.split()[1] for pair in _IRREGULAR.split("|")}
+_WITHOUT_PLURAL = frozenset({"series", "species", "news", "lens", "means", "always", "perhaps", "besides"})
 _PLURAL_EXCEPTIONS = ("ss", "us", "is", "as", "os")
 
 
@@ -20,15 +32,32 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(w.lower().replace("\u2019", "'").removesuffix("'s") for w in _WORD.findall(text))
 
 
+@lru_cache(maxsize=50_000)
 def singular(word: str) -> str:
-    """The word without a regular English plural ending; a rough rule, meant for comparisons."""
+    """The word in the singular, if it is an English plural; meant for comparisons.
+
+    Where the ending allows two (`cookies`, `parties`), the one that is a common word. Plurals that are also
+    forms of verbs, such as `leaves`, only lose their `s`, as the verbs do.
+    """
+    if word in IRREGULAR_PLURALS:
+        return IRREGULAR_PLURALS[word]
+    if word in _WITHOUT_PLURAL or len(word) <= 3 or not word.endswith("s"):
+        return word
     if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
+        return _common(word[:-3] + "y", word[:-1])
+    if word.endswith("zzes") and word[:-3] in common_words():
+        return word[:-3]
     if len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes", "zes")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(_PLURAL_EXCEPTIONS):
-        return word[:-1]
-    return word
+        return _common(word[:-2], word[:-1])
+    if word.endswith("oes") or (len(word) > 4 and word.endswith("ses")):
+        return _common(word[:-1], word[:-2])
+    return word if word.endswith(_PLURAL_EXCEPTIONS) else word[:-1]
+
+
+def _common(likely: str, other: str) -> str:
+    """The first if it is a common word or the other is not."""
+    known = common_words()
+    return other if other in known and likely not in known else likely
 
 
 def key(name: str) -> str:

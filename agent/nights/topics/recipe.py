@@ -25,8 +25,8 @@ class TopicRecipe(Record):
     reached .4 with one another (`agent.chat.routing.MIN_SIMILARITY`)."""
     same_topic: float = 0.7
     """Cosine of two centres from which on an earlier night's topic is the same."""
-    words: int = 6
-    """Words of a label."""
+    words: int = 4
+    """Words of a label, at most."""
     examples: int = 5
     """Questions that a topic shows."""
     history: timedelta = timedelta(days=14)

@@ -51,3 +51,9 @@ def test_spans_point_at_the_phrase_in_the_text() -> None:
 def test_coverage_is_the_share_of_words_that_are_there() -> None:
     assert coverage(("borrow", "checker", "rust"), "The borrow checkers") == pytest.approx(2 / 3)
     assert coverage((), "anything") == 0.0
+
+
+def test_irregular_plurals_occur_too() -> None:
+    assert occurs("child", "Two children play.")
+    assert occurs("cookies", "A cookie is set.")
+    assert occurs("indices", "The index grows.")

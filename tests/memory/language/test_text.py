@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory.language.text import header, key, quotable, sentences
+from memory.language.text import header, key, quotable, sentences, singular
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,20 @@ def test_a_row_knows_the_names_of_its_columns(text: str) -> None:
 def test_chinese_sentences_end_without_white_space() -> None:
     text = "\u707c\u662f\u706f\u3002\u706f\u5728\u95e8\u4e0a\u3002"
     assert len(list(sentences(text))) == 2
+
+
+@pytest.mark.parametrize(
+    ("plural", "expected"),
+    [
+        ("cookies", "cookie"), ("movies", "movie"), ("parties", "party"), ("queries", "query"),
+        ("ties", "tie"), ("series", "series"), ("species", "species"), ("boxes", "box"), ("caches", "cache"),
+        ("sizes", "size"), ("matches", "match"), ("headaches", "headache"), ("processes", "process"),
+        ("databases", "database"), ("buses", "bus"), ("cases", "case"), ("quizzes", "quiz"),
+        ("heroes", "hero"), ("shoes", "shoe"), ("children", "child"), ("people", "person"),
+        ("indices", "index"), ("analyses", "analysis"), ("knives", "knife"), ("news", "news"),
+        ("class", "class"), ("status", "status"), ("redis", "redis"), ("gas", "gas"), ("servers", "server"),
+    ],
+)  # fmt: skip
+def test_plurals_become_the_words_that_they_are_plurals_of(plural: str, expected: str) -> None:
+    assert singular(plural) == expected
+    assert singular(expected) == expected

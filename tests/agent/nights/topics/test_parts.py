@@ -52,3 +52,18 @@ def test_a_label_has_the_words_of_its_cluster_and_not_those_of_all() -> None:
 
 def test_questions_of_function_words_alone_have_an_empty_label() -> None:
     assert class_labels(["Why?", "How?"], np.array([0, 0]), 3) == ((),)
+
+
+def test_a_label_has_words_as_they_are_written_and_none_that_say_nothing() -> None:
+    texts = [
+        "Why can't the proxy keep cookies alive?",
+        "How are the 5 cookies of a series set around a proxy?",
+    ]
+    (label,) = class_labels(texts, np.array([0, 0]), 4)
+    assert set(label[:2]) == {"cookies", "proxy"}
+    assert not {"can't", "5", "around", "everything", "cooky", "sery"} & set(label)
+
+
+def test_words_of_several_questions_come_before_those_of_one() -> None:
+    texts = ["Which valve leaks oil oil oil?", "Which valve is loud?", "Which fuse is red?"]
+    assert class_labels(texts, np.array([0, 0, -1]), 2)[0][0] == "valve"
