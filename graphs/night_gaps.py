@@ -13,7 +13,7 @@ from graphs.state import Runtime
 from memory.records.interactions import Gap
 from memory.records.nights import Topic
 
-MOST_RUNS = 1000
+MAX_RUNS = 1000
 
 
 async def explore_gaps(work: StepContext, topics: Sequence[Topic], gaps: Sequence[Gap]) -> tuple[int, str]:
@@ -47,6 +47,6 @@ def _run_id(work: StepContext, gap: Gap) -> str:
 
 async def _explored(context: Runtime) -> dict[str, datetime]:
     """When the last learn run about a gap ended, by gap id."""
-    runs = await context.database.runs(limit=MOST_RUNS)
+    runs = await context.database.runs(limit=MAX_RUNS)
     ends = [(run.gap_id, run.finished_at) for run in reversed(runs)]
     return {gap_id: end for gap_id, end in ends if gap_id is not None and end is not None}

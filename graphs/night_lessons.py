@@ -20,9 +20,9 @@ from memory.records.nights import Night
 from memory.records.runs import JobKind
 from memory.server.threads import Threads
 
-MOST_ITEMS = 500
+MAX_ITEMS = 500
 """Taught questions whose surprise is measured, the latest lessons first."""
-MOST_RUNS = 100
+MAX_RUNS = 100
 RECENT_SETS = 20
 """Preference sets that are looked through for one in training."""
 
@@ -115,7 +115,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
 
 async def _taught_items(night: Night, live: Adapter | None, context: Runtime) -> list[SurpriseItem]:
     """One question of each fact that the live adapter was taught, and the approved golden pairs."""
-    pairs = await context.nights.golden(domain=night.domain, status="approved", limit=MOST_ITEMS)
+    pairs = await context.nights.golden(domain=night.domain, status="approved", limit=MAX_ITEMS)
     items = [SurpriseItem(domain=pair.domain, question=pair.question, answer=pair.answer) for pair in pairs]
     for digest in reversed(() if live is None else live.learned):
         try:
@@ -124,7 +124,7 @@ async def _taught_items(night: Night, live: Adapter | None, context: Runtime) ->
             continue  # it was taught by another installation
         first = {pair.fact_id: pair for pair in reversed(lesson.pairs)}.values()
         items += [SurpriseItem(domain=night.domain, question=p.question, answer=p.answer) for p in first]
-    return items[:MOST_ITEMS]
+    return items[:MAX_ITEMS]
 
 
 async def trainer_is_free(work: StepContext) -> bool:
@@ -140,7 +140,7 @@ async def _others_train(work: StepContext) -> bool:
     """Whether a learn run of the domain is at work, or a preference set of it is in training."""
     context, domain = work.runtime, work.night.domain
     threads = Threads(context.database)
-    for run in await context.database.runs(limit=MOST_RUNS):
+    for run in await context.database.runs(limit=MAX_RUNS):
         if run.outcome is None and run.domain == domain and (await threads.get(run.id)).status == "busy":
             return True
     own = set(work.night.handed_over.values())

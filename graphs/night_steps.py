@@ -34,8 +34,8 @@ from memory.records.nights import AnswerScore, Revision
 
 BATCH = 50
 """Turns whose results are stored together."""
-MOST_GAPS = 2000
-MOST_REVISIONS = 10_000
+MAX_GAPS = 2000
+MAX_REVISIONS = 10_000
 
 
 async def collect_turns(work: StepContext) -> StepResult:
@@ -169,7 +169,7 @@ async def topics(work: StepContext) -> StepResult:
     context, night = work.runtime, work.night
     turns = (await _collected(work)).turns
     scores = await _scores(work, {turn.id: turn for turn in turns})
-    gaps = [gap for gap in await context.database.gaps(limit=MOST_GAPS) if gap.domain == night.domain]
+    gaps = [gap for gap in await context.database.gaps(limit=MAX_GAPS) if gap.domain == night.domain]
     found = await asyncio.to_thread(
         examine_day,
         turns,
@@ -257,7 +257,7 @@ async def _scores(work: StepContext, turns: Mapping[str, Interaction]) -> dict[s
 async def _revisions(work: StepContext, turns: Mapping[str, Interaction]) -> dict[str, Revision]:
     """The newest revision of each of the turns that has one, also by a night that did not end."""
     found: Sequence[Revision] = await work.runtime.nights.revisions(
-        domain=work.night.domain, since=work.night.since, limit=MOST_REVISIONS
+        domain=work.night.domain, since=work.night.since, limit=MAX_REVISIONS
     )
     return {each.interaction_id: each for each in reversed(found) if each.interaction_id in turns}
 

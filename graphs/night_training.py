@@ -20,9 +20,9 @@ from memory.records.nights import Night, StepStatus
 from memory.records.runs import JobKind
 
 KINDS: tuple[JobKind, ...] = ("lesson", "preferences")
-MOST_ITEMS = 500
+MAX_ITEMS = 500
 """Taught questions whose surprise is measured, the latest lessons first."""
-MOST_RUNS = 100
+MAX_RUNS = 100
 RECENT_SETS = 20
 """Preference sets that are looked through for one in training."""
 

@@ -12,7 +12,7 @@ from graphs.state import ChatState, Runtime, Update
 from graphs.turn_log import unit_of
 from graphs.variants import Step, prompt_of
 
-MOST_STATEMENTS = 500
+MAX_STATEMENTS = 500
 """Of a unit, the latest."""
 
 
@@ -44,7 +44,7 @@ async def recalled_answer(state: ChatState, runtime: Runtime) -> Update | None:
     dictated = sampling.tools or sampling.response_format is not None or prompt_of(state, runtime) is not None
     if unit is None or dictated or any(isinstance(m, SystemMessage) for m in state["messages"]):
         return None
-    stated = await runtime.nights.statements(unit=unit, limit=MOST_STATEMENTS)
+    stated = await runtime.nights.statements(unit=unit, limit=MAX_STATEMENTS)
     statements = [each for each in stated if each.owner == runtime.owner]
     if not statements:
         return None

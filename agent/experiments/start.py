@@ -15,7 +15,7 @@ from memory.records.base import AdapterName, Record, Share
 from memory.records.experiments import (
     CONTROL,
     HOLDOUT,
-    MOST_VARIANTS,
+    MAX_VARIANTS,
     VARIANT_PATTERN,
     Experiment,
     ExperimentDecision,
@@ -53,8 +53,8 @@ def complete_variants(requested: Sequence[VariantRequest]) -> tuple[Variant, ...
     names = [variant.name for variant in requested]
     if len(set(names)) < len(names) or HOLDOUT in names:
         raise ValueError(f"variants need different names, and none may be called {HOLDOUT!r}")
-    if len(treatments) >= MOST_VARIANTS:
-        raise ValueError(f"an experiment has at most {MOST_VARIANTS} variants, the control among them")
+    if len(treatments) >= MAX_VARIANTS:
+        raise ValueError(f"an experiment has at most {MAX_VARIANTS} variants, the control among them")
     for variant in treatments:
         if variant.adapter is None and variant.system_prompt is None:
             raise ValueError(

@@ -11,14 +11,14 @@ from agent.feedback.alternatives import SERVED
 from memory.records.base import Interval, Record
 from memory.records.feedback import AnnotationItem, Judgement
 
-LEAST_GOLD = 5
+MIN_GOLD = 5
 """Gold items needed before an annotator can count as careless."""
-LEAST_ACCURACY = 0.7
+MIN_ACCURACY = 0.7
 """Accuracy on gold items that an annotator's 95% interval has to reach; guessing among four gets .25."""
 FASTEST_WORDS_PER_MINUTE = 1000.0
 """More than four times the average reading speed of 238 words a minute (Brysbaert 2019): nobody who reads
 both answers is faster."""
-LEAST_TIMED = 5
+MIN_TIMED = 5
 """Timed judgements needed before an annotator can count as too fast."""
 
 
@@ -143,9 +143,9 @@ def _report(
         1 for seconds, item_id in timed if item_id in items and seconds < least_seconds(items[item_id])
     )
     reasons = []
-    if accuracy is not None and len(gold) >= LEAST_GOLD and accuracy.upper < LEAST_ACCURACY:
+    if accuracy is not None and len(gold) >= MIN_GOLD and accuracy.upper < MIN_ACCURACY:
         reasons.append(f"{right} of {len(gold)} gold items right: at most {accuracy.upper:.0%} accurate")
-    if len(timed) >= LEAST_TIMED and rushed > len(timed) / 2:
+    if len(timed) >= MIN_TIMED and rushed > len(timed) / 2:
         reasons.append(f"{rushed} of {len(timed)} judgements faster than the texts can be read")
     return AnnotatorReport(
         annotator=name,

@@ -17,7 +17,7 @@ from typing import Any
 
 from agent.feedback.presidio import load_recognizers
 
-LEAST_SCORE = 0.4
+MIN_SCORE = 0.4
 """Score of Presidio's phone numbers. What scores less is a guess, such as nine digits as a social security
 number."""
 WINDOW = 1000
@@ -77,7 +77,7 @@ class Scrubber:
                     found += (
                         (offset + result.start, offset + result.end, result.score, result.entity_type)
                         for result in self._analyse(name, window)
-                        if result.score >= LEAST_SCORE and pattern.search(window[result.start : result.end])
+                        if result.score >= MIN_SCORE and pattern.search(window[result.start : result.end])
                     )
         return found
 

@@ -27,7 +27,7 @@ PairedAnswers = Mapping[Part, Sequence[tuple[bool, bool]]]
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 PLANNED_UNITS = 2000
-LEAST_UNITS = 200
+MIN_UNITS = 200
 """Units per variant before any decision, and planned in all: the defaults of an experiment."""
 NEW = "night"
 """Name of the variant with the new adapter."""
@@ -150,8 +150,8 @@ async def start_canary(
             routes=routes,
             registry=registry,
             name=f"canary of {adapter.name}",
-            minimum=LEAST_UNITS,
-            planned=max(PLANNED_UNITS, math.ceil(LEAST_UNITS / smaller)),
+            minimum=MIN_UNITS,
+            planned=max(PLANNED_UNITS, math.ceil(MIN_UNITS / smaller)),
         )
 
 

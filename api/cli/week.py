@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, Any]
 PAGE = 1000
-MOST = 10_000
+MAX_TURNS = 10_000
 """Turns that are counted at most."""
 
 
@@ -34,7 +34,7 @@ class Standing(NamedTuple):
     since: str | None
     """End of the period that the last preference set was made from; None if there is none."""
     turns: int
-    """Turns since then; MOST if there are at least as many."""
+    """Turns since then; MAX_TURNS if there are at least as many."""
     open_items: int
     judged: int
     """Judgements of items since then."""
@@ -70,7 +70,7 @@ def steps_of(found: Standing, now: datetime) -> tuple[Step, ...]:
     """The steps in their order."""
     period = f" since {found.since[:16].replace('T', ' ')}" if found.since else ""
     since = f" --since {found.since}" if found.since else ""
-    turns = f"{found.turns}{'+' if found.turns >= MOST else ''} turns{period}"
+    turns = f"{found.turns}{'+' if found.turns >= MAX_TURNS else ''} turns{period}"
     batch = f"week-{now:%G-%V}"
     return (
         Step("export", found.turns > 0, turns, f"nightschool interactions export {batch}.jsonl{since}"),
@@ -178,7 +178,7 @@ def standing(client: "Client", domain: str) -> Standing:
 
 def _turns(client: "Client", domain: str, since: str | None) -> int:
     count, after = 0, None
-    while count < MOST:
+    while count < MAX_TURNS:
         page: Sequence[Json] = client.get(
             "/v1/interactions", domain=domain, since=since, after=after, limit=PAGE
         )

@@ -30,13 +30,13 @@ from memory.records.interactions import Interaction
 IMPORT_PATH = "/v1/annotation/import"
 router = APIRouter(prefix="/v1/annotation", tags=["annotation"])
 
-MOST_SAMPLED = 200
+MAX_SAMPLED = 200
 """Each is a call of a model, so that a request takes minutes at most."""
-MOST_CANDIDATES = 2000
+MAX_CANDIDATES = 2000
 """Latest interactions of the period that a sample is drawn from; each is embedded."""
-MOST_EXPORTED = 10_000
+MAX_EXPORTED = 10_000
 """Most open items in a file for Argilla."""
-MOST_KNOWN = 1000
+MAX_KNOWN = 1000
 """Latest interactions before the period whose topics count as known."""
 BatchName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,80}$")]
 Batch = Annotated[BatchName | None, Query(description="Only this batch.")]
@@ -48,7 +48,7 @@ class SampleRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     batch: BatchName
-    count: int = Field(50, ge=1, le=MOST_SAMPLED)
+    count: int = Field(50, ge=1, le=MAX_SAMPLED)
     since: Moment | None = None
     until: Moment | None = None
     domain: Domain | None = None
@@ -180,7 +180,7 @@ async def export(
     ids = {each.item_id for each in judgements}
     exported = [item for item in known if item.id in ids]
     if format == "argilla" and since is until is None:
-        exported += await store.list(batch=batch, domain=domain, status="open", limit=MOST_EXPORTED)
+        exported += await store.list(batch=batch, domain=domain, status="open", limit=MAX_EXPORTED)
     text, media_type = await asyncio.to_thread(export_file, format, exported, judgements, reveal=reveal)
     return Response(text, media_type=media_type)
 
@@ -264,10 +264,10 @@ async def _draw(service: Service, request: SampleRequest, domain: str | None, se
     """Draws from the latest interactions of the period; earlier ones only make topics known."""
     runtime = service.runtime
     log, since = runtime.interactions, request.since
-    found = await log.list(since=since, until=request.until, domain=domain, limit=MOST_CANDIDATES)
+    found = await log.list(since=since, until=request.until, domain=domain, limit=MAX_CANDIDATES)
     earlier: tuple[Interaction, ...] = ()
     if since is not None:
-        earlier = await log.list(until=since, domain=domain, limit=MOST_KNOWN)
+        earlier = await log.list(until=since, domain=domain, limit=MAX_KNOWN)
     turns = [turn for turn in (*found, *earlier) if turn.answer.strip()]
     feedback = latest(await service.feedback.of(turn.id for turn in turns))
     exclude = await service.annotations.interaction_ids() | {turn.id for turn in earlier}

@@ -18,7 +18,7 @@ from api.experiment_tasks import experiment_checks
 from api.limits import reject_nul
 from memory.records.base import Domain, Share
 from memory.records.experiments import (
-    MOST_VARIANTS,
+    MAX_VARIANTS,
     Experiment,
     ExperimentDecision,
     ExperimentStatus,
@@ -27,7 +27,7 @@ from memory.records.experiments import (
 
 router = APIRouter(prefix="/v1/experiments", tags=["experiments"], dependencies=[Depends(reject_nul)])
 REASON_CHARACTERS = 2000
-MOST_UNITS = 10_000_000
+MAX_UNITS = 10_000_000
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_CHARACTERS)]
 
@@ -40,12 +40,12 @@ class StartRequest(BaseModel):
     domain: Domain
     name: Name = ""
     """By default the names of the variants."""
-    variants: tuple[VariantRequest, ...] = Field(min_length=1, max_length=MOST_VARIANTS)
+    variants: tuple[VariantRequest, ...] = Field(min_length=1, max_length=MAX_VARIANTS)
     coverage: Share = 1.0
     holdout: Annotated[Share, Field(lt=1)] = 0.05
-    minimum: int = Field(200, ge=2, le=MOST_UNITS)
+    minimum: int = Field(200, ge=2, le=MAX_UNITS)
     """Units per variant before any decision."""
-    planned: int = Field(2000, ge=4, le=MOST_UNITS)
+    planned: int = Field(2000, ge=4, le=MAX_UNITS)
     """Units in all variants after which the experiment stops without a winner."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
     goal: Goal = "engagement"

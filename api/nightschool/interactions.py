@@ -24,7 +24,7 @@ router = APIRouter(tags=["feedback"], dependencies=[Depends(reject_nul)])
 
 AROUND = timedelta(hours=6)
 """Turns of the same unit that are read to score one: longer sessions are rare."""
-MOST_TURNS = 1000
+MAX_TURNS = 1000
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -123,7 +123,7 @@ async def interaction(interaction_id: str, service: ServiceDep, caller: CallerDe
                 until=turn.created_at + AROUND,
                 unit=turn.unit,
                 owner=turn.owner,
-                limit=MOST_TURNS,
+                limit=MAX_TURNS,
             )
             if other.id != turn.id
         )

@@ -21,7 +21,7 @@ from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.feedback import Algorithm, PairOrigin, PreferenceSet
 
 router = APIRouter(prefix="/v1/preferences", tags=["preferences"])
-LEAST_PAIRS = 500
+MIN_PAIRS = 500
 """Pairs that a set needs unless the caller asks for fewer (issue 17)."""
 DigestPath = Annotated[str, Path(pattern=DIGEST_PATTERN)]
 TrainingStatus = Literal["running", "candidate", "rejected", "failed"]
@@ -38,7 +38,7 @@ class BuildRequest(BaseModel):
     until: Moment | None = None
     """End of the period; by default now."""
     algorithm: Algorithm = "dpo"
-    minimum: int = Field(LEAST_PAIRS, ge=2, le=100_000)
+    minimum: int = Field(MIN_PAIRS, ge=2, le=100_000)
     """Fewest pairs, held-out ones included."""
 
 

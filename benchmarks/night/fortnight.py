@@ -42,7 +42,7 @@ FACTS = 40
 """Facts that a learn run about a gap may teach, so that its training takes minutes."""
 FIRST_DAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SEED = 14
-MOST = 100_000
+MAX_ROWS = 100_000
 OPTIONS = NightOptions(explore_gaps=1, max_revisions=40)
 
 
@@ -161,7 +161,7 @@ async def _open_library(bench: Bench, service: NightService, *, poisoned: bool) 
     if poisoned:
         page = injection_page(falsehoods(bench.data))
         await ingest([page], domain=DOMAIN, episodic=runtime.episodic, semantic=runtime.semantic)
-    stated = await runtime.nights.statements(domain=DOMAIN, status="current", limit=MOST)
+    stated = await runtime.nights.statements(domain=DOMAIN, status="current", limit=MAX_ROWS)
     await runtime.semantic.add([statement_fact(statement) for statement in stated])
 
 
@@ -193,7 +193,7 @@ async def _day(bench: Bench, service: NightService, questions: Sequence[Question
     poisoned, lies = day == _poisoned(bench), falsehoods(bench.data)
     if poisoned:
         await poison(service, lies, DOMAIN)
-    gaps = len(await runtime.database.gaps("open", limit=MOST))
+    gaps = len(await runtime.database.gaps("open", limit=MAX_ROWS))
     service.clock.now = morning.replace(hour=2) + timedelta(days=1)
     night = await service.night(
         Night(

@@ -44,7 +44,7 @@ QUESTIONS, QUICK_QUESTIONS = 20, 2
 QUICK_NIGHTS = 2
 KNOWN, QUICK_KNOWN = 100, 5
 """General questions that the base model knows, asked before and after."""
-MOST_STATEMENTS = 100_000
+MAX_STATEMENTS = 100_000
 OPTIONS = NightOptions(
     max_turns=5000, max_revisions=0, explore_gaps=0, preferences=False, teach_statements=True
 )
@@ -93,7 +93,7 @@ async def measure_conversation(bench: Bench, conversation: Conversation) -> Conv
     known = QUICK_KNOWN if bench.quick else KNOWN
     done, evaluated = Lines(home / "nights.jsonl", NightDone), Lines(home / "answers.jsonl", Evaluated)
     async with open_night_service(bench, home, domain, conversation.sessions[0].date) as service:
-        statements = await service.runtime.nights.statements(domain=domain, limit=MOST_STATEMENTS)
+        statements = await service.runtime.nights.statements(domain=domain, limit=MAX_STATEMENTS)
         await service.semantic.add([statement_fact(s) for s in statements if s.status == "current"])
         arms = await open_arms(bench, service, conversation, home, domain)
         since = conversation.sessions[0].date - timedelta(hours=1)
@@ -109,7 +109,7 @@ async def measure_conversation(bench: Bench, conversation: Conversation) -> Conv
         await answer_all(arms, "last", questions, conversation.sessions, evaluated)
         before, after = await known_rights(bench, arms.live_adapter, known)
         current = await service.runtime.nights.statements(
-            domain=domain, status="current", limit=MOST_STATEMENTS
+            domain=domain, status="current", limit=MAX_STATEMENTS
         )
     return ConversationResult(
         id=conversation.id,
@@ -192,7 +192,7 @@ async def _night(
         )
     )
     live = await asyncio.to_thread(runtime.registry.live, domain)
-    current = await runtime.nights.statements(domain=domain, status="current", limit=MOST_STATEMENTS)
+    current = await runtime.nights.statements(domain=domain, status="current", limit=MAX_STATEMENTS)
     reports = [step for step in night.steps if step.step in ("train", "deploy")]
     return NightDone(
         number=number,

@@ -36,7 +36,7 @@ AFTER_LAST: tuple[Arm, ...] = (
     "nothing", "recent context", "compacted context", "full conversation", "retrieval", "statements",
     "nights", "last trained adapter", "both",
 )  # fmt: skip
-MOST_STATEMENTS = 100_000
+MAX_STATEMENTS = 100_000
 AT_ONCE = 8
 """Questions that are answered together."""
 
@@ -136,7 +136,7 @@ class Arms:
     async def _statements(self) -> Library:
         """The statements that hold, each as a document, without anything trained."""
         nights = self.service.runtime.nights
-        stated = await nights.statements(domain=self.domain, status="current", limit=MOST_STATEMENTS)
+        stated = await nights.statements(domain=self.domain, status="current", limit=MAX_STATEMENTS)
         episodic = VolatileEpisodicMemory(self.bench.embedder)
         await episodic.add(conversation_passages(stated))
         return self.sessions.with_passages(episodic)

@@ -17,7 +17,7 @@ from memory.records.feedback import Feedback
 from memory.records.knowledge import Citation
 
 PAGE = "community-notes.md"
-MOST = 10_000
+MAX_ROWS = 10_000
 ARCHIVED = 20
 """Archived answers to similar questions that are looked at."""
 
@@ -76,7 +76,7 @@ async def taught_or_archived(
 ) -> tuple[Found, ...]:
     """The false values in golden pairs, curricula, preferred answers, the archive and others' facts."""
     runtime, found = service.runtime, list[Found]()
-    golden = await runtime.nights.golden(domain=domain, limit=MOST)
+    golden = await runtime.nights.golden(domain=domain, limit=MAX_ROWS)
     lessons, sets = service.outbox.curricula(), service.outbox.preference_sets()
     for each in falsehoods:
         for pair in golden:

@@ -11,7 +11,7 @@ from memory.records.base import Record
 
 DOMAIN = "general"
 """The default domain: an adapter of it that was taught nothing answers every conversation."""
-MOST_SAMPLED = 150
+MAX_SAMPLED = 150
 """Items of one request, so that it takes minutes at most."""
 GOLD = 12
 """Gold items of a batch: enough to tell an annotator who chooses at random."""
@@ -35,13 +35,13 @@ class Trained(Record):
 async def sample(client: Client, batch: str, *, since: str, count: int, seed: int) -> int:
     """Draws interactions into a batch, each beside an alternative answer; returns how many.
 
-    In several requests: one draws at most MOST_SAMPLED.
+    In several requests: one draws at most MAX_SAMPLED.
     """
     items, part = 0, 0
-    while part * MOST_SAMPLED < count:
+    while part * MAX_SAMPLED < count:
         request = {
             "batch": batch,
-            "count": min(MOST_SAMPLED, count - part * MOST_SAMPLED),
+            "count": min(MAX_SAMPLED, count - part * MAX_SAMPLED),
             "since": since,
             "alternative": "sampled",
             "seed": 100 * seed + part,

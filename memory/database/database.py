@@ -36,7 +36,7 @@ BUSY_SECONDS = 10.0
 """How long a write waits for another process's write to finish."""
 MIGRATION_LOCK = 0x6D696772617465
 """Number of the PostgreSQL advisory lock that lets only one process migrate the schema at a time."""
-MOST_CORRECTIONS = 20
+MAX_CORRECTIONS = 20
 """Corrections that a gap keeps; whoever verifies one needs no more."""
 
 Clock = Callable[[], datetime]
@@ -134,12 +134,12 @@ class Database:
     async def add_correction(self, gap_id: str, correction: Correction) -> Gap:
         """Adds a correction to the gap, in place of the one of the same interaction, and returns the gap.
 
-        Only the latest MOST_CORRECTIONS are kept. Raises UnknownGap.
+        Only the latest MAX_CORRECTIONS are kept. Raises UnknownGap.
         """
         async with self.begin() as connection:
             gap = _gap(row := await _lock_gap(connection, gap_id))
             others = [each for each in gap.corrections if each.interaction_id != correction.interaction_id]
-            corrections = [each.model_dump(mode="json") for each in (*others, correction)][-MOST_CORRECTIONS:]
+            corrections = [each.model_dump(mode="json") for each in (*others, correction)][-MAX_CORRECTIONS:]
             body = row["body"] | {"corrections": corrections}
             await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(body=body))
         return await self.gap(gap_id)
@@ -184,7 +184,7 @@ class Database:
             corrections = [
                 each.model_dump(mode="json") for each in (*target.corrections, *merged.corrections)
             ]
-            changes = {"keywords": keywords, "corrections": corrections[-MOST_CORRECTIONS:]}
+            changes = {"keywords": keywords, "corrections": corrections[-MAX_CORRECTIONS:]}
             body = rows[into]["body"] | changes
             await connection.execute(update(GAPS).where(GAPS.c.id == into).values(body=body))
         return await self.gap(into)

@@ -23,7 +23,7 @@ from memory.records.interactions import LoggedMessage
 LEASE = timedelta(minutes=15)
 GOLD_SHARE = 0.1
 """Least share of gold items among those that an annotator gets, while there are some that it has not seen."""
-MOST_IDS = 500
+MAX_IDS = 500
 """Ids in one query; SQLite limits its parameters."""
 
 ITEMS, LEASES = ANNOTATION_ITEMS.c, ANNOTATION_LEASES.c
@@ -377,7 +377,7 @@ async def _ids(connection: AsyncConnection, item_ids: Iterable[str]) -> set[str]
 
 def _chunks(item_ids: Iterable[str]) -> list[list[str]]:
     ids = sorted(set(item_ids))
-    return [ids[start : start + MOST_IDS] for start in range(0, len(ids), MOST_IDS)]
+    return [ids[start : start + MAX_IDS] for start in range(0, len(ids), MAX_IDS)]
 
 
 def _equal(*filters: tuple[ColumnElement[Any], str | None]) -> list[ColumnElement[bool]]:

@@ -14,7 +14,7 @@ from memory.database.tables import FEEDBACK, INTERACTIONS
 from memory.feedback.interactions import unknown
 from memory.records.feedback import Feedback
 
-MOST_IDS = 500
+MAX_IDS = 500
 """Ids in one query; SQLite limits its parameters."""
 TICK = timedelta(microseconds=1)
 """How much later than what it replaces a record is at least, whatever the clocks of the processes say."""
@@ -51,9 +51,9 @@ class FeedbackStore:
         """All feedback on these interactions, oldest first."""
         ids = list(interaction_ids)
         found: list[Feedback] = []
-        for start in range(0, len(ids), MOST_IDS):
+        for start in range(0, len(ids), MAX_IDS):
             async with self._database.begin() as connection:
-                found += await _of(connection, ids[start : start + MOST_IDS])
+                found += await _of(connection, ids[start : start + MAX_IDS])
         return tuple(found)
 
     async def list(
@@ -71,8 +71,8 @@ class FeedbackStore:
             )
 
     async def _write(self, writes: Sequence[_Write]) -> None:
-        for start in range(0, len(writes), MOST_IDS):
-            await self._write_some(writes[start : start + MOST_IDS])
+        for start in range(0, len(writes), MAX_IDS):
+            await self._write_some(writes[start : start + MAX_IDS])
 
     async def _write_some(self, writes: Sequence[_Write]) -> None:
         ids = sorted({feedback.interaction_id for write in writes for feedback in write.feedback})

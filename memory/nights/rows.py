@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.records.nights import GoldenPair, Revision, Topic
 
-MOST_IDS = 500
+MAX_IDS = 500
 """Ids in one query; SQLite limits its parameters."""
 
 
@@ -44,7 +44,7 @@ def night_made(record: Revision | Topic | GoldenPair) -> dict[str, Any]:
 
 def batches(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
     """The items in batches that fit into a query."""
-    return (items[start : start + MOST_IDS] for start in range(0, len(items), MOST_IDS))
+    return (items[start : start + MAX_IDS] for start in range(0, len(items), MAX_IDS))
 
 
 async def existing(connection: AsyncConnection, table: Table, ids: Collection[str]) -> set[str]:

@@ -1,10 +1,10 @@
 """Nights in the relational store, with their scores, revisions, statements, topics and golden pairs."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, Table, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -125,13 +125,6 @@ class NightStore:
         query = query.order_by(NIGHTS.c.began_at.desc(), NIGHTS.c.id).limit(limit)
         async with self._database.begin() as connection:
             return tuple(_night(row) for row in (await connection.execute(query)).mappings())
-
-    async def last_until(self, domain: str) -> datetime | None:
-        """The end of the period that the domain's nights have gone over; None before its first one."""
-        done = equal(NIGHTS, domain=domain, status="done")
-        async with self._database.begin() as connection:
-            seconds = (await connection.execute(select(func.max(NIGHTS.c.until)).where(*done))).scalar()
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
     async def save_scores(self, scores: Sequence[AnswerScore]) -> None:
         """Saves scores, in place of earlier ones of the same answer and scorer.

@@ -13,7 +13,7 @@ ExperimentStatus = Literal["running", "promoted", "stopped", "rolled_back"]
 VARIANT_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$"
 CONTROL = "control"
 HOLDOUT = "holdout"
-MOST_VARIANTS = 8
+MAX_VARIANTS = 8
 Goal = Literal["engagement", "rating", "session_minutes"]
 """What an experiment wants to raise: the implicit score of turns, the stars of rated turns, or the length of
 sessions; each as the mean over units of a unit's mean."""
@@ -53,7 +53,7 @@ class Experiment(Record):
     version: int = Field(1, ge=1)
     """Part of the hash: a new version draws new assignments."""
     salt: str
-    variants: tuple[Variant, ...] = Field(min_length=2, max_length=MOST_VARIANTS)
+    variants: tuple[Variant, ...] = Field(min_length=2, max_length=MAX_VARIANTS)
     """The first is the control."""
     coverage: Share = 1.0
     """Share of each variant's range that is in use; the rest is served as without the experiment."""

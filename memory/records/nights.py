@@ -24,7 +24,7 @@ NightStatus = Literal["waiting", "running", "done", "skipped", "stopped", "faile
 """`waiting`: for quiet, or for another night to end. `skipped`: there was too little to go over, or the
 quiet hours passed without quiet."""
 
-MOST = 100_000
+MAX_COUNT = 100_000
 """Most turns, answers or pairs that an option may ask for; each is held in memory."""
 WEEK_MINUTES = 7 * 24 * 60.0
 
@@ -221,12 +221,12 @@ class StepReport(Record):
 class NightOptions(Record):
     """What a night does; each step below its minimum is skipped with a reason."""
 
-    minimum_turns: int = Field(5, ge=1, le=MOST)
-    minimum_examples: int = Field(10, ge=1, le=MOST)
+    minimum_turns: int = Field(5, ge=1, le=MAX_COUNT)
+    minimum_examples: int = Field(10, ge=1, le=MAX_COUNT)
     """Golden pairs and gaps below which nothing is trained."""
-    max_turns: int = Field(2000, ge=1, le=MOST)
+    max_turns: int = Field(2000, ge=1, le=MAX_COUNT)
     """Turns that are gone over; of more, the newest."""
-    max_revisions: int = Field(100, ge=0, le=MOST)
+    max_revisions: int = Field(100, ge=0, le=MAX_COUNT)
     attempts: int = Field(3, ge=1, le=10)
     """Strategies that are tried on an answer, before it goes to the people's queue."""
     strategies: tuple[str, ...] = ()
@@ -240,7 +240,7 @@ class NightOptions(Record):
     """Share of the golden pairs that people see."""
     hold_spot_checks: bool = False
     """Whether spot-checked pairs wait for the decision instead of being taught meanwhile."""
-    per_topic: int = Field(50, ge=1, le=MOST)
+    per_topic: int = Field(50, ge=1, le=MAX_COUNT)
     """Golden pairs per topic and night, at most."""
     explore_gaps: int = Field(3, ge=0, le=1000)
     """Learn runs that a night starts for trending gaps, at most."""

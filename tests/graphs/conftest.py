@@ -17,8 +17,8 @@ from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.feedback.experiments import Experiments
 from memory.feedback.annotations import Annotations
+from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore

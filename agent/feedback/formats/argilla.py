@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from agent.feedback.formats.rows import (
-    MOST_MESSAGES,
+    MAX_MESSAGES,
     ChatMessage,
     FileName,
     FileText,
@@ -28,7 +28,7 @@ from memory.records.interactions import LoggedMessage
 NAMESPACE = uuid.UUID("9f1bd3f1-6a0c-4f0c-9a55-6f2c7f0f8f0e")
 """Of the user ids that stand for annotators: Argilla wants UUIDs."""
 IMPORTED = "imported"
-MOST_RESPONSES = 100
+MAX_RESPONSES = 100
 
 
 class ImportedItem(Record):
@@ -49,14 +49,14 @@ class _ChoiceResponse(_Response):
 
 
 class _Responses(BaseModel):
-    preference: list[_ChoiceResponse] = Field([], max_length=MOST_RESPONSES)
-    comment: list[_Response] = Field([], max_length=MOST_RESPONSES)
-    rewrite: list[_Response] = Field([], max_length=MOST_RESPONSES)
+    preference: list[_ChoiceResponse] = Field([], max_length=MAX_RESPONSES)
+    comment: list[_Response] = Field([], max_length=MAX_RESPONSES)
+    rewrite: list[_Response] = Field([], max_length=MAX_RESPONSES)
 
 
 class _Fields(BaseModel):
     prompt: Annotated[
-        list[ChatMessage], BeforeValidator(as_user_message), Field(min_length=1, max_length=MOST_MESSAGES)
+        list[ChatMessage], BeforeValidator(as_user_message), Field(min_length=1, max_length=MAX_MESSAGES)
     ]
     a: FilledText
     b: FilledText
@@ -67,7 +67,7 @@ class _Metadata(BaseModel):
 
     domain: Domain | None = None
     annotators_wanted: int = Field(1, ge=1, le=9)
-    annotators: list[FileName] = Field([], max_length=MOST_RESPONSES)
+    annotators: list[FileName] = Field([], max_length=MAX_RESPONSES)
     """Names of the annotators whose user ids are made from their names."""
     a_source: FileText = IMPORTED
     b_source: FileText = IMPORTED

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field
 
 from agent.feedback.formats.rows import (
-    MOST_MESSAGES,
+    MAX_MESSAGES,
     ChatMessage,
     ImportedPair,
     as_assistant_message,
@@ -21,7 +21,7 @@ from agent.feedback.formats.rows import (
 from memory.records.feedback import PreferencePair
 from memory.records.interactions import LoggedMessage
 
-_Most = Field(max_length=MOST_MESSAGES)
+_Most = Field(max_length=MAX_MESSAGES)
 
 
 class _Row(BaseModel):

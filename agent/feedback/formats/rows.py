@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationErr
 from memory.records.base import Record
 from memory.records.feedback import PreferencePair
 
-MOST_ROWS = 10_000
-MOST_CHARACTERS = 32_000
+MAX_ROWS = 10_000
+MAX_CHARACTERS = 32_000
 """Of one message or answer: twice what the interaction log keeps of a conversation."""
-MOST_MESSAGES = 64
+MAX_MESSAGES = 64
 ROW_SPACE = " \t\r\n,"
 
 M = TypeVar("M", bound=BaseModel)
@@ -44,7 +44,7 @@ def _filled(text: str) -> str:
     return text
 
 
-FileText = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS), AfterValidator(_without_nul)]
+FileText = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidator(_without_nul)]
 FilledText = Annotated[FileText, AfterValidator(_filled)]
 FileName = Annotated[
     str, StringConstraints(max_length=200), AfterValidator(_without_nul), AfterValidator(_filled)
@@ -81,12 +81,12 @@ def decode(data: bytes) -> str:
 def read_rows(text: str, row: type[M], convert: Callable[[M, int], T]) -> tuple[T, ...]:
     """Validates every row and converts it; `convert` gets the row and its line.
 
-    Raises ValueError that names the line, also for a file without rows and one with more than MOST_ROWS.
+    Raises ValueError that names the line, also for a file without rows and one with more than MAX_ROWS.
     """
     converted: list[T] = []
     for line, value in _values(text):
-        if len(converted) == MOST_ROWS:
-            fail(line, f"there are more than {MOST_ROWS} records: split the file")
+        if len(converted) == MAX_ROWS:
+            fail(line, f"there are more than {MAX_ROWS} records: split the file")
         if not isinstance(value, dict):
             fail(line, "a record has to be a JSON object")
         try:

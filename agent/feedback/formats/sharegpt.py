@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from agent.feedback.formats.rows import MOST_MESSAGES, FileText, ImportedPair, json_lines, read_rows
+from agent.feedback.formats.rows import MAX_MESSAGES, FileText, ImportedPair, json_lines, read_rows
 from memory.records.feedback import PreferencePair
 from memory.records.interactions import LoggedMessage
 
@@ -31,7 +31,7 @@ class _Message(BaseModel):
 class _Row(BaseModel):
     """A row; other fields are ignored."""
 
-    conversations: list[_Message] = Field(min_length=1, max_length=MOST_MESSAGES)
+    conversations: list[_Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     system: FileText = ""
     chosen: _Message | None = None
     rejected: _Message | None = None

@@ -24,7 +24,7 @@ from memory.language.lexicon import LANGUAGES
 from memory.language.text import quotable, sentences
 from memory.records.knowledge import Citation, Passage
 
-LEAST_SHARED, LEAST_SHARE = 2, 0.5
+MIN_SHARED, MIN_SHARE = 2, 0.5
 """Content words, in number and as a share, that a question without what came before it has to share with its
 source; a choice."""
 
@@ -151,7 +151,7 @@ def _vague(candidate: GoldenCandidate) -> bool:
     known = word_roots("\n".join(f"{p.title}\n{p.section}\n{p.text}" for p, _ in _cited(candidate)))
     content = keyword_roots(candidate.question)
     shared = len(content & known)
-    return shared < LEAST_SHARED or shared < LEAST_SHARE * len(content)
+    return shared < MIN_SHARED or shared < MIN_SHARE * len(content)
 
 
 def brings_claims(candidate: GoldenCandidate) -> str | None:

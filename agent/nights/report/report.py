@@ -28,8 +28,8 @@ from memory.records.nights import (
     Topic,
 )
 
-MOST_TOPICS = 10
-MOST_COMPLAINTS = 5
+MAX_TOPICS = 10
+MAX_COMPLAINTS = 5
 
 
 def morning_report(
@@ -65,7 +65,7 @@ def morning_report(
         turns=len(turns),
         units=len({turn.unit for turn in turns if turn.unit is not None}),
         outcomes=dict(Counter(turn.outcome for turn in turns)),
-        topics=tuple(_line(each) for each in sorted(topics, key=lambda t: (-t.priority, t.id))[:MOST_TOPICS]),
+        topics=tuple(_line(each) for each in sorted(topics, key=lambda t: (-t.priority, t.id))[:MAX_TOPICS]),
         brackets={bracket: brackets[bracket] for bracket in get_args(Bracket)},
         complaints=_complaints(scores),
         revisions=dict(Counter(revision.status for revision in revisions)),
@@ -126,7 +126,7 @@ def _line(topic: Topic) -> TopicLine:
 
 def _complaints(scores: Sequence[AnswerScore]) -> tuple[str, ...]:
     worst = Counter(score.reasons[0] for score in scores if score.bracket == "low" and score.reasons)
-    return tuple(f"{reason}: {count}" for reason, count in worst.most_common(MOST_COMPLAINTS))
+    return tuple(f"{reason}: {count}" for reason, count in worst.most_common(MAX_COMPLAINTS))
 
 
 def _strategies(revisions: Sequence[Revision]) -> dict[str, StrategyFigures]:

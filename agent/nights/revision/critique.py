@@ -11,7 +11,7 @@ LONGEST = 400
 """Characters of a critique, so that it leaves room for sources in a small context."""
 LONGEST_QUOTE = 120
 """Characters of a sentence quoted in it."""
-MOST_REASONS = 2
+MAX_REASONS = 2
 """Reasons of the scorer that are taken over."""
 LONG_ANSWER = 80
 """Words from which an answer is called long: about three sentences have 60."""
@@ -36,9 +36,7 @@ def critique_of(
         faults.append("It repeats itself.")
     if len(words(answer)) > LONG_ANSWER:
         faults.append("It is too long.")
-    faults += [
-        f"{reason[:1].upper()}{reason[1:].rstrip('.')}." for reason in reasons[:MOST_REASONS] if reason
-    ]
+    faults += [f"{reason[:1].upper()}{reason[1:].rstrip('.')}." for reason in reasons[:MAX_REASONS] if reason]
     return _joined(dict.fromkeys(faults)) or "It can be shorter and closer to the text."
 
 

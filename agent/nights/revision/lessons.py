@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from agent.nights.revision.task import MOST_LESSONS
+from agent.nights.revision.task import MAX_LESSONS
 from memory.embedding.embedder import Embedder, Vectors
 
 CAPACITY = 200
@@ -25,7 +25,7 @@ class Lessons:
             return ()
         vector = self._embedder.embed([question])[0]
         similar = [lesson for other, lesson in self._kept if float(other @ vector) >= SIMILAR]
-        return tuple(dict.fromkeys(similar))[-MOST_LESSONS:]
+        return tuple(dict.fromkeys(similar))[-MAX_LESSONS:]
 
     def keep(self, question: str, lessons: Sequence[str]) -> None:
         """Keeps the lessons of a failure. Blocks."""

@@ -35,7 +35,7 @@ from memory.records.knowledge import Citation
 from memory.records.nights import AnswerScore, Revision, RevisionStatus
 from memory.semantic.base import SemanticMemory
 
-LEAST_GAIN = 1.0
+MIN_GAIN = 1.0
 """Points, of 1 to 10, by which a revision has to beat the answer."""
 EXAMPLES = 2
 """Earlier good answers shown to the model."""
@@ -120,7 +120,7 @@ async def revise_turn(
     )
     # Feedback on the old answer says nothing about a new one, so the two are compared without it.
     without_feedback = await deps.score(with_answer(turn, turn.answer, turn.citations, turn.outcome))
-    least = max(score.value, without_feedback.value) + LEAST_GAIN
+    least = max(score.value, without_feedback.value) + MIN_GAIN
     for name, strategy in tried:
         lessons = await asyncio.to_thread(deps.lessons.recall, question)
         draft = await strategy(replace(task, lessons=lessons), deps.ask)

@@ -25,9 +25,9 @@ EXAMPLES_SHARE = 0.1
 """Largest share of the model's context for earlier good answers, and for the text that is criticised."""
 LONGEST_LESSON = 200
 """Characters of a lesson."""
-MOST_LESSONS = 3
+MAX_LESSONS = 3
 """Lessons in one prompt; Reflexion (arXiv 2303.11366) keeps one to three."""
-MOST_CALLS = 6
+MAX_CALLS = 6
 """Calls of the model that one strategy may make on one answer."""
 
 _ANSWER_LABEL = re.compile(r"^\W*(?:short |final )?answer\W*:\s*", re.IGNORECASE)
@@ -83,7 +83,7 @@ class Draft(Record):
 
 
 class Strategy(Protocol):
-    """A way to write a better answer; makes at most MOST_CALLS calls and copes with any reply."""
+    """A way to write a better answer; makes at most MAX_CALLS calls and copes with any reply."""
 
     async def __call__(self, task: RevisionTask, ask: AskModel) -> Draft:
         """Raises only what `ask` raises, except PromptTooLong."""
@@ -102,7 +102,7 @@ class Calls:
         self, prompt: str, *, max_tokens: int = ANSWER_TOKENS, temperature: float = 0.0, seed: int = 0
     ) -> str:
         """The model's reply; empty if the prompt is too long for it or no call is left."""
-        if self.count >= MOST_CALLS:
+        if self.count >= MAX_CALLS:
             return ""
         self.count += 1
         sampling = Sampling(max_tokens=max_tokens, temperature=temperature, seed=seed)

@@ -18,7 +18,7 @@ from memory.records.base import Record, Share
 from memory.records.interactions import Interaction
 from memory.records.knowledge import Citation
 
-MOST_STATEMENTS = 20
+MAX_STATEMENTS = 20
 """Statements of an answer that are compared with the sources."""
 LONGEST_QUESTION = 2000
 """Characters of a question that are compared."""
@@ -84,7 +84,7 @@ class AnswerContext:
                 cited=self.cited,
                 embedder=self.embedder,
             )
-            for statement in self.statements[:MOST_STATEMENTS]
+            for statement in self.statements[:MAX_STATEMENTS]
         )
 
     @cached_property

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from agent.nights.scoring.sandbox import RunStatus, SandboxRun, run_python
 from memory.records.base import Record
 
-MOST_BLOCKS = 3
+MAX_BLOCKS = 3
 """Blocks that are checked; each may take seconds."""
 LONGEST_BLOCK = 20_000
 
@@ -41,7 +41,7 @@ def code_blocks(text: str) -> tuple[tuple[str, str], ...]:
 
 def check_blocks(text: str, run: Callable[[str], SandboxRun] = run_python) -> tuple[BlockCheck, ...]:
     """A check of each of the first blocks that can be judged. Blocks while code runs."""
-    checks = (_check(language, code, run) for language, code in code_blocks(text)[:MOST_BLOCKS])
+    checks = (_check(language, code, run) for language, code in code_blocks(text)[:MAX_BLOCKS])
     return tuple(check for check in checks if check is not None)
 
 

@@ -7,7 +7,7 @@ from agent.chat.answer_from_sources import MIN_CHANCE, supported_statements
 from agent.chat.sentence_candidates import SentenceCandidate
 from agent.chat.support import contradicts, is_negated
 from agent.grading import word_f1
-from agent.nights.scoring.answer_context import MOST_STATEMENTS, AnswerContext, CriterionScore
+from agent.nights.scoring.answer_context import MAX_STATEMENTS, AnswerContext, CriterionScore
 from agent.nights.scoring.source_support import claim_of
 from memory.language.text import words
 
@@ -16,7 +16,7 @@ OTHER_THAN_SOURCES = 0.12
 """The sources answer the question, and nothing in them supports this answer."""
 WITHOUT_SOURCE = 0.3
 """No source answers the question, and the model's confidence is not known."""
-LEAST_SUPPORTED = 0.3
+MIN_SUPPORTED = 0.3
 """Value of an answer of which nearly nothing is supported; all of it is worth 1."""
 DISPUTED = 0.6
 """Highest value where the sources contradict each other."""
@@ -39,9 +39,9 @@ def correctness(context: AnswerContext) -> CriterionScore | None:
 
 def _by_sources(context: AnswerContext) -> CriterionScore:
     likely = tuple(each for each in context.candidates if each.chance >= MIN_CHANCE)
-    stated = context.statements[:MOST_STATEMENTS]
+    stated = context.statements[:MAX_STATEMENTS]
     sizes = [len(words(text)) or 1 for text in stated]
-    shares = [each.share for each in context.supports[:MOST_STATEMENTS]]
+    shares = [each.share for each in context.supports[:MAX_STATEMENTS]]
     for text, share in zip(stated, shares, strict=True):
         if share == 0 and (against := _contradicting(context, text, (*context.cited, *likely))):
             return CriterionScore(value=CONTRADICTED, reason=f'a source contradicts it: "{against[:200]}"')
@@ -49,7 +49,7 @@ def _by_sources(context: AnswerContext) -> CriterionScore:
     if supported > 0:
         missing = sum(share < 1 for share in shares)
         part = "the answer" if len(shares) == 1 else f"{missing} of {len(shares)} statements"
-        value = LEAST_SUPPORTED + (1 - LEAST_SUPPORTED) * supported
+        value = MIN_SUPPORTED + (1 - MIN_SUPPORTED) * supported
         if context.turn.sources_disagree and value > DISPUTED:
             return CriterionScore(value=DISPUTED, reason="the sources contradict each other")
         return CriterionScore(value=value, reason=f"no source says all of {part}" if missing else "")

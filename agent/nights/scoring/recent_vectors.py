@@ -8,14 +8,14 @@ import numpy as np
 
 from memory.embedding.embedder import Embedder, Vectors
 
-MOST_VECTORS = 4096
+MAX_VECTORS = 4096
 """Vectors that are remembered: 6 MB at 384 dimensions."""
 
 
 class RecentVectors:
     """Embeds a text once as long as it is among the recent ones; thread-safe."""
 
-    def __init__(self, embedder: Embedder, most: int = MOST_VECTORS) -> None:
+    def __init__(self, embedder: Embedder, most: int = MAX_VECTORS) -> None:
         self._embedder = embedder
         self._most = most
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()

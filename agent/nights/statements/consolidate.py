@@ -19,7 +19,7 @@ from memory.records.interactions import Interaction
 from memory.records.nights import Statement, StatementStatus
 from memory.semantic.base import SemanticMemory
 
-MOST = 100_000
+MAX_STATEMENTS = 100_000
 """Statements that are compared at once."""
 
 
@@ -68,7 +68,9 @@ async def consolidate(
     """
     utterances = utterances_of(turns)
     known = {
-        (unit, owner): [s for s in await store.statements(unit=unit, limit=MOST) if s.owner == owner]
+        (unit, owner): [
+            s for s in await store.statements(unit=unit, limit=MAX_STATEMENTS) if s.owner == owner
+        ]
         for unit, owner in {(u.unit, u.owner) for u in utterances}
     }
     names = {speaker_id(*who): name for who, stored in known.items() if (name := name_given(stored))}
@@ -99,7 +101,7 @@ def name_given(statements: Sequence[Statement]) -> str | None:
 
 async def expire(*, store: StatementStore, semantic: SemanticMemory, now: datetime) -> Consolidation:
     """Marks the statements stale whose validity has passed."""
-    current = await store.statements(status="current", limit=MOST)
+    current = await store.statements(status="current", limit=MAX_STATEMENTS)
     passed = [s for s in current if s.valid_until is not None and s.valid_until < now]
     await _keep([s.model_copy(update={"status": "stale"}) for s in passed], store, semantic)
     return Consolidation(stale=len(passed))
@@ -110,8 +112,8 @@ async def forget_unit(unit: str, *, store: StatementStore, semantic: SemanticMem
 
     Facts go too whose statement a broken-off step did not store.
     """
-    sources = {statement_source(each.id) for each in await store.statements(unit=unit, limit=MOST)}
-    sources |= {fact.source for fact in await semantic.said(unit, limit=MOST)}
+    sources = {statement_source(each.id) for each in await store.statements(unit=unit, limit=MAX_STATEMENTS)}
+    sources |= {fact.source for fact in await semantic.said(unit, limit=MAX_STATEMENTS)}
     for source in sorted(sources):
         await semantic.remove(source)
     return await store.delete_unit(unit)

@@ -21,15 +21,15 @@ from memory.records.base import Record
 from memory.records.knowledge import Citation
 from memory.records.nights import Statement
 
-MOST = 6
+MAX_RECALLED = 6
 """Statements that are embedded, which takes 10 to 50 ms each; the best by their words alone."""
-LEAST_SCORE = 0.48
+MIN_SCORE = 0.48
 """Fitted with WORDS on 41 questions that one of ten statements answers and 41 that none does, in three units:
 34 and 1 are answered with it. On 40 others, written before they were run: 15 of 20 and 2 of 20, one of them
 only before _TARGET was added."""
 WORDS = 0.2
 """Weight of the share of the question's words that the statement has; cosines have weight 1."""
-LEAST_KIND = 0.3
+MIN_KIND = 0.3
 """Cosine of `database` and `PostgreSQL 15`, above which one may be the other. Of pairs like it the right ones
 had .34 to .69, all but two of the wrong ones .11 to .29."""
 LONGEST_QUOTE = 25
@@ -91,7 +91,7 @@ def recall(
         if _fits(question, s, share := _share(wanted, s.text))
     ]
     scores = _scores(question, asked, candidates, embedder)
-    likely = [(c.passed, -score, c) for c, score in scores if score >= LEAST_SCORE]
+    likely = [(c.passed, -score, c) for c, score in scores if score >= MIN_SCORE]
     for _, _, candidate in sorted(likely, key=lambda each: each[:2]):
         if _may_be_kind(question, candidate.statement, embedder):
             return _recalled(candidate)
@@ -154,7 +154,7 @@ def _scores(
     )
     first, third = embedder.embed([question])[0], embedder.embed([asked])[0]
     found = []
-    for candidate, text, _ in ranked[:MOST]:
+    for candidate, text, _ in ranked[:MAX_RECALLED]:
         own = candidate.statement.quote or text
         cosine = float(third @ embedder.embed([text])[0] + first @ embedder.embed([own])[0]) / 2
         found.append((candidate, cosine + WORDS * candidate.share))
@@ -170,7 +170,7 @@ def _may_be_kind(question: str, statement: Statement, embedder: Embedder) -> boo
     if len(kind) < len(match[1].split()) or kind[-1] in SHAPE_NOUNS or occurs(match[1], statement.text):
         return True
     one, other = embedder.embed([match[1], statement.object])
-    return float(one @ other) >= LEAST_KIND
+    return float(one @ other) >= MIN_KIND
 
 
 def _recalled(candidate: _Candidate) -> RecalledStatement:

@@ -27,7 +27,7 @@ _JOINT = re.compile(
     r"(?:\s*[,;]\s+|\s+)(?:and|but|so|while|yet)\s+(?:(?:also|then|now)\s+)?|\s*[,;]\s+", re.I
 )
 """What can stand between two clauses; a comma alone too, as many write."""
-MOST_JOINTS = 6
+MAX_JOINTS = 6
 """Joints of one sentence that are tried, from its beginning."""
 _FINITE = frozenset({"VBZ", "VBD", "VBP", "MD"})
 _OPENERS = frozenset({"WDT", "WP", "WP$", "WRB"})
@@ -79,7 +79,7 @@ def _joints(sentence: Span) -> list[re.Match[str]]:
     verbs = [t.idx - sentence.start_char for t in sentence if t.tag_ in _FINITE]
     first, last = min(verbs, default=0), max(verbs, default=0)
     between = [m for m in _JOINT.finditer(text) if first < m.start() and m.end() < last]
-    return [m for m in between if m.end() not in known][:MOST_JOINTS]
+    return [m for m in between if m.end() not in known][:MAX_JOINTS]
 
 
 def _start(verb: Token) -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.feedback.annotation_files import IMPORTER, FileFormat, export_file, import_file
 from agent.feedback.formats import argilla, dpo, sharegpt
-from agent.feedback.formats.rows import MOST_CHARACTERS, MOST_ROWS, ImportedPair
+from agent.feedback.formats.rows import MAX_CHARACTERS, MAX_ROWS, ImportedPair
 from agent.feedback.scrubbing import Scrubber
 from memory.records.feedback import AnnotationItem, Judgement, PreferencePair
 from memory.records.interactions import LoggedMessage
@@ -190,7 +190,7 @@ def answers(chosen: object, rejected: object, prompt: object = "Hi") -> str:
         ("dpo", GOOD_PAIR, answers("yes", "no", [message("tool", "x")]), "prompt.0.role"),
         ("dpo", GOOD_PAIR, answers("yes", "no", [message("assistant", "x")]), "user"),
         ("dpo", GOOD_PAIR, answers([message("user", "yes")], "no"), "assistant message"),
-        ("dpo", GOOD_PAIR, answers("x" * (MOST_CHARACTERS + 1), "no"), "chosen"),
+        ("dpo", GOOD_PAIR, answers("x" * (MAX_CHARACTERS + 1), "no"), "chosen"),
         ("dpo", GOOD_PAIR, '{"prompt": "\\ud800", "chosen": "a", "rejected": "b"}', "prompt"),
         ("dpo", GOOD_PAIR, answers("yes", "no", " \n"), "the last message is empty"),
         ("dpo", GOOD_PAIR, "[" * 100_000, "JSON"),
@@ -273,8 +273,8 @@ def test_an_array_that_is_none_is_refused(text: str, reason: str) -> None:
 
 
 def test_a_file_that_is_too_long_or_no_text_is_refused() -> None:
-    with pytest.raises(ValueError, match=f"line {MOST_ROWS + 1}: .*split"):
-        imported("dpo", (GOOD_PAIR + "\n") * (MOST_ROWS + 1))
+    with pytest.raises(ValueError, match=f"line {MAX_ROWS + 1}: .*split"):
+        imported("dpo", (GOOD_PAIR + "\n") * (MAX_ROWS + 1))
     with pytest.raises(ValueError, match="line 2: this is not UTF-8"):
         import_file("dpo", b"\n\xff", batch="file", domain="rust", gold=False, now=NOW, scrubber=Scrubber())
     assert imported("dpo", "\ufeff" + GOOD_PAIR), "a byte order mark does no harm"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.feedback.presidio import RECOGNIZERS, load_recognizers
-from agent.feedback.scrubbing import LEAST_SCORE, OVERLAP, PHONE, SUSPICIOUS, WINDOW, Scrubber
+from agent.feedback.scrubbing import MIN_SCORE, OVERLAP, PHONE, SUSPICIOUS, WINDOW, Scrubber
 
 SCRUBBER = Scrubber()
 PIECES = (
@@ -75,7 +75,7 @@ def test_the_quick_look_hides_nothing_that_a_recogniser_would_find(text: str) ->
         name
         for name, recognizer in load().items()
         for result in recognizer.analyze(text, recognizer.supported_entities, nlp_artifacts=None)
-        if result.score >= LEAST_SCORE
+        if result.score >= MIN_SCORE
         and (name != "PhoneRecognizer" or PHONE.search(text[result.start : result.end]))
     }
     assert found <= {name for name, pattern in SUSPICIOUS.items() if pattern.search(text)}

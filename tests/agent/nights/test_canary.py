@@ -8,7 +8,7 @@ import pytest
 
 from agent.chat.routing import Route, Routes
 from agent.experiments.active import ActiveExperiments
-from agent.nights.deployment import LEAST_UNITS, start_canary
+from agent.nights.deployment import MIN_UNITS, start_canary
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import open_database
 from memory.feedback.experiments import Experiments
@@ -53,7 +53,7 @@ async def test_the_share_of_the_units_sees_the_new_adapter(service: dict[str, An
 @pytest.mark.parametrize("share", [0.01, 0.1])
 async def test_enough_units_are_planned_for_a_small_share(service: dict[str, Any], share: float) -> None:
     experiment = await started(service, share)
-    assert experiment.planned * share >= experiment.minimum == LEAST_UNITS
+    assert experiment.planned * share >= experiment.minimum == MIN_UNITS
 
 
 async def test_a_repeated_step_finds_its_experiment(service: dict[str, Any]) -> None:

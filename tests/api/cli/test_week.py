@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.cli.week import MOST, Standing, Step, steps_of
+from api.cli.week import MAX_TURNS, Standing, Step, steps_of
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 ADAPTER = "general-v2-1f9c2a7e"
@@ -90,4 +90,4 @@ def test_the_period_begins_where_the_last_set_ended() -> None:
 
 
 def test_very_many_turns_are_not_counted_to_the_end() -> None:
-    assert step("export", turns=MOST).state == f"{MOST}+ turns"
+    assert step("export", turns=MAX_TURNS).state == f"{MAX_TURNS}+ turns"

@@ -133,15 +133,6 @@ async def test_nights_are_listed_newest_first(store: NightStore) -> None:
     assert [each.id for each in await store.nights(domain="rust", limit=1)] == ["n2"]
 
 
-async def test_the_next_period_begins_where_the_last_done_night_ended(store: NightStore) -> None:
-    assert await store.last_until("rust") is None
-    for id, hours, status in (("n1", 0, "done"), ("n2", 5, "stopped"), ("n3", 9, "failed")):
-        await store.begin(night(id, until=WHEN + timedelta(hours=hours)))
-        await end(store, id, status)
-    assert await store.last_until("rust") == WHEN
-    assert await store.last_until("python") is None
-
-
 async def test_the_newest_score_of_an_answer_counts(store: NightStore, log: InteractionLog) -> None:
     await store.save_scores([score("i1", 3), score("i2", 9)])
     await store.save_scores([score("i1", 4)])

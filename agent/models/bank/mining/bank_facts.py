@@ -10,7 +10,7 @@ from agent.models.bank.templates import TEMPLATES
 from memory.records.base import Record
 
 MINED_ID = "mined-"
-_LEAST_KNOWN, _BEST_KNOWN = 1.5, 5.5
+_MIN_KNOWN, _BEST_KNOWN = 1.5, 5.5
 """Zipf frequencies, roughly those of Nauru's capital and of London."""
 
 
@@ -44,7 +44,7 @@ def popularity(names: tuple[str, ...]) -> float:
     counts as better known than it is.
     """
     mean: float = sum(zipf_frequency(name, "en") for name in names) / len(names)
-    return round(min(1.0, max(0.0, (mean - _LEAST_KNOWN) / (_BEST_KNOWN - _LEAST_KNOWN))), 3)
+    return round(min(1.0, max(0.0, (mean - _MIN_KNOWN) / (_BEST_KNOWN - _MIN_KNOWN))), 3)
 
 
 def tells_its_answer(question: BankQuestion) -> bool:

@@ -7,7 +7,7 @@ from agent.nights.revision.task import Draft, RevisionTask
 
 MIN_RELATIVE_CHANCE = 0.8
 """Chance of a second sentence, relative to the best one's: only sentences that answer as well are added."""
-MOST_QUOTES = 2
+MAX_QUOTES = 2
 
 
 async def quote(task: RevisionTask, ask: AskModel) -> Draft:
@@ -24,7 +24,7 @@ async def quote(task: RevisionTask, ask: AskModel) -> Draft:
         if candidate.chance >= MIN_RELATIVE_CHANCE * best.chance
         and candidate.passage.source == best.passage.source
     ]
-    return Draft(text="\n".join(_quoted(candidate, task.language) for candidate in chosen[:MOST_QUOTES]))
+    return Draft(text="\n".join(_quoted(candidate, task.language) for candidate in chosen[:MAX_QUOTES]))
 
 
 def _quoted(candidate: SentenceCandidate, language: str) -> str:

@@ -18,9 +18,9 @@ from agent.nights.revision.task import (
     sources_text,
 )
 
-MOST_STEPS = 3
+MAX_STEPS = 3
 """Searches and the answer together."""
-MOST_QUERY = 200
+MAX_QUERY = 200
 """Characters of a search."""
 _SEARCH = re.compile(r"^\W*search\W*:\W*(?P<query>.+)$", re.IGNORECASE | re.MULTILINE)
 _ANSWER = re.compile(r"^\W*answer\W*:\W*(?P<answer>.+)", re.IGNORECASE | re.MULTILINE)
@@ -34,8 +34,8 @@ async def react(task: RevisionTask, ask: AskModel) -> Draft:
     calls = Calls(ask)
     found: dict[tuple[str, int], SentenceCandidate] = {}
     queries: set[str] = set()
-    for step in range(MOST_STEPS):
-        may_search = task.search is not None and step < MOST_STEPS - 1
+    for step in range(MAX_STEPS):
+        may_search = task.search is not None and step < MAX_STEPS - 1
         lines = fitting(map(source_line, found.values()), task.context * SOURCES_SHARE)
         prompt = PROMPT.format(
             sources="\n".join([sources_text(task), *(f"- {line}" for line in lines)]),
@@ -49,7 +49,7 @@ async def react(task: RevisionTask, ask: AskModel) -> Draft:
         if answered is not None or search is None or not may_search:
             answer = answered["answer"] if answered else "" if search else reply
             return calls.draft(answer.strip(), task, found=tuple(found.values()))
-        query = " ".join(search["query"].split())[:MOST_QUERY]
+        query = " ".join(search["query"].split())[:MAX_QUERY]
         if query not in queries and task.search is not None:
             queries.add(query)
             new = await task.search(query)

@@ -6,7 +6,7 @@ Lessons are kept for later answers; see `agent.nights.revision.lessons`.
 from agent.chat.answer_from_sources import AskModel
 from agent.nights.revision.task import (
     LONGEST_LESSON,
-    MOST_LESSONS,
+    MAX_LESSONS,
     THOUGHT_TOKENS,
     Calls,
     Draft,
@@ -26,7 +26,7 @@ async def reflexion(task: RevisionTask, ask: AskModel) -> Draft:
         max_tokens=THOUGHT_TOKENS,
     )
     lesson = _first_sentence(reflection)
-    lessons = [*task.lessons, *([lesson] if lesson else [])][-MOST_LESSONS:]
+    lessons = [*task.lessons, *([lesson] if lesson else [])][-MAX_LESSONS:]
     prompt = ANSWER.format(
         sources=sources_text(task),
         lessons="\n".join(f"- {text[:LONGEST_LESSON]}" for text in lessons) or "- Use only what you read.",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from agent.nights.report.records import MorningReport
-from agent.nights.report.report import MOST_TOPICS, morning_report
+from agent.nights.report.report import MAX_TOPICS, morning_report
 from memory.records.evaluations import SafetyScore
 from memory.records.nights import StepReport
 from tests.support.adapters import adapter
@@ -84,10 +84,10 @@ def test_safety_is_that_of_the_newest_adapter_that_was_not_rejected() -> None:
 
 
 def test_topics_come_by_priority_and_the_least_important_are_left_out() -> None:
-    topics = [topic(f"t{n}", priority=float(n), label=(f"word{n}", "more")) for n in range(MOST_TOPICS + 2)]
+    topics = [topic(f"t{n}", priority=float(n), label=(f"word{n}", "more")) for n in range(MAX_TOPICS + 2)]
     shown = report_of(topics=topics).topics
-    assert len(shown) == MOST_TOPICS
-    assert shown[0].label == f"word{MOST_TOPICS + 1}, more"
+    assert len(shown) == MAX_TOPICS
+    assert shown[0].label == f"word{MAX_TOPICS + 1}, more"
 
 
 def test_revisions_are_counted_by_what_became_of_them_and_per_strategy() -> None:

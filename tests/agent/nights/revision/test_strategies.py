@@ -11,7 +11,7 @@ from agent.nights.revision.strategies import (
     strategies_named,
 )
 from agent.nights.revision.strategies.constitutional import principles
-from agent.nights.revision.task import MOST_CALLS, Strategy
+from agent.nights.revision.task import MAX_CALLS, Strategy
 from tests.support.cards import card
 from tests.support.revision import LOAD, PAGE, Model, no_model, task
 
@@ -34,7 +34,7 @@ with_model = pytest.mark.parametrize(
 async def test_no_reply_breaks_a_strategy_or_makes_it_ask_for_ever(strategy: Strategy, reply: str) -> None:
     model = Model(reply)
     draft = await strategy(task(), model.ask)
-    assert draft.calls == len(model.prompts) <= MOST_CALLS
+    assert draft.calls == len(model.prompts) <= MAX_CALLS
     assert all((sampling.max_tokens or 9999) <= 256 for sampling in model.samplings)
 
 
