@@ -97,8 +97,8 @@ class Settings(BaseSettings):
     second_attempts: int = Field(
         0,
         ge=0,
-        description="How many bad answers a minute, such as those that repeat themselves, chat tries again from"
-        " the sources before it sends them; streamed answers are not.",
+        description="How many bad answers a minute, such as those that repeat themselves, chat tries again"
+        " from the sources before it sends them; streamed answers are not.",
     )
     teacher: Literal["rules", "model", "both"] = Field(
         "rules",

@@ -22,7 +22,7 @@ _IRREGULAR = """
     |diagnoses diagnosis|parentheses parenthesis|syntheses synthesis|synopses synopsis|oases oasis
     |knives knife|wives wife|wolves wolf|shelves shelf|halves half|calves calf|thieves thief|loaves loaf
     |scarves scarf|selves self|elves elf"""
-IRREGULAR_PLURALS = {pair.split()[0]: pair.split()[1] for pair in _IRREGULAR.split("|")}
+IRREGULAR_PLURALS: dict[str, str] = dict(pair.split() for pair in _IRREGULAR.split("|"))
 _WITHOUT_PLURAL = frozenset({"series", "species", "news", "lens", "means", "always", "perhaps", "besides"})
 _PLURAL_EXCEPTIONS = ("ss", "us", "is", "as", "os")
 

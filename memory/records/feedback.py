@@ -14,7 +14,7 @@ FeedbackKind = ExplicitKind | ImplicitKind
 
 PairOrigin = Literal["annotation", "correction", "regeneration", "vote", "revision", "score", "import"]
 """`regeneration`: a regenerated answer that was kept. `vote`: a vote or rating of a single answer.
-`revision`: an answer that a night revised. `score`: two answers of which a night's scorer rated one higher."""
+`revision`: an answer that a night revised. `score`: two answers, one of which a night scored higher."""
 Algorithm = Literal["dpo", "kto", "sft", "grpo"]
 """How preferences are trained: direct preference optimisation, Kahneman-Tversky optimisation, plain
 fine-tuning on the preferred answers, or group-relative policy optimisation with a reward model."""

@@ -69,8 +69,8 @@ class VllmEngine:
     """An Engine over a vLLM server at `url` that serves the base model under the name `model`.
 
     `url` has no `/v1`. `template` comes from the model's card. `timeout` is in seconds: for each next piece
-    of a streamed answer, and for the whole of one that is not streamed. Entropies are bounds from the top 20 log-probabilities. Create it inside the event loop and
-    close it with `aclose`.
+    of a streamed answer, and for the whole of one that is not. Entropies are bounds from the top 20
+    log-probabilities. Create it inside the event loop and close it with `aclose`.
     """
 
     def __init__(

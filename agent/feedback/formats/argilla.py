@@ -167,7 +167,7 @@ def _record(item: AnnotationItem, judgements: Sequence[Judgement], reveal: bool)
     return {
         "id": item.id,
         "fields": {
-            "prompt": [message.model_dump() for message in item.messages],
+            "prompt": [message.model_dump(include={"role", "content"}) for message in item.messages],
             "a": item.a,
             "b": item.b,
         },

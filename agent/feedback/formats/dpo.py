@@ -41,7 +41,7 @@ def dumps(pairs: Iterable[PreferencePair]) -> str:
             raise ValueError(f"the pair from {pair.source} lacks an answer, and DPO needs both")
         rows.append(
             {
-                "prompt": [message.model_dump() for message in pair.messages],
+                "prompt": [message.model_dump(include={"role", "content"}) for message in pair.messages],
                 "chosen": [{"role": "assistant", "content": pair.chosen}],
                 "rejected": [{"role": "assistant", "content": pair.rejected}],
             }
