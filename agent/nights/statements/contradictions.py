@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from types import ModuleType
 from typing import NamedTuple
-
-import lemminflect  # type: ignore[import-untyped]
 
 from agent.nights.statements.utterances import THE_USER, unnamed
 from agent.nights.statements.words import OWN_PEOPLE, words_of
@@ -45,7 +44,7 @@ def base_relation(relation: str) -> Relation:
     if not rest:
         return Relation("", denied, False)
     base = _base(rest[0])
-    past = every[0] in _PAST or (rest[0] != base and rest[0] in lemminflect.getInflection(base, tag="VBD"))
+    past = every[0] in _PAST or (rest[0] != base and rest[0] in _lemminflect().getInflection(base, tag="VBD"))
     perfect = every[0] in ("has", "have") and len(rest) < len(every) and not rest[0].endswith("ing")
     active_past = past and (len(rest) == len(every) or every[0] in _PAST)
     return Relation("-".join([base, *rest[1:]]), denied, active_past or perfect)
@@ -94,9 +93,16 @@ def _has_one_object(statement: Statement, relation: Relation) -> bool:
 
 
 def _base(word: str) -> str:
-    lemmas = lemminflect.getLemma(word, upos="VERB")
+    lemmas = _lemminflect().getLemma(word, upos="VERB")
     return str(lemmas[0]) if lemmas else word
 
 
 def _is_verb(word: str) -> bool:
-    return word in _AUXILIARIES or bool(lemminflect.getAllLemmas(word, upos="VERB"))
+    return word in _AUXILIARIES or bool(_lemminflect().getAllLemmas(word, upos="VERB"))
+
+
+def _lemminflect() -> ModuleType:
+    import lemminflect  # type: ignore[import-untyped]  # imports spaCy, which takes seconds
+
+    module: ModuleType = lemminflect
+    return module

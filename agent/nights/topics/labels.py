@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-import lemminflect  # type: ignore[import-untyped]
 import numpy as np
 
 from agent.nights.topics.clusters import NOISE, Labels
@@ -91,5 +90,7 @@ def _heaviest(
 @lru_cache(maxsize=10_000)
 def _may_be_noun(word: str) -> bool:
     """Whether the dictionary has it as a noun, or does not have it, as with names."""
+    import lemminflect  # type: ignore[import-untyped]  # takes a second to import
+
     known = lemminflect.getAllLemmas(word)
     return not known or bool({"NOUN", "PROPN"} & set(known))
