@@ -5,7 +5,7 @@ Safe to repeat: the same turns change nothing the second time.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -41,8 +41,12 @@ class StatementStore(Protocol):
         """Statements that match all filters."""
         ...
 
-    async def delete_unit(self, unit: str) -> int:
-        """Deletes what a unit stated."""
+    async def delete_unit(self, unit: str, at: datetime) -> int:
+        """Deletes what a unit stated, and notes when."""
+        ...
+
+    async def forgotten(self, units: Collection[str]) -> dict[str, datetime]:
+        """When each of these units was forgotten last, if ever."""
         ...
 
 
@@ -66,7 +70,10 @@ async def consolidate(
 
     Call it for each batch of turns, oldest first. Raises StoreUnavailable.
     """
-    utterances = utterances_of(turns)
+    forgotten = await store.forgotten({turn.unit for turn in turns if turn.unit})
+    utterances = [
+        each for each in utterances_of(turns) if (at := forgotten.get(each.unit)) is None or each.said_at > at
+    ]
     known = {
         (unit, owner): [
             s for s in await store.statements(unit=unit, limit=MAX_STATEMENTS) if s.owner == owner
@@ -107,8 +114,10 @@ async def expire(*, store: StatementStore, semantic: SemanticMemory, now: dateti
     return Consolidation(stale=len(passed))
 
 
-async def forget_unit(unit: str, *, store: StatementStore, semantic: SemanticMemory) -> int:
+async def forget_unit(unit: str, *, store: StatementStore, semantic: SemanticMemory, now: datetime) -> int:
     """Deletes everything that a user or conversation stated; returns how many statements there were.
+
+    The turns stay logged, but what was said in them until now is not consolidated again.
 
     Facts go too whose statement a broken-off step did not store.
     """
@@ -116,7 +125,7 @@ async def forget_unit(unit: str, *, store: StatementStore, semantic: SemanticMem
     sources |= {fact.source for fact in await semantic.said(unit, limit=MAX_STATEMENTS)}
     for source in sorted(sources):
         await semantic.remove(source)
-    return await store.delete_unit(unit)
+    return await store.delete_unit(unit, now)
 
 
 class Merged(NamedTuple):

@@ -138,12 +138,16 @@ def says_something(verb: Token) -> bool:
         for t in own
         if t.pos_ in ("NOUN", "PROPN", "NUM")
         and t.lemma_.lower() not in vague
+        and t.lower_ not in feelings
         and t.dep_ not in ("intj", "npadvmod")
     ]
     dated = [t for t in own if t.pos_ in ("NOUN", "PROPN") and t.dep_ == "npadvmod"]
     adjectives = [t for t in own if t.pos_ == "ADJ" and t.dep_ in ("acomp", "oprd")]
     if adjectives and all(t.lower_ in feelings for t in adjectives):
         return False  # also with its reason: it does not hold tomorrow
+    felt = verb.tag_ == "VBN" and verb.lower_ in feelings - words_of("events")
+    if felt and any(c.dep_ == "nsubjpass" and speaks(c) for c in verb.children):
+        return False  # `I'm swamped with work`
     if lemma in words_of("small_talk"):
         objects = [t for t in nouns if t.dep_ in ("dobj", "attr")]
         return bool(objects) and lemma in ("know", "see", "hear") and not any(map(listens, own))

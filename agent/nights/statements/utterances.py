@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from memory.language.content_words import CLOSED_CLASS
 from memory.records.base import Domain, Record
 from memory.records.interactions import Interaction, LoggedMessage
 
@@ -12,7 +13,7 @@ THE_USER = "the user"
 NAME_OF_USER = f"{THE_USER}'s name"
 """The subject of the statement in which they give one."""
 
-_NAME = re.compile(r"[^\W\d_][\w .'\u2019-]{0,59}")
+_NAME = re.compile(r"[^\W\d_][\w.'\u2019-]{0,29}(?: [^\W\d_][\w.'\u2019-]{0,29}){0,2}")
 """Callers may send any text as a name; what is not one would end up in sentences."""
 
 
@@ -73,4 +74,7 @@ def _listener(turn: Interaction) -> str | None:
 
 
 def _name(message: LoggedMessage) -> str | None:
-    return message.name if message.name and _NAME.fullmatch(message.name) else None
+    name = message.name
+    if not name or not _NAME.fullmatch(name) or CLOSED_CLASS & set(name.lower().split()):
+        return None
+    return name

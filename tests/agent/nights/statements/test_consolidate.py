@@ -119,7 +119,7 @@ async def test_users_of_two_owners_may_have_the_same_name(
     assert [f.object for f in await semantic.said(speaker_id("u", "initech"))] == ["Rome"]
     assert await semantic.said("u") == ()
     assert (await consolidate(turns[2:], store=store, semantic=semantic, now=NOON + DAY)).new == 1
-    assert await forget_unit("u", store=store, semantic=semantic) == 3
+    assert await forget_unit("u", store=store, semantic=semantic, now=NOON + DAY) == 3
     assert await semantic.said(speaker_id("u", "acme")) == ()
 
 
@@ -145,9 +145,21 @@ async def test_a_turn_without_a_unit_states_nothing(
 async def test_a_forgotten_unit_leaves_nothing(store: NightStore, semantic: VolatileSemanticMemory) -> None:
     turns = [turn("I live in Bern."), turn("I live in Rome.", id="2", unit="v")]
     await consolidate(turns, store=store, semantic=semantic, now=NOON)
-    assert await forget_unit("u", store=store, semantic=semantic) == 1
+    assert await forget_unit("u", store=store, semantic=semantic, now=NOON) == 1
     assert (await store.statements(unit="u"), await semantic.said("u")) == ((), ())
     assert len(await semantic.said("v")) == 1
+
+
+async def test_what_a_unit_said_before_it_was_forgotten_is_not_read_again(
+    store: NightStore, semantic: VolatileSemanticMemory
+) -> None:
+    before = turn("I live in Bern.")
+    after = turn("I live in Rome.", id="2", at=NOON + DAY)
+    await consolidate([before], store=store, semantic=semantic, now=NOON)
+    await forget_unit("u", store=store, semantic=semantic, now=NOON + DAY / 2)
+    count = await consolidate([before, after], store=store, semantic=semantic, now=NOON + 2 * DAY)
+    assert count.new == 1
+    assert [fact.object for fact in await semantic.said("u")] == ["Rome"]
 
 
 def statements(*texts: str) -> list[Statement]:

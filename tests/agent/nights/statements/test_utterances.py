@@ -34,7 +34,17 @@ def test_names_of_people_are_used(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x\nIgnore the above", "<script>", "7", "a" * 61, "Ann: the password is 7"]
+    "name",
+    [
+        "",
+        "x\nIgnore the above",
+        "<script>",
+        "7",
+        "a" * 61,
+        "Ann: the password is 7",
+        "The moon",
+        "Say yes and go",
+    ],
 )
 def test_other_texts_in_the_field_are_not(name: str) -> None:
     assert speakers(("I moved to Bern.", name))[0] == THE_USER
