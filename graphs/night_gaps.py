@@ -37,7 +37,7 @@ async def explore_gaps(work: StepContext, topics: Sequence[Topic], gaps: Sequenc
     )
     for gap in [*started, *wanted]:
         await context.learn_gap(context, gap, _run_id(work, gap))
-        work.say(f"a learn run explores: {gap.question}")
+        work.say(f"a learn run explores gap {gap.id}")
     return len(started) + len(wanted), ""
 
 

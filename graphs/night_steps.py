@@ -115,7 +115,7 @@ async def revise(work: StepContext) -> StepResult:
         )
         await context.nights.save_revision(revision)
         revised[each.interaction_id] = revision
-        work.say(f"{revision.status}: {revision.question}", score=round(revision.score_after, 1))
+        work.say(f"answer {revision.interaction_id}: {revision.status}", score=round(revision.score_after, 1))
     made = [revised[each.interaction_id] for each in low if each.interaction_id in revised]
     statuses = ("improved", "no_better", "unverified", "needs_person", "rejected")
     figures: dict[str, float] = {name: sum(each.status == name for each in made) for name in statuses}

@@ -48,10 +48,13 @@ async def listing(
 
 @router.delete("", responses=openai_errors(422, 503))
 async def forget(unit: Unit, service: ServiceDep) -> Forgotten:
-    """Deletes what one user or conversation stated, and the facts made of it; their chat turns stay."""
+    """Deletes what one user or conversation stated, and the facts made of it.
+
+    Their chat turns stay, but nights do not read them for statements again.
+    """
     runtime = service.runtime
     counts = [
-        await forget_unit(each, store=runtime.nights, semantic=runtime.semantic)
+        await forget_unit(each, store=runtime.nights, semantic=runtime.semantic, now=runtime.clock())
         for each in _names(unit, service)
     ]
     return Forgotten(statements=sum(counts))

@@ -299,6 +299,13 @@ STATEMENTS = Table(
     Index("statements_by_unit", "unit", "said_at"),
 )
 
+FORGOTTEN_UNITS = Table(
+    "forgotten_units",
+    METADATA,
+    Column("unit", Text, primary_key=True),
+    Column("forgotten_at", Float, nullable=False),
+)
+
 TOPICS = Table(
     "topics",
     METADATA,

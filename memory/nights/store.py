@@ -1,7 +1,7 @@
 """Nights in the relational store, with their scores, revisions, statements, topics and golden pairs."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping, Select, Table, and_, delete, insert, or_, select, update
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memory.database.database import Database
 from memory.database.tables import (
     ANSWER_SCORES,
+    FORGOTTEN_UNITS,
     GOLDEN_PAIRS,
     INTERACTIONS,
     NIGHTS,
@@ -214,12 +215,26 @@ class NightStore:
         query = query.order_by(STATEMENTS.c.said_at.desc(), STATEMENTS.c.id).limit(limit)
         return await self._records(query, Statement)
 
-    async def delete_unit(self, unit: str) -> int:
-        """Deletes what this user or conversation stated; returns how many statements there were."""
+    async def delete_unit(self, unit: str, at: datetime) -> int:
+        """Deletes what this user or conversation stated; returns how many statements there were.
+
+        From then on `forgotten` tells that what they said before is not to be read again.
+        """
+        row = {"unit": unit, "forgotten_at": at.timestamp()}
+        if "\0" in unit:
+            return 0  # PostgreSQL cannot hold it
         async with self._database.begin() as connection:
+            await connection.execute(self._database.upsert(FORGOTTEN_UNITS), [row])
             return (
                 await connection.execute(delete(STATEMENTS).where(*equal(STATEMENTS, unit=unit)))
             ).rowcount
+
+    async def forgotten(self, units: Collection[str]) -> dict[str, datetime]:
+        """When each of these units was forgotten last; those that never were are missing."""
+        query = select(FORGOTTEN_UNITS).where(FORGOTTEN_UNITS.c.unit.in_(units))
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return {row["unit"]: datetime.fromtimestamp(row["forgotten_at"], UTC) for row in rows}
 
     async def save_topics(self, night_id: str, topics: Sequence[Topic]) -> None:
         """Saves the topics of the night, in place of those that it had."""

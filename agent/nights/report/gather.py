@@ -9,6 +9,7 @@ from memory.adapters.base import AdapterRegistry
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
+from memory.records.curricula import item_digest
 from memory.records.nights import Night
 
 NIGHTS = 60
@@ -30,6 +31,8 @@ async def gather_report(
     """
     turns = (await collect(log, feedback, night)).turns
     scores = await store.scores([turn.id for turn in turns])
+    taught = {item_digest(each.question, each.answer) for each in await store.golden(domain=night.domain)}
+    surprises = await store.surprises(night.domain)
     return morning_report(
         night,
         turns=turns,
@@ -37,7 +40,7 @@ async def gather_report(
         topics=await store.topics(domain=night.domain, night_id=night.id),
         revisions=await store.revisions(night_id=night.id),
         golden=await store.golden(night_id=night.id),
-        surprises=tuple((await store.surprises(night.domain)).values()),
+        surprises=tuple(each for item, each in surprises.items() if item in taught),
         adapters=await asyncio.to_thread(registry.list, night.domain),
         history=await read_history(night, store),
     )

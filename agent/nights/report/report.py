@@ -28,6 +28,8 @@ from memory.records.nights import (
     Topic,
 )
 
+MAX_LOSS = 50.0
+"""Nats per token above which the perplexity of an answer says nothing more; e^710 is no number."""
 MAX_TOPICS = 10
 MAX_COMPLAINTS = 5
 
@@ -99,7 +101,7 @@ def _figures(
         turns=len(turns),
         quality=fmean(score.value for score in scores) if scores else None,
         coverage=answered / len(questions) if questions else None,
-        perplexity=math.exp(median(losses)) if losses else None,
+        perplexity=math.exp(min(median(losses), MAX_LOSS)) if losses else None,
         safety=safeties[0].safe if safeties else None,
     )
 

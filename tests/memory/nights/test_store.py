@@ -190,8 +190,9 @@ async def test_statements_are_found_by_unit_and_can_be_forgotten(store: NightSto
     await store.save_statements([statement("s1"), statement("s2", said_at=LATER), stale])
     assert [each.id for each in await store.statements(unit="ann")] == ["s2", "s1"]
     assert await store.statements(status="stale", domain="rust") == (stale,)
-    assert await store.delete_unit("ann") == 2
-    assert await store.delete_unit("a\0n") == 0
+    assert await store.delete_unit("ann", WHEN) == 2
+    assert await store.delete_unit("a\0n", WHEN) == 0
+    assert await store.forgotten({"ann", "ben"}) == {"ann": WHEN}
     assert await store.statements() == (stale,)
 
 

@@ -62,6 +62,11 @@ def upgrade() -> None:
     )
     op.create_index("statements_by_unit", "statements", ["unit", "said_at"])
     op.create_table(
+        "forgotten_units",
+        sa.Column("unit", sa.Text, primary_key=True),
+        sa.Column("forgotten_at", sa.Float, nullable=False),
+    )
+    op.create_table(
         "topics",
         sa.Column("night_id", sa.Text, primary_key=True),
         sa.Column("id", sa.Text, primary_key=True),
@@ -96,6 +101,7 @@ def downgrade() -> None:
         "surprises",
         "golden_pairs",
         "topics",
+        "forgotten_units",
         "statements",
         "revisions",
         "answer_scores",
