@@ -102,7 +102,10 @@ def _is_question(sentence: Span) -> bool:
 def _is_stated(verb: Token) -> bool:
     if is_quoted(verb) or is_code(verb) or is_limited(verb) or len(list(verb.subtree)) > LONGEST_CLAUSE:
         return False
-    auxiliaries = shared_auxiliaries(verb, governor(verb))
+    leader = governor(verb)
+    if leader is not None and leader.tag_ == "VB" and leader.lemma_.lower() in words_of("attitudes"):
+        return False  # `suppose that ... and that ...`
+    auxiliaries = shared_auxiliaries(verb, leader)
     if any(t.lower_.replace("\u2019", "'") in _MODALS and t.tag_ == "MD" for t in auxiliaries):
         return False
     for each in (verb, governor(verb)):

@@ -162,6 +162,7 @@ def test_each_clause_is_read_and_the_user_is_called_by_name(message: str, expect
         "The Olympic games start on 26 July and Paris is the host.",
         "I doubt that the deadline is Friday and my boss is ill.",
         "Don't call me Bob.",
+        "Suppose the launch is on Friday and I am late.",
         "Is my name Ann and is the deadline on Friday?",
     ],
 )
