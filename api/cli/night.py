@@ -216,7 +216,8 @@ def _follow(client: "Client", id: str, *, quiet: bool) -> dict[str, Any]:
             night: dict[str, Any] = client.get(f"/v1/nights/{segment(id)}")
             for step in night["steps"]:
                 if step["step"] not in shown and not quiet:
-                    line = f"{step['step']:<12}{step['status']:<9}{step['seconds']:>7.1f} s  {step['reason']}"
+                    reason = " / ".join(step["reason"].splitlines())
+                    line = f"{step['step']:<12}{step['status']:<9}{step['seconds']:>7.1f} s  {reason}"
                     console().print(line.rstrip(), markup=False)
                 shown.add(step["step"])
             if night["status"] not in UNFINISHED:
