@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         description="When the model is unsure and no source answers: `abstain`, `warn` before the draft, or"
         " `answer` with the draft.",
     )
+    night_excluded_owners: str = Field(
+        "",
+        description="Owners of API keys whose turns no night uses, separated by commas; a request can only"
+        " add more.",
+    )
     second_attempts: int = Field(
         0,
         ge=0,
@@ -194,6 +199,11 @@ class Settings(BaseSettings):
     def hosts(self) -> frozenset[str]:
         """`trusted_hosts` as a set."""
         return _comma_separated(self.trusted_hosts)
+
+    @property
+    def excluded_owners(self) -> frozenset[str]:
+        """`night_excluded_owners` as a set; owners are compared as they are written."""
+        return frozenset(name.strip() for name in self.night_excluded_owners.split(",") if name.strip())
 
     @property
     def private_webhooks(self) -> frozenset[str]:

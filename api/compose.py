@@ -195,6 +195,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             scrubber=scrubber,
             experiments=experiments,
             model_folder=model.folder,
+            excluded_owners=settings.excluded_owners,
             second_attempts=_second_attempts(settings),
             learn_gap=learn_gap,
         )

@@ -161,6 +161,8 @@ class Runtime:
     """Folder of the base model, with the questions of its evaluations; without it nights train nothing."""
     start_run: StartRun | None = None
     """Starts runs of other graphs; set by the executor for the runs that it executes."""
+    excluded_owners: frozenset[str] = frozenset()
+    """Owners whose turns no night uses."""
     second_attempts: AttemptBudget | None = None
     """Limits how many bad answers chat tries again from sources; None for none."""
     learn_gap: LearnGap | None = None

@@ -136,13 +136,14 @@ class NightSpec:
         since = request.since or await self._begin(domain, until)
         if since >= until:
             raise ValueError(f"the period is empty: it begins at {since} and ends at {until}")
+        excluded = tuple(sorted(self._runtime.excluded_owners.union(request.options.exclude_owners)))
         return Night(
             id=id,
             domain=domain,
             status="waiting",
             since=since,
             until=until,
-            options=request.options,
+            options=request.options.model_copy(update={"exclude_owners": excluded}),
             began_at=now,
         )
 

@@ -1,5 +1,6 @@
 """A night's input gives its period, its thread cannot change it, and a stopped night can be resumed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +52,14 @@ async def test_what_a_night_by_hand_left_out_is_gone_over_next(spec: NightSpec, 
 async def test_an_assistant_s_options_are_defaults(spec: NightSpec, runtime: Runtime) -> None:
     accepted = await spec.validate_input("n1", {}, {"domain": "rust", "options": {"train": False}})
     assert (accepted["domain"], accepted["options"]["train"]) == ("rust", False)
+
+
+async def test_a_request_cannot_include_owners_that_the_service_excludes(
+    spec: NightSpec, runtime: Runtime
+) -> None:
+    spec._runtime = replace(runtime, excluded_owners=frozenset({"ann", "ben"}))
+    await begin(spec, options={"exclude_owners": ["cem", "ann"]})
+    assert (await runtime.nights.night("n1")).options.exclude_owners == ("ann", "ben", "cem")
 
 
 @pytest.mark.parametrize(
