@@ -66,15 +66,15 @@ _DECIMAL_POINT = frozenset({"en", "zh", "ja", "ko"})
 _UNIT = re.compile(r"[\s-]*(%|[^\W\d_]+)")
 _VALUES = {word: str(value) for value, word in enumerate(SMALL_NUMBERS)}
 _UNITS: Mapping[str, str] = {
-    name: name_roots.split()[0]
-    for name_roots in (
+    name: synonyms.split()[0]
+    for synonyms in (
         "second s sec", "minute min", "hour h hr", "day", "week", "month", "year", "century", "decade",
         "millisecond ms", "kilogram kg", "gram g", "tonne ton", "pound lb", "kilometre kilometer km", "mile",
         "metre meter m", "centimetre centimeter cm", "millimetre millimeter mm", "foot ft feet", "inch",
         "byte b", "kilobyte kb", "megabyte mb", "gigabyte gb", "terabyte tb", "volt v", "watt w", "percent %",
         "degree", "dollar", "euro", "thousand", "million", "billion", "trillion", "litre liter l", "hertz hz",
     )
-    for name in name_roots.split()
+    for name in synonyms.split()
 }  # fmt: skip
 _PAIRS = (
     "increase decrease|rise fall|before after|above below|more less|more fewer|most least|maximum minimum"

@@ -1,4 +1,4 @@
-"""Where preference pairs come from: judged items, corrections, votes, and answers asked for again."""
+"""Where preference pairs come from (judgements, corrections, votes, answers asked for again), and weights."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -49,9 +49,9 @@ class Client:
         """The reply's JSON. Raises Unreachable, Refused."""
         return self._request("PUT", path, json=body)
 
-    def delete(self, path: str, **query: str | int | None) -> None:
-        """Raises Unreachable, Refused."""
-        self._request("DELETE", path, params=_without_none(query))
+    def delete(self, path: str, **query: str | int | None) -> Any:
+        """The reply's JSON; None without a body. Raises Unreachable, Refused."""
+        return self._request("DELETE", path, params=_without_none(query))
 
     def download(self, path: str, **query: str | int | None) -> bytes:
         """The reply's body as it is. Raises Unreachable, Refused."""

@@ -27,6 +27,7 @@ from api.cli import (
     preferences,
     report,
     serve,
+    statements,
     study,
     travel,
     week,
@@ -77,6 +78,9 @@ app.add_typer(
     night.app,
     name="night",
     help="Nights: the service goes over its day. Run, follow, stop, schedule, report.",
+)
+app.add_typer(
+    statements.app, name="statements", help="List what users stated about themselves; forget what one stated."
 )
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")

@@ -47,7 +47,7 @@ def run(
     follow: Annotated[bool, typer.Option("--follow", help="Show its steps until it ends.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start a night now; it waits until the service is quiet."""
+    """Start a night; it waits until the service is quiet, unless --now is given."""
     body: dict[str, Any] = {"domain": domain, "since": since, "until": until}
     body = {name: value for name, value in body.items() if value is not None}
     body["options"] = _options(train) | ({"quiet_requests": ANY_LOAD} if now else {})

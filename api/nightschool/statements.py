@@ -1,4 +1,4 @@
-"""Routes of what users stated about themselves: list it, and forget what one of them stated."""
+"""Routes of statements, what users said about themselves: list them, and forget those of one user."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The steps of a week through the api: annotate, build a preference set, train it, try the adapter."""
+"""Requests of a week to the api: annotate, train a preference set, start an experiment, find adapters."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The verb group of a statement, and English verb forms."""
+"""Words the verb group of a parsed clause, and inflects English verbs."""
 
 from __future__ import annotations
 

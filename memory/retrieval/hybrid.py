@@ -1,4 +1,4 @@
-"""Hybrid retrieval: vector, full-text and graph search, fused into one ranking of passages.
+"""Hybrid retrieval: vector, full-text and graph search, fused into one ranking by a weighted sum of scores.
 
 Passages with low scores are returned too; the critique decides what to do with them.
 """

@@ -1,4 +1,4 @@
-"""Runs Python code from an answer in a separate process, without files, network or other processes.
+"""Starts Python code from an answer in a separate, isolated process (`sandbox_child`); says how it ended.
 
 The child gives up all privileges in new Linux namespaces before it runs a line of the code. Where the
 machine does not allow that, nothing is run and the status is `unavailable`.

@@ -1,4 +1,4 @@
-"""Makes statements of the day's turns, and keeps each user's knowledge of themselves consistent.
+"""Stores what users stated, keeps it consistent, lets it expire, and forgets it.
 
 Safe to repeat: the same turns change nothing the second time.
 """
