@@ -245,7 +245,7 @@ async def test_pruning_keeps_the_latest_state_only(client: LangGraphClient) -> N
 
 async def test_assistants_are_found_by_graph_and_changed_version_by_version(client: LangGraphClient) -> None:
     shipped = await client.assistants.search()
-    assert {assistant["graph_id"] for assistant in shipped} == {"chat", "learn"}
+    assert {assistant["graph_id"] for assistant in shipped} == {"chat", "learn", "night"}
     chat = await client.assistants.get("chat")
     assert await client.assistants.get(chat["assistant_id"]) == chat
     options: Any = {"configurable": {"max_tokens": 2}}
