@@ -23,6 +23,7 @@ from agent.nights.scoring.score import score_turns
 from agent.nights.scoring.scorer import Scorer, standard_scorer
 from agent.nights.scoring.truth_set import truth_set_report
 from agent.nights.statements.consolidate import consolidate as consolidate_turns
+from agent.nights.statements.consolidate import expire
 from agent.nights.topics.find import examine_day
 from agent.nights.topics.membership import topic_name, topics_of
 from graphs.night_gaps import explore_gaps
@@ -150,9 +151,11 @@ async def consolidate(work: StepContext) -> StepResult:
     """Keeps what users stated about themselves, for their own questions only."""
     context = work.runtime
     turns = by_unit([turn for turn in (await _collected(work)).turns if turn.unit is not None])
+    expired = await expire(store=context.nights, semantic=context.semantic, now=context.clock())
     if not turns:
-        return StepResult("skipped", "no turn names a user or a conversation")
-    figures: dict[str, float] = {"new": 0, "repeated": 0, "contradicted": 0, "stale": 0}
+        figures = {"stale": float(expired.stale)}
+        return StepResult("skipped", "no turn names a user or a conversation", figures)
+    figures = {"new": 0.0, "repeated": 0.0, "contradicted": 0.0, "stale": float(expired.stale)}
     for start in range(0, len(turns), BATCH):
         if not work.has_time:
             return StepResult("stopped", f"the window ended after {start} of {len(turns)} turns", figures)

@@ -49,11 +49,6 @@ class GoldenSelection(Record):
     """Ids of pairs of earlier nights that a contradiction puts in doubt; to be withdrawn. One that a person
     approved stays."""
 
-    @property
-    def spot_checks(self) -> tuple[GoldenPair, ...]:
-        """The pairs that people are asked to look at."""
-        return tuple(pair for pair in self.pairs if pair.spot_check)
-
 
 class _Sketched(NamedTuple):
     """A pair with the MinHashes of its texts."""

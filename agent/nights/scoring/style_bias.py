@@ -29,11 +29,6 @@ def style_bias(scorer: Scorer, items: Sequence[TruthItem]) -> dict[str, float]:
     return shifts
 
 
-def is_biased(shifts: Mapping[str, float]) -> bool:
-    """Whether a style is worth more, or less, than is accepted."""
-    return any(abs(shift) >= ACCEPTED for shift in shifts.values())
-
-
 def polite(answer: str) -> str:
     return f"Thank you for your question! I am happy to help. {answer}\n\nI hope this answers your question."
 

@@ -90,7 +90,7 @@ async def consolidate(
         merged = await asyncio.to_thread(merge, known[said[0].unit, said[0].owner], said, now)
         await _keep(merged.changed, store, semantic)
         total = _sum(total, merged.counts)
-    return _sum(total, await expire(store=store, semantic=semantic, now=now))
+    return total
 
 
 def _of_owner(statement: Statement) -> Statement:

@@ -63,11 +63,6 @@ def contradicts(one: Statement, other: Statement) -> bool:
     return not same and not first.denied and _has_one_object(one, first) and _has_one_object(other, second)
 
 
-def subject_of_user(statement: Statement) -> str:
-    """The normalised subject, with `the user` for the speaker's name: it may have been given later."""
-    return key(unnamed(statement.subject, statement.speaker))
-
-
 def _same(first: str, second: str, one: Statement, other: Statement) -> bool:
     """Whether the texts mean the same; a speaker without a name is the unit's user, whatever their name."""
     anonymous = THE_USER in (one.speaker, other.speaker)

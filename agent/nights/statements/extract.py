@@ -78,11 +78,6 @@ def extract_statements(
     return tuple(found)
 
 
-def sentences_of_conversation(utterances: Sequence[Utterance]) -> tuple[str, ...]:
-    """The statements as sentences in the third person, in order and without repetitions. Blocks."""
-    return tuple(dict.fromkeys(statement.text for statement in extract_statements(utterances)))
-
-
 def _readable(text: str) -> str:
     """The message without quoted lines and pictures, with one kind of apostrophe."""
     plain = _PICTURES.sub(" ", _QUOTED_LINE.sub("", text[:LONGEST_MESSAGE])).replace("\u2019", "'")

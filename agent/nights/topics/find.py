@@ -34,24 +34,6 @@ class DayTopics(Record):
     """Questions that are in no topic."""
 
 
-def find_topics(
-    turns: Sequence[Interaction],
-    scores: Mapping[str, AnswerScore],
-    open_gaps: Sequence[Gap],
-    earlier: Sequence[Topic],
-    *,
-    embedder: Embedder,
-    night: Night,
-    now: datetime,
-    feedback: Iterable[Feedback] = (),
-) -> tuple[Topic, ...]:
-    """The topics of `examine_day`."""
-    found = examine_day(
-        turns, scores, open_gaps, earlier, embedder=embedder, night=night, now=now, feedback=feedback
-    )
-    return found.topics
-
-
 def examine_day(
     turns: Sequence[Interaction],
     scores: Mapping[str, AnswerScore],

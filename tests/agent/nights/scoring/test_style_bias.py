@@ -3,7 +3,7 @@
 import pytest
 
 from agent.nights.scoring.scorer import standard_scorer
-from agent.nights.scoring.style_bias import ACCEPTED, STYLES, is_biased, style_bias
+from agent.nights.scoring.style_bias import ACCEPTED, STYLES, style_bias
 from agent.nights.scoring.truth_set import truth_items
 from memory.embedding.embedder import SentenceEmbedder
 
@@ -14,13 +14,7 @@ def test_no_style_moves_the_mean_score_by_half_a_point() -> None:
     scorer = standard_scorer(SentenceEmbedder(), ("i don't know",))
     shifts = style_bias(scorer, truth_items())
     assert shifts.keys() == STYLES.keys()
-    assert not is_biased(shifts), shifts
-
-
-def test_a_style_that_is_worth_more_is_reported() -> None:
-    assert is_biased({"polite": ACCEPTED})
-    assert is_biased({"terse": -ACCEPTED})
-    assert not is_biased({"bullets": ACCEPTED / 2})
+    assert max(map(abs, shifts.values())) < ACCEPTED, shifts
 
 
 def test_styles_change_the_text_and_not_the_words_that_matter() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from agent.nights.statements.consolidate import Consolidation, consolidate, forget_unit, merge
+from agent.nights.statements.consolidate import Consolidation, consolidate, expire, forget_unit, merge
 from agent.nights.statements.extract import extract_statements
 from agent.nights.statements.facts import (
     conversation_passages,
@@ -91,7 +91,7 @@ async def test_a_deadline_that_has_passed_is_stale(
     turns = [turn("The deadline of Apollo is Friday.")]
     await consolidate(turns, store=store, semantic=semantic, now=NOON)
     assert len(await semantic.said("u")) == 1
-    count = await consolidate([], store=store, semantic=semantic, now=NOON + 8 * DAY)
+    count = await expire(store=store, semantic=semantic, now=NOON + 8 * DAY)
     assert count.stale == 1
     assert [s.status for s in await store.statements(unit="u")] == ["stale"]
     assert await semantic.said("u") == ()
