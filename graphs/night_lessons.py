@@ -22,6 +22,7 @@ from memory.server.threads import Threads
 
 MAX_ITEMS = 500
 """Taught questions whose surprise is measured, the latest lessons first."""
+MAX_STATEMENTS = 100_000
 MAX_RUNS = 100
 RECENT_SETS = 20
 """Preference sets that are looked through for one in training."""
@@ -67,7 +68,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
     if kind == "lesson":
         scorer = context.engine if isinstance(context.engine, EndingScorer) else None
         statements = (
-            await context.nights.statements(domain=night.domain, status="current")
+            await context.nights.statements(domain=night.domain, status="current", limit=MAX_STATEMENTS)
             if night.options.teach_statements
             else ()
         )
@@ -89,7 +90,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         domain=night.domain, status="running"
     ):
         return None, "an experiment runs on the domain"
-    turns = (await collect(context.interactions, context.feedback, night)).ids
+    turns = frozenset((await collect(context.interactions, context.feedback, night)).ids)
     evidence = await read_evidence(
         night.domain,
         night.since,
@@ -101,12 +102,12 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
     evidence = await usable_evidence(evidence, context.interactions, context.feedback, night)
     revisions = await context.nights.revisions(domain=night.domain, since=night.since)
     made = night_preferences(
-        [each for each in revisions if each.interaction_id in set(turns)],
+        [each for each in revisions if each.interaction_id in turns],
         evidence,
         domain=night.domain,
         evaluated=evaluated,
         minimum=max(2, night.options.minimum_examples),
-        scores=await context.nights.scores(turns),
+        scores=await context.nights.scores(sorted(turns)),
         since=night.since,
         until=night.until,
     )
