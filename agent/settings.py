@@ -152,8 +152,8 @@ class Settings(BaseSettings):
     ray: str | None = Field(
         None,
         min_length=1,
-        description="Address of a Ray cluster, or `local`, for `make bench-night PARTS=scale`. Nights do not use"
-        " it yet: they work in the api's process.",
+        description="Address of a Ray cluster, or `local`, for `make bench-night PARTS=scale`. Nights do not"
+        " use it yet: they work in the api's process.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of log messages shown."
