@@ -5,29 +5,20 @@ One process writes, others may read. `memory.retrieval.hybrid` combines the two 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import lancedb
-import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import SearchBy, fingerprint, scale_bm25, searchable_text
-from memory.errors import CorruptRecord, StoreUnavailable
+from memory.errors import CorruptRecord
 from memory.records.knowledge import Evidence, Passage
+from memory.vector_tables import MAX_IDS, compact, open_table, quoted, store_errors
 
 TABLE = "passages"
-WRITES_PER_COMPACTION = 20
-"""LanceDB recommends to optimize after more than 20 modifications."""
-KEEP_VERSIONS = timedelta(hours=1)
-"""How long old table versions stay, for readers that started on them."""
-MAX_IDS = 500
-"""Ids in one filter expression."""
 
 
 class LanceEpisodicMemory:
@@ -46,27 +37,10 @@ class LanceEpisodicMemory:
 
         Raises StoreUnavailable, also if the stored vectors do not have the embedder's dimension.
         """
-        schema = pa.schema(
-            [
-                pa.field("id", pa.string(), nullable=False),
-                pa.field("source", pa.string(), nullable=False),
-                pa.field("domain", pa.string(), nullable=False),
-                pa.field("searched", pa.string(), nullable=False),
-                pa.field("body", pa.string(), nullable=False),
-                pa.field("vector", pa.list_(pa.float32(), embedder.dimension), nullable=False),
-            ]
-        )
-        async with store_errors(f"the passages in {path}"):
-            connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
-            if TABLE in (await connection.list_tables()).tables:
-                table = await connection.open_table(TABLE)
-            else:
-                table = await connection.create_table(TABLE, schema=schema)
-            if (await table.schema()).field("vector").type.list_size != embedder.dimension:
-                raise StoreUnavailable(
-                    f"the passages in {path} were embedded by another model: remove the folder and ingest"
-                    " again"
-                )
+        texts = ("id", "source", "domain", "searched", "body")
+        what, remedy = "the passages", "remove the folder and ingest again"
+        table = await open_table(path, TABLE, texts, embedder.dimension, what=what, remedy=remedy)
+        async with store_errors(f"{what} in {path}"):
             if not any("searched" in index.columns for index in await table.list_indices()):
                 await table.create_index("searched", config=FTS())
         return cls(table, embedder)
@@ -146,15 +120,8 @@ class LanceEpisodicMemory:
         return {source: fingerprint(passage_ids) for source, passage_ids in ids.items()}
 
     async def _compact_if_due(self) -> None:
-        """Counts a write and compacts the table regularly: many small fragments make every search slow."""
         self._writes += 1
-        if self._writes % WRITES_PER_COMPACTION == 0:
-            await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
-
-
-def quoted(value: str) -> str:
-    """A string literal for a LanceDB filter; a doubled quote is the dialect's only escape."""
-    return "'" + value.replace("'", "''") + "'"
+        await compact(self._table, self._writes)
 
 
 def _passage(row: dict[str, Any]) -> Passage:
@@ -168,14 +135,3 @@ def _passage(row: dict[str, Any]) -> Passage:
 
 def _score(row: dict[str, Any], by: SearchBy) -> float:
     return min(1.0, max(0.0, 1.0 - row["_distance"])) if by == "vector" else scale_bm25(row["_score"])
-
-
-@asynccontextmanager
-async def store_errors(what: str) -> AsyncIterator[None]:
-    """Turns LanceDB's disk and format errors (OSError, RuntimeError, ValueError) into StoreUnavailable."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        raise StoreUnavailable(
-            f"{what}: LanceDB failed; check that its folder is writable and has space ({error})"
-        ) from error

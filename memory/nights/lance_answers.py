@@ -5,18 +5,15 @@ One process writes, others may read.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import lancedb
-import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
-from memory.episodic.lance import KEEP_VERSIONS, MAX_IDS, WRITES_PER_COMPACTION, quoted, store_errors
-from memory.errors import CorruptRecord, StoreUnavailable
+from memory.errors import CorruptRecord
 from memory.records.nights import ArchivedAnswer
+from memory.vector_tables import MAX_IDS, compact, open_table, quoted, store_errors
 
 TABLE = "answers"
 _WHAT = "the archived answers"
@@ -38,25 +35,14 @@ class LanceAnswerArchive:
 
         Raises StoreUnavailable, also if the stored vectors do not have the embedder's dimension.
         """
-        schema = pa.schema(
-            [
-                pa.field("id", pa.string(), nullable=False),
-                pa.field("domain", pa.string(), nullable=False),
-                pa.field("body", pa.string(), nullable=False),
-                pa.field("vector", pa.list_(pa.float32(), embedder.dimension), nullable=False),
-            ]
+        table = await open_table(
+            path,
+            TABLE,
+            ("id", "domain", "body"),
+            embedder.dimension,
+            what=_WHAT,
+            remedy="remove the folder; the next nights fill it again",
         )
-        async with store_errors(f"the archived answers in {path}"):
-            connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
-            if TABLE in (await connection.list_tables()).tables:
-                table = await connection.open_table(TABLE)
-            else:
-                table = await connection.create_table(TABLE, schema=schema)
-            if (await table.schema()).field("vector").type.list_size != embedder.dimension:
-                raise StoreUnavailable(
-                    f"the archived answers in {path} were embedded by another model: remove the folder; the"
-                    " next nights fill it again"
-                )
         return cls(table, embedder)
 
     async def add(self, answers: Sequence[ArchivedAnswer]) -> int:
@@ -106,10 +92,8 @@ class LanceAnswerArchive:
         return removed
 
     async def _compact_if_due(self) -> None:
-        """Counts a write and compacts the table regularly: many small fragments make every search slow."""
         self._writes += 1
-        if self._writes % WRITES_PER_COMPACTION == 0:
-            await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
+        await compact(self._table, self._writes)
 
 
 def _answer(row: dict[str, Any]) -> ArchivedAnswer:

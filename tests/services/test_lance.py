@@ -8,8 +8,9 @@ import lancedb
 import pytest
 
 from memory.embedding.embedder import HashingEmbedder
-from memory.episodic.lance import WRITES_PER_COMPACTION, LanceEpisodicMemory
+from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StoreUnavailable
+from memory.vector_tables import WRITES_PER_COMPACTION
 from tests.support.documents import passage
 
 pytestmark = pytest.mark.services

@@ -1,0 +1,62 @@
+"""LanceDB tables of texts with vectors: opens and compacts them, and translates their errors."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import lancedb
+import pyarrow as pa  # type: ignore[import-untyped]
+from lancedb.table import AsyncTable
+
+from memory.errors import StoreUnavailable
+
+WRITES_PER_COMPACTION = 20
+"""LanceDB recommends to optimize after more than 20 modifications."""
+KEEP_VERSIONS = timedelta(hours=1)
+"""How long old table versions stay, for readers that started on them."""
+MAX_IDS = 500
+"""Ids in one filter expression."""
+
+
+async def open_table(
+    path: Path | str, name: str, texts: Sequence[str], dimension: int, *, what: str, remedy: str
+) -> AsyncTable:
+    """Opens a table of a folder or an s3:// URL, and creates it if missing.
+
+    It has these text columns and a `vector`. `what` names its rows in messages. Raises StoreUnavailable, with
+    `remedy` if the stored vectors have another dimension.
+    """
+    fields = [pa.field(text, pa.string(), nullable=False) for text in texts]
+    vector = pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)
+    async with store_errors(f"{what} in {path}"):
+        connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
+        if name in (await connection.list_tables()).tables:
+            table = await connection.open_table(name)
+        else:
+            table = await connection.create_table(name, schema=pa.schema([*fields, vector]))
+        if (await table.schema()).field("vector").type.list_size != dimension:
+            raise StoreUnavailable(f"{what} in {path} were embedded by another model: {remedy}")
+    return table
+
+
+async def compact(table: AsyncTable, writes: int) -> None:
+    """Compacts the table after every WRITES_PER_COMPACTION: many small fragments make every search slow."""
+    if writes % WRITES_PER_COMPACTION == 0:
+        await table.optimize(cleanup_older_than=KEEP_VERSIONS)
+
+
+def quoted(value: str) -> str:
+    """A string literal for a LanceDB filter; a doubled quote is the dialect's only escape."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@asynccontextmanager
+async def store_errors(what: str) -> AsyncIterator[None]:
+    """Turns LanceDB's disk and format errors (OSError, RuntimeError, ValueError) into StoreUnavailable."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise StoreUnavailable(
+            f"{what}: LanceDB failed; check that its folder is writable and has space ({error})"
+        ) from error
