@@ -34,21 +34,21 @@ often by chance, and taste changes the length."""
 class Scale(Record):
     """How much happens in a week."""
 
-    rounds: int = 2
+    rounds: int = 1
     """Prompts of each user before the week's training."""
-    sampled: int = 450
+    sampled: int = 240
     """Interactions to annotate."""
-    least_pairs: int = 150
+    least_pairs: int = 100
     """Fewer than the product's 500: a week has 300 users, and a careless annotator's part is left out."""
-    trial_rounds: int = 6
+    trial_rounds: int = 2
     """Prompts of each user during the experiment, at most; it is checked after each."""
     minimum: int = 60
     """Units per variant before the experiment decides."""
     planned: int = 600
     """Units after which the experiment would stop: more than there are, so that the rounds end it."""
-    held_out: int = 150
+    held_out: int = 80
     """Prompts on which answers are compared."""
-    known: int = 200
+    known: int = 120
     """Known questions of the model's card that are asked."""
 
 
