@@ -12,7 +12,7 @@ from api.callers import Caller, scope_of
 from api.compose import Service, ServiceDep
 from api.errors import Forbidden, Unauthorized
 from memory.errors import UnknownThread
-from memory.server.keys import Scope
+from memory.server.keys import LOCAL_OPERATOR, Scope
 from memory.server.threads import unknown
 
 BEARER = HTTPBearer(
@@ -31,7 +31,7 @@ async def authenticate(
 ) -> Caller:
     """The caller of the request. Raises Unauthorized."""
     if not await service.keys.required():
-        return Caller(owner=None, allows=lambda scope: True)
+        return Caller(name=LOCAL_OPERATOR, owner=None, allows=lambda scope: True)
     token = bearer.credentials if bearer is not None else header
     key = await service.keys.find(token) if token else None
     if key is None:
@@ -39,7 +39,8 @@ async def authenticate(
         raise Unauthorized(
             f"{problem}: send one made by `nightschool keys create` as a bearer token or x-api-key"
         )
-    return Caller(owner=None if key.allows("admin") else key.owner, allows=key.allows)
+    owner = None if key.allows("admin") else key.owner
+    return Caller(name=key.owner, owner=owner, allows=key.allows)
 
 
 CallerDep = Annotated[Caller, Depends(authenticate)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.errors import Forbidden
-from memory.server.keys import Scope
+from memory.server.keys import LOCAL_OPERATOR, Scope
 
 GRAPH_SCOPES: dict[str, Scope] = {"learn": "learn", "night": "learn"}
 """Scopes of graphs; all others need `chat`."""
@@ -22,10 +22,18 @@ def scope_of(graph_id: str) -> Scope:
 class Caller:
     """The caller of a request."""
 
+    name: str
+    """Owner of its key, also an admin's; LOCAL_OPERATOR where authentication is off. Records of who approved,
+    promoted or cancelled have this name, never one from the request."""
     owner: str | None
     """Owner of the threads that it sees and creates. None sees all: an admin, or authentication is off."""
     allows: Callable[[Scope], bool]
     """Whether its key has a scope."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether authentication is off, so that there is only one person."""
+        return self.name == LOCAL_OPERATOR
 
     @property
     def hidden_graphs(self) -> tuple[str, ...]:

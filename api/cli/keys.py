@@ -23,7 +23,7 @@ T = TypeVar("T")
 @app.command()
 def create(
     scope: Annotated[
-        str, typer.Option(help="chat, annotate, learn or admin; each includes those before it.")
+        str, typer.Option(help="chat, annotate, learn, approve or admin; each includes those before it.")
     ],
     owner: Annotated[
         str, typer.Option(help="Owner whose threads the key sees; an owner may have several keys.")
@@ -34,7 +34,10 @@ def create(
 
     if scope not in SCOPES:
         stop(f"no scope {scope!r}: use {', '.join(SCOPES)}", BAD_INPUT)
-    made, text = _with_keys(lambda keys: keys.create(owner, scope))
+    try:
+        made, text = _with_keys(lambda keys: keys.create(owner, scope))
+    except ValueError as error:
+        stop(str(error), BAD_INPUT)
     console().print(text, markup=False)
     typer.echo(f"Key {made.id} of {owner}, scope {scope}: keep it, it cannot be shown again.", err=True)
 

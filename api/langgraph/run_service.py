@@ -15,6 +15,7 @@ from graphs.server.run_spec import RunSpec
 from memory.errors import AlreadyExists, StorageError, UnknownCron, WebhookFailed
 from memory.server.assistants import Assistant, Assistants
 from memory.server.crons import Crons
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.runs import ThreadRun
 from memory.server.threads import Json, unknown
 from memory.server.webhooks import UnknownHost, Webhooks
@@ -97,7 +98,9 @@ class RunService:
         fields: Json = {"assistant_id": cron.assistant_id, "metadata": cron.metadata | {"cron_id": cron_id}}
         if cron.thread_id is None:
             fields["on_completion"] = cron.on_run_completed
-        caller = Caller(owner=cron.owner, allows=lambda scope: True)  # checked when the cron was created
+        caller = Caller(  # its scope was checked when the cron was created
+            name=cron.owner or LOCAL_OPERATOR, owner=cron.owner, allows=lambda scope: True
+        )
         run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, firing_id))
         try:
             await self.start(

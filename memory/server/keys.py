@@ -17,9 +17,11 @@ from memory.errors import UnknownKey
 from memory.records.base import Record
 from memory.server.threads import moment
 
-Scope = Literal["chat", "annotate", "learn", "admin"]
-SCOPES: tuple[Scope, ...] = ("chat", "annotate", "learn", "admin")
+Scope = Literal["chat", "annotate", "learn", "approve", "admin"]
+SCOPES: tuple[Scope, ...] = ("chat", "annotate", "learn", "approve", "admin")
 """In ascending order: each scope includes those before it."""
+LOCAL_OPERATOR = "local operator"
+"""The name of everyone who calls a service without keys. No key may have this owner."""
 PREFIX = "nsk_"
 SECRET_BYTES = 32
 """Random enough that the stored digest needs no salt."""
@@ -51,7 +53,12 @@ class ApiKeys:
         self._required: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=CACHE_SECONDS, timer=timer)
 
     async def create(self, owner: str, scope: Scope) -> tuple[ApiKey, str]:
-        """Creates a key; returns it with its secret text, which cannot be retrieved later."""
+        """Creates a key; returns it with its secret text, which cannot be retrieved later.
+
+        Raises ValueError for an owner's name that is empty or reserved.
+        """
+        if not owner.strip() or owner == LOCAL_OPERATOR:
+            raise ValueError(f"owner {owner!r}: use the name of a person or an application")
         text = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         now = self._database.now()
         key = ApiKey(id=uuid.uuid4().hex[:12], owner=owner, scope=scope, created_at=now)

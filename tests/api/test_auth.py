@@ -57,6 +57,7 @@ async def test_a_service_with_keys_answers_only_those_that_work(client: httpx.As
         ("chat", (200, 403, 403, 403)),
         ("annotate", (200, 200, 403, 403)),
         ("learn", (200, 200, 200, 403)),
+        ("approve", (200, 200, 200, 403)),
         ("admin", (200, 200, 200, 200)),
     ],
 )

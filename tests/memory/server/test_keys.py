@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from memory.database.database import Database, open_database
-from memory.server.keys import CACHE_SECONDS, ApiKeys
+from memory.server.keys import CACHE_SECONDS, LOCAL_OPERATOR, ApiKeys
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
 
 __all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
@@ -52,3 +52,9 @@ async def test_a_revoked_key_is_not_found_once_the_cache_has_expired(database: D
     now[0] = CACHE_SECONDS + 0.1
     assert await keys.find(text) is None
     assert await keys.required()
+
+
+async def test_no_key_has_the_name_of_the_local_operator(database: Database) -> None:
+    for name in (LOCAL_OPERATOR, " "):
+        with pytest.raises(ValueError, match="use the name of a person"):
+            await ApiKeys(database).create(name, "chat")
