@@ -20,6 +20,7 @@ from api.nightschool import (
     adapters,
     annotation,
     annotation_batches,
+    audit,
     calibrations,
     documents,
     experiments,
@@ -54,7 +55,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
     ),
     "annotate": (annotation,),
     "learn": (learn, gaps, documents, night_schedules, nights, night_review),
-    "admin": (adapters, calibrations, experiments, annotation_batches, preferences, statements),
+    "admin": (adapters, audit, calibrations, experiments, annotation_batches, preferences, statements),
 }
 """Modules with routes, by the scope that their callers need. Health routes need none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]

@@ -68,6 +68,7 @@ from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
 from memory.semantic.falkor import FalkorSemanticMemory
 from memory.server.assistants import Assistants
+from memory.server.audit import HEADS
 from memory.server.crons import Crons
 from memory.server.keys import ApiKeys
 from memory.server.store import ItemStore, open_item_store
@@ -198,6 +199,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             excluded_owners=settings.excluded_owners,
             second_attempts=_second_attempts(settings),
             learn_gap=learn_gap,
+            audit_heads=settings.path(HEADS),
         )
         retention = interaction_retention(runtime.interactions, settings.interactions_kept, runtime.clock)
         saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))

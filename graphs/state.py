@@ -42,6 +42,7 @@ from memory.records.interactions import ChatOutcome, Gap, Intent, Uncertainty, U
 from memory.records.knowledge import Citation, Critique, Findings
 from memory.records.runs import Approval, Job, JobKind, Lesson, Outcome
 from memory.semantic.base import SemanticMemory
+from memory.server.audit import AuditLog
 
 ApprovalPolicy = Literal["auto", "human"]
 StartRun = Callable[[Any], Awaitable[Any]]
@@ -169,6 +170,13 @@ class Runtime:
     """How nights start learn runs; None where they cannot."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """How nights wait, in seconds."""
+    audit_heads: Path | None = None
+    """File of the audit log's hashes; None for none."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """The log of who approved, promoted, forgot or granted what."""
+        return AuditLog(self.database, self.audit_heads)
 
 
 class Event(Record):

@@ -13,6 +13,7 @@ from api.cli import (
     ab,
     adapters,
     annotate,
+    audit,
     calibrate,
     chat,
     doctor,
@@ -83,6 +84,7 @@ app.add_typer(
     statements.app, name="statements", help="List what users stated about themselves; forget what one stated."
 )
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
+app.add_typer(audit.app, name="audit", help="List and verify who approved, promoted, forgot or granted what.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
 app.add_typer(
     adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."

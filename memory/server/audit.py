@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from memory.records.base import Record, digest_of
 
 log = logging.getLogger(__name__)
 
+HEADS = "audit.heads"
+"""Name of the file with each row's number and hash, in the home folder."""
 FIRST_PREVIOUS = "0" * 64
 """What the first row holds as the hash of the row before it."""
 LOCK = 0x6175646974
@@ -127,7 +129,7 @@ class AuditLog:
         if by is not None:
             query = query.where(AUDIT_LOG.c.by == by)
         if since is not None:
-            query = query.where(AUDIT_LOG.c.time >= since.astimezone(UTC).timestamp())
+            query = query.where(AUDIT_LOG.c.time >= since.timestamp())
         async with self._database.begin() as connection:
             return tuple(_row(each) for each in (await connection.execute(query)).mappings())
 
