@@ -20,6 +20,7 @@ StorageError
 +-- RunLost               another process has taken over the run
 +-- RollbackAsked         a rollback was requested just before the run ended
 +-- UnknownKey            no API key with this id exists
++-- UnknownGrant          the owner has no grant on this domain
 +-- UnknownCron           no cron with this id exists
 +-- UnknownNight          no night with this id exists
 +-- UnknownRevision       no revision with this id exists, or not any more
@@ -98,6 +99,10 @@ class ThreadBusy(StorageError):
 
 class UnknownKey(StorageError):
     """No API key with this id exists."""
+
+
+class UnknownGrant(StorageError):
+    """The owner has no grant on this domain."""
 
 
 class UnknownCron(StorageError):

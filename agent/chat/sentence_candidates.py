@@ -96,6 +96,8 @@ class SentenceCandidate(Record):
             start=self.passage.start + self.start,
             end=self.passage.start + self.end,
             quote=self.text,
+            domain=self.passage.domain,
+            owner=self.passage.owner,
         )
 
 

@@ -35,10 +35,12 @@ GAPS = Table(
     Column("merged_into", Text),
     Column("opened_at", Float, nullable=False),
     Column("body", JSON, nullable=False),
+    Column("owner", Text),
     Index(
         "one_gap_per_question",
         "domain",
         "question_key",
+        text("coalesce(owner, '')"),
         unique=True,
         sqlite_where=NOT_CLOSED,
         postgresql_where=NOT_CLOSED,
@@ -131,6 +133,15 @@ API_KEYS = Table(
     Column("digest", Text, nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float),
+)
+
+GRANTS = Table(
+    "grants",
+    METADATA,
+    Column("owner", Text, primary_key=True),
+    Column("domain", Text, primary_key=True),
+    Column("write", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
 )
 
 CRONS = Table(

@@ -13,11 +13,13 @@ class Passage(Record):
 
     id: str
     source: str
-    """Path or URL of the document."""
+    """URL of the document, or its path below the folder that was ingested."""
     title: str
     section: str = ""
     """Headings above the passage, outermost first, joined by ` > `."""
     domain: Domain
+    owner: str | None = None
+    """Owner of the key that added the document; None if it is shared."""
     text: str
     start: int
     end: int
@@ -34,6 +36,8 @@ class Fact(Record):
     """The verb phrase or attribute as written in the text, such as `was built in` or `maximum load`."""
     object: str
     domain: Domain
+    owner: str | None = None
+    """Owner of its document; None if that is shared."""
     passage_id: str
     source: str
     sentence: str
@@ -78,6 +82,10 @@ class Citation(Record):
     start: int
     end: int
     quote: str
+    domain: Domain | None = None
+    """Domain of the document; None for what the user said."""
+    owner: str | None = None
+    """Owner of the document; None if it is shared."""
 
 
 class Critique(Record):
