@@ -13,6 +13,8 @@ TOGETHER = 24
 """Users who wait for an answer at once."""
 TEMPERATURE = 0.9
 """Of an answer that is asked for again; the first one is greedy."""
+MAX_TOKENS = 160
+"""What the users' application asks for at most: about as many as the words from which an answer is long."""
 
 
 class Traffic(Record):
@@ -59,16 +61,20 @@ async def chat_round(
 async def _visit(client: Client, user: User, prompt: str, label: str, inverted: float) -> Traffic:
     draw = drawn(label, user.name)
     messages = [user_message(prompt)]
-    answer = await client.chat(messages, user=user.name)
+    answer = await client.chat(messages, user=user.name, max_tokens=MAX_TOKENS)
     done = clicks(user, _worth(user, answer), draw, inverted=inverted)
     seen = await _send(client, user, answer, done)
     if done.regenerates:
         answer = await client.chat(
-            messages, user=user.name, temperature=TEMPERATURE, seed=draw.randrange(2**31)
+            messages,
+            user=user.name,
+            temperature=TEMPERATURE,
+            seed=draw.randrange(2**31),
+            max_tokens=MAX_TOKENS,
         )
     elif done.continues:
         messages += [{"role": "assistant", "content": answer.text}, user_message(draw.choice(FOLLOW_UPS))]
-        answer = await client.chat(messages, user=user.name)
+        answer = await client.chat(messages, user=user.name, max_tokens=MAX_TOKENS)
     else:
         return seen
     last = clicks(user, _worth(user, answer), draw, inverted=inverted)

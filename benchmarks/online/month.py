@@ -15,9 +15,9 @@ from agent.concurrency import gather_limited
 from agent.grading import is_correct
 from agent.models.card import GeneralQuestion
 from benchmarks.online import steps
-from benchmarks.online.chatting import TOGETHER, Traffic, chat_round
+from benchmarks.online.chatting import MAX_TOKENS, TOGETHER, Traffic, chat_round
 from benchmarks.online.client import Client, Json, Refused, now, user_message
-from benchmarks.online.population import INVERTED, User, annotators, win_rate
+from benchmarks.online.population import INVERTED, User, annotators, drawn, win_rate
 from benchmarks.online.questions import Prompts
 from benchmarks.online.records import Week, Weeks
 from benchmarks.online.tastes import POPULATION
@@ -34,26 +34,36 @@ often by chance, and taste changes the length."""
 class Scale(Record):
     """How much happens in a week."""
 
+    active: int = 150
+    """Users who chat in a round; who, is drawn anew each time."""
     rounds: int = 1
-    """Prompts of each user before the week's training."""
-    sampled: int = 240
+    """Rounds before the week's training."""
+    sampled: int = 160
     """Interactions to annotate."""
-    least_pairs: int = 100
-    """Fewer than the product's 500: a week has 300 users, and a careless annotator's part is left out."""
+    least_pairs: int = 60
+    """Fewer than the product's 500: few users are active, and a careless annotator's part is left out."""
     trial_rounds: int = 2
-    """Prompts of each user during the experiment, at most; it is checked after each."""
+    """Rounds during the experiment, at most; it is checked after each."""
     minimum: int = 60
     """Units per variant before the experiment decides."""
     planned: int = 600
     """Units after which the experiment would stop: more than there are, so that the rounds end it."""
-    held_out: int = 80
+    held_out: int = 60
     """Prompts on which answers are compared."""
-    known: int = 120
+    known: int = 100
     """Known questions of the model's card that are asked."""
 
 
 QUICK = Scale(
-    rounds=1, sampled=40, least_pairs=10, trial_rounds=1, minimum=5, planned=30, held_out=30, known=20
+    active=30,
+    rounds=1,
+    sampled=40,
+    least_pairs=10,
+    trial_rounds=1,
+    minimum=5,
+    planned=30,
+    held_out=30,
+    known=20,
 )
 
 
@@ -129,9 +139,10 @@ class Month:
 
     async def _round(self, week: int, turn: int, poisoned: bool) -> Traffic:
         label = f"{self.seed}-{week}-{turn}"
-        asked = self.prompts.asked(len(self.users), label)
+        users = drawn(label).sample(self.users, min(self.scale.active, len(self.users)))
+        asked = self.prompts.asked(len(users), label)
         inverted = INVERTED if poisoned else 0.0
-        return await chat_round(self.client, self.users, asked, label=label, inverted=inverted)
+        return await chat_round(self.client, users, asked, label=label, inverted=inverted)
 
     async def _train(self, week: Week, watch: Stopwatch) -> Week:
         """Builds the week's preference set and trains it."""
@@ -218,7 +229,11 @@ class Month:
         if model not in self._answers:
             prompts = self.prompts.held_out(self.scale.held_out, self.seed)
             answers = await gather_limited(
-                (partial(self.client.chat, [user_message(p)], model=model) for p in prompts), TOGETHER
+                (
+                    partial(self.client.chat, [user_message(p)], model=model, max_tokens=MAX_TOKENS)
+                    for p in prompts
+                ),
+                TOGETHER,
             )
             self._answers[model] = [(answer.text, answer.citations) for answer in answers]
         return self._answers[model]
