@@ -10,6 +10,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agent.engines.vllm.address import unix_url
+from memory import unix_sockets
 from memory.records.base import Domain
 from memory.records.interactions import UnsurePolicy
 
@@ -42,10 +44,12 @@ class Settings(BaseSettings):
         " `scripted` is a fake without a model that knows no answer, for trying everything else.",
     )
     engine_url: str | None = Field(
-        None, description="Base URL of a running vLLM server; default: `nightschool up` starts one."
+        None,
+        description="Base URL of a running vLLM server, or `unix:` and the path of its socket; default:"
+        " `nightschool up` starts one on a socket in the home folder.",
     )
-    engine_port: int = Field(
-        8100, ge=1, le=65535, description="Port of the vLLM server that `nightschool up` starts."
+    engine_key: SecretStr = Field(
+        SecretStr("none"), description="API key of the vLLM server at engine_url (its VLLM_API_KEY)."
     )
     engine_timeout: float = Field(
         300.0,
@@ -143,7 +147,7 @@ class Settings(BaseSettings):
     training_minutes: float = Field(
         30.0,
         gt=0,
-        description="Minutes that a learn run waits for each lesson's training.",
+        description="Minutes without progress in a lesson's training after which a learn run stops waiting.",
     )
     interactions_days: int = Field(
         90, ge=1, le=3650, description="Days that chat turns and their feedback are kept."
@@ -212,8 +216,13 @@ class Settings(BaseSettings):
 
     @property
     def vllm_url(self) -> str:
-        """Base URL of the vLLM server in use."""
-        return self.engine_url or f"http://127.0.0.1:{self.engine_port}"
+        """Base URL of the vLLM server in use; `unix:` and a path for the one that `nightschool up` starts."""
+        return self.engine_url or unix_url(self.engine_socket)
+
+    @property
+    def engine_socket(self) -> Path:
+        """Unix socket of the vLLM server that `nightschool up` starts."""
+        return unix_sockets.socket_path(self.path("engine"), "engine.sock")
 
     @property
     def relational_url(self) -> str:

@@ -33,7 +33,7 @@ async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
 
 
 async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Waits for the trainer's result and reports its progress; stops the run after the training limit.
+    """Waits for the trainer's result and reports its progress; stops the run when there is none for too long.
 
     The update repeats the progress that was streamed, in the same order, so that events keep their numbers.
     Raises NotTeachable if the job is unfinished and the model cannot be taught, so that no trainer runs.
@@ -41,22 +41,22 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
     context = runtime.context
     digest, limit = state["job"].digest, context.limits.training_seconds
     lines: list[Event] = []
-    last = None
+    last, progressed_at = None, state["handed_over_at"]
     while (result := await context.outbox.result(digest)) is None:
         require_teachable(context.card)
         progress = await context.outbox.progress(digest)
         mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
         # One line per percent, because all are stored; `hand_over` has reported the waiting.
         if progress.phase != "waiting" and mark != last:
-            last = mark
+            last, progressed_at = mark, context.clock()
             share = f" {progress.done}/{progress.total}" if progress.total else ""
             text = f"{progress.phase}{share} {progress.message}".strip()
             counts = {"done": progress.done, "total": progress.total} | lessons.progress_figures(state)
             lines.append(event(context, "train", text, **counts))
             runtime.stream_writer(lines[-1])
-        if (context.clock() - state["handed_over_at"]).total_seconds() > limit:
+        if (context.clock() - progressed_at).total_seconds() > limit:
             reason = (
-                f"the trainer did not finish within {limit:.0f} s: check that `nightschool worker` runs; "
+                f"the trainer made no progress for {limit:.0f} s: check that `nightschool worker` runs; "
                 "the job stays queued, and learning the same again waits for it"
             )
             return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}

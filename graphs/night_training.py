@@ -54,18 +54,20 @@ async def train(work: StepContext) -> StepResult:
 
 
 async def await_training(work: StepContext) -> StepResult:
-    """Waits for the trainer's result, reporting its progress, until its time limit or the window's end."""
+    """Waits for the trainer's result, reporting its progress, until that stops or the window ends."""
     context, kind = work.runtime, _kind_in_training(work)
     digest, limit = work.night.handed_over[kind], context.limits.training_seconds
-    lines, last = _lines(work), None
+    lines, last, progressed_at = _lines(work), None, work.state["handed_over_at"]
     while (result := await context.outbox.result(digest)) is None:
         progress = await context.outbox.progress(digest)
         mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
         if mark != last:
+            if progress.phase != "waiting":
+                progressed_at = context.clock()
             last = mark
             work.say(f"{kind}: {progress.phase} {progress.message}".strip(), percent=mark[1])
-        if (context.clock() - work.state["handed_over_at"]).total_seconds() > limit:
-            lines[kind] = f"the trainer did not finish within {limit:.0f} s; the job stays queued"
+        if (context.clock() - progressed_at).total_seconds() > limit:
+            lines[kind] = f"the trainer made no progress for {limit:.0f} s; the job stays queued"
             return StepResult("failed", _text(lines), _figures(work))
         if not work.has_time:
             lines[kind] = "the window ended while the trainer worked; the job stays queued"

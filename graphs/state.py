@@ -3,7 +3,7 @@
 import asyncio
 import operator
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from agent.chat.abstention import AbstentionReason
 from agent.chat.routing import Route, Routes
 from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
 from agent.experiments.active import ActiveExperiments
-from agent.feedback.scrubbing import Scrubber
+from agent.privacy.scrubbing import Scrubber
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
@@ -34,6 +34,7 @@ from memory.feedback.interactions import InteractionLog
 from memory.nights.answers import AnswerArchive
 from memory.nights.store import NightStore
 from memory.outbox.base import Outbox, TrainingResult
+from memory.records.access import SHARED, Access
 from memory.records.adapters import Adapter
 from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
@@ -43,6 +44,7 @@ from memory.records.knowledge import Citation, Critique, Findings
 from memory.records.runs import Approval, Job, JobKind, Lesson, Outcome
 from memory.semantic.base import SemanticMemory
 from memory.server.audit import AuditLog
+from memory.server.grants import Grants
 
 ApprovalPolicy = Literal["auto", "human"]
 StartRun = Callable[[Any], Awaitable[Any]]
@@ -68,7 +70,7 @@ class Limits(Record):
     """Seconds of work, such as exploring and writing, after which the circuit breaker ends the run. Waiting
     for approval does not count, and training has its own limit."""
     training_seconds: float = 1800.0
-    """Limit for training one lesson."""
+    """Longest wait for any progress in the training of a lesson."""
     poll_seconds: float = 0.5
     facts_per_lesson: int = 240
     lessons_per_run: int = 8
@@ -132,6 +134,8 @@ class Runtime:
     nights: NightStore
     answers: AnswerArchive
     """Good answers, which chat may give again to the same question."""
+    grants: Grants
+    """Who may use closed domains."""
     pseudonym_key: str
     """Key of the pseudonyms of users, kept in the database."""
     outbox: Outbox
@@ -156,6 +160,8 @@ class Runtime:
     """Takes personal data out of what is logged."""
     owner: str | None = None
     """Owner of what a chat turn logs: that of the request, authenticated, and never read from a state."""
+    access: Access = SHARED
+    """What the run or request may read and write; by `owner`, see `for_owner`."""
     experiments: ActiveExperiments | None = None
     """The running experiments; None where no experiments are run."""
     model_folder: Path | None = None
@@ -172,6 +178,10 @@ class Runtime:
     """How nights wait, in seconds."""
     audit_heads: Path | None = None
     """File of the audit log's hashes; None for none."""
+
+    async def for_owner(self, owner: str | None) -> "Runtime":
+        """The runtime of one owner's runs and requests; None for an admin. Raises StoreUnavailable."""
+        return replace(self, owner=owner, access=await self.grants.access(owner))
 
     @property
     def audit(self) -> AuditLog:
@@ -300,7 +310,6 @@ class ChatState(TypedDict, total=False):
     """Why the sources did not help, or that they contradict each other."""
     doubtful: tuple[str, ...]
     """Keywords of the question and of unsure tokens in the answer."""
-    findings: Findings | None
     citations: tuple[Citation, ...]
     outcome: ChatOutcome
     tool_calls: tuple[ToolCall, ...]

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from graphs.learn import build
 from graphs.state import Limits, RequestedLimits
 from memory.checkpoints.connect import serializer
-from memory.outbox.base import TrainingResult
+from memory.outbox.base import Progress, TrainingResult
 from memory.records.runs import Approval, LessonsDone
 from tests.graphs.conftest import LIMITS, Clock
 from tests.support.learn_graph import CONFIG, beginning, run
@@ -230,6 +231,33 @@ async def test_the_time_limit_is_for_each_lesson(school: School, clock: Clock) -
     trainer = Slow(runtime.registry)  # type: ignore[arg-type]
     state = await run(replace(runtime, outbox=trainer), TOPIC)
     assert state["outcome"].status == "learned"
+
+
+@pytest.mark.parametrize(("progresses", "status"), [(True, "learned"), (False, "stopped")])
+async def test_a_slow_trainer_is_waited_for_as_long_as_it_progresses(
+    school: School, clock: Clock, progresses: bool, status: str
+) -> None:
+    runtime, _ = school()
+    seconds = runtime.limits.training_seconds / 2 + 1
+
+    class Slow(FakeTrainer):
+        polls = 0
+
+        async def result(self, digest: str) -> TrainingResult | None:
+            if digest not in self.ended and self.polls % 5 < 4:
+                return None
+            return await super().result(digest)
+
+        async def progress(self, digest: str) -> Progress:
+            self.polls += 1
+            clock.advance(seconds)
+            return Progress(phase="training", done=self.polls if progresses else 0, total=50)
+
+    limits = runtime.limits.model_copy(update={"poll_seconds": 0.0})
+    trainer = Slow(runtime.registry)  # type: ignore[arg-type]
+    state = await run(replace(runtime, outbox=trainer, limits=limits), TOPIC)
+    assert state["outcome"].status == status
+    assert progresses or "made no progress" in state["outcome"].reason
 
 
 def test_the_recursion_limit_grows_with_the_lessons() -> None:
