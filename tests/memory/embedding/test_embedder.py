@@ -1,13 +1,18 @@
 """The embedders' own ways; what every embedder does is in tests/conformance/test_embedder.py."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from memory.embedding.embedder import HashingEmbedder, SentenceEmbedder
+from memory.embedding import embedder as embedder_module
+from memory.embedding.embedder import SLICE_TEXTS, HashingEmbedder, SentenceEmbedder, _fits, _slices
+from memory.embedding.minilm import MiniLM
 
 
 @settings(deadline=None)
@@ -50,3 +55,47 @@ def test_texts_that_several_threads_embed_at_once_get_their_own_vectors() -> Non
     assert all(vectors.shape == (1, 384) for vectors in together)
     for vectors, expected in zip(together, alone * 6, strict=True):
         assert np.allclose(vectors[0], expected, atol=1e-5)
+
+
+def test_a_question_goes_before_the_next_slice_of_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a document of thousands of passages would stall every chat that looks something up."""
+    embedder = SentenceEmbedder()
+    embedder.embed(["warm"])
+    batches: list[list[str]] = []
+    first_slice, asked = threading.Event(), threading.Event()
+
+    def encode_slowly(model: MiniLM, texts: list[str]) -> NDArray[np.float32]:
+        batches.append(texts)
+        first_slice.set()
+        assert asked.wait(10)
+        return np.zeros((len(texts), 384), dtype=np.float32)
+
+    monkeypatch.setattr(embedder_module, "encode", encode_slowly)
+    with ThreadPoolExecutor(2) as threads:
+        document = threads.submit(embedder.embed, [f"# Heading {n}" for n in range(5 * SLICE_TEXTS)])
+        assert first_slice.wait(10)
+        question = threads.submit(embedder.embed, ["What is a zorble?"])
+        while not embedder._single:
+            time.sleep(0.001)
+        asked.set()
+        question.result(10)
+        document.result(10)
+    assert batches[1] == ["What is a zorble?"]
+    assert max(map(len, batches)) <= SLICE_TEXTS
+
+
+@given(st.lists(st.text(max_size=3000), max_size=100))
+def test_slices_hold_each_text_once_and_are_short(texts: list[str]) -> None:
+    slices = list(_slices(texts))
+    assert sorted(row for rows in slices for row in rows) == list(range(len(texts)))
+    assert all(_fits([texts[row] for row in rows]) or len(rows) == 1 for rows in slices)
+
+
+def test_a_failed_turn_leaves_the_embedder_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = SentenceEmbedder()
+    with monkeypatch.context() as broken:
+        broken.setattr(embedder_module, "encode", lambda model, texts: 1 / 0)
+        for texts in (["one"], ["one", "two"]):
+            with pytest.raises(ZeroDivisionError):
+                embedder.embed(texts)
+    assert embedder.embed(["one"]).shape == (1, 384)
