@@ -23,7 +23,7 @@ from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AgentError, EngineUnavailable
 from agent.experiments.active import ActiveExperiments
 from agent.feedback.alternatives import TeacherAnswers
-from agent.feedback.scrubbing import Scrubber
+from agent.privacy.scrubbing import Scrubber
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.combined import CombinedTeacher

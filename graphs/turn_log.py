@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from agent.feedback.logged_messages import logged_messages
 from agent.feedback.pseudonyms import pseudonym
-from agent.feedback.scrubbing import Scrubber
+from agent.privacy.scrubbing import Scrubber
 from graphs.state import ChatState, Runtime
 from memory.records.interactions import Interaction
 

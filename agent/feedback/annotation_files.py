@@ -10,7 +10,7 @@ from agent.feedback.annotated_pairs import annotated_pairs
 from agent.feedback.formats import argilla, dpo, sharegpt
 from agent.feedback.formats.argilla import IMPORTED, ImportedItem
 from agent.feedback.formats.rows import ImportedPair, decode
-from agent.feedback.scrubbing import Scrubber
+from agent.privacy.scrubbing import Scrubber
 from memory.records.base import Domain, digest_of
 from memory.records.feedback import AnnotationItem, Choice, Judgement
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.feedback.pseudonyms import pseudonym
-from agent.feedback.scrubbing import Scrubber
+from agent.privacy.scrubbing import Scrubber
 from benchmarks.api import postgresql
 from benchmarks.api.environments import Unavailable
 from benchmarks.api.load import throughput

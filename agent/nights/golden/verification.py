@@ -10,7 +10,6 @@ from agent.chat.format_directives import dictates_form
 from agent.chat.sentence_candidates import keyword_roots, name_roots, word_roots
 from agent.chat.support import contradicts, supports
 from agent.feedback.corrections import MESSAGE_TYPES
-from agent.feedback.scrubbing import Scrubber
 from agent.grading import admits_ignorance, normalise, repeats_itself
 from agent.learning.well_formed import unreadable_reason
 from agent.nights.golden.candidates import GoldenCandidate
@@ -18,6 +17,8 @@ from agent.nights.injections import orders_a_model
 from agent.nights.privacy import is_about_user, is_personal
 from agent.nights.scoring.evidence import is_statement, stands
 from agent.nights.topics.questions import is_negative
+from agent.privacy.policies import PLACEHOLDER
+from agent.privacy.scrubbing import Scrubber
 from memory.embedding.embedder import Embedder
 from memory.language.content_words import content_words
 from memory.language.lexicon import LANGUAGES
@@ -30,8 +31,6 @@ source; a choice."""
 
 Check = Callable[[GoldenCandidate], str | None]
 
-_REPLACED = re.compile(r"<[A-Z]{2,}(?:_[A-Z]+)*>")
-"""Scrubbed personal data."""
 _PRESUPPOSED = re.compile(
     r"^\W*(?:since|given|assuming|considering|now that|seeing that|because|as (?:you know|we know|i said))\b",
     re.IGNORECASE,
@@ -77,7 +76,7 @@ class Verifier:
     def has_personal_data(self, candidate: GoldenCandidate) -> str | None:
         """What an answer has of it is from a document, as all of it has to be: an address to write to."""
         question = candidate.question
-        scrubbed = _REPLACED.search(f"{question}\n{candidate.answer}") is not None
+        scrubbed = PLACEHOLDER.search(f"{question}\n{candidate.answer}") is not None
         if scrubbed or self._scrubber.scrub(question) != question:
             return "it has personal data"
         return None

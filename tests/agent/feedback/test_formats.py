@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.feedback.annotation_files import IMPORTER, FileFormat, export_file, import_file
 from agent.feedback.formats import argilla, dpo, sharegpt
 from agent.feedback.formats.rows import MAX_CHARACTERS, MAX_ROWS, ImportedPair
-from agent.feedback.scrubbing import Scrubber
+from agent.privacy.scrubbing import Scrubber
 from memory.records.feedback import AnnotationItem, Judgement, PreferencePair
 from memory.records.interactions import LoggedMessage
 

@@ -33,7 +33,6 @@ GENERIC = "predefined_recognizers.generic"
 RECOGNIZERS = {
     "EmailRecognizer": f"{GENERIC}.email_recognizer",
     "PhoneRecognizer": f"{GENERIC}.phone_recognizer",
-    "CreditCardRecognizer": f"{GENERIC}.credit_card_recognizer",
     "IbanRecognizer": f"{GENERIC}.iban_recognizer",
     "IpRecognizer": f"{GENERIC}.ip_recognizer",
     "UsSsnRecognizer": "predefined_recognizers.country_specific.us.us_ssn_recognizer",

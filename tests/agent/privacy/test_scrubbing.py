@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.feedback.presidio import RECOGNIZERS, load_recognizers
-from agent.feedback.scrubbing import MIN_SCORE, OVERLAP, PHONE, SUSPICIOUS, WINDOW, Scrubber
+from agent.privacy.presidio import RECOGNIZERS, load_recognizers
+from agent.privacy.scrubbing import MIN_SCORE, OVERLAP, PHONE, SUSPICIOUS, WINDOW, Scrubber
 
 SCRUBBER = Scrubber()
 PIECES = (
@@ -132,7 +132,7 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_loading_brings_neither_spacy_nor_torch_and_leaves_no_empty_package_behind() -> None:
     code = (
-        "import sys; from agent.feedback.scrubbing import Scrubber; Scrubber().warm();"
+        "import sys; from agent.privacy.scrubbing import Scrubber; Scrubber().warm();"
         "print(*sorted(name for name in sys.modules if name.startswith(('presidio', 'spacy', 'torch'))))"
     )
     said = subprocess.run(
