@@ -3,6 +3,7 @@
 Entry points build the settings and pass them on.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent.engines.vllm.address import unix_url
 from memory import unix_sockets
+from agent.privacy.policies import Policy, parse_policies
 from memory.records.base import Domain
 from memory.records.interactions import UnsurePolicy
 
@@ -152,6 +154,18 @@ class Settings(BaseSettings):
     interactions_days: int = Field(
         90, ge=1, le=3650, description="Days that chat turns and their feedback are kept."
     )
+    privacy: str = Field(
+        "",
+        description="What takes the place of personal data in what is logged and learned, as `TYPE=POLICY`"
+        " separated by commas; policies are `mask`, `hash`, `encrypt` and `keep`. The default is `mask`, and"
+        " `keep` for PERSON.",
+    )
+    privacy_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Key of the hashes, and of what is encrypted, in place of personal data; default: the"
+        " service makes one for hashes.",
+    )
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
     ray: str | None = Field(
         None,
@@ -174,6 +188,17 @@ class Settings(BaseSettings):
                 f"{PREFIX}TEACHER={self.teacher} needs {PREFIX}TEACHER_URL: set the teacher model's URL"
             )
         return self
+
+    @model_validator(mode="after")
+    def _privacy_is_possible(self) -> Self:
+        if "encrypt" in self.privacy_policies.values() and self.privacy_key is None:
+            raise ValueError(f"{PREFIX}PRIVACY has `encrypt` without {PREFIX}PRIVACY_KEY: set a secret key")
+        return self
+
+    @property
+    def privacy_policies(self) -> Mapping[str, Policy]:
+        """`privacy` by type. Raises ValueError."""
+        return parse_policies(self.privacy)
 
     @property
     def interactions_kept(self) -> timedelta:

@@ -53,7 +53,7 @@ from memory.adapters.calibrations import FolderCalibrationStore
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
-from memory.database.database import open_database
+from memory.database.database import Database, open_database
 from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StorageError, StoreUnavailable
@@ -61,7 +61,7 @@ from memory.feedback.annotations import Annotations
 from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
-from memory.feedback.secrets import PSEUDONYMS, get_secret
+from memory.feedback.secrets import PRIVACY, PSEUDONYMS, get_secret
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
 from memory.outbox.dbos import DbosOutbox
@@ -148,7 +148,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         # Loads the model in the background, so that the first search does not wait seconds for it.
         warming = asyncio.create_task(asyncio.to_thread(embedder.embed, ["warm"]))
         stack.callback(warming.cancel)
-        scrubber = Scrubber()
+        scrubber = Scrubber(settings.privacy_policies, await _privacy_key(settings, database))
         warming_scrubber = asyncio.create_task(asyncio.to_thread(scrubber.warm))
         stack.callback(warming_scrubber.cancel)
         episodic = await LanceEpisodicMemory.open(settings.path("episodic"), embedder)
@@ -336,6 +336,12 @@ async def follow_registry(routes: Routes, *, every: float = ROUTES_CHECK_SECONDS
 async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def _privacy_key(settings: Settings, database: Database) -> bytes:
+    if settings.privacy_key is not None:
+        return settings.privacy_key.get_secret_value().encode()
+    return (await get_secret(database, PRIVACY)).encode()
 
 
 async def _engine(settings: Settings, model: AddedModel, stack: AsyncExitStack) -> Engine:

@@ -9,6 +9,8 @@ from memory.database.tables import SECRETS
 
 PSEUDONYMS = "pseudonyms"
 """Name of the key that pseudonyms of users are made with."""
+PRIVACY = "privacy"
+"""Name of the key of the hashes that take the place of personal data."""
 SECRET_BYTES = 32
 
 
