@@ -59,6 +59,7 @@ RUNS = Table(
     Column("finished_at", Float),
     Column("outcome", JSON(none_as_null=True)),
     Column("report", JSON(none_as_null=True)),
+    Column("asked_by", Text),
     Index("runs_by_time", "started_at"),
 )
 
@@ -104,6 +105,7 @@ THREAD_RUNS = Table(
     Column("error", JSON(none_as_null=True)),
     Column("checkpoint_id", Text),
     Column("worker", Text),
+    Column("asked_by", Text),
     Index(
         "one_active_run_per_thread",
         "thread_id",
@@ -161,6 +163,7 @@ ASSISTANTS = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("owner", Text),
 )
 
 ASSISTANT_VERSIONS = Table(
@@ -348,6 +351,27 @@ SURPRISES = Table(
     Column("domain", Text, primary_key=True),
     Column("item", Text, primary_key=True),
     Column("body", JSON, nullable=False),
+)
+
+VERIFICATIONS = Table(
+    "verifications",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("verified_at", Float, nullable=False),
+)
+
+APPROVALS = Table(
+    "approvals",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("act", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("approved_at", Float, nullable=False),
 )
 
 AUDIT_LOG = Table(
