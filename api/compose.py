@@ -347,7 +347,11 @@ async def _privacy_key(settings: Settings, database: Database) -> bytes:
 async def _engine(settings: Settings, model: AddedModel, stack: AsyncExitStack) -> Engine:
     if settings.engine == "vllm":
         served = VllmEngine(
-            settings.vllm_url, settings.model_name, model.card.template, timeout=settings.engine_timeout
+            settings.vllm_url,
+            settings.model_name,
+            model.card.template,
+            key=settings.engine_key.get_secret_value(),
+            timeout=settings.engine_timeout,
         )
         stack.push_async_callback(served.aclose)
         return served

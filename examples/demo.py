@@ -157,12 +157,11 @@ def known_questions(card: Sequence[GeneralQuestion]) -> list[Question]:
 @contextmanager
 def service(screen: Console, model: AddedModel) -> Iterator[tuple[Client, dict[str, str]]]:
     """`nightschool up` on free ports, ready on entering and stopped on leaving."""
-    api_port, engine_port = free_ports(2)
+    (api_port,) = free_ports(1)
     environment = os.environ | {
         "NIGHTSCHOOL_HOME": str(OUT.resolve() / "home"),
         "NIGHTSCHOOL_MODEL": model.name,
         "NIGHTSCHOOL_API_PORT": str(api_port),
-        "NIGHTSCHOOL_ENGINE_PORT": str(engine_port),
     }
     began = time.monotonic()
     with (OUT / "up.log").open("w") as log:

@@ -14,6 +14,7 @@ from typing import Literal
 import httpx
 
 from agent.engines.bfloat16 import CPU_INFO, FLAGS, native_bfloat16
+from agent.engines.vllm.address import base_url, socket_of
 from agent.settings import Settings
 from api.cli.running import running_url
 
@@ -152,21 +153,16 @@ def service(settings: Settings) -> Iterator[Finding]:
 
 
 def ports(settings: Settings) -> Iterator[Finding]:
-    """Whether the ports that `nightschool up` needs are free, unless it runs already."""
-    needed = [("api", settings.api_host, settings.api_port)]
-    if settings.engine == "vllm" and settings.engine_url is None:
-        needed.append(("engine", "127.0.0.1", settings.engine_port))
-    running = running_url(settings) is not None
-    for name, host, port in needed:
-        check = f"port of the {name}"
-        reason = _taken(host, port)
-        if reason is None:
-            yield Finding(check, "ok", f"{port} is free")
-        elif running:
-            yield Finding(check, "ok", f"{port} is in use, and the service runs")
-        else:
-            action = f"end what uses it, or set NIGHTSCHOOL_{name.upper()}_PORT to another port"
-            yield Finding(check, "failed", f"{port} on {host}: {reason}", action)
+    """Whether the port that `nightschool up` needs is free, unless it runs already."""
+    check, host, port = "port of the api", settings.api_host, settings.api_port
+    reason = _taken(host, port)
+    if reason is None:
+        yield Finding(check, "ok", f"{port} is free")
+    elif running_url(settings) is not None:
+        yield Finding(check, "ok", f"{port} is in use, and the service runs")
+    else:
+        action = "end what uses it, or set NIGHTSCHOOL_API_PORT to another port"
+        yield Finding(check, "failed", f"{port} on {host}: {reason}", action)
 
 
 def model(settings: Settings) -> Iterator[Finding]:
@@ -207,7 +203,7 @@ def engine(settings: Settings) -> Iterator[Finding]:
         yield Finding("engine", "ok", "transformers in the api's process")
     elif settings.engine_url is not None or (running_url(settings) is not None):
         url = settings.vllm_url.removesuffix("/v1").rstrip("/")
-        answer = _status(f"{url}/health")
+        answer = _status(f"{base_url(url)}/health", socket=socket_of(url))
         if answer == "200":
             yield Finding("engine", "ok", f"answers at {url}")
         else:
@@ -268,10 +264,12 @@ def _taken(host: str, port: int) -> str | None:
     return None
 
 
-def _status(url: str, headers: dict[str, str] | None = None) -> str:
-    """HTTP status of a URL as text, or the reason why there is none."""
+def _status(url: str, headers: dict[str, str] | None = None, socket: str | None = None) -> str:
+    """HTTP status of a URL, requested over a Unix socket if one is given, or the reason why there is none."""
+    transport = httpx.HTTPTransport(uds=socket)
     try:
-        reply = httpx.get(url, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False)
+        with httpx.Client(timeout=PATIENCE_SECONDS, transport=transport) as client:
+            reply = client.get(url, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return str(error) or type(error).__name__
     return str(reply.status_code)

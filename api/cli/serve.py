@@ -38,7 +38,7 @@ def up(verbose: Verbose = False) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     with (configuration.path("up.lock")).open("a+") as lock:
         _lock_home(lock.fileno(), configuration)
-        _check_ports(configuration, parts)
+        _check_port(configuration)
         screen = console()
 
         def show(name: str, line: str) -> None:
@@ -159,19 +159,12 @@ def _lock_home(lock: int, configuration: "Settings") -> None:
         stop(f"another `nightschool up` runs on {where}: stop it, or set NIGHTSCHOOL_HOME", BAD_INPUT)
 
 
-def _check_ports(configuration: "Settings", parts: Sequence["Component"]) -> None:
-    ports = {
-        "api": (configuration.api_host, configuration.api_port),
-        "engine": ("127.0.0.1", configuration.engine_port),
-    }
-    for part in parts:
-        if part.name not in ports:
-            continue
-        host, port = ports[part.name]
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                hint = f"set NIGHTSCHOOL_{part.name.upper()}_PORT to another"
-                stop(f"port {port} on {host} cannot be used ({error.strerror}): {hint}", BAD_INPUT)
+def _check_port(configuration: "Settings") -> None:
+    host, port = configuration.api_host, configuration.api_port
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            hint = "set NIGHTSCHOOL_API_PORT to another"
+            stop(f"port {port} on {host} cannot be used ({error.strerror}): {hint}", BAD_INPUT)

@@ -3,13 +3,16 @@
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 import httpx
 
+from agent.engines.vllm.address import base_url
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.models.store import ModelStore, resolve_model
 from agent.settings import PREFIX, Settings
 from api.supervisor.supervisor import Check, Component
+from memory import unix_sockets
 from memory.errors import StoreUnavailable
 from memory.semantic import embedded
 
@@ -73,7 +76,8 @@ def graph(settings: Settings) -> Component:
 def engine(settings: Settings) -> Component:
     """vLLM's OpenAI server, on a GPU if the GPU build of vLLM is installed.
 
-    Verifies the files of an added model first. Raises ModelError.
+    It listens on a Unix socket that this user alone can open. Verifies the files of an added model first.
+    Raises ModelError, and StoreUnavailable if the socket's folder cannot be created.
     """
     gpu = on_gpu(settings)
     model = resolve_model(settings)
@@ -82,9 +86,10 @@ def engine(settings: Settings) -> Component:
         store.verify(model.name)
     folder, card = str(model.folder), model.card
     environment = serve_environment(folder, context=card.context, cores=len(os.sched_getaffinity(0)), gpu=gpu)
+    socket = unix_sockets.make_folder(settings.path("engine"), settings.engine_socket.name)
     command = serve_command(
         folder,
-        settings.engine_port,
+        socket,
         context=card.context,
         name=settings.model_name,
         dtype=fast_dtype(card.dtype, gpu=gpu),
@@ -95,7 +100,7 @@ def engine(settings: Settings) -> Component:
     return Component(
         name="engine",
         command=("env", *NO_TELEMETRY, *(f"{key}={value}" for key, value in environment.items()), *command),
-        healthy=http_check(f"http://127.0.0.1:{settings.engine_port}/health"),
+        healthy=http_check(f"{base_url(settings.vllm_url)}/health", socket),
         start_seconds=ENGINE_SECONDS,
     )
 
@@ -129,12 +134,14 @@ def api(settings: Settings, *, with_worker: bool = True) -> Component:
     )
 
 
-def http_check(url: str) -> Check:
-    """A health check that passes if the URL replies with 2xx."""
+def http_check(url: str, socket: Path | None = None) -> Check:
+    """A health check that passes if the URL replies with 2xx, over a Unix socket if one is given."""
+    uds = None if socket is None else str(socket)
 
     async def healthy() -> bool:
         try:
-            async with httpx.AsyncClient(timeout=HEALTH_SECONDS, trust_env=False) as client:
+            transport = httpx.AsyncHTTPTransport(uds=uds)
+            async with httpx.AsyncClient(timeout=HEALTH_SECONDS, transport=transport) as client:
                 return (await client.get(url)).is_success
         except httpx.HTTPError:
             return False

@@ -26,7 +26,6 @@ def running_service(home: Path, model: str) -> Iterator[str]:
         "NIGHTSCHOOL_HOME": str(home.resolve()),
         "NIGHTSCHOOL_MODEL": model,
         "NIGHTSCHOOL_API_PORT": str(port),
-        "NIGHTSCHOOL_ENGINE_PORT": str(free_port()),
     }
     with log.open("wb") as out:
         process = subprocess.Popen([str(NIGHTSCHOOL), "up"], env=env, stdout=out, stderr=out)

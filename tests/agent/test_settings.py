@@ -10,7 +10,7 @@ from agent.settings import (
 
 def test_the_defaults_name_only_local_addresses() -> None:
     settings = read_settings()
-    assert settings.vllm_url.startswith("http://127.0.0.1:")
+    assert settings.vllm_url == f"unix:{settings.engine_socket}"
     assert settings.api_url.startswith("http://127.0.0.1:")
     assert settings.teacher == "rules"
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from memory import unix_sockets
 from memory.errors import StoreUnavailable
-from memory.semantic.embedded import LONGEST_SOCKET, command, prepare, running, socket_path, wait_ready
+from memory.semantic.embedded import command, prepare, running, socket_path, wait_ready
 from memory.semantic.falkor import FalkorSemanticMemory
 from tests.support.documents import fact
+from memory.records.access import EVERYTHING
 
 pytestmark = pytest.mark.services
 
@@ -35,7 +37,7 @@ async def test_a_kill_loses_nothing_acknowledged_and_the_client_finds_its_way_ba
         with pytest.raises(StoreUnavailable, match="cannot be reached"):
             await writing
     async with running(folder):
-        kept = {f.subject for f in await memory.about(["a thing"], limit=20_000)}
+        kept = {f.subject for f in await memory.about(["a thing"], limit=20_000, access=EVERYTHING)}
         assert kept >= set(acknowledged)
         assert await memory.add([fact("one more", "a thing")]) == 1
         assert await memory.add([fact("thing 1", "a thing")]) == 0
@@ -46,7 +48,7 @@ async def test_calls_while_the_store_is_away_fail_within_seconds(tmp_path: Path)
     async with running(tmp_path / "graph"):
         memory = await FalkorSemanticMemory.open(str(socket_path(tmp_path / "graph")))
     async with asyncio.timeout(15):
-        for call in (memory.about(["x"]), memory.add([fact("x", "a y")]), memory.remove("s")):
+        for call in (memory.about(["x"], access=EVERYTHING), memory.add([fact("x", "a y")]), memory.remove("s")):
             with pytest.raises(StoreUnavailable):
                 await call
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
@@ -74,7 +76,7 @@ async def test_thousands_of_facts_are_forgotten_but_for_those_to_keep(tmp_path: 
         memory = await FalkorSemanticMemory.open(str(socket_path(tmp_path / "graph")))
         await memory.add(facts)
         assert await memory.remove("a.md", keep={f.id for f in facts[1000:]}) == 1000
-        assert len(await memory.about(["a thing"], limit=10_000)) == 4000
+        assert len(await memory.about(["a thing"], limit=10_000, access=EVERYTHING)) == 4000
         await memory.aclose()
 
 
@@ -87,7 +89,7 @@ async def test_it_listens_on_a_private_socket_only(tmp_path: Path) -> None:
 
 async def test_a_folder_with_a_long_name_gets_a_short_socket(tmp_path: Path) -> None:
     folder = tmp_path / ("n" * 120)
-    assert len(str(socket_path(folder))) <= LONGEST_SOCKET
+    assert len(str(socket_path(folder))) <= unix_sockets.LONGEST
     async with running(folder):
         memory = await FalkorSemanticMemory.open(str(socket_path(folder)))
         assert await memory.add([fact("x", "a y")]) == 1

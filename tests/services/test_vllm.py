@@ -5,7 +5,6 @@ import http.server
 import json
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,10 +15,13 @@ from langchain_core.messages import HumanMessage
 
 from agent.engines.base import Reply, Sampling, Token
 from agent.engines.local import LocalEngine
+from agent.engines.vllm.address import socket_of
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import EngineUnavailable
 from agent.models.store import AddedModel
 from benchmarks.adapters import make_adapter
+from memory.errors import StoreUnavailable
+from memory.unix_sockets import take
 from tests.support.adopted_models import CARD_TEMPLATE
 from tests.support.models import default_model
 from tests.support.serving import served
@@ -185,21 +187,35 @@ async def test_a_model_that_the_server_does_not_have_is_named(url: str) -> None:
             await engine.chat([HumanMessage("hello")])
 
 
+def test_the_server_listens_on_no_port_and_only_its_user_may_use_its_socket(url: str) -> None:
+    path = Path(str(socket_of(url)))
+    assert path.parent.stat().st_mode & 0o077 == 0
+    (pid,) = [
+        int(line.parent.name)
+        for line in Path("/proc").glob("[0-9]*/cmdline")
+        if f"--uds\0{path}\0".encode() in line.read_bytes()
+    ]
+    sockets = {target.readlink().name for target in Path(f"/proc/{pid}/fd").iterdir() if target.is_symlink()}
+    for table in ("tcp", "tcp6"):
+        rows = [line.split() for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]]
+        assert not [row for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
+
+
 def test_a_killed_server_takes_its_engine_along(url: str) -> None:
-    """The last of these tests: nothing serves `url` after it. An engine left behind would hold the port."""
-    port = url.rpartition(":")[2]
+    """The last of these tests: nothing serves `url` after it. An engine left behind would hold the lock."""
+    path = str(socket_of(url))
     lines = {path.parent.name: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
-    (pid,) = [pid for pid, line in lines.items() if f"--port\0{port}\0".encode() in line]
+    (pid,) = [pid for pid, line in lines.items() if f"--uds\0{path}\0".encode() in line]
     os.kill(int(pid), signal.SIGKILL)
     ends = time.monotonic() + 10
     while time.monotonic() < ends:
         try:
-            socket.create_server(("127.0.0.1", int(port))).close()
-        except OSError:
+            take(Path(path))
+        except StoreUnavailable:
             time.sleep(0.1)
         else:
             return
-    pytest.fail(f"port {port} is still held")
+    pytest.fail(f"{path} is still held")
 
 
 async def test_no_server_says_how_to_start_one() -> None:

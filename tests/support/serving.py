@@ -1,8 +1,7 @@
-"""A real vLLM server for tests: started on a free port of 127.0.0.1, ended with the block."""
+"""A real vLLM server for tests: started on a Unix socket, ended with the block."""
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,9 @@ import httpx
 import pytest
 
 from agent.engines.adapter_files import MAX_RANK
+from agent.engines.vllm.address import unix_url
 from agent.engines.vllm.server import serve_command, serve_environment
+from memory.unix_sockets import make_folder
 
 START_SECONDS = 500
 
@@ -23,22 +24,19 @@ START_SECONDS = 500
 def served(
     model: Path, log: Path, *, context: int, name: str = "nightschool", rank: int = MAX_RANK
 ) -> Iterator[str]:
-    """Yields the URL of a vLLM server over `model` for adapters up to `rank`; fails without vLLM."""
+    """Yields the address of a vLLM server over `model` for adapters up to `rank`; fails without vLLM."""
     if importlib.util.find_spec("vllm") is None:
         pytest.fail("vLLM is not installed: run `make setup`, or leave it out with -m 'not services'")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [*serve_command(str(model), port, name=name, context=context), "--max-lora-rank", str(rank)]
+    path = make_folder(log.parent / "engine", "engine.sock")
+    command = [*serve_command(str(model), path, name=name, context=context), "--max-lora-rank", str(rank)]
     environment = os.environ | serve_environment(str(model), context=context, cores=os.cpu_count() or 1)
     with log.open("w") as output:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent
         )
     try:
-        url = f"http://127.0.0.1:{port}"
-        _await_ready(url, process, log)
-        yield url
+        _await_ready(path, process, log)
+        yield unix_url(path)
     finally:
         process.terminate()
         try:
@@ -48,14 +46,15 @@ def served(
             process.wait()
 
 
-def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_ready(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            if httpx.get(f"{url}/health", trust_env=False).is_success:
-                return
+            with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket))) as client:
+                if client.get("http://localhost/health").is_success:
+                    return
         except httpx.TransportError:
             pass
         time.sleep(0.2)

@@ -62,11 +62,10 @@ class Stack:
 @contextmanager
 def stack(home: Path, **settings: str) -> Iterator[Stack]:
     """A service, ready on entering and stopped on leaving; it may use all cores, as a user's does."""
-    api_port, engine_port = free_ports(2)
+    (api_port,) = free_ports(1)
     environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"} | {
         "NIGHTSCHOOL_HOME": str(home),
         "NIGHTSCHOOL_API_PORT": str(api_port),
-        "NIGHTSCHOOL_ENGINE_PORT": str(engine_port),
         "COLUMNS": "200",
         **settings,
     }

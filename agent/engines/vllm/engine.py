@@ -24,6 +24,7 @@ from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token, esc
 from agent.engines.entropy import TOP_LOGPROBS
 from agent.engines.tokens import fit_to_text
 from agent.engines.vllm import protocol
+from agent.engines.vllm.address import base_url, socket_of
 from agent.engines.vllm.protocol import (
     ChatAnswer,
     Continuation,
@@ -68,9 +69,9 @@ class _Response(NamedTuple):
 class VllmEngine:
     """An Engine over a vLLM server at `url` that serves the base model under the name `model`.
 
-    `url` has no `/v1`. `template` comes from the model's card. `timeout` is in seconds: for each next piece
-    of a streamed answer, and for the whole of one that is not. Entropies are bounds from the top 20
-    log-probabilities. Create it inside the event loop and close it with `aclose`.
+    `url` has no `/v1`; `unix:PATH` is a Unix socket. `template` comes from the model's card. `timeout` is in
+    seconds: for each next piece of a streamed answer, and for the whole of one that is not. Entropies are
+    bounds from the top 20 log-probabilities. Create it inside the event loop and close it with `aclose`.
     """
 
     def __init__(
@@ -78,10 +79,11 @@ class VllmEngine:
     ) -> None:
         self._template = template
         self._url = url.rstrip("/")
+        self._base = base_url(url)
         self._timeout = timeout
         self._name = model
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
+            connector=connector(url),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=timeout),
             headers={"Authorization": f"Bearer {key}"},
             read_bufsize=LONGEST_LINE,
@@ -283,7 +285,7 @@ class VllmEngine:
         try:
             async for attempt in _connecting():
                 with attempt:
-                    response = await self._http.post(f"{self._url}{path}", json=body)
+                    response = await self._http.post(f"{self._base}{path}", json=body)
             async with response:
                 if not response.ok:
                     raise self._explain(_Response(response.status, await response.text()), adapter)
@@ -348,7 +350,7 @@ class VllmEngine:
         try:
             async for attempt in _connecting():
                 with attempt:
-                    async with self._http.request(method, f"{self._url}{path}", json=body) as raw:
+                    async with self._http.request(method, f"{self._base}{path}", json=body) as raw:
                         response = _Response(raw.status, await raw.text(errors="replace"))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
@@ -402,6 +404,14 @@ class VllmEngine:
             f"no answer from vLLM at {self._url} ({type(error).__name__}: {error}): "
             "start it with `nightschool up`, or set NIGHTSCHOOL_ENGINE_URL"
         )
+
+
+def connector(url: str) -> aiohttp.BaseConnector:
+    """Connections to the server at a URL or `unix:PATH`, without a limit of their number."""
+    path = socket_of(url)
+    if path is not None:
+        return aiohttp.UnixConnector(path, limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
+    return aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
 
 
 def _connecting() -> AsyncRetrying:

@@ -20,7 +20,7 @@ FORCED_CALLS = "hermes"
 
 def serve_command(
     model: str,
-    port: int,
+    listen: int | Path,
     *,
     context: int,
     name: str = "nightschool",
@@ -30,18 +30,20 @@ def serve_command(
     tool_parser: str | None = None,
     gpu_share: float | None = None,
 ) -> list[str]:
-    """The command that serves `model` (a folder) as `name` on 127.0.0.1:`port` with `context` tokens.
+    """The command that serves `model` (a folder) as `name` with `context` tokens.
 
+    It listens on a port of 127.0.0.1, or on a Unix socket. Any local user can use a port: an API key would
+    protect `/v1` and a few more paths, while `/invocations` chats without it. The product uses sockets.
     `modules` are the layers that adapters may change: vLLM supports no adapters on the output layer of a
     large vocabulary (258,048). `tool_parser` parses the tool calls, None if the chat template takes no tools.
     `gpu_share` is the share of GPU memory to use, None for a CPU. The module is started instead of the
-    `vllm` command, which the CPU build lacks. The server listens on loopback only: an API key would protect
-    `/v1` alone, and clients that can load adapters can make the server read files.
+    `vllm` command, which the CPU build lacks.
     """
     common = [
+        *_launcher(python, listen),
         python, "-P", "-m", "vllm.entrypoints.openai.api_server",
         "--model", model, "--served-model-name", name, "--dtype", dtype,
-        "--host", "127.0.0.1", "--port", str(port),
+        *_listening(listen),
         "--enable-lora", "--max-lora-rank", str(MAX_RANK), "--max-loras", "4", "--max-cpu-loras", "16",
         "--max-logprobs", str(TOP_LOGPROBS), "--max-model-len", str(context),
         "--max-num-seqs", "64", "--disable-uvicorn-access-log",
@@ -55,6 +57,16 @@ def serve_command(
         return [*common, "--gpu-memory-utilization", str(gpu_share)]
     # Eager: vLLM compiles nothing on a CPU with LoRA. `uni`: one process less to start.
     return [*common, "--enforce-eager", "--distributed-executor-backend", "uni"]
+
+
+def _launcher(python: str, listen: int | Path) -> tuple[str, ...]:
+    return (python, "-P", "-m", "agent.engines.vllm.launch", str(listen)) if isinstance(listen, Path) else ()
+
+
+def _listening(listen: int | Path) -> tuple[str, ...]:
+    if isinstance(listen, Path):
+        return ("--uds", str(listen))
+    return ("--host", "127.0.0.1", "--port", str(listen))
 
 
 def serve_environment(model: str, *, context: int, cores: int, gpu: bool = False) -> dict[str, str]:

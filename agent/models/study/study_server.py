@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from pathlib import Path
 import aiohttp
 
 from agent.engines.child_process import die_with_parent
-from agent.engines.vllm.engine import VllmEngine
+from agent.engines.vllm.address import base_url, unix_url
+from agent.engines.vllm.engine import VllmEngine, connector
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.errors import ModelRefused
 from agent.models.study.model_files import ModelInfo
@@ -53,16 +54,16 @@ async def start_server(
     `gpu_share` is the share of GPU memory to use, None for a CPU. The server's output goes to `log`. Raises
     ModelRefused if the server exits or does not answer in time.
     """
-    port = _free_port()
     context = min(info.context, CONTEXT)
     gpu = gpu_share is not None
-    command = serve_command(
-        str(folder), port, name=SERVED_NAME, context=context, modules=info.modules,
-        dtype=fast_dtype(info.dtype, gpu=gpu), gpu_share=gpu_share,
-    )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     environment = os.environ | serve_environment(str(folder), context=context, cores=cores, gpu=gpu)
-    with log.open("wb") as output:
+    with tempfile.TemporaryDirectory(prefix="nightschool-study-") as private, log.open("wb") as output:
+        socket = Path(private) / "engine.sock"
+        command = serve_command(
+            str(folder), socket, name=SERVED_NAME, context=context, modules=info.modules,
+            dtype=fast_dtype(info.dtype, gpu=gpu), gpu_share=gpu_share,
+        )  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             *command,
             stdout=output,
@@ -72,7 +73,7 @@ async def start_server(
             preexec_fn=die_with_parent(),
         )
         try:
-            url = f"http://127.0.0.1:{port}"
+            url = unix_url(socket)
             await _ready(url, process, folder, log)
             async with VllmEngine(url, SERVED_NAME, info.template, timeout=300.0) as engine:
                 yield StudyServer(engine, process.pid)
@@ -89,14 +90,15 @@ async def start_server(
 
 
 async def _ready(url: str, process: asyncio.subprocess.Process, folder: Path, log: Path) -> None:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as http:
+    timeout = aiohttp.ClientTimeout(total=2.0)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector(url)) as http:
         for _ in range(int(START_SECONDS)):
             if process.returncode is not None:
                 raise ModelRefused(
                     f"vLLM cannot serve the model in {folder}: {_last_error(log)} (full log: {log})"
                 )
             with suppress(aiohttp.ClientError, TimeoutError):
-                async with http.get(f"{url}/health") as response:
+                async with http.get(f"{base_url(url)}/health") as response:
                     if response.ok:
                         return
             await asyncio.sleep(1.0)
@@ -108,9 +110,3 @@ def _last_error(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     errors = [line for line in lines if "Error" in line]
     return (errors or lines or ["no output"])[-1][-300:]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

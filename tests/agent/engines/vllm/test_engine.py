@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -125,6 +127,29 @@ def stub() -> Iterator[Stub]:
 async def engine(stub: Stub) -> AsyncIterator[VllmEngine]:
     async with VllmEngine(f"http://127.0.0.1:{stub.server_port}", "nightschool", CARD_TEMPLATE) as opened:
         yield opened
+
+
+async def test_an_engine_on_a_unix_socket_is_asked_there(tmp_path: Path) -> None:
+    path = tmp_path / "engine.sock"
+
+    class UnixStub(Stub):
+        address_family = socket.AF_UNIX
+
+        def server_bind(self) -> None:
+            self.socket.bind(self.server_address)  # HTTPServer would look the host up
+
+    class UnixHandler(Handler):
+        def address_string(self) -> str:
+            return "socket"
+
+    server = UnixStub(str(path), UnixHandler)  # type: ignore[arg-type]
+    server.asked, server.left = [], threading.Event()
+    with serving(server):
+        async with VllmEngine(f"unix:{path}", "nightschool", CARD_TEMPLATE) as engine:
+            assert (await engine.chat(TEA)).text == "a drink"
+    async with VllmEngine(f"unix:{path}", "nightschool", CARD_TEMPLATE) as engine:
+        with pytest.raises(EngineUnavailable, match=re.escape(str(path))):
+            await engine.chat(TEA)
 
 
 @pytest.fixture

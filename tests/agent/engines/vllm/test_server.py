@@ -59,6 +59,12 @@ def test_the_command_follows_the_card() -> None:
     assert "--enforce-eager" in plain
 
 
+def test_a_server_on_a_socket_listens_on_no_port_and_its_key_is_not_in_the_command() -> None:
+    command = serve_command("/m", Path("/private/engine.sock"), context=512)
+    assert command[command.index("--uds") + 1] == "/private/engine.sock"
+    assert not {"--host", "--port", "--api-key"} & set(command)
+
+
 def test_the_server_reports_to_nobody_and_fetches_nothing(tmp_path: Path) -> None:
     folder = model(tmp_path, num_hidden_layers=1, num_attention_heads=1, hidden_size=8)
     environment = serve_environment(str(folder), context=512, cores=4)
