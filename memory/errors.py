@@ -25,6 +25,7 @@ StorageError
 +-- UnknownNight          no night with this id exists
 +-- UnknownRevision       no revision with this id exists, or not any more
 +-- UnknownGolden         no golden pair with this id exists
++-- NotApproved           nothing outside the run says that this was verified and approved
 +-- WebhookFailed         a webhook could not be delivered
 """
 
@@ -103,6 +104,10 @@ class UnknownKey(StorageError):
 
 class UnknownGrant(StorageError):
     """The owner has no grant on this domain."""
+
+
+class NotApproved(StorageError):
+    """No record outside the run says that this was verified and approved."""
 
 
 class UnknownCron(StorageError):
