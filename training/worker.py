@@ -21,6 +21,7 @@ from agent.errors import AgentError
 from agent.models.store import resolve_model
 from agent.settings import Settings, read_settings
 from memory.errors import StorageError
+from memory.file_modes import keep_private, make_home
 from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import QUEUE, VERSION, WORKFLOW, open_queue
 from memory.outbox.files import report_progress
@@ -62,10 +63,11 @@ EXECUTOR = "trainer"
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the worker until SIGTERM or SIGINT; returns the exit code of the process."""
+    keep_private()
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_home(settings.home)
         with sole_worker(settings.home / "worker.lock"):
             _configure_logging(settings)
             context = open_context(settings, quick=options.quick)

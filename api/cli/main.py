@@ -33,6 +33,7 @@ from api.cli import (
     travel,
     week,
 )
+from memory.file_modes import keep_private
 
 app = typer.Typer(
     name="nightschool",
@@ -101,6 +102,7 @@ EXTRAS = {
 
 def main() -> None:
     """Runs the command that the process was started with."""
+    keep_private()
     try:
         app()
     except ModuleNotFoundError as error:

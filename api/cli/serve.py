@@ -32,6 +32,7 @@ def up(verbose: Verbose = False) -> None:
     from api.supervisor.components import components
 
     configuration = settings()
+    _make_home(configuration)
     with _errors_as_messages():
         parts = components(configuration)
     logs = configuration.path("logs")
@@ -85,9 +86,17 @@ def api() -> None:
     from api.cli.running import announced
     from api.serving import serve
 
+    _make_home(configuration)
     with _errors_as_messages(), announced(configuration):
         serve(configuration)
     os._exit(0)  # everything is closed, and taking the interpreter down in order would take seconds more
+
+
+def _make_home(configuration: "Settings") -> None:
+    from memory.file_modes import make_home
+
+    with _errors_as_messages():
+        make_home(configuration.home)
 
 
 def worker() -> None:

@@ -4,7 +4,7 @@ A curriculum is DIGEST.json, a preference set DIGEST.preferences.json, so neithe
 """
 
 import os
-import tempfile
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, overload
@@ -35,15 +35,15 @@ _KINDS: Mapping[type, _Kind] = {
 def write_atomically(path: Path, text: str) -> None:
     """Writes a file atomically: after a crash, and for concurrent readers, it is either old or complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # with the umask's mode, unlike `mkstemp`
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -43,6 +43,16 @@ def test_a_killed_part_comes_back_and_nothing_acknowledged_is_lost(service: Stac
     assert service.client.upload("/v1/documents", NOTES, "text/markdown", **query)["unchanged"] == 1
 
 
+def test_nothing_in_the_home_folder_is_readable_for_other_users(service: Stack) -> None:
+    home = Path(service.environment["NIGHTSCHOOL_HOME"])
+    found = [home, *home.rglob("*")]
+    assert {"nightschool.db", "training.db", "mlflow.db", "graph.sock", "engine.sock"} <= {
+        path.name for path in found
+    }
+    links = [path for path in found if path.is_symlink()]
+    assert [str(path) for path in found if path not in links and path.stat().st_mode & 0o077] == []
+
+
 def test_one_interrupt_stops_everything_within_ten_seconds(service: Stack) -> None:
     """Stays last, in the last file that uses the session's service: another one takes a minute to start."""
     pids = [service.pid(name) for name in ("graph", "engine", "worker", "api")]

@@ -72,7 +72,9 @@ def stack(home: Path, **settings: str) -> Iterator[Stack]:
     log = home.parent / f"{home.name}-up.log"
     with (
         log.open("wb") as output,
-        subprocess.Popen([str(NIGHTSCHOOL), "up"], env=environment, stdout=output, stderr=output) as process,
+        subprocess.Popen(
+            [str(NIGHTSCHOOL), "up"], env=environment, stdout=output, stderr=output, umask=0o022
+        ) as process,
         connect(f"http://127.0.0.1:{api_port}", None) as client,
     ):
         running = Stack(
