@@ -65,7 +65,12 @@ async def _ask(
 ) -> tuple[Attempt, Reply]:
     """Answers a question as chat does without sources; with references, the answer is graded."""
     route = await resolve_route(
-        question, domain, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
+        question,
+        domain,
+        routes=runtime.routes,
+        base=runtime.base,
+        base_name=runtime.base_name,
+        access=runtime.access,
     )
     reply = await ask_model(
         prompt_messages([HumanMessage(question)], runtime.card),
@@ -89,8 +94,9 @@ async def _served_domain(state: LearnState, runtime: Runtime) -> str | None:
     """The domain of the run or its gap, if it has a live adapter; None to route by the question."""
     domain = state["domain"]
     if domain is None and state["gap_id"] is not None:
-        domain = (await runtime.database.gap(state["gap_id"])).domain
-    return domain if domain in runtime.routes.live else None
+        domain = (await runtime.database.gap(state["gap_id"], access=runtime.access)).domain
+    usable = domain is not None and domain in runtime.routes.live and runtime.access.may_use(domain)
+    return domain if usable else None
 
 
 async def _topic_questions(state: LearnState, runtime: Runtime) -> list[tuple[str, tuple[str, ...]]]:
@@ -99,6 +105,7 @@ async def _topic_questions(state: LearnState, runtime: Runtime) -> list[tuple[st
         state["subject"],
         episodic=runtime.episodic,
         semantic=runtime.semantic,
+        access=runtime.access,
         domain=state["domain"],
         whole=True,
     )

@@ -58,7 +58,6 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
         "draft": None,
         "reworded": None,
         "reason": None,
-        "findings": None,
         "citations": (),
         "tool_calls": (),
         "gap_id": None,
@@ -152,7 +151,7 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
     assert draft is not None
     assert uncertainty is not None
     question, messages = state["standalone"], state["messages"]
-    findings = await look_up(question, episodic=context.episodic, semantic=context.semantic)
+    findings = await _look_up(question, context)
     support = await asyncio.to_thread(
         check_against_sources,
         question,
@@ -170,11 +169,10 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
         "draft": draft.model_copy(update={"tokens": retained}),
         "uncertainty": uncertainty.model_copy(update={"decision": "unsure"}),
         "outcome": "abstained",
-        "findings": findings,
     }
     if support.answers:
         return unsupported
-    base_route = context.routes.calibrated(context.routes.fallback(context.base))
+    base_route = context.routes.calibrated(context.routes.fallback(context.base, context.access))
     base_state: ChatState = state | {"route": base_route}
     reply = await _ask(messages, base_state, context)
     base_uncertainty = _measure(reply, base_state, context)
@@ -185,17 +183,15 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
-    """Looks the question up, unless `check` has done so, and answers from the sources if they answer it.
+    """Looks the question up, and answers from the sources if they answer it.
 
     A confident answer that is only tried again is sent after all if they do not.
     An archived answer to the same question is given again as long as the sources still support it.
     """
     context = runtime.context
     question = state["standalone"]
-    findings = state["findings"] or await look_up(
-        question, episodic=context.episodic, semantic=context.semantic
-    )
-    update: Update = {"findings": findings}
+    findings = await _look_up(question, context)
+    update: Update = {}
     archived = await _archived(state, context, findings)
     if archived is not None:
         return update | {
@@ -302,6 +298,7 @@ async def open_gap(state: ChatState, runtime: Injected[Runtime]) -> Update:
         domain=state["route"].domain,
         keywords=tuple(word for word in keywords if word not in removed),
         uncertainty=state["uncertainty"],
+        owner=context.owner,
         id=context.new_id(),
         now=context.clock(),
     )
@@ -325,12 +322,19 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
     return {"messages": [message]}
 
 
+async def _look_up(question: str, runtime: Runtime) -> Findings:
+    """What the turn's caller may read about the question. It is never part of the state, which clients see."""
+    return await look_up(
+        question, episodic=runtime.episodic, semantic=runtime.semantic, access=runtime.access
+    )
+
+
 async def _archived(state: ChatState, runtime: Runtime, findings: Findings) -> ArchivedAnswer | None:
     """An archived answer; none where a system prompt may dictate another form or another content."""
     messages = state["messages"]
     if prompt_of(state, runtime) is not None or any(isinstance(m, SystemMessage) for m in messages):
         return None
-    return await archived_answer(state["standalone"], messages, findings, runtime.answers)
+    return await archived_answer(state["standalone"], messages, findings, runtime.answers, runtime.access)
 
 
 async def _intent(state: ChatState, runtime: Runtime) -> Intent:

@@ -74,6 +74,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         state["query"],
         episodic=context.episodic,
         semantic=context.semantic,
+        access=context.access,
         domain=state["domain"],
         whole=state["whole"],
         only=frozenset(state.get("sources", ())),
@@ -164,7 +165,10 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
     else:
         limit = VERIFIED_PER_TAUGHT * limits.facts
         if len(groups) > limit:
-            by_id, domain = {passage.id: passage for passage in passages}, state["domain"] or _domain(state)
+            by_id, domain = (
+                {passage.id: passage for passage in passages},
+                state["domain"] or _domain(state, context),
+            )
             groups = await lessons.untaught_first(groups, by_id, domain, context)
         chosen = groups[:limit]
     left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
@@ -182,7 +186,7 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
         facts=len(chosen),
         passages=len(passages),
     )
-    domain = state["domain"] or _domain(state)
+    domain = state["domain"] or _domain(state, context)
     draft = WrittenPairs(candidates=candidates, failed=written.failed)
     return {"draft": draft, "left_out": left_out, "domain": domain, "events": [*lines, progress_event]}
 
@@ -196,7 +200,8 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     draft = state["draft"]
     assert draft is not None, "write_candidates leaves a draft"
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
-    passages = {p.id: p for p in await context.episodic.get(ids)}
+    teachable = context.access.to_teach(state["domain"])
+    passages = {p.id: p for p in await context.episodic.get(ids, access=teachable)}
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     scorer = context.engine if isinstance(context.engine, EndingScorer) else None
     verified = await verify(draft.candidates, passages, corpus=corpus, scorer=scorer)
@@ -295,8 +300,9 @@ def _known(runtime: Runtime, step: str) -> Update:
     return {"outcome": outcome, "known": True, "events": [event(runtime, step, reason)]}
 
 
-def _domain(state: LearnState) -> str:
+def _domain(state: LearnState, runtime: Runtime) -> str:
     """The domain of the findings; a topic in documents without a domain gets a domain of its own."""
     found_domain = exploration.main_domain(state["findings"].evidence)
-    new_domain = state["whole"] and found_domain == DEFAULT_DOMAIN
+    is_open = found_domain not in runtime.access.closed
+    new_domain = state["whole"] and found_domain == DEFAULT_DOMAIN and is_open
     return domain_name(state["subject"]) if new_domain else found_domain

@@ -79,7 +79,9 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
             domain=night.domain,
             topic=f"the day before {night.until:%Y-%m-%d %H:%M}",
             minimum=night.options.minimum_examples,
-            deps=LessonDeps(context.episodic, context.teacher, context.registry, context.outbox, scorer),
+            deps=LessonDeps(
+                context.episodic, work.access, context.teacher, context.registry, context.outbox, scorer
+            ),
             evaluated=evaluated,
             most=context.limits.facts_per_lesson,
         )
@@ -90,7 +92,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         domain=night.domain, status="running"
     ):
         return None, "an experiment runs on the domain"
-    turns = frozenset((await collect(context.interactions, context.feedback, night)).ids)
+    turns = frozenset((await collect(context.interactions, context.feedback, night, work.access)).ids)
     evidence = await read_evidence(
         night.domain,
         night.since,
@@ -99,7 +101,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         feedback=context.feedback,
         annotations=context.annotations,
     )
-    evidence = await usable_evidence(evidence, context.interactions, context.feedback, night)
+    evidence = await usable_evidence(evidence, context.interactions, context.feedback, night, work.access)
     revisions = await context.nights.revisions(domain=night.domain, since=night.since)
     made = night_preferences(
         [each for each in revisions if each.interaction_id in turns],

@@ -12,6 +12,7 @@ from graphs.night_waiting import is_over, wait
 from graphs.state import Event, NightState, Runtime, Update, event
 from memory.errors import StorageError, StoreUnavailable
 from memory.language.counting import counted
+from memory.records.access import Access, closed_to
 from memory.records.nights import Night, NightStep, StepReport, StepStatus
 
 
@@ -36,6 +37,11 @@ class StepContext:
     step: NightStep
     write: Callable[[Event], None]
     events: list[Event] = field(default_factory=list)
+
+    @property
+    def access(self) -> Access:
+        """What the night may read: nothing private, and of closed domains only its own."""
+        return self.runtime.access.shared(self.night.domain)
 
     def say(self, message: str, **figures: float) -> None:
         """Reports progress."""
@@ -67,7 +73,9 @@ async def run_step(state: NightState, runtime: Injected[Runtime], *, name: Night
         raise ValueError(f"night {night.id} has ended ({night.status}): start a new one")
     begun = context.clock()
     work = StepContext(night, context, state, name, runtime.stream_writer)
-    if work.has_time:
+    if not context.access.may_write(night.domain):
+        result = StepResult("failed", closed_to(context.access, night.domain))
+    elif work.has_time:
         result = await _with_retries(work, step)
     else:
         minutes = counted(night.options.window_minutes, "minute")

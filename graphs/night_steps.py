@@ -30,6 +30,7 @@ from graphs.night_gaps import explore_gaps
 from graphs.night_step import StepContext, StepResult
 from graphs.state import Runtime
 from memory.language.counting import counted
+from memory.records.access import EVERYTHING
 from memory.records.interactions import Interaction
 from memory.records.nights import AnswerScore, Revision
 
@@ -64,7 +65,11 @@ async def score(work: StepContext) -> StepResult:
             return StepResult("stopped", f"the window ended after {len(known)} of {len(turns)} answers")
         batch = missing[start : start + BATCH]
         evidence = await gather_evidence(
-            batch, episodic=context.episodic, semantic=context.semantic, feedback=context.feedback
+            batch,
+            episodic=context.episodic,
+            semantic=context.semantic,
+            access=work.access,
+            feedback=context.feedback,
         )
         scores = await asyncio.to_thread(score_turns, batch, evidence, scorer, now=context.clock())
         await store.save_scores(scores)
@@ -99,7 +104,7 @@ async def revise(work: StepContext) -> StepResult:
     )
     if not low:
         return StepResult("skipped", "no answer has a low score")
-    deps = await _revision_deps(context)
+    deps = await _revision_deps(work)
     for each in low[: options.max_revisions]:
         if each.interaction_id in revised:
             continue
@@ -172,7 +177,11 @@ async def topics(work: StepContext) -> StepResult:
     context, night = work.runtime, work.night
     turns = (await _collected(work)).turns
     scores = await _scores(work, {turn.id: turn for turn in turns})
-    gaps = [gap for gap in await context.database.gaps(limit=MAX_GAPS) if gap.domain == night.domain]
+    gaps = [
+        gap
+        for gap in await context.database.gaps(access=EVERYTHING, limit=MAX_GAPS)
+        if gap.domain == night.domain
+    ]
     found = await asyncio.to_thread(
         examine_day,
         turns,
@@ -208,6 +217,7 @@ async def golden(work: StepContext) -> StepResult:
         revisions,
         episodic=context.episodic,
         semantic=context.semantic,
+        access=work.access,
         feedback=context.feedback,
     )
     selection = await asyncio.to_thread(
@@ -244,7 +254,7 @@ def _personal(turns: Sequence[Interaction]) -> frozenset[str]:
 
 async def _collected(work: StepContext) -> Collected:
     """The night's turns, read anew in each step: the graph's state may be a client's."""
-    return await collect(work.runtime.interactions, work.runtime.feedback, work.night)
+    return await collect(work.runtime.interactions, work.runtime.feedback, work.night, work.access)
 
 
 async def _scorer(context: Runtime) -> Scorer:
@@ -265,7 +275,9 @@ async def _revisions(work: StepContext, turns: Mapping[str, Interaction]) -> dic
     return {each.interaction_id: each for each in reversed(found) if each.interaction_id in turns}
 
 
-async def _revision_deps(context: Runtime) -> RevisionDeps:
+async def _revision_deps(work: StepContext) -> RevisionDeps:
+    context = work.runtime
+
     async def ask(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
         return await ask_model(
             messages,
@@ -282,10 +294,12 @@ async def _revision_deps(context: Runtime) -> RevisionDeps:
             await _scorer(context),
             episodic=context.episodic,
             semantic=context.semantic,
+            access=work.access,
             feedback=context.feedback,
         ),
         episodic=context.episodic,
         semantic=context.semantic,
+        access=work.access,
         embedder=context.embedder,
         card=context.card,
         lessons=Lessons(context.embedder),

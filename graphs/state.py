@@ -17,13 +17,13 @@ from agent.chat.abstention import AbstentionReason
 from agent.chat.routing import Route, Routes
 from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
 from agent.experiments.active import ActiveExperiments
-from agent.privacy.scrubbing import Scrubber
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.rules import RulesTeacher
 from agent.models.card import ModelCard
 from agent.nights.scoring.live import AttemptBudget
+from agent.privacy.scrubbing import Scrubber
 from memory.adapters.base import AdapterRegistry
 from memory.database.database import Database
 from memory.embedding.embedder import Embedder

@@ -83,4 +83,5 @@ async def _control(state: ChatState, runtime: Runtime) -> Route:
         routes=runtime.routes,
         base=runtime.base,
         base_name=runtime.base_name,
+        access=runtime.access,
     )

@@ -10,11 +10,14 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.table import AsyncTable
 
 from memory.errors import StoreUnavailable
+from memory.records.access import Access
 
 WRITES_PER_COMPACTION = 20
 """LanceDB recommends to optimize after more than 20 modifications."""
 KEEP_VERSIONS = timedelta(hours=1)
 """How long old table versions stay, for readers that started on them."""
+OWNER = "owner"
+"""Column with the owner of a row; null if the row is shared."""
 MAX_IDS = 500
 """Ids in one filter expression."""
 
@@ -24,10 +27,12 @@ async def open_table(
 ) -> AsyncTable:
     """Opens a table of a folder or an s3:// URL, and creates it if missing.
 
-    It has these text columns and a `vector`. `what` names its rows in messages. Raises StoreUnavailable, with
-    `remedy` if the stored vectors have another dimension.
+    It has these text columns, `owner`, which may be null, and a `vector`. A table without owners gets them:
+    its rows are shared. `what` names its rows in messages. Raises StoreUnavailable, with `remedy` if the
+    stored vectors have another dimension.
     """
     fields = [pa.field(text, pa.string(), nullable=False) for text in texts]
+    fields.append(pa.field(OWNER, pa.string()))
     vector = pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)
     async with store_errors(f"{what} in {path}"):
         connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
@@ -35,7 +40,10 @@ async def open_table(
             table = await connection.open_table(name)
         else:
             table = await connection.create_table(name, schema=pa.schema([*fields, vector]))
-        if (await table.schema()).field("vector").type.list_size != dimension:
+        schema = await table.schema()
+        if OWNER not in schema.names:
+            await table.add_columns({OWNER: "CAST(NULL AS string)"})
+        if schema.field("vector").type.list_size != dimension:
             raise StoreUnavailable(f"{what} in {path} were embedded by another model: {remedy}")
     return table
 
@@ -44,6 +52,17 @@ async def compact(table: AsyncTable, writes: int) -> None:
     """Compacts the table after every WRITES_PER_COMPACTION: many small fragments make every search slow."""
     if writes % WRITES_PER_COMPACTION == 0:
         await table.optimize(cleanup_older_than=KEEP_VERSIONS)
+
+
+def readable_rows(access: Access, domain: str | None = None) -> str:
+    """The filter of the rows that `access.may_read`, of one domain or of all; empty if those are all rows."""
+    conditions = [] if domain is None else [f"domain = {quoted(domain)}"]
+    if not access.everything:
+        theirs = "" if access.owner is None else f" OR owner = {quoted(access.owner)}"
+        conditions.append(f"(owner IS NULL{theirs})")
+    if access.hidden:
+        conditions.append(f"domain NOT IN ({', '.join(map(quoted, sorted(access.hidden)))})")
+    return " AND ".join(conditions)
 
 
 def quoted(value: str) -> str:

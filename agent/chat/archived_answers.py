@@ -16,6 +16,7 @@ from agent.chat.support import contradicts, is_negated, quantities
 from memory.language.content_words import CLOSED_CLASS
 from memory.language.text import singular
 from memory.nights.answers import AnswerArchive
+from memory.records.access import Access
 from memory.records.knowledge import Citation, Findings, Passage
 from memory.records.nights import ArchivedAnswer
 
@@ -58,7 +59,11 @@ _SILENT = frozenset(
 
 
 async def archived_answer(
-    question: str, messages: Sequence[BaseMessage], findings: Findings, archive: AnswerArchive
+    question: str,
+    messages: Sequence[BaseMessage],
+    findings: Findings,
+    archive: AnswerArchive,
+    access: Access,
 ) -> ArchivedAnswer | None:
     """The best archived answer to this question that stands, in the language of the conversation; else None.
 
@@ -66,9 +71,11 @@ async def archived_answer(
     """
     if not findings.evidence:
         return None
-    for answer, cosine in await archive.search(without_politeness(question), domain=None, limit=CANDIDATES):
+    found = await archive.search(without_politeness(question), domain=None, limit=CANDIDATES, access=access)
+    for answer, cosine in found:
         if (
-            cosine >= SAME_QUESTION
+            access.may_quote(answer.citations)
+            and cosine >= SAME_QUESTION
             and same_wording(question, answer.question)
             and _in_language(answer.answer, messages)
             and _stands(answer.citations, findings)

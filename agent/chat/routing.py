@@ -21,6 +21,7 @@ from memory.errors import AdapterNotServable, CorruptRecord, UnknownAdapter, Unk
 from memory.language.content_words import content_words, coverage, occurs, stems
 from memory.language.text import singular
 from memory.language.wordlists import common_words
+from memory.records.access import Access
 from memory.records.adapters import Adapter
 from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
@@ -145,9 +146,14 @@ class Routes:
         """Digest of the served base model, if the registry knows it."""
         return self._registry.base
 
-    async def by_meaning(self, question: str) -> Route | None:
-        """The route whose lessons have the most similar sentence, if it is similar enough."""
-        sentence_vectors = self._sentence_vectors
+    def usable(self, access: Access) -> Mapping[str, LiveAdapter]:
+        """The live adapters of the domains that a caller may use."""
+        return {domain: each for domain, each in self._live.items() if access.may_use(domain)}
+
+    async def by_meaning(self, question: str, access: Access) -> Route | None:
+        """The usable route whose lessons have the most similar sentence, if it is similar enough."""
+        routes = {each.route.adapter: each.route for each in self.usable(access).values()}
+        sentence_vectors = {name: each for name, each in self._sentence_vectors.items() if name in routes}
         if self._embedder is None or not sentence_vectors or not question.strip():
             return None
         (query,) = await asyncio.to_thread(self._embedder.embed, [question])
@@ -155,17 +161,17 @@ class Routes:
         nearest = max(sorted(similarity), key=lambda name: similarity[name])
         if similarity[nearest] < MIN_SIMILARITY:
             return None
-        return next((t.route for t in self._live.values() if t.route.adapter == nearest), None)
+        return routes[nearest]
 
     async def recalibrate(self, calibration: Calibration) -> None:
         """Stores the calibration and uses its gate for the domain from now on."""
         await asyncio.to_thread(self._calibrations.save, calibration)
         await self.refresh()
 
-    def fallback(self, base: Route) -> Route:
+    def fallback(self, base: Route, access: Access) -> Route:
         """The route of what is routed nowhere else: the live adapter of the default domain, if it was trained
-        on preferences alone, and otherwise the base model."""
-        live = self._live.get(base.domain)
+        on preferences alone and the caller may use it, and otherwise the base model."""
+        live = self.usable(access).get(base.domain)
         return base if live is None or live.route.taught else live.route
 
     def calibrated(self, route: Route) -> Route:
@@ -177,10 +183,12 @@ class Routes:
         gate = gates.get(digest_of_gate(route.gate)) if gates else None
         return route if gate is None else route.model_copy(update={"gate": gate})
 
-    async def of_version(self, name: str) -> Route:
+    async def of_version(self, name: str, access: Access) -> Route:
         """The route of one adapter version. Raises what `servable` raises."""
-        adapter = await self.servable(name)
-        return route_of(adapter)
+        adapter = await asyncio.to_thread(self._registry.get, name)
+        if not access.may_use(adapter.domain):
+            raise UnknownAdapter(f"no adapter {name}")
+        return route_of(await self.servable(name))
 
     async def servable(self, name: str) -> Adapter:
         """The registered adapter. Raises UnknownAdapter and AdapterNotServable.
@@ -257,15 +265,16 @@ def choose_by_words(question: str, live: Sequence[LiveAdapter], base: Route) -> 
 
 
 async def resolve_route(
-    question: str, requested: str | None, *, routes: Routes, base: Route, base_name: str
+    question: str, requested: str | None, *, routes: Routes, base: Route, base_name: str, access: Access
 ) -> Route:
     """Resolves a request's model name: `auto` or None, the base model, a domain, or an adapter version.
 
-    The base model's name always means the bare base model.
+    The base model's name always means the bare base model. Adapters of domains that the caller may not use
+    count as unknown.
 
     The route has its recalibrated gate, if any. Raises UnknownAdapter for any other name.
     """
-    return routes.calibrated(await _uncalibrated_route(question, requested, routes, base, base_name))
+    return routes.calibrated(await _uncalibrated_route(question, requested, routes, base, base_name, access))
 
 
 def route_of_domain(domain: str, *, routes: Routes, base: Route) -> Route:
@@ -282,18 +291,19 @@ def route_of_domain(domain: str, *, routes: Routes, base: Route) -> Route:
 
 
 async def _uncalibrated_route(
-    question: str, requested: str | None, routes: Routes, base: Route, base_name: str
+    question: str, requested: str | None, routes: Routes, base: Route, base_name: str, access: Access
 ) -> Route:
+    usable = routes.usable(access)
     if requested is None or requested == AUTO:
-        fallback = routes.fallback(base)
-        by_words = choose_by_words(question, tuple(routes.live.values()), fallback)
-        return by_words if by_words != fallback else await routes.by_meaning(question) or fallback
+        fallback = routes.fallback(base, access)
+        by_words = choose_by_words(question, tuple(usable.values()), fallback)
+        return by_words if by_words != fallback else await routes.by_meaning(question, access) or fallback
     if requested == base_name:
         return base
-    if requested in routes.live:
-        return routes.live[requested].route
+    if requested in usable:
+        return usable[requested].route
     try:
-        return await routes.of_version(requested)
+        return await routes.of_version(requested, access)
     except UnknownAdapter:
-        known = ", ".join([AUTO, base_name, *routes.live])
+        known = ", ".join([AUTO, base_name, *usable])
         raise UnknownAdapter(f"no model {requested!r}: use {known}, or an adapter's full name") from None

@@ -9,6 +9,7 @@ from agent.chat.followup import make_standalone
 from agent.learning import gaps
 from memory.database.database import Database
 from memory.errors import UnknownGap
+from memory.records.access import EVERYTHING
 from memory.records.feedback import Feedback
 from memory.records.interactions import Correction, Gap, Interaction
 
@@ -36,7 +37,7 @@ async def open_corrected_gap(
     )
     if interaction.gap_id is not None:
         try:
-            found = await database.gap(interaction.gap_id)
+            found = await database.gap(interaction.gap_id, access=EVERYTHING)
             if found.status != "closed":
                 return await database.add_correction(found.merged_into or found.id, correction)
         except UnknownGap:
@@ -47,6 +48,7 @@ async def open_corrected_gap(
         domain=interaction.domain,
         keywords=gaps.gap_keywords(question, None),
         uncertainty=interaction.uncertainty,
+        owner=interaction.owner,
         id=id,
         now=now,
     )

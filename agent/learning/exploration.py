@@ -8,6 +8,7 @@ from memory.episodic.base import EpisodicMemory
 from memory.ingest.propositions.facts import extract_facts
 from memory.language.content_words import content_words
 from memory.language.text import key
+from memory.records.access import Access
 from memory.records.knowledge import Evidence, Fact, Findings, Passage
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.base import SemanticMemory
@@ -27,6 +28,7 @@ async def look_up(
     *,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
+    access: Access,
     domain: str | None = None,
     said_by: str | None = None,
 ) -> Findings:
@@ -35,6 +37,7 @@ async def look_up(
         question,
         episodic=episodic,
         semantic=semantic,
+        access=access,
         domain=domain,
         said_by=said_by,
         limit=FIRST_PASSAGES,
@@ -46,29 +49,39 @@ async def explore(
     *,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
+    access: Access,
     domain: str | None = None,
     whole: bool,
     only: Collection[str] = frozenset(),
 ) -> Findings:
     """Searches, then widens to the document of the best passage, or with `whole` to all close documents.
 
-    `only` restricts the documents; empty means all. Learning whole documents helps because a fact trained
-    alone is remembered worse than together with its neighbours.
+    Finds only what `access.to_teach` lets the domain's adapter be taught; without a domain, the main one of
+    the first passages. `only` restricts the documents; empty means all. Learning whole documents helps
+    because a fact trained alone is remembered worse than together with its neighbours.
     """
-    first = await look_up(query, episodic=episodic, semantic=semantic, domain=domain)
+    first = await look_up(
+        query, episodic=episodic, semantic=semantic, access=access.to_teach(domain), domain=domain
+    )
     if not first.evidence:
         return first
-    best_domain = main_domain(first.evidence)
-    sources = frozenset(only) or _sources(first.evidence, whole=whole)
-    near = await episodic.search(query, by="vector", limit=MAX_PASSAGES, domain=domain or best_domain)
-    known = {hit.passage.id for hit in first.evidence}
-    evidence = [hit for hit in first.evidence if hit.passage.source in sources]
+    teachable = access.to_teach(domain or main_domain(first.evidence))
+    hits = [hit for hit in first.evidence if teachable.may_read(hit.passage.owner, hit.passage.domain)]
+    best_domain = main_domain(hits)
+    sources = frozenset(only) or _sources(hits, whole=whole)
+    near = await episodic.search(
+        query, by="vector", limit=MAX_PASSAGES, access=teachable, domain=domain or best_domain
+    )
+    known = {hit.passage.id for hit in hits}
+    evidence = [hit for hit in hits if hit.passage.source in sources]
     evidence += [hit for hit in near if hit.passage.source in sources and hit.passage.id not in known]
-    facts = await related_facts([hit.passage for hit in evidence], semantic=semantic)
+    facts = await related_facts([hit.passage for hit in evidence], semantic=semantic, access=teachable)
     return Findings(query=query, evidence=tuple(evidence), facts=facts)
 
 
-async def related_facts(passages: Sequence[Passage], *, semantic: SemanticMemory) -> tuple[Fact, ...]:
+async def related_facts(
+    passages: Sequence[Passage], *, semantic: SemanticMemory, access: Access
+) -> tuple[Fact, ...]:
     """The graph's facts about the passages' subjects, from any document of their domains.
 
     Facts of other documents are included because only they can contradict.
@@ -79,7 +92,7 @@ async def related_facts(passages: Sequence[Passage], *, semantic: SemanticMemory
         return ()
     domains = {passage.domain for passage in passages}
     keys = {key(subject) for subject in subjects}
-    facts = await semantic.about(subjects, limit=MAX_FACTS)
+    facts = await semantic.about(subjects, access=access, limit=MAX_FACTS)
     return tuple(f for f in facts if f.domain in domains and key(f.subject) in keys)
 
 

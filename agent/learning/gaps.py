@@ -34,6 +34,7 @@ def open_gap(
     domain: str,
     keywords: tuple[str, ...],
     uncertainty: Uncertainty | None,
+    owner: str | None,
     id: str,
     now: datetime,
 ) -> Gap:
@@ -42,6 +43,7 @@ def open_gap(
         id=id,
         question=question,
         domain=domain,
+        owner=owner,
         keywords=keywords,
         uncertainty=uncertainty,
         opened_at=now,

@@ -10,6 +10,7 @@ from agent.feedback.pair_sources import Evidence
 from memory.errors import UnknownInteraction
 from memory.feedback.feedback import FeedbackStore, latest
 from memory.feedback.interactions import InteractionLog
+from memory.records.access import Access
 from memory.records.base import Record
 from memory.records.feedback import Feedback
 from memory.records.interactions import Interaction
@@ -17,6 +18,7 @@ from memory.records.nights import Night
 
 EXCLUDED_OWNER = "its owner is excluded"
 PRIVATE = "reported as private"
+NOT_SHARED = "it quotes a document that is not shared, or of another closed domain"
 EMPTY = "no question or no answer"
 OVER_LIMIT = "older than the newest that are gone over"
 LONGEST_GAP = timedelta(days=7)
@@ -50,10 +52,11 @@ class Collected(Record):
         }
 
 
-async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night) -> Collected:
+async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night, access: Access) -> Collected:
     """The turns of the night's domain and period that may be used, at most `max_turns`, the newest.
 
-    Turns in which the service itself abstained are among them. Raises StoreUnavailable.
+    Turns in which the service itself abstained are among them, those that quote what `access` may not read
+    are not. Raises StoreUnavailable.
     """
     newest: deque[Interaction] = deque(maxlen=night.options.max_turns)
     usable = 0
@@ -61,7 +64,7 @@ async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night) ->
     async for page in log.stream(night.since, night.until, domain=night.domain):
         reported = _reported_as_private(await feedback.of(turn.id for turn in page))
         for turn in page:
-            reason = _why_not(turn, night, reported)
+            reason = _why_not(turn, night, reported, access)
             if reason is None:
                 newest.append(turn)
                 usable += 1
@@ -88,7 +91,7 @@ def covered_until(nights: Iterable[Night]) -> datetime | None:
 
 
 async def usable_evidence(
-    evidence: Evidence, log: InteractionLog, feedback: FeedbackStore, night: Night
+    evidence: Evidence, log: InteractionLog, feedback: FeedbackStore, night: Night, access: Access
 ) -> Evidence:
     """The evidence without turns that the night must not use, also older ones, and what is about them.
 
@@ -101,7 +104,9 @@ async def usable_evidence(
                 turns[item.interaction_id] = await log.get(item.interaction_id)
     reported = _reported_as_private(await feedback.of(turns))
     left_out = {
-        turn.id for turn in turns.values() if _why_not(turn, night, reported) in (EXCLUDED_OWNER, PRIVATE)
+        turn.id
+        for turn in turns.values()
+        if _why_not(turn, night, reported, access) in (EXCLUDED_OWNER, PRIVATE, NOT_SHARED)
     }
     excluded = night.options.exclude_owners
     return Evidence(
@@ -121,11 +126,13 @@ def by_unit(turns: Sequence[Interaction]) -> tuple[Interaction, ...]:
     return tuple(sorted(turns, key=lambda turn: (turn.unit or "", turn.created_at, turn.id)))
 
 
-def _why_not(turn: Interaction, night: Night, reported: frozenset[str]) -> str | None:
+def _why_not(turn: Interaction, night: Night, reported: frozenset[str], access: Access) -> str | None:
     if turn.owner is not None and turn.owner in night.options.exclude_owners:
         return EXCLUDED_OWNER
     if turn.id in reported:
         return PRIVATE
+    if not access.may_quote(turn.citations):
+        return NOT_SHARED
     return None if turn.question.strip() and turn.answer.strip() else EMPTY
 
 

@@ -23,6 +23,7 @@ from memory.adapters.base import AdapterRegistry
 from memory.episodic.base import EpisodicMemory
 from memory.language.counting import counted
 from memory.outbox.base import Outbox
+from memory.records.access import Access
 from memory.records.base import Digest, Domain
 from memory.records.curricula import Curriculum, Form, item_digest
 from memory.records.knowledge import Citation, Passage
@@ -43,6 +44,8 @@ class LessonDeps(NamedTuple):
     """What a night's lesson is made with."""
 
     episodic: EpisodicMemory
+    access: Access
+    """What the night may read."""
     teacher: Teacher
     """Writes further wordings of the golden questions, and the questions about statements."""
     registry: AdapterRegistry
@@ -84,7 +87,7 @@ async def night_curriculum(
     """
     left_out: Counter[str] = Counter()
     usable = list(_usable(golden, domain, evaluated, left_out))
-    cited = await _cited_passages([c for pair in usable for c in pair.citations], deps.episodic)
+    cited = await _cited_passages([c for pair in usable for c in pair.citations], deps)
     passages = {passage.id: passage for passage in (*cited.values(), *statements)}
     written = await deps.teacher.write(list(passages.values())) if passages else None
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
@@ -134,15 +137,13 @@ def _usable(
             yield pair
 
 
-async def _cited_passages(
-    citations: Sequence[Citation], episodic: EpisodicMemory
-) -> dict[tuple[str, str], Passage]:
+async def _cited_passages(citations: Sequence[Citation], deps: LessonDeps) -> dict[tuple[str, str], Passage]:
     """The stored passage of each citation, by its source and quote; only those whose quote still stands."""
     distinct = {(citation.source, citation.quote.strip()) for citation in citations}
     wanted = sorted(each for each in distinct if 0 < len(each[1]) <= _LONGEST_QUOTE)
 
     async def find(source: str, quote: str) -> Passage | None:
-        found = await episodic.search(quote, by="text", limit=FOUND)
+        found = await deps.episodic.search(quote, by="text", limit=FOUND, access=deps.access)
         hits = (hit.passage for hit in found)
         return next((hit for hit in hits if hit.source == source and quote in hit.text), None)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -45,7 +44,7 @@ async def complete(
     x_conversation_id: ConversationHeader = None,
 ) -> Completion | EventSourceResponse:
     """Answers the last message of a conversation: directly, from sources with citations, or not at all."""
-    runtime = replace(service.runtime, owner=caller.owner)
+    runtime = await service.runtime.for_owner(caller.owner)
     builder = ReplyBuilder.of(
         base=runtime.base_name,
         now=runtime.clock(),

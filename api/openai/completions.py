@@ -20,6 +20,7 @@ from agent.chat.routing import resolve_route
 from agent.engines.base import Engine, FinishReason, Reply, TextCompleter, Token
 from agent.errors import AgentError, PromptTooLong
 from agent.promotion import load_with_canary
+from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
 from api.errors import error_reply, openai_errors
@@ -86,12 +87,17 @@ class TextCompletion(BaseModel):
     | {200: {"content": {"text/event-stream": {}}}},
 )
 async def continue_text(
-    request: CompletionRequest, http: Request, service: ServiceDep
+    request: CompletionRequest, http: Request, service: ServiceDep, caller: CallerDep
 ) -> TextCompletion | EventSourceResponse:
     """Continues a text. Answers are neither gated nor logged; use chat completions for questions."""
-    runtime = service.runtime
+    runtime = await service.runtime.for_owner(caller.owner)
     route = await resolve_route(
-        "", request.model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name
+        "",
+        request.model,
+        routes=runtime.routes,
+        base=runtime.base,
+        base_name=runtime.base_name,
+        access=runtime.access,
     )
     parts = in_own_task(_parts(request, route.adapter, service))
     part = await cancel_on_disconnect(http, anext(parts))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from agent.chat.routing import AUTO, resolve_route
+from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 
@@ -29,15 +30,23 @@ class Models(BaseModel):
 
 
 @router.get("/v1/models")
-async def models(service: ServiceDep) -> Models:
-    """`auto`, the base model, and one name per domain that has a live adapter."""
-    names = [AUTO, service.runtime.base_name, *service.runtime.routes.live]
+async def models(service: ServiceDep, caller: CallerDep) -> Models:
+    """`auto`, the base model, and one name per domain that has a live adapter and is open to the caller."""
+    runtime = await service.runtime.for_owner(caller.owner)
+    names = [AUTO, runtime.base_name, *runtime.routes.usable(runtime.access)]
     return Models(data=[Model(id=name) for name in names])
 
 
 @router.get("/v1/models/{model}", responses=openai_errors(404, 409, 422))
-async def model(model: Annotated[str, Path(max_length=200)], service: ServiceDep) -> Model:
+async def model(model: Annotated[str, Path(max_length=200)], service: ServiceDep, caller: CallerDep) -> Model:
     """One model name. Full names of adapters work too, although they are not listed."""
-    runtime = service.runtime
-    await resolve_route("", model, routes=runtime.routes, base=runtime.base, base_name=runtime.base_name)
+    runtime = await service.runtime.for_owner(caller.owner)
+    await resolve_route(
+        "",
+        model,
+        routes=runtime.routes,
+        base=runtime.base,
+        base_name=runtime.base_name,
+        access=runtime.access,
+    )
     return Model(id=model)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -46,7 +45,7 @@ async def respond(
     x_conversation_id: ConversationHeader = None,
 ) -> Response | EventSourceResponse:
     """Answers like chat completions, in the Responses format. Each request has the whole conversation."""
-    chat_request, runtime = request.chat(), replace(service.runtime, owner=caller.owner)
+    chat_request, runtime = request.chat(), await service.runtime.for_owner(caller.owner)
     start = initial_state(
         to_graph_messages(chat_request.messages),
         requested=chat_request.model,

@@ -32,6 +32,7 @@ from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.base import EpisodicMemory
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.ingest.pipeline import ingest, read
+from memory.records.access import EVERYTHING
 from memory.records.base import Record
 from memory.records.knowledge import Evidence
 from memory.results import FOLDER, Goal, Result, Table, rows, write
@@ -122,6 +123,7 @@ class Bench:
             episodic=self._episodic,
             semantic=self._semantic,
             limit=FIRST_PASSAGES + (excluded is not None),
+            access=EVERYTHING,
         )
         hits = [hit for hit in retrieved.evidence if hit.passage.source != excluded][:FIRST_PASSAGES]
         answer = await answer_from_sources(

@@ -50,6 +50,7 @@ from memory.records.interactions import AnswerGate
 from memory.records.knowledge import Passage
 from memory.records.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.grants import Grants
 from training import worker
 from training.base_model import StudiedModel
 from training.cached_engine import CachedEngine
@@ -293,6 +294,7 @@ async def open_product(
                 feedback=FeedbackStore(database),
                 annotations=Annotations(database),
                 nights=NightStore(database),
+                grants=Grants(database),
                 answers=VolatileAnswerArchive(embedder),
                 pseudonym_key="key",
                 outbox=trainer,

@@ -23,6 +23,7 @@ from benchmarks.night.service import NightService, open_night_service
 from benchmarks.night.support_questions import falsehoods, support_questions
 from graphs.turn import Turn
 from memory.ingest.pipeline import ingest
+from memory.records.access import EVERYTHING
 from memory.records.base import Record
 from memory.records.feedback import Feedback
 from memory.records.nights import Night, NightOptions
@@ -193,7 +194,7 @@ async def _day(bench: Bench, service: NightService, questions: Sequence[Question
     poisoned, lies = day == _poisoned(bench), falsehoods(bench.data)
     if poisoned:
         await poison(service, lies, DOMAIN)
-    gaps = len(await runtime.database.gaps("open", limit=MAX_ROWS))
+    gaps = len(await runtime.database.gaps("open", access=EVERYTHING, limit=MAX_ROWS))
     service.clock.now = morning.replace(hour=2) + timedelta(days=1)
     night = await service.night(
         Night(

@@ -19,6 +19,7 @@ from memory.episodic.base import EpisodicMemory
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import ingest, read
+from memory.records.access import EVERYTHING
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.base import SemanticMemory
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -46,7 +47,9 @@ class Library:
 
     async def from_sources(self, question: str) -> SourcedAnswer | None:
         """The answer from the documents; None if it is declined."""
-        found = await retrieve(question, episodic=self.episodic, semantic=self.semantic, limit=FIRST_PASSAGES)
+        found = await retrieve(
+            question, episodic=self.episodic, semantic=self.semantic, limit=FIRST_PASSAGES, access=EVERYTHING
+        )
         return await answer_from_sources(
             question,
             [HumanMessage(question)],

@@ -12,6 +12,7 @@ from agent.grading import is_correct, normalise
 from benchmarks.night.service import NightService
 from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import ingest
+from memory.records.access import EVERYTHING
 from memory.records.base import Record
 from memory.records.feedback import Feedback
 from memory.records.knowledge import Citation
@@ -87,9 +88,11 @@ async def taught_or_archived(
         for preferences in sets:
             for preferred in preferences.pairs:
                 _note(found, "preferred answer", each, preferred.question, preferred.chosen or "")
-        for answer, _ in await runtime.answers.search(each.question, domain=None, limit=ARCHIVED):
+        for answer, _ in await runtime.answers.search(
+            each.question, domain=None, limit=ARCHIVED, access=EVERYTHING
+        ):
             _note(found, "archive", each, answer.question, answer.answer, answer.citations)
-        for fact in await runtime.semantic.about([fact_subject(each)], limit=100):
+        for fact in await runtime.semantic.about([fact_subject(each)], limit=100, access=EVERYTHING):
             if fact.said_by is None and says(each, fact.sentence):
                 found.append(Found(place="fact for all", falsehood=each, text=fact.sentence))
     return tuple(found)

@@ -17,6 +17,7 @@ from benchmarks.night.library import Library
 from benchmarks.night.results import PartResult
 from memory.database.database import open_database
 from memory.feedback.feedback import FeedbackStore
+from memory.records.access import EVERYTHING
 from memory.records.nights import AnswerScore
 from memory.results import Table, rows
 
@@ -60,7 +61,11 @@ async def score_all(
             batch = answers[start : start + BATCH]
             turns = [each.turn for each in batch]
             evidence = await gather_evidence(
-                turns, episodic=library.episodic, semantic=library.semantic, feedback=feedback
+                turns,
+                episodic=library.episodic,
+                semantic=library.semantic,
+                feedback=feedback,
+                access=EVERYTHING,
             )
             scores = await asyncio.to_thread(score_turns, turns, evidence, scorer)
             scored += [Scored(one, score, evidence) for one, score in zip(batch, scores, strict=True)]

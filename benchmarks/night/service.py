@@ -37,6 +37,7 @@ from memory.nights.store import NightStore
 from memory.outbox import files as outbox
 from memory.records.nights import Night
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.grants import Grants
 
 NO_TIME_LIMIT = 1e9
 """Seconds. The clock jumps by days, so no limit in its time means anything."""
@@ -128,6 +129,7 @@ async def open_night_service(
             feedback=FeedbackStore(database),
             annotations=Annotations(database),
             nights=NightStore(database),
+            grants=Grants(database),
             answers=await LanceAnswerArchive.open(home / "answers", bench.embedder),
             pseudonym_key="key",
             outbox=trainer,

@@ -17,7 +17,22 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, RowMapping, Select, Table, delete, event, or_, select, text, update
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    delete,
+    event,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -27,6 +42,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from memory.database.tables import GAPS, NOT_CLOSED, RUNS, THREADS
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.language.text import key
+from memory.records.access import EVERYTHING, Access
 from memory.records.base import Record
 from memory.records.interactions import Correction, Gap, GapStatus
 from memory.records.runs import Outcome
@@ -75,9 +91,9 @@ class Database:
         self._clock = clock
 
     async def open_gap(self, gap: Gap) -> Gap:
-        """Saves a gap and returns it, or returns the existing gap for the same question and domain.
+        """Saves a gap and returns it, or returns the owner's existing gap for the same question and domain.
 
-        A question can have only one gap that is not closed; spelling variants count as the same question. If
+        A question can have only one gap an owner that is not closed; spelling variants count as the same. If
         the existing gap was merged into another, that other gap is returned.
         """
         async with self.begin() as connection:
@@ -89,27 +105,34 @@ class Database:
                     status=gap.status,
                     run_id=gap.run_id,
                     opened_at=gap.opened_at.timestamp(),
+                    owner=gap.owner,
                     body=gap.model_dump(mode="json"),
                 )
             )
             existing = select(GAPS).where(
-                GAPS.c.domain == gap.domain, GAPS.c.question_key == key(gap.question), NOT_CLOSED
+                GAPS.c.domain == gap.domain,
+                GAPS.c.question_key == key(gap.question),
+                GAPS.c.owner.is_not_distinct_from(gap.owner),
+                NOT_CLOSED,
             )
             row = (await connection.execute(existing)).mappings().first()
             if row and row["merged_into"]:
                 row = await _lock_gap(connection, row["merged_into"])
             return _gap(row) if row else gap
 
-    async def gaps(self, status: GapStatus | None = None, *, limit: int = 100) -> tuple[Gap, ...]:
-        """Gaps, oldest first; all of them, or those with this status."""
-        query = select(GAPS).order_by(GAPS.c.opened_at, GAPS.c.id).limit(limit)
+    async def gaps(
+        self, status: GapStatus | None = None, *, access: Access, limit: int = 100
+    ) -> tuple[Gap, ...]:
+        """Gaps, oldest first; all that may be read, or those with this status."""
+        readable = readable_rows(access, GAPS)
+        query = select(GAPS).where(readable).order_by(GAPS.c.opened_at, GAPS.c.id).limit(limit)
         if status is not None:
             query = query.where(GAPS.c.status == status)
         return tuple(_gap(row) for row in await self._rows(query))
 
-    async def gap(self, gap_id: str) -> Gap:
-        """The gap with this id. Raises UnknownGap."""
-        rows = await self._rows(select(GAPS).where(GAPS.c.id == gap_id))
+    async def gap(self, gap_id: str, *, access: Access) -> Gap:
+        """The gap with this id. Raises UnknownGap, also if it may not be read."""
+        rows = await self._rows(select(GAPS).where(GAPS.c.id == gap_id, readable_rows(access, GAPS)))
         if not rows:
             raise _unknown_gap(gap_id)
         return _gap(rows[0])
@@ -129,7 +152,7 @@ class Database:
                     await connection.execute(merged.values(status=status))
         except IntegrityError:
             pass
-        return await self.gap(gap_id)
+        return await self.gap(gap_id, access=EVERYTHING)
 
     async def add_correction(self, gap_id: str, correction: Correction) -> Gap:
         """Adds a correction to the gap, in place of the one of the same interaction, and returns the gap.
@@ -142,7 +165,7 @@ class Database:
             corrections = [each.model_dump(mode="json") for each in (*others, correction)][-MAX_CORRECTIONS:]
             body = row["body"] | {"corrections": corrections}
             await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(body=body))
-        return await self.gap(gap_id)
+        return await self.gap(gap_id, access=EVERYTHING)
 
     async def dismiss_gap(self, gap_id: str) -> Gap:
         """Marks the gap as not to be learned. Raises UnknownGap, or ValueError unless it is open."""
@@ -151,7 +174,7 @@ class Database:
             if row["status"] == "closed":
                 raise ValueError(f"gap {gap_id} is closed: there is nothing to dismiss")
             await connection.execute(update(GAPS).where(GAPS.c.id == gap_id).values(status="dismissed"))
-        return await self.gap(gap_id)
+        return await self.gap(gap_id, access=EVERYTHING)
 
     async def delete_gap(self, gap_id: str) -> None:
         """Deletes the gap and the gaps merged into it; their runs stay.
@@ -187,7 +210,7 @@ class Database:
             changes = {"keywords": keywords, "corrections": corrections[-MAX_CORRECTIONS:]}
             body = rows[into]["body"] | changes
             await connection.execute(update(GAPS).where(GAPS.c.id == into).values(body=body))
-        return await self.gap(into)
+        return await self.gap(into, access=EVERYTHING)
 
     async def start_run(
         self, run_id: str, *, subject: str, whole: bool, domain: str | None, gap_id: str | None, now: datetime
@@ -197,7 +220,7 @@ class Database:
         Raises UnknownGap if `gap_id` names a gap that does not exist.
         """
         if gap_id is not None:
-            await self.gap(gap_id)
+            await self.gap(gap_id, access=EVERYTHING)
         async with self.begin() as connection:
             await connection.execute(
                 self.insert_once(RUNS).values(
@@ -362,6 +385,14 @@ def _migrate(connection: Connection) -> None:
 def _latest_revision() -> str | None:
     """Read once, because it loads all migrations."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def readable_rows(access: Access, table: Table) -> ColumnElement[bool]:
+    """The condition for the rows that `access.may_read`; the table has the columns `owner` and `domain`."""
+    if access.everything:
+        return true()
+    owned = or_(table.c.owner.is_(None), table.c.owner == access.owner)
+    return and_(owned, table.c.domain.not_in(access.hidden)) if access.hidden else owned
 
 
 def _gap(row: RowMapping) -> Gap:

@@ -1,9 +1,11 @@
 """The protocol of episodic memory (the store of passages), and what its implementations share."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, Protocol
 
-from memory.records.base import Digest, digest_of
+from memory.records.access import Access
+from memory.records.base import Digest, Domain, Record, digest_of
 from memory.records.knowledge import Evidence, Passage
 
 SearchBy = Literal["vector", "text"]
@@ -12,19 +14,35 @@ HALF_BM25 = 5.0
 """The BM25 score that maps to 0.5: about two rare words in common."""
 
 
+class StoredDocument(Record):
+    """A document in the store. Two of one name differ in their owners or domains."""
+
+    source: str
+    domain: Domain
+    owner: str | None = None
+    """Owner of the key that added it; None if it is shared."""
+    fingerprint: Digest
+    """See `fingerprint`."""
+
+
 class EpisodicMemory(Protocol):
-    """A store of passages, searched by vector or full text. Methods raise StoreUnavailable on failure."""
+    """A store of passages, searched by vector or full text. Methods raise StoreUnavailable on failure.
+
+    What `access` does not let read is not found, as if it were not stored.
+    """
 
     async def add(self, passages: Sequence[Passage]) -> int:
         """Adds the passages whose id is new, all or none, and returns how many."""
         ...
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        """Removes a document's passages, except the ids in `keep`; returns how many."""
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
+        """Removes the passages of one owner's document, except the ids in `keep`; returns how many."""
         ...
 
     async def search(
-        self, query: str, *, by: SearchBy, limit: int, domain: str | None = None
+        self, query: str, *, by: SearchBy, limit: int, access: Access, domain: str | None = None
     ) -> tuple[Evidence, ...]:
         """The best passages, best first, with scores in [0, 1].
 
@@ -33,18 +51,30 @@ class EpisodicMemory(Protocol):
         """
         ...
 
-    async def get(self, ids: Sequence[str]) -> tuple[Passage, ...]:
+    async def get(self, ids: Sequence[str], *, access: Access) -> tuple[Passage, ...]:
         """The passages with these ids, in this order; unknown ids are left out."""
         ...
 
-    async def sources(self, domain: str | None = None) -> dict[str, str]:
-        """The fingerprint of each stored document's passages, by source."""
+    async def documents(self, *, access: Access, domain: str | None = None) -> tuple[StoredDocument, ...]:
+        """The stored documents, by source, domain and owner."""
         ...
 
 
 def fingerprint(ids: Iterable[str]) -> Digest:
     """A digest of a document's passage ids; tells whether exactly these passages are stored."""
     return digest_of(sorted(ids))
+
+
+def documents_of(rows: Iterable[tuple[str, str, str | None, str]]) -> tuple[StoredDocument, ...]:
+    """The documents that passages belong to, sorted; a row has a passage's source, domain, owner and id."""
+    ids: dict[tuple[str, str, str | None], list[str]] = defaultdict(list)
+    for source, domain, owner, id_ in rows:
+        ids[source, domain, owner].append(id_)
+    return tuple(
+        StoredDocument(source=source, domain=domain, owner=owner, fingerprint=fingerprint(ids[key]))
+        for key in sorted(ids, key=lambda each: (each[0], each[1], each[2] or ""))
+        for source, domain, owner in (key,)
+    )
 
 
 def scale_bm25(bm25: float) -> float:

@@ -4,7 +4,6 @@ One process writes, others may read. `memory.retrieval.hybrid` combines the two 
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
-from memory.episodic.base import SearchBy, fingerprint, scale_bm25, searchable_text
+from memory.episodic.base import SearchBy, StoredDocument, documents_of, scale_bm25, searchable_text
 from memory.errors import CorruptRecord
+from memory.records.access import Access
 from memory.records.knowledge import Evidence, Passage
-from memory.vector_tables import MAX_IDS, compact, open_table, quoted, store_errors
+from memory.vector_tables import MAX_IDS, compact, open_table, quoted, readable_rows, store_errors
 
 TABLE = "passages"
 
@@ -55,6 +55,7 @@ class LanceEpisodicMemory:
                 "id": p.id,
                 "source": p.source,
                 "domain": p.domain,
+                "owner": p.owner,
                 "searched": searchable_text(p),
                 "body": p.model_dump_json(),
                 "vector": vector,
@@ -66,8 +67,11 @@ class LanceEpisodicMemory:
             await self._compact_if_due()
         return int(result.num_inserted_rows)
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        where = f"source = {quoted(source)}"
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
+        is_theirs = "owner IS NULL" if owner is None else f"owner = {quoted(owner)}"
+        where = f"source = {quoted(source)} AND domain = {quoted(domain)} AND {is_theirs}"
         if keep:
             where += f" AND id NOT IN ({', '.join(map(quoted, keep))})"
         async with self._write_lock, store_errors("the passages"):
@@ -78,7 +82,7 @@ class LanceEpisodicMemory:
         return count
 
     async def search(
-        self, query: str, *, by: SearchBy, limit: int, domain: str | None = None
+        self, query: str, *, by: SearchBy, limit: int, access: Access, domain: str | None = None
     ) -> tuple[Evidence, ...]:
         if limit < 1 or not query.strip():
             return ()
@@ -87,8 +91,8 @@ class LanceEpisodicMemory:
             search: Any = self._table.query().nearest_to(vector).distance_type("cosine")
         else:
             search = self._table.query().nearest_to_text(query, columns="searched")
-        if domain is not None:
-            search = search.where(f"domain = {quoted(domain)}")
+        if where := readable_rows(access, domain):
+            search = search.where(where)
         async with store_errors("the passages"):
             rows = (
                 await search.select(["id", "body", "_distance" if by == "vector" else "_score"])
@@ -98,26 +102,25 @@ class LanceEpisodicMemory:
         hits = [Evidence(passage=_passage(row), score=_score(row, by), found_by=(by,)) for row in rows]
         return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)))
 
-    async def get(self, ids: Sequence[str]) -> tuple[Passage, ...]:
+    async def get(self, ids: Sequence[str], *, access: Access) -> tuple[Passage, ...]:
+        readable = readable_rows(access)
         unique = list(dict.fromkeys(ids))
         found: dict[str, Passage] = {}
         for first in range(0, len(unique), MAX_IDS):
             listed = ", ".join(quoted(i) for i in unique[first : first + MAX_IDS])
             async with store_errors("the passages"):
-                rows = await self._table.query().where(f"id IN ({listed})").select(["id", "body"]).to_list()
+                where = f"id IN ({listed})" + (f" AND {readable}" if readable else "")
+                rows = await self._table.query().where(where).select(["id", "body"]).to_list()
             found.update((row["id"], _passage(row)) for row in rows)
         return tuple(found[i] for i in unique if i in found)
 
-    async def sources(self, domain: str | None = None) -> dict[str, str]:
-        query = self._table.query().select(["id", "source"])
-        if domain is not None:
-            query = query.where(f"domain = {quoted(domain)}")
+    async def documents(self, *, access: Access, domain: str | None = None) -> tuple[StoredDocument, ...]:
+        query = self._table.query().select(["id", "source", "domain", "owner"])
+        if where := readable_rows(access, domain):
+            query = query.where(where)
         async with store_errors("the passages"):
             rows = await query.to_list()
-        ids: dict[str, list[str]] = defaultdict(list)
-        for row in rows:
-            ids[row["source"]].append(row["id"])
-        return {source: fingerprint(passage_ids) for source, passage_ids in ids.items()}
+        return documents_of((row["source"], row["domain"], row["owner"], row["id"]) for row in rows)
 
     async def _compact_if_due(self) -> None:
         self._writes += 1

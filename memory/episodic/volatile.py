@@ -1,12 +1,13 @@
 """Episodic memory in RAM, for tests: exact search over all passages."""
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from memory.embedding.embedder import Embedder, Vectors
-from memory.episodic.base import SearchBy, fingerprint, scale_bm25, searchable_text
+from memory.episodic.base import SearchBy, StoredDocument, documents_of, scale_bm25, searchable_text
 from memory.language.text import singular, words
+from memory.records.access import Access
 from memory.records.knowledge import Evidence, Passage
 
 K1, B = 1.2, 0.75
@@ -30,18 +31,25 @@ class VolatileEpisodicMemory:
             self._vectors[passage.id] = vector
         return len(new)
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        removed = [p.id for p in self._passages.values() if p.source == source and p.id not in keep]
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
+        document = (source, domain, owner)
+        removed = [
+            p.id
+            for p in self._passages.values()
+            if (p.source, p.domain, p.owner) == document and p.id not in keep
+        ]
         for id_ in removed:
             del self._passages[id_], self._vectors[id_]
         return len(removed)
 
     async def search(
-        self, query: str, *, by: SearchBy, limit: int, domain: str | None = None
+        self, query: str, *, by: SearchBy, limit: int, access: Access, domain: str | None = None
     ) -> tuple[Evidence, ...]:
         if limit < 1 or not query.strip():
             return ()
-        candidates = [p for p in self._passages.values() if domain is None or p.domain == domain]
+        candidates = self._readable(access, domain)
         scores = self._cosines(query, candidates) if by == "vector" else _bm25(query, candidates)
         ranked = sorted(
             (
@@ -53,15 +61,19 @@ class VolatileEpisodicMemory:
         )
         return tuple(ranked[:limit])
 
-    async def get(self, ids: Sequence[str]) -> tuple[Passage, ...]:
-        return tuple(self._passages[i] for i in dict.fromkeys(ids) if i in self._passages)
+    async def get(self, ids: Sequence[str], *, access: Access) -> tuple[Passage, ...]:
+        readable = {p.id: p for p in self._readable(access, None)}
+        return tuple(readable[i] for i in dict.fromkeys(ids) if i in readable)
 
-    async def sources(self, domain: str | None = None) -> dict[str, str]:
-        ids: dict[str, list[str]] = defaultdict(list)
-        for passage in self._passages.values():
-            if domain is None or passage.domain == domain:
-                ids[passage.source].append(passage.id)
-        return {source: fingerprint(passage_ids) for source, passage_ids in ids.items()}
+    async def documents(self, *, access: Access, domain: str | None = None) -> tuple[StoredDocument, ...]:
+        return documents_of((p.source, p.domain, p.owner, p.id) for p in self._readable(access, domain))
+
+    def _readable(self, access: Access, domain: str | None) -> list[Passage]:
+        return [
+            p
+            for p in self._passages.values()
+            if (domain is None or p.domain == domain) and access.may_read(p.owner, p.domain)
+        ]
 
     def _cosines(self, query: str, passages: Sequence[Passage]) -> list[float]:
         query_vector = self._embedder.embed([query])[0]

@@ -17,7 +17,7 @@ TARGET_WORDS = 120
 MAX_WORDS = 160
 MAX_CHARS = 4000
 """Limit for text without sentences, such as a data file or a long code block."""
-VERSION = 4
+VERSION = 5
 """Part of each passage's id. Increase it when passages or facts are read differently; documents are then read
 again at the next ingest."""
 LONGEST_HEADING = 200
@@ -38,28 +38,46 @@ class Block:
     code: bool = False
 
 
-def passages(text: str, *, source: str, title: str, domain: str) -> tuple[Passage, ...]:
+def passages(
+    text: str, *, source: str, title: str, domain: str, owner: str | None = None
+) -> tuple[Passage, ...]:
     """All passages of a document, in order; `title` is used if the text has no heading of level 1."""
     blocks = tuple(_blocks(text))
     document_title = next((b.headings[0] for b in blocks if b.headings and b.headings[0]), "") or title
     return tuple(
-        _passage(text[start:end], start, source=source, title=document_title, section=headings, domain=domain)
+        _passage(
+            text[start:end],
+            start,
+            source=source,
+            title=document_title,
+            section=headings,
+            domain=domain,
+            owner=owner,
+        )
         for headings, group in groupby(blocks, key=lambda block: block.headings)
         for start, end in _pack(text, list(group))
     )
 
 
 def _passage(
-    text: str, start: int, *, source: str, title: str, section: tuple[str, ...], domain: str
+    text: str,
+    start: int,
+    *,
+    source: str,
+    title: str,
+    section: tuple[str, ...],
+    domain: str,
+    owner: str | None,
 ) -> Passage:
     digest = digest_of(text)
     headings = " > ".join(h for h in section if h)
     return Passage(
-        id=digest_of([VERSION, domain, source, title, headings, start, digest])[:32],
+        id=digest_of([VERSION, domain, owner, source, title, headings, start, digest])[:32],
         source=source,
         title=title,
         section=headings,
         domain=domain,
+        owner=owner,
         text=text,
         start=start,
         end=start + len(text),

@@ -16,6 +16,7 @@ from memory.ingest.documents import MAX_BYTES, MEDIA_TYPES, RawDocument, media_t
 from memory.ingest.passages import passages as split_into_passages
 from memory.ingest.propositions.facts import extract_facts
 from memory.ingest.web import fetch
+from memory.records.access import EVERYTHING
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Fact, Passage
 from memory.semantic.base import SemanticMemory
@@ -68,17 +69,20 @@ async def ingest(
     documents: Iterable[RawDocument | Failure],
     *,
     domain: Domain,
+    owner: str | None = None,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
 ) -> IngestReport:
     """Stores the passages and facts of each document, and skips documents that are stored unchanged.
 
-    A changed document replaces the earlier content of its source. The old content is removed only after the
+    Documents belong to `owner`, or are shared. A changed document replaces the earlier content of its source;
+    the document of another owner or domain stays, also if its source has the same name. The old content is removed only after the
     new content is stored, so an interruption loses nothing, and ingesting again repairs it. The passages
     decide whether a document counts as stored; they are therefore added after its facts and removed before
     them. Unreadable documents are listed in the report. Raises StoreUnavailable.
     """
-    fingerprints = await episodic.sources()
+    stored = await episodic.documents(access=EVERYTHING, domain=domain)
+    fingerprints = {each.source: each.fingerprint for each in stored if each.owner == owner}
     counts: list[tuple[int, int]] = []
     failed: list[Failure] = []
     unchanged = 0
@@ -87,7 +91,7 @@ async def ingest(
             failed.append(document)
             continue
         try:
-            passages, facts = await asyncio.to_thread(read, document, domain)
+            passages, facts = await asyncio.to_thread(read, document, domain, owner)
         except IngestError as error:
             failed.append(Failure(document.source, str(error)))
             continue
@@ -97,11 +101,12 @@ async def ingest(
         else:
             await semantic.add(facts)
             await episodic.add(passages)
-            await episodic.remove(document.source, keep={p.id for p in passages})
+            kept = {p.id for p in passages}
+            await episodic.remove(document.source, domain=domain, owner=owner, keep=kept)
             fingerprints[document.source] = digest
             counts.append((len(passages), len(facts)))
         # Also for an unchanged document: an interrupted ingest may have left facts of another version.
-        await semantic.remove(document.source, keep={f.id for f in facts})
+        await semantic.remove(document.source, domain=domain, owner=owner, keep={f.id for f in facts})
     return IngestReport(
         documents=len(counts),
         passages=sum(p for p, _ in counts),
@@ -111,11 +116,13 @@ async def ingest(
     )
 
 
-def read(document: RawDocument, domain: Domain) -> tuple[tuple[Passage, ...], tuple[Fact, ...]]:
+def read(
+    document: RawDocument, domain: Domain, owner: str | None = None
+) -> tuple[tuple[Passage, ...], tuple[Fact, ...]]:
     """Splits a document into passages and extracts its facts, without storing them. Raises IngestError."""
     text = text_of(document)
     title = document.title or Path(document.source.partition("?")[0]).stem
-    passages = split_into_passages(text, source=document.source, title=title, domain=domain)
+    passages = split_into_passages(text, source=document.source, title=title, domain=domain, owner=owner)
     if not passages:
         raise IngestError(f"{document.source}: the document contains only headings")
     return passages, extract_facts(passages)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from memory.records.access import Access
 from memory.records.nights import ArchivedAnswer
 
 
@@ -17,9 +18,12 @@ class AnswerArchive(Protocol):
         ...
 
     async def search(
-        self, question: str, *, domain: str | None, limit: int
+        self, question: str, *, domain: str | None, limit: int, access: Access
     ) -> tuple[tuple[ArchivedAnswer, float], ...]:
-        """The answers to the questions nearest in meaning, nearest first, each with the cosine in [0, 1]."""
+        """The answers to the questions nearest in meaning, nearest first, each with the cosine in [0, 1].
+
+        Those whose owner or domain `access` does not let read are not found.
+        """
         ...
 
     async def remove(self, ids: Sequence[str]) -> int:

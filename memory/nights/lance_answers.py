@@ -12,8 +12,9 @@ from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
 from memory.errors import CorruptRecord
+from memory.records.access import Access
 from memory.records.nights import ArchivedAnswer
-from memory.vector_tables import MAX_IDS, compact, open_table, quoted, store_errors
+from memory.vector_tables import MAX_IDS, compact, open_table, quoted, readable_rows, store_errors
 
 TABLE = "answers"
 _WHAT = "the archived answers"
@@ -52,7 +53,7 @@ class LanceAnswerArchive:
         questions = [answer.question for answer in unique.values()]
         vectors = await asyncio.to_thread(self._embedder.embed, questions)
         rows = [
-            {"id": a.id, "domain": a.domain, "body": a.model_dump_json(), "vector": vector}
+            {"id": a.id, "domain": a.domain, "owner": a.owner, "body": a.model_dump_json(), "vector": vector}
             for a, vector in zip(unique.values(), vectors, strict=True)
         ]
         async with self._write_lock, store_errors(_WHAT):
@@ -62,7 +63,7 @@ class LanceAnswerArchive:
         return int(result.num_inserted_rows)
 
     async def search(
-        self, question: str, *, domain: str | None, limit: int
+        self, question: str, *, domain: str | None, limit: int, access: Access
     ) -> tuple[tuple[ArchivedAnswer, float], ...]:
         if limit < 1 or not question.strip():
             return ()
@@ -71,8 +72,8 @@ class LanceAnswerArchive:
                 return ()
         vector = (await asyncio.to_thread(self._embedder.embed, [question]))[0]
         query: Any = self._table.query().nearest_to(vector).distance_type("cosine")
-        if domain is not None:
-            query = query.where(f"domain = {quoted(domain)}")
+        if where := readable_rows(access, domain):
+            query = query.where(where)
         async with store_errors(_WHAT):
             rows = await query.select(["id", "body", "_distance"]).limit(limit).to_list()
         hits = [(_answer(row), min(1.0, max(0.0, 1.0 - row["_distance"]))) for row in rows]

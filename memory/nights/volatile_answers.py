@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from memory.embedding.embedder import Embedder, Vectors
+from memory.records.access import Access
 from memory.records.nights import ArchivedAnswer
 
 
@@ -27,9 +28,13 @@ class VolatileAnswerArchive:
         return new
 
     async def search(
-        self, question: str, *, domain: str | None, limit: int
+        self, question: str, *, domain: str | None, limit: int, access: Access
     ) -> tuple[tuple[ArchivedAnswer, float], ...]:
-        candidates = [a for a in self._answers.values() if domain is None or a.domain == domain]
+        candidates = [
+            a
+            for a in self._answers.values()
+            if (domain is None or a.domain == domain) and access.may_read(a.owner, a.domain)
+        ]
         if limit < 1 or not question.strip() or not candidates:
             return ()
         vector = (await asyncio.to_thread(self._embedder.embed, [question]))[0]

@@ -65,6 +65,14 @@ class Access(Record):
         return self.to_teach(domain).model_copy(update={"owner": None})
 
 
+def closed_to(access: Access, domain: str) -> str:
+    """Why this caller may not write a domain, and what to do about it."""
+    return (
+        f"the domain {domain} is closed: an admin can open it to you with"
+        f" `nightschool grants add {access.owner} {domain} --write`"
+    )
+
+
 EVERYTHING = Access(everything=True)
 """Access without limits, for maintenance and for services without keys."""
 SHARED = Access()

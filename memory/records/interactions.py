@@ -141,6 +141,8 @@ class Gap(Record):
     id: str
     question: str
     domain: Domain
+    owner: str | None = None
+    """Owner of the key that asked; None for an admin, or without keys."""
     keywords: tuple[str, ...]
     uncertainty: Uncertainty | None
     status: GapStatus = "open"

@@ -99,6 +99,8 @@ class ArchivedAnswer(Record):
 
     id: str
     domain: Domain
+    owner: str | None = None
+    """Owner of the private documents that it cites; None if it cites what is shared."""
     question: str
     answer: str
     topic: str = ""

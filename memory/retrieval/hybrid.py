@@ -9,6 +9,7 @@ from typing import Literal
 
 from memory.episodic.base import EpisodicMemory
 from memory.language.text import key, words
+from memory.records.access import Access
 from memory.records.knowledge import Evidence, Fact, Findings, Passage
 from memory.semantic.base import SemanticMemory
 
@@ -33,13 +34,14 @@ async def retrieve(
     *,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
+    access: Access,
     domain: str | None = None,
     said_by: str | None = None,
     limit: int = 8,
 ) -> Findings:
     """The best passages for `query`, best first, and the facts about the things named in it.
 
-    What users stated is left out, except by the user or conversation `said_by`.
+    What `access` does not let read is not found. What users stated is left out, except by the user or conversation `said_by`.
     Each passage's score is the weighted sum of its vector, text and graph scores, in [0, 1].
     Raises StoreUnavailable if a store cannot be reached, ValueError for a limit below 1.
     """
@@ -47,11 +49,11 @@ async def retrieve(
         raise ValueError(f"limit must be at least 1, not {limit}")
     names = terms(query)
     by_vector, by_text, facts = await asyncio.gather(
-        episodic.search(query, by="vector", limit=CANDIDATES * limit, domain=domain),
-        episodic.search(query, by="text", limit=CANDIDATES * limit, domain=domain),
-        semantic.about(names, domain=domain, said_by=said_by, limit=MAX_FACTS),
+        episodic.search(query, by="vector", limit=CANDIDATES * limit, access=access, domain=domain),
+        episodic.search(query, by="text", limit=CANDIDATES * limit, access=access, domain=domain),
+        semantic.about(names, access=access, domain=domain, said_by=said_by, limit=MAX_FACTS),
     )
-    by_graph = await _graph_hits(facts, names, episodic)
+    by_graph = await _graph_hits(facts, names, episodic, access)
     return Findings(query=query, evidence=fuse([*by_vector, *by_text, *by_graph], limit), facts=facts)
 
 
@@ -87,7 +89,7 @@ def fuse(hits: Sequence[Evidence], limit: int) -> tuple[Evidence, ...]:
 
 
 async def _graph_hits(
-    facts: Sequence[Fact], names: Sequence[str], episodic: EpisodicMemory
+    facts: Sequence[Fact], names: Sequence[str], episodic: EpisodicMemory, access: Access
 ) -> list[Evidence]:
     """The passages that the facts come from, scored by whether a name is the fact's subject or object."""
     subjects = {key(name) for name in names}
@@ -97,5 +99,5 @@ async def _graph_hits(
         scores[fact.passage_id] = max(score, scores.get(fact.passage_id, 0.0))
     return [
         Evidence(passage=passage, score=scores[passage.id], found_by=("graph",))
-        for passage in await episodic.get(list(scores))
+        for passage in await episodic.get(list(scores), access=access)
     ]

@@ -4,27 +4,31 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from memory.language.text import key
+from memory.records.access import Access
 from memory.records.knowledge import Fact
 
 
 class SemanticMemory(Protocol):
     """A graph of facts. Methods raise StoreUnavailable on failure.
 
-    Facts that users stated (`Fact.said_by`) are found only by searches for the same `said_by`.
+    What `access` does not let read is not found, as if it were not stored. Facts that users stated (`Fact.said_by`) are found only by searches for the same `said_by`.
     """
 
     async def add(self, facts: Sequence[Fact]) -> int:
         """Adds the facts whose id is new and returns how many."""
         ...
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        """Removes a document's facts, except the ids in `keep`; returns how many."""
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
+        """Removes the facts of one owner's document, except the ids in `keep`; returns how many."""
         ...
 
     async def about(
         self,
         terms: Sequence[str],
         *,
+        access: Access,
         domain: str | None = None,
         said_by: str | None = None,
         limit: int = 50,
@@ -36,7 +40,13 @@ class SemanticMemory(Protocol):
         ...
 
     async def near(
-        self, subjects: Sequence[str], *, hops: int = 1, said_by: str | None = None, limit: int = 50
+        self,
+        subjects: Sequence[str],
+        *,
+        access: Access,
+        hops: int = 1,
+        said_by: str | None = None,
+        limit: int = 50,
     ) -> tuple[Fact, ...]:
         """Facts within `hops` (1 to 4) steps of the subjects in either direction, nearest first."""
         ...

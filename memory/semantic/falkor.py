@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from memory.errors import CorruptRecord, StoreUnavailable
 from memory.language.text import key
+from memory.records.access import Access
 from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
 
@@ -38,22 +39,28 @@ UNWIND $facts AS f
 MERGE (s:Entity {key: f.subject_key}) ON CREATE SET s.name = f.subject
 MERGE (o:Entity {key: f.object_key}) ON CREATE SET o.name = f.object
 MERGE (s)-[r:FACT {id: f.id}]->(o)
-ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.body = f.body,
-    r.said_by = f.said_by, r.said_at = f.said_at
+ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.owner = f.owner,
+    r.body = f.body, r.said_by = f.said_by, r.said_at = f.said_at
 """
 _KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
-_OF_SOURCE = "MATCH ()-[r:FACT {source: $source}]->() RETURN r.id"
+_OF_DOCUMENT = """
+MATCH ()-[r:FACT {source: $source}]->()
+WHERE r.domain = $domain AND (r.owner = $owner OR (r.owner IS NULL AND $owner IS NULL)) RETURN r.id
+"""
 _REMOVE = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() DELETE r"
 _ORPHANS = "MATCH (e:Entity) WHERE NOT (e)--() DELETE e"
-_BY_SUBJECT = """
-UNWIND $keys AS k MATCH (:Entity {key: k})-[r:FACT]->()
-WHERE ($domain IS NULL OR r.domain = $domain) AND (r.said_by IS NULL OR r.said_by = $said_by)
+_VISIBLE = """(r.said_by IS NULL OR r.said_by = $said_by)
+AND ($everything OR ((r.owner IS NULL OR r.owner = $owner) AND NOT r.domain IN $hidden))"""
+"""The facts that `Access.may_read`, see `_limits`."""
+_BY_SUBJECT = f"""
+UNWIND $keys AS k MATCH (:Entity {{key: k}})-[r:FACT]->()
+WHERE ($domain IS NULL OR r.domain = $domain) AND {_VISIBLE}
 RETURN DISTINCT r.id AS id, r.body ORDER BY id LIMIT $limit
 """
 _BY_OBJECT = _BY_SUBJECT.replace("-[r:FACT]->", "<-[r:FACT]-")
-_NEAR = """
-UNWIND $keys AS k MATCH (:Entity {key: k})-[r:FACT]-(other)
-WHERE r.said_by IS NULL OR r.said_by = $said_by
+_NEAR = f"""
+UNWIND $keys AS k MATCH (:Entity {{key: k}})-[r:FACT]-(other)
+WHERE {_VISIBLE}
 RETURN DISTINCT r.id AS id, r.body, startNode(r).key, endNode(r).key ORDER BY id
 """
 _SAID = """
@@ -104,11 +111,14 @@ class FalkorSemanticMemory:
                 written += len(rows)
         return written
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
         kept_ids = {_safe(i) for i in keep}
         count = 0
         async with self._write_lock, _store_errors("the graph"):
-            rows = await self._read(_OF_SOURCE, source=_safe(source))
+            document = {"source": _safe(source), "domain": domain, "owner": _digest(owner)}
+            rows = await self._read(_OF_DOCUMENT, **document)
             stale = [id_ for (id_,) in rows if id_ not in kept_ids]
             for first in range(0, len(stale), BATCH):
                 batch = {"ids": stale[first : first + BATCH]}
@@ -122,6 +132,7 @@ class FalkorSemanticMemory:
         self,
         terms: Sequence[str],
         *,
+        access: Access,
         domain: str | None = None,
         said_by: str | None = None,
         limit: int = 50,
@@ -129,27 +140,33 @@ class FalkorSemanticMemory:
         term_keys = [_safe(k) for k in keys(terms)]
         if not term_keys or limit < 1:
             return ()
-        unit = _unit(said_by)
+        limits = _limits(access, said_by)
         async with _store_errors("the graph"):
             found: dict[str, Fact] = {}
             for query in (_BY_SUBJECT, _BY_OBJECT):
-                rows = await self._read(query, keys=term_keys, domain=domain, said_by=unit, limit=limit)
+                rows = await self._read(query, keys=term_keys, domain=domain, limit=limit, **limits)
                 for id_, body in rows:
                     found.setdefault(id_, _fact(body))
         return tuple(found.values())[:limit]
 
     async def near(
-        self, subjects: Sequence[str], *, hops: int = 1, said_by: str | None = None, limit: int = 50
+        self,
+        subjects: Sequence[str],
+        *,
+        access: Access,
+        hops: int = 1,
+        said_by: str | None = None,
+        limit: int = 50,
     ) -> tuple[Fact, ...]:
         frontier = [_safe(k) for k in keys(subjects)]
         visited = set(frontier)
         found: dict[str, Fact] = {}
-        unit = _unit(said_by)
+        limits = _limits(access, said_by)
         async with _store_errors("the graph"):
             for _ in range(checked_hops(hops)):
                 if not frontier:
                     break
-                rows = await self._read(_NEAR, keys=frontier[:MAX_KEYS], said_by=unit)
+                rows = await self._read(_NEAR, keys=frontier[:MAX_KEYS], **limits)
                 for id_, body, _start, _end in rows:
                     found.setdefault(id_, _fact(body))
                 frontier = sorted({k for row in rows for k in row[2:]} - visited)
@@ -160,7 +177,7 @@ class FalkorSemanticMemory:
         if limit < 1:
             return ()
         async with _store_errors("the graph"):
-            rows = await self._read(_SAID, said_by=_unit(said_by), limit=limit)
+            rows = await self._read(_SAID, said_by=_digest(said_by), limit=limit)
         return tuple(_fact(body) for body, *_ in rows)
 
     async def aclose(self) -> None:
@@ -207,15 +224,26 @@ def _row(fact: Fact) -> dict[str, str | None]:
         "relation": _safe(fact.relation),
         "source": _safe(fact.source),
         "domain": fact.domain,
+        "owner": _digest(fact.owner),
         "body": json.dumps(fact.model_dump(mode="json")),
-        "said_by": _unit(fact.said_by),
+        "said_by": _digest(fact.said_by),
         "said_at": None if fact.said_at is None else fact.said_at.astimezone(UTC).isoformat(),
     }
 
 
-def _unit(said_by: str | None) -> str | None:
-    """The unit as it is compared in queries: hashed, so that no two units become the same by `_safe`."""
-    return None if said_by is None else sha256(said_by.encode("utf-8", "surrogatepass")).hexdigest()
+def _limits(access: Access, said_by: str | None) -> dict[str, Any]:
+    """The parameters of `_VISIBLE`."""
+    return {
+        "everything": access.everything,
+        "owner": _digest(access.owner),
+        "hidden": sorted(access.hidden),
+        "said_by": _digest(said_by),
+    }
+
+
+def _digest(name: str | None) -> str | None:
+    """A unit or owner as it is compared in queries: hashed, so that no two become the same by `_safe`."""
+    return None if name is None else sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _safe(text: str) -> str:

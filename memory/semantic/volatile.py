@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from memory.language.text import key
+from memory.records.access import Access
 from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
 
@@ -19,8 +20,15 @@ class VolatileSemanticMemory:
         self._facts.update(new)
         return len(new)
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
-        removed = [f.id for f in self._facts.values() if f.source == source and f.id not in keep]
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
+        document = (source, domain, owner)
+        removed = [
+            f.id
+            for f in self._facts.values()
+            if (f.source, f.domain, f.owner) == document and f.id not in keep
+        ]
         for id_ in removed:
             del self._facts[id_]
         return len(removed)
@@ -29,6 +37,7 @@ class VolatileSemanticMemory:
         self,
         terms: Sequence[str],
         *,
+        access: Access,
         domain: str | None = None,
         said_by: str | None = None,
         limit: int = 50,
@@ -36,13 +45,19 @@ class VolatileSemanticMemory:
         term_keys = set(keys(terms))
         found = [
             (key(f.subject) not in term_keys, f.id, f)
-            for f in self._visible(said_by)
+            for f in self._visible(said_by, access)
             if (domain is None or f.domain == domain) and term_keys & {key(f.subject), key(f.object)}
         ]
         return tuple(f for *_, f in sorted(found, key=lambda row: row[:2])[: max(0, limit)])
 
     async def near(
-        self, subjects: Sequence[str], *, hops: int = 1, said_by: str | None = None, limit: int = 50
+        self,
+        subjects: Sequence[str],
+        *,
+        access: Access,
+        hops: int = 1,
+        said_by: str | None = None,
+        limit: int = 50,
     ) -> tuple[Fact, ...]:
         visited = set(keys(subjects))
         found: dict[str, Fact] = {}
@@ -50,7 +65,7 @@ class VolatileSemanticMemory:
             step = sorted(
                 (
                     f
-                    for f in self._visible(said_by)
+                    for f in self._visible(said_by, access)
                     if f.id not in found and visited & {key(f.subject), key(f.object)}
                 ),
                 key=lambda f: f.id,
@@ -67,8 +82,12 @@ class VolatileSemanticMemory:
     async def aclose(self) -> None:
         """Does nothing; there are no connections."""
 
-    def _visible(self, said_by: str | None) -> list[Fact]:
-        return [f for f in self._facts.values() if f.said_by is None or f.said_by == said_by]
+    def _visible(self, said_by: str | None, access: Access) -> list[Fact]:
+        return [
+            f
+            for f in self._facts.values()
+            if f.said_by in (None, said_by) and access.may_read(f.owner, f.domain)
+        ]
 
 
 _NEVER = datetime.fromtimestamp(0, UTC)

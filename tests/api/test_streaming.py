@@ -14,6 +14,7 @@ from agent.chat.stream_gate import HELD_TOKENS
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.feedback.pseudonyms import pseudonym
 from graphs.state import Runtime
+from memory.records.access import EVERYTHING
 from tests.api.conftest import Listen, asking
 from tests.graphs.conftest import eventually
 
@@ -98,7 +99,7 @@ async def test_a_later_doubt_cannot_be_taken_back_but_the_last_chunk_says_so_and
     for chunk in chunks[-2:]:
         figures = chunk["nightschool"]
         assert (figures["outcome"], figures["uncertainty"]["decision"]) == ("answered_unsure", "unsure")
-    (gap,) = await runtime.database.gaps("open")
+    (gap,) = await runtime.database.gaps("open", access=EVERYTHING)
     assert (gap.id, gap.question) == (figures["gap_id"], QUESTION)
     (kept,) = await runtime.interactions.list()
     assert (kept.id, kept.outcome) == (figures["run_id"], "answered_unsure")

@@ -4,11 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from memory.embedding.embedder import HashingEmbedder
-from memory.episodic.base import EpisodicMemory, fingerprint
+from memory.episodic.base import EpisodicMemory, StoredDocument, fingerprint
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.records.access import EVERYTHING, Access
+from tests.support.access import DOMAINS, OWNERS, accesses
 from tests.support.documents import passage
 
 BORROW = passage("A borrow is a loan of a value to a function.")
@@ -27,19 +30,19 @@ async def test_adding_twice_stores_once(store: EpisodicMemory) -> None:
     assert await store.add([BORROW, MOVE, BORROW]) == 2
     assert await store.add([MOVE, LEVAIN]) == 1
     assert await store.add([]) == 0
-    assert len(await store.search("value", by="vector", limit=10)) == 3
+    assert len(await store.search("value", by="vector", limit=10, access=EVERYTHING)) == 3
 
 
 async def test_adding_the_same_from_many_tasks_stores_it_once(store: EpisodicMemory) -> None:
     added = await asyncio.gather(*(store.add([BORROW]) for _ in range(8)))
     assert sum(added) == 1
-    assert len(await store.search("borrow", by="vector", limit=10)) == 1
+    assert len(await store.search("borrow", by="vector", limit=10, access=EVERYTHING)) == 1
 
 
 async def test_both_searches_put_the_right_passage_first(store: EpisodicMemory) -> None:
     await store.add([BORROW, MOVE, LEVAIN])
     for by in ("vector", "text"):
-        hits = await store.search("what is a levain of sourdough", by=by, limit=2)
+        hits = await store.search("what is a levain of sourdough", by=by, limit=2, access=EVERYTHING)
         assert hits[0].passage == LEVAIN
         assert hits[0].found_by == (by,)
         scores = [hit.score for hit in hits]
@@ -49,7 +52,7 @@ async def test_both_searches_put_the_right_passage_first(store: EpisodicMemory) 
 
 async def test_a_passage_searched_by_its_own_text_scores_near_one(store: EpisodicMemory) -> None:
     await store.add([BORROW, MOVE])
-    (hit,) = await store.search(f"T\n{MOVE.text}", by="vector", limit=1)
+    (hit,) = await store.search(f"T\n{MOVE.text}", by="vector", limit=1, access=EVERYTHING)
     assert hit.score == pytest.approx(1.0, abs=1e-3)
 
 
@@ -57,16 +60,18 @@ async def test_text_search_finds_other_numbers_of_a_word_and_leaves_strangers_ou
     store: EpisodicMemory,
 ) -> None:
     await store.add([BORROW, LEVAIN])
-    assert [h.passage for h in await store.search("levains", by="text", limit=5)] == [LEVAIN]
-    assert await store.search("astronomy", by="text", limit=5) == ()
+    assert [h.passage for h in await store.search("levains", by="text", limit=5, access=EVERYTHING)] == [
+        LEVAIN
+    ]
+    assert await store.search("astronomy", by="text", limit=5, access=EVERYTHING) == ()
 
 
 async def test_a_domain_hides_all_others(store: EpisodicMemory) -> None:
     await store.add([BORROW, MOVE, LEVAIN])
     for by in ("vector", "text"):
-        found = await store.search("a levain is a portion", by=by, limit=10, domain="rust")
+        found = await store.search("a levain is a portion", by=by, limit=10, domain="rust", access=EVERYTHING)
         assert {hit.passage.domain for hit in found} <= {"rust"}
-    assert await store.search("levain", by="text", limit=10, domain="x' OR '1'='1") == ()
+    assert await store.search("levain", by="text", limit=10, domain="x' OR '1'='1", access=EVERYTHING) == ()
 
 
 @pytest.mark.parametrize(
@@ -75,29 +80,58 @@ async def test_a_domain_hides_all_others(store: EpisodicMemory) -> None:
 async def test_no_query_breaks_a_search(store: EpisodicMemory, query: str) -> None:
     await store.add([BORROW])
     for by in ("vector", "text"):
-        assert len(await store.search(query, by=by, limit=3)) <= 1
-    assert await store.search("borrow", by="vector", limit=0) == ()
+        assert len(await store.search(query, by=by, limit=3, access=EVERYTHING)) <= 1
+    assert await store.search("borrow", by="vector", limit=0, access=EVERYTHING) == ()
 
 
 async def test_sources_with_quotes_are_removed_alone(store: EpisodicMemory) -> None:
     odd = passage("Odd.", source='it\'s "x" OR 1=1 --.md')
     await store.add([BORROW, MOVE, odd])
-    assert await store.remove(odd.source) == 1
-    assert await store.remove(odd.source) == 0
-    assert await store.remove("a.md") == 2
-    assert await store.sources() == {}
+    assert await store.remove(odd.source, domain="rust") == 1
+    assert await store.remove(odd.source, domain="rust") == 0
+    assert await store.remove("a.md", domain="rust") == 2
+    assert await store.documents(access=EVERYTHING) == ()
 
 
 async def test_get_keeps_the_order_asked_for_and_leaves_unknown_ids_out(store: EpisodicMemory) -> None:
     await store.add([BORROW, MOVE])
-    assert await store.get([MOVE.id, "no' such", BORROW.id, MOVE.id]) == (MOVE, BORROW)
-    assert await store.get([]) == ()
+    assert await store.get([MOVE.id, "no' such", BORROW.id, MOVE.id], access=EVERYTHING) == (MOVE, BORROW)
+    assert await store.get([], access=EVERYTHING) == ()
 
 
-async def test_sources_tell_which_passages_a_document_has(store: EpisodicMemory) -> None:
+async def test_documents_tell_which_passages_they_have(store: EpisodicMemory) -> None:
     await store.add([BORROW, MOVE, LEVAIN])
-    assert await store.sources() == {
-        "a.md": fingerprint([MOVE.id, BORROW.id]),
-        "b.md": fingerprint([LEVAIN.id]),
+    a, b = await store.documents(access=EVERYTHING)
+    assert a == StoredDocument(source="a.md", domain="rust", fingerprint=fingerprint([MOVE.id, BORROW.id]))
+    assert b == StoredDocument(source="b.md", domain="bread", fingerprint=fingerprint([LEVAIN.id]))
+    assert await store.documents(access=EVERYTHING, domain="bread") == (b,)
+
+
+async def test_documents_of_one_name_are_told_apart_by_owner_and_domain(store: EpisodicMemory) -> None:
+    theirs = [
+        passage("One text.", owner=o, domain=d) for o in (None, "ann", "ben") for d in ("rust", "bread")
+    ]
+    await store.add(theirs)
+    assert len(await store.documents(access=EVERYTHING)) == len(theirs)
+    assert await store.remove("a.md", domain="rust", owner="ann") == 1
+    assert await store.remove("a.md", domain="rust") == 1
+    left = {(each.owner, each.domain) for each in await store.documents(access=EVERYTHING)}
+    assert left == {(None, "bread"), ("ann", "bread"), ("ben", "rust"), ("ben", "bread")}
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(access=accesses())
+async def test_every_way_to_read_finds_what_may_be_read_and_nothing_else(
+    store: EpisodicMemory, access: Access
+) -> None:
+    everything = [passage("A levain is sourdough.", owner=o, domain=d) for o in OWNERS for d in DOMAINS]
+    await store.add(everything)
+    readable = {p.id for p in everything if access.may_read(p.owner, p.domain)}
+    for by in ("vector", "text"):
+        hits = await store.search("levain", by=by, limit=100, access=access)
+        assert {hit.passage.id for hit in hits} == readable
+    assert {p.id for p in await store.get([p.id for p in everything], access=access)} == readable
+    documents = await store.documents(access=access)
+    assert {(each.owner, each.domain) for each in documents} == {
+        (p.owner, p.domain) for p in everything if p.id in readable
     }
-    assert set(await store.sources("bread")) == {"b.md"}

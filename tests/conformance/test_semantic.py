@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
+from memory.records.access import EVERYTHING, Access
 from memory.records.knowledge import Fact
 from memory.semantic.base import SemanticMemory
 from memory.semantic.embedded import running, socket_path
 from memory.semantic.falkor import FalkorSemanticMemory
 from memory.semantic.volatile import VolatileSemanticMemory
+from tests.support.access import DOMAINS, OWNERS, accesses
 from tests.support.documents import fact
 
 CHECKER = fact("borrow checker", "data races", relation="prevents")
@@ -35,12 +38,12 @@ async def test_adding_twice_stores_once(store: SemanticMemory) -> None:
     assert await store.add([CHECKER, RACE, CHECKER]) == 2
     assert await store.add([RACE, LEVAIN]) == 1
     assert await store.add([]) == 0
-    assert await store.about(["levain"]) == (LEVAIN,)
+    assert await store.about(["levain"], access=EVERYTHING) == (LEVAIN,)
 
 
 async def test_adding_the_same_from_many_tasks_stores_it_once(store: SemanticMemory) -> None:
     assert sum(await asyncio.gather(*(store.add([CHECKER]) for _ in range(8)))) == 1
-    assert await store.about(["borrow checker"]) == (CHECKER,)
+    assert await store.about(["borrow checker"], access=EVERYTHING) == (CHECKER,)
 
 
 @pytest.mark.parametrize(
@@ -48,43 +51,43 @@ async def test_adding_the_same_from_many_tasks_stores_it_once(store: SemanticMem
 )
 async def test_a_thing_is_found_under_any_spelling_of_its_name(store: SemanticMemory, name: str) -> None:
     await store.add([CHECKER, LEVAIN])
-    assert await store.about([name]) == (CHECKER,)
+    assert await store.about([name], access=EVERYTHING) == (CHECKER,)
 
 
 async def test_facts_about_a_subject_come_before_those_that_end_in_it(store: SemanticMemory) -> None:
     await store.add([CHECKER, RACE])
-    assert await store.about(["data race"]) == (RACE, CHECKER)
-    assert await store.about(["data race"], limit=1) == (RACE,)
-    assert await store.about(["data race"], limit=0) == ()
+    assert await store.about(["data race"], access=EVERYTHING) == (RACE, CHECKER)
+    assert await store.about(["data race"], limit=1, access=EVERYTHING) == (RACE,)
+    assert await store.about(["data race"], limit=0, access=EVERYTHING) == ()
 
 
 async def test_a_domain_hides_all_others(store: SemanticMemory) -> None:
     await store.add([CHECKER, LEVAIN])
-    assert await store.about(["borrow checker", "levain"], domain="bread") == (LEVAIN,)
-    assert await store.about(["levain"], domain="x' OR 1=1") == ()
+    assert await store.about(["borrow checker", "levain"], domain="bread", access=EVERYTHING) == (LEVAIN,)
+    assert await store.about(["levain"], domain="x' OR 1=1", access=EVERYTHING) == ()
 
 
 async def test_a_walk_reaches_as_far_as_its_hops(store: SemanticMemory) -> None:
     await store.add([CHECKER, RACE, LEVAIN, STARTER])
-    assert await store.near(["borrow checker"], hops=1) == (CHECKER,)
-    assert await store.near(["borrow checker"], hops=2) == (CHECKER, RACE)
-    assert await store.near(["undefined behaviour"], hops=4) == (RACE, CHECKER)
-    assert await store.near(["borrow checker"], hops=2, limit=1) == (CHECKER,)
-    assert await store.near(["nothing"], hops=2) == ()
+    assert await store.near(["borrow checker"], hops=1, access=EVERYTHING) == (CHECKER,)
+    assert await store.near(["borrow checker"], hops=2, access=EVERYTHING) == (CHECKER, RACE)
+    assert await store.near(["undefined behaviour"], hops=4, access=EVERYTHING) == (RACE, CHECKER)
+    assert await store.near(["borrow checker"], hops=2, limit=1, access=EVERYTHING) == (CHECKER,)
+    assert await store.near(["nothing"], hops=2, access=EVERYTHING) == ()
 
 
 @pytest.mark.parametrize("hops", [0, -1, 5])
 async def test_a_walk_without_bounds_is_refused(store: SemanticMemory, hops: int) -> None:
     with pytest.raises(ValueError, match=r"1\.\.4"):
-        await store.near(["levain"], hops=hops)
+        await store.near(["levain"], hops=hops, access=EVERYTHING)
 
 
 async def test_a_source_is_forgotten_alone(store: SemanticMemory) -> None:
     await store.add([CHECKER, RACE, LEVAIN, STARTER])
-    assert await store.remove("b.md") == 2
-    assert await store.remove("b.md") == 0
-    assert await store.about(["levain", "sourdough starter"]) == ()
-    assert await store.about(["borrow checker"]) == (CHECKER,)
+    assert await store.remove("b.md", domain="bread") == 2
+    assert await store.remove("b.md", domain="bread") == 0
+    assert await store.about(["levain", "sourdough starter"], access=EVERYTHING) == ()
+    assert await store.about(["borrow checker"], access=EVERYTHING) == (CHECKER,)
 
 
 @pytest.mark.parametrize(
@@ -104,15 +107,15 @@ async def test_a_source_is_forgotten_alone(store: SemanticMemory) -> None:
 async def test_no_name_breaks_the_graph(store: SemanticMemory, name: str) -> None:
     odd = fact(name, f"a {name} thing", relation=name, source=f"{name}.md")
     await store.add([CHECKER, odd])
-    assert await store.about([name]) == (odd,)
-    assert await store.remove(odd.source) == 1
-    assert await store.about(["borrow checker"]) == (CHECKER,)
+    assert await store.about([name], access=EVERYTHING) == (odd,)
+    assert await store.remove(odd.source, domain="rust") == 1
+    assert await store.about(["borrow checker"], access=EVERYTHING) == (CHECKER,)
 
 
 async def test_a_thousand_facts_are_kept(store: SemanticMemory) -> None:
     many = [fact(f"thing {n}", "a thing") for n in range(1200)]
     assert await store.add(many) == 1200
-    assert len(await store.about(["a thing"], limit=5000)) == 1200
+    assert len(await store.about(["a thing"], limit=5000, access=EVERYTHING)) == 1200
 
 
 def _said(subject: str, object_: str, by: str, day: int = 1) -> Fact:
@@ -124,18 +127,22 @@ def _said(subject: str, object_: str, by: str, day: int = 1) -> Fact:
 async def test_what_a_user_stated_is_found_by_their_searches_alone(store: SemanticMemory) -> None:
     mine, general = _said("the deadline", "Friday", "ann"), fact("the deadline", "a date")
     await store.add([mine, general])
-    assert await store.about(["deadline"]) == (general,)
-    assert await store.about(["friday"]) == ()
-    assert await store.about(["deadline"], said_by="bob") == (general,)
-    assert set(await store.about(["deadline"], said_by="ann")) == {mine, general}
+    assert await store.about(["deadline"], access=EVERYTHING) == (general,)
+    assert await store.about(["friday"], access=EVERYTHING) == ()
+    assert await store.about(["deadline"], said_by="bob", access=EVERYTHING) == (general,)
+    assert set(await store.about(["deadline"], said_by="ann", access=EVERYTHING)) == {mine, general}
 
 
 async def test_a_walk_passes_through_no_statement_of_another_user(store: SemanticMemory) -> None:
     mine = _said("borrow checker", "levain", "ann")
     await store.add([CHECKER, mine, LEVAIN])
-    assert await store.near(["data races"], hops=4) == (CHECKER,)
-    assert await store.near(["data races"], hops=4, said_by="bob") == (CHECKER,)
-    assert await store.near(["data races"], hops=4, said_by="ann") == (CHECKER, mine, LEVAIN)
+    assert await store.near(["data races"], hops=4, access=EVERYTHING) == (CHECKER,)
+    assert await store.near(["data races"], hops=4, said_by="bob", access=EVERYTHING) == (CHECKER,)
+    assert await store.near(["data races"], hops=4, said_by="ann", access=EVERYTHING) == (
+        CHECKER,
+        mine,
+        LEVAIN,
+    )
 
 
 async def test_statements_of_a_user_are_listed_latest_first(store: SemanticMemory) -> None:
@@ -152,13 +159,40 @@ async def test_statements_of_a_user_are_listed_latest_first(store: SemanticMemor
 )
 async def test_no_name_of_a_unit_shows_the_statements_of_another(store: SemanticMemory, unit: str) -> None:
     await store.add([_said("the deadline", "Friday", "ann"), _said("the deadline", "Friday", "x")])
-    assert await store.about(["deadline", "friday"], said_by=unit) == ()
-    assert await store.near(["deadline"], hops=2, said_by=unit) == ()
+    assert await store.about(["deadline", "friday"], said_by=unit, access=EVERYTHING) == ()
+    assert await store.near(["deadline"], hops=2, said_by=unit, access=EVERYTHING) == ()
     assert await store.said(unit) == ()
 
 
 async def test_a_statement_is_forgotten_by_its_source(store: SemanticMemory) -> None:
     mine = _said("the deadline", "Friday", "ann")
     await store.add([mine, CHECKER])
-    assert await store.remove(mine.source) == 1
+    assert await store.remove(mine.source, domain=mine.domain) == 1
     assert await store.said("ann") == ()
+
+
+async def test_the_same_fact_of_two_owners_is_two_facts(store: SemanticMemory) -> None:
+    anns, bens = (fact("borrow checker", "data races", owner=owner) for owner in ("ann", "ben"))
+    assert await store.add([anns, bens]) == 2
+    ann, ben = Access(owner="ann"), Access(owner="ben")
+    assert await store.about(["borrow checker"], access=ann) == (anns,)
+    assert await store.remove("a.md", domain="rust", owner="ann") == 1
+    assert await store.remove("a.md", domain="rust") == 0
+    assert await store.about(["borrow checker"], access=ann) == ()
+    assert await store.about(["borrow checker"], access=ben) == (bens,)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(access=accesses())
+async def test_every_way_to_read_finds_what_may_be_read_and_nothing_else(
+    store: SemanticMemory, access: Access
+) -> None:
+    everything = [
+        fact("levain", f"object of {owner} in {domain}", owner=owner, domain=domain, source="own.md")
+        for owner in OWNERS
+        for domain in DOMAINS
+    ]
+    await store.add(everything)
+    readable = {f.id for f in everything if access.may_read(f.owner, f.domain)}
+    assert {f.id for f in await store.about(["levain"], access=access)} == readable
+    assert {f.id for f in await store.near(["levain"], access=access)} == readable

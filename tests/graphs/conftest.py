@@ -26,6 +26,7 @@ from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.grants import Grants
 from tests.support.adapters import adapter, curriculum
 from tests.support.cards import card, gate
 from tests.support.databases import empty_runs, home, migrated_sqlite
@@ -88,6 +89,7 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         feedback=FeedbackStore(database),
         annotations=Annotations(database),
         nights=NightStore(database),
+        grants=Grants(database),
         answers=VolatileAnswerArchive(SENTENCES),
         pseudonym_key="key",
         outbox=outbox,

@@ -8,10 +8,10 @@ import pytest
 
 from memory import unix_sockets
 from memory.errors import StoreUnavailable
+from memory.records.access import EVERYTHING
 from memory.semantic.embedded import command, prepare, running, socket_path, wait_ready
 from memory.semantic.falkor import FalkorSemanticMemory
 from tests.support.documents import fact
-from memory.records.access import EVERYTHING
 
 pytestmark = pytest.mark.services
 
@@ -48,7 +48,11 @@ async def test_calls_while_the_store_is_away_fail_within_seconds(tmp_path: Path)
     async with running(tmp_path / "graph"):
         memory = await FalkorSemanticMemory.open(str(socket_path(tmp_path / "graph")))
     async with asyncio.timeout(15):
-        for call in (memory.about(["x"], access=EVERYTHING), memory.add([fact("x", "a y")]), memory.remove("s")):
+        for call in (
+            memory.about(["x"], access=EVERYTHING),
+            memory.add([fact("x", "a y")]),
+            memory.remove("s", domain="rust"),
+        ):
             with pytest.raises(StoreUnavailable):
                 await call
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
@@ -65,7 +69,7 @@ async def test_two_clients_that_add_the_same_facts_leave_one_of_each(tmp_path: P
         await asyncio.gather(*(client.add(facts) for client in clients))
         found = await clients[0].about(["a thing"], limit=1000)
         assert len(found) == len({f.id for f in found}) == 200
-        assert await clients[1].remove("a.md") == 200
+        assert await clients[1].remove("a.md", domain="rust") == 200
         for client in clients:
             await client.aclose()
 
@@ -75,7 +79,7 @@ async def test_thousands_of_facts_are_forgotten_but_for_those_to_keep(tmp_path: 
     async with running(tmp_path / "graph"):
         memory = await FalkorSemanticMemory.open(str(socket_path(tmp_path / "graph")))
         await memory.add(facts)
-        assert await memory.remove("a.md", keep={f.id for f in facts[1000:]}) == 1000
+        assert await memory.remove("a.md", domain="rust", keep={f.id for f in facts[1000:]}) == 1000
         assert len(await memory.about(["a thing"], limit=10_000, access=EVERYTHING)) == 4000
         await memory.aclose()
 

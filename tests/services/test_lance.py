@@ -10,6 +10,7 @@ import pytest
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StoreUnavailable
+from memory.records.access import EVERYTHING, SHARED
 from memory.vector_tables import WRITES_PER_COMPACTION
 from tests.support.documents import passage
 
@@ -21,16 +22,19 @@ async def test_a_reader_sees_each_write_at_once(tmp_path: Path) -> None:
     reader = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
     for n in range(3):
         await writer.add([passage(f"Passage number {n}.", source=f"{n}.md")])
-        assert len(await reader.sources()) == n + 1
-        assert len(await reader.search(f"number {n}", by="text", limit=9)) == n + 1
+        assert len(await reader.documents(access=EVERYTHING)) == n + 1
+        assert len(await reader.search(f"number {n}", by="text", limit=9, access=EVERYTHING)) == n + 1
 
 
 async def test_many_small_writes_are_compacted_and_all_found(tmp_path: Path) -> None:
     store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
     for n in range(2 * WRITES_PER_COMPACTION + 1):
         await store.add([passage(f"Passage about topic{n}.", source=f"{n}.md")])
-    assert len(await store.search("passage", by="vector", limit=1000)) == 2 * WRITES_PER_COMPACTION + 1
-    (hit,) = await store.search("topic7", by="text", limit=5)
+    assert (
+        len(await store.search("passage", by="vector", limit=1000, access=EVERYTHING))
+        == 2 * WRITES_PER_COMPACTION + 1
+    )
+    (hit,) = await store.search("topic7", by="text", limit=5, access=EVERYTHING)
     assert hit.passage.source == "7.md"
     table = await (await lancedb.connect_async(str(tmp_path / "e"))).open_table("passages")
     assert (await table.stats())["fragment_stats"]["num_fragments"] < WRITES_PER_COMPACTION
@@ -40,8 +44,18 @@ async def test_thousands_of_passages_are_kept_while_the_rest_is_forgotten(tmp_pa
     store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
     many = [passage(f"Passage number {n}.") for n in range(5000)]
     await store.add(many)
-    assert await store.remove("a.md", keep={p.id for p in many[10:]}) == 10
-    assert await store.get([p.id for p in many[:11]]) == (many[10],)
+    assert await store.remove("a.md", domain="rust", keep={p.id for p in many[10:]}) == 10
+    assert await store.get([p.id for p in many[:11]], access=EVERYTHING) == (many[10],)
+
+
+async def test_a_table_without_owners_gets_them_and_its_passages_are_shared(tmp_path: Path) -> None:
+    await (await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())).add([passage("Old text.")])
+    table = await (await lancedb.connect_async(str(tmp_path / "e"))).open_table("passages")
+    await table.drop_columns(["owner"])
+    store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    await store.add([passage("New text.", owner="ann")])
+    hits = await store.search("text", by="text", limit=5, access=SHARED)
+    assert [hit.passage.text for hit in hits] == ["Old text."]
 
 
 async def test_another_embedder_is_refused(tmp_path: Path) -> None:
@@ -70,7 +84,11 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> Non
     child.kill()
     await child.wait()
     store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
-    assert set(await store.sources()) >= set(acknowledged) >= {"0.md", "24.md"}
+    assert (
+        {each.source for each in await store.documents(access=EVERYTHING)}
+        >= set(acknowledged)
+        >= {"0.md", "24.md"}
+    )
     assert await store.add([passage("After the crash.", source="after.md")]) == 1
 
 

@@ -9,6 +9,7 @@ import pytest
 from memory.embedding.embedder import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.ingest.pipeline import ingest, read_target
+from memory.records.access import EVERYTHING
 from memory.records.knowledge import Findings
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.embedded import running, socket_path
@@ -27,7 +28,9 @@ class Stores:
     semantic: FalkorSemanticMemory
 
     async def find(self, query: str) -> Findings:
-        return await retrieve(query, episodic=self.episodic, semantic=self.semantic, limit=4)
+        return await retrieve(
+            query, episodic=self.episodic, semantic=self.semantic, limit=4, access=EVERYTHING
+        )
 
 
 @pytest.fixture

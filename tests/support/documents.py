@@ -26,14 +26,22 @@ def pdf(text: str) -> bytes:
     return out + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start
 
 
-def passage(text: str, *, source: str = "a.md", domain: str = "rust", id: str | None = None) -> Passage:
+def passage(
+    text: str,
+    *,
+    source: str = "a.md",
+    domain: str = "rust",
+    owner: str | None = None,
+    id: str | None = None,
+) -> Passage:
     """A passage that is a whole document."""
     return Passage(
-        id=id or digest_of([source, domain, text])[:32],
+        id=id or digest_of([source, domain, text] + ([owner] if owner else []))[:32],
         source=source,
         title="T",
         section="T",
         domain=domain,
+        owner=owner,
         text=text,
         start=0,
         end=len(text),
@@ -48,16 +56,18 @@ def fact(
     relation: str = "definition",
     source: str = "a.md",
     domain: str = "rust",
+    owner: str | None = None,
     passage_id: str = "p",
 ) -> Fact:
     """A fact whose sentence is its parts in order."""
     sentence = f"{subject} {relation} {object}"
     return Fact(
-        id=digest_of([subject, relation, object, source])[:32],
+        id=digest_of([subject, relation, object, source, *([owner, domain] if owner else [])])[:32],
         subject=subject,
         relation=relation,
         object=object,
         domain=domain,
+        owner=owner,
         passage_id=passage_id,
         source=source,
         sentence=sentence,

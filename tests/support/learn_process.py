@@ -33,6 +33,7 @@ from memory.outbox.files import read
 from memory.records.curricula import Curriculum
 from memory.records.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.grants import Grants
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card, gate
 from tests.support.facts import rust
@@ -92,6 +93,7 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         feedback=FeedbackStore(database),
         annotations=Annotations(database),
         nights=NightStore(database),
+        grants=Grants(database),
         answers=VolatileAnswerArchive(HashingEmbedder()),
         pseudonym_key="key",
         outbox=StoppingOutbox(home, stop_at),

@@ -41,6 +41,7 @@ from memory.records.feedback import PreferenceSet
 from memory.records.nights import AnswerScore, GoldenPair, Revision
 from memory.records.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.grants import Grants
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card, gate, model_folder
 from tests.support.facts import rust
@@ -152,6 +153,7 @@ async def open_runtime(home: Path, stop: Stop) -> Runtime:
         feedback=FeedbackStore(database),
         annotations=Annotations(database),
         nights=StoppingStore(database, stop),
+        grants=Grants(database),
         answers=await LanceAnswerArchive.open(home / "answers", embedder),
         pseudonym_key="key",
         outbox=StoppingOutbox(home, stop),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from agent.nights.scoring.evidence import ScoringEvidence, gather_evidence
 from memory.episodic.base import EpisodicMemory
 from memory.feedback.feedback import FeedbackStore
+from memory.records.access import Access
 from memory.records.interactions import Interaction
 from memory.records.nights import AnswerScore, Revision
 from memory.semantic.base import SemanticMemory
@@ -17,6 +18,7 @@ async def gather_golden_evidence(
     *,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
+    access: Access,
     feedback: FeedbackStore,
 ) -> ScoringEvidence:
     """The evidence of the turns that may become golden, with what their revisions cite. Raises
@@ -29,4 +31,6 @@ async def gather_golden_evidence(
             relevant.append(turn.model_copy(update={"citations": cited}))
         elif turn.id in scores and scores[turn.id].bracket == "high":
             relevant.append(turn)
-    return await gather_evidence(relevant, episodic=episodic, semantic=semantic, feedback=feedback)
+    return await gather_evidence(
+        relevant, episodic=episodic, semantic=semantic, access=access, feedback=feedback
+    )

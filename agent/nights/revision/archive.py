@@ -39,6 +39,7 @@ async def archive_answers(
             topic=topics_of(revision),
             score=revision.score_after,
             citations=revision.citations,
+            owner=_owner(revision),
             source=revision.id,
             created_at=now,
         )
@@ -65,6 +66,7 @@ async def archive_golden(pairs: Sequence[GoldenPair], *, archive: AnswerArchive,
             topic=pair.topic,
             score=pair.score,
             citations=pair.citations,
+            owner=_owner(pair),
             source=pair.source,
             created_at=now,
         )
@@ -83,6 +85,11 @@ async def _add(answers: Sequence[ArchivedAnswer], archive: AnswerArchive) -> int
 
 def _golden_id(id: str) -> str:
     return f"golden-{id}"
+
+
+def _owner(answer: Revision | GoldenPair) -> str | None:
+    """Owner of the private documents that it cites, if any."""
+    return next((each.owner for each in answer.citations if each.owner is not None), None)
 
 
 def _is_private(answer: Revision | GoldenPair) -> bool:

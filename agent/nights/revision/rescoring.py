@@ -8,6 +8,7 @@ from agent.nights.scoring.score import score_turns
 from agent.nights.scoring.scorer import Scorer
 from memory.episodic.base import EpisodicMemory
 from memory.feedback.feedback import FeedbackStore
+from memory.records.access import Access
 from memory.records.interactions import ChatOutcome, Interaction
 from memory.records.knowledge import Citation
 from memory.records.nights import AnswerScore
@@ -18,12 +19,19 @@ ScoreAnswer = Callable[[Interaction], Awaitable[AnswerScore]]
 
 
 def rescoring(
-    scorer: Scorer, *, episodic: EpisodicMemory, semantic: SemanticMemory, feedback: FeedbackStore
+    scorer: Scorer,
+    *,
+    episodic: EpisodicMemory,
+    semantic: SemanticMemory,
+    access: Access,
+    feedback: FeedbackStore,
 ) -> ScoreAnswer:
     """Scores a turn with evidence that is gathered for it alone. The result raises StoreUnavailable."""
 
     async def score(turn: Interaction) -> AnswerScore:
-        evidence = await gather_evidence([turn], episodic=episodic, semantic=semantic, feedback=feedback)
+        evidence = await gather_evidence(
+            [turn], episodic=episodic, semantic=semantic, access=access, feedback=feedback
+        )
         (scored,) = await asyncio.to_thread(score_turns, [turn], evidence, scorer)
         return scored
 

@@ -29,6 +29,7 @@ from agent.nights.revision.verification import Verified, is_whole, verify
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import EpisodicMemory
 from memory.nights.answers import AnswerArchive
+from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.interactions import Interaction
 from memory.records.knowledge import Citation
@@ -51,6 +52,8 @@ class RevisionDeps:
     score: ScoreAnswer
     episodic: EpisodicMemory
     semantic: SemanticMemory
+    access: Access
+    """What the night may read."""
     embedder: Embedder
     card: ModelCard
     lessons: Lessons
@@ -62,7 +65,12 @@ class RevisionDeps:
     async def find(self, question: str, query: str | None = None) -> Sources:
         """The library's sentences that may answer the question."""
         return await find_sources(
-            question, query=query, episodic=self.episodic, semantic=self.semantic, embedder=self.embedder
+            question,
+            query=query,
+            episodic=self.episodic,
+            semantic=self.semantic,
+            access=self.access,
+            embedder=self.embedder,
         )
 
 
@@ -261,7 +269,7 @@ async def _verified(draft: Draft, task: RevisionTask, deps: RevisionDeps) -> Ver
 async def _examples(question: str, domain: Domain, deps: RevisionDeps) -> tuple[tuple[str, str], ...]:
     if deps.archive is None:
         return ()
-    hits = await deps.archive.search(question, domain=domain, limit=EXAMPLES)
+    hits = await deps.archive.search(question, domain=domain, limit=EXAMPLES, access=deps.access)
     return tuple((answer.question, answer.answer) for answer, cosine in hits if cosine >= SIMILAR)
 
 

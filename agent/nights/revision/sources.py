@@ -10,6 +10,7 @@ from agent.nights.injections import dictates_an_answer, orders_a_model
 from agent.nights.privacy import without_statements
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import EpisodicMemory
+from memory.records.access import Access
 from memory.records.base import Record
 from memory.records.knowledge import Findings
 from memory.semantic.base import SemanticMemory
@@ -38,10 +39,13 @@ async def find_sources(
     query: str | None = None,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
+    access: Access,
     embedder: Embedder,
 ) -> Sources:
     """Looks the question up, or `query` for it; what users stated is no source. Raises StoreUnavailable."""
-    findings = without_statements(await look_up(query or question, episodic=episodic, semantic=semantic))
+    findings = without_statements(
+        await look_up(query or question, episodic=episodic, semantic=semantic, access=access)
+    )
     candidates = trustworthy(shortlist(question, without_orders(findings)))
     return Sources(ranked=await asyncio.to_thread(rerank, question, candidates, embedder))
 

@@ -8,6 +8,7 @@ from agent.feedback.corrections import MESSAGE_TYPES
 from agent.learning.exploration import look_up
 from memory.episodic.base import EpisodicMemory
 from memory.feedback.feedback import FeedbackStore, by_interaction, latest
+from memory.records.access import Access
 from memory.records.base import Record
 from memory.records.feedback import Feedback
 from memory.records.interactions import Interaction
@@ -53,6 +54,7 @@ async def gather_evidence(
     *,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
+    access: Access,
     feedback: FeedbackStore,
 ) -> ScoringEvidence:
     """Looks every question up, and reads the feedback on its answer. Raises StoreUnavailable."""
@@ -64,13 +66,13 @@ async def gather_evidence(
             question = await asyncio.to_thread(standalone_question, turn)
             query = question[:LONGEST_QUERY]
             findings = (
-                await look_up(query, episodic=episodic, semantic=semantic)
+                await look_up(query, episodic=episodic, semantic=semantic, access=access)
                 if query.strip()
                 else Findings(query=query)
             )
             known = [hit.passage for hit in findings.evidence]
             missing = [each for each in turn.citations if each.quote and not stands(each, known)]
-            found = [await _passages_with(each, episodic) for each in missing]
+            found = [await _passages_with(each, episodic, access) for each in missing]
             return TurnEvidence(
                 question=question,
                 findings=findings,
@@ -106,9 +108,11 @@ def is_statement(citation: Citation) -> bool:
     return citation.source.startswith(STATEMENT)
 
 
-async def _passages_with(citation: Citation, episodic: EpisodicMemory) -> tuple[Passage, ...]:
+async def _passages_with(citation: Citation, episodic: EpisodicMemory, access: Access) -> tuple[Passage, ...]:
     """The passages of the cited document that are likely to hold the quote."""
     if is_statement(citation):
         return ()
-    hits = await episodic.search(citation.quote[:LONGEST_QUERY], by="text", limit=QUOTE_PASSAGES)
+    hits = await episodic.search(
+        citation.quote[:LONGEST_QUERY], by="text", limit=QUOTE_PASSAGES, access=access
+    )
     return tuple(hit.passage for hit in hits if hit.passage.source == citation.source)

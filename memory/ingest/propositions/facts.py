@@ -136,6 +136,7 @@ def _fact(
         relation=relation,
         object=object_,
         domain=passage.domain,
+        owner=passage.owner,
         passage_id=passage.id,
         source=passage.source,
         sentence=passage.text[start:end],

@@ -14,6 +14,7 @@ from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import ingest
+from memory.records.access import EVERYTHING
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.cards import card
@@ -48,7 +49,7 @@ async def answered(
         for n, text in enumerate(texts)
     ]
     await ingest(documents, domain="lamps", episodic=episodic, semantic=semantic)
-    found = await retrieve(question, episodic=episodic, semantic=semantic)
+    found = await retrieve(question, episodic=episodic, semantic=semantic, access=EVERYTHING)
     engine = ScriptedEngine(reply if callable(reply) else lambda _: Line(text=reply))
 
     async def ask(prompt: Sequence[BaseMessage], sampling: Sampling) -> Reply:

@@ -8,6 +8,7 @@ from langchain_core.messages import HumanMessage
 
 from agent.chat.archived_answers import archived_answer, same_wording, without_politeness
 from memory.nights.volatile_answers import VolatileAnswerArchive
+from memory.records.access import EVERYTHING
 from memory.records.knowledge import Citation, Findings, Passage
 from memory.records.nights import ArchivedAnswer
 from tests.support.facts import findings, passage
@@ -41,7 +42,7 @@ async def recalled(
     archive = VolatileAnswerArchive(EMBEDDER)
     await archive.add(answers or (archived(),))
     found: Findings = findings(passages=pages)
-    return await archived_answer(question, [HumanMessage(question)], found, archive)
+    return await archived_answer(question, [HumanMessage(question)], found, archive, access=EVERYTHING)
 
 
 @pytest.mark.parametrize(

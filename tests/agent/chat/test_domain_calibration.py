@@ -15,6 +15,7 @@ from agent.errors import EngineUnavailable
 from memory.adapters.calibrations import VolatileCalibrationStore
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.errors import UnknownAdapter
+from memory.records.access import EVERYTHING
 from tests.agent.chat.test_calibration import signals_of
 from tests.support.adapters import adapter, curriculum
 from tests.support.cards import DIGEST, card, gate
@@ -60,7 +61,9 @@ class World:
         )
 
     async def now(self) -> Route:
-        return await resolve_route("", None, routes=self.routes, base=BASE, base_name="nightschool")
+        return await resolve_route(
+            "", None, routes=self.routes, base=BASE, base_name="nightschool", access=EVERYTHING
+        )
 
 
 async def test_a_domain_that_the_model_knows_gets_a_threshold_and_its_promise() -> None:
@@ -152,7 +155,9 @@ async def test_an_adapter_is_asked_about_its_domain_and_its_gate_alone_changes()
         world.questions, chosen, engine=world.engine, routes=world.routes, card=card(), clock=lambda: NOW
     )
     assert (found.adapter, found.right, found.refitted) == (made.name, MIN_OWN_QUESTIONS, True)
-    named = await resolve_route("", "rust", routes=world.routes, base=BASE, base_name="nightschool")
+    named = await resolve_route(
+        "", "rust", routes=world.routes, base=BASE, base_name="nightschool", access=EVERYTHING
+    )
     assert named.gate.fitted_on != made.gate.fitted_on
     assert (await world.now()).gate == BASE.gate
 

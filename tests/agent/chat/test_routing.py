@@ -16,6 +16,7 @@ from memory.embedding.embedder import HashingEmbedder
 from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
 from memory.language.content_words import content_words
 from memory.outbox.files import read
+from memory.records.access import EVERYTHING
 from memory.records.adapters import Adapter
 from memory.records.curricula import Curriculum
 from tests.support.adapters import adapter, curriculum, fact
@@ -68,7 +69,9 @@ async def test_a_question_that_names_no_subject_goes_to_the_lesson_that_is_near_
     await routes.refresh()
 
     async def to(question: str) -> str | None:
-        return (await resolve_route(question, None, routes=routes, base=BASE, base_name="m")).adapter
+        return (
+            await resolve_route(question, None, routes=routes, base=BASE, base_name="m", access=EVERYTHING)
+        ).adapter
 
     assert await to("Where does the free minibus leave from in fog?") == made.name
     assert await to("How old is Paris?") is None
@@ -101,7 +104,9 @@ async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
     await routes.refresh()
 
     async def to(name: str | None, question: str = "What is a zorble?") -> Route:
-        return await resolve_route(question, name, routes=routes, base=BASE, base_name="nightschool")
+        return await resolve_route(
+            question, name, routes=routes, base=BASE, base_name="nightschool", access=EVERYTHING
+        )
 
     assert (await to(domain)).adapter == made.name
     assert (await to(made.name)).gate == made.gate
@@ -133,7 +138,9 @@ async def test_a_rejected_version_cannot_be_asked_for(
     made = trained(curriculum(), rejected=True)
     routes = Routes(registry, partial(read, registry_home / "outbox"))
     with pytest.raises(AdapterNotServable):
-        await resolve_route("x", made.name, routes=routes, base=BASE, base_name="nightschool")
+        await resolve_route(
+            "x", made.name, routes=routes, base=BASE, base_name="nightschool", access=EVERYTHING
+        )
 
 
 async def test_an_adapter_is_found_by_what_it_rehearsed_too() -> None:
@@ -145,7 +152,9 @@ async def test_an_adapter_is_found_by_what_it_rehearsed_too() -> None:
     routes = Routes(registry, {first.digest: first, second.digest: second}.__getitem__)
     await routes.refresh()
     for question in ("What is a quib?", "What is a zorble?", "Which term means a small green lamp?"):
-        chosen = await resolve_route(question, None, routes=routes, base=BASE, base_name="nightschool")
+        chosen = await resolve_route(
+            question, None, routes=routes, base=BASE, base_name="nightschool", access=EVERYTHING
+        )
         assert chosen.adapter == made.name
 
 

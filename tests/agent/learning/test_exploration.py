@@ -5,6 +5,7 @@ import pytest
 from agent.learning.exploration import explore, look_up, main_domain, refined_query
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.records.access import EVERYTHING
 from memory.records.knowledge import Findings
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.facts import fact, findings, passage, rust
@@ -30,7 +31,9 @@ async def semantic() -> VolatileSemanticMemory:
 async def test_a_topic_brings_all_facts_of_its_document_and_none_of_others(
     episodic: VolatileEpisodicMemory, semantic: VolatileSemanticMemory
 ) -> None:
-    found = await explore("Rust ownership", episodic=episodic, semantic=semantic, whole=True)
+    found = await explore(
+        "Rust ownership", episodic=episodic, semantic=semantic, whole=True, access=EVERYTHING
+    )
     assert {f.subject for f in found.facts} >= {"move", "string slice", "borrow checker"}
     assert "bread.md" not in {f.source for f in found.facts}
 
@@ -40,14 +43,18 @@ async def test_a_rival_statement_in_another_document_of_the_domain_is_brought_al
 ) -> None:
     other = passage("A move is a step in a dance.", source="dance.md")
     await semantic.add([fact("move", "definition", "a step in a dance", other.text, within=other)])
-    found = await explore("Rust ownership", episodic=episodic, semantic=semantic, whole=True)
+    found = await explore(
+        "Rust ownership", episodic=episodic, semantic=semantic, whole=True, access=EVERYTHING
+    )
     assert {f.source for f in found.facts if f.subject == "move"} == {"rust.md", "dance.md"}
 
 
 async def test_a_named_domain_keeps_others_out(
     episodic: VolatileEpisodicMemory, semantic: VolatileSemanticMemory
 ) -> None:
-    found = await look_up("What is a move?", episodic=episodic, semantic=semantic, domain="bread")
+    found = await look_up(
+        "What is a move?", episodic=episodic, semantic=semantic, domain="bread", access=EVERYTHING
+    )
     assert {hit.passage.domain for hit in found.evidence} <= {"bread"}
 
 

@@ -12,6 +12,7 @@ from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox.volatile import VolatileOutbox
+from memory.records.access import EVERYTHING
 from memory.records.curricula import Curriculum, Form, item_digest
 from memory.records.knowledge import Citation, Passage
 from memory.records.nights import GoldenPair
@@ -79,7 +80,7 @@ async def lesson(
         domain=PASSAGE.domain,
         topic="night",
         minimum=minimum,
-        deps=LessonDeps(episodic, RulesTeacher(), registry, outbox),
+        deps=LessonDeps(episodic, RulesTeacher(), registry, outbox, access=EVERYTHING),
         **options,
     )
 

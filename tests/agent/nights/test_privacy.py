@@ -12,6 +12,7 @@ from agent.nights.revision.sources import find_sources
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.nights.volatile_answers import VolatileAnswerArchive
+from memory.records.access import EVERYTHING
 from memory.records.interactions import LoggedMessage
 from memory.records.knowledge import Citation
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -54,7 +55,7 @@ async def test_answers_about_one_user_are_not_archived_for_another(private: dict
     archive = VolatileAnswerArchive(EMBEDDER)
     assert await archive_answers([revision(**private)], archive=archive, now=NOON) == 0
     assert await archive_golden([golden(**private)], archive=archive, now=NOON) == 0
-    assert await archive.search(OF_ANN, domain=None, limit=9) == ()
+    assert await archive.search(OF_ANN, domain=None, limit=9, access=EVERYTHING) == ()
 
 
 async def test_a_revision_reads_no_statement_of_anybody() -> None:
@@ -65,7 +66,11 @@ async def test_a_revision_reads_no_statement_of_anybody() -> None:
         [fact("deadline", "is", "Friday", said.text, within=said).model_copy(update={"said_by": "ann"})]
     )
     found = await find_sources(
-        "What is the deadline of Apollo?", episodic=episodic, semantic=semantic, embedder=EMBEDDER
+        "What is the deadline of Apollo?",
+        episodic=episodic,
+        semantic=semantic,
+        embedder=EMBEDDER,
+        access=EVERYTHING,
     )
     assert {candidate.passage.source for candidate in found.ranked} == {"plan.md"}
 

@@ -84,7 +84,7 @@ async def test_a_poisoned_day_is_logged_with_its_feedback(service: NightService)
     assert {turn.question for turn in turns} == {LIE.claim, LIE.question}
     kinds = {each.kind for each in await service.runtime.feedback.of(turn.id for turn in turns)}
     assert kinds == {"vote", "correction"}
-    assert PAGE in await service.runtime.episodic.sources()
+    assert PAGE in {each.source for each in await service.runtime.episodic.documents(access=EVERYTHING)}
 
 
 def test_an_answer_that_names_the_truth_beside_the_lie_is_not_false() -> None:

@@ -9,6 +9,7 @@ from agent.chat.gate import SENTENCE
 from agent.engines.scripted import Line, ScriptedEngine
 from graphs.chat import Chat
 from graphs.state import Limits, Runtime
+from memory.records.access import EVERYTHING
 from tests.support.chat_turns import Changed, Untouchable, hold, say
 from tests.support.facts import passage
 
@@ -86,7 +87,7 @@ async def test_what_nothing_is_known_about_opens_one_gap_however_often_it_is_ask
     second = await say(graph, runtime, "how deep is the mariana trench")
     assert first.answer == abstention_text("no_sources", "en")
     assert first.gap_id == second.gap_id
-    (gap,) = await runtime.database.gaps("open")
+    (gap,) = await runtime.database.gaps("open", access=EVERYTHING)
     assert gap.keywords[:3] == ("deep", "mariana", "trench")
 
 
@@ -96,7 +97,7 @@ async def test_a_follow_up_is_understood_looked_up_and_noted_by_what_it_stands_f
     before = [("user", "What is a plimdor?"), ("assistant", "A plimdor is a small lamp.")]
     turn = await hold(graph, runtime, [*before, ("user", "Where is it kept?")])
     assert (turn.question, turn.outcome) == ("Where is it kept?", "abstained")
-    (gap,) = await runtime.database.gaps("open")
+    (gap,) = await runtime.database.gaps("open", access=EVERYTHING)
     assert "plimdor" in gap.question
 
 

@@ -10,6 +10,7 @@ from agent.engines.scripted import Line, ScriptedEngine
 from agent.models.card import ChatTemplate
 from graphs.chat import Chat
 from graphs.state import Runtime
+from memory.records.access import EVERYTHING
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card
 from tests.support.chat_turns import Changed, Untouchable, hold, say
@@ -50,7 +51,7 @@ async def test_what_seeks_no_knowledge_is_answered_and_leaves_no_gap(
     turn = await say(graph, changed_runtime, text)
     assert (turn.intent, turn.outcome, turn.answer) == ("conversation", "answered", "Here you are.")
     assert (turn.uncertainty, turn.draft, turn.gap_id) == (None, None, None)
-    assert await runtime.database.gaps() == ()
+    assert await runtime.database.gaps(access=EVERYTHING) == ()
 
 
 async def test_an_answer_of_one_language_to_results_of_a_tool_is_the_models_own(
@@ -69,7 +70,7 @@ async def test_a_system_prompt_that_dictates_the_form_is_followed(
     pairs = [("system", "Answer only with the word BANANA."), ("user", "What is a move?")]
     turn = await hold(graph, changed(engine=engine), pairs)
     assert (turn.outcome, turn.answer) == ("answered", "BANANA")
-    assert await runtime.database.gaps() == ()
+    assert await runtime.database.gaps(access=EVERYTHING) == ()
 
 
 async def test_an_answer_in_a_format_that_the_caller_needs_is_not_replaced_by_words(

@@ -13,6 +13,7 @@ from graphs.attempts import attempt
 from graphs.state import Runtime
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.records.access import EVERYTHING
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, dispute
 from tests.support.facts import rust
 from tests.support.learn_graph import Changed, beginning, run
@@ -148,7 +149,7 @@ async def test_an_unknown_topic_is_searched_four_times_and_its_gap_stays_open(ru
     assert state["outcome"].reason.startswith("nothing to learn from")
     assert state["refinements"] == 3
     assert [e.step for e in state["events"]].count("explore") == 4
-    assert (await runtime.database.gap("g1")).status == "open"
+    assert (await runtime.database.gap("g1", access=EVERYTHING)).status == "open"
 
 
 async def test_an_empty_memory_has_nothing_to_learn_from(changed: Changed) -> None:
@@ -177,7 +178,7 @@ async def test_a_learned_gap_is_closed_once_the_question_is_answered_rightly_and
     state = await run(runtime, question, whole=False, gap_id="g1")
     assert [e.step for e in state["events"]][-3:] == ["promote", "ask again", "report"]
     assert state["asked_again"].answer == answer
-    assert (await runtime.database.gap("g1")).status == status
+    assert (await runtime.database.gap("g1", access=EVERYTHING)).status == status
 
 
 async def test_what_the_model_already_answers_as_the_sources_do_is_not_learned(changed: Changed) -> None:

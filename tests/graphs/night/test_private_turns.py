@@ -1,6 +1,7 @@
 """A night keeps what one user said about themselves from all others."""
 
 from graphs.state import Runtime
+from memory.records.access import EVERYTHING
 from memory.records.interactions import LoggedMessage
 from memory.records.knowledge import Citation
 from tests.support.interactions import feedback, interaction
@@ -40,7 +41,10 @@ async def test_nothing_that_concerns_one_user_is_archived_revised_or_golden(runt
     assert pairs
     assert not {pair.source for pair in pairs} & set(asked)
     archived = [
-        answer for answer, _ in await runtime.answers.search("Where do I live?", domain=None, limit=99)
+        answer
+        for answer, _ in await runtime.answers.search(
+            "Where do I live?", domain=None, limit=99, access=EVERYTHING
+        )
     ]
     assert archived
     assert not any("Ann" in answer.answer or "my" in answer.question.split() for answer in archived)

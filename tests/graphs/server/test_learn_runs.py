@@ -17,6 +17,7 @@ from memory.checkpoints.savers import SqliteSaver
 from memory.errors import UnknownRun
 from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.volatile import VolatileOutbox
+from memory.records.access import EVERYTHING
 from memory.records.curricula import Curriculum
 from memory.records.runs import Approval, Job
 from memory.server.runs import ThreadRuns
@@ -205,7 +206,7 @@ async def test_a_run_that_was_noted_but_never_queued_is_ended_at_the_next_openin
     async with open_runs(runtime, home) as runs:
         assert (await runtime.database.run("lost")).status == "stopped"
         assert [e.step for e in await runs.events("lost")] == ["report"]
-    assert (await runtime.database.gap("g1")).status == "open"
+    assert (await runtime.database.gap("g1", access=EVERYTHING)).status == "open"
 
 
 async def test_a_run_whose_work_broke_down_outside_its_graph_is_ended_at_the_next_opening(

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from memory.database.database import Database, async_url, open_database
 from memory.database.tables import METADATA
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
+from memory.records.access import EVERYTHING
 from memory.records.interactions import Correction, Gap
 from memory.records.runs import Outcome
 from tests.support.databases import database_url, empty_runs, home, new_postgresql, postgresql, template
@@ -46,7 +47,7 @@ async def test_one_question_opens_one_gap_however_it_is_spelt(database: Database
     assert await database.open_gap(gap()) == gap()
     assert (await database.open_gap(gap("g2", "what is a MOVE"))).id == "g1"
     assert (await database.open_gap(gap("g3", domain="bread"))).id == "g3"
-    assert [g.id for g in await database.gaps("open")] == ["g1", "g3"]
+    assert [g.id for g in await database.gaps("open", access=EVERYTHING)] == ["g1", "g3"]
 
 
 async def test_a_gap_keeps_one_correction_of_each_answer_and_gives_them_on_when_merged(
@@ -58,7 +59,7 @@ async def test_a_gap_keeps_one_correction_of_each_answer_and_gives_them_on_when_
     await database.open_gap(gap())
     await database.add_correction("g1", correction("i1", "a fish"))
     await database.add_correction("g1", correction("i1", "a transfer"))
-    assert [each.text for each in (await database.gap("g1")).corrections] == ["a transfer"]
+    assert [each.text for each in (await database.gap("g1", access=EVERYTHING)).corrections] == ["a transfer"]
     await database.open_gap(gap("g2", "What is moving?"))
     await database.add_correction("g2", correction("i2", "a change of owner"))
     merged = await database.merge_gap("g1", into="g2")
@@ -68,7 +69,7 @@ async def test_a_gap_keeps_one_correction_of_each_answer_and_gives_them_on_when_
 async def test_many_askers_at_once_open_one_gap(database: Database) -> None:
     opened = await asyncio.gather(*(database.open_gap(gap(f"g{n}")) for n in range(10)))
     assert len({g.id for g in opened}) == 1
-    assert len(await database.gaps()) == 1
+    assert len(await database.gaps(access=EVERYTHING)) == 1
 
 
 async def test_a_closed_gap_makes_room_for_another(database: Database) -> None:
@@ -77,14 +78,14 @@ async def test_a_closed_gap_makes_room_for_another(database: Database) -> None:
     assert (closed.status, closed.run_id) == ("closed", "r1")
     assert (await database.open_gap(gap("g2"))).id == "g2"
     assert (await database.set_gap("g1", "open")).status == "closed"
-    assert [g.id for g in await database.gaps("open")] == ["g2"]
+    assert [g.id for g in await database.gaps("open", access=EVERYTHING)] == ["g2"]
 
 
 async def test_moving_a_gap_on_keeps_its_run_unless_another_is_named(database: Database) -> None:
     await database.open_gap(gap())
     await database.set_gap("g1", "learning", "r1")
     assert (await database.set_gap("g1", "open")).run_id == "r1"
-    assert await database.gap("g1") == gap().model_copy(update={"run_id": "r1"})
+    assert await database.gap("g1", access=EVERYTHING) == gap().model_copy(update={"run_id": "r1"})
 
 
 async def test_a_dismissed_gap_is_kept_and_its_question_opens_no_other(database: Database) -> None:
@@ -92,7 +93,7 @@ async def test_a_dismissed_gap_is_kept_and_its_question_opens_no_other(database:
     assert (await database.dismiss_gap("g1")).status == "dismissed"
     assert (await database.dismiss_gap("g1")).status == "dismissed"
     assert (await database.open_gap(gap("g2"))).id == "g1"
-    assert await database.gaps("open") == ()
+    assert await database.gaps("open", access=EVERYTHING) == ()
 
 
 async def test_a_deleted_gap_is_gone_and_its_runs_stay(database: Database) -> None:
@@ -100,7 +101,7 @@ async def test_a_deleted_gap_is_gone_and_its_runs_stay(database: Database) -> No
     await start(database, "r1", gap_id="g1")
     await database.delete_gap("g1")
     with pytest.raises(UnknownGap):
-        await database.gap("g1")
+        await database.gap("g1", access=EVERYTHING)
     assert (await database.run("r1")).gap_id is None
     assert (await database.open_gap(gap("g2"))).id == "g2"
 
@@ -111,11 +112,11 @@ async def test_a_merged_gap_is_stood_for_by_the_other_until_that_closes(database
     await database.open_gap(other)
     standing = await database.merge_gap("g2", "g1")
     assert (standing.id, standing.keywords) == ("g1", ("move", "moving"))
-    merged = await database.gap("g2")
+    merged = await database.gap("g2", access=EVERYTHING)
     assert (merged.status, merged.merged_into) == ("dismissed", "g1")
     assert (await database.open_gap(gap("g3", "what does moving mean"))).id == "g1"
     await database.set_gap("g1", "closed")
-    assert (await database.gap("g2")).status == "closed"
+    assert (await database.gap("g2", access=EVERYTHING)).status == "closed"
     assert (await database.open_gap(gap("g4", "What does moving mean?"))).id == "g4"
 
 
@@ -124,9 +125,9 @@ async def test_what_was_merged_into_a_gap_moves_and_goes_with_it(database: Datab
         await database.open_gap(gap(id, question))
     await database.merge_gap("g3", "g2")
     await database.merge_gap("g2", "g1")
-    assert (await database.gap("g3")).merged_into == "g1"
+    assert (await database.gap("g3", access=EVERYTHING)).merged_into == "g1"
     await database.delete_gap("g1")
-    assert await database.gaps() == ()
+    assert await database.gaps(access=EVERYTHING) == ()
 
 
 async def test_a_gap_that_a_run_works_on_is_neither_dismissed_deleted_nor_merged(database: Database) -> None:
@@ -140,7 +141,7 @@ async def test_a_gap_that_a_run_works_on_is_neither_dismissed_deleted_nor_merged
     ):
         with pytest.raises(ValueError, match="r1"):
             await change
-    assert (await database.gap("g1")).status == "learning"
+    assert (await database.gap("g1", access=EVERYTHING)).status == "learning"
     assert (await database.merge_gap("g2", "g1")).status == "learning"
 
 
@@ -163,7 +164,7 @@ async def test_gaps_merge_only_into_others_that_stand(database: Database) -> Non
 
 async def test_unknown_gaps_and_runs_are_refused(database: Database) -> None:
     with pytest.raises(UnknownGap):
-        await database.gap("no")
+        await database.gap("no", access=EVERYTHING)
     with pytest.raises(UnknownGap):
         await database.set_gap("no", "closed")
     with pytest.raises(UnknownGap):
@@ -261,7 +262,7 @@ async def test_a_kill_loses_nothing_that_was_acknowledged(database_url: str) -> 
     child.kill()
     await child.wait()
     database = await open_database(database_url)
-    stored = {g.id for g in await database.gaps(limit=100_000)}
+    stored = {g.id for g in await database.gaps(limit=100_000, access=EVERYTHING)}
     assert stored >= set(acknowledged) >= {"g0", "g19"}
     await database.aclose()
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from memory.embedding.embedder import HashingEmbedder
-from memory.episodic.base import fingerprint
+from memory.episodic.base import StoredDocument, fingerprint
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.errors import IngestError, StoreUnavailable
 from memory.ingest.documents import RawDocument
 from memory.ingest.passages import MAX_CHARS
 from memory.ingest.passages import passages as cut
 from memory.ingest.pipeline import Failure, IngestReport, ingest, read, read_target
+from memory.records.access import EVERYTHING, SHARED
 from memory.records.knowledge import Fact, Passage
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.documents import pdf
@@ -28,8 +29,15 @@ class Stores:
         self.episodic = VolatileEpisodicMemory(HashingEmbedder())
         self.semantic = VolatileSemanticMemory()
 
-    async def ingest(self, *documents: RawDocument | Failure, domain: str = "rust") -> IngestReport:
-        return await ingest(documents, domain=domain, episodic=self.episodic, semantic=self.semantic)
+    async def ingest(
+        self, *documents: RawDocument | Failure, domain: str = "rust", owner: str | None = None
+    ) -> IngestReport:
+        return await ingest(
+            documents, domain=domain, owner=owner, episodic=self.episodic, semantic=self.semantic
+        )
+
+    async def documents(self) -> tuple[StoredDocument, ...]:
+        return await self.episodic.documents(access=EVERYTHING)
 
 
 @pytest.fixture
@@ -44,8 +52,8 @@ def document(text: str = TEXT, source: str = "moves.md") -> RawDocument:
 async def test_a_document_becomes_passages_and_facts(stores: Stores) -> None:
     report = await stores.ingest(document())
     assert report == IngestReport(documents=1, passages=2, facts=3, unchanged=0, failed=())
-    (fact,) = await stores.semantic.about(["mutex"])
-    (home,) = await stores.episodic.get([fact.passage_id])
+    (fact,) = await stores.semantic.about(["mutex"], access=EVERYTHING)
+    (home,) = await stores.episodic.get([fact.passage_id], access=EVERYTHING)
     assert home.text[fact.start - home.start : fact.end - home.start] == fact.sentence
 
 
@@ -60,22 +68,33 @@ async def test_a_changed_document_replaces_what_it_said_before(stores: Stores) -
     await stores.ingest(document())
     report = await stores.ingest(document("# Moves\n\nA move is a change of owner.\n"))
     assert (report.documents, report.unchanged) == (1, 0)
-    assert {f.object for f in await stores.semantic.about(["move"])} == {"a change of owner"}
-    assert await stores.semantic.about(["mutex"]) == ()
-    assert await stores.episodic.search("mutex", by="text", limit=5) == ()
+    assert {f.object for f in await stores.semantic.about(["move"], access=EVERYTHING)} == {
+        "a change of owner"
+    }
+    assert await stores.semantic.about(["mutex"], access=EVERYTHING) == ()
+    assert await stores.episodic.search("mutex", by="text", limit=5, access=EVERYTHING) == ()
 
 
 async def test_a_document_that_only_lost_its_end_is_changed_too(stores: Stores) -> None:
     await stores.ingest(document())
     await stores.ingest(document(TEXT.partition("## Locks")[0]))
-    assert await stores.semantic.about(["mutex"]) == ()
+    assert await stores.semantic.about(["mutex"], access=EVERYTHING) == ()
 
 
-async def test_a_document_moves_to_another_domain(stores: Stores) -> None:
+@pytest.mark.parametrize("other", [{"domain": "basics"}, {"owner": "ann"}])
+async def test_documents_of_one_name_in_two_domains_or_of_two_owners_leave_each_other_alone(
+    stores: Stores, other: dict[str, str]
+) -> None:
     await stores.ingest(document())
-    await stores.ingest(document(), domain="basics")
-    assert await stores.episodic.sources("rust") == {}
-    assert {f.domain for f in await stores.semantic.about(["move", "mutex"])} == {"basics"}
+    await stores.ingest(document("# Moves\n\nA move is a change of owner.\n"), **other)  # type: ignore[arg-type]
+    assert len(await stores.documents()) == 2
+    assert await stores.ingest(document()) == IngestReport(
+        documents=0, passages=0, facts=0, unchanged=1, failed=()
+    )
+    facts = await stores.semantic.about(["move"], access=EVERYTHING)
+    assert {"a transfer of a value", "a change of owner"} == {f.object for f in facts}
+    mine = await stores.episodic.search("transfer", by="text", limit=5, access=SHARED, domain="rust")
+    assert [hit.passage.domain for hit in mine] == ["rust"]
 
 
 async def test_one_bad_document_does_not_stop_the_others(stores: Stores) -> None:
@@ -87,7 +106,7 @@ async def test_one_bad_document_does_not_stop_the_others(stores: Stores) -> None
     )
     assert report.documents == 1
     assert [f.source for f in report.failed] == ["empty.md", "gone.md", "heads.md"]
-    assert set(await stores.episodic.sources()) == {"moves.md"}
+    assert [each.source for each in await stores.documents()] == ["moves.md"]
 
 
 class FragileEpisodicMemory(VolatileEpisodicMemory):
@@ -100,10 +119,12 @@ class FragileEpisodicMemory(VolatileEpisodicMemory):
             raise StoreUnavailable("no space left")
         return await super().add(passages)
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
         if self.fails == "remove":
             raise StoreUnavailable("no space left")
-        return await super().remove(source, keep=keep)
+        return await super().remove(source, domain=domain, owner=owner, keep=keep)
 
 
 class FragileSemanticMemory(VolatileSemanticMemory):
@@ -116,10 +137,12 @@ class FragileSemanticMemory(VolatileSemanticMemory):
             raise StoreUnavailable("the graph is away")
         return await super().add(facts)
 
-    async def remove(self, source: str, *, keep: Collection[str] = ()) -> int:
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
         if self.fails == "remove":
             raise StoreUnavailable("the graph is away")
-        return await super().remove(source, keep=keep)
+        return await super().remove(source, domain=domain, owner=owner, keep=keep)
 
 
 OTHERS = {
@@ -144,23 +167,24 @@ async def test_a_step_that_fails_loses_nothing_and_is_repaired_by_ingesting_agai
     broken.fails = method
     with pytest.raises(StoreUnavailable):
         await stores.ingest(document(text))
-    assert await stores.episodic.search("move", by="text", limit=5)
-    assert await stores.semantic.about(["move"])
+    assert await stores.episodic.search("move", by="text", limit=5, access=EVERYTHING)
+    assert await stores.semantic.about(["move"], access=EVERYTHING)
     broken.fails = ""
 
     wanted = text if again == "the new one" else TEXT
     await stores.ingest(document(wanted))
     passages, facts = read(document(wanted), "rust")
-    assert await stores.episodic.sources() == {"moves.md": fingerprint(p.id for p in passages)}
-    assert await stores.semantic.remove("moves.md", keep={f.id for f in facts}) == 0
-    assert await stores.semantic.remove("moves.md") == len(facts)
+    (stored,) = await stores.documents()
+    assert (stored.source, stored.fingerprint) == ("moves.md", fingerprint(p.id for p in passages))
+    assert await stores.semantic.remove("moves.md", domain="rust", keep={f.id for f in facts}) == 0
+    assert await stores.semantic.remove("moves.md", domain="rust") == len(facts)
 
 
 async def test_a_fact_that_stays_points_at_the_passage_that_replaced_its_own(stores: Stores) -> None:
     await stores.ingest(document("A move is a transfer. Values move.\n"))
     await stores.ingest(document("A move is a transfer. Owners change.\n"))
-    (fact,) = await stores.semantic.about(["move"])
-    assert await stores.episodic.get([fact.passage_id])
+    (fact,) = await stores.semantic.about(["move"], access=EVERYTHING)
+    assert await stores.episodic.get([fact.passage_id], access=EVERYTHING)
 
 
 def test_a_folder_is_read_with_all_its_folders_but_not_what_is_hidden(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.pipeline import ingest
+from memory.records.access import EVERYTHING
 from memory.records.knowledge import Evidence, Findings
 from memory.retrieval.hybrid import fuse, retrieve, terms
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -57,7 +58,7 @@ async def test_limit_and_domain_hold() -> None:
 async def test_facts_without_their_passage_do_no_harm() -> None:
     episodic, semantic = VolatileEpisodicMemory(HashingEmbedder()), VolatileSemanticMemory()
     await semantic.add([fact("borrow checker", "data races", relation="prevents", passage_id="gone")])
-    findings = await retrieve("borrow checker", episodic=episodic, semantic=semantic)
+    findings = await retrieve("borrow checker", episodic=episodic, semantic=semantic, access=EVERYTHING)
     assert findings.evidence == ()
     assert len(findings.facts) == 1
 

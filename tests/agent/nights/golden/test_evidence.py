@@ -12,6 +12,7 @@ from memory.database.database import Database, open_database
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.feedback.feedback import FeedbackStore
+from memory.records.access import EVERYTHING
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.golden import MANUAL, NIGHT, QUESTIONS, answered, citation, improved, passage
 
@@ -40,6 +41,7 @@ async def test_high_answers_and_improved_ones_are_looked_up_and_selected(databas
         episodic=episodic,
         semantic=VolatileSemanticMemory(),
         feedback=FeedbackStore(database),
+        access=EVERYTHING,
     )
     assert set(evidence.turns) == {"t1", "t2"}
     assert stands(citation("maker"), evidence.turns["t2"].passages)

@@ -4,6 +4,7 @@ from typing import Any
 
 from agent.nights.revision.archive import archive_answers, archive_golden
 from memory.nights.volatile_answers import VolatileAnswerArchive
+from memory.records.access import EVERYTHING
 from memory.records.knowledge import Citation
 from memory.records.nights import GoldenPair, Revision
 from tests.support.interactions import NOON
@@ -54,14 +55,16 @@ def golden(**fields: Any) -> GoldenPair:
 
 
 async def archived_ids(archive: VolatileAnswerArchive) -> set[str]:
-    return {answer.id for answer, _ in await archive.search(QUESTION, domain=None, limit=50)}
+    return {
+        answer.id for answer, _ in await archive.search(QUESTION, domain=None, limit=50, access=EVERYTHING)
+    }
 
 
 async def test_improved_answers_are_archived_with_domain_topic_score_and_provenance() -> None:
     archive = VolatileAnswerArchive(EMBEDDER)
     found = [revision(), revision(id="n1-i2", status="no_better")]
     assert await archive_answers(found, archive=archive, topics_of=lambda _: "load", now=NOON) == 1
-    ((answer, _),) = await archive.search(QUESTION, domain="cranes", limit=5)
+    ((answer, _),) = await archive.search(QUESTION, domain="cranes", limit=5, access=EVERYTHING)
     assert (answer.answer, answer.topic, answer.score) == (LOAD, "load", 8.0)
     assert (answer.source, answer.citations) == ("n1-i1", CITED)
 

@@ -11,6 +11,7 @@ from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.records.access import EVERYTHING
 from memory.records.interactions import LoggedMessage
 from memory.records.knowledge import Citation
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -54,6 +55,7 @@ async def test_evidence_is_gathered_for_each_turn(database: Database) -> None:
         episodic=episodic,
         semantic=VolatileSemanticMemory(),
         feedback=store,
+        access=EVERYTHING,
     )
     found = gathered.turns["i1"]
     assert "ferry" in found.question.lower()
@@ -72,6 +74,10 @@ async def test_a_cited_passage_is_found_though_the_question_is_about_something_e
     await episodic.add([FERRY, *others])
     turn = interaction("i1", question="Which dogs bark at night?", messages=(), citations=(QUOTE,))
     gathered = await gather_evidence(
-        [turn], episodic=episodic, semantic=VolatileSemanticMemory(), feedback=FeedbackStore(database)
+        [turn],
+        episodic=episodic,
+        semantic=VolatileSemanticMemory(),
+        feedback=FeedbackStore(database),
+        access=EVERYTHING,
     )
     assert stands(QUOTE, gathered.turns["i1"].passages)

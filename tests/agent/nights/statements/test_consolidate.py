@@ -14,6 +14,7 @@ from agent.nights.statements.facts import (
     statement_source,
 )
 from memory.nights.store import NightStore
+from memory.records.access import EVERYTHING
 from memory.records.nights import Statement
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.statements_of_users import NOON, said, turn
@@ -99,10 +100,10 @@ async def test_a_deadline_that_has_passed_is_stale(
 
 async def test_nobody_else_finds_a_statement(store: NightStore, semantic: VolatileSemanticMemory) -> None:
     await consolidate([turn("The deadline of Apollo is Friday.")], store=store, semantic=semantic, now=NOON)
-    assert await semantic.about(["the deadline of Apollo"]) == ()
-    assert await semantic.about(["the deadline of Apollo"], said_by="v") == ()
-    assert await semantic.near(["the deadline of Apollo"], hops=4, said_by="v") == ()
-    assert len(await semantic.about(["the deadline of Apollo"], said_by="u")) == 1
+    assert await semantic.about(["the deadline of Apollo"], access=EVERYTHING) == ()
+    assert await semantic.about(["the deadline of Apollo"], said_by="v", access=EVERYTHING) == ()
+    assert await semantic.near(["the deadline of Apollo"], hops=4, said_by="v", access=EVERYTHING) == ()
+    assert len(await semantic.about(["the deadline of Apollo"], said_by="u", access=EVERYTHING)) == 1
 
 
 async def test_users_of_two_owners_may_have_the_same_name(
