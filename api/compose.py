@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,27 +20,27 @@ from agent.chat.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.engines.base import Engine
 from agent.engines.scripted import ScriptedEngine
 from agent.engines.vllm.engine import VllmEngine
-from agent.errors import AgentError, EngineUnavailable
 from agent.experiments.active import ActiveExperiments
 from agent.feedback.alternatives import TeacherAnswers
-from agent.privacy.scrubbing import Scrubber
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.combined import CombinedTeacher
 from agent.learning.teachers.judge import ModelJudge
 from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.rules import RulesTeacher
+from agent.loops import Loops
 from agent.models.store import AddedModel, resolve_model
 from agent.nights.scoring.live import AttemptBudget
-from agent.promotion import restore
+from agent.privacy.scrubbing import Scrubber
 from agent.settings import Settings
-from api.experiment_tasks import check_experiments, experiment_checks, follow_experiments
+from api.adapter_loops import follow_registry, keep_adapters_loaded
+from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
 from api.langgraph.run_service import RunService
 from api.supervisor.components import graph_address
 from graphs import chat as chatting
 from graphs.server import threads
 from graphs.server.background_jobs import FireCron, SendWebhook
-from graphs.server.executor import Executor, PeriodicTask, open_executor
+from graphs.server.executor import NO_TASKS, Executor, PeriodicTask, open_executor
 from graphs.server.graph_spec import ChatSpec, GraphSpec
 from graphs.server.learn_runs import LearnRuns
 from graphs.server.learn_spec import LearnSpec, learn_gap
@@ -48,15 +48,15 @@ from graphs.server.night_runs import end_lost_nights
 from graphs.server.night_spec import NightSpec
 from graphs.server.retention import interaction_retention
 from graphs.state import Limits, Runtime
-from memory.adapters.base import AdapterRegistry
 from memory.adapters.calibrations import FolderCalibrationStore
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
 from memory.database.database import Database, open_database
+from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import Embedder, SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
-from memory.errors import StorageError, StoreUnavailable
+from memory.errors import StoreUnavailable
 from memory.feedback.annotations import Annotations
 from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
@@ -70,16 +70,12 @@ from memory.semantic.falkor import FalkorSemanticMemory
 from memory.server.assistants import Assistants
 from memory.server.audit import HEADS
 from memory.server.crons import Crons
+from memory.server.grants import Grants
 from memory.server.keys import ApiKeys
 from memory.server.store import ItemStore, open_item_store
 from memory.server.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
-
-ROUTES_CHECK_SECONDS = 0.5
-"""A promotion or rollback by another process takes effect within a second."""
-ADAPTER_CHECK_SECONDS = 3.0
-"""Interval at which `keep_adapters_loaded` checks the engine."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +86,9 @@ class Service:
     runtime: Runtime
     chat: chatting.Chat
     executor: Executor
+    loops: Loops
+    """Background loops of the process."""
+    heartbeat: Heartbeat
     assistants: Assistants
     run_service: RunService
     crons: Crons
@@ -177,6 +176,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             feedback=FeedbackStore(database),
             annotations=Annotations(database),
             nights=NightStore(database),
+            grants=Grants(database),
             answers=await LanceAnswerArchive.open(settings.path("answers"), embedder),
             pseudonym_key=await get_secret(database, PSEUDONYMS),
             outbox=outbox,
@@ -204,20 +204,23 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         retention = interaction_retention(runtime.interactions, settings.interactions_kept, runtime.clock)
         saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
         server = await stack.enter_async_context(
-            open_server(runtime, saver, settings.runs_url, _webhooks(settings), graphs, [retention])
+            open_server(
+                runtime, saver, settings.runs_url, _webhooks(settings), graphs, {"old chat turns": retention}
+            )
         )
-        adapter_check = asyncio.create_task(keep_adapters_loaded(engine, registry))
-        stack.push_async_callback(_cancel, adapter_check)
-        routes_check = asyncio.create_task(follow_registry(routes))
-        stack.push_async_callback(_cancel, routes_check)
-        checks = experiment_checks(runtime, runtime.feedback)
-        for task in (follow_experiments(experiments), check_experiments(experiments, checks)):
-            stack.push_async_callback(_cancel, asyncio.create_task(task))
+        server.executor.loops.start(
+            keep_adapters_loaded(engine, registry),
+            follow_registry(routes),
+            follow_experiments(experiments),
+            check_experiments(experiments, experiment_checks(runtime, runtime.feedback)),
+        )
         yield Service(
             settings=settings,
             runtime=runtime,
             chat=chatting.build().compile(),
             executor=server.executor,
+            loops=server.executor.loops,
+            heartbeat=Heartbeat(database),
             assistants=server.assistants,
             run_service=server.run_service,
             crons=server.crons,
@@ -266,7 +269,7 @@ async def open_server(
     url: str,
     webhooks: Webhooks | None = None,
     graphs: Graphs = shipped_graphs,
-    periodic_tasks: Sequence[PeriodicTask] = (),
+    periodic_tasks: Mapping[str, PeriodicTask] = NO_TASKS,
 ) -> AsyncIterator[Server]:
     """Opens the server and continues unfinished runs.
 
@@ -281,7 +284,7 @@ async def open_server(
         run_service = RunService(executor, assistants, webhooks)
         return run_service.send_webhook, partial(run_service.fire_cron, crons=crons)
 
-    tasks = (threads.expire, *periodic_tasks)
+    tasks = {"expired threads": threads.expire} | periodic_tasks
     async with open_executor(runtime, saver, graph_specs, url, tasks, make_senders) as executor:
         learn_runs = LearnRuns(runtime, executor)
         await learn_runs.end_lost()
@@ -293,49 +296,6 @@ async def open_server(
             crons=crons,
             learn_runs=learn_runs,
         )
-
-
-async def keep_adapters_loaded(
-    engine: Engine, registry: AdapterRegistry, *, every: float = ADAPTER_CHECK_SECONDS
-) -> None:
-    """Loads live adapters that the engine lacks, such as after a restart; never returns."""
-    available = False  # while the engine starts, its absence is not logged
-    while True:
-        try:
-            restored = await restore(engine=engine, registry=registry)
-        except EngineUnavailable as error:
-            if available:
-                log.warning("waiting for the engine: %s", error)
-            available = False
-        except (AgentError, StorageError) as error:
-            log.error("live adapters could not be checked: %s", error)
-        except Exception:
-            log.exception("live adapters are no longer checked because of a bug: restart the api")
-            raise
-        else:
-            available = True
-            if restored:
-                log.info("loaded into the engine again: %s", ", ".join(restored))
-        await asyncio.sleep(every)
-
-
-async def follow_registry(routes: Routes, *, every: float = ROUTES_CHECK_SECONDS) -> None:
-    """Refreshes the routes when another process moves an alias; never returns."""
-    while True:
-        await asyncio.sleep(every)
-        try:
-            if await routes.refresh_if_changed():
-                log.info("routes: %s", ", ".join(sorted(routes.live)) or "the base model alone")
-        except StorageError as error:
-            log.error("the adapter registry cannot be read: %s", error)
-        except Exception:
-            log.exception("routes are no longer refreshed because of a bug: restart the api")
-            raise
-
-
-async def _cancel(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _privacy_key(settings: Settings, database: Database) -> bytes:

@@ -1,6 +1,7 @@
 """Health routes: whether the process is alive, and whether the engine and the stores are ready."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from importlib.metadata import version
 from typing import Any, Literal
@@ -11,7 +12,9 @@ from pydantic import BaseModel
 from agent.errors import AgentError
 from api.compose import ServiceDep
 from memory.errors import StorageError
+from memory.records.access import EVERYTHING
 
+log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
 TIMEOUT_SECONDS = 5.0
 
@@ -50,18 +53,20 @@ async def info() -> dict[str, Any]:
 
 @router.get("/readyz", responses={503: {"model": Ready}})
 async def ready(service: ServiceDep, response: Response) -> Ready:
-    """Checks the engine and every store."""
+    """Checks the engine, every store, a write to the database, and the background loops."""
     runtime = service.runtime
     checks: dict[str, Awaitable[object]] = {
         "engine": runtime.engine.loaded(),
-        "episodic memory": runtime.episodic.sources("general"),
-        "semantic memory": runtime.semantic.about(["readiness"], limit=1),
+        "episodic memory": runtime.episodic.documents(access=EVERYTHING, domain="general"),
+        "semantic memory": runtime.semantic.about(["readiness"], access=EVERYTHING, limit=1),
         "database": runtime.database.runs(limit=1),
+        "database writes": service.heartbeat.beat(),
         "adapter registry": asyncio.to_thread(runtime.registry.list),
     }
     states = await asyncio.gather(*(_state(check) for check in checks.values()))
-    parts = dict(zip(checks, states, strict=True))
-    readiness = Ready(ready=all(state == "ok" for state in states), parts=parts)
+    loops = {f"loop {name}": problem or "ok" for name, problem in service.loops.states.items()}
+    parts = dict(zip(checks, states, strict=True)) | loops
+    readiness = Ready(ready=all(state == "ok" for state in parts.values()), parts=parts)
     response.status_code = 200 if readiness.ready else 503
     return readiness
 
@@ -73,4 +78,7 @@ async def _state(check: Awaitable[object]) -> str:
         return f"no answer within {TIMEOUT_SECONDS:g} s"
     except (AgentError, StorageError) as error:
         return str(error)
+    except Exception as error:  # such as an error of a library that no store translates
+        log.exception("a readiness check failed")
+        return f"{type(error).__name__}: {error}"
     return "ok"

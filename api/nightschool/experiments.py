@@ -11,10 +11,9 @@ from agent.experiments.active import ActiveExperiments
 from agent.experiments.decision import Analysis, VariantSummary, decide, lacking_units
 from agent.experiments.start import VariantRequest, start_experiment
 from api.auth import CallerDep
-from api.callers import Caller
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
-from api.experiment_tasks import experiment_checks
+from api.experiment_loops import experiment_checks
 from api.limits import reject_nul
 from memory.records.base import Domain, Share
 from memory.records.experiments import (
@@ -95,19 +94,21 @@ async def start(request: StartRequest, service: ServiceDep, caller: CallerDep) -
     """
     runtime = service.runtime
     settings = request.model_dump(exclude={"domain", "variants", "name"})
-    return await start_experiment(
-        request.variants,
-        domain=request.domain,
-        id=runtime.new_id(),
-        now=runtime.clock(),
-        by=_name(caller),
-        base=runtime.base,
-        active=_active(service),
-        routes=runtime.routes,
-        registry=runtime.registry,
-        name=request.name or " against ".join(variant.name for variant in request.variants)[:80],
-        **settings,
-    )
+    id, details = runtime.new_id(), {"domain": request.domain}
+    async with runtime.audit.acting("experiment.start", by=caller.name, subject=id, details=details):
+        return await start_experiment(
+            request.variants,
+            domain=request.domain,
+            id=id,
+            now=runtime.clock(),
+            by=caller.name,
+            base=runtime.base,
+            active=_active(service),
+            routes=runtime.routes,
+            registry=runtime.registry,
+            name=request.name or " against ".join(variant.name for variant in request.variants)[:80],
+            **settings,
+        )
 
 
 @router.get("", responses=openai_errors(422, 503))
@@ -150,10 +151,9 @@ async def stop(
 ) -> Experiment:
     """Stops the experiment without a winner; the domain is served as before."""
     runtime = service.runtime
-    decision = ExperimentDecision(
-        at=runtime.clock(), action="stopped", by=_name(caller), reason=request.reason
-    )
-    stopped = await _active(service).store.append(experiment_id, decision)
+    decision = ExperimentDecision(at=runtime.clock(), action="stopped", by=caller.name, reason=request.reason)
+    async with runtime.audit.acting("experiment.stop", by=caller.name, subject=experiment_id):
+        stopped = await _active(service).store.append(experiment_id, decision)
     await _apply(service)
     return stopped
 
@@ -165,9 +165,13 @@ async def change_coverage(
     """Changes the share of units that take part; no unit moves from one variant to another."""
     runtime = service.runtime
     decision = ExperimentDecision(
-        at=runtime.clock(), action="changed", by=_name(caller), reason=f"coverage {request.coverage:g}"
+        at=runtime.clock(), action="changed", by=caller.name, reason=f"coverage {request.coverage:g}"
     )
-    changed = await _active(service).store.append(experiment_id, decision, coverage=request.coverage)
+    details = {"coverage": request.coverage}
+    async with runtime.audit.acting(
+        "experiment.change", by=caller.name, subject=experiment_id, details=details
+    ):
+        changed = await _active(service).store.append(experiment_id, decision, coverage=request.coverage)
     await _apply(service)
     return changed
 
@@ -181,10 +185,6 @@ async def _apply(service: Service) -> None:
     """Serves by the changed experiments at once; without an engine, as soon as it is back."""
     with suppress(EngineUnavailable):
         await _active(service).refresh_if_changed()
-
-
-def _name(caller: Caller) -> str:
-    return caller.owner or "admin"
 
 
 def _report(service: Service, experiment: Experiment, analysis: Analysis) -> ExperimentReport:

@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from langgraph.types import StateSnapshot
 from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
+from agent.loops import Loop, Loops, do_all
 from graphs.server import serialization
 from graphs.server.background_jobs import (
     RETENTION,
@@ -50,8 +52,10 @@ POLL_SECONDS = 0.25
 """Interval at which other processes' requests are looked for."""
 ORPHAN_CHECK_SECONDS = 2.0
 """Interval at which orphaned runs are looked for."""
-CLEANUP_SECONDS = 600.0
+CLEANUP_SECONDS = 60.0
 """Interval at which old events and records of jobs are deleted."""
+CLEANUP_PAGES = 100
+"""Most pages that are deleted in a row."""
 EVENT_RETENTION = timedelta(hours=1)
 """How long the events of a finished run can still be streamed; its state stays."""
 PAGE = 200
@@ -64,6 +68,7 @@ MAX_CONCURRENT_RUNS = 200
 """Runs that one process works on; others stay pending."""
 
 PeriodicTask = Callable[["Executor"], Awaitable[None]]
+NO_TASKS: Mapping[str, PeriodicTask] = {}
 
 
 class Executor:
@@ -90,6 +95,8 @@ class Executor:
         self._events = Notifier()
         self._ends = Notifier()
         self._active: dict[str, ActiveRun] = {}
+        self.loops = Loops()
+        """Background loops of the process, also those of others than the executor."""
 
     async def start(self, spec: RunSpec) -> ThreadRun:
         """Queues a run and returns at once; it starts as soon as its thread is free.
@@ -205,32 +212,19 @@ class Executor:
                     await self._cancel(run.run_id, "interrupt")
             await asyncio.sleep(0.02)
 
-    async def run_forever(self, periodic_tasks: Sequence[PeriodicTask]) -> None:
-        """Starts runs that are due, cancels those that other processes cancelled, takes over orphans."""
-        last_tasks = last_cleanup = 0.0
-        while True:
-            try:
-                if self._active:
-                    for run in await self.runs.to_cancel(tuple(self._active)):
-                        assert run.cancel is not None, "the query selects by it"
-                        if (active := self._active.get(run.run_id)) is not None:  # else it has just ended
-                            active.stop(run.cancel)
-                if time.monotonic() - last_tasks > ORPHAN_CHECK_SECONDS:
-                    last_tasks = time.monotonic()
-                    await self._take_over_orphans()
-                    await self.jobs.resume_orphans()
-                    for periodic_task in periodic_tasks:
-                        await periodic_task(self)
-                if time.monotonic() - last_cleanup > CLEANUP_SECONDS and not await self._clean_up():
-                    last_cleanup = time.monotonic()  # else the next page is deleted at the next tick
-                for thread_id in await self.runs.due():
-                    await self._launch_next(thread_id)
-            except StorageError as error:
-                log.warning("cannot supervise runs, will retry: %s", error)
-            except Exception:
-                log.exception("runs are no longer supervised because of a bug: restart the api")
-                raise
-            await asyncio.sleep(POLL_SECONDS)
+    def supervision(self, periodic_tasks: Mapping[str, PeriodicTask]) -> tuple[Loop, ...]:
+        """The loops that look after runs; each goes on while another fails. `periodic_tasks` are by name."""
+        return (
+            Loop("due runs", self._launch_due, every=POLL_SECONDS),
+            Loop("cancelled runs", self._stop_cancelled, every=POLL_SECONDS),
+            Loop("orphaned runs", self._take_over_orphans, every=ORPHAN_CHECK_SECONDS),
+            Loop("orphaned jobs", self.jobs.resume_orphans, every=ORPHAN_CHECK_SECONDS),
+            Loop("old events", self._clean_up, every=CLEANUP_SECONDS),
+            *(
+                Loop(name, partial(task, self), every=ORPHAN_CHECK_SECONDS)
+                for name, task in periodic_tasks.items()
+            ),
+        )
 
     async def aclose(self) -> None:
         """Stops working. Runs keep their last checkpoint, and the next process continues them."""
@@ -241,6 +235,17 @@ class Executor:
         with suppress(StorageError):  # else other processes wait for the lease to expire
             await self.runs.release(self._worker)
 
+    async def _launch_due(self) -> None:
+        await do_all(await self.runs.due(), self._launch_next)
+
+    async def _stop_cancelled(self) -> None:
+        if not self._active:
+            return
+        for run in await self.runs.to_cancel(tuple(self._active)):
+            assert run.cancel is not None, "the query selects by it"
+            if (active := self._active.get(run.run_id)) is not None:  # else it has just ended
+                active.stop(run.cancel)
+
     async def _take_over_orphans(self) -> None:
         orphans = await self.runs.orphans(self._worker, tuple(self._active))
         others = frozenset(run.worker for run in orphans if run.worker not in (None, self._worker))
@@ -250,12 +255,14 @@ class Executor:
                 continue
             self._launch(run.run_id, orphan=run)
 
-    async def _clean_up(self) -> int:
-        """Deletes a page of expired events and job records; returns how many."""
-        now = self._database.now()
-        return await self.runs.drop_events(
-            now - EVENT_RETENTION, limit=PAGE
-        ) + await self.jobs.delete_finished(now - RETENTION)
+    async def _clean_up(self) -> None:
+        """Deletes expired events and job records, page by page."""
+        for _ in range(CLEANUP_PAGES):
+            now = self._database.now()
+            events = await self.runs.drop_events(now - EVENT_RETENTION, limit=PAGE)
+            if not events + await self.jobs.delete_finished(now - RETENTION):
+                return
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _cancel(self, run_id: str, action: CancelAction) -> bool:
         run = await self.runs.cancel(run_id, action, self._worker)
@@ -340,7 +347,7 @@ class Executor:
                 if stored is None:
                     event_log.append("metadata", {"run_id": run.run_id, "attempt": run.attempt})
                 graph_spec = self.graph_specs[run.graph_id]
-                runtime = replace(self._runtime, owner=run.owner, start_run=self.start)
+                runtime = replace(await self._runtime.for_owner(run.owner), start_run=self.start)
                 attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, runtime)
                 status, error = await attempt.execute(active)
             others = await self._finish(run, request, active, status, error)
@@ -403,7 +410,7 @@ async def open_executor(
     saver: Saver,
     graph_specs: Sequence[GraphSpec],
     url: str,
-    periodic_tasks: Sequence[PeriodicTask] = (),
+    periodic_tasks: Mapping[str, PeriodicTask] = NO_TASKS,
     make_senders: "Callable[[Executor], tuple[SendWebhook, FireCron]] | None" = None,
 ) -> AsyncIterator[Executor]:
     """Opens the executor and continues unfinished runs; `periodic_tasks` run every two seconds.
@@ -414,12 +421,11 @@ async def open_executor(
     async with open_lease(url) as lease, open_background_jobs(url, lease) as jobs:
         executor = Executor(runtime, saver, graph_specs, jobs, lease)
         jobs.launch(*((_unexpected, _unexpected) if make_senders is None else make_senders(executor)))
-        supervising = asyncio.create_task(executor.run_forever(periodic_tasks))
         try:
-            yield executor
+            async with executor.loops:
+                executor.loops.start(*executor.supervision(periodic_tasks))
+                yield executor
         finally:
-            supervising.cancel()
-            await asyncio.gather(supervising, return_exceptions=True)
             await executor.aclose()
 
 

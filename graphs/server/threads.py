@@ -9,13 +9,14 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.types import StateSnapshot, StateUpdate
 
+from agent.loops import do_all
 from graphs.server import serialization
 from graphs.server.executor import Executor
 from graphs.server.graph_spec import GraphSpec
 from graphs.server.run_attempt import thread_config
 from memory.errors import AlreadyExists, ThreadBusy, UnknownCheckpoint, UnknownThread
 from memory.records.base import Record
-from memory.server.threads import Json, Thread, Ttl
+from memory.server.threads import Json, Thread, Ttl, TtlStrategy
 
 
 class NodeUpdate(Record):
@@ -149,14 +150,18 @@ async def prune(executor: Executor, thread_ids: Sequence[str], *, latest: bool) 
 
 
 async def expire(executor: Executor) -> None:
-    """Deletes or prunes expired threads; a periodic_task of the executor."""
-    for thread_id, strategy in await executor.threads.expired():
+    """Deletes or prunes expired threads; a periodic task of the executor."""
+
+    async def end(expired: tuple[str, TtlStrategy]) -> None:
+        thread_id, strategy = expired
         if strategy == "keep_latest":
             await executor.saver.aprune([thread_id], strategy="keep_latest")
             await executor.threads.renew(thread_id)
         else:
             with suppress(UnknownThread):  # another process has deleted it
                 await _remove(executor, thread_id)
+
+    await do_all(await executor.threads.expired(), end)
 
 
 async def graph_of(executor: Executor, thread_id: str) -> GraphSpec | None:

@@ -14,12 +14,14 @@ import uvicorn
 from fastapi import FastAPI
 from langgraph.graph.state import CompiledStateGraph
 
+from agent.loops import Loops
 from agent.settings import Settings
 from api.app import create_app
 from api.compose import Server, Service, open_server
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
+from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import Embedder, HashingEmbedder
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
@@ -66,6 +68,8 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 runtime=served_runtime,
                 chat=compiled_chat(),
                 executor=server.executor,
+                loops=server.executor.loops if learning else Loops(),
+                heartbeat=Heartbeat(served_runtime.database),
                 assistants=server.assistants,
                 run_service=server.run_service,
                 crons=server.crons,

@@ -16,6 +16,7 @@ from api.compose import Service, open_server
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
+from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import HashingEmbedder
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
@@ -40,6 +41,8 @@ async def open_fakes(
             runtime=runtime,
             chat=chatting.build().compile(),
             executor=server.executor,
+            loops=server.executor.loops,
+            heartbeat=Heartbeat(runtime.database),
             assistants=server.assistants,
             run_service=server.run_service,
             crons=server.crons,

@@ -2,7 +2,7 @@
 
 import asyncio
 import operator
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from graphs.server.background_jobs import BackgroundJobs
-from graphs.server.executor import Executor, PeriodicTask
+from graphs.server.executor import NO_TASKS, Executor, PeriodicTask
 from graphs.server.graph_spec import FailureKind, Graph
 from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import Runtime
@@ -128,7 +128,6 @@ class RunServer:
     executor: Executor
     graph: TaskSpec
     jobs: RecordedJobs = field(default_factory=RecordedJobs)
-    supervising: "asyncio.Task[None] | None" = None
 
     async def start(self, task: str, thread_id: str = "t", **options: Any) -> str:
         """Starts a run with the task, on a thread that is created if missing; returns its id."""
@@ -167,7 +166,11 @@ class RunServer:
 
 @asynccontextmanager
 async def open_run_server(
-    runtime: Runtime, folder: Path, periodic_tasks: Sequence[PeriodicTask] = (), *, supervised: bool = True
+    runtime: Runtime,
+    folder: Path,
+    periodic_tasks: Mapping[str, PeriodicTask] = NO_TASKS,
+    *,
+    supervised: bool = True,
 ) -> AsyncIterator[RunServer]:
     """A process of the run server over the runtime's database and checkpoints in the folder.
 
@@ -177,14 +180,12 @@ async def open_run_server(
         graph, jobs = TaskSpec(saver), RecordedJobs()
         executor = Executor(runtime, saver, (graph,), jobs, SoleProcess())
         server = RunServer(executor, graph, jobs)
-        if supervised:
-            server.supervising = asyncio.create_task(executor.run_forever(periodic_tasks))
         try:
-            yield server
+            async with executor.loops:
+                if supervised:
+                    executor.loops.start(*executor.supervision(periodic_tasks))
+                yield server
         finally:
-            if server.supervising is not None:
-                server.supervising.cancel()
-                await asyncio.gather(server.supervising, return_exceptions=True)
             await executor.aclose()
 
 

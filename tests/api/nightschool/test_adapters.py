@@ -1,6 +1,5 @@
 """Adapters are listed, promoted and rolled back while the service goes on answering."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -8,7 +7,8 @@ import httpx
 import pytest
 
 from agent.engines.scripted import Line, ScriptedEngine
-from api.compose import keep_adapters_loaded
+from agent.loops import Loops
+from api.adapter_loops import keep_adapters_loaded
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.records.adapters import Adapter
@@ -64,11 +64,11 @@ async def test_live_adapters_come_back_after_the_engine_has_forgotten_them(runti
         return await runtime.engine.loaded() == (TRAINED.name,)
 
     runtime.registry.promote(TRAINED.name)
-    watch = asyncio.create_task(keep_adapters_loaded(runtime.engine, runtime.registry, every=0.01))
-    await eventually(served)
-    await runtime.engine.unload(TRAINED.name)
-    await eventually(served)
-    watch.cancel()
+    async with Loops() as loops:
+        loops.start(keep_adapters_loaded(runtime.engine, runtime.registry, every=0.01))
+        await eventually(served)
+        await runtime.engine.unload(TRAINED.name)
+        await eventually(served)
 
 
 class FaultyRegistry(VolatileAdapterRegistry):
@@ -78,7 +78,11 @@ class FaultyRegistry(VolatileAdapterRegistry):
         raise RuntimeError("a fault of ours")
 
 
-async def test_a_watch_that_dies_says_so(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(RuntimeError):
-        await keep_adapters_loaded(runtime.engine, FaultyRegistry())
-    assert "no longer checked because of a bug: restart the api" in caplog.text
+async def test_a_fault_ends_no_watch(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    async def named() -> bool:
+        return "a fault of ours" in (loops.states["live adapters"] or "")
+
+    async with Loops() as loops:
+        loops.start(keep_adapters_loaded(runtime.engine, FaultyRegistry(), every=0.01))
+        await eventually(named)
+    assert "a fault of ours" in caplog.text

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from agent.engines.scripted import ScriptedEngine
-from api.experiment_tasks import experiment_checks
+from api.experiment_loops import experiment_checks
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.feedback.feedback import FeedbackStore

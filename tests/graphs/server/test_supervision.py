@@ -116,23 +116,48 @@ async def test_a_run_outlasts_a_store_that_is_away(
     assert await server.end(await server.start("sing")) == "success"
 
 
-async def test_supervision_outlasts_a_store_that_is_away_but_not_a_bug(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [StoreUnavailable("the database is away"), ZeroDivisionError("a bug")])
+async def test_supervision_outlasts_a_store_that_is_away_and_a_bug(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(executing, "ORPHAN_CHECK_SECONDS", 0.0)
-    errors: list[Exception] = [StoreUnavailable("the database is away")]
+    monkeypatch.setattr(executing, "ORPHAN_CHECK_SECONDS", 0.01)
+    turns: list[str] = []
 
-    async def periodic_task(executor: Executor) -> None:
-        if errors:
-            raise errors.pop()
+    async def failing(executor: Executor) -> None:
+        turns.append("failing")
+        raise error
 
-    async with open_run_server(runtime, tmp_path, [periodic_task]) as server:
+    async def other(executor: Executor) -> None:
+        turns.append("other")
+
+    async with open_run_server(runtime, tmp_path, {"failing": failing, "other": other}) as server:
         assert await server.end(await server.start("sing", delay_seconds=0.1)) == "success"
-        assert errors == []
-        assert server.supervising is not None
-        errors.append(ZeroDivisionError("a bug"))
-        with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(server.supervising, 20)
+
+        async def several() -> bool:
+            return turns.count("failing") > 2 and turns.count("other") > 2
+
+        await eventually(several)
+        wrong = {name: problem for name, problem in server.executor.loops.states.items() if problem}
+        assert list(wrong) == ["failing"]
+        assert str(error) in wrong["failing"]
+
+
+async def test_one_thread_that_cannot_be_launched_keeps_no_other_waiting(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = server.executor.runs.next
+
+    async def next_of(thread_id: str) -> ThreadRun | None:
+        if thread_id == "bad":
+            raise ZeroDivisionError("a bug")
+        return await following(thread_id)
+
+    await server.executor.threads.create("good", owner=None, metadata={})
+    bad = await server.start("sing", "bad", delay_seconds=0.1)
+    good = await server.start("sing", "good", delay_seconds=0.2)
+    monkeypatch.setattr(server.executor.runs, "next", next_of)
+    assert await server.end(good) == "success"
+    assert await server.status(bad) == "pending"
 
 
 async def test_a_run_that_was_claimed_but_never_begun_is_begun_by_the_supervision(

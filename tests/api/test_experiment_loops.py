@@ -1,15 +1,15 @@
 """Every process follows the experiments that another one starts, and checks those that run."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from agent.engines.scripted import ScriptedEngine
 from agent.experiments.active import ActiveExperiments
-from api.experiment_tasks import check_experiments, experiment_checks, follow_experiments
+from agent.loops import Loop, Loops
+from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
 from graphs.state import Runtime
 from memory.errors import StoreUnavailable
 from memory.feedback.experiments import Experiments
@@ -25,14 +25,11 @@ def active(runtime: Runtime) -> ActiveExperiments:
 
 
 @asynccontextmanager
-async def going_on(task: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs the task for as long as the block lasts."""
-    running = asyncio.create_task(task)
-    try:
-        yield
-    finally:
-        assert not running.done()
-        running.cancel()
+async def going_on(loop: Loop) -> AsyncIterator[Loops]:
+    """Runs the loop for as long as the block lasts."""
+    async with Loops() as running:
+        running.start(loop)
+        yield running
 
 
 async def begun(runtime: Runtime, **fields: Any) -> Experiment:
@@ -64,7 +61,7 @@ async def test_an_experiment_of_another_process_is_served_with_its_adapter_loade
 async def test_adapters_come_back_after_the_engine_has_forgotten_them(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.experiment_tasks.ADAPTER_SECONDS", 0.0)
+    monkeypatch.setattr("api.experiment_loops.ADAPTER_SECONDS", 0.0)
     changed = served(runtime)
     assert isinstance(changed.engine, ScriptedEngine)
     await begun(changed)
@@ -85,13 +82,14 @@ async def test_an_engine_that_is_away_is_waited_for(
     assert isinstance(changed.engine, ScriptedEngine)
     changed.engine.available = False
     await begun(changed)
-    async with going_on(follow_experiments(active(changed), every=0.01)):
+    async with going_on(follow_experiments(active(changed), every=0.01)) as running:
 
         async def known() -> bool:
             return "general" in active(changed).running
 
         await eventually(known)
-    assert "wait for the engine" in caplog.text
+        assert running.states == {"experiments": None}, "the engine has a check of its own"
+    assert caplog.text.count("experiments: waits: ") == 1
 
 
 async def test_running_experiments_are_decided_without_anybody_asking(runtime: Runtime) -> None:
@@ -120,16 +118,38 @@ class BrokenStore(Experiments):
         raise self.error
 
 
-async def test_a_store_that_is_away_ends_nothing_and_a_bug_says_so(
+async def test_a_store_that_is_away_or_has_a_bug_ends_nothing(
     runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
     changed = served(runtime)
     store = BrokenStore(changed.database)
     broken = ActiveExperiments(store, engine=changed.engine, registry=changed.registry, routes=changed.routes)
-    async with going_on(follow_experiments(broken, every=0.01)):
-        await asyncio.sleep(0.05)
-    assert "experiments cannot be read: away" in caplog.text
-    store.error = RuntimeError("a fault of ours")
-    with pytest.raises(RuntimeError):
-        await follow_experiments(broken, every=0.01)
-    assert "no longer followed because of a bug: restart the api" in caplog.text
+    async with going_on(follow_experiments(broken, every=0.01)) as running:
+        for error in (StoreUnavailable("away"), RuntimeError("a fault of ours")):
+            store.error = error
+
+            async def named(reason: str = str(error)) -> bool:
+                return reason in (running.states["experiments"] or "")
+
+            await eventually(named)
+            assert str(error) in caplog.text
+
+
+async def test_an_experiment_that_cannot_be_checked_keeps_no_other_from_its_check(runtime: Runtime) -> None:
+    changed = served(runtime)
+    await begun(changed)
+    await begun(changed, id="e2", domain="rust")
+    await active(changed).refresh()
+    checked: list[str] = []
+
+    class Checks:
+        async def check(self, id: str) -> Any:
+            checked.append(id)
+            raise RuntimeError(f"{id} has a fault")
+
+    async with going_on(check_experiments(active(changed), cast(Any, Checks()), every=0.01)) as running:
+
+        async def all_tried() -> bool:
+            return set(checked) == {"e1", "e2"} and running.states["experiment checks"] is not None
+
+        await eventually(all_tried)
