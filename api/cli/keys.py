@@ -69,6 +69,7 @@ def _when(time: "datetime | None") -> str:
 def _with_keys(work: "Callable[[ApiKeys], Awaitable[T]]") -> T:
     from memory.database.database import open_database
     from memory.errors import StoreUnavailable, UnknownKey
+    from memory.server.audit import HEADS
     from memory.server.keys import ApiKeys
 
     configuration = settings()
@@ -77,7 +78,7 @@ def _with_keys(work: "Callable[[ApiKeys], Awaitable[T]]") -> T:
     async def run() -> Any:
         database = await open_database(configuration.relational_url)
         try:
-            return await work(ApiKeys(database))
+            return await work(ApiKeys(database, audit_heads=configuration.path(HEADS)))
         finally:
             await database.aclose()
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.learning.forgetting import find_lesson
 from agent.promotion import promote, rollback
+from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from api.nightschool.learn import RunAccepted, run_accepted
@@ -54,28 +55,35 @@ async def show(name: str, service: ServiceDep) -> Adapter:
 
 
 @router.post("/{name}/promote", responses=openai_errors(404, 409, 503))
-async def promote_adapter(name: str, service: ServiceDep) -> LiveAdapter:
+async def promote_adapter(name: str, service: ServiceDep, caller: CallerDep) -> LiveAdapter:
     """Loads the adapter, checks its canary question and makes it the live adapter of its domain."""
-    adapter = await promote(name, engine=service.runtime.engine, registry=service.runtime.registry)
-    await service.runtime.routes.refresh()
+    runtime = service.runtime
+    async with runtime.audit.acting("adapter.promote", by=caller.name, subject=name):
+        adapter = await promote(name, engine=runtime.engine, registry=runtime.registry)
+    await runtime.routes.refresh()
     return LiveAdapter(domain=adapter.domain, adapter=adapter)
 
 
 @router.post("/rollback", responses=openai_errors(409, 422, 503))
-async def roll_back(request: RollbackRequest, service: ServiceDep) -> LiveAdapter:
+async def roll_back(request: RollbackRequest, service: ServiceDep, caller: CallerDep) -> LiveAdapter:
     """Makes the domain's previous adapter live again after checking its canary question, or the base model.
 
     Adapters that learned a quarantined lesson are skipped.
     """
-    adapter = await rollback(request.domain, engine=service.runtime.engine, registry=service.runtime.registry)
-    await service.runtime.routes.refresh()
+    runtime = service.runtime
+    async with runtime.audit.acting("adapter.rollback", by=caller.name, subject=request.domain):
+        adapter = await rollback(request.domain, engine=runtime.engine, registry=runtime.registry)
+    await runtime.routes.refresh()
     return LiveAdapter(domain=request.domain, adapter=adapter)
 
 
 @router.post("/forget", status_code=202, responses=openai_errors(400, 404, 409, 422, 503))
-async def forget(request: ForgetRequest, service: ServiceDep) -> RunAccepted:
+async def forget(request: ForgetRequest, service: ServiceDep, caller: CallerDep) -> RunAccepted:
     """Starts a run that quarantines a lesson and retrains the domain's other lessons; returns at once."""
     registry = service.runtime.registry
     digest = await asyncio.to_thread(find_lesson, request.domain, request.curriculum, registry)
-    run_id = await service.learn_runs.forget(request.domain, digest, because=request.reason)
+    details = {"domain": request.domain}
+    audit = service.runtime.audit
+    async with audit.acting("lesson.forget", by=caller.name, subject=digest, details=details):
+        run_id = await service.learn_runs.forget(request.domain, digest, because=request.reason)
     return run_accepted(run_id)

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat.domain_calibration import CalibrationReport, LabelledQuestion, calibrate_domain
 from agent.chat.routing import route_of_domain
+from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.disconnect import cancel_on_disconnect
 from api.errors import openai_errors
@@ -26,17 +27,21 @@ class CalibrationRequest(BaseModel):
 
 
 @router.post("/v1/calibrations", responses=openai_errors(400, 404, 413, 422, 503))
-async def calibrate(request: CalibrationRequest, service: ServiceDep, http: Request) -> CalibrationReport:
+async def calibrate(
+    request: CalibrationRequest, service: ServiceDep, caller: CallerDep, http: Request
+) -> CalibrationReport:
     """Asks labelled questions of a domain's adapter or the base model, and refits its gate on the answers."""
     runtime = service.runtime
-    return await cancel_on_disconnect(
-        http,
-        calibrate_domain(
-            request.questions,
-            route_of_domain(request.domain, routes=runtime.routes, base=runtime.base),
-            engine=runtime.engine,
-            routes=runtime.routes,
-            card=runtime.card,
-            clock=runtime.clock,
-        ),
+    calibration = calibrate_domain(
+        request.questions,
+        route_of_domain(request.domain, routes=runtime.routes, base=runtime.base),
+        engine=runtime.engine,
+        routes=runtime.routes,
+        card=runtime.card,
+        clock=runtime.clock,
     )
+    details = {"questions": len(request.questions)}
+    async with runtime.audit.acting(
+        "gate.calibrate", by=caller.name, subject=request.domain, details=details
+    ):
+        return await cancel_on_disconnect(http, calibration)

@@ -59,7 +59,10 @@ async def decide_revision(
 
     An answer that cites no source cannot be approved. Golden pairs made of it get the same decision.
     """
-    return await decisions.decide_revision(revision_id, **_how(decision, service, caller))
+    details = {"approve": decision.approve}
+    audit = service.runtime.audit
+    async with audit.acting("revision.decide", by=caller.name, subject=revision_id, details=details):
+        return await decisions.decide_revision(revision_id, **_how(decision, service, caller))
 
 
 @router.get("/golden", responses=openai_errors(422, 503))
@@ -92,7 +95,10 @@ async def decide_golden(
 
     The revision that it was made of gets the same decision.
     """
-    return await decisions.decide_golden(pair_id, **_how(decision, service, caller))
+    details = {"approve": decision.approve}
+    audit = service.runtime.audit
+    async with audit.acting("golden.decide", by=caller.name, subject=pair_id, details=details):
+        return await decisions.decide_golden(pair_id, **_how(decision, service, caller))
 
 
 @router.get("/topics", responses=openai_errors(422, 503))
@@ -116,7 +122,7 @@ def _how(decision: Decision, service: Service, caller: Caller) -> _How:
     runtime = service.runtime
     return {
         "approve": decision.approve,
-        "by": caller.owner or "admin",
+        "by": caller.name,
         "store": runtime.nights,
         "archive": runtime.answers,
         "now": runtime.clock(),

@@ -89,7 +89,7 @@ async def stop(night_id: str, service: ServiceDep, caller: CallerDep) -> Night:
     await service.executor.cancel_all(night_id)
     night = await service.runtime.nights.night(night_id)
     if night.status in ("waiting", "running"):  # it had no run: the service stopped before it was queued
-        reason = f"stopped by {caller.owner or 'admin'}"
+        reason = f"stopped by {caller.name}"
         await service.executor.graph_specs[GRAPH].record_failure(night_id, "stopped", reason)
         night = await service.runtime.nights.night(night_id)
     return night

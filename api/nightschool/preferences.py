@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.feedback.pair_sources import standard_rules
 from agent.feedback.pairs import PairCounts, build_set
 from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
+from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.nightschool.interactions import Moment, check_period
@@ -127,13 +128,15 @@ async def show(digest: DigestPath, service: ServiceDep) -> PreferenceSet:
 
 
 @router.post("/{digest}/train", status_code=202, responses=openai_errors(404, 409, 422, 503))
-async def train(digest: DigestPath, service: ServiceDep) -> PreferenceTraining:
+async def train(digest: DigestPath, service: ServiceDep, caller: CallerDep) -> PreferenceTraining:
     """Queues the set for the training worker; a set that is queued or trained is not queued again.
 
     The adapter becomes a candidate if it passes its gates: an experiment or a promotion makes it live.
     """
-    preferences = await service.runtime.outbox.preferences(digest)
-    await service.runtime.outbox.submit(preferences, run_id=service.runtime.new_id())
+    runtime = service.runtime
+    preferences = await runtime.outbox.preferences(digest)
+    async with runtime.audit.acting("preferences.train", by=caller.name, subject=digest):
+        await runtime.outbox.submit(preferences, run_id=runtime.new_id())
     return await _training(service, digest)
 
 

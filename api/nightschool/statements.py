@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from agent.feedback.pseudonyms import pseudonym
 from agent.nights.statements.consolidate import forget_unit
+from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
@@ -47,16 +48,18 @@ async def listing(
 
 
 @router.delete("", responses=openai_errors(422, 503))
-async def forget(unit: Unit, service: ServiceDep) -> Forgotten:
+async def forget(unit: Unit, service: ServiceDep, caller: CallerDep) -> Forgotten:
     """Deletes what one user or conversation stated, and the facts made of it.
 
     Their chat turns stay, but nights do not read them for statements again.
     """
     runtime = service.runtime
-    counts = [
-        await forget_unit(each, store=runtime.nights, semantic=runtime.semantic, now=runtime.clock())
-        for each in _names(unit, service)
-    ]
+    names = _names(unit, service)
+    async with runtime.audit.acting("memory.forget", by=caller.name, subject=names[-1]):
+        counts = [
+            await forget_unit(each, store=runtime.nights, semantic=runtime.semantic, now=runtime.clock())
+            for each in names
+        ]
     return Forgotten(statements=sum(counts))
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import RowMapping, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +24,28 @@ from memory.records.base import Record, digest_of
 
 log = logging.getLogger(__name__)
 
+Action = Literal[
+    "adapter.promote",
+    "adapter.rollback",
+    "assistant.change",
+    "curriculum.approve",
+    "curriculum.decline",
+    "domain.grant",
+    "domain.revoke",
+    "experiment.change",
+    "experiment.start",
+    "experiment.stop",
+    "gate.calibrate",
+    "golden.decide",
+    "key.create",
+    "key.revoke",
+    "lesson.forget",
+    "memory.forget",
+    "preferences.train",
+    "revision.decide",
+]
+"""What is recorded. `adapter.promote.failed` and so on say that the action before was not carried out."""
+
 HEADS = "audit.heads"
 """Name of the file with each row's number and hash, in the home folder."""
 FIRST_PREVIOUS = "0" * 64
@@ -33,7 +55,6 @@ LOCK = 0x6175646974
 BATCH = 1000
 """Rows that `verify` reads at once."""
 FAILED = ".failed"
-"""Ending of the action that says that the one before it was not carried out."""
 
 
 class AuditRecord(Record):
@@ -75,12 +96,16 @@ class AuditLog:
         self._heads = heads
 
     async def record(
-        self, action: str, *, by: str, subject: str, details: Mapping[str, Any] | None = None
+        self, action: Action, *, by: str, subject: str, details: Mapping[str, Any] | None = None
     ) -> AuditRecord:
-        """Appends a row and returns it. Call it before acting, so that no act is without a trace.
+        """Appends a row and returns it.
 
-        `details` is JSON, without personal data. Raises StoreUnavailable, also if `heads` cannot be written.
+        Call it before acting, so that no act is without a trace, and outside of transactions. `details` is
+        JSON, without personal data. Raises StoreUnavailable, also if `heads` cannot be written.
         """
+        return await self._append(action, by, subject, dict(details or {}))
+
+    async def _append(self, action: str, by: str, subject: str, details: dict[str, Any]) -> AuditRecord:
         async with self._database.begin() as connection:
             previous = await _lock_last(connection)
             content = {
@@ -89,7 +114,7 @@ class AuditLog:
                 "action": action,
                 "by": by,
                 "subject": subject,
-                "details": dict(details or {}),
+                "details": details,
                 "previous": previous["hash"] if previous else FIRST_PREVIOUS,
             }
             row = AuditRecord(**content, hash=digest_of(content))
@@ -101,16 +126,14 @@ class AuditLog:
 
     @asynccontextmanager
     async def acting(
-        self, action: str, *, by: str, subject: str, details: Mapping[str, Any] | None = None
+        self, action: Action, *, by: str, subject: str, details: Mapping[str, Any] | None = None
     ) -> AsyncIterator[None]:
         """Records the action before the block, and its failure if the block raises. Raises like `record`."""
         await self.record(action, by=by, subject=subject, details=details)
         try:
             yield
         except BaseException as error:
-            await self.record(
-                action + FAILED, by=by, subject=subject, details={"error": type(error).__name__}
-            )
+            await self._append(action + FAILED, by, subject, {"error": type(error).__name__})
             raise
 
     async def list(

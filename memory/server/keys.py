@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from cachetools import TTLCache
@@ -15,6 +16,7 @@ from memory.database.database import Database
 from memory.database.tables import API_KEYS
 from memory.errors import UnknownKey
 from memory.records.base import Record
+from memory.server.audit import AuditLog
 from memory.server.threads import moment
 
 Scope = Literal["chat", "annotate", "learn", "approve", "admin"]
@@ -46,8 +48,15 @@ class ApiKey(Record):
 class ApiKeys:
     """The keys of one database."""
 
-    def __init__(self, database: Database, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        timer: Callable[[], float] = time.monotonic,
+        audit_heads: Path | None = None,
+    ) -> None:
+        """`audit_heads` is the file of the audit log's hashes."""
         self._database = database
+        self._audit = AuditLog(database, audit_heads)
         # Each is read once per call: an entry may expire between two reads.
         self._found: TTLCache[str, ApiKey] = TTLCache(maxsize=1000, ttl=CACHE_SECONDS, timer=timer)
         self._required: TTLCache[str, bool] = TTLCache(maxsize=1, ttl=CACHE_SECONDS, timer=timer)
@@ -63,7 +72,11 @@ class ApiKeys:
         now = self._database.now()
         key = ApiKey(id=uuid.uuid4().hex[:12], owner=owner, scope=scope, created_at=now)
         row = {"id": key.id, "owner": owner, "scope": scope, "created_at": now.timestamp()}
-        async with self._database.begin() as connection:
+        details = {"owner": owner, "scope": scope}
+        async with (
+            self._audit.acting("key.create", by=LOCAL_OPERATOR, subject=key.id, details=details),
+            self._database.begin() as connection,
+        ):
             await connection.execute(insert(API_KEYS).values(row | {"digest": _digest(text)}))
         return key, text
 
@@ -71,7 +84,10 @@ class ApiKeys:
         """Revokes a key; revoking it again changes nothing. Raises UnknownKey."""
         is_this = API_KEYS.c.id == key_id
         now = self._database.now().timestamp()
-        async with self._database.begin() as connection:
+        async with (
+            self._audit.acting("key.revoke", by=LOCAL_OPERATOR, subject=key_id),
+            self._database.begin() as connection,
+        ):
             if (await connection.execute(select(API_KEYS.c.id).where(is_this))).first() is None:
                 raise UnknownKey(f"no key {key_id}: `nightschool keys list` shows all keys")
             await connection.execute(

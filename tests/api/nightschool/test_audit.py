@@ -53,3 +53,57 @@ async def test_only_admins_read_it(client: httpx.AsyncClient, runtime: Runtime, 
         reply = await client.get(path, headers={"x-api-key": text})
         statuses[scope] = reply.status_code
     assert statuses == {scope: 200 if scope == "admin" else 403 for scope in SCOPES}
+
+
+DIGEST = "0" * 64
+ACTS: list[tuple[str, str, str, dict[str, Any] | None, str]] = [
+    ("adapter.promote", "POST", "/v1/adapters/rust-v9-01234567/promote", None, "rust-v9-01234567"),
+    ("adapter.rollback", "POST", "/v1/adapters/rollback", {"domain": "rust"}, "rust"),
+    ("revision.decide", "POST", "/v1/revisions/r1", {"approve": True}, "r1"),
+    ("golden.decide", "POST", "/v1/golden/g1", {"approve": False}, "g1"),
+    ("experiment.stop", "POST", "/v1/experiments/e1/stop", {"reason": "over"}, "e1"),
+    ("experiment.change", "POST", "/v1/experiments/e1/coverage", {"coverage": 0.5}, "e1"),
+    (
+        "gate.calibrate",
+        "POST",
+        "/v1/calibrations",
+        {"domain": "general", "questions": [{"question": "What is a lemur?", "answers": ["a primate"]}]},
+        "general",
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "method", "path", "body", "subject"), ACTS)
+async def test_an_act_is_recorded_by_the_name_of_the_key_even_if_it_fails(
+    client: httpx.AsyncClient,
+    runtime: Runtime,
+    action: str,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    subject: str,
+) -> None:
+    _, text = await ApiKeys(runtime.database).create("ann", "admin")
+    reply = await client.request(method, path, json=body, headers={"x-api-key": text})
+    assert reply.status_code < 500
+    recorded = [row for row in await runtime.audit.list() if row.by == "ann"]
+    assert (recorded[0].action, recorded[0].subject) == (action, subject)
+    failures = [row.action for row in recorded[1:]]
+    assert failures == ([] if reply.is_success else [f"{action}.failed"])
+
+
+async def test_an_experiment_that_is_started_is_recorded(client: httpx.AsyncClient, runtime: Runtime) -> None:
+    body = {"domain": "general", "variants": [{"name": "brief", "system_prompt": "Be brief."}]}
+    reply = await client.post("/v1/experiments", json=body)
+    recorded = (await runtime.audit.list())[0]
+    assert (recorded.action, recorded.by) == ("experiment.start", "local operator")
+    assert not reply.is_success or reply.json()["id"] == recorded.subject
+
+
+async def test_a_person_who_is_forgotten_is_not_named_in_the_log(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await client.delete("/v1/statements", params={"unit": "ann@example.org"})
+    (row,) = await runtime.audit.list()
+    assert row.action == "memory.forget"
+    assert "example.org" not in row.model_dump_json()

@@ -43,7 +43,7 @@ async def test_revisions_are_listed_by_night_and_status(client: httpx.AsyncClien
 async def test_an_approved_revision_is_given_again(client: httpx.AsyncClient, runtime: Runtime) -> None:
     await runtime.nights.save_revision(revision(status="needs_person"))
     reply = await client.post("/v1/revisions/r1", json={"approve": True})
-    assert (reply.json()["status"], reply.json()["decided_by"]) == ("improved", "admin")
+    assert (reply.json()["status"], reply.json()["decided_by"]) == ("improved", "local operator")
     assert [answer.answer for answer in await archived(runtime)] == ["A value."]
 
 
@@ -73,7 +73,7 @@ async def test_golden_pairs_are_listed_and_decided(client: httpx.AsyncClient, ru
     waiting = await client.get("/v1/golden", params={"status": "waiting"})
     assert [each["id"] for each in waiting.json()] == ["g1"]
     reply = await client.post("/v1/golden/g1", json={"approve": True})
-    assert (reply.json()["status"], reply.json()["decided_by"]) == ("approved", "admin")
+    assert (reply.json()["status"], reply.json()["decided_by"]) == ("approved", "local operator")
     assert len(await archived(runtime)) == 1
     assert (await client.post("/v1/golden/g1", json={"approve": False})).json()["status"] == "declined"
     assert await archived(runtime) == []

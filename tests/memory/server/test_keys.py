@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from memory.database.database import Database, open_database
+from memory.errors import UnknownKey
+from memory.server.audit import AuditLog
 from memory.server.keys import CACHE_SECONDS, LOCAL_OPERATOR, ApiKeys
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
 
@@ -58,3 +60,20 @@ async def test_no_key_has_the_name_of_the_local_operator(database: Database) -> 
     for name in (LOCAL_OPERATOR, " "):
         with pytest.raises(ValueError, match="use the name of a person"):
             await ApiKeys(database).create(name, "chat")
+
+
+async def test_who_may_call_since_when_is_in_the_audit_log(database: Database) -> None:
+    keys = ApiKeys(database)
+    key, text = await keys.create("ann", "learn")
+    await keys.revoke(key.id)
+    with pytest.raises(UnknownKey):
+        await keys.revoke("none")
+    rows = await AuditLog(database).list()
+    assert [(row.action, row.subject) for row in rows] == [
+        ("key.create", key.id),
+        ("key.revoke", key.id),
+        ("key.revoke", "none"),
+        ("key.revoke.failed", "none"),
+    ]
+    assert rows[0].details == {"owner": "ann", "scope": "learn"}
+    assert text not in "".join(row.model_dump_json() for row in rows)
