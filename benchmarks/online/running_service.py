@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.engines.child_process import die_with_parent
 from benchmarks.api.processes import NotReady, free_port
 
 NIGHTSCHOOL = Path(sys.executable).parent / "nightschool"
@@ -28,7 +29,9 @@ def running_service(home: Path, model: str) -> Iterator[str]:
         "NIGHTSCHOOL_API_PORT": str(port),
     }
     with log.open("wb") as out:
-        process = subprocess.Popen([str(NIGHTSCHOOL), "up"], env=env, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            [str(NIGHTSCHOOL), "up"], env=env, stdout=out, stderr=out, preexec_fn=die_with_parent()
+        )
     try:
         _await(process, log)
         yield f"http://127.0.0.1:{port}"
