@@ -68,6 +68,8 @@ class RunRecord(Record):
     gap_id: str | None
     started_at: datetime
     finished_at: datetime | None = None
+    asked_by: str | None = None
+    """Owner of the key that asked for it; it cannot be approved by the same."""
     outcome: Outcome | None = None
     report: dict[str, Any] | None = None
 
@@ -213,7 +215,15 @@ class Database:
         return await self.gap(into, access=EVERYTHING)
 
     async def start_run(
-        self, run_id: str, *, subject: str, whole: bool, domain: str | None, gap_id: str | None, now: datetime
+        self,
+        run_id: str,
+        *,
+        subject: str,
+        whole: bool,
+        domain: str | None,
+        gap_id: str | None,
+        now: datetime,
+        asked_by: str | None = None,
     ) -> None:
         """Records that a run was requested; recording it again changes nothing.
 
@@ -230,6 +240,7 @@ class Database:
                     domain=domain,
                     gap_id=gap_id,
                     started_at=now.timestamp(),
+                    asked_by=asked_by,
                 )
             )
 

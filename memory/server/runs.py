@@ -63,6 +63,8 @@ class ThreadRun(Record):
     """Its last checkpoint."""
     owner: str | None = None
     """Owner of its thread; set while the run is worked on."""
+    asked_by: str | None = None
+    """Owner of the key that asked for it."""
 
     @property
     def finished(self) -> bool:
