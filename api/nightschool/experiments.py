@@ -13,7 +13,7 @@ from agent.experiments.start import VariantRequest, start_experiment
 from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
-from api.experiment_tasks import experiment_checks
+from api.experiment_loops import experiment_checks
 from api.limits import reject_nul
 from memory.records.base import Domain, Share
 from memory.records.experiments import (
