@@ -1,11 +1,10 @@
 """Fetches one document from the web: honours robots.txt and limits time, size, redirects and hosts."""
 
-import ipaddress
-import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -13,6 +12,7 @@ from protego import Protego
 
 from memory.errors import IngestError
 from memory.ingest.documents import MAX_BYTES, RawDocument, media_type, too_large
+from memory.public_addresses import Resolve, addresses, is_public, request_to
 
 AGENT = "nightschool"
 """Our user agent, which robots.txt rules may name."""
@@ -24,24 +24,6 @@ TOTAL_SECONDS = 60.0
 MAX_ROBOTS_BYTES = 512 * 1024
 """RFC 9309 requires parsers to read at least 500 KiB."""
 
-Resolve = Callable[[str], Sequence[str]]
-"""Resolves a host to IP addresses; none if the name is unknown on this machine (a proxy may still know
-it)."""
-
-
-def addresses(host: str) -> Sequence[str]:
-    """The IP addresses that this machine resolves the host to; none if it is unknown."""
-    try:
-        return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError):
-        return ()
-
-
-def is_public(addresses: Sequence[str]) -> bool:
-    """Whether all IP addresses are public: none is loopback or in a private network."""
-    ips = [ipaddress.ip_address(address) for address in addresses]
-    return all((getattr(ip, "ipv4_mapped", None) or ip).is_global for ip in ips)
-
 
 def fetch(
     url: str,
@@ -52,12 +34,16 @@ def fetch(
 ) -> RawDocument:
     """The document at an http(s) URL; its `source` is this URL, even after redirects. Raises IngestError.
 
-    Redirects are followed if the new host's robots.txt allows it. A public URL must not redirect to this
-    machine or a private network, because the redirect is chosen by a stranger, not by the user.
+    Redirects are followed if the new host's robots.txt allows it. A public URL must not lead to this machine
+    or a private network, because a redirect is chosen by a stranger, not by the user; each request goes to
+    the address that was checked. Only a proxy from the environment resolves hosts itself.
     """
     current = url
     with httpx.Client(
-        timeout=TIMEOUT_SECONDS, headers={"User-Agent": f"{AGENT}/0.1"}, transport=transport
+        timeout=TIMEOUT_SECONDS,
+        headers={"User-Agent": f"{AGENT}/0.1"},
+        transport=transport,
+        limits=httpx.Limits(max_keepalive_connections=0),
     ) as client:
         session = _FetchSession(client, url, resolve)
         try:
@@ -89,25 +75,53 @@ class _FetchSession:
         self._url = url
         self._resolve = resolve
         self._deadline = time.monotonic() + TOTAL_SECONDS
+        self._starts_public: bool | None = None
+        """Whether the host of `url` is public; None before the first request."""
 
     @contextmanager
     def get(self, url: str) -> Iterator[httpx.Response]:
         """The response to one GET request; redirects are returned, not followed."""
         self._check_deadline()
-        parts = httpx.URL(url)  # not urlsplit: the check must parse the URL as the request does
-        if parts.scheme not in {"http", "https"} or not parts.host:
+        target = httpx.URL(url)  # not urlsplit: the check must parse the URL as the request does
+        if target.scheme not in {"http", "https"} or not target.host:
             raise IngestError(f"{url}: only http:// and https:// URLs can be read")
-        if (
-            parts.host != httpx.URL(self._url).host
-            and self._starts_public
-            and not self._host_is_public(parts.host)
-        ):
+        with self._connect(target, self._checked_addresses(target.host)) as response:
+            yield response
+
+    def _checked_addresses(self, host: str) -> Sequence[str]:
+        addresses = self._resolve(host)
+        public = is_public(addresses)
+        if self._starts_public is None:
+            self._starts_public = public  # the host that the user named
+        elif self._starts_public and not public:
             raise IngestError(
-                f"{self._url}: redirects to {parts.host}, which is not public; if you trust that"
+                f"{self._url}: redirects to {host}, which is not public; if you trust that"
                 " address, ingest it directly"
             )
-        with self._client.stream("GET", url) as response:
+        return addresses
+
+    @contextmanager
+    def _connect(self, target: httpx.URL, addresses: Sequence[str]) -> Iterator[httpx.Response]:
+        """The response of the first address that takes a connection."""
+        requests: list[dict[str, Any]] = [request_to(target, address) for address in addresses]
+        if _has_proxy(target):
+            requests = [{"url": target}]
+        if not requests:
+            raise IngestError(f"{self._url}: the host {target.host} cannot be resolved: check its name")
+        response = self._send_to_first(requests)
+        try:
             yield response
+        finally:
+            response.close()
+
+    def _send_to_first(self, requests: Sequence[dict[str, Any]]) -> httpx.Response:
+        *others, last = [self._client.build_request("GET", **request) for request in requests]
+        for request in others:
+            try:
+                return self._client.send(request, stream=True)
+            except httpx.ConnectError:
+                self._check_deadline()
+        return self._client.send(last, stream=True)
 
     def read_body(self, response: httpx.Response, max_bytes: int) -> bytes:
         """The body; reading stops once it exceeds `max_bytes`."""
@@ -123,12 +137,12 @@ class _FetchSession:
         if time.monotonic() > self._deadline:
             raise IngestError(f"{self._url}: not received within {TOTAL_SECONDS:.0f} s")
 
-    @cached_property
-    def _starts_public(self) -> bool:
-        return self._host_is_public(httpx.URL(self._url).host)
 
-    def _host_is_public(self, host: str) -> bool:
-        return is_public(self._resolve(host))
+def _has_proxy(url: httpx.URL) -> bool:
+    """Whether the environment names a proxy for the URL, by the rules that httpx follows."""
+    proxies = urllib.request.getproxies()
+    bypassed = urllib.request.proxy_bypass(url.host)
+    return bool(proxies.get(url.scheme) or proxies.get("all")) and not bypassed
 
 
 def _redirect_target(response: httpx.Response, url: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 import httpx
 
 from memory.errors import WebhookFailed
-from memory.ingest.web import Resolve, addresses, is_public
+from memory.public_addresses import Resolve, addresses, is_public, request_to
 
 TIMEOUT_SECONDS = 15.0
 
@@ -70,21 +70,18 @@ class Webhooks:
         """
         target = httpx.URL(url)
         timestamp = str(int(self._clock().timestamp()))
-        headers = {
-            "Host": target.netloc.decode(),
+        request = request_to(target, address)
+        request["headers"] |= {
             "Content-Type": "application/json",
             "webhook-id": message_id,
             "webhook-timestamp": timestamp,
             "webhook-signature": signature(self._secret, message_id, timestamp, body),
         }
-        extensions = {"sni_hostname": target.host}
         try:
             async with httpx.AsyncClient(
                 timeout=TIMEOUT_SECONDS, transport=self._transport, trust_env=False
             ) as client:
-                response = await client.post(
-                    target.copy_with(host=address), content=body, headers=headers, extensions=extensions
-                )
+                response = await client.post(content=body, **request)
         except httpx.HTTPError as error:
             raise WebhookFailed(f"webhook {target.host}: {type(error).__name__}: {error}") from error
         if not response.is_success:  # redirects are not followed: they could lead anywhere

@@ -10,6 +10,7 @@ from memory.errors import IngestError
 from memory.ingest import web as module
 from memory.ingest.documents import RawDocument
 from memory.ingest.web import MAX_REDIRECTS
+from memory.public_addresses import Resolve
 
 NAMES = {"a.example": "93.184.216.34", "b.example": "93.184.216.34", "intranet.example": "192.168.0.5"}
 PAGE = httpx.Response(200, text="# Hello", headers={"content-type": "text/markdown"})
@@ -17,7 +18,13 @@ PAGE = httpx.Response(200, text="# Hello", headers={"content-type": "text/markdo
 
 def site(pages: dict[str, httpx.Response]) -> httpx.MockTransport:
     """A web of these pages; any other address, robots.txt too, is not found."""
-    return httpx.MockTransport(lambda request: pages.get(str(request.url), httpx.Response(404)))
+    return httpx.MockTransport(lambda request: pages.get(named(request), httpx.Response(404)))
+
+
+def named(request: httpx.Request) -> str:
+    """The request's URL with the host's name in place of the address that it goes to."""
+    name = httpx.URL(f"{request.url.scheme}://{request.headers['host']}")
+    return str(request.url.copy_with(host=name.host))
 
 
 def resolve(host: str) -> tuple[str, ...]:
@@ -27,7 +34,7 @@ def resolve(host: str) -> tuple[str, ...]:
     return (host,) if host[:1].isdigit() or ":" in host else ()
 
 
-def fetch(url: str, *, transport: httpx.BaseTransport) -> RawDocument:
+def fetch(url: str, *, transport: httpx.BaseTransport, resolve: Resolve = resolve) -> RawDocument:
     return module.fetch(url, max_bytes=1000, transport=transport, resolve=resolve)
 
 
@@ -109,8 +116,8 @@ def test_a_public_address_cannot_redirect_inside(first: str, inside: str) -> Non
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.host)
-        return moved(inside) if str(request.url) == first else PAGE
+        asked.append(request.headers["host"])
+        return moved(inside) if named(request) == first else PAGE
 
     with pytest.raises(IngestError, match="not public"):
         fetch("https://a.example/x", transport=httpx.MockTransport(answer))
@@ -122,6 +129,53 @@ def test_an_address_inside_may_be_given_by_the_user(inside: str) -> None:
     start = "http://127.0.0.1:9000/x"
     pages = {start: moved(inside), str(httpx.URL(inside)): PAGE}
     assert fetch(start, transport=site(pages)).data
+
+
+@pytest.mark.parametrize("first", ["https://a.example/x", "https://b.example/x"])
+def test_a_name_that_changes_its_address_leads_nowhere_else(first: str) -> None:
+    """DNS rebinding: each answer of the resolver is checked, and the request goes to that very address."""
+    answers = {"a.example": ["93.184.216.34", "127.0.0.1"], "b.example": ["93.184.216.34"] * 9}
+    reached: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        reached.append(request.url.host)
+        assert request.extensions["sni_hostname"] in NAMES
+        return moved("https://a.example/y") if named(request) == "https://b.example/x" else PAGE
+
+    with pytest.raises(IngestError, match="not public"):
+        fetch(first, transport=httpx.MockTransport(answer), resolve=lambda host: [answers[host].pop(0)])
+    assert set(reached) == {"93.184.216.34"}
+
+
+def test_the_next_address_of_a_host_is_tried() -> None:
+    reached: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        reached.append(request.url.host)
+        if request.url.host == "2606:2800:220:1::1":
+            raise httpx.ConnectError("no route", request=request)
+        return PAGE if request.url.path == "/x" else httpx.Response(404)
+
+    both = ("2606:2800:220:1::1", "93.184.216.34")
+    assert fetch("https://a.example/x", transport=httpx.MockTransport(answer), resolve=lambda _: both).data
+    assert set(reached) == set(both)
+
+
+def test_a_name_that_nobody_knows_says_so() -> None:
+    with pytest.raises(IngestError, match="cannot be resolved"):
+        fetch("https://nowhere.example/x", transport=site({}))
+
+
+def test_a_proxy_resolves_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.host)
+        return PAGE if request.url.path == "/x" else httpx.Response(404)
+
+    assert fetch("https://nowhere.example/x", transport=httpx.MockTransport(answer)).data
+    assert set(seen) == {"nowhere.example"}
 
 
 def test_robots_txt_may_have_moved() -> None:
