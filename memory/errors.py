@@ -3,6 +3,7 @@
 StorageError
 +-- StoreUnavailable      a store cannot be opened or reached
 +-- CorruptRecord         stored bytes are not what was written
+|   +-- BadSignature      something has no signature of who had to sign it
 +-- IngestError           a document cannot be read
 +-- UnknownAdapter        no adapter with this name is registered
 +-- AdapterNotServable    the adapter exists, but must not be served
@@ -43,6 +44,10 @@ class CorruptRecord(StorageError):
 
 
 class IngestError(StorageError):
+class BadSignature(CorruptRecord):
+    """Something is not signed by who had to sign it, or was altered afterwards."""
+
+
     """A document cannot be read: empty, binary, too large, malformed or unreachable."""
 
 

@@ -372,6 +372,7 @@ APPROVALS = Table(
     Column("policy", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("approved_at", Float, nullable=False),
+    Column("signature", Text),
 )
 
 AUDIT_LOG = Table(

@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from memory.database.database import Database, open_database
-from memory.errors import NotApproved
+from memory.database.tables import APPROVALS
+from memory.errors import BadSignature, NotApproved
+from memory.outbox.approvals import ApprovalSigner, check_approval
 from memory.records.approvals import ApprovalRecord
 from memory.server.approvals import Approvals
 from memory.server.keys import LOCAL_OPERATOR
+from memory.signatures import SigningKeys
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
 
 __all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
@@ -76,6 +81,31 @@ async def test_the_same_content_keeps_its_approval_under_a_new_digest(approvals:
     await approvals.renew(OLD, NEW)
     await approvals.renew(OLD, NEW)
     assert await approvals.require(NEW) == approval(NEW)
+
+
+async def test_an_approval_that_the_approver_did_not_sign_is_none(database_url: str, tmp_path: Path) -> None:
+    database = await open_database(database_url)
+    keys, outbox = SigningKeys(tmp_path / "keys"), tmp_path / "outbox"
+    approvals = Approvals(database, ApprovalSigner(keys, outbox))
+    await approvals.verified(OLD, run_id="r1")
+    await approvals.record(approval())
+    path = outbox / f"{OLD}.approval.json"
+    for _ in range(2):  # what a crash prevented is written again
+        assert await approvals.require(OLD) == check_approval(keys, outbox, OLD) == approval()
+        path.unlink()
+    by_bob = approval(policy="human", approved_by="bob")
+    await approvals.record(by_bob)
+    assert await approvals.require(OLD, policy="human") == by_bob
+    async with database.begin() as connection:
+        await connection.execute(update(APPROVALS).values(approved_by="eve"))
+    with pytest.raises(BadSignature, match="refused"):
+        await approvals.require(OLD)
+    async with database.begin() as connection:
+        await connection.execute(update(APPROVALS).values(signature=None))
+    with pytest.raises(BadSignature, match="is not signed"):
+        await approvals.require(OLD)
+    assert not path.exists() or check_approval(keys, outbox, OLD) == by_bob
+    await database.aclose()
 
 
 async def test_to_forget_needs_an_approval_of_its_own(approvals: Approvals) -> None:
