@@ -16,7 +16,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock clean clean-venv
+.PHONY: help setup demo run test check unit format bank bench-answers bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock sbom clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ docs: $(STAMP) ## Generate docs/reference and the list of modules in ARCHITECTUR
 
 lock: $(STAMP) ## Resolve pyproject.toml into requirements/*.txt, with hashes (UPGRADE=1 upgrades all packages)
 	@UPGRADE=$(UPGRADE) requirements/lock.sh
+
+sbom: $(STAMP) ## Write the bill of materials of this machine's lock to sbom-cpu.json or sbom-gpu.json (CycloneDX)
+	@$(PY) requirements/sbom.py $(KIND) sbom-$(KIND).json
 
 clean: ## Remove the state of the service and the demo, and the caches of the tools; keeps added models (.nightschool/models)
 	if [ -d .nightschool ]; then find .nightschool -mindepth 1 -maxdepth 1 ! -name models -exec rm -rf {} +; fi
