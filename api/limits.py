@@ -1,6 +1,8 @@
-"""Request limits: the size of bodies, the nesting of their JSON, and characters that stores cannot hold."""
+"""Request limits: the size of bodies, the nesting of their JSON, and what stores cannot hold."""
 
+import asyncio
 import json
+import math
 import re
 from collections.abc import Callable
 
@@ -12,9 +14,13 @@ from api.errors import reply
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing and have no body."""
 JSON_BYTES = 1_000_000
+BODY_SECONDS = 60.0
+"""Time to send a body: a document of 5 MB at less than 1 Mbit/s."""
 JSON_DEPTH = 32
 """More than any valid body needs, and far below what overflows a parser's stack."""
 _OPEN, _CLOSE = frozenset(b"[{"), frozenset(b"]}")
+_LARGE = re.compile(rb"NaN|Infinity|[0-9.][eE]\+?[0-9]{2}|[0-9]{200}")
+"""What a JSON number that is not finite contains: a constant, a large exponent, or very many digits."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 
@@ -34,15 +40,24 @@ class RequestLimits:
         data_limit = self._body_limit(scope["path"])
         limit = JSON_BYTES if data_limit is None else data_limit
         try:
-            body = await _read(receive, limit)
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read(receive, limit)
         except ClientDisconnect:
             return  # the body is incomplete, and nobody waits for a reply
+        except TimeoutError:
+            message = f"the body did not arrive within {BODY_SECONDS:g} s: send it again"
+            await reply(scope["path"], 408, "body_too_slow", message, close=True)(scope, receive, send)
+            return
         if body is None:
             message = f"the body is larger than {limit} bytes: send less"
-            await reply(scope["path"], 413, "body_too_large", message)(scope, receive, send)
+            await reply(scope["path"], 413, "body_too_large", message, close=True)(scope, receive, send)
             return
         if data_limit is None and (reason := json_problem(body)) is not None:
             await reply(scope["path"], 400, "invalid_json", reason)(scope, receive, send)
+            return
+        if data_limit is None and not all_finite(body):
+            message = "the JSON contains NaN, Infinity or a number beyond 64 bits: send null, or text"
+            await reply(scope["path"], 422, "invalid_value", message)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
@@ -60,6 +75,8 @@ def json_problem(body: bytes) -> str | None:
         body.decode()
     except UnicodeDecodeError as error:
         return f"the body is not UTF-8: byte {error.start} is invalid"
+    if b"\0" in body:  # parsers take such a body for UTF-16, which no check here reads
+        return "the body contains a NUL byte: send JSON in UTF-8"
     if depth(body) > JSON_DEPTH:
         return f"the JSON is nested deeper than {JSON_DEPTH}: flatten it"
     if b"\\u" in body:
@@ -70,6 +87,29 @@ def json_problem(body: bytes) -> str | None:
         except ValueError:
             return None  # the route reports the syntax error
     return None
+
+
+def all_finite(body: bytes) -> bool:
+    """Whether no number in the JSON is NaN or infinite, such as 1e999, which no store can give back."""
+    if not _LARGE.search(body):
+        return True
+    try:
+        json.loads(body, parse_float=_finite, parse_int=str, parse_constant=_finite)
+    except _NotFinite:
+        return False
+    except ValueError:
+        return True  # the route reports the syntax error
+    return True
+
+
+class _NotFinite(Exception):
+    """A number is not finite."""
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise _NotFinite
+    return number
 
 
 def depth(body: bytes) -> int:

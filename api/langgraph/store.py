@@ -34,6 +34,8 @@ def _distinct(paths: list[str]) -> list[str]:
 
 Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], AfterValidator(_distinct)]
 MAX_NAMESPACES = 1000
+FIELD_PATH = r"^[A-Za-z0-9_-]{1,200}(\.[A-Za-z0-9_-]{1,200}){0,31}$"
+"""Names that a filter may use: fields, which SQLite's JSON functions take as paths."""
 NO_OWNER = "-"
 """Owner used when authentication is off."""
 
@@ -60,7 +62,7 @@ class ItemSearch(Body):
     """A search for items below a prefix, by values, and by meaning if there is a query."""
 
     namespace_prefix: Namespace
-    filter: Json | None = None
+    filter: dict[Annotated[str, Field(pattern=FIELD_PATH)], Any] | None = None
     limit: Limit = 10
     offset: Offset = 0
     query: Annotated[str, Field(max_length=8000)] | None = None

@@ -37,8 +37,8 @@ class ResponsesRequest(BaseModel):
     input: str | Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_MESSAGES)]
     instructions: str | None = None
     max_output_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
+    temperature: float | None = Field(None, allow_inf_nan=False)
+    top_p: float | None = Field(None, allow_inf_nan=False)
     stream: bool | None = None
     text: TextOptions = TextOptions()
     tools: list[dict[str, Any]] = []

@@ -4,6 +4,7 @@ Interactions and feedback are in `memory.feedback`, graph state in `memory.check
 `memory.outbox`.
 """
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -320,7 +321,9 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
     is_sqlite = parse_url(url).get_backend_name() == "sqlite"
     # SQLite has one writer at a time; queueing in the pool is quicker than retrying on a locked file.
     options: dict[str, Any] = {"pool_size": 1, "max_overflow": 0} if is_sqlite else {"pool_pre_ping": True}
-    engine = create_async_engine(async_url(url), hide_parameters=True, **options)
+    engine = create_async_engine(
+        async_url(url), hide_parameters=True, json_deserializer=_from_json, **options
+    )
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
     try:
@@ -339,6 +342,11 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
             f" space ({error})"
         ) from error
     return Database(engine, clock)
+
+
+def _from_json(text: str) -> Any:
+    """The value of a JSON column. NaN and infinity, which no reply can contain, are read as None."""
+    return json.loads(text, parse_constant=lambda _: None)
 
 
 def async_url(url: str) -> str:
