@@ -19,12 +19,15 @@ from agent.errors import EngineError, EngineUnavailable
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import CorruptRecord, UnknownRun
 from memory.outbox import files as outbox
+from memory.outbox.approvals import check_approval
 from memory.outbox.base import Phase, Progress, TrainingResult
 from memory.records.adapters import Adapter
 from memory.records.base import Digest, Domain, Record
 from memory.records.curricula import Curriculum
 from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.runs import Job
+from memory.signatures import FOLDER as KEYS
+from memory.signatures import SigningKeys
 from training.backends.base import Example, Trainer, TrainingSummary
 from training.base_model import StudiedModel
 from training.cached_engine import CachedEngine
@@ -128,11 +131,13 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
     training then starts at the base model, because the live adapter's weights contain them. So it does if a
     preference set of the live adapter is in quarantine, and its other preferences are then lost too. A live
     adapter of another base model is ignored, and its lessons have to be submitted again.
-    Raises CurriculumRefused for a curriculum in quarantine, CorruptRecord for an altered one.
+    Raises CurriculumRefused for a curriculum in quarantine, CorruptRecord for an altered one, and
+    BadSignature for one whose approval is not signed.
     """
     report(context, job, "preparing", message="reading the curriculum")
     if (reason := context.registry.quarantined(job.digest)) is not None:
         raise CurriculumRefused(f"this curriculum is in quarantine: {reason}")
+    require_approval(context, job)
     curriculum = outbox.read(context.home / "outbox", job.digest)
     if curriculum.domain != job.domain:
         raise CurriculumRefused(
@@ -165,6 +170,11 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
         preferences=live.preferences if live is not None and goes_on else (),
         recipe=recipe,
     )
+
+
+def require_approval(context: JobContext, job: Job) -> None:
+    """Raises BadSignature unless the approver signed an approval of what the job trains."""
+    check_approval(SigningKeys(context.home / KEYS), context.home / "outbox", job.digest)
 
 
 def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> Baseline:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from agent.errors import AgentError
 from agent.models.store import resolve_model
 from agent.settings import Settings, read_settings
-from memory.errors import StorageError
+from memory.errors import BadSignature, StorageError
 from memory.file_modes import keep_private, make_home
 from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import QUEUE, VERSION, WORKFLOW, open_queue
@@ -215,6 +215,10 @@ def _ended(context: JobContext, job: Job, steps: Callable[[], TrainingResult]) -
     """
     try:
         return steps()
+    except BadSignature as error:
+        log.error("%s is refused: %s", job.digest[:8], error)
+        context.report(job.digest, Progress(phase="done", message=str(error)))
+        return TrainingResult(status="failed", adapter=None, reason=str(error), unsigned=True)
     except (TrainingError, StorageError, AgentError) as error:
         log.warning("%s: %s", job.digest[:8], error, exc_info=True)
         context.report(job.digest, Progress(phase="done", message=str(error)))

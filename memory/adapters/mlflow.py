@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
-from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable, UnknownAdapter
+from memory.errors import AdapterNotServable, BadSignature, CorruptRecord, StoreUnavailable, UnknownAdapter
 from memory.outbox.files import write_atomically
 from memory.records.adapters import Adapter, AdapterStatus
 from memory.records.base import ADAPTER_PATTERN, Digest, Domain
 from memory.records.evaluations import PreferenceScore, SafetyScore, Score
+from memory.signatures import FOLDER as KEYS
+from memory.signatures import SigningKeys
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RECORD = "adapter.json"
+SIGNATURE = "adapter.sig"
+"""The worker's signature over the record, which names the digest of the weights."""
+SIGNED = "adapter"
 LIVE = "live"
 HISTORY = "promotions"
 QUARANTINE = "quarantine"
@@ -72,22 +78,26 @@ class MlflowAdapterRegistry:
         if tracking_url is None and not database.exists():
             _create_database(database)
         self._client = _connect(tracking_url or f"sqlite:///{database}")
+        self._keys = SigningKeys(self._home / KEYS)
         self._names: dict[tuple[Domain, str], str] = {}
         self._reported_corrupt: set[str] = set()
         """Adapters that `list` has logged as unreadable; it is called every few seconds."""
 
     @_registry_errors()
     def register(self, adapter: Adapter) -> None:
-        """Stores the adapter's record, metrics and lineage; registering a name again changes nothing.
+        """Stores the adapter's record, signed by the worker, with metrics and lineage.
 
-        Raises ValueError unless the status is `candidate` or `rejected`.
+        Registering a name again changes nothing. Raises ValueError unless the status is `candidate` or
+        `rejected`.
         """
         if adapter.status not in ("candidate", "rejected"):
             raise ValueError(f"{adapter.name} can only be registered as candidate or rejected")
         if self._find(adapter.name) is not None:
             return
         record = adapter.model_dump_json(indent=1)
-        write_atomically(self._folder(adapter.name) / "adapter.json", record)
+        write_atomically(self._folder(adapter.name) / RECORD, record)
+        signature = self._keys.sign("worker", SIGNED, record.encode())
+        write_atomically(self._folder(adapter.name) / SIGNATURE, signature)
         if not self._client.search_registered_models(f"name = '{adapter.domain}'"):
             self._client.create_registered_model(adapter.domain)
         self._client.create_model_version(
@@ -107,14 +117,15 @@ class MlflowAdapterRegistry:
 
     @_registry_errors()
     def get(self, name: str) -> Adapter:
-        """The adapter with its current status. Raises UnknownAdapter, CorruptRecord."""
+        """The adapter with its current status. Raises UnknownAdapter, CorruptRecord, BadSignature."""
         return self._adapter(self._version(name))
 
     @_registry_errors()
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
         """All adapters, or those of one domain, ordered by domain and version.
 
-        An adapter whose record is missing or altered is logged and left out, so that the others still work.
+        An adapter whose record is missing, altered or not signed is logged and left out, so that the others
+        still work.
         """
         adapters: list[Adapter] = []
         for version in self._search(f"name = '{domain}'" if domain else None):
@@ -154,15 +165,16 @@ class MlflowAdapterRegistry:
         `promotion_blocker` has a reason.
         """
         version = self._version(name)
-        if version.tags["status"] == "rejected":
-            reasons = version.tags.get("reasons") or "no reason was recorded"
+        adapter = self._adapter(version)
+        if adapter.status == "rejected":
+            reasons = "; ".join(adapter.verdict.reasons) or "no reason was recorded"
             raise AdapterNotServable(f"{name} was rejected and cannot be served: {reasons}")
         missing = [file for file in ADAPTER_FILES if not (self._folder(name) / file).is_file()]
         if missing:
             raise AdapterNotServable(
                 f"{name} lacks {', '.join(missing)} in {self._folder(name)}: learn the topic again"
             )
-        if (blocker := promotion_blocker(self._adapter(version), self)) is not None:
+        if (blocker := promotion_blocker(adapter, self)) is not None:
             raise AdapterNotServable(blocker)
         live = self._live_version(version.name)
         if live is not None and live.version == version.version:
@@ -270,7 +282,7 @@ class MlflowAdapterRegistry:
 
     def _adapter(self, version: "ModelVersion") -> Adapter:
         name = version.tags["adapter"]
-        path = self._folder(name) / "adapter.json"
+        path = self._folder(name) / RECORD
         try:
             text = path.read_bytes()
         except FileNotFoundError:
@@ -283,11 +295,22 @@ class MlflowAdapterRegistry:
             raise CorruptRecord(
                 f"{path} was not written by this version of Nightschool: learn the topic again ({error})"
             ) from error
-        return adapter.model_copy(update={"status": self._status(version), "path": str(self._folder(name))})
+        self._check_signature(name, text)
+        if adapter.name != name:
+            raise BadSignature(f"{path} is the record of {adapter.name}: restore that of {name} from a copy")
+        status = "rejected" if adapter.status == "rejected" else self._status(version)
+        return adapter.model_copy(update={"status": status, "path": str(self._folder(name))})
+
+    def _check_signature(self, name: str, record: bytes) -> None:
+        path = self._folder(name) / SIGNATURE
+        try:
+            self._keys.check("worker", SIGNED, record, path.read_text(encoding="ascii"))
+        except (FileNotFoundError, UnicodeDecodeError):
+            raise BadSignature(f"{path} is gone, so nothing shows who trained {name}: learn again") from None
+        except BadSignature as error:
+            raise BadSignature(f"{name}: {error}; restore its folder, or learn again") from error
 
     def _status(self, version: "ModelVersion") -> AdapterStatus:
-        if version.tags["status"] == "rejected":
-            return "rejected"
         model = self._client.get_registered_model(version.name)
         if str(model.aliases.get(LIVE)) == str(version.version):
             return "live"

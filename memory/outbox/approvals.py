@@ -9,6 +9,7 @@ from memory.errors import BadSignature, StoreUnavailable
 from memory.outbox.files import write_atomically
 from memory.records.approvals import ApprovalRecord
 from memory.records.base import Digest, Record
+from memory.signatures import FOLDER as KEYS
 from memory.signatures import SigningKeys
 
 PURPOSE = "approval"
@@ -50,6 +51,11 @@ class ApprovalSigner:
                 raise StoreUnavailable(
                     f"{path} cannot be written: check that the outbox is writable and has space ({error})"
                 ) from error
+
+
+def approval_signer(home: Path) -> ApprovalSigner:
+    """The signer of a home folder, with its keys and its outbox."""
+    return ApprovalSigner(SigningKeys(home / KEYS), home / "outbox")
 
 
 def check_approval(keys: SigningKeys, folder: Path, digest: Digest) -> ApprovalRecord:

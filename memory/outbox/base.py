@@ -32,6 +32,9 @@ class TrainingResult(Record):
     reason: str
     full: bool = False
     """Whether a lesson was rejected because the domain's adapter cannot hold more on this base model."""
+    unsigned: bool = False
+    """Whether the worker refused the job because a signature is missing or wrong: of its approval, or of the
+    adapter to go on from."""
 
 
 class Outbox(Protocol):

@@ -98,6 +98,25 @@ def test_a_card_that_measures_nothing_ends_the_job_with_the_command_and_no_quara
     assert registry.list(domain) == ()
 
 
+@pytest.mark.parametrize("missing", [True, False], ids=["missing", "of another curriculum"])
+def test_a_curriculum_without_a_signed_approval_is_refused(
+    registry: MlflowAdapterRegistry, domain: str, missing: bool
+) -> None:
+    curriculum = lesson(domain, "zorble", "quix")
+    job = submit(registry, curriculum)
+    approval = registry._home / "outbox" / f"{job.digest}.approval.json"
+    other = submit(registry, lesson(domain, "zorble"))
+    approval.unlink()
+    if not missing:
+        (registry._home / "outbox" / f"{other.digest}.approval.json").rename(approval)
+    context, told = context_of(registry, ScriptedEngine(base, adapters={domain: learned(curriculum)}))
+    result = run(context, job, directly)
+    assert (result.status, result.unsigned, result.adapter) == ("failed", True, None)
+    assert "approval" in result.reason
+    assert told[-1].phase == "done"
+    assert registry.list(domain) == ()
+
+
 def test_a_quarantined_curriculum_is_not_trained_again(registry: MlflowAdapterRegistry, domain: str) -> None:
     job = submit(registry, lesson(domain, "zorble"))
     registry.quarantine(job.digest, "known facts were lost")

@@ -18,6 +18,7 @@ from memory.records.base import digest_of
 from memory.records.feedback import PreferencePair, PreferenceSet
 from memory.records.runs import Job
 from tests.services.test_jobs import registry as registry
+from tests.support.approvals import approve
 from tests.support.lessons import BASE, RECIPE
 from tests.support.preferences import preference
 from tests.support.training_jobs import base, context_of, directly, learned, lesson, submit
@@ -94,6 +95,7 @@ def context(
 
 def queued(registry: MlflowAdapterRegistry, made: PreferenceSet) -> Job:
     digest = outbox.publish(registry._home / "outbox", made)
+    approve(registry._home, digest)
     return Job(digest=digest, domain=made.domain, run_id="r1", kind="preferences")
 
 

@@ -18,6 +18,7 @@ from memory.outbox.base import TrainingResult
 from memory.outbox.dbos import DbosOutbox
 from memory.records.curricula import Curriculum
 from tests.support.adapters import fact
+from tests.support.approvals import approve
 from tests.support.lessons import about
 from tests.support.preferences import preference_set
 from tests.support.tiny_card import FOLDER as TINY
@@ -98,6 +99,7 @@ def wait_for_result(box: DbosOutbox, digest: str, seconds: float = 300) -> Train
 
 def test_a_worker_killed_in_mid_training_resumes_and_registers_once(tmp_path: Path) -> None:
     box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
+    approve(tmp_path, lesson(72).digest)
     job = asyncio.run(box.submit(lesson(72), run_id="r1"))
     with worker(tmp_path) as first:
         read_until(first, "ready")
@@ -124,7 +126,9 @@ def test_a_worker_killed_in_mid_training_resumes_and_registers_once(tmp_path: Pa
 
 def test_a_worker_killed_in_mid_training_of_preferences_resumes_and_registers_once(tmp_path: Path) -> None:
     box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
-    job = asyncio.run(box.submit(preference_set("general", count=160), run_id="r1"))
+    tastes = preference_set("general", count=160)
+    approve(tmp_path, tastes.digest)
+    job = asyncio.run(box.submit(tastes, run_id="r1"))
     with worker(tmp_path) as first:
         read_until(first, "ready")
         wait_for_step(box, job.digest, seconds=300)

@@ -21,6 +21,7 @@ from memory.records.runs import Job
 from tests.support import plants
 from tests.support.adapters import fact
 from tests.support.adopted_models import CARD_TEMPLATE
+from tests.support.approvals import approve
 from tests.support.lessons import about
 from tests.support.plants import Fault, configured, copied, retrained
 from tests.support.tiny_card import FOLDER as TINY
@@ -249,6 +250,7 @@ async def loaded(serving: Serving, folder: Path) -> AsyncIterator[None]:
 def learn(context: JobContext, topic: str, domain: str) -> TrainingResult:
     """All steps of a worker's job; the topic's name alone makes it another curriculum."""
     digest = outbox.publish(context.home / "outbox", about(FACTS, topic, domain))
+    approve(context.home, digest)
     return run(context, Job(digest=digest, domain=domain, run_id="r1"), lambda name, step: step())
 
 

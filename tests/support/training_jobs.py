@@ -15,6 +15,7 @@ from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.runs import Job
 from tests.support.adapters import fact
+from tests.support.approvals import approve
 from tests.support.lessons import BASE, RECIPE, about
 from training.backends.base import Example, OnProgress, TrainingSummary
 from training.base_model import StudiedModel
@@ -96,6 +97,7 @@ def context_of(registry: MlflowAdapterRegistry, engine: ScriptedEngine) -> tuple
 
 def submit(registry: MlflowAdapterRegistry, curriculum: Curriculum) -> Job:
     digest = outbox.publish(registry._home / "outbox", curriculum)
+    approve(registry._home, digest)
     return Job(digest=digest, domain=curriculum.domain, run_id="r1")
 
 

@@ -50,6 +50,7 @@ from training.jobs import (
     flush,
     progress_counter,
     report,
+    require_approval,
 )
 from training.preferences.base import Beside, PreferenceTrainer
 from training.preferences.evaluate import (
@@ -131,12 +132,14 @@ def plan(context: PreferenceContext, job: Job) -> PreferencePlan:
     """Reads and checks the preference set.
 
     Raises PreferencesRefused for a set in quarantine, of another domain or too small to measure, or on top of
-    a live adapter whose weights contain something in quarantine; CorruptRecord for an altered set.
+    a live adapter whose weights contain something in quarantine; CorruptRecord for an altered set, and
+    BadSignature for one whose approval is not signed.
     """
     jobs = context.jobs
     report(jobs, job, "preparing", message="reading the preference set")
     if (reason := jobs.registry.quarantined(job.digest)) is not None:
         raise PreferencesRefused(f"this preference set is in quarantine: {reason}")
+    require_approval(jobs, job)
     preferences = outbox.read(jobs.home / "outbox", job.digest, PreferenceSet)
     if preferences.domain != job.domain:
         raise PreferencesRefused(

@@ -3,6 +3,7 @@
 What every adapter registry does is in tests/conformance/test_adapter_registry.py.
 """
 
+import hashlib
 import shutil
 import sqlite3
 import subprocess
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from memory.adapters.mlflow import ADAPTER_FILES, MlflowAdapterRegistry
-from memory.errors import AdapterNotServable, CorruptRecord, StoreUnavailable
+from memory.adapters.mlflow import ADAPTER_FILES, RECORD, SIGNATURE, MlflowAdapterRegistry
+from memory.errors import AdapterNotServable, BadSignature, CorruptRecord, StoreUnavailable
 from memory.records.adapters import Adapter
 from memory.records.base import digest_of
+from memory.signatures import SigningKeys
 from tests.support.adapters import adapter, score
 
 pytestmark = pytest.mark.services
@@ -80,6 +82,74 @@ def test_a_record_altered_after_registration_is_refused(opened: MlflowAdapterReg
     path.write_text(path.read_text().replace('"accuracy": 0.9', '"accuracy": 1.0'))
     with pytest.raises(CorruptRecord, match="altered"):
         opened.get(made.name)
+
+
+def test_an_adapter_without_the_workers_signature_is_neither_listed_nor_promoted(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
+    made = keep(opened, adapter(domain))
+    path = Path(opened.get(made.name).path) / SIGNATURE
+    signature = path.read_text()
+    SigningKeys(opened._home / "keys").make("approver")
+    other = SigningKeys(opened._home / "keys").sign("approver", "adapter", b"x")
+    for content in (None, "", "no base64!", other):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_text(content)
+        with pytest.raises(BadSignature, match=made.name):
+            opened.get(made.name)
+        with pytest.raises(BadSignature):
+            opened.promote(made.name)
+        assert opened.list(domain) == ()
+    path.write_text(signature)
+    assert opened.get(made.name).name == made.name
+
+
+def test_who_can_write_the_registrys_database_and_folder_cannot_forge_an_adapter(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
+    """Both hold what a forger writes, but for the worker's key."""
+    made, other = keep(opened, adapter(domain, 1)), keep(opened, adapter(domain, 2))
+    folder = Path(opened.get(made.name).path)
+    record = (folder / RECORD).read_text().replace('"accuracy": 0.9', '"accuracy": 1.0')
+    version = opened._version(made.name)
+
+    def forge(record: str) -> None:
+        (folder / RECORD).write_text(record)
+        digest = hashlib.sha256(record.encode()).hexdigest()
+        opened._client.set_model_version_tag(domain, version.version, "record", digest)
+
+    forge(record)
+    with pytest.raises(BadSignature, match="not one of the worker's"):
+        opened.get(made.name)
+    elsewhere = Path(opened.get(other.name).path)
+    (folder / SIGNATURE).write_text((elsewhere / SIGNATURE).read_text())
+    forge((elsewhere / RECORD).read_text())
+    with pytest.raises(BadSignature, match="is the record of"):
+        opened.get(made.name)
+
+
+def test_a_rejected_adapter_stays_rejected_whatever_the_database_says(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
+    made = keep(opened, adapter(domain, rejected=True))
+    opened._client.set_model_version_tag(domain, opened._version(made.name).version, "status", "candidate")
+    assert opened.get(made.name).status == "rejected"
+    with pytest.raises(AdapterNotServable, match="rejected"):
+        opened.promote(made.name)
+
+
+def test_a_registration_that_was_cut_off_is_completed_by_the_next(
+    opened: MlflowAdapterRegistry, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = adapter(domain)
+    with monkeypatch.context() as patch:
+        patch.setattr(SigningKeys, "sign", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        with pytest.raises(StoreUnavailable):
+            keep(opened, made)
+    assert opened.list(domain) == ()
+    opened.register(made)
+    assert [found.name for found in opened.list(domain)] == [made.name]
 
 
 def test_an_adapter_whose_record_is_gone_is_logged_once_and_hides_no_other(
