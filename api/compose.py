@@ -36,6 +36,7 @@ from agent.settings import Settings
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
 from api.langgraph.run_service import RunService
+from api.rate_limits import RateLimits
 from api.supervisor.components import graph_address
 from graphs import chat as chatting
 from graphs.server import threads
@@ -64,9 +65,11 @@ from memory.feedback.interactions import InteractionLog
 from memory.feedback.secrets import PRIVACY, PSEUDONYMS, get_secret
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
+from memory.outbox.approvals import approval_signer
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
 from memory.semantic.falkor import FalkorSemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.assistants import Assistants
 from memory.server.audit import HEADS
 from memory.server.crons import Crons
@@ -102,6 +105,7 @@ class Service:
     """Folder of the base model, with its card."""
     ingest_lock: asyncio.Lock
     """Held while a document is ingested, because two ingests of one document would mix."""
+    rate_limits: RateLimits
     embedding_lock: asyncio.Lock
     """Held while texts are embedded for a client, because several at once would only occupy all threads."""
     teacher_answers: TeacherAnswers | None = None
@@ -167,6 +171,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             Experiments(database), engine=engine, registry=registry, routes=routes
         )
         teacher, judge, teacher_answers = await _teachers(settings, stack)
+        rate_limits = RateLimits.of(settings)
         runtime = Runtime(
             engine=engine,
             episodic=episodic,
@@ -176,9 +181,10 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             feedback=FeedbackStore(database),
             annotations=Annotations(database),
             nights=NightStore(database),
-            grants=Grants(database),
+            grants=Grants(database, audit_heads=settings.path(HEADS)),
             answers=await LanceAnswerArchive.open(settings.path("answers"), embedder),
             pseudonym_key=await get_secret(database, PSEUDONYMS),
+            approvals=Approvals(database, approval_signer(settings.home)),
             outbox=outbox,
             registry=registry,
             routes=routes,
@@ -232,6 +238,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
             model_folder=model.folder,
             ingest_lock=asyncio.Lock(),
+            rate_limits=rate_limits,
             embedding_lock=asyncio.Lock(),
             teacher_answers=teacher_answers,
         )

@@ -16,9 +16,11 @@ from memory.records.runs import Outcome
 async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Quarantines the curriculum and makes a curriculum from the domain's remaining lessons.
 
-    A domain without other lessons goes back to the base model. Safe to repeat.
+    A domain without other lessons goes back to the base model. Safe to repeat. Raises NotApproved unless an
+    admin asked for it.
     """
     context, digest, domain = runtime.context, state["forget"], state["domain"]
+    asked = await context.approvals.require(digest, "forget")
     assert domain is not None, "a forget run is started with its domain"
     reason = f"forgotten: {state['because'] or 'no reason given'}"
     await asyncio.to_thread(context.registry.quarantine, digest, reason)
@@ -42,6 +44,10 @@ async def forget(state: LearnState, runtime: Injected[Runtime]) -> Update:
         return {"outcome": outcome, "events": [*events, event(context, "forget", why)]}
     latest = await context.outbox.curriculum(remaining[-1])
     curriculum = forgetting.replacement_curriculum(live, remaining, latest)
+    await context.approvals.verified(curriculum.digest, run_id=state["run_id"])  # when it was first taught
+    await context.approvals.record(
+        asked.model_copy(update={"digest": curriculum.digest, "act": "teach", "run_id": state["run_id"]})
+    )
     count = "one lesson is" if len(remaining) == 1 else f"{len(remaining)} lessons are"
     text = f"{count} retrained from the base model; until then {live.name} keeps serving {domain}"
     return {

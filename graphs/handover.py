@@ -13,8 +13,8 @@ from agent.learning.forgetting import with_new_digest
 from agent.models.card import require_teachable
 from agent.promotion import is_outdated, promote
 from graphs import lessons
-from graphs.state import Event, LearnState, Runtime, Update, event
-from memory.errors import AdapterNotServable
+from graphs.state import Event, LearnState, Runtime, Update, event, required_approval
+from memory.errors import AdapterNotServable, NotApproved
 from memory.records.adapters import Adapter
 from memory.records.runs import Outcome
 
@@ -22,10 +22,13 @@ from memory.records.runs import Outcome
 async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Publishes the curriculum and queues its training job; safe to repeat, because its digest names the job.
 
-    Raises NotTeachable if the run was started with another base model, and this one cannot be taught.
+    Raises NotTeachable if the run was started with another base model, and this one cannot be taught, and
+    NotApproved unless the curriculum was verified and approved, whatever the state says.
     """
     context = runtime.context
     require_teachable(context.card)
+    await context.approvals.require(state["curriculum"].digest, policy=required_approval(state, context))
+    context.access.require_write(state["curriculum"].domain)
     job = await context.outbox.submit(state["curriculum"], run_id=state["run_id"])
     text = f"{lessons.progress_prefix(state)}curriculum {job.digest[:12]} is in the trainer's queue"
     queued = event(context, "hand over", text, digest=job.digest, **lessons.progress_figures(state))
@@ -78,9 +81,11 @@ async def promote_candidate(state: LearnState, runtime: Injected[Runtime]) -> Up
     """Loads the candidate into the engine, checks its canary, and makes it the domain's live adapter.
 
     If another lesson went live during the training, the candidate does not know it, so this lesson is taught
-    again on top of it. The run's outcome is `learned` once its last lesson is promoted.
+    again on top of it. The run's outcome is `learned` once its last lesson is promoted. The candidate is the
+    one that the trainer made of the approved curriculum, whatever the state says. Raises NotApproved.
     """
-    context, candidate = runtime.context, state["adapter"]
+    context = runtime.context
+    candidate = await _candidate(state, context)
     name = candidate.name
     live = await asyncio.to_thread(context.registry.live, candidate.domain)
     if live is not None and live.name != name and candidate.curriculum in live.learned:
@@ -91,6 +96,7 @@ async def promote_candidate(state: LearnState, runtime: Injected[Runtime]) -> Up
             f"{candidate.domain} got another live adapter meanwhile, so the lesson of {name} is taught again"
         )
         curriculum = with_new_digest(state["curriculum"])
+        await context.approvals.renew(state["curriculum"].digest, curriculum.digest)
         update = {"curriculum": curriculum, "events": [_event(text, state, context)]}
         return update | lessons.update_current(state, digest=curriculum.digest)
     try:
@@ -103,6 +109,20 @@ async def promote_candidate(state: LearnState, runtime: Injected[Runtime]) -> Up
     if "forget" in state:
         reason = f"{reason}; it was never trained on {state['forget'][:12]}"
     return _promoted(adapter, reason, state, context)
+
+
+async def _candidate(state: LearnState, context: Runtime) -> Adapter:
+    """The adapter that passed its gates and was trained on the run's approved curriculum, from the trainer's
+    result and the registry. Raises NotApproved."""
+    digest = state["job"].digest
+    await context.approvals.require(digest, policy=required_approval(state, context))
+    result = await context.outbox.result(digest)
+    if result is None or result.status != "candidate" or result.adapter is None:
+        raise NotApproved(f"the trainer made no adapter of {digest[:12]} that may be served")
+    adapter = await asyncio.to_thread(context.registry.get, result.adapter)
+    if not adapter.verdict.passed:
+        raise NotApproved(f"{adapter.name} did not pass its gates: {'; '.join(adapter.verdict.reasons)}")
+    return adapter
 
 
 def _promoted(adapter: Adapter, reason: str, state: LearnState, runtime: Runtime) -> Update:

@@ -30,10 +30,13 @@ from graphs.state import (
     Update,
     check_time_limit,
     event,
+    required_approval,
     run_limits,
 )
 from memory.language.text import sentences
+from memory.records.approvals import ApprovalRecord
 from memory.records.runs import Approval, Outcome
+from memory.server.keys import LOCAL_OPERATOR
 
 UNANSWERED = (
     "nothing to learn from: the passages found hold no teachable answer to this question; "
@@ -187,6 +190,7 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
         passages=len(passages),
     )
     domain = state["domain"] or _domain(state, context)
+    context.access.require_write(domain)
     draft = WrittenPairs(candidates=candidates, failed=written.failed)
     return {"draft": draft, "left_out": left_out, "domain": domain, "events": [*lines, progress_event]}
 
@@ -241,12 +245,20 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
 
 
 async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
-    """Approves all lessons by policy, or interrupts the run until a person has decided."""
+    """Approves all lessons by policy, or interrupts the run until a person has decided.
+
+    Raises NotApproved for lessons that were not verified, or not shown to that person.
+    """
     context = runtime.context
-    if state["approval_policy"] == "auto":
+    policy = required_approval(state, context)
+    if policy == "auto":
         decision = Approval(approved=True, by="policy", reason="verified against its sources")
+        await _approve_by_policy(decision, state, context)
     else:
         decision = Approval.model_validate(interrupt(await lessons.approval_question(state, context)))
+    if decision.approved:  # a person's approval was recorded when it was given, by digest
+        for digest in lessons.unapproved(state):
+            await context.approvals.require(digest, policy=policy)
     verb = "approved" if decision.approved else "declined"
     progress_event = event(
         context, "approve", f"{verb} by {decision.by}" + (f": {decision.reason}" if decision.reason else "")
@@ -266,6 +278,22 @@ async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
     ended: LearnState = {**state, "outcome": outcome, "events": [*state["events"], progress_event]}
     await store_outcome(ended, runtime.context)
     return {"events": [progress_event]}
+
+
+async def _approve_by_policy(decision: Approval, state: LearnState, context: Runtime) -> None:
+    run = await context.database.run(state["run_id"])
+    for digest in lessons.unapproved(state):
+        await context.approvals.record(
+            ApprovalRecord(
+                digest=digest,
+                run_id=run.id,
+                asked_by=run.asked_by or LOCAL_OPERATOR,
+                approved_by=decision.by,
+                policy="auto",
+                reason=decision.reason,
+                approved_at=context.clock(),
+            )
+        )
 
 
 def _already_answered(state: LearnState) -> bool:

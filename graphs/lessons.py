@@ -24,7 +24,7 @@ from agent.learning.exploration import MAX_PASSAGES
 from agent.learning.forgetting import with_unused_digest
 from agent.learning.taught_facts import facts_taught
 from graphs.state import LearnState, Limits, Runtime, Update, event, run_limits
-from memory.records.base import Domain
+from memory.records.base import Digest, Domain
 from memory.records.curricula import Curriculum, QAPair
 from memory.records.knowledge import Findings, Passage
 from memory.records.runs import Lesson, LessonsDone, Outcome
@@ -92,6 +92,8 @@ async def publish_lessons(curricula: Sequence[Curriculum], state: LearnState, ru
             " another domain"
         )
         return {"curriculum": curricula[0], "outcome": Outcome(status="rejected", reason=reason)}
+    for curriculum in allowed:
+        await runtime.approvals.verified(curriculum.digest, run_id=state["run_id"])
     for curriculum in allowed[1:]:
         await runtime.outbox.publish(curriculum)
     update: Update = {
@@ -157,6 +159,12 @@ def count_promoted(state: Mapping[str, Any]) -> LessonsDone | None:
 
 
 # Approval
+
+
+def unapproved(state: LearnState) -> tuple[Digest, ...]:
+    """The digests of all lessons, which are approved or declined together."""
+    digests = (state["curriculum"].digest, *(lesson.digest for lesson in state.get("lessons", ())))
+    return tuple(dict.fromkeys(digests))
 
 
 async def approval_question(state: LearnState, runtime: Runtime) -> dict[str, Any]:

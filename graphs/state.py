@@ -36,6 +36,7 @@ from memory.nights.store import NightStore
 from memory.outbox.base import Outbox, TrainingResult
 from memory.records.access import SHARED, Access
 from memory.records.adapters import Adapter
+from memory.records.approvals import ApprovalPolicy
 from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
 from memory.records.experiments import Assignment
@@ -43,10 +44,10 @@ from memory.records.interactions import ChatOutcome, Gap, Intent, Uncertainty, U
 from memory.records.knowledge import Citation, Critique, Findings
 from memory.records.runs import Approval, Job, JobKind, Lesson, Outcome
 from memory.semantic.base import SemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.audit import AuditLog
 from memory.server.grants import Grants
 
-ApprovalPolicy = Literal["auto", "human"]
 StartRun = Callable[[Any], Awaitable[Any]]
 """Queues the run of a RunSpec (`graphs.server.run_spec`), and returns its ThreadRun."""
 LearnGap = Callable[["Runtime", Gap, str], Awaitable[None]]
@@ -94,7 +95,7 @@ class Limits(Record):
 class RequestedLimits(Record):
     """Limits that a caller sets for one run. They can only lower the service's."""
 
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Minutes of work."""
     refinements: int | None = Field(None, ge=0)
     facts: int | None = Field(None, ge=1)
@@ -138,6 +139,8 @@ class Runtime:
     """Who may use closed domains."""
     pseudonym_key: str
     """Key of the pseudonyms of users, kept in the database."""
+    approvals: Approvals
+    """Records outside all states: what was verified and approved."""
     outbox: Outbox
     registry: AdapterRegistry
     routes: Routes
@@ -339,6 +342,11 @@ class NightState(TypedDict, total=False):
 def event(runtime: Runtime, step: str, message: str, **figures: Any) -> Event:
     """A progress line stamped with the runtime's clock."""
     return Event(at=runtime.clock(), step=step, message=message, figures=figures)
+
+
+def required_approval(state: LearnState, runtime: Runtime) -> ApprovalPolicy:
+    """Who must approve what this run teaches: the stricter of the service's policy and the run's own."""
+    return "human" if "human" in (runtime.approval, state.get("approval_policy")) else "auto"
 
 
 def run_limits(state: LearnState, runtime: Runtime) -> Limits:

@@ -12,6 +12,9 @@ from langgraph.graph import END, START, StateGraph
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from graphs.server.graph_spec import ClientRights
+from memory.records.access import Access
+
 NAME = "noop"
 
 
@@ -53,33 +56,39 @@ class NoopSpec:
     stored_modes: tuple[str, ...] = ()
     input: type[BaseModel] = Input
     options: type[BaseModel] = BaseModel
+    rights = ClientRights()
 
     def __init__(self, saver: Any) -> None:
         self.graph: Any = build().compile(checkpointer=saver)
 
     async def validate_input(
-        self, thread_id: str, values: dict[str, Any], options: dict[str, Any]
+        self, thread_id: str, values: dict[str, Any], options: dict[str, Any], access: Access
     ) -> dict[str, Any]:
         """Validates the input only."""
         return Input.model_validate(values).model_dump()
 
     async def initial_state(
-        self, thread_id: str, accepted: dict[str, Any], *, streamed: bool
+        self, thread_id: str, accepted: dict[str, Any], *, asked_by: str | None, streamed: bool
     ) -> dict[str, Any]:
         """The input, unchanged."""
         return accepted
 
-    async def update_on_resume(self, thread_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    async def update_on_resume(
+        self, thread_id: str, values: dict[str, Any], *, asked_by: str | None
+    ) -> dict[str, Any]:
         """No update."""
         return {}
 
-    def validate_answer(self, value: Any) -> Any:
+    def validate_answer(self, value: Any, by: str) -> Any:
         """Raises ValueError, because the graph never interrupts."""
         raise ValueError("noop never waits for an answer")
 
+    async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
+        """Records nothing, because the graph never interrupts."""
+
     def validate_update(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Accepts any update."""
-        return values
+        """Raises ValueError, because clients have nothing to change."""
+        raise ValueError("noop has no state that clients may change")
 
     async def record_failure(self, thread_id: str, kind: Any, reason: str) -> None:
         """Records nothing."""

@@ -41,6 +41,7 @@ from memory.ingest.pipeline import ingest
 from memory.nights.store import NightStore
 from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox import files as outbox
+from memory.outbox.approvals import approval_signer
 from memory.outbox.base import Progress, TrainingResult, job_of
 from memory.records.adapters import Adapter
 from memory.records.base import Digest
@@ -50,6 +51,7 @@ from memory.records.interactions import AnswerGate
 from memory.records.knowledge import Passage
 from memory.records.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.grants import Grants
 from training import worker
 from training.base_model import StudiedModel
@@ -297,6 +299,7 @@ async def open_product(
                 grants=Grants(database),
                 answers=VolatileAnswerArchive(embedder),
                 pseudonym_key="key",
+                approvals=Approvals(database, approval_signer(context.home)),
                 outbox=trainer,
                 registry=context.registry,
                 routes=Routes(context.registry, partial(outbox.read, context.home / "outbox")),

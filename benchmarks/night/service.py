@@ -35,8 +35,10 @@ from memory.feedback.interactions import InteractionLog
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
 from memory.outbox import files as outbox
+from memory.outbox.approvals import approval_signer
 from memory.records.nights import Night
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.grants import Grants
 
 NO_TIME_LIMIT = 1e9
@@ -132,6 +134,7 @@ async def open_night_service(
             grants=Grants(database),
             answers=await LanceAnswerArchive.open(home / "answers", bench.embedder),
             pseudonym_key="key",
+            approvals=Approvals(database, approval_signer(home)),
             outbox=trainer,
             registry=registry,
             routes=routes,

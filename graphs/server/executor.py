@@ -42,6 +42,7 @@ from memory.errors import (
     UnknownRun,
     UnknownThread,
 )
+from memory.records.access import Access
 from memory.server.process_leases import ProcessLease, open_lease
 from memory.server.runs import UNFINISHED, CancelAction, RunEvent, RunStatus, ThreadRun, ThreadRuns
 from memory.server.threads import Json, ThreadOutcome, Threads
@@ -102,9 +103,14 @@ class Executor:
         """Queues a run and returns at once; it starts as soon as its thread is free.
 
         Raises ValueError, UnknownThread unless the thread is to be created, ThreadBusy for the strategy
-        `reject`, AlreadyExists.
+        `reject`, AlreadyExists, NotApproved.
         """
-        request = check(spec.request, self.graph_specs[spec.graph_id])
+        graph_spec = self.graph_specs[spec.graph_id]
+        request = check(spec.request, graph_spec, spec.asked_by)
+        if (command := request.command) is not None and command.answers:
+            await graph_spec.record_answer(
+                spec.thread_id, command.resume, checkpoint_id=request.checkpoint_id
+            )
         now = self._database.now()
         run = ThreadRun(
             run_id=spec.run_id or str(uuid.uuid4()),
@@ -114,6 +120,7 @@ class Executor:
             metadata=spec.metadata,
             request=request.model_dump(mode="json"),
             strategy=spec.strategy,
+            asked_by=spec.asked_by,
             created_at=now,
             updated_at=now,
             starts_at=now + timedelta(seconds=spec.delay_seconds),
@@ -137,6 +144,10 @@ class Executor:
         else:
             await self._launch_next(spec.thread_id)
         return run
+
+    async def access(self, owner: str | None) -> Access:
+        """What the runs of an owner may read and write."""
+        return await self._runtime.grants.access(owner)
 
     async def cancel(self, run_id: str, action: CancelAction = "interrupt") -> None:
         """Ends a run; `rollback` also undoes it. Raises UnknownRun, ThreadBusy if it has ended."""

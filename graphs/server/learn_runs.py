@@ -15,8 +15,10 @@ from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import CommandSpec, RunRequest, RunSpec
 from graphs.state import Event, Runtime
 from memory.errors import AlreadyExists, UnknownRun
+from memory.records.approvals import ApprovalRecord
 from memory.records.base import Digest, Domain, Record
 from memory.records.runs import Approval, LessonsDone
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.runs import RunEvent
 
 MAX_RUNS = 1000
@@ -47,46 +49,66 @@ class LearnRuns:
         self._spec = spec
         self._graph = spec.graph
 
-    async def start(self, request: LearnInput, *, owner: str | None = None) -> str:
-        """Starts a run and returns its id at once.
+    async def start(
+        self, request: LearnInput, *, asked_by: str = LOCAL_OPERATOR, owner: str | None = None
+    ) -> str:
+        """Starts a run and returns its id at once. `owner` is that of its thread.
 
         Raises ValueError for an empty or too long subject, UnknownGap, and NotTeachable if the model cannot
         be taught.
         """
         require_teachable(self._runtime.card)
-        return await self._start(await self._spec.plan(self._runtime.new_id(), request), owner)
+        plan = await self._spec.plan(self._runtime.new_id(), request, await self._executor.access(owner))
+        return await self._start(plan, asked_by, owner)
 
-    async def forget(self, domain: Domain, digest: Digest, *, because: str = "") -> str:
+    async def forget(
+        self, domain: Domain, digest: Digest, *, because: str = "", asked_by: str = LOCAL_OPERATOR
+    ) -> str:
         """Starts a run that removes the curriculum from its domain, and returns its id at once.
 
-        Raises NotTeachable if the model cannot be taught, because the remaining lessons are trained again.
+        `asked_by` must be an admin: that they asked is the approval, which is recorded. Raises NotTeachable
+        if the model cannot be taught, because the remaining lessons are trained again.
         """
         require_teachable(self._runtime.card)
+        run_id, now = self._runtime.new_id(), self._runtime.clock()
+        asked = ApprovalRecord(
+            digest=digest,
+            act="forget",
+            run_id=run_id,
+            asked_by=asked_by,
+            approved_by=asked_by,
+            policy="admin",
+            reason=because,
+            approved_at=now,
+        )
+        await self._runtime.approvals.record(asked)
         return await self._start(
             LearnPlan(
-                run_id=self._runtime.new_id(),
+                run_id=run_id,
                 subject=f"forget {digest[:12]}",
                 whole=True,
                 domain=domain,
-                approval="auto",
-                begun_at=self._runtime.clock(),
+                approval=self._runtime.approval,
+                begun_at=now,
                 forget=digest,
                 because=because,
-            )
+            ),
+            asked_by,
         )
 
     async def approve(self, run_id: str, decision: Approval) -> None:
         """Continues a waiting run, or ends it; repeating the decision changes nothing.
 
-        Raises UnknownRun, ValueError if the run does not wait or the opposite was decided first, and
-        NotTeachable if the model cannot be taught.
+        Raises UnknownRun, ValueError if the run does not wait or the opposite was decided first, NotApproved
+        if `decision.by` asked for the run, and NotTeachable if the model cannot be taught.
         """
         status = await self.status(run_id)
         approval_run_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run_id}:approval"))
         if status.status == "waiting":
-            command = CommandSpec(answers=True, resume=decision.model_dump(mode="json"))
+            answer = decision.model_dump(mode="json", exclude={"by"})
+            request = RunRequest(command=CommandSpec(answers=True, resume=answer))
             try:
-                await self._continue(run_id, RunRequest(command=command), new_run_id=approval_run_id)
+                await self._continue(run_id, request, asked_by=decision.by, new_run_id=approval_run_id)
                 return
             except AlreadyExists:
                 pass  # somebody else decided first
@@ -115,7 +137,7 @@ class LearnRuns:
         for run in active:
             await self._executor.cancel(run.run_id)
 
-    async def resume(self, run_id: str) -> None:
+    async def resume(self, run_id: str, *, asked_by: str = LOCAL_OPERATOR) -> None:
         """Continues a run that stopped or failed.
 
         Raises UnknownRun, ValueError, and NotTeachable if the model cannot be taught.
@@ -124,7 +146,7 @@ class LearnRuns:
         if status.status != "ended" or not status.next:
             raise ValueError(f"run {run_id} cannot be resumed: it is {status.status}")
         require_teachable(self._runtime.card)
-        await self._continue(run_id, RunRequest())
+        await self._continue(run_id, RunRequest(), asked_by=asked_by)
 
     async def status(self, run_id: str) -> LearnStatus:
         """Where the run is now. Raises UnknownRun."""
@@ -163,14 +185,23 @@ class LearnRuns:
             elif latest[0].error is not None:
                 await self._spec.record_failure(record.id, "failed", latest[0].error["message"])
 
-    async def _start(self, plan: LearnPlan, owner: str | None = None) -> str:
-        await record_plan(plan, self._runtime)
-        await self._executor.start(run_spec(plan, owner=owner))
+    async def _start(self, plan: LearnPlan, asked_by: str, owner: str | None = None) -> str:
+        await record_plan(plan, self._runtime, asked_by)
+        await self._executor.start(run_spec(plan, asked_by=asked_by, owner=owner))
         return plan.run_id
 
-    async def _continue(self, run_id: str, request: RunRequest, *, new_run_id: str | None = None) -> None:
+    async def _continue(
+        self, run_id: str, request: RunRequest, *, asked_by: str, new_run_id: str | None = None
+    ) -> None:
         await self._executor.start(
-            RunSpec(thread_id=run_id, graph_id=GRAPH, assistant_id=GRAPH, request=request, run_id=new_run_id)
+            RunSpec(
+                thread_id=run_id,
+                graph_id=GRAPH,
+                assistant_id=GRAPH,
+                request=request,
+                asked_by=asked_by,
+                run_id=new_run_id,
+            )
         )
 
 

@@ -10,20 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agent.models.card import require_teachable
 from graphs.learn import build
 from graphs.report import explained_outcome, store_outcome
-from graphs.server.graph_spec import FailureKind, Graph, validated, validated_update
+from graphs.server.graph_spec import ClientRights, FailureKind, Graph, validated, validated_update
 from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import RunRequest, RunSpec
-from graphs.state import NO_OWN_LIMITS, ApprovalPolicy, LearnState, RequestedLimits, Runtime, event
+from graphs.state import NO_OWN_LIMITS, LearnState, RequestedLimits, Runtime, event
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownRun
+from memory.records.access import Access
+from memory.records.approvals import ApprovalPolicy, ApprovalRecord
 from memory.records.base import Digest, Domain, Record
 from memory.records.interactions import Gap
 from memory.records.runs import Approval, Outcome
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.threads import Json
 
 GRAPH = "learn"
 LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
+NIGHT = "night"
+"""Who asks for runs that nights start."""
 ShortText = Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
 
 
@@ -42,6 +47,13 @@ class LearnPlan(Record):
     bounds: RequestedLimits = NO_OWN_LIMITS
     forget: Digest | None = None
     because: str = ""
+
+
+class Decision(Record):
+    """A person's decision on the lessons that a run shows for approval."""
+
+    approved: bool
+    reason: str = Field("", max_length=2000)
 
 
 class LearnOptions(BaseModel):
@@ -82,50 +94,77 @@ class LearnSpec:
     """Custom events are the progress within a step."""
     input: type[BaseModel] = LearnInput
     options: type[BaseModel] = LearnOptions
+    rights = ClientRights(
+        keys=frozenset(
+            {
+                "subject", "whole", "sources", "questions", "bounds", "approval_policy",
+                "query", "keywords", "refinements", "findings", "critique", "draft",
+            }
+        ),
+        goto=frozenset({"attempt", "detect", "explore", "critique", "refine", "curriculum", "verify"}),
+        as_node=frozenset({"attempt", "detect", "explore", "critique", "refine", "curriculum"}),
+    )  # fmt: skip
+    """What a lesson is made from may be changed, because all of it is verified afterwards."""
 
     def __init__(self, runtime: Runtime, saver: Saver) -> None:
         self._runtime = runtime
         self.recursion_limit = runtime.limits.steps
         self.graph: Graph = build(runtime.limits).compile(checkpointer=saver)
 
-    async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
-        """See GraphSpec.validate_input: the plan. Raises AlreadyExists, UnknownGap, NotTeachable."""
+    async def validate_input(self, thread_id: str, values: Json, options: Json, access: Access) -> Json:
+        """See GraphSpec.validate_input: the plan. Raises AlreadyExists, NotTeachable and like `plan`."""
         require_teachable(self._runtime.card)
         request: LearnInput = validated(LearnInput, options | values, "input")
         try:
             await self._runtime.database.run(thread_id)
         except UnknownRun:
-            return (await self.plan(thread_id, request)).model_dump(mode="json")
+            return (await self.plan(thread_id, request, access)).model_dump(mode="json")
         raise AlreadyExists(
             f"thread {thread_id} already has a learn run: resume it without input, or use another thread"
         )
 
-    async def plan(self, run_id: str, request: LearnInput) -> LearnPlan:
-        """The plan of a new run. Raises UnknownGap, ValueError for an empty or too long subject."""
+    async def plan(self, run_id: str, request: LearnInput, access: Access) -> LearnPlan:
+        """The plan of a new run of a caller with this access.
+
+        Raises UnknownGap, DomainClosed, and ValueError for an empty or too long subject or unknown sources.
+        """
         subject = request.topic or request.question or ""
         if request.gap_id is not None:
-            subject = (await self._runtime.database.gap(request.gap_id)).question
+            subject = (await self._runtime.database.gap(request.gap_id, access=access)).question
+        if request.domain is not None:
+            access.require_write(request.domain)
+        if request.sources:
+            readable = await self._runtime.episodic.documents(access=access)
+            if unknown := set(request.sources) - {each.source for each in readable}:
+                raise ValueError(f"no document {min(unknown)!r}: `GET /v1/documents` lists them")
         return LearnPlan(
             run_id=run_id,
             subject=one_line(subject),
             whole=request.topic is not None,
             domain=request.domain,
             gap_id=request.gap_id,
-            approval=request.approval or self._runtime.approval,
+            approval=self._policy(request.approval),
             begun_at=self._runtime.clock(),
             sources=request.sources,
             questions=request.questions,
             bounds=request.limits,
         )
 
-    async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+    async def initial_state(
+        self, thread_id: str, accepted: Json, *, asked_by: str | None, streamed: bool
+    ) -> Json:
         """See GraphSpec.initial_state; also records the run, and is safe to repeat."""
         plan = LearnPlan.model_validate(accepted)
-        await record_plan(plan, self._runtime)
+        await record_plan(plan, self._runtime, asked_by)
         return dict(_initial_state(plan))
 
-    async def update_on_resume(self, thread_id: str, values: Json) -> Json:
-        """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap."""
+    async def update_on_resume(self, thread_id: str, values: Json, *, asked_by: str | None) -> Json:
+        """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap.
+
+        Raises ValueError for a state that no run has made.
+        """
+        if "run_id" not in values:
+            raise ValueError(f"thread {thread_id} has no learn run: send input to start one")
         now = self._runtime.clock()
         changes: Json = {"working_since": now}
         if "handed_over_at" in values:
@@ -139,24 +178,59 @@ class LearnSpec:
             domain=values["domain"],
             gap_id=None,
             now=now,
+            asked_by=asked_by,
         )
         return changes | {"run_id": thread_id, "gap_id": None}
 
-    def validate_answer(self, value: Any) -> Any:
+    def validate_answer(self, value: Any, by: str) -> Any:
         """See GraphSpec.validate_answer: a person's decision. Raises NotTeachable for an approval
         if the model cannot be taught.
         """
-        decision: Approval = validated(Approval, value, "command.resume")
+        decision: Decision = validated(Decision, value, "command.resume")
         if decision.approved:
             require_teachable(self._runtime.card)
-        return decision.model_dump(mode="json")
+        return Approval(by=by, **decision.model_dump()).model_dump(mode="json")
+
+    async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
+        """See GraphSpec.record_answer: approves the lessons that the run shows, by their digests.
+
+        Raises NotApproved for whoever asked for the run.
+        """
+        answers = [answer] if "approved" in answer else list(answer.values())
+        decision = Approval.model_validate(answers[0])
+        snapshot = await self.graph.aget_state(thread_config(thread_id, checkpoint_id))
+        if not (decision.approved and snapshot.interrupts):
+            return  # without an interrupt the run is refused when it begins
+        run = await self._runtime.database.run(snapshot.values["run_id"])
+        for digest in snapshot.interrupts[0].value["digests"]:
+            await self._runtime.approvals.record(
+                ApprovalRecord(
+                    digest=digest,
+                    run_id=run.id,
+                    asked_by=run.asked_by or LOCAL_OPERATOR,
+                    approved_by=decision.by,
+                    policy="human",
+                    reason=decision.reason,
+                    approved_at=self._runtime.clock(),
+                )
+            )
 
     def validate_update(self, values: Json) -> Json:
-        """See GraphSpec.validate_update: the run's id and its gap cannot change."""
-        for name in ("run_id", "gap_id"):
-            if name in values:
-                raise ValueError(f"{name} cannot be changed: it identifies the run")
-        return validated_update(LearnState, values)
+        """See GraphSpec.validate_update: approval can only be made stricter."""
+        if "subject" in values:
+            values = values | {"subject": one_line(str(values["subject"]))}
+        changes = validated_update(LearnState, values, self.rights.keys)
+        if changes.get("approval_policy") == "auto":
+            raise ValueError("approval_policy: a person's approval cannot be made unnecessary afterwards")
+        return changes
+
+    def _policy(self, requested: ApprovalPolicy | None) -> ApprovalPolicy:
+        """Raises ValueError for `auto` where the service asks a person."""
+        if requested == "auto" and self._runtime.approval == "human":
+            raise ValueError(
+                "approval: this service has a person approve what is learned: send `human`, or leave it out"
+            )
+        return requested or self._runtime.approval
 
     async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
         """See GraphSpec.record_failure: the run gets an outcome and a report, and can be resumed."""
@@ -181,7 +255,7 @@ class LearnSpec:
         await store_outcome({**state, "outcome": outcome, "events": events}, self._runtime)
 
 
-def run_spec(plan: LearnPlan, *, owner: str | None = None) -> RunSpec:
+def run_spec(plan: LearnPlan, *, asked_by: str, owner: str | None = None) -> RunSpec:
     """The spec of the run that carries out the plan, on a thread of its own."""
     return RunSpec(
         thread_id=plan.run_id,
@@ -190,6 +264,7 @@ def run_spec(plan: LearnPlan, *, owner: str | None = None) -> RunSpec:
         request=RunRequest(input=plan.model_dump(mode="json")),
         create_thread=True,
         owner=owner,
+        asked_by=asked_by,
     )
 
 
@@ -205,12 +280,13 @@ async def learn_gap(runtime: Runtime, gap: Gap, run_id: str) -> None:
         approval=runtime.approval,
         begun_at=runtime.clock(),
     )
-    await record_plan(plan, runtime)
+    await record_plan(plan, runtime, NIGHT)
+    spec = run_spec(plan, asked_by=NIGHT)
     with suppress(AlreadyExists):  # it was started before
-        await runtime.start_run(run_spec(plan).model_copy(update={"run_id": str(uuid.UUID(run_id))}))
+        await runtime.start_run(spec.model_copy(update={"run_id": str(uuid.UUID(run_id))}))
 
 
-async def record_plan(plan: LearnPlan, runtime: Runtime) -> None:
+async def record_plan(plan: LearnPlan, runtime: Runtime, asked_by: str | None) -> None:
     """Records the run and sets its gap to `learning`; safe to repeat.
 
     Raises UnknownGap.
@@ -222,6 +298,7 @@ async def record_plan(plan: LearnPlan, runtime: Runtime) -> None:
         domain=plan.domain,
         gap_id=plan.gap_id,
         now=plan.begun_at,
+        asked_by=asked_by,
     )
     if plan.gap_id is not None:
         await runtime.database.set_gap(plan.gap_id, "learning", plan.run_id)

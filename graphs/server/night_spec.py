@@ -8,10 +8,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from agent.nights.collect import covered_until
 from agent.nights.revision.strategies import strategies_named
 from graphs.night import build
-from graphs.server.graph_spec import FailureKind, Graph, validated, validated_update
+from graphs.server.graph_spec import ClientRights, FailureKind, Graph, validated, validated_update
 from graphs.state import NightState, Runtime
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownNight
+from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.nights import Night, NightOptions
 from memory.server.threads import Json
@@ -53,14 +54,17 @@ class NightSpec:
     """Custom events are the progress within a step."""
     input: type[BaseModel] = NightInput
     options: type[BaseModel] = NightSettings
+    rights = ClientRights()
+    """None: a night can be started again from a checkpoint, but its steps all act on what is stored."""
 
     def __init__(self, runtime: Runtime, saver: Saver) -> None:
         self._runtime = runtime
         self.graph: Graph = build(runtime.limits).compile(checkpointer=saver)
 
-    async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
-        """See GraphSpec.validate_input: the night that waits. Raises AlreadyExists."""
+    async def validate_input(self, thread_id: str, values: Json, options: Json, access: Access) -> Json:
+        """See GraphSpec.validate_input: the night that waits. Raises AlreadyExists, DomainClosed."""
         request: NightInput = validated(NightInput, options | values, "input")
+        access.require_write(request.domain or self._runtime.base.domain)
         try:
             await self._runtime.nights.night(thread_id)
         except UnknownNight:
@@ -69,7 +73,9 @@ class NightSpec:
             f"thread {thread_id} already has a night: resume it without input, or use another thread"
         )
 
-    async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+    async def initial_state(
+        self, thread_id: str, accepted: Json, *, asked_by: str | None, streamed: bool
+    ) -> Json:
         """See GraphSpec.initial_state; also stores the night, and is safe to repeat.
 
         Raises AlreadyExists if another night of the domain waits or runs.
@@ -77,7 +83,7 @@ class NightSpec:
         night = await self._runtime.nights.begin(Night.model_validate(accepted))
         return {"night_id": night.id, "domain": night.domain}
 
-    async def update_on_resume(self, thread_id: str, values: Json) -> Json:
+    async def update_on_resume(self, thread_id: str, values: Json, *, asked_by: str | None) -> Json:
         """See GraphSpec.update_on_resume: the window starts anew; a fork is a new night of the same period.
 
         Raises AlreadyExists if another night of the domain waits or runs.
@@ -102,16 +108,16 @@ class NightSpec:
         await nights.begin(Night.model_validate(copied | fields))
         return changes | {"night_id": thread_id}
 
-    def validate_answer(self, value: Any) -> Any:
+    def validate_answer(self, value: Any, by: str) -> Any:
         """See GraphSpec.validate_answer: a night has no interrupts."""
         raise ValueError("a night has no interrupts: send input instead of command.resume")
 
+    async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
+        """See GraphSpec.record_answer: a night has no interrupts."""
+
     def validate_update(self, values: Json) -> Json:
-        """See GraphSpec.validate_update: the night and its domain cannot change."""
-        for name in ("night_id", "domain"):
-            if name in values:
-                raise ValueError(f"{name} cannot be changed: it identifies the night")
-        return validated_update(NightState, values)
+        """See GraphSpec.validate_update."""
+        return validated_update(NightState, values, self.rights.keys)
 
     async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
         """See GraphSpec.record_failure: the night ends, and can be resumed."""

@@ -8,6 +8,7 @@ from langgraph.types import Command, Send, StateSnapshot
 from graphs.server.graph_spec import GraphSpec
 from graphs.server.stream_modes import streams_messages
 from memory.records.base import Record
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.runs import Strategy, ThreadRun
 from memory.server.threads import Json
 
@@ -63,13 +64,18 @@ class RunSpec(Record):
     create_thread: bool = False
     owner: str | None = None
     """Owner of the thread, if it is created."""
+    asked_by: str = LOCAL_OPERATOR
+    """Owner of the key that asks for it."""
     delay_seconds: float = 0.0
     run_id: str | None = None
     """None for a new one."""
 
 
-def check(request: RunRequest, graph_spec: GraphSpec) -> RunRequest:
-    """The request with its command validated. Raises ValueError for nodes and values the graph lacks."""
+def check(request: RunRequest, graph_spec: GraphSpec, asked_by: str) -> RunRequest:
+    """The request with its command validated; an answer in it is that of `asked_by`.
+
+    Raises ValueError for nodes and values that the graph lacks, or that clients may not enter or change.
+    """
     nodes = set(graph_spec.graph.nodes) - {"__start__"}
     jumps = [] if request.command is None else request.command.goto
     named = [jump if isinstance(jump, str) else jump.node for jump in jumps]
@@ -80,14 +86,27 @@ def check(request: RunRequest, graph_spec: GraphSpec) -> RunRequest:
     if request.command is None:
         return request
     command = request.command
+    if command.answers and (command.update or command.goto):
+        raise ValueError("send an answer, or an update and a jump, not both: the answer is to what was shown")
     if command.answers:
-        command = command.model_copy(update={"resume": _validated_answers(command.resume, graph_spec)})
+        answers = _validated_answers(command.resume, graph_spec, asked_by)
+        command = command.model_copy(update={"resume": answers})
     if command.update is not None:
         graph_spec.validate_update(command.update)
     for jump in jumps:
-        if isinstance(jump, Goto) and isinstance(jump.input, dict):  # the node gets it in place of the state
-            graph_spec.validate_update(jump.input)
+        _check_jump(jump, graph_spec)
     return request.model_copy(update={"command": command})
+
+
+def _check_jump(jump: str | Goto, graph_spec: GraphSpec) -> None:
+    node = jump if isinstance(jump, str) else jump.node
+    if node not in graph_spec.rights.goto:
+        allowed = ", ".join(sorted(graph_spec.rights.goto)) or "none"
+        raise ValueError(f"no client may jump to {node!r}: those of {graph_spec.name} are {allowed}")
+    if isinstance(jump, Goto):  # the node gets it in place of the state
+        if not isinstance(jump.input, dict):
+            raise ValueError(f"the input of a jump to {node!r} must be an object with keys of the state")
+        graph_spec.validate_update(jump.input)
 
 
 async def graph_input(
@@ -99,12 +118,17 @@ async def graph_input(
     """
     if request.input is not None:
         return await graph_spec.initial_state(
-            run.thread_id, request.input, streamed=streams_messages(request.modes)
+            run.thread_id,
+            request.input,
+            asked_by=run.asked_by,
+            streamed=streams_messages(request.modes),
         )
     assert snapshot is not None, "a request without input continues from a snapshot"
-    resuming = snapshot.next and snapshot.values
-    changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values) if resuming else {}
-    if (command := request.command) is None:
+    command = request.command
+    changes: Json = {}
+    if snapshot.values and (snapshot.next or command is not None):  # a jump continues an ended thread too
+        changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values, asked_by=run.asked_by)
+    if command is None:
         return Command(update=changes) if changes else None
     return Command(
         resume=command.resume if command.answers else None,
@@ -129,11 +153,11 @@ def graph_config(request: RunRequest, run: ThreadRun, graph_spec: GraphSpec) -> 
     }
 
 
-def _validated_answers(resume: Any, graph_spec: GraphSpec) -> Any:
+def _validated_answers(resume: Any, graph_spec: GraphSpec, by: str) -> Any:
     """One answer, or several by the ids of their interrupts."""
     if isinstance(resume, dict) and resume and all(_is_interrupt_id(key) for key in resume):
-        return {key: graph_spec.validate_answer(value) for key, value in resume.items()}
-    return graph_spec.validate_answer(resume)
+        return {key: graph_spec.validate_answer(value, by) for key, value in resume.items()}
+    return graph_spec.validate_answer(resume, by)
 
 
 def _is_interrupt_id(key: str) -> bool:

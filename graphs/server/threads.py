@@ -192,6 +192,12 @@ def _state_update(change: NodeUpdate, graph_spec: GraphSpec) -> StateUpdate:
         raise ValueError(
             f"{graph_spec.name} has no node {change.as_node!r}: it has {', '.join(sorted(nodes))}"
         )
+    allowed = graph_spec.rights.as_node
+    if change.as_node is not None and change.as_node not in allowed | {"__copy__", "__end__"}:
+        raise ValueError(
+            f"no client may write as {change.as_node!r}: those of {graph_spec.name} are "
+            + (", ".join(sorted(allowed)) or "none")
+        )
     values: Any = graph_spec.validate_update(change.values) if change.values is not None else None
     return StateUpdate(values, change.as_node)
 

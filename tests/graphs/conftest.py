@@ -26,6 +26,7 @@ from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.grants import Grants
 from tests.support.adapters import adapter, curriculum
 from tests.support.cards import card, gate
@@ -92,6 +93,7 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         grants=Grants(database),
         answers=VolatileAnswerArchive(SENTENCES),
         pseudonym_key="key",
+        approvals=Approvals(database),
         outbox=outbox,
         registry=registry,
         routes=routes,

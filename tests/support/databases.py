@@ -24,6 +24,7 @@ from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
+from memory.server.approvals import Approvals
 
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.services)
 KINDS = ("sqlite", POSTGRESQL)
@@ -129,5 +130,6 @@ def on_database(runtime: Runtime, database: Database, **changes: Any) -> Runtime
         "feedback": FeedbackStore(database),
         "annotations": Annotations(database),
         "nights": NightStore(database),
+        "approvals": Approvals(database),
     }
     return replace(runtime, database=database, **(stores | changes))

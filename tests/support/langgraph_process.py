@@ -30,6 +30,7 @@ from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.grants import Grants
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.adapters import curriculum
@@ -74,6 +75,7 @@ async def main(home: Path, database_url: str, port: int) -> None:
         grants=Grants(database),
         answers=VolatileAnswerArchive(HashingEmbedder()),
         pseudonym_key="key",
+        approvals=Approvals(database),
         outbox=VolatileOutbox(TrainingResult(status="candidate", adapter=TRAINED.name, reason="all passed")),
         registry=registry,
         routes=Routes(registry, lambda digest: curriculum()),

@@ -33,6 +33,7 @@ from memory.outbox.files import read
 from memory.records.curricula import Curriculum
 from memory.records.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.grants import Grants
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card, gate
@@ -96,6 +97,7 @@ async def main(home: Path, stop_at: str, subject: str | None) -> None:
         grants=Grants(database),
         answers=VolatileAnswerArchive(HashingEmbedder()),
         pseudonym_key="key",
+        approvals=Approvals(database),
         outbox=StoppingOutbox(home, stop_at),
         registry=registry,
         routes=Routes(registry, partial(read, home / "outbox")),

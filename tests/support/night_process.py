@@ -36,11 +36,13 @@ from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
+from memory.records.access import EVERYTHING
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
 from memory.records.nights import AnswerScore, GoldenPair, Revision
 from memory.records.runs import Job
 from memory.semantic.volatile import VolatileSemanticMemory
+from memory.server.approvals import Approvals
 from memory.server.grants import Grants
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED
 from tests.support.cards import card, gate, model_folder
@@ -122,8 +124,8 @@ async def start_once(executor: Executor, runtime: Runtime) -> None:
             "options": OPTIONS.model_dump(mode="json"),
         }
         spec = executor.graph_specs[GRAPH]
-        accepted = await spec.validate_input(NIGHT, values, {})
-        await spec.initial_state(NIGHT, accepted, streamed=False)
+        accepted = await spec.validate_input(NIGHT, values, {}, EVERYTHING)
+        await spec.initial_state(NIGHT, accepted, asked_by=None, streamed=False)
         request = RunRequest(input=accepted)
         await executor.start(
             RunSpec(thread_id=NIGHT, graph_id=GRAPH, assistant_id=GRAPH, request=request, create_thread=True)
@@ -156,6 +158,7 @@ async def open_runtime(home: Path, stop: Stop) -> Runtime:
         grants=Grants(database),
         answers=await LanceAnswerArchive.open(home / "answers", embedder),
         pseudonym_key="key",
+        approvals=Approvals(database),
         outbox=StoppingOutbox(home, stop),
         registry=registry,
         routes=Routes(registry, partial(read, home / "outbox")),

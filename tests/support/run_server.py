@@ -16,11 +16,12 @@ from typing_extensions import TypedDict
 
 from graphs.server.background_jobs import BackgroundJobs
 from graphs.server.executor import NO_TASKS, Executor, PeriodicTask
-from graphs.server.graph_spec import FailureKind, Graph
+from graphs.server.graph_spec import ClientRights, FailureKind, Graph
 from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
+from memory.records.access import Access
 from memory.server.process_leases import SoleProcess
 from memory.server.runs import RunEvent
 from memory.server.threads import Json
@@ -49,6 +50,7 @@ class TaskSpec:
     stored_modes: tuple[str, ...] = ("updates",)
     input: type[BaseModel] = Task
     options: type[BaseModel] = BaseModel
+    rights = ClientRights(keys=frozenset({"task"}), goto=frozenset({"read"}), as_node=frozenset({"read"}))
 
     def __init__(self, saver: Saver | None = None) -> None:
         graph = StateGraph(State)
@@ -63,6 +65,7 @@ class TaskSpec:
         self.finish = asyncio.Event()
         """Lets `wait` end."""
         self.failures: list[tuple[FailureKind, str]] = []
+        self.answers: list[Any] = []
 
     async def _read(self, state: State) -> State:
         return {"done": [f"read {state['task']}"]}
@@ -80,22 +83,27 @@ class TaskSpec:
                 raise ZeroDivisionError("this cannot be divided")
         return {"done": [f"did {state['task']}"]}
 
-    async def validate_input(self, thread_id: str, values: Json, options: Json) -> Json:
+    async def validate_input(self, thread_id: str, values: Json, options: Json, access: Access) -> Json:
         return Task.model_validate(options | values).model_dump()
 
-    async def initial_state(self, thread_id: str, accepted: Json, *, streamed: bool) -> Json:
+    async def initial_state(
+        self, thread_id: str, accepted: Json, *, asked_by: str | None, streamed: bool
+    ) -> Json:
         return accepted | ({"done": ["streamed"]} if streamed else {})
 
-    async def update_on_resume(self, thread_id: str, values: Json) -> Json:
+    async def update_on_resume(self, thread_id: str, values: Json, *, asked_by: str | None) -> Json:
         return {"done": [f"resumed on {thread_id}"]} if values.get("task") == "move" else {}
 
-    def validate_answer(self, value: Any) -> Any:
+    def validate_answer(self, value: Any, by: str) -> Any:
         if not isinstance(value, str):
             raise ValueError("the answer has to be a text")
         return value.strip()
 
+    async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
+        self.answers.append(answer)
+
     def validate_update(self, values: Json) -> Json:
-        if unknown := sorted(set(values) - {"task", "done"}):
+        if unknown := sorted(set(values) - self.rights.keys):
             raise ValueError(f"the state has no {unknown[0]!r}")
         return values
 

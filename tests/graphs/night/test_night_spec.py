@@ -10,6 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from graphs.server.night_spec import NightSpec
 from graphs.state import Runtime
 from memory.errors import AlreadyExists
+from memory.records.access import EVERYTHING
 from tests.support.nights import WHEN, night
 
 DAY = timedelta(days=1)
@@ -22,8 +23,8 @@ def spec(runtime: Runtime) -> NightSpec:
 
 
 async def begin(spec: NightSpec, id: str = "n1", **values: Any) -> dict[str, Any]:
-    accepted = await spec.validate_input(id, values, {})
-    return dict(await spec.initial_state(id, accepted, streamed=False))
+    accepted = await spec.validate_input(id, values, {}, EVERYTHING)
+    return dict(await spec.initial_state(id, accepted, asked_by="ada", streamed=False))
 
 
 async def test_a_night_goes_over_the_last_day_of_the_base_domain(spec: NightSpec, runtime: Runtime) -> None:
@@ -50,7 +51,9 @@ async def test_what_a_night_by_hand_left_out_is_gone_over_next(spec: NightSpec, 
 
 
 async def test_an_assistant_s_options_are_defaults(spec: NightSpec, runtime: Runtime) -> None:
-    accepted = await spec.validate_input("n1", {}, {"domain": "rust", "options": {"train": False}})
+    accepted = await spec.validate_input(
+        "n1", {}, {"domain": "rust", "options": {"train": False}}, EVERYTHING
+    )
     assert (accepted["domain"], accepted["options"]["train"]) == ("rust", False)
 
 
@@ -76,13 +79,13 @@ async def test_a_request_cannot_include_owners_that_the_service_excludes(
 )
 async def test_invalid_input_is_refused(spec: NightSpec, values: dict[str, Any]) -> None:
     with pytest.raises(ValueError):  # each has its own message
-        await spec.validate_input("n1", values, {})
+        await spec.validate_input("n1", values, {}, EVERYTHING)
 
 
 async def test_a_thread_holds_one_night_and_a_domain_one_at_a_time(spec: NightSpec) -> None:
     await begin(spec, domain="rust")
     with pytest.raises(AlreadyExists, match="already has a night"):
-        await spec.validate_input("n1", {}, {})
+        await spec.validate_input("n1", {}, {}, EVERYTHING)
     with pytest.raises(AlreadyExists, match="night n1 is waiting on rust"):
         await begin(spec, "n2", domain="rust")
 
@@ -105,7 +108,7 @@ async def test_a_failed_night_is_noted_and_waits_again_when_it_is_resumed(
     assert (stopped.status, stopped.reason) == ("stopped", "it was cancelled")
     await spec.record_failure("n1", "failed", "something else")
     assert await runtime.nights.night("n1") == stopped, "the first end counts"
-    assert await spec.update_on_resume("n1", state) == {"ending": None, "reason": ""}
+    assert await spec.update_on_resume("n1", state, asked_by="ada") == {"ending": None, "reason": ""}
     assert (await runtime.nights.night("n1")).status == "waiting"
 
 
@@ -114,7 +117,7 @@ async def test_the_wait_for_the_trainer_starts_anew_whatever_a_client_wrote(
 ) -> None:
     state = await begin(spec, domain="rust")
     await spec.record_failure("n1", "stopped", "it was cancelled")
-    changes = await spec.update_on_resume("n1", state | {"training": "lesson"})
+    changes = await spec.update_on_resume("n1", state | {"training": "lesson"}, asked_by="ada")
     assert changes["handed_over_at"] == runtime.clock()
 
 
@@ -124,16 +127,16 @@ async def test_what_was_handed_over_after_a_checkpoint_is_handed_over_anew(
     state = await begin(spec, domain="rust")
     given = {"handed_over": {"lesson": "a" * 64, "preferences": "b" * 64}, "status": "stopped"}
     await runtime.nights.update((await runtime.nights.night("n1")).model_copy(update=given))
-    await spec.update_on_resume("n1", state | {"tried": ("lesson",)})
+    await spec.update_on_resume("n1", state | {"tried": ("lesson",)}, asked_by="ada")
     assert (await runtime.nights.night("n1")).handed_over == {"lesson": "a" * 64}
 
 
 async def test_a_fork_is_a_night_of_its_own(spec: NightSpec, runtime: Runtime) -> None:
     state = await begin(spec, domain="rust")
     with pytest.raises(AlreadyExists):
-        await spec.update_on_resume("fork", state)
+        await spec.update_on_resume("fork", state, asked_by="ada")
     await spec.record_failure("n1", "stopped", "it was cancelled")
-    changes = await spec.update_on_resume("fork", state)
+    changes = await spec.update_on_resume("fork", state, asked_by="ada")
     assert changes["night_id"] == "fork"
     forked, original = await runtime.nights.night("fork"), await runtime.nights.night("n1")
     assert (forked.status, forked.since, forked.until) == ("waiting", original.since, original.until)
@@ -145,4 +148,4 @@ async def test_a_fork_is_a_night_of_its_own(spec: NightSpec, runtime: Runtime) -
 )
 async def test_options_that_no_night_can_keep_are_refused(spec: NightSpec, bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="less than or equal"):
-        await spec.validate_input("n1", {"options": bad}, {})
+        await spec.validate_input("n1", {"options": bad}, {}, EVERYTHING)

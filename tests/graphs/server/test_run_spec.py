@@ -43,12 +43,12 @@ def standing(values: dict[str, Any], *next_nodes: str) -> StateSnapshot:
 )
 def test_a_node_that_the_graph_lacks_is_refused_and_those_it_has_are_listed(request_: RunRequest) -> None:
     with pytest.raises(ValueError, match="task has no node 'nowhere': it has do, read"):
-        check(request_, GRAPH)
+        check(request_, GRAPH, "ada")
 
 
 def test_langgraphs_own_first_node_is_not_for_clients() -> None:
     with pytest.raises(ValueError, match="__start__"):
-        check(RunRequest(command=CommandSpec(goto=("__start__",))), GRAPH)
+        check(RunRequest(command=CommandSpec(goto=("__start__",))), GRAPH, "ada")
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,42 @@ def test_langgraphs_own_first_node_is_not_for_clients() -> None:
     [
         RunRequest(),
         RunRequest(input={"task": "sing"}, interrupt_before="*", interrupt_after=("read",)),
-        RunRequest(command=CommandSpec(update={"task": "sing"}, goto=("do", Goto(node="read", input=1)))),
+        RunRequest(
+            command=CommandSpec(
+                update={"task": "sing"}, goto=("read", Goto(node="read", input={"task": "move"}))
+            )
+        ),
         RunRequest(command=CommandSpec(resume=3)),
     ],
     ids=["empty", "input", "command", "answer that is not set"],
 )
 def test_what_the_graph_has_is_accepted_unchanged(request_: RunRequest) -> None:
-    assert check(request_, GRAPH) == request_
+    assert check(request_, GRAPH, "ada") == request_
 
 
 def test_an_update_of_what_the_state_lacks_is_refused() -> None:
     sent = Goto(node="read", input={"colour": "red"})  # a node takes it in place of the state
     for command in (CommandSpec(update={"colour": "red"}), CommandSpec(goto=(sent,))):
         with pytest.raises(ValueError, match="no 'colour'"):
-            check(RunRequest(command=command), GRAPH)
+            check(RunRequest(command=command), GRAPH, "ada")
+
+
+@pytest.mark.parametrize("jump", ["do", Goto(node="do", input={"task": "sing"})])
+def test_a_node_that_acts_is_not_entered_by_a_client(jump: str | Goto) -> None:
+    with pytest.raises(ValueError, match="no client may jump to 'do': those of task are read"):
+        check(RunRequest(command=CommandSpec(goto=("read", jump))), GRAPH, "ada")
+
+
+def test_a_jump_brings_keys_of_the_state_and_nothing_else() -> None:
+    with pytest.raises(ValueError, match="must be an object"):
+        check(RunRequest(command=CommandSpec(goto=(Goto(node="read", input=1),))), GRAPH, "ada")
+
+
+@pytest.mark.parametrize("more", [{"update": {"task": "sing"}}, {"goto": ("read",)}])
+def test_an_answer_is_to_what_was_asked(more: dict[str, Any]) -> None:
+    command = CommandSpec(answers=True, resume="yes", **more)
+    with pytest.raises(ValueError, match="not both"):
+        check(RunRequest(command=command), GRAPH, "ada")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +100,7 @@ def test_an_update_of_what_the_state_lacks_is_refused() -> None:
     ids=["one", "by interrupt"],
 )
 def test_answers_are_validated_one_by_one(resume: Any, validated: Any) -> None:
-    checked = check(RunRequest(command=CommandSpec(answers=True, resume=resume)), GRAPH)
+    checked = check(RunRequest(command=CommandSpec(answers=True, resume=resume)), GRAPH, "ada")
     assert checked.command is not None
     assert checked.command.resume == validated
 
@@ -88,7 +110,7 @@ def test_answers_are_validated_one_by_one(resume: Any, validated: Any) -> None:
 )
 def test_an_answer_that_the_graph_does_not_take_is_refused(resume: Any) -> None:
     with pytest.raises(ValueError, match="has to be a text"):
-        check(RunRequest(command=CommandSpec(answers=True, resume=resume)), GRAPH)
+        check(RunRequest(command=CommandSpec(answers=True, resume=resume)), GRAPH, "ada")
 
 
 @pytest.mark.parametrize("mode", ["messages", "messages-tuple"])
