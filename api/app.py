@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
 from api import errors, health
+from api.admission import Admission
 from api.auth import require_scope
 from api.compose import Service, open_service
 from api.langgraph import assistants, crons, store, threads
@@ -26,6 +27,7 @@ from api.nightschool import (
     experiments,
     feedback,
     gaps,
+    grants,
     interactions,
     learn,
     night_review,
@@ -55,7 +57,16 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
     ),
     "annotate": (annotation,),
     "learn": (learn, gaps, documents, night_schedules, nights, night_review),
-    "admin": (adapters, audit, calibrations, experiments, annotation_batches, preferences, statements),
+    "admin": (
+        adapters,
+        audit,
+        calibrations,
+        experiments,
+        annotation_batches,
+        grants,
+        preferences,
+        statements,
+    ),
 }
 """Modules with routes, by the scope that their callers need. Health routes need none."""
 Opener = Callable[[Settings], AbstractAsyncContextManager[Service]]
@@ -84,6 +95,7 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         return settings.max_document_bytes if path in uploads else None
 
     app.add_middleware(RequestLimits, body_limit=body_limit)
+    app.add_middleware(Admission, concurrent=settings.rate_concurrent)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,

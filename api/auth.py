@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.datastructures import Headers
 
 from api.callers import Caller, scope_of
 from api.compose import Service, ServiceDep
 from api.errors import Forbidden, Unauthorized
 from memory.errors import UnknownThread
+from memory.records.access import Access
 from memory.server.keys import LOCAL_OPERATOR, Scope
 from memory.server.threads import unknown
 
@@ -23,16 +25,12 @@ HEADER = APIKeyHeader(
 )
 
 
-async def authenticate(
-    request: Request,
-    service: ServiceDep,
-    bearer: Annotated[Any, Depends(BEARER)],
-    header: Annotated[str | None, Depends(HEADER)],
-) -> Caller:
-    """The caller of the request. Raises Unauthorized."""
+async def identify(service: Service, headers: Headers) -> Caller:
+    """The caller, by the key in the headers. Raises Unauthorized, and StoreUnavailable."""
     if not await service.keys.required():
         return Caller(name=LOCAL_OPERATOR, owner=None, allows=lambda scope: True)
-    token = bearer.credentials if bearer is not None else header
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    token = credentials.strip() if scheme.lower() == "bearer" else headers.get("x-api-key")
     key = await service.keys.find(token) if token else None
     if key is None:
         problem = "the key is unknown or was revoked" if token else "a key is required"
@@ -43,7 +41,29 @@ async def authenticate(
     return Caller(name=key.owner, owner=owner, allows=key.allows)
 
 
+async def authenticate(
+    request: Request,
+    service: ServiceDep,
+    bearer: Annotated[Any, Depends(BEARER)],
+    header: Annotated[str | None, Depends(HEADER)],
+) -> Caller:
+    """The caller of the request, as `api.admission` found it. Raises Unauthorized.
+
+    `bearer` and `header` are there for the OpenAPI document.
+    """
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return caller or await identify(service, request.headers)
+
+
 CallerDep = Annotated[Caller, Depends(authenticate)]
+
+
+async def access_of(service: ServiceDep, caller: CallerDep) -> Access:
+    """What the caller may read and write."""
+    return await service.runtime.grants.access(caller.owner)
+
+
+AccessDep = Annotated[Access, Depends(access_of)]
 
 
 def require_scope(scope: Scope) -> Any:

@@ -100,6 +100,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         interactions=context.interactions,
         feedback=context.feedback,
         annotations=context.annotations,
+        access=work.access,
     )
     evidence = await usable_evidence(evidence, context.interactions, context.feedback, night, work.access)
     revisions = await context.nights.revisions(domain=night.domain, since=night.since)

@@ -12,7 +12,7 @@ from graphs.night_waiting import is_over, wait
 from graphs.state import Event, NightState, Runtime, Update, event
 from memory.errors import StorageError, StoreUnavailable
 from memory.language.counting import counted
-from memory.records.access import Access, closed_to
+from memory.records.access import Access
 from memory.records.nights import Night, NightStep, StepReport, StepStatus
 
 
@@ -73,9 +73,7 @@ async def run_step(state: NightState, runtime: Injected[Runtime], *, name: Night
         raise ValueError(f"night {night.id} has ended ({night.status}): start a new one")
     begun = context.clock()
     work = StepContext(night, context, state, name, runtime.stream_writer)
-    if not context.access.may_write(night.domain):
-        result = StepResult("failed", closed_to(context.access, night.domain))
-    elif work.has_time:
+    if work.has_time:
         result = await _with_retries(work, step)
     else:
         minutes = counted(night.options.window_minutes, "minute")
@@ -104,6 +102,7 @@ async def _with_retries(work: StepContext, step: Step) -> StepResult:
     try:
         async for attempt in retrying:
             with attempt:
+                work.runtime.access.require_write(work.night.domain)
                 return await step(work)
     except (AgentError, StorageError) as error:
         return StepResult("failed", str(error))

@@ -22,6 +22,7 @@ StorageError
 +-- RollbackAsked         a rollback was requested just before the run ended
 +-- UnknownKey            no API key with this id exists
 +-- UnknownGrant          the owner has no grant on this domain
++-- DomainClosed          the caller has no grant to write a closed domain
 +-- UnknownCron           no cron with this id exists
 +-- UnknownNight          no night with this id exists
 +-- UnknownRevision       no revision with this id exists, or not any more
@@ -43,11 +44,11 @@ class CorruptRecord(StorageError):
     """Stored bytes are not what was written: a digest does not match, or a file is truncated."""
 
 
-class IngestError(StorageError):
 class BadSignature(CorruptRecord):
     """Something is not signed by who had to sign it, or was altered afterwards."""
 
 
+class IngestError(StorageError):
     """A document cannot be read: empty, binary, too large, malformed or unreachable."""
 
 
@@ -113,6 +114,10 @@ class UnknownGrant(StorageError):
 
 class NotApproved(StorageError):
     """No record outside the run says that this was verified and approved."""
+
+
+class DomainClosed(StorageError):
+    """The caller has no grant to write a closed domain."""
 
 
 class UnknownCron(StorageError):

@@ -15,6 +15,7 @@ from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.outbox.base import Outbox
+from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.interactions import Interaction
 
@@ -29,22 +30,25 @@ async def read_evidence(
     interactions: InteractionLog,
     feedback: FeedbackStore,
     annotations: Annotations,
+    access: Access,
 ) -> Evidence:
     """The period's evidence of one domain, with older turns that its feedback is about.
+
+    Turns that quote documents which `access` may not read are left out.
 
     Judgements and their items are read whole: by all of them it is known who is careless. Raises
     StoreUnavailable.
     """
     turns: dict[str, Interaction] = {}
     async for page in interactions.stream(since, until, domain=domain):
-        turns |= {turn.id: turn for turn in page}
+        turns |= {turn.id: turn for turn in page if access.may_quote(turn.citations)}
     given = await feedback.list(since, until)
     for id in dict.fromkeys(each.interaction_id for each in given if each.interaction_id not in turns):
         try:
             turn = await interactions.get(id)
         except UnknownInteraction:  # retention deleted it meanwhile
             continue
-        if turn.domain == domain:
+        if turn.domain == domain and access.may_quote(turn.citations):
             turns[id] = turn
     judgements = await annotations.judgements()
     items = await annotations.of({judgement.item_id for judgement in judgements})

@@ -7,20 +7,31 @@ decision counts.
 from datetime import datetime
 
 from agent.nights.revision.archive import archive_answers, archive_golden
-from memory.errors import UnknownRevision
+from memory.errors import UnknownGolden, UnknownRevision
 from memory.nights.answers import AnswerArchive
 from memory.nights.store import NightStore
+from memory.records.access import Access
 from memory.records.nights import GoldenPair, Revision
 
 
 async def decide_revision(
-    id: str, *, approve: bool, by: str, store: NightStore, archive: AnswerArchive, now: datetime
+    id: str,
+    *,
+    approve: bool,
+    by: str,
+    access: Access,
+    store: NightStore,
+    archive: AnswerArchive,
+    now: datetime,
 ) -> Revision:
     """Approves the revised answer, which chat and lessons then use, or declines it.
 
-    Raises UnknownRevision, and ValueError for the approval of an answer that cites no source.
+    Raises UnknownRevision, DomainClosed, and ValueError for the approval of an answer that cites no source.
     """
     revision = await store.revision(id)
+    if not access.may_use(revision.domain):
+        raise UnknownRevision(f"no revision {id}: it is unknown, or its turn is no longer kept")
+    access.require_write(revision.domain)
     if approve and not revision.citations:
         raise ValueError(
             f"revision {id} cites no source, so it cannot be approved: add a document that answers its"
@@ -33,9 +44,23 @@ async def decide_revision(
 
 
 async def decide_golden(
-    id: str, *, approve: bool, by: str, store: NightStore, archive: AnswerArchive, now: datetime
+    id: str,
+    *,
+    approve: bool,
+    by: str,
+    access: Access,
+    store: NightStore,
+    archive: AnswerArchive,
+    now: datetime,
 ) -> GoldenPair:
-    """Approves the golden pair, or declines it, so that it is not taught. Raises UnknownGolden."""
+    """Approves the golden pair, or declines it, so that it is not taught.
+
+    Raises UnknownGolden, DomainClosed.
+    """
+    pair = await store.golden_pair(id)
+    if not access.may_use(pair.domain):
+        raise UnknownGolden(f"no golden pair {id}")
+    access.require_write(pair.domain)
     decided = await _decide_golden(id, approve, by, store, archive, now)
     try:
         revision = await store.revision(decided.source)

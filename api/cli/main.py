@@ -19,6 +19,7 @@ from api.cli import (
     doctor,
     feedback,
     gaps,
+    grants,
     interactions,
     keys,
     learn,
@@ -86,6 +87,7 @@ app.add_typer(
 )
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(audit.app, name="audit", help="List and verify who approved, promoted, forgot or granted what.")
+app.add_typer(grants.app, name="grants", help="Give owners of keys a domain, which closes it to others.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
 app.add_typer(
     adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."

@@ -81,7 +81,8 @@ class RunService:
             raise ValueError("input: must be an object")
         options = assistant.options | body.options
         graph_spec = self.executor.graph_specs[assistant.graph_id]
-        return assistant, await graph_spec.validate_input(thread_id, body.input, options)
+        access = await self.executor.access(caller.owner)
+        return assistant, await graph_spec.validate_input(thread_id, body.input, options, access)
 
     async def fire_cron(self, cron_id: str, firing_id: str, crons: Crons) -> None:
         """Starts a cron's run, unless the cron has ended; if the run is refused, logs why.

@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from api.auth import CallerDep
+from api.auth import AccessDep, CallerDep
 from api.callers import Caller
 from api.compose import ServiceDep
 from api.errors import Forbidden, openai_errors
 from api.limits import reject_nul
 from graphs.turn_log import scrubbed
+from memory.errors import UnknownAnnotationItem
 from memory.feedback.annotations import AnnotationTask
 from memory.records.feedback import Choice, Judgement
 
@@ -52,21 +53,27 @@ class ReleaseRequest(BaseModel):
 async def next_item(
     service: ServiceDep,
     caller: CallerDep,
+    access: AccessDep,
     annotator: Annotated[
         Name | None, Query(description="Who annotates, if it is not the key's owner; admins only.")
     ] = None,
 ) -> AnnotationTask | None:
-    """Leases the best open item to the annotator for 15 minutes; null if nothing is left for it."""
+    """Leases the best open item to the annotator for 15 minutes; null if nothing is left for it.
+
+    Items are of all users, without personal data, in open domains and in closed ones granted to the key.
+    """
     runtime = service.runtime
-    return await service.annotations.next(annotator_of(caller, annotator), runtime.clock())
+    return await service.annotations.next(annotator_of(caller, annotator), runtime.clock(), access=access)
 
 
 @router.post("/items/{item_id}/judgement", responses=openai_errors(400, 404, 409, 413, 422, 503))
 async def judge(
-    item_id: ItemId, request: JudgementRequest, service: ServiceDep, caller: CallerDep
+    item_id: ItemId, request: JudgementRequest, service: ServiceDep, caller: CallerDep, access: AccessDep
 ) -> Judgement:
     """Judges an item; while it is open, another judgement by the same annotator replaces the first."""
     runtime = service.runtime
+    if not access.may_use((await service.annotations.get(item_id)).domain):
+        raise UnknownAnnotationItem(f"no annotation item {item_id}")
     comment, rewrite = await scrubbed([request.comment, request.rewrite or ""], runtime.scrubber)
     judgement = Judgement(
         item_id=item_id,

@@ -261,14 +261,22 @@ async def _sample(request: SampleRequest, service: Service) -> SampleReply:
 
 
 async def _draw(service: Service, request: SampleRequest, domain: str | None, seed: int) -> Sample:
-    """Draws from the latest interactions of the period; earlier ones only make topics known."""
+    """Draws from the latest interactions of the period; earlier ones only make topics known.
+
+    Those that quote private documents are left out: annotators of all owners see the items.
+    """
     runtime = service.runtime
     log, since = runtime.interactions, request.since
     found = await log.list(since=since, until=request.until, domain=domain, limit=MAX_CANDIDATES)
     earlier: tuple[Interaction, ...] = ()
     if since is not None:
         earlier = await log.list(until=since, domain=domain, limit=MAX_KNOWN)
-    turns = [turn for turn in (*found, *earlier) if turn.answer.strip()]
+    access = await runtime.grants.access(None)
+    turns = [
+        turn
+        for turn in (*found, *earlier)
+        if turn.answer.strip() and access.shared(turn.domain).may_quote(turn.citations)
+    ]
     feedback = latest(await service.feedback.of(turn.id for turn in turns))
     exclude = await service.annotations.interaction_ids() | {turn.id for turn in earlier}
     return await asyncio.to_thread(

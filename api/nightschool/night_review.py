@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
 from agent.nights import decisions
-from api.auth import CallerDep
+from api.auth import AccessDep, CallerDep
 from api.callers import Caller
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
 from memory.nights.answers import AnswerArchive
 from memory.nights.store import NightStore
+from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.nights import (
     GoldenPair,
@@ -39,6 +40,7 @@ class Decision(BaseModel):
 @router.get("/revisions", responses=openai_errors(422, 503))
 async def revisions(
     service: ServiceDep,
+    access: AccessDep,
     night_id: NightId = None,
     domain: Domain | None = None,
     status: RevisionStatus | None = None,
@@ -46,14 +48,14 @@ async def revisions(
 ) -> list[Revision]:
     """Revised answers, newest first; those with status `needs_person` wait for a decision."""
     found = await service.runtime.nights.revisions(
-        night_id=night_id, domain=domain, status=status, limit=limit
+        night_id=night_id, domain=domain, status=status, access=access, limit=limit
     )
     return list(found)
 
 
-@router.post("/revisions/{revision_id}", responses=openai_errors(400, 404, 422, 503))
+@router.post("/revisions/{revision_id}", responses=openai_errors(400, 403, 404, 422, 503))
 async def decide_revision(
-    revision_id: str, decision: Decision, service: ServiceDep, caller: CallerDep
+    revision_id: str, decision: Decision, service: ServiceDep, caller: CallerDep, access: AccessDep
 ) -> Revision:
     """Approves a revised answer, which chat and lessons then use, or declines it; the last decision counts.
 
@@ -62,12 +64,13 @@ async def decide_revision(
     details = {"approve": decision.approve}
     audit = service.runtime.audit
     async with audit.acting("revision.decide", by=caller.name, subject=revision_id, details=details):
-        return await decisions.decide_revision(revision_id, **_how(decision, service, caller))
+        return await decisions.decide_revision(revision_id, **_how(decision, service, caller, access))
 
 
 @router.get("/golden", responses=openai_errors(422, 503))
 async def golden(
     service: ServiceDep,
+    access: AccessDep,
     night_id: NightId = None,
     domain: Domain | None = None,
     status: GoldenStatus | None = None,
@@ -81,15 +84,17 @@ async def golden(
     """
     store = service.runtime.nights
     if not queue:
-        found = await store.golden(night_id=night_id, domain=domain, status=status, limit=limit)
+        found = await store.golden(
+            night_id=night_id, domain=domain, status=status, access=access, limit=limit
+        )
         return list(found)
-    queued = await store.golden_queue(night_id=night_id, domain=domain, limit=limit)
+    queued = await store.golden_queue(night_id=night_id, domain=domain, access=access, limit=limit)
     return [pair for pair in queued if status is None or pair.status == status]
 
 
-@router.post("/golden/{pair_id}", responses=openai_errors(404, 422, 503))
+@router.post("/golden/{pair_id}", responses=openai_errors(403, 404, 422, 503))
 async def decide_golden(
-    pair_id: str, decision: Decision, service: ServiceDep, caller: CallerDep
+    pair_id: str, decision: Decision, service: ServiceDep, caller: CallerDep, access: AccessDep
 ) -> GoldenPair:
     """Approves a golden pair, or declines it, so that it is not taught; the last decision counts.
 
@@ -98,31 +103,37 @@ async def decide_golden(
     details = {"approve": decision.approve}
     audit = service.runtime.audit
     async with audit.acting("golden.decide", by=caller.name, subject=pair_id, details=details):
-        return await decisions.decide_golden(pair_id, **_how(decision, service, caller))
+        return await decisions.decide_golden(pair_id, **_how(decision, service, caller, access))
 
 
 @router.get("/topics", responses=openai_errors(422, 503))
 async def topics(
-    service: ServiceDep, domain: Annotated[Domain, Query()], night_id: NightId = None, limit: Limit = 100
+    service: ServiceDep,
+    access: AccessDep,
+    domain: Annotated[Domain, Query()],
+    night_id: NightId = None,
+    limit: Limit = 100,
 ) -> list[Topic]:
     """What a domain's questions were about, newest night first, without the topics' embeddings."""
-    found = await service.runtime.nights.topics(domain=domain, night_id=night_id, limit=limit)
+    found = await service.runtime.nights.topics(domain=domain, night_id=night_id, access=access, limit=limit)
     return [topic.model_copy(update={"centre": ()}) for topic in found]
 
 
 class _How(TypedDict):
     approve: bool
     by: str
+    access: Access
     store: NightStore
     archive: AnswerArchive
     now: datetime
 
 
-def _how(decision: Decision, service: Service, caller: Caller) -> _How:
+def _how(decision: Decision, service: Service, caller: Caller, access: Access) -> _How:
     runtime = service.runtime
     return {
         "approve": decision.approve,
         "by": caller.name,
+        "access": access,
         "store": runtime.nights,
         "archive": runtime.answers,
         "now": runtime.clock(),

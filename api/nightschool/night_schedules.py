@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from agent.nights.revision.strategies import strategies_named
-from api.auth import CallerDep
+from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
@@ -50,8 +50,11 @@ class Schedule(ScheduleRequest):
 
 
 @router.put("", responses=openai_errors(400, 422, 503))
-async def schedule(request: ScheduleRequest, service: ServiceDep, caller: CallerDep) -> Schedule:
+async def schedule(
+    request: ScheduleRequest, service: ServiceDep, caller: CallerDep, access: AccessDep
+) -> Schedule:
     """Starts a night of the domain every day at this time, in place of the domain's earlier schedule."""
+    access.require_write(request.domain)
     strategies_named(request.options.strategies, service.runtime.card)  # raises ValueError for unknown ones
     hour, minute = (int(part) for part in request.at.split(":"))
     options = request.options.model_dump(mode="json", exclude_defaults=True)
@@ -75,15 +78,17 @@ async def schedule(request: ScheduleRequest, service: ServiceDep, caller: Caller
 
 
 @router.get("", responses=openai_errors(503))
-async def listing(service: ServiceDep) -> list[Schedule]:
+async def listing(service: ServiceDep, access: AccessDep) -> list[Schedule]:
     """All schedules, by domain."""
     schedules = [_reply(cron, service) for cron in await _crons(service)]
-    return sorted(schedules, key=lambda each: each.domain)
+    visible = [each for each in schedules if access.may_use(each.domain)]
+    return sorted(visible, key=lambda each: each.domain)
 
 
 @router.delete("", status_code=204, responses=openai_errors(404, 422, 503))
-async def delete(domain: Annotated[Domain, Query()], service: ServiceDep) -> Response:
+async def delete(domain: Annotated[Domain, Query()], service: ServiceDep, access: AccessDep) -> Response:
     """Ends the domain's schedule; a night that runs goes on. Without one, nothing changes."""
+    access.require_write(domain)
     for cron in await _crons(service):
         if _domain(cron) == domain:
             await _delete(cron, service)

@@ -11,12 +11,14 @@ from agent.nights.report.gather import gather_report, stored_report
 from agent.nights.report.markdown import markdown
 from agent.nights.report.plots import FIGURES, Figure, plot
 from agent.nights.report.records import MorningReport
-from api.auth import CallerDep
+from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
 from api.nightschool.interactions import Moment, check_period
 from graphs.server.run_spec import RunRequest, RunSpec
+from memory.errors import UnknownNight
+from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.nights import Night, NightOptions
 
@@ -39,7 +41,7 @@ class StartRequest(BaseModel):
 
 
 @router.post("", status_code=202, responses=openai_errors(400, 409, 422, 503))
-async def start(request: StartRequest, service: ServiceDep, caller: CallerDep) -> Night:
+async def start(request: StartRequest, service: ServiceDep, caller: CallerDep, access: AccessDep) -> Night:
     """Starts a night and returns at once; it waits until the service is quiet.
 
     At most one of a domain waits or runs, and at most one of all domains runs.
@@ -48,7 +50,7 @@ async def start(request: StartRequest, service: ServiceDep, caller: CallerDep) -
     night_id = service.runtime.new_id()
     spec = service.executor.graph_specs[GRAPH]
     values = request.model_dump(mode="json", exclude_none=True)
-    accepted = await spec.validate_input(night_id, values, {})
+    accepted = await spec.validate_input(night_id, values, {}, access)
     await spec.initial_state(night_id, accepted, streamed=False)  # stores the night, or refuses it
     await service.executor.start(
         RunSpec(
@@ -66,24 +68,26 @@ async def start(request: StartRequest, service: ServiceDep, caller: CallerDep) -
 @router.get("", responses=openai_errors(422, 503))
 async def listing(
     service: ServiceDep,
+    access: AccessDep,
     domain: Domain | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> list[Night]:
     """Nights, newest first, without the figures of their reports."""
-    nights = await service.runtime.nights.nights(domain=domain, limit=limit)
+    nights = await service.runtime.nights.nights(domain=domain, access=access, limit=limit)
     return [night.model_copy(update={"summary": {}}) for night in nights]
 
 
 @router.get("/{night_id}", responses=openai_errors(404, 503))
-async def show(night_id: str, service: ServiceDep) -> Night:
+async def show(night_id: str, service: ServiceDep, access: AccessDep) -> Night:
     """A night with its steps so far."""
-    return await service.runtime.nights.night(night_id)
+    return await _visible_night(night_id, service, access)
 
 
 @router.post("/{night_id}/stop", responses=openai_errors(400, 404, 503))
-async def stop(night_id: str, service: ServiceDep, caller: CallerDep) -> Night:
+async def stop(night_id: str, service: ServiceDep, caller: CallerDep, access: AccessDep) -> Night:
     """Stops a night that waits or runs; what it has done so far stays."""
-    night = await service.runtime.nights.night(night_id)
+    night = await _visible_night(night_id, service, access)
+    access.require_write(night.domain)
     if night.status not in ("waiting", "running"):
         raise ValueError(f"night {night_id} cannot be stopped: it has ended ({night.status})")
     await service.executor.cancel_all(night_id)
@@ -101,10 +105,10 @@ async def stop(night_id: str, service: ServiceDep, caller: CallerDep) -> Night:
     responses=openai_errors(404, 422, 503) | {200: {"content": {"text/markdown": {}}}},
 )
 async def report(
-    night_id: str, service: ServiceDep, format: Literal["json", "markdown"] = "json"
+    night_id: str, service: ServiceDep, access: AccessDep, format: Literal["json", "markdown"] = "json"
 ) -> MorningReport | Response:
     """The morning report; of a night that is not over, what is known so far."""
-    made = await _report(night_id, service)
+    made = await _report(night_id, service, access)
     if format == "json":
         return made
     return PlainTextResponse(markdown(made), media_type="text/markdown")
@@ -115,21 +119,32 @@ async def report(
     response_class=Response,
     responses=openai_errors(404, 422, 503) | {200: {"content": {"image/png": {}}}},
 )
-async def plotted(night_id: str, service: ServiceDep, figure: Figure | None = None) -> Response:
+async def plotted(
+    night_id: str, service: ServiceDep, access: AccessDep, figure: Figure | None = None
+) -> Response:
     """Plots of the nights up to this one: quality, coverage, perplexity and safety, or one figure."""
-    made = await _report(night_id, service)
+    made = await _report(night_id, service, access)
     nights = [*made.history, made.figures]
     image = await asyncio.to_thread(plot, nights, FIGURES if figure is None else (figure,))
     return Response(image, media_type="image/png")
 
 
-async def _report(night_id: str, service: Service) -> MorningReport:
+async def _visible_night(night_id: str, service: Service, access: Access) -> Night:
+    """The night. Raises UnknownNight, also for one of a domain that the caller may not use."""
+    night = await service.runtime.nights.night(night_id)
+    if not access.may_use(night.domain):
+        raise UnknownNight(f"no night {night_id}: `nightschool night list` shows them")
+    return night
+
+
+async def _report(night_id: str, service: Service, access: Access) -> MorningReport:
     runtime = service.runtime
-    night = await runtime.nights.night(night_id)
+    night = await _visible_night(night_id, service, access)
     return stored_report(night) or await gather_report(
         night,
         store=runtime.nights,
         log=runtime.interactions,
         feedback=runtime.feedback,
         registry=runtime.registry,
+        access=access.shared(night.domain),
     )

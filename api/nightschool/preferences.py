@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.feedback.pair_sources import standard_rules
 from agent.feedback.pairs import PairCounts, build_set
 from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
-from api.auth import CallerDep
+from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.nightschool.interactions import Moment, check_period
@@ -79,7 +79,7 @@ class PreferenceTraining(BaseModel):
 
 
 @router.post("", status_code=201, responses=openai_errors(400, 422, 503))
-async def build(request: BuildRequest, service: ServiceDep) -> BuiltSet:
+async def build(request: BuildRequest, service: ServiceDep, access: AccessDep) -> BuiltSet:
     """Builds a set from feedback and annotation, and stores it; training starts separately."""
     check_period(request.since, request.until)
     runtime = service.runtime
@@ -91,6 +91,7 @@ async def build(request: BuildRequest, service: ServiceDep) -> BuiltSet:
         interactions=runtime.interactions,
         feedback=service.feedback,
         annotations=service.annotations,
+        access=access.shared(request.domain),
     )
     evaluated = await evaluated_prompts(
         request.domain, service.model_folder, registry=runtime.registry, outbox=runtime.outbox

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memory.database.database import Database
 from memory.database.tables import ANNOTATION_ITEMS, ANNOTATION_LEASES, JUDGEMENTS
 from memory.errors import AnnotationItemTaken, UnknownAnnotationItem
+from memory.records.access import Access
 from memory.records.base import Domain, Record
 from memory.records.feedback import AnnotationItem, Choice, ItemStatus, Judgement
 from memory.records.interactions import LoggedMessage
@@ -94,35 +95,42 @@ class Annotations:
                     await _close_if_complete(connection, item_id)
         return len(new.keys() - before)
 
-    async def next(self, annotator: str, now: datetime) -> AnnotationTask | None:
+    async def next(self, annotator: str, now: datetime, *, access: Access) -> AnnotationTask | None:
         """Leases the best open item to the annotator for 15 minutes; renews the lease that it holds, if any.
 
-        None if nothing is left for this annotator. It never gets an item again that it judged or skipped.
-        Gold items are mixed in at random.
+        None if nothing is left for this annotator in domains that `access` may use. It never gets an item
+        again that it judged or skipped. Gold items are mixed in at random.
         """
         full: set[str] = set()
         for wait in (False, True):  # waits for other annotators' locks only if every open item is locked
-            while isinstance(found := await self._lease(annotator, now, full, wait), str):
+            while isinstance(found := await self._lease(annotator, now, access, full, wait), str):
                 full.add(found)
             if found is not None:
                 return found
         return None
 
     async def _lease(
-        self, annotator: str, now: datetime, full: set[str], wait: bool
+        self, annotator: str, now: datetime, access: Access, full: set[str], wait: bool
     ) -> AnnotationTask | str | None:
         """A leased item, the id of one whose last slot was taken meanwhile, or None if there is none."""
         mine, time = LEASES.annotator == annotator, now.timestamp()
+        usable = ITEMS.domain.not_in(access.hidden)
         async with self._database.begin() as connection:
             await connection.execute(delete(ANNOTATION_LEASES).where(mine, LEASES.expires_at <= time))
-            held = select(ANNOTATION_ITEMS).join(ANNOTATION_LEASES).where(mine).order_by(ITEMS.id).limit(1)
-            row = (await connection.execute(held)).mappings().first()
+            held = (
+                select(ANNOTATION_ITEMS)
+                .join(ANNOTATION_LEASES)
+                .where(mine, usable)
+                .order_by(ITEMS.id)
+                .limit(1)
+            )
+            row = (await connection.execute(held.order_by(ITEMS.id).limit(1))).mappings().first()
             if row is not None:
                 extended = update(ANNOTATION_LEASES).where(mine, LEASES.item_id == row["id"])
                 await connection.execute(extended.values(expires_at=(now + LEASE).timestamp()))
                 return _task(row, now)
-            has_room = _has_room(annotator, time)
-            row = await _drawn_gold(connection, annotator, has_room)
+            has_room = and_(usable, _has_room(annotator, time))
+            row = await _drawn_gold(connection, annotator, usable, has_room)
             if row is None:
                 best = (
                     select(ANNOTATION_ITEMS)
@@ -317,13 +325,13 @@ def _has_room(annotator: str, now: float) -> ColumnElement[bool]:
 
 
 async def _drawn_gold(
-    connection: AsyncConnection, annotator: str, has_room: ColumnElement[bool]
+    connection: AsyncConnection, annotator: str, usable: ColumnElement[bool], has_room: ColumnElement[bool]
 ) -> RowMapping | None:
     """A gold item that the annotator has not seen, if the draw says that it gets one now.
 
     As from a shuffled pile of the gold and the other items; the same draw until the annotator judges again.
     """
-    gold = select(ITEMS.id).where(ITEMS.gold, _unseen(annotator))
+    gold = select(ITEMS.id).where(ITEMS.gold, usable, _unseen(annotator))
     ids = (await connection.execute(gold)).scalars().all()
     if not ids:
         return None

@@ -15,6 +15,7 @@ from memory.errors import IngestError
 from memory.ingest.documents import MAX_BYTES, MEDIA_TYPES, RawDocument, media_type, text_of, too_large
 from memory.ingest.passages import passages as split_into_passages
 from memory.ingest.propositions.facts import extract_facts
+from memory.ingest.sources import is_url, source_of
 from memory.ingest.web import fetch
 from memory.records.access import EVERYTHING
 from memory.records.base import Domain, Record
@@ -46,7 +47,7 @@ def read_target(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[RawDocum
     extensions other than `.md .txt .html .pdf` (and their variants) are skipped.
     Raises IngestError if the file or folder does not exist, or the folder has no documents.
     """
-    if target.startswith(("http://", "https://")):
+    if is_url(target):
         yield _try_read(target, partial(fetch, target, max_bytes=max_bytes))
         return
     if not target.strip():  # for example an unset shell variable; Path("") would be the current folder
@@ -58,9 +59,10 @@ def read_target(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[RawDocum
             extensions = " ".join(sorted(MEDIA_TYPES))
             raise IngestError(f"{target}: no document in this folder (looked for {extensions})")
         for file in files:
-            yield _try_read(str(file), partial(_read_file, file, max_bytes))
+            yield _try_read(str(file), partial(_read_file, file, source_of(file, path), max_bytes))
     elif path.is_file():
-        yield _try_read(str(path), partial(_read_file, path, max_bytes))
+        source = source_of(path, path.parent)
+        yield _try_read(str(path), partial(_read_file, path, source, max_bytes))
     else:
         raise IngestError(f"{target}: no such file or folder; give a path, or a URL with http:// or https://")
 
@@ -76,8 +78,8 @@ async def ingest(
     """Stores the passages and facts of each document, and skips documents that are stored unchanged.
 
     Documents belong to `owner`, or are shared. A changed document replaces the earlier content of its source;
-    the document of another owner or domain stays, also if its source has the same name. The old content is removed only after the
-    new content is stored, so an interruption loses nothing, and ingesting again repairs it. The passages
+    one of another owner or domain stays, also if it has the same name. The old content is removed only after
+    the new content is stored, so an interruption loses nothing, and ingesting again repairs it. The passages
     decide whether a document counts as stored; they are therefore added after its facts and removed before
     them. Unreadable documents are listed in the report. Raises StoreUnavailable.
     """
@@ -147,8 +149,7 @@ def _document_files(folder: Path) -> list[Path]:
     return files
 
 
-def _read_file(path: Path, max_bytes: int) -> RawDocument:
-    """Reads a file; its source is the absolute path, so that it does not depend on the working directory."""
+def _read_file(path: Path, source: str, max_bytes: int) -> RawDocument:
     kind = media_type(path.name)
     try:
         with path.open("rb") as file:
@@ -157,4 +158,4 @@ def _read_file(path: Path, max_bytes: int) -> RawDocument:
         raise IngestError(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > max_bytes:
         raise too_large(str(path), max_bytes)
-    return RawDocument(source=str(path.resolve()), data=data, media_type=kind, title=path.stem)
+    return RawDocument(source=source, data=data, media_type=kind, title=path.stem)

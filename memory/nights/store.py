@@ -22,7 +22,8 @@ from memory.database.tables import (
     UNFINISHED_NIGHT,
 )
 from memory.errors import AlreadyExists, UnknownGolden, UnknownNight, UnknownRevision
-from memory.nights.rows import batches, equal, existing, made, night_made
+from memory.nights.rows import batches, equal, existing, made, night_made, visible
+from memory.records.access import EVERYTHING, Access
 from memory.records.base import Digest, Record
 from memory.records.nights import (
     AnswerScore,
@@ -120,9 +121,11 @@ class NightStore:
             rows = await connection.execute(select(NIGHTS).where(UNFINISHED_NIGHT).order_by(NIGHTS.c.id))
             return tuple(_night(row) for row in rows.mappings())
 
-    async def nights(self, *, domain: str | None = None, limit: int = 50) -> tuple[Night, ...]:
+    async def nights(
+        self, *, domain: str | None = None, access: Access = EVERYTHING, limit: int = 50
+    ) -> tuple[Night, ...]:
         """Nights, newest first; all of them, or the domain's."""
-        query = select(NIGHTS).where(*equal(NIGHTS, domain=domain))
+        query = select(NIGHTS).where(*equal(NIGHTS, domain=domain), *visible(NIGHTS, access))
         query = query.order_by(NIGHTS.c.began_at.desc(), NIGHTS.c.id).limit(limit)
         async with self._database.begin() as connection:
             return tuple(_night(row) for row in (await connection.execute(query)).mappings())
@@ -177,10 +180,11 @@ class NightStore:
         domain: str | None = None,
         status: RevisionStatus | None = None,
         since: datetime | None = None,
+        access: Access = EVERYTHING,
         limit: int = 1000,
     ) -> tuple[Revision, ...]:
         """Revisions that match all filters, newest first; None matches all."""
-        query = made(REVISIONS, since, limit, night_id=night_id, domain=domain, status=status)
+        query = made(REVISIONS, since, limit, access=access, night_id=night_id, domain=domain, status=status)
         return await self._records(query, Revision)
 
     async def save_statements(self, statements: Sequence[Statement]) -> int:
@@ -250,10 +254,13 @@ class NightStore:
         domain: str,
         since: datetime | None = None,
         night_id: str | None = None,
+        access: Access = EVERYTHING,
         limit: int = 500,
     ) -> tuple[Topic, ...]:
         """The domain's topics of all nights, or of one; newest first, of one night by priority."""
-        query = made(TOPICS, since, limit, TOPICS.c.priority.desc(), domain=domain, night_id=night_id)
+        query = made(
+            TOPICS, since, limit, TOPICS.c.priority.desc(), access=access, domain=domain, night_id=night_id
+        )
         return await self._records(query, Topic)
 
     async def save_golden(self, pairs: Sequence[GoldenPair]) -> int:
@@ -279,23 +286,31 @@ class NightStore:
         night_id: str | None = None,
         status: GoldenStatus | None = None,
         source: str | None = None,
+        access: Access = EVERYTHING,
         limit: int = 5000,
     ) -> tuple[GoldenPair, ...]:
         """Golden pairs that match all filters, newest first; None matches all."""
-        query = made(GOLDEN_PAIRS, None, limit, domain=domain, night_id=night_id, status=status)
+        query = made(
+            GOLDEN_PAIRS, None, limit, access=access, domain=domain, night_id=night_id, status=status
+        )
         if source is not None:
             query = query.where(GOLDEN_PAIRS.c.body["source"].as_string() == source)
         return await self._records(query, GoldenPair)
 
     async def golden_queue(
-        self, *, domain: str | None = None, night_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        domain: str | None = None,
+        night_id: str | None = None,
+        access: Access = EVERYTHING,
+        limit: int = 1000,
     ) -> tuple[GoldenPair, ...]:
         """Golden pairs drawn for a spot check on which nobody has decided, newest first.
 
         Those that are not held are taught meanwhile.
         """
         body = GOLDEN_PAIRS.c.body
-        query = made(GOLDEN_PAIRS, None, limit, domain=domain, night_id=night_id).where(
+        query = made(GOLDEN_PAIRS, None, limit, access=access, domain=domain, night_id=night_id).where(
             or_(
                 GOLDEN_PAIRS.c.status == "waiting",
                 and_(GOLDEN_PAIRS.c.status == "approved", body["spot_check"].as_boolean()),
@@ -303,6 +318,11 @@ class NightStore:
             body["decided_by"].as_string().is_(None),
         )
         return await self._records(query, GoldenPair)
+
+    async def golden_pair(self, id: str) -> GoldenPair:
+        """The golden pair with this id. Raises UnknownGolden."""
+        async with self._database.begin() as connection:
+            return await _find_golden(connection, id)
 
     async def decide_golden(self, id: str, approved: bool, by: str) -> GoldenPair:
         """Stores a person's decision on the pair, in place of an earlier one. Raises UnknownGolden."""

@@ -7,6 +7,7 @@ does not exist for those without one.
 
 from collections.abc import Iterable
 
+from memory.errors import DomainClosed
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Citation
 
@@ -42,6 +43,14 @@ class Access(Record):
         """Whether it may add to a domain, teach it, and change its gaps."""
         return self.everything or domain not in self.closed or domain in self.writable
 
+    def require_write(self, domain: str) -> None:
+        """Raises DomainClosed unless it may write the domain."""
+        if not self.may_write(domain):
+            raise DomainClosed(
+                f"the domain {domain} is closed: an admin can open it to you with"
+                f" `nightschool grants add {self.owner} {domain} --write`"
+            )
+
     def may_quote(self, citations: Iterable[Citation]) -> bool:
         """Whether it may read all documents that these sentences are from."""
         return all(self.may_read(each.owner, each.domain or "") for each in citations)
@@ -63,14 +72,6 @@ class Access(Record):
     def shared(self, domain: str) -> "Access":
         """What the domain's nights may use: like `to_teach`, but nobody's private documents."""
         return self.to_teach(domain).model_copy(update={"owner": None})
-
-
-def closed_to(access: Access, domain: str) -> str:
-    """Why this caller may not write a domain, and what to do about it."""
-    return (
-        f"the domain {domain} is closed: an admin can open it to you with"
-        f" `nightschool grants add {access.owner} {domain} --write`"
-    )
 
 
 EVERYTHING = Access(everything=True)

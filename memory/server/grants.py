@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from cachetools import TTLCache
 from sqlalchemy import delete, select
@@ -12,6 +13,8 @@ from memory.database.tables import GRANTS
 from memory.errors import UnknownGrant
 from memory.records.access import Access
 from memory.records.base import Domain, Record
+from memory.server.audit import AuditLog
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.threads import moment
 
 CACHE_SECONDS = 5.0
@@ -31,11 +34,21 @@ class Grant(Record):
 class Grants:
     """The grants of one database."""
 
-    def __init__(self, database: Database, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        timer: Callable[[], float] = time.monotonic,
+        *,
+        audit_heads: Path | None = None,
+    ) -> None:
+        """`audit_heads` is the file of the audit log's hashes."""
         self._database = database
+        self._audit = AuditLog(database, audit_heads)
         self._cache: TTLCache[str, tuple[Grant, ...]] = TTLCache(maxsize=1, ttl=CACHE_SECONDS, timer=timer)
 
-    async def add(self, owner: str, domain: Domain, *, write: bool = False) -> tuple[Grant, bool]:
+    async def add(
+        self, owner: str, domain: Domain, *, write: bool = False, by: str = LOCAL_OPERATOR
+    ) -> tuple[Grant, bool]:
         """Grants the owner the domain, or changes its grant; also returns whether this closed the domain.
 
         Raises ValueError for an empty owner.
@@ -45,20 +58,26 @@ class Grants:
         now = self._database.now()
         grant = Grant(owner=owner, domain=domain, write=write, created_at=now)
         row = {"owner": owner, "domain": domain, "write": write, "created_at": now.timestamp()}
-        async with self._database.begin() as connection:
+        audited = self._audit.acting(
+            "grant.add", by=by, subject=domain, details={"owner": owner, "write": write}
+        )
+        async with audited, self._database.begin() as connection:
             known = await connection.execute(select(GRANTS.c.owner).where(GRANTS.c.domain == domain).limit(1))
             closed_now = known.first() is None
             await connection.execute(self._database.upsert(GRANTS).values(row))
         self._cache.clear()
         return grant, closed_now
 
-    async def remove(self, owner: str, domain: Domain, *, reopen: bool = False) -> bool:
+    async def remove(
+        self, owner: str, domain: Domain, *, reopen: bool = False, by: str = LOCAL_OPERATOR
+    ) -> bool:
         """Removes a grant; returns whether the domain is open now.
 
         Raises UnknownGrant, and ValueError for the last grant of a domain unless `reopen`: everybody would
         see what is shared in it.
         """
-        async with self._database.begin() as connection:
+        audited = self._audit.acting("grant.remove", by=by, subject=domain, details={"owner": owner})
+        async with audited, self._database.begin() as connection:
             rows = await connection.execute(
                 select(GRANTS.c.owner).where(GRANTS.c.domain == domain).with_for_update()
             )

@@ -14,6 +14,7 @@ from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.database.database import Database, open_database
+from memory.records.access import EVERYTHING
 from memory.server.runs import RunEvent, ThreadRun, ThreadRuns
 from tests.graphs.conftest import clock, eventually, runtime
 from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
@@ -153,7 +154,7 @@ async def test_a_process_that_closes_gives_its_runs_up_at_once(database: Databas
 
 async def test_a_run_that_has_ended_is_not_begun_again(opened: Open) -> None:
     async with opened() as executor:
-        accepted = await executor.graph_specs["chat"].validate_input("thread", LEMUR, {})
+        accepted = await executor.graph_specs["chat"].validate_input("thread", LEMUR, {}, EVERYTHING)
         run = await executor.start(
             RunSpec(
                 thread_id="thread",

@@ -21,6 +21,7 @@ from memory.database.database import open_database
 from memory.errors import UnknownCheckpoint
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
+from memory.records.access import EVERYTHING
 from memory.records.curricula import Curriculum
 from memory.records.runs import Job
 from tests.graphs.conftest import TRAINED, clock, eventually, runtime
@@ -72,7 +73,7 @@ async def chatted(executor: Executor) -> str:
         executor, None, owner=None, metadata={"graph_id": "chat"}, ttl=None, exist_ok=False
     )
     asked = await executor.graph_specs["chat"].validate_input(
-        thread.thread_id, {"messages": "What is a lemur?"}, {}
+        thread.thread_id, {"messages": "What is a lemur?"}, {}, EVERYTHING
     )
     await finished(executor, thread.thread_id, "chat", RunRequest(input=asked))
     return thread.thread_id

@@ -9,6 +9,7 @@ from memory.adapters.base import AdapterRegistry
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
+from memory.records.access import Access
 from memory.records.curricula import item_digest
 from memory.records.nights import Night
 
@@ -23,13 +24,14 @@ async def gather_report(
     log: InteractionLog,
     feedback: FeedbackStore,
     registry: AdapterRegistry,
+    access: Access,
 ) -> MorningReport:
-    """The report of a night by what it has stored so far.
+    """The report of a night by what it has stored so far; `access` is what the night may read.
 
     Turns that were deleted since, such as by retention, are missing: keep the report of a night that is done
     as its `summary`. Raises StoreUnavailable.
     """
-    turns = (await collect(log, feedback, night)).turns
+    turns = (await collect(log, feedback, night, access)).turns
     scores = await store.scores([turn.id for turn in turns])
     taught = {item_digest(each.question, each.answer) for each in await store.golden(domain=night.domain)}
     surprises = await store.surprises(night.domain)

@@ -121,10 +121,11 @@ async def forget_unit(unit: str, *, store: StatementStore, semantic: SemanticMem
 
     Facts go too whose statement a broken-off step did not store.
     """
-    sources = {statement_source(each.id) for each in await store.statements(unit=unit, limit=MAX_STATEMENTS)}
-    sources |= {fact.source for fact in await semantic.said(unit, limit=MAX_STATEMENTS)}
-    for source in sorted(sources):
-        await semantic.remove(source)
+    stated = await store.statements(unit=unit, limit=MAX_STATEMENTS)
+    sources = {(statement_source(each.id), each.domain) for each in stated}
+    sources |= {(fact.source, fact.domain) for fact in await semantic.said(unit, limit=MAX_STATEMENTS)}
+    for source, domain in sorted(sources):
+        await semantic.remove(source, domain=domain)
     return await store.delete_unit(unit, now)
 
 
@@ -208,7 +209,7 @@ def _settled(statements: Sequence[Statement], now: datetime) -> list[Statement]:
 async def _keep(statements: Sequence[Statement], store: StatementStore, semantic: SemanticMemory) -> None:
     """Writes the facts first, so that a step that was broken off writes them again."""
     for statement in statements:
-        await semantic.remove(statement_source(statement.id))
+        await semantic.remove(statement_source(statement.id), domain=statement.domain)
     await semantic.add([statement_fact(s) for s in statements if s.status == "current"])
     await store.save_statements(statements)
 

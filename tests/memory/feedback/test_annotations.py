@@ -10,6 +10,7 @@ import pytest
 from memory.database.database import Database, open_database
 from memory.errors import AnnotationItemTaken, UnknownAnnotationItem
 from memory.feedback.annotations import LEASE, Annotations, AnnotationTask, BatchProgress, ItemDiffers
+from memory.records.access import EVERYTHING
 from memory.records.feedback import AnnotationItem, Choice, Judgement
 from memory.records.interactions import LoggedMessage
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
@@ -60,7 +61,7 @@ def judgement(item_id: str, annotator: str = "ada", choice: Choice = "a", **fiel
 async def test_the_item_of_highest_priority_comes_first(annotations: Annotations) -> None:
     assert await annotations.add([item("low"), item("high", priority=5), item("middle", priority=2)]) == 3
     order = []
-    while (task := await annotations.next("ada", NOW)) is not None:
+    while (task := await annotations.next("ada", NOW, access=EVERYTHING)) is not None:
         order.append(task.item_id)
         await annotations.judge(judgement(task.item_id))
     assert order == ["high", "middle", "low"]
@@ -81,19 +82,22 @@ async def test_an_annotator_keeps_its_item_until_it_judges_releases_or_the_lease
     annotations: Annotations,
 ) -> None:
     await annotations.add([item("one"), item("two")])
-    first, again = await annotations.next("ada", NOW), await annotations.next("ada", NOW)
+    first, again = (
+        await annotations.next("ada", NOW, access=EVERYTHING),
+        await annotations.next("ada", NOW, access=EVERYTHING),
+    )
     assert first is not None
     assert first == again
     assert first.expires_at == NOW + timedelta(minutes=15)
-    other = await annotations.next("bob", NOW)
+    other = await annotations.next("bob", NOW, access=EVERYTHING)
     assert other is not None
     assert other.item_id != first.item_id
-    assert await annotations.next("cyd", NOW) is None
+    assert await annotations.next("cyd", NOW, access=EVERYTHING) is None
     await annotations.release(first.item_id, "ada")
-    taken = await annotations.next("cyd", NOW)
+    taken = await annotations.next("cyd", NOW, access=EVERYTHING)
     assert taken is not None
     assert taken.item_id == first.item_id
-    expired = await annotations.next("dan", LATER)
+    expired = await annotations.next("dan", LATER, access=EVERYTHING)
     assert expired is not None
     with pytest.raises(UnknownAnnotationItem):
         await annotations.release("nothing", "ada")
@@ -104,10 +108,10 @@ async def test_an_item_wants_as_many_judgements_as_it_says_and_each_by_another_a
 ) -> None:
     await annotations.add([item("one", annotators=2)])
     for annotator in ("ada", "bob"):
-        assert await annotations.next(annotator, NOW) is not None
-    assert await annotations.next("cyd", NOW) is None
+        assert await annotations.next(annotator, NOW, access=EVERYTHING) is not None
+    assert await annotations.next("cyd", NOW, access=EVERYTHING) is None
     await annotations.judge(judgement("one", "ada"))
-    assert await annotations.next("ada", NOW) is None, "it has judged the item"
+    assert await annotations.next("ada", NOW, access=EVERYTHING) is None, "it has judged the item"
     assert (await annotations.get("one")).status == "open"
     await annotations.judge(judgement("one", "bob", "b"))
     assert (await annotations.get("one")).status == "done"
@@ -116,10 +120,10 @@ async def test_an_item_wants_as_many_judgements_as_it_says_and_each_by_another_a
 
 async def test_a_skip_leaves_the_item_to_others_and_does_not_come_back(annotations: Annotations) -> None:
     await annotations.add([item("one")])
-    await annotations.next("ada", NOW)
+    await annotations.next("ada", NOW, access=EVERYTHING)
     await annotations.judge(judgement("one", "ada", "skip"))
-    assert await annotations.next("ada", NOW) is None
-    assert (await annotations.next("bob", NOW)) is not None
+    assert await annotations.next("ada", NOW, access=EVERYTHING) is None
+    assert (await annotations.next("bob", NOW, access=EVERYTHING)) is not None
     with pytest.raises(AnnotationItemTaken):
         await annotations.judge(judgement("one", "ada", "a"))
     await annotations.judge(judgement("one", "bob", "b"))
@@ -150,8 +154,8 @@ async def test_a_contradiction_replaces_the_judgement_while_the_item_is_open_and
 
 async def test_who_has_lost_the_lease_to_another_cannot_judge(annotations: Annotations) -> None:
     await annotations.add([item("one")])
-    await annotations.next("ada", NOW)
-    assert await annotations.next("bob", LATER) is not None
+    await annotations.next("ada", NOW, access=EVERYTHING)
+    assert await annotations.next("bob", LATER, access=EVERYTHING) is not None
     with pytest.raises(AnnotationItemTaken):
         await annotations.judge(judgement("one", "ada", created_at=LATER))
     await annotations.judge(judgement("one", "bob", created_at=LATER))
@@ -161,7 +165,7 @@ async def test_who_has_lost_the_lease_to_another_cannot_judge(annotations: Annot
 
 async def test_a_lease_that_expired_unclaimed_costs_no_judgement(annotations: Annotations) -> None:
     await annotations.add([item("one")])
-    await annotations.next("ada", NOW)
+    await annotations.next("ada", NOW, access=EVERYTHING)
     await annotations.judge(judgement("one", created_at=LATER))
     assert (await annotations.get("one")).status == "done"
 
@@ -176,13 +180,13 @@ async def test_twenty_annotators_at_once_never_hold_or_judge_more_than_is_wanted
 
     async def work(name: str) -> list[str]:
         seen: list[str] = []
-        while (task := await annotations.next(name, NOW)) is not None:
+        while (task := await annotations.next(name, NOW, access=EVERYTHING)) is not None:
             seen.append(task.item_id)
             await asyncio.sleep(0)
             await annotations.judge(judgement(task.item_id, name))
         return seen
 
-    tasks = await asyncio.gather(*(annotations.next(name, NOW) for name in names))
+    tasks = await asyncio.gather(*(annotations.next(name, NOW, access=EVERYTHING) for name in names))
     held = Counter(task.item_id for task in tasks if task is not None)
     assert max(held.values()) <= annotators
     assert held.total() == min(len(names), 10 * annotators), "no slot stays free while somebody waits"
@@ -201,7 +205,7 @@ async def test_gold_items_are_mixed_in_for_every_annotator_and_look_like_the_oth
 
     async def seen(name: str) -> list[AnnotationTask]:
         tasks: list[AnnotationTask] = []
-        while (task := await annotations.next(name, NOW)) is not None:
+        while (task := await annotations.next(name, NOW, access=EVERYTHING)) is not None:
             tasks.append(task)
             await annotations.judge(judgement(task.item_id, name))
         return tasks

@@ -1,0 +1,36 @@
+"""Names of documents: URLs, and paths of files below the folder that was ingested, never absolute ones."""
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from memory.errors import IngestError
+
+_URLS = ("http://", "https://")
+
+
+def is_url(source: str) -> bool:
+    """Whether the document is on the web."""
+    return source.startswith(_URLS)
+
+
+def source_of(file: Path, folder: Path) -> str:
+    """The name of a file in a folder: the folder's own name and the path below it, with slashes.
+
+    It is the same from every working directory, and tells nothing of where the folder is. A file that is
+    ingested by itself is named by the folder that it is in.
+    """
+    name = folder.expanduser().resolve().name
+    return (PurePosixPath(name) / file.relative_to(folder).as_posix()).as_posix()
+
+
+def checked_source(source: str) -> str:
+    """The name that a client gives a document. Raises IngestError unless it is a URL or a relative path."""
+    if is_url(source):
+        return source
+    path = PurePosixPath(source)
+    absolute = path.is_absolute() or bool(PureWindowsPath(source).drive) or source.startswith(("~", "\\"))
+    if absolute or ".." in path.parts or "://" in source:
+        raise IngestError(
+            f"{source}: a source is a URL (http:// or https://) or a relative path without `..`, such as"
+            " manuals/quickstart.md; it is shown wherever the document is cited"
+        )
+    return source
