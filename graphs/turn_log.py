@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from agent.engines.base import GREEDY
 from agent.feedback.logged_messages import logged_messages
 from agent.feedback.pseudonyms import pseudonym
 from agent.privacy.scrubbing import Scrubber
@@ -41,6 +42,7 @@ async def interaction_of(state: ChatState, runtime: Runtime) -> Interaction:
         unit=unit_of(state, runtime),
         owner=runtime.owner,
         latency_ms=(now - state["started_at"]).total_seconds() * 1000,
+        max_tokens=state.get("sampling", GREEDY).max_tokens,
         prompt_tokens=state["prompt_tokens"],
         completion_tokens=state["completion_tokens"],
         gap_id=state["gap_id"],

@@ -62,16 +62,19 @@ def from_model(
     routes: Routes,
     card: ModelCard,
     temperature: float = TEMPERATURE,
+    max_tokens: int | None = None,
     greedy_first: int | None = None,
 ) -> Answerer:
     """Answers of the adapter, or of the base model for None, sampled at the temperature.
 
-    With the seed `greedy_first` the answer is the model's greedy one, which represents another variant best.
+    `max_tokens` should be those of the served answer, so that the two are compared at the same limit. With
+    the seed `greedy_first` the answer is the model's greedy one, which represents another variant
+    best.
     """
 
     async def answer(messages: Sequence[BaseMessage], seed: int) -> str:
         greedy = seed == greedy_first
-        sampling = Sampling(temperature=0.0 if greedy else temperature, seed=seed)
+        sampling = Sampling(temperature=0.0 if greedy else temperature, seed=seed, max_tokens=max_tokens)
         prompt = prompt_messages(messages, card)
         reply = await ask_model(prompt, adapter, engine=engine, routes=routes, card=card, sampling=sampling)
         return reply.text

@@ -308,6 +308,7 @@ def _answerers(source: str, service: Service, seed: int) -> Callable[[Interactio
             engine=runtime.engine,
             routes=runtime.routes,
             card=runtime.card,
+            max_tokens=interaction.max_tokens,
             greedy_first=None if source == SAMPLED else seed,
         )
 

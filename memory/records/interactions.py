@@ -120,6 +120,8 @@ class Interaction(Record):
     """The experiment's variant that served the turn, if any."""
     latency_ms: float | None = None
     """From the start of the turn to its complete answer."""
+    max_tokens: int | None = None
+    """Tokens at which the caller wanted the answer to end, if it said so."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     gap_id: str | None = None

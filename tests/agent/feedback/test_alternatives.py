@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -66,10 +67,17 @@ async def test_the_whole_conversation_is_asked_again() -> None:
     assert says.asked == [([("system", "Be brief."), ("human", "Hi")], 0)]
 
 
-def model(engine: ScriptedEngine, name: str | None = None, *, greedy_first: int | None = None) -> Answerer:
+def model(engine: ScriptedEngine, name: str | None = None, **options: Any) -> Answerer:
     registry = VolatileAdapterRegistry([adapter("rust")])
     routes = Routes(registry, lambda digest: curriculum())
-    return from_model(name, engine=engine, routes=routes, card=card(), greedy_first=greedy_first)
+    return from_model(name, engine=engine, routes=routes, card=card(), **options)
+
+
+async def test_an_alternative_ends_at_the_limit_of_the_served_answer() -> None:
+    engine = ScriptedEngine({"Hi": Line(text="one two three four five")})
+    found = await find_alternative(SERVED, "sampled", model(engine, max_tokens=3), seed=3)
+    assert found is not None
+    assert found.text == "one two three"
 
 
 async def test_sampled_answers_differ_by_seed_and_another_variant_first_answers_greedily() -> None:

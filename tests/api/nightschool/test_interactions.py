@@ -37,6 +37,7 @@ async def test_a_turn_is_logged_whole(client: httpx.AsyncClient, runtime: Runtim
     assert turn["uncertainty"]["decision"] == "confident"
     assert turn["prompt_tokens"] == reply["usage"]["prompt_tokens"]
     assert turn["completion_tokens"] == reply["usage"]["completion_tokens"]
+    assert turn["max_tokens"] is None
     assert turn["latency_ms"] == 0
     assert turn["unit"] == pseudonym("ada", runtime.pseudonym_key)
 
