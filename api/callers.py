@@ -11,11 +11,18 @@ from memory.server.keys import LOCAL_OPERATOR, Scope
 
 GRAPH_SCOPES: dict[str, Scope] = {"learn": "learn", "night": "learn"}
 """Scopes of graphs; all others need `chat`."""
+ANSWER_SCOPES: dict[str, Scope] = {"learn": "approve"}
+"""Scopes of answers to interrupts, for graphs that ask for an approval."""
 
 
 def scope_of(graph_id: str) -> Scope:
     """The scope needed to run a graph or to use its threads."""
     return GRAPH_SCOPES.get(graph_id, "chat")
+
+
+def answer_scope_of(graph_id: str) -> Scope:
+    """The scope needed to answer a graph's interrupts."""
+    return ANSWER_SCOPES.get(graph_id, scope_of(graph_id))
 
 
 @dataclass(frozen=True)

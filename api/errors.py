@@ -25,13 +25,16 @@ from agent.errors import (
     PromptTooLong,
     TeacherError,
 )
+from api.rate_limits import RateLimited
 from memory.errors import (
     AdapterNotServable,
     AlreadyExists,
     AnnotationItemTaken,
     CorruptRecord,
+    DomainClosed,
     IngestError,
     NotApproved,
+    OwnApproval,
     StorageError,
     StoreUnavailable,
     ThreadBusy,
@@ -72,6 +75,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     PromptTooLong: (400, "context_length_exceeded"),
     ValueError: (400, "invalid_value"),
     Unauthorized: (401, "invalid_api_key"),
+    RateLimited: (429, "rate_limit_exceeded"),
     Forbidden: (403, "insufficient_scope"),
     UnknownAdapter: (404, "model_not_found"),
     UnknownRun: (404, "run_not_found"),
@@ -83,6 +87,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     UnknownThread: (404, "thread_not_found"),
     UnknownCron: (404, "cron_not_found"),
     UnknownGrant: (404, "grant_not_found"),
+    DomainClosed: (403, "domain_closed"),
     UnknownNight: (404, "night_not_found"),
     UnknownRevision: (404, "revision_not_found"),
     UnknownGolden: (404, "golden_pair_not_found"),
@@ -91,6 +96,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     AnnotationItemTaken: (409, "annotation_item_taken"),
     ThreadBusy: (409, "thread_busy"),
     NotTeachable: (409, "model_not_teachable"),
+    OwnApproval: (403, "own_approval"),
     NotApproved: (409, "not_approved"),
     AdapterNotServable: (409, "adapter_not_servable"),
     AdapterRefused: (409, "adapter_refused"),
@@ -146,11 +152,27 @@ def langgraph_errors(*statuses: int) -> dict[int | str, dict[str, object]]:
     return {status: {"model": Detail} for status in statuses}
 
 
-def reply(path: str, status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
-    """An error reply in the format of the path."""
-    headers = HEADERS.get(status)
+def reply(
+    path: str,
+    status: int,
+    code: str,
+    message: str,
+    param: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    close: bool = False,
+) -> JSONResponse:
+    """An error reply in the format of the path; `close` ends the connection, of which more may arrive."""
+    headers = {**HEADERS.get(status, {}), **(headers or {}), **({"Connection": "close"} if close else {})}
     body = Detail(detail=message) if path.startswith(LANGGRAPH) else _body(status, code, message, param)
     return JSONResponse(body.model_dump(), status_code=status, headers=headers)
+
+
+def reply_to(path: str, error: Exception, *, close: bool = False) -> JSONResponse:
+    """The reply to an error whose class, or one of its base classes, is in STATUS."""
+    status, body = error_reply(error)
+    headers = error.headers if isinstance(error, RateLimited) else None
+    return reply(path, status, str(body.error.code), body.error.message, headers=headers, close=close)
 
 
 def error_reply(error: Exception) -> tuple[int, ErrorReply]:
@@ -189,7 +211,8 @@ async def _handle_listed(request: Request, error: Exception) -> JSONResponse:
         log.warning("%s %s: %s", request.method, request.url.path, error)
     if body.error.code == "invalid_value" and request.url.path.startswith(LANGGRAPH):
         status = 422
-    return reply(request.url.path, status, str(body.error.code), body.error.message)
+    headers = error.headers if isinstance(error, RateLimited) else None
+    return reply(request.url.path, status, str(body.error.code), body.error.message, headers=headers)
 
 
 async def _handle_invalid(request: Request, error: Exception) -> JSONResponse:

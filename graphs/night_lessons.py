@@ -10,6 +10,7 @@ from agent.nights.preferences import night_preferences
 from agent.nights.statements.facts import conversation_passages
 from agent.nights.surprise import SurpriseItem, measure_losses, update_surprise, weights
 from agent.promotion import load_with_canary
+from graphs.night_approval import BY_ADMINS, teachable_pairs
 from graphs.night_step import StepContext, StepResult
 from graphs.state import Runtime
 from memory.errors import UnknownRun
@@ -50,7 +51,8 @@ async def surprise(work: StepContext) -> StepResult:
 async def hand_over(
     record: Curriculum | PreferenceSet, kind: JobKind, night: Night, context: Runtime
 ) -> Night:
-    """Queues the training job and notes it in the stored night; safe to repeat."""
+    """Queues the training job and notes it in the stored night; safe to repeat. Raises NotApproved."""
+    await context.approvals.require(record.digest, policy=context.approval)
     job = await context.outbox.submit(record, run_id=night.id)
     stored = await context.nights.night(night.id)
     stored = stored.model_copy(update={"handed_over": stored.handed_over | {kind: job.digest}})
@@ -69,11 +71,11 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         scorer = context.engine if isinstance(context.engine, EndingScorer) else None
         statements = (
             await context.nights.statements(domain=night.domain, status="current", limit=MAX_STATEMENTS)
-            if night.options.teach_statements
+            if night.options.teach_statements and context.approval == "auto"
             else ()
         )
         lesson = await night_curriculum(
-            await context.nights.golden(domain=night.domain),
+            await teachable_pairs(work),
             conversation_passages(statements),
             weights((await context.nights.surprises(night.domain)).values()),
             domain=night.domain,
@@ -88,6 +90,8 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         return lesson.curriculum, lesson.reason
     if not night.options.preferences:
         return None, "the night was started without preference training"
+    if context.approval == "human":
+        return None, BY_ADMINS
     if context.experiments is not None and await context.experiments.store.list(
         domain=night.domain, status="running"
     ):

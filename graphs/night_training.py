@@ -11,6 +11,7 @@ from agent.learning.forgetting import with_new_digest
 from agent.models.card import require_teachable
 from agent.nights.deployment import Deployment, decide_deployment, start_canary
 from agent.promotion import is_outdated, promote
+from graphs.night_approval import approve
 from graphs.night_lessons import hand_over, trainer_is_free, what_to_train
 from graphs.night_step import StepContext, StepResult
 from graphs.state import Runtime, Update
@@ -43,6 +44,7 @@ async def train(work: StepContext) -> StepResult:
             record, lines[kind] = await what_to_train(kind, work)
             if record is None:
                 continue
+            await approve(record, night, context)
             night = await hand_over(record, kind, night, context)
             figures[f"{kind}_pairs"] = len(record.pairs)
             work.say(f"{kind} {record.digest[:12]} is in the trainer's queue: {lines[kind]}")
@@ -96,6 +98,7 @@ async def deploy(work: StepContext) -> StepResult:
         if kind == "preferences":
             return _decided(work, f"another adapter went live while {adapter.name} was trained")
         lesson = with_new_digest(await context.outbox.curriculum(night.handed_over[kind]))
+        await context.approvals.renew(night.handed_over[kind], lesson.digest)
         await hand_over(lesson, kind, night, context)
         reason = "another adapter went live meanwhile, so the lesson is taught again on top of it"
         return _decided(work, reason, update=again)

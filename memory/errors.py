@@ -28,6 +28,7 @@ StorageError
 +-- UnknownRevision       no revision with this id exists, or not any more
 +-- UnknownGolden         no golden pair with this id exists
 +-- NotApproved           nothing outside the run says that this was verified and approved
+|   +-- OwnApproval       whoever asked for a run cannot approve it
 +-- WebhookFailed         a webhook could not be delivered
 """
 
@@ -118,6 +119,10 @@ class NotApproved(StorageError):
 
 class DomainClosed(StorageError):
     """The caller has no grant to write a closed domain."""
+
+
+class OwnApproval(NotApproved):
+    """Whoever asked for a run cannot approve it."""
 
 
 class UnknownCron(StorageError):

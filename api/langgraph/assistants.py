@@ -1,4 +1,7 @@
-"""Routes of assistants in LangGraph's format: graphs with options, and their versions and schemas."""
+"""Routes of assistants in LangGraph's format: graphs with options, and their versions and schemas.
+
+Built-in ones and those of admins are for everybody, and only admins change them; others are their owner's.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -6,7 +9,9 @@ from fastapi import Path, Query, Response
 from pydantic import Field
 
 from api.auth import CallerDep, require_scope
+from api.callers import Caller
 from api.compose import Service, ServiceDep
+from api.errors import Forbidden
 from api.langgraph.common import Body, Id, Limit, Offset, Select, langgraph_router, select_fields
 from api.langgraph.run_requests import ConfigBody
 from graphs.server import threads
@@ -80,7 +85,7 @@ class VersionChoice(Body):
 
 
 @router.post("/assistants", dependencies=[require_scope("learn")])
-async def create(body: AssistantCreate, service: ServiceDep) -> Json:
+async def create(body: AssistantCreate, service: ServiceDep, caller: CallerDep) -> Json:
     """Creates an assistant."""
     fields = AssistantFields(
         graph_id=body.graph_id,
@@ -92,14 +97,18 @@ async def create(body: AssistantCreate, service: ServiceDep) -> Json:
     )
     _check(fields, service)
     exist_ok = body.if_exists == "do_nothing"
-    assistant = await service.assistants.create(fields, assistant_id=body.assistant_id, exist_ok=exist_ok)
+    assistant = await service.assistants.create(
+        fields, owner=caller.owner, assistant_id=body.assistant_id, exist_ok=exist_ok
+    )
     return _reply(assistant)
 
 
 @router.post("/assistants/search")
-async def search(body: AssistantSearch, service: ServiceDep, response: Response) -> list[Json]:
+async def search(
+    body: AssistantSearch, service: ServiceDep, caller: CallerDep, response: Response
+) -> list[Json]:
     """Searches assistants. The header X-Pagination-Next holds the offset of the next page, if any."""
-    query = AssistantQuery(**body.model_dump(exclude={"select"}))
+    query = AssistantQuery(owner=caller.owner, **body.model_dump(exclude={"select"}))
     assistants = await service.assistants.search(query.model_copy(update={"limit": query.limit + 1}))
     if len(assistants) > query.limit:
         response.headers["X-Pagination-Next"] = str(query.offset + query.limit)
@@ -107,26 +116,29 @@ async def search(body: AssistantSearch, service: ServiceDep, response: Response)
 
 
 @router.post("/assistants/count")
-async def count(body: AssistantCount, service: ServiceDep) -> int:
+async def count(body: AssistantCount, service: ServiceDep, caller: CallerDep) -> int:
     """Counts assistants."""
-    return len(await service.assistants.search(AssistantQuery(**body.model_dump(), limit=0)))
+    query = AssistantQuery(owner=caller.owner, **body.model_dump(), limit=0)
+    return len(await service.assistants.search(query))
 
 
 @router.get("/assistants/{assistant_id}")
-async def show(assistant_id: AssistantId, service: ServiceDep) -> Json:
+async def show(assistant_id: AssistantId, service: ServiceDep, caller: CallerDep) -> Json:
     """One assistant, by its id or the name of its graph."""
-    return _reply(await service.assistants.get(assistant_id))
+    return _reply(await service.assistants.get(assistant_id, owner=caller.owner))
 
 
 @router.patch("/assistants/{assistant_id}", dependencies=[require_scope("learn")])
-async def amend(assistant_id: AssistantId, body: AssistantPatch, service: ServiceDep) -> Json:
+async def amend(
+    assistant_id: AssistantId, body: AssistantPatch, service: ServiceDep, caller: CallerDep
+) -> Json:
     """Changes an assistant by making a new version."""
     changes = {
         key: value
         for key, value in body.model_dump(mode="json", exclude_unset=True).items()
         if value is not None
     }
-    before = await service.assistants.get(assistant_id)
+    before = await _own(assistant_id, service, caller)
     _check(
         AssistantFields(
             **{key: changes.get(key, getattr(before, key)) for key in AssistantFields.model_fields}
@@ -141,7 +153,7 @@ async def delete(
     assistant_id: AssistantId, service: ServiceDep, caller: CallerDep, delete_threads: bool = False
 ) -> None:
     """Deletes an assistant, and with `delete_threads` its threads."""
-    assistant = await service.assistants.get(assistant_id)
+    assistant = await _own(assistant_id, service, caller)
     await service.assistants.delete(assistant_id)
     query = Search(owner=caller.owner, metadata={"assistant_id": assistant.assistant_id}, limit=100)
     while delete_threads and (batch := await service.executor.threads.search(query)):
@@ -149,8 +161,11 @@ async def delete(
 
 
 @router.post("/assistants/{assistant_id}/versions")
-async def list_versions(assistant_id: AssistantId, body: VersionSearch, service: ServiceDep) -> list[Json]:
+async def list_versions(
+    assistant_id: AssistantId, body: VersionSearch, service: ServiceDep, caller: CallerDep
+) -> list[Json]:
     """An assistant's versions, newest first."""
+    await service.assistants.get(assistant_id, owner=caller.owner)
     versions = await service.assistants.versions(
         assistant_id, metadata=body.metadata, limit=body.limit, offset=body.offset
     )
@@ -158,17 +173,23 @@ async def list_versions(assistant_id: AssistantId, body: VersionSearch, service:
 
 
 @router.post("/assistants/{assistant_id}/latest", dependencies=[require_scope("learn")])
-async def set_version(assistant_id: AssistantId, body: VersionChoice, service: ServiceDep) -> Json:
+async def set_version(
+    assistant_id: AssistantId, body: VersionChoice, service: ServiceDep, caller: CallerDep
+) -> Json:
     """Makes a version the current one."""
+    await _own(assistant_id, service, caller)
     return _reply(await service.assistants.set_version(assistant_id, body.version))
 
 
 @router.get("/assistants/{assistant_id}/graph")
 async def graph(
-    assistant_id: AssistantId, service: ServiceDep, xray: Annotated[bool | int, Query(le=10)] = False
+    assistant_id: AssistantId,
+    service: ServiceDep,
+    caller: CallerDep,
+    xray: Annotated[bool | int, Query(le=10)] = False,
 ) -> Json:
     """The graph's nodes and edges, for drawing."""
-    drawn = (await _graph_spec(assistant_id, service)).graph.get_graph(xray=xray)
+    drawn = (await _graph_spec(assistant_id, service, caller)).graph.get_graph(xray=xray)
     nodes = [
         {"id": node.id, "type": "runnable", "data": {"name": node.name}} for node in drawn.nodes.values()
     ]
@@ -176,9 +197,9 @@ async def graph(
 
 
 @router.get("/assistants/{assistant_id}/schemas")
-async def schemas(assistant_id: AssistantId, service: ServiceDep) -> Json:
+async def schemas(assistant_id: AssistantId, service: ServiceDep, caller: CallerDep) -> Json:
     """JSON schemas of the graph's input, output, state and options."""
-    graph_spec = await _graph_spec(assistant_id, service)
+    graph_spec = await _graph_spec(assistant_id, service, caller)
     state = graph_spec.graph.get_output_jsonschema()
     return {
         "graph_id": graph_spec.name,
@@ -191,22 +212,34 @@ async def schemas(assistant_id: AssistantId, service: ServiceDep) -> Json:
 
 
 @router.get("/assistants/{assistant_id}/subgraphs")
-async def subgraphs(assistant_id: AssistantId, service: ServiceDep, recurse: bool = False) -> Json:
+async def subgraphs(
+    assistant_id: AssistantId, service: ServiceDep, caller: CallerDep, recurse: bool = False
+) -> Json:
     """The graph's subgraphs: always none."""
-    await _graph_spec(assistant_id, service)
+    await _graph_spec(assistant_id, service, caller)
     return {}
 
 
 @router.get("/assistants/{assistant_id}/subgraphs/{namespace}")
 async def subgraph(
-    assistant_id: AssistantId, namespace: str, service: ServiceDep, recurse: bool = False
+    assistant_id: AssistantId, namespace: str, service: ServiceDep, caller: CallerDep, recurse: bool = False
 ) -> Json:
     """A subgraph by its namespace: always none."""
-    return await subgraphs(assistant_id, service, recurse)
+    return await subgraphs(assistant_id, service, caller, recurse)
 
 
-async def _graph_spec(name: str, service: Service) -> GraphSpec:
-    return service.executor.graph_specs[(await service.assistants.get(name)).graph_id]
+async def _graph_spec(name: str, service: Service, caller: Caller) -> GraphSpec:
+    return service.executor.graph_specs[(await service.assistants.get(name, owner=caller.owner)).graph_id]
+
+
+async def _own(name: str, service: Service, caller: Caller) -> Assistant:
+    """The assistant, which the caller may change. Raises UnknownAssistant, and Forbidden for a shared one."""
+    assistant = await service.assistants.get(name, owner=caller.owner)
+    if caller.owner is not None and assistant.owner != caller.owner:
+        raise Forbidden(
+            f"assistant {name} is everybody's, so only an admin's key may change it: make one of your own"
+        )
+    return assistant
 
 
 def _check(fields: AssistantFields, service: Service) -> None:
@@ -220,7 +253,7 @@ def _check(fields: AssistantFields, service: Service) -> None:
 
 
 def _reply(assistant: Assistant) -> Json:
-    return assistant.model_dump(mode="json")
+    return assistant.model_dump(mode="json", exclude={"owner"})
 
 
 def _edge(edge: Any) -> Json:

@@ -52,6 +52,7 @@ class CronBody(CronSchedule, RunBody):
     checkpoint: None = None
     checkpoint_id: None = None
     on_completion: None = None
+    command: None = None
     if_not_exists: Literal["reject"] = "reject"
 
     @field_validator("schedule")

@@ -6,9 +6,10 @@ import uuid
 from dataclasses import dataclass
 
 from agent.errors import AgentError
-from api.callers import Caller, scope_of
+from api.callers import Caller, answer_scope_of, scope_of
 from api.langgraph.common import requested_checkpoint
 from api.langgraph.run_requests import RunBody
+from api.rate_limits import RateLimited, RateLimits
 from graphs.server import threads
 from graphs.server.executor import Executor
 from graphs.server.run_spec import RunSpec
@@ -31,14 +32,17 @@ class RunService:
     assistants: Assistants
     webhooks: Webhooks | None
     """None if the service has no secret to sign them with."""
+    rate_limits: RateLimits
 
     async def start(
         self, caller: Caller, body: RunBody, thread_id: str | None, *, run_id: str | None = None
     ) -> ThreadRun:
-        """Queues the run. Raises Forbidden and what `Executor.start` and `GraphSpec.validate_input` raise."""
+        """Queues the run. Raises Forbidden, RateLimited and what `Executor.start` and `GraphSpec.validate_input` raise."""
         stateless = thread_id is None
         thread_id = thread_id or run_id or str(uuid.uuid4())
         assistant, accepted = await self.check(caller, body, thread_id)
+        if scope_of(assistant.graph_id) == "learn":
+            await self.rate_limits.spend("learn_runs", caller.owner)
         create = stateless or body.if_not_exists == "create"
         checkpoint_id = requested_checkpoint(thread_id, body.checkpoint, body.checkpoint_id)
         if stateless and checkpoint_id is not None:
@@ -59,6 +63,7 @@ class RunService:
                 metadata=body.config.metadata | body.metadata,
                 create_thread=create,
                 owner=caller.owner,
+                asked_by=caller.name,
                 delay_seconds=body.after_seconds,
                 run_id=run_id,
             )
@@ -70,8 +75,10 @@ class RunService:
         Raises ValueError, Forbidden, UnknownThread for a thread of another owner, and what
         `GraphSpec.validate_input` raises.
         """
-        assistant = await self.assistants.recent(body.assistant_id)
+        assistant = await self.assistants.recent(body.assistant_id, owner=caller.owner)
         caller.require(scope_of(assistant.graph_id))
+        if body.command is not None and body.command.record.answers:
+            caller.require(answer_scope_of(assistant.graph_id))
         if not await self.executor.threads.open_to(caller.owner, thread_id):
             raise unknown(thread_id)
         await self._check_webhook(body.webhook)
@@ -109,11 +116,11 @@ class RunService:
             )
         except AlreadyExists:
             return
-        except (ValueError, StorageError, AgentError) as error:
+        except (ValueError, StorageError, AgentError, RateLimited) as error:
             log.error("cron %s: its run was refused: %s", cron_id, error)
 
-    async def send_webhook(self, url: str, message_id: str, body: str) -> None:
-        """Sends a webhook. Raises WebhookFailed."""
+    async def send_webhook(self, url: str, message_id: str, body: str, owner: str | None) -> None:
+        """Sends a webhook, signed with the owner's secret. Raises WebhookFailed."""
         assert self.webhooks is not None, "runs with a webhook are refused without a secret"
         try:
             address = await asyncio.to_thread(self.webhooks.check, url)
@@ -122,7 +129,7 @@ class RunService:
         except ValueError as error:
             log.error("webhook %s is not sent: %s", message_id, error)
             return
-        await self.webhooks.send(url, message_id, body, address)
+        await self.webhooks.send(url, message_id, body, address, owner=owner)
 
     async def _check_webhook(self, url: str | None) -> None:
         if url is None:

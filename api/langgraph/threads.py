@@ -6,6 +6,7 @@ from fastapi import Header, Query, Response
 from pydantic import Field
 
 from api.auth import CallerDep, has_access
+from api.callers import Caller, scope_of
 from api.compose import ServiceDep
 from api.langgraph.common import (
     Body,
@@ -131,6 +132,7 @@ class HistoryQuery(Body):
 @router.post("/threads")
 async def create(body: ThreadCreate, service: ServiceDep, caller: CallerDep) -> Json:
     """Creates a thread."""
+    _require_graph(body.metadata, caller)
     thread = await threads.create(
         service.executor,
         body.thread_id,
@@ -183,9 +185,14 @@ async def show(thread_id: ThreadId, service: ServiceDep, include: Literal["ttl"]
     responses={204: {"description": "Changed; the reply with `Prefer: return=minimal`."}},
 )
 async def amend(
-    thread_id: ThreadId, body: ThreadPatch, service: ServiceDep, prefer: Annotated[str, Header()] = ""
+    thread_id: ThreadId,
+    body: ThreadPatch,
+    service: ServiceDep,
+    caller: CallerDep,
+    prefer: Annotated[str, Header()] = "",
 ) -> Any:
     """Changes a thread; merges metadata."""
+    _require_graph(body.metadata, caller)
     ttl = body.ttl.record if body.ttl else None
     thread = await service.executor.threads.amend(thread_id, metadata=body.metadata, ttl=ttl)
     return Response(status_code=204) if prefer == "return=minimal" else thread_reply(thread)
@@ -277,3 +284,9 @@ async def recent(
 ) -> list[Json]:
     """A thread's latest states, newest first."""
     return await history(thread_id, HistoryQuery(limit=limit), service)
+
+
+def _require_graph(metadata: Json, caller: Caller) -> None:
+    """Raises Forbidden for the thread of a graph that the caller may not run."""
+    if "graph_id" in metadata:
+        caller.require(scope_of(str(metadata["graph_id"])))

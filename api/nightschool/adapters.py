@@ -85,5 +85,7 @@ async def forget(request: ForgetRequest, service: ServiceDep, caller: CallerDep)
     details = {"domain": request.domain}
     audit = service.runtime.audit
     async with audit.acting("lesson.forget", by=caller.name, subject=digest, details=details):
-        run_id = await service.learn_runs.forget(request.domain, digest, because=request.reason)
+        run_id = await service.learn_runs.forget(
+            request.domain, digest, because=request.reason, asked_by=caller.name
+        )
     return run_accepted(run_id)

@@ -51,7 +51,9 @@ async def start(request: StartRequest, service: ServiceDep, caller: CallerDep, a
     spec = service.executor.graph_specs[GRAPH]
     values = request.model_dump(mode="json", exclude_none=True)
     accepted = await spec.validate_input(night_id, values, {}, access)
-    await spec.initial_state(night_id, accepted, streamed=False)  # stores the night, or refuses it
+    await spec.initial_state(
+        night_id, accepted, asked_by=caller.name, streamed=False
+    )  # stores the night, or refuses it
     await service.executor.start(
         RunSpec(
             thread_id=night_id,
@@ -60,6 +62,7 @@ async def start(request: StartRequest, service: ServiceDep, caller: CallerDep, a
             request=RunRequest(input=accepted),
             create_thread=True,
             owner=caller.owner,
+            asked_by=caller.name,
         )
     )
     return await service.runtime.nights.night(night_id)

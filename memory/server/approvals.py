@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database.database import Database
 from memory.database.tables import APPROVALS, VERIFICATIONS
-from memory.errors import NotApproved
+from memory.errors import NotApproved, OwnApproval
 from memory.outbox.approvals import ApprovalSigner
 from memory.records.approvals import Act, ApprovalPolicy, ApprovalRecord
 from memory.records.base import Digest
@@ -41,11 +41,11 @@ class Approvals:
     async def record(self, approval: ApprovalRecord) -> None:
         """Records an approval; safe to repeat. The first one counts, but a person's replaces the policy's.
 
-        Raises NotApproved for teaching what was never verified, and for a person who asked for the run; where
-        authentication is off, there is only one person.
+        Raises NotApproved for teaching what was never verified, and OwnApproval for a person who asked for
+        the run; where authentication is off, there is only one person.
         """
         if approval.policy == "human" and approval.approved_by == approval.asked_by != LOCAL_OPERATOR:
-            raise NotApproved(f"{approval.asked_by} asked for this run: the owner of another key must decide")
+            raise OwnApproval(f"{approval.asked_by} asked for this run: the owner of another key must decide")
         signature = await asyncio.to_thread(self._signer.sign, approval) if self._signer else None
         async with self._database.begin() as connection:
             await _record(self._database, connection, approval, signature)

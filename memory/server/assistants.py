@@ -1,4 +1,4 @@
-"""Assistants in the relational store: named, versioned configurations of a graph."""
+"""Assistants in the relational store: named, versioned configurations of a graph, with owners."""
 
 import uuid
 from collections.abc import Sequence
@@ -43,14 +43,22 @@ class Assistant(AssistantFields):
     """One version of an assistant."""
 
     assistant_id: str
+    owner: str | None = None
+    """None for built-in ones and those of admins, which everybody sees and only admins change."""
     version: int
     created_at: datetime
     updated_at: datetime
+
+    def visible_to(self, owner: str | None) -> bool:
+        """Whether this owner may use it; None is an admin, who may use all."""
+        return owner is None or self.owner in (None, owner)
 
 
 class AssistantQuery(Record):
     """Filters, order and page of an assistant search."""
 
+    owner: str | None = None
+    """Only those visible to this owner; None for all."""
     metadata: Json = {}
     graph_id: str | None = None
     name: str | None = None
@@ -76,37 +84,46 @@ class Assistants:
             await self.create(fields, assistant_id=assistant_id, exist_ok=True)
 
     async def create(
-        self, fields: AssistantFields, *, assistant_id: str | None = None, exist_ok: bool = False
+        self,
+        fields: AssistantFields,
+        *,
+        owner: str | None = None,
+        assistant_id: str | None = None,
+        exist_ok: bool = False,
     ) -> Assistant:
-        """Creates an assistant, or returns the existing one if `exist_ok`. Raises AlreadyExists."""
+        """Creates an assistant, or returns the owner's existing one if `exist_ok`. Raises AlreadyExists."""
         now = self._database.now().timestamp()
         id = assistant_id or str(uuid.uuid4())
         try:
             async with self._database.begin() as connection:
-                row = {"id": id, "created_at": now, "updated_at": now, "version": 1}
+                row = {"id": id, "created_at": now, "updated_at": now, "version": 1, "owner": owner}
                 await connection.execute(insert(ASSISTANTS).values(row))
                 await connection.execute(insert(ASSISTANT_VERSIONS).values(_version_row(id, 1, now, fields)))
         except IntegrityError:
-            if not exist_ok:
+            existing = await self._find(id)
+            if not exist_ok or existing is None or not existing.visible_to(owner):
                 raise AlreadyExists(
-                    f"assistant {id} already exists: send if_exists=do_nothing to use it"
+                    f"assistant {id} already exists: send if_exists=do_nothing to use your own, or another id"
                 ) from None
         return await self.get(id)
 
-    async def get(self, name: str) -> Assistant:
-        """The assistant with this id, or the built-in one of this graph. Raises UnknownAssistant."""
-        rows = await self._rows(_select_current().where(ASSISTANTS.c.id == self._shipped.get(name, name)))
-        if not rows:
-            raise UnknownAssistant(
-                f"no assistant {name}: the built-in ones are {', '.join(sorted(self._shipped))}"
-            )
-        return _assistant(rows[0])
+    async def get(self, name: str, *, owner: str | None = None) -> Assistant:
+        """The assistant with this id, or the built-in one of this graph.
 
-    async def recent(self, name: str) -> Assistant:
-        """The assistant as it was at most CACHE_SECONDS ago, for runs. Raises UnknownAssistant."""
+        Raises UnknownAssistant, also for one that the owner does not see; None sees all.
+        """
+        assistant = await self._find(name)
+        if assistant is None or not assistant.visible_to(owner):
+            raise self._unknown(name)
+        return assistant
+
+    async def recent(self, name: str, *, owner: str | None = None) -> Assistant:
+        """The assistant as it was at most CACHE_SECONDS ago, for runs. Raises what `get` raises."""
         assistant = self._recent.get(name)
         if assistant is None:
             assistant = self._recent[name] = await self.get(name)
+        if not assistant.visible_to(owner):
+            raise self._unknown(name)
         return assistant
 
     async def update(self, name: str, changes: Json) -> Assistant:
@@ -171,7 +188,8 @@ class Assistants:
         matching = [
             assistant
             for assistant in map(_assistant, await self._rows(_select_current()))
-            if contains(assistant.metadata, query.metadata)
+            if assistant.visible_to(query.owner)
+            and contains(assistant.metadata, query.metadata)
             and query.graph_id in (None, assistant.graph_id)
             and (query.name is None or query.name.lower() in assistant.name.lower())
         ]
@@ -179,6 +197,15 @@ class Assistants:
             key=lambda a: (getattr(a, query.sort_by), a.assistant_id), reverse=query.sort_order == "desc"
         )
         return tuple(matching[query.offset : query.offset + query.limit if query.limit else None])
+
+    async def _find(self, name: str) -> Assistant | None:
+        rows = await self._rows(_select_current().where(ASSISTANTS.c.id == self._shipped.get(name, name)))
+        return _assistant(rows[0]) if rows else None
+
+    def _unknown(self, name: str) -> UnknownAssistant:
+        return UnknownAssistant(
+            f"no assistant {name}: the built-in ones are {', '.join(sorted(self._shipped))}"
+        )
 
     async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         async with self._database.begin() as connection:
@@ -192,6 +219,7 @@ def _select_versions() -> Select[Any]:
         ASSISTANTS.c.id,
         ASSISTANTS.c.created_at,
         ASSISTANTS.c.updated_at,
+        ASSISTANTS.c.owner,
         ASSISTANT_VERSIONS.c.version,
         ASSISTANT_VERSIONS.c.body,
     )
@@ -211,6 +239,7 @@ def _version_row(assistant_id: str, version: int, now: float, fields: AssistantF
 def _assistant(row: RowMapping) -> Assistant:
     return Assistant(
         assistant_id=row["id"],
+        owner=row["owner"],
         version=row["version"],
         created_at=moment(row["created_at"]),
         updated_at=moment(row["updated_at"]),
