@@ -173,6 +173,38 @@ class Settings(BaseSettings):
         description="Address of a Ray cluster, or `local`, for `make bench-night PARTS=scale`. Nights do not"
         " use it yet: they work in the api's process.",
     )
+    document_seconds: float = Field(
+        300.0, gt=0, description="Seconds after which ingest gives up a document that it is still reading."
+    )
+    document_passages: int = Field(
+        10_000, ge=1, description="Most passages of a document; 5 MB of prose have about 7,000."
+    )
+    api_connections: int = Field(
+        800,
+        ge=0,
+        description="Most open connections to the api; further ones are closed at once. 0: no limit.",
+    )
+    rate_concurrent: int = Field(
+        200, ge=0, description="Most requests in progress of one owner of API keys. 0: no limit."
+    )
+    rate_requests: int = Field(
+        6_000, ge=0, description="Most requests a minute of one owner of API keys. 0: no limit."
+    )
+    rate_tokens: int = Field(
+        10_000_000,
+        ge=0,
+        description="Most tokens a minute, of prompts and answers, of one owner of API keys. 0: no limit.",
+    )
+    rate_learn_runs: int = Field(
+        1_000,
+        ge=0,
+        description="Most learn runs and nights a day that one owner of API keys starts. 0: no limit.",
+    )
+    rate_ingest_bytes: int = Field(
+        1_000_000_000,
+        ge=0,
+        description="Most bytes of documents a day of one owner of API keys. 0: no limit.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of log messages shown."
     )

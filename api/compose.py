@@ -173,6 +173,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         teacher, judge, teacher_answers = await _teachers(settings, stack)
         rate_limits = RateLimits.of(settings)
         runtime = Runtime(
+            count_tokens=rate_limits.count_tokens,
             engine=engine,
             episodic=episodic,
             semantic=semantic,
@@ -211,7 +212,13 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
         server = await stack.enter_async_context(
             open_server(
-                runtime, saver, settings.runs_url, _webhooks(settings), graphs, {"old chat turns": retention}
+                runtime,
+                saver,
+                settings.runs_url,
+                _webhooks(settings),
+                graphs,
+                {"old chat turns": retention},
+                rate_limits,
             )
         )
         server.executor.loops.start(
@@ -277,18 +284,22 @@ async def open_server(
     webhooks: Webhooks | None = None,
     graphs: Graphs = shipped_graphs,
     periodic_tasks: Mapping[str, PeriodicTask] = NO_TASKS,
+    rate_limits: RateLimits | None = None,
 ) -> AsyncIterator[Server]:
     """Opens the server and continues unfinished runs.
 
-    `url` is the SQLAlchemy URL of DBOS's tables and the process leases. Raises StoreUnavailable.
+    `rate_limits` are those of learn runs; none by default. `url` is the SQLAlchemy URL of DBOS's tables and the process leases. Raises StoreUnavailable.
     """
     graph_specs = graphs(runtime, saver)
     assistants = Assistants(runtime.database, [spec.name for spec in graph_specs])
     await assistants.create_shipped()
     crons = Crons(runtime.database)
 
+    def run_service_on(executor: Executor) -> RunService:
+        return RunService(executor, assistants, webhooks, rate_limits or RateLimits())
+
     def make_senders(executor: Executor) -> tuple[SendWebhook, FireCron]:
-        run_service = RunService(executor, assistants, webhooks)
+        run_service = run_service_on(executor)
         return run_service.send_webhook, partial(run_service.fire_cron, crons=crons)
 
     tasks = {"expired threads": threads.expire} | periodic_tasks
@@ -299,7 +310,7 @@ async def open_server(
         yield Server(
             executor=executor,
             assistants=assistants,
-            run_service=RunService(executor, assistants, webhooks),
+            run_service=run_service_on(executor),
             crons=crons,
             learn_runs=learn_runs,
         )

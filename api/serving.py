@@ -11,6 +11,7 @@ import uvloop
 from agent.settings import Settings
 from api.app import create_app
 from api.compose import Graphs, open_service, shipped_graphs
+from api.connections import with_limit
 
 
 def serve(settings: Settings, graphs: Graphs = shipped_graphs) -> None:
@@ -29,6 +30,8 @@ async def _serve(settings: Settings, graphs: Graphs) -> None:
                 create_app(settings, opener=lambda _: nullcontext(service)),
                 host=settings.api_host,
                 port=settings.api_port,
+                http=with_limit(settings.api_connections),
+                ws="none",
                 log_level=settings.log_level,
                 access_log=settings.log_level == "debug",
                 timeout_graceful_shutdown=2,

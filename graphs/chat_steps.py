@@ -308,6 +308,8 @@ async def open_gap(state: ChatState, runtime: Injected[Runtime]) -> Update:
 async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
     """Logs the turn, unless it must not be stored, and adds its answer to the messages; safe to repeat."""
     context = runtime.context
+    if context.count_tokens is not None:
+        await context.count_tokens(context.owner, state["prompt_tokens"] + state["completion_tokens"])
     if state.get("store", True):
         await context.interactions.save(await interaction_of(state, context))
     message = AIMessage(

@@ -120,6 +120,9 @@ class RequestedLimits(Record):
 
 NO_OWN_LIMITS = RequestedLimits()
 
+CountTokens = Callable[[str | None, int], Awaitable[None]]
+"""Called with the owner and the tokens of each turn."""
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -179,6 +182,8 @@ class Runtime:
     """How nights start learn runs; None where they cannot."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """How nights wait, in seconds."""
+    count_tokens: CountTokens | None = None
+    """Counts the tokens of a turn against its owner's rate limit; None where there is none."""
     audit_heads: Path | None = None
     """File of the audit log's hashes; None for none."""
 

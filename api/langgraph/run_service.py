@@ -37,7 +37,10 @@ class RunService:
     async def start(
         self, caller: Caller, body: RunBody, thread_id: str | None, *, run_id: str | None = None
     ) -> ThreadRun:
-        """Queues the run. Raises Forbidden, RateLimited and what `Executor.start` and `GraphSpec.validate_input` raise."""
+        """Queues the run.
+
+        Raises Forbidden, RateLimited and what `Executor.start` and `GraphSpec.validate_input` raise.
+        """
         stateless = thread_id is None
         thread_id = thread_id or run_id or str(uuid.uuid4())
         assistant, accepted = await self.check(caller, body, thread_id)

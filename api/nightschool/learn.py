@@ -83,6 +83,7 @@ class CancelRequest(BaseModel):
 @router.post("/v1/learn", status_code=202, responses=openai_errors(400, 404, 409, 413, 422, 503))
 async def start(request: LearnInput, service: ServiceDep, caller: CallerDep) -> RunAccepted:
     """Starts a learn run and returns at once."""
+    await service.rate_limits.spend("learn_runs", caller.owner)
     return run_accepted(await service.learn_runs.start(request, owner=caller.owner))
 
 

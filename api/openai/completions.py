@@ -21,13 +21,15 @@ from agent.engines.base import Engine, FinishReason, Reply, TextCompleter, Token
 from agent.errors import AgentError, PromptTooLong
 from agent.promotion import load_with_canary
 from api.auth import CallerDep
-from api.compose import Service, ServiceDep
+from api.compose import ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
 from api.errors import error_reply, openai_errors
 from api.limits import reject_nul
 from api.openai.chat import PING_SECONDS, event
 from api.openai.replies import Usage
 from api.openai.requests import SamplingFields
+from api.rate_limits import RateLimits
+from graphs.state import Runtime
 from memory.errors import StorageError
 
 router = APIRouter(tags=["chat"], dependencies=[Depends(reject_nul)])
@@ -99,7 +101,7 @@ async def continue_text(
         base_name=runtime.base_name,
         access=runtime.access,
     )
-    parts = in_own_task(_parts(request, route.adapter, service))
+    parts = in_own_task(_parts(request, route.adapter, runtime, service.rate_limits))
     part = await cancel_on_disconnect(http, anext(parts))
     empty = TextCompletion(
         id=f"cmpl-{uuid.uuid4().hex}",
@@ -121,13 +123,12 @@ async def continue_text(
 
 
 async def _parts(
-    request: CompletionRequest, adapter: str | None, service: Service
+    request: CompletionRequest, adapter: str | None, runtime: Runtime, rate_limits: RateLimits
 ) -> AsyncGenerator[Token | Reply, None]:
     """The tokens of the continuation, then the whole reply.
 
     Raises ValueError if the engine only supports chat, PromptTooLong, and what the engine raises.
     """
-    runtime = service.runtime
     engine: Engine = runtime.engine
     if not isinstance(engine, TextCompleter):
         raise ValueError("this engine supports only chat: set NIGHTSCHOOL_ENGINE=vllm for text completions")
@@ -142,6 +143,8 @@ async def _parts(
         await load_with_canary(await runtime.routes.servable(adapter), engine=engine)
     async with aclosing(engine.complete(_prompt(request), adapter=adapter, sampling=sampling)) as parts:
         async for part in parts:
+            if isinstance(part, Reply):
+                await rate_limits.count_tokens(runtime.owner, _usage(part).total_tokens)
             yield part
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.chat.routing import AUTO
 from agent.errors import PromptTooLong
+from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from memory.embedding.embedder import Embedder, Vectors
@@ -63,7 +64,7 @@ class Embeddings(BaseModel):
 
 
 @router.post("/v1/embeddings", responses=openai_errors(400, 404, 413, 422, 503))
-async def embed(request: EmbeddingsRequest, service: ServiceDep) -> Embeddings:
+async def embed(request: EmbeddingsRequest, service: ServiceDep, caller: CallerDep) -> Embeddings:
     """Embeds texts with the model that the service's own memory uses."""
     embedder = service.embedder
     if request.model not in (AUTO, embedder.name):
@@ -78,6 +79,7 @@ async def embed(request: EmbeddingsRequest, service: ServiceDep) -> Embeddings:
                 limit = f"{embedder.name} reads at most {embedder.max_tokens}"
                 raise PromptTooLong(f"input {index} has {length} tokens, and {limit}: split it")
         vectors = await _vectors(embedder, texts)
+    await service.rate_limits.count_tokens(caller.owner, sum(lengths))
     return Embeddings(
         data=[
             Embedding(index=index, embedding=_encoded(vector, request.encoding_format))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,8 @@ from agent.loops import Loops
 from agent.settings import Settings
 from api.app import create_app
 from api.compose import Server, Service, open_server
+from api.connections import with_limit
+from api.rate_limits import RateLimits
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
@@ -55,17 +58,18 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
         settings: Settings, served_runtime: Runtime, learning: bool, embedder: Embedder
     ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
+            limits = RateLimits.of(settings)
             items = cast(Any, None)
             server = Server(*[cast(Any, None)] * 5)
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
                 server = await stack.enter_async_context(
-                    open_server(served_runtime, saver, settings.runs_url)
+                    open_server(served_runtime, saver, settings.runs_url, rate_limits=limits)
                 )
                 items = await stack.enter_async_context(open_item_store(settings.store_url, embedder))
             yield Service(
                 settings=settings,
-                runtime=served_runtime,
+                runtime=replace(served_runtime, count_tokens=limits.count_tokens),
                 chat=compiled_chat(),
                 executor=server.executor,
                 loops=server.executor.loops if learning else Loops(),
@@ -81,6 +85,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 items=items,
                 model_folder=TINY,
                 ingest_lock=asyncio.Lock(),
+                rate_limits=limits,
                 embedding_lock=asyncio.Lock(),
             )
 
@@ -124,7 +129,10 @@ def listen(build: Callable[..., FastAPI]) -> Listen:
     async def listening(*runtime: Runtime, **changed: Any) -> AsyncIterator[str]:
         with socket.socket() as door:
             door.bind(("127.0.0.1", 0))
-            server = uvicorn.Server(uvicorn.Config(build(*runtime, **changed), log_level="warning"))
+            http = with_limit(changed.get("api_connections", 0))
+            server = uvicorn.Server(
+                uvicorn.Config(build(*runtime, **changed), http=http, ws="none", log_level="warning")
+            )
             serving = asyncio.create_task(server.serve(sockets=[door]))
             while not server.started:
                 assert not serving.done(), "the server did not start"

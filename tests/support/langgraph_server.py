@@ -13,6 +13,7 @@ import uvicorn
 from agent.settings import Settings
 from api.app import create_app
 from api.compose import Service, open_server
+from api.rate_limits import RateLimits
 from graphs import chat as chatting
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
@@ -54,6 +55,7 @@ async def open_fakes(
             embedder=HashingEmbedder(),
             items=items,
             ingest_lock=asyncio.Lock(),
+            rate_limits=RateLimits(),
             embedding_lock=asyncio.Lock(),
         )
 
