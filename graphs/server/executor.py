@@ -21,7 +21,6 @@ from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_expo
 from agent.loops import Loop, Loops, do_all
 from graphs.server import serialization
 from graphs.server.background_jobs import (
-    RETENTION,
     BackgroundJobs,
     FireCron,
     SendWebhook,
@@ -29,6 +28,7 @@ from graphs.server.background_jobs import (
 )
 from graphs.server.event_log import EventLog, Notifier
 from graphs.server.graph_spec import GraphSpec
+from graphs.server.retention import CLEANUP_SECONDS, delete_old_events
 from graphs.server.run_attempt import ActiveRun, RunAttempt, bug_message, thread_config
 from graphs.server.run_spec import RunRequest, RunSpec, check
 from graphs.state import Runtime
@@ -53,14 +53,6 @@ POLL_SECONDS = 0.25
 """Interval at which other processes' requests are looked for."""
 ORPHAN_CHECK_SECONDS = 2.0
 """Interval at which orphaned runs are looked for."""
-CLEANUP_SECONDS = 60.0
-"""Interval at which old events and records of jobs are deleted."""
-CLEANUP_PAGES = 100
-"""Most pages that are deleted in a row."""
-EVENT_RETENTION = timedelta(hours=1)
-"""How long the events of a finished run can still be streamed; its state stays."""
-PAGE = 200
-"""Runs whose events are deleted at once."""
 LOCAL_POLL_SECONDS = 5.0
 """Interval of polling for a run of this process, which notifies its subscribers."""
 LONGEST_RETRY = 30
@@ -230,7 +222,7 @@ class Executor:
             Loop("cancelled runs", self._stop_cancelled, every=POLL_SECONDS),
             Loop("orphaned runs", self._take_over_orphans, every=ORPHAN_CHECK_SECONDS),
             Loop("orphaned jobs", self.jobs.resume_orphans, every=ORPHAN_CHECK_SECONDS),
-            Loop("old events", self._clean_up, every=CLEANUP_SECONDS),
+            Loop("old events", partial(delete_old_events, self.runs, self.jobs), every=CLEANUP_SECONDS),
             *(
                 Loop(name, partial(task, self), every=ORPHAN_CHECK_SECONDS)
                 for name, task in periodic_tasks.items()
@@ -265,15 +257,6 @@ class Executor:
             if run.worker in others and run.worker not in expired:
                 continue
             self._launch(run.run_id, orphan=run)
-
-    async def _clean_up(self) -> None:
-        """Deletes expired events and job records, page by page."""
-        for _ in range(CLEANUP_PAGES):
-            now = self._database.now()
-            events = await self.runs.drop_events(now - EVENT_RETENTION, limit=PAGE)
-            if not events + await self.jobs.delete_finished(now - RETENTION):
-                return
-            await asyncio.sleep(POLL_SECONDS)
 
     async def _cancel(self, run_id: str, action: CancelAction) -> bool:
         run = await self.runs.cancel(run_id, action, self._worker)
@@ -347,7 +330,7 @@ class Executor:
             except Exception:  # such as a checkpoint that cannot be read: it would fail every time
                 log.exception("the webhook of run %s cannot be sent", run_id)
             else:
-                await self.jobs.send_webhook(run_id, url, body)
+                await self.jobs.send_webhook(run_id, url, body, run.owner)
             await self.runs.webhook_sent(run_id)
 
     async def _execute(self, run: ThreadRun, active: ActiveRun, stored: int | None) -> None:
@@ -400,9 +383,16 @@ class Executor:
         return others
 
     async def _give_up(self, run: ThreadRun, error: Exception) -> None:
-        """Ends a run that cannot be finished normally, for example if its checkpoints are unreadable."""
+        """Ends a run that cannot be finished normally, for example if its checkpoints are unreadable.
+
+        A rollback that was requested cannot be done then either, so the run stays, with the error.
+        """
         details = {"error": type(error).__name__, "message": bug_message(error)}
-        await self.runs.finish(run, "error", ThreadOutcome(values=None, error=details), checkpoint_id=None)
+        outcome = ThreadOutcome(values=None, error=details)
+        try:
+            await self.runs.finish(run, "error", outcome, checkpoint_id=None, give_up=True)
+        except (RunLost, UnknownThread) as lost:
+            log.warning("stopped the attempt: %s", lost)
 
     def _on_lost(self, run_id: str) -> None:
         """Stops the attempt at a run that another process has taken over."""

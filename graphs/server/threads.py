@@ -14,7 +14,7 @@ from graphs.server import serialization
 from graphs.server.executor import Executor
 from graphs.server.graph_spec import GraphSpec
 from graphs.server.run_attempt import thread_config
-from memory.errors import AlreadyExists, ThreadBusy, UnknownCheckpoint, UnknownThread
+from memory.errors import AlreadyExists, UnknownCheckpoint, UnknownThread
 from memory.records.base import Record
 from memory.server.threads import Json, Thread, Ttl, TtlStrategy
 
@@ -94,20 +94,19 @@ async def update(
     graph_spec = await graph_of(executor, thread_id)
     if graph_spec is None:
         raise ValueError(f"thread {thread_id} has no graph yet: run one on it, or set metadata.graph_id")
-    if unfinished := await executor.runs.unfinished(thread_id):
-        raise ThreadBusy(
-            f"thread {thread_id} is busy with run {unfinished[0].run_id}: wait for it or cancel it"
-        )
     if checkpoint_id is not None:
         await state(executor, thread_id, checkpoint_id)
-    state_update = _state_update(change, graph_spec)
-    try:
-        config = await graph_spec.graph.aupdate_state(
-            thread_config(thread_id, checkpoint_id), state_update.values, as_node=state_update.as_node
-        )
-    except (InvalidUpdateError, EmptyInputError, ValueError) as error:
-        raise ValueError(f"the state cannot be updated like this: {error}") from error
-    await record_state(executor, thread_id)
+    change_of_state = _state_update(change, graph_spec)
+    async with executor.threads.idle(thread_id) as record:  # else one of two updates at once would be lost
+        try:
+            config = await graph_spec.graph.aupdate_state(
+                thread_config(thread_id, checkpoint_id),
+                change_of_state.values,
+                as_node=change_of_state.as_node,
+            )
+        except (InvalidUpdateError, EmptyInputError, ValueError) as error:
+            raise ValueError(f"the state cannot be updated like this: {error}") from error
+        await record(serialization.thread_outcome(await executor.state(graph_spec.name, thread_id)))
     return config
 
 

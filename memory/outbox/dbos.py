@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.engine import make_url
+
 from memory.errors import StoreUnavailable, UnknownRun
 from memory.outbox.base import Progress, TrainingResult, job_of
-from memory.outbox.files import preference_digests, progress_path, publish, read
+from memory.outbox.files import preference_digests, progress_path, publish, read, submit_lock
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 QUEUE = "training"
 WORKFLOW = "train"
+SCHEMA = "training"
+"""PostgreSQL schema of the queue: the server's background jobs are in DBOS's own, of the same database."""
 VERSION = "2"
 """Version of the workflow's steps; a worker resumes only jobs queued under the same version."""
 
@@ -59,21 +63,22 @@ class DbosOutbox:
     def _submit(self, record: Curriculum | PreferenceSet, run_id: str) -> Job:
         publish(self._folder, record)
         job = job_of(record, run_id)
-        status = self._status(job.digest)
-        if status is not None and _produced_no_adapter(status):
-            self._client.delete_workflow(job.digest)
-            status = None
-        if status is None:
-            progress_path(self._folder, job.digest).unlink(missing_ok=True)
-            self._client.enqueue(
-                {
-                    "workflow_name": WORKFLOW,
-                    "queue_name": QUEUE,
-                    "workflow_id": job.digest,
-                    "app_version": VERSION,
-                },
-                job.model_dump(mode="json"),
-            )
+        with submit_lock(self._folder):  # else two that see a failed job would both delete and queue it
+            status = self._status(job.digest)
+            if status is not None and _produced_no_adapter(status):
+                self._client.delete_workflow(job.digest)
+                status = None
+            if status is None:
+                progress_path(self._folder, job.digest).unlink(missing_ok=True)
+                self._client.enqueue(
+                    {
+                        "workflow_name": WORKFLOW,
+                        "queue_name": QUEUE,
+                        "workflow_id": job.digest,
+                        "app_version": VERSION,
+                    },
+                    job.model_dump(mode="json"),
+                )
         return job
 
     async def curriculum(self, digest: Digest) -> Curriculum:
@@ -149,6 +154,10 @@ def open_queue(database_url: str) -> "DBOSClient":
     """
     from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer  # here because the import takes 1.3 s
 
-    with _queue_errors(f"the training queue at {database_url}"):
-        DBOS.migrate(database_url)
-        return DBOSClient(system_database_url=database_url, serializer=DBOSPortableJSONSerializer())
+    with _queue_errors(f"the training queue at {make_url(database_url)!r}"):
+        DBOS.migrate(database_url, schema=SCHEMA)
+        return DBOSClient(
+            system_database_url=database_url,
+            dbos_system_schema=SCHEMA,
+            serializer=DBOSPortableJSONSerializer(),
+        )

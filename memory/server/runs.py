@@ -247,11 +247,13 @@ class ThreadRuns:
         checkpoint_id: str | None,
         forget: bool = False,
         expire: bool = False,
+        give_up: bool = False,
     ) -> bool:
         """Ends a run and records the thread's state; `forget` deletes the run, `expire` its thread.
 
         Returns whether other runs wait on the thread. Raises RunLost if there was another attempt since, and
-        RollbackAsked if the run is to be rolled back and `forget` is not set.
+        RollbackAsked if the run is to be rolled back, unless `forget` says that it was, or `give_up` that it
+        cannot be.
         """
         now = self._now()
         this = (THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.attempt == run.attempt)
@@ -263,7 +265,7 @@ class ThreadRuns:
         }
         if not run.request.get("webhook"):
             values["worker"] = None
-        heeded = () if forget else (THREAD_RUNS.c.cancel.is_distinct_from("rollback"),)
+        heeded = () if forget or give_up else (THREAD_RUNS.c.cancel.is_distinct_from("rollback"),)
         async with self._database.begin() as connection:
             before = await lock(connection, run.thread_id, now)
             change = delete(THREAD_RUNS) if forget else update(THREAD_RUNS).values(values)
@@ -363,6 +365,10 @@ class ThreadRuns:
         query = select(func.max(RUN_EVENTS.c.number)).where(RUN_EVENTS.c.run_id == run_id)
         async with self._database.begin() as connection:
             return (await connection.execute(query)).scalar_one() or 0
+
+    def now(self) -> datetime:
+        """The current time by the database's clock."""
+        return self._database.now()
 
     def _now(self) -> float:
         return self._database.now().timestamp()

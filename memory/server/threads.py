@@ -3,7 +3,8 @@
 Runs are in `memory.server.runs`, checkpoints in LangGraph's saver; this holds what lists and filters need.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,8 +13,8 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, or_, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database.database import Database
-from memory.database.tables import THREADS
-from memory.errors import AlreadyExists, UnknownThread
+from memory.database.tables import THREAD_RUNS, THREADS, UNFINISHED
+from memory.errors import AlreadyExists, ThreadBusy, UnknownThread
 from memory.records.base import Record
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
@@ -153,6 +154,25 @@ class Threads:
             before = await lock(connection, thread_id, now)
             status = "busy" if before["status"] == "busy" else outcome.status
             await record_outcome(connection, before, outcome, status, now)
+
+    @asynccontextmanager
+    async def idle(self, thread_id: str) -> AsyncIterator[Callable[[ThreadOutcome], Awaitable[None]]]:
+        """Keeps runs and other changes off a thread without runs; yields what records its state after one.
+
+        Within the block, use nothing else of the database: on SQLite it has one connection, which is taken.
+        Raises UnknownThread, and ThreadBusy while a run is unfinished.
+        """
+        now = self._database.now().timestamp()
+        runs = select(THREAD_RUNS.c.id).where(THREAD_RUNS.c.thread_id == thread_id, UNFINISHED).limit(1)
+        async with self._database.begin() as connection:
+            before = await lock(connection, thread_id, now)
+            if (run_id := (await connection.execute(runs)).scalar()) is not None:
+                raise ThreadBusy(f"thread {thread_id} is busy with run {run_id}: wait for it or cancel it")
+
+            async def record(outcome: ThreadOutcome) -> None:
+                await record_outcome(connection, before, outcome, outcome.status, now)
+
+            yield record
 
     async def delete(self, thread_id: str) -> None:
         """Deletes the thread with its runs and their events. Raises UnknownThread."""

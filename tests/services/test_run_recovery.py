@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.settings import Settings
-from graphs.server.executor import EVENT_RETENTION, Executor, open_executor
+from graphs.server.executor import Executor, open_executor
 from graphs.server.graph_spec import ChatSpec
+from graphs.server.retention import EVENT_RETENTION
 from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
@@ -47,7 +48,7 @@ def opened(runtime: Runtime, home: Path, database_url: str, database: Database, 
     """Opens an executor on the test's database."""
     settings = Settings(home=home, database_url=database_url)
 
-    async def send_webhook(url: str, message_id: str, body: str) -> None:
+    async def send_webhook(url: str, message_id: str, body: str, owner: str | None) -> None:
         sent.append((url, message_id))
 
     async def fire_cron(cron_id: str, name: str) -> None:

@@ -124,3 +124,19 @@ async def test_a_run_that_is_cancelled_before_it_starts_has_a_webhook_too(server
     assert [(run, json.loads(body)["status"]) for run, _, body in server.jobs.webhooks] == [
         (waiting, "interrupted")
     ]
+
+
+async def test_a_run_that_can_be_neither_finished_nor_rolled_back_ends_with_its_error(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(*_: object) -> None:
+        raise ZeroDivisionError("the checkpoints cannot be read")
+
+    run_id = await server.start("wait")
+    await server.waits()
+    monkeypatch.setattr(server.executor.saver, "aundo_run", unreadable)
+    await server.executor.cancel(run_id, "rollback")
+    assert await server.end(run_id) == "error"
+    run = await server.executor.runs.get(run_id)
+    assert "the checkpoints cannot be read" in (run.error or {})["message"]
+    assert await server.end(await server.start("sing")) == "success", "the thread is free again"

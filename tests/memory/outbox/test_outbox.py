@@ -4,7 +4,9 @@ What every outbox does is in tests/conformance/test_outbox.py.
 """
 
 import asyncio
+import multiprocessing
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -103,6 +105,56 @@ async def test_a_curriculum_is_queued_once_however_often_it_is_submitted(tmp_pat
     assert (await second.progress(curriculum().digest)).phase == "waiting"
     first.close()
     second.close()
+
+
+def submit_in_a_process(folder: str, starts_at: float) -> None:
+    """Submits at that time; run in a process of its own."""
+    box = DbosOutbox(Path(folder), f"sqlite:///{folder}/training.db")
+    time.sleep(max(0.0, starts_at - time.time()))
+    asyncio.run(box.submit(curriculum(), run_id="r1"))
+    box.close()
+
+
+async def test_a_failed_job_that_several_submit_again_is_queued_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that a worker has begun would otherwise be deleted by the slower one, and trained twice."""
+    url = f"sqlite:///{tmp_path}/training.db"
+    box = DbosOutbox(tmp_path, url)
+    job = await box.submit(curriculum(), run_id="r1")
+    client, deleted = box._client, []
+    client.cancel_workflow(job.digest)
+    delete, other = client.delete_workflow, DbosOutbox(tmp_path, url)
+
+    def slow_delete(workflow_id: str) -> None:
+        time.sleep(0.2)  # long enough for the other to see the failed job, if it may
+        deleted.append(workflow_id)
+        delete(workflow_id)
+
+    monkeypatch.setattr(client, "delete_workflow", slow_delete)
+    monkeypatch.setattr(other._client, "delete_workflow", slow_delete)
+    await asyncio.gather(*(each.submit(curriculum(), run_id="r1") for each in (box, other, box, other)))
+    assert deleted == [job.digest]
+    assert [each.status for each in client.list_workflows()] == ["ENQUEUED"]
+    box.close()
+    other.close()
+
+
+@pytest.mark.services
+async def test_processes_that_submit_a_failed_job_at_once_queue_it_once(tmp_path: Path) -> None:
+    box = DbosOutbox(tmp_path, f"sqlite:///{tmp_path}/training.db")
+    job = await box.submit(curriculum(), run_id="r1")
+    box._client.cancel_workflow(job.digest)
+    spawn = multiprocessing.get_context("spawn")
+    starts_at = time.time() + 8
+    processes = [spawn.Process(target=submit_in_a_process, args=(str(tmp_path), starts_at)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert [each.status for each in box._client.list_workflows()] == ["ENQUEUED"]
+    box.close()
 
 
 async def test_progress_that_the_worker_reports_is_what_the_api_reads(tmp_path: Path) -> None:
