@@ -71,7 +71,13 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None,
-        description="PostgreSQL URL for tables, runs and checkpoints; default: SQLite in the home folder.",
+        description="PostgreSQL URL for tables, runs, checkpoints and training jobs; default: SQLite in the"
+        " home folder.",
+    )
+    approver_database_url: str | None = Field(
+        None,
+        description="The same database, as the role that may write approvals (deploy/roles.sql); default:"
+        " database_url.",
     )
     webhook_secret: SecretStr | None = Field(
         None,
@@ -300,6 +306,11 @@ class Settings(BaseSettings):
     def runs_url(self) -> str:
         """SQLAlchemy URL of DBOS's system tables: a SQLite file, or the PostgreSQL database."""
         return self._sqlite_or_postgres("runs.db")
+
+    @property
+    def training_url(self) -> str:
+        """SQLAlchemy URL of the training queue: a SQLite file, or the PostgreSQL database."""
+        return self._sqlite_or_postgres("training.db")
 
     def _sqlite_or_postgres(self, file: str) -> str:
         return (

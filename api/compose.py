@@ -145,6 +145,10 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         if not settings.on_loopback and not await keys.required():
             raise ValueError(
                 f"an api on {settings.api_host} needs keys, and there are none: make one with"
+        approver_database = database
+        if settings.approver_database_url is not None:
+            approver_database = await open_database(settings.approver_database_url)
+            stack.push_async_callback(approver_database.aclose)
                 " `nightschool keys create --scope chat`, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
             )
         embedder = SentenceEmbedder()
@@ -157,9 +161,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         episodic = await LanceEpisodicMemory.open(settings.path("episodic"), embedder)
         semantic = await FalkorSemanticMemory.open(graph_address(settings))
         stack.push_async_callback(semantic.aclose)
-        outbox = await asyncio.to_thread(
-            DbosOutbox, settings.path("outbox"), f"sqlite:///{settings.path('training.db')}"
-        )
+        outbox = await asyncio.to_thread(DbosOutbox, settings.path("outbox"), settings.training_url)
         stack.callback(outbox.close)  # not in a thread, because closing DBOS shuts down the thread pool
         registry = await asyncio.to_thread(
             partial(MlflowAdapterRegistry, settings.home, base=model.card.digest)
@@ -185,7 +187,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             grants=Grants(database, audit_heads=settings.path(HEADS)),
             answers=await LanceAnswerArchive.open(settings.path("answers"), embedder),
             pseudonym_key=await get_secret(database, PSEUDONYMS),
-            approvals=Approvals(database, approval_signer(settings.home)),
+            approvals=Approvals(approver_database, approval_signer(settings.home)),
             outbox=outbox,
             registry=registry,
             routes=routes,

@@ -17,13 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from sqlalchemy.engine import make_url
+
 from agent.errors import AgentError
 from agent.models.store import resolve_model
 from agent.settings import Settings, read_settings
 from memory.errors import BadSignature, StorageError
 from memory.file_modes import keep_private, make_home
 from memory.outbox.base import Progress, TrainingResult
-from memory.outbox.dbos import QUEUE, VERSION, WORKFLOW, open_queue
+from memory.outbox.dbos import QUEUE, SCHEMA, VERSION, WORKFLOW, open_queue
 from memory.outbox.files import report_progress
 from memory.records.base import Digest, Record
 from memory.records.feedback import Algorithm
@@ -72,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
             _configure_logging(settings)
             context = open_context(settings, quick=options.quick)
             preferences = open_preferences(context, quick=options.quick)
-            serve(context, preferences, settings.path("training.db"), once=options.once, say=_say)
+            serve(context, preferences, settings.training_url, once=options.once, say=_say)
     except (TrainingError, StorageError, AgentError, ValueError) as error:
         print(f"nightschool worker: {error}", file=sys.stderr, flush=True)
         return 2
@@ -82,18 +84,17 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(
     context: JobContext,
     preferences: PreferenceContext,
-    database: Path,
+    url: str,
     *,
     once: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Runs the jobs of the queue in `database` until a signal, or with `once` until the queue is empty.
+    """Runs the jobs of the queue at a SQLAlchemy URL until a signal, or with `once` until it is empty.
 
     A job in progress at the signal is interrupted; the next worker resumes it.
     """
     from dbos import DBOS, DBOSPortableJSONSerializer
 
-    url = f"sqlite:///{database}"
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -101,6 +102,7 @@ def serve(
         config={
             "name": "nightschool-training",
             "system_database_url": url,
+            "dbos_system_schema": SCHEMA,
             "application_version": VERSION,
             "executor_id": EXECUTOR,
             "serializer": DBOSPortableJSONSerializer(),
@@ -110,7 +112,7 @@ def serve(
     register_workflow(context, preferences, say)
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
-    say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {database}")
+    say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {make_url(url)!r}")
     client = open_queue(url)
     try:
         while not stop.wait(0.5):
