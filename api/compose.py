@@ -141,14 +141,14 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         engine = await _engine(settings, model, stack)
         database = await open_database(settings.relational_url)
         stack.push_async_callback(database.aclose)
-        keys = ApiKeys(database)
-        if not settings.on_loopback and not await keys.required():
-            raise ValueError(
-                f"an api on {settings.api_host} needs keys, and there are none: make one with"
         approver_database = database
         if settings.approver_database_url is not None:
             approver_database = await open_database(settings.approver_database_url)
             stack.push_async_callback(approver_database.aclose)
+        keys = ApiKeys(database)
+        if not settings.on_loopback and not await keys.required():
+            raise ValueError(
+                f"an api on {settings.api_host} needs keys, and there are none: make one with"
                 " `nightschool keys create --scope chat`, or set NIGHTSCHOOL_API_HOST=127.0.0.1"
             )
         embedder = SentenceEmbedder()
@@ -302,7 +302,8 @@ async def open_server(
 
     def make_senders(executor: Executor) -> tuple[SendWebhook, FireCron]:
         run_service = run_service_on(executor)
-        return run_service.send_webhook, partial(run_service.fire_cron, crons=crons)
+        cron_runs = CronRuns(run_service, crons, ApiKeys(runtime.database))
+        return run_service.send_webhook, cron_runs.fire
 
     tasks = {"expired threads": threads.expire} | periodic_tasks
     async with open_executor(runtime, saver, graph_specs, url, tasks, make_senders) as executor:
