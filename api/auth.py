@@ -38,7 +38,7 @@ async def identify(service: Service, headers: Headers) -> Caller:
             f"{problem}: send one made by `nightschool keys create` as a bearer token or x-api-key"
         )
     owner = None if key.allows("admin") else key.owner
-    return Caller(name=key.owner, owner=owner, allows=key.allows)
+    return Caller(name=key.owner, owner=owner, allows=key.allows, key_id=key.id)
 
 
 async def authenticate(
@@ -74,10 +74,24 @@ def require_scope(scope: Scope) -> Any:
         path = request.path_params
         if "thread_id" in path:
             await check_access(service, caller, path["thread_id"])
-        elif "run_id" in path:  # a learn run, whose thread has the same id
+        elif "run_id" in path and not await _may_approve(service, caller, request):
+            # A learn run, whose thread has the same id.
             await check_access(service, caller, path["run_id"], must_exist=True)
 
     return Depends(check)
+
+
+async def _may_approve(service: Service, caller: Caller, request: Request) -> bool:
+    """Whether the request reads or decides on a learn run that the caller may approve, whoever owns it.
+
+    Raises UnknownRun.
+    """
+    reads_or_decides = request.method == "GET" or request.url.path.endswith("/approval")
+    if not (reads_or_decides and caller.allows("approve")):
+        return False
+    run = await service.runtime.database.run(request.path_params["run_id"])
+    access = await service.runtime.grants.access(caller.owner)
+    return run.domain is None or access.may_use(run.domain)
 
 
 async def check_access(service: Service, caller: Caller, thread_id: str, *, must_exist: bool = False) -> None:

@@ -36,6 +36,8 @@ class Caller:
     """Owner of the threads that it sees and creates. None sees all: an admin, or authentication is off."""
     allows: Callable[[Scope], bool]
     """Whether its key has a scope."""
+    key_id: str | None = None
+    """Id of its key; None where authentication is off."""
 
     @property
     def is_local(self) -> bool:

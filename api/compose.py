@@ -32,9 +32,10 @@ from agent.loops import Loops
 from agent.models.store import AddedModel, resolve_model
 from agent.nights.scoring.live import AttemptBudget
 from agent.privacy.scrubbing import Scrubber
-from agent.settings import Settings
+from agent.settings import SHARED, Settings
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
+from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
 from api.rate_limits import RateLimits
 from api.supervisor.components import graph_address
@@ -63,6 +64,8 @@ from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.feedback.secrets import PRIVACY, PSEUDONYMS, get_secret
+from memory.ingest.pipeline import ReadDocument
+from memory.ingest.readers import DocumentReaders
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
 from memory.outbox.approvals import approval_signer
@@ -103,8 +106,10 @@ class Service:
     items: ItemStore
     model_folder: Path
     """Folder of the base model, with its card."""
+    read_document: ReadDocument
+    """Extracts passages and facts from a document that a client sent."""
     ingest_lock: asyncio.Lock
-    """Held while a document is ingested, because two ingests of one document would mix."""
+    """Held while a document is stored, because two ingests of one document would mix."""
     rate_limits: RateLimits
     embedding_lock: asyncio.Lock
     """Held while texts are embedded for a client, because several at once would only occupy all threads."""
@@ -161,6 +166,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         episodic = await LanceEpisodicMemory.open(settings.path("episodic"), embedder)
         semantic = await FalkorSemanticMemory.open(graph_address(settings))
         stack.push_async_callback(semantic.aclose)
+        settings.path(SHARED).mkdir(exist_ok=True)
         outbox = await asyncio.to_thread(DbosOutbox, settings.path("outbox"), settings.training_url)
         stack.callback(outbox.close)  # not in a thread, because closing DBOS shuts down the thread pool
         registry = await asyncio.to_thread(
@@ -174,6 +180,8 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         )
         teacher, judge, teacher_answers = await _teachers(settings, stack)
         rate_limits = RateLimits.of(settings)
+        readers = DocumentReaders(seconds=settings.document_seconds, most_passages=settings.document_passages)
+        stack.callback(readers.close)
         runtime = Runtime(
             count_tokens=rate_limits.count_tokens,
             engine=engine,
@@ -246,6 +254,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             embedder=embedder,
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
             model_folder=model.folder,
+            read_document=readers.read,
             ingest_lock=asyncio.Lock(),
             rate_limits=rate_limits,
             embedding_lock=asyncio.Lock(),
@@ -290,7 +299,8 @@ async def open_server(
 ) -> AsyncIterator[Server]:
     """Opens the server and continues unfinished runs.
 
-    `rate_limits` are those of learn runs; none by default. `url` is the SQLAlchemy URL of DBOS's tables and the process leases. Raises StoreUnavailable.
+    `url` is the SQLAlchemy URL of DBOS's tables and the process leases. `rate_limits` are those of learn
+    runs; none by default. Raises StoreUnavailable.
     """
     graph_specs = graphs(runtime, saver)
     assistants = Assistants(runtime.database, [spec.name for spec in graph_specs])

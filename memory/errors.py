@@ -24,6 +24,7 @@ StorageError
 +-- UnknownGrant          the owner has no grant on this domain
 +-- DomainClosed          the caller has no grant to write a closed domain
 +-- UnknownCron           no cron with this id exists
++-- QuotaReached          the owner has as many of these as one owner may have
 +-- UnknownNight          no night with this id exists
 +-- UnknownRevision       no revision with this id exists, or not any more
 +-- UnknownGolden         no golden pair with this id exists
@@ -127,6 +128,10 @@ class OwnApproval(NotApproved):
 
 class UnknownCron(StorageError):
     """No cron with this id exists."""
+
+
+class QuotaReached(StorageError):
+    """The owner has as many of these as one owner may have."""
 
 
 class UnknownNight(StorageError):

@@ -1,6 +1,6 @@
 """Routes of crons in LangGraph's format: runs that are started by a schedule.
 
-DBOS keeps the schedules, and `RunService.fire_cron` starts the runs.
+DBOS keeps the schedules, and `cron_runs` starts the runs.
 """
 
 import uuid
@@ -105,7 +105,11 @@ class CronCount(Body):
 
 @router.post("/runs/crons")
 async def create(body: CronBody, service: ServiceDep, caller: CallerDep) -> Json:
-    """Creates a cron whose runs each have a thread of their own."""
+    """Creates a cron whose runs each have a thread of their own.
+
+    It fires at most once a minute, with the rights of the key that made it, and not while its last run is
+    unfinished. An owner has at most 20.
+    """
     return await _create(body, service, caller, None)
 
 
@@ -143,7 +147,10 @@ async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: Call
     unchanged = {"assistant_id": before.assistant_id, "schedule": before.schedule}
     changed_body = validated(CronBody, payload | unchanged | changes, "cron")
     await service.run_service.check(caller, changed_body, before.thread_id or str(uuid.uuid4()))
-    cron = await service.crons.update(cron_id, changes | {"payload": payload})
+    own = {"payload": payload, "key_id": caller.key_id}
+    if changed_body.enabled:
+        own |= {"disabled_reason": None}
+    cron = await service.crons.update(cron_id, changes | own)
     await _schedule(service, cron)
     return _reply(cron)
 
@@ -167,6 +174,11 @@ def check_schedule(schedule: str) -> str:
         croniter(schedule, second_at_beginning=True).get_next()
     except CroniterBadDateError:
         raise ValueError(f"{schedule!r} matches no date that exists: change its day or month") from None
+    if len(fields := schedule.split()) > 5 and not fields[0].isdecimal():
+        raise ValueError(
+            f"{schedule!r} fires more often than once a minute: send five fields, or one number of seconds"
+            " in the first of six, such as `30 */5 * * * *`"
+        )
     return schedule
 
 
@@ -185,6 +197,7 @@ async def _create(body: CronBody, service: Service, caller: Caller, thread_id: s
         assistant_id=assistant.assistant_id,
         thread_id=thread_id,
         payload=sent,
+        key_id=caller.key_id,
     )
     cron = await service.crons.create(spec, caller.owner)
     try:
@@ -200,7 +213,7 @@ def _filters(body: CronSearch | CronCount) -> Json:
 
 
 def _reply(cron: Cron) -> Json:
-    reply = cron.model_dump(mode="json", exclude={"owner"})
+    reply = cron.model_dump(mode="json", exclude={"owner", "key_id"})
     zone = ZoneInfo(cron.timezone or "UTC")
     due = croniter(cron.schedule, datetime.now(zone), second_at_beginning=True).get_next(datetime)
     return reply | {"user_id": cron.owner, "next_run_date": due.isoformat() if cron.enabled else None}

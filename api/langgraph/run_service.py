@@ -5,18 +5,15 @@ import logging
 import uuid
 from dataclasses import dataclass
 
-from agent.errors import AgentError
 from api.callers import Caller, answer_scope_of, scope_of
 from api.langgraph.common import requested_checkpoint
 from api.langgraph.run_requests import RunBody
-from api.rate_limits import RateLimited, RateLimits
+from api.rate_limits import RateLimits
 from graphs.server import threads
 from graphs.server.executor import Executor
 from graphs.server.run_spec import RunSpec
-from memory.errors import AlreadyExists, StorageError, UnknownCron, WebhookFailed
+from memory.errors import WebhookFailed
 from memory.server.assistants import Assistant, Assistants
-from memory.server.crons import Crons
-from memory.server.keys import LOCAL_OPERATOR
 from memory.server.runs import ThreadRun
 from memory.server.threads import Json, unknown
 from memory.server.webhooks import UnknownHost, Webhooks
@@ -93,34 +90,6 @@ class RunService:
         graph_spec = self.executor.graph_specs[assistant.graph_id]
         access = await self.executor.access(caller.owner)
         return assistant, await graph_spec.validate_input(thread_id, body.input, options, access)
-
-    async def fire_cron(self, cron_id: str, firing_id: str, crons: Crons) -> None:
-        """Starts a cron's run, unless the cron has ended; if the run is refused, logs why.
-
-        `firing_id` makes repetitions after a crash the same run.
-        """
-        try:
-            cron = await crons.get(cron_id)
-        except UnknownCron:
-            return
-        if crons.has_ended(cron):
-            await self.executor.jobs.unschedule(cron_id)
-            return
-        fields: Json = {"assistant_id": cron.assistant_id, "metadata": cron.metadata | {"cron_id": cron_id}}
-        if cron.thread_id is None:
-            fields["on_completion"] = cron.on_run_completed
-        caller = Caller(  # its scope was checked when the cron was created
-            name=cron.owner or LOCAL_OPERATOR, owner=cron.owner, allows=lambda scope: True
-        )
-        run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, firing_id))
-        try:
-            await self.start(
-                caller, RunBody.model_validate(cron.payload | fields), cron.thread_id, run_id=run_id
-            )
-        except AlreadyExists:
-            return
-        except (ValueError, StorageError, AgentError, RateLimited) as error:
-            log.error("cron %s: its run was refused: %s", cron_id, error)
 
     async def send_webhook(self, url: str, message_id: str, body: str, owner: str | None) -> None:
         """Sends a webhook, signed with the owner's secret. Raises WebhookFailed."""

@@ -7,15 +7,16 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 
 from memory.database.database import Database
 from memory.database.tables import CRONS
-from memory.errors import UnknownCron
+from memory.errors import QuotaReached, UnknownCron
 from memory.records.base import Record
 from memory.server.threads import Json, contains, moment
 
 MAX_CRONS = 10_000
+MAX_PER_OWNER = 20
 
 
 class CronSpec(Record):
@@ -34,6 +35,13 @@ class CronSpec(Record):
     metadata: Json = {}
     payload: Json = {}
     """The request body of each run."""
+    key_id: str | None = None
+    """The key that it was made or changed with last, whose rights its runs have; None without keys."""
+    disabled_reason: str | None = None
+    """Why the service has disabled it."""
+    last_run_id: str | None = None
+    skipped: int = 0
+    """Firings that were left out because the run of the one before was unfinished."""
 
 
 class Cron(CronSpec):
@@ -52,7 +60,7 @@ class Crons:
         self._database = database
 
     async def create(self, spec: CronSpec, owner: str | None) -> Cron:
-        """Stores a new cron."""
+        """Stores a new cron. Raises QuotaReached if the owner has as many as one owner may have."""
         now = self._database.now()
         cron = Cron(
             **spec.model_dump(), cron_id=str(uuid.uuid4()), owner=owner, created_at=now, updated_at=now
@@ -64,8 +72,11 @@ class Crons:
             "updated_at": now.timestamp(),
             "body": spec.model_dump(mode="json"),
         }
+        of_owner = select(func.count()).select_from(CRONS).where(CRONS.c.owner == owner)
         async with self._database.begin() as connection:
             await connection.execute(insert(CRONS).values(row))
+            if owner is not None and (await connection.execute(of_owner)).scalar_one() > MAX_PER_OWNER:
+                raise QuotaReached(f"{owner} has {MAX_PER_OWNER} crons already: delete one first")
         return cron
 
     async def get(self, cron_id: str, owner: str | None = None) -> Cron:
@@ -82,17 +93,21 @@ class Crons:
 
     async def update(self, cron_id: str, changes: Json) -> Cron:
         """Changes fields of a cron and returns it. Raises UnknownCron, or ValueError for invalid values."""
-        current = await self.get(cron_id)
-        fields = current.model_dump(include=set(CronSpec.model_fields))
-        spec = CronSpec.model_validate(fields | changes)
         now = self._database.now().timestamp()
+        this = CRONS.c.id == cron_id
+        # Written first, so that a change of the client and one of a firing come one after the other.
+        touch = update(CRONS).where(this).values(updated_at=now).returning(CRONS)
         async with self._database.begin() as connection:
-            await connection.execute(
-                update(CRONS)
-                .where(CRONS.c.id == cron_id)
-                .values(updated_at=now, body=spec.model_dump(mode="json"))
-            )
+            row = (await connection.execute(touch)).mappings().first()
+            if row is None:
+                raise UnknownCron(f"no cron {cron_id}: list them with a search")
+            spec = CronSpec.model_validate(row["body"] | changes)
+            await connection.execute(update(CRONS).where(this).values(body=spec.model_dump(mode="json")))
         return await self.get(cron_id)
+
+    async def count_skipped(self, cron_id: str) -> None:
+        """Counts a firing that was left out. Raises UnknownCron."""
+        await self.update(cron_id, {"skipped": (await self.get(cron_id)).skipped + 1})
 
     async def delete(self, cron_id: str) -> None:
         """Deletes a cron; deleting it again changes nothing."""

@@ -112,6 +112,13 @@ class ApiKeys:
                 key = self._found[digest] = _key(row)
         return key
 
+    async def valid(self, key_id: str) -> ApiKey | None:
+        """The key with this id; None if it does not exist or was revoked."""
+        query = select(API_KEYS).where(API_KEYS.c.id == key_id, API_KEYS.c.revoked_at.is_(None))
+        async with self._database.begin() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else _key(row)
+
     async def required(self) -> bool:
         """Whether requests need a key: true once a key was ever created.
 

@@ -99,7 +99,10 @@ async def test_a_private_webhook_is_refused(client: LangGraphClient) -> None:
         await client.runs.create(thread, "chat", input=LEMUR, webhook="http://localhost:9/")
 
 
-async def test_a_cron_asks_for_its_run_in_time_until_it_is_deleted(client: LangGraphClient) -> None:
+async def test_a_cron_asks_for_its_run_in_time_until_it_is_deleted(
+    client: LangGraphClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.langgraph.crons.check_schedule", lambda schedule: schedule)  # once a minute
     cron: Any = await client.crons.create(
         "chat", schedule=EVERY_SECOND, input=LEMUR, metadata={"of": "test"}, on_run_completed="keep"
     )
@@ -141,6 +144,7 @@ async def test_crons_are_listed_counted_changed_and_paused(client: LangGraphClie
     [
         {"schedule": "whenever"},
         {"schedule": "0 0 31 2 *"},
+        {"schedule": EVERY_SECOND},
         {"schedule": "0 3 * * *", "input": {"messages": [{"role": "pirate", "content": "arr"}]}},
         {"schedule": "0 3 * * *", "timezone": "Mars/Olympus"},
         {"schedule": "0 3 * * *", "end_time": "soon"},

@@ -2,11 +2,14 @@
 
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 
 from agent.errors import NotTeachable
+from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
+from api.rate_limits import RateLimits
 from memory.server.runs import ThreadRun
 
 CRON = SimpleNamespace(
@@ -16,6 +19,8 @@ CRON = SimpleNamespace(
     thread_id="t1",
     owner=None,
     payload={"input": {"topic": "Rust"}},
+    key_id=None,
+    last_run_id=None,
 )
 
 
@@ -39,7 +44,8 @@ class Refusing(RunService):
 async def test_a_cron_that_learns_on_a_model_that_cannot_is_refused_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    service = Refusing(cast(Any, None), cast(Any, None), None)
-    await service.fire_cron("c1", "c1 at noon", cast(Any, Crons()))
+    service = Refusing(cast(Any, None), cast(Any, None), None, RateLimits())
+    keys = SimpleNamespace(required=AsyncMock(return_value=False))
+    await CronRuns(service, cast(Any, Crons()), cast(Any, keys)).fire("c1", "c1 at noon")
     assert "c1" in caplog.text
     assert "retrieval only" in caplog.text
