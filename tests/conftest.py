@@ -10,6 +10,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fuzz", max_examples=2000, derandomize=False)  # chosen by `make fuzz`
 
 MEMORY = Path("/dev/shm")
 """A file system in memory, where Linux has one."""
