@@ -16,7 +16,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format faults bank bench-answers bench-privacy bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock sbom clean clean-venv
+.PHONY: help setup demo run test check unit format faults bank bench-answers bench-privacy bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ run: $(STAMP) $(DEFAULT_MODEL) ## Start the service (nightschool up); Ctrl-C sto
 # The order is that of tests/conftest.py instead of xdist's.
 test: check $(DEFAULT_MODEL) ## Run all checks and tests that this machine can run
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Each round draws other cases; it stops at the first that fails, and prints how to repeat it.
+fuzz: $(STAMP) $(DEFAULT_MODEL) ## Fuzz the routes, the run queue, the adapter registry and the loaders for MINUTES (default 30)
+	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),30) )); while [ $$(date +%s) -lt $$end ]; do \
+		$(PY) -m pytest -x -q --hypothesis-profile=fuzz --timeout=7200 $$(git ls-files 'tests/*_fuzz.py') || exit 1; done
 
 check: $(STAMP) ## Check lint, format, types and import rules
 	@$(PY) -m ruff check .
