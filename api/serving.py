@@ -33,6 +33,7 @@ async def _serve(settings: Settings, graphs: Graphs) -> None:
                 http=with_limit(settings.api_connections),
                 ws="none",
                 log_level=settings.log_level,
+                log_config=None,  # its lines go through the process's log, see `agent.logs`
                 access_log=settings.log_level == "debug",
                 timeout_graceful_shutdown=2,
             )

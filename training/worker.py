@@ -20,10 +20,12 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy.engine import make_url
 
 from agent.errors import AgentError
+from agent.logs import start_logging
 from agent.models.store import resolve_model
-from agent.settings import Settings, read_settings
+from agent.settings import SHARED, Settings, read_settings
 from memory.errors import BadSignature, StorageError
 from memory.file_modes import keep_private, make_home
+from memory.language.control_characters import clean
 from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import QUEUE, SCHEMA, VERSION, WORKFLOW, open_queue
 from memory.outbox.files import report_progress
@@ -70,13 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = _settings(options)
         make_home(settings.home)
-        with sole_worker(settings.home / "worker.lock"):
+        for folder in (settings.path(SHARED), settings.path("jobs")):
+            folder.mkdir(exist_ok=True)
+        with sole_worker(settings.path("jobs") / "worker.lock"):
             _configure_logging(settings)
             context = open_context(settings, quick=options.quick)
             preferences = open_preferences(context, quick=options.quick)
             serve(context, preferences, settings.training_url, once=options.once, say=_say)
     except (TrainingError, StorageError, AgentError, ValueError) as error:
-        print(f"nightschool worker: {error}", file=sys.stderr, flush=True)
+        print(f"nightschool worker: {clean(str(error))}", file=sys.stderr, flush=True)
         return 2
     return 0
 
@@ -355,7 +359,7 @@ def sole_worker(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise WorkerBusy(f"another worker already uses {path.parent}: stop it first") from None
+            raise WorkerBusy(f"another worker already uses {path}: stop it first") from None
         yield
 
 
@@ -380,13 +384,13 @@ def _configure_logging(settings: Settings) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # before torch is imported
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    logging.basicConfig(level=settings.log_level.upper(), format="%(name)s: %(message)s")
+    start_logging(settings.log_level, "%(name)s: %(message)s")
     for name in ("mlflow", "alembic", "transformers", "httpx", "dbos"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(clean(line), flush=True)
 
 
 if __name__ == "__main__":

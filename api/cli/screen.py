@@ -1,6 +1,5 @@
 """The terminal: removes control characters from all that is printed, and never wraps or cuts identifiers."""
 
-import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import IO, Any
@@ -10,26 +9,12 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from memory.language.control_characters import clean
+
 UNLIMITED = 10_000
 """Columns of an output that is no terminal."""
 NARROWEST = 16
 """Columns that a cell of prose gets at least."""
-CONTROLS = re.compile(
-    r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # operating system command: the title, links
-    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)"  # device control string and its like
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # control sequence: colours, cursor, clearing
-    r"|\x1b[ -/]*[0-~]?"  # other escapes
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # control characters, but for tab and line feed
-    r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # changes of the writing direction
-)
-
-
-def clean(text: str) -> str:
-    """The text without escape sequences, control characters and changes of direction.
-
-    Tabs and line feeds stay.
-    """
-    return CONTROLS.sub("", text)
 
 
 class Screen(Console):

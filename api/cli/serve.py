@@ -79,8 +79,10 @@ def api() -> None:
     """Run the api alone; it needs a running graph store and engine."""
     import logging
 
+    from agent.logs import start_logging
+
     configuration = settings()
-    logging.basicConfig(level=configuration.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    start_logging(configuration.log_level, "%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "dbos", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     from api.cli.running import announced

@@ -27,7 +27,7 @@ UNAUTHORIZED = 401
 
 def stop(message: str, code: int) -> NoReturn:
     """Ends the command with a message on stderr."""
-    from api.cli.screen import clean
+    from memory.language.control_characters import clean
 
     print(f"nightschool: {clean(message)}", file=sys.stderr)
     raise typer.Exit(code)

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.cli.display import show_answer
-from api.cli.screen import Screen, clean, table
+from api.cli.screen import Screen, table
+from memory.language.control_characters import clean
 from tests.support.commands import run, stub
 
 ID = "b1313ea65c4c4520aa3fe63da37f916d-with-a-very-long-tail-that-no-terminal-of-eighty-columns-has-room-for"
