@@ -102,7 +102,7 @@ async def check_access(service: Service, caller: Caller, thread_id: str, *, must
     if caller.owner is None:
         return
     try:
-        thread = await service.executor.threads.get(thread_id)
+        thread = await service.executor.threads.get(thread_id, expired=True)
     except UnknownThread:
         if must_exist:
             raise

@@ -1,6 +1,5 @@
 """Commands for learning: start a run and watch it, approve, reject or cancel one, list runs."""
 
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,7 +39,7 @@ def approve(
     run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
-    """Approve a run's curriculum, and watch its training."""
+    """Approve what another key's owner wants the model to learn, and watch its training."""
     _decide(run, approved=True, reason=reason)
 
 
@@ -58,7 +57,7 @@ def cancel(
 ) -> None:
     """Cancel a run."""
     with service() as client:
-        client.post(f"/v1/learn/{segment(run)}/cancel", {"by": getpass.getuser(), "reason": reason})
+        client.post(f"/v1/learn/{segment(run)}/cancel", {"reason": reason})
     console().print(f"Run {run} is being cancelled.", markup=False)
 
 
@@ -83,7 +82,7 @@ def _status(client: "Client", run: dict[str, Any]) -> str:
 
 
 def _decide(run: str, *, approved: bool, reason: str) -> None:
-    decision = {"approved": approved, "by": getpass.getuser(), "reason": reason}
+    decision = {"approved": approved, "reason": reason}
     with service() as client:
         client.post(f"/v1/learn/{segment(run)}/approval", decision)
         if approved:

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from api.auth import CallerDep
+from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from graphs.server.learn_runs import LearnStatus
-from graphs.server.learn_spec import LearnInput
+from graphs.server.learn_spec import Decision, LearnInput
 from memory.database.database import RunRecord
 from memory.records.runs import Approval, LessonsDone, Outcome
 
@@ -61,22 +61,11 @@ class RunReply(BaseModel):
     links: Links
 
 
-class Decision(BaseModel):
-    """A person's decision on a curriculum that waits for approval."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    approved: bool
-    by: str = Field(min_length=1, max_length=200)
-    reason: str = Field("", max_length=2000)
-
-
 class CancelRequest(BaseModel):
-    """Who cancels a run, and why."""
+    """Why a run is cancelled."""
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=200)
     reason: str = Field("", max_length=2000)
 
 
@@ -84,16 +73,21 @@ class CancelRequest(BaseModel):
 async def start(request: LearnInput, service: ServiceDep, caller: CallerDep) -> RunAccepted:
     """Starts a learn run and returns at once."""
     await service.rate_limits.spend("learn_runs", caller.owner)
-    return run_accepted(await service.learn_runs.start(request, owner=caller.owner))
+    return run_accepted(await service.learn_runs.start(request, asked_by=caller.name, owner=caller.owner))
 
 
 @router.get("/v1/learn", responses=openai_errors(422, 503))
 async def runs(
-    service: ServiceDep, caller: CallerDep, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+    service: ServiceDep,
+    caller: CallerDep,
+    access: AccessDep,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> list[RunRecord]:
-    """All learn runs, newest first, without their reports."""
-    records = await service.runtime.database.runs(owner=caller.owner, limit=limit)
-    return [run.model_copy(update={"report": None}) for run in records]
+    """All learn runs, newest first, without their reports; without the scope `approve` only the caller's."""
+    owner = None if caller.allows("approve") else caller.owner
+    records = await service.runtime.database.runs(owner=owner, limit=limit)
+    visible = [run for run in records if run.domain is None or access.may_use(run.domain)]
+    return [run.model_copy(update={"report": None}) for run in visible]
 
 
 @router.get("/v1/learn/{run_id}", responses=openai_errors(404, 503))
@@ -131,25 +125,27 @@ async def events(
 
 
 @router.post("/v1/learn/{run_id}/approval", status_code=202, responses=openai_errors(400, 404, 409, 422, 503))
-async def decide(run_id: str, decision: Decision, service: ServiceDep) -> RunAccepted:
-    """Approves a waiting curriculum for training, or declines it."""
-    await service.learn_runs.approve(
-        run_id, Approval(approved=decision.approved, by=decision.by, reason=decision.reason)
-    )
+async def decide(run_id: str, decision: Decision, service: ServiceDep, caller: CallerDep) -> RunAccepted:
+    """Approves a waiting curriculum for training, or declines it.
+
+    This needs the scope `approve`, and whoever asked for the run cannot approve it.
+    """
+    caller.require("approve")
+    await service.learn_runs.approve(run_id, Approval(by=caller.name, **decision.model_dump()))
     return run_accepted(run_id)
 
 
 @router.post("/v1/learn/{run_id}/cancel", status_code=202, responses=openai_errors(400, 404, 422, 503))
-async def cancel(run_id: str, request: CancelRequest, service: ServiceDep) -> RunAccepted:
+async def cancel(run_id: str, request: CancelRequest, service: ServiceDep, caller: CallerDep) -> RunAccepted:
     """Cancels a run, which can be resumed; a run that waits for approval is declined."""
-    await service.learn_runs.cancel(run_id, by=request.by, reason=request.reason)
+    await service.learn_runs.cancel(run_id, by=caller.name, reason=request.reason)
     return run_accepted(run_id)
 
 
 @router.post("/v1/learn/{run_id}/resume", status_code=202, responses=openai_errors(400, 404, 409, 503))
-async def resume(run_id: str, service: ServiceDep) -> RunAccepted:
+async def resume(run_id: str, service: ServiceDep, caller: CallerDep) -> RunAccepted:
     """Continues a run that was stopped or failed, at the step where it ended."""
-    await service.learn_runs.resume(run_id)
+    await service.learn_runs.resume(run_id, asked_by=caller.name)
     return run_accepted(run_id)
 
 

@@ -61,6 +61,7 @@ async def decide_revision(
 
     An answer that cites no source cannot be approved. Golden pairs made of it get the same decision.
     """
+    _require_approver(decision, caller)
     details = {"approve": decision.approve}
     audit = service.runtime.audit
     async with audit.acting("revision.decide", by=caller.name, subject=revision_id, details=details):
@@ -100,6 +101,7 @@ async def decide_golden(
 
     The revision that it was made of gets the same decision.
     """
+    _require_approver(decision, caller)
     details = {"approve": decision.approve}
     audit = service.runtime.audit
     async with audit.acting("golden.decide", by=caller.name, subject=pair_id, details=details):
@@ -117,6 +119,12 @@ async def topics(
     """What a domain's questions were about, newest night first, without the topics' embeddings."""
     found = await service.runtime.nights.topics(domain=domain, night_id=night_id, access=access, limit=limit)
     return [topic.model_copy(update={"centre": ()}) for topic in found]
+
+
+def _require_approver(decision: Decision, caller: Caller) -> None:
+    """Raises Forbidden for an approval without the scope, because what is approved is taught."""
+    if decision.approve:
+        caller.require("approve")
 
 
 class _How(TypedDict):

@@ -21,12 +21,16 @@ from memory.records.approvals import ApprovalPolicy, ApprovalRecord
 from memory.records.base import Digest, Domain, Record
 from memory.records.interactions import Gap
 from memory.records.runs import Approval, Outcome
+from memory.server.audit import Action
 from memory.server.keys import LOCAL_OPERATOR
+from memory.server.runs import ThreadRuns
 from memory.server.threads import Json
 
 GRAPH = "learn"
 LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
+MAX_RUNS = 1000
+"""Latest runs on the thread that are looked at."""
 NIGHT = "night"
 """Who asks for runs that nights start."""
 ShortText = Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
@@ -134,7 +138,8 @@ class LearnSpec:
         if request.domain is not None:
             access.require_write(request.domain)
         if request.sources:
-            readable = await self._runtime.episodic.documents(access=access)
+            teachable = access.to_teach(request.domain)
+            readable = await self._runtime.episodic.documents(access=teachable)
             if unknown := set(request.sources) - {each.source for each in readable}:
                 raise ValueError(f"no document {min(unknown)!r}: `GET /v1/documents` lists them")
         return LearnPlan(
@@ -194,26 +199,30 @@ class LearnSpec:
     async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
         """See GraphSpec.record_answer: approves the lessons that the run shows, by their digests.
 
-        Raises NotApproved for whoever asked for the run.
+        Raises OwnApproval for whoever asked for the run, or for a part of it.
         """
         answers = [answer] if "approved" in answer else list(answer.values())
         decision = Approval.model_validate(answers[0])
         snapshot = await self.graph.aget_state(thread_config(thread_id, checkpoint_id))
-        if not (decision.approved and snapshot.interrupts):
-            return  # without an interrupt the run is refused when it begins
-        run = await self._runtime.database.run(snapshot.values["run_id"])
-        for digest in snapshot.interrupts[0].value["digests"]:
-            await self._runtime.approvals.record(
-                ApprovalRecord(
-                    digest=digest,
-                    run_id=run.id,
-                    asked_by=run.asked_by or LOCAL_OPERATOR,
-                    approved_by=decision.by,
-                    policy="human",
-                    reason=decision.reason,
-                    approved_at=self._runtime.clock(),
+        if not snapshot.interrupts:
+            return  # the run is refused when it begins
+        run, digests = await self._runtime.database.run(thread_id), snapshot.interrupts[0].value["digests"]
+        askers = await self._askers(thread_id)
+        action: Action = "curriculum.approve" if decision.approved else "curriculum.decline"
+        details = {"digests": digests, "reason": decision.reason}
+        async with self._runtime.audit.acting(action, by=decision.by, subject=run.id, details=details):
+            for digest in digests if decision.approved else ():
+                await self._runtime.approvals.record(
+                    ApprovalRecord(
+                        digest=digest,
+                        run_id=run.id,
+                        asked_by=decision.by if decision.by in askers else run.asked_by or LOCAL_OPERATOR,
+                        approved_by=decision.by,
+                        policy="human",
+                        reason=decision.reason,
+                        approved_at=self._runtime.clock(),
+                    )
                 )
-            )
 
     def validate_update(self, values: Json) -> Json:
         """See GraphSpec.validate_update: approval can only be made stricter."""
@@ -223,6 +232,12 @@ class LearnSpec:
         if changes.get("approval_policy") == "auto":
             raise ValueError("approval_policy: a person's approval cannot be made unnecessary afterwards")
         return changes
+
+    async def _askers(self, thread_id: str) -> frozenset[str | None]:
+        """Who has started or continued the run, other than by an answer."""
+        runs = await ThreadRuns(self._runtime.database).list(thread_id, limit=MAX_RUNS)
+        requests = [(run.asked_by, RunRequest.model_validate(run.request).command) for run in runs]
+        return frozenset(by for by, command in requests if command is None or not command.answers)
 
     def _policy(self, requested: ApprovalPolicy | None) -> ApprovalPolicy:
         """Raises ValueError for `auto` where the service asks a person."""

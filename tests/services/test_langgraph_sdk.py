@@ -183,7 +183,7 @@ async def test_a_learn_run_waits_for_a_person_and_goes_on_with_a_command(
         await client.runs.create(thread, "learn", command={"resume": {"approved": "perhaps"}})
     with pytest.raises(ConflictError):
         await client.runs.create(thread, "learn", input=TOPIC)
-    yes = {"approved": True, "by": "Ada"}
+    yes = {"approved": True}
     values: Any = await client.runs.wait(thread, "learn", command={"resume": {interrupt["id"]: yes}})
     assert values["outcome"]["status"] == "learned", values["outcome"]
     async with httpx.AsyncClient(base_url=url) as http:

@@ -70,7 +70,7 @@ async def test_a_run_waits_for_a_persons_word(learning: httpx.AsyncClient) -> No
     waiting = await ended(learning, run_id, "waiting")
     assert waiting["asks"]["pairs"] > 0
     assert waiting["lessons"] == {"done": 0, "total": 1}
-    no = {"approved": False, "by": "Ada", "reason": "not now"}
+    no = {"approved": False, "reason": "not now"}
     assert (await learning.post(f"/v1/learn/{run_id}/approval", json=no)).status_code == 202
     assert (await ended(learning, run_id))["outcome"]["status"] == "declined"
     again = await learning.post(f"/v1/learn/{run_id}/approval", json=no)
@@ -124,7 +124,7 @@ async def test_a_blank_topic_begins_no_run(learning: httpx.AsyncClient) -> None:
 async def test_unknown_runs_are_404(learning: httpx.AsyncClient) -> None:
     for path in ("/v1/learn/nowhere", "/v1/learn/nowhere/events", "/v1/gaps/nowhere"):
         assert (await learning.get(path)).status_code == 404
-    decision = {"approved": True, "by": "Ada"}
+    decision = {"approved": True}
     assert (await learning.post("/v1/learn/nowhere/approval", json=decision)).status_code == 404
 
 

@@ -1,0 +1,143 @@
+"""A learn key changes what a lesson is made from, and nothing that has been verified, approved or done."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from graphs.state import Runtime
+from memory.outbox.volatile import VolatileOutbox
+from tests.api.conftest import Serve
+from tests.api.nightschool.test_learn import ended
+from tests.graphs.conftest import TRAINED
+from tests.support.adapters import curriculum
+from tests.support.keys import key_maker
+
+FORGED = curriculum().model_dump(mode="json")
+ACTING = ("forget", "approve", "hand_over", "train", "promote", "next_lesson", "ask_again", "report")
+
+
+@pytest.fixture
+async def learner(serve: Serve, runtime: Runtime) -> Any:
+    """A client with a learn key, and a run of its own that has ended."""
+    headers = await key_maker(runtime)("ada", "learn")
+    async with serve(learning=True) as client:
+        client.headers.update(headers)
+        run = (await client.post("/v1/learn", json={"topic": "Rust ownership"})).json()["run_id"]
+        await ended(client, run)
+        yield client, run
+
+
+def untouched(runtime: Runtime) -> tuple[Any, ...]:
+    """What an admin alone may change."""
+    assert isinstance(runtime.outbox, VolatileOutbox)
+    live = runtime.registry.live("rust")
+    quarantined = runtime.registry.quarantined(TRAINED.curriculum or "")
+    return tuple(runtime.outbox.submitted), live and live.name, quarantined
+
+
+@pytest.mark.parametrize("node", ACTING)
+async def test_no_node_that_acts_is_entered_by_a_client(
+    learner: tuple[httpx.AsyncClient, str], runtime: Runtime, node: str
+) -> None:
+    client, run = learner
+    before = untouched(runtime)
+    at = (await client.get(f"/threads/{run}/state")).json()["checkpoint_id"]
+    commands: list[dict[str, Any]] = [{"goto": node}, {"goto": {"node": node, "input": {}}}]
+    for command in commands:
+        body = {"assistant_id": "learn", "command": command}
+        assert (await client.post(f"/threads/{run}/runs/wait", json=body)).status_code == 422
+        assert (await client.post("/runs/wait", json=body)).status_code == 422
+    written = {"values": {}, "as_node": node}
+    assert (await client.post(f"/threads/{run}/state", json=written)).status_code == 422
+    assert (
+        await client.post(f"/threads/{run}/fork", json=written | {"checkpoint_id": at})
+    ).status_code == 422
+    made = {"metadata": {"graph_id": "learn"}, "supersteps": [{"updates": [written]}]}
+    assert (await client.post("/threads", json=made)).status_code == 422
+    assert untouched(runtime) == before
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"forget": TRAINED.curriculum, "domain": "rust", "because": "no reason"},
+        {"curriculum": FORGED},
+        {"lessons": []},
+        {"approval": {"approved": True, "by": "bob"}},
+        {"job": {"digest": "a" * 64, "domain": "rust", "run_id": "r"}},
+        {"adapter": TRAINED.model_dump(mode="json")},
+        {"outcome": {"status": "learned", "reason": "so I say"}},
+        {"run_id": "another"},
+        {"domain": "law"},
+        {"approval_policy": "auto"},
+        {"known": True},
+    ],
+    ids=lambda forged: next(iter(forged)),
+)
+async def test_what_was_verified_approved_or_done_is_not_written_by_a_client(
+    learner: tuple[httpx.AsyncClient, str], runtime: Runtime, forged: dict[str, Any]
+) -> None:
+    client, run = learner
+    before = untouched(runtime)
+    at = (await client.get(f"/threads/{run}/state")).json()["checkpoint_id"]
+    for command in ({"update": forged}, {"update": forged, "goto": "explore"}):
+        body = {"assistant_id": "learn", "command": command}
+        assert (await client.post(f"/threads/{run}/runs/wait", json=body)).status_code == 422
+    jump = {"assistant_id": "learn", "command": {"goto": {"node": "verify", "input": forged}}}
+    assert (await client.post(f"/threads/{run}/runs/wait", json=jump)).status_code == 422
+    for written in ({"values": forged}, {"values": forged, "as_node": "curriculum"}):
+        assert (await client.post(f"/threads/{run}/state", json=written)).status_code == 422
+        forked = await client.post(f"/threads/{run}/fork", json=written | {"checkpoint_id": at})
+        assert forked.status_code == 422
+    assert untouched(runtime) == before
+
+
+async def test_a_copy_of_a_run_reports_to_a_run_of_its_own(
+    learner: tuple[httpx.AsyncClient, str], runtime: Runtime
+) -> None:
+    client, run = learner
+    record = await runtime.database.run(run)
+    twin = (await client.post(f"/threads/{run}/copy")).json()["thread_id"]
+    body = {"assistant_id": "learn", "command": {"goto": "explore", "update": {"refinements": 2}}}
+    state = (await client.post(f"/threads/{twin}/runs/wait", json=body)).json()
+    assert state["run_id"] == twin
+    assert (await runtime.database.run(twin)).asked_by == "ada"
+    assert await runtime.database.run(run) == record
+
+
+async def test_a_chat_key_makes_no_thread_of_a_graph_that_it_may_not_run(
+    serve: Serve, runtime: Runtime
+) -> None:
+    headers = await key_maker(runtime)("ada", "chat")
+    learn = {"metadata": {"graph_id": "learn"}}
+    async with serve(learning=True) as client:
+        client.headers.update(headers)
+        assert (await client.post("/threads", json=learn)).status_code == 403
+        thread = (await client.post("/threads", json={})).json()["thread_id"]
+        assert (await client.patch(f"/threads/{thread}", json=learn)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "forged", [{"answer": "7"}, {"outcome": "answered"}, {"route": {}}, {"findings": {}}]
+)
+async def test_a_chat_key_forges_no_answer(serve: Serve, forged: dict[str, Any]) -> None:
+    async with serve(learning=True) as client:
+        thread = (await client.post("/threads", json={})).json()["thread_id"]
+        asked = {"assistant_id": "chat", "input": {"messages": "What is a lemur?"}}
+        await client.post(f"/threads/{thread}/runs/wait", json=asked)
+        assert (await client.post(f"/threads/{thread}/state", json={"values": forged})).status_code == 422
+        for node in ("remember", "open_gap", "apply_policy"):
+            body = {"assistant_id": "chat", "command": {"goto": node}}
+            assert (await client.post(f"/threads/{thread}/runs/wait", json=body)).status_code == 422
+
+
+async def test_no_client_changes_or_enters_a_night(serve: Serve) -> None:
+    async with serve(learning=True) as client:
+        body: dict[str, Any] = {"metadata": {"graph_id": "night"}}
+        thread = (await client.post("/threads", json=body)).json()["thread_id"]
+        for values, node in (({"training": "lesson"}, None), ({}, "surprise"), ({}, "__start__")):
+            written = {"values": values, "as_node": node}
+            assert (await client.post(f"/threads/{thread}/state", json=written)).status_code == 422
+        jump = {"assistant_id": "night", "command": {"goto": "deploy"}}
+        assert (await client.post(f"/threads/{thread}/runs", json=jump)).status_code == 422
