@@ -12,9 +12,8 @@ from agent.chat.routing import DEFAULT_DOMAIN
 from api.auth import AccessDep, CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
-from memory.errors import IngestError
 from memory.ingest.documents import RawDocument, media_type
-from memory.ingest.pipeline import IngestReport, ingest
+from memory.ingest.pipeline import IngestReport, store
 from memory.ingest.sources import checked_source
 from memory.records.base import Domain
 
@@ -54,17 +53,17 @@ async def add(
     data = await request.body()
     await service.rate_limits.spend("ingest_bytes", caller.owner, len(data))
     document = RawDocument(source=source, data=data, media_type=kind, title=title)
+    owner = access.owner_of_new(domain)
+    contents = await service.read_document(document, domain, owner)
     async with service.ingest_lock:
-        report = await ingest(
-            [document],
+        return await store(
+            source,
+            contents,
             domain=domain,
-            owner=access.owner_of_new(domain),
+            owner=owner,
             episodic=service.runtime.episodic,
             semantic=service.runtime.semantic,
         )
-    for failure in report.failed:
-        raise IngestError(failure.reason)
-    return report
 
 
 @router.get(PATH, responses=openai_errors(422, 503))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
@@ -49,19 +50,8 @@ class LanceEpisodicMemory:
         unique = {p.id: p for p in passages}
         if not unique:
             return 0
-        vectors = await asyncio.to_thread(self._embedder.embed, [searchable_text(p) for p in unique.values()])
-        rows = [
-            {
-                "id": p.id,
-                "source": p.source,
-                "domain": p.domain,
-                "owner": p.owner,
-                "searched": searchable_text(p),
-                "body": p.model_dump_json(),
-                "vector": vector,
-            }
-            for p, vector in zip(unique.values(), vectors, strict=True)
-        ]
+        schema = await self._table.schema()
+        rows = await asyncio.to_thread(_rows, list(unique.values()), self._embedder, schema)
         async with self._write_lock, store_errors("the passages"):
             result = await self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
             await self._compact_if_due()
@@ -125,6 +115,24 @@ class LanceEpisodicMemory:
     async def _compact_if_due(self) -> None:
         self._writes += 1
         await compact(self._table, self._writes)
+
+
+def _rows(passages: Sequence[Passage], embedder: Embedder, schema: pa.Schema) -> pa.Table:
+    """The passages as rows. Blocks for a while: LanceDB would convert a list on the event loop."""
+    vectors = embedder.embed([searchable_text(p) for p in passages])
+    rows = [
+        {
+            "id": p.id,
+            "source": p.source,
+            "domain": p.domain,
+            "owner": p.owner,
+            "searched": searchable_text(p),
+            "body": p.model_dump_json(),
+            "vector": vector,
+        }
+        for p, vector in zip(passages, vectors, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _passage(row: dict[str, Any]) -> Passage:

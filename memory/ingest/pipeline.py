@@ -5,7 +5,7 @@ A document counts as stored once all of it is. Callers must not ingest the same 
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,20 @@ from memory.records.access import EVERYTHING
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Fact, Passage
 from memory.semantic.base import SemanticMemory
+
+MAX_PASSAGES = 10_000
+"""Default limit for one document; 5 MB of prose have about 7,000 passages."""
+
+
+class Contents(NamedTuple):
+    """What was read of a document."""
+
+    passages: tuple[Passage, ...]
+    facts: tuple[Fact, ...]
+
+
+ReadDocument = Callable[[RawDocument, Domain, str | None], Awaitable[Contents]]
+"""Reads a document of a domain and an owner, see `read`."""
 
 
 class Failure(NamedTuple):
@@ -85,7 +99,7 @@ async def ingest(
     """
     stored = await episodic.documents(access=EVERYTHING, domain=domain)
     fingerprints = {each.source: each.fingerprint for each in stored if each.owner == owner}
-    counts: list[tuple[int, int]] = []
+    counts: list[Contents] = []
     failed: list[Failure] = []
     unchanged = 0
     for document in documents:
@@ -93,41 +107,97 @@ async def ingest(
             failed.append(document)
             continue
         try:
-            passages, facts = await asyncio.to_thread(read, document, domain, owner)
+            contents = await read_in_thread(document, domain, owner)
         except IngestError as error:
             failed.append(Failure(document.source, str(error)))
             continue
-        digest = fingerprint(p.id for p in passages)
-        if fingerprints.get(document.source) == digest:
-            unchanged += 1
+        place = _Place(document.source, domain, owner)
+        if await _replace(place, contents, fingerprints.get(document.source), episodic, semantic):
+            fingerprints[document.source] = fingerprint(p.id for p in contents.passages)
+            counts.append(contents)
         else:
-            await semantic.add(facts)
-            await episodic.add(passages)
-            kept = {p.id for p in passages}
-            await episodic.remove(document.source, domain=domain, owner=owner, keep=kept)
-            fingerprints[document.source] = digest
-            counts.append((len(passages), len(facts)))
-        # Also for an unchanged document: an interrupted ingest may have left facts of another version.
-        await semantic.remove(document.source, domain=domain, owner=owner, keep={f.id for f in facts})
-    return IngestReport(
-        documents=len(counts),
-        passages=sum(p for p, _ in counts),
-        facts=sum(f for _, f in counts),
-        unchanged=unchanged,
-        failed=tuple(failed),
-    )
+            unchanged += 1
+    return _report(counts, unchanged, failed)
+
+
+async def store(
+    source: str,
+    contents: Contents,
+    *,
+    domain: Domain,
+    owner: str | None,
+    episodic: EpisodicMemory,
+    semantic: SemanticMemory,
+) -> IngestReport:
+    """Stores what was read of one document, as `ingest` does. Raises StoreUnavailable."""
+    stored = await episodic.documents(access=EVERYTHING, domain=domain)
+    known = next((each for each in stored if (each.source, each.owner) == (source, owner)), None)
+    place = _Place(source, domain, owner)
+    changed = await _replace(place, contents, known and known.fingerprint, episodic, semantic)
+    return _report([contents] if changed else [], unchanged=int(not changed))
 
 
 def read(
-    document: RawDocument, domain: Domain, owner: str | None = None
-) -> tuple[tuple[Passage, ...], tuple[Fact, ...]]:
-    """Splits a document into passages and extracts its facts, without storing them. Raises IngestError."""
+    document: RawDocument, domain: Domain, owner: str | None = None, *, most_passages: int = MAX_PASSAGES
+) -> Contents:
+    """Splits a document into passages and extracts its facts, without storing them. Raises IngestError.
+
+    The document is untrusted, and takes as long as it likes: `memory.ingest.readers` bounds that.
+    """
     text = text_of(document)
     title = document.title or Path(document.source.partition("?")[0]).stem
     passages = split_into_passages(text, source=document.source, title=title, domain=domain, owner=owner)
     if not passages:
         raise IngestError(f"{document.source}: the document contains only headings")
-    return passages, extract_facts(passages)
+    if len(passages) > most_passages:
+        raise IngestError(
+            f"{document.source}: {len(passages)} passages exceed the limit of {most_passages}: split it, join"
+            " short sections below one heading, or set NIGHTSCHOOL_DOCUMENT_PASSAGES"
+        )
+    return Contents(passages, extract_facts(passages))
+
+
+async def read_in_thread(document: RawDocument, domain: Domain, owner: str | None) -> Contents:
+    """`read` in a thread of this process, without any bounds: for documents that are trusted."""
+    return await asyncio.to_thread(read, document, domain, owner)
+
+
+class _Place(NamedTuple):
+    """Where a document is stored."""
+
+    source: str
+    domain: Domain
+    owner: str | None
+
+
+async def _replace(
+    place: _Place,
+    contents: Contents,
+    stored: str | None,
+    episodic: EpisodicMemory,
+    semantic: SemanticMemory,
+) -> bool:
+    """Replaces a document whose stored fingerprint is `stored`; False if it is stored unchanged."""
+    source, domain, owner = place
+    kept = {p.id for p in contents.passages}
+    changed = stored != fingerprint(kept)
+    if changed:
+        await semantic.add(contents.facts)
+        await episodic.add(contents.passages)
+        await episodic.remove(source, domain=domain, owner=owner, keep=kept)
+    # Also for an unchanged document: an interrupted ingest may have left facts of another version.
+    await semantic.remove(source, domain=domain, owner=owner, keep={f.id for f in contents.facts})
+    return changed
+
+
+def _report(stored: Sequence[Contents], unchanged: int, failed: Sequence[Failure] = ()) -> IngestReport:
+    return IngestReport(
+        documents=len(stored),
+        passages=sum(len(each.passages) for each in stored),
+        facts=sum(len(each.facts) for each in stored),
+        unchanged=unchanged,
+        failed=tuple(failed),
+    )
 
 
 def _try_read(source: str, read_document: Callable[[], RawDocument]) -> RawDocument | Failure:

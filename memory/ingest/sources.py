@@ -1,9 +1,14 @@
 """Names of documents: URLs, and paths of files below the folder that was ingested, never absolute ones."""
 
+import re
+import unicodedata
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from memory.errors import IngestError
 
+_SPACE = re.compile(r"\s")
+MAX_CHARACTERS = 1000
+"""Of a source's name."""
 _URLS = ("http://", "https://")
 
 
@@ -23,7 +28,16 @@ def source_of(file: Path, folder: Path) -> str:
 
 
 def checked_source(source: str) -> str:
-    """The name that a client gives a document. Raises IngestError unless it is a URL or a relative path."""
+    """The name that a client gives a document, normalised, and without white space around it.
+
+    Raises IngestError unless it is a URL or a relative path, of printable characters and not too long: it is
+    a key in every store, and they have to agree on it.
+    """
+    source = unicodedata.normalize("NFC", _SPACE.sub(" ", source)).strip()
+    if not source or len(source) > MAX_CHARACTERS or not source.isprintable():
+        raise IngestError(
+            f"{source[:80]!r}: a source has 1 to {MAX_CHARACTERS} printable characters: shorten its name"
+        )
     if is_url(source):
         return source
     path = PurePosixPath(source)

@@ -28,6 +28,7 @@ from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import Embedder, HashingEmbedder
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
+from memory.ingest.pipeline import read_in_thread
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from tests.graphs.conftest import clock, runtime
@@ -84,6 +85,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 embedder=embedder,
                 items=items,
                 model_folder=TINY,
+                read_document=read_in_thread,
                 ingest_lock=asyncio.Lock(),
                 rate_limits=limits,
                 embedding_lock=asyncio.Lock(),

@@ -21,6 +21,7 @@ from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import HashingEmbedder
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
+from memory.ingest.pipeline import read_in_thread
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
@@ -54,6 +55,7 @@ async def open_fakes(
             learn_runs=server.learn_runs,
             embedder=HashingEmbedder(),
             items=items,
+            read_document=read_in_thread,
             ingest_lock=asyncio.Lock(),
             rate_limits=RateLimits(),
             embedding_lock=asyncio.Lock(),

@@ -25,3 +25,15 @@ def test_urls_and_relative_paths_are_names(source: str) -> None:
 def test_other_names_are_refused(source: str) -> None:
     with pytest.raises(IngestError, match="relative path"):
         checked_source(source)
+
+
+def test_a_name_is_normalised_once() -> None:
+    """Stores that each clean names in their own way would disagree on which facts are stale."""
+    assert checked_source("  notes\u00a0about x.md\n") == "notes about x.md"
+    assert checked_source("cafe\u0301.md") == "caf\u00e9.md"
+
+
+@pytest.mark.parametrize("source", ["", "  ", "x" * 1001, "a\x1b[2Jb.md", "a\x00.md", "user\u202etxt.md"])
+def test_names_that_no_store_can_keep_are_refused(source: str) -> None:
+    with pytest.raises(IngestError, match="printable"):
+        checked_source(source)
