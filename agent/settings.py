@@ -204,7 +204,7 @@ class Settings(BaseSettings):
     rate_learn_runs: int = Field(
         1_000,
         ge=0,
-        description="Most learn runs and nights a day that one owner of API keys starts. 0: no limit.",
+        description="Most learn runs a day of one owner of API keys. 0: no limit.",
     )
     rate_ingest_bytes: int = Field(
         1_000_000_000,

@@ -37,7 +37,7 @@ async def test_a_document_is_read_in_another_process(readers: DocumentReaders) -
     assert (passages[0].owner, facts[0].subject, facts[0].source) == ("ada", "a zorble", "lamp.md")
     with pytest.raises(IngestError, match="contains only headings"):
         await readers.read(document("head.md", "# Lamps\n"), "lamps", None)
-    with pytest.raises(IngestError, match="4 passages exceed the limit of 3: .*DOCUMENT_PASSAGES"):
+    with pytest.raises(IngestError, match=r"4 passages exceed the limit of 3: .*DOCUMENT_PASSAGES"):
         await readers.read(document("many.md", "# a\nb\n" * 4), "lamps", None)
 
 
