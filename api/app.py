@@ -30,11 +30,13 @@ from api.nightschool import (
     grants,
     interactions,
     learn,
+    memory,
     night_review,
     night_schedules,
     nights,
     preferences,
     statements,
+    webhooks,
 )
 from api.openai import chat, completions, embeddings, models, responses
 from api.trusted_hosts import TrustedOrigins
@@ -54,6 +56,8 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         crons,
         feedback,
         interactions,
+        memory,
+        webhooks,
     ),
     "annotate": (annotation,),
     "learn": (learn, gaps, documents, night_schedules, nights, night_review),

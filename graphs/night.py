@@ -59,6 +59,7 @@ async def report(state: NightState, runtime: Injected[Runtime]) -> Update:
         log=context.interactions,
         feedback=context.feedback,
         registry=context.registry,
+        access=context.access.shared(night.domain),
     )
     await context.nights.update(ended.model_copy(update={"summary": made.model_dump(mode="json")}))
     return {"events": [event(context, "report", f"{status}: {reason}" if reason else status)]}

@@ -24,14 +24,17 @@ from api.cli import (
     keys,
     learn,
     library,
+    memory,
     models,
     night,
     preferences,
+    privacy,
     report,
     serve,
     statements,
     study,
     travel,
+    webhooks,
     week,
 )
 from memory.file_modes import keep_private
@@ -88,7 +91,10 @@ app.add_typer(
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(audit.app, name="audit", help="List and verify who approved, promoted, forgot or granted what.")
 app.add_typer(grants.app, name="grants", help="Give owners of keys a domain, which closes it to others.")
+app.add_typer(memory.app, name="memory", help="Forget users, documents and single records in all stores.")
+app.add_typer(privacy.app, name="privacy", help="Show what was encrypted in place of personal data.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
+app.add_typer(webhooks.app, name="webhooks", help="Show the secret that verifies your webhooks.")
 app.add_typer(
     adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."
 )

@@ -58,7 +58,9 @@ LOCAL_POLL_SECONDS = 5.0
 LONGEST_RETRY = 30
 """Most seconds between two attempts to store a run's events or its end."""
 MAX_CONCURRENT_RUNS = 200
-"""Runs that one process works on; others stay pending."""
+"""Runs that one process works on, without those that wait; others stay pending."""
+QUOTAS: Mapping[str, int] = {"learn": 50, "night": 50}
+"""Most unfinished runs of a graph on the threads of one owner."""
 
 PeriodicTask = Callable[["Executor"], Awaitable[None]]
 NO_TASKS: Mapping[str, PeriodicTask] = {}
@@ -117,7 +119,7 @@ class Executor:
             updated_at=now,
             starts_at=now + timedelta(seconds=spec.delay_seconds),
         )
-        has_room = len(self._active) < MAX_CONCURRENT_RUNS
+        has_room = self._has_room
         queued, others = await self.runs.add(
             run,
             create_thread=spec.create_thread,
@@ -125,6 +127,7 @@ class Executor:
             owner=spec.owner,
             worker=self._worker if has_room else None,
             events=[_metadata_event(run.run_id)],
+            quota=None if request.input is None else QUOTAS.get(spec.graph_id),
         )
         if spec.strategy in ("interrupt", "rollback"):
             for other in others:
@@ -269,8 +272,13 @@ class Executor:
         return run is not None
 
     async def _launch_next(self, thread_id: str) -> None:
-        if len(self._active) < MAX_CONCURRENT_RUNS and (run := await self.runs.next(thread_id)) is not None:
+        if self._has_room and (run := await self.runs.next(thread_id)) is not None:
             self._launch(run.run_id)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether another run may be worked on; those that wait for something need no place."""
+        return sum(not active.waiting for active in self._active.values()) < MAX_CONCURRENT_RUNS
 
     def _launch(
         self, run_id: str, *, claimed: ThreadRun | None = None, orphan: ThreadRun | None = None
@@ -279,7 +287,7 @@ class Executor:
 
         A run that is claimed already is worked on in any case.
         """
-        if run_id not in self._active and (claimed is not None or len(self._active) < MAX_CONCURRENT_RUNS):
+        if run_id not in self._active and (claimed is not None or self._has_room):
             active = self._active[run_id] = ActiveRun(claimed=claimed)
             active.task = asyncio.create_task(self._work(run_id, active, orphan))
 
@@ -341,7 +349,11 @@ class Executor:
                 if stored is None:
                     event_log.append("metadata", {"run_id": run.run_id, "attempt": run.attempt})
                 graph_spec = self.graph_specs[run.graph_id]
-                runtime = replace(await self._runtime.for_owner(run.owner), start_run=self.start)
+                runtime = replace(
+                    await self._runtime.for_owner(run.owner),
+                    start_run=self.start,
+                    sleep=partial(active.sleep, self._runtime.sleep),
+                )
                 attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, runtime)
                 status, error = await attempt.execute(active)
             others = await self._finish(run, request, active, status, error)

@@ -10,11 +10,15 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 import httpx
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from memory.errors import WebhookFailed
 from memory.public_addresses import Resolve, addresses, is_public, request_to
 
 TIMEOUT_SECONDS = 15.0
+PREFIX = "whsec_"
+KEY_BYTES = 32
 
 
 class UnknownHost(ValueError):
@@ -22,7 +26,10 @@ class UnknownHost(ValueError):
 
 
 class Webhooks:
-    """Sends webhooks to clients' URLs, signed by the Standard Webhooks spec (standardwebhooks.com)."""
+    """Sends webhooks to clients' URLs, signed by the Standard Webhooks spec (standardwebhooks.com).
+
+    Each owner's are signed with a secret of their own, so that no receiver can forge another owner's.
+    """
 
     def __init__(
         self,
@@ -33,7 +40,7 @@ class Webhooks:
         resolve: Resolve = addresses,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`secret` is shared with the receivers, who verify the signature with it.
+        """The owners' secrets are derived from `secret`, which nobody else may know.
 
         `hosts` are host names, in lower case, that are allowed although their addresses are private.
         """
@@ -63,7 +70,18 @@ class Webhooks:
             )
         return addresses[0]
 
-    async def send(self, url: str, message_id: str, body: str, address: str) -> None:
+    def secret_of(self, owner: str | None) -> str:
+        """The secret that an owner's receivers verify signatures with, as Standard Webhooks writes it.
+
+        None is the owner of the runs of admins, and of all runs in a service without keys.
+        """
+        return PREFIX + base64.b64encode(self._key(owner)).decode()
+
+    def _key(self, owner: str | None) -> bytes:
+        info = b"nightschool webhooks" if owner is None else b"nightschool webhooks of " + owner.encode()
+        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._secret)
+
+    async def send(self, url: str, message_id: str, body: str, address: str, *, owner: str | None) -> None:
         """Posts JSON text to the `address` returned by `check`, without resolving the host again.
 
         Use the same `message_id` for each retry. Raises WebhookFailed unless the response is 2xx.
@@ -75,7 +93,7 @@ class Webhooks:
             "Content-Type": "application/json",
             "webhook-id": message_id,
             "webhook-timestamp": timestamp,
-            "webhook-signature": signature(self._secret, message_id, timestamp, body),
+            "webhook-signature": signature(self._key(owner), message_id, timestamp, body),
         }
         try:
             async with httpx.AsyncClient(

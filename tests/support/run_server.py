@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime as Injected
 from langgraph.types import interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
@@ -36,7 +37,7 @@ class State(TypedDict, total=False):
 
 
 class Task(BaseModel):
-    """The input: `wait`, `ask`, `refuse` and `crash` are done as they say, anything else at once."""
+    """The input: `wait`, `sleep`, `ask`, `refuse` and `crash` are done as they say, anything else at once."""
 
     task: str
 
@@ -53,7 +54,7 @@ class TaskSpec:
     rights = ClientRights(keys=frozenset({"task"}), goto=frozenset({"read"}), as_node=frozenset({"read"}))
 
     def __init__(self, saver: Saver | None = None) -> None:
-        graph = StateGraph(State)
+        graph = StateGraph(State, context_schema=Runtime)
         graph.add_node("read", self._read)
         graph.add_node("do", self._do)
         graph.add_edge(START, "read")
@@ -70,11 +71,15 @@ class TaskSpec:
     async def _read(self, state: State) -> State:
         return {"done": [f"read {state['task']}"]}
 
-    async def _do(self, state: State) -> State:
+    async def _do(self, state: State, runtime: Injected[Runtime]) -> State:
         match state["task"]:
             case "wait":
                 self.working += 1
                 await self.finish.wait()
+            case "sleep":
+                self.working += 1
+                while not self.finish.is_set():
+                    await runtime.context.sleep(0.05)
             case "ask":
                 return {"done": [f"was told {interrupt('what?')}"]}
             case "refuse":
@@ -119,7 +124,7 @@ class RecordedJobs(BackgroundJobs):
         self.webhooks: list[tuple[str, str, str]] = []
         """Run id, URL and body."""
 
-    async def send_webhook(self, run_id: str, url: str, body: str) -> None:
+    async def send_webhook(self, run_id: str, url: str, body: str, owner: str | None) -> None:
         self.webhooks.append((run_id, url, body))
 
     async def resume_orphans(self) -> None:

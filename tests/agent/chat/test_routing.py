@@ -16,7 +16,7 @@ from memory.embedding.embedder import HashingEmbedder
 from memory.errors import AdapterNotServable, UnknownAdapter, UnknownRun
 from memory.language.content_words import content_words
 from memory.outbox.files import read
-from memory.records.access import EVERYTHING
+from memory.records.access import EVERYTHING, Access
 from memory.records.adapters import Adapter
 from memory.records.curricula import Curriculum
 from tests.support.adapters import adapter, curriculum, fact
@@ -115,6 +115,34 @@ async def test_a_model_name_may_be_auto_the_base_a_domain_or_a_version(
     assert await to(None, "What is a lemur?") == BASE
     with pytest.raises(UnknownAdapter, match="'gpt-9'"):
         await to("gpt-9")
+
+
+@pytest.mark.parametrize("embedder", [None, HashingEmbedder()])
+async def test_questions_of_a_closed_domain_go_to_the_base_model_without_a_grant(
+    embedder: HashingEmbedder | None,
+) -> None:
+    made, lesson = adapter("rust"), curriculum()
+    registry = VolatileAdapterRegistry([made])
+    registry.promote(made.name)
+    routes = Routes(registry, lambda digest: lesson, embedder=embedder)
+    await routes.refresh()
+    closed = frozenset({"rust"})
+    stranger, reader = Access(owner="ben", closed=closed), Access(closed=closed, readable=closed)
+
+    async def to(question: str, name: str | None, access: Access) -> str | None:
+        route = await resolve_route(
+            question, name, routes=routes, base=BASE, base_name="nightschool", access=access
+        )
+        return route.adapter
+
+    questions = [lesson.facts[0].sentence, f"What is {lesson.facts[0].subject}?"]
+    assert {await to(question, None, reader) for question in questions} == {made.name}
+    assert {await to(question, None, stranger) for question in questions} == {None}
+    for name in ("rust", made.name):
+        assert await to("", name, reader) == made.name
+        with pytest.raises(UnknownAdapter) as refused:
+            await to("", name, stranger)
+        assert str(refused.value) == f"no model {name!r}: use auto, nightschool, or an adapter's full name"
 
 
 async def test_a_promotion_or_rollback_by_another_process_changes_the_routes() -> None:

@@ -13,6 +13,7 @@ from agent.nights.collect import by_unit, collect, covered_until, usable_evidenc
 from memory.database.database import Database, open_database
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.records.access import SHARED
 from memory.records.feedback import AnnotationItem
 from memory.records.interactions import LoggedMessage
 from memory.records.nights import Night
@@ -70,7 +71,7 @@ async def test_turns_of_other_domains_and_times_are_not_collected(
         interaction("after", minutes=24 * 60),
     ):
         await log.save(turn)
-    found = await collect(log, given, tonight())
+    found = await collect(log, given, tonight(), SHARED)
     assert (found.ids, found.left_out) == (("i1", "i2"), {})
     assert (found.figures["turns"], found.figures["abstained"]) == (2, 1)
 
@@ -86,7 +87,7 @@ async def test_turns_that_must_not_be_used_are_counted_by_reason(
     }.items():
         await log.save(interaction(id, **fields))
     await given.add(feedback("f1", "reported", text="This is private, please do not use it."))
-    found = await collect(log, given, tonight(exclude_owners=("bob",)))
+    found = await collect(log, given, tonight(exclude_owners=("bob",)), SHARED)
     assert found.ids == ("i2",)
     assert sorted(found.left_out) == [
         "its owner is excluded",
@@ -113,7 +114,7 @@ async def test_evidence_is_free_of_turns_that_must_not_be_used_and_of_what_is_ab
         feedback=[*votes, votes[1].model_copy(update={"owner": "bob"})],
         items=[item("of-i2", interaction_id="i2"), item("of-old", interaction_id="old")],
     )
-    found = await usable_evidence(evidence, log, given, tonight(exclude_owners=("bob",)))
+    found = await usable_evidence(evidence, log, given, tonight(exclude_owners=("bob",)), SHARED)
     assert [turn.id for turn in found.interactions] == ["i2"]
     assert list(found.feedback) == [votes[1]]
     assert [each.id for each in found.items] == ["of-i2"]
@@ -122,13 +123,13 @@ async def test_evidence_is_free_of_turns_that_must_not_be_used_and_of_what_is_ab
 async def test_a_turn_that_was_reported_as_wrong_is_used(log: InteractionLog, given: FeedbackStore) -> None:
     await log.save(interaction("i1"))
     await given.add(feedback("f1", "reported", text="This is wrong."))
-    assert (await collect(log, given, tonight())).ids == ("i1",)
+    assert (await collect(log, given, tonight(), SHARED)).ids == ("i1",)
 
 
 async def test_of_too_many_turns_the_newest_are_used(log: InteractionLog, given: FeedbackStore) -> None:
     for number in range(5):
         await log.save(interaction(f"i{number}", minutes=number))
-    found = await collect(log, given, tonight(max_turns=2))
+    found = await collect(log, given, tonight(max_turns=2), SHARED)
     assert found.ids == ("i3", "i4")
     assert found.figures["left_out"] == 3
 

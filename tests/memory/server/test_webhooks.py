@@ -1,5 +1,6 @@
 """A webhook reaches public servers only, signed, and says whether it was taken."""
 
+import base64
 from datetime import UTC, datetime
 
 import httpx
@@ -69,7 +70,7 @@ async def test_a_delivery_goes_to_the_address_that_was_checked_and_is_signed() -
     seen: list[httpx.Request] = []
     given = webhooks(seen=seen)
     url = "https://example.org/hook?a=1"
-    await given.send(url, "r1:ended", '{"status":"success"}', given.check(url))
+    await given.send(url, "r1:ended", '{"status":"success"}', given.check(url), owner="ann")
     (request,) = seen
     assert str(request.url) == "https://93.184.216.34/hook?a=1"
     assert request.headers["host"] == "example.org"
@@ -77,8 +78,22 @@ async def test_a_delivery_goes_to_the_address_that_was_checked_and_is_signed() -
     assert request.headers["webhook-id"] == "r1:ended"
     moment = request.headers["webhook-timestamp"]
     assert moment == str(int(NOW.timestamp()))
-    expected = signature(SECRET.encode(), "r1:ended", moment, request.content.decode())
+    expected = signature(key_of("ann"), "r1:ended", moment, request.content.decode())
     assert request.headers["webhook-signature"] == expected
+
+
+def key_of(owner: str | None) -> bytes:
+    """The key that the owner's receivers make of their secret, as Standard Webhooks says."""
+    secret = webhooks().secret_of(owner)
+    assert secret.startswith("whsec_")
+    return base64.b64decode(secret.removeprefix("whsec_"))
+
+
+async def test_no_owner_can_sign_for_another_nor_for_admins() -> None:
+    assert len({key_of(owner) for owner in (None, "ann", "ben", "")}) == 4
+    assert key_of("ann") == key_of("ann")
+    assert SECRET.encode() not in {key_of(owner) for owner in (None, "ann")}
+    assert all(24 <= len(key_of(owner)) <= 64 for owner in (None, "ann"))
 
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
@@ -90,4 +105,4 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
 @pytest.mark.parametrize("status", [302, 404, 500])
 async def test_what_was_not_taken_is_an_error(status: int) -> None:
     with pytest.raises(WebhookFailed, match=str(status)):
-        await webhooks(status).send("http://example.org/", "m", "{}", "93.184.216.34")
+        await webhooks(status).send("http://example.org/", "m", "{}", "93.184.216.34", owner=None)

@@ -14,6 +14,7 @@ from memory.database.database import Database, open_database
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
+from memory.records.access import SHARED
 from memory.records.nights import Night
 from tests.support.interactions import interaction
 from tests.support.nights import WHEN, golden, night, revision, score, topic
@@ -35,6 +36,7 @@ async def report_of(night: Night, database: Database) -> MorningReport:
         log=InteractionLog(database),
         feedback=FeedbackStore(database),
         registry=VolatileAdapterRegistry(),
+        access=SHARED,
     )
 
 
