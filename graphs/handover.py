@@ -63,7 +63,7 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
                 "the job stays queued, and learning the same again waits for it"
             )
             return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}
-        await asyncio.sleep(context.limits.poll_seconds)
+        await context.sleep(context.limits.poll_seconds)
     update: Update = {"training": result}
     if result.adapter is not None:
         update["adapter"] = await asyncio.to_thread(context.registry.get, result.adapter)
@@ -99,8 +99,11 @@ async def promote_candidate(state: LearnState, runtime: Injected[Runtime]) -> Up
         await context.approvals.renew(state["curriculum"].digest, curriculum.digest)
         update = {"curriculum": curriculum, "events": [_event(text, state, context)]}
         return update | lessons.update_current(state, digest=curriculum.digest)
+    approval = await context.approvals.require(state["job"].digest)
+    audited = context.audit.acting("adapter.promote", by=approval.approved_by, subject=name)
     try:
-        adapter = await promote(name, engine=context.engine, registry=context.registry)
+        async with audited:
+            adapter = await promote(name, engine=context.engine, registry=context.registry)
     except (AdapterRefused, CanaryFailed, AdapterNotServable) as error:
         outcome = Outcome(status="failed", reason=f"trained, but not served: {error}", adapter=name)
         return {"outcome": outcome, "events": [_event(outcome.reason, state, context)]}

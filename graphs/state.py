@@ -181,7 +181,7 @@ class Runtime:
     learn_gap: LearnGap | None = None
     """How nights start learn runs; None where they cannot."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """How nights wait, in seconds."""
+    """How runs wait for something outside, in seconds; a run that sleeps takes no place of another."""
     count_tokens: CountTokens | None = None
     """Counts the tokens of a turn against its owner's rate limit; None where there is none."""
     audit_heads: Path | None = None

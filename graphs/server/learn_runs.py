@@ -14,7 +14,7 @@ from graphs.server.learn_spec import GRAPH, LearnInput, LearnPlan, LearnSpec, re
 from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import CommandSpec, RunRequest, RunSpec
 from graphs.state import Event, Runtime
-from memory.errors import AlreadyExists, UnknownRun
+from memory.errors import AlreadyExists, QuotaReached, UnknownRun
 from memory.records.approvals import ApprovalRecord
 from memory.records.base import Digest, Domain, Record
 from memory.records.runs import Approval, LessonsDone
@@ -187,7 +187,11 @@ class LearnRuns:
 
     async def _start(self, plan: LearnPlan, asked_by: str, owner: str | None = None) -> str:
         await record_plan(plan, self._runtime, asked_by)
-        await self._executor.start(run_spec(plan, asked_by=asked_by, owner=owner))
+        try:
+            await self._executor.start(run_spec(plan, asked_by=asked_by, owner=owner))
+        except QuotaReached as error:
+            await self._spec.record_failure(plan.run_id, "stopped", str(error))
+            raise
         return plan.run_id
 
     async def _continue(

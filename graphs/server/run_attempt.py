@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +48,18 @@ class ActiveRun:
     """How the run was cancelled."""
     claimed: ThreadRun | None = None
     """The run, if it was claimed when it was queued; its metadata event is then stored already."""
+    waiting: bool = False
+    """Whether it waits for something outside, such as the trainer, and does no work."""
     outcome: Json | None = None
     """What the run ended with, for those who wait for it in this process."""
+
+    async def sleep(self, sleep: Callable[[float], Awaitable[None]], seconds: float) -> None:
+        """Sleeps; the run needs no place in the meantime."""
+        self.waiting = True
+        try:
+            await sleep(seconds)
+        finally:
+            self.waiting = False
 
     def stop(self, action: CancelAction) -> None:
         """Ends the graph; the first action counts."""

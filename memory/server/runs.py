@@ -29,7 +29,7 @@ from memory.database.database import Database
 from memory.database.tables import RUN_EVENTS, THREAD_RUNS, THREADS
 from memory.errors import AlreadyExists, RollbackAsked, RunLost, ThreadBusy, UnknownRun
 from memory.records.base import Record
-from memory.server.threads import Json, ThreadOutcome, lock, moment, new_thread, record_outcome
+from memory.server.threads import Json, ThreadOutcome, check_quota, lock, moment, new_thread, record_outcome
 
 RunStatus = Literal["pending", "running", "success", "error", "timeout", "interrupted"]
 Strategy = Literal["reject", "enqueue", "interrupt", "rollback"]
@@ -95,13 +95,14 @@ class ThreadRuns:
         owner: str | None = None,
         worker: str | None = None,
         events: Sequence[RunEvent] = (),
+        quota: int | None = None,
     ) -> tuple[ThreadRun, tuple[ThreadRun, ...]]:
         """Queues the run; returns it with the thread's unfinished runs, which its strategy may end.
 
         If there are none and the run is due, the worker begins its first attempt in the same transaction,
         with its first events. `owner` owns the thread if it is created. Raises UnknownThread unless
         `create_thread`, ValueError if the thread belongs to another graph, ThreadBusy if the run rejects
-        waiting, AlreadyExists.
+        waiting, AlreadyExists, QuotaReached if `quota` runs of the graph are unfinished for its owner.
         """
         now = self._now()
         async with self._database.begin() as connection:
@@ -111,6 +112,8 @@ class ThreadRuns:
             before = await lock(connection, run.thread_id, now)
             if (holds := before["metadata"].get("graph_id", run.graph_id)) != run.graph_id:
                 raise ValueError(f"thread {run.thread_id} belongs to graph {holds!r}: take another thread")
+            if quota is not None and before["owner"] is not None:
+                await check_quota(connection, run.graph_id, before["owner"], quota)
             others = await _runs(connection, _unfinished(run.thread_id))
             if others and run.strategy == "reject":
                 raise ThreadBusy(

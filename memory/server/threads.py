@@ -9,18 +9,19 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database.database import Database
-from memory.database.tables import THREAD_RUNS, THREADS, UNFINISHED
-from memory.errors import AlreadyExists, ThreadBusy, UnknownThread
+from memory.database.tables import THREAD_RUNS, THREADS
+from memory.errors import AlreadyExists, QuotaReached, ThreadBusy, UnknownThread
 from memory.records.base import Record
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 TtlStrategy = Literal["delete", "keep_latest"]
 Json = dict[str, Any]
 
+UNFINISHED_RUN = THREAD_RUNS.c.status.in_(("pending", "running"))
 PAGE = 200
 """Rows read at once where a filter has to look into their JSON."""
 GRACE_SECONDS = 60.0
@@ -113,10 +114,12 @@ class Threads:
             raise AlreadyExists(f"thread {thread_id} exists: send if_exists=do_nothing to use it")
         return await self.get(thread_id)
 
-    async def get(self, thread_id: str) -> Thread:
-        """Raises UnknownThread."""
+    async def get(self, thread_id: str, *, expired: bool = False) -> Thread:
+        """Raises UnknownThread, also for an expired one that waits for its deletion, unless `expired`."""
+        query = select(THREADS).where(THREADS.c.id == thread_id)
         async with self._database.begin() as connection:
-            query = select(THREADS).where(THREADS.c.id == thread_id, self._visible())
+            if not expired:
+                query = query.where(self._visible())
             row = (await connection.execute(query)).mappings().first()
         if row is None:
             raise unknown(thread_id)
@@ -163,7 +166,7 @@ class Threads:
         Raises UnknownThread, and ThreadBusy while a run is unfinished.
         """
         now = self._database.now().timestamp()
-        runs = select(THREAD_RUNS.c.id).where(THREAD_RUNS.c.thread_id == thread_id, UNFINISHED).limit(1)
+        runs = select(THREAD_RUNS.c.id).where(THREAD_RUNS.c.thread_id == thread_id, UNFINISHED_RUN).limit(1)
         async with self._database.begin() as connection:
             before = await lock(connection, thread_id, now)
             if (run_id := (await connection.execute(runs)).scalar()) is not None:
@@ -316,6 +319,18 @@ def lifetime(ttl: Ttl, now: float) -> Json:
         "ttl_strategy": ttl.strategy,
         "expires_at": now + ttl.minutes * 60,
     }
+
+
+async def check_quota(connection: AsyncConnection, graph_id: str, owner: str, most: int) -> None:
+    """Raises QuotaReached if so many runs of the graph on the owner's threads are unfinished."""
+    query = (
+        select(func.count())
+        .select_from(THREAD_RUNS)
+        .join(THREADS, THREADS.c.id == THREAD_RUNS.c.thread_id)
+        .where(UNFINISHED_RUN, THREAD_RUNS.c.graph_id == graph_id, THREADS.c.owner == owner)
+    )
+    if (await connection.execute(query)).scalar_one() >= most:
+        raise QuotaReached(f"{most} {graph_id} runs of {owner} are unfinished: wait for one, or cancel one")
 
 
 def unknown(thread_id: str) -> UnknownThread:

@@ -12,7 +12,7 @@ from graphs.server import executor as executing
 from graphs.server.executor import Executor
 from graphs.state import Runtime
 from memory.database.tables import RUN_EVENTS
-from memory.errors import StoreUnavailable
+from memory.errors import QuotaReached, StoreUnavailable
 from memory.server.runs import RunEvent, ThreadRun, ThreadRuns
 from tests.graphs.conftest import eventually
 from tests.support.run_server import RunServer, events, open_run_server
@@ -196,3 +196,33 @@ async def test_supervision_survives_a_run_that_ends_while_its_cancellation_is_lo
     monkeypatch.undo()
     second = await server.start("sing", "two", delay_seconds=0.1)
     assert await server.end(second) == "success"
+
+
+async def test_runs_that_wait_for_something_outside_take_no_place_of_others(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "MAX_CONCURRENT_RUNS", 2)
+    sleeping = [await server.start("sleep", f"sleeping {number}") for number in range(4)]
+    await server.waits(4)
+    assert await server.end(await server.start("sing", "other")) == "success"
+    working = [await server.start("wait", f"working {number}") for number in range(3)]
+    await server.waits(6)
+    assert await server.status(working[2]) == "pending"
+    server.graph.finish.set()
+    for run_id in (*sleeping, *working):
+        assert await server.end(run_id) == "success"
+
+
+async def test_an_owner_has_a_quota_of_unfinished_runs_of_a_graph(
+    server: RunServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executing, "QUOTAS", {"task": 2})
+    first = await server.start("wait", "1", owner="ann")
+    await server.start("wait", "2", owner="ann")
+    with pytest.raises(QuotaReached, match="2 task runs of ann are unfinished"):
+        await server.start("wait", "3", owner="ann")
+    await server.start("wait", "4", owner="bob")
+    await server.start("wait", "5")
+    server.graph.finish.set()
+    await server.end(first)
+    await server.start("sing", "6", owner="ann")
