@@ -5,7 +5,10 @@ A parser's time and memory depend on what a stranger wrote, and Python cannot st
 
 import asyncio
 import multiprocessing
+import os
 import resource
+import select
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +44,7 @@ class DocumentReaders:
         context = multiprocessing.get_context("forkserver")  # a fork of this process would copy its threads
         context.set_forkserver_preload([__name__])
         self._pool = ProcessPool(
-            max_workers=processes, initializer=_limit_memory, initargs=(memory,), context=context
+            max_workers=processes, initializer=_start, initargs=(memory, os.getpid()), context=context
         )
 
     async def read(self, document: RawDocument, domain: Domain, owner: str | None) -> Contents:
@@ -74,8 +77,19 @@ class DocumentReaders:
         self._pool.join()
 
 
-def _limit_memory(memory: int) -> None:
-    """Limits this process to `memory` bytes of address space more than it has."""
+def _start(memory: int, parent: int) -> None:
+    """Limits this process to `memory` bytes of address space more than it has, and to its parent's life."""
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + memory
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process once its parent has ended, also if it is killed while a document is read."""
+    try:
+        watched = os.pidfd_open(parent)
+    except ProcessLookupError:
+        os._exit(1)
+    select.select([watched], [], [])
+    os._exit(1)
