@@ -18,6 +18,8 @@ from memory.records.base import Domain
 from memory.records.interactions import UnsurePolicy
 
 PREFIX = "NIGHTSCHOOL_"
+SHARED = "shared"
+"""Folder in the home folder with the databases that the api and the worker both write."""
 
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -310,7 +312,7 @@ class Settings(BaseSettings):
     @property
     def training_url(self) -> str:
         """SQLAlchemy URL of the training queue: a SQLite file, or the PostgreSQL database."""
-        return self._sqlite_or_postgres("training.db")
+        return self._sqlite_or_postgres(f"{SHARED}/training.db")
 
     def _sqlite_or_postgres(self, file: str) -> str:
         return (

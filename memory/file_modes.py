@@ -1,6 +1,7 @@
 """Modes of state files: nothing in the home folder is readable for other users of the machine."""
 
 import os
+import stat
 from pathlib import Path
 
 OTHERS = 0o007
@@ -21,9 +22,10 @@ def keep_private() -> None:
 def make_home(folder: Path) -> None:
     """Creates the home folder, or closes an existing one of this user to all others. Raises OSError.
 
-    A folder of another user is left as it is: with separate users it belongs to root.
+    A folder of another user, or of separate users (with the sticky bit), is left as it is.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
-    if status.st_uid == os.getuid() and status.st_mode & GROUP_AND_OTHERS:
+    shared = status.st_uid != os.getuid() or status.st_mode & stat.S_ISVTX
+    if not shared and status.st_mode & GROUP_AND_OTHERS:
         folder.chmod(0o700)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from api.supervisor.supervisor import Component
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show all output of all parts.")]
+SeparateUsers = Annotated[
+    bool, typer.Option("--separate-users", help="As root: run api, engine and trainer as system users.")
+]
 
 COLOURS = {"graph": "magenta", "engine": "yellow", "worker": "cyan", "api": "green"}
 QUIET = ("engine", "graph")
@@ -26,7 +29,7 @@ QUIET = ("engine", "graph")
 TROUBLE = re.compile(r"^(?!.*WARNING).*\b(ERROR|CRITICAL|FATAL)\b")
 
 
-def up(verbose: Verbose = False) -> None:
+def up(verbose: Verbose = False, separate_users: SeparateUsers = False) -> None:
     """Start the service: api, engine, trainer and graph store. Ctrl-C stops all of it."""
     from api.supervisor import supervisor
     from api.supervisor.components import components
@@ -35,6 +38,10 @@ def up(verbose: Verbose = False) -> None:
     _make_home(configuration)
     with _errors_as_messages():
         parts = components(configuration)
+        if separate_users:
+            from api.supervisor.separation import separate
+
+            parts = separate(configuration, parts)
     logs = configuration.path("logs")
     logs.mkdir(parents=True, exist_ok=True)
     with (configuration.path("up.lock")).open("a+") as lock:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from agent.engines.child_process import die_with_parent
 
@@ -54,6 +54,24 @@ class Component:
     after: tuple[str, ...] = ()
     """Components that must be ready before this one starts, and that are stopped after it."""
     start_seconds: float = 180.0
+    identity: "Identity | None" = None
+    """The user that it runs as; None for the one that runs the supervisor."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A system user, with its groups and the umask of its process."""
+
+    user: str
+    group: str
+    extra_groups: tuple[str, ...] = ()
+    umask: int = 0o077
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `subprocess.Popen` takes to start a process as this user."""
+        groups = list(self.extra_groups)
+        return {"user": self.user, "group": self.group, "extra_groups": groups, "umask": self.umask}
 
 
 class GaveUp(Exception):
@@ -172,6 +190,7 @@ async def _run(
             stderr=write_end,
             start_new_session=True,
             preexec_fn=die_with_parent(),
+            **(component.identity.options if component.identity else {}),
         )
     except OSError as error:
         os.close(read_end)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DATABASE = "shared/mlflow.db"
 RECORD = "adapter.json"
 SIGNATURE = "adapter.sig"
 """The worker's signature over the record, which names the digest of the weights."""
@@ -73,8 +74,8 @@ class MlflowAdapterRegistry:
         """
         self.base = base
         self._home = home.resolve()
-        self._home.mkdir(parents=True, exist_ok=True)
-        database = self._home / "mlflow.db"
+        database = self._home / DATABASE
+        database.parent.mkdir(parents=True, exist_ok=True)
         if tracking_url is None and not database.exists():
             _create_database(database)
         self._client = _connect(tracking_url or f"sqlite:///{database}")

@@ -75,7 +75,7 @@ async def approver(owner: str) -> AsyncIterator[Database]:
 def test_the_settings_name_one_database_for_all_but_approvals(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, database_url="postgresql://localhost/nightschool")
     assert settings.training_url == settings.relational_url == settings.runs_url
-    assert Settings(home=tmp_path).training_url == f"sqlite:///{tmp_path / 'training.db'}"
+    assert Settings(home=tmp_path).training_url == f"sqlite:///{tmp_path / 'shared' / 'training.db'}"
 
 
 async def test_from_the_request_to_the_result_each_role_can_do_its_part(

@@ -98,7 +98,8 @@ def wait_for_result(box: DbosOutbox, digest: str, seconds: float = 300) -> Train
 
 
 def test_a_worker_killed_in_mid_training_resumes_and_registers_once(tmp_path: Path) -> None:
-    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
+    (tmp_path / "shared").mkdir()
+    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/shared/training.db")
     approve(tmp_path, lesson(72).digest)
     job = asyncio.run(box.submit(lesson(72), run_id="r1"))
     with worker(tmp_path) as first:
@@ -125,7 +126,8 @@ def test_a_worker_killed_in_mid_training_resumes_and_registers_once(tmp_path: Pa
 
 
 def test_a_worker_killed_in_mid_training_of_preferences_resumes_and_registers_once(tmp_path: Path) -> None:
-    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/training.db")
+    (tmp_path / "shared").mkdir()
+    box = DbosOutbox(tmp_path / "outbox", f"sqlite:///{tmp_path}/shared/training.db")
     tastes = preference_set("general", count=160)
     approve(tmp_path, tastes.digest)
     job = asyncio.run(box.submit(tastes, run_id="r1"))

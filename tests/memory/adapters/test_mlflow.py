@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.adapters.mlflow import ADAPTER_FILES, RECORD, SIGNATURE, MlflowAdapterRegistry
+from memory.adapters.mlflow import ADAPTER_FILES, DATABASE, RECORD, SIGNATURE, MlflowAdapterRegistry
 from memory.errors import AdapterNotServable, BadSignature, CorruptRecord, StoreUnavailable
 from memory.records.adapters import Adapter
 from memory.records.base import digest_of
@@ -164,7 +164,8 @@ def test_an_adapter_whose_record_is_gone_is_logged_once_and_hides_no_other(
 
 
 def test_a_registry_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("this is not a database, and long enough to be read as one" * 40)
+    (tmp_path / "shared").mkdir()
+    (tmp_path / DATABASE).write_text("this is not a database, and long enough to be read as one" * 40)
     with pytest.raises(StoreUnavailable, match="registry"):
         MlflowAdapterRegistry(tmp_path)
 
@@ -172,7 +173,8 @@ def test_a_registry_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
 def test_a_database_that_breaks_while_it_is_open_is_an_unavailable_store(
     opened: MlflowAdapterRegistry, tmp_path: Path
 ) -> None:
-    database = shutil.copy(opened._home / "mlflow.db", tmp_path)
+    (tmp_path / "shared").mkdir()
+    database = shutil.copy(opened._home / DATABASE, tmp_path / DATABASE)
     registry = MlflowAdapterRegistry(tmp_path)
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript("DROP TABLE model_versions; DROP TABLE registered_models")
@@ -204,14 +206,14 @@ MlflowAdapterRegistry(pathlib.Path(sys.argv[1]))
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
     try:
         ends = time.monotonic() + 60
-        while not any(map(_bytes, tmp_path.glob(".mlflow.db.*"))):
+        while not any(map(_bytes, tmp_path.glob("shared/.mlflow.db.*"))):
             assert process.poll() is None, "it was created before it could be killed"
             assert time.monotonic() < ends
             time.sleep(0.01)
     finally:
         process.kill()
         process.wait()
-    assert not (tmp_path / "mlflow.db").exists()
+    assert not (tmp_path / DATABASE).exists()
     assert MlflowAdapterRegistry(tmp_path).list() == ()
 
 
