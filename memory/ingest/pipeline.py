@@ -133,7 +133,7 @@ async def store(
     stored = await episodic.documents(access=EVERYTHING, domain=domain)
     known = next((each for each in stored if (each.source, each.owner) == (source, owner)), None)
     place = _Place(source, domain, owner)
-    changed = await _replace(place, contents, known and known.fingerprint, episodic, semantic)
+    changed = await _replace(place, contents, known.fingerprint if known else None, episodic, semantic)
     return _report([contents] if changed else [], unchanged=int(not changed))
 
 

@@ -73,7 +73,7 @@ class DocumentReaders:
 
     def close(self) -> None:
         """Ends the processes, and with them what they read."""
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
 
