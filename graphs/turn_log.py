@@ -8,13 +8,19 @@ from agent.feedback.logged_messages import logged_messages
 from agent.feedback.pseudonyms import pseudonym
 from agent.privacy.scrubbing import Scrubber
 from graphs.state import ChatState, Runtime
-from memory.records.interactions import Interaction
+from memory.records.interactions import Interaction, speaker_id
 
 
 def unit_of(state: ChatState, runtime: Runtime) -> str | None:
     """The pseudonym of the turn's user or conversation; None if the caller named none."""
     unit = state.get("unit")
     return None if unit is None else pseudonym(unit, runtime.pseudonym_key)
+
+
+def user_of(state: ChatState, runtime: Runtime) -> str | None:
+    """The turn's user or conversation among those of all owners; see `Interaction.user`."""
+    unit = unit_of(state, runtime)
+    return None if unit is None else speaker_id(unit, runtime.owner)
 
 
 async def interaction_of(state: ChatState, runtime: Runtime) -> Interaction:

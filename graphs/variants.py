@@ -11,7 +11,7 @@ from agent.chat.routing import Route, resolve_route
 from agent.errors import PromptTooLong
 from agent.experiments.active import UNUSABLE
 from graphs.state import ChatState, Runtime, Update
-from graphs.turn_log import unit_of
+from graphs.turn_log import user_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ async def route_turn(state: ChatState, runtime: Runtime) -> Update:
     )
     if experiments is None or not takes_part:
         return {"route": control, "assignment": None}
-    assignment = experiments.assign(control.domain, unit_of(state, runtime))
+    assignment = experiments.assign(control.domain, user_of(state, runtime))
     route = control if assignment is None else experiments.route(assignment, control)
     return {"route": route, "assignment": assignment}
 

@@ -106,14 +106,14 @@ def regenerated_turns(
 def _measure(turns: Sequence[Interaction], signals: _Signals, weights: ImplicitWeights) -> VariantMetrics:
     values: defaultdict[Metric, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for turn in turns:
-        assert turn.unit is not None, "measure leaves turns without a unit out"
+        assert turn.user is not None, "measure leaves turns without a unit out"
         for metric, value in _of_turn(turn, signals).items():
             if value is not None:
-                values[metric][turn.unit].append(value)
+                values[metric][turn.user].append(value)
     for session in sessions(turns, weights.session_pause):
-        unit, length = session[0].unit, session[-1].created_at - session[0].created_at
-        assert unit is not None, "measure leaves turns without a unit out"
-        values["session_minutes"][unit].append(length.total_seconds() / 60)
+        user, length = session[0].user, session[-1].created_at - session[0].created_at
+        assert user is not None, "measure leaves turns without a unit out"
+        values["session_minutes"][user].append(length.total_seconds() / 60)
     fallbacks = sum(turn.assignment is not None and turn.assignment.fallback for turn in turns)
     return VariantMetrics(
         turns=len(turns),

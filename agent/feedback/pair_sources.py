@@ -72,10 +72,10 @@ class Evidence(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A pair with the pseudonym of the user that it comes from, if it comes from one."""
+    """A pair with the user that it comes from (`Interaction.user`), if it comes from one."""
 
     pair: PreferencePair
-    unit: str | None = None
+    user: str | None = None
 
 
 def candidates(
@@ -196,4 +196,4 @@ def _candidate(
     pair = PreferencePair(
         messages=messages, chosen=chosen, rejected=rejected, origin=origin, source=turn.id, weight=weight
     )
-    return Candidate(pair, turn.unit)
+    return Candidate(pair, turn.user)

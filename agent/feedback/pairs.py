@@ -80,9 +80,9 @@ def _bounded_per_user(found: Sequence[Candidate], rules: PairRules, dropped: Cou
     counts: Counter[str] = Counter()
     bounded = []
     for each in found:
-        if each.unit is not None:
-            counts[each.unit] += 1
-            if counts[each.unit] > most:
+        if each.user is not None:
+            counts[each.user] += 1
+            if counts[each.user] > most:
                 dropped["one user gave too much of it"] += 1
                 continue
         bounded.append(each)

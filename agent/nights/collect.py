@@ -46,7 +46,7 @@ class Collected(Record):
             "turns": len(self.turns),
             "questions": sum(turn.intent == "question" for turn in self.turns),
             "abstained": sum(turn.outcome == "abstained" for turn in self.turns),
-            "units": len({turn.unit for turn in self.turns if turn.unit is not None}),
+            "units": len({turn.user for turn in self.turns if turn.user is not None}),
             "owners": len({turn.owner for turn in self.turns if turn.owner is not None}),
             "left_out": sum(self.left_out.values()),
         }
@@ -123,7 +123,7 @@ async def usable_evidence(
 
 def by_unit(turns: Sequence[Interaction]) -> tuple[Interaction, ...]:
     """The turns with those of one user or conversation side by side, each in order of time."""
-    return tuple(sorted(turns, key=lambda turn: (turn.unit or "", turn.created_at, turn.id)))
+    return tuple(sorted(turns, key=lambda turn: (turn.user or "", turn.created_at, turn.id)))
 
 
 def _why_not(turn: Interaction, night: Night, reported: frozenset[str], access: Access) -> str | None:

@@ -115,7 +115,7 @@ def revision_pairs(
             source=revision.night_id,
             weight=rules.revision,
         )
-        yield Candidate(pair, turn.unit)
+        yield Candidate(pair, turn.user)
 
 
 def scored_pairs(
@@ -147,7 +147,7 @@ def scored_pairs(
                 source=best.id,
                 weight=rules.score * apart / SCALE,
             )
-            yield Candidate(pair, worse.unit)
+            yield Candidate(pair, worse.user)
 
 
 def _conversation(turn: Interaction) -> tuple[str, ...]:

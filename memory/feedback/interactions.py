@@ -162,7 +162,7 @@ def _row(interaction: Interaction) -> dict[str, Any]:
 
 def _exposure(interaction: Interaction) -> dict[str, Any] | None:
     """The row of the exposure that the turn is; None without an assignment or a unit."""
-    assignment, unit = interaction.assignment, interaction.unit
+    assignment, unit = interaction.assignment, interaction.user
     if assignment is None or unit is None:
         return None
     return {

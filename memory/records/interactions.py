@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from memory.records.base import Domain, Interval, Record, Share
+from memory.records.base import Domain, Interval, Record, Share, digest_of
 from memory.records.experiments import Assignment
 from memory.records.knowledge import Citation
 
@@ -18,6 +18,11 @@ UnsurePolicy = Literal["abstain", "warn", "answer"]
 AnswerForm = Literal["short", "sentence", "long"]
 GapStatus = Literal["open", "learning", "closed", "dismissed"]
 """`dismissed`: a person decided not to learn it; the same question opens no new gap."""
+
+
+def speaker_id(unit: str, owner: str | None) -> str:
+    """A user or conversation among those of all owners: two owners may name theirs alike."""
+    return unit if owner is None else digest_of([owner, unit])[:32]
 
 
 class Signals(Record):
@@ -126,6 +131,11 @@ class Interaction(Record):
     completion_tokens: int = 0
     gap_id: str | None = None
     created_at: datetime
+
+    @property
+    def user(self) -> str | None:
+        """Who the turn belongs to, of all owners' users; None if the caller named none."""
+        return None if self.unit is None else speaker_id(self.unit, self.owner)
 
 
 class Correction(Record):

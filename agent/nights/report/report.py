@@ -65,7 +65,7 @@ def morning_report(
         ended_at=night.ended_at,
         steps=steps,
         turns=len(turns),
-        units=len({turn.unit for turn in turns if turn.unit is not None}),
+        units=len({turn.user for turn in turns if turn.user is not None}),
         outcomes=dict(Counter(turn.outcome for turn in turns)),
         topics=tuple(_line(each) for each in sorted(topics, key=lambda t: (-t.priority, t.id))[:MAX_TOPICS]),
         brackets={bracket: brackets[bracket] for bracket in get_args(Bracket)},

@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 
 from agent.nights.statements.contradictions import base_relation, contradicted_by
 from agent.nights.statements.extract import extract_statements
-from agent.nights.statements.facts import speaker_id, statement_fact, statement_source
+from agent.nights.statements.facts import statement_fact, statement_source
 from agent.nights.statements.utterances import NAME_OF_USER, utterances_of
 from memory.language.text import key
 from memory.records.base import Record, digest_of
-from memory.records.interactions import Interaction
+from memory.records.interactions import Interaction, speaker_id
 from memory.records.nights import Statement, StatementStatus
 from memory.semantic.base import SemanticMemory
 

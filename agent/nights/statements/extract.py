@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.nights.statements.clause_parts import ClauseParts, clause_parts
 from agent.nights.statements.dates import DatePhrase, date_phrases, latest_end
-from agent.nights.statements.facts import speaker_id
 from agent.nights.statements.mentions import PRONOUNS, Mentions
 from agent.nights.statements.names import given_name
 from agent.nights.statements.ownership import (
@@ -35,6 +34,7 @@ from memory.ingest.propositions.predicates import negation_of
 from memory.ingest.propositions.prose import prose
 from memory.language.text import key
 from memory.records.base import digest_of
+from memory.records.interactions import speaker_id
 from memory.records.nights import Statement
 
 if TYPE_CHECKING:

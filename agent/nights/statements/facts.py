@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from agent.nights.statements.contradictions import base_relation
 from agent.nights.statements.dates import spelled_date
 from memory.records.base import digest_of
+from memory.records.interactions import speaker_id
 from memory.records.knowledge import Fact, Passage
 from memory.records.nights import Statement
 
@@ -12,11 +13,6 @@ from memory.records.nights import Statement
 def statement_source(id: str) -> str:
     """The source under which a statement is cited and forgotten."""
     return f"statement:{id}"
-
-
-def speaker_id(unit: str, owner: str | None) -> str:
-    """Who said it, as facts name them: callers with keys of their own may name their users alike."""
-    return unit if owner is None else digest_of([owner, unit])[:32]
 
 
 def statement_fact(statement: Statement) -> Fact:

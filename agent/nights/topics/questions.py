@@ -73,7 +73,7 @@ def _question(turns: Sequence[Interaction], text: str, disliked: frozenset[str])
     return AskedQuestion(
         text=text,
         turns=tuple(turn.id for turn in turns),
-        unit=turns[0].unit,
+        unit=turns[0].user,
         completed=text != turns[0].question.strip(),
         dissatisfied=any(turn.id in disliked for turn in turns),
         gap_ids=frozenset(turn.gap_id for turn in turns if turn.gap_id is not None),

@@ -90,3 +90,14 @@ async def test_a_state_cannot_name_an_owner(client: httpx.AsyncClient, key: Key,
         body = {"assistant_id": "chat", **request}
         reply = await client.post(f"/threads/{thread_id}/runs/wait", json=body, headers=ann)
         assert reply.status_code == 422
+
+
+async def test_a_user_of_the_same_name_is_another_user_under_another_owner(
+    client: httpx.AsyncClient, runtime: Runtime, key: Key
+) -> None:
+    for owner in ("ann", "bob"):
+        body = asking("What is a lemur?", user="u1")
+        (await client.post("/v1/chat/completions", json=body, headers=await key(owner))).raise_for_status()
+    bobs, anns = await runtime.interactions.list()
+    assert (bobs.owner, anns.owner) == ("bob", "ann")
+    assert bobs.user != anns.user

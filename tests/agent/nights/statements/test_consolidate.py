@@ -9,12 +9,12 @@ from agent.nights.statements.consolidate import Consolidation, consolidate, expi
 from agent.nights.statements.extract import extract_statements
 from agent.nights.statements.facts import (
     conversation_passages,
-    speaker_id,
     statement_fact,
     statement_source,
 )
 from memory.nights.store import NightStore
 from memory.records.access import EVERYTHING
+from memory.records.interactions import speaker_id
 from memory.records.nights import Statement
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.statements_of_users import NOON, said, turn
