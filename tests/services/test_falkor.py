@@ -120,3 +120,19 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "graph").write_text("")
     with pytest.raises(StoreUnavailable, match="cannot be created"):
         prepare(tmp_path / "graph")
+
+
+async def test_a_second_server_on_a_folder_is_refused_and_leaves_the_first_its_socket(tmp_path: Path) -> None:
+    folder = tmp_path / "graph"
+    async with running(folder) as first:
+        with pytest.raises(StoreUnavailable, match="another graph server uses"):
+            prepare(folder)
+        late = await asyncio.create_subprocess_exec(*command(folder), stderr=asyncio.subprocess.PIPE)
+        _, error = await late.communicate()
+        assert late.returncode == 1
+        assert b"another graph server uses" in error
+        await wait_ready(folder)
+        first.kill()
+        await first.wait()
+    async with running(folder):  # the lock of a killed server is free
+        await wait_ready(folder)
