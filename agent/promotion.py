@@ -12,7 +12,7 @@ from agent.engines.base import Engine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
 from agent.grading import normalise
 from memory.adapters.base import AdapterRegistry, base_mismatch, promotion_blocker
-from memory.errors import AdapterNotServable
+from memory.errors import AdapterNotServable, CorruptRecord
 from memory.records.adapters import Adapter
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,17 @@ async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) ->
     if previous is not None:
         await load_with_canary(previous, engine=engine)
     return await asyncio.to_thread(registry.rollback, domain)
+
+
+def unreadable_live(registry: AdapterRegistry) -> dict[str, CorruptRecord]:
+    """Live adapters whose record is missing, altered or not signed by the worker; they are never loaded."""
+    unreadable: dict[str, CorruptRecord] = {}
+    for name in registry.live_names().values():
+        try:
+            registry.get(name)
+        except CorruptRecord as error:
+            unreadable[name] = error
+    return unreadable
 
 
 async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ...]:

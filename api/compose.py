@@ -232,7 +232,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             )
         )
         server.executor.loops.start(
-            keep_adapters_loaded(engine, registry),
+            keep_adapters_loaded(engine, registry, runtime.audit),
             follow_registry(routes),
             follow_experiments(experiments),
             check_experiments(experiments, experiment_checks(runtime, runtime.feedback)),

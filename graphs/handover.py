@@ -64,6 +64,9 @@ async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update
             )
             return {"outcome": Outcome(status="stopped", reason=reason), "events": lines}
         await context.sleep(context.limits.poll_seconds)
+    if result.unsigned:
+        details = {"reason": result.reason}
+        await context.audit.record("signature.refuse", by="training worker", subject=digest, details=details)
     update: Update = {"training": result}
     if result.adapter is not None:
         update["adapter"] = await asyncio.to_thread(context.registry.get, result.adapter)

@@ -43,6 +43,7 @@ Action = Literal[
     "memory.forget",
     "preferences.train",
     "revision.decide",
+    "signature.refuse",
 ]
 """What is recorded. `adapter.promote.failed` and so on say that the action before was not carried out."""
 

@@ -82,7 +82,7 @@ def all_loops(executor: Executor, runtime: Runtime) -> dict[str, Loop]:
     retention = interaction_retention(runtime.interactions, runtime.clock() - runtime.clock(), runtime.clock)
     found = (
         *executor.supervision({"expired threads": threads.expire, "old chat turns": retention}),
-        keep_adapters_loaded(runtime.engine, runtime.registry),
+        keep_adapters_loaded(runtime.engine, runtime.registry, runtime.audit),
         follow_registry(runtime.routes),
         follow_experiments(runtime.experiments),
         check_experiments(runtime.experiments, experiment_checks(runtime, runtime.feedback)),

@@ -11,6 +11,7 @@ from agent.loops import Loops
 from api.adapter_loops import keep_adapters_loaded
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
+from memory.errors import BadSignature
 from memory.records.adapters import Adapter
 from memory.records.base import Domain
 from tests.api.conftest import Serve, asking
@@ -65,10 +66,33 @@ async def test_live_adapters_come_back_after_the_engine_has_forgotten_them(runti
 
     runtime.registry.promote(TRAINED.name)
     async with Loops() as loops:
-        loops.start(keep_adapters_loaded(runtime.engine, runtime.registry, every=0.01))
+        loops.start(keep_adapters_loaded(runtime.engine, runtime.registry, runtime.audit, every=0.01))
         await eventually(served)
         await runtime.engine.unload(TRAINED.name)
         await eventually(served)
+
+
+class ForgedRegistry(VolatileAdapterRegistry):
+    """Its live adapter is not what the worker signed, and is therefore not listed."""
+
+    def get(self, name: str) -> Adapter:
+        raise BadSignature(f"{name}: the signature is not one of the worker's")
+
+    def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
+        return ()
+
+
+async def test_a_live_adapter_that_the_worker_did_not_sign_stays_out_and_is_noted_once(
+    runtime: Runtime,
+) -> None:
+    registry = ForgedRegistry([TRAINED])
+    registry._live["rust"] = TRAINED.name
+    loop = keep_adapters_loaded(runtime.engine, registry, runtime.audit)
+    for _ in range(3):
+        await loop._step()
+    (row,) = await runtime.audit.list(action="signature.refuse")
+    assert (row.subject, row.by) == (TRAINED.name, "api")
+    assert await runtime.engine.loaded() == ()
 
 
 class FaultyRegistry(VolatileAdapterRegistry):
@@ -83,6 +107,6 @@ async def test_a_fault_ends_no_watch(runtime: Runtime, caplog: pytest.LogCapture
         return "a fault of ours" in (loops.states["live adapters"] or "")
 
     async with Loops() as loops:
-        loops.start(keep_adapters_loaded(runtime.engine, FaultyRegistry(), every=0.01))
+        loops.start(keep_adapters_loaded(runtime.engine, FaultyRegistry(), runtime.audit, every=0.01))
         await eventually(named)
     assert "a fault of ours" in caplog.text

@@ -19,10 +19,32 @@ async def test_a_rejected_adapter_is_reported_and_never_promoted(changed: Change
     assert state["adapter"].after.in_distribution.accuracy == 0.9
 
 
+async def test_a_job_that_the_trainer_refused_as_unsigned_is_in_the_audit_log(changed: Changed) -> None:
+    outbox = VolatileOutbox(
+        TrainingResult(status="failed", adapter=None, reason="nobody signed the approval", unsigned=True)
+    )
+    refused = changed(outbox=outbox)
+    state = await run(refused, "Rust ownership")
+    assert (state["outcome"].status, state["outcome"].reason) == ("failed", "nobody signed the approval")
+    (row,) = await refused.audit.list(action="signature.refuse")
+    assert (row.subject, row.by) == (state["job"].digest, "training worker")
+
+
 async def test_a_canary_that_stays_silent_leaves_the_base_model_serving(changed: Changed) -> None:
     state = await run(changed(engine=ScriptedEngine(BASE_LINES)), "Rust ownership")
     assert state["outcome"].status == "failed"
     assert "no effect" in state["outcome"].reason
+
+
+async def test_who_approved_what_went_live_is_in_the_audit_log(runtime: Runtime, changed: Changed) -> None:
+    await run(runtime, "Rust ownership")
+    (row,) = await runtime.audit.list(action="adapter.promote")
+    assert (row.subject, row.by) == (TRAINED.name, "policy")
+    await run(changed(engine=ScriptedEngine(BASE_LINES)), "Rust ownership")
+    assert [row.action for row in await runtime.audit.list(after=row.number)] == [
+        "adapter.promote",
+        "adapter.promote.failed",
+    ]
 
 
 async def test_a_curriculum_in_quarantine_is_not_handed_over(runtime: Runtime, changed: Changed) -> None:
