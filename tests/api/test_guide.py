@@ -41,6 +41,8 @@ async def test_a_guide_can_be_followed_to_its_end(
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NIGHTSCHOOL_API_PORT": url.rpartition(":")[2],
             "NIGHTSCHOOL_HOME": str(tmp_path / "client"),
+            # Of the service: keys and grants are made in the database itself.
+            "NIGHTSCHOOL_DATABASE_URL": f"sqlite:///{tmp_path / 'nightschool.db'}",
             "COLUMNS": "200",
         }
         followed = await asyncio.to_thread(
