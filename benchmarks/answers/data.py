@@ -84,10 +84,8 @@ def manuals(data: Path) -> list[Question]:
             text=line["question"],
             answers=(line["answer"], *line["aliases"]) if line["answerable"] else (),
             must_include=tuple(map(tuple, line["must_include"])),
-            sources=tuple(str(folder / source) for source in line["sources"]),
-            spans=tuple(
-                (str(folder / part["source"]), part["start"], part["end"]) for part in line["evidence"]
-            ),
+            sources=tuple(line["sources"]),
+            spans=tuple((part["source"], part["start"], part["end"]) for part in line["evidence"]),
             kind=line["kind"],
         )
         for line in map(json.loads, lines)

@@ -156,7 +156,7 @@ def manual(data: Path, name: str) -> Text:
     lines = [line for line in map(json.loads, all_lines) if line["corpus"] == name]
     if not lines:
         raise ValueError(f"there is no manual {name!r} in {folder}")
-    pages = {str(folder / source) for line in lines if line["answerable"] for source in line["sources"]}
+    pages = {source for line in lines if line["answerable"] for source in line["sources"]}
     return Text(
         name=f"manual-{name}",
         topic=f"manual {name}",
