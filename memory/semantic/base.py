@@ -55,6 +55,10 @@ class SemanticMemory(Protocol):
         """What one user or conversation stated, latest first; ties are ordered by id."""
         ...
 
+    async def purge(self) -> None:
+        """Leaves nothing of removed facts on the disk of the graph's server."""
+        ...
+
     async def aclose(self) -> None:
         """Closes the store's connections; it must not be used afterwards."""
         ...

@@ -32,6 +32,8 @@ MAX_KEYS = 1000
 TIMEOUT_MS = 10_000
 CONNECT_SECONDS = 5.0
 CONSTRAINT_SECONDS = 30.0
+PURGE_SECONDS = 600.0
+"""How long rewriting the server's file may take."""
 RETRIES = 5
 
 _ADD = """
@@ -104,8 +106,8 @@ class FalkorSemanticMemory:
         async with self._write_lock, _store_errors("the graph"):
             for first in range(0, len(new), BATCH):
                 ids = list(new)[first : first + BATCH]
-                known = {_safe(row[0]) for row in await self._read(_KNOWN, ids=[_safe(i) for i in ids])}
-                rows = [_row(new[i]) for i in ids if _safe(i) not in known]
+                known = {_safe(row[0]) for row in await self._read(_KNOWN, ids=[_unique(i) for i in ids])}
+                rows = [_row(new[i]) for i in ids if _unique(i) not in known]
                 if rows:
                     await self._graph.query(_ADD, {"facts": rows}, timeout=TIMEOUT_MS)
                 written += len(rows)
@@ -114,7 +116,7 @@ class FalkorSemanticMemory:
     async def remove(
         self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
     ) -> int:
-        kept_ids = {_safe(i) for i in keep}
+        kept_ids = {_unique(i) for i in keep}
         count = 0
         async with self._write_lock, _store_errors("the graph"):
             document = {"source": _safe(source), "domain": domain, "owner": _digest(owner)}
@@ -137,7 +139,7 @@ class FalkorSemanticMemory:
         said_by: str | None = None,
         limit: int = 50,
     ) -> tuple[Fact, ...]:
-        term_keys = [_safe(k) for k in keys(terms)]
+        term_keys = [_unique(k) for k in keys(terms)]
         if not term_keys or limit < 1:
             return ()
         limits = _limits(access, said_by)
@@ -158,7 +160,7 @@ class FalkorSemanticMemory:
         said_by: str | None = None,
         limit: int = 50,
     ) -> tuple[Fact, ...]:
-        frontier = [_safe(k) for k in keys(subjects)]
+        frontier = [_unique(k) for k in keys(subjects)]
         visited = set(frontier)
         found: dict[str, Fact] = {}
         limits = _limits(access, said_by)
@@ -179,6 +181,33 @@ class FalkorSemanticMemory:
         async with _store_errors("the graph"):
             rows = await self._read(_SAID, said_by=_digest(said_by), limit=limit)
         return tuple(_fact(body) for body, *_ in rows)
+
+    async def purge(self) -> None:
+        async with self._write_lock, _store_errors("the graph"):
+            await self._graph.query(_ORPHANS, timeout=TIMEOUT_MS)
+            server = self._client.connection
+            if (await server.info("persistence"))["aof_enabled"]:
+                await self._idle("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+                await server.bgrewriteaof()
+                await self._idle("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+                status = (await server.info("persistence"))["aof_last_bgrewrite_status"]
+            else:
+                await self._idle("rdb_bgsave_in_progress")
+                await server.bgsave()
+                await self._idle("rdb_bgsave_in_progress")
+                status = (await server.info("persistence"))["rdb_last_bgsave_status"]
+        if status != "ok":
+            raise StoreUnavailable(
+                "the graph could not rewrite its file: check that its disk has space, and forget again"
+            )
+
+    async def _idle(self, *activities: str) -> None:
+        """Waits until the server is done with writing its files."""
+        deadline = asyncio.get_running_loop().time() + PURGE_SECONDS
+        while any([(await self._client.connection.info("persistence"))[each] for each in activities]):
+            if asyncio.get_running_loop().time() > deadline:
+                raise StoreUnavailable("the graph still rewrites its file: forget again later")
+            await asyncio.sleep(0.05)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -216,10 +245,10 @@ class FalkorSemanticMemory:
 def _row(fact: Fact) -> dict[str, str | None]:
     """The parameters of one fact for `_ADD`; its JSON is ASCII, because a raw NUL would cut off the query."""
     return {
-        "id": _safe(fact.id),
-        "subject_key": _safe(key(fact.subject)),
+        "id": _unique(fact.id),
+        "subject_key": _unique(key(fact.subject)),
         "subject": _safe(fact.subject),
-        "object_key": _safe(key(fact.object)),
+        "object_key": _unique(key(fact.object)),
         "object": _safe(fact.object),
         "relation": _safe(fact.relation),
         "source": _safe(fact.source),
@@ -244,6 +273,16 @@ def _limits(access: Access, said_by: str | None) -> dict[str, Any]:
 def _digest(name: str | None) -> str | None:
     """A unit or owner as it is compared in queries: hashed, so that no two become the same by `_safe`."""
     return None if name is None else sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _unique(text: str) -> str:
+    """The text as a unique property: hashed if the index would change it, as it does with white space around
+    it, control characters and backslashes.
+
+    The check of the unique constraint then looks for what is not in the index, and crashes the server.
+    """
+    kept = text.isprintable() and text == text.strip() and "\\" not in text
+    return text if text and kept else f"hash {_digest(text)}"
 
 
 def _safe(text: str) -> str:

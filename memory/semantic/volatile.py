@@ -79,6 +79,9 @@ class VolatileSemanticMemory:
         latest_first = sorted(found, key=lambda f: (-(f.said_at or _NEVER).timestamp(), f.id))
         return tuple(latest_first[: max(0, limit)])
 
+    async def purge(self) -> None:
+        """Does nothing; there is no disk."""
+
     async def aclose(self) -> None:
         """Does nothing; there are no connections."""
 

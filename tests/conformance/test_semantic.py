@@ -112,6 +112,21 @@ async def test_no_name_breaks_the_graph(store: SemanticMemory, name: str) -> Non
     assert await store.about(["borrow checker"], access=EVERYTHING) == (CHECKER,)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "x ", " x", "x\t", "x\n", "x\x0b", "x\x1c", "x\x01", "x\u2003", "x\\", "x\x00", "'", "x y"],
+)
+async def test_no_id_and_no_name_with_odd_characters_breaks_the_graph(
+    store: SemanticMemory, text: str
+) -> None:
+    """FalkorDB's server crashed on an id with white space at its end."""
+    for _ in range(2):
+        await store.add([CHECKER.model_copy(update={"id": text})])
+        await store.add([CHECKER.model_copy(update={"id": f"of {text!r}", "subject": text, "object": text})])
+    assert await store.add([CHECKER]) == 1
+    assert await store.add([CHECKER]) == 0
+
+
 async def test_a_thousand_facts_are_kept(store: SemanticMemory) -> None:
     many = [fact(f"thing {n}", "a thing") for n in range(1200)]
     assert await store.add(many) == 1200
