@@ -15,6 +15,7 @@ from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEnti
 from agent.engines.scripted import ScriptedEngine
 from graphs.state import Runtime
 from memory.database.database import open_database
+from memory.server.keys import LOCAL_OPERATOR
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, clock, eventually, runtime
 from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
@@ -189,7 +190,7 @@ async def test_a_learn_run_waits_for_a_person_and_goes_on_with_a_command(
     async with httpx.AsyncClient(base_url=url) as http:
         report = (await http.get(f"/v1/learn/{thread}")).json()
     assert report["outcome"]["status"] == "learned"
-    assert report["report"]["approval"]["by"] == "Ada"
+    assert report["report"]["approval"]["by"] == LOCAL_OPERATOR
     with pytest.raises(Exception, match="nothing to resume"):
         await client.runs.wait(thread, "learn", command={"resume": yes})
 

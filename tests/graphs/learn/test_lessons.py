@@ -1,12 +1,14 @@
 """A topic too large for one lesson is taught as several, each a version of the domain's adapter."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from graphs.learn import build
+from graphs.server.learn_spec import LearnSpec
 from graphs.state import Limits, RequestedLimits
 from memory.checkpoints.connect import serializer
 from memory.outbox.base import Progress, TrainingResult
@@ -189,13 +191,15 @@ async def test_one_decision_is_for_all_lessons_and_names_each(school: School) ->
     await runtime.database.start_run(
         "r1", subject=TOPIC, whole=True, domain=None, gap_id=None, now=runtime.clock()
     )
-    graph = build(runtime.limits).compile(checkpointer=InMemorySaver(serde=serializer()))
+    spec = LearnSpec(runtime, cast(Any, InMemorySaver(serde=serializer())))
+    graph = spec.graph
     start = beginning(runtime, TOPIC, approval_policy="human")
     await graph.ainvoke(start, CONFIG, context=runtime)
     (asked,) = (await graph.aget_state(CONFIG)).interrupts
     assert (asked.value["lessons"], asked.value["facts"]) == (3, FACTS)
     assert trainer.lessons == ()
     decision = Approval(approved=True, by="Ada").model_dump()
+    await spec.record_answer("r1", decision)
     state = await graph.ainvoke(Command(resume=decision), CONFIG, context=runtime)
     assert state["outcome"].status == "learned"
     assert asked.value["digests"] == [lesson.digest for lesson in trainer.lessons]
