@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from agent.chat.routing import DEFAULT_DOMAIN, Route, Routes
 from agent.engines.base import Engine
+from agent.engines.breaker import BreakingEngine
 from agent.engines.scripted import ScriptedEngine
 from agent.engines.vllm.engine import VllmEngine
 from agent.experiments.active import ActiveExperiments
@@ -345,7 +346,7 @@ async def _engine(settings: Settings, model: AddedModel, stack: AsyncExitStack) 
             timeout=settings.engine_timeout,
         )
         stack.push_async_callback(served.aclose)
-        return served
+        return BreakingEngine(served)
     if settings.engine == "scripted":
         return ScriptedEngine()
     from agent.engines.local import (

@@ -5,26 +5,25 @@ server its adapters have to be loaded again by the caller.
 """
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiohttp
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from aiohttp.http_exceptions import HttpProcessingError
 from langchain_core.messages import BaseMessage
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from agent.engines.adapter_files import base_shapes, check_name, inspect_adapter
 from agent.engines.base import GREEDY, FinishReason, Reply, Sampling, Token, escape_control_tokens
-from agent.engines.entropy import TOP_LOGPROBS
 from agent.engines.tokens import fit_to_text
-from agent.engines.vllm import protocol
+from agent.engines.vllm import failures, protocol
 from agent.engines.vllm.address import base_url, socket_of
+from agent.engines.vllm.base_files import local_folder, vocabulary_of
+from agent.engines.vllm.failures import Response
 from agent.engines.vllm.protocol import (
     ChatAnswer,
     Continuation,
@@ -39,8 +38,6 @@ from memory.records.base import ADAPTER_PATTERN
 
 _Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts, Tokenized)
 
-LARGEST_VOCABULARY = 1 << 20
-"""Larger than any published vocabulary, used if the size is unknown: entropy bounds stay valid, but widen."""
 ADAPTER_REFUSED_MESSAGE = "Call to add_lora method failed"
 """vLLM's message, with status 500, when it refuses an adapter, for example for a rank above its limit."""
 CONNECT_SECONDS = 5.0
@@ -49,21 +46,6 @@ KEEPALIVE_SECONDS = 2.0
 LONGEST_LINE = 1 << 20
 SCORING_BATCH = 16
 """Texts scored per request: a quarter of the server's batch, so that chats go on."""
-
-
-class _Response(NamedTuple):
-    """The server's response, read to its end."""
-
-    status: int
-    text: str
-
-    @property
-    def failed(self) -> bool:
-        return self.status >= 400
-
-    def __str__(self) -> str:
-        """Status and message, shortened."""
-        return f"HTTP {self.status} {self.text[:500]}"
 
 
 class VllmEngine:
@@ -114,7 +96,7 @@ class VllmEngine:
         text = answer.text.lstrip()
         tokens = answer.tokens(vocabulary, sampling.top_logprobs)
         if text and not tokens:
-            raise self._unscored()
+            raise failures.unscored(self._url)
         fitted = fit_to_text(tokens, text)
         return Reply(
             text=text,
@@ -163,7 +145,7 @@ class VllmEngine:
                     emitted.append(waiting.pop(0).model_copy(update={"text": label}))
                     yield emitted[-1]
         if text.strip() and not scored:
-            raise self._unscored()
+            raise failures.unscored(self._url)
         for token in fit_to_text(waiting, text):
             emitted.append(token)
             yield token
@@ -188,9 +170,7 @@ class VllmEngine:
         prompt_tokens = 0
         body = protocol.completion_body(prompt, adapter or self._name, sampling)
         async with self._post("/v1/completions", body, adapter) as response:
-            async for line in response.content:
-                if (data := protocol.event_data(line)) is None:
-                    continue
+            async for data in self._events(response):
                 chunk = self._parse(data, adapter, Continuation)
                 for token in fit_to_text(
                     chunk.tokens(vocabulary, sampling.top_logprobs),
@@ -261,9 +241,20 @@ class VllmEngine:
         Raises what `chat` raises.
         """
         async with self._chat_response(messages, adapter, sampling, streamed=True) as response:
-            async for line in response.content:
-                if (data := protocol.event_data(line)) is not None:
-                    yield self._parse(data, adapter, ChatAnswer)
+            async for data in self._events(response):
+                yield self._parse(data, adapter, ChatAnswer)
+
+    async def _events(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+        """The data of a stream's events. Raises EngineUnavailable if the end mark is missing."""
+        async for line in response.content:
+            if protocol.is_end(line):
+                return
+            if (data := protocol.event_data(line)) is not None:
+                yield data
+        raise EngineUnavailable(
+            f"{self._url} broke off its answer ({response.content_type}, no end mark): see the engine's log,"
+            " and whether there is a proxy in between"
+        )
 
     @asynccontextmanager
     async def _chat_response(
@@ -288,10 +279,11 @@ class VllmEngine:
                     response = await self._http.post(f"{self._base}{path}", json=body)
             async with response:
                 if not response.ok:
-                    raise self._explain(_Response(response.status, await response.text()), adapter)
+                    text = await response.text(errors="replace")
+                    raise self._explained(Response(response.status, text), adapter)
                 yield response
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._unreachable(error) from error
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError) as error:
+            raise failures.unreachable(self._url, error, self._timeout) from error
 
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load. Validates the folder first, because weights that do not fit can stop the server.
@@ -323,7 +315,7 @@ class VllmEngine:
 
     async def _vocabulary(self) -> int:
         if self._vocabulary_size is None:
-            self._vocabulary_size = await asyncio.to_thread(_vocabulary_of, await self._folder())
+            self._vocabulary_size = await asyncio.to_thread(vocabulary_of, await self._folder())
         return self._vocabulary_size
 
     async def _folder(self) -> Path | None:
@@ -333,7 +325,7 @@ class VllmEngine:
             raise EngineUnavailable(
                 f"{self._url} serves no model named {self._name}: start it with that name"
             )
-        return await asyncio.to_thread(_local_folder, cards[0].root or self._name)
+        return await asyncio.to_thread(local_folder, cards[0].root or self._name)
 
     async def _served(self) -> list[ServedModel]:
         response = await self._request("GET", "/v1/models")
@@ -346,14 +338,14 @@ class VllmEngine:
                 f"{self._url} is not an OpenAI server: it lists no models at /v1/models; set its right URL"
             ) from error
 
-    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> _Response:
+    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Response:
         try:
             async for attempt in _connecting():
                 with attempt:
                     async with self._http.request(method, f"{self._base}{path}", json=body) as raw:
-                        response = _Response(raw.status, await raw.text(errors="replace"))
+                        response = Response(raw.status, await raw.text(errors="replace"))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._unreachable(error) from error
+            raise failures.unreachable(self._url, error, self._timeout) from error
         if response.status in (401, 403):
             raise EngineUnavailable(f"{self._url} refuses the API key: {response}")
         if response.status >= 500 and ADAPTER_REFUSED_MESSAGE not in response.text:
@@ -364,46 +356,10 @@ class VllmEngine:
         try:
             return protocol.parse_reply(body, kind)
         except EngineError as error:
-            raise self._explain(_Response(200, str(error)), adapter) from error
+            raise self._explained(Response(200, str(error)), adapter) from error
 
-    def _explain(self, response: _Response, adapter: str | None) -> Exception:
-        """The exception for a failed request: ValueError for the caller's mistake, else an EngineError."""
-        if "not JSON compliant" in response.text:
-            return EngineError(
-                f"{self._url} answered with numbers that are not finite: the weights of"
-                f" {adapter or self._name} are damaged or far too large. Restart the engine, because its"
-                " cache keeps them for other chats"
-            )
-        if response.status == 404:
-            if adapter is not None:
-                return AdapterNotLoaded(f"adapter {adapter} is not loaded: load it first")
-            return EngineUnavailable(
-                f"{self._url} serves no model named {self._name}: start it with that name"
-            )
-        if response.status == 400:
-            if "context length" in response.text or "max_model_len" in response.text:
-                return PromptTooLong(f"shorten the conversation: {response}")
-            return ValueError(f"vLLM rejected the request: {response}")
-        if response.status >= 500 or response.status == 401:
-            return EngineUnavailable(f"{self._url} failed: {response}; see the engine's log")
-        return EngineError(f"{self._url} failed: {response.text[:500]}; see the engine's log")
-
-    def _unscored(self) -> EngineError:
-        return EngineError(
-            f"{self._url} answered without log-probabilities, so its uncertainty is unknown: "
-            f"start it with --max-logprobs {TOP_LOGPROBS}, as `nightschool up` does"
-        )
-
-    def _unreachable(self, error: BaseException) -> EngineUnavailable:
-        if isinstance(error, aiohttp.SocketTimeoutError):
-            return EngineUnavailable(
-                f"vLLM at {self._url} did not answer within {self._timeout:g} seconds: it has too many"
-                " requests or too long answers; send fewer at once, or raise NIGHTSCHOOL_ENGINE_TIMEOUT"
-            )
-        return EngineUnavailable(
-            f"no answer from vLLM at {self._url} ({type(error).__name__}: {error}): "
-            "start it with `nightschool up`, or set NIGHTSCHOOL_ENGINE_URL"
-        )
+    def _explained(self, response: Response, adapter: str | None) -> Exception:
+        return failures.explain(response, self._url, model=self._name, adapter=adapter)
 
 
 def connector(url: str) -> aiohttp.BaseConnector:
@@ -433,28 +389,3 @@ def _require_adapter_name(adapter: str) -> None:
     """Rejects names that are not adapter names, such as the base model's."""
     if not re.fullmatch(ADAPTER_PATTERN, adapter):
         raise AdapterNotLoaded(f"adapter {adapter!r} is not loaded: this is not an adapter name")
-
-
-def _local_folder(root: str) -> Path | None:
-    folder = Path(root)
-    if folder.is_dir():
-        return folder
-    try:
-        return Path(snapshot_download(root, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
-        return None
-
-
-def _vocabulary_of(folder: Path | None) -> int:
-    """`vocab_size` of the model's config, or LARGEST_VOCABULARY without files. Raises EngineUnavailable."""
-    if folder is None:
-        return LARGEST_VOCABULARY
-    file = folder / "config.json"
-    try:
-        config = json.loads(file.read_bytes())
-        return int(config.get("text_config", config)["vocab_size"])
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise EngineUnavailable(
-            f"{file} has no readable vocab_size ({error!r}), which judging answers needs: "
-            "repair the file, or serve another base model"
-        ) from error

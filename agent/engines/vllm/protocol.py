@@ -3,6 +3,7 @@
 OpenAI's client is not used: parsing an answer with it takes longer than the rest of a chat turn.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -354,8 +355,19 @@ def parse_reply(body: bytes, kind: type[_Kind]) -> _Kind:
     raise EngineError(f"it reported an error: {message}")
 
 
+def is_json(text: str) -> bool:
+    """Whether the text is a JSON object."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def is_end(line: bytes) -> bool:
+    """Whether the line of a stream is the end mark."""
+    return line.startswith(DATA) and line.removeprefix(DATA).strip() == DONE
+
+
 def event_data(line: bytes) -> bytes | None:
-    """The data of a server-sent event line; None for blank lines, comments and the end mark."""
-    if not line.startswith(DATA) or (payload := line.removeprefix(DATA).strip()) == DONE:
-        return None
-    return payload
+    """The data of a server-sent event line; None for blank lines and comments."""
+    return line.removeprefix(DATA).strip() if line.startswith(DATA) else None
