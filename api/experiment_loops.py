@@ -74,4 +74,5 @@ def experiment_checks(runtime: Runtime, feedback: FeedbackStore) -> ExperimentCh
         registry=runtime.registry,
         routes=runtime.routes,
         clock=runtime.clock,
+        audit=runtime.audit,
     )

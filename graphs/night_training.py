@@ -112,7 +112,8 @@ async def _carry_out(decision: Deployment, adapter: Adapter, work: StepContext) 
     context, night = work.runtime, work.night
     reasons, gain = "; ".join(decision.reasons), decision.improvement.overall
     if decision.action == "deploy":
-        await promote(adapter.name, engine=context.engine, registry=context.registry)
+        async with context.audit.acting("adapter.promote", by=f"night {night.id}", subject=adapter.name):
+            await promote(adapter.name, engine=context.engine, registry=context.registry)
         await context.routes.refresh()
         await _note_deployed(adapter, night, context)
         return _decided(work, f"{adapter.name} is live: {reasons}", deployed=1, improvement=gain)

@@ -23,6 +23,7 @@ from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.records.experiments import Experiment, ExperimentDecision
 from memory.records.interactions import Interaction
+from memory.server.audit import AuditLog
 
 LOG_INTERVAL = timedelta(hours=1)
 """An automatic check that says the same as the last entry is logged again only after this time."""
@@ -41,6 +42,7 @@ class ExperimentChecks:
     registry: AdapterRegistry
     routes: Routes
     clock: Callable[[], datetime]
+    audit: AuditLog
 
     async def analysis(self, experiment: Experiment) -> Analysis:
         """The experiment's figures now. Raises StoreUnavailable."""
@@ -90,7 +92,10 @@ class ExperimentChecks:
             return decision.model_copy(update={"reason": f"{decision.reason}: {advice}"})
         assert winner.adapter is not None, "a variant has an adapter or a system prompt"
         try:
-            await promote(winner.adapter, engine=self.engine, registry=self.registry)
+            async with self.audit.acting(
+                "adapter.promote", by=f"experiment {experiment.id}", subject=winner.adapter
+            ):
+                await promote(winner.adapter, engine=self.engine, registry=self.registry)
         except UNUSABLE as error:
             reason = f"{decision.reason}, but its adapter cannot be promoted: {error}"
             return decision.model_copy(update={"action": "alarm", "reason": reason})

@@ -3,6 +3,8 @@
 Built-in ones and those of admins are for everybody, and only admins change them; others are their owner's.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Response
@@ -138,14 +140,14 @@ async def amend(
         for key, value in body.model_dump(mode="json", exclude_unset=True).items()
         if value is not None
     }
-    before = await _own(assistant_id, service, caller)
-    _check(
-        AssistantFields(
-            **{key: changes.get(key, getattr(before, key)) for key in AssistantFields.model_fields}
-        ),
-        service,
-    )
-    return _reply(await service.assistants.update(assistant_id, changes))
+    async with _changing(assistant_id, service, caller) as before:
+        _check(
+            AssistantFields(
+                **{key: changes.get(key, getattr(before, key)) for key in AssistantFields.model_fields}
+            ),
+            service,
+        )
+        return _reply(await service.assistants.update(assistant_id, changes))
 
 
 @router.delete("/assistants/{assistant_id}", status_code=204, dependencies=[require_scope("learn")])
@@ -153,8 +155,8 @@ async def delete(
     assistant_id: AssistantId, service: ServiceDep, caller: CallerDep, delete_threads: bool = False
 ) -> None:
     """Deletes an assistant, and with `delete_threads` its threads."""
-    assistant = await _own(assistant_id, service, caller)
-    await service.assistants.delete(assistant_id)
+    async with _changing(assistant_id, service, caller) as assistant:
+        await service.assistants.delete(assistant_id)
     query = Search(owner=caller.owner, metadata={"assistant_id": assistant.assistant_id}, limit=100)
     while delete_threads and (batch := await service.executor.threads.search(query)):
         await threads.prune(service.executor, [thread.thread_id for thread in batch], latest=False)
@@ -177,8 +179,8 @@ async def set_version(
     assistant_id: AssistantId, body: VersionChoice, service: ServiceDep, caller: CallerDep
 ) -> Json:
     """Makes a version the current one."""
-    await _own(assistant_id, service, caller)
-    return _reply(await service.assistants.set_version(assistant_id, body.version))
+    async with _changing(assistant_id, service, caller):
+        return _reply(await service.assistants.set_version(assistant_id, body.version))
 
 
 @router.get("/assistants/{assistant_id}/graph")
@@ -232,14 +234,23 @@ async def _graph_spec(name: str, service: Service, caller: Caller) -> GraphSpec:
     return service.executor.graph_specs[(await service.assistants.get(name, owner=caller.owner)).graph_id]
 
 
-async def _own(name: str, service: Service, caller: Caller) -> Assistant:
-    """The assistant, which the caller may change. Raises UnknownAssistant, and Forbidden for a shared one."""
+@asynccontextmanager
+async def _changing(name: str, service: Service, caller: Caller) -> AsyncIterator[Assistant]:
+    """The assistant, which the caller may change; a change of a shared one is in the audit log.
+
+    Raises UnknownAssistant, and Forbidden for a shared one.
+    """
     assistant = await service.assistants.get(name, owner=caller.owner)
     if caller.owner is not None and assistant.owner != caller.owner:
         raise Forbidden(
             f"assistant {name} is everybody's, so only an admin's key may change it: make one of your own"
         )
-    return assistant
+    if assistant.owner is not None:
+        yield assistant
+        return
+    audit = service.runtime.audit
+    async with audit.acting("assistant.change", by=caller.name, subject=assistant.assistant_id):
+        yield assistant
 
 
 def _check(fields: AssistantFields, service: Service) -> None:

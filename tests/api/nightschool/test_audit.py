@@ -107,3 +107,23 @@ async def test_a_person_who_is_forgotten_is_not_named_in_the_log(
     (row,) = await runtime.audit.list()
     assert row.action == "memory.forget"
     assert "example.org" not in row.model_dump_json()
+
+
+async def test_a_change_of_what_everybody_shares_is_recorded_and_of_ones_own_is_not(
+    learning: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    keys = ApiKeys(runtime.database)
+    admin = {"x-api-key": (await keys.create("root", "admin"))[1]}
+    headers = {"x-api-key": (await keys.create("ann", "learn"))[1]}
+    (shipped,) = (await learning.post("/assistants/search", json={"graph_id": "chat"}, headers=admin)).json()
+    path = f"/assistants/{shipped['assistant_id']}"
+    assert (await learning.patch(path, json={"name": "brief"}, headers=admin)).is_success
+    (row,) = await runtime.audit.list(action="assistant.change")
+    assert (row.by, row.subject) == ("root", shipped["assistant_id"])
+
+    body = {"graph_id": "chat", "name": "mine"}
+    own = await learning.post("/assistants", json=body, headers=headers)
+    own_path = f"/assistants/{own.json()['assistant_id']}"
+    assert (await learning.patch(own_path, json={"name": "still mine"}, headers=headers)).is_success
+    assert (await learning.patch(path, json={"name": "hers"}, headers=headers)).status_code == 403
+    assert await runtime.audit.list(after=row.number) == ()
