@@ -46,5 +46,7 @@ def test_keywords_do_not_grow_without_end() -> None:
 
 def test_a_new_gap_is_open_and_takes_its_time_from_the_caller() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    gap = open_gap("What is a move?", domain="rust", keywords=("move",), uncertainty=None, id="g", now=now)
+    gap = open_gap(
+        "What is a move?", domain="rust", keywords=("move",), uncertainty=None, owner=None, id="g", now=now
+    )
     assert (gap.status, gap.opened_at, gap.run_id) == ("open", now, None)

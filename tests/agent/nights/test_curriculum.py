@@ -80,7 +80,7 @@ async def lesson(
         domain=PASSAGE.domain,
         topic="night",
         minimum=minimum,
-        deps=LessonDeps(episodic, RulesTeacher(), registry, outbox, access=EVERYTHING),
+        deps=LessonDeps(episodic, EVERYTHING, RulesTeacher(), registry, outbox),
         **options,
     )
 

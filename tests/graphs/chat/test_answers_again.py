@@ -52,7 +52,7 @@ async def test_other_questions_are_answered_from_the_sources_as_before(graph: Ch
 
 async def test_an_answer_whose_document_was_removed_is_not_given(graph: Chat, runtime: Runtime) -> None:
     await runtime.answers.add([ARCHIVED])
-    await runtime.episodic.remove("rust.md")
+    await runtime.episodic.remove("rust.md", domain="rust")
     turn = await say(graph, runtime, QUESTION)
     assert turn.outcome == "abstained"
 

@@ -50,7 +50,13 @@ async def test_the_attempt_of_a_gap_asks_the_adapter_of_the_gaps_domain(changed:
     runtime.registry.promote(TRAINED.name)
     await runtime.routes.refresh()
     gap = open_gap(
-        "What is a quib?", domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
+        "What is a quib?",
+        domain="rust",
+        keywords=(),
+        uncertainty=None,
+        owner=None,
+        id="g1",
+        now=runtime.clock(),
     )
     await runtime.database.open_gap(gap)
     start = beginning(runtime, gap.question, whole=False, gap_id="g1")
@@ -141,7 +147,13 @@ async def test_the_very_question_is_taught_and_never_held_out(runtime: Runtime, 
 
 async def test_an_unknown_topic_is_searched_four_times_and_its_gap_stays_open(runtime: Runtime) -> None:
     gap = open_gap(
-        "Mariana trench depth", domain="general", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
+        "Mariana trench depth",
+        domain="general",
+        keywords=(),
+        uncertainty=None,
+        owner=None,
+        id="g1",
+        now=runtime.clock(),
     )
     await runtime.database.open_gap(gap)
     state = await run(runtime, "Mariana trench depth", gap_id="g1")
@@ -173,7 +185,9 @@ async def test_a_learned_gap_is_closed_once_the_question_is_answered_rightly_and
     question = "What does the borrow checker prevent?"
     line = {question: Line(text=answer, entropy=entropy)}
     runtime = changed(engine=ScriptedEngine(BASE_LINES, adapters={TRAINED.name: SONG | line}))
-    gap = open_gap(question, domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock())
+    gap = open_gap(
+        question, domain="rust", keywords=(), uncertainty=None, owner=None, id="g1", now=runtime.clock()
+    )
     await runtime.database.open_gap(gap)
     state = await run(runtime, question, whole=False, gap_id="g1")
     assert [e.step for e in state["events"]][-3:] == ["promote", "ask again", "report"]

@@ -83,6 +83,28 @@ async def test_a_run_that_needs_a_person_waits_and_goes_on_with_the_approval(
         await runs.approve(run_id, Approval(approved=True, by="Ada"))
 
 
+async def test_all_who_follow_a_run_share_what_is_read_of_it(
+    runs: LearnRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await runs.start(LearnInput(topic="Rust ownership", approval="human"))
+    reads, status = [], runs.status
+
+    async def counted(run_id: str) -> LearnStatus:
+        reads.append(run_id)
+        return await status(run_id)
+
+    monkeypatch.setattr(runs, "status", counted)
+    followed = await asyncio.gather(*(runs.follow(run_id) for _ in range(20)))
+    assert len(reads) == 1
+    assert {result[0].status for result in followed} == {"running"}
+    monkeypatch.undo()
+    await until(runs, run_id, "waiting")
+    runs._reads.clear()  # as a second later
+    assert (await runs.follow(run_id))[0].status == "waiting"
+    await runs.approve(run_id, Approval(approved=True, by="Ada"))
+    assert (await runs.follow(run_id))[0].status != "waiting"
+
+
 async def test_of_two_opposite_decisions_only_the_first_counts_and_the_other_is_refused(
     runs: LearnRuns, runtime: Runtime
 ) -> None:
@@ -196,7 +218,13 @@ async def test_a_run_that_was_noted_but_never_queued_is_ended_at_the_next_openin
     runtime: Runtime, home: Path
 ) -> None:
     gap = open_gap(
-        "What is a move?", domain="rust", keywords=(), uncertainty=None, id="g1", now=runtime.clock()
+        "What is a move?",
+        domain="rust",
+        keywords=(),
+        uncertainty=None,
+        owner=None,
+        id="g1",
+        now=runtime.clock(),
     )
     await runtime.database.open_gap(gap)
     await runtime.database.start_run(

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
 from sqlalchemy import create_engine
 
 from memory.database.database import Database, async_url, open_database
 from memory.database.tables import METADATA
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
-from memory.records.access import EVERYTHING
+from memory.records.access import EVERYTHING, SHARED, Access
 from memory.records.interactions import Correction, Gap
 from memory.records.runs import Outcome
+from tests.support.access import DOMAINS, OWNERS, accesses
 from tests.support.databases import database_url, empty_runs, home, new_postgresql, postgresql, template
 
 __all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
@@ -48,6 +50,28 @@ async def test_one_question_opens_one_gap_however_it_is_spelt(database: Database
     assert (await database.open_gap(gap("g2", "what is a MOVE"))).id == "g1"
     assert (await database.open_gap(gap("g3", domain="bread"))).id == "g3"
     assert [g.id for g in await database.gaps("open", access=EVERYTHING)] == ["g1", "g3"]
+
+
+async def test_two_owners_have_a_gap_each_for_the_same_question(database: Database) -> None:
+    mine = gap("g2").model_copy(update={"owner": "ann"})
+    for opened in (gap(), mine):
+        assert (await database.open_gap(opened)).id == opened.id
+        again = opened.model_copy(update={"id": "again"})
+        assert (await database.open_gap(again)).id == opened.id
+    assert [g.id for g in await database.gaps(access=SHARED)] == ["g1"]
+    assert (await database.gap("g2", access=Access(owner="ann"))).owner == "ann"
+    with pytest.raises(UnknownGap):
+        await database.gap("g2", access=Access(owner="ben"))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(access=accesses())
+async def test_gaps_are_read_by_those_who_may_and_nobody_else(database: Database, access: Access) -> None:
+    everything = [gap(f"{o} {d}", domain=d).model_copy(update={"owner": o}) for o in OWNERS for d in DOMAINS]
+    for each in everything:
+        await database.open_gap(each)
+    readable = {g.id for g in everything if access.may_read(g.owner, g.domain)}
+    assert {g.id for g in await database.gaps(access=access)} == readable
 
 
 async def test_a_gap_keeps_one_correction_of_each_answer_and_gives_them_on_when_merged(
