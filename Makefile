@@ -16,7 +16,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format faults bank bench-answers bench-privacy bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
+.PHONY: help setup demo run test check unit format faults soak bank bench-answers bench-privacy bench-gate bench-learning bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ format: $(STAMP) ## Format the code and apply ruff's fixes
 
 faults: $(STAMP) ## Break every process at every step and check what must hold; writes to docs/results (MINUTES=30; RUNS=200; SEED=1; ONLY="kill of api"; as root)
 	@$(PY) -m tests.faults $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
+
+soak: $(STAMP) ## Put an hour of mixed load on a service, whose memory and files must stay flat; writes to docs/results (MINUTES=60)
+	@$(PY) -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 bench-api: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the api against raw vLLM, LangGraph's server and aegra; writes to docs/results (QUICK=1; ONLY=stub,runs,aegra)
 	@$(PY) -m benchmarks.api $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

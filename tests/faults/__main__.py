@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print("\n".join(map(str, cases)))
         return 0
+    # Leaves no mount and no process behind, also when it is ended from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     outcomes = list(outcomes_of(cases[: options.runs], started + options.minutes * 60))
     write(result(outcomes, time.monotonic() - started, command(options)), options.out)

@@ -40,15 +40,19 @@ class NotStarted(RuntimeError):
 
 
 class Service:
-    """The processes on one home folder; `postgresql` chooses PostgreSQL instead of SQLite files."""
+    """The processes on one home folder; `postgresql` chooses PostgreSQL instead of SQLite files.
 
-    def __init__(self, forks: Forks, folder: Path, *, postgresql: bool) -> None:
+    `mounted` makes each folder a small file system, which can be filled.
+    """
+
+    def __init__(self, forks: Forks, folder: Path, *, postgresql: bool, mounted: bool = True) -> None:
         self.folder = folder
         self.home, self.control = folder / "home", folder / "control"
         self.hold = Hold(self.control)
         self.pids: dict[Process, int] = {}
         self.processes: tuple[Process, ...] = PROCESSES if postgresql else PROCESSES[:-1]
         self.networks: dict[Process, Network] = {}
+        self._mounted = mounted
         self._forks = forks
         self._exits = ExitStack()
         self._ports = {"api": _free_port()}
@@ -58,7 +62,10 @@ class Service:
         folders = {"home": HOME_MEGABYTES, "graph": GRAPH_MEGABYTES, "postgresql": POSTGRESQL_MEGABYTES}
         try:
             for name, megabytes in folders.items():
-                self._exits.enter_context(file_system(self.folder / name, megabytes))
+                if self._mounted:
+                    self._exits.enter_context(file_system(self.folder / name, megabytes))
+                else:
+                    (self.folder / name).mkdir(parents=True)
             self.control.mkdir(parents=True)
             for number, name in enumerate(("engine", "graph", "postgresql")):
                 if can_cut() and name in self.processes:
