@@ -23,7 +23,7 @@ from memory.records.runs import Approval, LessonsDone, Outcome
 router = APIRouter(tags=["learn"])
 
 POLL_SECONDS = 1.0
-"""Interval at which a followed run is polled; each poll reads its checkpoint."""
+"""Interval at which a followed run is polled; all who follow it share a poll."""
 PING_SECONDS = 15
 
 
@@ -163,9 +163,7 @@ def links(run_id: str) -> Links:
 async def _follow(run_id: str, service: Service, after: int) -> AsyncIterator[ServerSentEvent]:
     sent = after
     while True:
-        # The status is read before the events, so that they are complete if the run has ended.
-        status = await service.learn_runs.status(run_id)
-        progress = await service.learn_runs.events(run_id)
+        status, progress = await service.learn_runs.follow(run_id)
         for number, event in enumerate(progress[sent:], sent + 1):
             yield ServerSentEvent(event="progress", id=str(number), data=event.model_dump_json())
         sent = max(sent, len(progress))

@@ -48,6 +48,7 @@ TASKS = {
     "graphs/server/background_jobs.py": "a call outside of a workflow",
     "graphs/server/event_log.py": "a run, which awaits it",
     "graphs/server/executor.py": "a run, which the loops look after",
+    "graphs/server/learn_runs.py": "a read that followers await",
     "graphs/server/run_attempt.py": "a run, which awaits it",
     "memory/database/group_commit.py": "a group of writes, which await it",
     "memory/semantic/embedded.py": "the start of a server",
