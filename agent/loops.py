@@ -94,7 +94,7 @@ class Loop:
     def _pause(self) -> float:
         if not self._failures:
             return self._every
-        return min(LONGEST_PAUSE, max(self._every, 0.01) * 2 ** min(self._failures, 20))
+        return min(LONGEST_PAUSE, max(self._every, 0.01) * 2.0 ** min(self._failures, 20))
 
 
 class Loops:
