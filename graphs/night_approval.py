@@ -8,7 +8,7 @@ from memory.records.feedback import PreferenceSet
 from memory.records.nights import GoldenPair, Night
 
 NIGHT = "night"
-"""Who asks for what a night trains."""
+"""Who asks for what a night trains, and for the learn runs that it starts."""
 BY_ADMINS = (
     "a person approves what is trained here: an admin can train preference sets (`nightschool preferences`)"
 )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.models.card import require_teachable
 from graphs.learn import build
+from graphs.night_approval import NIGHT
 from graphs.report import explained_outcome, store_outcome
 from graphs.server.graph_spec import ClientRights, FailureKind, Graph, validated, validated_update
 from graphs.server.run_attempt import thread_config
@@ -31,8 +32,6 @@ LONGEST_SUBJECT = 500
 """Characters of a topic or question."""
 MAX_RUNS = 1000
 """Latest runs on the thread that are looked at."""
-NIGHT = "night"
-"""Who asks for runs that nights start."""
 ShortText = Annotated[str, Field(min_length=1, max_length=LONGEST_SUBJECT)]
 
 

@@ -1,19 +1,19 @@
 """Callers: their names come from their keys."""
 
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
-from fastapi.security import HTTPAuthorizationCredentials
+from starlette.datastructures import Headers
 
-from api.auth import authenticate
+from api.auth import identify
 from api.callers import Caller
 from graphs.state import Runtime
 from memory.server.keys import LOCAL_OPERATOR, ApiKeys
 
 
 async def caller(keys: ApiKeys, text: str | None) -> Caller:
-    service: Any = type("WithKeys", (), {"keys": keys})()
-    bearer = HTTPAuthorizationCredentials(scheme="Bearer", credentials=text) if text else None
-    return await authenticate(cast(Any, None), service, bearer, None)
+    service: Any = SimpleNamespace(keys=keys)
+    return await identify(service, Headers({"x-api-key": text} if text else {}))
 
 
 async def test_a_caller_has_the_name_of_its_keys_owner(runtime: Runtime) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from graphs.state import Runtime
+from memory.records.access import EVERYTHING
 from memory.records.nights import ArchivedAnswer
 from memory.server.keys import ApiKeys
 from tests.api.conftest import Serve
@@ -23,7 +24,12 @@ async def client(serve: Serve, runtime: Runtime) -> AsyncIterator[httpx.AsyncCli
 
 
 async def archived(runtime: Runtime) -> list[ArchivedAnswer]:
-    return [answer for answer, _ in await runtime.answers.search("What is A?", domain="rust", limit=10)]
+    return [
+        answer
+        for answer, _ in await runtime.answers.search(
+            "What is A?", domain="rust", limit=10, access=EVERYTHING
+        )
+    ]
 
 
 def code(reply: httpx.Response) -> tuple[int, str]:
@@ -133,15 +139,15 @@ async def test_what_does_not_exist_is_not_found(client: httpx.AsyncClient, path:
     assert (await client.post(path, json={})).status_code == 422
 
 
-async def test_a_key_for_learning_is_needed_and_is_who_decided(
+async def test_a_key_for_approving_is_needed_and_is_who_decided(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
     await runtime.nights.save_golden([golden(status="waiting")])
     keys = ApiKeys(runtime.database)
-    _, chats = await keys.create("bob", "chat")
-    _, learns = await keys.create("ada", "learn")
+    _, learns = await keys.create("bob", "learn")
+    _, approves = await keys.create("ada", "approve")
     body = {"approve": True}
-    refused = await client.post("/v1/golden/g1", json=body, headers={"x-api-key": chats})
+    refused = await client.post("/v1/golden/g1", json=body, headers={"x-api-key": learns})
     assert code(refused) == (403, "insufficient_scope")
-    reply = await client.post("/v1/golden/g1", json=body, headers={"x-api-key": learns})
+    reply = await client.post("/v1/golden/g1", json=body, headers={"x-api-key": approves})
     assert reply.json()["decided_by"] == "ada"
