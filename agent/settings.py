@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent.engines.vllm.address import unix_url
-from memory import unix_sockets
 from agent.privacy.policies import Policy, parse_policies
+from memory import unix_sockets
 from memory.records.base import Domain
 from memory.records.interactions import UnsurePolicy
 

@@ -5,7 +5,6 @@ Each owner has namespaces of their own; without authentication all callers share
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import Query
 from langgraph.store.base import Item
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.langgraph.common import Body, Limit, Offset, langgraph_router
+from memory.server.store import owner_label
 from memory.server.threads import Json
 
 router = langgraph_router("store")
@@ -36,8 +36,6 @@ Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Aft
 MAX_NAMESPACES = 1000
 FIELD_PATH = r"^[A-Za-z0-9_-]{1,200}(\.[A-Za-z0-9_-]{1,200}){0,31}$"
 """Names that a filter may use: fields, which SQLite's JSON functions take as paths."""
-NO_OWNER = "-"
-"""Owner used when authentication is off."""
 
 
 class Put(Body):
@@ -163,7 +161,7 @@ async def namespaces(body: NamespaceSearch, service: ServiceDep, caller: CallerD
 
 
 def _owned(owner: str | None, namespace: list[str]) -> tuple[str, ...]:
-    return (NO_OWNER if owner is None else f"owner {quote(owner, safe='@').replace('.', '%2E')}", *namespace)
+    return owner_label(owner), *namespace
 
 
 def _fields(item: Item) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 import aiosqlite
+import ormsgpack
 import psycopg
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
@@ -38,6 +39,10 @@ class _ExtendedSaver(ChainedSaver):
     """The columns of each table, except `thread_id`."""
     WRITES: ClassVar[str]
     """Name of the table with the writes of steps."""
+    BLOBS: ClassVar[Mapping[str, str]]
+    """The column with serialized values of each table."""
+    HOLDS: ClassVar[str]
+    """SQL condition for such a column to hold some bytes."""
     RUN_ID: ClassVar[str]
     """SQL expression for the run id in a checkpoint's metadata."""
 
@@ -85,6 +90,15 @@ class _ExtendedSaver(ChainedSaver):
         )
         await self.drop_unreferenced_links(thread_id)
 
+    async def athreads_holding(self, text: str) -> tuple[str, ...]:
+        """The threads with a state that holds exactly this text as one of its strings."""
+        packed = ormsgpack.packb(text)
+        found: set[str] = set()
+        for table, column in self.BLOBS.items():
+            query = f"SELECT DISTINCT thread_id FROM {table} WHERE {self.HOLDS.format(column)}"
+            found.update(thread_id for (thread_id,) in await self._rows(query, (packed,)))
+        return tuple(sorted(found))
+
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Undoes the runs on every thread; see `aundo_run`."""
         threads = f"SELECT DISTINCT thread_id FROM checkpoints WHERE {self.RUN_ID} = ?"
@@ -102,6 +116,8 @@ class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
         chains.TABLE: chains.COLUMNS,
     }
     WRITES: ClassVar = "writes"
+    BLOBS: ClassVar = {"checkpoints": "checkpoint", "writes": "value", chains.TABLE: "message"}
+    HOLDS: ClassVar = "instr({}, ?) > 0"
     RUN_ID: ClassVar = "json_extract(metadata, '$.run_id')"
 
     def __init__(self, connection: aiosqlite.Connection, *, serde: SerializerProtocol | None = None) -> None:
@@ -160,6 +176,8 @@ class PostgresSaver(_ExtendedSaver, AsyncPostgresSaver):
         chains.TABLE: chains.COLUMNS,
     }
     WRITES: ClassVar = "checkpoint_writes"
+    BLOBS: ClassVar = {"checkpoint_blobs": "blob", "checkpoint_writes": "blob", chains.TABLE: "message"}
+    HOLDS: ClassVar = "position(? in {}) > 0"
     RUN_ID: ClassVar = "metadata ->> 'run_id'"
 
     def __init__(self, pool: Pool, serde: SerializerProtocol) -> None:

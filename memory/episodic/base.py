@@ -59,6 +59,10 @@ class EpisodicMemory(Protocol):
         """The stored documents, by source, domain and owner."""
         ...
 
+    async def purge(self) -> None:
+        """Leaves nothing of removed passages on the disk."""
+        ...
+
 
 def fingerprint(ids: Iterable[str]) -> Digest:
     """A digest of a document's passage ids; tells whether exactly these passages are stored."""

@@ -17,7 +17,15 @@ from memory.episodic.base import SearchBy, StoredDocument, documents_of, scale_b
 from memory.errors import CorruptRecord
 from memory.records.access import Access
 from memory.records.knowledge import Evidence, Passage
-from memory.vector_tables import MAX_IDS, compact, open_table, quoted, readable_rows, store_errors
+from memory.vector_tables import (
+    MAX_IDS,
+    compact,
+    open_table,
+    purge,
+    quoted,
+    readable_rows,
+    store_errors,
+)
 
 TABLE = "passages"
 
@@ -111,6 +119,10 @@ class LanceEpisodicMemory:
         async with store_errors("the passages"):
             rows = await query.to_list()
         return documents_of((row["source"], row["domain"], row["owner"], row["id"]) for row in rows)
+
+    async def purge(self) -> None:
+        async with self._write_lock, store_errors("the passages"):
+            await purge(self._table, "searched")
 
     async def _compact_if_due(self) -> None:
         self._writes += 1

@@ -68,6 +68,9 @@ class VolatileEpisodicMemory:
     async def documents(self, *, access: Access, domain: str | None = None) -> tuple[StoredDocument, ...]:
         return documents_of((p.source, p.domain, p.owner, p.id) for p in self._readable(access, domain))
 
+    async def purge(self) -> None:
+        """Does nothing; there is no disk."""
+
     def _readable(self, access: Access, domain: str | None) -> list[Passage]:
         return [
             p

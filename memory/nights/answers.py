@@ -29,3 +29,11 @@ class AnswerArchive(Protocol):
     async def remove(self, ids: Sequence[str]) -> int:
         """Removes the answers with these ids; returns how many there were."""
         ...
+
+    async def list(self) -> tuple[ArchivedAnswer, ...]:
+        """All answers, by id."""
+        ...
+
+    async def purge(self) -> None:
+        """Leaves nothing of removed answers on the disk."""
+        ...

@@ -14,7 +14,15 @@ from memory.embedding.embedder import Embedder
 from memory.errors import CorruptRecord
 from memory.records.access import Access
 from memory.records.nights import ArchivedAnswer
-from memory.vector_tables import MAX_IDS, compact, open_table, quoted, readable_rows, store_errors
+from memory.vector_tables import (
+    MAX_IDS,
+    compact,
+    open_table,
+    purge,
+    quoted,
+    readable_rows,
+    store_errors,
+)
 
 TABLE = "answers"
 _WHAT = "the archived answers"
@@ -91,6 +99,15 @@ class LanceAnswerArchive:
                     await self._compact_if_due()
                 removed += count
         return removed
+
+    async def list(self) -> tuple[ArchivedAnswer, ...]:
+        async with store_errors(_WHAT):
+            rows = await self._table.query().select(["id", "body"]).to_list()
+        return tuple(sorted((_answer(row) for row in rows), key=lambda answer: answer.id))
+
+    async def purge(self) -> None:
+        async with self._write_lock, store_errors(_WHAT):
+            await purge(self._table)
 
     async def _compact_if_due(self) -> None:
         self._writes += 1

@@ -46,3 +46,9 @@ class VolatileAnswerArchive:
         for id_ in known:
             del self._answers[id_], self._vectors[id_]
         return len(known)
+
+    async def list(self) -> tuple[ArchivedAnswer, ...]:
+        return tuple(self._answers[id_] for id_ in sorted(self._answers))
+
+    async def purge(self) -> None:
+        """Does nothing; there is no disk."""

@@ -60,6 +60,14 @@ class Outbox(Protocol):
         """The digests of all stored preference sets, oldest first."""
         ...
 
+    async def digests(self) -> tuple[tuple[JobKind, Digest], ...]:
+        """All stored curricula and preference sets."""
+        ...
+
+    async def delete(self, digest: Digest) -> None:
+        """Deletes a curriculum or preference set with its approval and progress; safe to repeat."""
+        ...
+
     async def progress(self, digest: Digest) -> Progress:
         """The current progress of its training job."""
         ...

@@ -11,11 +11,11 @@ from sqlalchemy.engine import make_url
 
 from memory.errors import StoreUnavailable, UnknownRun
 from memory.outbox.base import Progress, TrainingResult, job_of
-from memory.outbox.files import preference_digests, progress_path, publish, read, submit_lock
+from memory.outbox.files import delete, digests, preference_digests, progress_path, publish, read, submit_lock
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
-from memory.records.runs import Job
+from memory.records.runs import Job, JobKind
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
@@ -92,6 +92,14 @@ class DbosOutbox:
     async def preference_digests(self) -> tuple[Digest, ...]:
         with _queue_errors():
             return await asyncio.to_thread(preference_digests, self._folder)
+
+    async def digests(self) -> tuple[tuple[JobKind, Digest], ...]:
+        with _queue_errors():
+            return await asyncio.to_thread(digests, self._folder)
+
+    async def delete(self, digest: Digest) -> None:
+        with _queue_errors():
+            await asyncio.to_thread(delete, self._folder, digest)
 
     async def progress(self, digest: Digest) -> Progress:
         if await asyncio.to_thread(self._status, digest) is None:

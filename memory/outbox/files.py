@@ -18,6 +18,7 @@ from memory.outbox.base import Progress
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
+from memory.records.runs import JobKind
 
 
 class _Kind(NamedTuple):
@@ -101,6 +102,25 @@ def preference_digests(folder: Path) -> tuple[Digest, ...]:
     return tuple(
         path.name.removesuffix(ending) for path in sorted(paths, key=lambda p: (p.stat().st_mtime, p))
     )
+
+
+def digests(folder: Path) -> tuple[tuple[JobKind, Digest], ...]:
+    """The digests of all published curricula and preference sets."""
+    names = sorted(path.name for path in folder.glob("*.json") if not path.name.startswith("."))
+    sets = _KINDS[PreferenceSet].ending
+    stored: list[tuple[JobKind, Digest]] = []
+    for name in names:
+        if name.endswith(sets):
+            stored.append(("preferences", name.removesuffix(sets)))
+        elif name.count(".") == 1:  # no approval
+            stored.append(("lesson", name.removesuffix(_KINDS[Curriculum].ending)))
+    return tuple(stored)
+
+
+def delete(folder: Path, digest: Digest) -> None:
+    """Deletes all files of a curriculum or preference set: its content, approval and progress."""
+    for path in [*folder.glob(f"*{digest}*"), *(folder / "progress").glob(f"*{digest}*")]:
+        path.unlink(missing_ok=True)
 
 
 def _path(folder: Path, digest: Digest, record: type) -> Path:

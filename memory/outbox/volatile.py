@@ -8,7 +8,7 @@ from memory.outbox.base import Progress, TrainingResult, job_of
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
-from memory.records.runs import Job
+from memory.records.runs import Job, JobKind
 
 
 class VolatileOutbox:
@@ -52,6 +52,17 @@ class VolatileOutbox:
 
     async def preference_digests(self) -> tuple[Digest, ...]:
         return tuple(self.published_preferences)
+
+    async def digests(self) -> tuple[tuple[JobKind, Digest], ...]:
+        lessons = dict.fromkeys((*self.published, *self.submitted))
+        preferences = self.published_preferences
+        return (*(("lesson", each) for each in lessons), *(("preferences", each) for each in preferences))
+
+    async def delete(self, digest: Digest) -> None:
+        for stored in (self.published, self.submitted):
+            stored.pop(digest, None)
+        for sets in (self.published_preferences, self.submitted_preferences):
+            sets.pop(digest, None)
 
     async def progress(self, digest: Digest) -> Progress:
         result = await self.result(digest)

@@ -26,6 +26,8 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 QUERY_TIMEOUT_MS = 20_000
+MODULE_OPTIONS = ("TIMEOUT_MAX", str(QUERY_TIMEOUT_MS), "CMD_INFO", "no")
+"""Without CMD_INFO, FalkorDB keeps no stream of the latest queries, which hold what users asked."""
 
 
 def socket_path(folder: Path) -> Path:
@@ -54,7 +56,7 @@ def command(folder: Path) -> list[str]:
         *("--appendfsync", "always"),
         *("--save", ""),
         *("--daemonize", "no"),
-        *("--loadmodule", str(module), "TIMEOUT_MAX", str(QUERY_TIMEOUT_MS)),
+        *("--loadmodule", str(module), *MODULE_OPTIONS),
     ]
 
 

@@ -186,6 +186,7 @@ class FalkorSemanticMemory:
         async with self._write_lock, _store_errors("the graph"):
             await self._graph.query(_ORPHANS, timeout=TIMEOUT_MS)
             server = self._client.connection
+            await server.delete(f"telemetry{{{self._graph.name}}}")  # FalkorDB's stream of the latest queries
             if (await server.info("persistence"))["aof_enabled"]:
                 await self._idle("aof_rewrite_in_progress", "aof_rewrite_scheduled")
                 await server.bgrewriteaof()

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import aiosqlite
 import numpy as np
@@ -28,6 +29,7 @@ from memory.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+PAGE = 1000
 MAX_RANKED = 10_000
 """Items that one vector search compares in SQLite, the latest first."""
 
@@ -112,6 +114,35 @@ class PlainPostgresItemStore(AsyncPostgresStore):
                 " restart the service, or leave the query out"
             )
         return await super().abatch(operations)
+
+
+NO_OWNER = "-"
+"""Label of the items of callers without an owner: where authentication is off, or of admins."""
+
+
+def owner_label(owner: str | None) -> str:
+    """The first label of the namespaces of an owner."""
+    return NO_OWNER if owner is None else f"owner {quote(owner, safe='@').replace('.', '%2E')}"
+
+
+async def delete_items(store: "ItemStore", user: str, owner: str | None) -> int:
+    """Deletes a user's items: all in namespaces with the user as a label, and those that they own.
+
+    `owner` limits it to the namespaces of one owner; None looks in all. Returns how many there were.
+    """
+    prefix = () if owner is None else (owner_label(owner),)
+    namespaces: list[tuple[str, ...]] = []
+    while page := await store.alist_namespaces(prefix=prefix, limit=PAGE, offset=len(namespaces)):
+        namespaces += page
+    count = 0
+    for namespace in namespaces:
+        if namespace[0] != owner_label(user) and user not in namespace[1:]:
+            continue
+        while items := await store.asearch(namespace, limit=PAGE):
+            for item in items:
+                await store.adelete(item.namespace, item.key)
+            count += len(items)
+    return count
 
 
 ItemStore = SqliteItemStore | AsyncPostgresStore

@@ -1,0 +1,45 @@
+"""`nightschool memory`: forget a user, a document or a single record in every store."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from api.cli.shell import BAD_INPUT, AsJson, console, print_json, service, stop
+
+app = typer.Typer()
+
+
+@app.callback()
+def memory() -> None:
+    """Forget users, documents and single records."""
+
+
+@app.command()
+def forget(
+    user: Annotated[
+        str | None, typer.Option(help="A user as the client named it, or the owner of a key.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="A document, as `GET /v1/documents` lists it.")] = None,
+    id: Annotated[str | None, typer.Option(help="A turn, thread, gap or statement.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget everything of one user, document or record, and say which adapters were taught from it."""
+    given = {name: value for name, value in (("user", user), ("source", source), ("id", id)) if value}
+    if len(given) != 1:
+        stop("name one of --user, --source and --id", BAD_INPUT)
+    ((name, value),) = given.items()
+    if not yes:
+        if not sys.stdin.isatty():
+            stop("this cannot be undone: confirm it with --yes", BAD_INPUT)
+        typer.confirm(f"Forget {name} {value!r} for good?", abort=True, err=True)
+    with service() as client:
+        erased = client.delete("/v1/memory", **given)
+    if as_json:
+        print_json([erased])
+        return
+    counts = ", ".join(f"{what}: {count}" for what, count in erased["counts"].items())
+    lines = [f"Forgotten: {counts}." if counts else "Nothing was left to forget; the files were purged."]
+    lines += [f"{each['adapter']} was taught from it: {each['command']}" for each in erased["taught"]]
+    console().print("\n".join(lines), markup=False)
