@@ -49,6 +49,8 @@ class Approvals:
         signature = await asyncio.to_thread(self._signer.sign, approval) if self._signer else None
         async with self._database.begin() as connection:
             await _record(self._database, connection, approval, signature)
+        if self._signer is not None:
+            await self.require(approval.digest, approval.act)  # which hands it to the trainer
 
     async def get(self, digest: Digest, act: Act = "teach") -> ApprovalRecord | None:
         """The approval of what has this digest, if there is one."""
