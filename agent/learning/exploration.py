@@ -65,13 +65,17 @@ async def explore(
     )
     if not first.evidence:
         return first
-    teachable = access.to_teach(domain or main_domain(first.evidence))
-    hits = [hit for hit in first.evidence if teachable.may_read(hit.passage.owner, hit.passage.domain)]
-    best_domain = main_domain(hits)
+    best_domain = domain or main_domain(first.evidence)
+    teachable = access.to_teach(best_domain)
+    hits = [
+        hit
+        for hit in first.evidence
+        if teachable.may_read(hit.passage.owner, hit.passage.domain)
+        # A closed domain is learned from alone, so that what is found has no other main domain.
+        and (best_domain not in access.closed or hit.passage.domain == best_domain)
+    ]
     sources = frozenset(only) or _sources(hits, whole=whole)
-    near = await episodic.search(
-        query, by="vector", limit=MAX_PASSAGES, access=teachable, domain=domain or best_domain
-    )
+    near = await episodic.search(query, by="vector", limit=MAX_PASSAGES, access=teachable, domain=best_domain)
     known = {hit.passage.id for hit in hits}
     evidence = [hit for hit in hits if hit.passage.source in sources]
     evidence += [hit for hit in near if hit.passage.source in sources and hit.passage.id not in known]

@@ -5,7 +5,7 @@ import pytest
 from agent.learning.exploration import explore, look_up, main_domain, refined_query
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.records.access import EVERYTHING
+from memory.records.access import EVERYTHING, Access
 from memory.records.knowledge import Findings
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.facts import fact, findings, passage, rust
@@ -47,6 +47,33 @@ async def test_a_rival_statement_in_another_document_of_the_domain_is_brought_al
         "Rust ownership", episodic=episodic, semantic=semantic, whole=True, access=EVERYTHING
     )
     assert {f.source for f in found.facts if f.subject == "move"} == {"rust.md", "dance.md"}
+
+
+@pytest.mark.parametrize("domain", [None, "rust"])
+async def test_others_private_documents_and_other_closed_domains_are_not_learned_from(
+    episodic: VolatileEpisodicMemory, semantic: VolatileSemanticMemory, domain: str | None
+) -> None:
+    places = {"ann": "rust", "ben": "rust", None: "secret"}
+    for owner, place in places.items():
+        said = f"A move of {owner} is a step in a dance of {place}."
+        page = passage(said, source=f"{owner}.md").model_copy(update={"owner": owner, "domain": place})
+        claim = fact("move", "definition", f"a step of {owner}", said, within=page)
+        await episodic.add([page])
+        await semantic.add([claim.model_copy(update={"owner": owner, "domain": place})])
+    closed = frozenset({"secret"})
+    ann = Access(owner="ann", closed=closed, readable=closed)
+    admin = Access(everything=True, closed=closed)
+    learned = {}
+    for name, access in (("ann", ann), ("admin", admin)):
+        found = await explore(
+            "What is a move?", episodic=episodic, semantic=semantic, access=access, domain=domain, whole=True
+        )
+        learned[name] = {hit.passage.source for hit in found.evidence} | {f.source for f in found.facts}
+    if domain is None and "None.md" in learned["admin"]:  # it is the main domain of the first passages
+        assert learned["admin"] == {"None.md"}
+    else:
+        assert learned["admin"] == {"rust.md"}
+    assert learned["ann"] in ({"rust.md", "ann.md"}, {"None.md"} if domain is None else set())
 
 
 async def test_a_named_domain_keeps_others_out(
