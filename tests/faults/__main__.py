@@ -92,11 +92,15 @@ def batch_outcomes(
         with Service(forks, folder, postgresql=postgresql) as service, asyncio.Runner() as loop:
             connecting = client_of(service.url)
             client = loop.run(connecting.__aenter__())
-            prepared = loop.run(prepare(client, first))
+            try:
+                prepared = loop.run(prepare(client, first))
+            except (NotStarted, Refused):
+                keep_logs(service, "preparation")
+                raise
             for index, case in enumerate(batch):
                 outcome = loop.run(run(service, client, case, first + 10 + index, prepared))
                 if outcome.violations:
-                    keep_logs(service, folder, case)
+                    keep_logs(service, str(case))
                 yield outcome
                 if time.monotonic() > deadline or any(
                     each.invariant == "ends" for each in outcome.violations
@@ -107,13 +111,13 @@ def batch_outcomes(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def keep_logs(service: Service, folder: Path, case: Case) -> None:
+def keep_logs(service: Service, name: str) -> None:
     """Copies the processes' logs, for whoever looks at a violation."""
-    kept = Path(".nightschool/faults") / "-".join(str(case).replace("/", " ").split())
+    kept = Path(".nightschool/faults") / "-".join(name.replace("/", " ").split())
     kept.mkdir(parents=True, exist_ok=True)
-    for name in service.processes:
-        text = service.log(name).read_text(errors="replace")
-        (kept / f"{name}.log").write_text(text[-200_000:])
+    for process in service.processes:
+        text = service.log(process).read_text(errors="replace")
+        (kept / f"{process}.log").write_text(text[-200_000:])
 
 
 def report(count: int, outcome: Outcome) -> None:

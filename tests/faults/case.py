@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import httpx
 
+from agent.chat.routing import DEFAULT_DOMAIN
 from tests.faults import invariants, work
 from tests.faults.fault import DOWN, KINDS, SECONDS, TARGETS, Kind, fault
 from tests.faults.invariants import Violation
@@ -99,7 +100,8 @@ async def prepare(client: work.Client, number: int) -> Prepared:
     if not adapters:
         raise NotStarted(f"the first lesson was not learned: {status}")
     since = datetime.now(UTC).isoformat()
-    _, day = await work.ingest(client, number + 1, END_SECONDS)
+    # Of the domain of questions that match no adapter.
+    _, day = await work.ingest(client, number + 1, END_SECONDS, domain=DEFAULT_DOMAIN)
     questions = tuple(
         f"What is a {work.word((number + 1) * 8 + place)}er?" for place in range(len(work.WHATS))
     )
@@ -133,7 +135,9 @@ async def run(service: Service, client: work.Client, case: Case, number: int, pr
         service.hold.clear()
         for task in (doing, watching):
             task.cancel()
-        await asyncio.gather(doing, watching, return_exceptions=True)
+        _, watched = await asyncio.gather(doing, watching, return_exceptions=True)
+    if isinstance(watched, Exception):
+        raise watched  # who does not look finds nothing
     outcome.violations += invariants.ungated(observed)
     outcome.violations += await _checked(service, client)
     outcome.seconds = time.monotonic() - begun

@@ -1,8 +1,9 @@
 """What the processes of the harness are: the api and the worker as they ship, and the engine's stand-in.
 
 Each watches for the steps that `steps` may hold, and moves its clock by what the file `clock` in its control
-folder says whenever it gets SIGUSR1. The api's sentence model is exchanged for hashed words, and the worker's
-training for the perfect student's, because a pass makes hundreds of runs.
+folder says whenever it gets SIGUSR1. Because a pass makes hundreds of runs, three slow parts are exchanged:
+the api's sentence model for hashed words, its processes that read documents for a thread, and the worker's
+training for the perfect student's.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.faults import steps
 
@@ -45,12 +47,17 @@ def api(_: Sequence[str]) -> int:
     from memory.adapters.mlflow import MlflowAdapterRegistry
     from memory.embedding.embedder import HashingEmbedder
     from memory.episodic.lance import LanceEpisodicMemory
-    from memory.ingest import pipeline
+    from memory.ingest.pipeline import Contents, read_in_thread
+    from memory.ingest.readers import DocumentReaders
     from memory.semantic.falkor import FalkorSemanticMemory
+
+    async def read(_: DocumentReaders, *document: Any) -> Contents:
+        return await read_in_thread(*document)
 
     compose.SentenceEmbedder = HashingEmbedder  # type: ignore[misc,assignment]
     steps.watch_nodes(lambda node: node)
-    steps.watch_blocking(pipeline, "read", "ingest read")
+    DocumentReaders.read = read  # type: ignore[method-assign,assignment]
+    steps.watch(DocumentReaders, "read", "ingest read")
     steps.watch(FalkorSemanticMemory, "add", "ingest add facts")
     steps.watch(LanceEpisodicMemory, "add", "ingest add passages")
     steps.watch(LanceEpisodicMemory, "remove", "ingest remove passages")

@@ -19,6 +19,7 @@ import redis.asyncio
 
 from agent.engines.adapter_files import digest_of_files, inspect_adapter
 from agent.errors import AdapterRefused
+from memory.adapters.mlflow import DATABASE
 from memory.errors import StorageError
 from memory.outbox import files as outbox
 from memory.records.curricula import Curriculum
@@ -57,7 +58,7 @@ class Registered:
 
 
 def registered(home: Path) -> list[Registered]:
-    """The adapters in the registry's database; none before there is one."""
+    """The adapters in the registry's database. Raises sqlite3.OperationalError without one."""
     return [
         Registered(tags["adapter"], domain, tags["status"], tags.get("curriculum", ""), Path(folder))
         for domain, _, folder, tags in _versions(home)
@@ -193,8 +194,5 @@ def _versions(home: Path) -> list[tuple[str, str, str, dict[str, str]]]:
 
 
 def _query(home: Path, query: str) -> list[tuple[object, ...]]:
-    database = home / "mlflow.db"
-    if not database.exists():
-        return []
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+    with closing(sqlite3.connect(f"file:{home / DATABASE}?mode=ro", uri=True, timeout=10)) as connection:
         return connection.execute(query).fetchall()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from agent.engines.adapter_files import WEIGHTS, digest_of_files
+from memory.adapters.mlflow import DATABASE
 from memory.outbox import files as outbox
 from tests.faults import case, invariants
 from tests.faults.invariants import SENTENCES
@@ -30,7 +31,8 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        (folder / DATABASE).parent.mkdir(parents=True)
+        with closing(sqlite3.connect(folder / DATABASE)) as database:
             database.executescript(TABLES)
 
     def register(self, version: int, *, status: str = "candidate", curriculum: str = "c1") -> Path:
@@ -60,7 +62,7 @@ class Home:
         return [each.invariant for each in violations]
 
     def _rows(self, query: str, *values: object) -> None:
-        with closing(sqlite3.connect(self.folder / "mlflow.db")) as database, database:
+        with closing(sqlite3.connect(self.folder / DATABASE)) as database, database:
             database.execute(query, values)
 
 
@@ -76,6 +78,11 @@ def home(tmp_path: Path) -> Home:
 
 def test_a_sound_home_violates_nothing(home: Home) -> None:
     assert home.found("lamps-v2-00000002") == []
+
+
+def test_a_registry_that_is_not_where_it_is_looked_for_is_no_sound_one(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        invariants.registered(tmp_path)
 
 
 def test_an_alias_at_a_rejected_adapter_is_found(home: Home) -> None:

@@ -124,10 +124,10 @@ def document(number: int) -> tuple[str, str]:
     return title, f"# {title}\n\n" + "\n\n".join(lines) + "\n"
 
 
-async def ingest(client: Client, number: int, seconds: float) -> tuple[str, str]:
-    """Stores a document, in a domain of its own; returns its title and domain."""
+async def ingest(client: Client, number: int, seconds: float, *, domain: str = "") -> tuple[str, str]:
+    """Stores a document, by default in a domain of its own; returns its title and domain."""
     title, text = document(number)
-    source, domain = f"harbour-{number}.md", f"harbour-{number}"
+    source, domain = f"harbour-{number}.md", domain or f"harbour-{number}"
     query = {"source": source, "title": title, "domain": domain}
 
     async def act() -> Json:

@@ -66,7 +66,7 @@ def figures_of(pids: Mapping[str, int], folder: Path) -> dict[str, float]:
             figures[f"{name} memory"] = process.memory_info().rss / MEGABYTE
             figures[f"{name} files"] = float(process.num_fds())
             figures[f"{name} threads"] = float(process.num_threads())
-    for path in sorted(folder.glob("home/*.db")):
+    for path in sorted((folder / "home").rglob("*.db")):
         sizes = [file.stat().st_size for file in path.parent.glob(f"{path.name}*")]
         figures[f"{path.name} size"] = sum(sizes) / MEGABYTE
     for name in ("home/episodic", "home/answers", "graph"):
