@@ -114,8 +114,8 @@ class SentenceEmbedder:
 
     Single texts, such as questions, that wait at the same time are embedded together: most of the time goes
     into reading the weights from memory, so that ten questions together cost little more than two alone.
-    Several texts, such as a document's passages, are embedded in slices, and single texts go before the next
-    slice.
+    Several texts, such as a document's passages, are embedded in slices, one of each caller in turn, and
+    single texts go before the next slice.
     """
 
     name = "all-minilm-l6-v2"
@@ -126,11 +126,13 @@ class SentenceEmbedder:
         self._model: MiniLM | None = None
         self._loading = threading.Lock()
         self._turns = threading.Condition()
-        """Guards the next two."""
+        """Guards the next three."""
         self._busy = False
         """Whether a thread is embedding."""
         self._single: deque[_Request] = deque()
         """Single texts that wait for their turn."""
+        self._slices: deque[object] = deque()
+        """Slices that wait for theirs, in order: a chat's few sentences go between a document's passages."""
         self._recent: dict[str, Vectors] = {}
         """Vectors of the latest single texts: a question is searched for in several stores."""
 
@@ -151,14 +153,20 @@ class SentenceEmbedder:
             return self._embed_single(model, texts[0])
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for rows in _slices(texts):
-            with self._turns:
-                self._turns.wait_for(lambda: not self._busy and not self._single)
-                self._busy = True
+            self._await_turn(object())
             try:
                 vectors[rows] = encode(model, [texts[row] for row in rows])
             finally:
                 self._end_turn()
         return vectors
+
+    def _await_turn(self, turn: object) -> None:
+        """Waits until nobody embeds, no single text waits, and all slices that came earlier are done."""
+        with self._turns:
+            self._slices.append(turn)
+            self._turns.wait_for(lambda: not self._busy and not self._single and self._slices[0] is turn)
+            self._slices.popleft()
+            self._busy = True
 
     def _loaded(self) -> MiniLM:
         if self._model is None:

@@ -84,6 +84,35 @@ def test_a_question_goes_before_the_next_slice_of_a_document(monkeypatch: pytest
     assert max(map(len, batches)) <= SLICE_TEXTS
 
 
+def test_the_sentences_of_an_answer_go_between_the_slices_of_a_document(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer from sources embeds a few sentences at once; a document in progress must not starve it."""
+    embedder = SentenceEmbedder()
+    embedder.embed(["warm"])
+    batches: list[str] = []
+    first_slice, asked = threading.Event(), threading.Event()
+
+    def encode_slowly(model: MiniLM, texts: list[str]) -> NDArray[np.float32]:
+        batches.append(texts[0].partition(" ")[0])
+        first_slice.set()
+        assert asked.wait(10)
+        return np.zeros((len(texts), 384), dtype=np.float32)
+
+    monkeypatch.setattr(embedder_module, "encode", encode_slowly)
+    with ThreadPoolExecutor(2) as threads:
+        document = threads.submit(embedder.embed, [f"Heading {n}" for n in range(5 * SLICE_TEXTS)])
+        assert first_slice.wait(10)
+        answer = threads.submit(embedder.embed, [f"Sentence {n}" for n in range(3)])
+        while not embedder._slices:
+            time.sleep(0.001)
+        asked.set()
+        answer.result(10)
+        document.result(10)
+    assert batches.index("Sentence") <= 2
+    assert batches.count("Heading") == 5
+
+
 @given(st.lists(st.text(max_size=3000), max_size=100))
 def test_slices_hold_each_text_once_and_are_short(texts: list[str]) -> None:
     slices = list(_slices(texts))
