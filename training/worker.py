@@ -4,15 +4,14 @@ The steps of a lesson's job are in `jobs`, those of a preference job in `prefere
 """
 
 import argparse
-import fcntl
 import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +23,7 @@ from agent.logs import start_logging
 from agent.models.store import resolve_model
 from agent.settings import SHARED, Settings, read_settings
 from memory.errors import BadSignature, StorageError
+from memory.file_locks import file_lock
 from memory.file_modes import keep_private, make_home
 from memory.language.control_characters import clean
 from memory.outbox.base import Progress, TrainingResult
@@ -352,15 +352,9 @@ class ProgressReporter:
             self._logged_at = now
 
 
-@contextmanager
-def sole_worker(path: Path) -> Iterator[None]:
-    """Holds the lock file of the home folder; the system frees it if the process dies. Raises WorkerBusy."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WorkerBusy(f"another worker already uses {path}: stop it first") from None
-        yield
+def sole_worker(path: Path) -> AbstractContextManager[None]:
+    """Holds the lock file of a home folder's worker. Raises WorkerBusy."""
+    return file_lock(path, busy=WorkerBusy(f"another worker already uses {path}: stop it first"))
 
 
 def _parser() -> argparse.ArgumentParser:

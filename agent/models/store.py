@@ -4,7 +4,6 @@ A model's folder is a Hugging Face folder (its files may be symlinks) plus `orig
 source, and the files of its card.
 """
 
-import fcntl
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +28,7 @@ from agent.models.card import (
 )
 from agent.models.catalogue import shipped_catalogue
 from agent.settings import Settings
+from memory.file_locks import file_lock
 from memory.records.base import Digest, Record, digest_of
 
 ORIGIN = "origin.json"
@@ -207,10 +207,9 @@ class ModelStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """A file lock: only one process at a time changes the folder."""
+        """Lets one process at a time change the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with file_lock(self.folder / ".lock"):
             yield
 
     def _with_shipped_card(self, origin: ModelOrigin, folder: Path) -> ModelOrigin:

@@ -1,13 +1,12 @@
 """Commands that run the service: all of it, or one process in the foreground."""
 
 import asyncio
-import fcntl
 import os
 import re
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,8 +43,9 @@ def up(verbose: Verbose = False, separate_users: SeparateUsers = False) -> None:
             parts = separate(configuration, parts)
     logs = configuration.path("logs")
     logs.mkdir(parents=True, exist_ok=True)
-    with (configuration.path("up.lock")).open("a+") as lock:
-        _lock_home(lock.fileno(), configuration)
+    with ExitStack() as stack:
+        with _errors_as_messages():
+            stack.enter_context(_home_lock(configuration))
         _check_port(configuration)
         screen = console()
 
@@ -168,13 +168,13 @@ async def _supervise(supervise: Any, parts: Sequence["Component"], **options: An
     await supervise(parts, stop=stopping, **options)
 
 
-def _lock_home(lock: int, configuration: "Settings") -> None:
-    """Ends the command if another service runs on the home folder."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        where = configuration.home.resolve()
-        stop(f"another `nightschool up` runs on {where}: stop it, or set NIGHTSCHOOL_HOME", BAD_INPUT)
+def _home_lock(configuration: "Settings") -> AbstractContextManager[None]:
+    """Keeps a second service from the home folder. Raises ValueError."""
+    from memory.file_locks import file_lock
+
+    where = configuration.home.resolve()
+    busy = ValueError(f"another `nightschool up` runs on {where}: stop it, or set NIGHTSCHOOL_HOME")
+    return file_lock(configuration.path("up.lock"), busy=busy)
 
 
 def _check_port(configuration: "Settings") -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.engine import make_url
 
 from memory.errors import StoreUnavailable, UnknownRun
+from memory.file_locks import file_lock
 from memory.outbox.base import Progress, TrainingResult, job_of
-from memory.outbox.files import delete, digests, preference_digests, progress_path, publish, read, submit_lock
+from memory.outbox.files import delete, digests, preference_digests, progress_path, publish, read
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
@@ -63,7 +64,8 @@ class DbosOutbox:
     def _submit(self, record: Curriculum | PreferenceSet, run_id: str) -> Job:
         publish(self._folder, record)
         job = job_of(record, run_id)
-        with submit_lock(self._folder):  # else two that see a failed job would both delete and queue it
+        # Else two that see a failed job, also in other processes, would both delete and queue it.
+        with file_lock(self._folder / ".submit.lock"):
             status = self._status(job.digest)
             if status is not None and _produced_no_adapter(status):
                 self._client.delete_workflow(job.digest)

@@ -3,11 +3,9 @@
 A curriculum is DIGEST.json, a preference set DIGEST.preferences.json, so neither is ever read as the other.
 """
 
-import fcntl
 import os
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -48,14 +46,6 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def submit_lock(folder: Path) -> Iterator[None]:
-    """Lets one thread at a time, of all processes over the folder, submit a job."""
-    with (folder / ".submit.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def publish(folder: Path, record: Curriculum | PreferenceSet) -> Digest:

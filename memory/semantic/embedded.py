@@ -4,7 +4,6 @@ It listens only on a unix socket, and syncs each write to disk before acknowledg
 """
 
 import asyncio
-import fcntl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from redis.exceptions import RedisError
 
 from memory import unix_sockets
 from memory.errors import StoreUnavailable
+from memory.file_locks import file_lock
 from memory.semantic import exclusive
 
 SOCKET = "graph.sock"
@@ -67,13 +67,9 @@ def prepare(folder: Path) -> None:
     server uses the data folder.
     """
     unix_sockets.make_folder(folder, SOCKET)
-    with (folder / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreUnavailable(
-                f"another graph server uses {folder}: stop it, or set another NIGHTSCHOOL_HOME"
-            ) from None
+    busy = StoreUnavailable(f"another graph server uses {folder}: stop it, or set another NIGHTSCHOOL_HOME")
+    with file_lock(folder / LOCK, busy=busy):
+        pass  # the server itself holds it, see `exclusive`
 
 
 async def wait_ready(folder: Path, *, seconds: float = READY_SECONDS) -> None:
