@@ -67,6 +67,7 @@ from memory.feedback.interactions import InteractionLog
 from memory.feedback.secrets import PRIVACY, PSEUDONYMS, get_secret
 from memory.ingest.pipeline import ReadDocument
 from memory.ingest.readers import DocumentReaders
+from memory.ingest.writer import DocumentWriter
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
 from memory.outbox.approvals import approval_signer
@@ -109,8 +110,7 @@ class Service:
     """Folder of the base model, with its card."""
     read_document: ReadDocument
     """Extracts passages and facts from a document that a client sent."""
-    ingest_lock: asyncio.Lock
-    """Held while a document is stored, because two ingests of one document would mix."""
+    document_writer: DocumentWriter
     rate_limits: RateLimits
     embedding_lock: asyncio.Lock
     """Held while texts are embedded for a client, because several at once would only occupy all threads."""
@@ -256,7 +256,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
             model_folder=model.folder,
             read_document=readers.read,
-            ingest_lock=asyncio.Lock(),
+            document_writer=DocumentWriter(runtime.episodic, runtime.semantic),
             rate_limits=rate_limits,
             embedding_lock=asyncio.Lock(),
             teacher_answers=teacher_answers,

@@ -11,8 +11,7 @@ from api.cli.shell import BAD_INPUT, console, service, settings, stop
 
 if TYPE_CHECKING:
     from api.cli.client import Client
-    from memory.ingest.documents import RawDocument
-    from memory.ingest.pipeline import Failure
+    from api.cli.ingestion import Ingestion
 
 
 def ingest(
@@ -20,45 +19,64 @@ def ingest(
         list[str], typer.Argument(help="Files, folders or http(s) URLs.", metavar="PATH|URL...")
     ],
     domain: Annotated[str, typer.Option(help="Domain that the documents belong to.")] = "general",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be stored, and store nothing.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the folders: read what changes, remove what is deleted.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove documents that are in these folders no more.")
+    ] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove these documents, named as `ingest` names them.")
+    ] = False,
 ) -> None:
-    """Read documents (Markdown, text, HTML, PDF) into memory; reading them again changes nothing."""
+    """Read documents into memory; reading them again changes nothing. See the guide for the formats."""
     from memory.errors import IngestError
-    from memory.ingest.pipeline import read_target
 
-    failed = 0
-    most = settings().max_document_bytes
+    if remove and (dry_run or watch or prune):
+        stop("--remove goes with no other option: it removes what is named", BAD_INPUT)
+    if dry_run and watch:
+        stop("use --dry-run without --watch", BAD_INPUT)
     with service() as client:
+        if remove:
+            _remove(client, targets, domain)
+            return
+        from api.cli.ingestion import Ingestion
+
+        ingestion = Ingestion(client, domain, settings().max_document_bytes, dry_run=dry_run)
         for target in targets:
             try:
-                for document in read_target(target, max_bytes=most):
-                    failed += not _send(client, document, domain)
+                ingestion.read(target, prune=prune or watch)
             except IngestError as error:
-                failed += 1
-                _print(str(error))
-    if failed:
-        stop(f"sources that could not be read and were not stored: {failed}", BAD_INPUT)
+                ingestion.fail(str(error))
+        ingestion.summarize()
+        if watch:
+            _watch(ingestion, targets)
+    if ingestion.failed:
+        stop(f"documents that could not be read and were not stored: {ingestion.failed}", BAD_INPUT)
 
 
-def _send(client: "Client", document: "RawDocument | Failure", domain: str) -> bool:
-    """Sends one document and prints the result; False if it cannot be read."""
-    from api.cli.client import Refused
-    from memory.ingest.pipeline import Failure
-
-    if isinstance(document, Failure):
-        _print(document.reason)
-        return False
-    query = {"source": document.source, "title": document.title, "domain": domain}
-    try:
-        report = client.upload("/v1/documents", document.data, document.media_type, **query)
-    except Refused as error:
-        if error.status >= 500:
-            raise
-        _print(str(error))
-        return False
-    what = f"{report['passages']} passages, {report['facts']} facts"
-    _print(f"{document.source}: {'unchanged' if report['unchanged'] else what}")
-    return True
+def _remove(client: "Client", sources: list[str], domain: str) -> None:
+    missing = 0
+    for source in sources:
+        removed = client.delete("/v1/documents", source=source, domain=domain)
+        stored = removed["passages"] or removed["facts"]
+        missing += not stored
+        counts = f"removed ({removed['passages']} passages, {removed['facts']} facts)"
+        text = counts if stored else f"not stored in the domain {domain}: see `GET /v1/documents`"
+        console().print(f"  {source}: {text}", markup=False, soft_wrap=True)
+    if missing:
+        stop(f"documents that were not found: {missing}", BAD_INPUT)
 
 
-def _print(message: str) -> None:
-    console().print(f"  {message}", markup=False, soft_wrap=True)
+def _watch(ingestion: "Ingestion", targets: list[str]) -> None:
+    """Follows the folders until Ctrl-C."""
+    from pathlib import Path
+
+    folders = [Path(target).expanduser() for target in targets if Path(target).expanduser().is_dir()]
+    if not folders:
+        stop("--watch follows folders: name one", BAD_INPUT)
+    console().print("Watching for changes; end with Ctrl-C.")
+    ingestion.follow(folders)

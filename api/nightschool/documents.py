@@ -1,4 +1,4 @@
-"""Routes of the document library: add a document, list the documents.
+"""Routes of the document library: add, remove and list documents.
 
 The caller sends a document's bytes; the service reads no files and fetches no URLs.
 """
@@ -12,9 +12,10 @@ from agent.chat.routing import DEFAULT_DOMAIN
 from api.auth import AccessDep, CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
-from memory.ingest.documents import RawDocument, media_type
-from memory.ingest.pipeline import IngestReport, store
+from memory.ingest.documents import RawDocument
+from memory.ingest.loaders.formats import declared_charset, media_type
 from memory.ingest.sources import checked_source
+from memory.ingest.writer import IngestReport, Place, Removed
 from memory.records.base import Domain
 
 PATH = "/v1/documents"
@@ -41,29 +42,43 @@ async def add(
     source: Annotated[str, Query(min_length=1, max_length=2000)],
     title: Annotated[str, Query(max_length=500)] = "",
     domain: Domain = DEFAULT_DOMAIN,
+    dry_run: bool = False,
 ) -> IngestReport:
-    """Ingests one document: the body is its bytes, the Content-Type header its media type.
+    """Ingests one document: the body is its bytes, the Content-Type header its media type and charset.
 
     It is private to the key's owner, except those of admins and in closed domains. Repeating it changes
-    nothing; a changed document replaces the owner's previous version.
+    nothing; a changed document replaces the owner's previous version. With `dry_run` it is read and compared,
+    but not stored. Documents that are sent at the same time are stored faster than one after the other.
     """
     access.require_write(domain)
     source = checked_source(source)
-    kind = media_type(source, request.headers.get("content-type", ""))
     data = await request.body()
+    declared = request.headers.get("content-type", "")
+    kind = media_type(source, declared, data)
     await service.rate_limits.spend("ingest_bytes", caller.owner, len(data))
-    document = RawDocument(source=source, data=data, media_type=kind, title=title)
+    document = RawDocument(
+        source=source, data=data, media_type=kind, charset=declared_charset(declared), title=title
+    )
     owner = access.owner_of_new(domain)
     contents = await service.read_document(document, domain, owner)
-    async with service.ingest_lock:
-        return await store(
-            source,
-            contents,
-            domain=domain,
-            owner=owner,
-            episodic=service.runtime.episodic,
-            semantic=service.runtime.semantic,
-        )
+    place, writer = Place(source, domain, owner), service.document_writer
+    return await (writer.compare if dry_run else writer.store)(place, contents)
+
+
+@router.delete(PATH, responses=openai_errors(400, 403, 422, 503))
+async def remove(
+    service: ServiceDep,
+    access: AccessDep,
+    source: Annotated[str, Query(min_length=1, max_length=2000)],
+    domain: Domain = DEFAULT_DOMAIN,
+) -> Removed:
+    """Removes the caller's document of this name: its passages and facts; of one not stored, nothing.
+
+    Chats and lessons that used it stay. `DELETE /v1/memory` forgets those too.
+    """
+    access.require_write(domain)
+    place = Place(checked_source(source), domain, access.owner_of_new(domain))
+    return await service.document_writer.remove(place)
 
 
 @router.get(PATH, responses=openai_errors(422, 503))

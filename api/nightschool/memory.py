@@ -55,7 +55,7 @@ async def forget(
         ),
     )
     async with (
-        service.ingest_lock,
+        service.document_writer.lock,
         runtime.audit.acting("memory.forget", by=caller.name, subject=units[1], details={"kind": kind}),
     ):
         return await erasure.forget(target)

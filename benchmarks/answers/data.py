@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.grading import is_correct, normalise
 from memory.ingest.documents import RawDocument
-from memory.ingest.pipeline import Failure, read_target
+from memory.ingest.folders import Failure, read_target
 from memory.records.base import Record
 from memory.records.knowledge import Passage
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from agent.grading import is_correct, normalise
 from memory.ingest.documents import RawDocument, text_of
+from memory.ingest.folders import Failure, read_target
 from memory.ingest.passages import passages as split_into_passages
-from memory.ingest.pipeline import Failure, read_target
 from memory.records.base import Record
 from memory.records.knowledge import Passage
 

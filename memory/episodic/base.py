@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, Protocol
 
+from memory.language.normalisation import normalised, segmented
 from memory.records.access import Access
 from memory.records.base import Digest, Domain, Record, digest_of
 from memory.records.knowledge import Evidence, Passage
@@ -55,8 +56,10 @@ class EpisodicMemory(Protocol):
         """The passages with these ids, in this order; unknown ids are left out."""
         ...
 
-    async def documents(self, *, access: Access, domain: str | None = None) -> tuple[StoredDocument, ...]:
-        """The stored documents, by source, domain and owner."""
+    async def documents(
+        self, *, access: Access, domain: str | None = None, sources: Collection[str] | None = None
+    ) -> tuple[StoredDocument, ...]:
+        """The stored documents, of these sources or all, by source, domain and owner."""
         ...
 
     async def purge(self) -> None:
@@ -87,6 +90,11 @@ def scale_bm25(bm25: float) -> float:
 
 
 def searchable_text(passage: Passage) -> str:
-    """The text that is embedded and indexed: the passage below its heading, which it seldom repeats."""
+    """The text that is embedded, in one spelling: the passage below its heading, which it seldom repeats."""
     heading = passage.section if passage.section.startswith(passage.title) else passage.title
-    return f"{heading}\n{passage.text}"
+    return normalised(f"{heading}\n{passage.text}")
+
+
+def indexed_text(text: str) -> str:
+    """A text or query for the full-text index, which splits it into words at spaces."""
+    return segmented(normalised(text))

@@ -13,8 +13,16 @@ from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
-from memory.episodic.base import SearchBy, StoredDocument, documents_of, scale_bm25, searchable_text
+from memory.episodic.base import (
+    SearchBy,
+    StoredDocument,
+    documents_of,
+    indexed_text,
+    scale_bm25,
+    searchable_text,
+)
 from memory.errors import CorruptRecord
+from memory.language.normalisation import normalised
 from memory.records.access import Access
 from memory.records.knowledge import Evidence, Passage
 from memory.vector_tables import (
@@ -85,10 +93,10 @@ class LanceEpisodicMemory:
         if limit < 1 or not query.strip():
             return ()
         if by == "vector":
-            vector = (await asyncio.to_thread(self._embedder.embed, [query]))[0]
+            vector = (await asyncio.to_thread(self._embedder.embed, [normalised(query)]))[0]
             search: Any = self._table.query().nearest_to(vector).distance_type("cosine")
         else:
-            search = self._table.query().nearest_to_text(query, columns="searched")
+            search = self._table.query().nearest_to_text(indexed_text(query), columns="searched")
         if where := readable_rows(access, domain):
             search = search.where(where)
         async with store_errors("the passages"):
@@ -112,9 +120,17 @@ class LanceEpisodicMemory:
             found.update((row["id"], _passage(row)) for row in rows)
         return tuple(found[i] for i in unique if i in found)
 
-    async def documents(self, *, access: Access, domain: str | None = None) -> tuple[StoredDocument, ...]:
+    async def documents(
+        self, *, access: Access, domain: str | None = None, sources: Collection[str] | None = None
+    ) -> tuple[StoredDocument, ...]:
+        if sources is not None and not sources:
+            return ()
         query = self._table.query().select(["id", "source", "domain", "owner"])
-        if where := readable_rows(access, domain):
+        where = readable_rows(access, domain)
+        if sources is not None:
+            listed = f"source IN ({', '.join(map(quoted, sorted(sources)))})"
+            where = f"{where} AND {listed}" if where else listed
+        if where:
             query = query.where(where)
         async with store_errors("the passages"):
             rows = await query.to_list()
@@ -131,18 +147,19 @@ class LanceEpisodicMemory:
 
 def _rows(passages: Sequence[Passage], embedder: Embedder, schema: pa.Schema) -> pa.Table:
     """The passages as rows. Blocks for a while: LanceDB would convert a list on the event loop."""
-    vectors = embedder.embed([searchable_text(p) for p in passages])
+    texts = [searchable_text(p) for p in passages]
+    vectors = embedder.embed(texts)
     rows = [
         {
             "id": p.id,
             "source": p.source,
             "domain": p.domain,
             "owner": p.owner,
-            "searched": searchable_text(p),
+            "searched": indexed_text(text),
             "body": p.model_dump_json(),
             "vector": vector,
         }
-        for p, vector in zip(passages, vectors, strict=True)
+        for p, text, vector in zip(passages, texts, vectors, strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=schema)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from memory.embedding.embedder import Embedder, Vectors
 from memory.episodic.base import SearchBy, StoredDocument, documents_of, scale_bm25, searchable_text
+from memory.language.normalisation import normalised
 from memory.language.text import singular, words
 from memory.records.access import Access
 from memory.records.knowledge import Evidence, Passage
@@ -65,8 +66,13 @@ class VolatileEpisodicMemory:
         readable = {p.id: p for p in self._readable(access, None)}
         return tuple(readable[i] for i in dict.fromkeys(ids) if i in readable)
 
-    async def documents(self, *, access: Access, domain: str | None = None) -> tuple[StoredDocument, ...]:
-        return documents_of((p.source, p.domain, p.owner, p.id) for p in self._readable(access, domain))
+    async def documents(
+        self, *, access: Access, domain: str | None = None, sources: Collection[str] | None = None
+    ) -> tuple[StoredDocument, ...]:
+        passages = self._readable(access, domain)
+        return documents_of(
+            (p.source, p.domain, p.owner, p.id) for p in passages if sources is None or p.source in sources
+        )
 
     async def purge(self) -> None:
         """Does nothing; there is no disk."""
@@ -79,7 +85,7 @@ class VolatileEpisodicMemory:
         ]
 
     def _cosines(self, query: str, passages: Sequence[Passage]) -> list[float]:
-        query_vector = self._embedder.embed([query])[0]
+        query_vector = self._embedder.embed([normalised(query)])[0]
         return [min(1.0, max(0.0, float(self._vectors[p.id] @ query_vector))) for p in passages]
 
 

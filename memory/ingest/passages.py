@@ -17,7 +17,7 @@ TARGET_WORDS = 120
 MAX_WORDS = 160
 MAX_CHARS = 4000
 """Limit for text without sentences, such as a data file or a long code block."""
-VERSION = 5
+VERSION = 6
 """Part of each passage's id. Increase it when passages or facts are read differently; documents are then read
 again at the next ingest."""
 LONGEST_HEADING = 200
@@ -39,7 +39,7 @@ class Block:
 
 
 def passages(
-    text: str, *, source: str, title: str, domain: str, owner: str | None = None
+    text: str, *, source: str, title: str, domain: str, owner: str | None = None, language: str = ""
 ) -> tuple[Passage, ...]:
     """All passages of a document, in order; `title` is used if the text has no heading of level 1."""
     blocks = tuple(_blocks(text))
@@ -53,6 +53,7 @@ def passages(
             section=headings,
             domain=domain,
             owner=owner,
+            language=language,
         )
         for headings, group in groupby(blocks, key=lambda block: block.headings)
         for start, end in _pack(text, list(group))
@@ -68,6 +69,7 @@ def _passage(
     section: tuple[str, ...],
     domain: str,
     owner: str | None,
+    language: str,
 ) -> Passage:
     digest = digest_of(text)
     headings = " > ".join(h for h in section if h)
@@ -78,6 +80,7 @@ def _passage(
         section=headings,
         domain=domain,
         owner=owner,
+        language=language,
         text=text,
         start=start,
         end=start + len(text),

@@ -16,7 +16,8 @@ from pebble import ProcessExpired, ProcessPool
 
 from memory.errors import IngestError
 from memory.ingest.documents import RawDocument
-from memory.ingest.pipeline import MAX_PASSAGES, Contents, read
+from memory.ingest.pipeline import MAX_PASSAGES, read
+from memory.ingest.writer import Contents
 from memory.records.base import Domain
 
 PROCESSES = 2

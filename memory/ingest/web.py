@@ -11,7 +11,8 @@ import httpx
 from protego import Protego
 
 from memory.errors import IngestError
-from memory.ingest.documents import MAX_BYTES, RawDocument, media_type, too_large
+from memory.ingest.documents import MAX_BYTES, RawDocument, too_large
+from memory.ingest.loaders.formats import declared_charset, media_type
 from memory.public_addresses import Resolve, addresses, is_public, request_to
 
 AGENT = "nightschool"
@@ -56,11 +57,11 @@ def fetch(
                     if response.is_error:
                         raise IngestError(f"{url}: the server answered with status {response.status_code}")
                     declared = response.headers.get("content-type", "")
-                    kind = media_type(urlsplit(current).path, declared)
                     data = session.read_body(response, max_bytes)
                 if len(data) > max_bytes:
                     raise too_large(url, max_bytes)
-                return RawDocument(source=url, data=data, media_type=kind, title="")
+                kind = media_type(urlsplit(current).path, declared, data)
+                return RawDocument(source=url, data=data, media_type=kind, charset=declared_charset(declared))
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise IngestError(f"{url} cannot be fetched: {error or type(error).__name__}") from error
     raise IngestError(f"{url}: more than {MAX_REDIRECTS} redirects")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
+from memory.language.normalisation import normalised, segmented
 from memory.language.wordlists import common_words
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -28,8 +29,12 @@ _PLURAL_EXCEPTIONS = ("ss", "us", "is", "as", "os")
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words in lower case and in order, without possessive endings; `<` or `_` separate words."""
-    return tuple(w.lower().replace("\u2019", "'").removesuffix("'s") for w in _WORD.findall(text))
+    """The words in lower case and in order, without possessive endings; `<` or `_` separate words.
+
+    Words in one spelling are the same; in scripts without spaces, pairs of characters are words.
+    """
+    found = _WORD.findall(segmented(normalised(text)))
+    return tuple(w.lower().replace("\u2019", "'").removesuffix("'s") for w in found)
 
 
 @lru_cache(maxsize=50_000)

@@ -20,6 +20,8 @@ class Passage(Record):
     domain: Domain
     owner: str | None = None
     """Owner of the key that added the document; None if it is shared."""
+    language: str = ""
+    """ISO 639-1 code of the document's language; empty if it is unknown."""
     text: str
     start: int
     end: int

@@ -29,6 +29,7 @@ from memory.embedding.embedder import Embedder, HashingEmbedder
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.ingest.pipeline import read_in_thread
+from memory.ingest.writer import DocumentWriter
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from tests.graphs.conftest import clock, runtime
@@ -86,7 +87,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 items=items,
                 model_folder=TINY,
                 read_document=read_in_thread,
-                ingest_lock=asyncio.Lock(),
+                document_writer=DocumentWriter(served_runtime.episodic, served_runtime.semantic),
                 rate_limits=limits,
                 embedding_lock=asyncio.Lock(),
             )

@@ -9,7 +9,8 @@ from agent.learning.teachers.rules import write_pairs
 from agent.models.card import GeneralQuestion
 from examples.demo import KNOWN, LIBRARY, QUESTIONS, known_questions
 from examples.demo_report import SMALL_TALK, Json, Question, checks, own_answer
-from memory.ingest.pipeline import Failure, read, read_target
+from memory.ingest.folders import Failure, read_target
+from memory.ingest.pipeline import read
 from memory.language.text import quotable
 from memory.records.knowledge import Passage
 from tests.contracts.test_imports import ROOT

@@ -8,7 +8,8 @@ import pytest
 
 from memory.embedding.embedder import SentenceEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
-from memory.ingest.pipeline import ingest, read_target
+from memory.ingest.folders import read_target
+from memory.ingest.pipeline import ingest
 from memory.records.access import EVERYTHING
 from memory.records.knowledge import Findings
 from memory.retrieval.hybrid import retrieve

@@ -22,6 +22,7 @@ from memory.embedding.embedder import HashingEmbedder
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.ingest.pipeline import read_in_thread
+from memory.ingest.writer import DocumentWriter
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
@@ -56,7 +57,7 @@ async def open_fakes(
             embedder=HashingEmbedder(),
             items=items,
             read_document=read_in_thread,
-            ingest_lock=asyncio.Lock(),
+            document_writer=DocumentWriter(runtime.episodic, runtime.semantic),
             rate_limits=RateLimits(),
             embedding_lock=asyncio.Lock(),
         )

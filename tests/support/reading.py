@@ -3,7 +3,7 @@
 import os
 
 from memory.ingest.documents import RawDocument
-from memory.ingest.pipeline import Contents
+from memory.ingest.writer import Contents
 
 
 def read_badly(document: RawDocument, domain: str, owner: str | None) -> Contents:

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memory.language.normalisation import normalised_runs
 from memory.language.text import stretches
 
 LONGEST = 4000
@@ -25,7 +26,7 @@ _MARKS = re.compile(
 
 @dataclass(frozen=True)
 class Prose:
-    """Cleaned prose; `text[i]` is at `offset_of(i)` in the passage."""
+    """Cleaned prose in one spelling; `text[i]` is at `offset_of(i)` in the passage."""
 
     text: str
     code: tuple[tuple[int, int], ...]
@@ -63,11 +64,12 @@ def _cleaned(text: str, start: int, end: int) -> Prose:
 
     def keep(piece: str, offset: int) -> None:
         nonlocal length
-        if piece:
-            starts.append(length)
-            offsets.append(offset)
-            pieces.append(piece)
-            length += len(piece)
+        for run, shift in normalised_runs(piece):
+            if run:
+                starts.append(length)
+                offsets.append(offset + shift)
+                pieces.append(run)
+                length += len(run)
 
     at = start
     for mark in _MARKS.finditer(text, start, end):

@@ -33,7 +33,7 @@ def document(source: str, text: str = "x") -> RawDocument:
 
 async def test_a_document_is_read_in_another_process(readers: DocumentReaders) -> None:
     lamp = document("lamp.md", "# Lamps\n\nA zorble is a small lamp.\n")
-    passages, facts = await readers.read(lamp, "lamps", "ada")
+    passages, facts, _ = await readers.read(lamp, "lamps", "ada")
     assert (passages[0].owner, facts[0].subject, facts[0].source) == ("ada", "a zorble", "lamp.md")
     with pytest.raises(IngestError, match="contains only headings"):
         await readers.read(document("head.md", "# Lamps\n"), "lamps", None)
@@ -59,7 +59,7 @@ async def test_a_bad_document_is_given_up_and_others_go_on(
     await asyncio.gather(
         bad(), bad(), *(bad_readers.read(document(f"{n}.md"), "lamps", None) for n in range(5))
     )
-    assert await bad_readers.read(document("after.md"), "lamps", None) == ((), ())
+    assert await bad_readers.read(document("after.md"), "lamps", None) == ((), (), ())
 
 
 async def test_reading_ends_with_the_client_that_waits_for_it(bad_readers: DocumentReaders) -> None:
@@ -68,4 +68,4 @@ async def test_reading_ends_with_the_client_that_waits_for_it(bad_readers: Docum
     await asyncio.sleep(2)
     for each in waiting:
         each.cancel()
-    assert await asyncio.wait_for(bad_readers.read(document("after.md"), "lamps", None), 60) == ((), ())
+    assert await asyncio.wait_for(bad_readers.read(document("after.md"), "lamps", None), 60) == ((), (), ())

@@ -1,0 +1,189 @@
+"""Sends the documents of files, folders and URLs to the service, several at once, and counts the results."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from api.cli.client import Client, Refused
+from api.cli.shell import console
+from memory.errors import IngestError
+from memory.ingest.folders import Failure, Found, Skipped, find, find_file
+from memory.ingest.sources import is_url
+
+AT_ONCE = 8
+"""Documents on their way: while the service stores some, it reads the next ones."""
+PROGRESS_SECONDS = 10.0
+SHOWN = 20
+"""Skipped files that are named one by one."""
+
+
+class Ingestion:
+    """One run of `nightschool ingest`."""
+
+    def __init__(self, client: Client, domain: str, max_bytes: int, *, dry_run: bool) -> None:
+        self._client = client
+        self._domain = domain
+        self._max_bytes = max_bytes
+        self._dry_run = dry_run
+        self._counts: Counter[str] = Counter()
+        self._skipped: list[Skipped] = []
+        self._passages = 0
+        self._begun = self._shown = time.monotonic()
+
+    @property
+    def failed(self) -> int:
+        """Documents that could not be read."""
+        return self._counts["failed"]
+
+    def read(self, target: str, *, prune: bool) -> None:
+        """Sends the documents of a file, folder or URL.
+
+        Documents that are stored, but no more in the folder, are named, and removed with `prune`. Raises
+        IngestError as `find` does, Unreachable, and Refused if the service fails.
+        """
+        sources: set[str] = set()
+        self._send_all(self._noted(find(target, max_bytes=self._max_bytes), sources))
+        path = Path(target).expanduser()
+        if not is_url(target) and path.is_dir():
+            self._compare(path, sources, prune=prune)
+
+    def fail(self, reason: str) -> None:
+        """Prints and counts what could not be read."""
+        self._counts["failed"] += 1
+        _print(reason)
+
+    def summarize(self) -> None:
+        """Prints the counts."""
+        for skipped in self._skipped[:SHOWN]:
+            _print(f"skipped {skipped.reason}")
+        if more := self._skipped[SHOWN:]:
+            kinds = Counter(Path(each.source).suffix or "no extension" for each in more)
+            _print(f"skipped {len(more)} more: {', '.join(f'{n} {kind}' for kind, n in kinds.most_common())}")
+        self._counts["skipped"] += len(self._skipped)
+        seconds = max(time.monotonic() - self._begun, 0.001)
+        names = ("new", "changed", "unchanged", "removed", "gone", "skipped", "failed")
+        counts = (
+            ", ".join(f"{self._counts[name]} {name}" for name in names if self._counts[name]) or "nothing"
+        )
+        what = "Would be" if self._dry_run else "Documents"
+        console().print(f"{what}: {counts}; {self._passages} passages in {seconds:.1f} s.", markup=False)
+
+    def follow(self, folders: list[Path]) -> None:
+        """Sends what is added or changed in the folders, removes what is deleted, until Ctrl-C."""
+        from watchfiles import Change, watch
+
+        for changes in watch(*folders, raise_interrupt=False):
+            deleted = {Path(path) for change, path in changes if change == Change.deleted}
+            files = sorted({Path(path) for change, path in changes if change != Change.deleted})
+            for folder in folders:
+                inside = [file for file in files if _is_visible(file, folder) and file.is_file()]
+                found = (
+                    find_file(_below(file, folder), folder, max_bytes=self._max_bytes) for file in inside
+                )
+                self._send_all(self._noted(found, set()))
+                if any(_is_visible(path, folder) and not path.exists() for path in deleted):
+                    self._compare(folder, self._sources(folder), prune=True)
+
+    def _noted(self, found: Iterable[Found | Skipped | Failure], sources: set[str]) -> Iterator[Found]:
+        """The documents; notes their names in `sources`, and what cannot be read."""
+        for each in found:
+            if isinstance(each, Found):
+                sources.add(each.source)
+                yield each
+            elif isinstance(each, Failure):
+                sources.add(each.source)
+                self.fail(each.reason)
+            else:
+                self._skipped.append(each)
+
+    def _send_all(self, documents: Iterable[Found]) -> None:
+        """Sends the documents, AT_ONCE at a time, and prints the results in their order."""
+        sent: deque[tuple[str, Future[Any]]] = deque()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                for document in documents:
+                    sent.append((document.source, pool.submit(self._send, document)))
+                    if len(sent) > 2 * AT_ONCE:
+                        self._show(*sent.popleft())
+                while sent:
+                    self._show(*sent.popleft())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _send(self, found: Found) -> Any:
+        """The service's report on one document. Raises IngestError, Refused, Unreachable."""
+        document = found.read()
+        query = {"source": document.source, "title": document.title, "domain": self._domain}
+        if self._dry_run:
+            query["dry_run"] = "true"
+        charset = f"; charset={document.charset}" if document.charset else ""
+        return self._client.upload("/v1/documents", document.data, document.media_type + charset, **query)
+
+    def _show(self, source: str, sent: "Future[Any]") -> None:
+        try:
+            report = sent.result()
+        except IngestError as error:
+            self.fail(str(error))
+            return
+        except Refused as error:
+            if error.status >= 500:
+                raise
+            self.fail(str(error))
+            return
+        kind = "unchanged" if report["unchanged"] else "changed" if report["changed"] else "new"
+        self._counts[kind] += 1
+        self._passages += report["passages"]
+        counts = f", {report['passages']} passages, {report['facts']} facts" if kind != "unchanged" else ""
+        _print(f"{source}: {kind}{counts}")
+        for _, text in report["notes"]:
+            _print(f"  {text}")
+        if time.monotonic() - self._shown > PROGRESS_SECONDS:
+            self._shown = time.monotonic()
+            rate = self._passages / (self._shown - self._begun)
+            _print(f"... {sum(self._counts.values())} documents, {rate:.0f} passages/s")
+
+    def _sources(self, folder: Path) -> set[str]:
+        """Names of the documents that are in the folder now."""
+        try:
+            found = list(find(str(folder), max_bytes=self._max_bytes))
+        except IngestError:
+            return set()  # it is empty, or gone itself
+        return {each.source for each in found if not isinstance(each, Skipped)}
+
+    def _compare(self, folder: Path, sources: set[str], *, prune: bool) -> None:
+        """Names or removes the stored documents that are in the folder no more."""
+        name = folder.expanduser().resolve().name
+        stored = self._client.get("/v1/documents", domain=self._domain)["sources"]
+        for source in stored:
+            if not source.startswith(f"{name}/") or source in sources:
+                continue
+            if not prune or self._dry_run:
+                self._counts["gone"] += 1
+                _print(f"{source}: no more in the folder; --prune removes it")
+                continue
+            removed = self._client.delete("/v1/documents", source=source, domain=self._domain)
+            if removed["passages"] or removed["facts"]:  # else it is another owner's
+                self._counts["removed"] += 1
+                _print(f"{source}: removed")
+
+
+def _below(file: Path, folder: Path) -> Path:
+    """The file as a path that begins with the folder's."""
+    return folder / file.resolve().relative_to(folder.resolve())
+
+
+def _is_visible(file: Path, folder: Path) -> bool:
+    """Whether the file is in the folder, and neither it nor a folder on the way is hidden."""
+    try:
+        parts = file.resolve().relative_to(folder.resolve()).parts
+    except ValueError:
+        return False
+    return not any(part.startswith(".") for part in parts)
+
+
+def _print(message: str) -> None:
+    console().print(f"  {message}", markup=False, soft_wrap=True)

@@ -1,0 +1,106 @@
+"""Loads CSV, TSV and JSON lines: a table where the rows are alike, else a section a record."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from memory.errors import IngestError
+from memory.ingest.loaders.base import Loaded, Source
+from memory.ingest.loaders.charset import decode
+from memory.ingest.loaders.tables import MAX_ROWS, markdown_table
+
+SAMPLE = 20_000
+"""Characters that the delimiter is told from."""
+DELIMITERS = ",;\t|"
+LONGEST_TABLE_CELL = 200
+"""Characters; records with longer texts are sections."""
+_TITLES = ("title", "name", "question", "subject", "id")
+_TEXTS = ("text", "content", "body", "answer", "abstract", "description")
+DEEPEST = 20
+
+
+def load_csv(source: Source) -> Loaded:
+    """A table; the first row names the columns. Raises IngestError."""
+    text, charset = decode(source)
+    csv.field_size_limit(len(text) + 1)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
+    except csv.Error as error:
+        raise IngestError(f"{source.name}: the table is malformed ({error})") from error
+    return Loaded(text=markdown_table(rows), charset=charset)
+
+
+def _delimiter(text: str) -> str:
+    """The candidate that splits the first lines into the most equal number of cells."""
+    lines = [line for line in text[:SAMPLE].splitlines() if line.strip()][:20]
+    if not lines:
+        return ","
+    counts = {mark: [len(row) for row in csv.reader(lines, delimiter=mark)] for mark in DELIMITERS}
+    return max(DELIMITERS, key=lambda mark: (1 < counts[mark][0] == max(counts[mark]), counts[mark][0]))
+
+
+def load_json_lines(source: Source) -> Loaded:
+    """A table of the records, or a section for each with its text and fields. Raises IngestError."""
+    text, charset = decode(source)
+    records: list[tuple[int, Any]] = []
+    unread: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        if len(records) == MAX_ROWS:
+            unread.append(f"lines from {number} on: more than {MAX_ROWS} records: split the file")
+            break
+        try:
+            records.append((number, json.loads(line)))
+        except (ValueError, RecursionError):
+            unread.append(f"line {number}: not JSON")
+    if not records:
+        raise IngestError(f"{source.name}: no line of it is JSON")
+    values = [value for _, value in records]
+    body = _table(values) or "\n\n".join(_section(number, value) for number, value in records)
+    return Loaded(text=body, charset=charset, unread=tuple(unread[:20]))
+
+
+def _table(records: Sequence[Any]) -> str:
+    """A table, if all records have the same fields and only short values; else empty."""
+    if not all(isinstance(each, Mapping) and each.keys() == records[0].keys() for each in records):
+        return ""
+    cells = [[*map(_scalar, each.values())] for each in records]
+    if any(cell is None or len(cell) > LONGEST_TABLE_CELL for row in cells for cell in row):
+        return ""
+    return markdown_table([list(records[0]), *[[cell or "" for cell in row] for row in cells]])
+
+
+def _section(number: int, record: Any) -> str:
+    fields = dict(_flat(record)) if isinstance(record, Mapping | list) else {"text": _scalar(record) or ""}
+    title = next((fields.pop(name) for name in _TITLES if fields.get(name)), f"line {number}")
+    texts = [fields.pop(name) for name in _TEXTS if fields.get(name)]
+    items = [f"- {name}: {' '.join(value.split())}" for name, value in fields.items() if value]
+    return "\n\n".join([f"## {' '.join(title.split())}", *texts, *(["\n".join(items)] if items else [])])
+
+
+def _flat(value: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    if depth > DEEPEST:
+        return
+    items: Iterator[tuple[Any, Any]]
+    if isinstance(value, Mapping):
+        items = iter(value.items())
+    elif isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
+        items = iter(enumerate(value, start=1))
+    else:
+        text = ", ".join(map(str, value)) if isinstance(value, list) else _scalar(value) or ""
+        yield prefix, text
+        return
+    for name, part in items:
+        yield from _flat(part, f"{prefix}.{name}" if prefix else str(name), depth + 1)
+
+
+def _scalar(value: Any) -> str | None:
+    """A value as text; None for one with parts."""
+    if isinstance(value, Mapping | list):
+        return None
+    if value is None:
+        return ""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
