@@ -3,14 +3,14 @@
 They work on the database itself, so the service need not run.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from api.cli.shell import FAILED, AsJson, console, print_json, settings, stop
+from api.cli.own_database import with_database
+from api.cli.shell import FAILED, AsJson, console, print_json, stop
 from memory.language.counting import counted
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @app.command("list")
 def listing(
-    action: Annotated[str | None, typer.Option(help="Only this action, such as `promote`.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, such as `adapter.promote`.")] = None,
     by: Annotated[str | None, typer.Option(help="Only what this owner of a key did.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Only rows from then on, in local time.")] = None,
     after: Annotated[int, typer.Option(min=0, help="Only rows after the one of this number.")] = 0,
@@ -36,16 +36,7 @@ def listing(
     if as_json:
         print_json(row.model_dump(mode="json") for row in rows)
         return
-    cells = [
-        (
-            str(row.number),
-            f"{datetime.fromtimestamp(row.time):%Y-%m-%d %H:%M}",
-            row.action,
-            row.subject,
-            row.by,
-        )
-        for row in rows
-    ]
+    cells = [(str(row.number), _when(row.time), row.action, row.subject, row.by) for row in rows]
     console().print(table(("row", "time", "action", "subject", "by"), cells))
 
 
@@ -63,21 +54,6 @@ def _when(time: float) -> str:
 
 
 def _with_audit(work: "Callable[[AuditLog], Awaitable[T]]") -> T:
-    from memory.database.database import open_database
-    from memory.errors import StoreUnavailable
-    from memory.server.audit import HEADS, AuditLog
+    from memory.server.audit import AuditLog
 
-    configuration = settings()
-
-    async def run() -> Any:
-        database = await open_database(configuration.relational_url)
-        try:
-            return await work(AuditLog(database, configuration.path(HEADS)))
-        finally:
-            await database.aclose()
-
-    try:
-        result: T = asyncio.run(run())
-    except StoreUnavailable as error:
-        stop(str(error), FAILED)
-    return result
+    return with_database(lambda database, heads: work(AuditLog(database, heads)))

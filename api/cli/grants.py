@@ -3,13 +3,13 @@
 They work on the database itself, so the service need not run.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, settings, stop
+from api.cli.own_database import with_database
+from api.cli.shell import AsJson, console, print_json
 
 if TYPE_CHECKING:
     from memory.server.grants import Grants
@@ -82,25 +82,6 @@ def _checked(domain: str) -> str:
 
 
 def _with_grants(work: "Callable[[Grants], Awaitable[T]]") -> T:
-    from memory.database.database import open_database
-    from memory.errors import StoreUnavailable, UnknownGrant
-    from memory.server.audit import HEADS
     from memory.server.grants import Grants
 
-    configuration = settings()
-    configuration.home.mkdir(parents=True, exist_ok=True)
-
-    async def run() -> Any:
-        database = await open_database(configuration.relational_url)
-        try:
-            return await work(Grants(database, audit_heads=configuration.path(HEADS)))
-        finally:
-            await database.aclose()
-
-    try:
-        result: T = asyncio.run(run())
-    except (UnknownGrant, ValueError) as error:
-        stop(str(error), BAD_INPUT)
-    except StoreUnavailable as error:
-        stop(str(error), FAILED)
-    return result
+    return with_database(lambda database, heads: work(Grants(database, audit_heads=heads)))

@@ -3,13 +3,13 @@
 They work on the database itself, so the service need not run.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, settings, stop
+from api.cli.own_database import with_database
+from api.cli.shell import BAD_INPUT, AsJson, console, print_json, stop
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,10 +34,7 @@ def create(
 
     if scope not in SCOPES:
         stop(f"no scope {scope!r}: use {', '.join(SCOPES)}", BAD_INPUT)
-    try:
-        made, text = _with_keys(lambda keys: keys.create(owner, scope))
-    except ValueError as error:
-        stop(str(error), BAD_INPUT)
+    made, text = _with_keys(lambda keys: keys.create(owner, scope))
     console().print(text, markup=False)
     typer.echo(f"Key {made.id} of {owner}, scope {scope}: keep it, it cannot be shown again.", err=True)
 
@@ -67,25 +64,6 @@ def _when(time: "datetime | None") -> str:
 
 
 def _with_keys(work: "Callable[[ApiKeys], Awaitable[T]]") -> T:
-    from memory.database.database import open_database
-    from memory.errors import StoreUnavailable, UnknownKey
-    from memory.server.audit import HEADS
     from memory.server.keys import ApiKeys
 
-    configuration = settings()
-    configuration.home.mkdir(parents=True, exist_ok=True)
-
-    async def run() -> Any:
-        database = await open_database(configuration.relational_url)
-        try:
-            return await work(ApiKeys(database, audit_heads=configuration.path(HEADS)))
-        finally:
-            await database.aclose()
-
-    try:
-        result: T = asyncio.run(run())
-    except UnknownKey as error:
-        stop(str(error), BAD_INPUT)
-    except StoreUnavailable as error:
-        stop(str(error), FAILED)
-    return result
+    return with_database(lambda database, heads: work(ApiKeys(database, audit_heads=heads)))
