@@ -173,6 +173,7 @@ def _fact(candidate: CandidatePair, passage: Passage) -> Fact:
         relation=candidate.relation,
         object=candidate.answer,
         domain=passage.domain,
+        owner=passage.owner,
         passage_id=passage.id,
         source=passage.source,
         sentence=candidate.quote,

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.feedback.pseudonyms import pseudonym
+from agent.nights.curriculum import TEACHER
 from agent.nights.statements.facts import statement_source
 from graphs.server import threads
 from graphs.server.executor import Executor
@@ -27,6 +28,7 @@ from memory.database.tables import (
 from memory.errors import CorruptRecord, UnknownRun, UnknownThread
 from memory.records.access import EVERYTHING
 from memory.records.base import AdapterName, Digest, Domain, Record
+from memory.records.curricula import Curriculum
 from memory.records.interactions import speaker_id
 from memory.server.crons import Crons
 from memory.server.erasure import ErasableRows, Target, Traces
@@ -87,15 +89,16 @@ class Erasure:
         traces = Traces(strings, source, target.owner)
         made = await rows.made_of(traces)
         made_ids = {id for bodies in made.values() for id in bodies}
-        asked = {body["question"] for body in made[GOLDEN_PAIRS.name].values()} | {*gaps.values()}
+        verified = {body["question"] for body in made[GOLDEN_PAIRS.name].values()}
         traces = traces._replace(strings=traces.strings | made_ids)
         counts: dict[str, int] = {}
 
-        taught = traces._replace(strings=traces.strings | asked)
-        lessons = await self._forget_lessons(taught)
+        lessons = await self._forget_lessons(traces, await rows.lessons_of_gaps(gaps), verified)
         counts["lessons and preference sets"] = len(lessons)
         counts["archived answers"] = await self._forget_answers(traces)
-        counts["topics and nights"] = await rows.redact({turn.question for turn in turns} | asked)
+        counts["topics and nights"] = await rows.redact(
+            {turn.question for turn in turns} | verified | {*gaps.values()}
+        )
         for table in (GOLDEN_PAIRS, ANNOTATION_ITEMS, REVISIONS):
             counts[table.name.replace("_", " ")] = await rows.delete(table, made[table.name])
         counts["passages"], counts["facts"] = await self._forget_documents(target)
@@ -112,7 +115,10 @@ class Erasure:
             counts["stored items"] = await delete_items(self.items, target.value, target.owner)
             counts["crons"] = await self._forget_crons(target)
             counts["exposures"] = await rows.delete_exposures(
-                {*target.units, *(turn.user for turn in turns if turn.user)}
+                {
+                    *(speaker_id(unit, target.owner) for unit in target.units),
+                    *(turn.user for turn in turns if turn.user),
+                }
             )
             if target.owner in (None, target.value):
                 counts["feedback"] = await rows.delete_feedback_of(target.value)
@@ -125,15 +131,25 @@ class Erasure:
         adapters = await asyncio.to_thread(self._taught, None if target.owner is None else lessons)
         return Erased(counts={name: count for name, count in counts.items() if count}, taught=adapters)
 
-    async def _forget_lessons(self, traces: Traces) -> frozenset[Digest]:
-        """Deletes what the trainer was or may be given of these traces, and puts it into quarantine."""
+    async def _forget_lessons(
+        self, traces: Traces, of_gaps: frozenset[Digest], verified: Collection[str]
+    ) -> frozenset[Digest]:
+        """Deletes what the trainer was or may be given of these traces, and puts it into quarantine.
+
+        Also the lessons `of_gaps`, and those of nights with one of the `verified` questions. A text alone is
+        no trace: a user may ask any, also one that somebody else's lesson teaches.
+        """
         outbox, found = self.runtime.outbox, set()
         for kind, digest in await outbox.digests():
             try:
                 record = await (outbox.curriculum if kind == "lesson" else outbox.preferences)(digest)
             except (UnknownRun, CorruptRecord):
                 continue  # gone meanwhile, or no record of ours
-            if traces.in_(record.model_dump(mode="json")):
+            if (
+                digest in of_gaps
+                or traces.in_(record.model_dump(mode="json"))
+                or (isinstance(record, Curriculum) and _is_of_night(record, verified))
+            ):
                 await asyncio.to_thread(self.runtime.registry.quarantine, digest, REASON)
                 await outbox.delete(digest)
                 found.add(digest)
@@ -203,3 +219,9 @@ class Erasure:
         await self.runtime.semantic.purge()
         for url in dict.fromkeys(self.databases):
             await purge(url)
+
+
+def _is_of_night(curriculum: Curriculum, questions: Collection[str]) -> bool:
+    """Whether a night made the lesson of one of these questions."""
+    pairs = (*curriculum.pairs, *curriculum.held_out)
+    return curriculum.teacher == TEACHER and any(pair.question in questions for pair in pairs)

@@ -21,13 +21,17 @@ from memory.database.tables import (
     THREAD_RUNS,
     THREADS,
     TOPICS,
+    VERIFICATIONS,
 )
-from memory.records.base import Record
+from memory.records.base import Digest, Record
 from memory.records.interactions import Interaction
 from memory.records.nights import Statement
 
 PAGE = 500
-SHORT = 3
+FREE_TEXT = frozenset(
+    {"reason", "label", "question", "complaints", "refused", "forgotten", "attention", "gates", "retained"}
+)
+"""Fields of nights and their reports that may quote what users asked; others keep their values."""
 REMOVED = "<forgotten>"
 """What takes the place of a forgotten text in a record of many."""
 
@@ -155,10 +159,17 @@ class ErasableRows:
     ) -> set[str]:
         """Learn runs of these gaps and threads, and those that the user asked for."""
         wanted = [RUNS.c.gap_id.in_(gap_ids), RUNS.c.id.in_(thread_ids)]
-        if target.kind == "user":
+        if target.kind == "user" and target.owner in (None, target.value):
             wanted.append(RUNS.c.asked_by == target.value)
         async with self._database.begin() as connection:
             return set((await connection.execute(select(RUNS.c.id).where(or_(*wanted)))).scalars())
+
+    async def lessons_of_gaps(self, gap_ids: Collection[str]) -> frozenset[Digest]:
+        """Digests of the lessons that learn runs made of these gaps."""
+        runs = select(RUNS.c.id).where(RUNS.c.gap_id.in_(gap_ids))
+        query = select(VERIFICATIONS.c.digest).where(VERIFICATIONS.c.run_id.in_(runs))
+        async with self._database.begin() as connection:
+            return frozenset((await connection.execute(query)).scalars())
 
     async def redact(self, texts: Collection[str]) -> int:
         """Removes texts from topics and nights, which many users share; returns how many of these changed."""
@@ -260,12 +271,17 @@ def _corrected_by(gap: Mapping[str, Any]) -> set[str]:
     return {each["interaction_id"] for each in gap["corrections"]}
 
 
-def _redacted(value: Any, replacements: Mapping[str, str]) -> Any:
-    """The JSON value with texts replaced; short ones only where nothing else stands beside them."""
-    if isinstance(value, str):
+def _redacted(value: Any, replacements: Mapping[str, str], *, free: bool = False) -> Any:
+    """The JSON value with texts replaced in its fields of free text; a single word only where it is all.
+
+    A user may ask any word, such as the name of a status, which stands in every night.
+    """
+    if isinstance(value, str) and free:
         for text, new in replacements.items():
-            value = value.replace(text, new) if len(text) > SHORT else (new if value == text else value)
+            value = value.replace(text, new) if " " in text else (new if value == text else value)
         return value
     if isinstance(value, Mapping):
-        return {name: _redacted(each, replacements) for name, each in value.items()}
-    return [_redacted(each, replacements) for each in value] if isinstance(value, list) else value
+        return {name: _redacted(each, replacements, free=name in FREE_TEXT) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_redacted(each, replacements, free=free) for each in value]
+    return value

@@ -91,6 +91,14 @@ def test_facts_point_at_the_words_that_state_them() -> None:
     assert all(TEXT[f.start - 500 : f.end - 500] == f.sentence for f in curriculum.facts)
 
 
+def test_facts_of_a_private_document_name_its_owner() -> None:
+    private = PASSAGE.model_copy(update={"owner": "ben"})
+    curriculum = compose_curriculum("harbour", "rust", WRITTEN, {PASSAGE.id: private}, teacher="rules")
+    assert curriculum is not None
+    assert {fact.owner for fact in curriculum.facts} == {"ben"}
+    assert {fact.owner for fact in made().facts} == {None}
+
+
 def test_nothing_verified_is_no_curriculum() -> None:
     assert compose_curriculum("harbour", "rust", (), {}, teacher="rules") is None
 
