@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 VERSION = SchemaVersion.V1_6
 LOCKS = {"cpu": ("cpu.txt", "torch-cpu.txt"), "gpu": ("gpu.txt",)}
 """The files that each kind of machine installs."""
-MAX_LICENCE_NAME = 60
-"""Longer texts in the field of the licence's name are whole licences."""
+MAX_LICENCE_NAME = 120
+"""Longer texts in the fields of the licence are whole licences."""
 
 
 class LockedPackage(NamedTuple):
@@ -80,17 +80,19 @@ def _licence(package: LockedPackage) -> License | None:
 
 
 def _licence_name(fields: PackageMetadata) -> str | None:
-    if expression := fields.get("License-Expression"):
-        return expression
-    name = (fields.get("License") or "").strip()
-    if name and len(name) <= MAX_LICENCE_NAME and name != "UNKNOWN":
-        return name
+    for name in (*_values(fields, "License-Expression"), *_values(fields, "License")):
+        if name and len(name) <= MAX_LICENCE_NAME and name != "UNKNOWN":
+            return name
     classifiers = [
         classifier.rpartition(" :: ")[2]
-        for classifier in fields.get_all("Classifier") or ()
+        for classifier in _values(fields, "Classifier")
         if classifier.startswith("License :: ")
     ]
     return ", ".join(classifiers) or None
+
+
+def _values(fields: PackageMetadata, name: str) -> list[str]:
+    return [str(value).strip() for value in fields.get_all(name) or ()]
 
 
 if __name__ == "__main__":
