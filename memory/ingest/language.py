@@ -4,6 +4,8 @@ from functools import cache
 
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
+from memory.language.lexicon import language_by_words
+
 LONGEST_SAMPLE = 3000
 """Characters; taken from the middle, after titles, imprints and menus."""
 SHORTEST_SAMPLE = 40
@@ -27,14 +29,16 @@ def language_of(text: str, declared: str = "") -> str:
     middle = max(0, (len(prose) - LONGEST_SAMPLE) // 2)
     sample = " ".join(prose[middle : middle + LONGEST_SAMPLE].split())
     letters = [character for character in sample if character.isalpha()]
-    of_other_script = sum(character >= FIRST_OTHER_SCRIPT for character in letters)
-    if len(letters) < SHORTEST_SAMPLE and 2 * of_other_script < len(letters):
+    is_latin = 2 * sum(character >= FIRST_OTHER_SCRIPT for character in letters) < len(letters)
+    if is_latin and language_by_words(sample) == "en":
+        return "en"
+    if is_latin and len(letters) < SHORTEST_SAMPLE:
         return declared or "en"
     values = _detector().compute_language_confidence_values(sample)
     best = values[0]
     english = next((each.value for each in values if each.language == Language.ENGLISH), 0.0)
     code = best.language.iso_code_639_1.name.lower()
-    if code == "en" or (best.value >= LEAST_FOREIGN and english <= MOST_ENGLISH):
+    if code == "en" or not is_latin or (best.value >= LEAST_FOREIGN and english <= MOST_ENGLISH):
         return code
     return declared or "en"
 

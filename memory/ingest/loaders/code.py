@@ -57,7 +57,7 @@ def _signature(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> s
 def load_code(source: Source) -> Loaded:
     """The comments, each above the line of code that follows it. Raises IngestError."""
     from pygments.lexers import get_lexer_for_filename
-    from pygments.token import Comment
+    from pygments.token import Comment, String
     from pygments.util import ClassNotFound
 
     text, charset = decode(source)
@@ -70,7 +70,8 @@ def load_code(source: Source) -> Loaded:
     line = ""
     sections: list[str] = []
     for kind, value in tokens:
-        if kind in Comment and kind not in Comment.Preproc and not line.strip():
+        is_comment = (kind in Comment and kind not in Comment.Preproc) or kind in String.Doc
+        if is_comment and not line.strip():
             comment.append(value)
             continue
         line += value

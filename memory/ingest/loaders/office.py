@@ -100,7 +100,7 @@ def markdown_of(source: Source, media_type: str) -> Loaded:
         extract_bytes_sync,
     )
 
-    config = ExtractionConfig(output_format="markdown", use_cache=False, disable_ocr=True)
+    config = ExtractionConfig(output_format="markdown", use_cache=False)
     try:
         result = extract_bytes_sync(source.data, media_type, config)
     except (KreuzbergError, ValueError, OSError, RuntimeError) as error:

@@ -1,0 +1,84 @@
+"""Rows of CSV and JSON lines become tables, or sections where they hold texts."""
+
+import json
+
+import pytest
+
+from memory.errors import IngestError
+from memory.ingest.loaders.base import Source
+from memory.ingest.loaders.rows import load_csv, load_json_lines
+from memory.ingest.loaders.tables import MAX_ROWS, with_repeated_headers
+
+
+def csv(text: str) -> str:
+    return load_csv(Source("a.csv", text.encode())).text
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_the_delimiter_is_told(mark: str) -> None:
+    text = csv(f"name{mark}oil\nzorble{mark}fish\nfentack{mark}none\n")
+    assert text == "| name | oil |\n| --- | --- |\n| zorble | fish |\n| fentack | none |"
+
+
+def test_cells_may_hold_delimiters_bars_and_lines() -> None:
+    text = csv('name,oil\nzorble,"fish, cod | seal\nand whale"\n')
+    assert text.splitlines()[2] == "| zorble | fish, cod \\| seal and whale |"
+
+
+def test_rows_of_unequal_length_are_filled_and_unnamed_columns_numbered() -> None:
+    assert csv("name,oil,\nzorble\nfentack,none,blue\n").splitlines() == [
+        "| name | oil | column 3 |",
+        "| --- | --- | --- |",
+        "| zorble |  |  |",
+        "| fentack | none | blue |",
+    ]
+
+
+def test_a_long_table_repeats_its_header_where_a_passage_ends() -> None:
+    rows = "".join(f"device {n},{n} kilograms of load at most\n" for n in range(60))
+    text, unread = with_repeated_headers(csv(f"Device,Load\n{rows}"))
+    assert unread == ()
+    parts = text.split("\n\n")
+    assert len(parts) > 3
+    assert all(part.startswith("| Device | Load |\n| --- | --- |\n| device") for part in parts)
+    assert [line for line in text.splitlines() if line.startswith("| device")] == [
+        f"| device {n} | {n} kilograms of load at most |" for n in range(60)
+    ]
+
+
+def test_a_table_is_read_up_to_a_limit_and_the_rest_is_named() -> None:
+    rows = "".join(f"device {n},{n}\n" for n in range(MAX_ROWS + 5))
+    text, (unread,) = with_repeated_headers(csv(f"Device,Load\n{rows}"))
+    assert unread == f"5 of {MAX_ROWS + 5} rows of the table `Device | Load`: split it"
+    assert f"device {MAX_ROWS - 1} " in text
+    assert f"device {MAX_ROWS} " not in text
+
+
+def test_records_of_the_same_short_fields_are_a_table() -> None:
+    lines = (
+        '{"device": "Quorbin", "load": 40, "new": true}\n\n{"device": "Plenty", "load": null, "new": false}\n'
+    )
+    loaded = load_json_lines(Source("a.jsonl", lines.encode()))
+    assert loaded.text.splitlines()[2:] == ["| Quorbin | 40 | yes |", "| Plenty |  | no |"]
+
+
+def test_records_with_texts_are_sections() -> None:
+    records = [
+        {"title": "Lamps", "text": "A zorble is a lamp.", "tags": ["oil", "fish"], "by": {"name": "Ann"}},
+        {"text": "A fentack is a boat."},
+        "A line alone.",
+    ]
+    text = load_json_lines(Source("a.jsonl", "\n".join(map(json.dumps, records)).encode())).text
+    assert text == (
+        "## Lamps\n\nA zorble is a lamp.\n\n- tags: oil, fish\n- by.name: Ann\n\n"
+        "## line 2\n\nA fentack is a boat.\n\n## line 3\n\nA line alone."
+    )
+
+
+def test_a_line_that_is_not_json_is_named_and_the_others_are_read() -> None:
+    deep = "[" * 100_000
+    loaded = load_json_lines(Source("a.jsonl", f'{{"text": "A lamp."}}\n{{oops\n{deep}\n'.encode()))
+    assert "A lamp." in loaded.text
+    assert loaded.unread == ("line 2: not JSON", "line 3: not JSON")
+    with pytest.raises(IngestError, match="no line of it is JSON"):
+        load_json_lines(Source("a.jsonl", b"oops"))
