@@ -9,38 +9,20 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import (
-    URL,
-    ColumnElement,
-    Connection,
-    RowMapping,
-    Select,
-    Table,
-    and_,
-    delete,
-    event,
-    or_,
-    select,
-    text,
-    true,
-    update,
-)
+from sqlalchemy import URL, RowMapping, Select, Table, delete, event, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from memory.database.schema import migrate
 from memory.database.tables import GAPS, NOT_CLOSED, RUNS, THREADS
+from memory.database.visibility import readable_rows
 from memory.errors import StoreUnavailable, UnknownGap, UnknownRun
 from memory.language.text import key
 from memory.records.access import EVERYTHING, Access
@@ -48,11 +30,8 @@ from memory.records.base import Record
 from memory.records.interactions import Correction, Gap, GapStatus
 from memory.records.runs import Outcome
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10.0
 """How long a write waits for another process's write to finish."""
-MIGRATION_LOCK = 0x6D696772617465
-"""Number of the PostgreSQL advisory lock that lets only one process migrate the schema at a time."""
 MAX_CORRECTIONS = 20
 """Corrections that a gap keeps; whoever verifies one needs no more."""
 
@@ -66,6 +45,7 @@ class RunRecord(Record):
     subject: str
     whole: bool
     domain: str | None
+    """None until the run has found one, unless its request named one."""
     gap_id: str | None
     started_at: datetime
     finished_at: datetime | None = None
@@ -245,6 +225,11 @@ class Database:
                 )
             )
 
+    async def set_run_domain(self, run_id: str, domain: str) -> None:
+        """Records the domain that a run has found, by which others may see the run."""
+        async with self.begin() as connection:
+            await connection.execute(update(RUNS).where(RUNS.c.id == run_id).values(domain=domain))
+
     async def finish_run(self, run_id: str, outcome: Outcome, report: dict[str, Any]) -> None:
         """Records a run's outcome; a resumed run may overwrite it. Raises UnknownRun."""
         values = {
@@ -328,7 +313,7 @@ async def open_database(url: str, *, clock: Clock = utc_now) -> Database:
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_migrate)
+            await connection.run_sync(migrate)
     except CommandError as error:
         await engine.dispose()
         raise StoreUnavailable(
@@ -387,31 +372,6 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _migrate(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
-    if MigrationContext.configure(connection).get_current_revision() == _latest_revision():
-        return
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-@lru_cache(maxsize=1)
-def _latest_revision() -> str | None:
-    """Read once, because it loads all migrations."""
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
-
-
-def readable_rows(access: Access, table: Table) -> ColumnElement[bool]:
-    """The condition for the rows that `access.may_read`; the table has the columns `owner` and `domain`."""
-    if access.everything:
-        return true()
-    owned = or_(table.c.owner.is_(None), table.c.owner == access.owner)
-    return and_(owned, table.c.domain.not_in(access.hidden)) if access.hidden else owned
 
 
 def _gap(row: RowMapping) -> Gap:

@@ -116,6 +116,7 @@ THREAD_RUNS = Table(
     Index("runs_of_thread", "thread_id", "created_at"),
     Index("unfinished_runs", "status", "starts_at", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
 )
+UNFINISHED_RUN = THREAD_RUNS.c.status.in_(("pending", "running"))
 
 RUN_EVENTS = Table(
     "run_events",

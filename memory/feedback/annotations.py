@@ -5,30 +5,26 @@ locks the item's row first. SQLite has no such locks: there, each transaction wr
 leaves one writer at a time.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database.database import Database
 from memory.database.tables import ANNOTATION_ITEMS, ANNOTATION_LEASES, JUDGEMENTS
+from memory.database.visibility import usable_rows
 from memory.errors import AnnotationItemTaken, UnknownAnnotationItem
+from memory.feedback.next_annotation import COUNTED, ITEMS, LEASES, drawn_gold, has_room, taken
 from memory.records.access import Access
 from memory.records.base import Domain, Record
 from memory.records.feedback import AnnotationItem, Choice, ItemStatus, Judgement
 from memory.records.interactions import LoggedMessage
 
 LEASE = timedelta(minutes=15)
-GOLD_SHARE = 0.1
-"""Least share of gold items among those that an annotator gets, while there are some that it has not seen."""
 MAX_IDS = 500
 """Ids in one query; SQLite limits its parameters."""
-
-ITEMS, LEASES = ANNOTATION_ITEMS.c, ANNOTATION_LEASES.c
-COUNTED = JUDGEMENTS.c.choice != "skip"
 
 
 class AnnotationTask(Record):
@@ -114,27 +110,21 @@ class Annotations:
     ) -> AnnotationTask | str | None:
         """A leased item, the id of one whose last slot was taken meanwhile, or None if there is none."""
         mine, time = LEASES.annotator == annotator, now.timestamp()
-        usable = ITEMS.domain.not_in(access.hidden)
+        usable = usable_rows(access, ANNOTATION_ITEMS)
         async with self._database.begin() as connection:
             await connection.execute(delete(ANNOTATION_LEASES).where(mine, LEASES.expires_at <= time))
-            held = (
-                select(ANNOTATION_ITEMS)
-                .join(ANNOTATION_LEASES)
-                .where(mine, usable)
-                .order_by(ITEMS.id)
-                .limit(1)
-            )
+            held = select(ANNOTATION_ITEMS).join(ANNOTATION_LEASES).where(mine, usable)
             row = (await connection.execute(held.order_by(ITEMS.id).limit(1))).mappings().first()
             if row is not None:
                 extended = update(ANNOTATION_LEASES).where(mine, LEASES.item_id == row["id"])
                 await connection.execute(extended.values(expires_at=(now + LEASE).timestamp()))
                 return _task(row, now)
-            has_room = and_(usable, _has_room(annotator, time))
-            row = await _drawn_gold(connection, annotator, usable, has_room)
+            eligible = and_(usable, has_room(annotator, time))
+            row = await drawn_gold(connection, annotator, usable, eligible)
             if row is None:
                 best = (
                     select(ANNOTATION_ITEMS)
-                    .where(has_room, ITEMS.id.not_in(full))
+                    .where(eligible, ITEMS.id.not_in(full))
                     .order_by(ITEMS.priority.desc(), ITEMS.created_at, ITEMS.id)
                     .limit(1)
                     .with_for_update(of=ANNOTATION_ITEMS, skip_locked=not wait)
@@ -143,7 +133,7 @@ class Annotations:
                 if row is None:
                     return None
                 # Again under the lock, because the query's snapshot may be older than the lock.
-                room = select(ITEMS.id).where(has_room, ITEMS.id == row["id"])
+                room = select(ITEMS.id).where(eligible, ITEMS.id == row["id"])
                 if (await connection.execute(room)).first() is None:
                     return str(row["id"])
             lease = {"item_id": row["id"], "annotator": annotator, "expires_at": (now + LEASE).timestamp()}
@@ -176,7 +166,7 @@ class Annotations:
                 return before
             if before is not None and before.choice != "skip" and row["status"] == "done":
                 raise AnnotationItemTaken(f"item {item_id} is closed: your judgement can no longer change")
-            free = select(_taken(annotator, time) < ITEMS.annotators).where(ITEMS.id == item_id)
+            free = select(taken(annotator, time) < ITEMS.annotators).where(ITEMS.id == item_id)
             if not ended.rowcount and not (await connection.execute(free)).scalar():
                 raise AnnotationItemTaken(
                     f"item {item_id} wants no further judgement: `nightschool annotate next` gives another"
@@ -293,62 +283,6 @@ class Annotations:
             BatchProgress(batch=name, judgements=by_batch.get(name, 0), **found[name])
             for name in sorted(found)
         )
-
-
-def _taken(annotator: str, now: float) -> ColumnElement[int]:
-    """How many of an item's judgements other annotators have made or reserved."""
-    judged = select(func.count()).where(
-        JUDGEMENTS.c.item_id == ITEMS.id, JUDGEMENTS.c.annotator != annotator, COUNTED
-    )
-    leased = select(func.count()).where(
-        LEASES.item_id == ITEMS.id, LEASES.annotator != annotator, LEASES.expires_at > now
-    )
-    counts = (query.correlate(ANNOTATION_ITEMS).scalar_subquery() for query in (judged, leased))
-    made, reserved = counts
-    return made + reserved
-
-
-def _unseen(annotator: str) -> ColumnElement[bool]:
-    """Whether the annotator neither judged nor skipped the item."""
-    seen = exists().where(JUDGEMENTS.c.item_id == ITEMS.id, JUDGEMENTS.c.annotator == annotator)
-    return ~seen.correlate(ANNOTATION_ITEMS)
-
-
-def _has_room(annotator: str, now: float) -> ColumnElement[bool]:
-    """Whether an item wants a judgement that the annotator may make."""
-    return and_(
-        ITEMS.status == "open",
-        ~ITEMS.gold,
-        _unseen(annotator),
-        _taken(annotator, now) < ITEMS.annotators,
-    )
-
-
-async def _drawn_gold(
-    connection: AsyncConnection, annotator: str, usable: ColumnElement[bool], has_room: ColumnElement[bool]
-) -> RowMapping | None:
-    """A gold item that the annotator has not seen, if the draw says that it gets one now.
-
-    As from a shuffled pile of the gold and the other items; the same draw until the annotator judges again.
-    """
-    gold = select(ITEMS.id).where(ITEMS.gold, usable, _unseen(annotator))
-    ids = (await connection.execute(gold)).scalars().all()
-    if not ids:
-        return None
-    count = select(func.count()).select_from(ANNOTATION_ITEMS).where(has_room)
-    others = (await connection.execute(count)).scalar_one()
-    judged = select(func.count()).where(JUDGEMENTS.c.annotator == annotator)
-    number = (await connection.execute(judged)).scalar_one()
-    if _draw(annotator, str(number)) >= max(GOLD_SHARE, len(ids) / (len(ids) + others)):
-        return None
-    chosen = min(ids, key=lambda item_id: _draw(annotator, item_id))
-    return (await connection.execute(select(ANNOTATION_ITEMS).where(ITEMS.id == chosen))).mappings().one()
-
-
-def _draw(*parts: str) -> float:
-    """A number in [0, 1) that depends on the parts alone."""
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 async def _close_if_complete(connection: AsyncConnection, item_id: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, false, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from memory.database.visibility import usable_rows
 from memory.records.access import Access
 from memory.records.nights import GoldenPair, Revision, Topic
 
@@ -22,11 +23,6 @@ def equal(table: Table, **values: str | None) -> list[ColumnElement[bool]]:
     return [table.c[name] == value for name, value in wanted.items()]
 
 
-def visible(table: Table, access: Access) -> list[ColumnElement[bool]]:
-    """The conditions that the rows are of domains that `access.may_use`."""
-    return [table.c.domain.not_in(access.hidden)] if access.hidden else []
-
-
 def made(
     table: Table,
     since: datetime | None,
@@ -36,7 +32,7 @@ def made(
     **values: str | None,
 ) -> Select[Any]:
     """Bodies of what nights made from then on, newest first; of the same time in this order."""
-    query = select(table.c.body).where(*equal(table, **values), *visible(table, access))
+    query = select(table.c.body).where(*equal(table, **values), usable_rows(access, table))
     if since is not None:
         query = query.where(table.c.created_at >= since.timestamp())
     return query.order_by(table.c.created_at.desc(), *order, table.c.id).limit(limit)

@@ -21,8 +21,9 @@ from memory.database.tables import (
     TOPICS,
     UNFINISHED_NIGHT,
 )
+from memory.database.visibility import usable_rows
 from memory.errors import AlreadyExists, UnknownGolden, UnknownNight, UnknownRevision
-from memory.nights.rows import batches, equal, existing, made, night_made, visible
+from memory.nights.rows import batches, equal, existing, made, night_made
 from memory.records.access import EVERYTHING, Access
 from memory.records.base import Digest, Record
 from memory.records.nights import (
@@ -125,7 +126,7 @@ class NightStore:
         self, *, domain: str | None = None, access: Access = EVERYTHING, limit: int = 50
     ) -> tuple[Night, ...]:
         """Nights, newest first; all of them, or the domain's."""
-        query = select(NIGHTS).where(*equal(NIGHTS, domain=domain), *visible(NIGHTS, access))
+        query = select(NIGHTS).where(*equal(NIGHTS, domain=domain), usable_rows(access, NIGHTS))
         query = query.order_by(NIGHTS.c.began_at.desc(), NIGHTS.c.id).limit(limit)
         async with self._database.begin() as connection:
             return tuple(_night(row) for row in (await connection.execute(query)).mappings())

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from memory.database.database import Database
-from memory.database.tables import RUN_EVENTS, THREAD_RUNS, THREADS
+from memory.database.tables import RUN_EVENTS, THREAD_RUNS, THREADS, UNFINISHED_RUN
 from memory.errors import AlreadyExists, RollbackAsked, RunLost, ThreadBusy, UnknownRun
 from memory.records.base import Record
 from memory.server.threads import Json, ThreadOutcome, check_quota, lock, moment, new_thread, record_outcome
@@ -189,7 +189,7 @@ class ThreadRuns:
 
     async def webhook_sent(self, run_id: str) -> None:
         """Records that the webhook of a finished run is on its way."""
-        query = update(THREAD_RUNS).where(THREAD_RUNS.c.id == run_id, THREAD_RUNS.c.status.not_in(UNFINISHED))
+        query = update(THREAD_RUNS).where(THREAD_RUNS.c.id == run_id, ~UNFINISHED_RUN)
         async with self._database.begin() as connection:
             await connection.execute(query.values(worker=None))
 
@@ -354,7 +354,7 @@ class ThreadRuns:
         """Deletes the events of runs that ended before then, of at most `limit` runs; returns of how many."""
         ended = (
             select(THREAD_RUNS.c.id)
-            .where(THREAD_RUNS.c.status.not_in(UNFINISHED), THREAD_RUNS.c.updated_at < before.timestamp())
+            .where(~UNFINISHED_RUN, THREAD_RUNS.c.updated_at < before.timestamp())
             .where(select(RUN_EVENTS.c.run_id).where(RUN_EVENTS.c.run_id == THREAD_RUNS.c.id).exists())
             .limit(limit)
         )
@@ -382,7 +382,7 @@ async def _begin(connection: AsyncConnection, run: ThreadRun, worker: str, now: 
     change = (
         update(THREAD_RUNS)
         .where(THREAD_RUNS.c.id == run.run_id, THREAD_RUNS.c.attempt == run.attempt)
-        .where(THREAD_RUNS.c.status.in_(UNFINISHED))
+        .where(UNFINISHED_RUN)
         .values(values)
     )
     begun = await _runs(connection, change.returning(THREAD_RUNS))
@@ -415,7 +415,7 @@ async def _runs(
 
 def _unfinished(thread_id: "str | ScalarSelect[str] | None") -> Select[Any]:
     """The pending and running runs of the thread, or of all, oldest first."""
-    query = select(THREAD_RUNS).where(THREAD_RUNS.c.status.in_(UNFINISHED))
+    query = select(THREAD_RUNS).where(UNFINISHED_RUN)
     if thread_id is not None:
         query = query.where(THREAD_RUNS.c.thread_id == thread_id)
     return query.order_by(THREAD_RUNS.c.created_at, THREAD_RUNS.c.id)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database.database import Database
-from memory.database.tables import THREAD_RUNS, THREADS
+from memory.database.tables import THREAD_RUNS, THREADS, UNFINISHED_RUN
 from memory.errors import AlreadyExists, QuotaReached, ThreadBusy, UnknownThread
 from memory.records.base import Record
 
@@ -21,7 +21,6 @@ ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 TtlStrategy = Literal["delete", "keep_latest"]
 Json = dict[str, Any]
 
-UNFINISHED_RUN = THREAD_RUNS.c.status.in_(("pending", "running"))
 PAGE = 200
 """Rows read at once where a filter has to look into their JSON."""
 GRACE_SECONDS = 60.0
