@@ -134,6 +134,7 @@ class LearnSpec:
         subject = request.topic or request.question or ""
         if request.gap_id is not None:
             subject = (await self._runtime.database.gap(request.gap_id, access=access)).question
+        subject, *questions = await scrubbed([subject, *request.questions], self._runtime.scrubber)
         if request.domain is not None:
             access.require_write(request.domain)
         if request.sources:
@@ -150,7 +151,7 @@ class LearnSpec:
             approval=self._policy(request.approval),
             begun_at=self._runtime.clock(),
             sources=request.sources,
-            questions=request.questions,
+            questions=tuple(questions),
             bounds=request.limits,
         )
 

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from memory.database.database import async_url, parse_url
+from memory.database.database import async_url
 from memory.errors import StoreUnavailable
 
 SECONDS = 60.0
@@ -22,7 +23,7 @@ async def purge(url: str) -> None:
     SQLite's file is written anew and its log emptied. PostgreSQL's freed space is only marked for reuse: its
     pages, log and backups are its administrator's. Raises StoreUnavailable.
     """
-    parsed = parse_url(url)
+    parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         await asyncio.to_thread(_purge_sqlite, str(parsed.database))
         return
