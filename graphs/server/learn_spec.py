@@ -15,6 +15,7 @@ from graphs.server.graph_spec import ClientRights, FailureKind, Graph, validated
 from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import RunRequest, RunSpec
 from graphs.state import NO_OWN_LIMITS, LearnState, RequestedLimits, Runtime, event
+from graphs.turn_log import scrubbed
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownRun
 from memory.records.access import Access

@@ -138,3 +138,10 @@ async def test_a_model_for_retrieval_only_learns_nothing_and_says_why(serve: Ser
     assert (refused.status_code, run.status_code) == (409, 409)
     assert "retrieval only: its context is short" in refused.json()["error"]["message"]
     assert "its context is short" in run.json()["detail"]
+
+
+async def test_a_subject_is_stored_without_personal_data(learning: httpx.AsyncClient) -> None:
+    run_id = await started(learning, question="Who writes to ada@example.com?")
+    await ended(learning, run_id)
+    (listed,) = (await learning.get("/v1/learn")).json()
+    assert listed["subject"] == "Who writes to <EMAIL_ADDRESS>?"
