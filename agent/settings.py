@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from agent.engines.vllm.address import unix_url
 from agent.privacy.policies import Policy, parse_policies
 from memory import unix_sockets
+from memory.records.approvals import ApprovalPolicy
 from memory.records.base import Domain
 from memory.records.interactions import UnsurePolicy
 
@@ -83,8 +84,8 @@ class Settings(BaseSettings):
     )
     webhook_secret: SecretStr | None = Field(
         None,
-        description="Key that signs webhooks (Standard Webhooks); without it, runs with a webhook are"
-        " refused.",
+        description="Secret that each owner's webhook secret is derived from (Standard Webhooks); without it,"
+        " runs with a webhook are refused.",
     )
     webhook_hosts: str = Field(
         "", description="Hosts with private addresses that webhooks may call, separated by commas."
@@ -100,7 +101,7 @@ class Settings(BaseSettings):
         description="Host names, besides its address, under which the api may be reached, separated by"
         " commas.",
     )
-    approval: Literal["auto", "human"] = Field(
+    approval: ApprovalPolicy = Field(
         "auto", description="Who approves a verified curriculum: the policy (`auto`) or a person (`human`)."
     )
     unsure: UnsurePolicy = Field(
@@ -171,18 +172,12 @@ class Settings(BaseSettings):
     privacy_key: SecretStr | None = Field(
         None,
         min_length=16,
-        description="Key of the hashes, and of what is encrypted, in place of personal data; default: the"
-        " service makes one for hashes.",
+        description="Key that hashes or encrypts personal data; default: for hashes, one that the service"
+        " makes and keeps in its database.",
     )
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
-    ray: str | None = Field(
-        None,
-        min_length=1,
-        description="Address of a Ray cluster, or `local`, for `make bench-night PARTS=scale`. Nights do not"
-        " use it yet: they work in the api's process.",
-    )
     document_seconds: float = Field(
-        300.0, gt=0, description="Seconds after which ingest gives up a document that it is still reading."
+        300.0, gt=0, description="Seconds after which ingest gives up a document."
     )
     document_passages: int = Field(
         10_000, ge=1, description="Most passages of a document; 5 MB of prose have about 7,000."
@@ -204,14 +199,18 @@ class Settings(BaseSettings):
         description="Most tokens a minute, of prompts and answers, of one owner of API keys. 0: no limit.",
     )
     rate_learn_runs: int = Field(
-        1_000,
-        ge=0,
-        description="Most learn runs a day of one owner of API keys. 0: no limit.",
+        1_000, ge=0, description="Most learn runs a day of one owner of API keys. 0: no limit."
     )
     rate_ingest_bytes: int = Field(
         1_000_000_000,
         ge=0,
         description="Most bytes of documents a day of one owner of API keys. 0: no limit.",
+    )
+    ray: str | None = Field(
+        None,
+        min_length=1,
+        description="Address of a Ray cluster, or `local`, for `make bench-night PARTS=scale`. Nights do not"
+        " use it yet: they work in the api's process.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of log messages shown."

@@ -38,8 +38,11 @@ IDENTITIES = {
 """By component."""
 HOMES = {"graph": "api", "api": "api", "worker": "worker", "engine": "engine"}
 """By component, the folder in the home folder that is its user's HOME, for caches of libraries."""
-SECRETS = ("APPROVER_DATABASE_URL", "TEACHER_KEY", "WEBHOOK_SECRET", "API_KEY", "ENGINE_KEY")
-"""Settings that the worker has no use for."""
+SECRETS = (
+    *("APPROVER_DATABASE_URL", "API_KEY", "ENGINE_KEY", "TEACHER_KEY", "WEBHOOK_SECRET"),
+    *("PRIVACY", "PRIVACY_KEY"),  # both: encryption without its key is no valid setting
+)
+"""Settings with secrets that the worker has no use for."""
 
 
 @dataclass(frozen=True)

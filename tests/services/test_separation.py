@@ -236,7 +236,9 @@ def test_only_root_may_separate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_engine_gets_no_setting_and_the_worker_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NIGHTSCHOOL_TEACHER_KEY", "hush")
+    secrets = ("NIGHTSCHOOL_TEACHER_KEY", "NIGHTSCHOOL_PRIVACY", "NIGHTSCHOOL_PRIVACY_KEY")
+    for secret in secrets:
+        monkeypatch.setenv(secret, "hush")
     for name in ("engine", "worker"):
         command = separation._as_own_user(Component(name=name, command=("true",)), tmp_path).command
-        assert command[command.index("NIGHTSCHOOL_TEACHER_KEY") - 1] == "-u"
+        assert all(command[command.index(secret) - 1] == "-u" for secret in secrets)
