@@ -16,7 +16,6 @@ from api.errors import Unauthorized, reply_to
 from api.limits import READ_METHODS
 from api.rate_limits import RateLimited
 from memory.errors import StorageError
-from memory.server.keys import LOCAL_OPERATOR
 
 ANSWERING = (
     "/v1/chat/completions",
@@ -59,7 +58,7 @@ class Admission:
             await reply_to(scope["path"], error, close=True)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
-        if caller.name == LOCAL_OPERATOR:
+        if caller.is_local:
             await self._app(scope, receive, send)
         else:
             await self._limited(service, caller, scope, receive, send)

@@ -173,6 +173,8 @@ def reply(
 def reply_to(path: str, error: Exception, *, close: bool = False) -> JSONResponse:
     """The reply to an error whose class, or one of its base classes, is in STATUS."""
     status, body = error_reply(error)
+    if body.error.code == "invalid_value" and path.startswith(LANGGRAPH):
+        status = 422
     headers = error.headers if isinstance(error, RateLimited) else None
     return reply(path, status, str(body.error.code), body.error.message, headers=headers, close=close)
 
@@ -208,13 +210,10 @@ def _path(error: Any) -> list[str]:
 
 
 async def _handle_listed(request: Request, error: Exception) -> JSONResponse:
-    status, body = error_reply(error)
-    if status >= 500:
+    response = reply_to(request.url.path, error)
+    if response.status_code >= 500:
         log.warning("%s %s: %s", request.method, request.url.path, error)
-    if body.error.code == "invalid_value" and request.url.path.startswith(LANGGRAPH):
-        status = 422
-    headers = error.headers if isinstance(error, RateLimited) else None
-    return reply(request.url.path, status, str(body.error.code), body.error.message, headers=headers)
+    return response
 
 
 async def _handle_invalid(request: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ from agent.errors import EngineUnavailable
 from agent.experiments.active import ActiveExperiments
 from agent.experiments.check import ExperimentChecks
 from agent.loops import Loop, do_all
+from api.adapter_loops import LONGEST_LOADING
 from graphs.state import Runtime
 from memory.feedback.feedback import FeedbackStore
 from memory.records.experiments import Experiment
@@ -19,8 +20,6 @@ ADAPTER_SECONDS = 3.0
 """Interval at which the variants' adapters are looked for in the engine."""
 CHECK_SECONDS = 300.0
 """Interval of the automatic checks. The statistics allow any number of looks."""
-LONGEST_LOADING = 600.0
-"""Seconds in which an engine has loaded the adapters of all variants."""
 
 
 def follow_experiments(experiments: ActiveExperiments, *, every: float = FOLLOW_SECONDS) -> Loop:

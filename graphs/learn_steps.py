@@ -163,15 +163,13 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
     disputed = {fact.sentence for pair in conflicting_facts(findings.facts) for fact in pair}
     usable = [c for c in written.candidates if c.quote not in disputed]
     groups, limits = group_wordings(usable), run_limits(state, context)
+    domain = state["domain"] or _domain(state, context)
     if question:
         chosen = closest_groups(groups, question, min(limits.facts_per_lesson, limits.facts))
     else:
         limit = VERIFIED_PER_TAUGHT * limits.facts
         if len(groups) > limit:
-            by_id, domain = (
-                {passage.id: passage for passage in passages},
-                state["domain"] or _domain(state, context),
-            )
+            by_id = {passage.id: passage for passage in passages}
             groups = await lessons.untaught_first(groups, by_id, domain, context)
         chosen = groups[:limit]
     left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
@@ -189,8 +187,8 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
         facts=len(chosen),
         passages=len(passages),
     )
-    domain = state["domain"] or _domain(state, context)
     context.access.require_write(domain)
+    await context.database.set_run_domain(state["run_id"], domain)
     draft = WrittenPairs(candidates=candidates, failed=written.failed)
     return {"draft": draft, "left_out": left_out, "domain": domain, "events": [*lines, progress_event]}
 
@@ -203,8 +201,10 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     context = runtime.context
     draft = state["draft"]
     assert draft is not None, "write_candidates leaves a draft"
+    # A client may have jumped over the step that finds the domain.
+    domain = state["domain"] or DEFAULT_DOMAIN
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
-    teachable = context.access.to_teach(state["domain"])
+    teachable = context.access.to_teach(domain)
     passages = {p.id: p for p in await context.episodic.get(ids, access=teachable)}
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     scorer = context.engine if isinstance(context.engine, EndingScorer) else None
@@ -228,14 +228,13 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
         reason = f"nothing to learn from: no question is supported by its source{why}"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     if state["whole"]:
-        planned = await lessons.plan_topic(kept, passages, state, context)
+        planned = await lessons.plan_topic(kept, passages, {**state, "domain": domain}, context)
     else:
         answer_pair = await pair_for_question(state["subject"], kept, passages, corpus, context.embedder)
         if answer_pair is None:
             return update | {"outcome": Outcome(status="nothing_to_learn", reason=UNANSWERED)}
         text = f"{state['subject']!r} is taught as {answer_pair.answer!r}"
         update["events"].append(event(context, "verify", text))
-        domain = state["domain"] or DEFAULT_DOMAIN
         curriculum = compose_curriculum(
             state["subject"], domain, kept, passages, teacher=context.teacher.name, asked=answer_pair
         )
@@ -257,7 +256,7 @@ async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
     else:
         decision = Approval.model_validate(interrupt(await lessons.approval_question(state, context)))
     if decision.approved:  # a person's approval was recorded when it was given, by digest
-        for digest in lessons.unapproved(state):
+        for digest in lessons.digests_of(state):
             await context.approvals.require(digest, policy=policy)
     verb = "approved" if decision.approved else "declined"
     progress_event = event(
@@ -282,7 +281,7 @@ async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
 
 async def _approve_by_policy(decision: Approval, state: LearnState, context: Runtime) -> None:
     run = await context.database.run(state["run_id"])
-    for digest in lessons.unapproved(state):
+    for digest in lessons.digests_of(state):
         await context.approvals.record(
             ApprovalRecord(
                 digest=digest,

@@ -161,7 +161,7 @@ def count_promoted(state: Mapping[str, Any]) -> LessonsDone | None:
 # Approval
 
 
-def unapproved(state: LearnState) -> tuple[Digest, ...]:
+def digests_of(state: LearnState) -> tuple[Digest, ...]:
     """The digests of all lessons, which are approved or declined together."""
     digests = (state["curriculum"].digest, *(lesson.digest for lesson in state.get("lessons", ())))
     return tuple(dict.fromkeys(digests))

@@ -16,7 +16,6 @@ app = typer.Typer(no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="Id of an experiment.")]
 Json = Mapping[str, Any]
 SHARES = ("regeneration", "reports", "abstention", "gaps", "slow")
-PARTS = ("p50", "p95", "p99")
 SHOWN = ("engagement", "rating", "session_minutes", *SHARES)
 
 
@@ -234,10 +233,6 @@ def show_report(screen: "Screen", report: Json) -> None:
 
 def _figure(metric: str, value: float) -> str:
     return f"{value:.1%}" if metric in SHARES else f"{value:.2f}"
-
-
-def _latency(variant: Json, part: str) -> str:
-    return f"{variant['latency'][part]:.0f} ms" if part in variant["latency"] else ""
 
 
 def _interval(metric: str, figures: Json) -> str:

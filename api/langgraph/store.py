@@ -33,7 +33,6 @@ def _distinct(paths: list[str]) -> list[str]:
 
 
 Paths = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], AfterValidator(_distinct)]
-MAX_NAMESPACES = 1000
 FIELD_PATH = r"^[A-Za-z0-9_-]{1,200}(\.[A-Za-z0-9_-]{1,200}){0,31}$"
 """Names that a filter may use: fields, which SQLite's JSON functions take as paths."""
 

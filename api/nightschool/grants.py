@@ -56,12 +56,9 @@ async def add(request: GrantRequest, service: ServiceDep, caller: CallerDep) -> 
     grants = service.runtime.grants
     grant, closed = await grants.add(request.owner, request.domain, write=request.write, by=caller.name)
     owners = ", ".join(each.owner for each in await grants.list() if each.domain == request.domain)
-    before = (
-        f"domain {request.domain} was open to every key; now only: "
-        if closed
-        else (f"domain {request.domain} is open to: ")
-    )
-    return Granted(grant=grant, closed=closed, message=f"{before}{owners} (and admins)")
+    state = "was open to every key; now only" if closed else "is open to"
+    message = f"domain {request.domain} {state}: {owners} (and admins)"
+    return Granted(grant=grant, closed=closed, message=message)
 
 
 @router.delete("/{domain}/{owner}", responses=openai_errors(400, 404, 422, 503))
