@@ -79,6 +79,17 @@ async def test_a_document_of_the_same_name_replaces_nobody_elses(client: Client,
     assert "green" not in json.dumps(await ask(client, ben))
 
 
+async def test_nobody_removes_a_document_of_another_owner(client: Client, key: Key) -> None:
+    ann, ben, admin = await key("ann", "learn"), await key("ben", "learn"), await key("root", "admin")
+    await add(client, ann)
+    for other in (ben, admin):
+        reply = await client.delete("/v1/documents", params={"source": "lamps.md"}, headers=other)
+        assert reply.json() == {"passages": 0, "facts": 0}
+    assert "lamps.md" in await sources(client, ann)
+    await client.delete("/v1/documents", params={"source": "lamps.md"}, headers=ann)
+    assert "lamps.md" not in await sources(client, ann)
+
+
 async def test_a_closed_domain_is_read_and_written_by_grant_alone(client: Client, key: Key) -> None:
     keys = {name: await key(name, "learn") for name in ("ann", "ben", "cem")}
     admin = await key("root", "admin")

@@ -24,6 +24,15 @@ def archive(members: Mapping[str, str | bytes]) -> bytes:
     return out.getvalue()
 
 
+def stored(data: bytes) -> bytes:
+    """The zip file with its members as they are, so that a mutation reaches their content."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as file, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as copy:
+        for name in file.namelist():
+            copy.writestr(name, file.read(name))
+    return out.getvalue()
+
+
 def paged_pdf(pages: Sequence[Sequence[Text]], size: int = 10) -> bytes:
     """A PDF whose pages show these texts, each where it says. Texts hold no brackets."""
     count = len(pages)

@@ -31,6 +31,8 @@ _SUPERSETS = {
     "gbk": "gb18030",
 }
 """Browsers read these as their supersets, because writers mean those (WHATWG Encoding Standard)."""
+_NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
+"""Codecs of Python that no document is written in."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -75,12 +77,11 @@ def _detected(source: Source) -> Decoded:
 def _codec(charset: str) -> str:
     """Python's name of a declared charset; empty if there is none."""
     try:
+        b"".decode(charset.strip("\"' "))  # refuses Python's codecs of bytes, such as zlib
         name = codecs.lookup(charset.strip("\"' ")).name
     except (LookupError, ValueError):
         return ""
-    if not codecs.lookup(name)._is_text_encoding or name in ("idna", "punycode", "unicode_escape"):
-        return ""
-    return _SUPERSETS.get(name, name)
+    return "" if name in _NO_CHARSETS else _SUPERSETS.get(name, name)
 
 
 def _checked(source: Source, decoded: Decoded) -> Decoded:

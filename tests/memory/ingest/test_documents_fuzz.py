@@ -1,11 +1,12 @@
 """Whatever is done to the bytes of a real document, they become text or an IngestError.
 
-Hypothesis mutates Markdown, HTML and PDF files; `make fuzz` runs it for longer.
+Hypothesis mutates a file of each format; `make fuzz` runs it for longer.
 """
 
 import io
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -14,9 +15,17 @@ from pypdf import PdfWriter
 
 from memory.errors import IngestError
 from memory.ingest.documents import RawDocument, text_of
+from memory.ingest.loaders.formats import BY_EXTENSION
 from tests.contracts.test_imports import ROOT
+from tests.memory.ingest.loaders.test_markup import MAIL, RST
+from tests.support.document_files import docx, epub, paged_pdf, pptx, stored, word_paragraph, word_table, xlsx
 from tests.support.documents import pdf
 
+DOCX, PPTX, XLSX, EPUB = (BY_EXTENSION[each].media_type for each in (".docx", ".pptx", ".xlsx", ".epub"))
+ZIPPED = (
+    b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"\xff\xff\xff\xff", b"\x00\x00", b"<", b"/>", b"&x;",
+    b"<!DOCTYPE x [<!ENTITY a 'aaaa'>]>", b"]]>",
+)  # fmt: skip
 SCRAPS: dict[str, tuple[bytes, ...]] = {
     "text/markdown": (
         b"#", b"```", b"~~~", b"|", b"|---|", b"\r", b"\n", b"\t", b"- ", b"1) ", b"    ", b"\x00",
@@ -37,6 +46,23 @@ SCRAPS: dict[str, tuple[bytes, ...]] = {
         b"/F1 1e309 Tf", b"BT", b"/ToUnicode 4 0 R", b"beginbfrange <00> <ff> <0000>",
         b"/Count 2147483648", b"\x00", b"%%EOF",
     ),
+    "text/csv": (b",", b";", b"\t", b'"', b'""', b"\n", b"\r", b"|", b"\\", b"\x00", b"\xff"),
+    "application/x-ndjson": (
+        b"{", b"}", b"[", b"]", b'"', b":", b"null", b"NaN", b"1e999", b"\n", b'"\\ud800"', b"-0", b"\x00",
+    ),
+    "text/x-rst": (
+        b"..", b"::", b"===", b"+--+", b"|", b"`", b"``", b":ref:`x`", b".. include:: /etc/passwd\n",
+        b".. raw:: html\n", b".. list-table::\n", b".. |a| replace:: |a|\n", b"__", b"[#]_", b"\n\n", b"\x00",
+    ),
+    "text/x-python": (b"def f(", b'"""', b":", b"\n", b"\t", b"(" * 300, b"async ", b"class ", b"\\", b"\x00"),  # noqa: E501
+    "text/x-source": (b"//", b"/*", b"*/", b"#", b'"', b"'", b"\n", b"{", b"}", b"\x00", b"/**"),
+    "message/rfc822": (
+        b"\n\n", b": ", b"Content-Type: multipart/mixed; boundary=B\n", b"--B\n", b"--B--", b"charset=nonsense",  # noqa: E501
+        b"Content-Transfer-Encoding: base64\n", b"=?utf-8?q?=FF?=", b"=?x?b?!?=", b"Subject:", b"\xff", b"\x00",  # noqa: E501
+        b"From: <", b'To: "a@b', b"Date: 99999",
+    ),
+    DOCX: ZIPPED, PPTX: ZIPPED, XLSX: ZIPPED, EPUB: ZIPPED,
+    "application/rtf": (b"{", b"}", b"\\par", b"\\'ff", b"\\u-1?", b"\\bin99999 ", b"\\pict", b"\x00"),
 }  # fmt: skip
 """What parsers look for, to be put where it does not belong."""
 PAGE = b"""<!doctype html><html><head><meta charset="utf-8"><title>Pumps</title></head><body><nav>Menu</nav>
@@ -57,8 +83,37 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
     return {
         "text/markdown": notes,
         "text/html": (PAGE,),
-        "application/pdf": (plain, _written(plain), _written(plain, "x"), _written(plain, "")),
+        "application/pdf": (plain, _written(plain), _written(plain, "x"), _written(plain, ""), _columns()),
+        "text/csv": (b'name,oil\nzorble,"fish, cod"\nfentack;none\n',),
+        "application/x-ndjson": (
+            b'{"title": "Lamps", "text": "A lamp.", "by": {"name": ["Ann"]}}\n{"id": 1}\n',
+        ),
+        "text/x-rst": (RST.encode(),),
+        "text/x-python": (
+            Path(__file__).read_bytes()[:3000],
+            b'def burn(oil: str) -> bool:\n    """Burns."""\n',
+        ),
+        "text/x-source": (b"/** Burns the oil of a lamp. */\nfn burn(oil: &str) {}\n",),
+        "message/rfc822": (MAIL,),
+        DOCX: (
+            word := docx(word_paragraph("A lamp burns oil.", "Heading1") + word_table(CELLS)),
+            stored(word),
+        ),
+        PPTX: (slides := pptx([("Lamps", ["A lamp burns oil."])]), stored(slides)),
+        XLSX: (sheets := xlsx({"Lamps": CELLS}), stored(sheets)),
+        EPUB: (book := epub("Lamps", "en", ["<h1>One</h1><p>A lamp burns oil.</p>"]), stored(book)),
+        "application/rtf": (rb"{\rtf1\ansi{\fonttbl{\f0 Arial;}}\f0 A lamp \b burns\b0 oil.\par}",),
     }
+
+
+CELLS = [["Device", "Load"], ["Quorbin", "40 kg"]]
+
+
+def _columns() -> bytes:
+    lines = [
+        (x, 720.0 - 14 * n, f"A lamp of kind {n} is a thing that") for n in range(4) for x in (72.0, 320.0)
+    ]
+    return paged_pdf([lines, lines])
 
 
 def _written(document: bytes, password: str | None = None) -> bytes:
@@ -116,7 +171,7 @@ def test_a_mutated_document_gives_text_or_a_reason(kind: str) -> None:
     @given(documents(kind))
     def read(data: bytes) -> None:
         try:
-            text = text_of(RawDocument(source="doc", data=data, media_type=kind))
+            text = text_of(RawDocument(source="doc.rs", data=data, media_type=kind))
         except IngestError as error:
             event(f"refused: {str(error)[:40]}")
             return

@@ -1,0 +1,188 @@
+"""`nightschool ingest` reads what it can, names what it cannot, and follows folders."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.support.commands import NIGHTSCHOOL, run, stub
+
+
+class Library:
+    """A service that keeps the bytes of documents."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, bytes] = {}
+        self.types: list[str] = []
+
+    async def add(self, request: Request) -> Response:
+        source, data = request.query_params["source"], await request.body()
+        self.types.append(request.headers["content-type"])
+        if b"refuse" in data:
+            return JSONResponse({"error": {"message": f"{source}: refused"}}, 422)
+        before = self.documents.get(source)
+        if "dry_run" not in request.query_params:
+            self.documents[source] = data
+        new = before != data
+        counts = {
+            "documents": int(new),
+            "changed": int(new and before is not None),
+            "unchanged": int(not new),
+        }
+        notes = [[source, "in another language"]] if b"Lampe" in data else []
+        return JSONResponse({**counts, "passages": int(new), "facts": 0, "failed": [], "notes": notes})
+
+    async def listing(self, _: Request) -> Response:
+        return JSONResponse({"domain": None, "sources": sorted(self.documents)})
+
+    async def remove(self, request: Request) -> Response:
+        known = self.documents.pop(request.query_params["source"], None)
+        return JSONResponse({"passages": int(known is not None), "facts": 0})
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture
+def port(library: Library) -> Iterator[int]:
+    path = "/v1/documents"
+    routes = [
+        Route(path, library.add, methods=["POST"]),
+        Route(path, library.listing, methods=["GET"]),
+        Route(path, library.remove, methods=["DELETE"]),
+    ]
+    with stub(routes) as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "notes"
+    (made / "deep").mkdir(parents=True)
+    (made / "a.md").write_text("A lamp burns.")
+    (made / "deep" / "b.csv").write_text("name,oil\nzorble,fish\n")
+    (made / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    (made / "empty.md").write_text("")
+    (made / "README").write_text("No extension.")
+    return made
+
+
+def test_every_file_is_read_or_named_with_the_reason(folder: Path, library: Library, port: int) -> None:
+    said = run("ingest", str(folder), port=port)
+    assert said.returncode == 0, said.stderr
+    assert sorted(library.documents) == ["notes/README", "notes/a.md", "notes/deep/b.csv"]
+    assert "picture.png: .png is not supported" in said.stdout
+    assert "empty.md: empty" in said.stdout
+    assert "Documents: 3 new, 2 skipped; 3 passages" in said.stdout
+    assert "text/csv" in library.types
+
+
+def test_a_second_reading_counts_changes_and_names_what_is_gone(
+    folder: Path, library: Library, port: int
+) -> None:
+    run("ingest", str(folder), port=port)
+    (folder / "a.md").write_text("A lamp burns oil.")
+    (folder / "README").unlink()
+    said = run("ingest", str(folder), port=port)
+    assert "1 changed, 1 unchanged, 1 gone" in said.stdout
+    assert "notes/README: no more in the folder; --prune removes it" in said.stdout
+    assert "notes/README" in library.documents
+    assert "1 removed" in run("ingest", str(folder), "--prune", port=port).stdout
+    assert "notes/README" not in library.documents
+
+
+def test_a_dry_run_stores_and_removes_nothing(folder: Path, library: Library, port: int) -> None:
+    library.documents["notes/old.md"] = b"x"
+    said = run("ingest", str(folder), "--dry-run", "--prune", port=port)
+    assert "Would be: 3 new, 1 gone" in said.stdout
+    assert list(library.documents) == ["notes/old.md"]
+
+
+def test_a_file_whose_name_is_not_utf_8_is_named_and_the_rest_is_read(
+    folder: Path, library: Library, port: int
+) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("A lamp.")
+    said = run("ingest", str(folder), port=port)
+    assert said.returncode == 2
+    assert "its name is not UTF-8: rename the file" in said.stdout
+    assert "notes/a.md" in library.documents
+
+
+def test_a_document_that_the_service_refuses_ends_with_2_and_stops_no_other(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "a.md").write_text("refuse me")
+    said = run("ingest", str(folder), port=port)
+    assert said.returncode == 2
+    assert "notes/a.md: refused" in said.stdout
+    assert "1 failed" in said.stdout
+    assert len(library.documents) == 2
+
+
+def test_notes_of_the_service_are_shown(folder: Path, port: int) -> None:
+    (folder / "a.md").write_text("Eine Lampe.")
+    assert "in another language" in run("ingest", str(folder), port=port).stdout
+
+
+def test_documents_are_removed_by_name(folder: Path, library: Library, port: int) -> None:
+    run("ingest", str(folder), port=port)
+    said = run("ingest", "--remove", "notes/a.md", port=port)
+    assert (said.returncode, "notes/a.md: removed (1 passages" in said.stdout) == (0, True)
+    assert "notes/a.md" not in library.documents
+    missing = run("ingest", "--remove", "notes/a.md", port=port)
+    assert (missing.returncode, "not stored in the domain general" in missing.stdout) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "options", [("--remove", "--watch"), ("--remove", "--prune"), ("--dry-run", "--watch")]
+)
+def test_options_that_contradict_each_other_are_refused(options: tuple[str, ...], port: int) -> None:
+    assert run("ingest", "x.md", *options, port=port).returncode == 2
+
+
+@pytest.mark.slow
+def test_watching_follows_changes_until_ctrl_c(folder: Path, library: Library, port: int) -> None:
+    variables = {
+        **os.environ,
+        "NIGHTSCHOOL_API_PORT": str(port),
+        "NIGHTSCHOOL_HOME": str(folder.parent / "home"),
+    }
+    command = [NIGHTSCHOOL, "ingest", str(folder), "--watch"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+    ) as watcher:
+        assert watcher.stdout is not None
+        lines = iter(watcher.stdout.readline, "")
+        assert any("Watching" in line for line in lines)
+        time.sleep(1)
+        (folder / "new.md").write_text("A new lamp.")
+        (folder / ".hidden.md").write_text("Hidden.")
+        assert until(lambda: "notes/new.md" in library.documents)
+        (folder / "a.md").write_text("A lamp burns oil.")
+        assert until(lambda: library.documents["notes/a.md"] == b"A lamp burns oil.")
+        (folder / "deep" / "b.csv").unlink()
+        assert until(lambda: "notes/deep/b.csv" not in library.documents)
+        (folder / "new.md").rename(folder / "renamed.md")
+        assert until(
+            lambda: "notes/renamed.md" in library.documents and "notes/new.md" not in library.documents
+        )
+        watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(30) == 0
+    assert "notes/.hidden.md" not in library.documents
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Whether it holds within half a minute."""
+    deadline = time.monotonic() + 30
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return holds()

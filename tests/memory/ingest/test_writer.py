@@ -1,0 +1,118 @@
+"""Documents that wait together are committed together, each whole or not at all."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from memory.embedding.embedder import HashingEmbedder
+from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.errors import StoreUnavailable
+from memory.ingest.documents import RawDocument
+from memory.ingest.pipeline import read
+from memory.ingest.writer import Contents, DocumentWriter, IngestReport, Place
+from memory.records.access import EVERYTHING
+from memory.records.knowledge import Passage
+from memory.semantic.volatile import VolatileSemanticMemory
+
+
+class CountingEpisodicMemory(VolatileEpisodicMemory):
+    """Counts commits, and fails for passages of the source `bad`."""
+
+    commits = 0
+    bad = ""
+
+    async def add(self, passages: Sequence[Passage]) -> int:
+        self.commits += 1
+        await asyncio.sleep(0)
+        if any(each.source == self.bad for each in passages):
+            raise StoreUnavailable("the disk is full")
+        return await super().add(passages)
+
+
+@pytest.fixture
+def episodic() -> CountingEpisodicMemory:
+    return CountingEpisodicMemory(HashingEmbedder())
+
+
+@pytest.fixture
+def semantic() -> VolatileSemanticMemory:
+    return VolatileSemanticMemory()
+
+
+@pytest.fixture
+def writer(episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory) -> DocumentWriter:
+    return DocumentWriter(episodic, semantic)
+
+
+def contents(source: str, text: str, owner: str | None = None) -> tuple[Place, Contents]:
+    document = RawDocument(source=source, data=f"# T\n\n{text}\n".encode(), media_type="text/markdown")
+    return Place(source, "lamps", owner), read(document, "lamps", owner)
+
+
+async def test_documents_that_wait_together_are_one_commit(
+    writer: DocumentWriter, episodic: CountingEpisodicMemory
+) -> None:
+    reports = await asyncio.gather(
+        *(writer.store(*contents(f"{n}.md", f"A lamp of kind {n} burns.")) for n in range(10))
+    )
+    assert sum(report.documents for report in reports) == 10
+    assert episodic.commits == 1
+    assert len(await episodic.documents(access=EVERYTHING)) == 10
+
+
+async def test_versions_of_one_document_are_stored_in_order(
+    writer: DocumentWriter, episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory
+) -> None:
+    texts = ["A zorble is a lamp.", "A zorble is a boat.", "A zorble is a boat."]
+    reports = await asyncio.gather(*(writer.store(*contents("a.md", text)) for text in texts))
+    assert [(r.documents, r.changed, r.unchanged) for r in reports] == [(1, 0, 0), (1, 1, 0), (0, 0, 1)]
+    assert [f.object for f in await semantic.about(["zorble"], access=EVERYTHING)] == ["a boat"]
+
+
+async def test_one_document_that_cannot_be_stored_stops_no_other(
+    writer: DocumentWriter, episodic: CountingEpisodicMemory
+) -> None:
+    episodic.bad = "1.md"
+    results = await asyncio.gather(
+        *(writer.store(*contents(f"{n}.md", "A lamp burns.")) for n in range(3)), return_exceptions=True
+    )
+    assert [isinstance(each, IngestReport) for each in results] == [True, False, True]
+    assert isinstance(results[1], StoreUnavailable)
+    assert [each.source for each in await episodic.documents(access=EVERYTHING)] == ["0.md", "2.md"]
+
+
+async def test_a_client_that_goes_away_stops_no_other(
+    writer: DocumentWriter, episodic: CountingEpisodicMemory
+) -> None:
+    tasks = [asyncio.create_task(writer.store(*contents(f"{n}.md", "A lamp burns."))) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    assert [(await task).documents for task in tasks[1:]] == [1, 1]
+
+
+async def test_comparing_says_what_storing_would_and_stores_nothing(
+    writer: DocumentWriter, episodic: CountingEpisodicMemory
+) -> None:
+    place, first = contents("a.md", "A zorble is a lamp.")
+    assert (await writer.compare(place, first)).documents == 1
+    assert await episodic.documents(access=EVERYTHING) == ()
+    stored = await writer.store(place, first)
+    assert (stored.documents, stored.changed) == (1, 0)
+    assert (await writer.compare(place, first)).unchanged == 1
+    assert (await writer.compare(*contents("a.md", "A zorble is a boat."))).changed == 1
+
+
+async def test_a_removed_document_is_in_neither_store(
+    writer: DocumentWriter, episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory
+) -> None:
+    mine, hers = contents("a.md", "A zorble is a lamp."), contents("a.md", "A zorble is a boat.", "ann")
+    await writer.store(*mine)
+    await writer.store(*hers)
+    removed = await writer.remove(mine[0])
+    assert (removed.passages, removed.facts) == (1, 1)
+    for by in ("vector", "text"):
+        hits = await episodic.search("zorble", by=by, limit=5, access=EVERYTHING)
+        assert [hit.passage.owner for hit in hits] == ["ann"]
+    assert [f.owner for f in await semantic.about(["zorble"], access=EVERYTHING)] == ["ann"]
+    assert (await writer.remove(mine[0])).passages == 0
