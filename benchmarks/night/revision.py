@@ -19,6 +19,7 @@ from benchmarks.night.results import PartResult
 from benchmarks.night.scorer import SERVED, Scored, score_all
 from memory.database.database import open_database
 from memory.feedback.feedback import FeedbackStore
+from memory.records.access import EVERYTHING
 from memory.records.base import Record
 from memory.records.nights import RevisionStatus
 from memory.results import Table, rows
@@ -103,7 +104,7 @@ async def _with_strategy(
     lines: Lines[Revised],
 ) -> None:
     scorer = standard_scorer(bench.embedder, bench.card.declines)
-    stores = {"episodic": library.episodic, "semantic": library.semantic}
+    stores = {"episodic": library.episodic, "semantic": library.semantic, "access": EVERYTHING}
     deps = RevisionDeps(
         ask=library.ask,
         score=rescoring(scorer, feedback=feedback, **stores),  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from agent.nights.revision.revise import RevisionDeps
 from agent.nights.revision.task import RevisionTask
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.records.access import EVERYTHING
 from memory.records.interactions import Interaction, LoggedMessage
 from memory.records.knowledge import Evidence, Findings
 from memory.records.nights import AnswerScore
@@ -106,6 +107,7 @@ async def deps(ask: AskModel, *texts: str, **parts: Any) -> RevisionDeps:
     defaults: dict[str, Any] = {
         "score": graded("40 kilograms"),
         "semantic": VolatileSemanticMemory(),
+        "access": EVERYTHING,
         "embedder": EMBEDDER,
         "card": card(),
         "lessons": Lessons(EMBEDDER),

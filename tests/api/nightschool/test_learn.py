@@ -60,9 +60,10 @@ async def test_events_tell_the_progress_and_can_be_taken_up_again(learning: http
 
 
 @pytest.mark.parametrize("last", ["-1", "x", "9" * 400, "1.5", "٣"])
-async def test_a_malformed_last_event_id_is_refused(client: httpx.AsyncClient, last: str) -> None:
+async def test_a_malformed_last_event_id_is_refused(learning: httpx.AsyncClient, last: str) -> None:
+    run_id = await started(learning, topic="Rust ownership")
     headers = [(b"last-event-id", last.encode())]
-    assert (await client.get("/v1/learn/any/events", headers=headers)).status_code == 400
+    assert (await learning.get(f"/v1/learn/{run_id}/events", headers=headers)).status_code == 400
 
 
 async def test_a_run_waits_for_a_persons_word(learning: httpx.AsyncClient) -> None:

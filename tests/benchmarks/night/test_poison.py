@@ -18,6 +18,7 @@ from benchmarks.night.poison import (
 from benchmarks.night.service import NightService, open_night_service
 from benchmarks.night.support_questions import CLAIMS, falsehoods
 from memory.ingest.pipeline import ingest
+from memory.records.access import EVERYTHING
 from memory.records.nights import ArchivedAnswer
 from tests.support.night_bench import night_bench, write_night_data
 from tests.support.nights import CITATION, golden

@@ -24,6 +24,7 @@ async def found(query: str, **how: object) -> Findings:
         await ingest(
             [document(text, source)], domain=source.removesuffix(".md"), episodic=episodic, semantic=semantic
         )
+    how = {"access": EVERYTHING, **how}
     return await retrieve(query, episodic=episodic, semantic=semantic, **how)  # type: ignore[arg-type]
 
 
