@@ -313,6 +313,11 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the training queue: a SQLite file, or the PostgreSQL database."""
         return self._sqlite_or_postgres(f"{SHARED}/training.db")
 
+    @property
+    def database_urls(self) -> tuple[str, ...]:
+        """SQLAlchemy URLs of all databases; on PostgreSQL they are one."""
+        return (self.relational_url, self.checkpoints_url, self.store_url, self.runs_url, self.training_url)
+
     def _sqlite_or_postgres(self, file: str) -> str:
         return (
             f"sqlite:///{self.path(file)}"

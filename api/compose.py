@@ -1,11 +1,10 @@
 """Composition of the api: opens the engine, stores and run server by the settings, and closes them."""
 
 import asyncio
-import fcntl
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -65,6 +64,7 @@ from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.feedback.secrets import PRIVACY, PSEUDONYMS, get_secret
+from memory.file_locks import file_lock
 from memory.ingest.pipeline import ReadDocument
 from memory.ingest.readers import DocumentReaders
 from memory.ingest.writer import DocumentWriter
@@ -143,7 +143,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
     settings.home.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         if make_url(settings.runs_url).get_backend_name() == "sqlite":
-            stack.enter_context(_process_lock(settings.path("api.lock")))
+            stack.enter_context(_only_api(settings.path("api.lock")))
         engine = await _engine(settings, model, stack)
         database = await open_database(settings.relational_url)
         stack.push_async_callback(database.aclose)
@@ -263,18 +263,13 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         )
 
 
-@contextmanager
-def _process_lock(path: Path) -> Iterator[None]:
-    """A file lock that keeps a second api from the same SQLite files. Raises StoreUnavailable."""
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreUnavailable(
-                f"another api uses {path.parent.resolve()}: stop it, set another NIGHTSCHOOL_HOME, or share a"
-                " PostgreSQL database by NIGHTSCHOOL_DATABASE_URL"
-            ) from None
-        yield
+def _only_api(lock: Path) -> AbstractContextManager[None]:
+    """Keeps a second api from the same SQLite files. Raises StoreUnavailable."""
+    busy = StoreUnavailable(
+        f"another api uses {lock.parent.resolve()}: stop it, set another NIGHTSCHOOL_HOME, or share a"
+        " PostgreSQL database by NIGHTSCHOOL_DATABASE_URL"
+    )
+    return file_lock(lock, busy=busy)
 
 
 @dataclass(frozen=True)

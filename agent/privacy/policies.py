@@ -58,10 +58,8 @@ class Replacements:
                 return f"<{type}>"
             case "hash":
                 plain = "".join(value.split()).casefold()
-                secret = _derived(self._key, "hash")
-                return (
-                    f"<{type}:{hmac.digest(secret, f'{type}:{plain}'.encode(), hashlib.sha256).hex()[:12]}>"
-                )
+                digest = hmac.digest(_hash_key(self._key), f"{type}:{plain}".encode(), hashlib.sha256)
+                return f"<{type}:{digest.hex()[:12]}>"
             case "encrypt":
                 sealed = _cipher(self._key).encrypt(value.encode("utf-8", "surrogatepass"), [type.encode()])
                 return f"<{type}:enc:{urlsafe_b64encode(sealed).decode()}>"
@@ -92,8 +90,12 @@ def reveal(text: str, key: bytes) -> str:
 def _cipher(key: bytes):  # type: ignore[no-untyped-def]  # typed where it is imported, which takes 20 ms
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-    return AESSIV(_derived(key, "encrypt") + _derived(key, "authenticate"))
+    from memory.derived_keys import derived_key
+
+    return AESSIV(derived_key(key, "nightschool privacy encrypt", length=64))
 
 
-def _derived(key: bytes, purpose: str) -> bytes:
-    return hmac.digest(key, purpose.encode(), hashlib.sha256)
+def _hash_key(key: bytes) -> bytes:
+    from memory.derived_keys import derived_key
+
+    return derived_key(key, "nightschool privacy hash")

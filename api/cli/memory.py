@@ -26,16 +26,16 @@ def forget(
     as_json: AsJson = False,
 ) -> None:
     """Forget everything of one user, document or record, and say which adapters were taught from it."""
-    given = {name: value for name, value in (("user", user), ("source", source), ("id", id)) if value}
-    if len(given) != 1:
+    targets = {name: value for name, value in (("user", user), ("source", source), ("id", id)) if value}
+    if len(targets) != 1:
         stop("name one of --user, --source and --id", BAD_INPUT)
-    ((name, value),) = given.items()
+    ((name, value),) = targets.items()
     if not yes:
         if not sys.stdin.isatty():
             stop("this cannot be undone: confirm it with --yes", BAD_INPUT)
         typer.confirm(f"Forget {name} {value!r} for good?", abort=True, err=True)
     with service() as client:
-        erased = client.delete("/v1/memory", **given)
+        erased = client.delete("/v1/memory", **targets)
     if as_json:
         print_json([erased])
         return

@@ -26,13 +26,13 @@ async def forget(
     Takes seconds to minutes. Repeating it completes what was broken off. Keys of other scopes than admin
     forget only what belongs to their owner; documents need the scope learn.
     """
-    given = {kind: name for kind, name in (("user", user), ("source", source), ("id", id)) if name}
-    if len(given) != 1:
+    targets = {kind: name for kind, name in (("user", user), ("source", source), ("id", id)) if name}
+    if len(targets) != 1:
         raise ValueError("name one of user, source and id")
-    ((kind, name),) = given.items()
+    ((kind, name),) = targets.items()
     if kind == "source":
         caller.require("learn")
-    runtime, settings = service.runtime, service.settings
+    runtime = service.runtime
     units = (name, pseudonym(name, runtime.pseudonym_key))
     target = Target.model_validate(
         {
@@ -46,13 +46,7 @@ async def forget(
         runtime=runtime,
         executor=service.executor,
         items=service.items,
-        databases=(
-            settings.relational_url,
-            settings.checkpoints_url,
-            settings.store_url,
-            settings.runs_url,
-            settings.training_url,
-        ),
+        databases=service.settings.database_urls,
     )
     async with (
         service.document_writer.lock,

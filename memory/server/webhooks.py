@@ -10,15 +10,13 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 import httpx
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from memory.derived_keys import derived_key
 from memory.errors import WebhookFailed
 from memory.public_addresses import Resolve, addresses, is_public, request_to
 
 TIMEOUT_SECONDS = 15.0
 PREFIX = "whsec_"
-KEY_BYTES = 32
 
 
 class UnknownHost(ValueError):
@@ -78,8 +76,8 @@ class Webhooks:
         return PREFIX + base64.b64encode(self._key(owner)).decode()
 
     def _key(self, owner: str | None) -> bytes:
-        info = b"nightschool webhooks" if owner is None else b"nightschool webhooks of " + owner.encode()
-        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._secret)
+        purpose = "nightschool webhooks" if owner is None else f"nightschool webhooks of {owner}"
+        return derived_key(self._secret, purpose)
 
     async def send(self, url: str, message_id: str, body: str, address: str, *, owner: str | None) -> None:
         """Posts JSON text to the `address` returned by `check`, without resolving the host again.
