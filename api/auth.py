@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from api.callers import Caller, scope_of
 from api.compose import Service, ServiceDep
 from api.errors import Forbidden, Unauthorized
+from memory.database.database import RunRecord
 from memory.errors import UnknownThread
 from memory.records.access import Access
 from memory.server.keys import LOCAL_OPERATOR, Scope
@@ -87,11 +88,18 @@ async def _may_approve(service: Service, caller: Caller, request: Request) -> bo
     Raises UnknownRun.
     """
     reads_or_decides = request.method == "GET" or request.url.path.endswith("/approval")
-    if not (reads_or_decides and caller.allows("approve")):
+    if caller.owner is None or not (reads_or_decides and caller.allows("approve")):
         return False
     run = await service.runtime.database.run(request.path_params["run_id"])
-    access = await service.runtime.grants.access(caller.owner)
-    return run.domain is None or access.may_use(run.domain)
+    return may_see_run(run, await service.runtime.grants.access(caller.owner))
+
+
+def may_see_run(run: RunRecord, access: Access) -> bool:
+    """Whether a caller who approves may see a learn run of another owner.
+
+    A run that has found no domain may tell of any, so nobody sees it to whom one is hidden.
+    """
+    return not access.hidden if run.domain is None else access.may_use(run.domain)
 
 
 async def check_access(service: Service, caller: Caller, thread_id: str, *, must_exist: bool = False) -> None:

@@ -30,6 +30,7 @@ from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
 from graphs.turn_log import interaction_of, scrubbed
 from graphs.variants import or_control, prompt_of, route_turn
+from memory.errors import UnknownAdapter
 from memory.language.content_words import content_words, coverage
 from memory.records.interactions import Intent, Uncertainty
 from memory.records.knowledge import Findings
@@ -409,12 +410,15 @@ async def _ask(
     stop_when: Callable[[Sequence[Token]], bool] | None = None,
 ) -> Reply:
     """Asks the route's model, first with the variant's system prompt; without `sampling`, the caller's."""
+    route = state["route"]
+    if route.adapter is not None and not runtime.access.may_use(route.domain):  # a grant was removed since
+        raise UnknownAdapter(f"no adapter {route.adapter}: ask again without it")
     variant_prompt = prompt_of(state, runtime)
     if variant_prompt is not None:
         messages = [SystemMessage(variant_prompt), *messages]
     return await ask_model(
         prompt_messages(messages, runtime.card),
-        state["route"].adapter,
+        route.adapter,
         engine=runtime.engine,
         routes=runtime.routes,
         card=runtime.card,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from api.auth import AccessDep, CallerDep
+from api.auth import AccessDep, CallerDep, may_see_run
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from graphs.server.learn_runs import LearnStatus
@@ -86,7 +86,11 @@ async def runs(
     """All learn runs, newest first, without their reports; without the scope `approve` only the caller's."""
     owner = None if caller.allows("approve") else caller.owner
     records = await service.runtime.database.runs(owner=owner, limit=limit)
-    visible = [run for run in records if run.domain is None or access.may_use(run.domain)]
+    visible = [
+        run
+        for run in records
+        if may_see_run(run, access) or (run.domain is None and run.asked_by == caller.name)
+    ]
     return [run.model_copy(update={"report": None}) for run in visible]
 
 
@@ -131,7 +135,7 @@ async def decide(run_id: str, decision: Decision, service: ServiceDep, caller: C
     This needs the scope `approve`, and whoever asked for the run cannot approve it.
     """
     caller.require("approve")
-    await service.learn_runs.approve(run_id, Approval(by=caller.name, **decision.model_dump()))
+    await service.learn_runs.approve(run_id, Approval(by=caller.name, **dict(decision)))
     return run_accepted(run_id)
 
 

@@ -58,6 +58,9 @@ class Decision(Record):
 
     approved: bool
     reason: str = Field("", max_length=2000)
+    digests: tuple[Digest, ...] = Field((), max_length=100)
+    """Of the lessons that were shown, as the run `asks` about them. The decision is then refused if others
+    have taken their place; without them it is about those that the run shows now."""
 
 
 class LearnOptions(BaseModel):
@@ -195,12 +198,13 @@ class LearnSpec:
         decision: Decision = validated(Decision, value, "command.resume")
         if decision.approved:
             require_teachable(self._runtime.card)
-        return Approval(by=by, **decision.model_dump()).model_dump(mode="json")
+        return Approval(by=by, **dict(decision)).model_dump(mode="json")
 
     async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
         """See GraphSpec.record_answer: approves the lessons that the run shows, by their digests.
 
-        Raises OwnApproval for whoever asked for the run, or for a part of it.
+        Raises OwnApproval for whoever asked for the run, or for a part of it, and ValueError for a decision
+        on other lessons than these.
         """
         answers = [answer] if "approved" in answer else list(answer.values())
         decision = Approval.model_validate(answers[0])
@@ -208,6 +212,10 @@ class LearnSpec:
         if not snapshot.interrupts:
             return  # the run is refused when it begins
         run, digests = await self._runtime.database.run(thread_id), snapshot.interrupts[0].value["digests"]
+        if decision.digests and set(decision.digests) != set(digests):
+            raise ValueError(
+                "digests: the run asks about other lessons than these by now: look at them, and decide again"
+            )
         askers = await self._askers(thread_id)
         action: Action = "curriculum.approve" if decision.approved else "curriculum.decline"
         details = {"digests": digests, "reason": decision.reason}

@@ -13,6 +13,8 @@ class Approval(Record):
     approved: bool
     by: str
     reason: str = ""
+    digests: tuple[Digest, ...] = ()
+    """Of the lessons that were shown to them; empty if they did not say."""
 
 
 class Job(Record):

@@ -132,6 +132,52 @@ async def test_a_chat_key_forges_no_answer(serve: Serve, forged: dict[str, Any])
             assert (await client.post(f"/threads/{thread}/runs/wait", json=body)).status_code == 422
 
 
+async def test_a_removed_grant_ends_the_use_of_an_adapter_that_a_thread_was_routed_to(
+    serve: Serve, runtime: Runtime
+) -> None:
+    runtime.registry.promote(TRAINED.name)
+    await runtime.routes.refresh()
+    for owner in ("ada", "ben"):
+        await runtime.grants.add(owner, "rust")
+    headers = await key_maker(runtime)("ada", "chat")
+    async with serve(learning=True) as client:
+        client.headers.update(headers)
+        thread = (await client.post("/threads", json={})).json()["thread_id"]
+        path = f"/threads/{thread}/runs/wait"
+        asked = {"input": {"messages": "What is a borrow?", "model": "rust"}}
+        first = (await client.post(path, json={"assistant_id": "chat", **asked})).json()
+        assert first["route"]["adapter"] == TRAINED.name
+        await runtime.grants.remove("ada", "rust")
+        jump = {"goto": "answer", "update": {"messages": "What is a borrow?"}}
+        again = (await client.post(path, json={"assistant_id": "chat", "command": jump})).json()
+        assert again["__error__"]["error"] == "UnknownAdapter"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_jump_to_verification_takes_nothing_out_of_a_closed_domain(
+    serve: Serve, runtime: Runtime, whole: bool
+) -> None:
+    await runtime.grants.add("ada", "rust", write=True)
+    headers = await key_maker(runtime)("ada", "learn")
+    subject = {"topic": "Rust ownership"} if whole else {"question": "What is a move?"}
+    async with serve(learning=True) as client:
+        client.headers.update(headers)
+        inside = {"assistant_id": "learn", "input": subject, "interrupt_after": ["verify"]}
+        thread = (await client.post("/threads", json={})).json()["thread_id"]
+        written = {**inside, "interrupt_after": ["curriculum"]}
+        draft = (await client.post(f"/threads/{thread}/runs/wait", json=written)).json()["draft"]
+        assert draft["candidates"]
+        twin = (await client.post("/threads", json={})).json()["thread_id"]
+        begun = {**inside, "interrupt_after": ["explore"]}
+        await client.post(f"/threads/{twin}/runs/wait", json=begun)
+        jump = {"goto": "verify", "update": {"draft": draft}}
+        state = (
+            await client.post(f"/threads/{twin}/runs/wait", json={"assistant_id": "learn", "command": jump})
+        ).json()
+        assert state["outcome"]["status"] == "nothing_to_learn", state.get("outcome")
+        assert "curriculum" not in state
+
+
 async def test_no_client_changes_or_enters_a_night(serve: Serve) -> None:
     async with serve(learning=True) as client:
         body: dict[str, Any] = {"metadata": {"graph_id": "night"}}

@@ -77,7 +77,7 @@ async def test_approval_needs_its_scope_and_another_persons_key(
     assert (await supervised.post(path, json=YES, headers=bob)).status_code == 202
     report = (await ended(supervised, run))["report"]
     assert report["outcome"]["status"] == "learned"
-    assert report["approval"] == {"approved": True, "by": "bob", "reason": "I have read it"}
+    assert report["approval"] == YES | {"by": "bob", "digests": []}
     approval = await runtime.approvals.get(digest)
     assert approval is not None
     assert (approval.asked_by, approval.approved_by, approval.policy) == ("ada", "bob", "human")
@@ -124,6 +124,59 @@ async def test_a_fork_of_an_approved_run_is_approved_for_what_it_teaches_only(
     state = (await supervised.post(f"/threads/{twin}/runs/wait", json={"assistant_id": "learn"})).json()
     assert "__interrupt__" in state
     assert (await supervised.post(f"/v1/learn/{twin}/approval", json=YES)).status_code == 403
+
+
+async def test_a_run_that_found_a_closed_domain_is_shown_to_those_with_a_grant_alone(
+    supervised: httpx.AsyncClient, key: MakeKey, runtime: Runtime
+) -> None:
+    for owner, write in (("ada", True), ("cem", False)):
+        await runtime.grants.add(owner, "rust", write=write)
+    run = await waiting(supervised, key)
+    stranger, granted = await key("bob", "approve"), await key("cem", "approve")
+    for path in (f"/v1/learn/{run}", f"/v1/learn/{run}/events"):
+        assert (await supervised.get(path, headers=stranger)).status_code == 404
+        assert (await supervised.get(path, headers=granted)).status_code == 200
+    assert (await supervised.get("/v1/learn", headers=stranger)).json() == []
+    (listed,) = (await supervised.get("/v1/learn", headers=granted)).json()
+    assert (listed["id"], listed["domain"]) == (run, "rust")
+    path = f"/v1/learn/{run}/approval"
+    assert (await supervised.post(path, json=YES, headers=stranger)).status_code == 404
+    assert (await supervised.post(path, json=YES, headers=granted)).status_code == 202
+
+
+async def test_a_run_without_a_domain_is_not_shown_where_one_is_hidden(
+    supervised: httpx.AsyncClient, key: MakeKey, runtime: Runtime
+) -> None:
+    await runtime.database.start_run(
+        "r1", subject="x", whole=True, domain=None, gap_id=None, now=runtime.clock(), asked_by="ada"
+    )
+    bob = await key("bob", "approve")
+    assert (await supervised.get("/v1/learn/r1", headers=bob)).status_code == 200
+    await runtime.grants.add("ada", "law")
+    assert (await supervised.get("/v1/learn/r1", headers=bob)).status_code == 404
+    assert (await supervised.get("/v1/learn", headers=bob)).json() == []
+
+
+async def test_a_decision_on_lessons_that_were_exchanged_is_refused(
+    supervised: httpx.AsyncClient, key: MakeKey, runtime: Runtime
+) -> None:
+    run = await waiting(supervised, key)
+    bob = await key("bob", "approve")
+    shown = (await supervised.get(f"/v1/learn/{run}", headers=bob)).json()["asks"]["digests"]
+    narrower = {"values": {"bounds": {"facts": 2}}, "as_node": "critique"}
+    (await supervised.post(f"/threads/{run}/state", json=narrower)).raise_for_status()
+    await supervised.post(f"/threads/{run}/runs/wait", json={"assistant_id": "learn"})
+    now = (await supervised.get(f"/v1/learn/{run}", headers=bob)).json()["asks"]["digests"]
+    assert now != shown
+    path = f"/v1/learn/{run}/approval"
+    refused = await supervised.post(path, json=YES | {"digests": shown}, headers=bob)
+    assert (refused.status_code, "other lessons" in refused.text) == (400, True)
+    resume = {"assistant_id": "learn", "command": {"resume": YES | {"digests": shown}}}
+    root = await key("root", "admin")
+    assert (await supervised.post(f"/threads/{run}/runs", json=resume, headers=root)).status_code == 422
+    assert await runtime.approvals.get(now[0]) is None
+    assert (await supervised.post(path, json=YES | {"digests": now}, headers=bob)).status_code == 202
+    assert (await ended(supervised, run))["report"]["approval"]["digests"] == now
 
 
 async def test_the_local_operator_is_alone_and_approves_what_they_asked_for(
