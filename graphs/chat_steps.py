@@ -326,7 +326,7 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
 
 
 async def _look_up(question: str, runtime: Runtime) -> Findings:
-    """What the turn's caller may read about the question. It is never part of the state, which clients see."""
+    """What the turn's caller may read about the question. It never enters the state, which clients see."""
     return await look_up(
         question, episodic=runtime.episodic, semantic=runtime.semantic, access=runtime.access
     )

@@ -29,7 +29,7 @@ async def decide_revision(
     Raises UnknownRevision, DomainClosed, and ValueError for the approval of an answer that cites no source.
     """
     revision = await store.revision(id)
-    if not access.may_use(revision.domain):
+    if not (access.may_use(revision.domain) and access.may_quote(revision.citations)):
         raise UnknownRevision(f"no revision {id}: it is unknown, or its turn is no longer kept")
     access.require_write(revision.domain)
     if approve and not revision.citations:
@@ -58,7 +58,7 @@ async def decide_golden(
     Raises UnknownGolden, DomainClosed.
     """
     pair = await store.golden_pair(id)
-    if not access.may_use(pair.domain):
+    if not (access.may_use(pair.domain) and access.may_quote(pair.citations)):
         raise UnknownGolden(f"no golden pair {id}")
     access.require_write(pair.domain)
     decided = await _decide_golden(id, approve, by, store, archive, now)

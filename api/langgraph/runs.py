@@ -78,9 +78,14 @@ async def wait_stateless(body: RunBody, service: ServiceDep, caller: CallerDep) 
 
 @router.post("/runs/batch")
 async def batch(body: list[BatchedRun], service: ServiceDep, caller: CallerDep) -> list[Json]:
-    """Queues several runs. If one is rejected, those before it stay queued."""
+    """Queues several runs, each of which counts as a request.
+
+    If one is rejected, those before it stay queued.
+    """
     if not 0 < len(body) <= MAX_IN_BATCH:
         raise ValueError(f"a batch has 1 to {MAX_IN_BATCH} runs")
+    if len(body) > 1 and not caller.is_local:
+        await service.rate_limits.spend("requests", caller.name, len(body) - 1)
     return [run_reply(await service.run_service.start(caller, run, run.thread_id)) for run in body]
 
 

@@ -50,7 +50,7 @@ async def revisions(
     found = await service.runtime.nights.revisions(
         night_id=night_id, domain=domain, status=status, access=access, limit=limit
     )
-    return list(found)
+    return [each for each in found if access.may_quote(each.citations)]
 
 
 @router.post("/revisions/{revision_id}", responses=openai_errors(400, 403, 404, 422, 503))
@@ -88,9 +88,9 @@ async def golden(
         found = await store.golden(
             night_id=night_id, domain=domain, status=status, access=access, limit=limit
         )
-        return list(found)
+        return [each for each in found if access.may_quote(each.citations)]
     queued = await store.golden_queue(night_id=night_id, domain=domain, access=access, limit=limit)
-    return [pair for pair in queued if status is None or pair.status == status]
+    return [pair for pair in queued if status in (None, pair.status) and access.may_quote(pair.citations)]
 
 
 @router.post("/golden/{pair_id}", responses=openai_errors(403, 404, 422, 503))

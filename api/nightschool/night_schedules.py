@@ -53,7 +53,10 @@ class Schedule(ScheduleRequest):
 async def schedule(
     request: ScheduleRequest, service: ServiceDep, caller: CallerDep, access: AccessDep
 ) -> Schedule:
-    """Starts a night of the domain every day at this time, in place of the domain's earlier schedule."""
+    """Starts a night of the domain every day at this time, in place of the domain's earlier schedule.
+
+    The nights have the rights of the key that schedules them, and end with it.
+    """
     access.require_write(request.domain)
     strategies_named(request.options.strategies, service.runtime.card)  # raises ValueError for unknown ones
     hour, minute = (int(part) for part in request.at.split(":"))
@@ -65,15 +68,18 @@ async def schedule(
         on_run_completed="keep",  # the thread of a night can be inspected and resumed
         metadata=MARK,
         payload={"input": {"domain": request.domain, "options": options}},
+        key_id=caller.key_id,
     )
     earlier = [cron for cron in await _crons(service) if _domain(cron) == request.domain]
-    if earlier:
-        cron = await service.crons.update(earlier[0].cron_id, spec.model_dump(mode="json"))
+    own = next((cron for cron in earlier if cron.owner == caller.owner), None)
+    if own is not None:
+        cron = await service.crons.update(own.cron_id, spec.model_dump(mode="json"))
     else:
         cron = await service.crons.create(spec, caller.owner)
     await service.executor.jobs.schedule(cron.cron_id, cron.schedule, cron.timezone)
-    for surplus in earlier[1:]:  # two requests at once made two
-        await _delete(surplus, service)
+    for other in earlier:  # of other owners, whose rights it must not have; or two requests at once made two
+        if other.cron_id != cron.cron_id:
+            await _delete(other, service)
     return _reply(cron, service)
 
 

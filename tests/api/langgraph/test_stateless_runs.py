@@ -7,6 +7,7 @@ import pytest
 
 from graphs.server import executor as executing
 from memory.server.keys import ApiKeys, Scope
+from tests.api.conftest import Serve
 
 LEMUR = {"messages": [{"role": "user", "content": "What is a lemur?"}]}
 
@@ -44,3 +45,13 @@ async def test_an_owner_with_many_unfinished_learn_runs_starts_no_more(
     assert "wait for one, or cancel one" in refused.text
     (run,) = await cast(Any, learning)._transport.app.state.service.runtime.database.runs()
     assert run.status == "stopped", "no run stays that nothing works on"
+
+
+async def test_each_run_of_a_batch_counts_as_a_request(serve: Serve) -> None:
+    async with serve(learning=True, rate_requests=3) as client:
+        ann = await key(client, "ann")
+        batch = [{"assistant_id": "chat", "input": LEMUR}] * 4
+        refused = await client.post("/runs/batch", json=batch, headers=ann)
+        assert (refused.status_code, "requests a minute" in refused.text) == (429, True)
+        assert (await client.post("/runs/batch", json=batch[:2], headers=ann)).status_code == 200
+        assert (await client.get("/v1/models", headers=ann)).status_code == 429

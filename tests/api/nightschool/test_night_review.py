@@ -7,6 +7,7 @@ import pytest
 
 from graphs.state import Runtime
 from memory.records.access import EVERYTHING
+from memory.records.knowledge import Citation
 from memory.records.nights import ArchivedAnswer
 from memory.server.keys import ApiKeys
 from tests.api.conftest import Serve
@@ -151,3 +152,21 @@ async def test_a_key_for_approving_is_needed_and_is_who_decided(
     assert code(refused) == (403, "insufficient_scope")
     reply = await client.post("/v1/golden/g1", json=body, headers={"x-api-key": approves})
     assert reply.json()["decided_by"] == "ada"
+
+
+async def test_what_quotes_a_domain_that_was_closed_since_is_shown_to_those_with_a_grant_alone(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    cited = (Citation(source="law.md", title="Law", start=0, end=3, quote="abc", domain="law"),)
+    await runtime.nights.save_revision(revision(citations=cited))
+    await runtime.nights.save_golden([golden("g1", citations=cited, status="waiting")])
+    paths = ("/v1/revisions", "/v1/golden", "/v1/golden?queue=true")
+    keys = ApiKeys(runtime.database)
+    ann, ben = [{"x-api-key": (await keys.create(owner, "approve"))[1]} for owner in ("ann", "ben")]
+    assert [len((await client.get(path, headers=ben)).json()) for path in paths] == [1, 1, 1]
+    await runtime.grants.add("ann", "law")
+    assert [len((await client.get(path, headers=ann)).json()) for path in paths] == [1, 1, 1]
+    assert [(await client.get(path, headers=ben)).json() for path in paths] == [[], [], []]
+    for path in ("/v1/revisions/r1", "/v1/golden/g1"):
+        assert (await client.post(path, json={"approve": False}, headers=ben)).status_code == 404
+        assert (await client.post(path, json={"approve": False}, headers=ann)).status_code == 200

@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from graphs.state import Runtime
+from memory.server.crons import Crons
+from memory.server.keys import ApiKeys
 from tests.api.conftest import Serve
 
 PATH = "/v1/nights/schedule"
@@ -83,3 +85,15 @@ async def test_other_crons_are_no_schedules(client: httpx.AsyncClient) -> None:
 async def test_bad_schedules_are_refused(client: httpx.AsyncClient, wrong: dict[str, Any]) -> None:
     assert (await client.put(PATH, json={"domain": "rust", **wrong})).status_code == 422
     assert (await client.get(PATH)).json() == []
+
+
+async def test_a_schedule_has_the_rights_of_the_key_that_made_or_replaced_it(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    keys = ApiKeys(runtime.database)
+    for owner, scope in (("root", "admin"), ("ben", "learn"), ("ada", "learn"), ("ada", "learn")):
+        key, text = await keys.create(owner, scope)  # type: ignore[arg-type]
+        reply = await client.put(PATH, json={"domain": "rust"}, headers={"x-api-key": text})
+        reply.raise_for_status()
+        (cron,) = await Crons(runtime.database).search(owner=None)
+        assert (cron.owner, cron.key_id) == (None if scope == "admin" else owner, key.id)
