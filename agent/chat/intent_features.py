@@ -141,6 +141,3 @@ def _is_form_of(word: str, known: frozenset[str]) -> bool:
 @cache
 def _bare(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
-
-
-FEATURE_COUNT = len(surface_features(""))

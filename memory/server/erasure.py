@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Table, delete, or_, select, update
+from sqlalchemy import ColumnElement, Table, delete, or_, select, update
 
 from memory.database.database import Database
 from memory.database.tables import (
@@ -158,11 +158,11 @@ class ErasableRows:
         self, target: Target, gap_ids: Collection[str], thread_ids: Collection[str]
     ) -> set[str]:
         """Learn runs of these gaps and threads, and those that the user asked for."""
-        wanted = [RUNS.c.gap_id.in_(gap_ids), RUNS.c.id.in_(thread_ids)]
+        conditions: list[ColumnElement[bool]] = [RUNS.c.gap_id.in_(gap_ids), RUNS.c.id.in_(thread_ids)]
         if target.kind == "user" and target.owner in (None, target.value):
-            wanted.append(RUNS.c.asked_by == target.value)
+            conditions.append(RUNS.c.asked_by == target.value)
         async with self._database.begin() as connection:
-            return set((await connection.execute(select(RUNS.c.id).where(or_(*wanted)))).scalars())
+            return set((await connection.execute(select(RUNS.c.id).where(or_(*conditions)))).scalars())
 
     async def lessons_of_gaps(self, gap_ids: Collection[str]) -> frozenset[Digest]:
         """Digests of the lessons that learn runs made of these gaps."""
