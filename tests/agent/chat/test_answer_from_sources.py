@@ -301,3 +301,17 @@ async def test_a_question_is_answered_from_the_example_library() -> None:
     answer = await answered("What is a dangling reference?", "I do not know.", RUST)
     assert answer is not None
     assert "dangling reference" in answer.text.lower()
+
+
+CHINESE = "\u4f50\u5e03\u5c14\u706f\u662f\u4e00\u79cd\u71c3\u70e7\u9c7c\u6cb9\u7684\u706f\u3002"
+"""A zuobuer lamp is a lamp that burns fish oil."""
+
+
+@pytest.mark.parametrize("reply", [CHINESE, "I do not know."])
+async def test_a_question_in_a_script_without_spaces_is_answered_from_its_source(reply: str) -> None:
+    question = "\u4f50\u5e03\u5c14\u706f\u662f\u4ec0\u4e48\uff1f"  # What is a zuobuer lamp?
+    above_the_door = "\u4f50\u5e03\u5c14\u706f\u6302\u5728\u95e8\u4e0a\u3002"
+    answer = await answered(question, reply, f"# \u706f\u5177\n\n{CHINESE}{above_the_door}\n", LAMPS)
+    assert answer is not None
+    assert CHINESE in answer.text
+    assert answer.citations[0].quote == CHINESE
