@@ -49,7 +49,7 @@ from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
 from memory.records.interactions import AnswerGate
 from memory.records.knowledge import Passage
-from memory.records.runs import Job
+from memory.records.runs import Job, JobKind
 from memory.semantic.volatile import VolatileSemanticMemory
 from memory.server.approvals import Approvals
 from memory.server.grants import Grants
@@ -115,6 +115,14 @@ class InlineTrainer:
     async def preference_digests(self) -> tuple[Digest, ...]:
         """See Outbox.preference_digests."""
         return await asyncio.to_thread(outbox.preference_digests, self.context.home / "outbox")
+
+    async def digests(self) -> tuple[tuple[JobKind, Digest], ...]:
+        """See Outbox.digests."""
+        return await asyncio.to_thread(outbox.digests, self.context.home / "outbox")
+
+    async def delete(self, digest: Digest) -> None:
+        """See Outbox.delete."""
+        await asyncio.to_thread(outbox.delete, self.context.home / "outbox", digest)
 
     async def progress(self, digest: Digest) -> Progress:
         """See Outbox.progress."""

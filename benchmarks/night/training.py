@@ -13,7 +13,7 @@ from memory.outbox.base import Progress, TrainingResult, job_of
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
-from memory.records.runs import Job
+from memory.records.runs import Job, JobKind
 
 
 class InlineOutbox:
@@ -45,6 +45,14 @@ class InlineOutbox:
     async def preference_digests(self) -> tuple[Digest, ...]:
         """See Outbox.preference_digests."""
         return await asyncio.to_thread(outbox.preference_digests, self._folder)
+
+    async def digests(self) -> tuple[tuple[JobKind, Digest], ...]:
+        """See Outbox.digests."""
+        return await asyncio.to_thread(outbox.digests, self._folder)
+
+    async def delete(self, digest: Digest) -> None:
+        """See Outbox.delete."""
+        await asyncio.to_thread(outbox.delete, self._folder, digest)
 
     async def progress(self, digest: Digest) -> Progress:
         """See Outbox.progress."""
