@@ -311,7 +311,7 @@ async def open_server(
         cron_runs = CronRuns(run_service, crons, ApiKeys(runtime.database))
         return run_service.send_webhook, cron_runs.fire
 
-    tasks = {"expired threads": threads.expire} | periodic_tasks
+    tasks: Mapping[str, PeriodicTask] = {"expired threads": threads.expire, **periodic_tasks}
     async with open_executor(runtime, saver, graph_specs, url, tasks, make_senders) as executor:
         learn_runs = LearnRuns(runtime, executor)
         await learn_runs.end_lost()

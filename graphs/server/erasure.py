@@ -163,7 +163,9 @@ class Erasure:
         found = []
         for domain in registry.live_names():
             adapter = registry.live(domain)
-            for digest in () if adapter is None else (*adapter.learned, *adapter.preferences):
+            if adapter is None:  # rolled back meanwhile
+                continue
+            for digest in (*adapter.learned, *adapter.preferences):
                 if registry.quarantined(digest) != REASON or (digests is not None and digest not in digests):
                     continue
                 lesson = digest in adapter.learned
@@ -191,9 +193,9 @@ class Erasure:
             named = target.kind == "source" and each.source == target.value
             theirs = target.kind == "user" and each.owner == target.value
             if (named or theirs) and target.owner in (None, each.owner):
-                place = {"source": each.source, "domain": each.domain, "owner": each.owner}
-                facts += await self.runtime.semantic.remove(**place)
-                passages += await self.runtime.episodic.remove(**place)
+                domain, owner = each.domain, each.owner
+                facts += await self.runtime.semantic.remove(each.source, domain=domain, owner=owner)
+                passages += await self.runtime.episodic.remove(each.source, domain=domain, owner=owner)
         return passages, facts
 
     async def _forget_threads(self, thread_ids: Collection[str]) -> int:
