@@ -137,7 +137,9 @@ class LearnSpec:
         """
         subject = request.topic or request.question or ""
         if request.gap_id is not None:
-            subject = (await self._runtime.database.gap(request.gap_id, access=access)).question
+            gap = await self._runtime.database.gap(request.gap_id, access=access)
+            access.require_write(gap.domain)  # the run changes the gap
+            subject = gap.question
         subject, *questions = await scrubbed([subject, *request.questions], self._runtime.scrubber)
         if request.domain is not None:
             access.require_write(request.domain)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from graphs.state import Runtime
+from memory.records.access import EVERYTHING
 from memory.records.interactions import Gap
 from memory.server.keys import ApiKeys, Scope
 from tests.api.conftest import Serve, asking
@@ -191,6 +192,21 @@ async def test_a_shared_gap_is_not_merged_into_ones_own(client: Client, key: Key
     )
     refused = await client.post(f"/v1/gaps/{shared.id}/merge", json={"into": mine}, headers=ann)
     assert refused.status_code == 403
+
+
+async def test_a_gap_of_a_closed_domain_is_learned_only_with_a_grant_to_write(
+    client: Client, key: Key, runtime: Runtime
+) -> None:
+    gap = Gap(
+        id="g", question="What is a move?", domain="rust", keywords=(), uncertainty=None,
+        opened_at=runtime.clock(),
+    )  # fmt: skip
+    await runtime.database.open_gap(gap)
+    await runtime.grants.add("ann", "rust")
+    ann = await key("ann", "learn")
+    assert (await client.get("/v1/gaps/g", headers=ann)).status_code == 200
+    assert (await client.post("/v1/learn", json={"gap_id": "g"}, headers=ann)).status_code == 403
+    assert (await runtime.database.gap("g", access=EVERYTHING)).status == "open"
 
 
 @pytest.mark.parametrize("path", ["/v1/learn", "run", "/v1/nights", "/v1/nights/schedule"])
