@@ -76,11 +76,14 @@ def _detected(source: Source) -> Decoded:
 
 def _codec(charset: str) -> str:
     """Python's name of a declared charset; empty if there is none."""
+    charset = charset.strip("\"' ")
     try:
-        b"".decode(charset.strip("\"' "))  # refuses Python's codecs of bytes, such as zlib
-        name = codecs.lookup(charset.strip("\"' ")).name
+        b"a".decode(charset)  # refuses Python's codecs of bytes, such as zlib
+    except UnicodeError:
+        pass  # it is an encoding, in which this is no letter
     except (LookupError, ValueError):
         return ""
+    name = codecs.lookup(charset).name
     return "" if name in _NO_CHARSETS else _SUPERSETS.get(name, name)
 
 
