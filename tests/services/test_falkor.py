@@ -67,7 +67,7 @@ async def test_two_clients_that_add_the_same_facts_leave_one_of_each(tmp_path: P
     async with running(folder):
         clients = [await FalkorSemanticMemory.open(str(socket_path(folder))) for _ in range(3)]
         await asyncio.gather(*(client.add(facts) for client in clients))
-        found = await clients[0].about(["a thing"], limit=1000)
+        found = await clients[0].about(["a thing"], access=EVERYTHING, limit=1000)
         assert len(found) == len({f.id for f in found}) == 200
         assert await clients[1].remove("a.md", domain="rust") == 200
         for client in clients:
