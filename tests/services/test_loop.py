@@ -16,9 +16,9 @@ DOMAIN = "rust-ownership"
 ASKED = "What is a dangling reference?"
 OWNERSHIP = (ROOT / "examples" / "library" / DOMAIN / "ownership.md").read_text().split("## Lifetimes")[0]
 """Part of the library; `make demo` learns all of it."""
-SOURCE = Path(tempfile.gettempdir()) / "nightschool-test-loop" / "ownership.md"
-"""Always the same place: the wordings of a fact are drawn by its id, which depends on the source, and how
-well the tiny model learns five facts depends on its luck with them."""
+SOURCE = Path(tempfile.gettempdir()) / "nightschool-test-loop" / "rust" / "ownership.md"
+"""Always the same name: the wordings of a fact are drawn by its id, which depends on the source's name, and
+how well the tiny model learns five facts depends on its luck with them."""
 TEXT = " ".join(OWNERSHIP.split())
 QUESTIONS: list[dict[str, Any]] = [
     {"again": "Any idea what a dangling reference is?", "answers": ["memory that was already freed"]},
@@ -42,7 +42,7 @@ def ask(service: Stack, question: str, model: str = "auto") -> tuple[str, dict[s
 def test_a_topic_it_cannot_answer_is_learned_measured_gated_and_served(
     service: Stack,
 ) -> None:
-    SOURCE.parent.mkdir(exist_ok=True)
+    SOURCE.parent.mkdir(parents=True, exist_ok=True)
     SOURCE.write_text(OWNERSHIP)
     _, before = ask(service, ASKED, "nightschool")
     assert before["outcome"] == "abstained"
