@@ -35,17 +35,16 @@ def up(verbose: Verbose = False, separate_users: SeparateUsers = False) -> None:
 
     configuration = settings()
     _make_home(configuration)
-    with _errors_as_messages():
-        parts = components(configuration)
-        if separate_users:
-            from api.supervisor.separation import separate
-
-            parts = separate(configuration, parts)
     logs = configuration.path("logs")
-    logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         with _errors_as_messages():
-            stack.enter_context(_home_lock(configuration))
+            stack.enter_context(_home_lock(configuration))  # first: the parts look for others of their kind
+            parts = components(configuration)
+            if separate_users:
+                from api.supervisor.separation import separate
+
+                parts = separate(configuration, parts)
+        logs.mkdir(parents=True, exist_ok=True)
         _check_port(configuration)
         screen = console()
 
@@ -90,7 +89,7 @@ def api() -> None:
 
     configuration = settings()
     start_logging(configuration.log_level, "%(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "dbos", "alembic"):
+    for chatty in ("httpx", "dbos", "alembic", "presidio-analyzer"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     from api.cli.running import announced
     from api.serving import serve
