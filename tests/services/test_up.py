@@ -50,7 +50,7 @@ def test_nothing_in_the_home_folder_is_readable_for_other_users(service: Stack) 
         path.name for path in found
     }
     open_to_others = {path for path in found if not path.is_symlink() and path.stat().st_mode & 0o077}
-    assert open_to_others == set((home / "keys" / "public").iterdir()), "public keys may be read by all"
+    assert open_to_others == set((home / "keys" / "public").glob("*")), "public keys may be read by all"
 
 
 def test_one_interrupt_stops_everything_within_ten_seconds(service: Stack) -> None:
