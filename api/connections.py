@@ -10,8 +10,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 20.0
-"""Time to send the head of a request, from its first byte or from the connection on. Bodies have a deadline of
-their own, see `api.limits`."""
+"""Time to send the head of a request, from its first byte or from the connection on. Bodies have a deadline
+of their own, see `api.limits`."""
 HEAD_BYTES = 64 * 1024
 """Largest head; more than any proxy lets through."""
 

@@ -37,8 +37,8 @@ class BackgroundJobs:
     def launch(self, send_webhook: SendWebhook, fire_cron: FireCron) -> None:
         """Starts DBOS. Call it in the event loop, before any other method.
 
-        `send_webhook` gets the URL, a message id, the body and the owner whose secret signs it, and is retried
-        if it raises. `fire_cron` gets the cron's id and an id of this firing, and is called again if the
+        `send_webhook` gets the URL, a message id, the body and the owner whose secret signs it, and is
+        retried if it raises. `fire_cron` gets the cron's id and an id of this firing, and is called again if the
         process dies before it returns.
         """
 

@@ -41,7 +41,8 @@ async def retrieve(
 ) -> Findings:
     """The best passages for `query`, best first, and the facts about the things named in it.
 
-    What `access` does not let read is not found. What users stated is left out, except by the user or conversation `said_by`.
+    What `access` does not let read is not found. What users stated is left out, except by the user or
+    conversation `said_by`.
     Each passage's score is the weighted sum of its vector, text and graph scores, in [0, 1].
     Raises StoreUnavailable if a store cannot be reached, ValueError for a limit below 1.
     """

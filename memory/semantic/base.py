@@ -11,7 +11,8 @@ from memory.records.knowledge import Fact
 class SemanticMemory(Protocol):
     """A graph of facts. Methods raise StoreUnavailable on failure.
 
-    What `access` does not let read is not found, as if it were not stored. Facts that users stated (`Fact.said_by`) are found only by searches for the same `said_by`.
+    What `access` does not let read is not found, as if it were not stored. Facts that users stated
+    (`Fact.said_by`) are found only by searches for the same `said_by`.
     """
 
     async def add(self, facts: Sequence[Fact]) -> int:
