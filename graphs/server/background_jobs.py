@@ -38,8 +38,8 @@ class BackgroundJobs:
         """Starts DBOS. Call it in the event loop, before any other method.
 
         `send_webhook` gets the URL, a message id, the body and the owner whose secret signs it, and is
-        retried if it raises. `fire_cron` gets the cron's id and an id of this firing, and is called again if the
-        process dies before it returns.
+        retried if it raises. `fire_cron` gets the cron's id and an id of this firing, and is called again
+        if the process dies before it returns.
         """
 
         @DBOS.step(name="send", retries_allowed=True, interval_seconds=2, max_attempts=WEBHOOK_ATTEMPTS)
