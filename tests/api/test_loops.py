@@ -51,6 +51,7 @@ TASKS = {
     "graphs/server/learn_runs.py": "a read that followers await",
     "graphs/server/run_attempt.py": "a run, which awaits it",
     "memory/database/group_commit.py": "a group of writes, which await it",
+    "memory/ingest/writer.py": "a group of documents, which await it",
     "memory/semantic/embedded.py": "the start of a server",
 }
 """Files of the api's process that start tasks, and why none of these is a loop without supervision."""

@@ -97,7 +97,7 @@ async def test_a_busy_thread_rejects_or_queues_a_second_run(
     assert (await client.threads.get(thread))["status"] == "busy"
     assert [r["status"] for r in await client.runs.list(thread)] == ["pending", "running"]
     with pytest.raises(ConflictError):
-        await client.threads.update_state(thread, {"question": "x"})
+        await client.threads.update_state(thread, {"messages": []})
     with pytest.raises(ConflictError):
         await client.runs.delete(thread, first["run_id"])
     engine.allowed.set()
