@@ -34,23 +34,24 @@ often by chance, and taste changes the length."""
 class Scale(Record):
     """How much happens in a week."""
 
-    active: int = 150
+    active: int = 120
     """Users who chat in a round; who, is drawn anew each time."""
     rounds: int = 1
     """Rounds before the week's training."""
-    sampled: int = 160
+    sampled: int = 120
     """Interactions to annotate."""
-    least_pairs: int = 60
+    least_pairs: int = 50
     """Fewer than the product's 500: few users are active, and a careless annotator's part is left out."""
     trial_rounds: int = 2
     """Rounds during the experiment, at most; it is checked after each."""
-    minimum: int = 60
+    minimum: int = 40
     """Units per variant before the experiment decides."""
-    planned: int = 600
-    """Units after which the experiment would stop: more than there are, so that the rounds end it."""
+    planned: int = 200
+    """Units for which the experiment's bounds are tightest, and after which it stops: about as many users as
+    two rounds bring."""
     held_out: int = 60
     """Prompts on which answers are compared."""
-    known: int = 100
+    known: int = 80
     """Known questions of the model's card that are asked."""
 
 
