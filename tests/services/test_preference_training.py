@@ -74,6 +74,22 @@ def measured(folder: Path | None, pairs: list[PreferencePair]) -> tuple[PairLike
     return asyncio.run(likelihoods(engine, NAME, pairs))
 
 
+def test_a_step_in_parts_is_the_step_as_a_whole(
+    base: StudiedModel, pairs: list[PreferencePair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = recipe(base, "dpo", imitation=0.0)  # its mean is over tokens, so that parts weigh alike
+
+    def losses(name: str, at_once: int) -> list[float]:
+        monkeypatch.setattr("training.preferences.backend.PAIRS_AT_ONCE", at_once)
+        found: list[float] = []
+        beside = Beside(replay_examples(base, made.lesson), ())
+        (tmp_path / name).mkdir()
+        train(base, pairs, beside, made, tmp_path / name, lambda *each: found.append(each[2]))
+        return found
+
+    assert losses("parts", 2) == pytest.approx(losses("whole", made.batch), rel=0.01)
+
+
 @pytest.mark.parametrize("algorithm", ["dpo", "kto", "sft"])
 def test_training_raises_the_margin_of_its_pairs(
     base: StudiedModel, pairs: list[PreferencePair], tmp_path: Path, algorithm: Algorithm

@@ -39,6 +39,11 @@ from training.preferences.plain_head import use_plain_head
 from training.preferences.recipes import PreferenceRecipe
 
 
+PAIRS_AT_ONCE = 2
+"""Pairs of a step that a CPU works on together. The logits of a pair take hundreds of megabytes, and all eight
+of a step took up to 15 GB."""
+
+
 class Prepared(NamedTuple):
     """The model with its adapter, and all tokenized data."""
 
@@ -105,6 +110,8 @@ class WithReplay(Trainer):
     recipe: PreferenceRecipe
     replay: Iterator[Tensors]
     order: LengthGroupedSampler | None = None
+    _parts = 0
+    """Parts of steps so far: a step may be several, whose gradients are added up."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         """The rows are tokenized already."""
@@ -116,15 +123,17 @@ class WithReplay(Trainer):
         return self.order
 
     def compute_loss(self, model: Any, inputs: Any, *arguments: Any, **options: Any) -> Any:
-        """The algorithm's loss on the pairs, plus the weighted divergence on one batch of replay."""
+        """The algorithm's loss on the pairs, plus the weighted divergence on one batch of replay per step."""
         loss: Any = super().compute_loss(model, inputs, *arguments, **options)
-        batch = next(self.replay, None) if self.recipe.distillation else None
+        parts = self.args.gradient_accumulation_steps
+        begins, self._parts = self._parts % parts == 0, self._parts + 1
+        batch = next(self.replay, None) if self.recipe.distillation and begins else None
         if batch is None:
             return loss
         device = self.args.device
         on_device = {name: tensor.to(device) for name, tensor in batch.items()}
         divergence = distillation_loss(answer_logits(model, on_device), on_device)
-        return loss + self.recipe.distillation * divergence
+        return loss + parts * self.recipe.distillation * divergence  # the sum is divided by the parts
 
 
 class ReplayDPOTrainer(WithReplay, DPOTrainer):
@@ -146,7 +155,7 @@ def fit_dpo(
     trainer = _built(
         ReplayDPOTrainer,
         DPOConfig(
-            **arguments(recipe, order.steps, order.size, out),
+            **arguments(recipe, order.steps, order.size, out) | _in_parts(order.size),
             beta=recipe.beta,
             loss_type=["sigmoid", "sft"],
             loss_weights=[1.0, recipe.imitation],
@@ -197,6 +206,16 @@ def _order(lengths: Sequence[int], recipe: PreferenceRecipe) -> LengthGroupedSam
     return LengthGroupedSampler(
         lengths, [False] * len(lengths), batch=recipe.batch, beside=0, seed=recipe.lesson.seed
     )
+
+
+def _in_parts(size: int) -> dict[str, int]:
+    """The arguments that split a step of `size` pairs, for the memory of machines without a GPU."""
+    if torch.cuda.is_available() or size % PAIRS_AT_ONCE:
+        return {}
+    return {
+        "per_device_train_batch_size": PAIRS_AT_ONCE,
+        "gradient_accumulation_steps": size // PAIRS_AT_ONCE,
+    }
 
 
 def arguments(recipe: PreferenceRecipe, steps: int, size: int, out: Path) -> dict[str, Any]:
