@@ -38,10 +38,9 @@ from training.preferences.data import (
 from training.preferences.plain_head import use_plain_head
 from training.preferences.recipes import PreferenceRecipe
 
-
 PAIRS_AT_ONCE = 2
-"""Pairs of a step that a CPU works on together. The logits of a pair take hundreds of megabytes, and all eight
-of a step took up to 15 GB."""
+"""Pairs of a step that a CPU works on together. The logits of a pair take hundreds of megabytes; all eight of
+a step took up to 15 GB."""
 
 
 class Prepared(NamedTuple):
